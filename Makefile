@@ -1,0 +1,62 @@
+# The commands of this project. A newcomer needs two: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types unit lifecycle bench lock destroy clean
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH. Install Python 3.11, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "setup: installing the Python packages pinned in requirements.lock into $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## install the Python packages, the Pulumi CLI and its plugins
+	@$(BIN)/python -m toolchain setup
+
+demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, show the results
+	@$(BIN)/jobgraph sandbox start
+	@eval "$$($(BIN)/jobgraph sandbox env)"; \
+	pulumi stack select --create dev --non-interactive >/dev/null; \
+	pulumi up --yes --skip-preview --non-interactive --suppress-permalink --stack dev; \
+	jobgraph run --wait --picture .jobgraph/graph.svg
+
+test: setup unit lifecycle ## every test, the lifecycle with the real Pulumi engine included
+
+unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox process
+	@$(BIN)/python -m pytest -q -m "not engine and not sandbox" -n 2
+
+lifecycle: setup ## the tests with the real engine and a real sandbox process
+	@$(BIN)/python -m pytest -q -m "engine or sandbox"
+
+check: lint types test ## lint, types and tests: what CI runs
+
+lint: $(STAMP)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+bench: setup ## the figures of docs/benchmarks.md, measured side by side
+	@$(BIN)/python -m tests.bench
+
+lock: ## resolve requirements/*.in into requirements.lock
+	@uv pip compile --quiet --generate-hashes --python-version 3.11 --output-file requirements.lock requirements/check.in
+
+destroy: ## remove what `make demo` deployed, and stop the sandbox
+	@eval "$$($(BIN)/jobgraph sandbox env)"; pulumi destroy --yes --skip-preview --non-interactive --stack dev
+	@$(BIN)/jobgraph sandbox stop
+
+clean: ## remove everything that this folder's commands made, the local Snowflake's data included
+	@if [ -x $(BIN)/jobgraph ]; then $(BIN)/jobgraph sandbox stop || true; fi
+	@rm -rf .jobgraph $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

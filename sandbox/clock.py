@@ -1,0 +1,60 @@
+"""Time as an argument: the one place of the sandbox that reads the clock, and the clock that tests move by hand.
+
+Knows instants; must not know what anyone waits for.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the sandbox asks of time."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        """Wait for the event, at most `timeout` seconds of this clock; True when it was set."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        """Wait in real time."""
+        return event.wait(timeout)
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it; every waiter looks again at each move."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+        self._moved = threading.Condition()
+
+    def now(self) -> datetime:
+        """The instant that was last moved to."""
+        with self._moved:
+            return self._now
+
+    def move(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        with self._moved:
+            self._now += timedelta(seconds=seconds)
+            self._moved.notify_all()
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        """Wait until the event is set or the clock was moved past the timeout."""
+        with self._moved:
+            deadline = self._now + timedelta(seconds=timeout)
+            # The event is set by other threads without our condition, hence the short real wait between looks.
+            while not event.is_set() and self._now < deadline:
+                self._moved.wait(0.01)
+        return event.is_set()

@@ -1,0 +1,121 @@
+"""Execution of a statement: which handler it belongs to, and what a handler is given.
+
+Knows the order of dispatch; must not know HTTP, nor the grammar of any statement. Control statements are looked up in
+one table by their leading words; what is in no table is data SQL if it starts like data SQL, and refused by name if not.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sandbox import errors
+from sandbox.clock import Clock
+from sandbox.result import Result
+from sandbox.session import Session
+from sandbox.statement import Reader, strip_tracking
+from sandbox.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sandbox.data import DataPlane
+    from sandbox.objects.kind import Kind
+
+
+@dataclass
+class World:
+    """Everything that outlives a statement. One per sandbox process; tests make their own.
+
+    Attributes:
+        folder: the data folder (logs/, stages/, tokens/ lie below it).
+        images: folders with an image's source, searched for a specification's image.
+        kinds: kind name -> declaration.
+        statements: leading words -> handler; the longest match wins.
+        functions: SYSTEM$ and other control functions callable in SELECT and CALL: upper-case name -> function.
+        table_functions: upper-case last name part (or INFORMATION_SCHEMA.X) -> function giving rows.
+        address: host and port that procedures and containers connect to.
+        parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
+    """
+
+    store: Store
+    data: DataPlane
+    clock: Clock
+    folder: Path
+    images: tuple[Path, ...] = ()
+    address: tuple[str, int] = ("127.0.0.1", 0)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    statements: dict[str, Handler] = field(default_factory=dict)
+    functions: dict[str, ScalarFunction] = field(default_factory=dict)
+    table_functions: dict[str, TableFunction] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
+
+@dataclass
+class Call:
+    """One statement being executed: what every handler, kind hook and function is given."""
+
+    world: World
+    session: Session
+    reader: Reader
+    query_id: str
+    text: str
+    binds: Mapping[str, Any]
+
+    @property
+    def now(self) -> Any:
+        """The present instant (aware, UTC)."""
+        return self.world.clock.now()
+
+
+Handler = Callable[[Call], Result]
+# A scalar function gets the evaluated arguments (Python values) in order.
+ScalarFunction = Callable[[Call, tuple[Any, ...]], Any]
+# A table function gets positional and named arguments (upper-case names); its Result becomes the table's rows.
+TableFunction = Callable[[Call, tuple[Any, ...], Mapping[str, Any]], Result]
+
+# The longest key of a statements table, in words.
+_MOST_WORDS = 4
+
+_DATA_WORDS = frozenset(
+    "SELECT WITH INSERT UPDATE DELETE MERGE TRUNCATE BEGIN COMMIT ROLLBACK SET UNSET ( EXPLAIN VALUES".split()
+)
+
+
+def execute(world: World, session: Session, text: str, binds: Mapping[str, Any] | None = None) -> Result:
+    """Run one statement in a session.
+
+    Args:
+        world: the sandbox.
+        session: who runs it; USE and friends change it.
+        text: the statement as sent.
+        binds: values of `?` by position ("1", "2", …), Python values.
+
+    Raises:
+        SnowflakeError: whatever Snowflake would report.
+    """
+    stripped = strip_tracking(text)
+    if not stripped:
+        raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
+    call = Call(world, session, Reader(stripped, dict(binds or {})), world.new_id(), stripped, binds or {})
+    session.last_query_id = call.query_id
+    handler = find_handler(world, call.reader)
+    if handler is not None:
+        return handler(call)
+    if call.reader.peek() in _DATA_WORDS:
+        return world.data.execute(call)
+    raise errors.not_supported(" ".join(stripped.split()[:3]).upper())
+
+
+def find_handler(world: World, reader: Reader) -> Handler | None:
+    """The handler whose leading words match, longest first; moves the reader past those words."""
+    for count in range(_MOST_WORDS, 0, -1):
+        words = " ".join(reader.peek(position) for position in range(count))
+        handler = world.statements.get(words)
+        if handler is not None and reader.accept(words):
+            return handler
+    return None

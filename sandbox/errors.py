@@ -1,0 +1,105 @@
+"""Every error that a client of the sandbox can see, with Snowflake's own error number, SQL state and wording.
+
+Knows error texts only. Numbers and wordings are documented ones where the comment says so; clients match on substrings
+of these texts (the provider on `does not exist or not authorized`), so an edit here is a change of the protocol.
+"""
+
+from __future__ import annotations
+
+
+class SnowflakeError(Exception):
+    """An error as Snowflake reports it.
+
+    Attributes:
+        errno: Snowflake's error number, e.g. 2003; sent as six digits.
+        sqlstate: five characters, e.g. "02000".
+        message: the text shown to the user, complete.
+    """
+
+    def __init__(self, errno: int, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno
+        self.sqlstate = sqlstate
+        self.message = message
+
+
+def _title(kind: str) -> str:
+    return kind[:1].upper() + kind[1:].lower()
+
+
+def does_not_exist(kind: str, name: str) -> SnowflakeError:
+    """002003: the object is not there, or the role may not see it. The provider matches this text."""
+    return SnowflakeError(
+        2003, "02000", f"SQL compilation error:\n{_title(kind)} '{name}' does not exist or not authorized."
+    )
+
+
+def already_exists(name: str) -> SnowflakeError:
+    """002002: CREATE without IF NOT EXISTS on a name that is taken."""
+    return SnowflakeError(2002, "42710", f"SQL compilation error:\nObject '{name}' already exists.")
+
+
+def syntax_error(found: str, position: int) -> SnowflakeError:
+    """001003: the text cannot be read as the statement that it starts as."""
+    return SnowflakeError(
+        1003, "42000", f"SQL compilation error:\nsyntax error line 1 at position {position} unexpected '{found}'."
+    )
+
+
+def invalid_property(name: str, statement: str) -> SnowflakeError:
+    """001420: a property that this kind of object does not have."""
+    return SnowflakeError(1420, "22023", f"SQL compilation error:\ninvalid property '{name}' for '{statement}'")
+
+
+def invalid_value(value: str, name: str) -> SnowflakeError:
+    """001008: a value that this property cannot take."""
+    return SnowflakeError(1008, "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'")
+
+
+def missing_property(name: str, statement: str) -> SnowflakeError:
+    """002029 (guess): a property that CREATE needs was not given."""
+    return SnowflakeError(2029, "42601", f"SQL compilation error:\nMissing option(s): [{name}] for '{statement}'.")
+
+
+def insufficient_privileges(kind: str, name: str) -> SnowflakeError:
+    """003001: the role lacks a privilege on an object that it can see."""
+    return SnowflakeError(
+        3001, "42501", f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name}'."
+    )
+
+
+def no_current_database(command: str) -> SnowflakeError:
+    """090105: an unqualified name in a session without database."""
+    return SnowflakeError(
+        90105,
+        "22000",
+        f"Cannot perform {command}. This session does not have a current database."
+        " Call 'USE DATABASE', or use a qualified name.",
+    )
+
+
+def no_current_schema(command: str) -> SnowflakeError:
+    """090106: an unqualified name in a session without schema."""
+    return SnowflakeError(
+        90106,
+        "22000",
+        f"Cannot perform {command}. This session does not have a current schema."
+        " Call 'USE SCHEMA', or use a qualified name.",
+    )
+
+
+def not_supported(what: str) -> SnowflakeError:
+    """000002: Snowflake has it, the sandbox has not. Refused by name, never silently accepted (docs/deviations.md)."""
+    return SnowflakeError(2, "0A000", f"Unsupported feature '{what}'. (The sandbox does not have it: docs/deviations.md.)")
+
+
+def invalid_state(message: str, errno: int = 91088, sqlstate: str = "55000") -> SnowflakeError:
+    """An operation that the object's present state does not allow; the caller gives the documented wording."""
+    return SnowflakeError(errno, sqlstate, message)
+
+
+def internal(query_id: str) -> SnowflakeError:
+    """000603: a defect of the sandbox. Its log has the traceback under the query id."""
+    return SnowflakeError(
+        603, "XX000", f"SQL execution internal error:\nProcessing aborted by error 300010; incident {query_id}."
+    )

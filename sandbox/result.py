@@ -1,0 +1,96 @@
+"""The result of a statement, free of any wire format.
+
+Knows column types in Snowflake's own words; must not know JSON, Arrow or HTTP (wire.py) nor where rows come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+ColumnType = Literal[
+    "text",
+    "fixed",
+    "real",
+    "boolean",
+    "date",
+    "time",
+    "timestamp_ltz",
+    "timestamp_ntz",
+    "timestamp_tz",
+    "variant",
+    "object",
+    "array",
+    "binary",
+]
+
+# Statement type ids of the protocol (contract section 3). A DML id makes drivers add up the first row.
+SELECT = 0x1000
+INSERT = 0x3100
+UPDATE = 0x3200
+MERGE = 0x3400
+DELETE = 0x3300
+DDL = 0x6000
+SHOW = 0x6100
+CALL = 0x6200
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result.
+
+    Attributes:
+        name: matched case-sensitively by the provider: SHOW columns are lower case, SELECT columns upper case.
+        type: Snowflake's wire type.
+        precision: digits of a fixed column.
+        scale: digits after the point (fixed), or of the second's fraction (times).
+    """
+
+    name: str
+    type: ColumnType = "text"
+    precision: int = 38
+    scale: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows and what they are.
+
+    Attributes:
+        columns: one per cell of a row.
+        rows: cells as Python values: str, int, Decimal, float, bool, datetime (aware for ltz/tz), date, time, bytes, None.
+        statement_type: one of this module's ids.
+        arrow: the rows as an Arrow table where they came from DuckDB; rows is then empty and wire.py converts.
+        data: fields that replace the usual response data altogether (PUT and GET answer in a form of their own).
+    """
+
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Any, ...]] = ()
+    statement_type: int = SELECT
+    arrow: pa.Table | None = None
+    data: dict[str, Any] | None = None
+
+    def scalar(self) -> Any:
+        """The first cell of the first row, or None."""
+        return self.rows[0][0] if self.rows else None
+
+
+def status(message: str = "Statement executed successfully.") -> Result:
+    """What DDL returns: one row, one column `status` (an empty rowtype panics the Go driver, contract section 3)."""
+    return Result((Column("status"),), ((message,),), DDL)
+
+
+def columns(specification: str) -> tuple[Column, ...]:
+    """Columns from the contract's notation: `name` text, `#` fixed, `?` boolean, `@` timestamp_ltz.
+
+    >>> [c.type for c in columns("created_on@ name rows# is_secure?")]
+    ['timestamp_ltz', 'text', 'fixed', 'boolean']
+    """
+    suffixes: dict[str, ColumnType] = {"#": "fixed", "?": "boolean", "@": "timestamp_ltz"}
+    return tuple(
+        Column(word.rstrip("#?@").replace("~", " "), suffixes.get(word[-1], "text"), scale=9 if word[-1] == "@" else 0)
+        for word in specification.split()
+    )

@@ -1,0 +1,80 @@
+"""Sessions: who is connected, as which role, with which current database, schema and warehouse.
+
+Knows session state and name resolution; must not know HTTP (server.py) nor any statement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from sandbox import errors
+from sandbox.statement import ObjectName
+
+
+class Scope(Enum):
+    """Where a kind of object lives; the value is the number of parts of its name."""
+
+    ACCOUNT = 1
+    DATABASE = 2
+    SCHEMA = 3
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """The task run inside which a session works: what SYSTEM$TASK_RUNTIME_INFO and SYSTEM$SET_RETURN_VALUE see.
+
+    Attributes:
+        task_run_id: key of the task run in the store (sandbox/tasks).
+    """
+
+    task_run_id: str
+
+
+@dataclass
+class Session:
+    """One login, or the session of a procedure or container.
+
+    Attributes:
+        id: shown by CURRENT_SESSION(); a JSON number on the wire (contract section 3).
+        token: what the client sends in its Authorization header; never logged.
+        task: the task run this session works for, if any.
+        data: the session's connection to the data plane (data.py), made on first use.
+    """
+
+    id: int
+    token: str
+    user: str
+    role: str
+    created_on: datetime
+    warehouse: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    task: TaskContext | None = None
+    service: str | None = None
+    data: Any = None
+    last_query_id: str | None = None
+
+    def resolve(self, name: ObjectName, scope: Scope, command: str) -> ObjectName:
+        """The name with database and schema filled in from the session, as far as the scope needs them.
+
+        Raises:
+            SnowflakeError: 090105 or 090106, when the session lacks what the name leaves out.
+        """
+        if scope is Scope.ACCOUNT:
+            return ObjectName(name.name)
+        if scope is Scope.DATABASE:
+            database = name.schema or self.database
+            if database is None:
+                raise errors.no_current_database(command)
+            return ObjectName(name.name, database)
+        database = name.database or self.database
+        if database is None:
+            raise errors.no_current_database(command)
+        schema = name.schema or self.schema
+        if schema is None:
+            raise errors.no_current_schema(command)
+        return ObjectName(name.name, schema, database)
