@@ -6,6 +6,7 @@ one table by their leading words; what is in no table is data SQL if it starts l
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -57,7 +58,14 @@ class World:
 
 @dataclass
 class Call:
-    """One statement being executed: what every handler, kind hook and function is given."""
+    """One statement being executed: what every handler, kind hook and function is given.
+
+    Attributes:
+        reader: stands behind the words that chose the handler.
+        text: the statement without the provider's tracking comment.
+        binds: values of `?` by position ("1", "2", …); a list per position where the client sent a batch.
+        cancelled: set by an abort request; a handler that blocks waits on it too and then raises errors.cancelled().
+    """
 
     world: World
     session: Session
@@ -65,6 +73,7 @@ class Call:
     query_id: str
     text: str
     binds: Mapping[str, Any]
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def now(self) -> Any:
@@ -86,7 +95,14 @@ _DATA_WORDS = frozenset(
 )
 
 
-def execute(world: World, session: Session, text: str, binds: Mapping[str, Any] | None = None) -> Result:
+def execute(  # noqa: PLR0913  # the last two are for queries.py alone
+    world: World,
+    session: Session,
+    text: str,
+    binds: Mapping[str, Any] | None = None,
+    query_id: str | None = None,
+    cancelled: threading.Event | None = None,
+) -> Result:
     """Run one statement in a session.
 
     Args:
@@ -94,6 +110,8 @@ def execute(world: World, session: Session, text: str, binds: Mapping[str, Any] 
         session: who runs it; USE and friends change it.
         text: the statement as sent.
         binds: values of `?` by position ("1", "2", …), Python values.
+        query_id: given by who must know it before the statement ends; else made here.
+        cancelled: set by who wants the statement to end early.
 
     Raises:
         SnowflakeError: whatever Snowflake would report.
@@ -101,7 +119,15 @@ def execute(world: World, session: Session, text: str, binds: Mapping[str, Any] 
     stripped = strip_tracking(text)
     if not stripped:
         raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
-    call = Call(world, session, Reader(stripped, dict(binds or {})), world.new_id(), stripped, binds or {})
+    call = Call(
+        world,
+        session,
+        Reader(stripped, dict(binds or {})),
+        query_id or world.new_id(),
+        stripped,
+        binds or {},
+        cancelled or threading.Event(),
+    )
     session.last_query_id = call.query_id
     handler = find_handler(world, call.reader)
     if handler is not None:

@@ -98,6 +98,11 @@ def invalid_state(message: str, errno: int = 91088, sqlstate: str = "55000") -> 
     return SnowflakeError(errno, sqlstate, message)
 
 
+def cancelled() -> SnowflakeError:
+    """000604: the statement was aborted by its client, or by a timeout."""
+    return SnowflakeError(604, "57014", "SQL execution canceled")
+
+
 def internal(query_id: str) -> SnowflakeError:
     """000603: a defect of the sandbox. Its log has the traceback under the query id."""
     return SnowflakeError(
