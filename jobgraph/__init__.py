@@ -1,0 +1,21 @@
+"""jobgraph: graphs of containerized jobs on Snowflake, read from `jobconfig.yaml` and turned into a plan."""
+
+from jobgraph.errors import ConfigErrors, UserError
+from jobgraph.model import Config, Graph, Job
+from jobgraph.planning import Plan, Procedures, plan
+from jobgraph.reading import read
+from jobgraph.settings import Settings, read_settings
+
+__all__ = [
+    "Config",
+    "ConfigErrors",
+    "Graph",
+    "Job",
+    "Plan",
+    "Procedures",
+    "Settings",
+    "UserError",
+    "plan",
+    "read",
+    "read_settings",
+]

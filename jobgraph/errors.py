@@ -1,0 +1,128 @@
+"""Every error that a user of the Pulumi program or of the `jobgraph` command meets: texts and exit codes.
+
+Knows how an error is put into words and which exit code goes with it. Must not know how any of them comes about,
+nor anything of pulumi, of the connector or of a terminal.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+EXIT_DONE = 0
+EXIT_RUN_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NOT_CONNECTED = 3
+EXIT_TIMED_OUT = 4
+
+
+class UserError(Exception):
+    """What happened, where, its usual cause and what to do about it; `exit_code` is what a command ends with."""
+
+    exit_code: ClassVar[int] = EXIT_RUN_FAILED
+
+    def __init__(self, what: str, *, where: str = "", cause: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Return the whole text: the first line alone says what and where."""
+        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.cause:
+            lines.append(f"  usual cause: {self.cause}")
+        if self.remedy:
+            lines.append(f"  what to do:  {self.remedy}")
+        return "\n".join(lines)
+
+
+class RunFailedError(UserError):
+    """A graph run or a job of it ended other than DONE."""
+
+    exit_code = EXIT_RUN_FAILED
+
+
+class UsageError(UserError):
+    """A command, a setting or a file was given that cannot be worked with."""
+
+    exit_code = EXIT_USAGE
+
+
+class NotConnectedError(UserError):
+    """Snowflake, or the sandbox, cannot be reached or does not accept the login."""
+
+    exit_code = EXIT_NOT_CONNECTED
+
+
+class TimedOutError(UserError):
+    """What was waited for did not come about in the time given; it may still go on."""
+
+    exit_code = EXIT_TIMED_OUT
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A place in a file; line and column count from 1, as editors do."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """Return `file:line:column`, which terminals and editors turn into a link."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a configuration file.
+
+    `rule` is the stable name of the rule that is broken, `path` the place in the document (`graphs.x.jobs.y.after`),
+    `value` what stands there (empty: nothing does), `what` one sentence, `remedy` what to do, `nearest` names that
+    may have been meant.
+    """
+
+    mark: Mark
+    rule: str
+    path: str
+    what: str
+    remedy: str
+    value: str = ""
+    nearest: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the problem as two or three lines."""
+        lines = [f"{self.mark}: {self.what} [{self.rule}]"]
+        if self.path:
+            lines.append(f"    at:     {self.path}" + (f" = {self.value}" if self.value else ""))
+        if self.nearest:
+            lines.append(f"    perhaps you meant {' or '.join(self.nearest)}")
+        lines.append(f"    remedy: {self.remedy}")
+        return "\n".join(lines)
+
+
+class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
+    """Everything that is wrong in a configuration file, in the order of its lines."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.file = file
+        self.problems: Sequence[Problem] = tuple(sorted(set(problems), key=lambda p: (p.mark, p.rule, p.what)))
+        count = len(self.problems)
+        super().__init__(f"{file}: {count} problem{'s' if count > 1 else ''} found, nothing was deployed or changed")
+
+    def __str__(self) -> str:
+        """Return the headline and every problem."""
+        return "\n".join([self.what, *(str(problem) for problem in self.problems)])
+
+
+def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return at most three of the `known` names that resemble `name`, best first, whatever their case."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
+    return tuple(by_folded[folded] for folded in close)

@@ -1,0 +1,57 @@
+"""Names of Snowflake objects: which are legal, how they are quoted and how several make one.
+
+Knows Snowflake's rules for identifiers and the lengths it allows. Must not know what any name is used for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+# Job services refuse quoted names, and their names must serve as DNS labels
+# (docs.snowflake.com/en/sql-reference/sql/execute-job-service), so only plain identifiers are allowed anywhere.
+# Snowflake would take `$` too; a `$` could close a $$-quoted text.
+PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LONGEST_IDENTIFIER = 255
+
+IMAGE_REFERENCE = re.compile(
+    r"(?P<repository>(?:[a-z0-9.-]+\.[a-z]+(?::\d+)?)?/(?:[a-z0-9_]+/){3})?"
+    r"(?P<image>[a-z0-9]+(?:[._-]+[a-z0-9]+)*)"
+    r"(?P<version>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})",
+)
+
+
+def upper(name: str) -> str:
+    """Return the name as Snowflake keeps an unquoted one."""
+    return name.upper()
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether `name` can stand unquoted wherever Snowflake wants an identifier."""
+    return len(name) <= LONGEST_IDENTIFIER and PLAIN_IDENTIFIER.fullmatch(name) is not None
+
+
+def quoted(*parts: str) -> str:
+    """Return the dot-joined identifier with every part quoted.
+
+    Raises:
+        ValueError: if a part is not a plain identifier. Users' names are checked by the rules long before, so this
+            is the last line of defence of every SQL text.
+    """
+    for part in parts:
+        if not is_plain(part):
+            raise ValueError(f"not a plain Snowflake identifier: {part!r}")
+    return ".".join(f'"{part}"' for part in parts)
+
+
+def image_path(reference: str, repository: str) -> str:
+    """Return the full path of an image: a bare `name:tag` is looked for in `repository` (`/db/schema/name`)."""
+    return reference if "/" in reference else f"{repository}/{reference}"
+
+
+def content_hash(content: Any, length: int = 16) -> str:
+    """Return the first `length` hex digits of the SHA-256 of a text, or of the canonical JSON of anything else."""
+    text = content if isinstance(content, str) else json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

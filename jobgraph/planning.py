@@ -1,0 +1,239 @@
+"""What is to be deployed: the configuration and the settings turned into names, SQL texts, specifications and hashes.
+
+Knows the deployment as data. Must not know pulumi, nor do anything: the same input always gives the same plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobgraph import sql
+from jobgraph.model import Cron, Interval
+from jobgraph.names import content_hash
+from jobgraph.rules import topological
+from jobgraph.specification import query_warehouse, specification
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.model import Config, Graph, Job, Schedule
+    from jobgraph.settings import Settings
+
+# What the runner itself may need around an attempt: start, read logs, write history.
+RUNNER_OVERHEAD_SECONDS = 300
+# docs.snowflake.com/en/sql-reference/parameters, USER_TASK_TIMEOUT_MS
+LONGEST_TASK_MS = 604_800_000
+
+
+@dataclass(frozen=True)
+class Procedures:
+    """The texts of the procedures that run inside Snowflake."""
+
+    run_job: str
+    finalize_graph: str
+
+
+@dataclass(frozen=True)
+class ProcedurePlan:
+    """A stored procedure. Its name carries the hash of its text, so that another text is another procedure."""
+
+    name: str
+    full_name: str
+    arguments: tuple[str, ...]
+    source: str
+    comment: str
+
+    @property
+    def signature(self) -> str:
+        """The name by which it is granted and dropped: all arguments are VARCHAR."""
+        return f"{self.full_name}({', '.join('VARCHAR' for _ in self.arguments)})"
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """A task of a graph. `after` are quoted full names, `predecessors` the bare names of the same tasks.
+
+    `timeout_ms` of None leaves Snowflake's default. `definition` is the JSON in the body, for those who want to look.
+    """
+
+    name: str
+    full_name: str
+    sql: str
+    comment: str
+    predecessors: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    timeout_ms: int | None = None
+    definition: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class GraphPlan:
+    """A task graph: its tasks in an order in which each follows its predecessors, and the statements around a change.
+
+    `gate` suspends the root before anything else changes, `open_gate` is its way back; `activate` is the last step of a
+    first deploy and `deactivate` the first of a removal.
+    """
+
+    key: str
+    hash: str
+    root: TaskPlan
+    tasks: tuple[TaskPlan, ...]
+    finalizer: TaskPlan
+    schedule: Schedule | None
+    config: Mapping[str, Any] | None
+    gate: str
+    open_gate: str
+    activate: str
+    deactivate: str
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A file in the stack's stage; `write` and `remove` are the statements that make it so and undo it."""
+
+    name: str
+    write: str
+    remove: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a deployment needs to know."""
+
+    settings: Settings
+    run_job: ProcedurePlan
+    finalize_graph: ProcedurePlan
+    configuration: StagedFile
+    graphs: tuple[GraphPlan, ...]
+
+
+def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
+    """Return the plan of a valid configuration: `config` must come from `jobgraph.reading`."""
+    what = "runs one job of a graph"
+    run_job = _procedure(settings, "RUN_JOB", ("TASK_NAME", "DEFINITION"), procedures.run_job, what)
+    what = "closes a graph run: keeps its history, removes old services"
+    finalize = _procedure(settings, "FINALIZE_GRAPH", ("DEFINITION",), procedures.finalize_graph, what)
+    graphs = tuple(_graph(graph, settings, run_job, finalize) for graph in config.graphs)
+    return Plan(settings, run_job, finalize, _configuration(config, settings, graphs), graphs)
+
+
+def _procedure(settings: Settings, base: str, arguments: tuple[str, ...], source: str, what: str) -> ProcedurePlan:
+    name = f"{base}_{content_hash(source, 8)}".upper()
+    return ProcedurePlan(name, settings.qualified(name), arguments, source, f"jobgraph: {what}")
+
+
+def _graph(graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: ProcedurePlan) -> GraphPlan:
+    root = _root(graph, settings)
+    tasks = tuple(_task(graph, job, settings, run_job) for job in topological(graph))
+    finalizer = _finalizer(graph, settings, finalize)
+    content = [asdict(task) for task in (root, *tasks, finalizer)]
+    schedule = asdict(graph.schedule) if graph.schedule else None
+    digest = content_hash([content, schedule, graph.config, settings.warehouse])
+    full_name = root.full_name
+    scheduled = graph.schedule is not None
+    return GraphPlan(
+        key=graph.key,
+        hash=digest,
+        root=root,
+        tasks=tasks,
+        finalizer=finalizer,
+        schedule=graph.schedule,
+        config=graph.config,
+        gate=sql.suspend_root(full_name, f"graph {graph.key}, content {digest}"),
+        open_gate=sql.resume_root(full_name) if scheduled else sql.leave_root(full_name),
+        activate=sql.resume_root(full_name) if scheduled else sql.leave_root(full_name),
+        deactivate=sql.suspend_root(full_name, ""),
+    )
+
+
+def _root(graph: Graph, settings: Settings) -> TaskPlan:
+    comment = graph.comment or f"jobgraph: starts graph {graph.key}"
+    return TaskPlan(graph.root_task, settings.qualified(graph.root_task), sql.ROOT_BODY, comment)
+
+
+def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) -> TaskPlan:
+    definition = job_definition(graph, job, settings)
+    predecessors = tuple(dict.fromkeys(job.after)) or (graph.root_task,)
+    longest = (job.timeout + RUNNER_OVERHEAD_SECONDS) * (job.retries + 1) * 1000
+    return TaskPlan(
+        name=job.name,
+        full_name=settings.qualified(job.name),
+        sql=sql.call_runner(settings, run_job.name, job.name, definition),
+        comment=job.comment or f"jobgraph: job {job.key} of graph {graph.key}",
+        predecessors=predecessors,
+        after=tuple(settings.qualified(name) for name in predecessors),
+        timeout_ms=min(longest, LONGEST_TASK_MS),
+        definition=definition,
+    )
+
+
+def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]:
+    """Return what the runner gets to know of a job: frozen in its task's body when it is deployed.
+
+    The hash makes every change visible: the provider compares task bodies without regard to case and white space.
+    """
+    definition: dict[str, Any] = {
+        "graph": graph.key,
+        "database": settings.database,
+        "schema": settings.schema,
+        "compute_pool": job.compute_pool,
+        "query_warehouse": query_warehouse(job, settings),
+        "retries": job.retries,
+        "timeout": job.timeout,
+        "on_failure": job.on_failure,
+        "job_runs_table": settings.job_runs_table,
+        "job_logs_table": settings.job_logs_table,
+        "specification": specification(job, settings),
+    }
+    return {"hash": content_hash(definition), **definition}
+
+
+def _finalizer(graph: Graph, settings: Settings, finalize: ProcedurePlan) -> TaskPlan:
+    definition: dict[str, Any] = {
+        "graph": graph.key,
+        "database": settings.database,
+        "schema": settings.schema,
+        "task_runs_table": settings.task_runs_table,
+        "task_runs_function": settings.task_runs_function,
+        "keep_services_days": settings.keep_services_days,
+    }
+    definition = {"hash": content_hash(definition), **definition}
+    return TaskPlan(
+        name=graph.finalizer_task,
+        full_name=settings.qualified(graph.finalizer_task),
+        sql=sql.call_finalizer(settings, finalize.name, definition),
+        comment=f"jobgraph: closes runs of graph {graph.key}",
+        definition=definition,
+    )
+
+
+def _configuration(config: Config, settings: Settings, graphs: tuple[GraphPlan, ...]) -> StagedFile:
+    """Return the resolved configuration as a file whose name carries its hash."""
+    content = {"version": config.version, "graphs": {graph.key: _resolved(graph) for graph in graphs}}
+    name = f"jobconfig_{content_hash(content, 8)}.json"
+    return StagedFile(name, sql.write_to_stage(settings, name, content), sql.remove_from_stage(settings, name))
+
+
+def _resolved(graph: GraphPlan) -> dict[str, Any]:
+    return {
+        "root_task": graph.root.name,
+        "finalizer_task": graph.finalizer.name,
+        "schedule": schedule_text(graph.schedule),
+        "config": graph.config,
+        "jobs": {
+            task.name: {"after": list(task.predecessors), **(task.definition or {}), "comment": task.comment}
+            for task in graph.tasks
+        },
+    }
+
+
+def schedule_text(schedule: Schedule | None) -> str | None:
+    """Return a schedule as `SHOW TASKS` writes it: `59 MINUTES`, `USING CRON 0 2 * * * UTC`."""
+    match schedule:
+        case Interval(number, unit):
+            return f"{number} {unit}"
+        case Cron(expression, timezone):
+            return f"USING CRON {expression} {timezone}"
+        case None:
+            return None

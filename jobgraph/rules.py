@@ -1,0 +1,243 @@
+"""The rules that a job configuration has to keep as a whole: one function each, listed in `RULES`.
+
+Knows the model and Snowflake's limits for task graphs. Must not know YAML or how a value is written in the file.
+A rule yields a problem for every place that breaks it, and assumes nothing about the rules before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+from jobgraph.errors import Mark, Problem, nearest
+from jobgraph.names import LONGEST_IDENTIFIER, is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from jobgraph.model import Config, Graph, Job
+
+# docs.snowflake.com/en/user-guide/tasks-graphs, "limits": the root counts, the finalizer is not said to.
+MOST_TASKS = 1000
+MOST_PREDECESSORS = 100
+MOST_CHILDREN = 100
+MOST_CYCLES_SHOWN = 20
+
+_NAME_REMEDY = f"use letters, digits and underscores, no digit first, at most {LONGEST_IDENTIFIER} characters"
+
+
+def broken_rules(config: Config, pools: Collection[str] | None) -> list[Problem]:
+    """Return every problem of the configuration; `pools` of None: no pool is looked up."""
+    problems = [problem for rule in FILE_RULES.values() for problem in rule(config)]
+    problems += [problem for graph in config.graphs for rule in GRAPH_RULES.values() for problem in rule(graph)]
+    if pools is not None:
+        problems += [problem for graph in config.graphs for problem in pools_exist(graph, pools)]
+    return problems
+
+
+def edges(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """Return the predecessors among the graph's jobs, by task name; unknown ones and the task itself left out."""
+    names = {job.name for job in graph.jobs}
+    return {job.name: tuple(p for p in dict.fromkeys(job.after) if p in names and p != job.name) for job in graph.jobs}
+
+
+def topological(graph: Graph) -> tuple[Job, ...]:
+    """Return the jobs so that each follows its predecessors, always in the same order.
+
+    Raises:
+        graphlib.CycleError: if there is a cycle.
+    """
+    by_name = {job.name: job for job in graph.jobs}
+    return tuple(by_name[name] for name in TopologicalSorter(edges(graph)).static_order())
+
+
+def _mark(marks: Mapping[str, Mark], *keys: str) -> Mark:
+    """Return the mark of the first key that stands in the file; the section's own otherwise."""
+    return next((marks[key] for key in (*keys, "") if key in marks), Mark("", 1, 1))
+
+
+def _path(graph: Graph, job: Job | None = None, *rest: str) -> str:
+    return ".".join(["graphs", graph.key, *(["jobs", job.key] if job else []), *rest])
+
+
+def graphs_exist(config: Config) -> Iterator[Problem]:
+    """A file deploys at least one graph, a graph at least one job."""
+    for graph in config.graphs:
+        if not graph.jobs and "jobs" in graph.marks:
+            what = f"graph `{graph.key}` has no jobs"
+            remedy = "add a job below `jobs:`, or remove the graph"
+            yield Problem(_mark(graph.marks, "jobs"), "no-jobs", _path(graph, None, "jobs"), what, remedy)
+
+
+def task_names_unique(config: Config) -> Iterator[Problem]:
+    """All graphs live in one schema, and Snowflake keeps names in upper case: no two tasks may share one."""
+    owners: dict[str, str] = {}
+    for graph in config.graphs:
+        named = [(graph.root_task, _mark(graph.marks, "root_task"), f"the root of graph `{graph.key}`", _path(graph))]
+        named += [
+            (job.name, _mark(job.marks), f"job `{job.key}` of `{graph.key}`", _path(graph, job)) for job in graph.jobs
+        ]
+        finalizer = (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), f"the finalizer of `{graph.key}`")
+        named.append((*finalizer, _path(graph)))
+        for name, mark, owner, path in named:
+            if name in owners:
+                what = f"{owner} and {owners[name]} would both be task {name}"
+                remedy = "give one of them another name; upper and lower case make no difference"
+                yield Problem(mark, "task-name-unique", path, what, remedy, value=name)
+            else:
+                owners[name] = owner
+
+
+def names_legal(graph: Graph) -> Iterator[Problem]:
+    """Graphs, jobs, tasks, pools and warehouses have plain identifiers, because job services refuse quoted ones."""
+    named = [
+        (graph.key, _mark(graph.marks), _path(graph)),
+        (graph.root_task, _mark(graph.marks, "root_task"), _path(graph, None, "root_task")),
+        (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), _path(graph, None, "finalizer_task")),
+    ]
+    if not is_plain(graph.key):  # the names made of it would only repeat the complaint
+        named = [entry for entry in named if not entry[0].startswith(f"{graph.key.upper()}_")]
+    for job in graph.jobs:
+        named.append((job.key, _mark(job.marks), _path(graph, job)))
+        named += [
+            (name, _mark(job.marks, key), _path(graph, job, key))
+            for key, name in (("compute_pool", job.compute_pool), ("warehouse", job.warehouse))
+            if name
+        ]
+    for name, mark, path in named:
+        if not is_plain(name):
+            shown = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
+            what = f"`{shown}` is no plain Snowflake identifier"
+            yield Problem(mark, "name-legal", path, what, _NAME_REMEDY, value=shown)
+
+
+def required_values(graph: Graph) -> Iterator[Problem]:
+    """A job needs an image and a compute pool, its own or from defaults."""
+    for job in graph.jobs:
+        for key, value in (("image", job.image), ("compute_pool", job.compute_pool)):
+            if not value and key not in job.marks:
+                what = f"job `{job.key}` has no `{key}`, and no defaults give one"
+                remedy = f"add `{key}:` to the job, or to `defaults:` of the graph or the file"
+                yield Problem(_mark(job.marks), "job-complete", _path(graph, job), what, remedy)
+
+
+def predecessors_exist(graph: Graph) -> Iterator[Problem]:
+    """A job runs after jobs of its own graph."""
+    names = {job.name for job in graph.jobs}
+    for job in graph.jobs:
+        for place, name in enumerate(job.after):
+            if name not in names:
+                what = f"job `{job.key}` is to run after `{name}`, which is no job of graph `{graph.key}`"
+                remedy = "name a job of this graph; a job that follows only the root has no `after`"
+                mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
+                close = nearest(name, [other.key for other in graph.jobs if other is not job])
+                yield Problem(mark, "predecessor-exists", path, what, remedy, value=name, nearest=close)
+
+
+def predecessors_once(graph: Graph) -> Iterator[Problem]:
+    """A predecessor is named once."""
+    for job in graph.jobs:
+        for place, name in enumerate(job.after):
+            if name in job.after[:place]:
+                mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
+                what = f"job `{job.key}` names `{name}` more than once"
+                yield Problem(mark, "predecessor-once", path, what, "name it once", value=name)
+
+
+def no_self_edges(graph: Graph) -> Iterator[Problem]:
+    """A job does not wait for itself."""
+    for job in graph.jobs:
+        for place, name in enumerate(job.after):
+            if name == job.name:
+                mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
+                what = f"job `{job.key}` is to run after itself"
+                yield Problem(mark, "self-edge", path, what, "remove it from its own `after`", value=name)
+
+
+def no_cycles(graph: Graph) -> Iterator[Problem]:
+    """No job waits, through others, for itself. Each cycle found is cut, and the search goes on."""
+    left = {name: list(predecessors) for name, predecessors in edges(graph).items()}
+    by_name = {job.name: job for job in graph.jobs}
+    for _ in range(MOST_CYCLES_SHOWN):
+        try:
+            TopologicalSorter(left).prepare()
+        except CycleError as error:
+            first, second = error.args[1][0], error.args[1][1]
+            left[second].remove(first)
+            yield _cycle_problem(graph, by_name, error.args[1])
+        else:
+            return
+
+
+def _cycle_problem(graph: Graph, by_name: Mapping[str, Job], cycle: list[str]) -> Problem:
+    """Return the problem at the edge that closes the cycle; `cycle` starts and ends with the same task."""
+    job, predecessor = by_name[cycle[1]], cycle[0]
+    place = job.after.index(predecessor)
+    shown = " -> ".join(by_name[name].key for name in cycle)
+    what = f"these jobs wait for one another: {shown}"
+    remedy = f"remove one of the edges, as `{by_name[predecessor].key}` from the `after` of `{job.key}`"
+    mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
+    return Problem(mark, "cycle", path, what, remedy, value=predecessor)
+
+
+def graph_size(graph: Graph) -> Iterator[Problem]:
+    """Snowflake allows 1000 tasks in a graph, the root included."""
+    count = len(graph.jobs) + 1
+    if count > MOST_TASKS:
+        what = f"graph `{graph.key}` has {count} tasks with its root; Snowflake allows {MOST_TASKS}"
+        yield Problem(_mark(graph.marks), "graph-size", _path(graph), what, "make two graphs of it")
+
+
+def predecessor_count(graph: Graph) -> Iterator[Problem]:
+    """Snowflake allows 100 predecessors of a task."""
+    for job in graph.jobs:
+        if len(job.after) > MOST_PREDECESSORS:
+            what = f"job `{job.key}` has {len(job.after)} predecessors; Snowflake allows {MOST_PREDECESSORS}"
+            remedy = "collect some of them in a job between"
+            yield Problem(_mark(job.marks, "after"), "predecessor-count", _path(graph, job, "after"), what, remedy)
+
+
+def child_count(graph: Graph) -> Iterator[Problem]:
+    """Snowflake allows 100 tasks that follow one task; jobs without `after` follow the root."""
+    children = Counter(name for job in graph.jobs for name in job.after or (graph.root_task,))
+    places = {job.name: (_mark(job.marks), _path(graph, job)) for job in graph.jobs}
+    places[graph.root_task] = (_mark(graph.marks), _path(graph))
+    for name, count in children.items():
+        if count > MOST_CHILDREN and name in places:
+            mark, path = places[name]
+            what = f"{count} jobs follow {name} at once; Snowflake allows {MOST_CHILDREN}"
+            remedy = "let some of them follow a job between"
+            yield Problem(mark, "child-count", path, what, remedy, value=str(count))
+
+
+def pools_exist(graph: Graph, pools: Collection[str]) -> Iterator[Problem]:
+    """A job runs on a compute pool that the stack has; a pool named in defaults is reported once."""
+    known = {pool.upper() for pool in pools}
+    reported = set()
+    for job in graph.jobs:
+        mark = _mark(job.marks, "compute_pool")
+        if job.compute_pool and job.compute_pool not in known and mark not in reported:
+            reported.add(mark)
+            what = f"the stack has no compute pool `{job.compute_pool}`, on which job `{job.key}` is to run"
+            remedy = f"use one of {', '.join(sorted(known)) or 'none'}, or add it to the pools of Pulumi.<stack>.yaml"
+            close = nearest(job.compute_pool, known)
+            path = _path(graph, job, "compute_pool")
+            yield Problem(mark, "pool-exists", path, what, remedy, value=job.compute_pool, nearest=close)
+
+
+FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {
+    "no-jobs": graphs_exist,
+    "task-name-unique": task_names_unique,
+}
+GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
+    "name-legal": names_legal,
+    "job-complete": required_values,
+    "predecessor-exists": predecessors_exist,
+    "predecessor-once": predecessors_once,
+    "self-edge": no_self_edges,
+    "cycle": no_cycles,
+    "graph-size": graph_size,
+    "predecessor-count": predecessor_count,
+    "child-count": child_count,
+}

@@ -1,0 +1,146 @@
+"""The stack's settings: names of everything deployed around the graphs, and the sizes of what they run on.
+
+Knows the settings, their defaults (the names that Snowflake's quickstart uses) and how they are read from a mapping.
+Must not know where that mapping comes from nor what is built with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from jobgraph.errors import UsageError, nearest
+from jobgraph.names import is_plain, quoted, upper
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not is_plain(value):
+        raise ValueError("a plain Snowflake identifier is wanted: letters, digits, underscores, no digit first")
+    return upper(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text is wanted")
+    return value
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        # `pulumi config set` without --plaintext types keeps numbers as text
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high} is wanted")
+        return int(value)
+
+    return read
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError("a list of names is wanted")  # noqa: TRY004  # all wrong settings are told by ValueError
+    return tuple(_text(item) for item in value)
+
+
+def _setting(default: Any, read: Callable[[Any], Any], doc: str) -> Any:
+    return field(default=default, metadata={"read": read, "doc": doc})
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A compute pool. `auto_suspend_secs`: idle seconds until its nodes are given back; they cost till then."""
+
+    name: str = _setting("", _name, "name of the pool")
+    instance_family: str = _setting("CPU_X64_XS", _name, "instance family of its nodes")
+    min_nodes: int = _setting(1, _whole(1, 150), "nodes it keeps while it runs")
+    max_nodes: int = _setting(1, _whole(1, 150), "nodes it may grow to")
+    auto_suspend_secs: int = _setting(300, _whole(0, 31_536_000), "idle seconds until it is suspended; 0 = never")
+
+
+def _pools(value: Any) -> tuple[Pool, ...]:
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError("pools by name are wanted, as {MY_POOL: {instance_family: CPU_X64_XS}}")
+    pools = []
+    for name, given in value.items():
+        values, problems = _read(Pool, {**(given if isinstance(given, Mapping) else {"": given}), "name": name})
+        if problems:
+            raise ValueError(f"pool {name}: " + "; ".join(problems))
+        pool = Pool(**values)
+        if pool.max_nodes < pool.min_nodes:
+            raise ValueError(f"pool {name}: max_nodes {pool.max_nodes} is less than min_nodes {pool.min_nodes}")
+        pools.append(pool)
+    return tuple(pools)
+
+
+_QUICKSTART_POOLS = (
+    Pool("PR_STD_POOL_XS", "CPU_X64_XS", 1, 1, 300),
+    Pool("PR_STD_POOL_S", "CPU_X64_S", 1, 2, 300),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that may differ from stack to stack. All names are upper case and plain identifiers."""
+
+    database: str = _setting("PR_CONTAINER_ORCHESTRATION", _name, "database of everything")
+    schema: str = _setting("PUBLIC", _name, "schema of everything")
+    role: str = _setting("SPCS_DEMO_ROLE", _name, "role that owns the tasks, so runs the jobs")
+    users: tuple[str, ...] = _setting((), _texts, "users who get the role")
+    parent_roles: tuple[str, ...] = _setting(("SYSADMIN",), _texts, "roles that get the role")
+    warehouse: str = _setting("SMALL_WAREHOUSE", _name, "warehouse of the tasks and of the containers' queries")
+    warehouse_size: str = _setting("XSMALL", _name, "size of that warehouse")
+    warehouse_auto_suspend: int = _setting(60, _whole(0, 86400), "idle seconds until it is suspended")
+    pools: tuple[Pool, ...] = _setting(_QUICKSTART_POOLS, _pools, "compute pools by name")
+    stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
+    image_repository: str = _setting("IMAGES", _name, "repository of images that are named without one")
+    job_runs_table: str = _setting("JOBS_RUN_STATS", _name, "history: one row per attempt of a job")
+    job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")
+    task_runs_table: str = _setting("TASK_LOGGING_STATS", _name, "history: one row per task of a graph run")
+    task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
+    keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
+
+    def qualified(self, *names: str) -> str:
+        """Return the quoted name of an object in the stack's schema; no name: of the schema itself."""
+        return quoted(self.database, self.schema, *names)
+
+    @property
+    def pool_names(self) -> tuple[str, ...]:
+        """Names of the compute pools."""
+        return tuple(pool.name for pool in self.pools)
+
+    @property
+    def repository_path(self) -> str:
+        """The image repository as the path that starts an image reference; lower case, as Snowflake shows it."""
+        return f"/{self.database}/{self.schema}/{self.image_repository}".lower()
+
+
+def read_settings(given: Mapping[str, Any], where: str) -> Settings:
+    """Return the settings; what `given` does not say has its default. `where` is named in errors.
+
+    Raises:
+        UsageError: with every unknown setting and every wrong value.
+    """
+    values, problems = _read(Settings, given)
+    if problems:
+        remedy = "known settings: " + ", ".join(f.name for f in fields(Settings))
+        raise UsageError("wrong settings\n    " + "\n    ".join(problems), where=where, remedy=remedy)
+    return Settings(**values)
+
+
+def _read(shape: type, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values that could be read and what is wrong with the others."""
+    known: dict[str, Field[Any]] = {f.name: f for f in fields(shape)}
+    values, problems = {}, []
+    for name, value in given.items():
+        if name not in known:
+            close = nearest(str(name), known)
+            hint = f"; perhaps you meant {' or '.join(close)}" if close else f"; known are {', '.join(known)}"
+            problems.append(f"`{name}` is no setting{hint}")
+            continue
+        try:
+            values[name] = known[name].metadata["read"](value)
+        except ValueError as error:
+            problems.append(f"{name}: {error} (given: {value!r})")
+    return values, problems

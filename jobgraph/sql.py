@@ -1,0 +1,62 @@
+"""The SQL texts of a deployment, built in this one place. Values are quoted, identifiers validated.
+
+Knows Snowflake's syntax. Must not know when a statement is sent, or by whom. (History's queries are in `history`.)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobgraph.settings import Settings
+
+ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
+
+
+def literal(text: str) -> str:
+    r"""Return a single-quoted constant; Snowflake reads a backslash in it as an escape."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def json_literal(value: Any) -> str:
+    r"""Return `value` as JSON between `$$`. Its text never holds a `$` (written `\u0024`), so nothing can close it."""
+    return f"$${json.dumps(value, ensure_ascii=True).replace('$', chr(92) + 'u0024')}$$"
+
+
+def call_runner(settings: Settings, procedure: str, task: str, definition: dict[str, Any]) -> str:
+    """Return the body of a job's task."""
+    return f"CALL {settings.qualified()}.{procedure}({literal(task)}, {json_literal(definition)})"
+
+
+def call_finalizer(settings: Settings, procedure: str, definition: dict[str, Any]) -> str:
+    """Return the body of a graph's finalizer."""
+    return f"CALL {settings.qualified()}.{procedure}({json_literal(definition)})"
+
+
+def suspend_root(root: str, why: str) -> str:
+    """Return the statement that suspends a root task; `root` is its quoted name, `why` a note without `*/`."""
+    return f"ALTER TASK {root} SUSPEND /* {why.replace('*/', '')} */" if why else f"ALTER TASK {root} SUSPEND"
+
+
+def resume_root(root: str) -> str:
+    """Return the statement that resumes a root task."""
+    return f"ALTER TASK {root} RESUME"
+
+
+def leave_root(root: str) -> str:
+    """Return a statement that changes nothing, for a graph whose root is to stay suspended."""
+    return f"SELECT {literal(f'{root} has no schedule and stays suspended')} AS STATUS"
+
+
+def write_to_stage(settings: Settings, file: str, content: Any) -> str:
+    """Return the statement that writes `content` as a JSON file of that name into the stack's stage."""
+    location = f"@{settings.qualified(settings.stage)}/{file}"
+    query = f"SELECT PARSE_JSON({json_literal(content)})"
+    form = "FILE_FORMAT = (TYPE = JSON COMPRESSION = NONE) SINGLE = TRUE OVERWRITE = TRUE"
+    return f"COPY INTO {location} FROM ({query}) {form}"
+
+
+def remove_from_stage(settings: Settings, file: str) -> str:
+    """Return the statement that removes that file."""
+    return f"REMOVE @{settings.qualified(settings.stage)}/{file}"
