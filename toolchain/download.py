@@ -1,0 +1,129 @@
+"""Fetches Pulumi's official archives.
+
+Knows their addresses, how long to wait for an answer, and how to unpack one without trusting the names in it. Does not
+know what the files are for.
+"""
+
+import platform
+import queue
+import tarfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from toolchain.progress import Step
+
+ANSWER_SECONDS = 4.0
+"""How long the download server may take to answer at all, name lookup included, before it is given up."""
+
+STALL_SECONDS = 20.0
+"""How long a started download may stand still."""
+
+BASE = "https://get.pulumi.com/releases"
+MEBIBYTE = 1 << 20
+
+
+class NoDownloadError(Exception):
+    """The archive cannot be had; the text says why, for a list of what was tried."""
+
+
+def command_line_url(release: str, system: str, machine: str) -> str:
+    """Where the official command line is, for the names that `platform.system()` and `platform.machine()` give."""
+    return f"{BASE}/sdk/pulumi-v{release}-{system.lower()}-{_architecture(machine, 'x64')}.tar.gz"
+
+
+def plugin_url(file_name: str, release: str, system: str, machine: str) -> str:
+    """Where an official plugin is."""
+    return f"{BASE}/plugins/{file_name}-v{release}-{system.lower()}-{_architecture(machine, 'amd64')}.tar.gz"
+
+
+def this_machine() -> tuple[str, str]:
+    """The operating system and the processor, as Python names them."""
+    return platform.system(), platform.machine()
+
+
+def fetch(url: str, folder: Path, step: Step) -> None:
+    """Download an archive and put its files, without their folders, into a folder that exists.
+
+    Raises:
+        NoDownloadError: The server does not answer in time, refuses, stops in the middle, or sends no such archive.
+    """
+    try:
+        response = _answer(url)
+        with response:
+            source = cast("IO[bytes]", _Counted(response, step))
+            with tarfile.open(fileobj=source, mode="r|gz") as archive:
+                for name, content in _files(archive):
+                    path = folder / name
+                    path.write_bytes(content)
+                    path.chmod(0o755)
+    except (OSError, tarfile.TarError, EOFError, HTTPException) as error:
+        raise NoDownloadError(f"{url}: {_reason(error)}") from error
+
+
+def _architecture(machine: str, intel: str) -> str:
+    return (
+        intel
+        if machine.lower() in {"x86_64", "amd64"}
+        else "arm64"
+        if machine.lower() in {"arm64", "aarch64"}
+        else machine
+    )
+
+
+def _answer(url: str) -> HTTPResponse:
+    """Open an address, given up as a whole after ANSWER_SECONDS.
+
+    In a thread of its own, because no timeout of a socket covers the name lookup, which alone can take half a minute
+    where a firewall swallows it.
+    """
+    answers: queue.SimpleQueue[HTTPResponse | OSError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(urllib.request.urlopen(url, timeout=STALL_SECONDS))  # noqa: S310  # the addresses are above
+        except OSError as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=ANSWER_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {ANSWER_SECONDS:.0f} seconds") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+class _Counted:
+    """A response that tells a step how much of it was read."""
+
+    def __init__(self, response: HTTPResponse, step: Step) -> None:
+        self._response, self._step = response, step
+        self._size = int(response.headers.get("Content-Length") or 0)
+        self._read = 0
+
+    def read(self, size: int) -> bytes:
+        content = self._response.read(size)
+        self._read += len(content)
+        self._step.update(f"{self._read // MEBIBYTE} MiB", self._read, self._size)
+        return content
+
+
+def _files(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    for member in archive:
+        content = archive.extractfile(member) if member.isfile() else None
+        if content:
+            yield PurePosixPath(member.name).name, content.read()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"answered {error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError):
+        return str(getattr(error.reason, "strerror", None) or error.reason)
+    return str(error) or type(error).__name__

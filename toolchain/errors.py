@@ -1,0 +1,94 @@
+"""What can go wrong while `pulumi` and its plugins are brought onto this machine, as errors that say what to do.
+
+Knows the wording and the exit code. Knows nothing of how anything is found, downloaded or built.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+EXIT_CODE = 5
+"""The exit code of every failure of the toolchain; 1 to 4 mean runs, usage, connection and time."""
+
+INSTALL_HINT = (
+    "Do one of these, then run `make setup` again:\n"
+    "  - install the Pulumi command line and have it on the PATH: https://www.pulumi.com/docs/install/\n"
+    "  - install Go 1.21 or newer, which then builds it: https://go.dev/doc/install\n"
+    "  - let this machine reach https://get.pulumi.com (behind a proxy: set HTTPS_PROXY)"
+)
+
+
+class ToolchainError(Exception):
+    """Something of the toolchain is missing or could not be made; the text says what, where and what to do.
+
+    Attributes:
+        exit_code: What a command ends with when it shows this error.
+    """
+
+    exit_code = EXIT_CODE
+
+
+class NotSetUpError(ToolchainError):
+    """The project's toolchain is asked for before `make setup` has put it there, or after part of it was removed."""
+
+    def __init__(self, project: Path, reason: str) -> None:
+        super().__init__(
+            f"The Pulumi toolchain of {project} is not set up: {reason}.\nRun `make setup` in {project}; "
+            "what is there already is kept."
+        )
+
+
+class NoCommandLineError(ToolchainError):
+    """Neither the PATH, nor a download, nor Go gives a `pulumi` command line."""
+
+    def __init__(self, version: str, tried: Sequence[str]) -> None:
+        lines = "\n".join(f"  - {line}" for line in tried)
+        super().__init__(
+            f"No way to get the Pulumi command line {version} onto this machine. Tried:\n{lines}\n{INSTALL_HINT}"
+        )
+
+
+class BuildError(ToolchainError):
+    """Go was found but did not build the command line."""
+
+    def __init__(self, command: str, exit_code: int, output: Sequence[str]) -> None:
+        last = "\n".join(f"  {line}" for line in output) or "  (it said nothing)"
+        super().__init__(
+            f"Go could not build the Pulumi command line: `{command}` ended with exit code {exit_code}. "
+            f"Its last words:\n{last}\n"
+            "Usual causes: the module proxy cannot be reached (see `go env GOPROXY`; behind a proxy set HTTPS_PROXY), "
+            "the disk is full (about 3 GB are needed once), or Go is too old to fetch the version it needs.\n"
+            "What was fetched and compiled is kept: `make setup` goes on from there."
+        )
+
+
+class WrongVersionError(ToolchainError):
+    """A `pulumi` that was just installed does not answer with the version that it should be."""
+
+    def __init__(self, path: Path, expected: str, answer: str) -> None:
+        super().__init__(
+            f"{path} should be Pulumi {expected} but answered `pulumi version` with: {answer or 'nothing'}.\n"
+            "Usual cause: a machine of another architecture, or a truncated download. Run `make setup` again; if it "
+            "happens again, install the command line yourself: https://www.pulumi.com/docs/install/"
+        )
+
+
+class PinMismatchError(ToolchainError):
+    """The Go module and the Python requirements name different Pulumi releases."""
+
+    def __init__(self, module: Path, pinned: str, sdk: str) -> None:
+        super().__init__(
+            f"{module} builds Pulumi {pinned}, but the installed Python SDK (requirements/runtime.in) is {sdk}. "
+            "They must be the same release.\n"
+            f"In {module.parent}: `go get github.com/pulumi/pulumi/pkg/v3@v{sdk} && go mod tidy`."
+        )
+
+
+class NotWritableError(ToolchainError):
+    """A folder the toolchain keeps its files in cannot be written."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(
+            f"Cannot write to {folder}: {reason}.\n"
+            "Make it writable or free some space, or choose another cache folder with XDG_CACHE_HOME, "
+            "and run `make setup` again."
+        )

@@ -1,0 +1,97 @@
+"""Looks for what is on this machine already: `pulumi`, its language host, the Snowflake plugin, Go.
+
+Knows where such things lie (the PATH, the cache of an earlier setup, the user's own Pulumi plugins). Does not decide
+which to use (sources.py) and changes nothing.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from toolchain import layout
+from toolchain.sources import Component, Source, first_line
+
+ANSWER_SECONDS = 30.0
+"""How long `pulumi version` may take; it needs a tenth of a second."""
+
+
+def cached_folder(cache: Path) -> Path:
+    """The folder of the command line that setup installs for a user, keyed by its release."""
+    return cache / f"pulumi-{layout.pulumi_version()}"
+
+
+def ask_version(command: Path) -> str:
+    """The release that a `pulumi` answers with, without its `v`; empty when it does not run or says no release."""
+    quiet = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        answer = subprocess.run(
+            [command, "version"], env=quiet, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""  # not a program of this machine, or one that hangs: as good as none
+    return first_line(answer.stdout) if answer.returncode == 0 else ""
+
+
+def command_line_on_path(search: str, cache: Path) -> tuple[Component | None, Path | None]:
+    """The `pulumi` on the PATH, if it works; else the path of one that does not, for a note.
+
+    One in our own cache does not count: an activated shell has it on the PATH, but it is not the user's own.
+    """
+    found = shutil.which("pulumi", path=_without(search, cache))
+    if found is None:
+        return None, None
+    release = ask_version(Path(found))
+    return (Component("pulumi", release, Path(found), Source.PATH), None) if release else (None, Path(found))
+
+
+def cached_command_line(cache: Path) -> Component | None:
+    """The command line of an earlier setup, if it answers with the pinned release."""
+    folder = cached_folder(cache) / "bin"
+    path = folder / "pulumi"
+    if not path.exists() or ask_version(path) != layout.pulumi_version():
+        return None
+    # The official archive has the language host in it; a build by Go has only the command line.
+    source = Source.DOWNLOAD if (folder / layout.LANGUAGE_HOST).exists() else Source.GO
+    return Component("pulumi", layout.pulumi_version(), path, source)
+
+
+def find_go(search: str) -> Path | None:
+    """The `go` command, on the PATH or where its installer puts it."""
+    found = shutil.which("go", path=search) or shutil.which("go", path="/usr/local/go/bin")
+    return Path(found) if found else None
+
+
+def beside(command_line: Component) -> Component | None:
+    """The language host in the folder of `pulumi`, where the official archives have it and the engine looks for it."""
+    if command_line.path is None:
+        return None
+    path = command_line.path.resolve().parent / layout.LANGUAGE_HOST
+    return Component(layout.LANGUAGE_HOST, command_line.version, path, command_line.source) if path.exists() else None
+
+
+def on_path(file_name: str, search: str) -> Component | None:
+    """A plugin on the PATH; such a file does not tell its release."""
+    found = shutil.which(file_name, path=search)
+    return Component(file_name, "", Path(found), Source.PATH) if found else None
+
+
+def in_plugins(homes: list[Path], file_name: str, release: str) -> Component | None:
+    """A plugin of the exact release that Pulumi itself installed into one of the given homes."""
+    for home in homes:
+        path = layout.plugin_folder(home, file_name, release) / file_name
+        if path.exists():
+            return Component(file_name, release, path, Source.PLUGINS)
+    return None
+
+
+def user_homes(environment: Mapping[str, str], private: Path) -> list[Path]:
+    """The PULUMI_HOMEs of the user: the one set, unless it is a clone's private one, and ~/.pulumi."""
+    named = environment.get("PULUMI_HOME")
+    homes = [Path(named)] if named else []
+    return [home for home in [*homes, layout.home_folder(environment) / ".pulumi"] if home != private]
+
+
+def _without(search: str, cache: Path) -> str:
+    return os.pathsep.join(part for part in search.split(os.pathsep) if not Path(part).is_relative_to(cache))

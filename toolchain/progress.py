@@ -1,0 +1,94 @@
+"""Says what the setup does now: a live line on a terminal, a line now and then anywhere else.
+
+Knows how to show; knows nothing of what is being done. Time comes from a clock that is handed in.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+QUIET_SECONDS = 15.0
+"""Without a terminal: how long an unfinished step stays silent, so that a log of CI shows life but stays short."""
+
+
+class Step(Protocol):
+    """A piece of work that is under way."""
+
+    def update(self, detail: str, done: int = 0, total: int = 0) -> None:
+        """Say how far it is: a detail, and where known how many of how many."""
+
+    def tick(self) -> None:
+        """Nothing new was heard from the work; time went by."""
+
+
+class Reporter:
+    """Prints notes and the progress of steps.
+
+    Args:
+        stream: Where to; standard error by default, as standard output is for results.
+        clock: Seconds since any fixed moment.
+    """
+
+    def __init__(self, clock: Callable[[], float], stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._console = Console(file=self._stream, highlight=False)
+        self._clock = clock
+
+    def note(self, text: str) -> None:
+        """Print a line of its own."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Step]:
+        """Show a step from its beginning to its end; when it fails, the caller's error says so."""
+        if self._console.is_terminal:
+            with _live(self._console) as progress:
+                yield _LiveStep(progress, what)
+        else:
+            yield _LoggedStep(self._clock, self.note, what)
+
+
+def _live(console: Console) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(24), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+class _LiveStep:
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress, self._what = progress, what
+        self._task = progress.add_task(what, total=None)
+
+    def update(self, detail: str, done: int = 0, total: int = 0) -> None:
+        text = f"{self._what}: {detail}"[: self._progress.console.width - 40]
+        self._progress.update(self._task, description=text, completed=done, total=total or None)
+
+    def tick(self) -> None:
+        """The live line's own clock goes on by itself."""
+
+
+class _LoggedStep:
+    def __init__(self, clock: Callable[[], float], write: Callable[[str], None], what: str) -> None:
+        self._clock, self._write, self._what = clock, write, what
+        self._started = self._last = clock()
+        self._text = "started"
+        write(f"{what} ...")
+
+    def update(self, detail: str, done: int = 0, total: int = 0) -> None:
+        self._text = f"{detail} ({100 * done // total} %)" if total else detail
+        self.tick()
+
+    def tick(self) -> None:
+        now = self._clock()
+        if now - self._last >= QUIET_SECONDS:
+            self._last = now
+            self._write(f"{self._what}: {self._text}, {elapsed(now - self._started)}")
+
+
+def elapsed(seconds: float) -> str:
+    """A duration as minutes and seconds: `3:07`."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
