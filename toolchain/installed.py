@@ -23,6 +23,8 @@ def write_record(project: Path, components: Sequence[Component]) -> None:
         {"component": row.component, "version": row.version, "path": str(row.path), "source": row.source.value}
         for row in components
     ]
+    if read_record(layout.private_home(project)) == list(components):
+        return
     path = record_path(layout.private_home(project))
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{os.getpid()}")

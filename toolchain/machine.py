@@ -16,6 +16,9 @@ from toolchain.sources import Component, Source, first_line
 ANSWER_SECONDS = 30.0
 """How long `pulumi version` may take; it needs a tenth of a second."""
 
+GO_INSTALLED = "/usr/local/go/bin"
+"""Where Go's own archive goes by its instructions, which leave the PATH to the user."""
+
 
 def cached_folder(cache: Path) -> Path:
     """The folder of the command line that setup installs for a user, keyed by its release."""
@@ -59,7 +62,7 @@ def cached_command_line(cache: Path) -> Component | None:
 
 def find_go(search: str) -> Path | None:
     """The `go` command, on the PATH or where its installer puts it."""
-    found = shutil.which("go", path=search) or shutil.which("go", path="/usr/local/go/bin")
+    found = shutil.which("go", path=search) or shutil.which("go", path=GO_INSTALLED)
     return Path(found) if found else None
 
 
