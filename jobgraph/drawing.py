@@ -1,8 +1,8 @@
 """Pictures of a graph: Mermaid text for pull requests, lines for a terminal, SVG for a browser.
 
-Knows how tasks, edges and states look. Must not know where states come from: they are given by task name, in the words of
-Snowflake's task history (SUCCEEDED, FAILED, EXECUTING, SCHEDULED, SKIPPED, CANCELLED) or of job services (DONE, RUNNING,
-PENDING). A task without a state is drawn neutral.
+Knows how tasks, edges and states look. Must not know where states come from: they are given by task name, in the
+words of Snowflake's task history (SUCCEEDED, FAILED, EXECUTING, SCHEDULED, SKIPPED, CANCELLED) or of job services
+(DONE, RUNNING, PENDING). A task without a state is drawn neutral.
 """
 
 from __future__ import annotations

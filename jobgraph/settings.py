@@ -6,6 +6,7 @@ Must not know where that mapping comes from nor what is built with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -23,6 +24,12 @@ def _name(value: Any) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a text is wanted")
+    return value
+
+
+def _version(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"\d+(\.\d+)+", value):
+        raise ValueError("a version is wanted, in quotes, as '1.33.0'")
     return value
 
 
@@ -99,6 +106,7 @@ class Settings:
     job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")
     task_runs_table: str = _setting("TASK_LOGGING_STATS", _name, "history: one row per task of a graph run")
     task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
+    snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
     keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
 
     def qualified(self, *names: str) -> str:

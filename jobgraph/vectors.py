@@ -70,7 +70,8 @@ def drawing_of(drawing: Drawing) -> str:
         ),
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
         (
-            '<defs><marker id="tip" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+            '<defs><marker id="tip" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" '
+            'orient="auto">'
             '<path d="M0 0 L8 4 L0 8 z" fill="#57606a"/></marker></defs>'
         ),
         f'<text x="{MARGIN}" y="32" font-size="17" font-weight="600" fill="#24292f">{escape(drawing.title)}</text>',

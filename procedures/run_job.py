@@ -27,7 +27,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 LONGEST_SERVICE_NAME = 63
 ALREADY_EXISTS = 2002
 DONE = "DONE"
-# docs.snowflake.com/en/sql-reference/sql/desc-service: from these no job moves on
+# from these no job moves on: docs.snowflake.com/en/sql-reference/sql/desc-service
 FINAL = frozenset({DONE, "FAILED", "CANCELLED", "SUSPENDED", "DELETED", "INTERNAL_ERROR"})
 TIMED_OUT = "TIMED_OUT"
 WAITS = 5
@@ -267,10 +267,9 @@ def _record(session: Session, job: dict[str, Any], run: Run, attempt: Attempt) -
     session.sql(merge_statement(_table(job, "job_runs_table"), RUN_COLUMNS, RUN_KEY), params=values).collect()
 
 
-# column -> how its value is computed; `?` takes the next value
 LOG_KEY = ("GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT", "INSTANCE_ID", "CONTAINER_NAME")
 LOG_COLUMNS = dict.fromkeys((*LOG_KEY, "LOG"), "?")
-RUN_COLUMNS = {
+RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     **dict.fromkeys(("ROOT_TASK_NAME", "TASK_NAME", "JOB_STATUS", "GRAPH_RUN_ID"), "?"),
     "GRAPH_START_TIME": "?::timestamp_ltz",
     **dict.fromkeys(("ERRORS", "ATTEMPT", "SERVICE_NAME", "COMPUTE_POOL", "EXIT_CODE", "REASON"), "?"),

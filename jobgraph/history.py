@@ -1,0 +1,185 @@
+"""The history that Snowflake keeps of runs: tables, the table function over the task history, and views.
+
+Knows columns and queries; the quickstart's columns come first, in its order. Must not know who writes the rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobgraph.names import quoted
+
+if TYPE_CHECKING:
+    from jobgraph.settings import Settings
+
+TEXT = "VARCHAR(16777216)"
+WHOLE = "NUMBER(38,0)"
+REAL = "FLOAT"
+INSTANT = "TIMESTAMP_LTZ(9)"
+# what `datetime` means in the quickstart's tables
+WALL_TIME = "TIMESTAMP_NTZ(9)"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; `default` is an SQL expression."""
+
+    name: str
+    type: str
+    comment: str
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """A table of history."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class ViewPlan:
+    """A view that answers one question."""
+
+    name: str
+    comment: str
+    statement: str
+
+
+@dataclass(frozen=True)
+class FunctionPlan:
+    """A table function; `arguments` are (name, type)."""
+
+    name: str
+    comment: str
+    arguments: tuple[tuple[str, str], ...]
+    returns: str
+    body: str
+
+
+_WRITTEN = Column("CREATED_DATE", WALL_TIME, "when the row was written", "CURRENT_TIMESTAMP()")
+
+_JOB_RUNS = (
+    Column("ROOT_TASK_NAME", TEXT, "root task of the graph"),
+    Column("TASK_NAME", TEXT, "task of the job"),
+    Column("JOB_STATUS", TEXT, "DONE, FAILED, TIMED_OUT, CANCELLED"),
+    Column("GRAPH_RUN_ID", TEXT, "graph run group, the same for all tasks of a run"),
+    Column("GRAPH_START_TIME", INSTANT, "time for which the graph run was scheduled"),
+    Column("ERRORS", TEXT, "cause of a failure, then the end of the log"),
+    _WRITTEN,
+    Column("ATTEMPT", WHOLE, "number of the attempt, from 1"),
+    Column("SERVICE_NAME", TEXT, "job service of the attempt"),
+    Column("COMPUTE_POOL", TEXT, "compute pool it ran on"),
+    Column("EXIT_CODE", WHOLE, "exit code of the container that decided the outcome"),
+    Column("REASON", TEXT, "what the platform says of a failure"),
+    Column("STARTED_TIME", INSTANT, "when the service was created"),
+    Column("COMPLETED_TIME", INSTANT, "when the runner saw it ended"),
+    Column("DURATION_IN_SECS", REAL, "seconds between the two"),
+    Column("OUTPUTS", TEXT, "last line of the log, if it is a JSON object"),
+)
+
+_JOB_LOGS = (
+    Column("GRAPH_RUN_ID", TEXT, "graph run group"),
+    Column("TASK_NAME", TEXT, "task of the job"),
+    Column("ATTEMPT", WHOLE, "number of the attempt, from 1"),
+    Column("INSTANCE_ID", TEXT, "instance of the service"),
+    Column("CONTAINER_NAME", TEXT, "container of the instance"),
+    Column("LOG", TEXT, "its log, at most 100 KB, what was cut is said"),
+    _WRITTEN,
+)
+
+_TASK_RUNS = (
+    Column("GRAPH_RUN_GROUP_ID", TEXT, "graph run group"),
+    Column("NAME", TEXT, "name of the task"),
+    Column("STATE", TEXT, "SUCCEEDED, FAILED, SKIPPED, CANCELLED"),
+    Column("RETURN_VALUE", TEXT, "value the task set"),
+    Column("QUERY_START_TIME", TEXT, "when it started"),
+    Column("COMPLETED_TIME", TEXT, "when it ended"),
+    Column("DURATION_IN_SECS", WHOLE, "seconds between the two"),
+    Column("ERROR_MESSAGE", TEXT, "why it failed"),
+    Column("ATTEMPT_NUMBER", WHOLE, "attempt of the graph run, from 1"),
+    Column("SCHEDULED_FROM", TEXT, "what started the run: SCHEDULE, EXECUTE_TASK, a retry"),
+    Column("ROOT_TASK_NAME", TEXT, "root task of the graph"),
+)
+
+# QUERY_START_TIME and COMPLETED_TIME are text in the quickstart's function, in this form
+_SECONDS = "'YYYY-MM-DD HH24:MI:SS'"
+# column -> (type, expression over TASK_HISTORY)
+_TASK_HISTORY: dict[str, tuple[str, str]] = {
+    "GRAPH_RUN_GROUP_ID": ("VARCHAR", "GRAPH_RUN_GROUP_ID"),
+    "NAME": ("VARCHAR", "NAME"),
+    "STATE": ("VARCHAR", "STATE"),
+    "RETURN_VALUE": ("VARCHAR", "RETURN_VALUE"),
+    "QUERY_START_TIME": ("VARCHAR", f"TO_VARCHAR(QUERY_START_TIME, {_SECONDS})"),
+    "COMPLETED_TIME": ("VARCHAR", f"TO_VARCHAR(COMPLETED_TIME, {_SECONDS})"),
+    "DURATION_IN_SECS": ("NUMBER", "TIMESTAMPDIFF('second', QUERY_START_TIME, COMPLETED_TIME)"),
+    "ERROR_MESSAGE": ("VARCHAR", "ERROR_MESSAGE"),
+    "ATTEMPT_NUMBER": ("NUMBER", "ATTEMPT_NUMBER"),
+    "SCHEDULED_FROM": ("VARCHAR", "SCHEDULED_FROM"),
+}
+
+
+def tables(settings: Settings) -> tuple[TablePlan, ...]:
+    """Return the tables of history."""
+    return (
+        TablePlan(settings.job_runs_table, "jobgraph: one row per attempt of a job", _JOB_RUNS),
+        TablePlan(settings.job_logs_table, "jobgraph: logs of the jobs' containers", _JOB_LOGS),
+        TablePlan(settings.task_runs_table, "jobgraph: one row per task of a graph run", _TASK_RUNS),
+    )
+
+
+def task_runs_function(settings: Settings) -> FunctionPlan:
+    """Return the table function that lists the tasks of a root's runs since a time.
+
+    The limit is the largest there is: with the default of 100, larger graphs would be cut without a word.
+    """
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in _TASK_HISTORY.items())
+    selected = ",\n    ".join(f"{expression} AS {name}" for name, (_, expression) in _TASK_HISTORY.items())
+    body = (
+        f"SELECT\n    {selected}\n"
+        f"FROM TABLE({quoted(settings.database)}.INFORMATION_SCHEMA.TASK_HISTORY(\n"
+        "    ROOT_TASK_ID => ROOT_TASK_ID,\n"
+        "    SCHEDULED_TIME_RANGE_START => START_TIME,\n"
+        "    RESULT_LIMIT => 10000\n"
+        "))"
+    )
+    arguments = (("ROOT_TASK_ID", "VARCHAR"), ("START_TIME", "TIMESTAMP_LTZ"))
+    comment = "jobgraph: tasks of a root's runs since a time"
+    return FunctionPlan(settings.task_runs_function, comment, arguments, f"TABLE ({columns})", body)
+
+
+def views(settings: Settings) -> tuple[ViewPlan, ...]:
+    """Return the views for the questions that people ask of history."""
+    runs = settings.qualified(settings.job_runs_table)
+    latest = (
+        f"SELECT * FROM {runs}"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY GRAPH_RUN_ID, TASK_NAME ORDER BY ATTEMPT DESC) = 1"
+    )
+    per_run = (
+        "SELECT ROOT_TASK_NAME, GRAPH_RUN_ID, MIN(GRAPH_START_TIME) AS GRAPH_START_TIME, COUNT(*) AS JOBS,"
+        " SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 1 ELSE 0 END) AS JOBS_DONE,"
+        " SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 0 ELSE 1 END) AS JOBS_FAILED,"
+        " SUM(ATTEMPT) AS ATTEMPTS, MAX(COMPLETED_TIME) AS COMPLETED_TIME"
+        f" FROM ({latest}) AS LATEST GROUP BY ROOT_TASK_NAME, GRAPH_RUN_ID"
+    )
+    last_runs = (
+        f"SELECT * FROM ({per_run}) AS RUNS"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME ORDER BY GRAPH_START_TIME DESC) = 1"
+    )
+    failed = (
+        "SELECT GRAPH_START_TIME, ROOT_TASK_NAME, TASK_NAME, ATTEMPT, JOB_STATUS, EXIT_CODE, REASON, ERRORS,"
+        f" SERVICE_NAME, GRAPH_RUN_ID FROM {runs} WHERE JOB_STATUS <> 'DONE'"
+    )
+    durations = (
+        "SELECT ROOT_TASK_NAME, TASK_NAME, COUNT(*) AS ATTEMPTS, AVG(DURATION_IN_SECS) AS AVERAGE_SECS,"
+        " MAX(DURATION_IN_SECS) AS LONGEST_SECS, MAX(COMPLETED_TIME) AS LAST_COMPLETED_TIME"
+        f" FROM {runs} WHERE JOB_STATUS = 'DONE' GROUP BY ROOT_TASK_NAME, TASK_NAME"
+    )
+    return (
+        ViewPlan("LAST_GRAPH_RUNS", "jobgraph: the last run of each graph", last_runs),
+        ViewPlan("FAILED_JOBS", "jobgraph: attempts that failed, with their cause", failed),
+        ViewPlan("JOB_DURATIONS", "jobgraph: how long jobs take", durations),
+    )
