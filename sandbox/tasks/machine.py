@@ -1,0 +1,382 @@
+"""The life of a graph run as a pure state machine: `step(graph, run, event, now)` gives the next run and what to do.
+
+Must not know the store, threads, SQL or the clock. Rules from the user guide's page on task graphs:
+
+* a task starts when every predecessor is settled; one that was suspended counts as succeeded; one whose WHEN was
+  false is looked past as long as another succeeded; where it was false for all of them, the task does not run either;
+* a predecessor that failed, was cancelled, or was itself skipped for such a reason makes its dependents SKIPPED at once;
+* the finalizer starts once, when every other task is settled, whatever became of them, but not if the root was skipped;
+* a late report (a statement that ends after its task was cancelled or timed out) changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class State(StrEnum):
+    """State of a task run or of a whole graph run.
+
+    TASK_HISTORY shows CONDITION_FALSE as SKIPPED, and no row for WAITING and SUSPENDED.
+    """
+
+    WAITING = "WAITING"
+    EXECUTING = "EXECUTING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+    CONDITION_FALSE = "CONDITION_FALSE"
+    SUSPENDED = "SUSPENDED"
+
+
+class Happening(StrEnum):
+    """What can befall one task run."""
+
+    START = "START"
+    SKIP = "SKIP"
+    IGNORE = "IGNORE"  # it was suspended when the run's definitions were frozen
+    SUCCEED = "SUCCEED"
+    FAIL = "FAIL"
+    TIME_OUT = "TIME_OUT"
+    CANCEL = "CANCEL"
+    CONDITION_FALSE = "CONDITION_FALSE"
+
+
+# Every transition there is; what is not listed is a late report and changes nothing.
+TRANSITIONS: Mapping[tuple[State, Happening], State] = {
+    (State.WAITING, Happening.START): State.EXECUTING,
+    (State.WAITING, Happening.SKIP): State.SKIPPED,
+    (State.WAITING, Happening.IGNORE): State.SUSPENDED,
+    (State.WAITING, Happening.CONDITION_FALSE): State.CONDITION_FALSE,  # it was false for all predecessors
+    (State.EXECUTING, Happening.SUCCEED): State.SUCCEEDED,
+    (State.EXECUTING, Happening.FAIL): State.FAILED,
+    (State.EXECUTING, Happening.TIME_OUT): State.FAILED,
+    (State.EXECUTING, Happening.CANCEL): State.CANCELLED,
+    (State.EXECUTING, Happening.CONDITION_FALSE): State.CONDITION_FALSE,
+}
+_UNSETTLED = frozenset({State.WAITING, State.EXECUTING})
+_BLOCKING = frozenset({State.FAILED, State.CANCELLED, State.SKIPPED})
+_KEPT_BY_RETRY = frozenset({State.SUCCEEDED, State.SUSPENDED, State.CONDITION_FALSE})
+
+
+@dataclass(frozen=True)
+class TaskDefinition:
+    """One task as it was when the run's definitions were frozen.
+
+    Attributes:
+        name: bare name; all tasks of a graph are in one schema.
+        after: names of its predecessors.
+        suspended: it is passed over.
+        timeout_ms: USER_TASK_TIMEOUT_MS set on the task itself; None: it has none of its own; 0: 7 days.
+        payload: what the scheduler needs to run it; the machine does not look at it.
+    """
+
+    name: str
+    after: tuple[str, ...] = ()
+    suspended: bool = False
+    timeout_ms: int | None = None
+    payload: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Frozen definitions of a graph.
+
+    Attributes:
+        root: name of the root task.
+        tasks: all tasks by name, the root among them, the finalizer not.
+        finalizer: the finalizer task, if the root has one.
+        timeout_ms: of the root: of the whole graph. 0: 7 days.
+        auto_retries: TASK_AUTO_RETRY_ATTEMPTS of the root.
+    """
+
+    root: str
+    tasks: Mapping[str, TaskDefinition]
+    finalizer: TaskDefinition | None = None
+    timeout_ms: int = 3_600_000
+    auto_retries: int = 0
+
+    @cached_property
+    def children(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the dependents of every task that has any."""
+        found: dict[str, list[str]] = {}
+        for task in self.tasks.values():
+            for predecessor in task.after:
+                found.setdefault(predecessor, []).append(task.name)
+        return {name: tuple(names) for name, names in found.items()}
+
+    def task(self, name: str) -> TaskDefinition:
+        """A task or the finalizer by name."""
+        if self.finalizer is not None and name == self.finalizer.name:
+            return self.finalizer
+        return self.tasks[name]
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """One task of a graph run."""
+
+    state: State = State.WAITING
+    started: datetime | None = None
+
+
+@dataclass(frozen=True)
+class GraphRun:
+    """One attempt of a graph run.
+
+    Attributes:
+        state: EXECUTING until it ended; then SUCCEEDED, FAILED, CANCELLED or SKIPPED.
+        tasks: by name, the finalizer too.
+        unsettled: how many tasks, the finalizer not counted, are WAITING or EXECUTING.
+        started: when the attempt began; None before that.
+    """
+
+    tasks: Mapping[str, TaskRun]
+    unsettled: int
+    state: State = State.WAITING
+    started: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The attempt starts."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A task's statement ended (SUCCEED, FAIL, CONDITION_FALSE) or somebody cancels the task (CANCEL)."""
+
+    task: str
+    happening: Happening
+
+
+@dataclass(frozen=True)
+class TimePassed:
+    """A deadline may have been reached."""
+
+
+Event = Begin | Report | TimePassed
+
+
+@dataclass(frozen=True)
+class Change:
+    """A transition of one task run: to be written together with its event row."""
+
+    task: str
+    old: State
+    new: State
+    happening: Happening
+
+
+@dataclass(frozen=True)
+class Start:
+    """Run the task's statement."""
+
+    task: str
+
+
+@dataclass(frozen=True)
+class Interrupt:
+    """Stop the task's statement."""
+
+    task: str
+
+
+@dataclass(frozen=True)
+class Complete:
+    """The graph run ended in this state."""
+
+    state: State
+
+
+Action = Start | Interrupt | Complete
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an event leads to: the run afterwards, the transitions in order, and what to do once they are written."""
+
+    run: GraphRun
+    changes: tuple[Change, ...] = ()
+    actions: tuple[Action, ...] = ()
+
+
+def new_run(graph: Graph) -> GraphRun:
+    """The first attempt of a graph run, not yet begun."""
+    names = [*graph.tasks, *([graph.finalizer.name] if graph.finalizer else [])]
+    return GraphRun(dict.fromkeys(names, TaskRun()), len(graph.tasks))
+
+
+def retry_of(graph: Graph, run: GraphRun) -> GraphRun:
+    """The next attempt after `run` failed or was cancelled: what succeeded is kept, the finalizer runs again."""
+    tasks = {name: task if task.state in _KEPT_BY_RETRY else TaskRun() for name, task in run.tasks.items()}
+    if graph.finalizer is not None:
+        tasks[graph.finalizer.name] = TaskRun()
+    return GraphRun(tasks, sum(tasks[name].state in _UNSETTLED for name in graph.tasks))
+
+
+def restore(graph: Graph, state: State, started: datetime | None, tasks: Mapping[str, TaskRun]) -> GraphRun:
+    """A run as it was written, e.g. after a restart of the process."""
+    return GraphRun(dict(tasks), sum(tasks[name].state in _UNSETTLED for name in graph.tasks), state, started)
+
+
+def deadline(graph: Graph, run: GraphRun, name: str) -> datetime | None:
+    """When an executing task times out: by its own timeout, else with the whole graph (a finalizer: by the default)."""
+    task = run.tasks[name]
+    if task.state is not State.EXECUTING or task.started is None or run.started is None:
+        return None
+    definition = graph.task(name)
+    own = definition.timeout_ms
+    is_finalizer = graph.finalizer is not None and name == graph.finalizer.name
+    if own is not None and name != graph.root:
+        return task.started + _timeout(own)
+    if is_finalizer:
+        return task.started + _timeout(3_600_000)
+    return run.started + _timeout(graph.timeout_ms)
+
+
+def next_deadline(graph: Graph, run: GraphRun) -> datetime | None:
+    """The earliest deadline of an executing task, if any executes."""
+    found = (deadline(graph, run, name) for name, task in run.tasks.items() if task.state is State.EXECUTING)
+    return min((instant for instant in found if instant is not None), default=None)
+
+
+def wants_retry(graph: Graph, state: State, attempt: int) -> bool:
+    """Whether the attempt (counted from 1) that ended in `state` is followed by an automatic one."""
+    return state is State.FAILED and attempt <= graph.auto_retries
+
+
+def step(graph: Graph, run: GraphRun, event: Event, now: datetime) -> Step:
+    """Apply one event.
+
+    Args:
+        graph: the run's frozen definitions.
+        run: the run before.
+        event: what happened.
+        now: when.
+    """
+    moves = _Moves(graph, run, now)
+    if isinstance(event, Begin):
+        moves.begin()
+    elif isinstance(event, Report):
+        moves.report(event.task, event.happening)
+    else:
+        moves.time_passed()
+    return moves.result()
+
+
+def _timeout(milliseconds: int) -> timedelta:
+    return timedelta(milliseconds=milliseconds) if milliseconds else timedelta(days=7)
+
+
+class _Moves:
+    """One step in progress: collects transitions until nothing more follows from the event."""
+
+    def __init__(self, graph: Graph, run: GraphRun, now: datetime) -> None:
+        self.graph, self.run, self.now = graph, run, now
+        self.tasks = dict(run.tasks)
+        self.unsettled = run.unsettled
+        self.changes: list[Change] = []
+        self.actions: list[Action] = []
+
+    def begin(self) -> None:
+        if self.run.state is not State.WAITING:
+            return
+        self.run = replace(self.run, state=State.EXECUTING, started=self.now)
+        self._follow(name for name in self.graph.tasks if self._is_ready(name))
+
+    def report(self, name: str, happening: Happening) -> None:
+        if name not in self.tasks or not self._apply(name, happening):
+            return
+        if happening is Happening.CANCEL:
+            self.actions.append(Interrupt(name))
+        self._follow(self._ready_children(name))
+
+    def time_passed(self) -> None:
+        late = [
+            name
+            for name in self.tasks
+            if (instant := deadline(self.graph, self.run, name)) is not None and instant <= self.now
+        ]
+        for name in late:
+            self.report(name, Happening.TIME_OUT)
+            self.actions.append(Interrupt(name))
+
+    def result(self) -> Step:
+        if not self.changes:
+            return Step(self.run)
+        run = replace(self.run, tasks=self.tasks, unsettled=self.unsettled)
+        end = self._end()
+        if end is not None:
+            run = replace(run, state=end)
+            self.actions.append(Complete(end))
+        return Step(run, tuple(self.changes), tuple(self.actions))
+
+    def _apply(self, name: str, happening: Happening) -> bool:
+        old = self.tasks[name]
+        new = TRANSITIONS.get((old.state, happening))
+        if new is None:
+            return False
+        self.tasks[name] = TaskRun(new, self.now if new is State.EXECUTING else old.started)
+        if new not in _UNSETTLED and name in self.graph.tasks:
+            self.unsettled -= 1
+        self.changes.append(Change(name, old.state, new, happening))
+        return True
+
+    def _follow(self, ready: Iterable[str]) -> None:
+        queue = deque(ready)
+        while queue:
+            name = queue.popleft()
+            happening = self._decide(name)
+            if not self._apply(name, happening):
+                continue
+            if happening is Happening.START:
+                self.actions.append(Start(name))
+            else:
+                queue.extend(self._ready_children(name))
+        self._start_finalizer()
+
+    def _decide(self, name: str) -> Happening:
+        task = self.graph.tasks[name]
+        before = {self.tasks[predecessor].state for predecessor in task.after}
+        if before & _BLOCKING:
+            return Happening.SKIP
+        if before == {State.CONDITION_FALSE}:
+            return Happening.CONDITION_FALSE
+        # The root runs on demand while it is suspended; its children do not.
+        return Happening.IGNORE if task.suspended and name != self.graph.root else Happening.START
+
+    def _is_ready(self, name: str) -> bool:
+        before = {self.tasks[predecessor].state for predecessor in self.graph.tasks[name].after}
+        return self.tasks[name].state is State.WAITING and bool(before & _BLOCKING or not before & _UNSETTLED)
+
+    def _ready_children(self, name: str) -> list[str]:
+        return [child for child in self.graph.children.get(name, ()) if self._is_ready(child)]
+
+    def _start_finalizer(self) -> None:
+        finalizer = self.graph.finalizer
+        if finalizer is None or self.unsettled or self.tasks[self.graph.root].state is State.CONDITION_FALSE:
+            return
+        happening = Happening.IGNORE if finalizer.suspended else Happening.START
+        if self._apply(finalizer.name, happening) and happening is Happening.START:
+            self.actions.append(Start(finalizer.name))
+
+    def _end(self) -> State | None:
+        if self.unsettled or self.run.state is not State.EXECUTING:
+            return None
+        root = self.tasks[self.graph.root].state
+        states = {task.state for task in self.tasks.values()}
+        if root is not State.CONDITION_FALSE and states & _UNSETTLED:
+            return None
+        if root is State.CONDITION_FALSE:
+            return State.SKIPPED
+        return next((state for state in (State.FAILED, State.CANCELLED) if state in states), State.SUCCEEDED)

@@ -1,0 +1,85 @@
+"""SCHEDULE of a task: reading its text and finding the next due instant.
+
+Pure: the present instant comes in as an argument. Must not know tasks, runs or threads.
+Forms (CREATE TASK page): `59 MINUTES`, also HOUR(S), SECOND(S), H, M, S; `USING CRON <5 fields> <time zone>`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from sandbox import errors
+
+_INTERVAL = re.compile(r"\s*(\d+)\s+(SECONDS?|S|MINUTES?|M|HOURS?|H)\s*", re.IGNORECASE)
+_CRON = re.compile(r"\s*USING\s+CRON\s+((?:\S+\s+){5})(\S+)\s*", re.IGNORECASE)
+_SECONDS = {"S": 1, "M": 60, "H": 3600}
+# Documented bounds of an interval: 10 seconds to 8 days (11,520 minutes).
+_SHORTEST, _LONGEST = timedelta(seconds=10), timedelta(days=8)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Every `length`, counted from the instant at which the task was resumed."""
+
+    length: timedelta
+
+
+@dataclass(frozen=True)
+class Cron:
+    """A cron expression of five fields in a time zone."""
+
+    expression: str
+    zone: str
+
+
+Schedule = Interval | Cron
+
+
+def parse(text: str) -> Schedule:
+    """Read a schedule.
+
+    Args:
+        text: as given in SCHEDULE = '…'.
+
+    Raises:
+        SnowflakeError: 001008, if it is neither form, the zone is unknown or the interval out of bounds.
+    """
+    interval = _INTERVAL.fullmatch(text)
+    if interval:
+        length = timedelta(seconds=int(interval[1]) * _SECONDS[interval[2][0].upper()])
+        if not _SHORTEST <= length <= _LONGEST:
+            raise errors.invalid_value(text, "SCHEDULE")
+        return Interval(length)
+    cron = _CRON.fullmatch(text)
+    if not cron:
+        raise errors.invalid_value(text, "SCHEDULE")
+    return _cron(text, " ".join(cron[1].split()), cron[2])
+
+
+def _cron(text: str, expression: str, zone: str) -> Cron:
+    try:
+        CronSim(expression.upper(), datetime(2000, 1, 1, tzinfo=ZoneInfo(zone)))
+    except (CronSimError, ZoneInfoNotFoundError, ValueError) as error:
+        raise errors.invalid_value(text, "SCHEDULE") from error
+    return Cron(expression, zone)
+
+
+def next_due(schedule: Schedule, resumed: datetime, after: datetime) -> datetime | None:
+    """The first due instant later than `after`, in UTC; None if there never is one (e.g. 30 February).
+
+    Args:
+        schedule: what `parse` gave.
+        resumed: when the task was resumed; intervals are counted from there.
+        after: the instant to look from.
+    """
+    if isinstance(schedule, Interval):
+        passed = max(after - resumed, timedelta(0)) // schedule.length
+        return (resumed + (passed + 1) * schedule.length).astimezone(UTC)
+    following = CronSim(schedule.expression.upper(), after.astimezone(ZoneInfo(schedule.zone)))
+    found = next(following, None)
+    return found.astimezone(UTC) if found else None
