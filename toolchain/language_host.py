@@ -11,9 +11,6 @@ import contextvars
 import importlib.metadata
 import os
 import re
-import select
-import signal
-import stat
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,9 +31,8 @@ from pulumi.runtime.proto import (
 )
 
 from toolchain import layout
-from toolchain.installed import read_record
+from toolchain.engine_watch import watch_engine
 from toolchain.program import Program, run_to_end
-from toolchain.sources import Component, Source
 
 THREADS = 8
 """Calls served at once; the engine makes at most a few while a program runs."""
@@ -50,15 +46,13 @@ class LanguageHost(LanguageServer):
 
     Args:
         engine_address: Where the engine listens for log lines.
-        stand_ins: What each run must be told: the parts of the toolchain that are not the official ones.
     """
 
-    def __init__(self, engine_address: str, stand_ins: Sequence[Component]) -> None:
+    def __init__(self, engine_address: str) -> None:
         super().__init__(
             lambda: None
         )  # the SDK's is for a program given as a function; ours comes with the call to run
         self._engine_address = engine_address
-        self._stand_ins = stand_ins
         self.running = threading.Event()
 
     def Handshake(self, _request: language_pb2.LanguageHandshakeRequest, _context: object) -> object:
@@ -151,7 +145,7 @@ class LanguageHost(LanguageServer):
         return message
 
     def _announce(self) -> None:
-        text = announcement(self._stand_ins)
+        text = announcement()
         try:
             with grpc.insecure_channel(self._engine_address) as channel:
                 engine_pb2_grpc.EngineStub(channel).Log(engine_pb2.LogRequest(severity=engine_pb2.INFO, message=text))
@@ -159,10 +153,9 @@ class LanguageHost(LanguageServer):
             sys.stderr.write(f"{text}\n")  # the engine shows what its plugins print, too
 
 
-def announcement(stand_ins: Sequence[Component]) -> str:
-    """The line by which each run says what is not official in it."""
-    names = " and ".join(f"{row.component} {row.version}" for row in stand_ins)
-    return f"run by jobgraph's stand-in for {names} (see `jobgraph doctor`)"
+def announcement() -> str:
+    """The line by which each run says that it is not the official language host's; the plugin says its own."""
+    return f"run by jobgraph's stand-in for {layout.LANGUAGE_HOST} {layout.pulumi_version()} (see `jobgraph doctor`)"
 
 
 def refusal(request: language_pb2.RunRequest) -> str | None:
@@ -194,28 +187,14 @@ def _needed(found: Mapping[str, importlib.metadata.Distribution]) -> set[str]:
     return {_normal(re.split(r"[^\w.-]", text, maxsplit=1)[0]) for text in requirements}
 
 
-def engine_gone(stop: threading.Event) -> None:
-    """Set an event when the engine's end of our standard input closes, as it does even if the engine is killed."""
-    poll = select.poll()
-    poll.register(sys.stdin.fileno(), 0)  # asks only for the hang-up, and takes nothing from what a program may read
-    poll.poll()
-    stop.set()
-
-
 def serve(engine_address: str) -> int:
     """Serve the engine until it interrupts us or is gone.
 
     Returns:
         The exit code.
     """
-    recorded = [row for row in read_record(Path(os.environ.get("PULUMI_HOME", ""))) if row.source is Source.STAND_IN]
-    own = Component(layout.LANGUAGE_HOST, layout.pulumi_version(), None, Source.STAND_IN)
-    host = LanguageHost(engine_address, recorded or [own])
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-        threading.Thread(target=engine_gone, args=(stop,), daemon=True).start()
+    host = LanguageHost(engine_address)
+    over = watch_engine()
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
     server = grpc.server(ThreadPoolExecutor(THREADS), options=options)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
@@ -223,7 +202,7 @@ def serve(engine_address: str) -> int:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    stop.wait()
+    over.wait()
     server.stop(grace=None)
     if host.running.is_set():
         _leave_now()

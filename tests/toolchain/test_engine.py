@@ -127,7 +127,7 @@ def test_a_stack_lives_from_preview_to_destroy_without_a_warning(project: Projec
     assert "printed by the program" in printed[0]
     assert "a-secret" not in "".join(printed)
     for output in printed:
-        assert "run by jobgraph's stand-in for pulumi-language-python" in output
+        assert f"stand-in for pulumi-language-python {layout.pulumi_version()}" in output.partition("Diagnostics:")[2]
         assert "warning" not in output.lower()
         assert "error" not in output.lower()
 
@@ -151,6 +151,7 @@ def test_a_failure_in_an_output_is_the_programs_failure_too(project: Project) ->
 
     assert output.count("KeyError: 'a'") == 1
     assert "line 2, in <lambda>" in output
+    assert output.count('File "') == 1
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ import pulumi
 import pytest
 from pulumi.runtime.proto import language_pb2
 
-from toolchain.language_host import announcement, refusal
+from toolchain.language_host import refusal
 from toolchain.program import Program, describe
-from toolchain.sources import Component, Source
 
 HOST_FILES = ("toolchain/", "runpy", "asyncio", "pulumi/runtime/stack.py")
 
@@ -119,12 +118,6 @@ def test_a_program_that_is_not_there_is_named(entry: str, expected: str, tmp_pat
     assert f"{tmp_path}/{expected} does not exist" in (Program(tmp_path, entry).missing() or "")
     (tmp_path / expected).touch()
     assert Program(tmp_path, entry).missing() is None
-
-
-def test_every_run_names_its_stand_ins() -> None:
-    rows = [Component(name, "1.0.0", None, Source.STAND_IN) for name in ("one", "two")]
-
-    assert announcement(rows) == "run by jobgraph's stand-in for one 1.0.0 and two 1.0.0 (see `jobgraph doctor`)"
 
 
 def test_another_virtual_environment_is_refused_and_ours_is_not(tmp_path: Path) -> None:
