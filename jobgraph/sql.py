@@ -9,6 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jobgraph.settings import Settings
 
 ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
@@ -60,3 +62,8 @@ def write_to_stage(settings: Settings, file: str, content: Any) -> str:
 def remove_from_stage(settings: Settings, file: str) -> str:
     """Return the statement that removes that file."""
     return f"REMOVE @{settings.qualified(settings.stage)}/{file}"
+
+
+def config_text(config: Mapping[str, Any] | None) -> str | None:
+    """Return a graph's configuration as the provider wants it: JSON, which it puts between `$$` itself."""
+    return None if config is None else json_literal(config).strip("$")

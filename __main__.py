@@ -1,0 +1,35 @@
+"""The Pulumi program: the job configuration and the stack's settings, planned and deployed.
+
+Knows the order of the components. Must not know what any of them holds.
+"""
+
+from pathlib import Path
+
+import pulumi
+
+import components as c
+from jobgraph import Procedures, UserError, drawing, history, plan, read, read_settings
+
+HERE = Path(__file__).parent
+CONFIG = pulumi.Config()
+try:
+    settings = read_settings(CONFIG.get_object("settings") or {}, f"Pulumi.{pulumi.get_stack()}.yaml")
+    config = read(CONFIG.get("file") or "jobconfig.yaml", settings.pool_names)
+except UserError as error:
+    raise pulumi.RunError(str(error)) from None
+bodies = [(HERE / "procedures" / name).read_text("utf-8") for name in ("run_job.py", "finalize_graph.py")]
+planned = plan(config, settings, Procedures(*bodies))
+
+access = c.AccessComponent("access", c.AccessArgs(settings.role, settings.users, settings.parent_roles))
+compute = c.ComputeComponent("compute", c.ComputeArgs(settings, access))
+storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configuration, access))
+past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
+runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, storage))
+for graph in planned.graphs:
+    c.TaskGraphComponent(graph.key, c.TaskGraphArgs(graph, settings, [access, compute, storage, past, runner]))
+
+pulumi.export("graphs", [graph.key for graph in planned.graphs])
+pulumi.export("roots", {graph.key: graph.root.full_name for graph in planned.graphs})
+pulumi.export("pools", list(settings.pool_names))
+pulumi.export("tables", [settings.qualified(table.name) for table in history.tables(settings)])
+pulumi.export("mermaid", {graph.key: drawing.mermaid(graph) for graph in config.graphs})

@@ -1,0 +1,23 @@
+"""Pulumi components, one per part of a deployment: each turns a piece of the plan into resources, without rules."""
+
+from components.access import AccessArgs, AccessComponent
+from components.compute import ComputeArgs, ComputeComponent
+from components.history import HistoryArgs, HistoryComponent
+from components.runner import RunnerArgs, RunnerComponent
+from components.storage import StorageArgs, StorageComponent
+from components.task_graph import TaskGraphArgs, TaskGraphComponent
+
+__all__ = [
+    "AccessArgs",
+    "AccessComponent",
+    "ComputeArgs",
+    "ComputeComponent",
+    "HistoryArgs",
+    "HistoryComponent",
+    "RunnerArgs",
+    "RunnerComponent",
+    "StorageArgs",
+    "StorageComponent",
+    "TaskGraphArgs",
+    "TaskGraphComponent",
+]

@@ -1,0 +1,60 @@
+"""What runs things: the warehouse for queries, the compute pools for containers.
+
+Knows the provider's resources for them. Must not know which job runs where.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from components.options import grant_all, named
+from jobgraph.privileges import compute_grants
+
+if TYPE_CHECKING:
+    from jobgraph.settings import Settings
+
+
+@dataclass(frozen=True)
+class ComputeArgs:
+    """Sizes and names (`settings`), and the component that makes the role."""
+
+    settings: Settings
+    access: pulumi.Resource
+
+
+class ComputeComponent(pulumi.ComponentResource):
+    """A warehouse, the compute pools, and the run role's privileges on them."""
+
+    def __init__(self, name: str, args: ComputeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("jobgraph:index:Compute", name, None, opts)
+        settings = args.settings
+        warehouse = snowflake.Warehouse(
+            settings.warehouse,
+            name=settings.warehouse,
+            warehouse_size=settings.warehouse_size,
+            auto_suspend=settings.warehouse_auto_suspend,
+            auto_resume="true",
+            initially_suspended=True,
+            comment="jobgraph: tasks and queries of the jobs",
+            opts=named(self),
+        )
+        pools = [
+            snowflake.ComputePool(
+                pool.name,
+                name=pool.name,
+                instance_family=pool.instance_family,
+                min_nodes=pool.min_nodes,
+                max_nodes=pool.max_nodes,
+                auto_resume="true",
+                auto_suspend_secs=pool.auto_suspend_secs,
+                comment="jobgraph: containers of the jobs",
+                opts=named(self),
+            )
+            for pool in settings.pools
+        ]
+        grant_all(self, settings.role, compute_grants(settings), args.access, warehouse, *pools)
+        self.register_outputs({"warehouse": settings.warehouse, "pools": list(settings.pool_names)})

@@ -1,0 +1,87 @@
+"""The history of runs: tables, the table function, views.
+
+Knows the provider's resources for them. Must not know their columns or queries: they are data of `jobgraph.history`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from components.options import grant_all, named
+from jobgraph import history
+from jobgraph.privileges import history_grants
+
+if TYPE_CHECKING:
+    from jobgraph.settings import Settings
+
+
+@dataclass(frozen=True)
+class HistoryArgs:
+    """Names (`settings`), and the components that make the role and the schema."""
+
+    settings: Settings
+    access: pulumi.Resource
+    storage: pulumi.Resource
+
+
+class HistoryComponent(pulumi.ComponentResource):
+    """Tables that the procedures write, a function over the task history, views for people."""
+
+    def __init__(self, name: str, args: HistoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("jobgraph:index:History", name, None, opts)
+        settings = args.settings
+        self._settings = settings
+        tables = [self._table(table, args.storage) for table in history.tables(settings)]
+        function = self._function(history.task_runs_function(settings), args.storage)
+        for view in history.views(settings):
+            snowflake.View(
+                view.name,
+                name=view.name,
+                statement=view.statement,
+                comment=view.comment,
+                opts=named(self, *tables),
+                database=self._settings.database,
+                schema=self._settings.schema,
+            )
+        grant_all(self, settings.role, history_grants(settings), args.access, *tables, function)
+        self.register_outputs({"tables": [table.name for table in history.tables(settings)]})
+
+    def _table(self, table: history.TablePlan, storage: pulumi.Resource) -> snowflake.Table:
+        columns = [
+            snowflake.TableColumnArgs(
+                name=column.name,
+                type=column.type,
+                comment=column.comment,
+                default=snowflake.TableColumnDefaultArgs(expression=column.default) if column.default else None,
+            )
+            for column in table.columns
+        ]
+        return snowflake.Table(
+            table.name,
+            name=table.name,
+            columns=columns,
+            comment=table.comment,
+            opts=named(self, storage),
+            database=self._settings.database,
+            schema=self._settings.schema,
+        )
+
+    def _function(self, function: history.FunctionPlan, storage: pulumi.Resource) -> snowflake.FunctionSql:
+        arguments = [
+            snowflake.FunctionSqlArgumentArgs(arg_name=name, arg_data_type=kind) for name, kind in function.arguments
+        ]
+        return snowflake.FunctionSql(
+            function.name,
+            name=function.name,
+            arguments=arguments,
+            return_type=function.returns,
+            function_definition=function.body,
+            comment=function.comment,
+            opts=named(self, storage),
+            database=self._settings.database,
+            schema=self._settings.schema,
+        )

@@ -1,0 +1,68 @@
+"""Resource options and grants that all components make alike.
+
+Knows pulumi's options and the provider's grant resource. Must not know which privileges or objects there are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from jobgraph.privileges import Grant, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
+    """Return the options of a resource with a fixed name.
+
+    Pulumi replaces by creating first; two objects of one name cannot be, so a replaced one is deleted first.
+    """
+    return pulumi.ResourceOptions(parent=parent, depends_on=depends_on, delete_before_replace=True)
+
+
+def grant_all(
+    parent: pulumi.Resource,
+    role: str,
+    grants: Sequence[Grant],
+    *depends_on: pulumi.Resource,
+) -> list[snowflake.GrantPrivilegesToAccountRole]:
+    """Grant each of `grants` to the role."""
+    return [_grant(parent, role, grant, depends_on) for grant in grants]
+
+
+def _grant(
+    parent: pulumi.Resource,
+    role: str,
+    grant: Grant,
+    depends_on: Sequence[pulumi.Resource],
+) -> snowflake.GrantPrivilegesToAccountRole:
+    on_account_object = on_schema = on_schema_object = None
+    match grant.level:
+        case Level.ACCOUNT:
+            pass
+        case Level.ACCOUNT_OBJECT:
+            on_account_object = snowflake.GrantPrivilegesToAccountRoleOnAccountObjectArgs(
+                object_type=grant.object_type,
+                object_name=grant.object,
+            )
+        case Level.SCHEMA:
+            on_schema = snowflake.GrantPrivilegesToAccountRoleOnSchemaArgs(schema_name=grant.object)
+        case Level.SCHEMA_OBJECT:
+            on_schema_object = snowflake.GrantPrivilegesToAccountRoleOnSchemaObjectArgs(
+                object_type=grant.object_type,
+                object_name=grant.object,
+            )
+    return snowflake.GrantPrivilegesToAccountRole(
+        f"{role}-{grant.label}",
+        account_role_name=role,
+        privileges=list(grant.privileges),
+        on_account=True if grant.level is Level.ACCOUNT else None,
+        on_account_object=on_account_object,
+        on_schema=on_schema,
+        on_schema_object=on_schema_object,
+        opts=named(parent, *depends_on),
+    )

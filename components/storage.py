@@ -1,0 +1,83 @@
+"""Where things are: database, schema, image repository, stage, and the resolved job configuration in it.
+
+Knows the provider's resources for them. Must not know what the configuration says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from components.options import grant_all, named
+from jobgraph.privileges import storage_grants
+
+if TYPE_CHECKING:
+    from jobgraph.planning import StagedFile
+    from jobgraph.settings import Settings
+
+
+@dataclass(frozen=True)
+class StorageArgs:
+    """Names (`settings`), the file to put into the stage, and the component that makes the role."""
+
+    settings: Settings
+    configuration: StagedFile
+    access: pulumi.Resource
+
+
+class StorageComponent(pulumi.ComponentResource):
+    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role."""
+
+    def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("jobgraph:index:Storage", name, None, opts)
+        settings = args.settings
+        comment = "jobgraph: graphs of containerized jobs"
+        database = snowflake.Database(settings.database, name=settings.database, comment=comment, opts=named(self))
+        self.schema = snowflake.Schema(
+            f"{settings.database}.{settings.schema}",
+            name=settings.schema,
+            database=settings.database,
+            comment=comment,
+            opts=named(self, database),
+        )
+        in_schema = named(self, self.schema)
+        images = snowflake.ImageRepository(
+            settings.image_repository,
+            name=settings.image_repository,
+            comment="jobgraph: images of the jobs",
+            opts=in_schema,
+            database=settings.database,
+            schema=settings.schema,
+        )
+        stage = snowflake.StageInternal(
+            settings.stage,
+            name=settings.stage,
+            directory=snowflake.StageInternalDirectoryArgs(enable=True),
+            comment="jobgraph: the resolved job configuration",
+            opts=in_schema,
+            database=settings.database,
+            schema=settings.schema,
+        )
+        self._tasks_belong_to_the_role(settings, args.access)
+        self._put(args.configuration, stage)
+        grant_all(self, settings.role, storage_grants(settings), args.access, self.schema, images, stage)
+        self.register_outputs({"schema": settings.qualified(), "stage": settings.stage})
+
+    def _tasks_belong_to_the_role(self, settings: Settings, access: pulumi.Resource) -> None:
+        """A task runs with its owner's privileges, so the deploying role must not stay the owner."""
+        snowflake.GrantOwnership(
+            f"{settings.role}-owns-tasks",
+            account_role_name=settings.role,
+            on=snowflake.GrantOwnershipOnArgs(
+                future=snowflake.GrantOwnershipOnFutureArgs(object_type_plural="TASKS", in_schema=settings.qualified()),
+            ),
+            opts=named(self, access, self.schema),
+        )
+
+    def _put(self, file: StagedFile, stage: pulumi.Resource) -> None:
+        """Write the file; its name holds its hash, so a new one is written before the old one is removed."""
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
+        snowflake.Execute("configuration", execute=file.write, revert=file.remove, opts=opts)
