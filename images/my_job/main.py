@@ -1,0 +1,115 @@
+"""Runs one query and appends its result to a table: the example of a containerized job.
+
+    main.py --query="select current_time() as time,'hello'" --result_table=results
+
+Knows how a container logs in to Snowflake: with the token that Snowflake puts into it, or, where there is none (on
+a laptop), with user and password from the environment. Must not know anything of graphs.
+
+Ends with 0 when done, 1 when Snowflake refuses the query or the table, 2 when called or configured wrongly. Its last
+line on standard output is a JSON object, which jobgraph's runner keeps as the job's outputs.
+
+Build and push it (`SHOW IMAGE REPOSITORIES` tells the repository's URL):
+
+    docker build --platform linux/amd64 -t <repository_url>/my_job_image:latest images/my_job
+    docker login <registry_host> -u <user>
+    docker push <repository_url>/my_job_image:latest
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snowflake.connector.errors import Error as ConnectorError
+from snowflake.snowpark import Session
+from snowflake.snowpark.exceptions import SnowparkClientException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DONE, FAILED, MISUSED = 0, 1, 2
+TOKEN_FILE = "/snowflake/session/token"  # noqa: S105  # a path, not a secret: where Snowflake puts the token
+log = logging.getLogger("my-job")
+
+
+class MisuseError(Exception):
+    """The environment does not say how to log in."""
+
+
+def arguments(given: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments; ends the program with 2 if they are wrong."""
+    parser = argparse.ArgumentParser(description="Run a query and append its result to a table.")
+    parser.add_argument("--query", required=True, help="the query to run")
+    parser.add_argument("--result_table", required=True, help="the table for its result; made if it does not exist")
+    return parser.parse_args(given)
+
+
+def connection(environment: Mapping[str, str]) -> dict[str, str | int]:
+    """Return how to connect, by the variables that Snowflake sets in a container, and the job's own.
+
+    A token lives for minutes, so it is read right before the connection is made.
+
+    Raises:
+        MisuseError: if there is neither a token nor user and password.
+    """
+    names = ("account", "host", "port", "protocol", "database", "schema", "warehouse")
+    found = {name: environment.get(f"SNOWFLAKE_{name.upper()}") for name in names}
+    parameters: dict[str, str | int] = {name: value for name, value in found.items() if value}
+    if "port" in parameters:
+        parameters["port"] = int(parameters["port"])
+    token = Path(environment.get("SNOWFLAKE_TOKEN_FILE_PATH", TOKEN_FILE))
+    if token.exists():
+        return parameters | {"authenticator": "oauth", "token": token.read_text().strip()}
+    try:
+        login = {"user": environment["SNOWFLAKE_USER"], "password": environment["SNOWFLAKE_PASSWORD"]}
+    except KeyError as missing:
+        raise MisuseError(
+            f"no token in {token}, and no {missing.args[0]} in the environment: no way to log in"
+        ) from None
+    role = environment.get("SNOWFLAKE_ROLE")
+    return parameters | login | ({"role": role} if role else {})
+
+
+def run(session: Session, query: str, table: str) -> int:
+    """Append the query's result to the table, and return how many rows that were."""
+    log.info(
+        "connected: database=%s schema=%s warehouse=%s role=%s",
+        session.get_current_database(),
+        session.get_current_schema(),
+        session.get_current_warehouse(),
+        session.get_current_role(),
+    )
+    log.info("query [%s] goes into table [%s]", query, table)
+    # materialized first: a second run of the query, for counting, could give other rows than were written
+    result = session.sql(query).cache_result()
+    result.write.mode("append").save_as_table(table)
+    return int(result.count())
+
+
+def main(given: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run the job and return its exit code."""
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
+    log.setLevel(logging.INFO)
+    wanted = arguments(given)
+    log.info("started, attempt %s of run %s", environment.get("JOB_ATTEMPT", "1"), environment.get("RUN_GROUP_ID", "-"))
+    try:
+        with Session.builder.configs(connection(environment)).create() as session:
+            rows = run(session, wanted.query, wanted.result_table)
+    except (MisuseError, ValueError) as error:
+        log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
+        return MISUSED
+    except (SnowparkClientException, ConnectorError) as error:
+        log.error("error from Snowflake: %s", " ".join(str(error).split()))  # noqa: TRY400  # as above
+        return FAILED
+    log.info("finished")
+    sys.stdout.write(json.dumps({"rows_written": rows, "result_table": wanted.result_table}) + "\n")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
