@@ -1,0 +1,38 @@
+"""Starts the stand-in as a plugin process: `python -m toolchain.provider <engine address>`.
+
+Knows how the engine starts a plugin: the port is the first line of standard output, and the process lives until it
+is ended. Must not know Snowflake.
+"""
+
+import argparse
+import os
+import sys
+from concurrent import futures
+
+import grpc
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from toolchain.provider.server import EngineLog, Provider
+
+_THREADS = 32
+"""More than the engine's usual parallelism, so that no call waits for a thread while others wait for Snowflake."""
+
+
+def main() -> None:
+    """Serve until the engine ends the process."""
+    parser = argparse.ArgumentParser(prog="pulumi-resource-snowflake", description=__doc__)
+    parser.add_argument("engine", nargs="?", default="", help="address of the engine's log service")
+    chosen, _ = parser.parse_known_args()  # the engine may add flags such as --logtostderr
+    server = grpc.server(futures.ThreadPoolExecutor(_THREADS), options=_GRPC_CHANNEL_OPTIONS)
+    provider = Provider(EngineLog(chosen.engine), dict(os.environ))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""snowflake.ProcedurePython (SQL contract, section 6.12).
+
+Knows the statements and columns of Python procedures. Must not know how statements are sent.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from toolchain.provider import routines
+from toolchain.provider.cells import as_set, collapsed, identifier, show_output, upper
+from toolchain.provider.definition import (
+    Change,
+    Observation,
+    Observed,
+    Property,
+    ResourceType,
+    Statement,
+    Statements,
+    Values,
+)
+from toolchain.provider.objects import Kind, clauses, columns_read, parameters_read, run
+from toolchain.provider.routines import signature
+from toolchain.provider.sql import identifier_parts, name_list, quoted, requoted, text, text_list
+
+KIND = Kind(
+    name="PROCEDURE",
+    plural="PROCEDURES",
+    container=("database", "schema"),
+    columns="created_on name schema_name is_builtin? is_aggregate? is_ansi? min_num_arguments# max_num_arguments# "
+    "description catalog_name is_table_function? valid_for_clustering? is_secure? secrets external_access_integrations",
+)
+_SNOWPARK = "snowflake-snowpark-python"
+_NULL_INPUT = ("CALLED ON NULL INPUT", "RETURNS NULL ON NULL INPUT")
+
+
+def _import_path(one: Values) -> str:
+    """`@"D"."S"."STG"/x.py`, or `@~/x.py` for the user's own stage."""
+    stage = one["stageLocation"]
+    return f"@{'~' if stage == '~' else requoted(stage)}/{one['pathOnStage']}"
+
+
+def _imports_normal(imports: Iterable[Values]) -> frozenset[str]:
+    return frozenset(_import_path(one).replace('"', "") for one in imports)
+
+
+def _secrets_normal(secrets: Iterable[Values]) -> frozenset[tuple[Any, ...]]:
+    return frozenset((one["secretVariableName"], identifier(one["secretId"])) for one in secrets)
+
+
+COMMENT = routines.comment("user-defined procedure")
+EXECUTE_AS = Property(name="executeAs", allowed=("OWNER", "CALLER"), normal=upper, initial="OWNER")
+PROPERTIES = (
+    Property(name="database", required=True, replaces=True),
+    Property(name="schema", required=True, replaces=True),
+    Property(name="name"),
+    routines.ARGUMENTS,
+    routines.RETURN_TYPE,
+    Property(
+        name="nullInputBehavior", allowed=_NULL_INPUT, replaces=True, normal=upper, initial="CALLED ON NULL INPUT"
+    ),
+    Property(name="runtimeVersion", required=True, replaces=True),
+    Property(name="snowparkPackage", required=True, replaces=True),
+    Property(name="packages", form="texts", replaces=True, normal=as_set(), initial=None),
+    Property(name="imports", form="objects", replaces=True, normal=_imports_normal, initial=None),
+    Property(name="handler", required=True, replaces=True),
+    Property(name="externalAccessIntegrations", form="texts", replaces=True, normal=as_set(identifier), initial=None),
+    Property(name="secrets", form="objects", replaces=True, normal=_secrets_normal, initial=None),
+    Property(name="procedureDefinition", replaces=True, normal=collapsed),
+    Property(
+        name="isSecure",
+        form="boolean text",
+        replaces=True,
+        column="is_secure",
+        read=routines.SECURE.read,
+        initial="false",
+    ),
+    EXECUTE_AS,
+    COMMENT,
+    *routines.PARAMETERS,
+)
+_show_parameters = routines.show_parameters(KIND)
+
+
+def _signature(values: Values) -> str:
+    return signature(KIND, values)
+
+
+def _create(values: Values) -> Observation:
+    middle = list(_middle(values))
+    yield Statement(routines.create_text(KIND, values, middle, values.get("procedureDefinition") or ""), creates=True)
+    yield from routines.set_parameters(KIND, values)
+    return (yield from _read(values))
+
+
+def _middle(values: Values) -> Iterable[str]:
+    """What stands between the result type and the body."""
+    yield "LANGUAGE PYTHON"
+    if values.get("nullInputBehavior"):
+        yield upper(values["nullInputBehavior"])
+    yield f"RUNTIME_VERSION = {text(values['runtimeVersion'])}"
+    packages = [*(values.get("packages") or ()), f"{_SNOWPARK}=={values['snowparkPackage']}"]
+    yield f"PACKAGES = {text_list(packages)}"
+    if values.get("imports"):
+        yield f"IMPORTS = {text_list(_import_path(one) for one in values['imports'])}"
+    yield f"HANDLER = {text(values['handler'])}"
+    if values.get("externalAccessIntegrations"):
+        yield f"EXTERNAL_ACCESS_INTEGRATIONS = {name_list(values['externalAccessIntegrations'])}"
+    if values.get("secrets"):
+        listed = (f"{text(one['secretVariableName'])} = {requoted(one['secretId'])}" for one in values["secrets"])
+        yield f"SECRETS = ({', '.join(listed)})"
+    yield from clauses((COMMENT,), values)
+    if values.get("executeAs"):
+        yield f"EXECUTE AS {upper(values['executeAs'])}"
+
+
+def _read(values: Values) -> Observation:
+    row = yield from routines.show_routine(KIND, values, KIND.plural)
+    if row is None:
+        return None
+    described = yield from routines.describe(KIND, values)
+    if described is None:
+        return None
+    rows = yield _show_parameters(values)
+    seen = columns_read(PROPERTIES, row) | parameters_read(PROPERTIES, rows, KIND.name)
+    seen |= _described(described, values)
+    shown = show_output(KIND.columns, row) | {"argumentsRaw": str(row.get("arguments"))}
+    outputs = {
+        "fullyQualifiedName": _signature(values),
+        "procedureLanguage": str(described.get("language") or "PYTHON"),
+        "showOutputs": [shown],
+    }
+    return Observed(seen, outputs)
+
+
+def _described(described: Values, values: Values) -> Values:
+    """What DESCRIBE PROCEDURE tells; a row that is missing tells nothing."""
+    plain = {
+        "returnType": "returns",
+        "nullInputBehavior": "null handling",
+        "runtimeVersion": "runtime_version",
+        "handler": "handler",
+        "procedureDefinition": "body",
+        "executeAs": "execute as",
+    }
+    seen: Values = {name: described[row] for name, row in plain.items() if described.get(row) is not None}
+    seen["arguments"] = routines.described_arguments(described, values.get("arguments"))
+    if "packages" in described:
+        seen |= _packages(routines.quoted_texts(described["packages"]))
+    if "imports" in described:
+        seen["imports"] = [_import_read(path) for path in routines.name_texts(described["imports"]) or []]
+    if "external_access_integrations" in described:
+        seen["externalAccessIntegrations"] = routines.name_texts(described["external_access_integrations"])
+    if "secrets" in described:
+        secrets = json.loads(described["secrets"] or "{}")
+        seen["secrets"] = [{"secretVariableName": name, "secretId": one} for name, one in secrets.items()]
+    return seen
+
+
+def _packages(listed: list[str]) -> Values:
+    """The packages without Snowpark's, whose version is a property of its own."""
+    snowpark = [one for one in listed if re.split(r"[=<>]", one)[0].strip() == _SNOWPARK]
+    version = snowpark[0].partition("==")[2] if snowpark else ""
+    others = [one for one in listed if one not in snowpark]
+    return {"packages": others} | ({"snowparkPackage": version} if version else {})
+
+
+def _import_read(path: str) -> Values:
+    stage, _, file = path.removeprefix("@").partition("/")
+    location = stage if stage == "~" else quoted(*identifier_parts(stage))
+    return {"stageLocation": location, "pathOnStage": file}
+
+
+def _update(change: Change) -> Observation:
+    yield from routines.rename(KIND, change)
+    yield from run(routines.alter_comment_and_parameters(KIND, COMMENT, change))
+    if EXECUTE_AS.name in change.changed:
+        rights = upper(change.news.get("executeAs") or "OWNER")
+        yield Statement(f"ALTER PROCEDURE {_signature(change.news)} EXECUTE AS {rights}")
+    return (yield from _read(change.news))
+
+
+def _delete(values: Values) -> Statements:
+    yield Statement(f"DROP PROCEDURE IF EXISTS {_signature(values)}")
+
+
+RESOURCE = ResourceType(
+    token="snowflake:index/procedurePython:ProcedurePython",  # noqa: S106  # a type token
+    label="snowflake_procedure_python",
+    properties=PROPERTIES,
+    computed=("fullyQualifiedName", "procedureLanguage", "showOutputs"),
+    identity=_signature,
+    full_name=_signature,
+    parse=routines.parsed_signature,
+    create=_create,
+    read=_read,
+    update=_update,
+    delete=_delete,
+    preview_feature="snowflake_procedure_python_resource",
+    level="PROCEDURE",
+    show_parameters=_show_parameters,
+)

@@ -1,0 +1,120 @@
+"""Provider configuration: from the stack's `snowflake:` settings and SNOWFLAKE_* to the connector's parameters.
+
+Knows the names on both sides. Must not open connections; the environment comes in as an argument.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_TEXTS = {
+    "organizationName": "SNOWFLAKE_ORGANIZATION_NAME",
+    "accountName": "SNOWFLAKE_ACCOUNT_NAME",
+    "host": "SNOWFLAKE_HOST",
+    "port": "SNOWFLAKE_PORT",
+    "protocol": "SNOWFLAKE_PROTOCOL",
+    "user": "SNOWFLAKE_USER",
+    "password": "SNOWFLAKE_PASSWORD",
+    "token": "SNOWFLAKE_TOKEN",
+    "privateKey": "SNOWFLAKE_PRIVATE_KEY",
+    "privateKeyPassphrase": "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+    "authenticator": "SNOWFLAKE_AUTHENTICATOR",
+    "role": "SNOWFLAKE_ROLE",
+    "warehouse": "SNOWFLAKE_WAREHOUSE",
+}
+
+
+class SettingsError(ValueError):
+    """The provider's configuration is incomplete; the text names what is missing."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to connect, and what the stack switched on. `repr` shows no secret.
+
+    private_key: PEM text. session_parameters: upper-case names. preview_features: as in the stack's configuration.
+    """
+
+    account: str
+    user: str
+    host: str
+    port: int
+    protocol: str
+    role: str
+    warehouse: str
+    authenticator: str
+    preview_features: frozenset[str]
+    session_parameters: Mapping[str, Any]
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+    private_key_passphrase: str = field(default="", repr=False)
+
+    @property
+    def address(self) -> str:
+        """Where Snowflake is, for people."""
+        return f"{self.protocol}://{self.host}:{self.port}"
+
+
+def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
+    """Read the configuration; a setting of the stack comes before the environment's.
+
+    variables: the engine's, named `snowflake:config:<name>`; lists and maps are JSON text.
+    """
+    given = {name.rpartition(":")[2]: value for name, value in variables.items()}
+    values = {name: given.get(name) or environment.get(variable, "") for name, variable in _TEXTS.items()}
+    account = "-".join(part for part in (values["organizationName"], values["accountName"]) if part)
+    protocol = values["protocol"].lower() or "https"
+    features = _parsed(given.get("previewFeaturesEnableds") or given.get("previewFeaturesEnabled"), [])
+    parameters = _parsed(given.get("params"), {})
+    return Settings(
+        account=account,
+        user=values["user"],
+        host=values["host"] or f"{account.lower()}.snowflakecomputing.com",
+        port=int(values["port"] or (80 if protocol == "http" else 443)),
+        protocol=protocol,
+        role=values["role"],
+        warehouse=values["warehouse"],
+        authenticator=_authenticator(values),
+        preview_features=frozenset(features),
+        session_parameters={str(name).upper(): value for name, value in parameters.items()},
+        password=values["password"],
+        token=values["token"],
+        private_key=values["privateKey"],
+        private_key_passphrase=values["privateKeyPassphrase"],
+    )
+
+
+def require_login(chosen: Settings) -> None:
+    """Refuse settings with which no login can succeed.
+
+    Raises:
+        SettingsError: account, user or credential is missing; all that is missing is named.
+    """
+    missing = []
+    if not chosen.account:
+        missing.append("organization and account name (SNOWFLAKE_ORGANIZATION_NAME, SNOWFLAKE_ACCOUNT_NAME)")
+    if not chosen.user and chosen.authenticator != "OAUTH":
+        missing.append("user (SNOWFLAKE_USER)")
+    if not (chosen.password or chosen.token or chosen.private_key):
+        missing.append("a credential (SNOWFLAKE_PRIVATE_KEY, SNOWFLAKE_TOKEN or SNOWFLAKE_PASSWORD)")
+    if missing:
+        raise SettingsError("the provider's configuration lacks " + "; ".join(missing) + ".")
+
+
+def _authenticator(values: Mapping[str, str]) -> str:
+    if values["authenticator"]:
+        return values["authenticator"].upper()
+    if values["token"]:
+        return "OAUTH"
+    return "SNOWFLAKE_JWT" if values["privateKey"] and not values["password"] else "SNOWFLAKE"
+
+
+def _parsed(written: str | None, nothing: Any) -> Any:
+    if not written:
+        return nothing
+    try:
+        return json.loads(written)
+    except ValueError:  # a single word, set with `pulumi config set snowflake:previewFeaturesEnableds <word>`
+        return [written] if isinstance(nothing, list) else nothing
