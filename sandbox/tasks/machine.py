@@ -4,7 +4,7 @@ Must not know the store, threads, SQL or the clock. Rules from the user guide's 
 
 * a task starts when every predecessor is settled; one that was suspended counts as succeeded; one whose WHEN was
   false is looked past as long as another succeeded; where it was false for all of them, the task does not run either;
-* a predecessor that failed, was cancelled, or was itself skipped for such a reason makes its dependents SKIPPED at once;
+* a predecessor that failed, was cancelled, or was itself skipped for such a reason has its dependents SKIPPED at once;
 * the finalizer starts once, when every other task is settled, whatever became of them, but not if the root was skipped;
 * a late report (a statement that ends after its task was cancelled or timed out) changes nothing.
 """

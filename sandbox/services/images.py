@@ -1,0 +1,221 @@
+"""Container images of the sandbox: folders with a Dockerfile, found by reference, read without building anything.
+
+Knows Dockerfiles (through dockerfile-parse) and references such as `/db/schema/repository/name:tag`; must not know
+services nor processes. What a Dockerfile copies is laid out under a folder per container, so that WORKDIR and absolute
+paths mean what they mean in the image; RUN steps are not executed: the sandbox's own Python has the packages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from dockerfile_parse import DockerfileParser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TITLE = "org.opencontainers.image.title"
+_VERSION = "org.opencontainers.image.version"
+_REFERENCE = re.compile(
+    r"(?P<path>[\w./-]*?)(?P<name>[\w.-]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+_IGNORED = shutil.ignore_patterns("__pycache__", ".git", "*.pyc")
+
+
+class ImageError(Exception):
+    """An image cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image's source.
+
+    Attributes:
+        folder: holds the Dockerfile.
+        tags: tags it answers to; always "latest".
+        digest: `sha256:…` over the folder's content.
+        copies: (source below the folder, absolute path in the image) of every COPY and ADD, in order.
+    """
+
+    name: str
+    tags: tuple[str, ...]
+    folder: Path
+    digest: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    workdir: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    copies: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image reference of a specification, in lower case but for the tag."""
+
+    repository: tuple[str, str, str] | None
+    name: str
+    tag: str
+    digest: str | None
+
+
+def parse_reference(text: str) -> Reference:
+    """Read `[registry][/db/schema/repository/]name[:tag][@digest]`.
+
+    Raises:
+        ImageError: it is no image reference.
+    """
+    match = _REFERENCE.fullmatch(text.strip())
+    if match is None:
+        raise ImageError(f"'{text}' is not an image reference such as /db/schema/repository/name:tag.")
+    parts = [part.lower() for part in match["path"].split("/") if part]
+    repository = (parts[-3], parts[-2], parts[-1]) if len(parts) >= 3 else None  # noqa: PLR2004  # db, schema, repository
+    return Reference(repository, match["name"].lower(), match["tag"] or "latest", match["digest"])
+
+
+def find(images: Iterable[Image], reference: Reference) -> Image | None:
+    """The image that a reference means, if it is there."""
+    for image in images:
+        if image.name.lower() != reference.name:
+            continue
+        if reference.digest == image.digest if reference.digest else reference.tag in image.tags:
+            return image
+    return None
+
+
+def load(folders: Iterable[Path]) -> list[Image]:
+    """All images whose source lies in one of the folders (`<folder>/*/Dockerfile`).
+
+    Raises:
+        ImageError: a Dockerfile that cannot be read.
+    """
+    return [_read(path.parent) for folder in folders for path in sorted(folder.glob("*/Dockerfile"))]
+
+
+def _read(folder: Path) -> Image:
+    parser = DockerfileParser(fileobj=BytesIO((folder / "Dockerfile").read_bytes()))
+    labels = dict(parser.labels)
+    version = labels.get(_VERSION)
+    # A later ENTRYPOINT or CMD replaces an earlier one; a new ENTRYPOINT also forgets the CMD before it (Docker).
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    workdir, copies = "/", list[tuple[str, str]]()
+    for line in parser.structure:
+        instruction, value = line["instruction"], line["value"]
+        if instruction == "FROM":
+            workdir, copies, entrypoint, command = "/", [], (), ()
+        elif instruction == "WORKDIR":
+            workdir = str(PurePosixPath(workdir) / value.strip())
+        elif instruction in ("COPY", "ADD"):
+            copies += _copies(value, workdir)
+        elif instruction == "ENTRYPOINT":
+            entrypoint, command = _words(value), ()
+        elif instruction == "CMD":
+            command = _words(value)
+    return Image(
+        name=labels.get(_TITLE) or folder.name,
+        tags=("latest", version) if version else ("latest",),
+        folder=folder,
+        digest=digest(folder),
+        entrypoint=entrypoint,
+        command=command,
+        workdir=workdir,
+        env=dict(parser.envs),
+        copies=tuple(copies),
+    )
+
+
+def _words(value: str) -> tuple[str, ...]:
+    """An ENTRYPOINT or CMD: the JSON form, or the shell form."""
+    try:
+        words = json.loads(value)
+    except json.JSONDecodeError:
+        return ("/bin/sh", "-c", value)
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return ("/bin/sh", "-c", value)
+    return tuple(words)
+
+
+def _copies(value: str, workdir: str) -> list[tuple[str, str]]:
+    words = [word for word in _words(value) if not word.startswith("--")]
+    if words[:2] == ["/bin/sh", "-c"]:
+        words = [word for word in value.split() if not word.startswith("--")]
+    if "--from=" in value or len(words) < 2:  # noqa: PLR2004  # a source and a target
+        return []
+    *sources, target = words
+    absolute = str(PurePosixPath(workdir) / target)
+    into_folder = target.endswith("/") or len(sources) > 1 or target in (".", "./")
+    return [(source, f"{absolute}/" if into_folder else absolute) for source in sources]
+
+
+def digest(folder: Path) -> str:
+    """`sha256:…` over names and contents of all files of a folder (no caches)."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and "__pycache__" not in relative.parts and path.suffix != ".pyc":
+            total.update(f"{relative}\0".encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"sha256:{total.hexdigest()}"
+
+
+def lay_out(image: Image, root: Path) -> Path:
+    """Put what the image copies below `root`, as the container would see it below `/`; the working folder there.
+
+    Raises:
+        ImageError: a COPY names a file that is not there.
+    """
+    for source, target in image.copies:
+        destination = root / target.lstrip("/")
+        found = sorted(image.folder.glob(source)) if source not in (".", "./") else [image.folder]
+        if not found:
+            raise ImageError(f"{image.folder / 'Dockerfile'} copies '{source}', which is not in the folder.")
+        for path in found:
+            _copy(path, destination, into_folder=target.endswith("/") or len(found) > 1)
+    workdir = root / image.workdir.lstrip("/")
+    workdir.mkdir(parents=True, exist_ok=True)
+    return workdir
+
+
+def _copy(path: Path, destination: Path, *, into_folder: bool) -> None:
+    if path.is_dir():
+        shutil.copytree(path, destination, dirs_exist_ok=True, ignore=_IGNORED)
+        return
+    target = destination / path.name if into_folder or destination.is_dir() else destination
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(path, target)
+
+
+def command_line(
+    image: Image, root: Path, command: tuple[str, ...], args: tuple[str, ...] | None, python: str
+) -> list[str]:
+    """What to execute: the specification's command and args over the image's, Kubernetes' way.
+
+    Args:
+        image: gives what the specification leaves out.
+        root: where the image was laid out; absolute paths that exist there are taken from there.
+        command: replaces entrypoint and CMD; () when not given.
+        args: replaces CMD; None when not given.
+        python: the interpreter that `python`, `python3` and their absolute forms mean.
+
+    Raises:
+        ImageError: nothing to execute.
+    """
+    given = () if args is None else args
+    words = [*command, *given] if command else [*image.entrypoint, *(image.command if args is None else args)]
+    if not words:
+        raise ImageError(f"image {image.name} has neither ENTRYPOINT nor CMD, and the specification no command.")
+    if re.fullmatch(r"(/usr(/local)?/bin/)?python3?(\.\d+)?", words[0]):
+        words[0] = python
+    return [_inside(root, word) for word in words]
+
+
+def _inside(root: Path, word: str) -> str:
+    below = root / word.lstrip("/")
+    return str(below) if word.startswith("/") and len(word) > 1 and below.exists() else word

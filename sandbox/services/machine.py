@@ -1,0 +1,294 @@
+"""The life of a job service as a pure state machine, and the placement of instances onto a pool's nodes.
+
+Must not know the store, processes or the clock. Statuses and message texts are the documented ones (SHOW SERVICE
+CONTAINERS IN SERVICE, DESCRIBE SERVICE, "Working with jobs"). A container that fails ends the other containers of its
+job: what is left of a failed job has no use, and its node is wanted by the next attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Status(StrEnum):
+    """Status of a container."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    TERMINATING = "TERMINATING"
+
+
+class JobStatus(StrEnum):
+    """Status of a job service."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLING = "CANCELLING"
+    CANCELLED = "CANCELLED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+ENDED = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERNAL_ERROR})
+_SETTLED = frozenset({Status.DONE, Status.FAILED})
+
+PROVISIONING = "Compute pool node(s) are being provisioned."
+STARTING = "Waiting to start"
+RUNNING = "Running"
+COMPLETED = "Completed successfully"
+USER_ERROR = "User application error, check container logs"
+OUT_OF_MEMORY = "Container was OOMKilled due to resource usage"
+TERMINATED = "Container was terminated"
+
+
+@dataclass(frozen=True)
+class ContainerRun:
+    """One container of one instance."""
+
+    status: Status = Status.PENDING
+    message: str = PROVISIONING
+    exit_code: int | None = None
+    restarts: int = 0
+    placed: bool = False
+
+
+Key = tuple[int, str]  # instance number and container name
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """A job: its containers, and whether somebody asked to cancel it."""
+
+    containers: Mapping[Key, ContainerRun]
+    cancelling: bool = False
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An instance was given a node."""
+
+    instance: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """A container's process runs."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A container's process ended; `code` is 128 + signal for a killed one."""
+
+    key: Key
+    code: int
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class CannotStart:
+    """A container's image cannot be had, or its program cannot be started."""
+
+    key: Key
+    message: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """SPCS_CANCEL_JOB, DROP, STOP ALL, or the end of the statement that waits for the job."""
+
+
+@dataclass(frozen=True)
+class NodeLost:
+    """The sandbox was killed and started again: running containers are gone and start once more."""
+
+
+Event = Placed | Started | Exited | CannotStart | Cancel | NodeLost
+
+
+@dataclass(frozen=True)
+class StartContainer:
+    """Start the container's process."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
+class StopContainer:
+    """Kill the container's process."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
+class Complete:
+    """The job ended with this status."""
+
+    status: JobStatus
+
+
+Action = StartContainer | StopContainer | Complete
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an event leads to; `changed` are the containers to be written."""
+
+    run: JobRun
+    changed: tuple[Key, ...] = ()
+    actions: tuple[Action, ...] = ()
+
+
+def new_run(replicas: int, names: Iterable[str]) -> JobRun:
+    """A job just created: `replicas` instances with these containers each."""
+    listed = tuple(names)
+    return JobRun({(instance, name): ContainerRun() for instance in range(replicas) for name in listed})
+
+
+def status(run: JobRun) -> JobStatus:
+    """Any failed = FAILED, all done = DONE, any running = RUNNING, else PENDING; CANCELLING and CANCELLED first."""
+    statuses = {container.status for container in run.containers.values()}
+    settled = statuses <= _SETTLED
+    if run.cancelling:
+        return JobStatus.CANCELLED if settled else JobStatus.CANCELLING
+    if Status.FAILED in statuses:
+        # Siblings of a failed container are being stopped; the job is not over while their processes live.
+        return JobStatus.FAILED if settled else JobStatus.RUNNING
+    if statuses == {Status.DONE}:
+        return JobStatus.DONE
+    return JobStatus.RUNNING if statuses & {Status.READY, Status.DONE} else JobStatus.PENDING
+
+
+def instance_status(run: JobRun, instance: int) -> str:
+    """Status of SHOW SERVICE INSTANCES: PENDING, READY, FAILED, TERMINATING, SUCCEEDED."""
+    statuses = {container.status for (number, _), container in run.containers.items() if number == instance}
+    if Status.TERMINATING in statuses:
+        return "TERMINATING"
+    if Status.FAILED in statuses:
+        return "FAILED"
+    if statuses == {Status.DONE}:
+        return "SUCCEEDED"
+    return "PENDING" if Status.PENDING in statuses else "READY"
+
+
+def step(run: JobRun, event: Event) -> Step:
+    """Apply one event; one that comes too late (the container settled, the job ended) changes nothing."""
+    before = status(run)
+    if before in ENDED:
+        return Step(run)
+    changed, actions = _apply(run, event)
+    if not changed and not (isinstance(event, Cancel) and not run.cancelling):
+        return Step(run)
+    after = JobRun({**run.containers, **changed}, run.cancelling or isinstance(event, Cancel))
+    if any(container.status is Status.FAILED for container in changed.values()):
+        stopped, more = _stop(after)
+        after = replace(after, containers={**after.containers, **stopped})
+        changed, actions = {**changed, **stopped}, [*actions, *more]
+    if status(after) in ENDED:
+        actions.append(Complete(status(after)))
+    return Step(after, tuple(changed), tuple(actions))
+
+
+def _apply(run: JobRun, event: Event) -> tuple[dict[Key, ContainerRun], list[Action]]:
+    if isinstance(event, Placed):
+        return _place(run, event.instance)
+    if isinstance(event, Cancel):
+        return _stop(run)
+    if isinstance(event, NodeLost):
+        return _restart(run)
+    container = run.containers[event.key]
+    after = None if container.status in _SETTLED else _followed(container, event)
+    return ({event.key: after} if after is not None else {}), []
+
+
+def _followed(container: ContainerRun, event: Started | Exited | CannotStart) -> ContainerRun | None:
+    if isinstance(event, CannotStart):
+        return replace(container, status=Status.FAILED, message=event.message)
+    if isinstance(event, Exited):
+        return _exited(container, event)
+    if container.status is Status.PENDING:
+        return replace(container, status=Status.READY, message=RUNNING)
+    return None
+
+
+def _exited(container: ContainerRun, event: Exited) -> ContainerRun:
+    if event.out_of_memory:
+        return replace(container, status=Status.FAILED, message=OUT_OF_MEMORY, exit_code=event.code)
+    if container.status is Status.TERMINATING:
+        return replace(container, status=Status.FAILED, message=TERMINATED, exit_code=event.code)
+    if event.code == 0:
+        return replace(container, status=Status.DONE, message=COMPLETED, exit_code=0)
+    return replace(container, status=Status.FAILED, message=USER_ERROR, exit_code=event.code)
+
+
+def _place(run: JobRun, instance: int) -> tuple[dict[Key, ContainerRun], list[Action]]:
+    found = {
+        key: replace(container, placed=True, message=STARTING)
+        for key, container in run.containers.items()
+        if key[0] == instance and container.status is Status.PENDING and not container.placed
+    }
+    return found, [StartContainer(key) for key in found]
+
+
+def _stop(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
+    changed: dict[Key, ContainerRun] = {}
+    actions: list[Action] = []
+    for key, container in run.containers.items():
+        if container.status is Status.READY or (container.status is Status.PENDING and container.placed):
+            changed[key] = replace(container, status=Status.TERMINATING)
+            actions.append(StopContainer(key))
+        elif container.status is Status.PENDING:
+            changed[key] = replace(container, status=Status.FAILED, message=TERMINATED)
+    return changed, actions
+
+
+def _restart(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
+    changed: dict[Key, ContainerRun] = {}
+    for key, container in run.containers.items():
+        if container.status is Status.TERMINATING:
+            changed[key] = replace(container, status=Status.FAILED, message=TERMINATED)
+        elif container.status not in _SETTLED and (container.placed or container.status is Status.READY):
+            changed[key] = replace(container, status=Status.PENDING, restarts=container.restarts + 1, placed=False)
+    return changed, []
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What an instance asks of a node: CPUs and bytes."""
+
+    cpu: float
+    memory: float
+
+
+def place(waiting: Iterable[Demand], used: Iterable[tuple[int, Demand]], nodes: int, node: Demand) -> list[int | None]:
+    """Nodes for waiting instances, in their order; None for one that must wait.
+
+    Args:
+        waiting: what each asks for.
+        used: node number and demand of every instance that runs.
+        nodes: how many nodes the pool may have.
+        node: what one node offers. An instance that asks for more than that gets None for ever.
+    """
+    free = [[node.cpu, node.memory] for _ in range(nodes)]
+    for number, demand in used:
+        if number < nodes:
+            free[number][0] -= demand.cpu
+            free[number][1] -= demand.memory
+    found: list[int | None] = []
+    for demand in waiting:
+        fitting = [n for n in range(nodes) if demand.cpu <= free[n][0] + 1e-9 and demand.memory <= free[n][1]]
+        chosen = fitting[0] if fitting else None
+        found.append(chosen)
+        if chosen is not None:
+            free[chosen][0] -= demand.cpu
+            free[chosen][1] -= demand.memory
+    return found

@@ -1,0 +1,105 @@
+"""Service specifications: what is read, what is refused, and templates."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sandbox.errors import SnowflakeError
+from sandbox.services.spec import Container, Specification, fill_template, parse
+
+WHOLE = """
+spec:
+  containers:
+  - name: main
+    image: /db/public/images/my_job_image:latest
+    command: [python3, main.py]
+    args: ["--query=select 1", 5, true]
+    env: {A: 1, B: yes, C: text}
+    resources:
+      requests: {cpu: 500m, memory: 1Gi}
+      limits: {cpu: 1, memory: 2Gi}
+  logExporters: {eventTableConfig: {logLevel: INFO}}
+"""
+
+
+def test_a_whole_specification() -> None:
+    assert parse(WHOLE) == Specification(
+        (
+            Container(
+                "main",
+                "/db/public/images/my_job_image:latest",
+                ("python3", "main.py"),
+                ("--query=select 1", "5", "true"),
+                {"A": "1", "B": "true", "C": "text"},
+                0.5,
+                2**30,
+                2**31,
+            ),
+        )
+    )
+
+
+def test_json_is_taken_and_requests_have_defaults() -> None:
+    found = parse(json.dumps({"spec": {"container": [{"name": "main", "image": "x"}]}}))
+    assert found == Specification((Container("main", "x", (), None, {}, 0.5, 2**29, None),))
+    assert (found.cpu, found.memory) == (0.5, 2**29)
+
+
+def test_a_request_never_exceeds_the_given_limit() -> None:
+    text = "spec: {containers: [{name: a, image: x, resources: {limits: {memory: 100Mi}}}]}"
+    assert parse(text).containers[0].memory == 100 * 2**20
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    text = """
+spec:
+  containers:
+  - {name: Main, image: x, colour: red}
+  - {name: a, resources: {requests: {memory: lots}}}
+  - {name: a, image: x, args: {}, resources: {requests: {memory: 2Gi}, limits: {memory: 1Gi}}}
+  volume: []
+"""
+    with pytest.raises(SnowflakeError) as error:
+        parse(text)
+    message = error.value.message
+    for expected in (
+        "Invalid spec",
+        "unknown option 'colour' for 'spec.containers[0]'",
+        "'Main' must be lower-case",
+        "spec.containers[1].image is missing",
+        "'lots' is not a quantity",
+        "spec.containers[2].args must be a list",
+        "more than its limit",
+        "container name 'a' is used more than once",
+        "unknown option 'volume' for 'spec'",
+    ):
+        assert expected in message
+
+
+@pytest.mark.parametrize("text", ["", "spec: [", "just text", "spec: {}", "spec: {containers: []}"])
+def test_no_specification_at_all(text: str) -> None:
+    with pytest.raises(SnowflakeError, match="Invalid spec"):
+        parse(text)
+
+
+def test_what_the_sandbox_cannot_give_is_refused_by_name() -> None:
+    with pytest.raises(SnowflakeError, match="'secrets, volumes in a service specification'"):
+        parse("spec: {containers: [{name: a, image: x, secrets: []}], volumes: []}")
+
+
+def test_too_many_containers() -> None:
+    listed = [{"name": f"c{number}", "image": "x"} for number in range(21)]
+    with pytest.raises(SnowflakeError, match="at most 20 containers"):
+        parse(json.dumps({"spec": {"containers": listed}}))
+
+
+def test_a_template_is_filled() -> None:
+    text = "a: {{ x }}, b: {{y|default('z')}}, c: {{ n | default(3) }}, d: {{ l }}"
+    assert fill_template(text, {"x": "one", "l": [1, 2]}) == "a: one, b: z, c: 3, d: [1, 2]"
+
+
+def test_every_missing_template_variable_is_named() -> None:
+    with pytest.raises(SnowflakeError, match=r"'a' in USING\.\nno value for template variable 'b'"):
+        fill_template("{{ b }} {{ a }} {{ c | default('') }}", {})
