@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
 from sandbox.clock import Clock
-from sandbox.result import Result
+from sandbox.result import CALL, Column, Result, status
 from sandbox.session import Session
 from sandbox.statement import Reader, strip_tracking
 from sandbox.store import Store
@@ -91,8 +91,10 @@ TableFunction = Callable[[Call, tuple[Any, ...], Mapping[str, Any]], Result]
 _MOST_WORDS = 4
 
 _DATA_WORDS = frozenset(
-    "SELECT WITH INSERT UPDATE DELETE MERGE TRUNCATE BEGIN COMMIT ROLLBACK SET UNSET ( EXPLAIN VALUES".split()
+    ["SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "BEGIN", "COMMIT", "ROLLBACK", "SET", "UNSET", "(", "EXPLAIN", "VALUES"]
 )
+# Statements that change nothing, so that running them describes them.
+_READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})
 
 
 def execute(  # noqa: PLR0913  # the last two are for queries.py alone
@@ -116,10 +118,28 @@ def execute(  # noqa: PLR0913  # the last two are for queries.py alone
     Raises:
         SnowflakeError: whatever Snowflake would report.
     """
+    call = _call(world, session, text, binds, query_id, cancelled)
+    session.previous_query_id, session.last_query_id = session.last_query_id, call.query_id
+    handler = find_handler(world, call.reader)
+    if handler is not None:
+        return handler(call)
+    if call.reader.peek() in _DATA_WORDS:
+        return world.data.execute(call)
+    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+
+
+def _call(  # noqa: PLR0913  # see execute
+    world: World,
+    session: Session,
+    text: str,
+    binds: Mapping[str, Any] | None,
+    query_id: str | None,
+    cancelled: threading.Event | None,
+) -> Call:
     stripped = strip_tracking(text)
     if not stripped:
         raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
-    call = Call(
+    return Call(
         world,
         session,
         Reader(stripped, dict(binds or {})),
@@ -128,13 +148,33 @@ def execute(  # noqa: PLR0913  # the last two are for queries.py alone
         binds or {},
         cancelled or threading.Event(),
     )
-    session.last_query_id = call.query_id
+
+
+def describe(  # noqa: PLR0913  # as execute
+    world: World,
+    session: Session,
+    text: str,
+    binds: Mapping[str, Any] | None = None,
+    query_id: str | None = None,
+    cancelled: threading.Event | None = None,
+) -> Result:
+    """The columns that a statement would give, without running it (describe-only requests, e.g. of Snowpark).
+
+    Raises:
+        SnowflakeError: the statement cannot be compiled.
+    """
+    call = _call(world, session, text, binds, query_id, cancelled)
+    word = call.reader.peek()
     handler = find_handler(world, call.reader)
+    if handler is not None and word in _READING_WORDS:
+        result = handler(call)
+        return replace(result, rows=(), arrow=None)
     if handler is not None:
-        return handler(call)
-    if call.reader.peek() in _DATA_WORDS:
-        return world.data.execute(call)
-    raise errors.not_supported(" ".join(stripped.split()[:3]).upper())
+        name = call.reader.text.split("(")[0].split()[-1].rpartition(".")[2].upper()
+        return Result((Column(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
+    if word in _DATA_WORDS:
+        return world.data.describe(call)
+    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
 
 
 def find_handler(world: World, reader: Reader) -> Handler | None:

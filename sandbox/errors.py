@@ -90,7 +90,9 @@ def no_current_schema(command: str) -> SnowflakeError:
 
 def not_supported(what: str) -> SnowflakeError:
     """000002: Snowflake has it, the sandbox has not. Refused by name, never silently accepted (docs/deviations.md)."""
-    return SnowflakeError(2, "0A000", f"Unsupported feature '{what}'. (The sandbox does not have it: docs/deviations.md.)")
+    return SnowflakeError(
+        2, "0A000", f"Unsupported feature '{what}'. (The sandbox does not have it: docs/deviations.md.)"
+    )
 
 
 def invalid_state(message: str, errno: int = 91088, sqlstate: str = "55000") -> SnowflakeError:

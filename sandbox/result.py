@@ -47,12 +47,14 @@ class Column:
         type: Snowflake's wire type.
         precision: digits of a fixed column.
         scale: digits after the point (fixed), or of the second's fraction (times).
+        length: the most characters of a text column; None: as many as Snowflake takes.
     """
 
     name: str
     type: ColumnType = "text"
     precision: int = 38
     scale: int = 0
+    length: int | None = None
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,43 @@ class ObjectName:
         return ".".join('"' + part.replace('"', '""') + '"' for part in parts if part is not None)
 
 
+# Synonyms under the name that SHOW and DESCRIBE use (docs: sql-reference/intro-summary-data-types).
+_SYNONYMS = {
+    **dict.fromkeys(
+        ("DECIMAL", "DEC", "NUMERIC", "INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "BYTEINT"), "NUMBER"
+    ),
+    **dict.fromkeys(("STRING", "TEXT", "CHAR", "CHARACTER", "NVARCHAR", "NVARCHAR2", "NCHAR"), "VARCHAR"),
+    **dict.fromkeys(("FLOAT4", "FLOAT8", "DOUBLE", "REAL"), "FLOAT"),
+    **dict.fromkeys(("DATETIME", "TIMESTAMP", "TIMESTAMPNTZ"), "TIMESTAMP_NTZ"),
+    "TIMESTAMPLTZ": "TIMESTAMP_LTZ",
+    "TIMESTAMPTZ": "TIMESTAMP_TZ",
+    "VARBINARY": "BINARY",
+    "BOOL": "BOOLEAN",
+}
+# What a type is given when its precision or length is left out.
+_DEFAULT_NUMBERS = {"NUMBER": (38, 0), "VARCHAR": (16_777_216,), "BINARY": (8_388_608,), "TIME": (9,)}
+
+
+@dataclass(frozen=True)
+class DataType:
+    """A data type under its main name.
+
+    Attributes:
+        base: e.g. "NUMBER", "VARCHAR", "TIMESTAMP_LTZ".
+        numbers: precision and scale, or length, as written; () where left out.
+    """
+
+    base: str
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def full(self) -> str:
+        """As DESCRIBE TABLE shows it: `NUMBER(38,0)`, `VARCHAR(16777216)`, `TIMESTAMP_NTZ(9)`, `BOOLEAN`."""
+        default = _DEFAULT_NUMBERS.get(self.base, (9,) if self.base.startswith("TIMESTAMP") else ())
+        numbers = self.numbers + default[len(self.numbers) :]
+        return f"{self.base}({','.join(map(str, numbers))})" if numbers else self.base
+
+
 def strip_tracking(text: str) -> str:
     """The statement without the provider's usage-tracking comment and without trailing `;` and blanks."""
     return _TRACKING.sub("", text).strip().rstrip(";").rstrip()
@@ -159,7 +196,12 @@ class Reader:
         return token.text if self._is_quoted(token) else token.text.upper()
 
     def object_name(self) -> ObjectName:
-        """One to three dot-joined names, as written."""
+        """One to three dot-joined names, as written; `IDENTIFIER('a.b')` too."""
+        if self.peek() == "IDENTIFIER" and self.peek(1) == "(":
+            self.index += 2
+            text = self.string()
+            self.expect(")")
+            return Reader(text).object_name()
         parts = [self.identifier()]
         while len(parts) < 3 and self.accept("."):
             parts.append(self.identifier())
@@ -227,6 +269,19 @@ class Reader:
         if self.index - 1 == start:
             return ""
         return self.text[self.tokens[start].start : self.tokens[self.index - 2].end + 1]
+
+    def data_type(self) -> DataType:
+        """A data type such as `NUMBER(38, 0)`, `VARCHAR`, `TIMESTAMP_NTZ(9)`, `DOUBLE PRECISION`."""
+        base = self.identifier()
+        if base == "DOUBLE":
+            self.accept("PRECISION")
+        numbers: list[int] = []
+        if self.peek() == "(":
+            inside = Reader(self.parenthesized())
+            while not inside.at_end:
+                numbers.append(inside.integer())
+                inside.accept(",")
+        return DataType(_SYNONYMS.get(base, base), tuple(numbers))
 
     def string_list(self) -> tuple[str, ...]:
         """`('a', 'b')`, `()` too."""

@@ -19,7 +19,7 @@ from sandbox.store import Transaction, to_json
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
     database_name TEXT NOT NULL DEFAULT '',
     schema_name TEXT NOT NULL DEFAULT '',
@@ -114,17 +114,31 @@ def listing(
     tx: Transaction, kind: str, database: str | None = None, schema: str | None = None, like: str | None = None
 ) -> list[SnowflakeObject]:
     """Objects of a kind, optionally only those in a database or schema and matching a LIKE pattern, by name."""
+    # The condition is put together so that SQLite can use the unique index; a task graph has up to 1,000 rows.
+    conditions, values = ["kind = ?"], [kind]
+    for column, value in (("database_name", database), ("schema_name", schema)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            values.append(value)
+    if like is not None:
+        conditions.append("name LIKE ? ESCAPE '\\'")
+        values.append(like)
     rows = tx.rows(
-        "SELECT * FROM object WHERE kind = ? AND (? IS NULL OR database_name = ?) AND (? IS NULL OR schema_name = ?)"
-        " ORDER BY database_name, schema_name, name, signature",
-        kind,
-        database,
+        f"SELECT * FROM object WHERE {' AND '.join(conditions)} ORDER BY database_name, schema_name, name, signature",
+        *values,
+    )
+    return [_object(row) for row in rows]
+
+
+def children(tx: Transaction, database: str, schema: str | None = None) -> list[SnowflakeObject]:
+    """Everything inside a database or one of its schemas (the schema's own row not included), newest first."""
+    rows = tx.rows(
+        "SELECT * FROM object WHERE database_name = ? AND (? IS NULL OR schema_name = ?) ORDER BY id DESC",
         database,
         schema,
         schema,
     )
-    pattern = like_pattern(like)
-    return [_object(row) for row in rows if pattern is None or pattern.fullmatch(row["name"])]
+    return [_object(row) for row in rows]
 
 
 def like_pattern(like: str | None) -> re.Pattern[str] | None:

@@ -44,7 +44,11 @@ class Property:
 
 @dataclass
 class Creation:
-    """What a CREATE statement asked for; a kind's `read_definition` adds to `properties` and may set `signature`."""
+    """What a CREATE statement asked for; a kind's `read_definition` adds to `properties` and may set `signature`.
+
+    Attributes:
+        given: keys of the properties that the statement named; `properties` has the defaults of the others too.
+    """
 
     name: ObjectName
     properties: dict[str, Any]
@@ -53,6 +57,7 @@ class Creation:
     if_not_exists: bool = False
     modifiers: frozenset[str] = frozenset()
     signature: str = ""
+    given: frozenset[str] = frozenset()
 
 
 Action = Callable[["Call", "SnowflakeObject"], "Result | None"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox import errors
 from sandbox.objects import catalog
 from sandbox.objects.kind import Kind, Property
-from sandbox.result import Result, columns, status
+from sandbox.result import Result, columns
 from sandbox.session import Scope
 from sandbox.statement import Reader
 

@@ -1,0 +1,332 @@
+"""The data plane: tables and rows in DuckDB, Snowflake's SQL dialect through fakesnow. The only importer of fakesnow.
+
+Knows DuckDB connections and the translation of data SQL; must not know the catalog's statements (objects/table.py calls
+the DDL methods here) nor HTTP. fakesnow's translation of one parsed statement is used, not its connection's
+bookkeeping: sessions, names, privileges and results are the sandbox's own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from fakesnow import macros
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.instance import FakeSnow
+from sqlglot import exp
+
+from sandbox import data_errors, data_types, errors, rewrite
+from sandbox.result import DDL, DELETE, INSERT, MERGE, SELECT, UPDATE, Column, Result, status
+
+if TYPE_CHECKING:
+    from sandbox.engine import Call
+    from sandbox.session import Session
+
+# DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
+_ATTEMPTS = 20
+
+
+def quoted(*parts: str) -> str:
+    """A DuckDB name of quoted parts."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+class _Translator(FakeSnowflakeCursor):  # type: ignore[misc]  # fakesnow has no type marker
+    """fakesnow's cursor, for the two steps of its `execute` that turn Snowflake's tree into DuckDB's."""
+
+    def translate(self, tree: exp.Expression) -> list[exp.Expression]:
+        """The statements that DuckDB must run, in order; the last one gives the result."""
+        return [self._transform(statement, None) for statement in self._transform_explode(tree)]
+
+
+@dataclass
+class Connection:
+    """One session's connection. `lock` keeps its statements apart: temporary tables belong to the connection."""
+
+    fakesnow: FakeSnowflakeConnection
+    duck: duckdb.DuckDBPyConnection
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    current: tuple[str | None, str | None] = (None, None)
+    in_transaction: bool = False
+    tables_made: int = 0
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+class DataPlane:
+    """All tables. One DuckDB file per database in `folder`; None keeps everything in memory (tests)."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
+        self._root = self._fakesnow.duck_conn
+        self._lock = threading.Lock()
+
+    # --- databases, schemas, and the DDL of tables and views ---------------------------------------------------------
+
+    def attach(self, name: str, key: str) -> None:
+        """Make a database's file available under its name, making the file when it is not there.
+
+        Args:
+            name: the database's name.
+            key: what the file is called; it stays when the database is renamed.
+        """
+        file = ":memory:" if self._folder is None else str(self._folder / f"{key}.duckdb")
+        with self._root.cursor() as duck:
+            duck.execute(f"ATTACH '{file}' AS {quoted(name)}")
+            duck.execute(macros.creation_sql(quoted(name)))
+
+    def detach(self, name: str, key: str | None = None) -> None:
+        """Take a database away; with `key` its file is deleted too."""
+        with self._root.cursor() as duck:
+            duck.execute(f"DETACH {quoted(name)}")
+        if key is not None and self._folder is not None:
+            for file in self._folder.glob(f"{key}.duckdb*"):
+                file.unlink()
+
+    def create_schema(self, database: str, name: str) -> None:
+        """Make a schema."""
+        self.define(f"CREATE SCHEMA IF NOT EXISTS {quoted(database, name)}")
+
+    def drop_schema(self, database: str, name: str) -> None:
+        """Remove a schema with what is left in it."""
+        self.define(f"DROP SCHEMA IF EXISTS {quoted(database, name)} CASCADE")
+
+    def leave(self, session: Session, database: str) -> None:
+        """Make a session's connection let go of a database that is about to be detached."""
+        connection: Connection | None = session.data
+        if connection is not None and connection.current[0] == database:
+            with connection.lock:
+                connection.duck.execute("SET schema = 'memory.main'")
+                connection.current = (None, None)
+
+    def apply_parameters(self, session: Session, values: Mapping[str, Any]) -> None:
+        """Pass on the session parameters that DuckDB has a setting for.
+
+        Raises:
+            SnowflakeError: an unknown time zone.
+        """
+        zone = values.get("TIMEZONE")
+        if zone is not None:
+            with data_errors.translated():
+                self.connection(session).duck.execute(f"SET TimeZone = '{str(zone).replace(chr(39), '')}'")
+
+    def define(self, *statements: str) -> None:
+        """Run DuckDB DDL that is none of a session's business; each statement commits.
+
+        Raises:
+            SnowflakeError: what DuckDB reports, in Snowflake's numbers.
+        """
+        with self._root.cursor() as duck, data_errors.translated():
+            for statement in statements:
+                duck.execute(statement)
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a DuckDB query that is none of a session's business."""
+        with self._root.cursor() as duck, data_errors.translated():
+            return list(duck.execute(statement, list(values)).fetchall())
+
+    # --- sessions ----------------------------------------------------------------------------------------------------
+
+    def connection(self, session: Session) -> Connection:
+        """The session's connection, made on first use."""
+        with self._lock:
+            if session.data is None:
+                opened = self._fakesnow.connect(paramstyle="qmark")
+                session.data = Connection(opened, opened._duck_conn)  # noqa: SLF001  # it has no public name
+            made: Connection = session.data
+        return made
+
+    def close(self, session: Session) -> None:
+        """Close the session's connection; temporary tables go, an open transaction is rolled back."""
+        connection, session.data = session.data, None
+        if connection is not None:
+            with connection.lock:
+                connection.duck.close()
+
+    def interrupt(self, session: Session) -> None:
+        """Make the statement that the session runs in DuckDB, if any, fail soon."""
+        if session.data is not None:
+            session.data.duck.interrupt()
+
+    def stop(self) -> None:
+        """Write everything out and close."""
+        with self._lock:
+            self._root.close()
+
+    # --- statements --------------------------------------------------------------------------------------------------
+
+    def execute(self, call: Call) -> Result:
+        """Run one data statement of a session.
+
+        Raises:
+            SnowflakeError: syntax, unknown names, conversion errors, in Snowflake's numbers.
+        """
+        tree = rewrite.parse(call.text)
+        connection = self.connection(call.session)
+        with connection.lock, data_errors.translated(), self._rewritten(call, connection, tree) as ready:
+            return self._run(call, connection, ready)
+
+    def describe(self, call: Call) -> Result:
+        """The columns that a query would give, without running it."""
+        tree = rewrite.parse(call.text)
+        connection = self.connection(call.session)
+        if not isinstance(tree, exp.Query):
+            return Result(_dml_columns(tree), (), _type_id(tree))
+        for node in list(tree.find_all(exp.Placeholder)):
+            node.replace(exp.null())
+        with connection.lock, data_errors.translated(), self._rewritten(call, connection, tree) as ready:
+            return self._query(connection, ready, {}, rows=False)
+
+    def constant(self, call: Call, node: exp.Expression) -> Any:
+        """The value of an expression without columns, as DuckDB computes it."""
+        connection = self.connection(call.session)
+        tree = exp.select(node.copy())
+        with connection.lock, data_errors.translated():
+            result = self._query(connection, tree, call.binds)
+        return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+
+    @contextmanager
+    def _rewritten(self, call: Call, connection: Connection, tree: exp.Expression) -> Iterator[exp.Expression]:
+        self._use(call.session, connection)
+        rewriting = rewrite.Rewriting(call, lambda: self._new_name(connection))
+        ready = rewriting.apply(tree)
+        for name, rows in rewriting.tables.items():
+            data_types.make_table(connection.duck, name, rows)
+        try:
+            yield ready
+        finally:
+            for name in rewriting.tables:
+                connection.duck.execute(f"DROP TABLE IF EXISTS temp.{quoted(name)}")
+
+    def _new_name(self, connection: Connection) -> str:
+        connection.tables_made += 1
+        return f"_result_{connection.tables_made}"
+
+    def _use(self, session: Session, connection: Connection) -> None:
+        wanted = (session.database, session.schema)
+        if wanted == connection.current:
+            return
+        connection.fakesnow.database, connection.fakesnow._schema = wanted  # noqa: SLF001  # its setter is missing
+        if session.database is not None:
+            schemas = [session.schema, "main"] if session.schema else ["main"]
+            for schema in schemas:
+                try:
+                    connection.duck.execute(f"SET schema = '{quoted(session.database, schema)}'".replace("''", "'"))
+                except duckdb.CatalogException:
+                    continue
+                connection.current = wanted
+                return
+
+    def _run(self, call: Call, connection: Connection, tree: exp.Expression) -> Result:
+        if isinstance(tree, exp.Query):
+            return self._query(connection, tree, call.binds)
+        if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
+            return self._transaction(connection, tree)
+        if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
+            return self._change(connection, tree, call.binds)
+        raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+
+    def _transaction(self, connection: Connection, tree: exp.Expression) -> Result:
+        # Snowflake does not mind a COMMIT or ROLLBACK outside of a transaction, nor BEGIN inside one.
+        wanted = isinstance(tree, exp.Transaction)
+        if wanted != connection.in_transaction:
+            connection.duck.execute("BEGIN" if wanted else tree.key.upper())
+            connection.in_transaction = wanted
+        return status()
+
+    def _query(
+        self, connection: Connection, tree: exp.Expression, binds: Mapping[str, Any], *, rows: bool = True
+    ) -> Result:
+        values = rewrite.remaining_binds(tree, binds)
+        *before, last = self._translate(connection, tree)
+        for statement in before:
+            connection.duck.execute(statement.sql("duckdb"))
+        relation = connection.duck.sql(last.sql("duckdb"), params=values or None)
+        columns = data_types.columns(relation)
+        return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
+
+    def _translate(self, connection: Connection, tree: exp.Expression) -> list[exp.Expression]:
+        translator = _Translator(connection.fakesnow, connection.duck)
+        return translator.translate(tree)
+
+    def _change(self, connection: Connection, tree: exp.Expression, binds: Mapping[str, Any]) -> Result:
+        batch = _batch(rewrite.remaining_binds(tree, binds))
+        columns, kind = _dml_columns(tree), _type_id(tree)
+        statements = [statement.sql("duckdb") for statement in self._translate(connection, tree)]
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                counts = self._change_once(connection, statements, batch)
+            except duckdb.TransactionException:
+                if connection.in_transaction or attempt == _ATTEMPTS:
+                    raise
+            else:
+                break
+        if kind == DDL:
+            return status()
+        counts += [0] * (len(columns) - len(counts))
+        return Result(columns, (tuple(counts[: len(columns)]),), kind)
+
+    def _change_once(
+        self, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]]
+    ) -> list[int]:
+        own_transaction = not connection.in_transaction
+        if own_transaction:
+            connection.duck.execute("BEGIN")
+        try:
+            counts: list[int] = []
+            for values in batch:
+                row = self._run_all(connection, statements, values)
+                counts = [a + b for a, b in zip(counts or [0] * len(row), row, strict=True)]
+        except BaseException:
+            if own_transaction:
+                connection.duck.execute("ROLLBACK")
+            raise
+        if own_transaction:
+            connection.duck.execute("COMMIT")
+        return counts
+
+    def _run_all(self, connection: Connection, statements: Sequence[str], values: Sequence[Any]) -> list[int]:
+        counts: list[int] = []
+        for statement in statements:
+            connection.duck.execute(statement, list(values) if "$1" in statement else None)
+            row = connection.duck.fetchone()
+            connection.duck.fetchall()
+            counts = [int(value) for value in row if isinstance(value, int)] if row else []
+        return counts
+
+
+def _batch(values: list[Any]) -> list[list[Any]]:
+    """One row of values, or the rows of an executemany, which sends a list per placeholder."""
+    if values and isinstance(values[0], list):
+        return [list(row) for row in zip(*values, strict=True)]
+    return [values]
+
+
+_DML = {exp.Insert: INSERT, exp.Update: UPDATE, exp.Delete: DELETE, exp.Merge: MERGE, exp.TruncateTable: DDL}
+
+
+def _type_id(tree: exp.Expression) -> int:
+    return _DML.get(type(tree), DDL)
+
+
+def _dml_columns(tree: exp.Expression) -> tuple[Column, ...]:
+    if isinstance(tree, exp.Insert):
+        return (Column("number of rows inserted", "fixed"),)
+    if isinstance(tree, exp.Update):
+        return (Column("number of rows updated", "fixed"), Column("number of multi-joined rows updated", "fixed"))
+    if isinstance(tree, exp.Delete):
+        return (Column("number of rows deleted", "fixed"),)
+    if isinstance(tree, exp.Merge):
+        kinds = {type(when.args.get("then")) for when in tree.args["whens"].expressions}
+        names = ((exp.Insert, "inserted"), (exp.Update, "updated"), (exp.Delete, "deleted"))
+        present = [word for kind, word in names if kind in kinds or (kind is exp.Delete and exp.Var in kinds)]
+        return tuple(Column(f"number of rows {word}", "fixed") for word in present)
+    return (Column("status"),)

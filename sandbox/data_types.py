@@ -1,0 +1,97 @@
+"""Types at the border to DuckDB: result columns from a relation, and results as temporary tables.
+
+Knows DuckDB's and Snowflake's type names; must not know sessions or statements.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from sandbox.result import Column, ColumnType, Result
+
+if TYPE_CHECKING:
+    import duckdb
+
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_KINDS: dict[str, ColumnType] = {
+    "VARCHAR": "text",
+    "BOOLEAN": "boolean",
+    "DOUBLE": "real",
+    "FLOAT": "real",
+    "DATE": "date",
+    "TIME": "time",
+    "TIME WITH TIME ZONE": "time",
+    "TIMESTAMP": "timestamp_ntz",
+    "TIMESTAMP_S": "timestamp_ntz",
+    "TIMESTAMP_MS": "timestamp_ntz",
+    "TIMESTAMP_NS": "timestamp_ntz",
+    # DuckDB has one type with a zone; it keeps the instant only, which is what TIMESTAMP_LTZ means.
+    "TIMESTAMP WITH TIME ZONE": "timestamp_ltz",
+    "JSON": "variant",
+    "BLOB": "binary",
+}
+_INTEGERS = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+)
+_DUCKDB: dict[str, str] = {
+    "text": "VARCHAR",
+    "real": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "time": "TIME",
+    "timestamp_ntz": "TIMESTAMP",
+    "timestamp_ltz": "TIMESTAMPTZ",
+    "timestamp_tz": "TIMESTAMPTZ",
+    "variant": "JSON",
+    "object": "JSON",
+    "array": "JSON",
+    "binary": "BLOB",
+}
+
+
+def column(name: str, duckdb_type: str) -> Column:
+    """The result column for one of a relation."""
+    if duckdb_type in _INTEGERS:
+        return Column(name, "fixed")
+    if found := _DECIMAL.fullmatch(duckdb_type):
+        return Column(name, "fixed", precision=int(found[1]), scale=int(found[2]))
+    kind = _KINDS.get(duckdb_type)
+    if kind is None:
+        kind = (
+            "array" if duckdb_type.endswith("]") else "object" if duckdb_type.startswith(("STRUCT", "MAP")) else "text"
+        )
+    return Column(name, kind, scale=9 if kind.startswith("time") else 0)
+
+
+def columns(relation: duckdb.DuckDBPyRelation) -> tuple[Column, ...]:
+    """The result columns of a relation; it is bound for this, not run."""
+    return tuple(column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
+
+
+def no_rows(described: tuple[Column, ...]) -> pa.Table:
+    """An empty table of the right width (DESCRIBE-only requests)."""
+    return pa.Table.from_arrays([pa.array([], pa.string()) for _ in described], names=[one.name for one in described])
+
+
+def duckdb_type(one: Column) -> str:
+    """The DuckDB type that holds a result column."""
+    if one.type == "fixed":
+        return f"DECIMAL({one.precision},{one.scale})" if one.scale else "HUGEINT" if one.precision > 18 else "BIGINT"  # noqa: PLR2004  # digits of a 64-bit integer
+    return _DUCKDB[one.type]
+
+
+def make_table(duck: duckdb.DuckDBPyConnection, name: str, result: Result) -> None:
+    """A temporary table that holds a result, for the one statement that selects from it."""
+    if result.arrow is not None:
+        duck.register("_arrow", result.arrow)
+        duck.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM _arrow')
+        duck.unregister("_arrow")
+        return
+    described = ", ".join('"' + one.name.replace('"', '""') + '" ' + duckdb_type(one) for one in result.columns)
+    duck.execute(f'CREATE TEMP TABLE "{name}" ({described})')
+    if result.rows:
+        marks = ", ".join("?" * len(result.columns))
+        duck.executemany(f'INSERT INTO "{name}" VALUES ({marks})', [list(row) for row in result.rows])

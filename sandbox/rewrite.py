@@ -1,0 +1,220 @@
+"""Data SQL before DuckDB sees it: what Snowflake knows and DuckDB does not is replaced by values and tables.
+
+Knows sqlglot's syntax trees; must not know DuckDB connections (data.py) nor what any function means: context and
+SYSTEM$ functions come from `World.functions`, table functions from `World.table_functions`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import TokenType
+
+from sandbox import errors
+from sandbox.statement import tokenize
+
+if TYPE_CHECKING:
+    from sandbox.engine import Call
+    from sandbox.result import Result
+
+_HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
+# Literals that bound values become: types whose text DuckDB casts without loss.
+_CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
+
+
+def parse(text: str) -> exp.Expression:
+    """One data statement as a tree, its `?` numbered from 1 as `:1`, `:2`, ….
+
+    sqlglot cannot read `?::TYPE`, and numbers survive a change of the tree's order.
+
+    Raises:
+        SnowflakeError: 001003.
+    """
+    try:
+        tree = sqlglot.parse_one(number_placeholders(text), read="snowflake")
+    except (ParseError, TokenError) as error:
+        raise _syntax_error(text, error) from error
+    if tree is None or isinstance(tree, exp.Command):
+        raise errors.not_supported(" ".join(text.split()[:3]).upper())
+    return tree
+
+
+def _syntax_error(text: str, error: Exception) -> errors.SnowflakeError:
+    details = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    line, column = details.get("line", 1), max(int(details.get("col") or 1) - len(details.get("highlight") or ""), 0)
+    found = details.get("highlight") or _HIGHLIGHT.sub("", text[:20])
+    return errors.SnowflakeError(
+        1003, "42000", f"SQL compilation error:\nsyntax error line {line} at position {column} unexpected '{found}'."
+    )
+
+
+def number_placeholders(text: str) -> str:
+    """The text with its `?` outside of strings and comments numbered; unchanged when it has none."""
+    if "?" not in text:
+        return text
+    pieces, end, count = [], 0, 0
+    for token in tokenize(text):
+        if token.token_type == TokenType.PLACEHOLDER and token.text == "?":
+            count += 1
+            pieces += [text[end : token.start], f":{count}"]
+            end = token.end + 1
+    return "".join([*pieces, text[end:]])
+
+
+def literal(value: Any) -> exp.Expression:
+    """A Python value as a tree; also for function results."""
+    if value is None:
+        return exp.null()
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, int | float | Decimal):
+        return exp.Literal.number(f"{value:f}" if isinstance(value, Decimal) else str(value))
+    for kind, name in _CAST:
+        if isinstance(value, kind):
+            return exp.cast(exp.Literal.string(value.isoformat(" ") if kind is datetime else value.isoformat()), name)
+    if isinstance(value, bytes):
+        return exp.Unhex(this=exp.Literal.string(value.hex()))
+    return exp.Literal.string(value if isinstance(value, str) else json.dumps(value))
+
+
+@dataclass
+class Rewriting:
+    """The rewriting of one statement.
+
+    Attributes:
+        tables: name of a temporary table to make -> the rows it must hold.
+    """
+
+    call: Call
+    new_name: Callable[[], str]
+    tables: dict[str, Result] = field(default_factory=dict)
+
+    def apply(self, tree: exp.Expression) -> exp.Expression:
+        """The tree with functions evaluated and table functions replaced by temporary tables.
+
+        Raises:
+            SnowflakeError: 000904 for a function argument that is no constant; whatever a function raises.
+        """
+        for node in list(tree.find_all(exp.TableFromRows)):
+            self._table_function(node)
+        holder = exp.Paren(this=tree)
+        for node in list(holder.find_all(exp.Func)):
+            if node.find_ancestor(exp.Paren) is not None:
+                self._scalar_function(node)
+        return holder.this
+
+    def _scalar_function(self, node: exp.Func) -> None:
+        name = function_name(node)
+        function = self.call.world.functions.get(name)
+        if function is None or isinstance(node.parent, exp.Dot):
+            return
+        arguments = tuple(self.value(argument) for argument in function_arguments(node))
+        node.replace(_named(node, literal(function(self.call, arguments))))
+
+    def _table_function(self, node: exp.TableFromRows) -> None:
+        name, function = self._find_table_function(node.this)
+        if function is None:
+            return
+        positional, named = [], {}
+        called = node.this.expression if isinstance(node.this, exp.Dot) else node.this
+        for argument in function_arguments(called):
+            if isinstance(argument, exp.Kwarg | exp.PropertyEQ):
+                named[argument.this.name.upper()] = self.value(argument.expression)
+            else:
+                positional.append(self.value(argument))
+        table = self.new_name()
+        self.tables[table] = function(self.call, tuple(positional), named)
+        alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.rpartition(".")[2]))
+        node.replace(exp.Table(this=exp.to_identifier(table, quoted=True), alias=alias))
+
+    def _find_table_function(self, called: exp.Expression) -> tuple[str, Any]:
+        known = self.call.world.table_functions
+        parts = [part.upper() for part in dotted_name(called)]
+        qualified = ".".join(parts[-2:])
+        if qualified in known:
+            return qualified, known[qualified]
+        return (parts[-1], known.get(parts[-1])) if parts else ("", None)
+
+    def value(self, node: exp.Expression) -> Any:
+        """A constant argument as Python value: literal, placeholder, cast of one, or another control function.
+
+        Raises:
+            SnowflakeError: 001015-like error, naming the expression, when it is not constant.
+        """
+        if isinstance(node, exp.Placeholder):
+            return self.call.binds.get(str(node.this))
+        if isinstance(node, exp.Paren | exp.Cast | exp.TryCast):
+            return self.value(node.this)
+        if isinstance(node, exp.Literal):
+            return node.this if node.is_string else _number(node.this)
+        if isinstance(node, exp.Null):
+            return None
+        if isinstance(node, exp.Boolean):
+            return node.this
+        if isinstance(node, exp.Neg):
+            return -self.value(node.this)
+        if isinstance(node, exp.Array):
+            return [self.value(item) for item in node.expressions]
+        if isinstance(node, exp.Func) and function_name(node) in self.call.world.functions:
+            arguments = tuple(self.value(argument) for argument in function_arguments(node))
+            return self.call.world.functions[function_name(node)](self.call, arguments)
+        return self.call.world.data.constant(self.call, node)
+
+
+def _number(text: str) -> int | float | Decimal:
+    return int(text) if text.isdigit() else Decimal(text)
+
+
+def _named(node: exp.Expression, value: exp.Expression) -> exp.Expression:
+    return value
+
+
+def function_name(node: exp.Expression) -> str:
+    """The upper-case SQL name of a function call."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.this).upper()
+    return node.sql_names()[0] if isinstance(node, exp.Func) and node.sql_names() else ""
+
+
+def function_arguments(node: exp.Expression) -> list[exp.Expression]:
+    """The arguments of a function call in order."""
+    if isinstance(node, exp.Anonymous):
+        return list(node.expressions)
+    return [argument for argument in node.iter_expressions() if not isinstance(argument, exp.TableAlias)]
+
+
+def dotted_name(node: exp.Expression) -> list[str]:
+    """The parts of `a.b.f(…)`, as written (unquoted parts in upper case); [] for what is no such call."""
+    if isinstance(node, exp.Dot):
+        return [*dotted_name(node.this), *dotted_name(node.expression)]
+    if isinstance(node, exp.Identifier):
+        return [node.this if node.args.get("quoted") else node.this.upper()]
+    if isinstance(node, exp.Func):
+        return [function_name(node)]
+    return []
+
+
+def remaining_binds(tree: exp.Expression, binds: Mapping[str, Any]) -> list[Any]:
+    """Renumber the placeholders that are left from 1 and give their values in that order.
+
+    Raises:
+        SnowflakeError: 002049 (guess), when a value is missing.
+    """
+    nodes = list(tree.find_all(exp.Placeholder))
+    used = sorted({str(node.this) for node in nodes}, key=lambda text: (not text.isdigit(), text.zfill(9)))
+    missing = [name for name in used if name not in binds]
+    if missing:
+        raise errors.SnowflakeError(2049, "42601", f"SQL compilation error:\nBind variable ?{missing[0]} not set.")
+    order = {name: str(position) for position, name in enumerate(used, 1)}
+    for node in nodes:
+        node.set("this", order[str(node.this)])
+    return [binds[name] for name in used]

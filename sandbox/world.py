@@ -1,0 +1,82 @@
+"""The composition: one World of all parts, started and stopped as a whole.
+
+Knows which parts there are and in which order they come up; must not know what any of them does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox import context, logins, statements
+from sandbox.data import DataPlane
+from sandbox.engine import World
+from sandbox.objects import access, catalog, registration, role, user
+from sandbox.objects.database import file_key
+from sandbox.queries import Queries
+from sandbox.store import Store
+
+if TYPE_CHECKING:
+    from sandbox.clock import Clock
+
+# In the order in which they register and start; they stop in the opposite order.
+_PARTS = ("sandbox.tasks", "sandbox.services", "sandbox.procedures")
+
+
+def build(
+    folder: Path,
+    images: tuple[Path, ...],
+    clock: Clock,
+    *,
+    address: tuple[str, int] = ("127.0.0.1", 0),
+    password: str = "",
+) -> World:
+    """Make or reopen the sandbox of a data folder. Nothing runs yet.
+
+    Args:
+        folder: the data folder; made if missing.
+        images: folders with images' sources.
+        clock: the machine's, or a test's.
+        address: host and port at which the sandbox will answer.
+        password: the administrator's.
+
+    Raises:
+        StoreFormatError: the folder was written by another version.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [importlib.import_module(name) for name in _PARTS]
+    tables = [catalog.TABLES, access.TABLES, logins.TABLES]
+    tables += [part.TABLES for part in parts if hasattr(part, "TABLES")]
+    store = Store(folder / "control.sqlite", tables)
+    world = World(store, DataPlane(folder / "data"), clock, folder, images, address)
+    world.parts["queries"] = Queries(world)
+    for part in (statements, context, registration, *parts):
+        if hasattr(part, "register"):
+            part.register(world)
+    _prepare(world, password)
+    return world
+
+
+def _prepare(world: World, password: str) -> None:
+    now = world.clock.now()
+    with world.store.transaction() as tx:
+        role.ensure_built_in(tx, now)
+        user.ensure_administrator(tx, logins.ADMINISTRATOR, password, now)
+        databases = catalog.listing(tx, "DATABASE")
+    for database in databases:
+        world.data.attach(database.name.name, file_key(database))
+
+
+def start(world: World) -> None:
+    """Start every part's threads, with recovery of what a kill interrupted."""
+    for part in world.parts.values():
+        part.start()
+
+
+def stop(world: World) -> None:
+    """Stop every part, last started first, then close the files."""
+    for part in reversed(list(world.parts.values())):
+        part.stop()
+    world.data.stop()
+    world.store.close()
