@@ -1,0 +1,96 @@
+"""Runs the Pulumi program under mocks and gives back every resource that it registers, and all outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import runpy
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import configure, set_root_resource
+from pulumi.runtime.stack import run_in_stack
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Echo(mocks.Mocks):
+    """Every resource is as it was asked for; functions of a provider are not to be called."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        return args.name, args.inputs
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        raise AssertionError(f"no function of a provider is to be called: {args.token}")
+
+
+class Recorder(mocks.MockMonitor):
+    """Keeps what the program asks the engine for: requests hold dependencies and options, which mocks do not see."""
+
+    def __init__(self) -> None:
+        super().__init__(Echo())
+        self.recorded: list[dict[str, Any]] = []
+        self.outputs: dict[str, dict[str, Any]] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the name of the engine's call
+        if request.type != "pulumi:pulumi:Stack":
+            self.recorded.append(
+                {
+                    "type": request.type,
+                    "name": request.name,
+                    "parent": short(request.parent),
+                    "dependencies": sorted(short(urn) for urn in request.dependencies),
+                    "deleteBeforeReplace": request.deleteBeforeReplace,
+                    "ignoreChanges": list(request.ignoreChanges),
+                    "inputs": rpc.deserialize_properties(request.object),
+                },
+            )
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]  # pulumi gives mocks no types
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  # the name of the engine's call
+        self.outputs[short(request.urn)] = rpc.deserialize_properties(request.outputs)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]  # as above
+
+    def of(self, kind: str) -> dict[str, dict[str, Any]]:
+        """All resources of a type, by name; `kind` is the last part of the type's token."""
+        return {entry["name"]: entry for entry in self.recorded if entry["type"].endswith(f":{kind}")}
+
+
+def short(urn: str) -> str:
+    """Type and name of a URN: `Task T_MYJOB_1`; nothing for no URN."""
+    if not urn:
+        return ""
+    kind, name = urn.split("::")[-2:]
+    return f"{kind.rpartition('$')[2].rpartition(':')[2]} {name}"
+
+
+def record(settings: dict[str, Any] | None = None, file: str | None = None) -> Recorder:
+    """Run `__main__.py` as a preview with these settings and this job configuration."""
+    recorder = Recorder()
+    config = {"settings": json.dumps(settings or {})} | ({"file": file} if file is not None else {})
+    loop, calls_loop = asyncio.new_event_loop(), asyncio.new_event_loop()
+    # calls to the engine run on other threads, where mocks would make event loops that nobody closes
+    calls = ThreadPoolExecutor(max_workers=1, initializer=asyncio.set_event_loop, initargs=(calls_loop,))
+    loop.set_default_executor(calls)
+    asyncio.set_event_loop(loop)
+    try:
+        names = {"project": "jobgraph", "stack": "dev", "dry_run": True}
+        engine = mocks.MockEngine(None)
+        stand_in = mocks.MockSettings(monitor=recorder, engine=engine, **names)  # type: ignore[no-untyped-call]  # as above
+        configure(stand_in)
+        set_root_resource(None)  # type: ignore[arg-type]  # a run before this one left its own
+        pulumi.runtime.set_all_config({f"jobgraph:{key}": value for key, value in config.items()})
+        loop.run_until_complete(run_in_stack(_program))
+    finally:
+        calls.shutdown()
+        loop.close()
+        calls_loop.close()
+        asyncio.set_event_loop(None)
+    return recorder
+
+
+def _program() -> None:
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")

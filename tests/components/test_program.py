@@ -1,0 +1,207 @@
+"""The Pulumi program under recording mocks. UPDATE_GOLDENS=1 writes golden/quickstart.json anew; read its diff."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from tests.components.recorded import ROOT, Recorder, record
+
+GOLDEN = Path(__file__).parent / "golden" / "quickstart.json"
+PREFIX = '"PR_CONTAINER_ORCHESTRATION"."PUBLIC".'
+
+
+@pytest.fixture(scope="module")
+def quickstart() -> Recorder:
+    return record()
+
+
+def normalised(recorder: Recorder) -> list[dict[str, Any]]:
+    """All resources by type and name; the procedures' texts, and hashes of them, are left out."""
+    entries = json.loads(json.dumps(recorder.recorded))
+    for entry in entries:
+        if entry["type"].endswith(":ProcedurePython"):
+            entry["inputs"]["procedureDefinition"] = "(text)"
+    text = json.dumps(sorted(entries, key=lambda entry: (entry["type"], entry["name"])))
+    text = re.sub(r"\b(RUN_JOB|FINALIZE_GRAPH)_[0-9A-F]{8}\b", r"\1_(hash)", text)
+    entries = json.loads(re.sub(r"content [0-9a-f]{16}", "content (hash)", text))
+    return list(entries)
+
+
+def test_the_quickstart_deploys_exactly_these_resources(quickstart: Recorder) -> None:
+    found = json.dumps(normalised(quickstart), indent=1) + "\n"
+    if os.environ.get("UPDATE_GOLDENS") == "1":
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text()
+
+
+def test_every_resource_belongs_to_a_component_of_a_stable_type(quickstart: Recorder) -> None:
+    components = {entry["type"] for entry in quickstart.recorded if entry["type"].startswith("jobgraph:")}
+    assert components == {
+        f"jobgraph:index:{name}" for name in ("Access", "Compute", "Storage", "History", "Runner", "TaskGraph")
+    }
+    for entry in quickstart.recorded:
+        expected = "Stack" if entry["type"].startswith("jobgraph:") else entry["parent"].split()[0]
+        assert entry["parent"].startswith(expected)
+        assert entry["parent"]
+
+
+def test_every_component_registers_its_outputs(quickstart: Recorder) -> None:
+    assert quickstart.outputs["TaskGraph container_jobs"]["root"] == f'{PREFIX}"ROOT_TASK"'
+    assert quickstart.outputs["Compute compute"]["pools"] == ["PR_STD_POOL_XS", "PR_STD_POOL_S"]
+    components = {
+        f"{e['type'].rpartition(':')[2]} {e['name']}" for e in quickstart.recorded if "jobgraph:" in e["type"]
+    }
+    assert components <= quickstart.outputs.keys()
+
+
+def test_the_stack_exports_what_clients_need(quickstart: Recorder) -> None:
+    exported = quickstart.outputs["Stack jobgraph-dev"]
+    assert exported["graphs"] == ["container_jobs"]
+    assert exported["roots"] == {"container_jobs": f'{PREFIX}"ROOT_TASK"'}
+    assert exported["tables"] == [f'{PREFIX}"{t}"' for t in ("JOBS_RUN_STATS", "JOB_LOGS", "TASK_LOGGING_STATS")]
+    assert exported["mermaid"]["container_jobs"].startswith("flowchart LR")
+
+
+def test_a_task_per_job_with_its_edges(quickstart: Recorder) -> None:
+    tasks = quickstart.of("Task")
+    after = {
+        name: [full.removeprefix(PREFIX).strip('"') for full in entry["inputs"].get("afters", [])]
+        for name, entry in tasks.items()
+    }
+    assert after == {
+        "ROOT_TASK": [],
+        "T_MYJOB_1": ["ROOT_TASK"],
+        "T_MYJOB_2": ["ROOT_TASK"],
+        "T_MYJOB_3": ["T_MYJOB_2"],
+        "T_MYJOB_4": ["T_MYJOB_2"],
+        "T_MYJOB_5": ["T_MYJOB_1"],
+        "T_MYJOB_6": ["T_MYJOB_3", "T_MYJOB_4", "T_MYJOB_5"],
+        "GET_GRAPH_STATS": [],
+    }
+    assert tasks["GET_GRAPH_STATS"]["inputs"]["finalize"] == f'{PREFIX}"ROOT_TASK"'
+
+
+def test_a_deploy_goes_root_gate_tasks_activate(quickstart: Recorder) -> None:
+    tasks, steps = quickstart.of("Task"), quickstart.of("Execute")
+    gate, activate = steps["container_jobs-gate"], steps["container_jobs-activate"]
+    assert gate["dependencies"] == ["Task ROOT_TASK"]
+    jobs = [entry for name, entry in tasks.items() if name != "ROOT_TASK"]
+    assert all("Execute container_jobs-gate" in entry["dependencies"] for entry in jobs)
+    assert {f"Task {entry['name']}" for entry in jobs} <= set(activate["dependencies"])
+    assert tasks["ROOT_TASK"]["inputs"]["started"] is False
+    assert tasks["ROOT_TASK"]["ignoreChanges"] == ["started"]
+    assert all(entry["inputs"]["started"] is True for entry in jobs)
+    assert gate["inputs"]["execute"].startswith(f'ALTER TASK {PREFIX}"ROOT_TASK" SUSPEND /* ')
+    assert gate["inputs"]["revert"] == activate["inputs"]["execute"] == f'ALTER TASK {PREFIX}"ROOT_TASK" RESUME'
+    assert activate["inputs"]["revert"] == f'ALTER TASK {PREFIX}"ROOT_TASK" SUSPEND'
+
+
+def test_the_root_waits_for_every_grant_procedure_and_table(quickstart: Recorder) -> None:
+    needed = {
+        f"{e['type'].rpartition(':')[2]} {e['name']}"
+        for e in quickstart.recorded
+        if e["type"].startswith("snowflake:") and e["parent"] != "TaskGraph container_jobs"
+    }
+    assert needed <= set(quickstart.of("Task")["ROOT_TASK"]["dependencies"])
+
+
+def test_no_input_is_unknown_in_a_preview(quickstart: Recorder) -> None:
+    def leaves(value: Any) -> list[Any]:
+        if isinstance(value, dict):
+            return [leaf for inner in value.values() for leaf in leaves(inner)]
+        if isinstance(value, list):
+            return [leaf for inner in value for leaf in leaves(inner)]
+        return [value]
+
+    found = {type(leaf) for entry in quickstart.recorded for leaf in leaves(entry["inputs"])}
+    assert found <= {str, int, float, bool, type(None)}
+
+
+def test_the_run_role_owns_future_tasks_and_is_never_the_deploying_role(quickstart: Recorder) -> None:
+    (ownership,) = quickstart.of("GrantOwnership").values()
+    assert ownership["inputs"]["accountRoleName"] == "SPCS_DEMO_ROLE"
+    assert ownership["inputs"]["on"]["future"]["objectTypePlural"] == "TASKS"
+    privileges = {p for e in quickstart.of("GrantPrivilegesToAccountRole").values() for p in e["inputs"]["privileges"]}
+    assert "BIND SERVICE ENDPOINT" not in privileges
+    assert not {p for p in privileges if p in {"OWNERSHIP", "ALL PRIVILEGES", "MODIFY", "OPERATE", "DELETE", "UPDATE"}}
+
+
+def test_a_changed_job_changes_only_its_task_the_gate_and_the_staged_configuration(
+    quickstart: Recorder,
+    tmp_path: Path,
+) -> None:
+    changed = tmp_path / "jobs.yaml"
+    changed.write_text((ROOT / "jobconfig.yaml").read_text().replace("results_4", "results_four"))
+    before = {(e["type"], e["name"]): e["inputs"] for e in quickstart.recorded}
+    after = {(e["type"], e["name"]): e["inputs"] for e in record(file=str(changed)).recorded}
+    assert before.keys() == after.keys()
+    different = {name for kind, name in before if before[kind, name] != after[kind, name]}
+    assert different == {"T_MYJOB_4", "container_jobs-gate", "configuration"}
+
+
+def test_settings_reach_the_resources() -> None:
+    settings = {
+        "database": "other",
+        "schema": "jobs",
+        "role": "runner",
+        "users": ["anna@example.org"],
+        "parent_roles": [],
+        "pools": {
+            "PR_STD_POOL_XS": {"max_nodes": 3, "auto_suspend_secs": 60},
+            "PR_STD_POOL_S": {"instance_family": "HIGHMEM_X64_S"},
+        },
+    }
+    recorder = record(settings)
+    assert recorder.of("Task")["T_MYJOB_1"]["inputs"]["afters"] == ['"OTHER"."JOBS"."ROOT_TASK"']
+    assert recorder.of("ComputePool")["PR_STD_POOL_XS"]["inputs"]["maxNodes"] == 3
+    assert [e["inputs"]["userName"] for e in recorder.of("GrantAccountRole").values()] == ["anna@example.org"]
+
+
+def test_a_graph_without_a_schedule_never_has_its_root_resumed(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    text = (ROOT / "jobconfig.yaml").read_text().replace("    schedule: 59 minutes\n", "")
+    file.write_text(text)
+    recorder = record(file=str(file))
+    steps = recorder.of("Execute")
+    assert "schedule" not in recorder.of("Task")["ROOT_TASK"]["inputs"]
+    for name in ("container_jobs-gate", "container_jobs-activate"):
+        assert "RESUME" not in steps[name]["inputs"]["execute"] + steps[name]["inputs"]["revert"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("30 seconds", {"seconds": 30}),
+        ("2 hours", {"hours": 2}),
+        ("{cron: '0 2 * * *', timezone: Europe/Berlin}", {"usingCron": "0 2 * * * Europe/Berlin"}),
+    ],
+)
+def test_schedules(schedule: str, expected: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    file.write_text((ROOT / "jobconfig.yaml").read_text().replace("59 minutes", schedule))
+    assert record(file=str(file)).of("Task")["ROOT_TASK"]["inputs"]["schedule"] == expected
+
+
+def test_config_problems_are_a_plain_error_of_the_program(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    file.write_text("version: 1\ngraphs: {g: {jobs: {a: {imag: x:1}}}}\n")
+    with pytest.raises(pulumi.RunError, match=r"jobs\.yaml:2:.*`imag` is not known here"):
+        record(file=str(file))
+
+
+def test_wrong_settings_are_a_plain_error_of_the_program() -> None:
+    with pytest.raises(pulumi.RunError, match="`databse` is no setting; perhaps you meant database"):
+        record({"databse": "X"})
+
+
+def test_a_job_on_a_pool_that_the_stack_lacks_is_an_error() -> None:
+    with pytest.raises(pulumi.RunError, match="no compute pool `PR_STD_POOL_S`"):
+        record({"pools": {"PR_STD_POOL_XS": {}}})
