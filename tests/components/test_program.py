@@ -35,7 +35,7 @@ def normalised(recorder: Recorder) -> list[dict[str, Any]]:
 
 
 def test_the_quickstart_deploys_exactly_these_resources(quickstart: Recorder) -> None:
-    found = json.dumps(normalised(quickstart), indent=1) + "\n"
+    found = json.dumps(normalised(quickstart), indent=1, sort_keys=True) + "\n"
     if os.environ.get("UPDATE_GOLDENS") == "1":
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text(found)
