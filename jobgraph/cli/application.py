@@ -1,0 +1,111 @@
+"""What every command is given: the connection, the clock, the project's folder and the terminal.
+
+Knows how these are put together. Must not know any command. Tests make one with a client and a clock of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from jobgraph.cli import client as connecting
+from jobgraph.cli.watching import SystemClock
+from jobgraph.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
+    from jobgraph.cli.client import Choice, Client
+    from jobgraph.cli.watching import Clock
+
+CONFIGURATION = "jobconfig.yaml"
+# Wide enough that no cell is ever folded when the output goes to a file or a pipe.
+_UNFOLDED = 10_000
+
+
+def project_folder(start: Path) -> Path:
+    """Return the nearest folder from `start` upwards that holds a project; `start` itself if there is none."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIGURATION).is_file() or (folder / "Pulumi.yaml").is_file():
+            return folder
+    return start
+
+
+@dataclass
+class Application:
+    """The surroundings of a command. `connect` is called at most once, by the first use of `client`."""
+
+    choice: Choice = field(default_factory=connecting.Choice)
+    connect: Callable[[Choice], Client] = connecting.connect
+    clock: Clock = field(default_factory=SystemClock)
+    folder: Path = field(default_factory=lambda: project_folder(Path.cwd()))
+    _client: Client | None = field(default=None, repr=False)
+
+    @property
+    def client(self) -> Client:
+        """The connection.
+
+        Raises:
+            UsageError: if nothing says where to connect to.
+            NotConnectedError: if the server is not there or does not accept the login.
+        """
+        if self._client is None:
+            self._client = self.connect(self.choice)
+        return self._client
+
+    def close(self) -> None:
+        """End the session on the server, if there is one."""
+        if isinstance(self._client, connecting.SnowflakeClient):
+            self._client.close()
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def show(renderable: RenderableType) -> None:
+    """Write a table or text to standard output: coloured on a terminal, else plain, unfolded, no trailing blanks."""
+    if is_terminal():
+        Console().print(renderable)
+        return
+    console = Console(width=_UNFOLDED, color_system=None)
+    with console.capture() as captured:
+        console.print(renderable)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def show_json(value: Any) -> None:
+    """Write a value to standard output as JSON."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def note(text: str) -> None:
+    """Write a remark to standard error."""
+    click.echo(text, err=True)
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help text: example commands, one on a line."""
+    # \b keeps click from joining the lines of a paragraph
+    return "\b\n" + "\n".join(["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
+
+
+class Group(click.Group):
+    """A group of commands that turns a user's error into its text and exit code; a defect keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            note(f"error: {error}")
+            ctx.exit(error.exit_code)

@@ -1,0 +1,254 @@
+"""The connection to Snowflake: the only module that imports the connector, and only when a command needs it.
+
+Knows how a connection is found (the connector's own ways), how fast an unreachable server must be told, and which of
+the connector's errors mean what to a user. Must not know any statement, nor whether the server is an account or the
+sandbox.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jobgraph.cli.queries import Place, Statement
+from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The connector tries again for five minutes by default; a person at a terminal wants to know within seconds.
+LOGIN_SECONDS = 8
+
+# Variables that the Snowflake provider, the `snow` command and this one all read.
+_VARIABLES = {
+    "SNOWFLAKE_ACCOUNT": "account",
+    "SNOWFLAKE_HOST": "host",
+    "SNOWFLAKE_PORT": "port",
+    "SNOWFLAKE_PROTOCOL": "protocol",
+    "SNOWFLAKE_USER": "user",
+    "SNOWFLAKE_PASSWORD": "password",
+    "SNOWFLAKE_TOKEN": "token",
+    "SNOWFLAKE_PRIVATE_KEY_FILE": "private_key_file",
+    "SNOWFLAKE_PRIVATE_KEY_PATH": "private_key_file",
+    "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": "private_key_file_pwd",
+    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "private_key_file_pwd",
+    "SNOWFLAKE_AUTHENTICATOR": "authenticator",
+    "SNOWFLAKE_ROLE": "role",
+    "SNOWFLAKE_WAREHOUSE": "warehouse",
+    "SNOWFLAKE_DATABASE": "database",
+    "SNOWFLAKE_SCHEMA": "schema",
+}
+
+# 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification; the account also says 090105
+# and 090106 when the database or schema of the connection is not there.
+_ABSENT = frozenset({2003, 2043, 90105, 90106})
+_WRONG_LOGIN = frozenset({390100, 390101, 390102, 390144, 250001, 251001})
+_WRONG_LOGIN_WORDS = ("Incorrect username or password", "JWT token is invalid", "Authentication token")
+
+
+class Client(Protocol):
+    """What the commands need of a connection."""
+
+    @property
+    def place(self) -> Place:
+        """The database and schema that the connection names."""
+
+    @property
+    def server(self) -> str:
+        """The server, for messages."""
+
+    def rows(self, statement: Statement) -> list[dict[str, Any]]:
+        """Run one statement; the rows by column name, SHOW's in lower case, SELECT's in upper case."""
+
+
+class AbsentError(RunFailedError):
+    """An object that the statement names is not there, or the role may not see it: most often, not deployed yet."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user said about the connection on the command line and in the environment."""
+
+    connection: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the connector's parameters that SNOWFLAKE_* variables give; empty if they name no server."""
+    found: dict[str, Any] = {key: environment[name] for name, key in _VARIABLES.items() if environment.get(name)}
+    organization, account = environment.get("SNOWFLAKE_ORGANIZATION_NAME"), environment.get("SNOWFLAKE_ACCOUNT_NAME")
+    if organization and account:
+        found.setdefault("account", f"{organization}-{account}")
+    if "account" not in found:
+        return {}
+    if "port" in found:
+        found["port"] = int(found["port"]) if str(found["port"]).isdigit() else found["port"]
+    if "private_key_file" in found and "password" not in found:
+        found.setdefault("authenticator", "SNOWFLAKE_JWT")
+    return found
+
+
+def _from_files(name: str | None) -> dict[str, Any]:
+    from snowflake.connector.config_manager import CONFIG_MANAGER  # noqa: PLC0415  # slow: only when needed
+    from snowflake.connector.errors import Error  # noqa: PLC0415  # likewise
+
+    try:
+        connections: Any = CONFIG_MANAGER["connections"]
+        chosen: Any = name or CONFIG_MANAGER["default_connection_name"]
+        found = connections.get(chosen)
+    except Error as error:
+        raise UsageError(
+            f"The connector cannot read its connection files: {error.msg}",
+            remedy="Mend connections.toml (its mode must be 0600), or set SNOWFLAKE_HOME to another folder.",
+        ) from error
+    if found is None:
+        raise UsageError(
+            f"There is no connection named {chosen!r}" if name else "No connection to Snowflake is configured",
+            cause=f"connections.toml names: {', '.join(connections) or 'none'}; no SNOWFLAKE_ACCOUNT is set either.",
+            remedy='For the sandbox: `jobgraph sandbox start`, then eval "$(jobgraph sandbox env)". For an account:'
+            " `--connection NAME` of connections.toml, or SNOWFLAKE_* variables.",
+        )
+    return dict(found)
+
+
+def parameters(choice: Choice) -> dict[str, Any]:
+    """Return what the connector is to be called with.
+
+    `--connection` comes first, then SNOWFLAKE_* variables, then the default connection of connections.toml.
+
+    Raises:
+        UsageError: if nothing says where to connect to.
+    """
+    found = {} if choice.connection else from_variables(choice.environment)
+    found = found or _from_files(choice.connection)
+    found.update({key: value for key, value in (("database", choice.database), ("schema", choice.schema)) if value})
+    return found
+
+
+def _address(found: Mapping[str, Any]) -> str:
+    host = found.get("host") or f"{found.get('account', '?')}.snowflakecomputing.com"
+    return f"{host}:{found['port']}" if found.get("port") else str(host)
+
+
+def _is_local(found: Mapping[str, Any]) -> bool:
+    host = str(found.get("host", ""))
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def not_connected(found: Mapping[str, Any], errno: int, text: str) -> NotConnectedError:
+    """Put a failed login into words: server not there, or user and key not accepted."""
+    server = _address(found)
+    local = _is_local(found)
+    if errno in _WRONG_LOGIN and any(words in text for words in _WRONG_LOGIN_WORDS):
+        return NotConnectedError(
+            f"{server} does not accept the login of user {found.get('user', '?')!r}: {' '.join(text.split())}",
+            cause="The password or key is not the one that the server knows"
+            + (": this shell has the variables of an earlier sandbox." if local else "."),
+            remedy='eval "$(jobgraph sandbox env)" once more.'
+            if local
+            else "Check the user, and its password, key or token, in connections.toml or the SNOWFLAKE_* variables.",
+        )
+    return NotConnectedError(
+        f"Cannot connect to {server}: {text.splitlines()[0] if text else 'no answer'}",
+        cause="The sandbox is not running."
+        if local
+        else "The account name is wrong, or the network does not let through.",
+        remedy="jobgraph sandbox start"
+        if local
+        else "Check `account` (ORGANIZATION-ACCOUNT) and the proxy settings; `jobgraph doctor` tries the connection.",
+    )
+
+
+class SnowflakeClient:
+    """A connection through the official connector. Values are bound on the server (`?`)."""
+
+    def __init__(self, connection: Any, found: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._found = found
+
+    @property
+    def place(self) -> Place:
+        """The database and schema of the connection.
+
+        Raises:
+            UsageError: if it names none.
+        """
+        database = self._found.get("database") or self._connection.database
+        schema = self._found.get("schema") or self._connection.schema or "PUBLIC"
+        if not database:
+            raise UsageError(
+                "The connection names no database",
+                remedy="Give the one that holds the graph: `jobgraph --database NAME [--schema NAME] ...`,"
+                " `database` in connections.toml, or SNOWFLAKE_DATABASE.",
+            )
+        return Place(str(database), str(schema))
+
+    @property
+    def server(self) -> str:
+        """Host and port."""
+        return _address(self._found)
+
+    def rows(self, statement: Statement) -> list[dict[str, Any]]:
+        """Run one statement.
+
+        Raises:
+            AbsentError: if an object is not there.
+            NotConnectedError: if the server went away.
+            RunFailedError: if Snowflake refuses the statement for another reason; the text is Snowflake's own.
+        """
+        from snowflake.connector import DictCursor, errors  # noqa: PLC0415  # slow: only when needed
+
+        try:
+            with self._connection.cursor(DictCursor) as cursor:
+                cursor.execute(statement.text, statement.binds or None)
+                return [dict(row) for row in cursor.fetchall()]
+        except errors.ProgrammingError as error:
+            raise refused(statement, error.errno or 0, str(error.raw_msg or error.msg)) from error
+        except (errors.OperationalError, errors.InterfaceError) as error:
+            raise not_connected(self._found, error.errno or 0, str(error.raw_msg or error.msg)) from error
+
+    def close(self) -> None:
+        """End the session on the server."""
+        self._connection.close()
+
+
+def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
+    """Put Snowflake's refusal of a statement into words."""
+    told = " ".join(text.split())
+    if errno in _ABSENT or "does not exist" in text:
+        return AbsentError(
+            told,
+            cause="The graph is not deployed there, or the role may not see it.",
+            remedy="Run `pulumi up`, or choose another role, database or schema.",
+        )
+    return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {told}", where=statement.text[:80])
+
+
+def connect(choice: Choice) -> SnowflakeClient:
+    """Log in.
+
+    Raises:
+        UsageError: if nothing says where to connect to.
+        NotConnectedError: within seconds, if the server is not there or does not accept the login.
+    """
+    found = parameters(choice)
+    import snowflake.connector  # noqa: PLC0415  # takes a second: `jobgraph --help` and `validate` do without
+    from snowflake.connector import errors  # noqa: PLC0415  # likewise
+
+    settings = {"paramstyle": "qmark", "login_timeout": LOGIN_SECONDS, "application": "jobgraph", **found}
+    try:
+        connection = snowflake.connector.connect(**settings)
+    except errors.Error as error:
+        raise not_connected(found, error.errno or 0, str(error.raw_msg or error.msg)) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"The connection's parameters cannot be used: {error}",
+            remedy="Check the private key file, the port and the other parameters of the connection.",
+        ) from error
+    return SnowflakeClient(connection, found)

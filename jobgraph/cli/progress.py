@@ -1,0 +1,53 @@
+"""Progress of a run while one waits for it, on standard error: a live table on a terminal, else a line per change.
+
+Knows both displays. Must not know where a run's state comes from.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from jobgraph.cli import views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jobgraph.cli.runs import Job, Run
+
+
+class Lines:
+    """One line whenever a job's state or attempt changes."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[str, int]] = {}
+
+    def show(self, run: Run) -> None:
+        """Write the lines of what has changed since the last call."""
+        for job in run.jobs:
+            seen = (job.state, job.attempts)
+            if self._last.get(job.name, ("PENDING", 0)) != seen:
+                click.echo(self._line(run, job), err=True)
+            self._last[job.name] = seen
+
+    @staticmethod
+    def _line(run: Run, job: Job) -> str:
+        attempt = f", attempt {job.attempts}" if job.attempts > 1 else ""
+        took = f", {views.duration(job.duration)}" if job.duration is not None and job.state != "RUNNING" else ""
+        cause = f": {job.cause}" if job.cause else ""
+        return f"{views.duration(run.duration) or '0.0 s':>12}  {job.name} {job.state}{attempt}{took}{cause}"
+
+
+@contextmanager
+def display() -> Iterator[Callable[[Run], None]]:
+    """Yield the function that shows a run as it is now."""
+    if not sys.stderr.isatty():
+        yield Lines().show
+        return
+    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+        yield lambda run: live.update(views.run_table(run, terminal=True), refresh=True)

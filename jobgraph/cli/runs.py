@@ -1,0 +1,332 @@
+"""What a graph run is: rows of TASK_HISTORY and of the history tables put together into jobs with states.
+
+Pure. Knows the columns of those rows and Snowflake's task states. Must not know where rows come from or how a run is
+shown. A job is DONE only if its last attempt says so: a task may succeed although its job failed (`on_failure:
+continue`), and such a run is not a good one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.cli.deployed import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobgraph.cli.deployed import Deployed
+
+Row = dict[str, Any]
+
+PENDING = "PENDING"
+RUNNING = "RUNNING"
+DONE = "DONE"
+FAILED = "FAILED"
+SKIPPED = "SKIPPED"
+CANCELLED = "CANCELLED"
+SUSPENDED = "SUSPENDED"
+NOT_RECORDED = "NOT RECORDED"
+
+ENDED_TASK_STATES = frozenset({"SUCCEEDED", "FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED", "SKIPPED"})
+_FAILED_TASK_STATES = frozenset({"FAILED", "FAILED_AND_AUTO_SUSPENDED"})
+# Snowflake's documentation has both spellings in different places.
+_MANUAL = frozenset({"EXECUTE_TASK", "EXECUTE TASK"})
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """One row of TASK_HISTORY: instants are aware, `attempt` counts runs of the whole graph under the same id."""
+
+    name: str
+    state: str
+    run_id: str
+    scheduled: datetime | None
+    started: datetime | None
+    completed: datetime | None
+    error: str
+    scheduled_from: str
+    attempt: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED_TASK_STATES
+
+    @property
+    def manual(self) -> bool:
+        """Whether EXECUTE TASK started it."""
+        return self.scheduled_from in _MANUAL
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty."""
+
+    name: str
+    state: str
+    attempts: int = 0
+    duration: float | None = None
+    rows_written: int | None = None
+    cause: str = ""
+    service: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
+
+    `duration` is in seconds, up to now while it runs. `cause` is why the root itself failed. `task_states` has the
+    root's and the finalizer's state too, for a picture.
+    """
+
+    root_task: str
+    run_id: str
+    state: str
+    ended: bool
+    jobs: tuple[Job, ...]
+    scheduled_from: str = ""
+    started: datetime | None = None
+    completed: datetime | None = None
+    duration: float | None = None
+    cause: str = ""
+    task_states: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def failed(self) -> tuple[Job, ...]:
+        """The jobs that ended other than DONE because of themselves, not of a predecessor."""
+        return tuple(job for job in self.jobs if job.state not in {DONE, SKIPPED, PENDING, RUNNING})
+
+
+def instant(value: datetime | str | None) -> datetime | None:
+    """Return an aware instant of a TIMESTAMP_LTZ cell, or of the text that TASK_LOGGING_STATS keeps.
+
+    Raises:
+        ValueError: if a text is no timestamp.
+    """
+    if not value:
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        # Snowflake prints `2026-01-31 10:00:00.000 -0800`: the zone stands apart.
+        head, _, zone = text.rpartition(" ")
+        value = datetime.fromisoformat(head + zone if zone[:1] in {"+", "-"} else text)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def task_runs(rows: Iterable[Row]) -> tuple[TaskRun, ...]:
+    """Read rows of TASK_HISTORY or TASK_LOGGING_STATS, in their order."""
+    return tuple(
+        TaskRun(
+            name=row["NAME"],
+            state=row["STATE"],
+            run_id=str(row["GRAPH_RUN_GROUP_ID"] or ""),
+            scheduled=instant(row.get("SCHEDULED_TIME")),
+            started=instant(row["QUERY_START_TIME"]),
+            completed=instant(row["COMPLETED_TIME"]),
+            error=row["ERROR_MESSAGE"] or "",
+            scheduled_from=row["SCHEDULED_FROM"] or "",
+            attempt=int(row["ATTEMPT_NUMBER"] or 1),
+        )
+        for row in rows
+    )
+
+
+def started_runs(history: Iterable[TaskRun], root_task: str) -> frozenset[str]:
+    """Return the ids of the runs whose root has been more than scheduled."""
+    return frozenset(row.run_id for row in history if row.name == root_task and row.state != "SCHEDULED")
+
+
+def new_run(
+    history: Iterable[TaskRun], root_task: str, known: frozenset[str], waiting: frozenset[str] = frozenset()
+) -> str | None:
+    """Return the id of the run that an EXECUTE TASK has just made; None if the history does not show it yet.
+
+    Args:
+        history: task runs read after the statement.
+        root_task: the root's name.
+        known: runs that had started before the statement.
+        waiting: manual runs that were waiting before it. Snowflake lets a further EXECUTE TASK replace a waiting run
+            (docs.snowflake.com/en/sql-reference/sql/execute-task), so such a one is ours only if the caller says
+            that no newer one can be expected, by leaving it out.
+    """
+    candidates = [row for row in history if row.name == root_task and row.manual and row.run_id]
+    fresh = [row for row in candidates if row.run_id not in known | waiting]
+    return min(fresh, key=lambda row: row.scheduled or datetime.max.replace(tzinfo=UTC)).run_id if fresh else None
+
+
+def newest_run(history: Iterable[TaskRun], root_task: str) -> TaskRun | None:
+    """Return the root's row of the newest run that has started or was asked for by hand."""
+    shown = [row for row in history if row.name == root_task and (row.state != "SCHEDULED" or row.manual)]
+    return max(shown, key=lambda row: row.scheduled or datetime.min.replace(tzinfo=UTC), default=None)
+
+
+def _latest(history: Iterable[TaskRun], run_id: str) -> dict[str, TaskRun]:
+    """Return the last row of each task; RETRY LAST adds rows under the same run id."""
+    latest: dict[str, TaskRun] = {}
+    for row in history:
+        if row.run_id == run_id and (row.name not in latest or latest[row.name].attempt <= row.attempt):
+            latest[row.name] = row
+    return latest
+
+
+def _first_line(text: str | None) -> str:
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    return lines[0] if lines else ""
+
+
+def _rows_written(outputs: Any) -> int | None:
+    try:
+        found = json.loads(outputs) if isinstance(outputs, str) else outputs
+    except json.JSONDecodeError:
+        return None  # a container of the user's own may print whatever it likes
+    value = found.get("rows_written") if isinstance(found, dict) else None
+    return value if isinstance(value, int) else None
+
+
+def _state(row: TaskRun | None, last: Row | None, *, run_ended: bool, enabled: bool) -> str:
+    if row is None:
+        if not enabled:
+            return SUSPENDED
+        return SKIPPED if run_ended else PENDING
+    if row.state in _FAILED_TASK_STATES:
+        status = last["JOB_STATUS"] if last else FAILED
+        return FAILED if status == DONE else str(status)
+    if row.state == "SUCCEEDED":
+        return str(last["JOB_STATUS"]) if last else NOT_RECORDED
+    return {"SCHEDULED": PENDING, "EXECUTING": RUNNING}.get(row.state, row.state)
+
+
+def _cause(state: str, row: TaskRun | None, last: Row | None) -> str:
+    if state in {DONE, PENDING, RUNNING}:
+        return ""
+    if state == SUSPENDED:
+        return "its task is suspended, so the run passed it over"
+    if state == NOT_RECORDED:
+        return "its task succeeded but left no row in JOBS_RUN_STATS"
+    if state == SKIPPED:
+        return "a predecessor did not succeed"
+    told = [_first_line(last["REASON"]), _first_line(last["ERRORS"])] if last else []
+    text = ": ".join(dict.fromkeys(part for part in told if part))
+    return text or _first_line(row.error if row else "") or f"the task ended {state}"
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return max((end - start).total_seconds(), 0.0) if start and end else None
+
+
+def _job(task: Task, row: TaskRun | None, tries: Sequence[Row], now: datetime | None, *, run_ended: bool) -> Job:
+    last = tries[-1] if tries else None
+    state = _state(row, last, run_ended=run_ended, enabled=task.started)
+    end = (row.completed or now) if row else None
+    # The runner writes an attempt's row when the attempt has ended; one that was DONE is the last.
+    under_way = 1 if state == RUNNING and (last is None or last["JOB_STATUS"] != DONE) else 0
+    return Job(
+        name=task.name,
+        state=state,
+        attempts=len(tries) + under_way,
+        duration=_seconds(row.started, end) if row and state != SKIPPED else None,
+        rows_written=_rows_written(last["OUTPUTS"]) if last and state == DONE else None,
+        cause=_cause(state, row, last),
+        service=str(last["SERVICE_NAME"] or "") if last else "",
+        exit_code=int(last["EXIT_CODE"]) if last and last["EXIT_CODE"] is not None else None,
+    )
+
+
+def _settled(graph: Deployed, latest: Mapping[str, TaskRun]) -> bool:
+    """Whether every job has ended or cannot start any more. Needs `graph.jobs` with predecessors first."""
+    blocked: set[str] = set()
+    for task in graph.jobs:
+        row = latest.get(task.name)
+        if row and row.ended:
+            if row.state != "SUCCEEDED":
+                blocked.add(task.name)
+        elif not row and blocked.intersection(task.after):
+            blocked.add(task.name)
+        elif row or task.started:
+            return False
+    return True
+
+
+def _run_ended(graph: Deployed, latest: Mapping[str, TaskRun]) -> bool:
+    root = latest.get(graph.root_task)
+    if root is None or not root.ended:
+        return False
+    newest = max(row.attempt for row in latest.values())
+    finalizer = latest.get(graph.finalizer) if graph.finalizer else None
+    if finalizer and finalizer.ended and finalizer.attempt == newest:
+        return True
+    # The finalizer does not run for a root that was skipped (docs.snowflake.com/en/user-guide/tasks-graphs).
+    expected = graph.finalizer_started and root.state != "SKIPPED"
+    return not expected and (root.state != "SUCCEEDED" or _settled(graph, latest))
+
+
+def _run_state(root: TaskRun | None, jobs: Sequence[Job], *, ended: bool) -> str:
+    if root is None or root.state == "SCHEDULED":
+        return PENDING
+    if not ended:
+        return RUNNING
+    if root.state not in {"SUCCEEDED", "CANCELLED"}:
+        return FAILED
+    states = {job.state for job in jobs}
+    if states - {DONE, SKIPPED, CANCELLED}:
+        return FAILED
+    if CANCELLED in states or root.state == "CANCELLED":
+        return CANCELLED
+    return DONE if states <= {DONE} else FAILED
+
+
+def assemble(
+    graph: Deployed, run_id: str, history: Iterable[TaskRun], attempts: Iterable[Row], now: datetime | None = None
+) -> Run:
+    """Put a run together.
+
+    Args:
+        graph: the graph as deployed.
+        run_id: its GRAPH_RUN_GROUP_ID.
+        history: task runs, of any runs.
+        attempts: rows of JOBS_RUN_STATS of this run, in the order of the attempts.
+        now: the server's present instant; None if the run is over.
+    """
+    latest = _latest(history, run_id)
+    tries: dict[str, list[Row]] = {}
+    for row in attempts:
+        tries.setdefault(row["TASK_NAME"], []).append(row)
+    ended = _run_ended(graph, latest)
+    root = latest.get(graph.root_task)
+    jobs = tuple(
+        _job(task, latest.get(task.name), tries.get(task.name, []), now, run_ended=ended) for task in graph.jobs
+    )
+    ends = [row.completed for row in latest.values() if row.completed]
+    end = max(ends) if ended and ends else now
+    around = {name: latest[name].state for name in (graph.root_task, graph.finalizer) if name in latest}
+    return Run(
+        root_task=graph.root_task,
+        run_id=run_id,
+        state=_run_state(root, jobs, ended=ended),
+        ended=ended,
+        jobs=jobs,
+        scheduled_from=root.scheduled_from if root else "",
+        started=root.started if root else None,
+        completed=end if ended else None,
+        duration=_seconds(root.started, end) if root else None,
+        cause=_first_line(root.error) if root and ended and root.state != "SUCCEEDED" else "",
+        task_states={**around, **{job.name: job.state for job in jobs}},
+    )
+
+
+def from_log(graph: Deployed, run_id: str, history: Sequence[TaskRun], attempts: Iterable[Row]) -> Run:
+    """Put together a run that TASK_LOGGING_STATS holds: the finalizer, which closes a run, wrote it, so it is over.
+
+    The jobs are those of that time, which the present graph may no longer have.
+    """
+    known = {row.name for row in history} - {graph.root_task, graph.finalizer}
+    jobs = tuple(job for job in graph.jobs if job.name in known)
+    gone = tuple(sorted(known - {job.name for job in jobs}))
+    shape = replace(
+        graph, jobs=jobs + tuple(Task(name, (), started=True) for name in gone), finalizer=None, finalizer_started=False
+    )
+    return assemble(shape, run_id, history, attempts)

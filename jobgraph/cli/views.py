@@ -1,0 +1,210 @@
+"""How graphs, runs and histories look: rich tables for people, plain values for JSON.
+
+Pure: values in, renderables and values out. Knows columns, words and units. Must not know where output goes, but for
+whether it is a terminal. Keys of the JSON forms are promised to scripts: add, never rename.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from jobgraph.cli import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from jobgraph.cli.deployed import Deployed
+    from jobgraph.cli.runs import Job, Run
+    from jobgraph.model import Config
+
+_COLOURS = {
+    runs.DONE: "green",
+    runs.FAILED: "bold red",
+    runs.RUNNING: "cyan",
+    runs.PENDING: "dim",
+    runs.SKIPPED: "yellow",
+    runs.CANCELLED: "yellow",
+    runs.SUSPENDED: "yellow",
+}
+_MINUTE = 60
+_HOUR = 3600
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
+    """Return a table with a heading; columns whose name starts with `>` are aligned to the right."""
+    made = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold" if terminal else "")
+    for column in columns:
+        made.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def duration(value: float | None) -> str:
+    """Return seconds in people's units; empty if not known."""
+    if value is None:
+        return ""
+    if value < _MINUTE:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+
+
+def state(value: str) -> Text:
+    """Return a state in its colour."""
+    return Text(value, style=_COLOURS.get(value, "red"))
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _time(value: datetime | None) -> str:
+    return value.astimezone().strftime("%Y-%m-%d %H:%M:%S") if value else ""
+
+
+def run_table(run: Run, *, terminal: bool) -> Table:
+    """Return the jobs of a run, one line each."""
+    return table(
+        ("job", "state", ">attempts", ">duration", ">rows written"),
+        (
+            (job.name, state(job.state), _count(job.attempts or None), duration(job.duration), _count(job.rows_written))
+            for job in run.jobs
+        ),
+        terminal=terminal,
+    )
+
+
+def headline(graph: Deployed, run: Run) -> Text:
+    """Return one line on the run as a whole."""
+    took = f" in {duration(run.duration)}" if run.ended and run.duration is not None else ""
+    return Text.assemble(f"{graph.key}, run {run.run_id}: ", state(run.state), took)
+
+
+def failures(run: Run) -> list[str]:
+    """Return, for each job that failed, its cause in one line and the command that shows its log."""
+    lines = [f"{run.root_task}: {run.cause}"] if run.cause else []
+    for job in run.failed:
+        tries = f" after {job.attempts} attempts" if job.attempts > 1 else ""
+        lines.append(f"{job.name} {job.state}{tries}: {job.cause}")
+        if job.attempts:
+            lines.append(f"  its log: jobgraph logs {job.name} --run {run.run_id}")
+    skipped = [job.name for job in run.jobs if job.state == runs.SKIPPED]
+    if skipped and run.ended:
+        lines.append(f"skipped, because a predecessor did not succeed: {', '.join(skipped)}")
+    return lines
+
+
+def next_commands(graph: Deployed, run: Run) -> str:
+    """Return a line with the commands that one is likely to want after a run."""
+    telling = next(iter(run.failed), None) or next((job for job in run.jobs if job.attempts), None)
+    commands = [f"jobgraph status {graph.key}", f"jobgraph history {graph.key}"]
+    if telling:
+        commands.insert(0, f"jobgraph logs {telling.name}")
+    if run.state in {runs.FAILED, runs.CANCELLED}:
+        commands.append(f"jobgraph retry {graph.key} --wait")
+    return "Next: " + "   ".join(commands)
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """Return a job of a run for JSON."""
+    return {
+        "job": job.name,
+        "state": job.state,
+        "attempts": job.attempts,
+        "duration_seconds": job.duration,
+        "rows_written": job.rows_written,
+        "exit_code": job.exit_code,
+        "cause": job.cause or None,
+        "service": job.service or None,
+    }
+
+
+def run_json(graph: Deployed, run: Run) -> dict[str, Any]:
+    """Return a run for JSON; instants are ISO 8601 with offset."""
+    return {
+        "graph": graph.key,
+        "root_task": run.root_task,
+        "run_id": run.run_id,
+        "state": run.state,
+        "ended": run.ended,
+        "scheduled_from": run.scheduled_from or None,
+        "started": run.started.isoformat() if run.started else None,
+        "completed": run.completed.isoformat() if run.completed else None,
+        "duration_seconds": run.duration,
+        "cause": run.cause or None,
+        "jobs": [job_json(job) for job in run.jobs],
+    }
+
+
+def history_table(history: Sequence[Run], *, terminal: bool) -> Table:
+    """Return one line for each run."""
+    return table(
+        ("run", "state", "started", ">duration", "started by", ">jobs done", "failed"),
+        (
+            (
+                run.run_id,
+                state(run.state),
+                _time(run.started),
+                duration(run.duration),
+                run.scheduled_from,
+                f"{sum(job.state == runs.DONE for job in run.jobs)}/{len(run.jobs)}",
+                ", ".join(job.name for job in run.failed),
+            )
+            for run in history
+        ),
+        terminal=terminal,
+    )
+
+
+def config_table(config: Config, *, terminal: bool) -> Table:
+    """Return one line for each graph of a configuration file."""
+    return table(
+        ("graph", "root task", "finalizer", ">jobs", "schedule"),
+        (
+            (
+                graph.key,
+                graph.root_task,
+                graph.finalizer_task,
+                str(len(graph.jobs)),
+                str(graph.schedule or "on demand"),
+            )
+            for graph in config.graphs
+        ),
+        terminal=terminal,
+    )
+
+
+def config_json(config: Config) -> dict[str, Any]:
+    """Return a valid configuration file for JSON."""
+    return {
+        "file": config.file,
+        "valid": True,
+        "problems": [],
+        "graphs": [
+            {
+                "graph": graph.key,
+                "root_task": graph.root_task,
+                "finalizer_task": graph.finalizer_task,
+                "schedule": str(graph.schedule) if graph.schedule else None,
+                "jobs": [
+                    {
+                        "job": job.name,
+                        "after": list(job.after),
+                        "image": job.image,
+                        "compute_pool": job.compute_pool,
+                        "retries": job.retries,
+                    }
+                    for job in graph.jobs
+                ],
+            }
+            for graph in config.graphs
+        ],
+    }

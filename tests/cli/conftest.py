@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from jobgraph.cli.application import Application
+from jobgraph.cli.main import cli
+from tests.cli.recorded import ManualClock, Server
+
+GOLDEN = Path(__file__).parent / "golden"
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def server(clock: ManualClock) -> Server:
+    return Server(clock)
+
+
+@pytest.fixture
+def invoke(server: Server, clock: ManualClock, tmp_path: Path) -> Invoke:
+    """Run a command against the recorded server, in a project folder of its own."""
+
+    def run(*arguments: str) -> Result:
+        application = Application(connect=lambda _: server, clock=clock, folder=tmp_path)
+        return CliRunner().invoke(cli, arguments, obj=application)
+
+    return run
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compare a text with tests/cli/golden/NAME. To record anew, delete the file and run the test once: it fails."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if not path.exists():
+            path.write_text(text)
+            pytest.fail(f"{path} was recorded; look at it, then run again")
+        assert text == path.read_text()
+
+    return compare

@@ -1,0 +1,228 @@
+"""A Snowflake of recorded rows and a clock that only moves when someone sleeps, for tests of the command."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.cli.client import AbsentError
+from jobgraph.cli.queries import Place, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Row = dict[str, Any]
+START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+RUN = "6f1c2a3e-0000-4000-8000-000000000001"
+OLD_RUN = "6f1c2a3e-0000-4000-8000-000000000000"
+PREDECESSORS = {
+    "T_MYJOB_1": ["ROOT_TASK"],
+    "T_MYJOB_2": ["ROOT_TASK"],
+    "T_MYJOB_3": ["T_MYJOB_2"],
+    "T_MYJOB_4": ["T_MYJOB_2"],
+    "T_MYJOB_5": ["T_MYJOB_1"],
+    "T_MYJOB_6": ["T_MYJOB_3", "T_MYJOB_4", "T_MYJOB_5"],
+}
+
+
+class ManualClock:
+    """Moves only by sleep; `at` lets a test do something at an instant."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.at: Callable[[float], None] = lambda _: None
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.at(self.seconds)
+
+    @property
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+
+def task(name: str, after: list[str], *, state: str = "started", finalizes: str = "", **definition: Any) -> Row:
+    relations: Row = {"Predecessors": [f'"DB"."PUBLIC"."{one}"' for one in after]}
+    if finalizes:
+        relations["FinalizedRootTask"] = f'"DB"."PUBLIC"."{finalizes}"'
+    return {
+        "name": name,
+        "id": f"id-of-{name}",
+        "state": state,
+        "predecessors": json.dumps([f"DB.PUBLIC.{one}" for one in after]),
+        "task_relations": json.dumps(relations),
+        "definition": f'CALL "DB"."PUBLIC".RUN_JOB_0(\'{name}\', $${json.dumps(definition)}$$)'
+        if definition
+        else "SELECT 1",
+    }
+
+
+def quickstart(**states: str) -> list[Row]:
+    """SHOW TASKS of the quickstart's graph; `states` names the tasks that are not started."""
+    rows = [task("ROOT_TASK", [], state=states.get("ROOT_TASK", "started"))]
+    rows += [
+        task(name, after, state=states.get(name, "started"), graph="container_jobs", compute_pool="POOL", retries=0)
+        for name, after in PREDECESSORS.items()
+    ]
+    finalizer = states.get("GET_GRAPH_STATS", "started")
+    return [*rows, task("GET_GRAPH_STATS", [], state=finalizer, finalizes="ROOT_TASK", graph="container_jobs")]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens to a task: executing from `start` to `end` (seconds of the clock), then `state`."""
+
+    name: str
+    start: float
+    end: float
+    state: str = "SUCCEEDED"
+    error: str | None = None
+    attempt: int = 1
+
+
+GOOD = (
+    Step("ROOT_TASK", 0.5, 0.6),
+    Step("T_MYJOB_1", 0.7, 2.0),
+    Step("T_MYJOB_2", 0.7, 3.0),
+    Step("T_MYJOB_3", 3.1, 5.0),
+    Step("T_MYJOB_4", 3.1, 4.5),
+    Step("T_MYJOB_5", 2.1, 4.0),
+    Step("T_MYJOB_6", 5.1, 7.0),
+    Step("GET_GRAPH_STATS", 7.1, 7.6),
+)
+FAILING = (
+    *GOOD[:3],
+    Step("T_MYJOB_3", 3.1, 5.0, "FAILED", "Python Interpreter Error: JobFailed: Job T_MYJOB_3 FAILED after 3 attempts"),
+    *GOOD[4:6],
+    Step("T_MYJOB_6", 5.1, 5.1, "SKIPPED"),
+    Step("GET_GRAPH_STATS", 5.2, 5.6),
+)
+
+
+def attempt(name: str, number: int = 1, status: str = "DONE", **values: Any) -> Row:
+    return {
+        "GRAPH_RUN_ID": RUN,
+        "TASK_NAME": name,
+        "ATTEMPT": number,
+        "JOB_STATUS": status,
+        "REASON": None,
+        "ERRORS": None,
+        "EXIT_CODE": 0 if status == "DONE" else 1,
+        "SERVICE_NAME": f"DB.PUBLIC.{name}_0123456789ABCDEF_{number}",
+        "OUTPUTS": '{"rows_written": 1}' if status == "DONE" else None,
+        **values,
+    }
+
+
+FAILED_ATTEMPTS = [
+    attempt(
+        "T_MYJOB_3",
+        number,
+        "FAILED",
+        REASON="User application error, check container logs",
+        ERRORS="Invalid column name 'TIME'\n--- main, instance 0\nTraceback\nInvalid column name 'TIME'",
+    )
+    for number in (1, 2, 3)
+]
+
+
+@dataclass
+class Server:
+    """Answers the command's statements from a timeline, as of the clock's instant. Is a `Client`.
+
+    EXECUTE TASK starts the timeline at the clock's instant; `began` says that a run was started before.
+    """
+
+    clock: ManualClock
+    tasks: list[Row] = field(default_factory=quickstart)
+    steps: tuple[Step, ...] = GOOD
+    attempts: list[Row] = field(default_factory=lambda: [attempt(step.name) for step in GOOD[1:-1]])
+    began: float | None = None
+    scheduled_from: str = "EXECUTE_TASK"
+    answers: dict[str, Any] = field(default_factory=dict)
+    sent: list[Statement] = field(default_factory=list)
+    earlier: list[Row] = field(default_factory=list)
+    place: Place = field(default_factory=lambda: Place("DB", "PUBLIC"))
+    server: str = "127.0.0.1:8765"
+
+    def rows(self, statement: Statement) -> list[Row]:
+        self.sent.append(statement)
+        for pattern, answer in self.answers.items():
+            if re.search(pattern, statement.text):
+                if isinstance(answer, Exception):
+                    raise answer
+                found: list[Row] = answer(statement) if callable(answer) else answer
+                return found
+        return self._known(statement)
+
+    def _known(self, statement: Statement) -> list[Row]:
+        text = statement.text
+        if text.startswith("SHOW TASKS"):
+            return self.tasks
+        if text.startswith("SELECT CURRENT_TIMESTAMP"):
+            return [{"NOW": self.clock.now}]
+        if text.startswith("EXECUTE TASK"):
+            self.began = self.clock.seconds
+            return [{"status": "Task scheduled."}]
+        if "TASK_HISTORY" in text:
+            return self._history(statement)
+        if "JOBS_RUN_STATS" in text and "SELECT TASK_NAME" in text:
+            return [row for row in self.attempts if row["GRAPH_RUN_ID"] in statement.binds and self._has_ended(row)]
+        raise AssertionError(f"a statement that was not expected: {text}")
+
+    def _has_ended(self, attempt: Row) -> bool:
+        """A row of a failed attempt is there at once, that of the last one when its task ends."""
+        ends = [step.end for step in self.steps if step.name == attempt["TASK_NAME"]]
+        began = self.began or 0.0
+        return attempt["JOB_STATUS"] == "FAILED" or any(began + end <= self.clock.seconds for end in ends)
+
+    def _history(self, statement: Statement) -> list[Row]:
+        rows = self.earlier + [row for step in self.steps if (row := self._row(step))]
+        if "TASK_NAME =>" in statement.text:
+            rows = [row for row in rows if row["NAME"] == statement.binds[-1]]
+        since = next((value for value in statement.binds if re.match(r"\d{4}-", str(value))), None)
+        if since:
+            rows = [row for row in rows if row["SCHEDULED_TIME"] >= datetime.fromisoformat(since)]
+        return [{**row, "NOW": self.clock.now} for row in rows]
+
+    def _row(self, step: Step) -> Row | None:
+        if self.began is None or self.clock.seconds < self.began + step.start:
+            return None
+        origin = START + timedelta(seconds=self.began)
+        ended = self.clock.seconds >= self.began + step.end
+        return history_row(
+            step.name,
+            step.state if ended else "EXECUTING",
+            SCHEDULED_TIME=origin + timedelta(seconds=0 if step.name == "ROOT_TASK" else step.start),
+            QUERY_START_TIME=origin + timedelta(seconds=step.start),
+            COMPLETED_TIME=origin + timedelta(seconds=step.end) if ended else None,
+            ERROR_MESSAGE=step.error if ended else None,
+            SCHEDULED_FROM=self.scheduled_from,
+            ATTEMPT_NUMBER=step.attempt,
+        )
+
+
+def history_row(name: str, state: str, **values: Any) -> Row:
+    return {
+        "NAME": name,
+        "STATE": state,
+        "SCHEDULED_TIME": START,
+        "QUERY_START_TIME": None,
+        "COMPLETED_TIME": None,
+        "ERROR_MESSAGE": None,
+        "SCHEDULED_FROM": "EXECUTE_TASK",
+        "ATTEMPT_NUMBER": 1,
+        "GRAPH_RUN_GROUP_ID": RUN,
+        "NOW": START,
+        **values,
+    }
+
+
+def absent() -> AbsentError:
+    return AbsentError("Table 'X' does not exist or not authorized.")

@@ -1,0 +1,142 @@
+"""How a connection is chosen, and what its failures are called."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from jobgraph.cli import client
+from jobgraph.cli.client import Choice
+from jobgraph.cli.queries import Place, Statement
+from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
+
+VARIABLES = {
+    "SNOWFLAKE_ACCOUNT": "LOCAL-SANDBOX",
+    "SNOWFLAKE_HOST": "127.0.0.1",
+    "SNOWFLAKE_PORT": "1",
+    "SNOWFLAKE_PROTOCOL": "http",
+    "SNOWFLAKE_USER": "SANDBOX_ADMIN",
+    "SNOWFLAKE_PASSWORD": "pass-word",
+    "SNOWFLAKE_DATABASE": "DB",
+    "SNOWFLAKE_SCHEMA": "PUBLIC",
+}
+
+
+def test_variables_name_a_connection() -> None:
+    found = client.parameters(Choice(environment=VARIABLES))
+    assert found["host"] == "127.0.0.1"
+    assert found["port"] == 1
+    assert found["database"] == "DB"
+
+
+def test_the_account_may_be_given_in_two_parts() -> None:
+    two = {"SNOWFLAKE_ORGANIZATION_NAME": "ORG", "SNOWFLAKE_ACCOUNT_NAME": "ACC", "SNOWFLAKE_USER": "u"}
+    assert client.from_variables(two)["account"] == "ORG-ACC"
+
+
+def test_a_private_key_is_used_by_itself() -> None:
+    found = client.from_variables({"SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_PRIVATE_KEY_FILE": "key.p8"})
+    assert found["authenticator"] == "SNOWFLAKE_JWT"
+
+
+def test_the_command_lines_database_wins() -> None:
+    found = client.parameters(Choice(database="OTHER", schema="S", environment=VARIABLES))
+    assert (found["database"], found["schema"]) == ("OTHER", "S")
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Stand in for connections.toml, which the connector reads once per process."""
+    from snowflake.connector import config_manager  # noqa: PLC0415  # slow to import
+
+    content: dict[str, object] = {
+        "connections": {"production": {"account": "ORG-PROD", "user": "me"}},
+        "default_connection_name": "default",
+    }
+    monkeypatch.setattr(config_manager, "CONFIG_MANAGER", content)
+    return content
+
+
+def test_a_named_connection_is_taken_instead_of_the_variables(files: dict[str, object]) -> None:
+    del files["default_connection_name"]
+    assert client.parameters(Choice("production", environment=VARIABLES))["account"] == "ORG-PROD"
+
+
+def test_an_unknown_connection_is_an_error_of_usage(files: dict[str, object]) -> None:
+    assert files
+    with pytest.raises(UsageError, match="no connection named 'staging'") as raised:
+        client.parameters(Choice("staging"))
+    assert "production" in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_no_connection_at_all_says_how_to_give_one(files: dict[str, object]) -> None:
+    assert files
+    with pytest.raises(UsageError, match="No connection to Snowflake is configured") as raised:
+        client.parameters(Choice())
+    assert 'eval "$(jobgraph sandbox env)"' in str(raised.value)
+
+
+@pytest.mark.usefixtures("no_platform_detection")
+def test_a_sandbox_that_does_not_run_is_told_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    with pytest.raises(NotConnectedError) as raised:
+        client.connect(Choice(environment={**VARIABLES, "SNOWFLAKE_PORT": port}))
+    assert raised.value.exit_code == 3
+    assert f"127.0.0.1:{port}" in str(raised.value)
+    assert "jobgraph sandbox start" in str(raised.value)
+    assert "pass-word" not in str(raised.value)
+
+
+@pytest.fixture
+def no_platform_detection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_wrong_password_is_said_to_be_that(*, local: bool) -> None:
+    found = {"host": "127.0.0.1" if local else "x.snowflakecomputing.com", "user": "ME", "password": "pass-word"}
+    error = client.not_connected(found, 250001, "Failed to connect: Incorrect username or password was specified.")
+    assert error.exit_code == 3
+    assert "Incorrect username or password" in str(error)
+    assert "'ME'" in str(error)
+    assert "pass-word" not in str(error)
+    assert ("sandbox env" in str(error)) is local
+
+
+def test_an_account_that_cannot_be_reached_is_not_told_to_start_a_sandbox() -> None:
+    error = client.not_connected({"account": "ORG-ACC"}, 250001, "could not connect")
+    assert "ORG-ACC.snowflakecomputing.com" in str(error)
+    assert "sandbox" not in str(error)
+
+
+def test_a_missing_object_asks_for_a_deployment() -> None:
+    text = "SQL compilation error:\nSchema 'DB.PUBLIC' does not exist or not authorized."
+    error = client.refused(Statement("SHOW TASKS"), 2043, text)
+    assert isinstance(error, client.AbsentError)
+    assert "pulumi up" in str(error)
+    assert error.exit_code == 1
+
+
+def test_another_refusal_keeps_snowflakes_words() -> None:
+    error = client.refused(Statement("EXECUTE TASK x"), 3001, "Insufficient privileges to operate on task 'X'.")
+    assert isinstance(error, RunFailedError)
+    assert "003001" in str(error)
+    assert "Insufficient privileges" in str(error)
+
+
+class Session:
+    """What SnowflakeClient needs of a connection."""
+
+    database = None
+    schema = None
+
+
+def test_the_place_comes_from_the_connection() -> None:
+    assert client.SnowflakeClient(Session(), {"database": "DB", "schema": "S"}).place == Place("DB", "S")
+    assert client.SnowflakeClient(Session(), {"database": "DB"}).place == Place("DB", "PUBLIC")
+    with pytest.raises(UsageError, match="names no database"):
+        _ = client.SnowflakeClient(Session(), {}).place
