@@ -1,0 +1,1 @@
+"""Figures of the product, measured side by side in one run. Never a test: timings are noisy, ratios count."""

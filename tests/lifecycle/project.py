@@ -1,0 +1,154 @@
+"""A copy of the project in a temporary folder, with its own sandbox, its own Pulumi state and an activated environment.
+
+Knows how a newcomer would drive the project (commands only); must not know what any test claims.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import snowflake.connector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BIN = ROOT / ".venv" / "bin"
+PARTS = (
+    "Pulumi.yaml",
+    "Pulumi.dev.yaml",
+    "__main__.py",
+    "jobconfig.yaml",
+    "components",
+    "jobgraph",
+    "procedures",
+    "images",
+)
+EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
+
+
+@dataclass
+class Project:
+    """A folder like a fresh clone after `make setup`."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *command: str, check: bool = True, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run a command in the folder, in the activated environment."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"{command} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+            )
+        return done
+
+    def jobgraph(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the jobgraph command."""
+        return self.run(str(BIN / "jobgraph"), *words, check=check)
+
+    def activate(self) -> None:
+        """Do what `eval "$(jobgraph sandbox env)"` does."""
+        text = self.jobgraph("sandbox", "env").stdout
+        script = f"{text}\n{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
+        shell = subprocess.run(
+            ["bash", "-euc", script], env=self.environment, capture_output=True, text=True, check=True, cwd=self.folder
+        )
+        self.environment = json.loads(shell.stdout)
+
+    def pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run pulumi on the dev stack, without questions."""
+        return self.run("pulumi", *words, "--stack", "dev", "--non-interactive", check=check)
+
+    def up(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`pulumi up`, straight away."""
+        return self.pulumi("up", "--yes", "--skip-preview", "--suppress-permalink", *words)
+
+    def preview(self, *words: str) -> dict[str, Any]:
+        """`pulumi preview --json` as a value."""
+        text = self.pulumi("preview", "--json", *words).stdout
+        preview: dict[str, Any] = json.loads(text[text.index("{") :])
+        return preview
+
+    def changes(self, *words: str) -> dict[str, str]:
+        """URN's last part -> operation, of every step of a preview that is not `same`."""
+        return {
+            step["urn"].rsplit("::", 1)[-1]: step["op"]
+            for step in self.preview(*words)["steps"]
+            if step["op"] != "same"
+        }
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace a text in jobconfig.yaml; it must be there exactly once."""
+        path = self.folder / "jobconfig.yaml"
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in jobconfig.yaml"
+        path.write_text(text.replace(old, new))
+
+    def restore(self) -> None:
+        """Put the committed jobconfig.yaml back."""
+        shutil.copy(ROOT / "jobconfig.yaml", self.folder / "jobconfig.yaml")
+
+    @contextmanager
+    def connect(self, **options: Any) -> Iterator[snowflake.connector.SnowflakeConnection]:
+        """The official connector, configured as the activated shell configures it."""
+        variables = {
+            "account": "SNOWFLAKE_ACCOUNT",
+            "host": "SNOWFLAKE_HOST",
+            "port": "SNOWFLAKE_PORT",
+            "protocol": "SNOWFLAKE_PROTOCOL",
+            "user": "SNOWFLAKE_USER",
+            "password": "SNOWFLAKE_PASSWORD",
+            "role": "SNOWFLAKE_ROLE",
+            "warehouse": "SNOWFLAKE_WAREHOUSE",
+            "database": "SNOWFLAKE_DATABASE",
+            "schema": "SNOWFLAKE_SCHEMA",
+        }
+        given = {name: self.environment[variable] for name, variable in variables.items()}
+        with snowflake.connector.connect(**{**given, **options}) as connection:
+            yield connection
+
+    def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of one statement, as dictionaries."""
+        with self.connect(paramstyle="qmark") as connection:
+            cursor = connection.cursor(snowflake.connector.DictCursor)
+            cursor.execute(sql, values)
+            return list(cursor.fetchall())
+
+
+def make(folder: Path) -> Project:
+    """Copy the project, set it up, start its sandbox, activate the environment, select the stack."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    keep = {
+        name: os.environ[name] for name in ("HOME", "LANG", "XDG_CACHE_HOME", "GOPATH", "GOFLAGS") if name in os.environ
+    }
+    project = Project(folder, {**keep, "PATH": f"{BIN}:{os.environ['PATH']}"})
+    project.run(str(BIN / "python"), "-m", "toolchain", "setup", "--project", str(folder))
+    project.jobgraph("sandbox", "start")
+    project.activate()
+    project.run("pulumi", "stack", "select", "--create", "dev", "--non-interactive")
+    return project

@@ -1,0 +1,46 @@
+"""What a reviewer reads: real names, real SQL, no `output<string>`, on the very first preview."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.lifecycle.project import Project
+
+GOLDEN = Path(__file__).parent / "golden" / "preview.json"
+# The engine's marks for a value that is not known yet, of each type.
+UNKNOWN = re.compile(
+    "04da6b54-80e4-46f7-96ec-b56ff0331ba9|1eeb2bf0-c639-47a8-9e75-3b44932eb421|6a19a0b0-7e62-4c92-b797-7f8e31da9cc2"
+    "|output<"
+)
+
+
+def normalised(preview: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each step's name, type and inputs, without what differs from machine to machine."""
+    steps = []
+    for step in preview["steps"]:
+        state = step.get("newState") or step["oldState"]
+        inputs = {key: value for key, value in state.get("inputs", {}).items() if not key.startswith("__")}
+        if state["type"].startswith("pulumi:"):
+            inputs = {}
+        steps.append(
+            {"name": state["urn"].rsplit("::", 1)[-1], "type": state["type"], "op": step["op"], "inputs": inputs}
+        )
+    return sorted(steps, key=lambda step: (step["type"], step["name"]))
+
+
+def test_the_first_preview_reads_as_text(fresh: Project) -> None:
+    steps = normalised(fresh.preview())
+    tasks = [step for step in steps if step["type"] == "snowflake:index/task:Task"]
+    assert len(tasks) == 8
+    for task in tasks:
+        assert not UNKNOWN.search(json.dumps(task["inputs"])), task
+    text = json.dumps(steps, indent=1, sort_keys=True) + "\n"
+    if os.environ.get("UPDATE_GOLDENS"):
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text(), "UPDATE_GOLDENS=1 writes the new text: read its diff"
