@@ -1,4 +1,4 @@
-"""The four lifecycle claims with the real engine: first up, nothing to do, a change converges, destroy leaves nothing."""
+"""The lifecycle claims with the real engine: first up, nothing to do, a change converges, destroy leaves nothing."""
 
 from __future__ import annotations
 
