@@ -1,7 +1,7 @@
 """Starts the stand-in as a plugin process: `python -m toolchain.provider <engine address>`.
 
-Knows how the engine starts a plugin: the port is the first line of standard output, and the process lives until it
-is ended. Must not know Snowflake.
+Knows how the engine starts a plugin: the port is the first line of standard output, and the process lives until the
+engine is done with it. Must not know Snowflake.
 """
 
 import argparse
@@ -9,18 +9,23 @@ import os
 import sys
 from concurrent import futures
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # ships no types
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from toolchain.engine_watch import watch_engine
 from toolchain.provider.server import EngineLog, Provider
 
 _THREADS = 32
 """More than the engine's usual parallelism, so that no call waits for a thread while others wait for Snowflake."""
 
+_GRACE_SECONDS = 1.0
+"""For calls under way when the engine leaves."""
+
 
 def main() -> None:
-    """Serve until the engine ends the process."""
+    """Serve until the engine is done or gone, then end the sessions."""
+    over = watch_engine()
     parser = argparse.ArgumentParser(prog="pulumi-resource-snowflake", description=__doc__)
     parser.add_argument("engine", nargs="?", default="", help="address of the engine's log service")
     chosen, _ = parser.parse_known_args()  # the engine may add flags such as --logtostderr
@@ -31,7 +36,9 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    over.wait()
+    server.stop(_GRACE_SECONDS).wait()
+    provider.close()
 
 
 if __name__ == "__main__":

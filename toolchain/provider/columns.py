@@ -68,9 +68,9 @@ def _default_normal(default: Values) -> str:
     return constant if constant and re.fullmatch(r"-?[\d.]+|true|false", constant, re.IGNORECASE) else written.upper()
 
 
-def columns_normal(columns: Iterable[Values]) -> tuple[tuple[Any, ...], ...]:
-    """All columns, in their order."""
-    return tuple(column_normal(column) for column in columns)
+def columns_normal(columns: Iterable[Values]) -> frozenset[tuple[Any, ...]]:
+    """All columns. Their order does not count: ALTER TABLE can add a column only at the end."""
+    return frozenset(column_normal(column) for column in columns)
 
 
 def described_column(row: Row) -> Values:

@@ -72,9 +72,18 @@ def difference(
 def _change(one: Property, old: Any, new: Any, live: Any) -> str:
     if not has_unknown(new) and same(one, old, new) and (live is NOT_DECLARED or same(one, live, new, loosely=True)):
         return ""
+    if not has_unknown(new) and _both_initial(one, old, new):
+        return ""
     if not is_given(new):
         return "DELETE" if is_given(old) else "UPDATE"
     return "UPDATE" if is_given(old) else "ADD"
+
+
+def _both_initial(one: Property, old: Any, new: Any) -> bool:
+    """Whether saying nothing and saying what a new object has anyway are all that differs."""
+    if one.initial is NOT_DECLARED:
+        return False
+    return all(same(one, one.initial, value if is_given(value) else one.initial) for value in (old, new))
 
 
 def settled(resource: ResourceType, given: Values, observed: Values) -> Values:
@@ -97,9 +106,11 @@ def _seen(one: Property, mine: Any, seen: Any) -> Any:
         return mine if same(one, mine, seen, loosely=True) else seen
     if one.parameter:
         return seen
-    if one.initial is NOT_DECLARED or same(one, one.initial, seen, loosely=True):
-        return None
-    return seen
+    return None if not is_given(seen) or one.initial is NOT_DECLARED or _is_initial(one, seen) else seen
+
+
+def _is_initial(one: Property, seen: Any) -> bool:
+    return one.initial is not NOT_DECLARED and same(one, one.initial, seen, loosely=True)
 
 
 def imported(resource: ResourceType, named: Values, observed: Values) -> Values:
@@ -107,7 +118,7 @@ def imported(resource: ResourceType, named: Values, observed: Values) -> Values:
     result = dict(named)
     for one in resource.properties:
         seen = observed.get(one.name)
-        plain = one.initial is not NOT_DECLARED and same(one, one.initial, seen, loosely=True)
+        plain = _is_initial(one, seen) and one.default is None
         if is_given(seen) and not plain and one.name not in result:
             result[one.name] = seen
     return result

@@ -37,6 +37,9 @@ class Session(Protocol):
             NoConnectionError: Snowflake cannot be reached.
         """
 
+    def close(self) -> None:
+        """End the sessions."""
+
 
 @dataclass
 class Run:

@@ -7,12 +7,13 @@ inputs, its Update and Delete cannot report a partial failure, and it answers on
 
 import json
 import random
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import grpc
-from google.protobuf import empty_pb2
+import grpc  # type: ignore[import-untyped]  # ships no types
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # ships no types
 from pulumi.runtime.proto import (
     ResourceProviderServicer,
     engine_pb2,
@@ -54,8 +55,12 @@ class EngineLog:
 
     def write(self, severity: Any, message: str, urn: str = "") -> None:
         """One line; `severity` is one of the engine protocol's, such as `engine_pb2.WARNING`."""
-        if self._stub:
+        if not self._stub:
+            return
+        try:
             self._stub.Log(engine_pb2.LogRequest(severity=severity, message=message, urn=urn))
+        except grpc.RpcError:  # the engine is leaving, or we were started by hand
+            sys.stderr.write(f"{message}\n")
 
 
 class Provider(ResourceProviderServicer):
@@ -82,21 +87,21 @@ class Provider(ResourceProviderServicer):
         """The version of the plugin that this one stands in for."""
         return plugin_pb2.PluginInfo(version=PLUGIN_VERSION)
 
-    def GetSchema(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+    def GetSchema(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """A schema with names only: the program's SDK has the real one."""
         resources: dict[str, Any] = {token: {} for token in BY_TOKEN}
         schema = {"name": "snowflake", "version": PLUGIN_VERSION, "resources": resources}
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
-    def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802
+    def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Every configuration is taken as it is; what is missing shows at the first connection."""
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+    def DiffConfig(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """A change of the connection replaces no object: a password that moved is not another account."""
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
-    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Take the settings. Nothing is connected yet: a preview of new resources needs no statement."""
         try:
             chosen = settings(request.variables, self._environment)
@@ -109,13 +114,18 @@ class Provider(ResourceProviderServicer):
             self._log.write(engine_pb2.INFO, _NOTICE)
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
-    def Cancel(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+    def Cancel(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Running statements end by themselves; none is cut off half way."""
         return empty_pb2.Empty()
 
+    def close(self) -> None:
+        """End the sessions."""
+        if self._lifecycle:
+            self._lifecycle.session.close()
+
     # -- one resource
 
-    def Check(self, request: Any, _context: Any) -> Any:  # noqa: N802
+    def Check(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Fill in defaults and report every mistake."""
         resource = _resource(request.urn)
         olds, news = received(request.olds), received(request.news)
@@ -126,7 +136,7 @@ class Provider(ResourceProviderServicer):
             failures=[provider_pb2.CheckFailure(property=one.name, reason=one.reason) for one in found],
         )
 
-    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """What differs between the state and the program, and what of it needs a new object."""
         resource = _resource(request.urn)
         olds, news = received(request.olds), received(request.news)
@@ -136,7 +146,7 @@ class Provider(ResourceProviderServicer):
         )
         return _diff_response(found, olds, news)
 
-    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Make the object, or in a preview say what it will be."""
         resource, inputs = _resource(request.urn), received(request.properties)
         if request.preview:
@@ -146,7 +156,7 @@ class Provider(ResourceProviderServicer):
         )
         return provider_pb2.CreateResponse(id=resource_id, properties=sent(state.outputs))
 
-    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """The object as it is now; an empty id where it is gone."""
         resource = _resource(request.urn)
         state = self._guarded(
@@ -163,7 +173,7 @@ class Provider(ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(id=request.id, properties=sent(state.outputs), inputs=sent(state.inputs))
 
-    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Change the object in place, or in a preview say what it will be."""
         resource, olds, news = _resource(request.urn), received(request.olds), received(request.news)
         if request.preview:
@@ -174,7 +184,7 @@ class Provider(ResourceProviderServicer):
         )
         return provider_pb2.UpdateResponse(properties=sent(state.outputs))
 
-    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Drop the object."""
         resource = _resource(request.urn)
         self._guarded(

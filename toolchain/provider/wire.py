@@ -6,7 +6,7 @@ the provider says that it does not accept them: the engine then marks the output
 
 from typing import Any
 
-from google.protobuf import struct_pb2
+from google.protobuf import struct_pb2  # type: ignore[import-untyped]  # ships no types
 from pulumi.runtime import rpc
 
 from toolchain.provider.definition import UNKNOWN, Unknown, Values

@@ -81,6 +81,7 @@ PROPERTIES = (
         form="number",
         column="max_cluster_count",
         read=whole,
+        initial=1,
     ),
     Property(
         name="minClusterCount",
@@ -89,6 +90,7 @@ PROPERTIES = (
         form="number",
         column="min_cluster_count",
         read=whole,
+        initial=1,
     ),
     Property(
         name="scalingPolicy",
@@ -98,6 +100,7 @@ PROPERTIES = (
         normal=upper,
         column="scaling_policy",
         read=filled,
+        initial="STANDARD",
     ),
     Property(
         name="autoSuspend",
@@ -106,6 +109,7 @@ PROPERTIES = (
         form="number",
         column="auto_suspend",
         read=whole,
+        initial=600,
         on_unset="AUTO_SUSPEND = 600",
     ),
     Property(
@@ -115,6 +119,7 @@ PROPERTIES = (
         form="boolean text",
         column="auto_resume",
         read=flag_text,
+        initial="true",
     ),
     Property(name="initiallySuspended", sql="INITIALLY_SUSPENDED", literal=boolean, form="boolean", create_only=True),
     Property(
@@ -133,6 +138,7 @@ PROPERTIES = (
         form="boolean text",
         column="enable_query_acceleration",
         read=flag_text,
+        initial="false",
     ),
     Property(
         name="queryAccelerationMaxScaleFactor",
@@ -141,6 +147,7 @@ PROPERTIES = (
         form="number",
         column="query_acceleration_max_scale_factor",
         read=whole,
+        initial=8,
     ),
     Property(
         name="resourceConstraint",
