@@ -38,7 +38,9 @@ def _problem_json(problem: Problem) -> dict[str, object]:
     return {"file": mark["file"], "line": mark["line"], "column": mark["column"], **found}
 
 
-@click.command(epilog=examples("jobgraph validate", "jobgraph validate other.yaml --json"))
+@click.command(
+    short_help="Check a job configuration.", epilog=examples("jobgraph validate", "jobgraph validate other.yaml --json")
+)
 @click.argument("file", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Write the result, problems included, as JSON.")
 @click.pass_context
@@ -80,9 +82,10 @@ def _chosen(config: Config, name: str | None) -> Graph:
 
 
 @click.command(
+    short_help="Draw a graph, with the states of a run.",
     epilog=examples(
         "jobgraph graph", "jobgraph graph --format mermaid", "jobgraph graph --format svg --output graph.svg --run last"
-    )
+    ),
 )
 @click.argument("file", required=False)
 @click.option("--graph", "name", metavar="NAME", help="The graph to draw; needed if the file has several.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETED", "DELETING", "INTERNAL_ERROR"})
 
 
-@click.command(epilog=examples("jobgraph cancel", "jobgraph cancel container_jobs"))
+@click.command(short_help="Stop the newest run.", epilog=examples("jobgraph cancel", "jobgraph cancel container_jobs"))
 @click.argument("graph", required=False)
 @click.pass_context
 def cancel(context: click.Context, graph: str | None) -> None:
@@ -52,7 +52,7 @@ def _cancel_services(client: Client, run_id: str, job: str) -> list[str]:
     return stopped
 
 
-@click.command(epilog=examples("jobgraph suspend container_jobs"))
+@click.command(short_help="Stop the schedule of a graph.", epilog=examples("jobgraph suspend container_jobs"))
 @click.argument("graph", required=False)
 @click.pass_context
 def suspend(context: click.Context, graph: str | None) -> None:
@@ -67,7 +67,7 @@ def suspend(context: click.Context, graph: str | None) -> None:
     note(f"Next: jobgraph resume {found.key}")
 
 
-@click.command(epilog=examples("jobgraph resume container_jobs"))
+@click.command(short_help="Let the schedule of a graph go on.", epilog=examples("jobgraph resume container_jobs"))
 @click.argument("graph", required=False)
 @click.pass_context
 def resume(context: click.Context, graph: str | None) -> None:

@@ -61,12 +61,15 @@ def _connection(application: Application) -> Check:
         client = application.client
         row = client.rows(queries.session())[0]
     except UserError as error:
-        return Check("connection", ok=False, version="", detail=str(error))
+        return Check("connection", ok=False, version="", detail=f"{error.what} {error.remedy}".strip())
     detail = f"{client.server}: user {row['USER_NAME']}, role {row['ROLE']}, warehouse {row['WAREHOUSE'] or 'none'}"
     return Check("connection", ok=True, version=str(row["VERSION"]), detail=detail)
 
 
-@click.command(epilog=examples("jobgraph doctor", "jobgraph --connection production doctor --json"))
+@click.command(
+    short_help="Tell what is installed and what answers.",
+    epilog=examples("jobgraph doctor", "jobgraph --connection production doctor --json"),
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool) -> None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _LIVE_LINES = 1000
 
 
-@click.command(epilog=examples("jobgraph status", "jobgraph status container_jobs --json"))
+@click.command(
+    short_help="Show a run, job by job.", epilog=examples("jobgraph status", "jobgraph status container_jobs --json")
+)
 @click.argument("graph", required=False)
 @click.option("--run", "run_id", metavar="ID", help="The run to show; the newest unless given.")
 @click.option("--json", "as_json", is_flag=True, help="Write the run as JSON.")
@@ -51,7 +53,10 @@ def show_failures(seen: Run) -> None:
         click.echo("\n" + "\n".join(lines))
 
 
-@click.command(epilog=examples("jobgraph history", "jobgraph history container_jobs --limit 50 --json"))
+@click.command(
+    short_help="List the finished runs of a graph.",
+    epilog=examples("jobgraph history", "jobgraph history container_jobs --limit 50 --json"),
+)
 @click.argument("graph", required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many runs to show.")
 @click.option("--json", "as_json", is_flag=True, help="Write the runs as JSON.")
@@ -69,7 +74,10 @@ def history(context: click.Context, graph: str | None, *, limit: int, as_json: b
         note(f"No run of graph {found.key} has ended yet. `jobgraph status {found.key}` shows one that is under way.")
 
 
-@click.command(epilog=examples("jobgraph logs t_myjob_3", "jobgraph logs t_myjob_3 --attempt 1"))
+@click.command(
+    short_help="Show what a job's containers wrote.",
+    epilog=examples("jobgraph logs t_myjob_3", "jobgraph logs t_myjob_3 --attempt 1"),
+)
 @click.argument("job")
 @click.option("--run", "run_id", metavar="ID", help="The run; the job's newest unless given.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only that attempt.")

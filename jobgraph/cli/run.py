@@ -46,11 +46,12 @@ class _Output:
 
 
 @click.command(
+    short_help="Run a graph now.",
     epilog=examples(
         "jobgraph run",
         "jobgraph run container_jobs --wait --picture graph.svg",
         "jobgraph run --wait --timeout 600 --json",
-    )
+    ),
 )
 @click.argument("graph", required=False)
 @click.option("--wait", "waiting", is_flag=True, help="Follow the run to its end and show the results.")
@@ -95,7 +96,9 @@ def _started(found: Deployed, run_id: str | None, *, as_json: bool) -> None:
     note(f"Next: jobgraph status {found.key}   jobgraph wait {found.key}")
 
 
-@click.command(epilog=examples("jobgraph wait", "jobgraph wait container_jobs --timeout 600"))
+@click.command(
+    short_help="Wait for a run to end.", epilog=examples("jobgraph wait", "jobgraph wait container_jobs --timeout 600")
+)
 @click.argument("graph", required=False)
 @click.option("--run", "run_id", metavar="ID", help="The run to wait for; the newest unless given.")
 @_timeout
@@ -122,7 +125,10 @@ def wait(  # noqa: PLR0913  # one parameter for each option
     _end(context, found, _follow(watch, found, row.run_id, row.scheduled), output)
 
 
-@click.command(epilog=examples("jobgraph retry", "jobgraph retry container_jobs --wait"))
+@click.command(
+    short_help="Run again what failed in the newest run.",
+    epilog=examples("jobgraph retry", "jobgraph retry container_jobs --wait"),
+)
 @click.argument("graph", required=False)
 @click.option("--wait", "waiting", is_flag=True, help="Follow the run to its end and show the results.")
 @_timeout

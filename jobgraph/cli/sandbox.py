@@ -170,7 +170,7 @@ def _snowflake(project: Path) -> dict[str, str]:
     try:
         found = control.environment(data_folder(project))
     except control.SandboxError as error:
-        raise NotConnectedError(str(error), remedy="jobgraph sandbox start") from error
+        raise NotConnectedError(str(error)) from error
     settings = stack_settings(project)
     return {
         **found,
