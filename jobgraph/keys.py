@@ -8,22 +8,10 @@ from __future__ import annotations
 
 import re
 
-from jobgraph.kinds import (
-    Duration,
-    JsonValue,
-    Key,
-    ListOf,
-    MapOf,
-    Named,
-    OneOf,
-    Scalar,
-    ScheduleText,
-    Section,
-    Text,
-    Whole,
-)
+from jobgraph.kinds import Duration, JsonValue, ListOf, MapOf, OneOf, Scalar, Text, Whole
 from jobgraph.model import CONTINUE, STOP
 from jobgraph.names import IMAGE_REFERENCE
+from jobgraph.sections import Key, Named, ScheduleText, Section
 
 _NAME = Text("a name", "write the name as plain text")
 _COMMENT = Text("a text", "put the comment in quotes", longest=1000)
@@ -88,13 +76,13 @@ GRAPH_KEYS = (
     Key("comment", _COMMENT, "what the graph is for; shown on its root task", default=""),
     Key("config", JsonValue(), "values that jobs read with SYSTEM$GET_TASK_GRAPH_CONFIG"),
     Key("defaults", _DEFAULTS, "what holds for every job of the graph that does not say otherwise"),
-    Key("jobs", Named(Section(JOB_KEYS), "jobs by name"), "the jobs of the graph, by name", required=True),
+    Key("jobs", Named(Section(JOB_KEYS), "a mapping of jobs by name"), "the jobs of the graph, by name", required=True),
 )
 
 FILE_KEYS = (
     Key("version", Whole(1, 1), "version of this format: 1", required=True),
     Key("defaults", _DEFAULTS, "what holds for every job of the file that does not say otherwise"),
-    Key("graphs", Named(Section(GRAPH_KEYS), "graphs by name"), "the task graphs, by name", required=True),
+    Key("graphs", Named(Section(GRAPH_KEYS), "a mapping of graphs by name"), "the task graphs, by name", required=True),
 )
 
 FILE = Section(FILE_KEYS, "a mapping with version and graphs")

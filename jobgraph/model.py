@@ -82,6 +82,7 @@ class Job:
     warehouse: str | None = None
     resources: Resources = Resources()
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
+    after_as_written: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from jobgraph.document import Document
 from jobgraph.errors import ConfigErrors, Mark, Problem, UsageError
 from jobgraph.keys import FILE, JOB_KEYS
-from jobgraph.kinds import Block, Document
 from jobgraph.model import Config, Graph, Job, Resources
 from jobgraph.names import upper
 from jobgraph.rules import broken_rules
@@ -21,8 +21,29 @@ from jobgraph.rules import broken_rules
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from jobgraph.sections import Block
+
+DEEPEST = 100
+
+
 # libyaml's loader reads a thousand jobs in a tenth of the time; PyYAML has it on every platform with a wheel.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # which one is known only at run time
+    """A loader that refuses what is nested too deeply: libyaml's own would crash the process."""
+
+    depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: object) -> None:
+        """Note one level more; called for every node."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            mark = parent.start_mark if parent is not None else None
+            raise yaml.composer.ComposerError(problem=f"more than {DEEPEST} levels are nested here", problem_mark=mark)
+        super().descend_resolver(parent, index)
+
+    def ascend_resolver(self) -> None:
+        """Note one level less."""
+        self.depth -= 1
+        super().ascend_resolver()
 
 
 def read(path: str | Path, pools: Collection[str] | None = None) -> Config:
@@ -76,8 +97,8 @@ def _compose(content: bytes, file: str) -> yaml.Node:
         raise _unreadable(Mark(file, line, column), what, remedy) from error
     except yaml.MarkedYAMLError as error:
         raise _unreadable(_yaml_mark(file, error), _yaml_text(error), "mend the YAML here or just above") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        what = str(error).strip().splitlines()[0] if str(error) else "nested too deeply"
+    except yaml.YAMLError as error:
+        what = str(error).strip().splitlines()[0]
         mark = _position_mark(file, text, getattr(error, "position", 0))
         raise _unreadable(mark, f"this is no YAML: {what}", "remove this character") from error
     if node is None:
@@ -129,7 +150,7 @@ def _graph(key: str, mark: Mark, block: Block, file_defaults: Block | None, docu
         schedule=values.get("schedule"),
         comment=values.get("comment", ""),
         config=values.get("config"),
-        marks={"": mark} | {name: document.mark(node) for name, node in block.nodes.items()},
+        marks={"": mark} | {name: document.mark(node) for name, node in block.nodes.items() if name not in block.wrong},
     )
 
 
@@ -139,9 +160,8 @@ def _job(key: str, mark: Mark, levels: list[Block], document: Document) -> Job:
     marks = {"": mark}
     for spec in JOB_KEYS:
         for level in levels if spec.inherited else levels[:1]:
-            if spec.name in level.nodes:
-                marks[spec.name] = document.mark(level.nodes[spec.name])
             if spec.name in level.nodes or spec.name in level.wrong:
+                marks[spec.name] = document.mark(level.nodes.get(spec.name, level.node))
                 values[spec.name] = level.values.get(spec.name, spec.default)
                 break
         else:
@@ -159,6 +179,7 @@ def _made(key: str, values: Mapping[str, Any], env: dict[str, str], marks: dict[
         image=values["image"] or "",
         compute_pool=upper(values["compute_pool"] or ""),
         after=tuple(upper(name) for _, name, _ in values["after"] or ()),
+        after_as_written=tuple(name for _, name, _ in values["after"] or ()),
         args=tuple(text for _, text, _ in values["args"] or ()),
         command=tuple(text for _, text, _ in values["command"] or ()),
         env=env,

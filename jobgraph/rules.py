@@ -32,7 +32,7 @@ def broken_rules(config: Config, pools: Collection[str] | None) -> list[Problem]
     problems = [problem for rule in FILE_RULES.values() for problem in rule(config)]
     problems += [problem for graph in config.graphs for rule in GRAPH_RULES.values() for problem in rule(graph)]
     if pools is not None:
-        problems += [problem for graph in config.graphs for problem in pools_exist(graph, pools)]
+        problems += pools_exist(config, pools)
     return problems
 
 
@@ -75,11 +75,11 @@ def task_names_unique(config: Config) -> Iterator[Problem]:
     owners: dict[str, str] = {}
     for graph in config.graphs:
         named = [(graph.root_task, _mark(graph.marks, "root_task"), f"the root of graph `{graph.key}`", _path(graph))]
+        finalizer = (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), f"the finalizer of `{graph.key}`")
+        named.append((*finalizer, _path(graph)))
         named += [
             (job.name, _mark(job.marks), f"job `{job.key}` of `{graph.key}`", _path(graph, job)) for job in graph.jobs
         ]
-        finalizer = (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), f"the finalizer of `{graph.key}`")
-        named.append((*finalizer, _path(graph)))
         for name, mark, owner, path in named:
             if name in owners:
                 what = f"{owner} and {owners[name]} would both be task {name}"
@@ -128,11 +128,12 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         for place, name in enumerate(job.after):
             if name not in names:
-                what = f"job `{job.key}` is to run after `{name}`, which is no job of graph `{graph.key}`"
+                written = job.after_as_written[place] if job.after_as_written else name
+                what = f"job `{job.key}` is to run after `{written}`, which is no job of graph `{graph.key}`"
                 remedy = "name a job of this graph; a job that follows only the root has no `after`"
                 mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
-                close = nearest(name, [other.key for other in graph.jobs if other is not job])
-                yield Problem(mark, "predecessor-exists", path, what, remedy, value=name, nearest=close)
+                close = nearest(written, [other.key for other in graph.jobs if other is not job])
+                yield Problem(mark, "predecessor-exists", path, what, remedy, value=written, nearest=close)
 
 
 def predecessors_once(graph: Graph) -> Iterator[Problem]:
@@ -211,13 +212,15 @@ def child_count(graph: Graph) -> Iterator[Problem]:
             yield Problem(mark, "child-count", path, what, remedy, value=str(count))
 
 
-def pools_exist(graph: Graph, pools: Collection[str]) -> Iterator[Problem]:
+def pools_exist(config: Config, pools: Collection[str]) -> Iterator[Problem]:
     """A job runs on a compute pool that the stack has; a pool named in defaults is reported once."""
     known = {pool.upper() for pool in pools}
     reported = set()
-    for job in graph.jobs:
-        mark = _mark(job.marks, "compute_pool")
-        if job.compute_pool and job.compute_pool not in known and mark not in reported:
+    for graph in config.graphs:
+        for job in graph.jobs:
+            mark = _mark(job.marks, "compute_pool")
+            if job.compute_pool in known or not is_plain(job.compute_pool) or mark in reported:
+                continue
             reported.add(mark)
             what = f"the stack has no compute pool `{job.compute_pool}`, on which job `{job.key}` is to run"
             remedy = f"use one of {', '.join(sorted(known)) or 'none'}, or add it to the pools of Pulumi.<stack>.yaml"

@@ -1,0 +1,117 @@
+"""A file being read: where its nodes are, what its mappings hold, and the problems found so far.
+
+Knows YAML nodes. Must not know which values are right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import yaml
+
+from jobgraph.errors import Mark, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEXT = "tag:yaml.org,2002:str"
+WHOLE = "tag:yaml.org,2002:int"
+NULL = "tag:yaml.org,2002:null"
+MERGE = "tag:yaml.org,2002:merge"
+
+SHOWN_VALUE = 60
+
+
+@dataclass
+class Document:
+    """A file being read: its name and the problems found so far."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def mark(self, node: yaml.Node) -> Mark:
+        """Return where a node starts."""
+        return Mark(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def report(  # noqa: PLR0913  # a problem has this many facts, all but two named at the call
+        self,
+        node: yaml.Node,
+        path: str,
+        *,
+        rule: str,
+        what: str,
+        remedy: str,
+        close: tuple[str, ...] = (),
+    ) -> None:
+        """Note one problem at a node."""
+        self.problems.append(
+            Problem(self.mark(node), rule, path, what, remedy=remedy, value=shown(node), nearest=close),
+        )
+
+    def wrong_type(self, node: yaml.Node, path: str, expected: str, example: str) -> None:
+        """Note that a node is of another type than its key wants."""
+        self.report(node, path, rule="value-type", what=f"{expected} is wanted here, not {found(node)}", remedy=example)
+
+
+def found(node: yaml.Node) -> str:
+    """Return what a node is, in words."""
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    if node.tag == NULL:
+        return "nothing"
+    return {TEXT: "a text", WHOLE: "a whole number"}.get(node.tag, f"a {node.tag.rpartition(':')[2]}")
+
+
+def shown(node: yaml.Node) -> str:
+    """Return a scalar's text, cut to what fits on a line; nothing for lists and mappings."""
+    if not isinstance(node, yaml.ScalarNode):
+        return ""
+    text = str(node.value).replace("\n", " ")
+    return text if len(text) <= SHOWN_VALUE else text[:SHOWN_VALUE] + "..."
+
+
+def entries(node: yaml.MappingNode, path: str, document: Document) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Yield name, key node and value node of each entry, `<<` merged; keys that stand twice are reported."""
+    seen: dict[str, yaml.Node] = {}
+    for key, value in node.value:
+        if key.tag == MERGE:
+            continue
+        if not isinstance(key, yaml.ScalarNode) or key.tag == NULL:
+            document.wrong_type(key, path, "a name", "write a plain name before the colon")
+        elif key.value in seen:
+            document.report(
+                key,
+                path,
+                rule="duplicate-key",
+                what=f"`{key.value}` stands here again; first in line {seen[key.value].start_mark.line + 1}",
+                remedy="keep one of the two",
+            )
+        else:
+            seen[key.value] = key
+            yield key.value, key, value
+    yield from _merged(node, path, document, seen)
+
+
+def _merged(
+    node: yaml.MappingNode,
+    path: str,
+    document: Document,
+    seen: dict[str, yaml.Node],
+) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Yield what `<<` brings in and the mapping itself does not say; a merged mapping's own `<<` is not followed."""
+    for key, value in node.value:
+        if key.tag != MERGE:
+            continue
+        for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+            if not isinstance(source, yaml.MappingNode):
+                document.wrong_type(
+                    source, path, "a mapping, or a list of mappings", "name an anchored mapping: *anchor"
+                )
+                continue
+            for inner, inner_value in source.value:
+                if isinstance(inner, yaml.ScalarNode) and inner.tag != MERGE and inner.value not in seen:
+                    seen[inner.value] = inner
+                    yield inner.value, inner, inner_value

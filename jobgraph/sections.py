@@ -1,0 +1,168 @@
+"""Sections of the configuration file: mappings with a fixed set of keys, and mappings of names to sections.
+
+Knows how unknown and missing keys are reported. Must not know which sections and keys exist (see `keys`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+import yaml
+from cronsim import CronSim, CronSimError
+
+from jobgraph.document import NULL, Document, entries
+from jobgraph.errors import nearest
+from jobgraph.kinds import SECONDS, Kind, Text, number_and_unit
+from jobgraph.model import Cron, Interval, Schedule
+
+# docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE
+SHORTEST_INTERVAL = 10
+LONGEST_INTERVAL = 8 * 86400
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a section: its kind, what it means, what holds without it.
+
+    An `inherited` key may stand in `defaults` too, of the file and of a graph.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = None
+    required: bool = False
+    inherited: bool = False
+
+
+@dataclass
+class Block:
+    """A section as it was read: values by key, the node and mark of each, and which keys held something wrong."""
+
+    node: yaml.Node
+    values: dict[str, Any] = field(default_factory=dict)
+    nodes: dict[str, yaml.Node] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A mapping with a fixed set of keys."""
+
+    keys: tuple[Key, ...]
+    expected: str = "a mapping"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> Block | None:
+        """Return what could be read of it; unknown and missing keys are reported. Nothing is an empty section."""
+        if isinstance(node, yaml.ScalarNode) and node.tag == NULL:
+            node = yaml.MappingNode(node.tag, [], node.start_mark, node.end_mark)
+        if not isinstance(node, yaml.MappingNode):
+            document.wrong_type(node, path, self.expected, f"write {{{self.keys[0].name}: ...}}")
+            return None
+        known = {key.name: key for key in self.keys}
+        block = Block(node)
+        for name, key_node, value in entries(node, path, document):
+            place = f"{path}.{name}" if path else name
+            if name not in known:
+                self._unknown(key_node, name, place, document)
+                continue
+            block.nodes[name] = value
+            read = known[name].kind.read(value, place, document)
+            if read is None:
+                block.wrong.add(name)
+            else:
+                block.values[name] = read
+        self._missing(block, path, document)
+        return block
+
+    def _unknown(self, node: yaml.Node, name: str, path: str, document: Document) -> None:
+        names = [key.name for key in self.keys]
+        close = nearest(name, names)
+        what = f"`{name}` is not known here"
+        remedy = f"remove it, or use one of: {', '.join(names)}"
+        document.report(node, path, rule="unknown-key", what=what, remedy=remedy, close=close)
+
+    def _missing(self, block: Block, path: str, document: Document) -> None:
+        for key in self.keys:
+            if key.required and key.name not in block.values and key.name not in block.wrong:
+                what = f"`{key.name}` is missing"
+                remedy = f"add `{key.name}:` ({key.doc})"
+                document.report(block.node, path, rule="missing-key", what=what, remedy=remedy)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A mapping of names that the user chooses to sections."""
+
+    section: Section
+    expected: str
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> dict[str, tuple[yaml.Node, Block]] | None:
+        """Return key node and section by name, in the file's order."""
+        if not isinstance(node, yaml.MappingNode):
+            document.wrong_type(node, path, self.expected, "write a name, a colon, and its keys below")
+            return None
+        read = {}
+        for name, key, value in entries(node, path, document):
+            block = self.section.read(value, f"{path}.{name}", document)
+            read[name] = (key, block if block is not None else Block(value, wrong={k.name for k in self.section.keys}))
+        return read
+
+
+@dataclass(frozen=True)
+class ScheduleText:
+    """When a graph runs: `59 minutes`, or `{cron, timezone}`."""
+
+    expected: str = "a schedule"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> Schedule | None:
+        """Return the schedule."""
+        if isinstance(node, yaml.MappingNode):
+            return self._cron(node, path, document)
+        parts = number_and_unit(node)
+        if parts is None or parts[1] == "day":
+            example = "write `59 minutes`, `2 hours`, `30 seconds`, or {cron: '0 2 * * *', timezone: UTC}"
+            document.wrong_type(node, path, self.expected, example)
+            return None
+        number, unit = parts
+        if not SHORTEST_INTERVAL <= number * SECONDS[unit] <= LONGEST_INTERVAL:
+            what = "Snowflake allows an interval of 10 seconds to 8 days"
+            document.report(node, path, rule="value-range", what=what, remedy="choose an interval in that range")
+            return None
+        return Interval(number, f"{unit.upper()}S")
+
+    def _cron(self, node: yaml.MappingNode, path: str, document: Document) -> Schedule | None:
+        block = Section(_CRON_KEYS).read(node, path, document)
+        if block is None or {"cron", "timezone"} - block.values.keys():
+            return None
+        cron, timezone = block.values["cron"], block.values["timezone"]
+        try:
+            CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            what = f"this is no cron expression: {error}"
+            remedy = "write five fields: minute, hour, day of month, month, day of week"
+            document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=what, remedy=remedy)
+            return None
+        if timezone not in available_timezones():
+            close = nearest(timezone, available_timezones())
+            what, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
+            place, at = block.nodes["timezone"], f"{path}.timezone"
+            document.report(place, at, rule="schedule-timezone", what=what, remedy=remedy, close=close)
+            return None
+        return Cron(" ".join(cron.split()), timezone)
+
+
+_CRON_KEYS = (
+    Key(
+        "cron",
+        Text("a cron expression of five fields", "write '0 2 * * *'"),
+        "minute hour day month weekday",
+        required=True,
+    ),
+    Key(
+        "timezone", Text("a time zone", "write UTC or Europe/Berlin"), "IANA time zone of the expression", required=True
+    ),
+)
