@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The connector tries again for five minutes by default; a person at a terminal wants to know within seconds.
 LOGIN_SECONDS = 8
+# For one request and its repetitions. Every statement of this command ends within a moment.
+REQUEST_SECONDS = 30
 
 # Variables that the Snowflake provider, the `snow` command and this one all read.
 _VARIABLES = {
@@ -44,6 +46,8 @@ _VARIABLES = {
 # and 090106 when the database or schema of the connection is not there.
 _ABSENT = frozenset({2003, 2043, 90105, 90106})
 _WRONG_LOGIN = frozenset({390100, 390101, 390102, 390144, 250001, 251001})
+# The session ended on the server's side, as at a restart of the sandbox.
+_SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
 _WRONG_LOGIN_WORDS = ("Incorrect username or password", "JWT token is invalid", "Authentication token")
 
 
@@ -165,6 +169,17 @@ def not_connected(found: Mapping[str, Any], errno: int, text: str) -> NotConnect
     )
 
 
+def session_gone(found: Mapping[str, Any]) -> NotConnectedError:
+    """Say that the server no longer knows the session; a run goes on without it."""
+    return NotConnectedError(
+        f"{_address(found)} has ended the session",
+        cause="The server was started anew."
+        if _is_local(found)
+        else "The session was idle for too long, or was closed.",
+        remedy="Give the command again; a run that was started goes on: `jobgraph wait` follows it.",
+    )
+
+
 class SnowflakeClient:
     """A connection through the official connector. Values are bound on the server (`?`)."""
 
@@ -208,10 +223,13 @@ class SnowflakeClient:
             with self._connection.cursor(DictCursor) as cursor:
                 cursor.execute(statement.text, statement.binds or None)
                 return [dict(row) for row in cursor.fetchall()]
-        except errors.ProgrammingError as error:
-            raise refused(statement, error.errno or 0, str(error.raw_msg or error.msg)) from error
         except (errors.OperationalError, errors.InterfaceError) as error:
             raise not_connected(self._found, error.errno or 0, str(error.raw_msg or error.msg)) from error
+        except errors.DatabaseError as error:
+            number = error.errno or 0
+            if number in _SESSION_GONE:
+                raise session_gone(self._found) from error
+            raise refused(statement, number, str(error.raw_msg or error.msg)) from error
 
     def close(self) -> None:
         """End the session on the server."""
@@ -241,7 +259,13 @@ def connect(choice: Choice) -> SnowflakeClient:
     import snowflake.connector  # noqa: PLC0415  # takes a second: `jobgraph --help` and `validate` do without
     from snowflake.connector import errors  # noqa: PLC0415  # likewise
 
-    settings = {"paramstyle": "qmark", "login_timeout": LOGIN_SECONDS, "application": "jobgraph", **found}
+    settings = {
+        "paramstyle": "qmark",
+        "login_timeout": LOGIN_SECONDS,
+        "network_timeout": REQUEST_SECONDS,
+        "application": "jobgraph",
+        **found,
+    }
     try:
         connection = snowflake.connector.connect(**settings)
     except errors.Error as error:

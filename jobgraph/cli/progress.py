@@ -49,5 +49,6 @@ def display() -> Iterator[Callable[[Run], None]]:
     if not sys.stderr.isatty():
         yield Lines().show
         return
-    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
-        yield lambda run: live.update(views.run_table(run, terminal=True), refresh=True)
+    console = Console(stderr=True)
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        yield lambda run: live.update(views.progress_table(run, console.height), refresh=True)

@@ -6,6 +6,8 @@ whether it is a terminal. Keys of the JSON forms are promised to scripts: add, n
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -33,6 +35,8 @@ _COLOURS = {
 }
 _MINUTE = 60
 _HOUR = 3600
+# Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
+_FRAME_LINES = 6
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
@@ -80,6 +84,20 @@ def run_table(run: Run, *, terminal: bool) -> Table:
         ),
         terminal=terminal,
     )
+
+
+def progress_table(run: Run, height: int) -> Table:
+    """Return the jobs of a run in at most `height` lines: of a larger graph, those that matter now, and counts."""
+    room = max(height - _FRAME_LINES, 1)
+    jobs = run.jobs
+    if len(jobs) > room:
+        order = {runs.RUNNING: 0, runs.FAILED: 1, runs.PENDING: 3}
+        jobs = tuple(sorted(jobs, key=lambda job: order.get(job.state, 2 if job.state != runs.DONE else 4))[:room])
+    made = run_table(replace(run, jobs=jobs), terminal=True)
+    counts = Counter(job.state for job in run.jobs)
+    made.caption = f"{duration(run.duration)}  " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    made.caption_justify = "left"
+    return made
 
 
 def headline(graph: Deployed, run: Run) -> Text:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from typing import Self
 
 import pytest
 
 from jobgraph.cli import client
 from jobgraph.cli.client import Choice
 from jobgraph.cli.queries import Place, Statement
-from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
+from jobgraph.errors import NotConnectedError, RunFailedError, UsageError, UserError
 
 VARIABLES = {
     "SNOWFLAKE_ACCOUNT": "LOCAL-SANDBOX",
@@ -140,3 +141,42 @@ def test_the_place_comes_from_the_connection() -> None:
     assert client.SnowflakeClient(Session(), {"database": "DB"}).place == Place("DB", "PUBLIC")
     with pytest.raises(UsageError, match="names no database"):
         _ = client.SnowflakeClient(Session(), {}).place
+
+
+class Cursor:
+    """A cursor that fails as the connector does."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, *_: object) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "exit_code", "words"),
+    [
+        ("ProgrammingError", 2003, 1, "pulumi up"),
+        ("ProgrammingError", 1003, 1, "refused a statement (001003)"),
+        ("DatabaseError", 390112, 3, "jobgraph wait"),
+        ("OperationalError", 250003, 3, "jobgraph sandbox start"),
+        ("InterfaceError", 250001, 3, "jobgraph sandbox start"),
+    ],
+)
+def test_errors_of_a_statement_have_their_exit_codes(kind: str, number: int, exit_code: int, words: str) -> None:
+    from snowflake.connector import errors  # noqa: PLC0415  # slow to import
+
+    class Connection(Session):
+        def cursor(self, _: object) -> Cursor:
+            return Cursor(getattr(errors, kind)(msg="no", errno=number))
+
+    with pytest.raises(UserError) as raised:
+        client.SnowflakeClient(Connection(), {"host": "127.0.0.1", "port": 1}).rows(Statement("SELECT 1"))
+    assert raised.value.exit_code == exit_code
+    assert words in str(raised.value)

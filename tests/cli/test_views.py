@@ -1,0 +1,111 @@
+"""How things look."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from jobgraph.cli import deployed, progress, runs, views
+from jobgraph.cli.runs import Job, Run
+from tests.cli.recorded import RUN, quickstart
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def drawn(renderable: RenderableType, width: int = 120) -> str:
+    console = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        console.print(renderable)
+    return captured.get()
+
+
+def run_of(*jobs: Job, **values: Any) -> Run:
+    return Run("ROOT_TASK", RUN, **{"state": "RUNNING", "ended": False, "jobs": jobs, "duration": 75.0, **values})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (3599, "59 min 59 s"), (7320, "2 h 02 min")],
+)
+def test_durations_are_in_peoples_units(value: float | None, text: str) -> None:
+    assert views.duration(value) == text
+
+
+def test_a_small_graph_shows_every_job() -> None:
+    text = drawn(views.progress_table(run_of(Job("A", "DONE"), Job("B", "PENDING")), 24))
+    assert "A" in text
+    assert "B" in text
+    assert "1 min 15 s  1 DONE, 1 PENDING" in text
+
+
+def test_a_large_graph_shows_what_matters_now_and_counts() -> None:
+    jobs = [Job(f"P{n}", "PENDING") for n in range(500)] + [Job(f"D{n}", "DONE") for n in range(400)]
+    jobs += [Job("NOW", "RUNNING", 1), Job("BAD", "FAILED", 3), Job("ODD", "TIMED_OUT", 1)]
+    text = drawn(views.progress_table(run_of(*jobs), 24))
+    assert len(text.splitlines()) <= 24
+    assert [
+        line.split()[0] for line in text.splitlines() if line.split()[1:2] in (["RUNNING"], ["FAILED"], ["TIMED_OUT"])
+    ] == [
+        "NOW",
+        "BAD",
+        "ODD",
+    ]
+    assert "500 PENDING, 400 DONE, 1 RUNNING" in text
+
+
+def test_without_a_terminal_only_changes_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Lines()
+    for job in (Job("A", "PENDING"), Job("A", "RUNNING", 1), Job("A", "RUNNING", 1, 3.0), Job("A", "RUNNING", 2)):
+        lines.show(run_of(job))
+    lines.show(run_of(Job("A", "FAILED", 2, 5.0, cause="exit code 1")))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert [" ".join(line.split()) for line in told.err.splitlines()] == [
+        "1 min 15 s A RUNNING",
+        "1 min 15 s A RUNNING, attempt 2",
+        "1 min 15 s A FAILED, attempt 2, 5.0 s: exit code 1",
+    ]
+
+
+def test_the_live_display_is_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.display() as show:
+        show(run_of(Job("A", "RUNNING", 1)))
+        assert "RUNNING" in screen.getvalue()
+
+
+def test_failures_name_cause_and_log() -> None:
+    run = run_of(
+        Job("A", "FAILED", 3, cause="exit code 1"),
+        Job("B", "SKIPPED", cause="a predecessor did not succeed"),
+        Job("C", "SUSPENDED", cause="its task is suspended"),
+        ended=True,
+        state=runs.FAILED,
+        cause="",
+    )
+    assert views.failures(run) == [
+        "A FAILED after 3 attempts: exit code 1",
+        f"  its log: jobgraph logs A --run {RUN}",
+        "C SUSPENDED: its task is suspended",
+        "skipped, because a predecessor did not succeed: B",
+    ]
+
+
+def test_next_commands_fit_the_outcome() -> None:
+    graph = deployed.read(quickstart())[0]
+    failed = run_of(Job("A", "DONE", 1), Job("B", "FAILED", 1), state=runs.FAILED, ended=True)
+    assert "jobgraph logs B" in views.next_commands(graph, failed)
+    assert "jobgraph retry" in views.next_commands(graph, failed)
+    done = run_of(Job("A", "DONE", 1), state=runs.DONE, ended=True)
+    assert "jobgraph logs A" in views.next_commands(graph, done)
+    assert "jobgraph retry" not in views.next_commands(graph, done)
