@@ -276,7 +276,8 @@ def _is_locked(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _listening(folder: Path, port: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    # The protocol is named so that asyncio switches Nagle off on the connections: 40 ms per answer otherwise.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))

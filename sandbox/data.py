@@ -27,6 +27,7 @@ from sandbox.result import DDL, DELETE, INSERT, MERGE, SELECT, UPDATE, Column, R
 if TYPE_CHECKING:
     from sandbox.engine import Call
     from sandbox.session import Session
+    from sandbox.statement import ObjectName
 
 # DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
 _ATTEMPTS = 20
@@ -47,7 +48,13 @@ class _Translator(FakeSnowflakeCursor):  # type: ignore[misc]  # fakesnow has no
 
 @dataclass
 class Connection:
-    """One session's connection. `lock` keeps its statements apart: temporary tables belong to the connection."""
+    """One session's connection.
+
+    Attributes:
+        lock: keeps the session's statements apart.
+        current: database and schema that DuckDB's search path stands on.
+        temporary: ids of the session's temporary tables, which go with it.
+    """
 
     fakesnow: FakeSnowflakeConnection
     duck: duckdb.DuckDBPyConnection
@@ -55,7 +62,7 @@ class Connection:
     current: tuple[str | None, str | None] = (None, None)
     in_transaction: bool = False
     tables_made: int = 0
-    variables: dict[str, Any] = field(default_factory=dict)
+    temporary: list[int] = field(default_factory=list)
 
 
 class DataPlane:
@@ -132,6 +139,18 @@ class DataPlane:
         """Rows of a DuckDB query that is none of a session's business."""
         with self._root.cursor() as duck, data_errors.translated():
             return list(duck.execute(statement, list(values)).fetchall())
+
+    def count(self, name: ObjectName) -> int:
+        """How many rows a table has."""
+        return int(self.rows(f"SELECT count(*) FROM {name.quoted}")[0][0])
+
+    def expression(self, text: str) -> str:
+        """A Snowflake expression (a column's default) in DuckDB's words."""
+        tree = exp.select(rewrite.parse(f"SELECT {text}").selects[0])
+        with self._root.cursor() as duck, data_errors.translated():
+            opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
+            translated: exp.Expression = _Translator(opened, duck).translate(tree)[-1]
+        return translated.selects[0].sql("duckdb")
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 

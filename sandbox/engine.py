@@ -91,7 +91,23 @@ TableFunction = Callable[[Call, tuple[Any, ...], Mapping[str, Any]], Result]
 _MOST_WORDS = 4
 
 _DATA_WORDS = frozenset(
-    ["SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "BEGIN", "COMMIT", "ROLLBACK", "SET", "UNSET", "(", "EXPLAIN", "VALUES"]
+    [
+        "SELECT",
+        "WITH",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "TRUNCATE",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "SET",
+        "UNSET",
+        "(",
+        "EXPLAIN",
+        "VALUES",
+    ]
 )
 # Statements that change nothing, so that running them describes them.
 _READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})

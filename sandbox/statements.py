@@ -89,7 +89,7 @@ def create(call: Call) -> Result:
     if_not_exists = if_not_exists or reader.accept("IF NOT EXISTS")
     creation = Creation(name, {}, {}, or_replace, if_not_exists, frozenset(modifiers))
     _read_definition(call, kind, creation)
-    return create_object(call, kind, creation)
+    return (kind.create or create_object)(call, kind, creation)
 
 
 def _read_definition(call: Call, kind: Kind, creation: Creation) -> None:

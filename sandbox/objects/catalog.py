@@ -59,6 +59,11 @@ class SnowflakeObject:
         return self.properties.get(key)
 
 
+def instant(text: str) -> datetime:
+    """A stored instant (aware, UTC)."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
 def _key(name: ObjectName) -> tuple[str, str, str]:
     # A schema-less name of a schema is stored as (database, "", name), of a database as ("", "", name).
     if name.database is not None:
@@ -75,7 +80,7 @@ def _object(row: sqlite3.Row) -> SnowflakeObject:
         name=name,
         signature=row["signature"],
         owner=row["owner"],
-        created_on=datetime.fromisoformat(row["created_on"]).astimezone(UTC),
+        created_on=instant(row["created_on"]),
         properties=json.loads(row["properties"]),
         parameters=json.loads(row["parameters"]),
     )
@@ -139,6 +144,11 @@ def children(tx: Transaction, database: str, schema: str | None = None) -> list[
         schema,
     )
     return [_object(row) for row in rows]
+
+
+def owned_by(tx: Transaction, role: str) -> list[SnowflakeObject]:
+    """Everything that a role owns, oldest first."""
+    return [_object(row) for row in tx.rows("SELECT * FROM object WHERE owner = ? ORDER BY id", role)]
 
 
 def like_pattern(like: str | None) -> re.Pattern[str] | None:

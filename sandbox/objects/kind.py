@@ -77,6 +77,7 @@ class Kind:
         read_definition: reads what follows the name in CREATE where that is more than `NAME = value` pairs;
             called in a loop whenever the next token is no known property; returns False when it cannot use the token.
         finish_definition: called once when CREATE was read whole: cross-checks, computed properties.
+        create: what puts the object into the catalog where that takes more than statements.create_object.
         created: after the row exists, in the same transaction (mirror into the data plane, start things).
         altered: after ALTER … SET/UNSET, in the same transaction, with the object before and after.
         dropping: before the row goes, in the same transaction; may refuse.
@@ -85,6 +86,8 @@ class Kind:
         modifiers: words allowed between CREATE [OR REPLACE] and the kind, e.g. {"TRANSIENT", "SECURE"}.
         created_message: the status text of CREATE; `{name}` is the object's name.
         has_signature: procedures and functions: names are followed by argument types.
+        owner_changed: after GRANT OWNERSHIP moved the object, in the same transaction (a task is suspended by it).
+        grant_name: the name that SHOW GRANTS gives the object, where that is not the qualified one.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Kind:
     describe: Callable[[Call, SnowflakeObject], Result] | None = None
     read_definition: Callable[[Call, Creation], bool] | None = None
     finish_definition: Callable[[Call, Creation], None] | None = None
+    create: Callable[[Call, Kind, Creation], Result] | None = None
     created: Callable[[Call, SnowflakeObject], None] | None = None
     altered: Callable[[Call, SnowflakeObject, SnowflakeObject], None] | None = None
     dropping: Callable[[Call, SnowflakeObject], None] | None = None
@@ -104,6 +108,8 @@ class Kind:
     modifiers: frozenset[str] = frozenset()
     created_message: str = ""
     has_signature: bool = False
+    owner_changed: Callable[[Call, SnowflakeObject], None] | None = None
+    grant_name: Callable[[SnowflakeObject], str] | None = None
 
     def message(self, name: str) -> str:
         """The status text of CREATE."""

@@ -4,13 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.objects import database, role, schema, user, warehouse
+from sandbox.objects import (
+    compute_pool,
+    database,
+    function,
+    grants,
+    image_repository,
+    procedure,
+    role,
+    schema,
+    table,
+    user,
+    view,
+    warehouse,
+)
 
 if TYPE_CHECKING:
     from sandbox.engine import World
 
+_KINDS = (
+    role.KIND,
+    user.KIND,
+    warehouse.KIND,
+    compute_pool.KIND,
+    database.KIND,
+    schema.KIND,
+    image_repository.KIND,
+    table.KIND,
+    view.KIND,
+    function.KIND,
+    procedure.KIND,
+)
+
 
 def register(world: World) -> None:
     """Add this folder's kinds and statements."""
-    for kind in (role.KIND, user.KIND, warehouse.KIND, database.KIND, schema.KIND):
+    for kind in _KINDS:
         world.kinds[kind.name] = kind
+    grants.register(world)

@@ -1,0 +1,62 @@
+"""IMAGE REPOSITORY (contract 6.9). Holds no images: the services part looks them up in the project's image folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.objects.kind import Creation, Kind, Property
+from sandbox.result import columns
+from sandbox.session import Scope
+from sandbox.statement import Reader
+
+if TYPE_CHECKING:
+    from sandbox.engine import Call
+    from sandbox.objects.catalog import SnowflakeObject
+
+REGISTRY = "local-sandbox.registry.snowflakecomputing.com"
+
+
+def read_encryption(reader: Reader) -> str:
+    """`ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')`; the reader stands behind ENCRYPTION."""
+    reader.accept("=")
+    inside = Reader(reader.parenthesized())
+    inside.expect("TYPE")
+    inside.accept("=")
+    return inside.word().upper()
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    if not call.reader.accept("ENCRYPTION"):
+        return False
+    creation.properties["encryption"] = read_encryption(call.reader)
+    return True
+
+
+def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    database, schema, name = found.name.database or "", found.name.schema or "", found.name.name
+    return (
+        found.created_on,
+        name,
+        database,
+        schema,
+        "/".join((REGISTRY, database.lower(), schema.lower(), name.lower())),
+        found.owner,
+        "ROLE",
+        found["comment"] or "",
+        found["encryption"] or "SNOWFLAKE_FULL",
+        "",
+    )
+
+
+KIND = Kind(
+    name="IMAGE REPOSITORY",
+    plural="IMAGE REPOSITORIES",
+    scope=Scope.SCHEMA,
+    show=columns(
+        "created_on@ name database_name schema_name repository_url owner owner_role_type comment encryption"
+        " privatelink_repository_url"
+    ),
+    show_row=_show_row,
+    properties=(Property("COMMENT", Reader.string),),
+    read_definition=_read_definition,
+)
