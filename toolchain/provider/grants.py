@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolchain.provider.definition import Row, Values
-from toolchain.provider.sql import identifier_parts, quoted, requoted, signature_split
+from toolchain.provider.sql import IdentifierError, identifier_parts, quoted, requoted, signature_split
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,19 @@ def bulk_of(parts: list[str]) -> Values:
     """The `all` or `future` object from the end of a resource id: plural type, `InSchema` or `InDatabase`, name."""
     plural, scope, name = parts
     return {"objectTypePlural": plural, "inSchema" if scope == "InSchema" else "inDatabase": name}
+
+
+def target_normal(value: Any, name: str = "") -> Any:
+    """A target as what counts: types in upper case and names as identifiers, however they are quoted."""
+    if isinstance(value, dict):
+        return frozenset((key, target_normal(one, key)) for key, one in value.items() if one)
+    if name.startswith("objectType"):
+        return str(value).upper()
+    try:
+        parts, arguments = signature_split(str(value))
+    except IdentifierError:
+        return str(value)
+    return parts, arguments and arguments.replace(" ", "").upper()
 
 
 def exactly_one(values: Any, names: tuple[str, ...]) -> bool:

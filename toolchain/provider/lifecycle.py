@@ -110,14 +110,14 @@ class Lifecycle:
         run = self._run(resource, "create", warn)
         resource_id = resource.identity(inputs)
         try:
-            observed = run.drive(resource.create(inputs))
+            observed = _present(resource, resource_id, run.drive(resource.create(inputs)))
         except ProviderError as error:
             if not run.created:
                 raise
-            observed = self._after_failure(resource, inputs, warn)
-            outputs = _state(resource, inputs, observed).outputs if observed else inputs
+            found = self._after_failure(resource, inputs, warn)
+            outputs = _state(resource, inputs, found).outputs if found else inputs
             raise PartialFailureError(resource_id, outputs, str(error)) from error
-        return resource_id, _state(resource, inputs, _present(resource, resource_id, observed))
+        return resource_id, _state(resource, inputs, observed)
 
     def read(
         self, resource: ResourceType, resource_id: str, inputs: Values, state: Values, warn: Callable[[str], None]

@@ -4,8 +4,6 @@ Knows the statements and columns of ownership grants, and the pause that a task'
 Must not know how statements are sent.
 """
 
-from typing import Any
-
 from toolchain.provider.cells import filled, identifier
 from toolchain.provider.definition import (
     Change,
@@ -19,7 +17,7 @@ from toolchain.provider.definition import (
     Values,
 )
 from toolchain.provider.errors import NotThereError, SnowflakeError
-from toolchain.provider.grants import Target, bulk_of, bulk_target, exactly_one, object_target, to_role
+from toolchain.provider.grants import Target, bulk_of, bulk_target, exactly_one, object_target, target_normal, to_role
 from toolchain.provider.objects import rows_or_none
 from toolchain.provider.sql import identifier_parts, quoted, requoted
 from toolchain.provider.task_graph import roots_of, show_task
@@ -27,15 +25,9 @@ from toolchain.provider.task_graph import roots_of, show_task
 _CURRENT_ROLE = "SELECT CURRENT_ROLE() as CURRENT_ROLE"
 
 
-def _on_normal(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _on_normal(one) for name, one in value.items() if one}
-    return identifier(value) if '"' in str(value) else str(value)
-
-
 PROPERTIES = (
     Property(name="accountRoleName", required=True, replaces=True, normal=identifier),
-    Property(name="on", form="object", required=True, replaces=True, normal=_on_normal),
+    Property(name="on", form="object", required=True, replaces=True, normal=target_normal),
     Property(name="outboundPrivileges", allowed=("COPY", "REVOKE"), replaces=True),
 )
 

@@ -4,7 +4,6 @@ Knows the statements and columns of privilege grants. Must not know how statemen
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from toolchain.provider.cells import as_set, flag, identifier, upper
 from toolchain.provider.definition import (
@@ -20,7 +19,7 @@ from toolchain.provider.definition import (
 )
 from toolchain.provider.diff import has_unknown
 from toolchain.provider.errors import NotThereError
-from toolchain.provider.grants import Target, bulk_of, bulk_target, exactly_one, object_target, to_role
+from toolchain.provider.grants import Target, bulk_of, bulk_target, exactly_one, object_target, target_normal, to_role
 from toolchain.provider.objects import Kind, rows_or_none, show
 from toolchain.provider.sql import identifier_parts, requoted
 
@@ -29,19 +28,12 @@ _TARGETS = ("onAccount", "onAccountObject", "onSchema", "onSchemaObject")
 _ALL = "ALL PRIVILEGES"
 
 
-def _target_normal(value: Any) -> Any:
-    """A target with its names as identifiers, so that quoting makes no difference."""
-    if isinstance(value, dict):
-        return {name: _target_normal(one) for name, one in value.items() if one}
-    return identifier(value) if '"' in str(value) else str(value)
-
-
 PROPERTIES = (
     Property(name="accountRoleName", required=True, replaces=True, normal=identifier),
     Property(name="privileges", form="texts", normal=as_set(upper)),
     Property(name="allPrivileges", form="boolean", initial=False),
     Property(name="onAccount", form="boolean", replaces=True),
-    *(Property(name=name, form="object", replaces=True, normal=_target_normal) for name in _TARGETS[1:]),
+    *(Property(name=name, form="object", replaces=True, normal=target_normal) for name in _TARGETS[1:]),
     Property(name="withGrantOption", form="boolean", replaces=True, normal=bool, initial=False),
     Property(name="alwaysApply", form="boolean", initial=False),
     Property(name="alwaysApplyTrigger"),

@@ -115,11 +115,9 @@ def _read(values: Values) -> Observation:
     schemas = yield Statement(show_text(Kind("SCHEMA", "SCHEMAS", ""), parts[:2]))
     rows = yield Statement(f"DESCRIBE TABLE {quoted(*parts)} TYPE = COLUMNS")
     seen = columns_read(PROPERTIES, row)
-    schema = pick(schemas, parts[:2]) or {}
-    if "dataRetentionTimeInDays" not in values and seen.get("dataRetentionTimeInDays") == whole(
-        schema.get("retention_time")
-    ):
-        del seen["dataRetentionTimeInDays"]  # inherited, so not this table's own
+    inherited = whole((pick(schemas, parts[:2]) or {}).get("retention_time"))
+    if "dataRetentionTimeInDays" not in values and seen.get("dataRetentionTimeInDays") == inherited:
+        seen.pop("dataRetentionTimeInDays", None)
     seen["columns"] = [described_column(one) for one in rows if str(one.get("kind")).upper() == "COLUMN"]
     keys = [str(one["name"]) for one in rows if flag(one.get("primary key"))]
     if keys:
