@@ -1,0 +1,2 @@
+class Error(Exception):
+    """The connector's base error."""

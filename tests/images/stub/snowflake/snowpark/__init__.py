@@ -1,0 +1,64 @@
+"""A session that writes what it is asked to the file named by STUB_RECORD and fails where STUB_FAIL says."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from snowflake.connector.errors import Error
+from snowflake.snowpark.exceptions import SnowparkClientException
+
+
+def note(**values: Any) -> None:
+    with Path(os.environ["STUB_RECORD"]).open("a") as record:
+        record.write(json.dumps(values) + "\n")
+
+
+class Session:
+    class _Builder:
+        def configs(self, options: dict[str, Any]) -> Self:
+            note(connect=options)
+            return self
+
+        def create(self) -> Session:
+            if os.environ.get("STUB_FAIL") == "connect":
+                raise Error("250001: could not connect\nto Snowflake")
+            return Session()
+
+    builder = _Builder()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        note(closed=True)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda: name.removeprefix("get_current_").upper()
+
+    def sql(self, query: str) -> Frame:
+        note(query=query)
+        return Frame()
+
+
+class Frame:
+    def cache_result(self) -> Self:
+        if os.environ.get("STUB_FAIL") == "query":
+            raise SnowparkClientException("(1304): 002003 (42S02): Object 'X' does not exist")
+        return self
+
+    @property
+    def write(self) -> Self:
+        return self
+
+    def mode(self, mode: str) -> Self:
+        note(mode=mode)
+        return self
+
+    def save_as_table(self, table: str) -> None:
+        note(table=table)
+
+    def count(self) -> int:
+        return 3
