@@ -125,9 +125,9 @@ class Provider(ResourceProviderServicer):
 
     # -- one resource
 
-    def Check(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Fill in defaults and report every mistake."""
-        resource = _resource(request.urn)
+        resource = _resource(request.urn, context)
         olds, news = received(request.olds), received(request.news)
         inputs = completed(resource, olds, news, _auto_name(request.urn, request.randomSeed))
         found = failures(resource, inputs, self._features)
@@ -138,7 +138,7 @@ class Provider(ResourceProviderServicer):
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """What differs between the state and the program, and what of it needs a new object."""
-        resource = _resource(request.urn)
+        resource = _resource(request.urn, context)
         olds, news = received(request.olds), received(request.news)
         found = self._guarded(
             context,
@@ -148,7 +148,7 @@ class Provider(ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Make the object, or in a preview say what it will be."""
-        resource, inputs = _resource(request.urn), received(request.properties)
+        resource, inputs = _resource(request.urn, context), received(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=sent(preview_outputs(resource, inputs)))
         resource_id, state = self._guarded(
@@ -158,7 +158,7 @@ class Provider(ResourceProviderServicer):
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """The object as it is now; an empty id where it is gone."""
-        resource = _resource(request.urn)
+        resource = _resource(request.urn, context)
         state = self._guarded(
             context,
             lambda lifecycle: lifecycle.read(
@@ -175,7 +175,7 @@ class Provider(ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Change the object in place, or in a preview say what it will be."""
-        resource, olds, news = _resource(request.urn), received(request.olds), received(request.news)
+        resource, olds, news = _resource(request.urn, context), received(request.olds), received(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=sent(preview_outputs(resource, news)))
         state = self._guarded(
@@ -186,7 +186,7 @@ class Provider(ResourceProviderServicer):
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Drop the object."""
-        resource = _resource(request.urn)
+        resource = _resource(request.urn, context)
         self._guarded(
             context,
             lambda lifecycle: lifecycle.delete(resource, received(request.properties), self._warner(request.urn)),
@@ -208,17 +208,17 @@ class Provider(ResourceProviderServicer):
         return lambda message: self._log.write(engine_pb2.WARNING, message, urn)
 
 
-def _resource(urn: str) -> ResourceType:
+def _resource(urn: str, context: Any) -> ResourceType:
     """The resource type of a URN, whose last type is its own: `urn:pulumi:stack::project::parent$type::name`."""
     token = urn.split("::")[2].rpartition("$")[2]
-    try:
-        return BY_TOKEN[token]
-    except KeyError:
-        raise ProviderError(
-            f"{token} is not known to the stand-in for the Snowflake provider plugin. It knows: "
-            f"{', '.join(sorted(one.rpartition(':')[2] for one in BY_TOKEN))}. Install the official plugin: "
-            "`pulumi plugin install resource snowflake`."
-        ) from None
+    if token not in BY_TOKEN:
+        known = ", ".join(sorted(one.rpartition(":")[2] for one in BY_TOKEN))
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"{token} is not known to the stand-in for the Snowflake provider plugin. It knows: {known}. Install the "
+            "official plugin: `pulumi plugin install resource snowflake`.",
+        )
+    return BY_TOKEN[token]
 
 
 def _auto_name(urn: str, seed: bytes) -> str:

@@ -55,6 +55,12 @@ def _check(values: Values) -> list[Failure]:
             for other in others
             if values.get(name) and values.get(other)
         ]
+    for name, units in (
+        ("schedule", ("hours", "minutes", "seconds", "usingCron")),
+        ("targetCompletionInterval", ("hours", "minutes", "seconds")),
+    ):
+        if values.get(name) is not None and sum(values[name].get(unit) is not None for unit in units) != 1:
+            found.append(Failure(name, f"give exactly one of {', '.join(units)}."))
     if values.get("warehouse") and values.get("userTaskManagedInitialWarehouseSize"):
         found.append(Failure("warehouse", "`warehouse` and `userTaskManagedInitialWarehouseSize` exclude each other."))
     return found
