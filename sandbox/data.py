@@ -21,7 +21,7 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from sqlglot import exp
 
-from sandbox import data_errors, data_types, errors, rewrite
+from sandbox import column_names, data_errors, data_types, errors, expand, rewrite
 from sandbox.result import DDL, DELETE, INSERT, MERGE, SELECT, UPDATE, Column, Result, status
 
 if TYPE_CHECKING:
@@ -215,8 +215,12 @@ class DataPlane:
     @contextmanager
     def _rewritten(self, call: Call, connection: Connection, tree: exp.Expression) -> Iterator[exp.Expression]:
         self._use(call.session, connection)
+        column_names.name_columns(tree, call.text)
         rewriting = rewrite.Rewriting(call, lambda: self._new_name(connection))
         ready = rewriting.apply(tree)
+        ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
+        # Bodies of views and functions may call functions too.
+        ready = rewriting.apply(ready)
         for name, rows in rewriting.tables.items():
             data_types.make_table(connection.duck, name, rows)
         try:

@@ -37,6 +37,7 @@ class World:
         statements: leading words -> handler; the longest match wins.
         functions: SYSTEM$ and other control functions callable in SELECT and CALL: upper-case name -> function.
         table_functions: upper-case last name part (or INFORMATION_SCHEMA.X) -> function giving rows.
+        information_schema: table of INFORMATION_SCHEMA -> function giving a database's rows.
         address: host and port that procedures and containers connect to.
         parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
     """
@@ -51,6 +52,7 @@ class World:
     statements: dict[str, Handler] = field(default_factory=dict)
     functions: dict[str, ScalarFunction] = field(default_factory=dict)
     table_functions: dict[str, TableFunction] = field(default_factory=dict)
+    information_schema: dict[str, InformationTable] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
@@ -86,6 +88,8 @@ Handler = Callable[[Call], Result]
 ScalarFunction = Callable[[Call, tuple[Any, ...]], Any]
 # A table function gets positional and named arguments (upper-case names); its Result becomes the table's rows.
 TableFunction = Callable[[Call, tuple[Any, ...], Mapping[str, Any]], Result]
+# A table of INFORMATION_SCHEMA gets the database's name.
+InformationTable = Callable[[Call, str], Result]
 
 # The longest key of a statements table, in words.
 _MOST_WORDS = 4

@@ -108,7 +108,8 @@ class Rewriting:
             self._table_function(node)
         holder = exp.Paren(this=tree)
         for node in list(holder.find_all(exp.Func)):
-            if node.find_ancestor(exp.Paren) is not None:
+            # A function inside the arguments of one that was replaced has no way up to the holder any more.
+            if node.root() is holder:
                 self._scalar_function(node)
         return holder.this
 
@@ -118,7 +119,7 @@ class Rewriting:
         if function is None or isinstance(node.parent, exp.Dot):
             return
         arguments = tuple(self.value(argument) for argument in function_arguments(node))
-        node.replace(_named(node, literal(function(self.call, arguments))))
+        node.replace(literal(function(self.call, arguments)))
 
     def _table_function(self, node: exp.TableFromRows) -> None:
         name, function = self._find_table_function(node.this)
@@ -134,7 +135,8 @@ class Rewriting:
         table = self.new_name()
         self.tables[table] = function(self.call, tuple(positional), named)
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.rpartition(".")[2]))
-        node.replace(exp.Table(this=exp.to_identifier(table, quoted=True), alias=alias))
+        identifier = exp.to_identifier(table, quoted=True)
+        node.replace(exp.Table(this=identifier, alias=alias, joins=node.args.get("joins")))
 
     def _find_table_function(self, called: exp.Expression) -> tuple[str, Any]:
         known = self.call.world.table_functions
@@ -172,10 +174,6 @@ class Rewriting:
 
 def _number(text: str) -> int | float | Decimal:
     return int(text) if text.isdigit() else Decimal(text)
-
-
-def _named(node: exp.Expression, value: exp.Expression) -> exp.Expression:
-    return value
 
 
 def function_name(node: exp.Expression) -> str:
