@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RUNNER_OVERHEAD_SECONDS = 300
 # docs.snowflake.com/en/sql-reference/parameters, USER_TASK_TIMEOUT_MS
 LONGEST_TASK_MS = 604_800_000
+# What is kept of a job in the staged configuration; names that are the same for all jobs are not.
+STAGED = ("hash", "compute_pool", "query_warehouse", "retries", "timeout", "on_failure", "specification")
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,11 @@ def _resolved(graph: GraphPlan) -> dict[str, Any]:
         "schedule": schedule_text(graph.schedule),
         "config": graph.config,
         "jobs": {
-            task.name: {"after": list(task.predecessors), **(task.definition or {}), "comment": task.comment}
+            task.name: {
+                "after": list(task.predecessors),
+                "comment": task.comment,
+                **{key: (task.definition or {})[key] for key in STAGED},
+            }
             for task in graph.tasks
         },
     }

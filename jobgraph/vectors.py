@@ -93,16 +93,22 @@ def _layout(boxes: Sequence[Box]) -> tuple[dict[str, Point], dict[tuple[str, str
     graph = igraph.Graph(n=len(boxes), edges=pairs, directed=True)
     # igraph lays layers out from top to bottom: its y is our column, its x our row; long edges get points in between
     layout = graph.layout_sugiyama(layers=layers, hgap=1, vgap=1, maxiter=200)
-    column = _columns(boxes, layers)
+    columns = _columns(boxes, layers)
     top = min(point[0] for point in layout.coords + [p for path in layout.edge_routing for p in path])
 
-    def place(point: Sequence[float]) -> Point:
-        row = (point[0] - top) * (BOX_HEIGHT + ROW_GAP)
-        return column[round(point[1])], HEADLINE + MARGIN + BOX_HEIGHT / 2 + row
+    def row(point: Sequence[float]) -> float:
+        return HEADLINE + MARGIN + BOX_HEIGHT / 2 + float(point[0] - top) * (BOX_HEIGHT + ROW_GAP)
+
+    def passing(path: Sequence[Sequence[float]]) -> list[Point]:
+        """Straight through the columns between, so that an arrow bends only where there are no boxes."""
+        return [(x, row(point)) for point in sorted(path, key=lambda p: p[1]) for x in columns[round(point[1])]]
 
     arrows = [(boxes[before].name, boxes[after].name) for before, after in pairs]
-    bends = {arrow: sorted(place(p) for p in path) for arrow, path in zip(arrows, layout.edge_routing, strict=True)}
-    return {box.name: place(layout.coords[number[box.name]]) for box in boxes}, bends
+    bends = {arrow: passing(path) for arrow, path in zip(arrows, layout.edge_routing, strict=True)}
+    centres = {
+        box.name: (sum(columns[layers[place]]) / 2, row(layout.coords[place])) for place, box in enumerate(boxes)
+    }
+    return centres, bends
 
 
 def _layers(boxes: Sequence[Box]) -> list[int]:
@@ -113,14 +119,14 @@ def _layers(boxes: Sequence[Box]) -> list[int]:
     return [layer[box.name] for box in boxes]
 
 
-def _columns(boxes: Sequence[Box], layers: Sequence[int]) -> list[float]:
-    """Return the x of the middle of each layer: as wide as its widest box."""
+def _columns(boxes: Sequence[Box], layers: Sequence[int]) -> list[Point]:
+    """Return left and right of each layer: as wide as its widest box."""
     widths = [max(b.width for b, at in zip(boxes, layers, strict=True) if at == n) for n in range(max(layers) + 1)]
-    left, middles = float(MARGIN), []
+    left, columns = float(MARGIN), []
     for width in widths:
-        middles.append(left + width / 2)
+        columns.append((left, left + width))
         left += width + LAYER_GAP
-    return middles
+    return columns
 
 
 def _arrows(
@@ -130,7 +136,7 @@ def _arrows(
 ) -> Iterator[str]:
     width = {box.name: box.width for box in boxes}
     for box in boxes:
-        dashes = ' stroke-dasharray="5 4"' if box.shape == "finalizer" else ""
+        dashes = ' stroke-dasharray="5 4" opacity="0.6"' if box.shape == "finalizer" else ""
         for before in box.after:
             start = (centres[before][0] + width[before] / 2, centres[before][1])
             end = (centres[box.name][0] - box.width / 2 - 2, centres[box.name][1])
