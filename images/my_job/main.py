@@ -91,6 +91,14 @@ def run(session: Session, query: str, table: str) -> int:
     return int(result.count())
 
 
+def close(session: Session) -> None:
+    """Close the session. Should that fail, the rows are written or the error is known all the same: only warn."""
+    try:
+        session.close()
+    except (SnowparkClientException, ConnectorError) as error:
+        log.warning("the session was not closed: %s", " ".join(str(error).split()))
+
+
 def main(given: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run the job and return its exit code."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
@@ -98,8 +106,11 @@ def main(given: Sequence[str], environment: Mapping[str, str]) -> int:
     wanted = arguments(given)
     log.info("started, attempt %s of run %s", environment.get("JOB_ATTEMPT", "1"), environment.get("RUN_GROUP_ID", "-"))
     try:
-        with Session.builder.configs(connection(environment)).create() as session:
+        session = Session.builder.configs(connection(environment)).create()
+        try:
             rows = run(session, wanted.query, wanted.result_table)
+        finally:
+            close(session)
     except (MisuseError, ValueError) as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
         return MISUSED

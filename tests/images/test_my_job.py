@@ -98,6 +98,13 @@ def test_a_refusal_by_snowflake_ends_with_1_and_one_line_that_says_why(tmp_path:
     assert "Traceback" not in outcome.out + outcome.err
 
 
+def test_a_session_that_does_not_close_fails_nothing_that_is_done(tmp_path: Path) -> None:
+    outcome = run(tmp_path, token="abc", STUB_FAIL="close")
+    assert outcome.code == 0
+    assert "WARNING the session was not closed" in outcome.out
+    assert json.loads(outcome.out.splitlines()[-1])["rows_written"] == 3
+
+
 def test_no_way_to_log_in_ends_with_2(tmp_path: Path) -> None:
     outcome = run(tmp_path, SNOWFLAKE_USER="ANNA")
     assert outcome.code == 2

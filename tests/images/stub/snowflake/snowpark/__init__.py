@@ -29,11 +29,10 @@ class Session:
 
     builder = _Builder()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         note(closed=True)
+        if os.environ.get("STUB_FAIL") == "close":
+            raise SnowparkClientException("(1405): Failed to close this session")
 
     def __getattr__(self, name: str) -> Any:
         return lambda: name.removeprefix("get_current_").upper()
