@@ -21,6 +21,7 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,15 +38,32 @@ TOKEN_FILE = "/snowflake/session/token"  # noqa: S105  # a path, not a secret: w
 log = logging.getLogger("my-job")
 
 
+# a table's name, perhaps with schema and database; it becomes part of a statement, where it cannot be bound
+TABLE_NAME = re.compile(r'(?:(?:[A-Za-z_][\w$]*|"[^"]+")\.){0,2}(?:[A-Za-z_][\w$]*|"[^"]+")')
+
+
 class MisuseError(Exception):
-    """The environment does not say how to log in."""
+    """The arguments or the environment are such that the job cannot start."""
+
+
+def table_name(text: str) -> str:
+    """Return the text if it is the name of a table.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is none.
+    """
+    if not TABLE_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a table")
+    return text
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; ends the program with 2 if they are wrong."""
     parser = argparse.ArgumentParser(description="Run a query and append its result to a table.")
     parser.add_argument("--query", required=True, help="the query to run")
-    parser.add_argument("--result_table", required=True, help="the table for its result; made if it does not exist")
+    parser.add_argument(
+        "--result_table", type=table_name, required=True, help="the table for its rows; made if there is none"
+    )
     return parser.parse_args(given)
 
 
@@ -85,10 +103,11 @@ def run(session: Session, query: str, table: str) -> int:
         session.get_current_role(),
     )
     log.info("query [%s] goes into table [%s]", query, table)
-    # materialized first: a second run of the query, for counting, could give other rows than were written
-    result = session.sql(query).cache_result()
-    result.write.mode("append").save_as_table(table)
-    return int(result.count())
+    # no rows yet: this only makes the table, if there is none, with the columns of the query
+    session.sql(query).limit(0).write.mode("append").save_as_table(table)
+    # an INSERT of our own, because it tells how many rows it wrote; Snowpark's writer keeps that to itself
+    (result,) = session.sql(f"INSERT INTO {table} {query}").collect()
+    return int(result[0])
 
 
 def close(session: Session) -> None:

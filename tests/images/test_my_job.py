@@ -60,8 +60,8 @@ def test_with_a_token_the_result_is_appended_and_the_last_line_is_json(tmp_path:
     lines = outcome.out.splitlines()
     assert json.loads(lines[-1]) == {"rows_written": 3, "result_table": "results_1"}
     assert lines[0] == "my-job INFO started, attempt 2 of run run-1"
-    assert outcome.record["query"] == "select current_time() as time,'hello'"
-    assert (outcome.record["mode"], outcome.record["table"]) == ("append", "results_1")
+    assert outcome.record["query"] == "INSERT INTO results_1 select current_time() as time,'hello'"
+    assert (outcome.record["mode"], outcome.record["table"], outcome.record["limit"]) == ("append", "results_1", 0)
     assert outcome.record["closed"]
     assert outcome.record["connect"] == {
         "account": "LOCAL-SANDBOX",
@@ -112,7 +112,10 @@ def test_no_way_to_log_in_ends_with_2(tmp_path: Path) -> None:
     assert not outcome.record
 
 
-@pytest.mark.parametrize("arguments", [(), ("--query=select 1",), (*ARGUMENTS, "--more")])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--query=select 1",), (*ARGUMENTS, "--more"), (ARGUMENTS[0], "--result_table=a; b")],
+)
 def test_wrong_arguments_end_with_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     outcome = run(tmp_path, arguments, token="abc")
     assert outcome.code == 2

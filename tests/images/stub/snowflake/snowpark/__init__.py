@@ -38,14 +38,15 @@ class Session:
         return lambda: name.removeprefix("get_current_").upper()
 
     def sql(self, query: str) -> Frame:
+        if os.environ.get("STUB_FAIL") == "query" and query.startswith("INSERT"):
+            raise SnowparkClientException("(1304): 002003 (42S02): Object 'X' does not exist")
         note(query=query)
         return Frame()
 
 
 class Frame:
-    def cache_result(self) -> Self:
-        if os.environ.get("STUB_FAIL") == "query":
-            raise SnowparkClientException("(1304): 002003 (42S02): Object 'X' does not exist")
+    def limit(self, rows: int) -> Self:
+        note(limit=rows)
         return self
 
     @property
@@ -59,5 +60,5 @@ class Frame:
     def save_as_table(self, table: str) -> None:
         note(table=table)
 
-    def count(self) -> int:
-        return 3
+    def collect(self) -> list[tuple[int]]:
+        return [(3,)]
