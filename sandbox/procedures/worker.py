@@ -1,0 +1,225 @@
+"""The process in which Python procedures run: a fork server with Snowpark loaded, and the child that runs one call.
+
+Started by host.py as a script with a socket as standard input, so that nothing of the sandbox is loaded with it. For every call the host
+sends one descriptor of a new socket over it; the server forks, and the child reads its request there, runs the body
+with a real Snowpark session back to the sandbox, and answers there. Forking a process that has imported Snowpark takes
+milliseconds where importing takes a second.
+
+Must not know the sandbox's store, world or statements: whatever a body can do, it does through SQL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import io
+import json
+import os
+import pickle
+import platform
+import signal
+import socket
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snowflake.snowpark import Session
+
+# The name under which Snowflake shows a body in tracebacks.
+SOURCE = "_udf_code.py"
+_LENGTH = 8
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call.
+
+    Attributes:
+        connection: arguments of the connector's `connect`.
+        arguments: the handler's arguments after the session, as Python values.
+        log: file that takes what the body prints.
+    """
+
+    name: str
+    body: str
+    handler: str
+    arguments: tuple[Any, ...]
+    connection: dict[str, Any]
+    log: str
+
+
+def send(connection: socket.socket, data: bytes) -> None:
+    """Send one message."""
+    connection.sendall(len(data).to_bytes(_LENGTH, "big") + data)
+
+
+def receive(connection: socket.socket) -> bytes | None:
+    """Receive one message; None when the other side is gone."""
+    length = _exactly(connection, _LENGTH)
+    return None if length is None else _exactly(connection, int.from_bytes(length, "big"))
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < count:
+        piece = connection.recv(min(count - len(data), 1 << 20))
+        if not piece:
+            return None
+        data += piece
+    return bytes(data)
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a child per descriptor that comes in, until the host closes its end (also by being killed)."""
+    # Children are reaped by the kernel; each sets this back for its own children's sake.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        except ConnectionResetError:
+            return
+        if not message:
+            return
+        server = os.getpid()
+        if os.fork() == 0:
+            _be_child(control, descriptors[0], server)
+        os.close(descriptors[0])
+
+
+def _be_child(control: socket.socket, descriptor: int, server: int) -> None:
+    """Run one call and leave without the interpreter's clean-up, which would close the caller's own session."""
+    code = 1
+    try:
+        control.close()
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _die_with(server)
+        _serve_call(socket.socket(fileno=descriptor))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _die_with(server: int) -> None:
+    """Have the kernel kill this process when the server ends (Linux); `_die_with_host` is the way elsewhere."""
+    if platform.system() == "Linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != server:  # it ended before the signal was set
+            os._exit(1)
+
+
+def _serve_call(connection: socket.socket) -> None:
+    send(connection, str(os.getpid()).encode())
+    data = receive(connection)
+    if data is None:
+        return
+    request = Request(**pickle.loads(data))  # noqa: S301  # from the sandbox itself, over a socket pair
+    _redirect_output(request.log)
+    watcher = threading.Thread(target=_die_with_host, args=(connection,), daemon=True)
+    watcher.start()
+    answer = answer_of(request)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    send(connection, json.dumps(answer).encode())
+
+
+def _redirect_output(log: str) -> None:
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    os.close(target)
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
+
+
+def _die_with_host(connection: socket.socket) -> None:
+    # Nothing more is ever sent, so this returns only when the host closed its end: cancelled, timed out or killed.
+    connection.recv(1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def answer_of(request: Request) -> dict[str, Any]:
+    """Run a call: `{"value": …}` or `{"columns": […], "rows": […]}`, or `{"error": "Traceback …"}`."""
+    try:
+        module = ModuleType("_udf_code")
+        sys.modules[module.__name__] = module
+        exec(compile(request.body, SOURCE, "exec"), module.__dict__)  # noqa: S102  # running bodies is the purpose
+        handler = getattr(module, request.handler)
+        return _plain(handler(_session(request.connection), *request.arguments))
+    except SystemExit as error:
+        return {"error": f"SystemExit: {error.code}\n"}
+    except BaseException as error:  # noqa: BLE001  # whatever a body raises is the caller's to see
+        return {"error": "".join(_format(error))}
+
+
+def _format(error: BaseException) -> list[str]:
+    return traceback.format_exception(type(error), error, _from_body_on(error.__traceback__))
+
+
+def _from_body_on(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without this module's frames, as Snowflake shows it."""
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return trace
+
+
+def _session(connection: dict[str, Any]) -> Session:
+    from snowflake.snowpark import Session  # noqa: PLC0415  # loaded before the fork; a test of this module needs none
+
+    return Session.builder.configs(connection).create()
+
+
+def _plain(result: Any) -> dict[str, Any]:
+    schema = getattr(result, "schema", None)
+    if schema is not None and hasattr(result, "collect"):
+        rows = [[_json(value) for value in row] for row in result.collect()]
+        return {"columns": [field.name.strip('"') for field in schema.fields], "rows": rows}
+    return {"value": _json(result)}
+
+
+def _json(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return str(value)
+
+
+def _load() -> None:
+    """Import what a call needs, once."""
+    import snowflake.connector.auth  # noqa: PLC0415  # a second of imports, wanted in this process only
+    import snowflake.connector.result_batch
+    import snowflake.snowpark.functions  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+def main() -> None:
+    """Serve on the socket that is standard input."""
+    # Set before numpy is imported: its thread pool would not survive the fork.
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", SNOWFLAKE_DISABLE_PLATFORM_DETECTION="true")
+    if platform.system() == "Darwin":
+        os.environ["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
+    control = socket.socket(fileno=os.dup(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _load()
+    serve(control)
+
+
+if __name__ == "__main__":
+    main()
