@@ -75,11 +75,10 @@ def copy_statement(graph: dict[str, Any]) -> str:
     table, function = _name(graph, "task_runs_table"), _name(graph, "task_runs_function")
     names = ", ".join(COPIED)
     return (
-        f"MERGE INTO {table} AS T USING (SELECT {names}, ? AS ROOT_TASK_NAME"
-        f" FROM TABLE({function}(?, ?::timestamp_ltz)) WHERE GRAPH_RUN_GROUP_ID = ? AND NAME <> ?) AS S"
-        " ON T.GRAPH_RUN_GROUP_ID = S.GRAPH_RUN_GROUP_ID AND T.NAME = S.NAME AND T.ATTEMPT_NUMBER = S.ATTEMPT_NUMBER"
-        f" WHEN NOT MATCHED THEN INSERT ({names}, ROOT_TASK_NAME)"
-        f" VALUES ({', '.join(f'S.{name}' for name in COPIED)}, S.ROOT_TASK_NAME)"
+        f"INSERT INTO {table} ({names}, ROOT_TASK_NAME) SELECT {', '.join(f'S.{name}' for name in COPIED)}, ?"
+        f" FROM TABLE({function}(?, ?::timestamp_ltz)) AS S WHERE S.GRAPH_RUN_GROUP_ID = ? AND S.NAME <> ?"
+        f" AND NOT EXISTS (SELECT 1 FROM {table} AS T WHERE T.GRAPH_RUN_GROUP_ID = S.GRAPH_RUN_GROUP_ID"
+        " AND T.NAME = S.NAME AND T.ATTEMPT_NUMBER = S.ATTEMPT_NUMBER)"
     )
 
 

@@ -5,7 +5,7 @@ Snowpark and the standard library. Knows Snowflake's statements for job services
 configured: all it needs is in the definition that its task's body holds.
 
 A run may be interrupted anywhere and be started again with the same run id: names of services are computed, history is
-written by MERGE, and a service that exists already is adopted instead of started a second time.
+written once, and a service that exists already is adopted instead of started a second time.
 """
 
 from __future__ import annotations
@@ -258,13 +258,13 @@ def _record(session: Session, job: dict[str, Any], run: Run, attempt: Attempt) -
     """Write the containers' logs, then the attempt's row; what is there already stays as it is."""
     for container in attempt.containers:
         values = [run.group, run.task, attempt.number, container.instance, container.name, fit(container.log)]
-        session.sql(merge_statement(_table(job, "job_logs_table"), LOG_COLUMNS, LOG_KEY), params=values).collect()
+        session.sql(insert_statement(_table(job, "job_logs_table"), LOG_COLUMNS, LOG_KEY), params=values).collect()
     values = [
         *(run.root, run.task, attempt.status, run.group, run.started, errors_text(attempt), attempt.number),
         *(attempt.service, job["compute_pool"], attempt.exit_code, attempt.reason),
         *(attempt.created or None, attempt.created or None, attempt.outputs or None),
     ]
-    session.sql(merge_statement(_table(job, "job_runs_table"), RUN_COLUMNS, RUN_KEY), params=values).collect()
+    session.sql(insert_statement(_table(job, "job_runs_table"), RUN_COLUMNS, RUN_KEY), params=values).collect()
 
 
 LOG_KEY = ("GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT", "INSTANCE_ID", "CONTAINER_NAME")
@@ -281,15 +281,14 @@ RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
 RUN_KEY = ("GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT")
 
 
-def merge_statement(table: str, columns: dict[str, str], key: Iterable[str]) -> str:
+def insert_statement(table: str, columns: dict[str, str], key: Iterable[str]) -> str:
     """Return the statement that adds one row unless one with the same key is there."""
+    # no MERGE: that locks the table, and only 20 statements may wait for a lock; more jobs may end at once
     source = ", ".join(f"{value} AS {name}" for name, value in columns.items())
     same = " AND ".join(f"T.{name} = S.{name}" for name in key)
-    names = ", ".join(columns)
-    values = ", ".join(f"S.{name}" for name in columns)
     return (
-        f"MERGE INTO {table} AS T USING (SELECT {source}) AS S ON {same}"
-        f" WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(f'S.{name}' for name in columns)}"
+        f" FROM (SELECT {source}) AS S WHERE NOT EXISTS (SELECT 1 FROM {table} AS T WHERE {same})"
     )
 
 

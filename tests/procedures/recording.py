@@ -117,7 +117,7 @@ def _log(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list
     return [_row(LOG=session.services[params[0]].log)]
 
 
-def _merge_run(session: RecordingSession, match: re.Match[str], params: list[Any]) -> list[Row]:
+def _insert_run(session: RecordingSession, match: re.Match[str], params: list[Any]) -> list[Row]:
     names = re.findall(r"\?(?:::timestamp_ltz)? AS (\w+)", match.string)
     # DURATION_IN_SECS binds the start once more, inside an expression
     values = [*params[:12], *params[13:]] if "JOBS_RUN_STATS" in match.string else params
@@ -157,10 +157,10 @@ ANSWERS: list[tuple[str, Callable[[RecordingSession, re.Match[str], list[Any]], 
     (r"SELECT DATEDIFF\('second', \?::timestamp_ltz", _age),
     (rf"SHOW SERVICE CONTAINERS IN SERVICE {NAME}$", _containers),
     (r"SELECT SYSTEM\$GET_SERVICE_LOGS\(\?, \?, \?, \?\)", _log),
-    (r'MERGE INTO "DB"."SC"."(JOBS_RUN_STATS|JOB_LOGS)"', _merge_run),
+    (r'INSERT INTO "DB"."SC"."(JOBS_RUN_STATS|JOB_LOGS)" .* WHERE NOT EXISTS', _insert_run),
     (r'SELECT (?P<names>ATTEMPT,.*) FROM "DB"."SC"."JOBS_RUN_STATS" WHERE', _last),
     (r"CALL SYSTEM\$SET_RETURN_VALUE\(\?\)$", _return_value),
-    (r'MERGE INTO "DB"."SC"."TASK_LOGGING_STATS"', lambda *_: []),
+    (r'INSERT INTO "DB"."SC"."TASK_LOGGING_STATS"', lambda *_: []),
     (r"SELECT COUNT\(\*\) AS N FROM", lambda session, *_: [_row(N=session.tasks_in_history)]),
     (r"SELECT DATEADD\('day', \?", lambda _, __, params: [_row(KEPT_SINCE=NOW + timedelta(days=params[0]))]),
     (r"SHOW JOB SERVICES IN SCHEMA DB\.SC$", lambda session, *_: list(session.job_services)),

@@ -32,10 +32,10 @@ def test_the_run_is_copied_once_without_the_finalizer_itself() -> None:
     session = RecordingSession()
     session.tasks_in_history = 7
     assert close(session)["tasks_in_history"] == 7
-    ((statement, binds),) = [entry for entry in session.statements if entry[0].startswith("MERGE")]
+    ((statement, binds),) = [entry for entry in session.statements if entry[0].startswith("INSERT")]
     assert 'FROM TABLE("DB"."SC"."TASK_GRAPH_RUN_STATS"(?, ?::timestamp_ltz))' in statement
-    assert "WHERE GRAPH_RUN_GROUP_ID = ? AND NAME <> ?" in statement
-    assert "WHEN NOT MATCHED" in statement
+    assert "WHERE S.GRAPH_RUN_GROUP_ID = ? AND S.NAME <> ?" in statement
+    assert "AND NOT EXISTS (SELECT 1 FROM" in statement
     assert binds == ["ROOT_TASK", "root-uuid", "2026-03-01 11:59:00.000 +0000", "run-1", "GET_GRAPH_STATS"]
 
 
