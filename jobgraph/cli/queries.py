@@ -32,6 +32,11 @@ class Place:
         """Return the quoted full name of an object there; ValueError if a part is no plain identifier."""
         return quoted(self.database, self.schema, name)
 
+    def service(self, name: str) -> str:
+        """Return the full name of a job service, not quoted: services refuse quoted names; ValueError as above."""
+        self.qualified(name)
+        return f"{self.database}.{self.schema}.{name}"
+
     def __str__(self) -> str:
         """Return it as people write it."""
         return f"{self.database}.{self.schema}"
@@ -125,9 +130,9 @@ def finished_runs(place: Place, tables: Tables, root_task: str, limit: int) -> S
         "SELECT t.GRAPH_RUN_GROUP_ID, t.NAME, t.STATE, t.QUERY_START_TIME, t.COMPLETED_TIME, t.SCHEDULED_FROM,"
         f" t.ATTEMPT_NUMBER, t.ERROR_MESSAGE FROM {table} t JOIN (SELECT GRAPH_RUN_GROUP_ID,"
         f" MIN(QUERY_START_TIME) AS STARTED FROM {table} WHERE ROOT_TASK_NAME = ? GROUP BY GRAPH_RUN_GROUP_ID"
-        " ORDER BY STARTED DESC LIMIT ?) r ON t.GRAPH_RUN_GROUP_ID = r.GRAPH_RUN_GROUP_ID"
+        f" ORDER BY STARTED DESC LIMIT {int(limit)}) r ON t.GRAPH_RUN_GROUP_ID = r.GRAPH_RUN_GROUP_ID"
         " ORDER BY r.STARTED DESC, t.QUERY_START_TIME, t.NAME",
-        (root_task, limit),
+        (root_task,),
     )
 
 
@@ -162,14 +167,14 @@ def logs(place: Place, tables: Tables, run_id: str, job: str, attempt: int | Non
 
 def containers(place: Place, service: str) -> Statement:
     """The containers of a job service that is still there."""
-    return Statement(f"SHOW SERVICE CONTAINERS IN SERVICE {place.qualified(service)}")
+    return Statement(f"SHOW SERVICE CONTAINERS IN SERVICE {place.service(service)}")
 
 
 def live_log(place: Place, service: str, instance: str, container: str, lines: int) -> Statement:
     """The newest log lines of a container (100 KB at most): one row LOG."""
     return Statement(
         "SELECT SYSTEM$GET_SERVICE_LOGS(?, ?, ?, ?) AS LOG",
-        (f"{place.database}.{place.schema}.{service}", instance, container, lines),
+        (place.service(service), instance, container, lines),
     )
 
 
@@ -185,7 +190,7 @@ def job_services(place: Place, run_id: str, job: str) -> Statement:
 
 def cancel_service(place: Place, service: str) -> Statement:
     """Stop a job's containers."""
-    return Statement(f"CALL {place.qualified(service)}!SPCS_CANCEL_JOB()")
+    return Statement(f"CALL {place.service(service)}!SPCS_CANCEL_JOB()")
 
 
 def execute(place: Place, root_task: str) -> Statement:

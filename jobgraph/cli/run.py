@@ -32,7 +32,9 @@ _PATIENCE = 10.0
 # What a shell reports for a command that an interrupt ended: 128 + SIGINT.
 EXIT_INTERRUPTED = 130
 
-_timeout = click.option("--timeout", type=float, metavar="SECONDS", help="Stop waiting after that time (exit code 4).")
+_timeout = click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after that time (exit code 4)."
+)
 _picture = click.option("--picture", metavar="FILE", help="Write an SVG picture of the graph with its states.")
 _json = click.option("--json", "as_json", is_flag=True, help="Write the run as JSON.")
 

@@ -252,7 +252,7 @@ def test_history_lists_runs_newest_first(
     golden("history.txt", done.stdout)
     told = json.loads(invoke("history", "--json").stdout)
     assert [(run["run_id"], run["state"]) for run in told] == [(RUN, "FAILED"), (OLD_RUN, "DONE")]
-    assert server.sent[1].binds == ("ROOT_TASK", 5)
+    assert "LIMIT 5)" in server.sent[1].text
 
 
 def test_history_without_runs(invoke: Invoke, server: Server) -> None:
@@ -330,7 +330,7 @@ def test_cancel_stops_executing_tasks_and_then_their_containers(invoke: Invoke, 
     assert done.stdout.splitlines() == [f"T_MYJOB_{n}: cancelled, service NEW stopped" for n in (1, 2)]
     order = [one.text.split("(")[0] for one in server.sent[-3:]]
     assert order[0] == "SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS"
-    assert order[2] == 'CALL "DB"."PUBLIC"."NEW"!SPCS_CANCEL_JOB'
+    assert order[2] == "CALL DB.PUBLIC.NEW!SPCS_CANCEL_JOB"
 
 
 def test_cancel_leaves_the_finalizer_alone(invoke: Invoke, server: Server) -> None:
