@@ -35,6 +35,8 @@ def register(world: World) -> None:
         "USE SECONDARY ROLES": _use_secondary_roles,
         "ALTER SESSION SET": _alter_session_set,
         "ALTER SESSION UNSET": _alter_session_unset,
+        "SET": _set_variable,
+        "UNSET": _unset_variable,
     }
     world.functions |= {name: _plain(value) for name, value in _VALUES.items()}
     world.functions |= {"IS_ROLE_IN_SESSION": _is_role_in_session, "LAST_QUERY_ID": _last_query_id}
@@ -165,4 +167,18 @@ def _alter_session_unset(call: Call) -> Result:
     for name in names:
         call.session.parameters.pop(name, None)
     call.world.data.apply_parameters(call.session, {name: SESSION.get(name) for name in names})
+    return status()
+
+
+def _set_variable(call: Call) -> Result:
+    name = call.reader.identifier()
+    call.reader.expect("=")
+    call.session.variables[name] = call.world.data.evaluate(call, call.reader.rest())
+    return status()
+
+
+def _unset_variable(call: Call) -> Result:
+    name = call.reader.identifier()
+    call.reader.end()
+    call.session.variables.pop(name, None)
     return status()

@@ -7,10 +7,11 @@ bookkeeping: sessions, names, privileges and results are the sandbox's own.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,8 @@ class DataPlane:
             folder.mkdir(parents=True, exist_ok=True)
         self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
         self._root = self._fakesnow.duck_conn
+        # fakesnow's macros live in each database; sessions without one find them here.
+        self._root.execute(macros.creation_sql("memory"))
         self._lock = threading.Lock()
 
     # --- databases, schemas, and the DDL of tables and views ---------------------------------------------------------
@@ -212,6 +215,35 @@ class DataPlane:
             result = self._query(connection, tree, call.binds)
         return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
 
+    def load(self, session: Session, table: ObjectName, statement: str) -> int:
+        """Run a DuckDB INSERT that COPY INTO made, in the session's transaction; the number of rows."""
+        connection = self.connection(session)
+        with connection.lock, data_errors.translated():
+            connection.duck.execute(statement)
+            row = connection.duck.fetchone()
+        if row is None:
+            raise errors.does_not_exist("TABLE", table.qualified)
+        return int(row[0])
+
+    def read_file(self, path: Path, file_format: Mapping[str, str]) -> str:
+        """The DuckDB table function that reads a staged file."""
+        return data_types.file_reader(path, file_format)
+
+    def to_file(self, rows: Any, kind: str, *, header: bool) -> bytes:
+        """Rows as the content of a CSV or Parquet file."""
+        with tempfile.TemporaryDirectory() as folder, self._root.cursor() as duck, data_errors.translated():
+            target = Path(folder) / "rows"
+            duck.register("_rows", rows)
+            form = f"FORMAT csv, HEADER {str(header).lower()}" if kind == "CSV" else "FORMAT parquet"
+            duck.execute(f"COPY _rows TO '{target}' ({form})")
+            return target.read_bytes()
+
+    def evaluate(self, call: Call, text: str) -> Any:
+        """The value of an expression given as text, functions and variables included (SET)."""
+        query = f"SELECT {text} AS RESULT"
+        result = self.execute(replace(call, text=query))
+        return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+
     @contextmanager
     def _rewritten(self, call: Call, connection: Connection, tree: exp.Expression) -> Iterator[exp.Expression]:
         self._use(call.session, connection)
@@ -277,8 +309,10 @@ class DataPlane:
         return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
 
     def _translate(self, connection: Connection, tree: exp.Expression) -> list[exp.Expression]:
-        translator = _Translator(connection.fakesnow, connection.duck)
-        return translator.translate(tree)
+        # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
+        for node in list(tree.find_all(exp.Sum)):
+            node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
+        return _Translator(connection.fakesnow, connection.duck).translate(tree)
 
     def _change(self, connection: Connection, tree: exp.Expression, binds: Mapping[str, Any]) -> Result:
         batch = _batch(rewrite.remaining_binds(tree, binds))

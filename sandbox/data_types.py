@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from sandbox.errors import not_supported
 from sandbox.result import Column, ColumnType, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import duckdb
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -95,3 +99,32 @@ def make_table(duck: duckdb.DuckDBPyConnection, name: str, result: Result) -> No
     if result.rows:
         marks = ", ".join("?" * len(result.columns))
         duck.executemany(f'INSERT INTO "{name}" VALUES ({marks})', [list(row) for row in result.rows])
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def file_reader(path: Path, file_format: Mapping[str, str]) -> str:
+    """The DuckDB table function that reads a CSV, JSON or Parquet file.
+
+    Raises:
+        SnowflakeError: 000002 for another format.
+    """
+    kind = file_format.get("TYPE", "CSV").upper()
+    if kind == "PARQUET":
+        return f"read_parquet({_text(str(path))})"
+    if kind == "JSON":
+        return f"read_json_objects({_text(str(path))}, format = 'auto')"
+    if kind != "CSV":
+        raise not_supported(f"COPY INTO … TYPE = {kind}")
+    options = {
+        "delim": _text(file_format.get("FIELD_DELIMITER", ",").replace("\\t", "\t")),
+        "skip": file_format.get("SKIP_HEADER", "0"),
+        "header": "false",
+        "all_varchar": "true",
+    }
+    quote = file_format.get("FIELD_OPTIONALLY_ENCLOSED_BY", "NONE")
+    options["quote"] = "''" if quote.upper() == "NONE" else _text(quote)
+    listed = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"read_csv({_text(str(path))}, {listed})"

@@ -63,10 +63,11 @@ def number_placeholders(text: str) -> str:
         return text
     pieces, end, count = [], 0, 0
     for token in tokenize(text):
-        if token.token_type == TokenType.PLACEHOLDER and token.text == "?":
+        # `?::` is one token: another dialect's operator.
+        if token.text in ("?", "?::") and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
             count += 1
             pieces += [text[end : token.start], f":{count}"]
-            end = token.end + 1
+            end = token.start + 1
     return "".join([*pieces, text[end:]])
 
 
@@ -107,11 +108,25 @@ class Rewriting:
         for node in list(tree.find_all(exp.TableFromRows)):
             self._table_function(node)
         holder = exp.Paren(this=tree)
+        for parameter in list(holder.find_all(exp.Parameter)):
+            self._parameter(parameter)
         for node in list(holder.find_all(exp.Func)):
             # A function inside the arguments of one that was replaced has no way up to the holder any more.
             if node.root() is holder:
                 self._scalar_function(node)
         return holder.this
+
+    def _parameter(self, node: exp.Parameter) -> None:
+        """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""
+        name = node.name
+        if name.isdigit():
+            node.replace(exp.Var(this=f"#{name}"))
+            return
+        if name.upper() not in self.call.session.variables:
+            raise errors.SnowflakeError(
+                2211, "02000", f"SQL compilation error: Session variable '${name.upper()}' does not exist"
+            )
+        node.replace(literal(self.call.session.variables[name.upper()]))
 
     def _scalar_function(self, node: exp.Func) -> None:
         name = function_name(node)

@@ -42,6 +42,7 @@ class Session:
         token: what the client sends in its Authorization header; never logged.
         task: the task run this session works for, if any.
         data: the session's connection to the data plane (data.py), made on first use.
+        variables: of SET, by upper-case name.
         secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
     """
 
@@ -60,6 +61,7 @@ class Session:
     last_query_id: str | None = None
     previous_query_id: str | None = None
     secondary_roles: str = "NONE"
+    variables: dict[str, Any] = field(default_factory=dict)
 
     def resolve(self, name: ObjectName, scope: Scope, command: str) -> ObjectName:
         """The name with database and schema filled in from the session, as far as the scope needs them.

@@ -21,7 +21,9 @@ from sandbox.statement import ObjectName, Reader
 if TYPE_CHECKING:
     from sandbox.objects.catalog import SnowflakeObject
 
-_MODIFIERS = frozenset({"TRANSIENT", "TEMPORARY", "TEMP", "VOLATILE", "LOCAL", "GLOBAL", "SECURE", "RECURSIVE"})
+_MODIFIERS = frozenset(
+    {"TRANSIENT", "TEMPORARY", "TEMP", "VOLATILE", "LOCAL", "GLOBAL", "SECURE", "RECURSIVE", "SCOPED"}
+)
 _LONGEST_KIND = 4
 _PARAMETER_COLUMNS = columns("key value default level description type")
 

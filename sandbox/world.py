@@ -9,7 +9,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import context, logins, statements
+from sandbox import context, logins, results, statements
 from sandbox.data import DataPlane
 from sandbox.engine import World
 from sandbox.objects import access, catalog, registration, role, user
@@ -51,7 +51,7 @@ def build(
     store = Store(folder / "control.sqlite", tables)
     world = World(store, DataPlane(folder / "data"), clock, folder, images, address)
     world.parts["queries"] = Queries(world)
-    for part in (statements, context, registration, *parts):
+    for part in (statements, context, results, registration, *parts):
         if hasattr(part, "register"):
             part.register(world)
     _prepare(world, password)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.objects import (
     compute_pool,
+    copy_into,
     database,
     function,
     grants,
@@ -13,6 +14,8 @@ from sandbox.objects import (
     procedure,
     role,
     schema,
+    stage,
+    stage_files,
     table,
     user,
     view,
@@ -32,6 +35,7 @@ _KINDS = (
     image_repository.KIND,
     table.KIND,
     view.KIND,
+    stage.KIND,
     function.KIND,
     procedure.KIND,
 )
@@ -41,4 +45,5 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    grants.register(world)
+    for part in (grants, stage_files, copy_into):
+        part.register(world)

@@ -28,7 +28,7 @@ _DESCRIBED = columns(
 )
 # `null?` is a column's name here, not a type mark.
 DESCRIBED = tuple(replace(one, type="text", name="null?") if one.name == "null" else one for one in _DESCRIBED)
-_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE"})
+_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE", "SCOPED"})
 # Clauses that change nothing that can be seen on the sandbox; read so that deployments which have them work.
 _WITHOUT_EFFECT = {"ENABLE_SCHEMA_EVOLUTION", "DEFAULT_DDL_COLLATION", "MAX_DATA_EXTENSION_TIME_IN_DAYS"}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
 
-_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE"})
+_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE", "SCOPED"})
 
 
 def _read_definition(call: Call, creation: Creation) -> bool:

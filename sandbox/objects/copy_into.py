@@ -1,0 +1,238 @@
+"""COPY INTO: files of an internal stage into a table, and a query's rows into a stage.
+
+Knows the statement's grammar and file formats (CSV, JSON, PARQUET; DuckDB reads and writes them); must not know how
+files get into a stage (stage_files.py).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from sandbox import errors, rewrite, wire
+from sandbox.data import quoted
+from sandbox.objects import access, catalog, stage, stage_files
+from sandbox.result import DDL, Result, columns
+from sandbox.session import Scope
+from sandbox.statement import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sandbox.engine import Call, World
+    from sandbox.objects.catalog import SnowflakeObject
+
+_LOADED = columns(
+    "file status rows_parsed# rows_loaded# error_limit# errors_seen# first_error first_error_line#"
+    " first_error_character# first_error_column_name"
+)
+_UNLOADED = columns("rows_unloaded# input_bytes# output_bytes#")
+_SUFFIX = {"CSV": ".csv", "JSON": ".json", "PARQUET": ".snappy.parquet"}
+
+
+def register(world: World) -> None:
+    """Add COPY INTO."""
+    world.statements["COPY INTO"] = _copy
+
+
+@dataclass
+class _Options:
+    """The clauses behind FROM."""
+
+    file_format: dict[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    pattern: str | None = None
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    def is_on(self, name: str) -> bool:
+        return str(self.flags.get(name, "false")).lower() == "true"
+
+
+def _read_options(call: Call, reader: Reader) -> _Options:
+    options = _Options()
+    while not reader.at_end:
+        if reader.accept("FILE_FORMAT"):
+            options.file_format = _file_format(call, stage.read_options(reader))
+        elif reader.accept("FILES"):
+            reader.accept("=")
+            options.files = reader.string_list()
+        elif reader.accept("PATTERN"):
+            reader.accept("=")
+            options.pattern = reader.string()
+        else:
+            name = reader.identifier()
+            reader.expect("=")
+            options.flags[name] = reader.value()
+    return options
+
+
+def _file_format(call: Call, given: dict[str, str]) -> dict[str, str]:
+    if "FORMAT_NAME" not in given:
+        return given
+    name = call.session.resolve(Reader(given["FORMAT_NAME"]).object_name(), Scope.SCHEMA, "COPY INTO")
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "FILE FORMAT", name)
+    return {key.upper(): str(value) for key, value in found.properties.items() if value is not None}
+
+
+def _copy(call: Call) -> Result:
+    if call.reader.peek() == "@" or (call.reader.peek() == "" and not _is_quoted_name(call.reader)):
+        return _unload(call)
+    return _load(call)
+
+
+def _is_quoted_name(reader: Reader) -> bool:
+    return not reader.at_end and reader.text[reader.tokens[reader.index].start] == '"'
+
+
+# --- a query's rows into a stage -------------------------------------------------------------------------------------
+
+
+def _unload(call: Call) -> Result:
+    reader = call.reader
+    location = stage_files.locate(call, stage_files.read_location(call, reader), "WRITE")
+    reader.expect("FROM")
+    query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
+    options = _read_options(call, reader)
+    result = call.world.data.execute(replace(call, text=query))
+    kept = location.found["file_format"] if location.found else None
+    file_format = {**(kept or {}), **options.file_format}
+    kind = file_format.get("TYPE", "CSV").upper()
+    content = _written(call, result, kind, header=options.is_on("HEADER"))
+    single = options.is_on("SINGLE")
+    name = location.path if single else f"{location.path or 'data'}_0_0_0{_SUFFIX.get(kind, '')}"
+    compressed = kind != "PARQUET" and file_format.get("COMPRESSION", "AUTO").upper() in ("AUTO", "GZIP")
+    if compressed:
+        content = gzip.compress(content, mtime=0)
+        name = name if single else f"{name}.gz"
+    target = location.root / (name or "data")
+    if target.exists() and not options.is_on("OVERWRITE"):
+        raise errors.SnowflakeError(
+            1030, "22000", f"Files already existing at the unload destination: {location.name}/{name}. Use overwrite."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    rows = len(wire.python_rows(result))
+    return Result(_UNLOADED, ((rows, len(content), len(content)),), DDL)
+
+
+def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:
+    if kind == "JSON":
+        if len(result.columns) != 1:
+            raise errors.SnowflakeError(
+                2154, "22023", "SQL compilation error:\nJSON file format needs exactly one column of type VARIANT."
+            )
+        cells = [row[0] for row in wire.python_rows(result)]
+        texts = [json.dumps(json.loads(cell), separators=(",", ":")) for cell in cells if cell is not None]
+        return "".join(f"{text}\n" for text in texts).encode()
+    if kind not in ("CSV", "PARQUET"):
+        raise errors.not_supported(f"COPY INTO a stage with TYPE = {kind}")
+    return call.world.data.to_file(result.arrow, kind, header=header)
+
+
+# --- files into a table ----------------------------------------------------------------------------------------------
+
+
+def _load(call: Call) -> Result:
+    reader = call.reader
+    name = call.session.resolve(reader.object_name(), Scope.SCHEMA, "COPY INTO")
+    with call.world.store.transaction() as tx:
+        table = catalog.get(tx, "TABLE", name)
+    access.require(call, "INSERT", table)
+    given = [one.name for one in _names(reader)] if reader.peek() == "(" else []
+    reader.expect("FROM")
+    projections, location = _read_source(call, reader)
+    options = _read_options(call, reader)
+    kept = location.found["file_format"] if location.found else None
+    file_format = {**(kept or {}), **options.file_format}
+    paths = _chosen(location, options)
+    rows = []
+    for path in paths:
+        source = call.world.data.read_file(path, file_format)
+        count = call.world.data.load(
+            call.session, table.name, _insert(call, table, given, projections, source, options)
+        )
+        rows.append((f"{location.name}/{path.relative_to(location.root)}", "LOADED", count, count, 1, 0, *[None] * 4))
+    if options.is_on("PURGE"):
+        for path in paths:
+            path.unlink()
+    if not rows:
+        return Result(columns("status"), (("Copy executed with 0 files processed.",),), DDL)
+    return Result(_LOADED, rows, DDL)
+
+
+def _names(reader: Reader) -> tuple[Any, ...]:
+    reader.expect("(")
+    return reader.name_list(")")
+
+
+def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expression], stage_files.Location]:
+    if not reader.accept("("):
+        return [], stage_files.locate(call, stage_files.read_location(call, reader), "READ")
+    start, depth = reader.tokens[reader.index].start, 0
+    while not (depth == 0 and reader.peek() == "FROM"):
+        if reader.at_end:
+            raise reader.unexpected()
+        depth += {"(": 1, ")": -1}.get(reader.peek(), 0)
+        reader.index += 1
+    text = reader.text[start : reader.tokens[reader.index].start]
+    reader.expect("FROM")
+    location = stage_files.locate(call, stage_files.read_location(call, reader), "READ")
+    if reader.peek() != ")":
+        reader.identifier()
+    reader.expect(")")
+    return list(rewrite.parse(text).selects), location
+
+
+def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
+    names = {str(path.relative_to(location.root)): path for path in location.files()}
+    if options.files:
+        wanted = [f"{location.path.rstrip('/')}/{name}".lstrip("/") for name in options.files]
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise errors.SnowflakeError(100016, "22000", f"Remote file '{missing[0]}' was not found.")
+        return [names[name] for name in wanted]
+    pattern = re.compile(options.pattern) if options.pattern else None
+    return [path for name, path in names.items() if pattern is None or pattern.fullmatch(name)]
+
+
+def _insert(  # noqa: PLR0913  # the statement's parts
+    call: Call,
+    table: SnowflakeObject,
+    given: list[str],
+    projections: list[exp.Expression],
+    source: str,
+    options: _Options,
+) -> str:
+    """The DuckDB statement that puts one file's rows in."""
+    by_name = str(options.flags.get("MATCH_BY_COLUMN_NAME", "NONE")).upper() != "NONE"
+    target = table.name.quoted + (f" ({quoted_list(given)})" if given else "")
+    if by_name:
+        return f"INSERT INTO {target} BY NAME SELECT * FROM {source}"
+    if not projections:
+        return f"INSERT INTO {target} SELECT * FROM {source}"
+    selected = ", ".join(_projection(one) for one in projections)
+    return f"INSERT INTO {target} SELECT {selected} FROM {source}"
+
+
+def quoted_list(names: list[str]) -> str:
+    """Names as a DuckDB list."""
+    return ", ".join(quoted(name) for name in names)
+
+
+def _projection(node: exp.Expression) -> str:
+    """`$1:"A"` of a Parquet file is its column A; `$2` of a CSV file is the second one."""
+    holder = exp.Paren(this=node.copy())
+    for found in list(holder.find_all(exp.JSONExtract)):
+        if isinstance(found.this, exp.Parameter):
+            name = found.expression.sql("snowflake") if not found.expression.name else found.expression.name
+            path = found.expression.find(exp.JSONPathKey)
+            found.replace(exp.column(path.this if path is not None else name, quoted=True))
+    for found in list(holder.find_all(exp.Parameter)):
+        found.replace(exp.Var(this=f"#{found.name}"))
+    return holder.this.sql("duckdb")
