@@ -114,6 +114,15 @@ def test_check_names_every_mistake_at_once(plugin: Any) -> None:
     assert "a text" in found["comment"]
 
 
+def test_check_refuses_a_body_that_would_end_early(plugin: Any) -> None:
+    procedure = {"database": "D", "schema": "S", "handler": "m", "returnType": "INT", "runtimeVersion": "3.11"}
+    body = {"snowparkPackage": "*", "procedureDefinition": "return f'$${text}$$'"}
+
+    found = reasons(check(plugin, "ProcedurePython", procedure | body))
+    assert "`procedureDefinition` holds `$$`" in found[""]
+    assert "`config` holds `$$`" in reasons(check(plugin, "Task", TASK | {"config": "a$$b"}))[""]
+
+
 def test_check_suggests_the_nearest_allowed_word(plugin: Any) -> None:
     found = reasons(check(plugin, "Warehouse", {"warehouseSize": "XSMAL"}))
 

@@ -51,7 +51,20 @@ def failures(resource: ResourceType, inputs: Values, features: Iterable[str]) ->
         reason = _reason(one, inputs.get(one.name))
         if reason:
             found.append(Failure(one.name, reason))
+    found += _ended_early(resource, inputs)
     return found or resource.check(inputs)
+
+
+def _ended_early(resource: ResourceType, inputs: Values) -> list[Failure]:
+    """Bodies are sent between `$$`, so that one inside would end them: Snowflake's error would name a wrong place."""
+    return [
+        Failure(
+            "",  # not the property's: the engine would print the whole body in front of the reason
+            f"`{one.name}` holds `$$`, which would end it early: write it another way, such as `'$' * 2`.",
+        )
+        for one in resource.properties
+        if one.dollar_quoted and "$$" in str(inputs.get(one.name, ""))
+    ]
 
 
 def _reason(one: Property, value: Any) -> str:

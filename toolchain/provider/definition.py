@@ -91,6 +91,7 @@ class Property:
     in_alter: part of SET and UNSET lists. on_unset: what takes it away: `UNSET`, or a SET item.
     column, read: the SHOW column it is read back from and how (None: not set). parameter: read from SHOW PARAMETERS.
     normal: the form in which program and state are compared; loose: that in which state and server are.
+    dollar_quoted: sent between `$$`.
     initial: what a new object has when nothing is set; where declared, a difference from it is drift.
     """
 
@@ -111,6 +112,7 @@ class Property:
     normal: Callable[[Any], Any] = as_is
     loose: Callable[[Any], Any] | None = None
     initial: Any = NOT_DECLARED
+    dollar_quoted: bool = False
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,9 @@ BEFORE_SESSION = (
         read=period_read,
         initial=None,
     ),
-    Property(name="config", sql="CONFIG", literal=dollars, column="config", read=filled, initial=None),
+    Property(
+        name="config", sql="CONFIG", literal=dollars, column="config", read=filled, initial=None, dollar_quoted=True
+    ),
     Property(
         name="allowOverlappingExecution",
         sql="ALLOW_OVERLAPPING_EXECUTION",

@@ -33,7 +33,7 @@ PROPERTIES = (
     Property(name="name"),
     routines.ARGUMENTS,
     routines.RETURN_TYPE,
-    Property(name="functionDefinition", required=True, replaces=True, normal=collapsed),
+    Property(name="functionDefinition", required=True, replaces=True, normal=collapsed, dollar_quoted=True),
     Property(name="returnResultsBehavior", allowed=("VOLATILE", "IMMUTABLE"), replaces=True),
     routines.SECURE,
     COMMENT,

@@ -67,7 +67,7 @@ PROPERTIES = (
     Property(name="handler", required=True, replaces=True),
     Property(name="externalAccessIntegrations", form="texts", replaces=True, normal=as_set(identifier), initial=None),
     Property(name="secrets", form="objects", replaces=True, normal=_secrets_normal, initial=None),
-    Property(name="procedureDefinition", replaces=True, normal=collapsed),
+    Property(name="procedureDefinition", replaces=True, normal=collapsed, dollar_quoted=True),
     Property(
         name="isSecure",
         form="boolean text",
