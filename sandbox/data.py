@@ -229,6 +229,11 @@ class DataPlane:
         """The DuckDB table function that reads a staged file."""
         return data_types.file_reader(path, file_format)
 
+    def describe_file(self, path: Path) -> tuple[Column, ...]:
+        """The columns of a Parquet file."""
+        with self._root.cursor() as duck, data_errors.translated():
+            return data_types.columns(duck.sql(f"SELECT * FROM {data_types.file_reader(path, {'TYPE': 'PARQUET'})}"))
+
     def to_file(self, rows: Any, kind: str, *, header: bool) -> bytes:
         """Rows as the content of a CSV or Parquet file."""
         with tempfile.TemporaryDirectory() as folder, self._root.cursor() as duck, data_errors.translated():
@@ -320,7 +325,7 @@ class DataPlane:
         statements = [statement.sql("duckdb") for statement in self._translate(connection, tree)]
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                counts = self._change_once(connection, statements, batch)
+                counts = self._change_once(connection, statements, batch, kind)
             except duckdb.TransactionException:
                 if connection.in_transaction or attempt == _ATTEMPTS:
                     raise
@@ -332,13 +337,16 @@ class DataPlane:
         return Result(columns, (tuple(counts[: len(columns)]),), kind)
 
     def _change_once(
-        self, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]]
+        self, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
     ) -> list[int]:
         own_transaction = not connection.in_transaction
         if own_transaction:
             connection.duck.execute("BEGIN")
         try:
             counts: list[int] = []
+            if len(batch) > 1 and kind == INSERT and len(statements) == 1:
+                connection.duck.executemany(statements[0], [list(values) for values in batch])
+                counts, batch = [len(batch)], ()
             for values in batch:
                 row = self._run_all(connection, statements, values)
                 counts = [a + b for a, b in zip(counts or [0] * len(row), row, strict=True)]

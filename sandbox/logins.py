@@ -18,6 +18,7 @@ from sandbox.errors import SnowflakeError
 from sandbox.objects import access, catalog
 from sandbox.session import Session, TaskContext
 from sandbox.statement import ObjectName
+from sandbox.temporary import drop_temporary
 
 if TYPE_CHECKING:
     from sandbox.engine import World
@@ -184,8 +185,9 @@ def open_session(  # noqa: PLR0913  # one argument per property of a session
 
 
 def close_session(world: World, session: Session) -> None:
-    """Forget a session and release its connection to the data; temporary tables go with it."""
+    """Forget a session and release its connection to the data; temporary objects go with it."""
     world.sessions.pop(session.token, None)
+    drop_temporary(world, session)
     world.data.close(session)
 
 

@@ -9,7 +9,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import context, logins, results, statements
+from sandbox import context, logins, results, statements, temporary
 from sandbox.data import DataPlane
 from sandbox.engine import World
 from sandbox.objects import access, catalog, registration, role, user
@@ -66,6 +66,7 @@ def _prepare(world: World, password: str) -> None:
         databases = catalog.listing(tx, "DATABASE")
     for database in databases:
         world.data.attach(database.name.name, file_key(database))
+    temporary.drop_left_over(world)
 
 
 def start(world: World) -> None:

@@ -8,9 +8,11 @@ from sandbox.objects import (
     compute_pool,
     copy_into,
     database,
+    file_format,
     function,
     grants,
     image_repository,
+    information_schema,
     procedure,
     role,
     schema,
@@ -36,6 +38,7 @@ _KINDS = (
     table.KIND,
     view.KIND,
     stage.KIND,
+    file_format.KIND,
     function.KIND,
     procedure.KIND,
 )
@@ -45,5 +48,5 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    for part in (grants, stage_files, copy_into):
+    for part in (grants, stage_files, copy_into, information_schema):
         part.register(world)
