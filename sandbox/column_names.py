@@ -6,13 +6,16 @@ trees; must not know anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from sandbox.statement import tokenize
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _OPEN = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
 _CLOSE = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
@@ -38,7 +41,7 @@ class _Select:
         self.start = None
 
 
-def name_columns(tree: exp.Expression, text: str) -> None:
+def name_columns(tree: exp.Expr, text: str) -> None:
     """Give every unnamed projection of every SELECT in the tree the alias that Snowflake would show.
 
     Args:
@@ -59,7 +62,7 @@ def name_columns(tree: exp.Expression, text: str) -> None:
                 select.expressions[index].replace(alias)
 
 
-def _in_text_order(node: exp.Expression) -> Iterator[exp.Select]:
+def _in_text_order(node: exp.Expr) -> Iterator[exp.Select]:
     """Every SELECT in the order of its keyword; a tree keeps its WITH last, the text has it first."""
     with_ = node.args.get("with_")
     if with_ is not None:
@@ -70,7 +73,7 @@ def _in_text_order(node: exp.Expression) -> Iterator[exp.Select]:
         if key == "with_":
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, exp.Expression):
+            if isinstance(child, exp.Expr):
                 yield from _in_text_order(child)
 
 

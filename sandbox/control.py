@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any
 from sandbox.store import StoreFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from sandbox.engine import World
 
 HOST = "127.0.0.1"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from sandbox import column_names, data_errors, data_types, errors, expand, rewri
 from sandbox.result import DDL, DELETE, INSERT, MERGE, SELECT, UPDATE, Column, Result, status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from sandbox.engine import Call
     from sandbox.session import Session
     from sandbox.statement import ObjectName
@@ -39,10 +39,10 @@ def quoted(*parts: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
-class _Translator(FakeSnowflakeCursor):  # type: ignore[misc]  # fakesnow has no type marker
+class _Translator(FakeSnowflakeCursor):
     """fakesnow's cursor, for the two steps of its `execute` that turn Snowflake's tree into DuckDB's."""
 
-    def translate(self, tree: exp.Expression) -> list[exp.Expression]:
+    def translate(self, tree: exp.Expr) -> list[exp.Expr]:
         """The statements that DuckDB must run, in order; the last one gives the result."""
         return [self._transform(statement, None) for statement in self._transform_explode(tree)]
 
@@ -149,11 +149,11 @@ class DataPlane:
 
     def expression(self, text: str) -> str:
         """A Snowflake expression (a column's default) in DuckDB's words."""
-        tree = exp.select(rewrite.parse(f"SELECT {text}").selects[0])
+        tree = exp.select(rewrite.projections(text)[0])
         with self._root.cursor() as duck, data_errors.translated():
             opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
-            translated: exp.Expression = _Translator(opened, duck).translate(tree)[-1]
-        return translated.selects[0].sql("duckdb")
+            translated: exp.Expr = _Translator(opened, duck).translate(tree)[-1].expressions[0]
+        return translated.sql("duckdb")
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class DataPlane:
         with connection.lock, data_errors.translated(), self._rewritten(call, connection, tree) as ready:
             return self._query(connection, ready, {}, rows=False)
 
-    def constant(self, call: Call, node: exp.Expression) -> Any:
+    def constant(self, call: Call, node: exp.Expr) -> Any:
         """The value of an expression without columns, as DuckDB computes it."""
         connection = self.connection(call.session)
         tree = exp.select(node.copy())
@@ -250,7 +250,7 @@ class DataPlane:
         return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
 
     @contextmanager
-    def _rewritten(self, call: Call, connection: Connection, tree: exp.Expression) -> Iterator[exp.Expression]:
+    def _rewritten(self, call: Call, connection: Connection, tree: exp.Expr) -> Iterator[exp.Expr]:
         self._use(call.session, connection)
         column_names.name_columns(tree, call.text)
         rewriting = rewrite.Rewriting(call, lambda: self._new_name(connection))
@@ -285,7 +285,7 @@ class DataPlane:
                 connection.current = wanted
                 return
 
-    def _run(self, call: Call, connection: Connection, tree: exp.Expression) -> Result:
+    def _run(self, call: Call, connection: Connection, tree: exp.Expr) -> Result:
         if isinstance(tree, exp.Query):
             return self._query(connection, tree, call.binds)
         if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
@@ -294,7 +294,7 @@ class DataPlane:
             return self._change(connection, tree, call.binds)
         raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
 
-    def _transaction(self, connection: Connection, tree: exp.Expression) -> Result:
+    def _transaction(self, connection: Connection, tree: exp.Expr) -> Result:
         # Snowflake does not mind a COMMIT or ROLLBACK outside of a transaction, nor BEGIN inside one.
         wanted = isinstance(tree, exp.Transaction)
         if wanted != connection.in_transaction:
@@ -302,9 +302,7 @@ class DataPlane:
             connection.in_transaction = wanted
         return status()
 
-    def _query(
-        self, connection: Connection, tree: exp.Expression, binds: Mapping[str, Any], *, rows: bool = True
-    ) -> Result:
+    def _query(self, connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True) -> Result:
         values = rewrite.remaining_binds(tree, binds)
         *before, last = self._translate(connection, tree)
         for statement in before:
@@ -313,13 +311,13 @@ class DataPlane:
         columns = data_types.columns(relation)
         return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
 
-    def _translate(self, connection: Connection, tree: exp.Expression) -> list[exp.Expression]:
+    def _translate(self, connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
         # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
         for node in list(tree.find_all(exp.Sum)):
             node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
         return _Translator(connection.fakesnow, connection.duck).translate(tree)
 
-    def _change(self, connection: Connection, tree: exp.Expression, binds: Mapping[str, Any]) -> Result:
+    def _change(self, connection: Connection, tree: exp.Expr, binds: Mapping[str, Any]) -> Result:
         batch = _batch(rewrite.remaining_binds(tree, binds))
         columns, kind = _dml_columns(tree), _type_id(tree)
         statements = [statement.sql("duckdb") for statement in self._translate(connection, tree)]
@@ -375,14 +373,20 @@ def _batch(values: list[Any]) -> list[list[Any]]:
     return [values]
 
 
-_DML = {exp.Insert: INSERT, exp.Update: UPDATE, exp.Delete: DELETE, exp.Merge: MERGE, exp.TruncateTable: DDL}
+_DML: dict[type[exp.Expr], int] = {
+    exp.Insert: INSERT,
+    exp.Update: UPDATE,
+    exp.Delete: DELETE,
+    exp.Merge: MERGE,
+    exp.TruncateTable: DDL,
+}
 
 
-def _type_id(tree: exp.Expression) -> int:
+def _type_id(tree: exp.Expr) -> int:
     return _DML.get(type(tree), DDL)
 
 
-def _dml_columns(tree: exp.Expression) -> tuple[Column, ...]:
+def _dml_columns(tree: exp.Expr) -> tuple[Column, ...]:
     if isinstance(tree, exp.Insert):
         return (Column("number of rows inserted", "fixed"),)
     if isinstance(tree, exp.Update):

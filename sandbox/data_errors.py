@@ -7,7 +7,6 @@ counterpart is passed on behind `SQL execution error:` so that nothing is hidden
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -15,6 +14,10 @@ import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
 
 from sandbox.errors import SnowflakeError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|with name) "|column named )"?([^"\n]+?)"')
 _TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")

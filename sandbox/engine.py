@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
-from sandbox.clock import Clock
 from sandbox.result import CALL, Column, Result, status
-from sandbox.session import Session
 from sandbox.statement import Reader, strip_tracking
-from sandbox.store import Store
 
 if TYPE_CHECKING:
+    from sandbox.session import Session
+    from sandbox.clock import Clock
+    from sandbox.store import Store
     from pathlib import Path
 
     from sandbox.data import DataPlane

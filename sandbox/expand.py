@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # How deep views and functions may stand on each other; Snowflake has a limit of its own.
 _DEEPEST = 50
-_TARGET_PRIVILEGES: dict[type[exp.Expression], tuple[str, ...]] = {
+_TARGET_PRIVILEGES: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Insert: ("INSERT",),
     exp.Update: ("UPDATE",),
     exp.Delete: ("DELETE",),
@@ -62,14 +62,14 @@ class Expansion:
     call: Call
     rewriting: rewrite.Rewriting
 
-    def apply(self, tree: exp.Expression, scopes: Scopes) -> exp.Expression:
+    def apply(self, tree: exp.Expr, scopes: Scopes) -> exp.Expr:
         """The tree with every name resolved. Changed in place as far as possible; use the returned one."""
         holder = exp.Paren(this=tree)
         self._functions(holder, scopes)
         names = {cte.alias_or_name.upper() for cte in holder.find_all(exp.CTE)}
         for node in list(holder.find_all(exp.Table)):
             self._table(node, names, scopes)
-        return holder.this
+        return rewrite.unwrapped(holder)
 
     # --- tables and views --------------------------------------------------------------------------------------------
 
@@ -145,23 +145,22 @@ class Expansion:
 
     # --- SQL functions -----------------------------------------------------------------------------------------------
 
-    def _functions(self, holder: exp.Expression, scopes: Scopes) -> None:
-        for node in list(holder.find_all(exp.TableFromRows)):
-            self._table_function(node, scopes)
+    def _functions(self, holder: exp.Expr, scopes: Scopes) -> None:
+        for rows in list(holder.find_all(exp.TableFromRows)):
+            self._table_function(rows, scopes)
         for node in list(holder.find_all(exp.Anonymous)):
             called = _outermost_dot(node)
             parts = rewrite.dotted_name(called)
             if parts and str(node.this).upper() not in self.call.world.functions:
                 self._scalar_function(called, node, parts, scopes)
 
-    def _scalar_function(self, called: exp.Expression, node: exp.Anonymous, parts: list[str], scopes: Scopes) -> None:
+    def _scalar_function(self, called: exp.Expr, node: exp.Anonymous, parts: list[str], scopes: Scopes) -> None:
         found = self._function(parts, len(node.expressions), scopes, table=False)
         if found is None:
             return
         text = found["body"].strip().rstrip(";")
         is_query = text[:6].upper() in ("SELECT", "WITH\n") or text[:5].upper() == "WITH "
-        body = rewrite.parse(text if is_query else f"SELECT {text}")
-        value = exp.Subquery(this=body) if is_query else body.selects[0].unalias()
+        value = exp.Subquery(this=rewrite.parse(text)) if is_query else rewrite.projections(text)[0].unalias()
         holder = exp.Paren(this=value)
         _substitute(holder, signature.arguments_of(found), node.expressions)
         inner = self.apply(holder.this, scopes.inside(found))
@@ -223,12 +222,15 @@ def _resolve(name: ObjectName, scopes: Scopes) -> ObjectName:
 
 def _privileges(node: exp.Table) -> tuple[str, ...]:
     """What the statement does with this table: it reads it, unless the table is the statement's target."""
-    parent = node.parent
-    if isinstance(parent, exp.Schema):
-        node, parent = parent, parent.parent
+    target: exp.Expr = node
+    if isinstance(node.parent, exp.Schema):
+        target = node.parent
+    parent = target.parent
     for kind, privileges in _TARGET_PRIVILEGES.items():
-        is_target = isinstance(parent, kind) and (parent.this is node or node in (parent.args.get("expressions") or []))
-        if is_target:
+        # TRUNCATE has its table in a list, the others have it as `this`; `is`, because trees compare by content.
+        if isinstance(parent, kind) and (
+            parent.this is target or any(one is target for one in parent.args.get("expressions") or [])
+        ):
             return _merge_privileges(parent) if isinstance(parent, exp.Merge) else privileges
     return ("SELECT",)
 
@@ -238,13 +240,13 @@ def _merge_privileges(merge: exp.Merge) -> tuple[str, ...]:
     return ("INSERT",) if kinds == {exp.Insert} else ("UPDATE", "DELETE")
 
 
-def _outermost_dot(node: exp.Expression) -> exp.Expression:
+def _outermost_dot(node: exp.Expr) -> exp.Expr:
     while isinstance(node.parent, exp.Dot):
         node = node.parent
     return node
 
 
-def _substitute(holder: exp.Expression, arguments: list[Argument], given: list[exp.Expression]) -> None:
+def _substitute(holder: exp.Expr, arguments: list[Argument], given: list[exp.Expr]) -> None:
     """Put the given values where the body names its arguments."""
     values = {}
     for position, argument in enumerate(arguments):
@@ -256,8 +258,8 @@ def _substitute(holder: exp.Expression, arguments: list[Argument], given: list[e
             column.replace(exp.Paren(this=values[name].copy()))
 
 
-def _default(argument: Argument) -> exp.Expression:
-    return rewrite.parse(f"SELECT {argument.default}").selects[0].unalias()
+def _default(argument: Argument) -> exp.Expr:
+    return rewrite.projections(str(argument.default))[0].unalias()
 
 
 def session_scopes(call: Call) -> Scopes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from sandbox.statement import ObjectName
 from sandbox.temporary import drop_temporary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from sandbox.engine import World
 
 ADMINISTRATOR = "SANDBOX_ADMIN"
@@ -202,7 +202,7 @@ def issue_token(  # noqa: PLR0913  # one argument per property of the session th
     service: str | None = None,
     task_run_id: str | None = None,
 ) -> str:
-    """A new OAuth token; a login with it gets a session with these properties. Valid until revoked, also after a restart.
+    """A new OAuth token; a login with it gets a session with these properties. Valid until revoked.
 
     What the platform puts into /snowflake/session/token of a container; the caller keeps it (file mode 0600).
     """

@@ -5,11 +5,13 @@ Knows column types in Snowflake's own words; must not know JSON, Arrow or HTTP (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TYPE_CHECKING
 
-import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from collections.abc import Sequence
 
 ColumnType = Literal[
     "text",

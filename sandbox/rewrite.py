@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -17,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from sandbox import errors
 from sandbox.statement import tokenize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from sandbox.engine import Call
     from sandbox.result import Result
 
@@ -31,7 +31,7 @@ _HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
 _CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
 
 
-def parse(text: str) -> exp.Expression:
+def parse(text: str) -> exp.Expr:
     """One data statement as a tree, its `?` numbered from 1 as `:1`, `:2`, ….
 
     sqlglot cannot read `?::TYPE`, and numbers survive a change of the tree's order.
@@ -71,7 +71,19 @@ def number_placeholders(text: str) -> str:
     return "".join([*pieces, text[end:]])
 
 
-def literal(value: Any) -> exp.Expression:
+def projections(text: str) -> list[exp.Expr]:
+    """The expressions of a comma-separated list, e.g. a column's default or a function's body."""
+    tree = parse(f"SELECT {text}")
+    return list(tree.selects) if isinstance(tree, exp.Query) else []
+
+
+def unwrapped(holder: exp.Paren) -> exp.Expr:
+    """What a holder holds. A tree is put into one so that its root can be replaced like any other node."""
+    inside: exp.Expr = holder.this
+    return inside
+
+
+def literal(value: Any) -> exp.Expr:
     """A Python value as a tree; also for function results."""
     if value is None:
         return exp.null()
@@ -81,7 +93,7 @@ def literal(value: Any) -> exp.Expression:
         return exp.Literal.number(f"{value:f}" if isinstance(value, Decimal) else str(value))
     for kind, name in _CAST:
         if isinstance(value, kind):
-            return exp.cast(exp.Literal.string(value.isoformat(" ") if kind is datetime else value.isoformat()), name)
+            return exp.cast(exp.Literal.string(value.isoformat()), name)
     if isinstance(value, bytes):
         return exp.Unhex(this=exp.Literal.string(value.hex()))
     return exp.Literal.string(value if isinstance(value, str) else json.dumps(value))
@@ -99,14 +111,14 @@ class Rewriting:
     new_name: Callable[[], str]
     tables: dict[str, Result] = field(default_factory=dict)
 
-    def apply(self, tree: exp.Expression) -> exp.Expression:
+    def apply(self, tree: exp.Expr) -> exp.Expr:
         """The tree with functions evaluated and table functions replaced by temporary tables.
 
         Raises:
             SnowflakeError: 000904 for a function argument that is no constant; whatever a function raises.
         """
-        for node in list(tree.find_all(exp.TableFromRows)):
-            self._table_function(node)
+        for called in list(tree.find_all(exp.TableFromRows)):
+            self._table_function(called)
         holder = exp.Paren(this=tree)
         for parameter in list(holder.find_all(exp.Parameter)):
             self._parameter(parameter)
@@ -114,7 +126,7 @@ class Rewriting:
             # A function inside the arguments of one that was replaced has no way up to the holder any more.
             if node.root() is holder:
                 self._scalar_function(node)
-        return holder.this
+        return unwrapped(holder)
 
     def _parameter(self, node: exp.Parameter) -> None:
         """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""
@@ -153,7 +165,7 @@ class Rewriting:
         identifier = exp.to_identifier(table, quoted=True)
         node.replace(exp.Table(this=identifier, alias=alias, joins=node.args.get("joins")))
 
-    def _find_table_function(self, called: exp.Expression) -> tuple[str, Any]:
+    def _find_table_function(self, called: exp.Expr) -> tuple[str, Any]:
         known = self.call.world.table_functions
         parts = [part.upper() for part in dotted_name(called)]
         qualified = ".".join(parts[-2:])
@@ -161,7 +173,7 @@ class Rewriting:
             return qualified, known[qualified]
         return (parts[-1], known.get(parts[-1])) if parts else ("", None)
 
-    def value(self, node: exp.Expression) -> Any:
+    def value(self, node: exp.Expr) -> Any:
         """A constant argument as Python value: literal, placeholder, cast of one, or another control function.
 
         Raises:
@@ -191,21 +203,21 @@ def _number(text: str) -> int | float | Decimal:
     return int(text) if text.isdigit() else Decimal(text)
 
 
-def function_name(node: exp.Expression) -> str:
+def function_name(node: exp.Expr) -> str:
     """The upper-case SQL name of a function call."""
     if isinstance(node, exp.Anonymous):
         return str(node.this).upper()
     return node.sql_names()[0] if isinstance(node, exp.Func) and node.sql_names() else ""
 
 
-def function_arguments(node: exp.Expression) -> list[exp.Expression]:
+def function_arguments(node: exp.Expr) -> list[exp.Expr]:
     """The arguments of a function call in order."""
     if isinstance(node, exp.Anonymous):
         return list(node.expressions)
     return [argument for argument in node.iter_expressions() if not isinstance(argument, exp.TableAlias)]
 
 
-def dotted_name(node: exp.Expression) -> list[str]:
+def dotted_name(node: exp.Expr) -> list[str]:
     """The parts of `a.b.f(…)`, as written (unquoted parts in upper case); [] for what is no such call."""
     if isinstance(node, exp.Dot):
         return [*dotted_name(node.this), *dotted_name(node.expression)]
@@ -216,7 +228,7 @@ def dotted_name(node: exp.Expression) -> list[str]:
     return []
 
 
-def remaining_binds(tree: exp.Expression, binds: Mapping[str, Any]) -> list[Any]:
+def remaining_binds(tree: exp.Expr, binds: Mapping[str, Any]) -> list[Any]:
     """Renumber the placeholders that are left from 1 and give their values in that order.
 
     Raises:

@@ -11,22 +11,22 @@ import gzip
 import json
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import logins, wire
 from sandbox.errors import SnowflakeError
 from sandbox.parameters import session_value, wire_parameters
-from sandbox.queries import Queries, Query
 
 if TYPE_CHECKING:
+    from sandbox.queries import Queries, Query
+    from starlette.requests import Request
+    from collections.abc import Awaitable, Callable
     from sandbox.engine import World
     from sandbox.result import Result
     from sandbox.session import Session

@@ -6,12 +6,14 @@ Knows session state and name resolution; must not know HTTP (server.py) nor any 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from sandbox import errors
 from sandbox.statement import ObjectName
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Scope(Enum):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
-from sandbox.engine import Call, World
 from sandbox.objects import access, catalog, future
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.parameters import SESSION, session_text, text_of, type_of
@@ -19,6 +18,7 @@ from sandbox.session import Scope
 from sandbox.statement import ObjectName, Reader
 
 if TYPE_CHECKING:
+    from sandbox.engine import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 _MODIFIERS = frozenset(

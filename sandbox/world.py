@@ -6,7 +6,6 @@ Knows which parts there are and in which order they come up; must not know what 
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import context, logins, results, statements, temporary
@@ -18,6 +17,7 @@ from sandbox.queries import Queries
 from sandbox.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from sandbox.clock import Clock
 
 # In the order in which they register and start; they stop in the opposite order.

@@ -6,7 +6,6 @@ was granted to it, and what the roles granted to it have. Must not know any stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sandbox import errors
@@ -14,6 +13,7 @@ from sandbox.objects import catalog
 from sandbox.statement import ObjectName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from sandbox.engine import Call, World
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.session import Session

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from sandbox import errors
 from sandbox.statement import ObjectName
 from sandbox.store import Transaction, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    import sqlite3
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (

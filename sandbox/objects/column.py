@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
-from sandbox.result import Column as ResultColumn
 from sandbox.statement import DataType
 
 if TYPE_CHECKING:
+    from sandbox.result import Column as ResultColumn
     from collections.abc import Callable
 
     from sandbox.statement import Reader

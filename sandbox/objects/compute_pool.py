@@ -1,4 +1,4 @@
-"""COMPUTE POOL (contract 6.8). Nodes are counted, not made: the services part says how many its jobs and services use."""
+"""COMPUTE POOL (contract 6.8). Nodes are counted, not made: the services part says how many are in use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = columns(
 
 
 def usage(world: World, name: str) -> tuple[int, int, int]:
-    """Services, running jobs and nodes in use of a pool, from the services part (`pool_usage(name)`), if there is one."""
+    """Services, running jobs and nodes in use of a pool, from the services part (`pool_usage(name)`)."""
     services = world.parts.get("services")
     if services is None or not hasattr(services, "pool_usage"):
         return (0, 0, 0)
@@ -137,6 +137,7 @@ def _set_suspended(*, suspended: bool) -> Any:
     def action(call: Call, found: SnowflakeObject) -> Result | None:
         with call.world.store.transaction() as tx:
             catalog.update(tx, found, {"suspended": suspended, "resumed_on": call.now.isoformat()})
+        return None
 
     return action
 

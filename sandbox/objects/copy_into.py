@@ -95,7 +95,7 @@ def _is_quoted_name(reader: Reader) -> bool:
 
 def _unload(call: Call) -> Result:
     reader = call.reader
-    location = stage_files.locate(call, stage_files.read_location(call, reader), "WRITE")
+    location = stage_files.locate(call, stage_files.read_location(reader), "WRITE")
     reader.expect("FROM")
     query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
     options = _read_options(call, reader)
@@ -154,9 +154,7 @@ def _load(call: Call) -> Result:
     rows = []
     for path in paths:
         source = call.world.data.read_file(path, file_format)
-        count = call.world.data.load(
-            call.session, table.name, _insert(call, table, given, projections, source, options)
-        )
+        count = call.world.data.load(call.session, table.name, _insert(table, given, projections, source, options))
         rows.append((f"{location.name}/{path.relative_to(location.root)}", "LOADED", count, count, 1, 0, *[None] * 4))
     if options.is_on("PURGE"):
         for path in paths:
@@ -171,9 +169,9 @@ def _names(reader: Reader) -> tuple[Any, ...]:
     return reader.name_list(")")
 
 
-def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expression], stage_files.Location]:
+def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expr], stage_files.Location]:
     if not reader.accept("("):
-        return [], stage_files.locate(call, stage_files.read_location(call, reader), "READ")
+        return [], stage_files.locate(call, stage_files.read_location(reader), "READ")
     start, depth = reader.tokens[reader.index].start, 0
     while not (depth == 0 and reader.peek() == "FROM"):
         if reader.at_end:
@@ -182,11 +180,11 @@ def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expression], stag
         reader.index += 1
     text = reader.text[start : reader.tokens[reader.index].start]
     reader.expect("FROM")
-    location = stage_files.locate(call, stage_files.read_location(call, reader), "READ")
+    location = stage_files.locate(call, stage_files.read_location(reader), "READ")
     if reader.peek() != ")":
         reader.identifier()
     reader.expect(")")
-    return list(rewrite.parse(text).selects), location
+    return rewrite.projections(re.sub(r"^\s*SELECT\b", "", text, flags=re.IGNORECASE)), location
 
 
 def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
@@ -201,11 +199,10 @@ def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
     return [path for name, path in names.items() if pattern is None or pattern.fullmatch(name)]
 
 
-def _insert(  # noqa: PLR0913  # the statement's parts
-    call: Call,
+def _insert(
     table: SnowflakeObject,
     given: list[str],
-    projections: list[exp.Expression],
+    projections: list[exp.Expr],
     source: str,
     options: _Options,
 ) -> str:
@@ -225,7 +222,7 @@ def quoted_list(names: list[str]) -> str:
     return ", ".join(quoted(name) for name in names)
 
 
-def _projection(node: exp.Expression) -> str:
+def _projection(node: exp.Expr) -> str:
     """`$1:"A"` of a Parquet file is its column A; `$2` of a CSV file is the second one."""
     holder = exp.Paren(this=node.copy())
     for found in list(holder.find_all(exp.JSONExtract)):
@@ -233,6 +230,6 @@ def _projection(node: exp.Expression) -> str:
             name = found.expression.sql("snowflake") if not found.expression.name else found.expression.name
             path = found.expression.find(exp.JSONPathKey)
             found.replace(exp.column(path.this if path is not None else name, quoted=True))
-    for found in list(holder.find_all(exp.Parameter)):
-        found.replace(exp.Var(this=f"#{found.name}"))
-    return holder.this.sql("duckdb")
+    for parameter in list(holder.find_all(exp.Parameter)):
+        parameter.replace(exp.Var(this=f"#{parameter.name}"))
+    return rewrite.unwrapped(holder).sql("duckdb")

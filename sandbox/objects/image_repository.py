@@ -39,7 +39,7 @@ def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
         name,
         database,
         schema,
-        "/".join((REGISTRY, database.lower(), schema.lower(), name.lower())),
+        f"{REGISTRY}/{database}/{schema}/{name}".lower(),
         found.owner,
         "ROLE",
         found["comment"] or "",

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sandbox.result import Column, Result
-from sandbox.session import Scope
 
 if TYPE_CHECKING:
+    from sandbox.result import Column, Result
+    from sandbox.session import Scope
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.statement import ObjectName, Reader

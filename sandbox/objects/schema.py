@@ -84,6 +84,7 @@ def _set_managed(*, managed: bool) -> Any:
     def action(call: Call, found: SnowflakeObject) -> Result | None:
         with call.world.store.transaction() as tx:
             catalog.update(tx, found, {"managed_access": managed})
+        return None
 
     return action
 

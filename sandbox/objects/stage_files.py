@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ class Location:
         return sorted(path for path in every if str(path.relative_to(self.root)).startswith(self.path))
 
 
-def read_location(call: Call, reader: Reader) -> str:
+def read_location(reader: Reader) -> str:
     """A stage reference off the reader: `@db.schema.stage/path`, quoted or not, or bound."""
     if reader.peek() in ("", "?") and not reader.at_end:
         return reader.string()
@@ -160,20 +161,18 @@ def _local_path(text: str) -> str:
 
 
 def _list(call: Call) -> Result:
-    location = locate(call, read_location(call, call.reader), "READ")
+    location = locate(call, read_location(call.reader), "READ")
     pattern = None
     if call.reader.accept("PATTERN"):
         call.reader.accept("=")
         pattern = re.compile(call.reader.string())
     call.reader.end()
-    rows = [_listed(call, location, path) for path in location.files()]
+    rows = [_listed(location, path) for path in location.files()]
     kept = [row for row in rows if pattern is None or pattern.fullmatch(row[0])]
     return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), kept, SHOW)
 
 
-def _listed(call: Call, location: Location, path: Path) -> tuple[Any, ...]:
-    from datetime import UTC, datetime  # noqa: PLC0415  # a file's own time, not the clock's
-
+def _listed(location: Location, path: Path) -> tuple[Any, ...]:
     content = path.read_bytes()
     modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return (
@@ -185,7 +184,7 @@ def _listed(call: Call, location: Location, path: Path) -> tuple[Any, ...]:
 
 
 def _remove(call: Call) -> Result:
-    location = locate(call, read_location(call, call.reader), "WRITE")
+    location = locate(call, read_location(call.reader), "WRITE")
     call.reader.end()
     rows = []
     for path in location.files():

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sandbox import errors
 from sandbox.data import quoted
 from sandbox.objects import access, catalog, column, schema, table_alter
-from sandbox.objects.column import Column
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.result import Result, columns, status
 from sandbox.session import Scope
@@ -19,6 +18,7 @@ from sandbox.statement import ObjectName, Reader
 from sandbox.statements import create_object, drop_object
 
 if TYPE_CHECKING:
+    from sandbox.objects.column import Column
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
 

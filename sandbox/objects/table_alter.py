@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sandbox import errors
 from sandbox.data import quoted
 from sandbox.objects import catalog, column
-from sandbox.objects.column import Column
-from sandbox.result import Result
 from sandbox.session import Scope
 
 if TYPE_CHECKING:
+    from sandbox.result import Result
+    from sandbox.objects.column import Column
     from collections.abc import Callable, Iterable
 
     from sandbox.engine import Call

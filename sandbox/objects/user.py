@@ -71,7 +71,7 @@ def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
 
 def _describe(_call: Call, found: SnowflakeObject) -> Result:
     shown = ("comment", "default_warehouse", "default_namespace", "default_role", "disabled", "email")
-    rows = [("NAME", found.name.name, None, "")]
+    rows: list[tuple[Any, ...]] = [("NAME", found.name.name, None, "")]
     rows += [(key.upper(), str(found[key] if found[key] is not None else "null"), "null", "") for key in shown]
     return text_rows("property value default description", rows)
 

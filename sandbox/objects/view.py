@@ -1,4 +1,4 @@
-"""VIEW (contract 6.14). Its text is kept whole and put into the data SQL that selects from it, with its owner's rights."""
+"""VIEW (contract 6.14). Its text is kept whole; data SQL that selects from it gets the query put in (expand.py)."""
 
 from __future__ import annotations
 
@@ -93,6 +93,7 @@ def _keep_secure(*, secure: bool) -> Any:
         access.require(call, "OWNERSHIP", found)
         with call.world.store.transaction() as tx:
             catalog.update(tx, found, {"secure": secure})
+        return None
 
     return action
 

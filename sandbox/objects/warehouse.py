@@ -1,4 +1,4 @@
-"""WAREHOUSE (contract 6.1). Holds no compute: every statement runs in DuckDB; its state and sizes are kept and shown."""
+"""WAREHOUSE (contract 6.1). Holds no compute: statements run in DuckDB; its state and sizes are kept and shown."""
 
 from __future__ import annotations
 
