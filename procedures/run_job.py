@@ -176,7 +176,7 @@ def start_statement(job: dict[str, Any], run: Run, service: str, number: int) ->
 
 
 def specification_text(specification: dict[str, Any], run: Run, number: int) -> str:
-    r"""Return the specification as JSON, which is YAML too, between `$$`; a `$` in it is written `\u0024`.
+    r"""Return the specification as JSON, which is YAML too, dollar-quoted; a `$` in it is written `\u0024`.
 
     Every container learns which attempt it is: variables JOB_ATTEMPT, RUN_GROUP_ID, TASK_NAME.
     """
@@ -184,7 +184,8 @@ def specification_text(specification: dict[str, Any], run: Run, number: int) -> 
     spec = dict(specification["spec"])
     spec["containers"] = [c | {"env": c.get("env", {}) | facts} for c in spec["containers"]]
     text = json.dumps(specification | {"spec": spec}).replace("$", "\\u0024")
-    return f"$${text}$$"
+    quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
+    return f"{quotes}{text}{quotes}"
 
 
 def _start(session: Session, statement: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,3 +273,8 @@ def test_outputs_too_large_for_a_return_value_stay_in_history() -> None:
     session = RecordingSession([Service(log=log)])
     assert "are in history" in run(session)
     assert session.history[0]["OUTPUTS"] == log
+
+
+@pytest.mark.parametrize("name", ["run_job.py", "finalize_graph.py"])
+def test_a_procedure_never_ends_its_own_dollar_quoting(name: str) -> None:
+    assert "$$" not in (Path(__file__).parents[2] / "procedures" / name).read_text("utf-8")
