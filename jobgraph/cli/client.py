@@ -221,7 +221,9 @@ class SnowflakeClient:
 
         try:
             with self._connection.cursor(DictCursor) as cursor:
-                cursor.execute(statement.text, statement.binds or None)
+                # The connector would repeat a failed request for half a minute. That bridges a fault of the network;
+                # a server of this machine that is gone is gone.
+                cursor.execute(statement.text, statement.binds or None, _no_retry=_is_local(self._found))
                 return [dict(row) for row in cursor.fetchall()]
         except (errors.OperationalError, errors.InterfaceError) as error:
             raise not_connected(self._found, error.errno or 0, str(error.raw_msg or error.msg)) from error
@@ -233,7 +235,7 @@ class SnowflakeClient:
 
     def close(self) -> None:
         """End the session on the server."""
-        self._connection.close()
+        self._connection.close(retry=False)
 
 
 def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
@@ -258,11 +260,15 @@ def connect(choice: Choice) -> SnowflakeClient:
     found = parameters(choice)
     import snowflake.connector  # noqa: PLC0415  # takes a second: `jobgraph --help` and `validate` do without
     from snowflake.connector import errors  # noqa: PLC0415  # likewise
+    from snowflake.connector.backoff_policies import linear_backoff  # noqa: PLC0415  # likewise
 
+    # The connector's own pauses grow with every request of a connection, good ones too: after a few polls, one fault
+    # would cost 16 s. Here every pause is one second.
     settings = {
         "paramstyle": "qmark",
         "login_timeout": LOGIN_SECONDS,
         "network_timeout": REQUEST_SECONDS,
+        "backoff_policy": linear_backoff(factor=0, base=1, cap=1, enable_jitter=False),
         "application": "jobgraph",
         **found,
     }

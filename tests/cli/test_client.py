@@ -155,7 +155,7 @@ class Cursor:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def execute(self, *_: object) -> None:
+    def execute(self, *_: object, **__: object) -> None:
         raise self.error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toolchain
+from jobgraph.cli import client, queries
 from jobgraph.errors import NotConnectedError
 from sandbox import control
 
@@ -235,3 +237,18 @@ def test_trouble_with_a_real_sandbox_has_its_exit_codes(shell: Shell) -> None:
     assert gone.returncode == 3, gone.stderr
     assert "jobgraph sandbox start" in gone.stderr
     assert "Traceback" not in empty.stderr + wrong.stderr + gone.stderr
+
+
+@pytest.mark.sandbox
+def test_a_sandbox_that_is_killed_is_told_at_once_and_again_after_its_restart(shell: Shell) -> None:
+    shell.run("sandbox", "start")
+    shell.activate()
+    connected = client.connect(client.Choice(environment=shell.variables))
+    os.kill(json.loads(shell.run("sandbox", "status", "--json").stdout)["pid"], signal.SIGKILL)
+    with pytest.raises(NotConnectedError, match="Cannot connect"):
+        connected.rows(queries.now())
+    shell.run("sandbox", "start")
+    with pytest.raises(NotConnectedError, match="has ended the session"):
+        connected.rows(queries.now())
+    connected.close()
+    assert client.connect(client.Choice(environment=shell.variables)).rows(queries.now())
