@@ -55,7 +55,7 @@ class ProcedureHost:
             self._server = subprocess.Popen(
                 # -P: this folder's modules must not shadow what a body imports.
                 [sys.executable, "-P", str(_WORKER)],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
             )
         self._control = ours
@@ -124,7 +124,7 @@ class ProcedureHost:
     def _await(self, connection: socket.socket, cancelled: threading.Event) -> bytes:
         poll = select.poll()
         poll.register(connection, select.POLLIN)
-        # Threads cannot wait for an event and a socket at once; an answer is seen at once, a cancellation a moment later.
+        # Threads cannot wait for an event and a socket at once; an answer is seen at once, a cancellation soon.
         while not poll.poll(_CHECK_MS):
             if cancelled.is_set() or self._stopping.is_set():
                 raise Cancelled

@@ -1,9 +1,9 @@
 """The process in which Python procedures run: a fork server with Snowpark loaded, and the child that runs one call.
 
-Started by host.py as a script with a socket as standard input, so that nothing of the sandbox is loaded with it. For every call the host
-sends one descriptor of a new socket over it; the server forks, and the child reads its request there, runs the body
-with a real Snowpark session back to the sandbox, and answers there. Forking a process that has imported Snowpark takes
-milliseconds where importing takes a second.
+Started by host.py as a script with a socket as standard input, so that nothing of the sandbox is loaded with it. For
+every call the host sends one descriptor of a new socket over it; the server forks, and the child reads its request
+there, runs the body with a real Snowpark session back to the sandbox, and answers there. Forking a process that has
+imported Snowpark takes milliseconds where importing takes a second.
 
 Must not know the sandbox's store, world or statements: whatever a body can do, it does through SQL.
 """
@@ -202,8 +202,8 @@ def _json(value: Any) -> Any:
 def _load() -> None:
     """Import what a call needs, once."""
     import snowflake.connector.auth  # noqa: PLC0415  # a second of imports, wanted in this process only
-    import snowflake.connector.result_batch
-    import snowflake.snowpark.functions  # noqa: F401
+    import snowflake.connector.result_batch  # noqa: PLC0415  # likewise
+    import snowflake.snowpark.functions  # noqa: F401, PLC0415  # likewise
 
     gc.collect()
     gc.freeze()

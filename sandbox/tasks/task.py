@@ -1,0 +1,398 @@
+"""TASK (contract 6.15): the declaration of the kind, and the rules for changing a graph.
+
+Knows CREATE, ALTER, SHOW and DESCRIBE of tasks; must not know how runs go (scheduler.py, machine.py).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sandbox import errors
+from sandbox.errors import SnowflakeError
+from sandbox.objects import access, catalog
+from sandbox.objects.kind import Creation, Kind, Property
+from sandbox.parameters import SESSION
+from sandbox.result import SHOW, Result, columns
+from sandbox.session import Scope
+from sandbox.statement import ObjectName, Reader
+from sandbox.tasks import graph as graphs
+from sandbox.tasks import schedule, scheduler
+
+if TYPE_CHECKING:
+    from sandbox.engine import Call, World
+    from sandbox.objects.catalog import SnowflakeObject
+    from sandbox.store import Transaction
+
+_OWN_PARAMETERS = {
+    "SERVERLESS_TASK_MAX_STATEMENT_SIZE": "X2Large",
+    "SERVERLESS_TASK_MIN_STATEMENT_SIZE": "XSMALL",
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": "10",
+    "TASK_AUTO_RETRY_ATTEMPTS": "0",
+    "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": "Medium",
+    "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": "30",
+    "USER_TASK_TIMEOUT_MS": "3600000",
+}
+# The 53 session parameters of contract section 5; the client's result format is none that a task can set.
+_SESSION_PARAMETERS = {
+    name: default for name, default in SESSION.items() if name != "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"
+}
+_OVERLAP_POLICIES = ("NO_OVERLAP", "ALLOW_CHILD_OVERLAP", "ALLOW_ALL_OVERLAP")
+_SHOWN = columns(
+    "created_on@ name id database_name schema_name owner comment warehouse schedule predecessors state definition"
+    " condition allow_overlapping_execution error_integration last_committed_on last_suspended_on owner_role_type"
+    " config budget task_relations last_suspended_reason target_completion_interval"
+)
+
+
+def _schedule(reader: Reader) -> str:
+    text = reader.string()
+    schedule.parse(text)
+    return text
+
+
+def _config(reader: Reader) -> str:
+    text = reader.string()
+    try:
+        read = json.loads(text)
+    except ValueError as error:
+        raise errors.invalid_value(text, "CONFIG") from error
+    if not isinstance(read, dict):
+        raise errors.invalid_value(text, "CONFIG")
+    return text
+
+
+def _name(reader: Reader) -> str:
+    return reader.object_name().name
+
+
+def _overlap_policy(reader: Reader) -> str:
+    word = reader.word().upper()
+    if word not in _OVERLAP_POLICIES:
+        raise errors.invalid_value(word, "OVERLAP_POLICY")
+    return word
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    reader, properties = call.reader, creation.properties
+    if reader.accept("FINALIZE"):
+        reader.expect("=")
+        properties["finalize"] = _neighbour(call, creation.name, reader.object_name()).name
+    elif reader.accept("AFTER"):
+        names = [_neighbour(call, creation.name, name).name for name in reader.name_list()]
+        properties["after"] = list(dict.fromkeys(names))
+    elif reader.accept("WHEN"):
+        properties["condition"] = _condition(reader)
+    elif reader.accept("AS"):
+        properties["definition"] = _body(reader)
+    elif reader.accept("EXECUTE AS"):
+        raise errors.not_supported("CREATE TASK … EXECUTE AS USER")
+    else:
+        return False
+    return True
+
+
+def _body(reader: Reader) -> str:
+    text = reader.rest()
+    if not text:
+        raise reader.unexpected()
+    return text
+
+
+def _condition(reader: Reader) -> str:
+    """The text of WHEN, up to the AS that is not inside parentheses."""
+    start, depth = reader.index, 0
+    while not reader.at_end and (depth or reader.peek() != "AS"):
+        depth += {"(": 1, ")": -1}.get(reader.peek(), 0)
+        reader.index += 1
+    tokens = reader.tokens[start : reader.index]
+    if not tokens:
+        raise reader.unexpected()
+    text = reader.text[tokens[0].start : tokens[-1].end + 1]
+    if "SYSTEM$STREAM_HAS_DATA" in text.upper():
+        raise errors.not_supported("SYSTEM$STREAM_HAS_DATA")
+    return text
+
+
+def _neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
+    name = call.session.resolve(written, Scope.SCHEMA, "CREATE TASK")
+    if (name.database, name.schema) != (task.database, task.schema):
+        raise graphs.refused(f"Task {task.qualified} and {name.qualified} must be in the same schema.")
+    return name
+
+
+def _finish(call: Call, creation: Creation) -> None:
+    properties = creation.properties
+    if not properties.get("definition"):
+        raise errors.missing_property("AS", "CREATE TASK")
+    if properties.get("schedule") and (properties.get("after") or properties.get("finalize")):
+        raise SnowflakeError(
+            1420,  # guess: the number of properties that do not go together
+            "22023",
+            "SQL compilation error:\nA task cannot have a SCHEDULE together with AFTER or FINALIZE.",
+        )
+    properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None}
+
+
+def _created(call: Call, made: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        if made["after"] or made["finalize"]:
+            _connect(call, tx, made, made["after"] or [], made["finalize"])
+
+
+def _connect(call: Call, tx: Transaction, task: SnowflakeObject, after: list[str], finalizes: str | None) -> None:
+    for name in graphs.qualified(task, after):
+        predecessor = catalog.get(tx, "TASK", name)
+        if predecessor["finalize"]:
+            raise graphs.refused(f"Finalizer task {name.qualified} cannot have child tasks.")
+        _require_suspended_root(tx, predecessor)
+        graphs.connect(tx, task, predecessor)
+    if finalizes is not None:
+        root = catalog.get(tx, "TASK", graphs.qualified(task, [finalizes])[0])
+        if root["after"] or root["finalize"]:
+            raise graphs.refused(f"Task {root.name.qualified} is not a root task: only a root task has a finalizer.")
+        _require_suspended_root(tx, root)
+        graphs.connect(tx, task, root, finalizes=True)
+    graphs.check_size(tx, graphs.root_of(tx, task).id)
+
+
+def _require_suspended_root(tx: Transaction, task: SnowflakeObject) -> None:
+    """Refuse a change of a graph whose root is started (user-guide/tasks-graphs)."""
+    root = graphs.root_of(tx, task)
+    if root["state"] == "started":
+        raise graphs.refused(
+            f"Unable to update graph with root task {root.name.qualified} since that root task is not suspended."
+        )
+
+
+def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        _require_suspended_root(tx, before)
+        if after["schedule"] and (after["after"] or after["finalize"]):
+            raise errors.invalid_property("SCHEDULE", "ALTER TASK of a child task")
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        if found["after"] or found["finalize"]:
+            _require_suspended_root(tx, found)
+        # Dependents lose this predecessor; without any other they become roots of their own, suspended.
+        for child in graphs.children_of(tx, found):
+            changed: dict[str, Any] = {"after": [name for name in child["after"] or [] if name != found.name.name]}
+            if child["finalize"] == found.name.name:
+                changed["finalize"] = None
+            if not changed["after"]:
+                changed |= {"state": "suspended"}
+            catalog.update(tx, child, changed)
+
+
+def resume(call: Call, found: SnowflakeObject) -> Result | None:
+    """ALTER TASK … RESUME; nothing happens to a task that is started.
+
+    Raises:
+        SnowflakeError: 091089 when the owner lacks a privilege, 091088 when a child's root is started.
+    """
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["state"] == "started":
+            return None
+        if current["after"] or current["finalize"]:
+            _require_suspended_root(tx, current)
+        start(call.world, tx, current)
+    call.world.parts["tasks"].wake()
+    return None
+
+
+def start(world: World, tx: Transaction, task: SnowflakeObject) -> None:
+    """Make a task started, after the check of what its owner needs for that."""
+    require_owner_privileges(world, tx, task)
+    now = world.clock.now()
+    changed = {"state": "started", "resumed_on": now.isoformat(), "last_committed_on": now.isoformat()}
+    scheduler.set_due(tx, catalog.update(tx, task, changed), now)
+    tx.run("DELETE FROM task_failures WHERE uuid = ?", task["uuid"])
+
+
+def require_owner_privileges(world: World, tx: Transaction, task: SnowflakeObject) -> None:
+    """Check that a task's owner may run it (user-guide/tasks-intro, access control).
+
+    Raises:
+        SnowflakeError: 091089 for the privileges on the account, 003001 for the warehouse.
+    """
+    needed = ["EXECUTE TASK"] if task["warehouse"] else ["EXECUTE TASK", "EXECUTE MANAGED TASK"]
+    for privilege in needed:
+        if not access.has_on_account(world, task.owner, privilege):
+            raise SnowflakeError(
+                91089,
+                "42501",
+                f"Cannot execute task , {privilege} privilege must be granted to owner role"
+                f" (task {task.name.qualified}, role {task.owner}).",
+            )
+    if task["warehouse"]:
+        warehouse = catalog.get(tx, "WAREHOUSE", ObjectName(task["warehouse"]))
+        if not access.role_has(world, task.owner, warehouse, "USAGE", "OPERATE"):
+            raise SnowflakeError(
+                91089,
+                "42501",
+                f"Cannot execute task , USAGE privilege on the task's warehouse must be granted to owner role"
+                f" (task {task.name.qualified}, role {task.owner}, warehouse {task['warehouse']}).",
+            )
+
+
+def _suspend(call: Call, found: SnowflakeObject) -> Result | None:
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["state"] == "suspended":
+            return None
+        if current["after"] or current["finalize"]:
+            _require_suspended_root(tx, current)
+        scheduler.suspend(tx, current, call.now, "USER_SUSPENDED")
+    return None
+
+
+def _change(call: Call, found: SnowflakeObject, changed: dict[str, Any]) -> SnowflakeObject:
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        _require_suspended_root(tx, current)
+        return catalog.update(tx, current, changed)
+
+
+def _modify_body(call: Call, found: SnowflakeObject) -> Result | None:
+    _change(call, found, {"definition": _body(call.reader)})
+    return None
+
+
+def _modify_condition(call: Call, found: SnowflakeObject) -> Result | None:
+    _change(call, found, {"condition": _condition(call.reader)})
+    return None
+
+
+def _remove_condition(call: Call, found: SnowflakeObject) -> Result | None:
+    _change(call, found, {"condition": None})
+    return None
+
+
+def _add_after(call: Call, found: SnowflakeObject) -> Result | None:
+    names = [_neighbour(call, found.name, name).name for name in call.reader.name_list()]
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["schedule"]:
+            raise graphs.refused(f"Task {found.name.qualified} has a SCHEDULE and cannot have predecessors.")
+        after = list(dict.fromkeys([*(current["after"] or []), *names]))
+        _connect(call, tx, _change(call, current, {"after": after}), names, None)
+    return None
+
+
+def _remove_after(call: Call, found: SnowflakeObject) -> Result | None:
+    names = [_neighbour(call, found.name, name) for name in call.reader.name_list()]
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        gone = {name.name for name in names}
+        changed = _change(call, current, {"after": [name for name in current["after"] or [] if name not in gone]})
+        for name in names:
+            predecessor = catalog.find(tx, "TASK", name)
+            if predecessor is not None:
+                graphs.disconnect(tx, changed, predecessor.id)
+    return None
+
+
+def _set_finalize(call: Call, found: SnowflakeObject) -> Result | None:
+    call.reader.expect("=")
+    name = _neighbour(call, found.name, call.reader.object_name()).name
+    with call.world.store.transaction() as tx:
+        _unset_finalize(call, found)
+        _connect(call, tx, _change(call, found, {"finalize": name}), [], name)
+    return None
+
+
+def _unset_finalize(call: Call, found: SnowflakeObject) -> Result | None:
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["finalize"]:
+            changed = _change(call, current, {"finalize": None})
+            root = catalog.find(tx, "TASK", graphs.qualified(current, [current["finalize"]])[0])
+            if root is not None:
+                graphs.disconnect(tx, changed, root.id)
+    return None
+
+
+def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    predecessors = graphs.qualified(found, found["after"] or [])
+    return (
+        found.created_on,
+        found.name.name,
+        found["uuid"],
+        found.name.database,
+        found.name.schema,
+        found.owner,
+        found["comment"],
+        found["warehouse"],
+        found["schedule"],
+        json.dumps([name.qualified for name in predecessors], separators=(",", ":")),
+        found["state"],
+        found["definition"],
+        found["condition"],
+        "true" if found["allow_overlapping_execution"] else "false",
+        found["error_integration"],
+        found["last_committed_on"],
+        found["last_suspended_on"],
+        "ROLE",
+        found["config"],
+        None,
+        json.dumps(_relations(call, found, predecessors), separators=(",", ":")),
+        found["last_suspended_reason"],
+        found["target_completion_interval"],
+    )
+
+
+def _relations(call: Call, found: SnowflakeObject, predecessors: list[ObjectName]) -> dict[str, Any]:
+    relations: dict[str, Any] = {"Predecessors": [name.quoted for name in predecessors]}
+    if found["finalize"]:
+        relations["FinalizedRootTask"] = graphs.qualified(found, [found["finalize"]])[0].quoted
+    if not predecessors and not found["finalize"]:
+        with call.world.store.transaction() as tx:
+            finalizer = graphs.finalizer_of(tx, found)
+        if finalizer is not None:
+            relations["FinalizerTask"] = finalizer.name.quoted
+    return relations
+
+
+def _describe(call: Call, found: SnowflakeObject) -> Result:
+    return Result(_SHOWN, [_show_row(call, found)], SHOW)
+
+
+DECLARATION = Kind(
+    name="TASK",
+    plural="TASKS",
+    scope=Scope.SCHEMA,
+    show=_SHOWN,
+    show_row=_show_row,
+    properties=(
+        Property("WAREHOUSE", _name),
+        Property("SCHEDULE", _schedule),
+        Property("CONFIG", _config),
+        Property("ALLOW_OVERLAPPING_EXECUTION", Reader.boolean, default=False),
+        Property("OVERLAP_POLICY", _overlap_policy),
+        Property("ERROR_INTEGRATION", _name),
+        Property("SUCCESS_INTEGRATION", _name),
+        Property("COMMENT", Reader.string),
+        Property("TARGET_COMPLETION_INTERVAL", Reader.string),
+    ),
+    parameters={**_OWN_PARAMETERS, **_SESSION_PARAMETERS},
+    describe=_describe,
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    created=_created,
+    altered=_altered,
+    dropping=_dropping,
+    actions={
+        "RESUME": resume,
+        "SUSPEND": _suspend,
+        "MODIFY AS": _modify_body,
+        "MODIFY WHEN": _modify_condition,
+        "REMOVE WHEN": _remove_condition,
+        "ADD AFTER": _add_after,
+        "REMOVE AFTER": _remove_after,
+        "SET FINALIZE": _set_finalize,
+        "UNSET FINALIZE": _unset_finalize,
+    },
+)
