@@ -19,6 +19,9 @@ EXIT_USAGE = 2
 EXIT_NOT_CONNECTED = 3
 EXIT_TIMED_OUT = 4
 
+ERROR = "error"
+WARNING = "warning"
+
 
 class UserError(Exception):
     """What happened, where, its usual cause and what to do about it; `exit_code` is what a command ends with."""
@@ -85,7 +88,7 @@ class Problem:
 
     `rule` is the stable name of the rule that is broken, `path` the place in the document (`graphs.x.jobs.y.after`),
     `value` what stands there (empty: nothing does), `what` one sentence, `remedy` what to do, `nearest` names that
-    may have been meant.
+    may have been meant. `severity` is ERROR, which nothing is deployed with, or WARNING.
     """
 
     mark: Mark
@@ -95,10 +98,11 @@ class Problem:
     remedy: str
     value: str = ""
     nearest: tuple[str, ...] = ()
+    severity: str = ERROR
 
     def __str__(self) -> str:
         """Return the problem as two or three lines."""
-        lines = [f"{self.mark}: {self.what} [{self.rule}]"]
+        lines = [f"{self.mark}: {'warning: ' if self.severity == WARNING else ''}{self.what} [{self.rule}]"]
         if self.path:
             lines.append(f"    at:     {self.path}" + (f" = {self.value}" if self.value else ""))
         if self.nearest:
@@ -107,14 +111,22 @@ class Problem:
         return "\n".join(lines)
 
 
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems in the order of their places, each once."""
+    return tuple(sorted(set(problems), key=lambda p: (p.mark, p.rule, p.what)))
+
+
 class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
-    """Everything that is wrong in a configuration file, in the order of its lines."""
+    """Everything that is wrong in a configuration file, warnings included, in the order of its lines."""
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
         self.file = file
-        self.problems: Sequence[Problem] = tuple(sorted(set(problems), key=lambda p: (p.mark, p.rule, p.what)))
+        self.problems: Sequence[Problem] = in_order(problems)
         count = len(self.problems)
-        super().__init__(f"{file}: {count} problem{'s' if count > 1 else ''} found, nothing was deployed or changed")
+        warnings = sum(problem.severity == WARNING for problem in self.problems)
+        of_these = f" ({warnings} of them only warnings)" if warnings else ""
+        what = f"{count} problem{'s' if count > 1 else ''} found{of_these}"
+        super().__init__(f"{file}: {what}, nothing was deployed or changed")
 
     def __str__(self) -> str:
         """Return the headline and every problem."""

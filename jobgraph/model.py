@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobgraph.errors import Mark
+    from jobgraph.errors import Mark, Problem
 
 STOP = "stop"
 CONTINUE = "continue"
@@ -106,11 +106,15 @@ class Graph:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole job configuration; `file` is the path it was read from, as the user gave it."""
+    """A whole job configuration; `file` is the path it was read from, as the user gave it.
+
+    `warnings` are the problems with which it is valid all the same.
+    """
 
     file: str
     version: int
     graphs: tuple[Graph, ...]
+    warnings: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
 
     def graph(self, key: str) -> Graph:
         """Return the graph of that key, whatever its case.

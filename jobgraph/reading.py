@@ -6,13 +6,14 @@ whole has to keep (see `rules`), nor anything of a deployment. The only module h
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from jobgraph.document import Document
-from jobgraph.errors import ConfigErrors, Mark, Problem, UsageError
+from jobgraph.errors import ERROR, ConfigErrors, Mark, Problem, UsageError, in_order
 from jobgraph.keys import FILE, JOB_KEYS
 from jobgraph.model import Config, Graph, Job, Resources
 from jobgraph.names import upper
@@ -46,13 +47,14 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         super().ascend_resolver()
 
 
-def read(path: str | Path, pools: Collection[str] | None = None) -> Config:
+def read(path: str | Path, pools: Collection[str] | None = None, *, strict: bool = False) -> Config:
     """Read and check a job configuration.
 
     `pools` are the names of the compute pools that the stack has; without them, pool names are not looked up.
+    With `strict`, a warning is an error.
 
     Raises:
-        ConfigErrors: with every problem of the file.
+        ConfigErrors: with every problem of the file, warnings included, if one is an error.
         UsageError: if the file cannot be read at all.
     """
     file = str(path)
@@ -61,10 +63,10 @@ def read(path: str | Path, pools: Collection[str] | None = None) -> Config:
     except OSError as error:
         remedy = "give the path of a job configuration; the project's own is jobconfig.yaml"
         raise UsageError(f"cannot be read: {error.strerror}", where=file, remedy=remedy) from error
-    return parse(content, file, pools)
+    return parse(content, file, pools, strict=strict)
 
 
-def parse(content: bytes, file: str, pools: Collection[str] | None = None) -> Config:
+def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, strict: bool = False) -> Config:
     """Read and check a job configuration from its bytes; `file` is the name used in messages.
 
     Raises:
@@ -76,9 +78,9 @@ def parse(content: bytes, file: str, pools: Collection[str] | None = None) -> Co
         raise ConfigErrors(file, document.problems)
     config = _config(block, document)
     problems = [*document.problems, *broken_rules(config, pools)]
-    if problems:
+    if any(strict or problem.severity == ERROR for problem in problems):
         raise ConfigErrors(file, problems)
-    return config
+    return replace(config, warnings=in_order(problems))
 
 
 def _compose(content: bytes, file: str) -> yaml.Node:
