@@ -72,8 +72,17 @@ def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, st
     Raises:
         ConfigErrors: with every problem of the file.
     """
+    return understand(compose(content, file), file, pools)
+
+
+def understand(root: yaml.Node, file: str, pools: Collection[str] | None = None) -> Config:
+    """Read and check a job configuration from its YAML nodes, wherever they come from; their marks are in `file`.
+
+    Raises:
+        ConfigErrors: with every problem found.
+    """
     document = Document(file)
-    block = FILE.read(_compose(content, file), "", document)
+    block = FILE.read(root, "", document)
     if block is None:
         raise ConfigErrors(file, document.problems)
     config = _config(block, document)
@@ -83,7 +92,7 @@ def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, st
     return replace(config, warnings=in_order(problems))
 
 
-def _compose(content: bytes, file: str) -> yaml.Node:
+def compose(content: bytes, file: str) -> yaml.Node:
     """Return the root node of the only document.
 
     Raises:
