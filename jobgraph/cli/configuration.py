@@ -6,7 +6,6 @@ Knows their options and output. Must not know the rules of the file (jobgraph.re
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,25 +32,36 @@ def _file(application: Application, given: str | None) -> str:
 
 
 def _problem_json(problem: Problem) -> dict[str, object]:
-    found = dataclasses.asdict(problem)
-    mark = found.pop("mark")
-    return {"file": mark["file"], "line": mark["line"], "column": mark["column"], **found}
+    """Return a problem for JSON; keys are promised to scripts."""
+    return {
+        "severity": problem.severity,
+        "file": problem.mark.file,
+        "line": problem.mark.line,
+        "column": problem.mark.column,
+        "rule": problem.rule,
+        "path": problem.path,
+        "value": problem.value,
+        "what": problem.what,
+        "remedy": problem.remedy,
+        "nearest": list(problem.nearest),
+    }
 
 
 @click.command(
     short_help="Check a job configuration.", epilog=examples("jobgraph validate", "jobgraph validate other.yaml --json")
 )
 @click.argument("file", required=False)
+@click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result, problems included, as JSON.")
 @click.pass_context
-def validate(context: click.Context, file: str | None, *, as_json: bool) -> None:
+def validate(context: click.Context, file: str | None, *, strict: bool, as_json: bool) -> None:
     """Check a job configuration and name everything that is wrong with it.
 
     FILE is jobconfig.yaml unless given. Exit code 2 if anything is wrong.
     """
     path = _file(context.obj, file)
     try:
-        config = jobgraph.read(path)
+        config = jobgraph.read(path, strict=strict)
     except ConfigErrors as error:
         if not as_json:
             raise
@@ -59,8 +69,10 @@ def validate(context: click.Context, file: str | None, *, as_json: bool) -> None
         show_json({"file": error.file, "valid": False, "problems": problems, "graphs": []})
         context.exit(error.exit_code)
     if as_json:
-        show_json(views.config_json(config))
+        show_json({**views.config_json(config), "problems": [_problem_json(one) for one in config.warnings]})
         return
+    for warning in config.warnings:
+        note(str(warning))
     show(views.config_table(config, terminal=is_terminal()))
     note(f"{path} is valid. `pulumi preview` shows what it would change.")
 

@@ -32,6 +32,7 @@ NOT_RECORDED = "NOT RECORDED"
 
 ENDED_TASK_STATES = frozenset({"SUCCEEDED", "FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED", "SKIPPED"})
 _FAILED_TASK_STATES = frozenset({"FAILED", "FAILED_AND_AUTO_SUSPENDED"})
+_LONGEST_CAUSE = 300
 # Snowflake's documentation has both spellings in different places.
 _MANUAL = frozenset({"EXECUTE_TASK", "EXECUTE TASK"})
 
@@ -159,8 +160,10 @@ def new_run(
 
 
 def newest_run(history: Iterable[TaskRun], root_task: str) -> TaskRun | None:
-    """Return the root's row of the newest run that has started or was asked for by hand."""
-    shown = [row for row in history if row.name == root_task and (row.state != "SCHEDULED" or row.manual)]
+    """Return the root's row of the newest run that has started or was asked for by hand, if it has its id already."""
+    shown = [
+        row for row in history if row.name == root_task and row.run_id and (row.manual or row.state != "SCHEDULED")
+    ]
     return max(shown, key=lambda row: row.scheduled or datetime.min.replace(tzinfo=UTC), default=None)
 
 
@@ -176,6 +179,13 @@ def _latest(history: Iterable[TaskRun], run_id: str) -> dict[str, TaskRun]:
 def _first_line(text: str | None) -> str:
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     return lines[0] if lines else ""
+
+
+def _one_line(text: str) -> str:
+    """Return the telling part of a task's error on one line: of a Python traceback the last line, else all of it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = lines[-1] if lines and "Traceback" in text else " ".join(lines)
+    return told if len(told) <= _LONGEST_CAUSE else told[: _LONGEST_CAUSE - 3] + "..."
 
 
 def _rows_written(outputs: Any) -> int | None:
@@ -211,7 +221,7 @@ def _cause(state: str, row: TaskRun | None, last: Row | None) -> str:
         return "a predecessor did not succeed"
     told = [_first_line(last["REASON"]), _first_line(last["ERRORS"])] if last else []
     text = ": ".join(dict.fromkeys(part for part in told if part))
-    return text or _first_line(row.error if row else "") or f"the task ended {state}"
+    return text or _one_line(row.error if row else "") or f"the task ended {state}"
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
@@ -313,7 +323,7 @@ def assemble(
         started=root.started if root else None,
         completed=end if ended else None,
         duration=_seconds(root.started, end) if root else None,
-        cause=_first_line(root.error) if root and ended and root.state != "SUCCEEDED" else "",
+        cause=_one_line(root.error) if root and ended and root.state != "SUCCEEDED" else "",
         task_states={**around, **{job.name: job.state for job in jobs}},
     )
 

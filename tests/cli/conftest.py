@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from click.testing import CliRunner, Result
 from jobgraph.cli.application import Application
 from jobgraph.cli.main import cli
 from tests.cli.recorded import ManualClock, Server
+from tests.cli.shell import Shell
 
+PROJECT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 
 Invoke = Callable[..., Result]
@@ -48,3 +51,12 @@ def golden() -> Callable[[str, str], None]:
         assert text == path.read_text()
 
     return compare
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A shell in an empty project folder, whose sandbox is stopped in the end."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SNOWFLAKE_", "PULUMI_"))}
+    made = Shell(tmp_path, {**kept, "PYTHONPATH": str(PROJECT)})
+    yield made
+    made.run("sandbox", "stop")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import jobgraph
+from jobgraph.errors import WARNING, ConfigErrors, Mark, Problem
+from jobgraph.model import Config
 from tests.cli.recorded import RUN, Server
 
 if TYPE_CHECKING:
@@ -62,8 +65,26 @@ def test_problems_as_json(invoke: Invoke, project: Path) -> None:
     told = json.loads(done.stdout)
     assert (told["file"], told["valid"], told["graphs"]) == ("bad.yaml", False, [])
     first = told["problems"][0]
-    assert {"file", "line", "column", "rule", "path", "value", "what", "remedy", "nearest"} == set(first)
+    assert {"severity", "file", "line", "column", "rule", "path", "value", "what", "remedy", "nearest"} == set(first)
     assert first["line"] == 8
+
+
+@pytest.mark.usefixtures("project")
+def test_warnings_are_told_and_strictly_are_errors(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = Problem(Mark("jobconfig.yaml", 6, 7), "rule", "graphs", "odd", "change it", severity=WARNING)
+
+    def read(path: str, *, strict: bool) -> Config:
+        if strict:
+            raise ConfigErrors(path, [warning])
+        return Config(path, 1, (), warnings=(warning,))
+
+    monkeypatch.setattr(jobgraph, "read", read)
+    done = invoke("validate")
+    assert done.exit_code == 0
+    assert "warning: odd" in done.stderr
+    told = json.loads(invoke("validate", "--json").stdout)
+    assert [(one["severity"], one["line"]) for one in told["problems"]] == [("warning", 6)]
+    assert invoke("validate", "--strict").exit_code == 2
 
 
 def test_a_file_that_is_not_there(invoke: Invoke, tmp_path: Path) -> None:

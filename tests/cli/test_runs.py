@@ -74,11 +74,20 @@ def test_the_cause_of_a_failure_is_one_line_of_reason_and_error() -> None:
     assert run.jobs[-1].state == "SKIPPED"
 
 
-def test_a_task_that_failed_before_its_first_attempt_gives_its_own_error() -> None:
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("SQL compilation error:\nTable 'X' does not exist.", "SQL compilation error: Table 'X' does not exist."),
+        ("Python Interpreter Error:\nTraceback (most recent call last):\n  x\nJobFailed: no\n", "JobFailed: no"),
+        ("x" * 400, "x" * 297 + "..."),
+        (None, "the task ended FAILED"),
+    ],
+)
+def test_a_task_that_failed_before_its_first_attempt_gives_its_own_error(error: str | None, cause: str) -> None:
     history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
-    history += [history_row("T_MYJOB_1", "FAILED", ERROR_MESSAGE="Insufficient privileges\nmore", **ENDED)]
+    history += [history_row("T_MYJOB_1", "FAILED", ERROR_MESSAGE=error, **ENDED)]
     job = assemble(history, []).jobs[0]
-    assert (job.state, job.cause, job.attempts) == ("FAILED", "Insufficient privileges", 0)
+    assert (job.state, job.cause, job.attempts) == ("FAILED", cause, 0)
 
 
 def test_a_succeeded_task_without_a_recorded_attempt_is_not_taken_for_done() -> None:
@@ -184,6 +193,16 @@ def test_the_newest_run_is_not_the_one_that_the_schedule_will_start() -> None:
     assert newest is not None
     assert newest.state == "SUCCEEDED"
     assert runs.newest_run(rows[1:], "ROOT_TASK") is None
+
+
+def test_a_waiting_run_has_no_id_to_show_it_by() -> None:
+    later = START + timedelta(seconds=1)
+    waiting = history_row("ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID=None, SCHEDULED_TIME=later)
+    rows = runs.task_runs([history_row("ROOT_TASK", "EXECUTING"), waiting])
+    newest = runs.newest_run(rows, "ROOT_TASK")
+    assert newest is not None
+    assert newest.run_id == RUN
+    assert runs.new_run(rows[1:], "ROOT_TASK", frozenset()) is None
 
 
 def test_a_kept_run_shows_jobs_that_are_no_longer_deployed() -> None:

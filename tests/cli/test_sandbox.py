@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,12 +20,10 @@ from jobgraph.errors import NotConnectedError
 from sandbox import control
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.cli.conftest import Invoke
     from tests.cli.recorded import Server
+    from tests.cli.shell import Shell
 
-PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = "pass'word"
 
 
@@ -165,33 +161,6 @@ def test_doctor_names_what_is_to_be_done(invoke: Invoke, server: Server) -> None
     assert "to do" in lines["connection"]
     assert "jobgraph sandbox start" in lines["connection"]
     assert "make setup" in lines["pulumi-resource-snowflake"]
-
-
-@dataclass
-class Shell:
-    """A shell in a project folder: commands are processes, and `eval` sets variables for those that follow."""
-
-    folder: Path
-    variables: dict[str, str]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from jobgraph.cli.main import main; main()", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=self.variables, capture_output=True, text=True, check=False, timeout=60
-        )
-
-    def activate(self) -> None:
-        script = f"{self.run('sandbox', 'env').stdout}\nenv -0"
-        done = subprocess.run(["sh", "-euc", script], env=self.variables, capture_output=True, text=True, check=True)
-        self.variables = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SNOWFLAKE_", "PULUMI_"))}
-    made = Shell(tmp_path, {**kept, "PYTHONPATH": str(PROJECT)})
-    yield made
-    made.run("sandbox", "stop")
 
 
 @pytest.mark.sandbox
