@@ -1,16 +1,147 @@
-"""Methods of a service, called as `CALL name!METHOD(…)`."""
+"""Methods of a service (`CALL name!METHOD(…)`) and the SYSTEM$ functions about services.
+
+Knows their arguments and answers (facts C2, C3); must not know how containers run.
+"""
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
+from sandbox.errors import SnowflakeError
+from sandbox.objects import access, catalog
+from sandbox.result import CALL, Column, Result
+from sandbox.services import job, logs, records
+from sandbox.services.machine import JobStatus
+from sandbox.session import Scope
+from sandbox.statement import Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
-    from sandbox.result import Result
+    from sandbox.engine import Call, World
+    from sandbox.objects.catalog import SnowflakeObject
     from sandbox.statement import ObjectName
+
+_MOST_LOG_BYTES = 100 * 1024
+_DEFAULT_LINES = 500
+
+
+def register(world: World) -> None:
+    """Add the functions."""
+    world.functions |= {
+        "SYSTEM$GET_SERVICE_LOGS": get_service_logs,
+        "SYSTEM$GET_SERVICE_STATUS": get_service_status,
+    }
 
 
 def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[Any, ...]) -> Result:
-    raise errors.not_supported(f"CALL …!{method}")
+    """Run `CALL name!METHOD(arguments)`.
+
+    Raises:
+        SnowflakeError: 002003 no such service, 000002 no such method here, and what the method raises.
+    """
+    found = _find(call, written, *_PRIVILEGES.get(method, ()))
+    if method == "SPCS_CANCEL_JOB":
+        return _cancel_job(call, found)
+    if method == "SPCS_WAIT_FOR":
+        return _wait_for(call, found, arguments)
+    raise errors.not_supported(f"CALL <service>!{method}")
+
+
+_PRIVILEGES = {"SPCS_CANCEL_JOB": ("OPERATE",), "SPCS_WAIT_FOR": ("MONITOR", "OPERATE", "USAGE")}
+
+
+def _find(call: Call, written: ObjectName, *privileges: str) -> SnowflakeObject:
+    name = call.session.resolve(written, Scope.SCHEMA, "CALL")
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "SERVICE", name)
+    access.require(call, privileges, found)
+    return found
+
+
+def _cancel_job(call: Call, found: SnowflakeObject) -> Result:
+    call.world.parts["services"].cancel(found.id)
+    return Result((Column("SPCS_CANCEL_JOB"),), ((f"Job {found.name.name} is being cancelled.",),), CALL)
+
+
+def _wait_for(call: Call, found: SnowflakeObject, arguments: tuple[Any, ...]) -> Result:
+    """Wait until the job has the status: an error when the time is over, or when it ended with another one."""
+    wanted = str(arguments[0]).upper() if arguments else "DONE"
+    seconds = float(arguments[1]) if len(arguments) > 1 else 0.0
+    if wanted != JobStatus.DONE:
+        raise errors.not_supported(f"SPCS_WAIT_FOR('{wanted}')")
+    ended = call.world.parts["services"].ended(found.id)
+    deadline = call.now + timedelta(seconds=seconds)
+    if not job.wait_for_end(call, ended, deadline):
+        if call.cancelled.is_set():
+            raise errors.cancelled()
+        raise SnowflakeError(
+            395042,  # guess
+            "P0000",
+            f"Timed out after {seconds:g} seconds: service {found.name.name} has status {_status(call, found)}.",
+        )
+    reached = _status(call, found)
+    if reached != wanted:
+        raise SnowflakeError(
+            395043,  # guess
+            "P0000",
+            f"Service {found.name.name} cannot reach status {wanted}: it ended with status {reached}.",
+        )
+    return Result((Column("SPCS_WAIT_FOR"),), ((f"Service {found.name.name} reached status {wanted}.",),), CALL)
+
+
+def _status(call: Call, found: SnowflakeObject) -> str:
+    with call.world.store.transaction() as tx:
+        row = records.row(tx, found.id)
+    return str(row["status"]) if row is not None else "DELETED"
+
+
+def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$GET_SERVICE_LOGS(service, instance, container [, lines [, previous]]): the newest lines, at most 100 KB.
+
+    Raises:
+        SnowflakeError: 002003, or no such instance or container.
+    """
+    if not 3 <= len(arguments) <= 5:  # noqa: PLR2004  # the documented number of arguments
+        raise SnowflakeError(
+            938,
+            "22023",
+            "SQL compilation error:\nSYSTEM$GET_SERVICE_LOGS takes service, instance id, container [, lines].",
+        )
+    found = _find(call, Reader(str(arguments[0])).object_name(), "MONITOR")
+    key = (int(arguments[1]), str(arguments[2]))
+    lines = int(arguments[3]) if len(arguments) > 3 and arguments[3] is not None else _DEFAULT_LINES  # noqa: PLR2004
+    with call.world.store.transaction() as tx:
+        known = {(row["instance"], row["name"]) for row in records.containers(tx, found.id)}
+    if key not in known:
+        listed = ", ".join(f"{number}/{name}" for number, name in sorted(known))
+        raise SnowflakeError(
+            395044,  # guess
+            "22023",
+            f"Service {found.name.name} has no container '{key[1]}' in instance {key[0]}. It has: {listed}.",
+        )
+    supervisor = call.world.parts["services"]
+    return logs.newest(supervisor.log(found.id, key), lines, _MOST_LOG_BYTES)
+
+
+def get_service_status(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$GET_SERVICE_STATUS(service [, timeout]), deprecated by Snowflake: JSON, one item per container."""
+    found = _find(call, Reader(str(arguments[0])).object_name(), "MONITOR")
+    with call.world.store.transaction() as tx:
+        listed = records.containers(tx, found.id)
+    return json.dumps(
+        [
+            {
+                "status": one["status"],
+                "message": one["message"],
+                "containerName": one["name"],
+                "instanceId": str(one["instance"]),
+                "serviceName": found.name.name,
+                "image": one["image"],
+                "restartCount": one["restarts"],
+                "startTime": one["started"] or "",
+            }
+            for one in listed
+        ]
+    )
