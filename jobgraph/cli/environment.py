@@ -1,14 +1,13 @@
 """The variables of an activated shell, and the files that go with them.
 
-Knows how variables become shell text and a connections.toml, and where a clone keeps its Pulumi backend and its
-passphrase. Must not know how the sandbox or the toolchain come by their own variables.
+Knows how variables become shell text and a connections.toml, and where a clone keeps its Pulumi backend.
+Must not know how the sandbox or the toolchain come by their own variables.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONNECTION = "sandbox"
+SANDBOX_PASSPHRASE = "local-sandbox"  # noqa: S105  # not a secret: see pulumi() below
 
 # key of connections.toml -> variable that holds its value
 _KEYS = {
@@ -53,11 +53,15 @@ def connections(variables: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def pulumi(project: Path, passphrase: str) -> dict[str, str]:
-    """Return the variables that keep the sandbox's stack in the clone itself."""
+def pulumi(project: Path) -> dict[str, str]:
+    """Return the variables that keep the sandbox's stack in the clone itself.
+
+    The passphrase is the word that belongs to the salt in Pulumi.dev.yaml: with one of its own, every clone would
+    change that committed file. It guards nothing, for a sandbox has no secrets.
+    """
     return {
         "PULUMI_BACKEND_URL": (project / ".jobgraph" / "pulumi").as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": passphrase,
+        "PULUMI_CONFIG_PASSPHRASE": SANDBOX_PASSPHRASE,
     }
 
 
@@ -68,11 +72,3 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     new.replace(path)
-
-
-def passphrase(project: Path) -> str:
-    """Return the passphrase of the clone's stack; made at first use, kept in the clone, never shared."""
-    path = project / ".jobgraph" / "passphrase"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(24) + "\n")
-    return path.read_text(encoding="utf-8").strip()

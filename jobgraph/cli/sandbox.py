@@ -194,7 +194,7 @@ def _toolchain(project: Path) -> dict[str, str]:
 
 
 def _pulumi(project: Path) -> dict[str, str]:
-    variables = environment.pulumi(project, environment.passphrase(project))
+    variables = environment.pulumi(project)
     (project / ".jobgraph" / "pulumi").mkdir(parents=True, exist_ok=True)
     return variables
 

@@ -55,15 +55,8 @@ def test_private_files_are_the_users_alone(tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == ["connections.toml"]
 
 
-def test_the_passphrase_is_made_once(tmp_path: Path) -> None:
-    first = environment.passphrase(tmp_path)
-    assert len(first) >= 24
-    assert environment.passphrase(tmp_path) == first
-    assert (tmp_path / ".jobgraph" / "passphrase").stat().st_mode & 0o777 == 0o600
-
-
 @pytest.mark.parametrize("name", ["a", "with space"])
 def test_the_backend_is_a_url(tmp_path: Path, name: str) -> None:
-    variables = environment.pulumi(tmp_path / name, "p")
+    variables = environment.pulumi(tmp_path / name)
     assert variables["PULUMI_BACKEND_URL"].startswith("file:///")
     assert variables["PULUMI_BACKEND_URL"].endswith("/.jobgraph/pulumi")
