@@ -26,6 +26,7 @@ from sandbox.store import StoreFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from sandbox.engine import World
 
 HOST = "127.0.0.1"
@@ -35,6 +36,9 @@ _ADMINISTRATOR = "SANDBOX_ADMIN"
 _BACKLOG = 2048
 _POLL_IN_SECONDS = 0.02
 _LOG_TAIL = 15
+
+# Processes that this one started; they outlive it.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class SandboxError(Exception):
@@ -118,7 +122,7 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
     Raises:
         SandboxError: port taken, folder of another version, or no answer in time; with the log's last lines.
     """
-    found = status(folder)
+    found = _settled(folder, timeout)
     if found.running:
         if port not in (None, found.port):
             raise SandboxError(
@@ -145,7 +149,23 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": paths},
         )
+    _children[process.pid] = process
     return _wait_until_answering(folder, process, timeout)
+
+
+def _settled(folder: Path, timeout: float) -> Status:
+    """The status once it is certain: a process that holds the folder but does not answer is starting or ending."""
+    deadline = time.monotonic() + timeout
+    found = status(folder)
+    while found.running and not (found.port and _answers(found.port)):
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"A process ({found.pid}) holds {folder} but does not answer. Look at {folder / LOG};"
+                f" end it with `kill -9 {found.pid}`: its state survives that."
+            )
+        time.sleep(_POLL_IN_SECONDS)
+        found = status(folder)
+    return found
 
 
 def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeout: float) -> Status:
@@ -198,6 +218,11 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
                 f" Look at {folder / LOG}; end it with `kill -9 {found.pid}`: its state survives that."
             )
         time.sleep(_POLL_IN_SECONDS)
+    for child in list(_children.values()):
+        # A child that ended stays in the process table until it is asked for.
+        if child.pid == found.pid or child.poll() is not None:
+            child.wait()
+            del _children[child.pid]
     return True
 
 

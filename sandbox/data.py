@@ -21,11 +21,12 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from sqlglot import exp
 
-from sandbox import column_names, data_errors, data_types, errors, expand, rewrite
-from sandbox.result import DDL, DELETE, INSERT, MERGE, SELECT, UPDATE, Column, Result, status
+from sandbox import changes, column_names, data_errors, data_types, errors, expand, rewrite
+from sandbox.result import DDL, INSERT, SELECT, Column, Result, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
     from sandbox.engine import Call
     from sandbox.session import Session
     from sandbox.statement import ObjectName
@@ -201,7 +202,7 @@ class DataPlane:
         tree = rewrite.parse(call.text)
         connection = self.connection(call.session)
         if not isinstance(tree, exp.Query):
-            return Result(_dml_columns(tree), (), _type_id(tree))
+            return Result(changes.result_columns(tree), (), changes.type_id(tree))
         for node in list(tree.find_all(exp.Placeholder)):
             node.replace(exp.null())
         with connection.lock, data_errors.translated(), self._rewritten(call, connection, tree) as ready:
@@ -318,8 +319,8 @@ class DataPlane:
         return _Translator(connection.fakesnow, connection.duck).translate(tree)
 
     def _change(self, connection: Connection, tree: exp.Expr, binds: Mapping[str, Any]) -> Result:
-        batch = _batch(rewrite.remaining_binds(tree, binds))
-        columns, kind = _dml_columns(tree), _type_id(tree)
+        batch = changes.batch(rewrite.remaining_binds(tree, binds))
+        columns, kind = changes.result_columns(tree), changes.type_id(tree)
         statements = [statement.sql("duckdb") for statement in self._translate(connection, tree)]
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -364,38 +365,3 @@ class DataPlane:
             connection.duck.fetchall()
             counts = [int(value) for value in row if isinstance(value, int)] if row else []
         return counts
-
-
-def _batch(values: list[Any]) -> list[list[Any]]:
-    """One row of values, or the rows of an executemany, which sends a list per placeholder."""
-    if values and isinstance(values[0], list):
-        return [list(row) for row in zip(*values, strict=True)]
-    return [values]
-
-
-_DML: dict[type[exp.Expr], int] = {
-    exp.Insert: INSERT,
-    exp.Update: UPDATE,
-    exp.Delete: DELETE,
-    exp.Merge: MERGE,
-    exp.TruncateTable: DDL,
-}
-
-
-def _type_id(tree: exp.Expr) -> int:
-    return _DML.get(type(tree), DDL)
-
-
-def _dml_columns(tree: exp.Expr) -> tuple[Column, ...]:
-    if isinstance(tree, exp.Insert):
-        return (Column("number of rows inserted", "fixed"),)
-    if isinstance(tree, exp.Update):
-        return (Column("number of rows updated", "fixed"), Column("number of multi-joined rows updated", "fixed"))
-    if isinstance(tree, exp.Delete):
-        return (Column("number of rows deleted", "fixed"),)
-    if isinstance(tree, exp.Merge):
-        kinds = {type(when.args.get("then")) for when in tree.args["whens"].expressions}
-        names = ((exp.Insert, "inserted"), (exp.Update, "updated"), (exp.Delete, "deleted"))
-        present = [word for kind, word in names if kind in kinds or (kind is exp.Delete and exp.Var in kinds)]
-        return tuple(Column(f"number of rows {word}", "fixed") for word in present)
-    return (Column("status"),)

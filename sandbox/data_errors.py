@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import duckdb
 import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
 
 from sandbox.errors import SnowflakeError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def translated() -> Iterator[None]:
         raise SnowflakeError(2, "0A000", f"Unsupported feature: {error}") from error
 
 
-def from_duckdb(error: duckdb.Error) -> SnowflakeError:
+def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one return per kind of error
     """The SnowflakeError that says the same."""
     text = str(error).split("\nLINE ")[0]
     if isinstance(error, duckdb.InterruptException):
@@ -87,7 +87,7 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:
     return SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
 
 
-def _compilation(text: str) -> SnowflakeError:
+def _compilation(text: str) -> SnowflakeError:  # noqa: PLR0911  # one return per wording
     prefix = "SQL compilation error:\n"
     if found := _TABLE.search(text):
         return SnowflakeError(2003, "42S02", f"{prefix}Object '{found[1].upper()}' does not exist or not authorized.")

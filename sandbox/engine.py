@@ -1,7 +1,7 @@
 """Execution of a statement: which handler it belongs to, and what a handler is given.
 
 Knows the order of dispatch; must not know HTTP, nor the grammar of any statement. Control statements are looked up in
-one table by their leading words; what is in no table is data SQL if it starts like data SQL, and refused by name if not.
+one table by their leading words; what is in no table is data SQL if it starts like it, and refused by name if not.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sandbox.result import CALL, Column, Result, status
 from sandbox.statement import Reader, strip_tracking
 
 if TYPE_CHECKING:
-    from sandbox.session import Session
-    from sandbox.clock import Clock
-    from sandbox.store import Store
     from pathlib import Path
 
+    from sandbox.clock import Clock
     from sandbox.data import DataPlane
     from sandbox.objects.kind import Kind
+    from sandbox.session import Session
+    from sandbox.store import Store
 
 
 @dataclass
@@ -117,7 +117,7 @@ _DATA_WORDS = frozenset(
 _READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})
 
 
-def execute(  # noqa: PLR0913  # the last two are for queries.py alone
+def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
     world: World,
     session: Session,
     text: str,
@@ -148,7 +148,7 @@ def execute(  # noqa: PLR0913  # the last two are for queries.py alone
     raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
 
 
-def _call(  # noqa: PLR0913  # see execute
+def _call(  # noqa: PLR0913, PLR0917  # see execute
     world: World,
     session: Session,
     text: str,
@@ -159,10 +159,14 @@ def _call(  # noqa: PLR0913  # see execute
     stripped = strip_tracking(text)
     if not stripped:
         raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
+    reader = Reader(stripped, dict(binds or {}))
+    count = reader.statement_count()
+    if count > 1:
+        raise errors.statement_count(count)
     return Call(
         world,
         session,
-        Reader(stripped, dict(binds or {})),
+        reader,
         query_id or world.new_id(),
         stripped,
         binds or {},
@@ -170,7 +174,7 @@ def _call(  # noqa: PLR0913  # see execute
     )
 
 
-def describe(  # noqa: PLR0913  # as execute
+def describe(  # noqa: PLR0913, PLR0917  # as execute
     world: World,
     session: Session,
     text: str,

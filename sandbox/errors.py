@@ -95,6 +95,11 @@ def not_supported(what: str) -> SnowflakeError:
     )
 
 
+def statement_count(count: int) -> SnowflakeError:
+    """000008: several statements in one request."""
+    return SnowflakeError(8, "0A000", f"Actual statement count {count} did not match the desired statement count 1.")
+
+
 def invalid_state(message: str, errno: int = 91088, sqlstate: str = "55000") -> SnowflakeError:
     """An operation that the object's present state does not allow; the caller gives the documented wording."""
     return SnowflakeError(errno, sqlstate, message)

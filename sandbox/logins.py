@@ -21,6 +21,7 @@ from sandbox.temporary import drop_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from sandbox.engine import World
 
 ADMINISTRATOR = "SANDBOX_ADMIN"

@@ -6,12 +6,12 @@ Knows column types in Snowflake's own words; must not know JSON, Arrow or HTTP (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
 ColumnType = Literal[
     "text",
@@ -65,7 +65,8 @@ class Result:
 
     Attributes:
         columns: one per cell of a row.
-        rows: cells as Python values: str, int, Decimal, float, bool, datetime (aware for ltz/tz), date, time, bytes, None.
+        rows: cells as Python values: str, int, Decimal, float, bool, datetime (aware for ltz/tz), date, time,
+            bytes, None.
         statement_type: one of this module's ids.
         arrow: the rows as an Arrow table where they came from DuckDB; rows is then empty and wire.py converts.
         data: fields that replace the usual response data altogether (PUT and GET answer in a form of their own).

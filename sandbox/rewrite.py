@@ -23,6 +23,7 @@ from sandbox.statement import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
     from sandbox.engine import Call
     from sandbox.result import Result
 
@@ -173,7 +174,7 @@ class Rewriting:
             return qualified, known[qualified]
         return (parts[-1], known.get(parts[-1])) if parts else ("", None)
 
-    def value(self, node: exp.Expr) -> Any:
+    def value(self, node: exp.Expr) -> Any:  # noqa: PLR0911  # one return per kind of node
         """A constant argument as Python value: literal, placeholder, cast of one, or another control function.
 
         Raises:

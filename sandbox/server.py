@@ -24,10 +24,12 @@ from sandbox.errors import SnowflakeError
 from sandbox.parameters import session_value, wire_parameters
 
 if TYPE_CHECKING:
-    from sandbox.queries import Queries, Query
-    from starlette.requests import Request
     from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
     from sandbox.engine import World
+    from sandbox.queries import Queries, Query
     from sandbox.result import Result
     from sandbox.session import Session
 
@@ -139,11 +141,12 @@ class Server:
         return await self._answer_query(query)
 
     async def _answer_query(self, query: Query) -> Response:
-        future = asyncio.wrap_future(query.future)
         try:
-            result = await asyncio.wait_for(asyncio.shield(future), self._patience)
-        except TimeoutError:
-            return _in_progress(query, _IN_PROGRESS)
+            # Not wait_for: it would count a result that is there already as late when there is no patience.
+            await asyncio.wait([asyncio.wrap_future(query.future)], timeout=self._patience)
+            if not query.future.done():
+                return _in_progress(query, _IN_PROGRESS)
+            result = query.future.result()
         except SnowflakeError as error:
             return _failure(error, query.id)
         if result.arrow is not None and result.arrow.num_rows > 0:

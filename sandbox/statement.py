@@ -30,6 +30,8 @@ class _Lexer(Snowflake):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
+# database.schema.name
+_MOST_PARTS = 3
 _STRINGS = (TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING)
 _LEXER = _Lexer()
 
@@ -127,6 +129,10 @@ class Reader:
         if not self.tokens:
             self.tokens = tokenize(self.text)
 
+    def statement_count(self) -> int:
+        """How many statements the text holds, counted at the semicolons between them."""
+        return 1 + sum(token.token_type == TokenType.SEMICOLON for token in self.tokens)
+
     @property
     def at_end(self) -> bool:
         """True when every token was read."""
@@ -203,7 +209,7 @@ class Reader:
             self.expect(")")
             return Reader(text).object_name()
         parts = [self.identifier()]
-        while len(parts) < 3 and self.accept("."):
+        while len(parts) < _MOST_PARTS and self.accept("."):
             parts.append(self.identifier())
         return ObjectName(parts[-1], *reversed(parts[:-1]))
 

@@ -11,15 +11,15 @@ import base64
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-
 if TYPE_CHECKING:
-    from sandbox.result import Column, Result
     from collections.abc import Mapping, Sequence
+
+    from sandbox.result import Column, Result
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_LENGTH = 16_777_216
@@ -99,7 +99,7 @@ def python_rows(result: Result) -> Sequence[tuple[Any, ...]]:
     return list(zip(*[column.to_pylist() for column in result.arrow.columns], strict=True))
 
 
-def _cell(kind: str, value: Any) -> str:
+def _cell(kind: str, value: Any) -> str:  # noqa: PLR0911  # one return per type
     if kind == "boolean":
         return "1" if value in (True, "true", "TRUE", "1") else "0"
     if kind.startswith("timestamp") and isinstance(value, datetime):
@@ -121,7 +121,9 @@ def _cell(kind: str, value: Any) -> str:
 def _timestamp_cell(kind: str, value: datetime) -> str:
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     microseconds = (aware - _EPOCH) // _MICROSECOND
-    text = f"{microseconds // 1_000_000}.{microseconds % 1_000_000 * 1000:09d}"
+    # A number of seconds: half a second before 1970 is -0.5, not -1 and a half.
+    sign = "-" if microseconds < 0 else ""
+    text = f"{sign}{abs(microseconds) // 1_000_000}.{abs(microseconds) % 1_000_000 * 1000:09d}"
     if kind != "timestamp_tz":
         return text
     offset = aware.utcoffset() or timedelta()
@@ -148,7 +150,7 @@ def arrow_stream(columns: Sequence[Column], table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _arrow_array(column: Column, array: pa.Array) -> pa.Array:
+def _arrow_array(column: Column, array: pa.Array) -> pa.Array:  # noqa: PLR0911  # one return per type
     kind = array.type
     if pa.types.is_timestamp(kind):
         return _timestamp_struct(array)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from sandbox import context, logins, results, statements, temporary
+from sandbox import context, logins, results, showing, statements, temporary
 from sandbox.data import DataPlane
 from sandbox.engine import World
 from sandbox.objects import access, catalog, registration, role, user
@@ -18,6 +18,7 @@ from sandbox.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from sandbox.clock import Clock
 
 # In the order in which they register and start; they stop in the opposite order.
@@ -51,7 +52,7 @@ def build(
     store = Store(folder / "control.sqlite", tables)
     world = World(store, DataPlane(folder / "data"), clock, folder, images, address)
     world.parts["queries"] = Queries(world)
-    for part in (statements, context, results, registration, *parts):
+    for part in (statements, showing, context, results, registration, *parts):
         if hasattr(part, "register"):
             part.register(world)
     _prepare(world, password)

@@ -9,15 +9,15 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
 from sandbox.statement import ObjectName
 from sandbox.store import Transaction, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     import sqlite3
+    from collections.abc import Mapping
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (
@@ -163,7 +163,7 @@ def like_pattern(like: str | None) -> re.Pattern[str] | None:
     return re.compile(text, re.IGNORECASE | re.DOTALL)
 
 
-def create(
+def create(  # noqa: PLR0913, PLR0917  # the row's columns
     tx: Transaction,
     kind: str,
     name: ObjectName,

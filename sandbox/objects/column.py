@@ -13,9 +13,9 @@ from sandbox import errors
 from sandbox.statement import DataType
 
 if TYPE_CHECKING:
-    from sandbox.result import Column as ResultColumn
     from collections.abc import Callable
 
+    from sandbox.result import Column as ResultColumn
     from sandbox.statement import Reader
 
 _DUCKDB = {
@@ -154,7 +154,7 @@ def read(reader: Reader) -> Column:
     return column
 
 
-def _read_clause(reader: Reader, column: Column) -> Column:  # noqa: PLR0911  # one return per clause
+def _read_clause(reader: Reader, column: Column) -> Column:  # noqa: C901, PLR0911  # one branch per clause
     if reader.accept("NOT NULL"):
         return replace(column, nullable=False)
     if reader.accept("NULL"):

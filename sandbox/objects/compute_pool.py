@@ -17,12 +17,55 @@ if TYPE_CHECKING:
 
 # The provider refuses any other family (facts C5).
 FAMILIES = frozenset(
-    "CPU_X64_XS CPU_X64_S CPU_X64_M CPU_X64_SL CPU_X64_L GEN_X64_G2_2 GEN_X64_G2_4 GEN_X64_G2_8 GEN_X64_G2_16"
-    " GEN_X64_G2_32 GEN_ARM_G1_2 GEN_ARM_G1_4 GEN_ARM_G1_8 GEN_ARM_G1_16 GEN_ARM_G1_32 HIGHMEM_X64_S HIGHMEM_X64_M"
-    " HIGHMEM_X64_SL HIGHMEM_X64_L MEM_X64_G2_8 MEM_X64_G2_32 MEM_X64_G2_64 MEM_X64_G2_96 MEM_X64_G2_192 GPU_NV_XS"
-    " GPU_NV_S GPU_NV_SM GPU_NV_M GPU_NV_L GPU_NV_2M GPU_NV_3M GPU_NV_SL GPU_L40S_G1_8 GPU_L40S_G1_16 GPU_L40S_G1_48"
-    " GPU_L40S_G1_192 GPU_R6K_G1_8 GPU_R6K_G1_16 GPU_R6K_G1_32 GPU_R6K_G1_48 GPU_R6K_G1_96 GPU_R6K_G1_192"
-    " GPU_A100_G1_12 GPU_A100_G1_48 GPU_GCP_NV_L4_1_24G GPU_GCP_NV_L4_4_24G GPU_GCP_NV_A100_8_40G".split()
+    [
+        "CPU_X64_XS",
+        "CPU_X64_S",
+        "CPU_X64_M",
+        "CPU_X64_SL",
+        "CPU_X64_L",
+        "GEN_X64_G2_2",
+        "GEN_X64_G2_4",
+        "GEN_X64_G2_8",
+        "GEN_X64_G2_16",
+        "GEN_X64_G2_32",
+        "GEN_ARM_G1_2",
+        "GEN_ARM_G1_4",
+        "GEN_ARM_G1_8",
+        "GEN_ARM_G1_16",
+        "GEN_ARM_G1_32",
+        "HIGHMEM_X64_S",
+        "HIGHMEM_X64_M",
+        "HIGHMEM_X64_SL",
+        "HIGHMEM_X64_L",
+        "MEM_X64_G2_8",
+        "MEM_X64_G2_32",
+        "MEM_X64_G2_64",
+        "MEM_X64_G2_96",
+        "MEM_X64_G2_192",
+        "GPU_NV_XS",
+        "GPU_NV_S",
+        "GPU_NV_SM",
+        "GPU_NV_M",
+        "GPU_NV_L",
+        "GPU_NV_2M",
+        "GPU_NV_3M",
+        "GPU_NV_SL",
+        "GPU_L40S_G1_8",
+        "GPU_L40S_G1_16",
+        "GPU_L40S_G1_48",
+        "GPU_L40S_G1_192",
+        "GPU_R6K_G1_8",
+        "GPU_R6K_G1_16",
+        "GPU_R6K_G1_32",
+        "GPU_R6K_G1_48",
+        "GPU_R6K_G1_96",
+        "GPU_R6K_G1_192",
+        "GPU_A100_G1_12",
+        "GPU_A100_G1_48",
+        "GPU_GCP_NV_L4_1_24G",
+        "GPU_GCP_NV_L4_4_24G",
+        "GPU_GCP_NV_A100_8_40G",
+    ]
 )
 _SHOWN = columns(
     "name state min_nodes# max_nodes# instance_family num_services# num_jobs# auto_suspend_secs# auto_resume?"

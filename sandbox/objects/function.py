@@ -10,8 +10,8 @@ from sandbox.objects import access, catalog, procedure, signature
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.result import Column, Result
 from sandbox.session import Scope
+from sandbox.showing import text_rows
 from sandbox.statement import ObjectName, Reader
-from sandbox.statements import text_rows
 
 if TYPE_CHECKING:
     from sandbox.engine import Call

@@ -232,7 +232,7 @@ def _grant_ownership(call: Call, target: Target, grantee: str) -> Result:
     return status()
 
 
-def _move_ownership(
+def _move_ownership(  # noqa: PLR0913  # the two ways that grants may go are keywords
     tx: Transaction, call: Call, found: SnowflakeObject, grantee: str, *, copy: bool, revoke: bool
 ) -> None:
     if found.owner == grantee:
@@ -243,10 +243,10 @@ def _move_ownership(
             3036,
             "42501",
             f"SQL execution error:\nDependent grant of privilege '{others[0]['privilege']}' on securable"
-            f" '{found.name.qualified}' to role '{others[0]['grantee']}' exists. It must be revoked first. More than one"
-            " dependent grant may exist: use 'SHOW GRANTS' command to view them. To revoke all dependent grants while"
-            " transferring object ownership, use convenience command 'GRANT OWNERSHIP ON <target_objects> TO"
-            " <target_role> REVOKE CURRENT GRANTS'.",
+            f" '{found.name.qualified}' to role '{others[0]['grantee']}' exists. It must be revoked first. More"
+            " than one dependent grant may exist: use 'SHOW GRANTS' command to view them. To revoke all dependent"
+            " grants while transferring object ownership, use convenience command 'GRANT OWNERSHIP ON"
+            " <target_objects> TO <target_role> REVOKE CURRENT GRANTS'.",
         )
     if revoke:
         tx.run("DELETE FROM object_grant WHERE object_id = ?", found.id)

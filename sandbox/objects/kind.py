@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
-    from sandbox.result import Column, Result
-    from sandbox.session import Scope
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
+    from sandbox.result import Column, Result
+    from sandbox.session import Scope
     from sandbox.statement import ObjectName, Reader
 
 

@@ -10,8 +10,8 @@ from sandbox.objects import access, catalog, signature
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.result import Result, columns, status
 from sandbox.session import Scope
+from sandbox.showing import text_rows
 from sandbox.statement import Reader
-from sandbox.statements import text_rows
 
 if TYPE_CHECKING:
     from sandbox.engine import Call
@@ -94,6 +94,7 @@ def _finish(_call: Call, creation: Creation) -> None:
 
 def show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
     """A row of SHOW PROCEDURES; functions have the same columns first."""
+    del call  # Kind.show_row's first argument
     return (
         found.created_on.isoformat(),
         found.name.name,

@@ -39,7 +39,7 @@ def ensure_built_in(tx: Transaction, now: datetime) -> None:
             grant(tx, name, "ROLE", parent, "", now)
 
 
-def grant(tx: Transaction, role: str, granted_to: str, grantee: str, granted_by: str, now: datetime) -> None:  # noqa: PLR0913  # the row's columns
+def grant(tx: Transaction, role: str, granted_to: str, grantee: str, granted_by: str, now: datetime) -> None:  # noqa: PLR0913, PLR0917  # the row's columns
     """Grant a role to a role or user; a repeated grant changes nothing."""
     tx.run(
         "INSERT OR IGNORE INTO role_grant VALUES (?, ?, ?, ?, ?)",

@@ -9,8 +9,8 @@ from sandbox import errors
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.result import Result, columns
 from sandbox.session import Scope
+from sandbox.showing import text_rows
 from sandbox.statement import Reader
-from sandbox.statements import text_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,9 @@ from sandbox.statement import ObjectName, Reader
 from sandbox.statements import create_object, drop_object
 
 if TYPE_CHECKING:
-    from sandbox.objects.column import Column
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
+    from sandbox.objects.column import Column
 
 _DESCRIBED = columns(
     "name type kind null? default primary~key unique~key check expression comment policy~name privacy~domain"

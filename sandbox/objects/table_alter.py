@@ -14,12 +14,12 @@ from sandbox.objects import catalog, column
 from sandbox.session import Scope
 
 if TYPE_CHECKING:
-    from sandbox.result import Result
-    from sandbox.objects.column import Column
     from collections.abc import Callable, Iterable
 
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
+    from sandbox.objects.column import Column
+    from sandbox.result import Result
     from sandbox.statement import ObjectName, Reader
 
 
@@ -32,7 +32,8 @@ def make(call: Call, made: SnowflakeObject) -> None:
     """Make the DuckDB table of a table that is in the catalog."""
     found = [column.from_kept(kept) for kept in made["columns"]]
     statements = [
-        f"CREATE OR REPLACE SEQUENCE {sequence(made.name, one.name)} START {one.identity[0]} INCREMENT {one.identity[1]}"
+        f"CREATE OR REPLACE SEQUENCE {sequence(made.name, one.name)}"
+        f" START {one.identity[0]} INCREMENT {one.identity[1]}"
         for one in found
         if one.identity is not None
     ]

@@ -10,8 +10,8 @@ from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.parameters import SESSION
 from sandbox.result import Result, columns
 from sandbox.session import Scope
+from sandbox.showing import text_rows
 from sandbox.statement import ObjectName, Reader
-from sandbox.statements import text_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +36,7 @@ def _finish(_call: Call, creation: Creation) -> None:
     creation.properties["password_hash"] = creation.properties.pop("password")
 
 
-def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
+def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
     if after["password"] is not None:
         with call.world.store.transaction() as tx:
             catalog.update(tx, after, {"password_hash": after["password"], "password": None})

@@ -92,7 +92,7 @@ def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
     )
 
 
-def _finish(call: Call, creation: Any) -> None:
+def _finish(_call: Call, creation: Any) -> None:
     suspended = creation.properties.pop("initially_suspended")
     creation.properties["state"] = "SUSPENDED" if suspended else "STARTED"
 

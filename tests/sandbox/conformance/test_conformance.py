@@ -1,0 +1,115 @@
+"""The corpus of cases.yaml, in process and through the real connector over HTTP."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+import snowflake.connector
+import yaml
+
+from sandbox import engine, logins, wire
+from sandbox.errors import SnowflakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Rows = tuple[list[str], list[dict[str, Any]]]
+CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
+
+
+class RefusedError(Exception):
+    """A statement ended with an error."""
+
+    def __init__(self, errno: int) -> None:
+        super().__init__(str(errno))
+        self.errno = errno
+
+
+class Runner(Protocol):
+    """Either way to run a statement."""
+
+    def run(self, text: str) -> Rows: ...
+
+
+@dataclass
+class InProcess:
+    """Straight into the engine."""
+
+    world: Any
+    session: Any
+
+    def run(self, text: str) -> Rows:
+        try:
+            result = engine.execute(self.world, self.session, text)
+        except SnowflakeError as error:
+            raise RefusedError(error.errno) from error
+        names = [column.name for column in result.columns]
+        return names, [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+
+
+@dataclass
+class OverHttp:
+    """Through the connector."""
+
+    connection: snowflake.connector.SnowflakeConnection
+
+    def run(self, text: str) -> Rows:
+        with self.connection.cursor() as cursor:
+            try:
+                cursor.execute(text)
+            except snowflake.connector.errors.Error as error:
+                raise RefusedError(error.errno or 0) from error
+            names = [column.name for column in cursor.description]
+            return names, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@pytest.fixture(params=["in process", "http"])
+def runner(request: pytest.FixtureRequest, service: Any) -> Iterator[Runner]:
+    if request.param == "http":
+        with service.connect() as connection:
+            yield OverHttp(connection)
+        return
+    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    yield InProcess(service.world, session)
+    logins.close_session(service.world, session)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
+def test_case(case: dict[str, Any], runner: Runner) -> None:
+    transport = "http" if isinstance(runner, OverHttp) else "in process"
+    if case.get("over", transport) != transport:
+        return
+    database = f"C{CASES.index(case)}_{transport[:2].upper()}"
+    case = json.loads(json.dumps(case).replace("@DB", database))
+    runner.run(f"CREATE DATABASE {database}")
+    try:
+        for statement in case.get("setup", []):
+            runner.run(statement)
+        check(case, runner)
+    finally:
+        runner.run(f"DROP DATABASE {database}")
+
+
+def check(case: dict[str, Any], runner: Runner) -> None:
+    if "errno" in case:
+        with pytest.raises(RefusedError) as refused:
+            runner.run(case["sql"])
+        assert refused.value.errno == case["errno"]
+        return
+    names, rows = runner.run(case["sql"])
+    assert names == case.get("columns", names)
+    if "rows" not in case:
+        return
+    expected = case["rows"]
+    found = [{name: row.get(name, "<missing>") for name in wanted} for row, wanted in zip(rows, expected, strict=False)]
+    assert found == expected
+    assert expected or not rows
+
+
+def test_every_case_says_what_it_rests_on() -> None:
+    assert {case["basis"] for case in CASES} <= {"docs", "recorded", "guess"}
+    assert len({case["name"] for case in CASES}) == len(CASES)

@@ -1,0 +1,132 @@
+"""A sandbox in memory of the test process: a world with a clock that stands still, and one that answers over HTTP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import snowflake.connector
+import uvicorn
+
+from sandbox import engine, logins, wire, world
+from sandbox.clock import ManualClock
+from sandbox.errors import SnowflakeError
+from sandbox.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from sandbox.engine import World
+    from sandbox.session import Session
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PASSWORD = "a-password-of-the-tests"
+
+
+@dataclass
+class Client:
+    """A session of a world, in process."""
+
+    world: World
+    session: Session
+
+    def rows(self, text: str, binds: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a statement; its rows by column name."""
+        result = engine.execute(self.world, self.session, text, binds)
+        names = [column.name for column in result.columns]
+        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+
+    def values(self, text: str, binds: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The same as tuples."""
+        return [tuple(row.values()) for row in self.rows(text, binds)]
+
+    def errno(self, text: str) -> int:
+        """The number of the error that a statement ends with."""
+        with pytest.raises(SnowflakeError) as raised:
+            self.rows(text)
+        return raised.value.errno
+
+    def as_role(self, role: str) -> Client:
+        """Another session of the same user, with another role."""
+        session = self.session
+        return Client(
+            self.world,
+            logins.open_session(self.world, session.user, role, database=session.database, schema=session.schema),
+        )
+
+
+def build(folder: Path, clock: ManualClock | None = None, address: tuple[str, int] = ("127.0.0.1", 0)) -> World:
+    """A world on a folder."""
+    return world.build(folder, (), clock or ManualClock(START), address=address, password=PASSWORD)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    """A session of ACCOUNTADMIN in a new world, with database D and its schema PUBLIC."""
+    made = build(tmp_path / "sandbox")
+    session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    found = Client(made, session)
+    found.rows("CREATE DATABASE D")
+    yield found
+    world.stop(made)
+
+
+@dataclass
+class Service:
+    """A world that answers over HTTP."""
+
+    world: World
+    port: int
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """What the connector needs to reach it."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "protocol": "http",
+            "account": "LOCAL-SANDBOX",
+            "user": logins.ADMINISTRATOR,
+            "password": PASSWORD,
+            "role": "ACCOUNTADMIN",
+            **more,
+        }
+
+    def connect(self, **more: Any) -> snowflake.connector.SnowflakeConnection:
+        """A connection of the real connector."""
+        return snowflake.connector.connect(**self.settings(**more))
+
+
+def serving(folder: Path, patience: float = 20.0) -> Iterator[Service]:
+    """A service as long as the iterator stands."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        port = listener.getsockname()[1]
+        made = build(folder, address=("127.0.0.1", port))
+        application = Server(made, patience).application()
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Service(made, port)
+        finally:
+            server.should_exit = True
+            thread.join()
+            world.stop(made)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all tests that need no world of their own."""
+    yield from serving(tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Service]:
+    """A service that answers "in progress" at once."""
+    yield from serving(tmp_path / "sandbox", patience=0.0)

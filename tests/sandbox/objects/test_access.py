@@ -1,0 +1,138 @@
+"""Privileges: what a role that owns nothing may do, grant by grant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def worker(client: Any) -> Any:
+    """A session as role WORKER, which has USAGE on D.PUBLIC and nothing else."""
+    for statement in (
+        "CREATE ROLE WORKER",
+        "GRANT ROLE WORKER TO ROLE SYSADMIN",
+        "GRANT USAGE ON DATABASE D TO ROLE WORKER",
+        "GRANT USAGE ON SCHEMA D.PUBLIC TO ROLE WORKER",
+        "CREATE TABLE T (A INT)",
+    ):
+        client.rows(statement)
+    return client.as_role("WORKER")
+
+
+def test_a_table_without_any_grant_does_not_exist(worker: Any) -> None:
+    assert worker.errno("SELECT * FROM D.PUBLIC.T") == 2003
+    assert worker.rows("SHOW TABLES IN SCHEMA D.PUBLIC") == []
+
+
+@pytest.mark.parametrize(
+    ("privilege", "statement"),
+    [
+        ("SELECT", "SELECT * FROM T"),
+        ("INSERT", "INSERT INTO T VALUES (1)"),
+        ("UPDATE", "UPDATE T SET A = 1"),
+        ("DELETE", "DELETE FROM T"),
+        ("TRUNCATE", "TRUNCATE TABLE T"),
+    ],
+)
+def test_each_privilege_allows_its_statement(client: Any, worker: Any, privilege: str, statement: str) -> None:
+    client.rows("GRANT REFERENCES ON TABLE T TO ROLE WORKER")
+    assert worker.errno(statement) == 3001
+    client.rows(f"GRANT {privilege} ON TABLE T TO ROLE WORKER")
+    worker.rows(statement)
+    client.rows(f"REVOKE {privilege} ON TABLE T FROM ROLE WORKER")
+    assert worker.errno(statement) == 3001
+
+
+def test_merge_needs_what_it_does(client: Any, worker: Any) -> None:
+    merge = "MERGE INTO T USING (SELECT 1 AS A) S ON T.A = S.A WHEN NOT MATCHED THEN INSERT (A) VALUES (S.A)"
+    client.rows("GRANT SELECT ON TABLE T TO ROLE WORKER")
+    assert worker.errno(merge) == 3001
+    client.rows("GRANT INSERT ON TABLE T TO ROLE WORKER")
+    worker.rows(merge)
+    assert worker.values("SELECT A FROM T") == [(1,)]
+
+
+def test_creating_needs_the_schemas_privilege(client: Any, worker: Any) -> None:
+    assert worker.errno("CREATE TABLE MINE (A INT)") == 3001
+    client.rows("GRANT CREATE TABLE ON SCHEMA D.PUBLIC TO ROLE WORKER")
+    worker.rows("CREATE TABLE MINE (A INT)")
+    assert client.rows("SHOW TABLES LIKE 'MINE'")[0]["owner"] == "WORKER"
+    worker.rows("DROP TABLE MINE")
+
+
+def test_only_the_owner_drops_and_alters(client: Any, worker: Any) -> None:
+    client.rows("GRANT ALL PRIVILEGES ON TABLE T TO ROLE WORKER")
+    assert worker.errno("DROP TABLE T") == 3001
+    assert worker.errno("ALTER TABLE T ADD COLUMN B INT") == 3001
+    client.rows("GRANT OWNERSHIP ON TABLE T TO ROLE WORKER REVOKE CURRENT GRANTS")
+    worker.rows("ALTER TABLE T ADD COLUMN B INT")
+    worker.rows("DROP TABLE T")
+
+
+def test_usage_of_the_database_and_schema_is_needed(client: Any, worker: Any) -> None:
+    client.rows("GRANT SELECT ON TABLE T TO ROLE WORKER")
+    client.rows("REVOKE USAGE ON SCHEMA D.PUBLIC FROM ROLE WORKER")
+    assert worker.errno("SELECT * FROM D.PUBLIC.T") == 2003
+
+
+def test_a_role_inherits_from_the_roles_granted_to_it(client: Any, worker: Any) -> None:
+    client.rows("GRANT CREATE TABLE ON SCHEMA D.PUBLIC TO ROLE WORKER")
+    worker.rows("CREATE TABLE MINE (A INT)")
+    assert client.as_role("SYSADMIN").rows("SELECT * FROM D.PUBLIC.MINE") == []
+    client.rows("REVOKE ROLE WORKER FROM ROLE SYSADMIN")
+    assert client.as_role("SYSADMIN").errno("SELECT * FROM D.PUBLIC.MINE") == 2003
+
+
+def test_a_view_reads_with_its_owners_rights(client: Any, worker: Any) -> None:
+    client.rows("INSERT INTO T VALUES (7)")
+    client.rows("CREATE VIEW V AS SELECT A FROM T")
+    client.rows("GRANT SELECT ON VIEW V TO ROLE WORKER")
+    assert worker.values("SELECT A FROM V") == [(7,)]
+    assert worker.errno("SELECT A FROM T") == 2003
+
+
+def test_a_cycle_of_roles_is_refused(client: Any, worker: Any) -> None:  # noqa: ARG001  # makes the roles
+    assert client.errno("GRANT ROLE SYSADMIN TO ROLE WORKER") == 3023
+
+
+def test_use_role_needs_the_grant(client: Any) -> None:
+    client.rows("CREATE ROLE LONELY")
+    assert client.errno("USE ROLE LONELY") == 3013
+    client.rows("GRANT ROLE LONELY TO USER SANDBOX_ADMIN")
+    client.rows("USE ROLE LONELY")
+    assert client.values("SELECT CURRENT_ROLE() AS R") == [("LONELY",)]
+
+
+def test_future_grants_reach_new_objects_only(client: Any, worker: Any) -> None:
+    client.rows("GRANT SELECT ON FUTURE TABLES IN SCHEMA D.PUBLIC TO ROLE WORKER")
+    assert worker.errno("SELECT * FROM T") == 2003
+    client.rows("CREATE TABLE LATER (A INT)")
+    assert worker.rows("SELECT * FROM LATER") == []
+    client.rows("GRANT SELECT ON ALL TABLES IN SCHEMA D.PUBLIC TO ROLE WORKER")
+    assert worker.rows("SELECT * FROM T") == []
+
+
+def test_grants_go_with_their_object(client: Any, worker: Any) -> None:
+    client.rows("GRANT SELECT ON TABLE T TO ROLE WORKER")
+    client.rows("CREATE OR REPLACE TABLE T (A INT)")
+    assert worker.errno("SELECT * FROM T") == 2003
+    assert [row["privilege"] for row in client.rows("SHOW GRANTS ON TABLE T")] == ["OWNERSHIP"]
+
+
+def test_dropping_a_role_passes_its_objects_on(client: Any, worker: Any) -> None:
+    client.rows("GRANT CREATE TABLE ON SCHEMA D.PUBLIC TO ROLE WORKER")
+    worker.rows("CREATE TABLE MINE (A INT)")
+    client.rows("DROP ROLE WORKER")
+    assert client.rows("SHOW TABLES LIKE 'MINE'")[0]["owner"] == "ACCOUNTADMIN"
+    assert client.rows("SHOW GRANTS ON DATABASE D")[0]["privilege"] == "OWNERSHIP"
+
+
+def test_account_privileges(client: Any, worker: Any) -> None:
+    assert worker.errno("CREATE WAREHOUSE W") == 3001
+    client.rows("GRANT CREATE WAREHOUSE, EXECUTE TASK ON ACCOUNT TO ROLE WORKER")
+    worker.rows("CREATE WAREHOUSE W")
+    rows = client.rows("SHOW GRANTS ON ACCOUNT")
+    assert {row["privilege"] for row in rows} == {"CREATE WAREHOUSE", "EXECUTE TASK"}
+    assert all(row["granted_by"] and row["grantee_name"] == "WORKER" for row in rows)
