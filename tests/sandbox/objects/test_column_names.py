@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlglot import exp
 
 from sandbox import rewrite
 from sandbox.column_names import name_columns
@@ -29,7 +30,7 @@ from sandbox.column_names import name_columns
 def test_names(text: str, names: list[str]) -> None:
     tree = rewrite.parse(text)
     name_columns(tree, text)
-    select = tree.find_all(rewrite.exp.Select)
+    select = tree.find_all(exp.Select)
     outermost = next(one for one in select if one.parent is None)
     assert [one.alias_or_name for one in outermost.expressions] == names
 
