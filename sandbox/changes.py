@@ -47,3 +47,29 @@ def result_columns(tree: exp.Expr) -> tuple[Column, ...]:
         present = [word for kind, word in names if kind in kinds or (kind is exp.Delete and exp.Var in kinds)]
         return tuple(Column(f"number of rows {word}", "fixed") for word in present)
     return (Column("status"),)
+
+
+_ACTIONS = ("INSERT", "UPDATE", "DELETE")
+
+
+def prepare_merge(tree: exp.Merge) -> None:
+    """Take the table's name off the columns that a MERGE sets: Snowflake allows it there, DuckDB does not."""
+    for when in tree.args["whens"].expressions:
+        then = when.args.get("then")
+        for assignment in then.expressions if isinstance(then, exp.Update) else ():
+            if isinstance(assignment.this, exp.Column):
+                assignment.this.set("table", None)
+
+
+def counts(rows: list[tuple[Any, ...]], statement: str) -> list[int]:
+    """What a changing statement reports: the number of rows, or for MERGE those inserted, updated and deleted."""
+    if statement.endswith("RETURNING merge_action"):
+        return [sum(row[0] == action for row in rows) for action in _ACTIONS]
+    return [int(value) for value in rows[0] if isinstance(value, int)] if rows else []
+
+
+def merge_counts(columns: tuple[Column, ...], found: list[int]) -> list[int]:
+    """The counts of those actions that the MERGE names, in the order of its columns."""
+    names = ("number of rows inserted", "number of rows updated", "number of rows deleted")
+    by_name = dict(zip(names, found, strict=True))
+    return [by_name[column.name] for column in columns]

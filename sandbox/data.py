@@ -45,7 +45,9 @@ class _Translator(FakeSnowflakeCursor):
 
     def translate(self, tree: exp.Expr) -> list[exp.Expr]:
         """The statements that DuckDB must run, in order; the last one gives the result."""
-        return [self._transform(statement, None) for statement in self._transform_explode(tree)]
+        # fakesnow takes MERGE apart for the sake of older DuckDBs and cannot do so with bound values; DuckDB has it.
+        parts = [tree] if isinstance(tree, exp.Merge) else self._transform_explode(tree)
+        return [self._transform(statement, None) for statement in parts]
 
 
 @dataclass
@@ -321,7 +323,11 @@ class DataPlane:
     def _change(self, connection: Connection, tree: exp.Expr, binds: Mapping[str, Any]) -> Result:
         batch = changes.batch(rewrite.remaining_binds(tree, binds))
         columns, kind = changes.result_columns(tree), changes.type_id(tree)
+        if isinstance(tree, exp.Merge):
+            changes.prepare_merge(tree)
         statements = [statement.sql("duckdb") for statement in self._translate(connection, tree)]
+        if isinstance(tree, exp.Merge):
+            statements = [f"{statement} RETURNING merge_action" for statement in statements]
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 counts = self._change_once(connection, statements, batch, kind)
@@ -332,6 +338,8 @@ class DataPlane:
                 break
         if kind == DDL:
             return status()
+        if isinstance(tree, exp.Merge):
+            counts = changes.merge_counts(columns, counts)
         counts += [0] * (len(columns) - len(counts))
         return Result(columns, (tuple(counts[: len(columns)]),), kind)
 
@@ -361,7 +369,5 @@ class DataPlane:
         counts: list[int] = []
         for statement in statements:
             connection.duck.execute(statement, list(values) if "$1" in statement else None)
-            row = connection.duck.fetchone()
-            connection.duck.fetchall()
-            counts = [int(value) for value in row if isinstance(value, int)] if row else []
+            counts = changes.counts(connection.duck.fetchall(), statement)
         return counts

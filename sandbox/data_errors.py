@@ -82,6 +82,8 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
         return SnowflakeError(
             625, "57014", "Statement has locked table or was locked: transaction conflict; try again."
         )
+    if "same target row more than once" in text:
+        return SnowflakeError(100090, "42P18", "Duplicate row detected during DML action")
     if "Division by zero" in text or "division by zero" in text:
         return SnowflakeError(100051, "22012", "Division by zero")
     return SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
 # Literals that bound values become: types whose text DuckDB casts without loss.
 _CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
+_INSTANTS = frozenset({exp.DataType.Type.TIMESTAMPLTZ, exp.DataType.Type.TIMESTAMPTZ})
+_OFFSET = re.compile(r"(?<=\d) ?([+-]\d\d):?(\d\d)$")
 
 
 def parse(text: str) -> exp.Expr:
@@ -121,6 +123,8 @@ class Rewriting:
         for called in list(tree.find_all(exp.TableFromRows)):
             self._table_function(called)
         holder = exp.Paren(this=tree)
+        for cast in list(holder.find_all(exp.Cast)):
+            self._bound_timestamp(cast)
         for parameter in list(holder.find_all(exp.Parameter)):
             self._parameter(parameter)
         for node in list(holder.find_all(exp.Func)):
@@ -128,6 +132,12 @@ class Rewriting:
             if node.root() is holder:
                 self._scalar_function(node)
         return unwrapped(holder)
+
+    def _bound_timestamp(self, node: exp.Cast) -> None:
+        """Write a bound instant's offset as DuckDB reads it: Snowflake takes ` +0000`, DuckDB only `+00:00`."""
+        value = self.call.binds.get(str(node.this.this)) if isinstance(node.this, exp.Placeholder) else None
+        if isinstance(value, str) and node.to.this in _INSTANTS:
+            node.this.replace(literal(_OFFSET.sub(r"\1:\2", value)))
 
     def _parameter(self, node: exp.Parameter) -> None:
         """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""
@@ -205,9 +215,9 @@ def _number(text: str) -> int | float | Decimal:
 
 
 def function_name(node: exp.Expr) -> str:
-    """The upper-case SQL name of a function call."""
+    """The SQL name of a function call: upper case, or as it stands between quotes."""
     if isinstance(node, exp.Anonymous):
-        return str(node.this).upper()
+        return str(node.name) if isinstance(node.this, exp.Identifier) else str(node.this).upper()
     return node.sql_names()[0] if isinstance(node, exp.Func) and node.sql_names() else ""
 
 
