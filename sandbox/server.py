@@ -7,6 +7,7 @@ Knows requests, envelopes and codes; must not know statements (engine.py), value
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import secrets
@@ -141,11 +142,10 @@ class Server:
         return await self._answer_query(query)
 
     async def _answer_query(self, query: Query) -> Response:
+        await _ended(query, self._patience)
+        if not query.future.done():
+            return _in_progress(query, _IN_PROGRESS)
         try:
-            # Not wait_for: it would count a result that is there already as late when there is no patience.
-            await asyncio.wait([asyncio.wrap_future(query.future)], timeout=self._patience)
-            if not query.future.done():
-                return _in_progress(query, _IN_PROGRESS)
             result = query.future.result()
         except SnowflakeError as error:
             return _failure(error, query.id)
@@ -197,6 +197,16 @@ class Server:
             # 390112 makes drivers renew by the master token, which then fails with 390114: log in again.
             raise SnowflakeError(390112, "08001", "Your session has expired. Please login again.")
         return session
+
+
+async def _ended(query: Query, patience: float) -> None:
+    """Wait until a statement has ended, at most `patience` seconds."""
+    if query.future.done():
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    query.future.add_done_callback(lambda _future: None if loop.is_closed() else loop.call_soon_threadsafe(ended.set))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), patience)
 
 
 async def _body(request: Request) -> dict[str, Any]:
