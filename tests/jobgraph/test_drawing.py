@@ -2,14 +2,21 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET  # reads only what svg() has just written
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobgraph import read
 from jobgraph.drawing import LOOKS, mermaid, svg, text
+from jobgraph.grouping import AUTO, LAYER, MOST_GROUPS, NONE, POOL, PREFIX, clusters
 from jobgraph.model import Graph, Job
+
+if TYPE_CHECKING:
+    from random import Random
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPH = read(ROOT / "jobconfig.yaml").graphs[0]
@@ -92,4 +99,99 @@ def test_no_two_boxes_of_a_picture_overlap_and_arrows_go_right(data: st.DataObje
 
 def test_text_of_a_graph_of_a_thousand_jobs_in_a_row() -> None:
     jobs = tuple(Job(f"j{n}", f"J{n}", "x:1", "P", (f"J{n - 1}",) if n else ()) for n in range(998))
-    assert len(text(Graph("g", "ROOT", "END", jobs)).splitlines()) == 1000
+    assert len(text(Graph("g", "ROOT", "END", jobs), way=NONE).splitlines()) == 1000
+
+
+def layered(count: int, width: int) -> Graph:
+    """`width` jobs side by side, each layer of another prefix; each job follows the one above it and its neighbour."""
+    jobs = []
+    for number in range(count):
+        before = (number - width, number - width + 1) if number >= width else ()
+        name = f"{'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[number // width]}_{number}"
+        after = tuple(f"{'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[n // width]}_{n}" for n in before if n // width < number // width)
+        jobs.append(Job(name.lower(), name, "x:1", f"POOL_{number % 3}", after))
+    return Graph("g", "ROOT", "END", tuple(jobs))
+
+
+def size(document: str) -> tuple[float, float]:
+    root = ET.fromstring(document)  # noqa: S314  # as above
+    return float(root.get("width", "")), float(root.get("height", ""))
+
+
+def test_a_picture_of_sixty_jobs_is_no_higher_than_its_fullest_layer_needs() -> None:
+    width, height = size(svg(layered(60, 10)))
+    assert width < 2000
+    assert height < 10 * 80 + 200
+
+
+def test_a_finalizer_of_many_ends_has_no_arrow_from_each() -> None:
+    assert svg(layered(60, 10)).count("marker-end") == sum(max(len(job.after), 1) for job in layered(60, 10).jobs) + 1
+
+
+@pytest.mark.parametrize("way", [AUTO, PREFIX, LAYER, POOL])
+def test_a_thousand_jobs_are_drawn_in_groups(way: str) -> None:
+    graph = layered(998, 40)
+    for picture in (svg(graph, way=way), mermaid(graph, way=way), text(graph, way=way)):
+        assert len(picture) < 40_000
+    assert len(boxes(svg(graph, way=way))) <= MOST_GROUPS + 2
+    groups = clusters(graph, way) or ()
+    assert sorted(job.name for group in groups for job in group.jobs) == sorted(job.name for job in graph.jobs)
+
+
+def test_groups_by_prefix_follow_one_another_as_their_jobs_do() -> None:
+    assert [(group.name, group.after, len(group.jobs)) for group in clusters(layered(120, 60)) or ()] == [
+        ("on POOL_0, layer 1", (), 20),
+        ("on POOL_1, layer 1", (), 20),
+        ("on POOL_2, layer 1", (), 20),
+        ("on POOL_0, layer 2", ("on POOL_0, layer 1", "on POOL_1, layer 1"), 20),
+        ("on POOL_1, layer 2", ("on POOL_1, layer 1", "on POOL_2, layer 1"), 20),
+        ("on POOL_2, layer 2", ("on POOL_2, layer 1", "on POOL_0, layer 1"), 20),
+    ]
+    assert [(group.name, group.after) for group in clusters(layered(160, 40)) or ()] == [
+        ("A_*", ()),
+        ("B_*", ("A_*",)),
+        ("C_*", ("B_*",)),
+        ("D_*", ("C_*",)),
+    ]
+
+
+def test_groups_that_wait_for_one_another_become_one() -> None:
+    jobs = (
+        Job("a_1", "A_1", "x:1", "P"),
+        Job("b_1", "B_1", "x:1", "P", ("A_1",)),
+        Job("a_2", "A_2", "x:1", "P", ("B_1",)),
+    )
+    (group,) = clusters(Graph("g", "ROOT", "END", jobs), PREFIX) or ()
+    assert (group.name, [job.name for job in group.jobs]) == ("A_* and 1 more", ["A_1", "B_1", "A_2"])
+
+
+@given(st.integers(1, 40), st.randoms(use_true_random=False), st.sampled_from([PREFIX, LAYER, POOL]))
+def test_groups_never_form_a_cycle_and_lose_no_job(count: int, random: Random, way: str) -> None:
+    jobs: list[Job] = []
+    for number in range(count):
+        after = tuple(jobs[n].name for n in sorted(random.sample(range(number), min(number, random.randint(0, 3)))))
+        name = f"{random.choice('ABC')}_{random.choice('ABC')}_{number}"
+        jobs.append(Job(name.lower(), name, "x:1", random.choice("PQ"), after))
+    seen: set[str] = set()
+    for group in clusters(Graph("g", "ROOT", "END", tuple(jobs)), way) or ():
+        assert set(group.after) <= seen
+        assert group.name not in seen
+        seen.add(group.name)
+
+
+def test_a_group_shows_the_states_of_its_jobs_the_worst_first() -> None:
+    graph = layered(160, 40)
+    states = dict.fromkeys((job.name for job in graph.jobs[:50]), "SUCCEEDED") | {"B_55": "FAILED", "B_56": "EXECUTING"}
+    lines = text(graph, states).splitlines()
+    assert lines[1] == "✓ ├─ A_*           40 SUCCEEDED                        40 jobs on POOL_0 and 2 more"
+    assert lines[2] == "✗ │  └─ B_*        1 FAILED, 1 EXECUTING, 10 SUCCEEDED 40 jobs on POOL_1 and 2 more"
+    assert lines[-2:] == ["✗ failed: B_55", "▶ running: B_56"]
+    assert "1 FAILED, 1 EXECUTING, 10 SUCCEEDED" in mermaid(graph, states)
+    assert "40 jobs: 1 ✗ · 1 ▶ · 10 ✓" in svg(graph, states)
+
+
+def test_a_graph_without_finalizer_is_drawn_without_one() -> None:
+    graph = replace(GRAPH, finalizer=False)
+    for picture in (svg(graph), mermaid(graph), text(graph)):
+        assert graph.finalizer_task not in picture
+    assert "└─ T_MYJOB_2" in text(graph)
