@@ -14,15 +14,17 @@ HERE = Path(__file__).parent
 CONFIG = pulumi.Config()
 try:
     settings = read_settings(CONFIG.get_object("settings") or {}, f"Pulumi.{pulumi.get_stack()}.yaml")
-    config = read(CONFIG.get("file") or "jobconfig.yaml", settings.pool_names)
+    config = read(CONFIG.get("file") or "jobconfig.yaml", settings.pool_families, pulumi.get_stack())
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
+for warning in config.warnings:
+    pulumi.warn(str(warning))
 bodies = [(HERE / "procedures" / name).read_text("utf-8") for name in ("run_job.py", "finalize_graph.py")]
 planned = plan(config, settings, Procedures(*bodies))
 
 access = c.AccessComponent("access", c.AccessArgs(settings.role, settings.users, settings.parent_roles))
 compute = c.ComputeComponent("compute", c.ComputeArgs(settings, access))
-storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configuration, access))
+storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configuration, planned.payloads, access))
 past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
 runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, storage))
 for graph in planned.graphs:

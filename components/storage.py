@@ -15,16 +15,19 @@ from components.options import grant_all, named
 from jobgraph.privileges import storage_grants
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.planning import StagedFile
     from jobgraph.settings import Settings
 
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Names (`settings`), the file to put into the stage, and the component that makes the role."""
+    """Names (`settings`), the files to put into the stage, and the component that makes the role."""
 
     settings: Settings
     configuration: StagedFile
+    payloads: Sequence[StagedFile]
     access: pulumi.Resource
 
 
@@ -62,7 +65,9 @@ class StorageComponent(pulumi.ComponentResource):
             schema=settings.schema,
         )
         self._tasks_belong_to_the_role(settings, args.access)
-        self._put(args.configuration, stage)
+        self._put("configuration", args.configuration, stage)
+        for payload in args.payloads:
+            self._put(payload.name, payload, stage)
         grant_all(self, settings.role, storage_grants(settings), args.access, self.schema, images, stage)
         self.register_outputs({"schema": settings.qualified(), "stage": settings.stage})
 
@@ -77,7 +82,7 @@ class StorageComponent(pulumi.ComponentResource):
             opts=named(self, access, self.schema),
         )
 
-    def _put(self, file: StagedFile, stage: pulumi.Resource) -> None:
+    def _put(self, name: str, file: StagedFile, stage: pulumi.Resource) -> None:
         """Write the file; its name holds its hash, so a new one is written before the old one is removed."""
         opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
-        snowflake.Execute("configuration", execute=file.write, revert=file.remove, opts=opts)
+        snowflake.Execute(name, execute=file.write, revert=file.remove, opts=opts)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobgraph.model import Schedule
-    from jobgraph.planning import GraphPlan, TaskPlan
+    from jobgraph.planning import GraphPlan, OverlapPlan, TaskPlan
     from jobgraph.settings import Settings
 
 
@@ -56,14 +56,23 @@ class TaskGraphComponent(pulumi.ComponentResource):
         tasks: dict[str, pulumi.Resource] = {graph.root.name: gate}
         for task in graph.tasks:
             tasks[task.name] = self._task(task, [gate, *(tasks[name] for name in task.predecessors)])
-        finalizer = self._task(graph.finalizer, [gate], finalize=graph.root.full_name)
+        last = [*tasks.values()]
+        if graph.finalizer is not None:
+            last.append(self._task(graph.finalizer, [gate], finalize=graph.root.full_name))
+        if graph.overlap is not None:
+            last.append(self._overlap(graph.key, graph.overlap, gate))
         snowflake.Execute(
             f"{graph.key}-activate",
             execute=graph.activate,
             revert=graph.deactivate,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*tasks.values(), finalizer]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=last),
         )
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})
+
+    def _overlap(self, key: str, overlap: OverlapPlan, gate: pulumi.Resource) -> snowflake.Execute:
+        """Set the policy; a changed one is set after the old one was unset, or that would undo it."""
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[gate], delete_before_replace=True)
+        return snowflake.Execute(f"{key}-overlap", execute=overlap.execute, revert=overlap.revert, opts=opts)
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:
         return snowflake.Task(
@@ -74,6 +83,9 @@ class TaskGraphComponent(pulumi.ComponentResource):
             schedule=_schedule(graph.schedule),
             config=config_text(graph.config),
             user_task_managed_initial_warehouse_size="XSMALL",
+            user_task_timeout_ms=graph.root.timeout_ms,
+            suspend_task_after_num_failures=graph.suspend_after_failures,
+            task_auto_retry_attempts=graph.auto_retry,
             comment=graph.root.comment,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -95,9 +107,10 @@ class TaskGraphComponent(pulumi.ComponentResource):
         return snowflake.Task(
             task.name,
             name=task.name,
-            warehouse=self._settings.warehouse,
+            warehouse=task.warehouse,
             sql_statement=task.sql,
-            started=True,
+            started=task.started,
+            when=task.when,
             afters=list(task.after) or None,
             finalize=finalize,
             user_task_timeout_ms=task.timeout_ms,

@@ -5,6 +5,7 @@ Knows YAML nodes. Must not know which values are right.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,26 @@ import yaml
 from jobgraph.errors import Mark, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 TEXT = "tag:yaml.org,2002:str"
 WHOLE = "tag:yaml.org,2002:int"
+FRACTION = "tag:yaml.org,2002:float"
+FLAG = "tag:yaml.org,2002:bool"
+DATE = "tag:yaml.org,2002:timestamp"
 NULL = "tag:yaml.org,2002:null"
 MERGE = "tag:yaml.org,2002:merge"
 
 SHOWN_VALUE = 60
+
+
+@dataclass(frozen=True)
+class OverlayMark:
+    """Where a node of another file than the document's stands; line and column count from 0, as YAML's own marks do."""
+
+    name: str
+    line: int
+    column: int
 
 
 @dataclass
@@ -31,8 +44,10 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def mark(self, node: yaml.Node) -> Mark:
-        """Return where a node starts."""
-        return Mark(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+        """Return where a node starts. A node of an overlay knows its own file (see `overlays`)."""
+        mark = node.start_mark
+        file = mark.name if isinstance(mark, OverlayMark) else self.file
+        return Mark(file, mark.line + 1, mark.column + 1)
 
     def report(  # noqa: PLR0913  # a problem has this many facts, all but two named at the call
         self,
@@ -51,7 +66,58 @@ class Document:
 
     def wrong_type(self, node: yaml.Node, path: str, expected: str, example: str) -> None:
         """Note that a node is of another type than its key wants."""
-        self.report(node, path, rule="value-type", what=f"{expected} is wanted here, not {found(node)}", remedy=example)
+        what = f"{expected} is wanted here, not {found(node)}"
+        self.report(node, path, rule="value-type", what=what, remedy=example)
+
+
+class Places(Mapping[str, Mark]):
+    """Where the keys of a section stand: a key's mark is that of its value's node; `after.0` is the first of a list.
+
+    Marks are made when asked for, because hardly any ever is.
+    """
+
+    def __init__(self, document: Document, nodes: dict[str, yaml.Node], inherited: Collection[str] = ()) -> None:
+        self._document = document
+        self._nodes = nodes
+        self._inherited = inherited
+
+    def own(self, key: str) -> bool:
+        """Tell whether the section itself has the key, not only the defaults."""
+        return key in self._nodes and key not in self._inherited
+
+    def _node(self, key: str) -> yaml.Node | None:
+        node = self._nodes.get(key)
+        if node is None and "." in key:
+            name, _, rest = key.partition(".")
+            return _inner(self._nodes.get(name), rest)
+        return node
+
+    def __getitem__(self, key: str) -> Mark:
+        node = self._node(key)
+        if node is None:
+            raise KeyError(key)
+        return self._document.mark(node)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._node(key) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+
+def _inner(node: yaml.Node | None, path: str) -> yaml.Node | None:
+    """Return the node at a dotted path of names and places in lists; `None` if there is none."""
+    for step in path.split("."):
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
+            node = node.value[int(step)]
+        elif step != "0":  # a single value stands for a list of one
+            return None
+    return node
 
 
 def found(node: yaml.Node) -> str:
@@ -62,7 +128,13 @@ def found(node: yaml.Node) -> str:
         return "a list"
     if node.tag == NULL:
         return "nothing"
-    return {TEXT: "a text", WHOLE: "a whole number"}.get(node.tag, f"a {node.tag.rpartition(':')[2]}")
+    if node.tag == FLAG:
+        return f"yes or no, as which YAML reads {node.value}"
+    if node.tag in (WHOLE, FRACTION) and ":" in str(node.value):
+        return f"a number to the base 60, as which YAML reads {node.value}"
+    return {TEXT: "a text", WHOLE: "a whole number", FRACTION: "a number", DATE: "a date"}.get(
+        node.tag, f"a {node.tag.rpartition(':')[2]}"
+    )
 
 
 def shown(node: yaml.Node) -> str:

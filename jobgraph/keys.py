@@ -1,19 +1,31 @@
-"""All keys of `jobconfig.yaml`, as tables: name, kind, meaning, default. A new key starts here.
+"""All keys of `jobconfig.yaml`, as tables: name, kind, meaning, default, example. A new key starts here.
 
 Knows what the file may say, one value at a time. Must not know rules between values (see `rules`), nor how a key
-is used.
+is used. The JSON Schema and docs/reference.md are made of these tables.
 """
 
 from __future__ import annotations
 
-import re
-
-from jobgraph.kinds import Duration, JsonValue, ListOf, MapOf, OneOf, Scalar, Text, Whole
+from jobgraph.kinds import Duration, Flag, JsonValue, ListOf, MapOf, OneOf, Scalar, Text, Whole
 from jobgraph.model import CONTINUE, STOP
 from jobgraph.names import IMAGE_REFERENCE
-from jobgraph.sections import Key, Named, ScheduleText, Section
+from jobgraph.nested_keys import (
+    NAME,
+    NOTIFY_KEYS,
+    PAYLOAD_KEYS,
+    RESOURCE_KEYS,
+    RETRY_KEYS,
+    SECRET_KEYS,
+    VARIABLE,
+    VARIABLE_RULE,
+    VOLUME_KEYS,
+    WAREHOUSE_KEYS,
+    WHEN_KEYS,
+)
+from jobgraph.sections import Either, Key, Named, ScheduleText, Section
 
-_NAME = Text("a name", "write the name as plain text")
+OVERLAPS = {"none": "NO_OVERLAP", "children": "ALLOW_CHILD_OVERLAP", "all": "ALLOW_ALL_OVERLAP"}
+
 _COMMENT = Text("a text", "put the comment in quotes", longest=1000)
 _IMAGE = Text(
     "an image with its version",
@@ -21,68 +33,236 @@ _IMAGE = Text(
     IMAGE_REFERENCE,
     longest=500,
 )
-_ENVIRONMENT = MapOf(
-    Scalar(),
-    re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
-    "use letters, digits and underscores, and no digit first",
-)
-_RESOURCE_KEYS = (
-    Key(
-        "cpu",
-        Scalar("a number of processors", "write 0.5 or 500m", re.compile(r"\d+(\.\d+)?|\d+m")),
-        "processors requested, and the most that may be used: 0.5 or 500m",
-    ),
-    Key(
-        "memory",
-        Text("an amount of memory", "write 512Mi or 2Gi", re.compile(r"\d+(\.\d+)?(M|Mi|G|Gi)")),
-        "memory requested, and the most that may be used: 512Mi or 2Gi",
-    ),
-)
+_ENVIRONMENT = MapOf(Scalar(), VARIABLE, VARIABLE_RULE)
+_ON_FAILURE = OneOf((STOP, CONTINUE))
 
 JOB_KEYS = (
-    Key("image", _IMAGE, "the image to run, as my_job_image:latest", inherited=True),
-    Key("compute_pool", _NAME, "the compute pool whose nodes run the container", inherited=True),
-    Key("warehouse", _NAME, "the warehouse for the container's queries; else the stack's", inherited=True),
-    Key("after", ListOf(_NAME), "jobs that must be done first; without any, the job follows the root"),
-    Key("args", ListOf(Scalar()), "arguments of the container's program"),
-    Key("command", ListOf(Scalar()), "program to run instead of the image's ENTRYPOINT"),
-    Key("env", _ENVIRONMENT, "environment variables; those of defaults are added", inherited=True),
-    Key("retries", Whole(0, 30), "attempts after a failed first one", default=0, inherited=True),
+    Key(
+        "image",
+        _IMAGE,
+        "the image to run: name and tag or digest, in the stack's image repository, or with its path",
+        inherited=True,
+        example="my_job_image:1.0",
+    ),
+    Key(
+        "compute_pool",
+        NAME,
+        "the compute pool whose nodes run the container",
+        inherited=True,
+        example="PR_STD_POOL_XS",
+    ),
+    Key(
+        "warehouse",
+        Either(NAME, Section(WAREHOUSE_KEYS), "query"),
+        "the warehouse for the container's queries, or a mapping with that and the task's; else the stack's",
+        inherited=True,
+        example="SMALL_WAREHOUSE",
+    ),
+    Key(
+        "after",
+        ListOf(NAME),
+        "jobs that must be done first; without any, the job follows the root. A matrix job's name means all of its",
+        example="[check]",
+    ),
+    Key(
+        "when",
+        Section(WHEN_KEYS),
+        "a condition on what an ancestor returned; if it does not hold, the job and all that follow it are skipped",
+        example="{job: check, output: rows_written, above: 0}",
+    ),
+    Key("args", ListOf(Scalar()), "arguments of the container's program", example='["--query=select 1", --verbose]'),
+    Key("table_name", NAME, "short for the argument --result_table=NAME", example="results_1"),
+    Key("command", ListOf(Scalar()), "program to run instead of the image's ENTRYPOINT", example="[python3, other.py]"),
+    Key(
+        "env",
+        _ENVIRONMENT,
+        "environment variables; those of defaults are added",
+        inherited=True,
+        example="{REGION: eu, DEPTH: 3}",
+    ),
+    Key(
+        "secrets",
+        ListOf(Section(SECRET_KEYS)),
+        "Snowflake secrets handed to the container, as variables or files",
+        inherited=True,
+        example="[{secret: my_token, env: API_TOKEN}]",
+    ),
+    Key(
+        "resources",
+        Section(RESOURCE_KEYS),
+        "processors, memory and GPUs of the container",
+        inherited=True,
+        example="{cpu: 0.5, memory: 1Gi}",
+    ),
+    Key(
+        "volumes",
+        Named(Section(VOLUME_KEYS), "a mapping of volumes by name"),
+        "storage mounted into the container, by name",
+        inherited=True,
+        example="{scratch: {source: local, path: /scratch}}",
+    ),
+    Key(
+        "external_access",
+        ListOf(NAME),
+        "external access integrations: what the container may reach outside Snowflake",
+        inherited=True,
+        example="[PYPI_ACCESS]",
+    ),
+    Key(
+        "replicas",
+        Whole(1, 150),
+        "containers to run at once; each finds its number in SNOWFLAKE_JOB_INDEX",
+        default=1,
+        example="4",
+    ),
+    Key(
+        "matrix",
+        MapOf(ListOf(Scalar()), VARIABLE, VARIABLE_RULE),
+        "makes one job of each combination of these values, named <job>_<value>_<value>; `${{ matrix.NAME }}` in "
+        "after, args, table_name, command, env and comment stands for the value",
+        example="{region: [eu, us], depth: [1, 2]}",
+    ),
+    Key(
+        "payload",
+        Section(PAYLOAD_KEYS),
+        "code to run in the stack's runtime image, for those who have no image; then `args` go to it",
+        example="{path: examples/training/src, entrypoint: train_model.py}",
+    ),
     Key(
         "timeout",
         Duration(),
         "how long one attempt may take, waiting for a node included; then it is cancelled and has failed",
         default=3600,
         inherited=True,
+        example="30 minutes",
+    ),
+    Key(
+        "retries",
+        Either(Whole(0, 30), Section(RETRY_KEYS), "count"),
+        "attempts after a failed first one, or a mapping that says more",
+        default=0,
+        inherited=True,
+        example="2",
     ),
     Key(
         "on_failure",
-        OneOf((STOP, CONTINUE)),
+        _ON_FAILURE,
         "after the last failed attempt: stop = the task fails and its dependents are skipped; continue = they go on",
         default=STOP,
         inherited=True,
+        example="continue",
     ),
-    Key("comment", _COMMENT, "what the job is for; shown on its task", default=""),
-    Key("resources", Section(_RESOURCE_KEYS), "processors and memory of the container"),
+    Key(
+        "enabled", Flag(), "false = the job is passed over, and what follows it goes on", default=True, example="false"
+    ),
+    Key("comment", _COMMENT, "what the job is for; shown on its task", default="", example="loads the orders"),
 )
 
 DEFAULT_KEYS = tuple(key for key in JOB_KEYS if key.inherited)
+_DEFAULTS_EXAMPLE = "{image: 'my_job_image:1.0', compute_pool: PR_STD_POOL_XS}"
 _DEFAULTS = Section(DEFAULT_KEYS)
+_JOBS_EXAMPLE = "{load: {}, report: {after: [load]}}"
 
 GRAPH_KEYS = (
-    Key("schedule", ScheduleText(), "when the graph runs by itself; without it, only on demand"),
-    Key("root_task", _NAME, "name of the task that starts a run; else <GRAPH>_ROOT"),
-    Key("finalizer_task", _NAME, "name of the task that closes a run; else <GRAPH>_FINALIZER"),
-    Key("comment", _COMMENT, "what the graph is for; shown on its root task", default=""),
-    Key("config", JsonValue(), "values that jobs read with SYSTEM$GET_TASK_GRAPH_CONFIG"),
-    Key("defaults", _DEFAULTS, "what holds for every job of the graph that does not say otherwise"),
-    Key("jobs", Named(Section(JOB_KEYS), "a mapping of jobs by name"), "the jobs of the graph, by name", required=True),
+    Key("schedule", ScheduleText(), "when the graph runs by itself; without it, only on demand", example="59 minutes"),
+    Key("root_task", NAME, "name of the task that starts a run; else <GRAPH>_ROOT", example="ROOT_TASK"),
+    Key(
+        "finalizer",
+        Flag(),
+        "false = no task closes a run, so no task history is kept and old services stay",
+        default=True,
+        example="false",
+    ),
+    Key(
+        "finalizer_task", NAME, "name of the task that closes a run; else <GRAPH>_FINALIZER", example="GET_GRAPH_STATS"
+    ),
+    Key("comment", _COMMENT, "what the graph is for; shown on its root task", default="", example="nightly load"),
+    Key(
+        "config",
+        JsonValue(),
+        "values that jobs read with SYSTEM$GET_TASK_GRAPH_CONFIG",
+        example="{market: eu, days: 7}",
+    ),
+    Key(
+        "overlap",
+        OneOf(tuple(OVERLAPS)),
+        "may a run start while another goes on: none, children (only their jobs overlap), all",
+        example="none",
+    ),
+    Key(
+        "suspend_after_failures",
+        Whole(0, 10_000),
+        "failed runs in a row after which the graph is suspended; 0 = never. Snowflake's default is 10",
+        example="3",
+    ),
+    Key(
+        "auto_retry",
+        Whole(0, 30),
+        "how often Snowflake runs a failed graph again, from the failed tasks on",
+        example="1",
+    ),
+    Key(
+        "timeout",
+        Duration(),
+        "how long a whole run may take; without it, as long as the longest chain of jobs may",
+        example="4 hours",
+    ),
+    Key("on_failure", _ON_FAILURE, "`on_failure` of the graph's jobs that do not say otherwise", example="continue"),
+    Key(
+        "notify",
+        Section(NOTIFY_KEYS),
+        "who is told when a run ends; checked, and kept for later",
+        example="{email: [data@example.org]}",
+    ),
+    Key(
+        "defaults",
+        _DEFAULTS,
+        "what holds for every job of the graph that does not say otherwise",
+        example=_DEFAULTS_EXAMPLE,
+    ),
+    Key(
+        "jobs",
+        Named(Section(JOB_KEYS), "a mapping of jobs by name"),
+        "the jobs of the graph, by name",
+        required=True,
+        example=_JOBS_EXAMPLE,
+    ),
+)
+
+
+def _partial(keys: tuple[Key, ...]) -> Section:
+    return Section(keys, partial=True)
+
+
+_PARTIAL_JOBS = Named(_partial(JOB_KEYS), "a mapping of jobs by name")
+_PARTIAL_GRAPH_KEYS = (*GRAPH_KEYS[:-1], Key("jobs", _PARTIAL_JOBS, "changes to jobs, by name"))
+_OVERLAY_KEYS = (
+    Key("defaults", _DEFAULTS, "changes to the file's defaults"),
+    Key("graphs", Named(_partial(_PARTIAL_GRAPH_KEYS), "a mapping of graphs by name"), "changes to graphs, by name"),
 )
 
 FILE_KEYS = (
-    Key("version", Whole(1, 1), "version of this format: 1", required=True),
-    Key("defaults", _DEFAULTS, "what holds for every job of the file that does not say otherwise"),
-    Key("graphs", Named(Section(GRAPH_KEYS), "a mapping of graphs by name"), "the task graphs, by name", required=True),
+    Key("version", Whole(1, 1), "version of this format: 1", required=True, example="1"),
+    Key(
+        "defaults",
+        _DEFAULTS,
+        "what holds for every job of the file that does not say otherwise",
+        example=_DEFAULTS_EXAMPLE,
+    ),
+    Key(
+        "environments",
+        Named(_partial(_OVERLAY_KEYS), "a mapping of environments by name"),
+        "what is different in the Pulumi stack of that name: merged over the rest of the file, key by key; a key with "
+        "nothing (~) is taken away",
+        example="{dev: {graphs: {daily: {schedule: ~}}}}",
+    ),
+    Key(
+        "graphs",
+        Named(Section(GRAPH_KEYS), "a mapping of graphs by name"),
+        "the task graphs, by name",
+        required=True,
+        example="{daily: {jobs: {load: {}}}}",
+    ),
 )
 
 FILE = Section(FILE_KEYS, "a mapping with version and graphs")

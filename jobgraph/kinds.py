@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
-from jobgraph.document import NULL, TEXT, WHOLE, entries
+from jobgraph.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries
 from jobgraph.errors import nearest
 
 if TYPE_CHECKING:
@@ -108,6 +108,42 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """Yes or no; every way in which YAML writes it is taken."""
+
+    expected: str = "true or false"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> bool | None:
+        """Return it."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag != FLAG:
+            document.wrong_type(node, path, self.expected, "write true or false, without quotes")
+            return None
+        return bool(_SCALARS.construct_yaml_bool(node))
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A text, a number or true/false, as the value that YAML makes of it."""
+
+    numbers_only: bool = False
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return "a number" if self.numbers_only else "a text, a number, or true or false"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | int | float | bool | None:
+        """Return the value."""
+        wanted = (WHOLE, FRACTION) if self.numbers_only else (WHOLE, FRACTION, TEXT, FLAG)
+        odd = node.tag in (WHOLE, FRACTION) and not re.fullmatch(r"[-+]?\d{1,18}(\.\d{1,18})?", str(node.value))
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in wanted or odd:
+            document.wrong_type(node, path, self.expected, f"write {self.expected}, without quotes if no text")
+            return None
+        value: str | int | float | bool = _SCALARS.construct_object(node)
+        return value
+
+
+@dataclass(frozen=True)
 class OneOf:
     """One of a few words."""
 
@@ -141,15 +177,12 @@ class ListOf:
         return f"a list; each item {self.kind.expected}"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> tuple[Any, ...] | None:
-        """Return the items that could be read, as (place in the list, value, mark)."""
+        """Return the items that could be read, as (place in the list, value, node)."""
         if isinstance(node, yaml.MappingNode) or node.tag == NULL:
             document.wrong_type(node, path, "a list", "write [first, second]")
             return None
         items = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        read = [
-            (index, self.kind.read(item, f"{path}[{index}]", document), document.mark(item))
-            for index, item in enumerate(items)
-        ]
+        read = [(index, self.kind.read(item, f"{path}[{index}]", document), item) for index, item in enumerate(items)]
         return tuple(item for item in read if item[1] is not None)
 
 

@@ -57,14 +57,88 @@ class Resources:
 
     cpu: str | None = None
     memory: str | None = None
+    gpu: int | None = None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A Snowflake secret handed to the container, as a variable (`env`) or as files in a `directory`; one of the two.
+
+    `key` says which part of the secret a variable gets: secret_string, username, password or access_token.
+    """
+
+    secret: str
+    env: str | None = None
+    directory: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Storage mounted into the container at `path`; `source` is local, memory, stage or block.
+
+    `size` as 10Gi, for memory and block; `stage` as the file names it, with or without a folder, for stage.
+    """
+
+    name: str
+    source: str
+    path: str
+    size: str | None = None
+    stage: str | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A job's `when`: compares the return value of task `job`, or its field `output`, with `value`.
+
+    `test` is one of `is`, `is_not`, `above`, `below`.
+    """
+
+    job: str
+    test: str
+    value: str | int | float | bool
+    output: str | None = None
+
+
+@dataclass(frozen=True)
+class RetryRules:
+    """How retries go about: pauses in seconds, doubled each time up to the longest; `causes`: retries by cause."""
+
+    backoff: int = 0
+    longest_backoff: int | None = None
+    max_elapsed: int | None = None
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Code that a runtime image runs. `path` and `entrypoint` as the file names them.
+
+    `files` are the files of `path` by their name below it, in base64.
+    """
+
+    path: str
+    entrypoint: str
+    pip_requirements: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Who is told of a run's end: e-mail addresses, a notification integration; `on` says of which ends."""
+
+    email: tuple[str, ...] = ()
+    integration: str | None = None
+    on: tuple[str, ...] = ("failure",)
 
 
 @dataclass(frozen=True)
 class Job:
     """One containerized job. `key` is its name in the file, `name` its task's; `after` names tasks of other jobs.
 
-    `timeout` is in seconds, for one attempt; `retries` counts the attempts after the first. `marks` tells where in the
-    file a key stands (`""` is the job itself, `after.0` its first predecessor).
+    `timeout` is in seconds, for one attempt; `retries` counts the attempts after the first. `warehouse` is for the
+    container's queries, `task_warehouse` for the task that waits for it. A job that is not `enabled` is passed over.
+    `marks` tells where in the file a key stands (`""` is the job itself, `after.0` its first predecessor).
     """
 
     key: str
@@ -80,14 +154,27 @@ class Job:
     on_failure: str = STOP
     comment: str = ""
     warehouse: str | None = None
+    task_warehouse: str | None = None
     resources: Resources = Resources()
+    enabled: bool = True
+    replicas: int = 1
+    when: Condition | None = None
+    secrets: tuple[Secret, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    external_access: tuple[str, ...] = ()
+    retry_rules: RetryRules | None = None
+    payload: Payload | None = None
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
     after_as_written: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Jobs that run together: a root that starts them and a finalizer that closes the run. Jobs in the file's order."""
+    """Jobs that run together: a root that starts them and a finalizer that closes the run. Jobs in the file's order.
+
+    Without `finalizer`, no task of the name `finalizer_task` is made. `overlap` is NO_OVERLAP, ALLOW_CHILD_OVERLAP or
+    ALLOW_ALL_OVERLAP; `timeout` is in seconds, for a whole run. `None` leaves Snowflake's default.
+    """
 
     key: str
     root_task: str
@@ -96,12 +183,19 @@ class Graph:
     schedule: Schedule | None = None
     comment: str = ""
     config: Mapping[str, Any] | None = None
+    finalizer: bool = True
+    overlap: str | None = None
+    suspend_after_failures: int | None = None
+    auto_retry: int | None = None
+    timeout: int | None = None
+    notify: Notify | None = None
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
 
     @property
     def task_names(self) -> tuple[str, ...]:
         """All tasks of the graph: root, jobs in the file's order, finalizer."""
-        return (self.root_task, *(job.name for job in self.jobs), self.finalizer_task)
+        end = (self.finalizer_task,) if self.finalizer else ()
+        return (self.root_task, *(job.name for job in self.jobs), *end)
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 from jobgraph import sql
 from jobgraph.model import Cron, Interval
 from jobgraph.names import content_hash
-from jobgraph.rules import topological
-from jobgraph.specification import query_warehouse, specification
+from jobgraph.rules import edges, topological
+from jobgraph.specification import payload_file, query_warehouse, specification
+from jobgraph.timing import LONGEST_TASK_SECONDS, job_seconds, longest_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobgraph.model import Config, Graph, Job, Schedule
     from jobgraph.settings import Settings
 
-# What the runner itself may need around an attempt: start, read logs, write history.
-RUNNER_OVERHEAD_SECONDS = 300
-# docs.snowflake.com/en/sql-reference/parameters, USER_TASK_TIMEOUT_MS
-LONGEST_TASK_MS = 604_800_000
 # What is kept of a job in the staged configuration; names that are the same for all jobs are not.
-STAGED = ("hash", "compute_pool", "query_warehouse", "retries", "timeout", "on_failure", "specification")
+STAGED = {
+    *("hash", "compute_pool", "query_warehouse", "retries", "retry_rules", "timeout", "on_failure", "specification"),
+    *("replicas", "external_access"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class ProcedurePlan:
 class TaskPlan:
     """A task of a graph. `after` are quoted full names, `predecessors` the bare names of the same tasks.
 
-    `timeout_ms` of None leaves Snowflake's default. `definition` is the JSON in the body, for those who want to look.
+    `timeout_ms` of None leaves Snowflake's default; `warehouse` of None makes it serverless; one that is not `started`
+    is passed over by runs. `definition` is the JSON in the body, for those who want to look.
     """
 
     name: str
@@ -67,6 +68,23 @@ class TaskPlan:
     after: tuple[str, ...] = ()
     timeout_ms: int | None = None
     definition: Mapping[str, Any] | None = None
+    warehouse: str | None = None
+    when: str | None = None
+    started: bool = True
+
+    @property
+    def content(self) -> list[Any]:
+        """All that a change of the task would change."""
+        body = [self.name, self.sql, self.comment, self.predecessors, self.timeout_ms]
+        return [*body, self.warehouse, self.when, self.started]
+
+
+@dataclass(frozen=True)
+class OverlapPlan:
+    """Which runs of a graph may overlap: the statement that says so, and the way back."""
+
+    execute: str
+    revert: str
 
 
 @dataclass(frozen=True)
@@ -81,9 +99,12 @@ class GraphPlan:
     hash: str
     root: TaskPlan
     tasks: tuple[TaskPlan, ...]
-    finalizer: TaskPlan
+    finalizer: TaskPlan | None
     schedule: Schedule | None
     config: Mapping[str, Any] | None
+    overlap: OverlapPlan | None
+    suspend_after_failures: int | None
+    auto_retry: int | None
     gate: str
     open_gate: str
     activate: str
@@ -100,6 +121,16 @@ class StagedFile:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What jobs use that the stack does not make itself; full names, sorted."""
+
+    warehouses: tuple[str, ...] = ()
+    integrations: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that a deployment needs to know."""
 
@@ -107,6 +138,8 @@ class Plan:
     run_job: ProcedurePlan
     finalize_graph: ProcedurePlan
     configuration: StagedFile
+    payloads: tuple[StagedFile, ...]
+    needs: Needs
     graphs: tuple[GraphPlan, ...]
 
 
@@ -117,7 +150,34 @@ def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
     what = "closes a graph run: keeps its history, removes old services"
     finalize = _procedure(settings, "FINALIZE_GRAPH", ("DEFINITION",), procedures.finalize_graph, what)
     graphs = tuple(_graph(graph, settings, run_job, finalize) for graph in config.graphs)
-    return Plan(settings, run_job, finalize, _configuration(config, settings, graphs), graphs)
+    jobs = [job for graph in config.graphs for job in graph.jobs]
+    configuration = _configuration(config, settings, graphs)
+    return Plan(settings, run_job, finalize, configuration, _payloads(jobs, settings), _needs(jobs, settings), graphs)
+
+
+def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]:
+    """Return the payloads' files, each once. They stay when a job changes: a run under way may still fetch them."""
+    payloads = {payload_file(job.payload): job.payload for job in jobs if job.payload is not None}
+    return tuple(
+        StagedFile(name, sql.write_to_stage(settings, name, dict(payload.files)), sql.keep_on_stage(name))
+        for name, payload in payloads.items()
+    )
+
+
+def _needs(jobs: Sequence[Job], settings: Settings) -> Needs:
+    warehouses = {name for job in jobs for name in (job.warehouse, job.task_warehouse) if name} - {settings.warehouse}
+    stages = {
+        settings.full_name((volume.stage or "").removeprefix("@").partition("/")[0])
+        for job in jobs
+        for volume in job.volumes
+        if volume.stage
+    }
+    return Needs(
+        warehouses=tuple(sorted(warehouses)),
+        integrations=tuple(sorted({name for job in jobs for name in job.external_access})),
+        secrets=tuple(sorted({settings.full_name(secret.secret) for job in jobs for secret in job.secrets})),
+        stages=tuple(sorted(stages - {settings.full_name(settings.stage)})),
+    )
 
 
 def _procedure(settings: Settings, base: str, arguments: tuple[str, ...], source: str, what: str) -> ProcedurePlan:
@@ -126,12 +186,13 @@ def _procedure(settings: Settings, base: str, arguments: tuple[str, ...], source
 
 
 def _graph(graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: ProcedurePlan) -> GraphPlan:
-    root = _root(graph, settings)
-    tasks = tuple(_task(graph, job, settings, run_job) for job in topological(graph))
-    finalizer = _finalizer(graph, settings, finalize)
-    content = [asdict(task) for task in (root, *tasks, finalizer)]
-    schedule = asdict(graph.schedule) if graph.schedule else None
-    digest = content_hash([content, schedule, graph.config, settings.warehouse])
+    jobs = topological(graph)
+    root = _root(graph, jobs, settings)
+    tasks = tuple(_task(graph, job, settings, run_job) for job in jobs)
+    finalizer = _finalizer(graph, settings, finalize) if graph.finalizer else None
+    content = [task.content for task in (root, *tasks, *((finalizer,) if finalizer else ()))]
+    options = [graph.overlap, graph.suspend_after_failures, graph.auto_retry]
+    digest = content_hash([content, schedule_text(graph.schedule), graph.config, options])
     full_name = root.full_name
     scheduled = graph.schedule is not None
     return GraphPlan(
@@ -142,6 +203,9 @@ def _graph(graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: P
         finalizer=finalizer,
         schedule=graph.schedule,
         config=graph.config,
+        overlap=_overlap(graph, full_name),
+        suspend_after_failures=graph.suspend_after_failures,
+        auto_retry=graph.auto_retry,
         gate=sql.suspend_root(full_name, f"graph {graph.key}, content {digest}"),
         open_gate=sql.resume_root(full_name) if scheduled else sql.leave_root(full_name),
         activate=sql.resume_root(full_name) if scheduled else sql.leave_root(full_name),
@@ -149,15 +213,23 @@ def _graph(graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: P
     )
 
 
-def _root(graph: Graph, settings: Settings) -> TaskPlan:
+def _overlap(graph: Graph, root: str) -> OverlapPlan | None:
+    if graph.overlap is None:
+        return None
+    return OverlapPlan(sql.set_overlap(root, graph.overlap), sql.unset_overlap(root))
+
+
+def _root(graph: Graph, jobs: Sequence[Job], settings: Settings) -> TaskPlan:
+    """Return the root. Its time limit is that of the whole graph, which Snowflake would end after one hour."""
     comment = graph.comment or f"jobgraph: starts graph {graph.key}"
-    return TaskPlan(graph.root_task, settings.qualified(graph.root_task), sql.ROOT_BODY, comment)
+    seconds = graph.timeout or min(longest_chain(jobs, edges(graph))[0], LONGEST_TASK_SECONDS)
+    full_name = settings.qualified(graph.root_task)
+    return TaskPlan(graph.root_task, full_name, sql.ROOT_BODY, comment, timeout_ms=seconds * 1000)
 
 
 def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) -> TaskPlan:
     definition = job_definition(graph, job, settings)
     predecessors = tuple(dict.fromkeys(job.after)) or (graph.root_task,)
-    longest = (job.timeout + RUNNER_OVERHEAD_SECONDS) * (job.retries + 1) * 1000
     return TaskPlan(
         name=job.name,
         full_name=settings.qualified(job.name),
@@ -165,8 +237,11 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
         comment=job.comment or f"jobgraph: job {job.key} of graph {graph.key}",
         predecessors=predecessors,
         after=tuple(settings.qualified(name) for name in predecessors),
-        timeout_ms=min(longest, LONGEST_TASK_MS),
+        timeout_ms=min(job_seconds(job), LONGEST_TASK_SECONDS) * 1000,
         definition=definition,
+        warehouse=job.task_warehouse or settings.warehouse,
+        when=sql.condition(job.when) if job.when else None,
+        started=job.enabled,
     )
 
 
@@ -188,6 +263,13 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
         "job_logs_table": settings.job_logs_table,
         "specification": specification(job, settings),
     }
+    if job.replicas > 1:
+        definition["replicas"] = job.replicas
+    if job.external_access:
+        definition["external_access"] = list(job.external_access)
+    if job.retry_rules is not None:
+        rules = asdict(job.retry_rules)
+        definition["retry_rules"] = {name: value for name, value in rules.items() if value}
     return {"hash": content_hash(definition), **definition}
 
 
@@ -207,6 +289,7 @@ def _finalizer(graph: Graph, settings: Settings, finalize: ProcedurePlan) -> Tas
         sql=sql.call_finalizer(settings, finalize.name, definition),
         comment=f"jobgraph: closes runs of graph {graph.key}",
         definition=definition,
+        warehouse=settings.warehouse,
     )
 
 
@@ -220,14 +303,14 @@ def _configuration(config: Config, settings: Settings, graphs: tuple[GraphPlan, 
 def _resolved(graph: GraphPlan) -> dict[str, Any]:
     return {
         "root_task": graph.root.name,
-        "finalizer_task": graph.finalizer.name,
+        "finalizer_task": graph.finalizer.name if graph.finalizer else None,
         "schedule": schedule_text(graph.schedule),
         "config": graph.config,
         "jobs": {
             task.name: {
                 "after": list(task.predecessors),
                 "comment": task.comment,
-                **{key: (task.definition or {})[key] for key in STAGED},
+                **{key: value for key, value in (task.definition or {}).items() if key in STAGED},
             }
             for task in graph.tasks
         },

@@ -78,9 +78,20 @@ def history_grants(settings: Settings) -> tuple[Grant, ...]:
 
 
 def runner_grants(plan: Plan) -> tuple[Grant, ...]:
-    """Return the privileges to call the procedures."""
+    """Return the privileges to call the procedures, and to use what jobs name that the stack does not make itself."""
     procedures: tuple[ProcedurePlan, ...] = (plan.run_job, plan.finalize_graph)
-    return tuple(Grant(p.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", p.signature) for p in procedures)
+    needs = plan.needs
+    return (
+        *(Grant(p.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", p.signature) for p in procedures),
+        *(Grant(name, ("USAGE",), Level.ACCOUNT_OBJECT, "WAREHOUSE", name) for name in needs.warehouses),
+        *(Grant(name, ("USAGE",), Level.ACCOUNT_OBJECT, "INTEGRATION", name) for name in needs.integrations),
+        *(_named("SECRET", name, "READ") for name in needs.secrets),
+        *(_named("STAGE", name, "READ", "WRITE") for name in needs.stages),
+    )
+
+
+def _named(object_type: str, full_name: str, *privileges: str) -> Grant:
+    return Grant(full_name, privileges, Level.SCHEMA_OBJECT, object_type, quoted(*full_name.split(".")))
 
 
 def _on(object_type: str, settings: Settings, name: str, *privileges: str) -> Grant:

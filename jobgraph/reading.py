@@ -1,28 +1,29 @@
 """Reads `jobconfig.yaml` into the model, or says everything that is wrong with it.
 
-Knows YAML's errors and how defaults are filled in. Must not know what a key may hold (see `keys`), which rules the
-whole has to keep (see `rules`), nor anything of a deployment. The only module here that reads a file.
+Knows YAML's errors and which files belong together. Must not know what a key may hold (see `keys`), which rules the
+whole has to keep (see `rules`), nor anything of a deployment. With `payloads`, the only module here that reads files.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
+from jobgraph.assembly import Assembler
 from jobgraph.document import Document
 from jobgraph.errors import ERROR, ConfigErrors, Mark, Problem, UsageError, in_order
-from jobgraph.keys import FILE, JOB_KEYS
-from jobgraph.model import Config, Graph, Job, Resources
-from jobgraph.names import upper
+from jobgraph.keys import FILE
+from jobgraph.overlays import from_file, merged, take_environment
+from jobgraph.payloads import PayloadFolder
 from jobgraph.rules import broken_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
-    from jobgraph.sections import Block
+    from jobgraph.model import Config
 
 DEEPEST = 100
 
@@ -47,23 +48,46 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         super().ascend_resolver()
 
 
-def read(path: str | Path, pools: Collection[str] | None = None, *, strict: bool = False) -> Config:
+def read(
+    path: str | Path,
+    pools: Collection[str] | None = None,
+    environment: str | None = None,
+    *,
+    strict: bool = False,
+) -> Config:
     """Read and check a job configuration.
 
-    `pools` are the names of the compute pools that the stack has; without them, pool names are not looked up.
-    With `strict`, a warning is an error.
+    `pools` are the names of the compute pools that the stack has, perhaps as a mapping to their instance families;
+    without them, pool names are not looked up. `environment` is the Pulumi stack: what the file's `environments` say
+    of it, and a file of the same name with `.<environment>` before its ending, are merged over the file. With
+    `strict`, a warning is an error.
 
     Raises:
         ConfigErrors: with every problem of the file, warnings included, if one is an error.
         UsageError: if the file cannot be read at all.
     """
-    file = str(path)
+    path, file = Path(path), str(path)
+    root = compose(_content(path), file)
+    if environment is not None:
+        own = take_environment(root, environment)
+        root = merged(root, own) if own is not None else root
+        overlay = path.with_name(f"{path.stem}.{environment}{path.suffix}")
+        if overlay.exists():
+            root = merged(root, from_file(compose(_content(overlay), str(overlay)), str(overlay)))
+    return understand(root, file, pools, strict=strict, payloads=PayloadFolder(path.parent))
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
     try:
-        content = Path(path).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         remedy = "give the path of a job configuration; the project's own is jobconfig.yaml"
-        raise UsageError(f"cannot be read: {error.strerror}", where=file, remedy=remedy) from error
-    return parse(content, file, pools, strict=strict)
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), remedy=remedy) from error
 
 
 def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, strict: bool = False) -> Config:
@@ -72,11 +96,20 @@ def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, st
     Raises:
         ConfigErrors: with every problem of the file.
     """
-    return understand(compose(content, file), file, pools)
+    return understand(compose(content, file), file, pools, strict=strict)
 
 
-def understand(root: yaml.Node, file: str, pools: Collection[str] | None = None) -> Config:
+def understand(
+    root: yaml.Node,
+    file: str,
+    pools: Collection[str] | None = None,
+    *,
+    strict: bool = False,
+    payloads: PayloadFolder | None = None,
+) -> Config:
     """Read and check a job configuration from its YAML nodes, wherever they come from; their marks are in `file`.
+
+    Without `payloads`, the files of payloads are not looked for.
 
     Raises:
         ConfigErrors: with every problem found.
@@ -85,7 +118,7 @@ def understand(root: yaml.Node, file: str, pools: Collection[str] | None = None)
     block = FILE.read(root, "", document)
     if block is None:
         raise ConfigErrors(file, document.problems)
-    config = _config(block, document)
+    config = Assembler(document, payloads).config(block)
     problems = [*document.problems, *broken_rules(config, pools)]
     if any(strict or problem.severity == ERROR for problem in problems):
         raise ConfigErrors(file, problems)
@@ -135,78 +168,3 @@ def _yaml_text(error: yaml.MarkedYAMLError) -> str:
 def _position_mark(file: str, text: str, position: int | None) -> Mark:
     before = text[: position or 0]
     return Mark(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-
-
-def _config(block: Block, document: Document) -> Config:
-    defaults = block.values.get("defaults")
-    graphs = tuple(
-        _graph(key, document.mark(node), graph, defaults, document)
-        for key, (node, graph) in block.values.get("graphs", {}).items()
-    )
-    return Config(document.file, block.values.get("version", 1), graphs)
-
-
-def _graph(key: str, mark: Mark, block: Block, file_defaults: Block | None, document: Document) -> Graph:
-    values = block.values
-    levels = [level for level in (values.get("defaults"), file_defaults) if level is not None]
-    jobs = tuple(
-        _job(job_key, document.mark(node), [job, *levels], document)
-        for job_key, (node, job) in values.get("jobs", {}).items()
-    )
-    return Graph(
-        key=key,
-        root_task=upper(values.get("root_task", f"{key}_ROOT")),
-        finalizer_task=upper(values.get("finalizer_task", f"{key}_FINALIZER")),
-        jobs=jobs,
-        schedule=values.get("schedule"),
-        comment=values.get("comment", ""),
-        config=values.get("config"),
-        marks={"": mark} | {name: document.mark(node) for name, node in block.nodes.items() if name not in block.wrong},
-    )
-
-
-def _job(key: str, mark: Mark, levels: list[Block], document: Document) -> Job:
-    """Return the job; `levels` are its own section and those of the defaults, nearest first."""
-    values: dict[str, Any] = {}
-    marks = {"": mark}
-    for spec in JOB_KEYS:
-        for level in levels if spec.inherited else levels[:1]:
-            if spec.name in level.nodes or spec.name in level.wrong:
-                marks[spec.name] = document.mark(level.nodes.get(spec.name, level.node))
-                values[spec.name] = level.values.get(spec.name, spec.default)
-                break
-        else:
-            values[spec.name] = spec.default
-    after = values["after"] or ()
-    marks |= {f"after.{place}": item_mark for place, (_, _, item_mark) in enumerate(after)}
-    return _made(key, values, _environment(levels), marks)
-
-
-def _made(key: str, values: Mapping[str, Any], env: dict[str, str], marks: dict[str, Mark]) -> Job:
-    resources = values["resources"].values if values["resources"] else {}
-    return Job(
-        key=key,
-        name=upper(key),
-        image=values["image"] or "",
-        compute_pool=upper(values["compute_pool"] or ""),
-        after=tuple(upper(name) for _, name, _ in values["after"] or ()),
-        after_as_written=tuple(name for _, name, _ in values["after"] or ()),
-        args=tuple(text for _, text, _ in values["args"] or ()),
-        command=tuple(text for _, text, _ in values["command"] or ()),
-        env=env,
-        retries=values["retries"],
-        timeout=values["timeout"],
-        on_failure=values["on_failure"],
-        comment=values["comment"],
-        warehouse=upper(values["warehouse"]) if values["warehouse"] else None,
-        resources=Resources(resources.get("cpu"), resources.get("memory")),
-        marks=marks,
-    )
-
-
-def _environment(levels: list[Block]) -> dict[str, str]:
-    """Return the variables of all levels together; the nearest level wins, name by name."""
-    merged: dict[str, str] = {}
-    for level in reversed(levels):
-        merged |= level.values.get("env", {})
-    return merged

@@ -10,8 +10,11 @@ from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from jobgraph.errors import Mark, Problem, nearest
+from jobgraph.errors import WARNING, Mark, Problem, nearest
+from jobgraph.job_rules import JOB_RULES, pools_fit
+from jobgraph.model import Cron
 from jobgraph.names import LONGEST_IDENTIFIER, is_plain
+from jobgraph.timing import duration_text, longest_chain, only_in_maintenance, rounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -32,7 +35,7 @@ def broken_rules(config: Config, pools: Collection[str] | None) -> list[Problem]
     problems = [problem for rule in FILE_RULES.values() for problem in rule(config)]
     problems += [problem for graph in config.graphs for rule in GRAPH_RULES.values() for problem in rule(graph)]
     if pools is not None:
-        problems += pools_exist(config, pools)
+        problems += pools_fit(config, pools)
     return problems
 
 
@@ -102,7 +105,12 @@ def names_legal(graph: Graph) -> Iterator[Problem]:
         named.append((job.key, _mark(job.marks), _path(graph, job)))
         named += [
             (name, _mark(job.marks, key), _path(graph, job, key))
-            for key, name in (("compute_pool", job.compute_pool), ("warehouse", job.warehouse))
+            for key, name in (
+                ("compute_pool", job.compute_pool),
+                ("warehouse", job.warehouse),
+                ("warehouse", job.task_warehouse),
+                *(("external_access", name) for name in job.external_access),
+            )
             if name
         ]
     for name, mark, path in named:
@@ -112,16 +120,6 @@ def names_legal(graph: Graph) -> Iterator[Problem]:
             yield Problem(mark, "name-legal", path, what, _NAME_REMEDY, value=shown)
 
 
-def required_values(graph: Graph) -> Iterator[Problem]:
-    """A job needs an image and a compute pool, its own or from defaults."""
-    for job in graph.jobs:
-        for key, value in (("image", job.image), ("compute_pool", job.compute_pool)):
-            if not value and key not in job.marks:
-                what = f"job `{job.key}` has no `{key}`, and no defaults give one"
-                remedy = f"add `{key}:` to the job, or to `defaults:` of the graph or the file"
-                yield Problem(_mark(job.marks), "job-complete", _path(graph, job), what, remedy)
-
-
 def predecessors_exist(graph: Graph) -> Iterator[Problem]:
     """A job runs after jobs of its own graph."""
     names = {job.name for job in graph.jobs}
@@ -129,9 +127,14 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
         for place, name in enumerate(job.after):
             if name not in names:
                 written = job.after_as_written[place] if job.after_as_written else name
+                mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
+                if name == graph.finalizer_task and graph.finalizer:
+                    what = f"job `{job.key}` is to run after the finalizer, which runs after everything else"
+                    remedy = "let it follow a job; nothing can follow the finalizer"
+                    yield Problem(mark, "finalizer-child", path, what, remedy, value=written)
+                    continue
                 what = f"job `{job.key}` is to run after `{written}`, which is no job of graph `{graph.key}`"
                 remedy = "name a job of this graph; a job that follows only the root has no `after`"
-                mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
                 close = nearest(written, [other.key for other in graph.jobs if other is not job])
                 yield Problem(mark, "predecessor-exists", path, what, remedy, value=written, nearest=close)
 
@@ -141,7 +144,7 @@ def predecessors_once(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         for place, name in enumerate(job.after):
             if name in job.after[:place]:
-                mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
+                mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
                 what = f"job `{job.key}` names `{name}` more than once"
                 yield Problem(mark, "predecessor-once", path, what, "name it once", value=name)
 
@@ -151,7 +154,7 @@ def no_self_edges(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         for place, name in enumerate(job.after):
             if name == job.name:
-                mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
+                mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
                 what = f"job `{job.key}` is to run after itself"
                 yield Problem(mark, "self-edge", path, what, "remove it from its own `after`", value=name)
 
@@ -178,7 +181,7 @@ def _cycle_problem(graph: Graph, by_name: Mapping[str, Job], cycle: list[str]) -
     shown = " -> ".join(by_name[name].key for name in cycle)
     what = f"these jobs wait for one another: {shown}"
     remedy = f"remove one of the edges, as `{by_name[predecessor].key}` from the `after` of `{job.key}`"
-    mark, path = _mark(job.marks, f"after.{place}"), _path(graph, job, f"after[{place}]")
+    mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
     return Problem(mark, "cycle", path, what, remedy, value=predecessor)
 
 
@@ -212,21 +215,78 @@ def child_count(graph: Graph) -> Iterator[Problem]:
             yield Problem(mark, "child-count", path, what, remedy, value=str(count))
 
 
-def pools_exist(config: Config, pools: Collection[str]) -> Iterator[Problem]:
-    """A job runs on a compute pool that the stack has; a pool named in defaults is reported once."""
-    known = {pool.upper() for pool in pools}
-    reported = set()
-    for graph in config.graphs:
-        for job in graph.jobs:
-            mark = _mark(job.marks, "compute_pool")
-            if job.compute_pool in known or not is_plain(job.compute_pool) or mark in reported:
-                continue
-            reported.add(mark)
-            what = f"the stack has no compute pool `{job.compute_pool}`, on which job `{job.key}` is to run"
-            remedy = f"use one of {', '.join(sorted(known)) or 'none'}, or add it to the pools of Pulumi.<stack>.yaml"
-            close = nearest(job.compute_pool, known)
-            path = _path(graph, job, "compute_pool")
-            yield Problem(mark, "pool-exists", path, what, remedy, value=job.compute_pool, nearest=close)
+def conditions_hold(graph: Graph) -> Iterator[Problem]:
+    """A `when` looks at what an enabled ancestor returned; of other tasks Snowflake knows no return value."""
+    before = edges(graph)
+    by_name = {job.name: job for job in graph.jobs}
+    for job in graph.jobs:
+        if "when" not in job.marks:
+            continue
+        mark, at = _mark(job.marks, "when.job", "when"), _path(graph, job, "when.job")
+        if job.when is None:
+            what = "a condition looks at one job and has one of is, is_not, above, below"
+            yield Problem(mark, "when-complete", at, what, "write {job: NAME, output: FIELD, above: 0}")
+            continue
+        ancestors = _ancestors(before, job.name)
+        other = by_name.get(job.when.job)
+        if job.when.job not in ancestors:
+            what = f"`{job.when.job}` is {'no job of this graph' if other is None else 'none that comes before'}"
+            what += f", so job `{job.key}` cannot look at what it returned"
+            close = nearest(job.when.job, [by_name[name].key for name in ancestors])
+            remedy = f"add it to the `after` of `{job.key}`, or name a job that comes before"
+            yield Problem(mark, "when-ancestor", at, what, remedy, value=job.when.job, nearest=close)
+        elif other is not None and not other.enabled:
+            what = f"job `{other.key}` is not enabled, so it returns nothing that `{job.key}` could look at"
+            yield Problem(mark, "when-enabled", at, what, "enable it, or remove the condition", value=job.when.job)
+
+
+def _ancestors(before: Mapping[str, tuple[str, ...]], name: str) -> set[str]:
+    found: set[str] = set()
+    todo = list(before[name])
+    while todo:
+        if (one := todo.pop()) not in found:
+            found.add(one)
+            todo += before[one]
+    return found
+
+
+def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
+    """The chain of jobs that may take longest fits into the graph's time. Jobs mostly take less: only a warning."""
+    if graph.timeout is None:
+        return
+    try:
+        seconds, chain = longest_chain(topological(graph), edges(graph))
+    except CycleError:
+        return  # reported by its own rule
+    if seconds > graph.timeout and len(chain) > 1:
+        by_name = {job.name: job for job in graph.jobs}
+        shown = " -> ".join(by_name[name].key for name in chain)
+        whole = duration_text(graph.timeout)
+        what = f"{shown} may take {rounded_text(seconds)} with all attempts, but the graph ends after {whole}"
+        remedy = "give the graph a longer `timeout`, or the jobs shorter ones"
+        mark = _mark(graph.marks, "timeout")
+        yield Problem(mark, "critical-path", _path(graph, None, "timeout"), what, remedy, whole, severity=WARNING)
+
+
+def maintenance(graph: Graph) -> Iterator[Problem]:
+    """A graph that runs only at hours of the weekly maintenance of compute pools will have its jobs interrupted."""
+    schedule = graph.schedule
+    if isinstance(schedule, Cron) and only_in_maintenance(schedule):
+        what = (
+            "this always falls into the weekly maintenance of compute pools (Saturday 20:00 to Sunday 08:00, Sunday "
+            "20:00 to Monday 08:00 by the region's clock), which interrupts jobs"
+        )
+        remedy = "choose another hour, or give the jobs `retries`"
+        mark, at = _mark(graph.marks, "schedule"), _path(graph, None, "schedule")
+        yield Problem(mark, "maintenance", at, what, remedy, value=schedule.expression, severity=WARNING)
+
+
+def notify_whole(graph: Graph) -> Iterator[Problem]:
+    """Someone has to be told, by something that sends."""
+    if graph.notify is not None and not graph.notify.email and graph.notify.integration is None:
+        what = "`notify` names nobody"
+        remedy = "add `email: [name@example.org]`, or an `integration`"
+        yield Problem(_mark(graph.marks, "notify"), "notify-complete", _path(graph, None, "notify"), what, remedy)
 
 
 FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {
@@ -235,7 +295,6 @@ FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {
 }
 GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "name-legal": names_legal,
-    "job-complete": required_values,
     "predecessor-exists": predecessors_exist,
     "predecessor-once": predecessors_once,
     "self-edge": no_self_edges,
@@ -243,4 +302,9 @@ GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "graph-size": graph_size,
     "predecessor-count": predecessor_count,
     "child-count": child_count,
+    "when-ancestor": conditions_hold,
+    "critical-path": longest_chain_fits,
+    "maintenance": maintenance,
+    "notify-complete": notify_whole,
+    **JOB_RULES,
 }

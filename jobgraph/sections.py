@@ -6,17 +6,17 @@ Knows how unknown and missing keys are reported. Must not know which sections an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import available_timezones
 
 import yaml
-from cronsim import CronSim, CronSimError
 
 from jobgraph.document import NULL, Document, entries
 from jobgraph.errors import nearest
 from jobgraph.kinds import SECONDS, Kind, Text, number_and_unit
 from jobgraph.model import Cron, Interval, Schedule
+from jobgraph.timing import cron_problem
 
 # docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE
 SHORTEST_INTERVAL = 10
@@ -27,7 +27,8 @@ LONGEST_INTERVAL = 8 * 86400
 class Key:
     """One key of a section: its kind, what it means, what holds without it.
 
-    An `inherited` key may stand in `defaults` too, of the file and of a graph.
+    An `inherited` key may stand in `defaults` too, of the file and of a graph. `example` is a value as the file has it;
+    for a key inside a value, such as `resources.gpu`, it is that whole value.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Key:
     default: Any = None
     required: bool = False
     inherited: bool = False
+    example: str = ""
 
 
 @dataclass
@@ -50,10 +52,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """A mapping with a fixed set of keys."""
+    """A mapping with a fixed set of keys. In a `partial` one none is required, and nothing takes a key away."""
 
     keys: tuple[Key, ...]
     expected: str = "a mapping"
+    partial: bool = False
+
+    @cached_property
+    def by_name(self) -> dict[str, Key]:
+        """The keys by name."""
+        return {key.name: key for key in self.keys}
 
     def read(self, node: yaml.Node, path: str, document: Document) -> Block | None:
         """Return what could be read of it; unknown and missing keys are reported. Nothing is an empty section."""
@@ -62,12 +70,14 @@ class Section:
         if not isinstance(node, yaml.MappingNode):
             document.wrong_type(node, path, self.expected, f"write {{{self.keys[0].name}: ...}}")
             return None
-        known = {key.name: key for key in self.keys}
+        known = self.by_name
         block = Block(node)
         for name, key_node, value in entries(node, path, document):
             place = f"{path}.{name}" if path else name
             if name not in known:
                 self._unknown(key_node, name, place, document)
+                continue
+            if self.partial and value.tag == NULL:
                 continue
             block.nodes[name] = value
             read = known[name].kind.read(value, place, document)
@@ -75,7 +85,8 @@ class Section:
                 block.wrong.add(name)
             else:
                 block.values[name] = read
-        self._missing(block, path, document)
+        if not self.partial:
+            self._missing(block, path, document)
         return block
 
     def _unknown(self, node: yaml.Node, name: str, path: str, document: Document) -> None:
@@ -113,6 +124,27 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Either:
+    """A plain value, or a section that says the same and more; `key` is the plain value's name in the section."""
+
+    plain: Kind
+    section: Section
+    key: str
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return f"{self.plain.expected}, or a mapping"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> Block | None:
+        """Return the section; a plain value is one with that key alone."""
+        if isinstance(node, yaml.MappingNode):
+            return self.section.read(node, path, document)
+        value = self.plain.read(node, path, document)
+        return None if value is None else Block(node, {self.key: value}, {self.key: node})
+
+
+@dataclass(frozen=True)
 class ScheduleText:
     """When a graph runs: `59 minutes`, or `{cron, timezone}`."""
 
@@ -135,16 +167,14 @@ class ScheduleText:
         return Interval(number, f"{unit.upper()}S")
 
     def _cron(self, node: yaml.MappingNode, path: str, document: Document) -> Schedule | None:
-        block = Section(_CRON_KEYS).read(node, path, document)
+        block = CRON.read(node, path, document)
         if block is None or {"cron", "timezone"} - block.values.keys():
             return None
         cron, timezone = block.values["cron"], block.values["timezone"]
-        try:
-            CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
-        except CronSimError as error:
-            what = f"this is no cron expression: {error}"
+        wrong = cron_problem(cron)
+        if wrong:
             remedy = "write five fields: minute, hour, day of month, month, day of week"
-            document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=what, remedy=remedy)
+            document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=wrong, remedy=remedy)
             return None
         if timezone not in available_timezones():
             close = nearest(timezone, available_timezones())
@@ -155,14 +185,21 @@ class ScheduleText:
         return Cron(" ".join(cron.split()), timezone)
 
 
-_CRON_KEYS = (
-    Key(
-        "cron",
-        Text("a cron expression of five fields", "write '0 2 * * *'"),
-        "minute hour day month weekday",
-        required=True,
-    ),
-    Key(
-        "timezone", Text("a time zone", "write UTC or Europe/Berlin"), "IANA time zone of the expression", required=True
+CRON = Section(
+    (
+        Key(
+            "cron",
+            Text("a cron expression of five fields", "write '0 2 * * *'"),
+            "minute, hour, day of month, month, day of week",
+            required=True,
+            example="{cron: '0 2 * * *', timezone: UTC}",
+        ),
+        Key(
+            "timezone",
+            Text("a time zone", "write UTC or Europe/Berlin"),
+            "IANA time zone in which the expression is read",
+            required=True,
+            example="{cron: '0 2 * * MON-FRI', timezone: Europe/Berlin}",
+        ),
     ),
 )

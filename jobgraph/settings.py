@@ -101,6 +101,7 @@ class Settings:
     warehouse_auto_suspend: int = _setting(60, _whole(0, 86400), "idle seconds until it is suspended")
     pools: tuple[Pool, ...] = _setting(_QUICKSTART_POOLS, _pools, "compute pools by name")
     stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
+    runtime_image: str = _setting("job_runtime:1.0", _text, "image that runs the payloads (images/runtime)")
     image_repository: str = _setting("IMAGES", _name, "repository of images that are named without one")
     job_runs_table: str = _setting("JOBS_RUN_STATS", _name, "history: one row per attempt of a job")
     job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")
@@ -112,6 +113,16 @@ class Settings:
     def qualified(self, *names: str) -> str:
         """Return the quoted name of an object in the stack's schema; no name: of the schema itself."""
         return quoted(self.database, self.schema, *names)
+
+    def full_name(self, name: str) -> str:
+        """Return a name as the job configuration has it, upper case, with what it lacks of database and schema."""
+        parts = upper(name).split(".")
+        return ".".join([*(self.database, self.schema)[: 3 - len(parts)], *parts])
+
+    @property
+    def pool_families(self) -> dict[str, str]:
+        """Instance families of the compute pools, by name."""
+        return {pool.name: pool.instance_family for pool in self.pools}
 
     @property
     def pool_names(self) -> tuple[str, ...]:

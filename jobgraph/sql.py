@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.names import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jobgraph.model import Condition
     from jobgraph.settings import Settings
 
 ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
@@ -46,6 +49,31 @@ def resume_root(root: str) -> str:
     return f"ALTER TASK {root} RESUME"
 
 
+def set_overlap(root: str, policy: str) -> str:
+    """Return the statement that says which runs of a graph may overlap; the provider's task has no such property."""
+    return f"ALTER TASK {root} SET OVERLAP_POLICY = {policy}"
+
+
+def unset_overlap(root: str) -> str:
+    """Return the statement that goes back to Snowflake's default: no run overlaps another."""
+    return f"ALTER TASK {root} UNSET OVERLAP_POLICY"
+
+
+def condition(when: Condition) -> str:
+    """Return the WHEN of a task: what an ancestor returned, or a field of that, compared."""
+    returned = f"SYSTEM$GET_PREDECESSOR_RETURN_VALUE({literal(when.job)})"
+    if when.output is not None:
+        returned = f"PARSE_JSON({returned}):{quoted(when.output)}"
+    operator = {"is": "=", "is_not": "<>", "above": ">", "below": "<"}[when.test]
+    match when.value:
+        case bool():
+            return f"{returned}::BOOLEAN {operator} {str(when.value).upper()}"
+        case int() | float():
+            return f"{returned}::DOUBLE {operator} {when.value}"
+        case str():
+            return f"{returned}::VARCHAR {operator} {literal(when.value)}"
+
+
 def leave_root(root: str) -> str:
     """Return a statement that changes nothing, for a graph whose root is to stay suspended."""
     return f"SELECT {literal(f'{root} has no schedule and stays suspended')} AS STATUS"
@@ -57,6 +85,11 @@ def write_to_stage(settings: Settings, file: str, content: Any) -> str:
     query = f"SELECT PARSE_JSON({json_literal(content)})"
     form = "FILE_FORMAT = (TYPE = JSON COMPRESSION = NONE) SINGLE = TRUE OVERWRITE = TRUE"
     return f"COPY INTO {location} FROM ({query}) {form}"
+
+
+def keep_on_stage(file: str) -> str:
+    """Return a statement that changes nothing, for a file that runs under way may still need."""
+    return f"SELECT {literal(f'{file} stays in the stage')} AS STATUS"
 
 
 def remove_from_stage(settings: Settings, file: str) -> str:

@@ -134,8 +134,7 @@ def judge(attempt: Attempt, timeout: int) -> Attempt:
         reason = f"cancelled: not done within {timeout} seconds"
     else:
         reason = one_line(first.message) if first and first.message else f"service ended {attempt.status}"
-    error = error_line(first.log) if first else ""
-    code = first.exit_code if first else None
+    error, code = (error_line(first.log), first.exit_code) if first else ("", None)
     return attempt._replace(status=status, reason=reason, cause=error or reason, exit_code=code)
 
 
@@ -166,12 +165,14 @@ def _last_recorded(session: Session, job: dict[str, Any], run: Run) -> Attempt |
 
 def start_statement(job: dict[str, Any], run: Run, service: str, number: int) -> str:
     """Return the statement that starts the service; no part of it can be bound, so all are checked or escaped."""
-    warehouse = job.get("query_warehouse")
-    comment = f"jobgraph {identifier(job['graph'])} {run.group}"
+    warehouse, access = job.get("query_warehouse"), job.get("external_access")
     return (
         f"EXECUTE JOB SERVICE IN COMPUTE POOL {identifier(job['compute_pool'])} NAME = {service} ASYNC = TRUE"
+        + (f" REPLICAS = {int(job['replicas'])}" if job.get("replicas") else "")
         + (f" QUERY_WAREHOUSE = {identifier(warehouse)}" if warehouse else "")
-        + f" COMMENT = {literal(comment)} FROM SPECIFICATION {specification_text(job['specification'], run, number)}"
+        + f" COMMENT = {literal(' '.join(['jobgraph', identifier(job['graph']), run.group]))}"
+        + (f" EXTERNAL_ACCESS_INTEGRATIONS = ({', '.join(map(identifier, access))})" if access else "")
+        + f" FROM SPECIFICATION {specification_text(job['specification'], run, number)}"
     )
 
 
@@ -181,9 +182,8 @@ def specification_text(specification: dict[str, Any], run: Run, number: int) -> 
     Every container learns which attempt it is: variables JOB_ATTEMPT, RUN_GROUP_ID, TASK_NAME.
     """
     facts = {"JOB_ATTEMPT": str(number), "RUN_GROUP_ID": run.group, "TASK_NAME": run.task}
-    spec = dict(specification["spec"])
-    spec["containers"] = [c | {"env": c.get("env", {}) | facts} for c in spec["containers"]]
-    text = json.dumps(specification | {"spec": spec}).replace("$", "\\u0024")
+    containers = [c | {"env": c.get("env", {}) | facts} for c in specification["spec"]["containers"]]
+    text = json.dumps({"spec": specification["spec"] | {"containers": containers}}).replace("$", "\\u0024")
     quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
     return f"{quotes}{text}{quotes}"
 
@@ -234,8 +234,8 @@ def _describe(session: Session, service: str) -> dict[str, Any]:
 
 
 def _containers(session: Session, service: str) -> list[Container]:
-    rows = session.sql(f"SHOW SERVICE CONTAINERS IN SERVICE {service}").collect()
-    return [_container(lower_keys(row.as_dict())) for row in rows]
+    statement = f"SHOW SERVICE CONTAINERS IN SERVICE {service}"
+    return [_container(lower_keys(row.as_dict())) for row in session.sql(statement).collect()]
 
 
 def _container(row: dict[str, Any]) -> Container:

@@ -1,0 +1,192 @@
+"""The keys inside the values of a job and of a graph: resources, secrets, volumes and so on, as tables.
+
+Knows what each may say, one value at a time. Must not know rules between values (see `rules`), nor how a key is used.
+"""
+
+from __future__ import annotations
+
+import re
+
+from jobgraph.kinds import Duration, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
+from jobgraph.sections import Key
+
+CAUSES = ("application", "image", "infrastructure", "out_of_memory", "timeout")
+SOURCES = ("local", "memory", "stage", "block")
+TESTS = ("is", "is_not", "above", "below")
+SECRET_PARTS = ("secret_string", "username", "password", "access_token")
+
+NAME = Text("a name", "write the name as plain text")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE_RULE = "use letters, digits and underscores, and no digit first"
+_SIZE = Text("an amount of memory", "write 512Mi or 2Gi", re.compile(r"\d+(\.\d+)?(M|Mi|G|Gi)"))
+_FOLDER = Text("an absolute path in the container", "write /data", re.compile(r"/[^\s$]*"), longest=500)
+_OBJECT = Text(
+    "the name of an object",
+    "write my_secret (in the stack's schema), or my_database.my_schema.my_secret",
+    re.compile(r"([A-Za-z_]\w*\.){0,2}[A-Za-z_]\w*", re.ASCII),
+    longest=800,
+)
+
+RESOURCE_KEYS = (
+    Key(
+        "cpu",
+        Scalar("a number of processors", "write 0.5 or 500m", re.compile(r"\d+(\.\d+)?|\d+m")),
+        "processors requested, and the most that may be used: 0.5 or 500m",
+        example="{cpu: 500m}",
+    ),
+    Key("memory", _SIZE, "memory requested, and the most that may be used: 512Mi or 2Gi", example="{memory: 2Gi}"),
+    Key("gpu", Whole(1, 8), "GPUs; the pool's instance family must have as many", example="{gpu: 1, memory: 8Gi}"),
+)
+
+WHEN_KEYS = (
+    Key("job", NAME, "the ancestor whose return value is looked at", required=True, example="{job: check, is: go}"),
+    Key(
+        "output",
+        Text("the name of a field", "write the name as plain text", VARIABLE),
+        "a field of the JSON object that the job's program printed last; without it, the whole return value",
+        example="{job: check, output: rows_written, above: 0}",
+    ),
+    Key("is", Plain(), "run only if it is this", example="{job: check, output: ready, is: true}"),
+    Key("is_not", Plain(), "run only if it is not this", example="{job: check, output: state, is_not: empty}"),
+    Key("above", Plain(numbers_only=True), "run only if it is more", example="{job: check, output: n, above: 0.5}"),
+    Key("below", Plain(numbers_only=True), "run only if it is less", example="{job: check, output: n, below: 10}"),
+)
+
+SECRET_KEYS = (
+    Key("secret", _OBJECT, "the Snowflake secret", required=True, example="[{secret: my_token, env: API_TOKEN}]"),
+    Key(
+        "env",
+        Text("the name of a variable", VARIABLE_RULE, VARIABLE),
+        "the variable that gets its value",
+        example="[{secret: my_token, env: API_TOKEN}]",
+    ),
+    Key(
+        "directory",
+        _FOLDER,
+        "the folder in which its parts are files, kept up to date",
+        example="[{secret: db.safe.my_login, directory: /secrets/login}]",
+    ),
+    Key(
+        "key",
+        OneOf(SECRET_PARTS),
+        "which part of the secret the variable gets; secret_string unless given",
+        example="[{secret: my_login, env: DB_PASSWORD, key: password}]",
+    ),
+)
+
+VOLUME_KEYS = (
+    Key(
+        "source",
+        OneOf(SOURCES),
+        "where its files are: local (the node's disk), memory, stage, block (a disk of its own)",
+        required=True,
+        example="{scratch: {source: local, path: /scratch}}",
+    ),
+    Key(
+        "path",
+        _FOLDER,
+        "where it is mounted in the container",
+        required=True,
+        example="{scratch: {source: local, path: /scratch}}",
+    ),
+    Key(
+        "size",
+        _SIZE,
+        "its size; needed for memory and block",
+        example="{cache: {source: memory, path: /dev/shm, size: 1Gi}}",
+    ),
+    Key(
+        "stage",
+        Text(
+            "a stage, perhaps with a folder",
+            "write my_stage/folder, or my_database.my_schema.my_stage/folder",
+            re.compile(r"@?([A-Za-z_]\w*\.){0,2}[A-Za-z_]\w*(/[\w.=-]+)*/?", re.ASCII),
+            longest=800,
+        ),
+        "the stage, perhaps with a folder; needed for stage",
+        example="{data: {source: stage, path: /data, stage: jobs/data}}",
+    ),
+)
+
+RETRY_KEYS = (
+    Key("count", Whole(0, 30), "attempts after a failed first one", required=True, example="{count: 3}"),
+    Key(
+        "backoff",
+        Duration(0),
+        "pause before the second attempt; doubled for each after it",
+        example="{count: 3, backoff: 30 seconds}",
+    ),
+    Key(
+        "longest_backoff",
+        Duration(),
+        "the longest such pause",
+        example="{count: 9, backoff: 1 minute, longest_backoff: 10 minutes}",
+    ),
+    Key(
+        "max_elapsed",
+        Duration(),
+        "after this much time no new attempt is begun",
+        example="{count: 5, max_elapsed: 2 hours}",
+    ),
+    Key(
+        "causes",
+        MapOf(Whole(0, 30), re.compile("|".join(CAUSES)), f"causes are {', '.join(CAUSES)}"),
+        f"attempts after a failure of that cause ({', '.join(CAUSES)}), instead of `count`",
+        example="{count: 2, causes: {out_of_memory: 0, infrastructure: 5}}",
+    ),
+)
+
+PAYLOAD_KEYS = (
+    Key(
+        "path",
+        Text("a path", "write ./src"),
+        "the file or folder with the code, seen from this file's folder",
+        required=True,
+        example="{path: examples/training/src, entrypoint: train_model.py}",
+    ),
+    Key(
+        "entrypoint",
+        Text("a path", "write train.py"),
+        "the Python file to run, below `path`; a single file needs none",
+        example="{path: examples/training/src, entrypoint: train_model.py}",
+    ),
+    Key(
+        "pip_requirements",
+        ListOf(Text("a requirement", "write numpy==2.2.*", re.compile(r"[^\s$-][^\n$]*"))),
+        "packages that pip installs first; needs external_access to a package index",
+        example="{path: examples/training/src, entrypoint: train_model.py, pip_requirements: ['numpy==2.2.*']}",
+    ),
+)
+
+WAREHOUSE_KEYS = (
+    Key("query", NAME, "the warehouse for the container's queries", example="{query: SMALL_WAREHOUSE}"),
+    Key(
+        "task",
+        NAME,
+        "the warehouse on which the job's task waits for the container",
+        example="{task: SMALL_WAREHOUSE}",
+    ),
+)
+
+NOTIFY_KEYS = (
+    Key(
+        "email",
+        ListOf(
+            Text("an e-mail address", "write name@example.org", re.compile(r"[^@\s,;'$]+@[^@\s,;'$]+\.[^@\s,;'$]+"))
+        ),
+        "addresses, of verified users of the account",
+        example="{email: [data@example.org]}",
+    ),
+    Key(
+        "integration",
+        NAME,
+        "the notification integration that sends",
+        example="{integration: MY_EMAIL, email: [data@example.org]}",
+    ),
+    Key(
+        "on",
+        ListOf(OneOf(("failure", "success"))),
+        "of which ends of a run; failure unless given",
+        example="{on: [failure, success], email: [data@example.org]}",
+    ),
+)
