@@ -19,17 +19,21 @@ UNKNOWN = re.compile(
 )
 
 
+# Content hashes follow every edit of a procedure or of the file; what they hash is shown elsewhere.
+HASH = re.compile(r"(RUN_JOB_|FINALIZE_GRAPH_|jobconfig_|content |hash\W{1,5})[0-9A-Fa-f]{8,64}")
+
+
 def normalised(preview: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each step's name, type and inputs, without what differs from machine to machine."""
+    """Each step's name, type and inputs, without what differs from machine to machine or is shown elsewhere."""
     steps = []
-    for step in preview["steps"]:
+    for step in json.loads(HASH.sub(r"\1<hash>", json.dumps(preview)))["steps"]:
         state = step.get("newState") or step["oldState"]
         inputs = {key: value for key, value in state.get("inputs", {}).items() if not key.startswith("__")}
-        if state["type"].startswith("pulumi:"):
-            inputs = {}
-        steps.append(
-            {"name": state["urn"].rsplit("::", 1)[-1], "type": state["type"], "op": step["op"], "inputs": inputs}
-        )
+        if "procedureDefinition" in inputs:
+            inputs["procedureDefinition"] = "<the file's text>"
+        name = state["urn"].rsplit("::", 1)[-1]
+        if not state["type"].startswith("pulumi:"):
+            steps.append({"name": name, "type": state["type"], "op": step["op"], "inputs": inputs})
     return sorted(steps, key=lambda step: (step["type"], step["name"]))
 
 

@@ -125,7 +125,7 @@ def children_of(folder: Path) -> list[str]:
         try:
             environment = (process / "environ").read_bytes().decode(errors="replace")
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
+        except (FileNotFoundError, ProcessLookupError, PermissionError):  # gone meanwhile, or not ours
             continue
         if str(folder / ".jobgraph") in environment + command and str(os.getpid()) != process.name:
             found.append(command)
