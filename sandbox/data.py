@@ -20,8 +20,9 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel
 
-from sandbox import changes, column_names, data_errors, data_types, errors, expand, rewrite
+from sandbox import changes, column_names, data_errors, data_types, errors, expand, formats, rewrite
 from sandbox.result import DDL, INSERT, SELECT, Column, Result, status
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class DataPlane:
         with self._root.cursor() as duck, data_errors.translated():
             opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
             translated: exp.Expr = _Translator(opened, duck).translate(tree)[-1].expressions[0]
-        return translated.sql("duckdb")
+        return _duckdb(translated)
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
@@ -309,12 +310,13 @@ class DataPlane:
         values = rewrite.remaining_binds(tree, binds)
         *before, last = self._translate(connection, tree)
         for statement in before:
-            connection.duck.execute(statement.sql("duckdb"))
-        relation = connection.duck.sql(last.sql("duckdb"), params=values or None)
+            connection.duck.execute(_duckdb(statement))
+        relation = connection.duck.sql(_duckdb(last), params=values or None)
         columns = data_types.columns(relation)
         return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
 
     def _translate(self, connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
+        formats.translate(tree)
         # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
         for node in list(tree.find_all(exp.Sum)):
             node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
@@ -325,7 +327,7 @@ class DataPlane:
         columns, kind = changes.result_columns(tree), changes.type_id(tree)
         if isinstance(tree, exp.Merge):
             changes.prepare_merge(tree)
-        statements = [statement.sql("duckdb") for statement in self._translate(connection, tree)]
+        statements = [_duckdb(statement) for statement in self._translate(connection, tree)]
         if isinstance(tree, exp.Merge):
             statements = [f"{statement} RETURNING merge_action" for statement in statements]
         for attempt in range(1, _ATTEMPTS + 1):
@@ -371,3 +373,8 @@ class DataPlane:
             connection.duck.execute(statement, list(values) if "$1" in statement else None)
             counts = changes.counts(connection.duck.fetchall(), statement)
         return counts
+
+
+def _duckdb(tree: exp.Expr) -> str:
+    """DuckDB's text of a translated tree; what DuckDB has no words for is an error, not left out with a warning."""
+    return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
