@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from sandbox.clock import Clock
 
-# In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that they
-# run again after a kill wait for job services and call procedures.
+# In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that
+# they run again after a kill wait for job services and call procedures.
 _PARTS = ("sandbox.services", "sandbox.procedures", "sandbox.tasks")
 
 
