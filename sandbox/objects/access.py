@@ -137,7 +137,8 @@ def visible(call: Call, found: list[SnowflakeObject]) -> list[SnowflakeObject]:
     held = session_roles(call.world, call.session)
     if sees_everything(held):
         return found
-    return [one for one in found if one.owner in held or _granted(call.world, held, one.id)]
+    # Every role may see which roles there are.
+    return [one for one in found if one.kind == "ROLE" or one.owner in held or _granted(call.world, held, one.id)]
 
 
 def require(call: Call, privileges: str | tuple[str, ...], found: SnowflakeObject) -> None:
