@@ -1,27 +1,22 @@
 """What is deployed: the graphs that the tasks of a schema form, read from rows of SHOW TASKS.
 
-Pure. Knows the columns of SHOW TASKS, and the definitions that `jobgraph.planning` freezes into the tasks' bodies.
+Pure. Knows how tasks form graphs (their rows are read by `jobgraph.task_rows`).
 Must not know where the rows come from, nor the configuration file: what runs is what is deployed.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.cli.queries import Tables
 from jobgraph.model import Graph, Job
+from jobgraph.task_rows import definition, descendants, finalized_root, predecessors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Row = dict[str, Any]
-
-# A definition stands between $$ and never holds a $ itself (jobgraph.sql.json_literal).
-_DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
-_LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
+    from jobgraph.task_rows import Row
 
 
 @dataclass(frozen=True)
@@ -59,42 +54,11 @@ class Deployed:
         return tuple(job.name for job in self.jobs)
 
 
-def last_part(name: str) -> str:
-    """Return the object's own name of a qualified one, quoted or not."""
-    found = _LAST_PART.search(name)
-    return (found.group(1) or found.group(2)) if found else name
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(last_part(name) for name in json.loads(text or "[]"))
-
-
-def _relations(row: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(row.get("task_relations") or "{}")
-    return found
-
-
-def _finalized_root(row: Mapping[str, Any]) -> str | None:
-    root = _relations(row).get("FinalizedRootTask")
-    return last_part(root) if root else None
-
-
 def _roots(rows: Sequence[Row]) -> list[Row]:
     """Return the tasks that follow none and that other tasks follow, or that a finalizer closes."""
-    followed = {name for row in rows for name in _names(row["predecessors"])}
-    followed |= {root for row in rows if (root := _finalized_root(row))}
-    return [
-        row for row in rows if row["name"] in followed and not _names(row["predecessors"]) and not _finalized_root(row)
-    ]
-
-
-def _definition(row: Mapping[str, Any]) -> dict[str, Any]:
-    found = _DEFINITION.search(row.get("definition") or "")
-    try:
-        value = json.loads(found.group(1)) if found else {}
-    except json.JSONDecodeError:
-        return {}  # the body of a task that jobgraph did not make may hold anything between its $$
-    return value if isinstance(value, dict) else {}
+    followed = {name for row in rows for name in predecessors(row)}
+    followed |= {root for row in rows if (root := finalized_root(row))}
+    return [row for row in rows if row["name"] in followed and not predecessors(row) and not finalized_root(row)]
 
 
 def _ordered(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
@@ -113,22 +77,6 @@ def _ordered(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
     return tuple(sorted(jobs.values(), key=lambda task: (depth[task.name], task.name)))
 
 
-def _descendants(rows: Sequence[Row], root_task: str) -> dict[str, Row]:
-    by_name = {row["name"]: row for row in rows}
-    children: dict[str, list[str]] = {}
-    for row in rows:
-        for before in _names(row["predecessors"]):
-            children.setdefault(before, []).append(row["name"])
-    found: dict[str, Row] = {}
-    open_names = list(children.get(root_task, ()))
-    while open_names:
-        name = open_names.pop()
-        if name not in found and name in by_name:
-            found[name] = by_name[name]
-            open_names.extend(children.get(name, ()))
-    return found
-
-
 def read(rows: Iterable[Row]) -> tuple[Deployed, ...]:
     """Return the graphs of a schema, by name of the root task.
 
@@ -141,14 +89,14 @@ def read(rows: Iterable[Row]) -> tuple[Deployed, ...]:
 
 
 def _graph(rows: Sequence[Row], root: Row) -> Deployed:
-    finalizer = next((row for row in rows if _finalized_root(row) == root["name"]), None)
+    finalizer = next((row for row in rows if finalized_root(row) == root["name"]), None)
     jobs = _ordered(
         {
-            name: Task(name, _names(row["predecessors"]), row["state"] == "started", _definition(row))
-            for name, row in _descendants(rows, root["name"]).items()
+            name: Task(name, predecessors(row), row["state"] == "started", definition(row))
+            for name, row in descendants(rows, root["name"]).items()
         }
     )
-    known = (_definition(finalizer) if finalizer else {}) | dict(jobs[0].definition if jobs else {})
+    known = (definition(finalizer) if finalizer else {}) | dict(jobs[0].definition if jobs else {})
     usual = Tables()
     return Deployed(
         key=str(known.get("graph") or root["name"]),
