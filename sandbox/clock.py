@@ -19,6 +19,9 @@ class Clock(Protocol):
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait for the event, at most `timeout` seconds of this clock; True when it was set."""
 
+    def wait_until(self, event: threading.Event, instant: datetime) -> bool:
+        """Wait for the event, at most until an instant of this clock; True when it was set."""
+
 
 class SystemClock:
     """The machine's clock."""
@@ -30,6 +33,10 @@ class SystemClock:
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait in real time."""
         return event.wait(timeout)
+
+    def wait_until(self, event: threading.Event, instant: datetime) -> bool:
+        """Wait in real time."""
+        return event.wait(max((instant - self.now()).total_seconds(), 0.0))
 
 
 class ManualClock:
@@ -52,9 +59,12 @@ class ManualClock:
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait until the event is set or the clock was moved past the timeout."""
+        return self.wait_until(event, self.now() + timedelta(seconds=timeout))
+
+    def wait_until(self, event: threading.Event, instant: datetime) -> bool:
+        """Wait until the event is set or the clock was moved to the instant; a move before the call counts."""
         with self._moved:
-            deadline = self._now + timedelta(seconds=timeout)
             # The event is set by other threads without our condition, hence the short real wait between looks.
-            while not event.is_set() and self._now < deadline:
+            while not event.is_set() and self._now < instant:
                 self._moved.wait(0.01)
         return event.is_set()

@@ -37,7 +37,7 @@ END;
 # A scheduled instant that passed while the sandbox was not running is made up for if it is no older than this.
 _LATE = timedelta(minutes=5)
 # The longest sleep: the clock of a machine that was suspended may jump.
-_LONGEST_SLEEP = 60.0
+_LONGEST_SLEEP = timedelta(minutes=1)
 _STOP_IN_SECONDS = 10.0
 TIMED_OUT_CODE = 630
 _CANCELLED = Outcome(604, "SQL execution canceled")
@@ -96,9 +96,8 @@ class Scheduler:
             self._fire(now)
             self._time_out(now)
             due = self._next_instant()
-            sleep = _LONGEST_SLEEP if due is None else min((due - now).total_seconds(), _LONGEST_SLEEP)
-            if sleep > 0:
-                self._world.clock.wait(self._wake, sleep)
+            longest = now + _LONGEST_SLEEP
+            self._world.clock.wait_until(self._wake, longest if due is None else min(due, longest))
 
     def _next_instant(self) -> datetime | None:
         with self._world.store.transaction() as tx:
