@@ -72,14 +72,15 @@ def read(path: Path) -> str:
 
 
 def newest(path: Path, lines: int | None, most_bytes: int) -> str:
-    """The last lines of a log, at most that many bytes of them, beginning at a line's start."""
+    """The last lines of a log, at most that many bytes of them, beginning at a line's start unless one line is longer."""
     data = b""
     for part in (_newer(path), _older(path), path):
         if len(data) <= most_bytes:
             data = _bytes(part) + data
     if len(data) > most_bytes:
         data = data[-most_bytes:]
-        data = data[data.find(b"\n") + 1 :]
+        start = data.find(b"\n") + 1
+        data = data[start:] or data
     text = data.decode(errors=_ENCODING_ERRORS)
     if lines is None:
         return text

@@ -48,6 +48,12 @@ def test_newest_lines_and_bytes(tmp_path: Path) -> None:
     assert logs.newest(tmp_path / "none.log", 5, 100) == ""
 
 
+def test_the_end_of_a_line_longer_than_the_limit_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 500 + b"end\n")
+    assert logs.newest(path, None, 10) == "xxxxxxend\n"
+
+
 def test_a_log_goes_on_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     write(path, b"x" * 150)
