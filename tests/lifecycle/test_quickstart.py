@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,14 +120,26 @@ def wait_for_a_running_job(project: Project) -> None:
 
 
 def children_of(folder: Path) -> list[str]:
-    """Command lines of live processes that work for the sandbox of this folder."""
+    """Command lines of processes that work for the sandbox of this folder and do not end within five seconds."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             environment = (process / "environ").read_bytes().decode(errors="replace")
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            ours = str(folder / ".jobgraph") in environment + command and str(os.getpid()) != process.name
+            if ours and not ended(int(process.name)):
+                found.append(command)
         except (FileNotFoundError, ProcessLookupError, PermissionError):  # gone meanwhile, or not ours
             continue
-        if str(folder / ".jobgraph") in environment + command and str(os.getpid()) != process.name:
-            found.append(command)
     return found
+
+
+def ended(process: int) -> bool:
+    """Whether a process ends within five seconds: a killed one is still listed for a moment."""
+    handle = os.pidfd_open(process)
+    try:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        return bool(poll.poll(5000))
+    finally:
+        os.close(handle)
