@@ -55,7 +55,7 @@ class Assembler:
 
     def _graph(self, key: str, node: yaml.Node, block: Block, file_defaults: Block | None) -> Graph:
         values = block.values
-        base = _Base.of(file_defaults, values.get("defaults"), values.get("on_failure"))
+        base = _Base.of(file_defaults, values)
         jobs: list[Job] = []
         members: dict[str, tuple[str, ...]] = {}
         for job_key, (job_node, job) in values.get("jobs", {}).items():
@@ -150,14 +150,16 @@ class _Base:
     nodes: dict[str, yaml.Node]
 
     @staticmethod
-    def of(file: Block | None, graph: Block | None, on_failure: str | None) -> _Base:
-        """Lay the defaults of the file, the graph's `on_failure` and the graph's defaults over one another."""
+    def of(file: Block | None, graph: Mapping[str, Any]) -> _Base:
+        """Lay the defaults of the file, what the graph says of its jobs and its defaults over one another."""
         base = _Base(_EMPTY, {})
+        if "timeout" in graph:  # a job that does not say how long it may take does not outlast its graph
+            base = _Base({**_EMPTY, "timeout": min(_EMPTY["timeout"], graph["timeout"])}, {})
         if file is not None:
             base = _Base(*base.over(file))
-        if on_failure is not None:
-            base = _Base({**base.values, "on_failure": on_failure}, base.nodes)
-        return _Base(*base.over(graph)) if graph is not None else base
+        if "on_failure" in graph:
+            base = _Base({**base.values, "on_failure": graph["on_failure"]}, base.nodes)
+        return _Base(*base.over(graph["defaults"])) if graph.get("defaults") is not None else base
 
     def over(self, block: Block) -> tuple[dict[str, Any], dict[str, yaml.Node]]:
         """Return values and nodes of a section on top of these; variables are added name by name."""

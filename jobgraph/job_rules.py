@@ -105,7 +105,8 @@ def no_secrets(graph: Graph) -> Iterator[Problem]:
             if (mark, name) in reported:
                 continue
             reported.add((mark, name))
-            what = f"`{name or 'this argument'}` {'holds' if certain else 'seems to hold'} a secret, for all to read"
+            shown = f"`{name}`" if name else "this argument"
+            what = f"{shown} {'holds' if certain else 'seems to hold'} a secret, for all to read"
             remedy = "make it a Snowflake secret and hand that over with `secrets: [{secret: NAME, env: VARIABLE}]`"
             # the value is left out on purpose: the report must not repeat it
             at = path(graph, job, key.partition(".")[0])
@@ -210,10 +211,16 @@ def _twice(graph: Graph, job: Job, key: str, what: str, remedy: str) -> Problem:
 
 def time_limits(graph: Graph) -> Iterator[Problem]:
     """A job fits with all its attempts into what a task may take, and an attempt into the graph's own time."""
+    reported = set()
     for job in graph.jobs:
         seconds = job_seconds(job)
+        if seconds <= LONGEST_TASK_SECONDS and (graph.timeout is None or job.timeout <= graph.timeout):
+            continue
         mark, at = place(job, "timeout", "retries"), path(graph, job, "timeout")
         shown = duration_text(job.timeout)
+        if (mark, job.retries) in reported:  # said once by defaults, told once
+            continue
+        reported.add((mark, job.retries))
         if seconds > LONGEST_TASK_SECONDS:
             what = (
                 f"{job.retries + 1} attempts of {shown} each may take {rounded_text(seconds)}; a task may take "
@@ -262,7 +269,7 @@ def _too_large(graph: Graph, job: Job, family: str) -> Iterator[Problem]:
     gpus = node.gpu if node else (0 if not has_gpu(family) else None)
     too_much = []
     if node and wanted.cpu is not None and cpus(wanted.cpu) > node.cpu:
-        too_much.append(("cpu", wanted.cpu, f"{node.cpu} processors"))
+        too_much.append(("cpu", wanted.cpu, f"{node.cpu} processor{'s' if node.cpu > 1 else ''}"))
     if node and wanted.memory is not None and size_bytes(wanted.memory) > node.memory * GIB:
         too_much.append(("memory", wanted.memory, f"{node.memory}Gi of memory"))
     if gpus is not None and wanted.gpu is not None and wanted.gpu > gpus:

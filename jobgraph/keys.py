@@ -131,7 +131,8 @@ JOB_KEYS = (
     Key(
         "timeout",
         Duration(),
-        "how long one attempt may take, waiting for a node included; then it is cancelled and has failed",
+        "how long one attempt may take, waiting for a node included; then it is cancelled and has failed. Without it, "
+        "an hour, or the graph's `timeout` if that is shorter",
         default=3600,
         inherited=True,
         example="30 minutes",

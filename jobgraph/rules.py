@@ -78,8 +78,9 @@ def task_names_unique(config: Config) -> Iterator[Problem]:
     owners: dict[str, str] = {}
     for graph in config.graphs:
         named = [(graph.root_task, _mark(graph.marks, "root_task"), f"the root of graph `{graph.key}`", _path(graph))]
-        finalizer = (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), f"the finalizer of `{graph.key}`")
-        named.append((*finalizer, _path(graph)))
+        if graph.finalizer:
+            finalizer = (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), f"the finalizer of `{graph.key}`")
+            named.append((*finalizer, _path(graph)))
         named += [
             (job.name, _mark(job.marks), f"job `{job.key}` of `{graph.key}`", _path(graph, job)) for job in graph.jobs
         ]

@@ -16,7 +16,7 @@ from jobgraph.document import NULL, Document, entries
 from jobgraph.errors import nearest
 from jobgraph.kinds import SECONDS, Kind, Text, number_and_unit
 from jobgraph.model import Cron, Interval, Schedule
-from jobgraph.timing import cron_problem
+from jobgraph.timing import NEVER_FIRES, cron_problem
 
 # docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE
 SHORTEST_INTERVAL = 10
@@ -174,6 +174,8 @@ class ScheduleText:
         wrong = cron_problem(cron)
         if wrong:
             remedy = "write five fields: minute, hour, day of month, month, day of week"
+            if wrong == NEVER_FIRES:
+                remedy = "choose a day that the month has, or L for its last"
             document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=wrong, remedy=remedy)
             return None
         if timezone not in available_timezones():

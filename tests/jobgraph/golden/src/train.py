@@ -1,0 +1,3 @@
+"""What a payload of the tests holds."""
+
+print('{"trained": true}')
