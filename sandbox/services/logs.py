@@ -72,7 +72,7 @@ def read(path: Path) -> str:
 
 
 def newest(path: Path, lines: int | None, most_bytes: int) -> str:
-    """The last lines of a log, at most that many bytes of them, beginning at a line's start unless one line is longer."""
+    """The last lines of a log, at most that many bytes, from a line's start on unless one line is longer."""
     data = b""
     for part in (_newer(path), _older(path), path):
         if len(data) <= most_bytes:

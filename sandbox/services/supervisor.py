@@ -262,7 +262,7 @@ class Supervisor:
         except images.ImageError as error:
             self._apply(job.object_id, CannotStart(key, str(error)))
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # logged, and the job fails with it
             # A defect, or a full disk: it must fail the job, not leave it waiting for ever.
             _log.exception("container %s of service %s cannot be started", key[1], job.name)
             self._apply(job.object_id, CannotStart(key, f"The sandbox could not start the container: {error}"))

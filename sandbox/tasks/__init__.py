@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.tasks import functions, graph, history, runs, scheduler, task
+from sandbox.tasks import functions, graph, graph_history, history, runs, scheduler, task
 
 if TYPE_CHECKING:
     from sandbox.engine import World
@@ -17,4 +17,5 @@ def register(world: World) -> None:
     world.kinds[task.DECLARATION.name] = task.DECLARATION
     functions.register(world)
     history.register(world)
+    graph_history.register(world)
     world.parts["tasks"] = scheduler.Scheduler(world)

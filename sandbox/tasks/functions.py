@@ -48,7 +48,7 @@ def register(world: World) -> None:
 
 
 def execute_task(call: Call) -> Result:
-    """EXECUTE TASK <name> [USING CONFIG = '…' | RETRY LAST | RETRY GRAPH RUN GROUP '…'] (sql-reference/sql/execute-task).
+    """EXECUTE TASK <name> [USING CONFIG = '…' | RETRY LAST | RETRY GRAPH RUN GROUP '…'].
 
     Raises:
         SnowflakeError: 002003, missing privileges, 091088 for a child task or a run that cannot be retried.

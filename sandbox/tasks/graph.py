@@ -206,5 +206,5 @@ def thaw(frozen: Mapping[str, Any]) -> Graph:
 def merged_config(frozen: Mapping[str, Any], given: str | None) -> str | None:
     """The root's CONFIG with the keys of EXECUTE TASK … USING CONFIG over it."""
     if given is None:
-        return frozen["config"]
+        return None if frozen["config"] is None else str(frozen["config"])
     return json.dumps({**json.loads(frozen["config"] or "{}"), **json.loads(given)})

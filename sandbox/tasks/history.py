@@ -1,7 +1,6 @@
-"""Table functions over runs: TASK_HISTORY, TASK_DEPENDENTS, CURRENT_TASK_GRAPHS, COMPLETE_TASK_GRAPHS.
+"""TASK_HISTORY, and what all table functions about runs share: arguments, visibility, times.
 
-Knows their documented arguments, columns and limits (sql-reference/functions/task_history and neighbours); must not
-change anything.
+Knows the documented arguments, columns and limits (sql-reference/functions/task_history); must not change anything.
 """
 
 from __future__ import annotations
@@ -14,9 +13,6 @@ from sandbox import errors
 from sandbox.errors import SnowflakeError
 from sandbox.objects import access, catalog
 from sandbox.result import Result, columns
-from sandbox.session import Scope
-from sandbox.statement import Reader
-from sandbox.tasks import graph as graphs
 from sandbox.tasks import scheduler
 from sandbox.tasks.machine import State
 
@@ -33,36 +29,20 @@ _TASK_HISTORY = columns(
     " SCHEDULED_FROM ATTEMPT_NUMBER# CONFIG QUERY_HASH QUERY_HASH_VERSION# QUERY_PARAMETERIZED_HASH"
     " QUERY_PARAMETERIZED_HASH_VERSION# GRAPH_RUN_GROUP_ID# BACKFILL_INFO SPCS_JOB_ID"
 )
-_GRAPHS = (
-    "ROOT_TASK_NAME DATABASE_NAME SCHEMA_NAME STATE SCHEDULED_FROM FIRST_ERROR_TASK_NAME FIRST_ERROR_CODE#"
-    " FIRST_ERROR_MESSAGE SCHEDULED_TIME@ QUERY_START_TIME@ NEXT_SCHEDULED_TIME@ {}ROOT_TASK_ID GRAPH_VERSION# RUN_ID#"
-    " ATTEMPT_NUMBER# CONFIG GRAPH_RUN_GROUP_ID# BACKFILL_INFO"
-)
-_COMPLETE_GRAPHS = columns(_GRAPHS.format("COMPLETED_TIME@ "))
-_CURRENT_GRAPHS = columns(_GRAPHS.format(""))
-_DEPENDENTS = columns(
-    "CREATED_ON@ NAME ID DATABASE_NAME SCHEMA_NAME OWNER COMMENT WAREHOUSE SCHEDULE PREDECESSORS STATE DEFINITION"
-    " CONDITION ALLOW_OVERLAPPING_EXECUTION ERROR_INTEGRATION LAST_COMMITTED_ON LAST_SUSPENDED_ON OWNER_ROLE_TYPE"
-    " CONFIG BUDGET TASK_RELATIONS LAST_SUSPENDED_REASON TARGET_COMPLETION_INTERVAL"
-)
-_DEFAULT_LIMIT, _MOST_HISTORY, _DEFAULT_GRAPHS, _MOST_GRAPHS = 100, 10_000, 1000, 10_000
-_HISTORY_DAYS, _COMPLETE_MINUTES, _AHEAD_DAYS = 7, 60, 8
+_DEFAULT_LIMIT, _MOST = 100, 10_000
+_KEPT = timedelta(days=7)
+# How far ahead scheduled runs are shown.
+AHEAD = timedelta(days=8)
 # States of the store without a row in the history, and the word for one that has another name there.
 _HIDDEN = (State.WAITING, State.SUSPENDED)
-_ENDED = "('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')"
 
 
 def register(world: World) -> None:
-    """Add the table functions; they are reached as INFORMATION_SCHEMA.X, with or without a database before it."""
-    world.table_functions |= {
-        "INFORMATION_SCHEMA.TASK_HISTORY": task_history,
-        "INFORMATION_SCHEMA.TASK_DEPENDENTS": task_dependents,
-        "INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS": current_task_graphs,
-        "INFORMATION_SCHEMA.COMPLETE_TASK_GRAPHS": complete_task_graphs,
-    }
+    """Add the table function; it is reached as INFORMATION_SCHEMA.X, with or without a database before it."""
+    world.table_functions["INFORMATION_SCHEMA.TASK_HISTORY"] = task_history
 
 
-class _Arguments:
+class Arguments:
     """Arguments by name, or by position in the documented order; unknown names are refused."""
 
     def __init__(self, function: str, order: str, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
@@ -72,24 +52,28 @@ class _Arguments:
             raise SnowflakeError(
                 1044,
                 "42P13",
-                f"SQL compilation error:\nInvalid argument [{', '.join(unknown) or given[-1]}] for function {function}.",
+                f"SQL compilation error:\nInvalid argument [{', '.join(unknown) or given[-1]}] for {function}.",
             )
         self._values = {**dict(zip(names, given, strict=False)), **named}
 
     def text(self, name: str) -> str | None:
+        """An argument as text; None when it was not given."""
         value = self._values.get(name)
         return None if value is None else str(value)
 
     def flag(self, name: str) -> bool:
+        """A boolean argument; False when it was not given."""
         return str(self._values.get(name, False)).lower() in ("true", "1")
 
     def limit(self, default: int, most: int) -> int:
+        """RESULT_LIMIT, checked."""
         value = int(self._values.get("RESULT_LIMIT") or default)
         if not 1 <= value <= most:
             raise errors.invalid_value(str(value), "RESULT_LIMIT")
         return value
 
     def instant(self, name: str) -> datetime | None:
+        """An argument as an instant; text without a zone is UTC."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -114,24 +98,25 @@ def task_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -
     Raises:
         SnowflakeError: 001008 for a RESULT_LIMIT above 10,000; a start that is more than 7 days ago.
     """
-    arguments = _Arguments(
+    arguments = Arguments(
         "TASK_HISTORY",
         "SCHEDULED_TIME_RANGE_START SCHEDULED_TIME_RANGE_END RESULT_LIMIT TASK_NAME ERROR_ONLY ROOT_TASK_ID"
         " DATABASE_NAME SCHEMA_NAME",
         given,
         named,
     )
-    limit = arguments.limit(_DEFAULT_LIMIT, _MOST_HISTORY)
+    limit = arguments.limit(_DEFAULT_LIMIT, _MOST)
     start, end = arguments.instant("SCHEDULED_TIME_RANGE_START"), arguments.instant("SCHEDULED_TIME_RANGE_END")
-    earliest = call.now - timedelta(days=_HISTORY_DAYS)
-    rows = _runs(call, max(start or earliest, earliest), end, arguments)
-    found = [_history_row(call, row) for row in rows]
+    earliest = call.now - _KEPT
+    reading = Reading(call)
+    rows = _runs(reading, max(start or earliest, earliest), end, arguments)
+    found = [_history_row(reading, row) for row in rows]
     if not arguments.flag("ERROR_ONLY"):
         found = [*_scheduled(call, start, end, arguments), *found]
     return Result(_TASK_HISTORY, found[:limit])
 
 
-def _runs(call: Call, start: datetime, end: datetime | None, arguments: _Arguments) -> list[sqlite3.Row]:
+def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Arguments) -> list[sqlite3.Row]:
     """Rows of the history, newest first, as far as the session may see them."""
     conditions = [
         "task_run.scheduled_time >= ?",
@@ -149,7 +134,7 @@ def _runs(call: Call, start: datetime, end: datetime | None, arguments: _Argumen
             values.append(wanted)
     if arguments.flag("ERROR_ONLY"):
         conditions.append("task_run.state IN ('FAILED', 'CANCELLED')")
-    with call.world.store.transaction() as tx:
+    with reading.call.world.store.transaction() as tx:
         rows = tx.rows(
             "SELECT task_run.*, graph_run.root_id, graph_run.root_uuid, graph_run.version, graph_run.group_id,"
             " graph_run.attempt, graph_run.owner, graph_run.scheduled_from, graph_run.original_time, graph_run.config"
@@ -157,53 +142,56 @@ def _runs(call: Call, start: datetime, end: datetime | None, arguments: _Argumen
             f" WHERE {' AND '.join(conditions)} ORDER BY task_run.scheduled_time DESC, task_run.rowid DESC",
             *values,
         )
-    seen = _Visible(call)
-    wanted = (arguments.text("DATABASE_NAME"), arguments.text("SCHEMA_NAME"))
-    return [row for row in rows if seen.may_see(row) and _is_in(call, row, *wanted)]
+    place = (arguments.text("DATABASE_NAME"), arguments.text("SCHEMA_NAME"))
+    return [row for row in rows if reading.may_see(row) and _is_in(reading, row, *place)]
 
 
-class _Visible:
-    """Whose runs a session sees: its roles' own, those of tasks it has privileges on, all with MONITOR EXECUTION."""
+class Reading:
+    """One call's view of the runs: what its session may see, and the definitions that it has parsed so far.
+
+    A session sees its roles' own runs, those of tasks it has privileges on, and all with MONITOR EXECUTION.
+    """
 
     def __init__(self, call: Call) -> None:
-        self._call = call
+        self.call = call
         self._roles = access.session_roles(call.world, call.session)
         self._all = access.sees_everything(self._roles) or access.has_on_account(
             call.world, call.session.role, "MONITOR EXECUTION"
         )
         self._known: dict[int, bool] = {}
+        self._definitions: dict[tuple[str, int], dict[str, Any]] = {}
 
     def may_see(self, row: sqlite3.Row) -> bool:
+        """Whether the session may see a run."""
         return self._all or row["owner"] in self._roles or self.may_see_root(row["root_id"])
 
     def may_see_root(self, root_id: int) -> bool:
+        """Whether it may see the runs of a root."""
         if root_id not in self._known:
-            with self._call.world.store.transaction() as tx:
+            with self.call.world.store.transaction() as tx:
                 root = catalog.by_id(tx, root_id)
-            self._known[root_id] = root is not None and bool(access.visible(self._call, [root]))
+            self._known[root_id] = root is not None and bool(access.visible(self.call, [root]))
         return self._all or self._known[root_id]
 
-
-# Definitions are large and many rows share one, hence parsed once per version and call.
-def _definition(call: Call, row: sqlite3.Row) -> dict[str, Any]:
-    cache: dict[tuple[str, int], dict[str, Any]] = call.__dict__.setdefault("_definitions", {})
-    key = (row["root_uuid"], row["version"])
-    if key not in cache:
-        with call.world.store.transaction() as tx:
-            found = tx.row("SELECT definition FROM graph_version WHERE root_uuid = ? AND version = ?", *key)
-        frozen = json.loads(found["definition"]) if found is not None else {"tasks": []}
-        frozen["by_name"] = {task["name"]: task for task in frozen["tasks"]}
-        cache[key] = frozen
-    return cache[key]
+    def definition(self, row: sqlite3.Row) -> dict[str, Any]:
+        """The frozen definitions of a run, with the tasks under `by_name` too; many rows share one large text."""
+        key = (row["root_uuid"], row["version"])
+        if key not in self._definitions:
+            with self.call.world.store.transaction() as tx:
+                found = tx.row("SELECT definition FROM graph_version WHERE root_uuid = ? AND version = ?", *key)
+            frozen = json.loads(found["definition"]) if found is not None else {"tasks": []}
+            frozen["by_name"] = {task["name"]: task for task in frozen["tasks"]}
+            self._definitions[key] = frozen
+        return self._definitions[key]
 
 
-def _is_in(call: Call, row: sqlite3.Row, database: str | None, schema: str | None) -> bool:
-    frozen = _definition(call, row)
+def _is_in(reading: Reading, row: sqlite3.Row, database: str | None, schema: str | None) -> bool:
+    frozen = reading.definition(row)
     return (database is None or frozen["database"] == database) and (schema is None or frozen["schema"] == schema)
 
 
-def _history_row(call: Call, row: sqlite3.Row) -> tuple[Any, ...]:
-    frozen = _definition(call, row)
+def _history_row(reading: Reading, row: sqlite3.Row) -> tuple[Any, ...]:
+    frozen = reading.definition(row)
     task = frozen["by_name"][row["name"]]
     return (
         row["query_id"],
@@ -215,13 +203,13 @@ def _history_row(call: Call, row: sqlite3.Row) -> tuple[Any, ...]:
         _shown_state(row),
         row["error_code"],
         row["error_message"],
-        _instant(row["scheduled_time"]),
-        _instant(row["started"]),
-        _next_due(call, row) if row["name"] == frozen["root"] else None,
-        _instant(row["completed"]),
+        instant_of(row["scheduled_time"]),
+        instant_of(row["started"]),
+        next_due(reading.call, row) if row["name"] == frozen["root"] else None,
+        instant_of(row["completed"]),
         row["root_uuid"],
         row["version"],
-        _milliseconds(row["original_time"]),
+        milliseconds(row["original_time"]),
         row["return_value"],
         row["scheduled_from"],
         row["attempt"],
@@ -242,28 +230,29 @@ def _shown_state(row: sqlite3.Row) -> str:
     return "SKIPPED" if row["state"] == State.CONDITION_FALSE else str(row["state"])
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant_of(text: str | None) -> datetime | None:
+    """An instant of the store."""
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _milliseconds(text: str) -> int:
+def milliseconds(text: str) -> int:
+    """The same as RUN_ID gives it."""
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-def _next_due(call: Call, row: sqlite3.Row) -> datetime | None:
+def next_due(call: Call, row: sqlite3.Row) -> datetime | None:
+    """When the root of a run was or is due next after that run."""
     with call.world.store.transaction() as tx:
         root = catalog.by_id(tx, row["root_id"])
-    scheduled = _instant(row["scheduled_time"])
+    scheduled = instant_of(row["scheduled_time"])
     return scheduler.due_after(root, scheduled) if root is not None and scheduled is not None else None
 
 
-def _scheduled(
-    call: Call, start: datetime | None, end: datetime | None, arguments: _Arguments
-) -> list[tuple[Any, ...]]:
+def _scheduled(call: Call, start: datetime | None, end: datetime | None, arguments: Arguments) -> list[tuple[Any, ...]]:
     """Rows in state SCHEDULED: the next run of every started root, and runs that wait for the present one to end."""
     found = []
-    latest = end or call.now + timedelta(days=_AHEAD_DAYS)
-    for root, instant, scheduled_from, config in _upcoming(call):
+    latest = end or call.now + AHEAD
+    for root, instant, scheduled_from, config in upcoming(call):
         matches = (
             (start is None or instant >= start)
             and instant <= latest
@@ -277,7 +266,8 @@ def _scheduled(
     return found
 
 
-def _upcoming(call: Call) -> list[tuple[SnowflakeObject, datetime, str, str | None]]:
+def upcoming(call: Call) -> list[tuple[SnowflakeObject, datetime, str, str | None]]:
+    """Root, instant, SCHEDULED_FROM and configuration of every run to come that the session may see, latest first."""
     with call.world.store.transaction() as tx:
         due = [(row["root_id"], row["due"], "SCHEDULE", None) for row in tx.rows("SELECT * FROM task_due")]
         due += [
@@ -285,11 +275,11 @@ def _upcoming(call: Call) -> list[tuple[SnowflakeObject, datetime, str, str | No
             for row in tx.rows("SELECT * FROM waiting_run")
         ]
         roots = {number: catalog.by_id(tx, number) for number, *_ in due}
-    seen = _Visible(call)
+    reading = Reading(call)
     found = [
         (root, datetime.fromisoformat(instant), scheduled_from, config)
         for number, instant, scheduled_from, config in due
-        if (root := roots[number]) is not None and seen.may_see_root(number)
+        if (root := roots[number]) is not None and reading.may_see_root(number)
     ]
     return sorted(found, key=lambda one: one[1], reverse=True)
 
@@ -312,96 +302,3 @@ def _scheduled_row(
         "CONFIG": config or root["config"],
     }
     return tuple(values.get(column.name) for column in _TASK_HISTORY)
-
-
-def task_dependents(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
-    """TASK_DEPENDENTS(TASK_NAME, RECURSIVE = TRUE): the task, then its dependents, with the columns of SHOW TASKS."""
-    arguments = _Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", given, {"RECURSIVE": True, **named})
-    written = Reader(arguments.text("TASK_NAME") or "").object_name()
-    name = call.session.resolve(written, Scope.SCHEMA, "SELECT")
-    with call.world.store.transaction() as tx:
-        task = catalog.get(tx, "TASK", name)
-        found = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]
-    declared = call.world.kinds["TASK"]
-    return Result(_DEPENDENTS, [declared.show_row(call, one) for one in access.visible(call, found)])
-
-
-_GRAPH_QUERY = (
-    "SELECT graph_run.*, (SELECT MIN(started) FROM task_run WHERE graph_run_id = graph_run.id) AS first_started,"
-    " failed.name AS error_task, failed.error_code, failed.error_message FROM graph_run LEFT JOIN task_run AS failed"
-    " ON failed.id = (SELECT id FROM task_run WHERE graph_run_id = graph_run.id AND state IN ('FAILED', 'CANCELLED')"
-    " ORDER BY completed LIMIT 1) WHERE {} ORDER BY graph_run.scheduled_time DESC, graph_run.id DESC"
-)
-
-
-def complete_task_graphs(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
-    """COMPLETE_TASK_GRAPHS(RESULT_LIMIT, ROOT_TASK_NAME, ERROR_ONLY): graph runs that ended in the last 60 minutes."""
-    arguments = _Arguments("COMPLETE_TASK_GRAPHS", "RESULT_LIMIT ROOT_TASK_NAME ERROR_ONLY", given, named)
-    states = "('FAILED', 'CANCELLED')" if arguments.flag("ERROR_ONLY") else _ENDED
-    since = (call.now - timedelta(minutes=_COMPLETE_MINUTES)).isoformat()
-    rows = _graph_rows(call, f"graph_run.state IN {states} AND graph_run.completed >= ?", since, arguments)
-    found = [_graph_row(call, row, completed=True) for row in rows]
-    return Result(_COMPLETE_GRAPHS, found[: arguments.limit(_DEFAULT_GRAPHS, _MOST_GRAPHS)])
-
-
-def current_task_graphs(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
-    """CURRENT_TASK_GRAPHS(RESULT_LIMIT, ROOT_TASK_NAME): graph runs that execute or are scheduled within 8 days."""
-    arguments = _Arguments("CURRENT_TASK_GRAPHS", "RESULT_LIMIT ROOT_TASK_NAME", given, named)
-    rows = _graph_rows(call, "graph_run.state IN ('WAITING', 'EXECUTING') AND graph_run.id >= ?", 0, arguments)
-    wanted = arguments.text("ROOT_TASK_NAME")
-    latest = call.now + timedelta(days=_AHEAD_DAYS)
-    found = [
-        _upcoming_graph_row(*one) for one in _upcoming(call) if one[1] <= latest and wanted in (None, one[0].name.name)
-    ]
-    found += [_graph_row(call, row, completed=False) for row in rows]
-    return Result(_CURRENT_GRAPHS, found[: arguments.limit(_DEFAULT_GRAPHS, _MOST_GRAPHS)])
-
-
-def _graph_rows(call: Call, condition: str, value: Any, arguments: _Arguments) -> list[sqlite3.Row]:
-    with call.world.store.transaction() as tx:
-        rows = tx.rows(_GRAPH_QUERY.format(condition), value)
-    seen, wanted = _Visible(call), arguments.text("ROOT_TASK_NAME")
-    return [row for row in rows if seen.may_see(row) and wanted in (None, _definition(call, row)["root"])]
-
-
-def _graph_row(call: Call, row: sqlite3.Row, *, completed: bool) -> tuple[Any, ...]:
-    frozen = _definition(call, row)
-    return (
-        frozen["root"],
-        frozen["database"],
-        frozen["schema"],
-        row["state"],
-        row["scheduled_from"],
-        row["error_task"],
-        row["error_code"],
-        row["error_message"],
-        _instant(row["scheduled_time"]),
-        _instant(row["first_started"]),
-        _next_due(call, row),
-        *((_instant(row["completed"]),) if completed else ()),
-        row["root_uuid"],
-        row["version"],
-        _milliseconds(row["original_time"]),
-        row["attempt"],
-        row["config"],
-        row["group_id"],
-        None,
-    )
-
-
-def _upcoming_graph_row(
-    root: SnowflakeObject, instant: datetime, scheduled_from: str, config: str | None
-) -> tuple[Any, ...]:
-    values: dict[str, Any] = {
-        "ROOT_TASK_NAME": root.name.name,
-        "DATABASE_NAME": root.name.database,
-        "SCHEMA_NAME": root.name.schema,
-        "STATE": "SCHEDULED",
-        "SCHEDULED_FROM": scheduled_from,
-        "SCHEDULED_TIME": instant,
-        "ROOT_TASK_ID": root["uuid"],
-        "RUN_ID": int(instant.timestamp() * 1000),
-        "ATTEMPT_NUMBER": 1,
-        "CONFIG": config or root["config"],
-    }
-    return tuple(values.get(column.name) for column in _CURRENT_GRAPHS)

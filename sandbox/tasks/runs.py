@@ -136,6 +136,14 @@ class Request:
     config: str | None = None
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When something is written, and where new ids come from."""
+
+    now: datetime
+    new_id: Callable[[], str]
+
+
 def version_of(tx: Transaction, root: SnowflakeObject) -> tuple[int, dict[str, Any]]:
     """Number and definitions of a graph's present version; a new number if it changed since the last run."""
     frozen = graphs.freeze(tx, root)
@@ -149,9 +157,7 @@ def version_of(tx: Transaction, root: SnowflakeObject) -> tuple[int, dict[str, A
     return version, frozen
 
 
-def create(
-    tx: Transaction, root: SnowflakeObject, request: Request, now: datetime, new_id: Callable[[], str]
-) -> ActiveRun:
+def create(tx: Transaction, root: SnowflakeObject, request: Request, moment: Moment) -> ActiveRun:
     """Write the first attempt of a new graph run, all its tasks waiting."""
     version, frozen = version_of(tx, root)
     graph = graphs.thaw(frozen)
@@ -159,7 +165,7 @@ def create(
         id=0,
         root_id=root.id,
         root_uuid=root["uuid"],
-        group_id=_new_group(tx, now),
+        group_id=_new_group(tx, moment.now),
         attempt=1,
         original_time=request.scheduled,
         config=request.config if request.config is not None else frozen["config"],
@@ -167,19 +173,17 @@ def create(
         graph=graph,
         run=machine.new_run(graph),
     )
-    return _insert(tx, active, root.owner, version, request, new_id)
+    return _insert(tx, active, (root.owner, version), request, moment)
 
 
-def create_retry(
-    tx: Transaction, last: sqlite3.Row, scheduled_from: str, now: datetime, new_id: Callable[[], str]
-) -> ActiveRun:
+def create_retry(tx: Transaction, last: sqlite3.Row, scheduled_from: str, moment: Moment) -> ActiveRun:
     """Write the next attempt after the graph_run row `last`, by the same definitions."""
     before = load(tx, last)
     active = replace(
         before, attempt=before.attempt + 1, run=machine.retry_of(before.graph, before.run), task_run_ids={}
     )
-    request = Request(scheduled_from, now, active.config)
-    made = _insert(tx, active, last["owner"], last["version"], request, new_id)
+    request = Request(scheduled_from, moment.now, active.config)
+    made = _insert(tx, active, (last["owner"], last["version"]), request, moment)
     # Return values of the tasks that are not run again stay readable for their dependents.
     tx.run(
         "UPDATE task_run SET return_value = (SELECT earlier.return_value FROM task_run AS earlier"
@@ -197,9 +201,8 @@ def _new_group(tx: Transaction, now: datetime) -> int:
     return max(int(now.timestamp() * 1000), last + 1)
 
 
-def _insert(
-    tx: Transaction, active: ActiveRun, owner: str, version: int, request: Request, new_id: Callable[[], str]
-) -> ActiveRun:
+def _insert(tx: Transaction, active: ActiveRun, origin: tuple[str, int], request: Request, moment: Moment) -> ActiveRun:
+    owner, version = origin
     run_id = tx.run(
         "INSERT INTO graph_run (root_id, root_uuid, version, group_id, attempt, owner, state, scheduled_from,"
         " original_time, scheduled_time, config) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -215,7 +218,7 @@ def _insert(
         request.scheduled.isoformat(),
         active.config,
     )
-    ids = {name: new_id() for name in active.run.tasks}
+    ids = {name: moment.new_id() for name in active.run.tasks}
     for name, task in active.run.tasks.items():
         tx.run(
             "INSERT INTO task_run (id, graph_run_id, name, state, carried) VALUES (?, ?, ?, ?, ?)",
@@ -271,14 +274,13 @@ def is_running(tx: Transaction, root_id: int) -> bool:
     )
 
 
-def write(
-    tx: Transaction, active: ActiveRun, step: Step, now: datetime, outcome: Outcome, new_id: Callable[[], str]
-) -> None:
+def write(tx: Transaction, active: ActiveRun, step: Step, outcome: Outcome, moment: Moment) -> None:
     """Write a step: every transition with its event row, and the run's own state."""
-    instant = now.isoformat()
+    instant = moment.now.isoformat()
     for change in step.changes:
         tx.run(
-            "INSERT INTO task_event (graph_run_id, task, happening, old_state, new_state, at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO task_event (graph_run_id, task, happening, old_state, new_state, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             active.id,
             change.task,
             change.happening,
@@ -286,7 +288,7 @@ def write(
             change.new,
             instant,
         )
-        _write_task(tx, active.task_run_ids[change.task], change.new, instant, outcome, new_id)
+        _write_task(tx, active.task_run_ids[change.task], change.new, outcome, moment)
     ended = step.run.state not in (State.WAITING, State.EXECUTING)
     tx.run(
         "UPDATE graph_run SET state = ?, started = ?, completed = ? WHERE id = ?",
@@ -297,14 +299,13 @@ def write(
     )
 
 
-def _write_task(
-    tx: Transaction, task_run_id: str, state: State, instant: str, outcome: Outcome, new_id: Callable[[], str]
-) -> None:
+def _write_task(tx: Transaction, task_run_id: str, state: State, outcome: Outcome, moment: Moment) -> None:
+    instant = moment.now.isoformat()
     if state is State.EXECUTING:
         tx.run(
             "UPDATE task_run SET state = ?, query_id = ?, scheduled_time = ?, started = ? WHERE id = ?",
             state,
-            new_id(),
+            moment.new_id(),
             instant,
             instant,
             task_run_id,

@@ -17,7 +17,7 @@ from sandbox.objects import catalog
 from sandbox.tasks import graph as graphs
 from sandbox.tasks import machine, runs, schedule
 from sandbox.tasks.machine import Begin, Complete, Event, Happening, Interrupt, Report, Start, State, TimePassed
-from sandbox.tasks.runs import ActiveRun, Outcome, Request
+from sandbox.tasks.runs import ActiveRun, Moment, Outcome, Request
 from sandbox.tasks.statements import TaskStatement, Work
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Scheduler:
                 if runs.is_running(tx, root.id) and not may_overlap(root):
                     tx.run("INSERT OR REPLACE INTO waiting_run VALUES (?, ?, ?)", root.id, config, now.isoformat())
                     return
-                active, step = self._new_run(tx, root, self._manual(tx, root, config, now), now)
+                active, step = self._new_run(tx, root, self._manual(root, config, now), now)
             self._adopt(active, step)
 
     def retry_last(self, root: SnowflakeObject, group_id: int | None = None) -> None:
@@ -151,21 +151,24 @@ class Scheduler:
         with self._lock:
             with self._world.store.transaction() as tx:
                 last = _retriable(tx, root, group_id, now)
-                active = runs.create_retry(tx, last, "MANUAL RETRY", now, self._world.new_id)
+                active = runs.create_retry(tx, last, "MANUAL RETRY", self._moment(now))
                 step = machine.step(active.graph, active.run, Begin(), now)
-                runs.write(tx, active, step, now, Outcome(), self._world.new_id)
+                runs.write(tx, active, step, Outcome(), self._moment(now))
             self._adopt(active, step)
 
-    def _manual(self, tx: Transaction, root: SnowflakeObject, config: str | None, now: datetime) -> Request:
+    def _moment(self, now: datetime) -> Moment:
+        return Moment(now, self._world.new_id)
+
+    def _manual(self, root: SnowflakeObject, config: str | None, now: datetime) -> Request:
         merged = graphs.merged_config({"config": root["config"]}, config)
         return Request("EXECUTE_TASK", now, merged)
 
     def _new_run(
         self, tx: Transaction, root: SnowflakeObject, request: Request, now: datetime
     ) -> tuple[ActiveRun, machine.Step]:
-        active = runs.create(tx, root, request, now, self._world.new_id)
+        active = runs.create(tx, root, request, self._moment(now))
         step = machine.step(active.graph, active.run, Begin(), now)
-        runs.write(tx, active, step, now, Outcome(), self._world.new_id)
+        runs.write(tx, active, step, Outcome(), self._moment(now))
         return active, step
 
     def _adopt(self, active: ActiveRun, step: machine.Step) -> None:
@@ -189,7 +192,7 @@ class Scheduler:
                 return False
             followed: list[tuple[ActiveRun, machine.Step]] = []
             with self._world.store.transaction() as tx:
-                runs.write(tx, active, step, now, outcome, self._world.new_id)
+                runs.write(tx, active, step, outcome, self._moment(now))
                 for action in step.actions:
                     if isinstance(action, Complete):
                         followed += self._complete(tx, active, action.state, now)
@@ -264,16 +267,16 @@ class Scheduler:
         if machine.wants_retry(active.graph, state, active.attempt) and not suspended:
             row = runs.last_run(tx, root)
             assert row is not None  # noqa: S101  # it is the run that just ended
-            again = runs.create_retry(tx, row, "AUTOMATIC RETRY", now, self._world.new_id)
+            again = runs.create_retry(tx, row, "AUTOMATIC RETRY", self._moment(now))
             step = machine.step(again.graph, again.run, Begin(), now)
-            runs.write(tx, again, step, now, Outcome(), self._world.new_id)
+            runs.write(tx, again, step, Outcome(), self._moment(now))
             return [(again, step)]
         waiting = tx.row("SELECT * FROM waiting_run WHERE root_id = ?", root.id)
         if waiting is None:
             return []
         tx.run("DELETE FROM waiting_run WHERE root_id = ?", root.id)
         request = replace(
-            self._manual(tx, root, waiting["config"], now), scheduled=datetime.fromisoformat(waiting["requested"])
+            self._manual(root, waiting["config"], now), scheduled=datetime.fromisoformat(waiting["requested"])
         )
         return [self._new_run(tx, root, request, now)]
 

@@ -93,11 +93,11 @@ class TaskStatement:
             return self._execute(self._session)
         except errors.SnowflakeError as error:
             return Happening.FAIL, Outcome(error.errno, error.message)
-        except Exception:
+        except Exception:  # noqa: BLE001  # reported as Snowflake's internal error and logged with its traceback
             # A defect of the sandbox must end the task, not hang the graph.
             _log.exception("task %s: its statement failed inside the sandbox", task["name"])
-            error = errors.internal(self.work.query_id)
-            return Happening.FAIL, Outcome(error.errno, error.message)
+            incident = errors.internal(self.work.query_id)
+            return Happening.FAIL, Outcome(incident.errno, incident.message)
         finally:
             if self._session is not None:
                 logins.close_session(self.world, self._session)

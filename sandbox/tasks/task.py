@@ -137,10 +137,10 @@ def _finish(call: Call, creation: Creation) -> None:
 def _created(call: Call, made: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
         if made["after"] or made["finalize"]:
-            _connect(call, tx, made, made["after"] or [], made["finalize"])
+            _connect(tx, made, made["after"] or [], made["finalize"])
 
 
-def _connect(call: Call, tx: Transaction, task: SnowflakeObject, after: list[str], finalizes: str | None) -> None:
+def _connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes: str | None) -> None:
     for name in graphs.qualified(task, after):
         predecessor = catalog.get(tx, "TASK", name)
         if predecessor["finalize"]:
@@ -278,7 +278,7 @@ def _add_after(call: Call, found: SnowflakeObject) -> Result | None:
         if current["schedule"]:
             raise graphs.refused(f"Task {found.name.qualified} has a SCHEDULE and cannot have predecessors.")
         after = list(dict.fromkeys([*(current["after"] or []), *names]))
-        _connect(call, tx, _change(call, current, {"after": after}), names, None)
+        _connect(tx, _change(call, current, {"after": after}), names, None)
     return None
 
 
@@ -300,7 +300,7 @@ def _set_finalize(call: Call, found: SnowflakeObject) -> Result | None:
     name = _neighbour(call, found.name, call.reader.object_name()).name
     with call.world.store.transaction() as tx:
         _unset_finalize(call, found)
-        _connect(call, tx, _change(call, found, {"finalize": name}), [], name)
+        _connect(tx, _change(call, found, {"finalize": name}), [], name)
     return None
 
 

@@ -145,7 +145,7 @@ SANDBOX = """
 import sys, signal
 from pathlib import Path
 from sandbox.services.containers import ContainerProcess, Launch
-program = "import subprocess,sys,signal\\n" "subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']); signal.pause()"
+program = "import subprocess,signal as s; subprocess.Popen(['sleep', '600']); s.pause()"
 folder = Path(sys.argv[1])
 launch = Launch((sys.executable, "-c", program), folder, {}, folder / "main.log")
 ContainerProcess(launch, lambda pid, known: print(pid, known, flush=True), print).start()

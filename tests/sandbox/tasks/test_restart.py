@@ -1,8 +1,8 @@
 """A real sandbox process, killed with -9 in the middle of a graph run and started again.
 
-The graph: ROOT, then A and B (a Python procedure starts a job service and waits for it, as the runner does), then C (the
-task's own statement is the job service), then the finalizer F. Containers announce themselves on a FIFO and wait on
-another one, so that the test knows where the run stands without any clock.
+The graph: ROOT, then A and B (a Python procedure starts a job service and waits, as the runner does), then C (the
+task's own statement is the job service), then the finalizer F. Containers announce themselves on a FIFO and wait
+on another one, so that the test knows where the run stands without any clock.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class Sandbox:
         """Ask until no graph run goes on; there is no statement that waits for a graph."""
         deadline = time.monotonic() + PATIENCE
         with closing(self.connect()) as connection, closing(connection.cursor()) as cursor:
-            while cursor.execute("SELECT * FROM TABLE(INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS())").fetchall():
+            running = "SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS())"
+            while cursor.execute(running) and cursor.fetchall() != [(0,)]:
                 assert time.monotonic() < deadline, "the graph run hangs"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,13 +21,14 @@ def graph(tasks: Tasks) -> Tasks:
         'CREATE TASK "D"."S"."ROOT" WAREHOUSE = "W" SCHEDULE = \'59 MINUTE\' CONFIG = $${"a":1}$$'
         f" USER_TASK_TIMEOUT_MS = 60000 COMMENT = 'it\\'s' AS select 1{TRACKING}",
         'CREATE TASK "D"."S"."A" USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = \'XSMALL\' AUTOCOMMIT = true,'
-        f" QUERY_TAG = 'q', TIMEZONE = 'UTC' AFTER \"D\".\"S\".\"ROOT\" WHEN (1 = cast(1 as int)) AS call x('a'){TRACKING}",
+        ' QUERY_TAG = \'q\', TIMEZONE = \'UTC\' AFTER "D"."S"."ROOT" WHEN (1 = cast(1 as int))'
+        f" AS call x('a'){TRACKING}",
         f'CREATE TASK "D"."S"."F" WAREHOUSE = "W" FINALIZE = "D"."S"."ROOT" AS select 2{TRACKING}',
     )
     return tasks
 
 
-def show(tasks: Tasks, name: str) -> dict[str, object]:
+def show(tasks: Tasks, name: str) -> Any:
     return tasks.rows(f'SHOW TASKS LIKE \'{name}\' IN SCHEMA "D"."S"')[0]
 
 

@@ -1,0 +1,240 @@
+"""CALL of Python procedures over HTTP: real bodies in processes of their own, with real Snowpark sessions."""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import socket
+import threading
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+
+from sandbox import engine, logins, wire, world
+from sandbox.clock import SystemClock
+from sandbox.errors import SnowflakeError
+from sandbox.procedures.call import log_path
+from sandbox.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sandbox.engine import World
+    from sandbox.session import Session
+
+PATIENCE = 30.0
+
+
+@dataclass
+class Procedures:
+    world: World
+    session: Session
+
+    def rows(self, text: str, **more: Any) -> list[dict[str, Any]]:
+        result = engine.execute(self.world, more.pop("session", self.session), text, **more)
+        names = [column.name for column in result.columns]
+        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+
+    def create(self, name: str, body: str, returns: str = "VARCHAR", execute_as: str = "CALLER") -> None:
+        lines = "\n".join(f"    {line}" for line in body.splitlines())
+        head, _, arguments = name.partition("(")
+        names = ", ".join(word.split()[0].lower() for word in arguments.rstrip(")").split(",") if word)
+        self.rows(
+            f"CREATE OR REPLACE PROCEDURE {head}({arguments or ')'} RETURNS {returns} LANGUAGE PYTHON"
+            " RUNTIME_VERSION = '3.11' PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main'"
+            f" EXECUTE AS {execute_as} AS $$\ndef main(session{', ' + names if names else ''}):\n{lines}\n$$"
+        )
+
+    def value(self, call: str, **more: Any) -> Any:
+        return next(iter(self.rows(call, **more)[0].values()))
+
+    def error(self, call: str) -> SnowflakeError:
+        with pytest.raises(SnowflakeError) as raised:
+            self.rows(call)
+        return raised.value
+
+
+@pytest.fixture(scope="module")
+def procedures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Procedures]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        folder = tmp_path_factory.mktemp("procedures")
+        made = world.build(folder, (), SystemClock(), address=listener.getsockname()[:2], password="-")
+        settings = uvicorn.Config(Server(made).application(), log_level="error", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(settings)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        made.parts["procedures"].start()
+        session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
+        found = Procedures(made, session)
+        for statement in ("CREATE DATABASE D", "CREATE SCHEMA D.S", "CREATE TABLE D.S.T (V VARCHAR)"):
+            found.rows(statement)
+        yield found
+        made.parts["procedures"].stop()
+        server.should_exit = True
+        thread.join()
+        world.stop(made)
+
+
+def test_a_body_works_in_its_callers_session(procedures: Procedures) -> None:
+    procedures.create(
+        "P(A VARCHAR, B NUMBER)",
+        "session.sql('INSERT INTO T SELECT ?', params=[a]).collect()\n"
+        "row = session.sql('SELECT CURRENT_ROLE(), CURRENT_SCHEMA(), CURRENT_SESSION()').collect()[0]\n"
+        "return f'{a} {b} {row[0]} {row[1]} {row[2]}'",
+    )
+    assert procedures.value("CALL P('x', 2)") == f"x 2 ACCOUNTADMIN S {procedures.session.id}"
+    assert procedures.rows("SELECT V FROM T") == [{"V": "x"}]
+
+
+@pytest.mark.parametrize(
+    "call", ["CALL P('a', 1 + 1)", "CALL P(B => 2, A => 'a')", "CALL P('a', B => 2)", "CALL P(LOWER('A'), '2')"]
+)
+def test_arguments_by_position_by_name_and_computed(procedures: Procedures, call: str) -> None:
+    procedures.create("P(A VARCHAR, B NUMBER)", "return repr((a, b))")
+    assert procedures.value(call) == "('a', 2)"
+
+
+def test_arguments_by_bind(procedures: Procedures) -> None:
+    procedures.create("P(A VARCHAR, B NUMBER)", "return repr((a, b))")
+    assert procedures.value("CALL P(?, ? + 1)", binds={"1": "a$$b'", "2": 1}) == '("a$$b\'", 2)'
+
+
+def test_arguments_become_pythons_types(procedures: Procedures) -> None:
+    procedures.rows(
+        "CREATE OR REPLACE PROCEDURE TYPES(A NUMBER(10, 2), B FLOAT, C BOOLEAN, D DATE, E VARIANT,"
+        " F VARCHAR DEFAULT 'f', G VARCHAR DEFAULT NULL) RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+        " PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main' EXECUTE AS CALLER"
+        " AS $$def main(session, *values): return repr(values)$$"
+    )
+    found = procedures.value("CALL TYPES(1.5, 2, TRUE, '2026-01-02', PARSE_JSON('{\"a\": [1]}'))")
+    expected = (Decimal("1.5"), 2.0, True, "2026-01-02", {"a": [1]}, "f", None)
+    assert found == repr(expected).replace("'2026-01-02'", "datetime.date(2026, 1, 2)")
+
+
+@pytest.mark.parametrize(
+    ("returns", "body", "expected"),
+    [
+        ("VARCHAR", "return 5", "5"),
+        ("VARCHAR", "return None", None),
+        ("NUMBER", "return 5", 5),
+        ("BOOLEAN", "return True", True),
+    ],
+)
+def test_results(procedures: Procedures, returns: str, body: str, expected: object) -> None:
+    procedures.create("R()", body, returns)
+    assert procedures.value("CALL R()") == expected
+
+
+def test_a_table_result(procedures: Procedures) -> None:
+    procedures.create("R()", "return session.sql(\"SELECT 1 AS A, 'x' AS B\")", "TABLE (A NUMBER, B VARCHAR)")
+    assert procedures.rows("CALL R()") == [{"A": 1, "B": "x"}]
+
+
+def test_an_exception_is_snowflakes_error(procedures: Procedures) -> None:
+    procedures.create("BAD()", "def inner():\n    raise ValueError('boom')\ninner()")
+    error = procedures.error("CALL BAD()")
+    assert (error.errno, error.sqlstate) == (100357, "P0000")
+    assert error.message == (
+        "Python Interpreter Error:\nTraceback (most recent call last):\n"
+        '  File "_udf_code.py", line 5, in main\n  File "_udf_code.py", line 4, in inner\n'
+        "ValueError: boom\n in function BAD with handler main"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("import os; os._exit(3)", "ended without a result"),
+        ("session.sql('SELECT * FROM NOPE').collect()", "does not exist or not authorized"),
+        ("return missing", "NameError"),
+    ],
+)
+def test_other_ways_to_fail(procedures: Procedures, body: str, message: str) -> None:
+    procedures.create("BAD()", body)
+    assert message in procedures.error("CALL BAD()").message
+
+
+@pytest.mark.parametrize(
+    ("call", "errno"), [("CALL NOPE()", 2140), ("CALL P()", 1044), ("CALL P('a', 'b')", 100038), ("CALL P('a'", 1003)]
+)
+def test_calls_that_do_not_fit(procedures: Procedures, call: str, errno: int) -> None:
+    procedures.create("P(A VARCHAR, B NUMBER)", "return a")
+    assert procedures.error(call).errno == errno
+
+
+def test_owners_rights_and_the_usage_privilege(procedures: Procedures) -> None:
+    procedures.create("O()", "return session.sql('SELECT CURRENT_ROLE()').collect()[0][0]", execute_as="OWNER")
+    procedures.create("C()", "return session.sql('SELECT CURRENT_ROLE()').collect()[0][0]")
+    for statement in (
+        "CREATE OR REPLACE ROLE CALLER",
+        "GRANT USAGE ON DATABASE D TO ROLE CALLER",
+        "GRANT USAGE ON SCHEMA D.S TO ROLE CALLER",
+        "GRANT USAGE ON PROCEDURE D.S.O() TO ROLE CALLER",
+    ):
+        procedures.rows(statement)
+    session = logins.open_session(procedures.world, logins.ADMINISTRATOR, "CALLER", database="D", schema="S")
+    assert procedures.value("CALL O()", session=session) == "ACCOUNTADMIN"
+    with pytest.raises(SnowflakeError):
+        procedures.rows("CALL C()", session=session)
+    procedures.rows("GRANT USAGE ON PROCEDURE D.S.C() TO ROLE CALLER")
+    assert procedures.value("CALL C()", session=session) == "CALLER"
+
+
+def test_prints_are_kept(procedures: Procedures) -> None:
+    procedures.create("P()", "print('hello')\nimport os; os.system('echo from a child')")
+    procedures.rows("CALL P()", query_id="the-query")
+    assert log_path(procedures.world, "the-query").read_text() == "hello\nfrom a child\n"
+
+
+def test_many_calls_at_once(procedures: Procedures) -> None:
+    procedures.create("P(A NUMBER)", "return session.sql('SELECT ?', params=[a]).collect()[0][0]", "NUMBER")
+    results: queue.Queue[int] = queue.Queue()
+
+    def call(number: int) -> None:
+        session = logins.open_session(procedures.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
+        results.put(procedures.value(f"CALL P({number})", session=session))
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results.queue) == list(range(20))
+
+
+def test_a_cancelled_call_ends_its_process_and_its_children(procedures: Procedures, tmp_path: Path) -> None:
+    fifo = tmp_path / "pids"
+    os.mkfifo(fifo)
+    procedures.create(
+        "SLOW(F VARCHAR)",
+        "import os, signal, subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+        "open(f, 'w').write(f'{os.getpid()} {child.pid}')\nsignal.pause()",
+    )
+    cancelled = threading.Event()
+    errors: queue.Queue[Exception] = queue.Queue()
+
+    def call() -> None:
+        try:
+            procedures.rows(f"CALL SLOW('{fifo}')", cancelled=cancelled)
+        except SnowflakeError as error:
+            errors.put(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    watched = [os.pidfd_open(int(pid)) for pid in fifo.read_text().split()]
+    cancelled.set()
+    assert "SQL execution canceled" in str(errors.get(timeout=PATIENCE))
+    for descriptor in watched:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        assert poll.poll(PATIENCE * 1000)
+        os.close(descriptor)
+    thread.join()
