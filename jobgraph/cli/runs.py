@@ -80,7 +80,7 @@ class Job:
 class Run:
     """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
 
-    `duration` is in seconds, up to now while it runs. `cause` is why the root itself failed. `task_states` has the
+    `duration` is in seconds, up to now while it runs. `cause` is why the root or the finalizer failed. `task_states` has the
     root's and the finalizer's state too, for a picture.
     """
 
@@ -183,7 +183,8 @@ def _first_line(text: str | None) -> str:
 
 def _one_line(text: str) -> str:
     """Return the telling part of a task's error on one line: of a Python traceback the last line, else all of it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Snowflake ends the error of a procedure with ` in function NAME with handler HANDLER`, a line of its own.
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(" in function ")]
     told = lines[-1] if lines and "Traceback" in text else " ".join(lines)
     return told if len(told) <= _LONGEST_CAUSE else told[: _LONGEST_CAUSE - 3] + "..."
 
@@ -274,12 +275,12 @@ def _run_ended(graph: Deployed, latest: Mapping[str, TaskRun]) -> bool:
     return not expected and (root.state != "SUCCEEDED" or _settled(graph, latest))
 
 
-def _run_state(root: TaskRun | None, jobs: Sequence[Job], *, ended: bool) -> str:
+def _run_state(root: TaskRun | None, finalizer: TaskRun | None, jobs: Sequence[Job], *, ended: bool) -> str:
     if root is None or root.state == "SCHEDULED":
         return PENDING
     if not ended:
         return RUNNING
-    if root.state not in {"SUCCEEDED", "CANCELLED"}:
+    if root.state not in {"SUCCEEDED", "CANCELLED"} or (finalizer and finalizer.state in _FAILED_TASK_STATES):
         return FAILED
     states = {job.state for job in jobs}
     if states - {DONE, SKIPPED, CANCELLED}:
@@ -287,6 +288,12 @@ def _run_state(root: TaskRun | None, jobs: Sequence[Job], *, ended: bool) -> str
     if CANCELLED in states or root.state == "CANCELLED":
         return CANCELLED
     return DONE if states <= {DONE} else FAILED
+
+
+def _cause_of_run(*around: TaskRun | None) -> str:
+    return "; ".join(
+        f"{task.name} {task.state}: {_one_line(task.error)}" for task in around if task and task.state != "SUCCEEDED"
+    )
 
 
 def assemble(
@@ -306,7 +313,7 @@ def assemble(
     for row in attempts:
         tries.setdefault(row["TASK_NAME"], []).append(row)
     ended = _run_ended(graph, latest)
-    root = latest.get(graph.root_task)
+    root, finalizer = latest.get(graph.root_task), latest.get(graph.finalizer or "")
     jobs = tuple(
         _job(task, latest.get(task.name), tries.get(task.name, []), now, run_ended=ended) for task in graph.jobs
     )
@@ -316,14 +323,14 @@ def assemble(
     return Run(
         root_task=graph.root_task,
         run_id=run_id,
-        state=_run_state(root, jobs, ended=ended),
+        state=_run_state(root, finalizer, jobs, ended=ended),
         ended=ended,
         jobs=jobs,
         scheduled_from=root.scheduled_from if root else "",
         started=root.started if root else None,
         completed=end if ended else None,
         duration=_seconds(root.started, end) if root else None,
-        cause=_one_line(root.error) if root and ended and root.state != "SUCCEEDED" else "",
+        cause=_cause_of_run(root, finalizer) if ended else "",
         task_states={**around, **{job.name: job.state for job in jobs}},
     )
 

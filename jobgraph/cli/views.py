@@ -108,7 +108,7 @@ def headline(graph: Deployed, run: Run) -> Text:
 
 def failures(run: Run) -> list[str]:
     """Return, for each job that failed, its cause in one line and the command that shows its log."""
-    lines = [f"{run.root_task}: {run.cause}"] if run.cause else []
+    lines = [run.cause] if run.cause else []
     for job in run.failed:
         tries = f" after {job.attempts} attempts" if job.attempts > 1 else ""
         lines.append(f"{job.name} {job.state}{tries}: {job.cause}")

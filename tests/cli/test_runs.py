@@ -119,7 +119,7 @@ def test_a_failed_root_fails_the_run_and_says_why() -> None:
         [],
         graph(GET_GRAPH_STATS="suspended"),
     )
-    assert (run.state, run.ended, run.cause) == ("FAILED", True, "no warehouse")
+    assert (run.state, run.ended, run.cause) == ("FAILED", True, "ROOT_TASK FAILED: no warehouse")
 
 
 def test_a_skipped_root_ends_the_run_although_the_finalizer_never_runs() -> None:
@@ -238,3 +238,12 @@ def test_a_task_of_someone_else_is_a_graph_of_its_own() -> None:
 def test_a_chain_of_a_thousand_is_read() -> None:
     rows = [task("R", [])] + [task(f"T{n}", [f"T{n - 1}" if n else "R"]) for n in range(999)]
     assert deployed.read(rows)[0].job_names == tuple(f"T{n}" for n in range(999))
+
+
+def test_a_failed_finalizer_fails_the_run_although_every_job_is_done() -> None:
+    history, attempts = all_done()
+    error = "Python Interpreter Error:\nTraceback …\nValueError: no table\n in function FINALIZE with handler main"
+    history = [row for row in history if row["NAME"] != "GET_GRAPH_STATS"]
+    history.append(history_row("GET_GRAPH_STATS", "FAILED", ERROR_MESSAGE=error, **ENDED))
+    run = assemble(history, attempts)
+    assert (run.state, run.cause) == ("FAILED", "GET_GRAPH_STATS FAILED: ValueError: no table")
