@@ -142,6 +142,7 @@ def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> No
     _check_nodes(after.properties)
     with call.world.store.transaction() as tx:
         catalog.update(tx, after, {"updated_on": call.now.isoformat()})
+    _tell_services(call.world)
 
 
 def _row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
@@ -176,10 +177,18 @@ def _describe(call: Call, found: SnowflakeObject) -> Result:
     return Result((*_SHOWN, Column("error_code"), Column("status_message")), [(*_row(call, found), "", message)])
 
 
+def _tell_services(world: World) -> None:
+    """Jobs that wait for a node may have one now."""
+    services = world.parts.get("services")
+    if services is not None:
+        services.pool_changed()
+
+
 def _set_suspended(*, suspended: bool) -> Any:
     def action(call: Call, found: SnowflakeObject) -> Result | None:
         with call.world.store.transaction() as tx:
             catalog.update(tx, found, {"suspended": suspended, "resumed_on": call.now.isoformat()})
+        _tell_services(call.world)
         return None
 
     return action

@@ -284,6 +284,14 @@ def test_a_suspended_pool_resumes_by_itself_if_it_may(jobs: Jobs) -> None:
     assert "AUTO_RESUME is false" in jobs.error(job("K", "lines", "1")).message
 
 
+def test_waiting_jobs_start_when_the_pool_grows(jobs: Jobs, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    blocking = job("B", "wait", str(tmp_path / "gate"), options=ASYNC, resources={"requests": {"cpu": 1}})
+    jobs.run(blocking, job("J", "lines", "1", options=ASYNC))
+    assert jobs.status("J") == "PENDING"
+    jobs.run("ALTER COMPUTE POOL P SET MAX_NODES = 2", "CALL J!SPCS_WAIT_FOR('DONE', 60)")
+
+
 def test_stop_all_cancels(jobs: Jobs, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     jobs.run(job("J", "wait", str(tmp_path / "gate"), options=ASYNC), "ALTER COMPUTE POOL P STOP ALL")
