@@ -9,7 +9,9 @@ the path of the key that they stand above, as `graphs.nightly.jobs.load.args`.
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -24,7 +26,6 @@ SCHEMA_LINE = "# yaml-language-server: $schema=./jobconfig.schema.json"
 WIDEST = 120
 # version, graphs, graph, jobs, job, key of a job: what is deeper stands on its key's line if it fits
 _DEEPEST_BLOCK = 5
-_UNITS = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 # texts that need no quotes in any YAML, so the writer need not be asked
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./]*(:[A-Za-z0-9_.]*[A-Za-z_.][A-Za-z0-9_.]*)?")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -72,16 +73,12 @@ def scalar(value: Any) -> str:
     """Return a text, number, yes/no or nothing as YAML on one line; a text keeps being a text when it is read."""
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
+    if isinstance(value, float) and math.isfinite(value):
+        digits = format(Decimal(repr(value)), "f")  # an exponent would not be read as a number everywhere
+        return digits if "." in digits else f"{digits}.0"
     double = isinstance(value, str) and (not value.isprintable() or ("'" in value and not {'"', "\\"} & set(value)))
     # inside a list, for there the writer quotes what a comma or a bracket would end
     written = yaml.safe_dump(
         [value], default_style='"' if double else None, default_flow_style=True, width=float("inf"), allow_unicode=True
     )
     return str(written).strip()[1:-1]
-
-
-def duration(seconds: int) -> str:
-    """Return a length of time in the file's words, in the largest unit that needs no fraction."""
-    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
-    count = seconds // size
-    return f"{count} {unit if count != 1 else unit.removesuffix('s')}"
