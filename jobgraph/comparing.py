@@ -6,14 +6,16 @@ the two come from, nor how a difference is shown (see `differences`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.model import Cron, Interval
+from jobgraph.names import content_hash
 from jobgraph.timing import duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from jobgraph.model import Config, Graph, Job
 
@@ -23,6 +25,7 @@ CHANGED = "changed"
 
 # these are compared as names and edges
 _NOT_FIELDS = {"key", "name", "after", "jobs"}
+_FILES = "payload.files."
 _SECONDS = {"timeout", "backoff", "longest_backoff", "max_elapsed"}
 
 Edge = tuple[str, str]
@@ -128,8 +131,10 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif is_dataclass(value):
         inner = {f.name: getattr(value, f.name) for f in fields(value) if f.compare and f.name not in _NOT_FIELDS}
         yield from _inside(path, inner)
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         yield from _inside(path, value)
+    elif path.startswith(_FILES):
+        yield path, f"content {content_hash(value)}"
     elif isinstance(value, int) and path.rpartition(".")[2] in _SECONDS:
         yield path, duration_text(value)
     else:

@@ -126,7 +126,7 @@ def _retries(random: Random) -> int | Values:
 
 
 def _graph(random: Random, key: str, defaults: Values) -> Values:
-    options = {
+    options: Values = {
         "schedule": random.choice(
             ("59 minutes", "1 hour", "30 seconds", {"cron": "0 12 * * MON-FRI", "timezone": "Europe/Berlin"})
         ),
