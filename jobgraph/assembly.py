@@ -257,8 +257,8 @@ def _volume(name: str, block: Block) -> Volume:
 
 def _notify(block: Block) -> Notify:
     email, integration = _items(block.values.get("email")), block.values.get("integration")
-    on = _items(block.values.get("on"))
-    return Notify(email, integration, on) if on else Notify(email, integration)
+    events = _items(block.values.get("events"))
+    return Notify(email, integration, events) if events else Notify(email, integration)
 
 
 def _expanded(job: Job, members: Mapping[str, tuple[str, ...]]) -> Job:

@@ -125,11 +125,11 @@ class Payload:
 
 @dataclass(frozen=True)
 class Notify:
-    """Who is told of a run's end: e-mail addresses, a notification integration; `on` says of which ends."""
+    """Who is told of a run's end: e-mail addresses, a notification integration; `events` says of which ends."""
 
     email: tuple[str, ...] = ()
     integration: str | None = None
-    on: tuple[str, ...] = ("failure",)
+    events: tuple[str, ...] = ("failure",)
 
 
 @dataclass(frozen=True)

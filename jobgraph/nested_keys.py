@@ -184,9 +184,9 @@ NOTIFY_KEYS = (
         example="{integration: MY_EMAIL, email: [data@example.org]}",
     ),
     Key(
-        "on",
+        "events",
         ListOf(OneOf(("failure", "success"))),
         "of which ends of a run; failure unless given",
-        example="{on: [failure, success], email: [data@example.org]}",
+        example="{events: [failure, success], email: [data@example.org]}",
     ),
 )

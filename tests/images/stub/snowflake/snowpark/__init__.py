@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,11 +38,26 @@ class Session:
     def __getattr__(self, name: str) -> Any:
         return lambda: name.removeprefix("get_current_").upper()
 
+    @property
+    def file(self) -> Stage:
+        return Stage()
+
     def sql(self, query: str) -> Frame:
         if os.environ.get("STUB_FAIL") == "query" and query.startswith("INSERT"):
             raise SnowparkClientException("(1304): 002003 (42S02): Object 'X' does not exist")
         note(query=query)
         return Frame()
+
+
+class Stage:
+    """The files of the folder named by STUB_STAGE."""
+
+    def get(self, location: str, folder: str) -> None:
+        name = location.rpartition("/")[2]
+        found = Path(os.environ["STUB_STAGE"]) / name
+        if not found.exists():
+            raise SnowparkClientException(f"(1408): the file {name} does not exist")
+        shutil.copy(found, folder)
 
 
 class Frame:

@@ -1,0 +1,56 @@
+"""How a payload gets its Snowflake session: `import job_session; session = job_session.create()`.
+
+Knows how a container logs in: with the token that Snowflake puts into it, or, where there is none (on a laptop), with
+user and password from the environment. Must not know what a payload does with the session.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snowflake.snowpark import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOKEN_FILE = "/snowflake/session/token"  # noqa: S105  # a path, not a secret: where Snowflake puts the token
+
+
+class NoLoginError(Exception):
+    """The container has no token, and its environment no user and password."""
+
+
+def create() -> Session:
+    """Return a new session.
+
+    Raises:
+        NoLoginError: if there is no way to log in.
+        snowflake.connector.errors.Error: if Snowflake refuses the login.
+    """
+    session: Session = Session.builder.configs(connection(os.environ)).create()
+    return session
+
+
+def connection(environment: Mapping[str, str]) -> dict[str, str | int]:
+    """Return how to connect, by the variables that Snowflake sets in a container, and the job's own.
+
+    A token lives for minutes, so it is read right before the connection is made.
+
+    Raises:
+        NoLoginError: if there is neither a token nor user and password.
+    """
+    names = ("account", "host", "port", "protocol", "database", "schema", "warehouse")
+    found = {name: environment.get(f"SNOWFLAKE_{name.upper()}") for name in names}
+    parameters: dict[str, str | int] = {name: value for name, value in found.items() if value}
+    if "port" in parameters:
+        parameters["port"] = int(parameters["port"])
+    token = Path(environment.get("SNOWFLAKE_TOKEN_FILE_PATH", TOKEN_FILE))
+    if token.exists():
+        return parameters | {"authenticator": "oauth", "token": token.read_text().strip()}
+    try:
+        return parameters | {"user": environment["SNOWFLAKE_USER"], "password": environment["SNOWFLAKE_PASSWORD"]}
+    except KeyError as missing:
+        text = f"no token in {token}, and no {missing.args[0]} in the environment: no way to log in"
+        raise NoLoginError(text) from None

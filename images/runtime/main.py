@@ -1,0 +1,128 @@
+"""Runs a payload: fetches its files from the stage, installs its packages if it asks for some, starts its entrypoint.
+
+The environment says what to run (jobgraph's specification sets it):
+
+    PAYLOAD_FILE        the stage file with the payload's files, as @"DB"."SCHEMA"."STAGE"/payload_<hash>.json
+    PAYLOAD_ENTRYPOINT  the Python file to run, one of them
+    PAYLOAD_PACKAGES    optional: a JSON list of requirements for pip
+
+Knows the form of that file: a JSON object of base64 texts by file name. Must not know what the payload does. All
+arguments go to the entrypoint, which runs in the folder of the payload's files, can import its neighbours and
+`job_session`, and takes this process's place: its exit code is the job's.
+
+Ends with 1 when Snowflake or pip fails, 2 when called or configured wrongly.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import job_session  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
+from snowflake.connector.errors import Error as ConnectorError
+from snowflake.snowpark.exceptions import SnowparkClientException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAILED, MISUSED = 1, 2
+log = logging.getLogger("job-runtime")
+
+
+class MisuseError(Exception):
+    """The environment or the payload's file is such that nothing can be run."""
+
+
+def fetch(stage_file: str, folder: Path) -> bytes:
+    """Return the content of a file on a stage; `folder` is a place for it."""
+    session = job_session.create()
+    try:
+        session.file.get(stage_file, str(folder))
+    finally:
+        session.close()
+    return (folder / stage_file.rpartition("/")[2]).read_bytes()
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """Write a payload's files below the folder.
+
+    Raises:
+        MisuseError: if this is no payload, or a name leads out of the folder.
+    """
+    try:
+        files = {str(name): base64.b64decode(text, validate=True) for name, text in json.loads(content).items()}
+    except (ValueError, AttributeError, TypeError, binascii.Error) as error:
+        raise MisuseError(f"the file on the stage is no payload: {error}") from error
+    for name, data in files.items():
+        place = folder / name
+        if not place.resolve().is_relative_to(folder.resolve()):
+            raise MisuseError(f"the payload's file {name!r} lies outside its folder")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+
+def install(packages: str, folder: Path) -> None:
+    """Install requirements, a JSON list, into a folder.
+
+    Raises:
+        MisuseError: if they are no list of texts.
+        subprocess.CalledProcessError: if pip fails; it has said why.
+    """
+    try:
+        wanted = [str(package) for package in json.loads(packages)]
+    except (ValueError, TypeError) as error:
+        raise MisuseError(f"PAYLOAD_PACKAGES is no JSON list: {error}") from error
+    if wanted:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--target", str(folder), *wanted], check=True)
+
+
+def prepare(environment: Mapping[str, str], top: Path) -> tuple[Path, dict[str, str]]:
+    """Fetch, unpack and install below a folder; returns the entrypoint and the environment to run it with.
+
+    Raises:
+        MisuseError: if the environment does not say what to run, or the payload does not have it.
+    """
+    try:
+        stage_file, entrypoint = environment["PAYLOAD_FILE"], environment["PAYLOAD_ENTRYPOINT"]
+    except KeyError as missing:
+        raise MisuseError(f"{missing.args[0]} is not set: it says what to run") from None
+    fetched, code, packages = (top / name for name in ("fetched", "code", "packages"))
+    for folder in (fetched, code, packages):
+        folder.mkdir()
+    unpack(fetch(stage_file, fetched), code)
+    if not (code / entrypoint).is_file():
+        raise MisuseError(f"the payload has no file {entrypoint!r}")
+    install(environment.get("PAYLOAD_PACKAGES", "[]"), packages)
+    path = [str(packages), str(Path(__file__).resolve().parent), *filter(None, [environment.get("PYTHONPATH")])]
+    return code / entrypoint, {**environment, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
+
+
+def main() -> NoReturn:
+    """Run the payload in this process's place, or end with the exit code that says why not."""
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
+    log.setLevel(logging.INFO)
+    try:
+        entrypoint, environment = prepare(os.environ, Path(tempfile.mkdtemp(prefix="payload-")))
+    except (MisuseError, job_session.NoLoginError) as error:
+        log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
+        sys.exit(MISUSED)
+    except (SnowparkClientException, ConnectorError, subprocess.CalledProcessError) as error:
+        log.error("%s", " ".join(str(error).split()))  # noqa: TRY400  # as above
+        sys.exit(FAILED)
+    log.info("running %s of %s", entrypoint.name, os.environ["PAYLOAD_FILE"])
+    os.chdir(entrypoint.parent)
+    # no shell: the entrypoint gets the very arguments of the job
+    os.execve(sys.executable, [sys.executable, str(entrypoint), *sys.argv[1:]], environment)  # noqa: S606  # as above
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The JSON Schema and the reference: current, and true. UPDATE_GOLDENS=1 writes both files anew; read their diff."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from jobgraph import ConfigErrors
+from jobgraph.payloads import PayloadFolder
+from jobgraph.reading import compose, parse, understand
+from jobgraph.reference import Entry, entries, reference
+from jobgraph.schema import json_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+VALID = [
+    ROOT / "jobconfig.yaml",
+    *sorted(ROOT.glob("examples/*/jobconfig.yaml")),
+    GOLDEN / "everything.yaml",
+    GOLDEN / "everything.resolved.yaml",
+]
+
+
+def current(path: Path, text: str) -> None:
+    if os.environ.get("UPDATE_GOLDENS") == "1":
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+@pytest.fixture(scope="module")
+def validator() -> Draft202012Validator:
+    Draft202012Validator.check_schema(json_schema())
+    return Draft202012Validator(json_schema())
+
+
+def data(text: str) -> Any:
+    return json.loads(json.dumps(yaml.safe_load(text)))
+
+
+def test_the_committed_schema_is_current() -> None:
+    current(ROOT / "jobconfig.schema.json", json.dumps(json_schema(), indent=1) + "\n")
+
+
+def test_the_committed_reference_is_current() -> None:
+    current(ROOT / "docs" / "reference.md", reference())
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.parent.name + "/" + path.name)
+def test_the_schema_accepts_valid_files(path: Path, validator: Draft202012Validator) -> None:
+    assert [error.message for error in validator.iter_errors(data(path.read_text()))] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "version: 2\ngraphs: {}",
+        "version: 1",
+        "version: 1\ngraphs: {g: {}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {imag: 'x:1'}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {image: x}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {retries: 31}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {retries: {backoff: 1 second}}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {timeout: 30}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {timeout: soon}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {on_failure: ignore}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {env: {1A: x}}}}}",
+        "version: 1\ngraphs: {g: {jobs: {a: {resources: {gpu: none}}}}}",
+        "version: 1\ngraphs: {g: {schedule: {cron: '0 2 * * *'}, jobs: {a: }}}",
+        "version: 1\ngraphs: {g: {schedule: 2 days, jobs: {a: }}}",
+        "version: 1\ngraphs: {g: {overlap: never, jobs: {a: }}}",
+        "version: 1\nenvironments: {dev: {graphs: {g: {jobs: {a: {retrys: 1}}}}}}\ngraphs: {g: {jobs: {a: }}}",
+        "version: 1\ngraphs: [g]",
+    ],
+)
+def test_what_the_schema_refuses_the_reader_refuses(wrong: str, validator: Draft202012Validator) -> None:
+    assert not validator.is_valid(data(wrong))
+    with pytest.raises(ConfigErrors):
+        parse(wrong.encode(), "jobs.yaml")
+
+
+def file_of(entry: Entry) -> str:
+    """A file in which the entry's example stands, with the jobs that examples name."""
+    defaults = "defaults: {image: 'x:1', compute_pool: PR_STD_POOL_XS}"
+    jobs = "{check: {}, load: {after: [check]}}"
+    if entry.owner == "job":
+        after = "" if entry.key.name == "after" else "after: [check], "
+        jobs = f"{{check: {{}}, load: {{{after}{entry.example}}}}}"
+    graph = f"graphs: {{daily: {{jobs: {jobs}}}}}"
+    if entry.owner == "graph":
+        own = "" if entry.key.name == "jobs" else f", jobs: {jobs}"
+        graph = f"graphs: {{daily: {{{entry.example}{own}}}}}"
+    lines = {"version": "version: 1", "defaults": defaults, "graphs": graph}
+    if entry.owner == "file":
+        lines[entry.key.name] = entry.example
+    return "\n".join(lines.values()) + "\n"
+
+
+@pytest.mark.parametrize("entry", list(entries()), ids=lambda entry: f"{entry.owner}.{entry.title}")
+def test_every_example_of_the_reference_is_valid(entry: Entry, validator: Draft202012Validator) -> None:
+    text = file_of(entry)
+    assert entry.key.example
+    assert yaml.safe_load(entry.example).keys() == {(entry.within or entry.key).name}
+    understand(compose(text.encode(), "jobs.yaml"), "jobs.yaml", payloads=PayloadFolder(ROOT))
+    assert [error.message for error in validator.iter_errors(data(text))] == []
+    if entry.within is not None:
+        assert entry.key.name in entry.example
+    assert entry.key.doc in reference() or entry.key.doc[1:] in reference()
