@@ -202,11 +202,13 @@ def check(sandbox: Sandbox, restarts: dict[str, int] | None = None) -> None:
 
 @pytest.mark.sandbox
 def test_killed_in_the_middle_of_a_run_it_ends_the_run_after_the_restart(sandbox: Sandbox, tmp_path: Path) -> None:
-    started, go = tmp_path / "started", tmp_path / "go"
-    os.mkfifo(started)
+    announcements, go = tmp_path / "started", tmp_path / "go"
+    os.mkfifo(announcements)
+    # Opened for writing too, so that it stays open between two containers.
+    started = os.open(announcements, os.O_RDWR)
     for name in "ABC":
         os.mkfifo(f"{go}-{name}")
-    deploy(sandbox, "gated", [str(started), str(go)])
+    deploy(sandbox, "gated", [str(announcements), str(go)])
     sandbox.rows("USE SCHEMA D.S", "EXECUTE TASK ROOT")
 
     assert announced(started, 2) == {"A", "B"}
@@ -219,14 +221,19 @@ def test_killed_in_the_middle_of_a_run_it_ends_the_run_after_the_restart(sandbox
     sandbox.start()
     assert announced(started, 1) == {"C"}
     let_go(go, "C")
+    os.close(started)
     check(sandbox, {"A": 1, "B": 1, "JOB": 1})
 
 
-def announced(started: Path, count: int) -> set[str]:
-    found: set[str] = set()
+def announced(started: int, count: int) -> set[str]:
+    """The names of the next containers that say that they run; fails when they do not come."""
+    poll = select.poll()
+    poll.register(started, select.POLLIN)
+    found: list[str] = []
     while len(found) < count:
-        found |= set(started.read_text().split())
-    return found
+        assert poll.poll(PATIENCE * 1000), f"only {found} of {count} containers run"
+        found += os.read(started, 1000).decode().split()
+    return set(found)
 
 
 def let_go(go: Path, names: str) -> None:
