@@ -111,7 +111,8 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
         )
     found = _find(call, Reader(str(arguments[0])).object_name(), "MONITOR")
     key = (int(arguments[1]), str(arguments[2]))
-    lines = int(arguments[3]) if len(arguments) > 3 and arguments[3] is not None else _DEFAULT_LINES  # noqa: PLR2004
+    given = arguments[3] if len(arguments) > 3 else None  # noqa: PLR2004  # lines is the fourth
+    lines = _DEFAULT_LINES if given is None else int(given)
     with call.world.store.transaction() as tx:
         known = {(row["instance"], row["name"]) for row in records.containers(tx, found.id)}
     if key not in known:
