@@ -136,4 +136,4 @@ def as_model(graph: Deployed) -> Graph:
         )
         for task in graph.jobs
     )
-    return Graph(graph.key, graph.root_task, graph.finalizer or "", jobs)
+    return Graph(graph.key, graph.root_task, graph.finalizer or "", jobs, finalizer=graph.finalizer is not None)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import click
 
-from jobgraph.cli import configuration, control, doctor, history, run, sandbox
+from jobgraph.cli import comparison, configuration, control, doctor, history, importation, run, sandbox, validation
 from jobgraph.cli.application import Application, Group
 from jobgraph.cli.client import Choice
 
@@ -36,8 +36,10 @@ def cli(context: click.Context, connection: str | None, database: str | None, sc
 
 
 for command in (
-    configuration.validate,
+    validation.validate,
     configuration.graph,
+    comparison.diff,
+    importation.import_command,
     run.run,
     run.wait,
     run.retry,

@@ -77,6 +77,11 @@ def show_tasks(place: Place) -> Statement:
     return Statement(f"SHOW TASKS IN SCHEMA {quoted(place.database, place.schema)}")
 
 
+def task_parameters(place: Place, task: str) -> Statement:
+    """The parameters of one task, one a row: key, value, default, level."""
+    return Statement(f"SHOW PARAMETERS IN TASK {place.qualified(task)}")
+
+
 def task_history(place: Place, root_id: str, since: datetime | None = None, *, task: str | None = None) -> Statement:
     """The task runs of a graph, oldest first; NOW is the server's present instant.
 

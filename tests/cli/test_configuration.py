@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import jobgraph
-from jobgraph.errors import WARNING, ConfigErrors, Mark, Problem
-from jobgraph.model import Config
 from tests.cli.recorded import RUN, Server
 
 if TYPE_CHECKING:
@@ -69,24 +66,6 @@ def test_problems_as_json(invoke: Invoke, project: Path) -> None:
     assert first["line"] == 8
 
 
-@pytest.mark.usefixtures("project")
-def test_warnings_are_told_and_strictly_are_errors(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    warning = Problem(Mark("jobconfig.yaml", 6, 7), "rule", "graphs", "odd", "change it", severity=WARNING)
-
-    def read(path: str, *, strict: bool) -> Config:
-        if strict:
-            raise ConfigErrors(path, [warning])
-        return Config(path, 1, (), warnings=(warning,))
-
-    monkeypatch.setattr(jobgraph, "read", read)
-    done = invoke("validate")
-    assert done.exit_code == 0
-    assert "warning: odd" in done.stderr
-    told = json.loads(invoke("validate", "--json").stdout)
-    assert [(one["severity"], one["line"]) for one in told["problems"]] == [("warning", 6)]
-    assert invoke("validate", "--strict").exit_code == 2
-
-
 def test_a_file_that_is_not_there(invoke: Invoke, tmp_path: Path) -> None:
     done = invoke("validate", str(tmp_path / "none.yaml"))
     assert done.exit_code == 2
@@ -129,6 +108,16 @@ def test_with_several_graphs_one_has_to_be_named(invoke: Invoke, project: Path) 
     done = invoke("graph")
     assert done.exit_code == 2
     assert "nightly, hourly" in done.stderr
+
+
+@pytest.mark.usefixtures("project")
+def test_jobs_are_grouped_on_demand(invoke: Invoke) -> None:
+    assert "2 jobs on POOL" in invoke("graph", "--group-by", "pool").stdout
+
+
+def test_a_graph_is_drawn_as_an_environment_has_it(invoke: Invoke, project: Path) -> None:
+    (project / "jobconfig.prod.yaml").write_text("graphs: {nightly: {schedule: 2 hours}}\n")
+    assert "every 2 hours" in invoke("graph", "--environment", "prod").stdout
 
 
 def test_a_run_colours_the_deployed_graph(invoke: Invoke, server: Server) -> None:

@@ -1,0 +1,140 @@
+"""Reading job configurations for commands: from a file or a git revision, as they stand or as an environment has them.
+
+Knows where files, overlays and the stack's settings are found. Must not know any rule of them, nor how they are shown.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+import jobgraph
+from jobgraph import reading
+from jobgraph.cli.application import CONFIGURATION, Application
+from jobgraph.errors import ConfigErrors, Problem, UsageError, nearest
+from jobgraph.overlays import ENVIRONMENTS, take_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.model import Config
+
+
+def file_of(application: Application, given: str | None) -> str:
+    """Return the path that was given, else that of the project's own configuration; as short as it can be written."""
+    if given is not None:
+        return given
+    path = application.folder / CONFIGURATION
+    inside = path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd()) if inside else path)
+
+
+def load(path: str, environment: str | None = None, *, strict: bool = False) -> Config:
+    """Read a job configuration; with an environment, as the Pulumi stack of that name has it, its pools included.
+
+    Raises:
+        ConfigErrors: with everything that is wrong in it.
+        UsageError: if the file, or the stack's, cannot be read, or nothing is known of the environment.
+    """
+    pools = None
+    if environment is not None:
+        pools = _pools(Path(path), environment)
+        if pools is None and not _is_known(Path(path), environment):
+            raise _unknown(Path(path), environment)
+    return jobgraph.read(path, pools, environment, strict=strict)
+
+
+def _stack_file(path: Path, environment: str) -> Path:
+    return path.parent / f"Pulumi.{environment}.yaml"
+
+
+def _pools(path: Path, environment: str) -> Mapping[str, str] | None:
+    """Return the pools of the stack, with their instance families; `None` if its file is not there."""
+    file = _stack_file(path, environment)
+    try:
+        found: Any = yaml.safe_load(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read: {error}", where=str(file), remedy="mend the stack's file") from error
+    given = (found or {}).get("config") or {} if isinstance(found or {}, dict) else {}
+    return jobgraph.read_settings(given.get("jobgraph:settings") or {}, str(file)).pool_families
+
+
+def _is_known(path: Path, environment: str) -> bool:
+    if path.with_name(f"{path.stem}.{environment}{path.suffix}").exists():
+        return True
+    content = path.read_bytes() if path.is_file() else b"{}"
+    return take_environment(reading.compose(content, str(path)), environment) is not None
+
+
+def _unknown(path: Path, environment: str) -> UsageError:
+    stacks = sorted(file.name.split(".")[1] for file in path.parent.glob("Pulumi.*.yaml"))
+    close = nearest(environment, stacks)
+    hint = f"; perhaps you meant {' or '.join(close)}" if close else ""
+    return UsageError(
+        f"nothing is known of an environment {environment!r}{hint}",
+        where=str(path),
+        cause=f"there is neither {_stack_file(path, environment).name}, nor {path.stem}.{environment}{path.suffix}, "
+        f"nor `{environment}` in the file's `{ENVIRONMENTS}`",
+        remedy=f"stacks there: {', '.join(stacks) or 'none'}",
+    )
+
+
+def at(application: Application, given: str, environment: str | None) -> Config:
+    """Read a configuration from a file, or from git: a revision, or `REVISION:PATH`.
+
+    Raises:
+        ConfigErrors: with everything that is wrong in it.
+        UsageError: if it is neither a file nor a revision with such a file.
+    """
+    if Path(given).is_file():
+        return load(given, environment)
+    revision, _, path = given.partition(":")
+    top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())
+    inside = path or Path(file_of(application, None)).resolve().relative_to(top.resolve()).as_posix()
+    if inside.startswith("./"):
+        inside = (Path.cwd() / inside).resolve().relative_to(top.resolve()).as_posix()
+    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", of=given)
+    archive = _git(top, "archive", "--format=tar", commit.decode().strip())
+    with tempfile.TemporaryDirectory(prefix="jobgraph-") as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        return _named(Path(folder), inside, f"{revision}:", environment)
+
+
+def _named(folder: Path, path: str, revision: str, environment: str | None) -> Config:
+    """Read a file of a revision that was unpacked into a folder; problems name the revision."""
+    try:
+        return replace(load(str(folder / path), environment), file=f"{revision}{path}")
+    except ConfigErrors as error:
+        raise ConfigErrors(f"{revision}{path}", [_moved(one, folder, revision) for one in error.problems]) from None
+    except UsageError as error:
+        where = error.where.replace(f"{folder}/", revision)
+        raise UsageError(error.what, where=where, cause=error.cause, remedy=error.remedy) from None
+
+
+def _moved(problem: Problem, folder: Path, revision: str) -> Problem:
+    file = problem.mark.file.replace(f"{folder}/", revision)
+    return replace(problem, mark=replace(problem.mark, file=file))
+
+
+def _git(folder: Path, *arguments: str, of: str = "") -> bytes:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+    except FileNotFoundError as error:
+        raise UsageError("git is not on the PATH", remedy="install git, or name two files") from error
+    except subprocess.CalledProcessError as error:
+        what = (
+            f"{of!r} is neither a file nor a revision of git" if of else error.stderr.decode(errors="replace").strip()
+        )
+        remedy = "name a file, a revision as HEAD~1, or a file of a revision as HEAD~1:jobconfig.yaml"
+        raise UsageError(what, remedy=remedy) from error
+    return done.stdout

@@ -1,0 +1,102 @@
+"""`validate` with its options: warnings, forms for tools, environments, the resolved file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobgraph.reading import parse
+from tests.cli.test_configuration import BAD, GOOD
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Invoke
+
+MATRIX = GOOD.replace("load: {}", "load: {matrix: {region: [eu, us]}, args: ['${{ matrix.region }}']}")
+ENVIRONMENTS = f"{GOOD}environments:\n  prod: {{graphs: {{nightly: {{schedule: 2 hours}}}}}}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobconfig.yaml").write_text(GOOD)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("project")
+def test_warnings_are_told_and_strictly_are_errors(invoke: Invoke) -> None:
+    done = invoke("validate")
+    assert done.exit_code == 0
+    assert "jobconfig.yaml:2:19: warning: the tag `latest` moves" in done.stderr
+    told = json.loads(invoke("validate", "--json").stdout)
+    assert [(one["severity"], one["line"]) for one in told["problems"]] == [("warning", 2)]
+    assert told["valid"]
+    assert invoke("validate", "--strict").exit_code == 2
+
+
+def test_problems_for_a_code_host(invoke: Invoke, project: Path) -> None:
+    (project / "bad.yaml").write_text(BAD)
+    done = invoke("validate", "bad.yaml", "--format", "sarif")
+    assert done.exit_code == 2
+    results = json.loads(done.stdout)["runs"][0]["results"]
+    assert [(one["ruleId"], one["level"]) for one in results] == [
+        ("image-tag", "warning"),
+        ("predecessor-exists", "error"),
+        ("unknown-key", "error"),
+    ]
+    assert json.loads(invoke("validate", "--format", "sarif").stdout)["runs"][0]["results"][0]["level"] == "warning"
+
+
+def test_annotations_for_a_workflow(invoke: Invoke, project: Path) -> None:
+    (project / "bad.yaml").write_text(BAD)
+    done = invoke("validate", "bad.yaml", "--format", "github")
+    assert done.exit_code == 2
+    assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [
+        "::warning file=bad.yaml",
+        "::error file=bad.yaml",
+        "::error file=bad.yaml",
+    ]
+
+
+def test_the_resolved_file_says_the_same(invoke: Invoke, project: Path) -> None:
+    (project / "jobconfig.yaml").write_text(MATRIX)
+    done = invoke("validate", "--resolved")
+    assert done.exit_code == 0, done.output
+    assert "matrix" not in done.stdout
+    assert "load_us:" in done.stdout
+    assert parse(done.stdout.encode(), "x.yaml").graphs == parse(MATRIX.encode(), "x.yaml").graphs
+
+
+def test_an_environment_of_the_file_and_of_an_overlay(invoke: Invoke, project: Path) -> None:
+    (project / "jobconfig.yaml").write_text(ENVIRONMENTS)
+    assert "schedule: 2 hours" in invoke("validate", "--resolved", "-e", "prod").stdout
+    assert "schedule: 59 minutes" in invoke("validate", "--resolved").stdout
+    (project / "jobconfig.prod.yaml").write_text("graphs: {nightly: {schedule: 3 hours}}\n")
+    assert "schedule: 3 hours" in invoke("validate", "--resolved", "-e", "prod").stdout
+
+
+def test_the_pools_of_the_stack_are_looked_up(invoke: Invoke, project: Path) -> None:
+    (project / "Pulumi.prod.yaml").write_text("config: {jobgraph:settings: {pools: {POOLS: {}}}}\n")
+    done = invoke("validate", "--environment", "prod")
+    assert done.exit_code == 2
+    assert "the stack has no compute pool `POOL`" in done.stderr
+    assert "perhaps you meant POOLS" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["config: [", "7", "config: {jobgraph:settings: {pols: 1}}", "\x00"])
+def test_a_stacks_file_that_is_wrong(invoke: Invoke, project: Path, content: str) -> None:
+    (project / "Pulumi.prod.yaml").write_text(content)
+    done = invoke("validate", "--environment", "prod")
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+
+
+def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None:
+    (project / "Pulumi.prod.yaml").write_text("config: {}\n")
+    done = invoke("validate", "--environment", "prd")
+    assert done.exit_code == 2
+    assert "perhaps you meant prod" in done.stderr
+    assert "neither Pulumi.prd.yaml, nor jobconfig.prd.yaml" in done.stderr
