@@ -101,8 +101,12 @@ class Problem:
     severity: str = ERROR
 
     def __str__(self) -> str:
-        """Return the problem as two or three lines."""
-        lines = [f"{self.mark}: {'warning: ' if self.severity == WARNING else ''}{self.what} [{self.rule}]"]
+        """Return the problem as two or three lines, a warning named as one."""
+        return self.text("warning: " if self.severity == WARNING else "")
+
+    def text(self, lead: str = "") -> str:
+        """Return the problem as two or three lines, with `lead` before what is wrong."""
+        lines = [f"{self.mark}: {lead}{self.what} [{self.rule}]"]
         if self.path:
             lines.append(f"    at:     {self.path}" + (f" = {self.value}" if self.value else ""))
         if self.nearest:

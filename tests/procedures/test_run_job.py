@@ -74,6 +74,31 @@ def test_the_start_statement_names_pool_service_warehouse_and_adds_the_facts_of_
     assert not session.sent("DROP")
 
 
+def test_replicas_and_external_access_are_clauses_in_snowflakes_order() -> None:
+    session = RecordingSession([Service()])
+    run(session, replicas=3, external_access=["PYPI_ACCESS", "OTHER"])
+    (statement,) = session.sent("EXECUTE")
+    before, _, _ = statement.partition(" FROM SPECIFICATION")
+    assert before.partition(" ASYNC")[2] == (
+        " = TRUE REPLICAS = 3 QUERY_WAREHOUSE = WH COMMENT = 'jobgraph container_jobs run-1'"
+        " EXTERNAL_ACCESS_INTEGRATIONS = (PYPI_ACCESS, OTHER)"
+    )
+
+
+def test_no_name_of_an_integration_can_leave_its_clause() -> None:
+    with pytest.raises(ValueError, match="not a plain Snowflake identifier"):
+        run(RecordingSession([Service()]), external_access=["A) FROM SPECIFICATION $$x$$ --"])
+
+
+def test_volumes_and_what_else_a_specification_has_are_kept() -> None:
+    session = RecordingSession([Service()])
+    volumes = [{"name": "scratch", "source": "local"}]
+    spec = {"containers": DEFINITION["specification"]["spec"]["containers"], "volumes": volumes}
+    run(session, specification={"spec": spec})
+    (statement,) = session.sent("EXECUTE")
+    assert json.loads(statement.split("$$")[1])["spec"]["volumes"] == volumes
+
+
 def test_a_failed_job_is_tried_again_and_then_fails_its_task_with_one_line() -> None:
     bad = {"last_exit_code": 3, "message": "User application error, check container logs"}
     services = [Service("FAILED", log="start\nValueError: no such column\nbye\n", **bad) for _ in range(3)]
