@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 import components as c
-from jobgraph import Procedures, UserError, drawing, history, plan, read, read_settings
+from jobgraph import Procedures, UserError, drawing, history, plan, read, read_settings, removal
 
 HERE = Path(__file__).parent
 CONFIG = pulumi.Config()
@@ -18,20 +18,22 @@ try:
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
 for warning in config.warnings:
-    pulumi.warn(str(warning))
+    pulumi.warn(warning.text())
 bodies = [(HERE / "procedures" / name).read_text("utf-8") for name in ("run_job.py", "finalize_graph.py")]
 planned = plan(config, settings, Procedures(*bodies))
 
-access = c.AccessComponent("access", c.AccessArgs(settings.role, settings.users, settings.parent_roles))
+access = c.AccessComponent("access", c.AccessArgs(settings))
 compute = c.ComputeComponent("compute", c.ComputeArgs(settings, access))
 storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configuration, planned.payloads, access))
 past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
 runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, storage))
 for graph in planned.graphs:
-    c.TaskGraphComponent(graph.key, c.TaskGraphArgs(graph, settings, [access, compute, storage, past, runner]))
+    made = c.TaskGraphComponent(graph.key, c.TaskGraphArgs(graph, settings, [access, compute, storage, past, runner]))
+    c.RemovalGuardComponent(graph.key, c.RemovalGuardArgs(removal.guard(graph, settings), made))
 
 pulumi.export("graphs", [graph.key for graph in planned.graphs])
 pulumi.export("roots", {graph.key: graph.root.full_name for graph in planned.graphs})
 pulumi.export("pools", list(settings.pool_names))
 pulumi.export("tables", [settings.qualified(table.name) for table in history.tables(settings)])
+pulumi.export("to_drop_what_destroy_keeps", removal.drops(settings))
 pulumi.export("mermaid", {graph.key: drawing.mermaid(graph) for graph in config.graphs})

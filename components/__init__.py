@@ -3,6 +3,7 @@
 from components.access import AccessArgs, AccessComponent
 from components.compute import ComputeArgs, ComputeComponent
 from components.history import HistoryArgs, HistoryComponent
+from components.removal_guard import RemovalGuardArgs, RemovalGuardComponent
 from components.runner import RunnerArgs, RunnerComponent
 from components.storage import StorageArgs, StorageComponent
 from components.task_graph import TaskGraphArgs, TaskGraphComponent
@@ -14,6 +15,8 @@ __all__ = [
     "ComputeComponent",
     "HistoryArgs",
     "HistoryComponent",
+    "RemovalGuardArgs",
+    "RemovalGuardComponent",
     "RunnerArgs",
     "RunnerComponent",
     "StorageArgs",

@@ -7,21 +7,23 @@ grant those.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import grant_all, named
+from components.options import adopting, grant_all, named
 from jobgraph.privileges import account_grants
+
+if TYPE_CHECKING:
+    from jobgraph.settings import Settings
 
 
 @dataclass(frozen=True)
 class AccessArgs:
-    """The role's name, and the users and roles that get it."""
+    """The role's name, and the users and roles that get it (`settings`)."""
 
-    role: str
-    users: tuple[str, ...]
-    parent_roles: tuple[str, ...]
+    settings: Settings
 
 
 class AccessComponent(pulumi.ComponentResource):
@@ -29,21 +31,27 @@ class AccessComponent(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Access", name, None, opts)
-        comment = "jobgraph: owns the tasks, runs the jobs"
-        self.role = snowflake.AccountRole(args.role, name=args.role, comment=comment, opts=named(self))
-        for parent in args.parent_roles:
+        settings, role = args.settings, args.settings.role
+        made = self._role(settings)
+        for parent in settings.parent_roles:
             snowflake.GrantAccountRole(
-                f"{args.role}-to-role-{parent}",
-                role_name=args.role,
-                parent_role_name=parent,
-                opts=named(self, self.role),
+                f"{role}-to-role-{parent}", role_name=role, parent_role_name=parent, opts=named(self, *made)
             )
-        for user in args.users:
+        for user in settings.users:
             snowflake.GrantAccountRole(
-                f"{args.role}-to-user-{user}",
-                role_name=args.role,
-                user_name=user,
-                opts=named(self, self.role),
+                f"{role}-to-user-{user}", role_name=role, user_name=user, opts=named(self, *made)
             )
-        grant_all(self, args.role, account_grants(), self.role)
-        self.register_outputs({"role": args.role})
+        grant_all(self, role, account_grants(), *made)
+        self.register_outputs({"role": role})
+
+    def _role(self, settings: Settings) -> list[pulumi.Resource]:
+        if "role" in settings.existing:
+            return []
+        return [
+            snowflake.AccountRole(
+                settings.role,
+                name=settings.role,
+                comment="jobgraph: owns the tasks, runs the jobs",
+                opts=adopting(named(self), settings, "role"),
+            )
+        ]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import grant_all, named
+from components.options import adopting, grant_all, named
 from jobgraph.privileges import compute_grants
 
 if TYPE_CHECKING:
-    from jobgraph.settings import Settings
+    from jobgraph.settings import Pool, Settings
 
 
 @dataclass(frozen=True)
@@ -32,29 +32,38 @@ class ComputeComponent(pulumi.ComponentResource):
     def __init__(self, name: str, args: ComputeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Compute", name, None, opts)
         settings = args.settings
-        warehouse = snowflake.Warehouse(
-            settings.warehouse,
-            name=settings.warehouse,
-            warehouse_size=settings.warehouse_size,
-            auto_suspend=settings.warehouse_auto_suspend,
-            auto_resume="true",
-            initially_suspended=True,
-            comment="jobgraph: tasks and queries of the jobs",
-            opts=named(self),
-        )
-        pools = [
-            snowflake.ComputePool(
-                pool.name,
-                name=pool.name,
-                instance_family=pool.instance_family,
-                min_nodes=pool.min_nodes,
-                max_nodes=pool.max_nodes,
-                auto_resume="true",
-                auto_suspend_secs=pool.auto_suspend_secs,
-                comment="jobgraph: containers of the jobs",
-                opts=named(self),
-            )
-            for pool in settings.pools
+        made = [
+            *self._warehouse(settings),
+            *(self._pool(settings, pool) for pool in settings.pools if not pool.existing),
         ]
-        grant_all(self, settings.role, compute_grants(settings), args.access, warehouse, *pools)
+        grant_all(self, settings.role, compute_grants(settings), args.access, *made)
         self.register_outputs({"warehouse": settings.warehouse, "pools": list(settings.pool_names)})
+
+    def _warehouse(self, settings: Settings) -> list[pulumi.Resource]:
+        if "warehouse" in settings.existing:
+            return []
+        return [
+            snowflake.Warehouse(
+                settings.warehouse,
+                name=settings.warehouse,
+                warehouse_size=settings.warehouse_size,
+                auto_suspend=settings.warehouse_auto_suspend,
+                auto_resume="true",
+                initially_suspended=True,
+                comment="jobgraph: tasks and queries of the jobs",
+                opts=adopting(named(self), settings, "warehouse"),
+            )
+        ]
+
+    def _pool(self, settings: Settings, pool: Pool) -> pulumi.Resource:
+        return snowflake.ComputePool(
+            pool.name,
+            name=pool.name,
+            instance_family=pool.instance_family,
+            min_nodes=pool.min_nodes,
+            max_nodes=pool.max_nodes,
+            auto_resume="true",
+            auto_suspend_secs=pool.auto_suspend_secs,
+            comment="jobgraph: containers of the jobs",
+            opts=adopting(named(self), settings, "pool", pool.name),
+        )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import grant_all, named
+from components.options import adopting, grant_all, named
 from jobgraph import history
 from jobgraph.privileges import history_grants
 
@@ -65,7 +65,7 @@ class HistoryComponent(pulumi.ComponentResource):
             name=table.name,
             columns=columns,
             comment=table.comment,
-            opts=named(self, storage),
+            opts=adopting(named(self, storage), self._settings, "history", table.name),
             database=self._settings.database,
             schema=self._settings.schema,
         )

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
+from jobgraph.adopting import import_id, stays
 from jobgraph.privileges import Grant, Level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jobgraph.settings import Settings
 
 
 def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
@@ -22,6 +25,20 @@ def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.Resou
     Pulumi replaces by creating first; two objects of one name cannot be, so a replaced one is deleted first.
     """
     return pulumi.ResourceOptions(parent=parent, depends_on=depends_on, delete_before_replace=True)
+
+
+def adopting(options: pulumi.ResourceOptions, settings: Settings, kind: str, name: str = "") -> pulumi.ResourceOptions:
+    """Return `options`, and what the settings say of an object of that kind: import it, keep it on destroy.
+
+    An imported object stays as its owners made it, so nothing of it is compared with the program.
+    """
+    found = import_id(settings, kind, name)
+    more = pulumi.ResourceOptions(
+        import_=found,
+        ignore_changes=["*"] if found else None,
+        retain_on_delete=True if stays(settings, kind, name) else None,
+    )
+    return pulumi.ResourceOptions.merge(options, more)
 
 
 def grant_all(

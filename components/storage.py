@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import grant_all, named
+from components.options import adopting, grant_all, named
 from jobgraph.privileges import storage_grants
 
 if TYPE_CHECKING:
@@ -37,39 +37,58 @@ class StorageComponent(pulumi.ComponentResource):
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Storage", name, None, opts)
         settings = args.settings
-        comment = "jobgraph: graphs of containerized jobs"
-        database = snowflake.Database(settings.database, name=settings.database, comment=comment, opts=named(self))
-        self.schema = snowflake.Schema(
-            f"{settings.database}.{settings.schema}",
-            name=settings.schema,
-            database=settings.database,
-            comment=comment,
-            opts=named(self, database),
-        )
-        in_schema = named(self, self.schema)
-        images = snowflake.ImageRepository(
-            settings.image_repository,
-            name=settings.image_repository,
-            comment="jobgraph: images of the jobs",
-            opts=in_schema,
-            database=settings.database,
-            schema=settings.schema,
-        )
-        stage = snowflake.StageInternal(
-            settings.stage,
-            name=settings.stage,
-            directory=snowflake.StageInternalDirectoryArgs(enable=True),
-            comment="jobgraph: the resolved job configuration",
-            opts=in_schema,
-            database=settings.database,
-            schema=settings.schema,
-        )
+        self._place = self._schema(settings)
+        held = [*self._images(settings), stage := self._stage(settings)]
         self._tasks_belong_to_the_role(settings, args.access)
         self._put("configuration", args.configuration, stage)
         for payload in args.payloads:
             self._put(payload.name, payload, stage)
-        grant_all(self, settings.role, storage_grants(settings), args.access, self.schema, images, stage)
+        grant_all(self, settings.role, storage_grants(settings), args.access, *self._place, *held)
         self.register_outputs({"schema": settings.qualified(), "stage": settings.stage})
+
+    def _schema(self, settings: Settings) -> list[pulumi.Resource]:
+        comment = "jobgraph: graphs of containerized jobs"
+        made: list[pulumi.Resource] = []
+        if "database" not in settings.existing:
+            opts = adopting(named(self), settings, "database")
+            made.append(snowflake.Database(settings.database, name=settings.database, comment=comment, opts=opts))
+        if "schema" not in settings.existing:
+            made.append(
+                snowflake.Schema(
+                    f"{settings.database}.{settings.schema}",
+                    name=settings.schema,
+                    database=settings.database,
+                    comment=comment,
+                    opts=adopting(named(self, *made), settings, "schema"),
+                )
+            )
+        # whoever waits for the last of them waits for all
+        return made[-1:]
+
+    def _images(self, settings: Settings) -> list[pulumi.Resource]:
+        if "image_repository" in settings.existing:
+            return []
+        return [
+            snowflake.ImageRepository(
+                settings.image_repository,
+                name=settings.image_repository,
+                comment="jobgraph: images of the jobs",
+                opts=adopting(named(self, *self._place), settings, "image_repository"),
+                database=settings.database,
+                schema=settings.schema,
+            )
+        ]
+
+    def _stage(self, settings: Settings) -> pulumi.Resource:
+        return snowflake.StageInternal(
+            settings.stage,
+            name=settings.stage,
+            directory=snowflake.StageInternalDirectoryArgs(enable=True),
+            comment="jobgraph: the resolved job configuration",
+            opts=adopting(named(self, *self._place), settings, "stage"),
+            database=settings.database,
+            schema=settings.schema,
+        )
 
     def _tasks_belong_to_the_role(self, settings: Settings, access: pulumi.Resource) -> None:
         """A task runs with its owner's privileges, so the deploying role must not stay the owner."""
@@ -79,7 +98,7 @@ class StorageComponent(pulumi.ComponentResource):
             on=snowflake.GrantOwnershipOnArgs(
                 future=snowflake.GrantOwnershipOnFutureArgs(object_type_plural="TASKS", in_schema=settings.qualified()),
             ),
-            opts=named(self, access, self.schema),
+            opts=named(self, access, *self._place),
         )
 
     def _put(self, name: str, file: StagedFile, stage: pulumi.Resource) -> None:

@@ -51,6 +51,38 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
+def _flag(value: Any) -> bool:
+    # `pulumi config set` without types keeps truth values as text
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        value = value.lower() == "true"
+    if not isinstance(value, bool):
+        raise ValueError("true or false is wanted")  # noqa: TRY004  # all wrong settings are told by ValueError
+    return value
+
+
+# Objects of which a stack has one, by the setting that names it; each lies within those of its line before it.
+CONTAINERS = ("database", "schema", "image_repository")
+EXISTING_KINDS = ("role", "warehouse", *CONTAINERS)
+IMPORTED_KINDS = (*EXISTING_KINDS, "stage", "history")
+
+
+def _kinds(known: tuple[str, ...]) -> Callable[[Any], tuple[str, ...]]:
+    def read(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(kind in known for kind in value):
+            raise ValueError(f"a list is wanted, of {', '.join(known)}; pools say it in their own entry")
+        return tuple(kind for kind in known if kind in value)
+
+    return read
+
+
+def _digests(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(digest, str) and re.fullmatch("sha256:[0-9a-f]{64}", digest) for digest in value.values()
+    ):
+        raise ValueError("digests by image are wanted, as {'my_job_image:latest': 'sha256:<64 hex digits>'}")
+    return tuple(sorted((str(image), digest) for image, digest in value.items()))
+
+
 def _setting(default: Any, read: Callable[[Any], Any], doc: str) -> Any:
     return field(default=default, metadata={"read": read, "doc": doc})
 
@@ -64,6 +96,8 @@ class Pool:
     min_nodes: int = _setting(1, _whole(1, 150), "nodes it keeps while it runs")
     max_nodes: int = _setting(1, _whole(1, 150), "nodes it may grow to")
     auto_suspend_secs: int = _setting(300, _whole(0, 31_536_000), "idle seconds until it is suspended; 0 = never")
+    existing: bool = _setting(default=False, read=_flag, doc="it is there already, another's: only used")
+    imported: bool = _setting(default=False, read=_flag, doc="it is there already: taken into this stack as it is")
 
 
 def _pools(value: Any) -> tuple[Pool, ...]:
@@ -77,6 +111,8 @@ def _pools(value: Any) -> tuple[Pool, ...]:
         pool = Pool(**values)
         if pool.max_nodes < pool.min_nodes:
             raise ValueError(f"pool {name}: max_nodes {pool.max_nodes} is less than min_nodes {pool.min_nodes}")
+        if pool.existing and pool.imported:
+            raise ValueError(f"pool {name}: either existing or imported, not both")
         pools.append(pool)
     return tuple(pools)
 
@@ -110,6 +146,27 @@ class Settings:
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
     keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
 
+    existing: tuple[str, ...] = _setting((), _kinds(EXISTING_KINDS), "what is there already, another's: only used")
+    imported: tuple[str, ...] = _setting(
+        (), _kinds(IMPORTED_KINDS), "what is there already: taken into this stack as it is"
+    )
+    retain: bool = _setting(
+        default=True,
+        read=_flag,
+        doc="keep database, schema, stage, history tables and all that was imported when the stack is destroyed",
+    )
+    force_destroy: bool = _setting(
+        default=False, read=_flag, doc="destroy, or remove a graph, even while its runs are under way"
+    )
+    image_digests: tuple[tuple[str, str], ...] = _setting(
+        (), _digests, "digests that stand for images' tags, so that a moved tag is a change"
+    )
+
+    def pinned(self, image: str) -> str:
+        """Return an image with the digest that stands for its tag, if the stack names one."""
+        digest = dict(self.image_digests).get(image)
+        return f"{image.rpartition(':')[0]}@{digest}" if digest else image
+
     def qualified(self, *names: str) -> str:
         """Return the quoted name of an object in the stack's schema; no name: of the schema itself."""
         return quoted(self.database, self.schema, *names)
@@ -142,10 +199,28 @@ def read_settings(given: Mapping[str, Any], where: str) -> Settings:
         UsageError: with every unknown setting and every wrong value.
     """
     values, problems = _read(Settings, given)
+    problems += _contradictions(Settings(**values))
     if problems:
         remedy = "known settings: " + ", ".join(f.name for f in fields(Settings))
         raise UsageError("wrong settings\n    " + "\n    ".join(problems), where=where, remedy=remedy)
     return Settings(**values)
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Return what cannot be true of what is there already and what is not."""
+    there = {*settings.existing, *settings.imported}
+    problems = [
+        f"{kind}: either existing or imported, not both" for kind in settings.existing if kind in settings.imported
+    ]
+    wanted = {"schema": "database", "image_repository": "schema", "stage": "schema", "history": "schema"}
+    problems += [
+        f"{kind} is there already, so its {inside} is too: name {inside} in `existing` or `imported`"
+        for kind, inside in wanted.items()
+        if kind in there and inside not in there
+    ]
+    if "database" in there and "schema" not in there and settings.schema == "PUBLIC":
+        problems.append("a database that is there already has a schema PUBLIC: name schema too, or set another schema")
+    return problems
 
 
 def _read(shape: type, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -20,7 +20,7 @@ CONTAINER = "main"
 
 def specification(job: Job, settings: Settings) -> dict[str, Any]:
     """Return the specification of the job's service; keys in the order of Snowflake's reference."""
-    image = job.image or settings.runtime_image
+    image = settings.pinned(job.image or settings.runtime_image)
     container: dict[str, Any] = {"name": CONTAINER, "image": image_path(image, settings.repository_path)}
     if job.command:
         container["command"] = list(job.command)

@@ -74,6 +74,26 @@ def condition(when: Condition) -> str:
             return f"{returned}::VARCHAR {operator} {literal(when.value)}"
 
 
+def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:
+    """Return a statement that fails as long as runs of a graph are under way; its error says what to do.
+
+    Plain SQL cannot raise an error of its own, but a conversion to a number that fails shows the text. The text holds
+    a count, so that it is not converted before it is known whether it is needed.
+    """
+    function = f"{quoted(settings.database)}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS"
+    runs = f"TABLE({function}(ROOT_TASK_NAME => {literal(root_task)}))"
+    here = f"DATABASE_NAME = {literal(settings.database)} AND SCHEMA_NAME = {literal(settings.schema)}"
+    remedy = (
+        f"Wait for them (jobgraph wait {graph}), cancel them (jobgraph cancel {graph}), or set force_destroy: true"
+        " in jobgraph:settings and run pulumi up first"
+    )
+    text = f"' runs of graph {graph} are under way. {remedy}.'"
+    return (
+        f"SELECT IFF(COUNT(*) = 0, 0, (COUNT(*) || {text})::NUMBER) AS RUNS_UNDER_WAY"
+        f" FROM {runs} WHERE STATE = 'EXECUTING' AND {here}"
+    )
+
+
 def leave_root(root: str) -> str:
     """Return a statement that changes nothing, for a graph whose root is to stay suspended."""
     return f"SELECT {literal(f'{root} has no schedule and stays suspended')} AS STATUS"

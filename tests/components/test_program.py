@@ -45,7 +45,8 @@ def test_the_quickstart_deploys_exactly_these_resources(quickstart: Recorder) ->
 def test_every_resource_belongs_to_a_component_of_a_stable_type(quickstart: Recorder) -> None:
     components = {entry["type"] for entry in quickstart.recorded if entry["type"].startswith("jobgraph:")}
     assert components == {
-        f"jobgraph:index:{name}" for name in ("Access", "Compute", "Storage", "History", "Runner", "TaskGraph")
+        f"jobgraph:index:{name}"
+        for name in ("Access", "Compute", "Storage", "History", "Runner", "TaskGraph", "RemovalGuard")
     }
     for entry in quickstart.recorded:
         expected = "Stack" if entry["type"].startswith("jobgraph:") else entry["parent"].split()[0]
@@ -108,7 +109,7 @@ def test_the_root_waits_for_every_grant_procedure_and_table(quickstart: Recorder
     needed = {
         f"{e['type'].rpartition(':')[2]} {e['name']}"
         for e in quickstart.recorded
-        if e["type"].startswith("snowflake:") and e["parent"] != "TaskGraph container_jobs"
+        if e["type"].startswith("snowflake:") and e["parent"].split()[0] not in {"TaskGraph", "RemovalGuard"}
     }
     assert needed <= set(quickstart.of("Task")["ROOT_TASK"]["dependencies"])
 

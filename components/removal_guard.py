@@ -1,0 +1,41 @@
+"""What stands before the removal of a graph: no run of it is under way.
+
+Knows that the engine deletes a resource before what it depends on. Must not know what the statements say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+if TYPE_CHECKING:
+    from jobgraph.removal import GuardPlan
+
+
+@dataclass(frozen=True)
+class RemovalGuardArgs:
+    """The statements of the guard, and the graph's component."""
+
+    guard: GuardPlan
+    graph: pulumi.Resource
+
+
+class RemovalGuardComponent(pulumi.ComponentResource):
+    """A step that does nothing when it is made; its way back fails while runs are under way.
+
+    It depends on the whole graph, so it is the first to go, by `destroy` and when the graph leaves the file: if it
+    refuses, nothing has been touched.
+    """
+
+    def __init__(self, name: str, args: RemovalGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("jobgraph:index:RemovalGuard", name, None, opts)
+        snowflake.Execute(
+            f"{name}-removal",
+            execute=args.guard.execute,
+            revert=args.guard.revert,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.graph]),
+        )
+        self.register_outputs({})

@@ -1,0 +1,45 @@
+"""What a stack takes over that is there already, and what stays when the stack is destroyed.
+
+Knows the ids by which the provider imports objects. Must not know how an object is made or dropped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.names import quoted
+
+if TYPE_CHECKING:
+    from jobgraph.settings import Settings
+
+
+def history_tables(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the tables that hold history."""
+    return (settings.job_runs_table, settings.job_logs_table, settings.task_runs_table)
+
+
+def import_id(settings: Settings, kind: str, name: str = "") -> str | None:
+    """Return the id by which the provider imports an object, or None if the settings do not have it imported.
+
+    `kind` is one of the settings' `IMPORTED_KINDS` or `pool`; `name` is that of a pool or of a table. The provider
+    takes quoted full names, but bars between the parts of a table's.
+    """
+    if kind == "pool":
+        return quoted(name) if any(pool.name == name and pool.imported for pool in settings.pools) else None
+    if kind not in settings.imported:
+        return None
+    return {
+        "role": quoted(settings.role),
+        "warehouse": quoted(settings.warehouse),
+        "database": quoted(settings.database),
+        "schema": settings.qualified(),
+        "image_repository": settings.qualified(settings.image_repository),
+        "stage": settings.qualified(settings.stage),
+        "history": f"{settings.database}|{settings.schema}|{name}",
+    }[kind]
+
+
+def stays(settings: Settings, kind: str, name: str = "") -> bool:
+    """Tell whether an object is kept when the stack is destroyed: it holds data, or was there before the stack."""
+    holds_data = kind in {"database", "schema", "stage", "history"}
+    return settings.retain and (holds_data or import_id(settings, kind, name) is not None)
