@@ -95,30 +95,28 @@ def task_names_unique(config: Config) -> Iterator[Problem]:
 
 def names_legal(graph: Graph) -> Iterator[Problem]:
     """Graphs, jobs, tasks, pools and warehouses have plain identifiers, because job services refuse quoted ones."""
-    named = [
-        (graph.key, _mark(graph.marks), _path(graph)),
-        (graph.root_task, _mark(graph.marks, "root_task"), _path(graph, None, "root_task")),
-        (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), _path(graph, None, "finalizer_task")),
-    ]
+    own = [("", graph.key), ("root_task", graph.root_task), ("finalizer_task", graph.finalizer_task)]
     if not is_plain(graph.key):  # the names made of it would only repeat the complaint
-        named = [entry for entry in named if not entry[0].startswith(f"{graph.key.upper()}_")]
+        own = [entry for entry in own if not entry[1].startswith(f"{graph.key.upper()}_")]
+    for key, graph_name in own:
+        if not is_plain(graph_name):
+            yield _illegal(graph_name, _mark(graph.marks, key), _path(graph, None, *filter(None, [key])))
     for job in graph.jobs:
-        named.append((job.key, _mark(job.marks), _path(graph, job)))
-        named += [
-            (name, _mark(job.marks, key), _path(graph, job, key))
-            for key, name in (
-                ("compute_pool", job.compute_pool),
-                ("warehouse", job.warehouse),
-                ("warehouse", job.task_warehouse),
-                *(("external_access", name) for name in job.external_access),
-            )
-            if name
-        ]
-    for name, mark, path in named:
-        if not is_plain(name):
-            shown = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
-            what = f"`{shown}` is no plain Snowflake identifier"
-            yield Problem(mark, "name-legal", path, what, _NAME_REMEDY, value=shown)
+        for key, name in (
+            ("", job.key),
+            ("compute_pool", job.compute_pool),
+            ("warehouse", job.warehouse),
+            ("warehouse", job.task_warehouse),
+            *(("external_access", name) for name in job.external_access),
+        ):
+            if (name or not key) and not is_plain(name or ""):
+                yield _illegal(name or "", _mark(job.marks, key), _path(graph, job, *filter(None, [key])))
+
+
+def _illegal(name: str, mark: Mark, path: str) -> Problem:
+    shown = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
+    what = f"`{shown}` is no plain Snowflake identifier"
+    return Problem(mark, "name-legal", path, what, _NAME_REMEDY, value=shown)
 
 
 def predecessors_exist(graph: Graph) -> Iterator[Problem]:

@@ -191,6 +191,84 @@ def test_schedules(schedule: str, expected: dict[str, Any], tmp_path: Path) -> N
     assert record(file=str(file)).of("Task")["ROOT_TASK"]["inputs"]["schedule"] == expected
 
 
+EVERYTHING = ROOT / "tests" / "jobgraph" / "golden" / "everything.yaml"
+LARGE_POOLS = {
+    "pools": {
+        "PR_STD_POOL_XS": {},
+        "PR_STD_POOL_S": {"instance_family": "CPU_X64_S"},
+        "GPU_POOL": {"instance_family": "GPU_NV_S"},
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def everything() -> Recorder:
+    return record(LARGE_POOLS, str(EVERYTHING))
+
+
+def test_options_of_graphs_and_jobs_reach_their_tasks(everything: Recorder) -> None:
+    tasks = {name: entry["inputs"] for name, entry in everything.of("Task").items()}
+    root = tasks["START"]
+    assert root["userTaskTimeoutMs"] == 8 * 3600 * 1000  # environment dev
+    assert (root["suspendTaskAfterNumFailures"], root["taskAutoRetryAttempts"]) == (3, 1)
+    assert root["config"] == '{"market": "eu", "days": [1, 2]}'
+    assert root["comment"] == "the nightly load"
+    assert "schedule" not in root  # environment dev takes it away
+    load = tasks["LOAD"]
+    assert load["warehouse"] == "TASK_WH"
+    assert load["when"] == """PARSE_JSON(SYSTEM$GET_PREDECESSOR_RETURN_VALUE('CHECK')):"rows_written"::DOUBLE > 0"""
+    assert load["userTaskTimeoutMs"] == (20 * 60 + 10 * 60 + 300) * 1000
+    assert tasks["SECOND"]["when"] == r"SYSTEM$GET_PREDECESSOR_RETURN_VALUE('ONLY')::VARCHAR <> 'it\'s'"
+    assert {"TRAIN_EU_2", "TRAIN_US_3_5"} <= tasks.keys()
+
+
+def test_a_graph_without_finalizer_has_none(everything: Recorder) -> None:
+    tasks = everything.of("Task")
+    assert "FINISH" in tasks
+    assert "BY_HAND_FINALIZER" not in tasks
+
+
+def test_the_overlap_policy_is_set_behind_the_gate_and_unset_before_it_is_changed(everything: Recorder) -> None:
+    steps = everything.of("Execute")
+    overlap = steps["nightly-overlap"]
+    assert "by_hand-overlap" not in steps
+    assert overlap["inputs"]["execute"] == f'ALTER TASK {PREFIX}"START" SET OVERLAP_POLICY = ALLOW_CHILD_OVERLAP'
+    assert overlap["inputs"]["revert"] == f'ALTER TASK {PREFIX}"START" UNSET OVERLAP_POLICY'
+    assert "Execute nightly-gate" in overlap["dependencies"]
+    assert overlap["deleteBeforeReplace"]
+    assert "Execute nightly-overlap" in steps["nightly-activate"]["dependencies"]
+
+
+def test_payloads_are_put_on_the_stage_before_any_task(everything: Recorder) -> None:
+    (name,) = [name for name in everything.of("Execute") if name.startswith("payload_")]
+    payload = everything.of("Execute")[name]["inputs"]
+    assert payload["execute"].startswith(f'COPY INTO @{PREFIX}"JOBS"/{name} FROM ')
+    assert payload["revert"].startswith("SELECT ")
+    assert "Execute " + name in everything.of("Task")["START"]["dependencies"]
+
+
+def test_the_run_role_may_use_what_jobs_name(everything: Recorder) -> None:
+    grants = everything.of("GrantPrivilegesToAccountRole")
+    assert grants["SPCS_DEMO_ROLE-PYPI_ACCESS"]["inputs"]["onAccountObject"]["objectType"] == "INTEGRATION"
+    assert (
+        grants["SPCS_DEMO_ROLE-VAULT.SAFE.LOGIN"]["inputs"]["onSchemaObject"]["objectName"] == '"VAULT"."SAFE"."LOGIN"'
+    )
+
+
+def test_a_disabled_job_is_a_suspended_task(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    file.write_text((ROOT / "jobconfig.yaml").read_text().replace("retries: 2", "enabled: false"))
+    started = {name: entry["inputs"]["started"] for name, entry in record(file=str(file)).of("Task").items()}
+    assert [name for name, value in started.items() if not value] == ["ROOT_TASK", "T_MYJOB_3"]
+
+
+def test_an_instance_family_that_is_too_small_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    file.write_text((ROOT / "jobconfig.yaml").read_text().replace("retries: 2", "resources: {cpu: 4}"))
+    with pytest.raises(pulumi.RunError, match=r"a node of PR_STD_POOL_S \(CPU_X64_S\) has 3 processors"):
+        record(file=str(file))
+
+
 def test_config_problems_are_a_plain_error_of_the_program(tmp_path: Path) -> None:
     file = tmp_path / "jobs.yaml"
     file.write_text("version: 1\ngraphs: {g: {jobs: {a: {imag: x:1}}}}\n")
