@@ -51,6 +51,17 @@ def image_path(reference: str, repository: str) -> str:
     return reference if "/" in reference else f"{repository}/{reference}"
 
 
+def image_repository(reference: str) -> str:
+    """Return the full name of the repository in an image's path, upper case; empty for a bare `name:tag`."""
+    found = IMAGE_REFERENCE.fullmatch(reference)
+    return ".".join(found["repository"].split("/")[-4:-1]).upper() if found and found["repository"] else ""
+
+
+def stage_name(location: str) -> str:
+    """Return the stage of a location such as `@db.schema.stage/folder`, as it is written."""
+    return location.removeprefix("@").partition("/")[0]
+
+
 def content_hash(content: Any, length: int = 16) -> str:
     """Return the first `length` hex digits of the SHA-256 of a text, or of the canonical JSON of anything else."""
     text = content if isinstance(content, str) else json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph import sql
 from jobgraph.model import Cron, Interval
-from jobgraph.names import content_hash
+from jobgraph.names import content_hash, image_repository, stage_name
 from jobgraph.rules import edges, topological
 from jobgraph.specification import payload_file, query_warehouse, specification
 from jobgraph.timing import LONGEST_TASK_SECONDS, job_seconds, longest_chain
@@ -126,8 +126,11 @@ class Needs:
 
     warehouses: tuple[str, ...] = ()
     integrations: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,18 +168,23 @@ def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]
 
 
 def _needs(jobs: Sequence[Job], settings: Settings) -> Needs:
-    warehouses = {name for job in jobs for name in (job.warehouse, job.task_warehouse) if name} - {settings.warehouse}
-    stages = {
-        settings.full_name((volume.stage or "").removeprefix("@").partition("/")[0])
-        for job in jobs
-        for volume in job.volumes
-        if volume.stage
-    }
+    warehouses = {name for job in jobs for name in (job.warehouse, job.task_warehouse) if name}
+    stages = {settings.full_name(stage_name(v.stage)) for job in jobs for v in job.volumes if v.stage}
+    secrets = {settings.full_name(secret.secret) for job in jobs for secret in job.secrets}
+    repositories = {name for job in jobs if (name := image_repository(job.image))}
+    stages -= {settings.full_name(settings.stage)}
+    repositories -= {settings.full_name(settings.image_repository)}
+    schemas = {full_name.rpartition(".")[0] for full_name in (*stages, *secrets, *repositories)}
+    schemas -= {f"{settings.database}.{settings.schema}"}
+    databases = {schema.partition(".")[0] for schema in schemas} - {settings.database}
     return Needs(
-        warehouses=tuple(sorted(warehouses)),
+        warehouses=tuple(sorted(warehouses - {settings.warehouse})),
         integrations=tuple(sorted({name for job in jobs for name in job.external_access})),
-        secrets=tuple(sorted({settings.full_name(secret.secret) for job in jobs for secret in job.secrets})),
-        stages=tuple(sorted(stages - {settings.full_name(settings.stage)})),
+        databases=tuple(sorted(databases)),
+        schemas=tuple(sorted(schemas)),
+        secrets=tuple(sorted(secrets)),
+        stages=tuple(sorted(stages)),
+        repositories=tuple(sorted(repositories)),
     )
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
-    from jobgraph.planning import Plan, ProcedurePlan
+    from collections.abc import Iterator
+
+    from jobgraph.planning import Needs, Plan, ProcedurePlan
     from jobgraph.settings import Settings
 
 
@@ -80,18 +82,29 @@ def history_grants(settings: Settings) -> tuple[Grant, ...]:
 def runner_grants(plan: Plan) -> tuple[Grant, ...]:
     """Return the privileges to call the procedures, and to use what jobs name that the stack does not make itself."""
     procedures: tuple[ProcedurePlan, ...] = (plan.run_job, plan.finalize_graph)
-    needs = plan.needs
-    return (
-        *(Grant(p.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", p.signature) for p in procedures),
-        *(Grant(name, ("USAGE",), Level.ACCOUNT_OBJECT, "WAREHOUSE", name) for name in needs.warehouses),
-        *(Grant(name, ("USAGE",), Level.ACCOUNT_OBJECT, "INTEGRATION", name) for name in needs.integrations),
-        *(_named("SECRET", name, "READ") for name in needs.secrets),
-        *(_named("STAGE", name, "READ", "WRITE") for name in needs.stages),
-    )
+    called = [Grant(p.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", p.signature) for p in procedures]
+    return (*called, *_needed(plan.needs))
 
 
-def _named(object_type: str, full_name: str, *privileges: str) -> Grant:
-    return Grant(full_name, privileges, Level.SCHEMA_OBJECT, object_type, quoted(*full_name.split(".")))
+def _needed(needs: Needs) -> Iterator[Grant]:
+    """Yield the privileges on what others have made; a label names the type too, for names may be the same."""
+    for object_type, names in (
+        ("WAREHOUSE", needs.warehouses),
+        ("INTEGRATION", needs.integrations),
+        ("DATABASE", needs.databases),
+    ):
+        for name in names:
+            yield Grant(f"{object_type.lower()} {name}", ("USAGE",), Level.ACCOUNT_OBJECT, object_type, name)
+    for name in needs.schemas:
+        yield Grant(f"schema {name}", ("USAGE",), Level.SCHEMA, object=quoted(*name.split(".")))
+    for object_type, names, privileges in (
+        ("SECRET", needs.secrets, ("READ",)),
+        ("STAGE", needs.stages, ("READ", "WRITE")),
+        ("IMAGE REPOSITORY", needs.repositories, ("READ",)),
+    ):
+        for name in names:
+            label, full_name = f"{object_type.lower()} {name}", quoted(*name.split("."))
+            yield Grant(label, privileges, Level.SCHEMA_OBJECT, object_type, full_name)
 
 
 def _on(object_type: str, settings: Settings, name: str, *privileges: str) -> Grant:

@@ -249,9 +249,10 @@ def test_payloads_are_put_on_the_stage_before_any_task(everything: Recorder) -> 
 
 def test_the_run_role_may_use_what_jobs_name(everything: Recorder) -> None:
     grants = everything.of("GrantPrivilegesToAccountRole")
-    assert grants["SPCS_DEMO_ROLE-PYPI_ACCESS"]["inputs"]["onAccountObject"]["objectType"] == "INTEGRATION"
+    assert grants["SPCS_DEMO_ROLE-integration PYPI_ACCESS"]["inputs"]["onAccountObject"]["objectType"] == "INTEGRATION"
     assert (
-        grants["SPCS_DEMO_ROLE-VAULT.SAFE.LOGIN"]["inputs"]["onSchemaObject"]["objectName"] == '"VAULT"."SAFE"."LOGIN"'
+        grants["SPCS_DEMO_ROLE-secret VAULT.SAFE.LOGIN"]["inputs"]["onSchemaObject"]["objectName"]
+        == '"VAULT"."SAFE"."LOGIN"'
     )
 
 

@@ -14,6 +14,7 @@ import yaml
 from jobgraph import ConfigErrors, Plan, Procedures, Settings, plan, read
 from jobgraph.errors import ERROR, WARNING, UsageError
 from jobgraph.model import Config, Cron
+from jobgraph.names import image_repository
 from jobgraph.privileges import runner_grants
 from jobgraph.resolving import resolved
 from jobgraph.timing import cron_problem, duration_text, only_in_maintenance
@@ -133,6 +134,18 @@ def test_what_jobs_use_beyond_the_stack_is_granted_to_the_run_role() -> None:
     assert grants["SECRET", '"VAULT"."SAFE"."LOGIN"'] == ("READ",)
     assert grants["SECRET", '"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."MY_TOKEN"'] == ("READ",)
     assert grants["STAGE", '"LAKE"."RAW"."FILES"'] == ("READ", "WRITE")
+    assert grants["IMAGE REPOSITORY", '"OTHER_DB"."SC"."IMAGES"'] == ("READ",)
+    assert {name for kind, name in grants if kind == "DATABASE"} == {"LAKE", "OTHER_DB", "VAULT"}
+    schemas = {g.object for g in runner_grants(planned(read(EVERYTHING, POOLS))) if g.label.startswith("schema ")}
+    assert schemas == {'"LAKE"."RAW"', '"OTHER_DB"."SC"', '"VAULT"."SAFE"'}
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [("x:1", ""), ("/d/s/r/x:1", "D.S.R"), ("o-a.registry.snowflakecomputing.com/d/s/r/x@sha256:" + "0" * 64, "D.S.R")],
+)
+def test_the_repository_of_an_image(image: str, repository: str) -> None:
+    assert image_repository(image) == repository
 
 
 def test_a_payload_is_staged_once_under_its_hash_and_another_content_is_another_file(tmp_path: Path) -> None:
