@@ -22,7 +22,7 @@ from jobgraph.nested_keys import (
     WAREHOUSE_KEYS,
     WHEN_KEYS,
 )
-from jobgraph.sections import Either, Key, Named, ScheduleText, Section
+from jobgraph.sections import CRON, Either, Key, Named, ScheduleText, Section
 
 OVERLAPS = {"none": "NO_OVERLAP", "children": "ALLOW_CHILD_OVERLAP", "all": "ALLOW_ALL_OVERLAP"}
 
@@ -35,6 +35,14 @@ _IMAGE = Text(
 )
 _ENVIRONMENT = MapOf(Scalar(), VARIABLE, VARIABLE_RULE)
 _ON_FAILURE = OneOf((STOP, CONTINUE))
+_WAREHOUSE = Section(WAREHOUSE_KEYS)
+_WHEN = Section(WHEN_KEYS)
+_SECRET = Section(SECRET_KEYS)
+_RESOURCES = Section(RESOURCE_KEYS)
+_VOLUME = Section(VOLUME_KEYS)
+_PAYLOAD = Section(PAYLOAD_KEYS)
+_RETRIES = Section(RETRY_KEYS)
+_NOTIFY = Section(NOTIFY_KEYS)
 
 JOB_KEYS = (
     Key(
@@ -53,7 +61,7 @@ JOB_KEYS = (
     ),
     Key(
         "warehouse",
-        Either(NAME, Section(WAREHOUSE_KEYS), "query"),
+        Either(NAME, _WAREHOUSE, "query"),
         "the warehouse for the container's queries, or a mapping with that and the task's; else the stack's",
         inherited=True,
         example="SMALL_WAREHOUSE",
@@ -66,7 +74,7 @@ JOB_KEYS = (
     ),
     Key(
         "when",
-        Section(WHEN_KEYS),
+        _WHEN,
         "a condition on what an ancestor returned; if it does not hold, the job and all that follow it are skipped",
         example="{job: check, output: rows_written, above: 0}",
     ),
@@ -82,21 +90,21 @@ JOB_KEYS = (
     ),
     Key(
         "secrets",
-        ListOf(Section(SECRET_KEYS)),
+        ListOf(_SECRET),
         "Snowflake secrets handed to the container, as variables or files",
         inherited=True,
         example="[{secret: my_token, env: API_TOKEN}]",
     ),
     Key(
         "resources",
-        Section(RESOURCE_KEYS),
+        _RESOURCES,
         "processors, memory and GPUs of the container",
         inherited=True,
         example="{cpu: 0.5, memory: 1Gi}",
     ),
     Key(
         "volumes",
-        Named(Section(VOLUME_KEYS), "a mapping of volumes by name"),
+        Named(_VOLUME, "a mapping of volumes by name"),
         "storage mounted into the container, by name",
         inherited=True,
         example="{scratch: {source: local, path: /scratch}}",
@@ -124,7 +132,7 @@ JOB_KEYS = (
     ),
     Key(
         "payload",
-        Section(PAYLOAD_KEYS),
+        _PAYLOAD,
         "code to run in the stack's runtime image, for those who have no image; then `args` go to it",
         example="{path: examples/training/src, entrypoint: train_model.py}",
     ),
@@ -139,7 +147,7 @@ JOB_KEYS = (
     ),
     Key(
         "retries",
-        Either(Whole(0, 30), Section(RETRY_KEYS), "count"),
+        Either(Whole(0, 30), _RETRIES, "count"),
         "attempts after a failed first one, or a mapping that says more",
         default=0,
         inherited=True,
@@ -211,7 +219,7 @@ GRAPH_KEYS = (
     Key("on_failure", _ON_FAILURE, "`on_failure` of the graph's jobs that do not say otherwise", example="continue"),
     Key(
         "notify",
-        Section(NOTIFY_KEYS),
+        _NOTIFY,
         "who is told when a run ends; checked, and kept for later",
         example="{email: [data@example.org]}",
     ),
@@ -267,3 +275,17 @@ FILE_KEYS = (
 )
 
 FILE = Section(FILE_KEYS, "a mapping with version and graphs")
+
+# sections that stand in several places: the JSON Schema describes each once
+SHARED = {
+    "cron": CRON,
+    "defaults": _DEFAULTS,
+    "notify": _NOTIFY,
+    "payload": _PAYLOAD,
+    "resources": _RESOURCES,
+    "retries": _RETRIES,
+    "secret": _SECRET,
+    "volume": _VOLUME,
+    "warehouse": _WAREHOUSE,
+    "when": _WHEN,
+}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.keys import FILE
+from jobgraph.keys import FILE, SHARED
 from jobgraph.kinds import Duration, Flag, JsonValue, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
 from jobgraph.sections import CRON, Either, Named, ScheduleText, Section
 
@@ -21,12 +21,21 @@ _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 
 
 def json_schema() -> Schema:
-    """Return the schema of a whole file."""
+    """Return the schema of a whole file. What many keys share stands once, below `$defs`."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "jobgraph's job configuration",
         **_section(FILE),
+        "$defs": {name: _section(section) for name, section in SHARED.items()},
     }
+
+
+def _shared(section: Section) -> Schema:
+    """Return the schema of a section, by reference if it is a shared one."""
+    for name, one in SHARED.items():
+        if one is section:
+            return {"$ref": f"#/$defs/{name}"}
+    return _section(section)
 
 
 def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line for each kind
@@ -58,14 +67,14 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
             named = {"propertyNames": _pattern(names), "additionalProperties": of_kind(value)}
             return {"type": "object", **named}
         case Section():
-            return _section(kind)
+            return _shared(kind)
         case Named(section=section):
-            return {"type": "object", "additionalProperties": _section(section)}
+            return {"type": "object", "additionalProperties": _shared(section)}
         case Either(plain=plain, section=section):
-            return {"anyOf": [of_kind(plain), _section(section)]}
+            return {"anyOf": [of_kind(plain), _shared(section)]}
         case ScheduleText():
             text = {"type": "string", "pattern": _length_of_time("second", "minute", "hour")}
-            return {"anyOf": [text, _section(CRON)]}
+            return {"anyOf": [text, _shared(CRON)]}
     raise TypeError(f"no schema for {kind}")
 
 
