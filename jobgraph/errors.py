@@ -7,11 +7,17 @@ nor anything of pulumi, of the connector or of a terminal.
 from __future__ import annotations
 
 import difflib
+import heapq
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+# so many names are compared with a wrong one in earnest
+_MOST_COMPARED = 30
 
 EXIT_DONE = 0
 EXIT_RUN_FAILED = 1
@@ -140,5 +146,16 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
 def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return at most three of the `known` names that resemble `name`, best first, whatever their case."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
+    likely: Iterable[str] = by_folded
+    if len(by_folded) > _MOST_COMPARED:
+        # comparing takes long, and a wrong name may stand in hundreds of places of a file with a thousand names
+        pairs = _pairs(name.casefold())
+        likely = heapq.nlargest(_MOST_COMPARED, by_folded, key=lambda folded: len(pairs & _pairs(folded)))
+    close = difflib.get_close_matches(name.casefold(), likely, n=3, cutoff=0.6)
     return tuple(by_folded[folded] for folded in close)
+
+
+@lru_cache(maxsize=20_000)
+def _pairs(name: str) -> frozenset[str]:
+    """Return the pairs of neighbouring characters; names that resemble one another share most of them."""
+    return frozenset(map("".join, pairwise(name)))

@@ -50,7 +50,8 @@ def as_json(problem: Problem) -> dict[str, Any]:
 def _message(problem: Problem) -> str:
     """Return what is wrong and what to do, in sentences."""
     hint = f" Perhaps you meant {' or '.join(problem.nearest)}." if problem.nearest else ""
-    return f"{problem.what}.{hint} Remedy: {problem.remedy}."
+    end = "" if problem.remedy.endswith(".") else "."
+    return f"{problem.what}.{hint} Remedy: {problem.remedy}{end}"
 
 
 def as_sarif(problems: Sequence[Problem], version: str) -> str:
