@@ -145,7 +145,8 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
 
 def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return at most three of the `known` names that resemble `name`, best first, whatever their case."""
-    by_folded = {candidate.casefold(): candidate for candidate in known}
+    # sorted, because `known` may be a set, and a message must not change from run to run
+    by_folded = {candidate.casefold(): candidate for candidate in sorted(known)}
     likely: Iterable[str] = by_folded
     if len(by_folded) > _MOST_COMPARED:
         # comparing takes long, and a wrong name may stand in hundreds of places of a file with a thousand names
