@@ -265,9 +265,11 @@ def _expanded(job: Job, members: Mapping[str, tuple[str, ...]]) -> Job:
     """Return the job with the names of matrices in its `after` replaced by those of their jobs."""
     if not any(name in members for name in job.after):
         return job
-    pairs = [
-        (one, written)
-        for name, written in zip(job.after, job.after_as_written, strict=True)
-        for one in members.get(name, (name,))
-    ]
-    return replace(job, after=tuple(one for one, _ in pairs), after_as_written=tuple(w for _, w in pairs))
+    items = [(one, place) for place, name in enumerate(job.after) for one in members.get(name, (name,))]
+    places = tuple(place for _, place in items)
+    return replace(
+        job,
+        after=tuple(one for one, _ in items),
+        after_as_written=tuple(job.after_as_written[place] for place in places),
+        marks=job.marks.rearranged("after", places) if isinstance(job.marks, Places) else job.marks,
+    )

@@ -14,7 +14,7 @@ import yaml
 from jobgraph.errors import Mark, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
 TEXT = "tag:yaml.org,2002:str"
 WHOLE = "tag:yaml.org,2002:int"
@@ -84,6 +84,12 @@ class Places(Mapping[str, Mark]):
     def own(self, key: str) -> bool:
         """Tell whether the section itself has the key, not only the defaults."""
         return key in self._nodes and key not in self._inherited
+
+    def rearranged(self, key: str, order: Sequence[int]) -> Places:
+        """Return the same, but that the items of the list `key` are those that stand at these places of it."""
+        items = {f"{key}.{place}": self._node(f"{key}.{old}") for place, old in enumerate(order)}
+        found = {item: node for item, node in items.items() if node is not None}
+        return Places(self._document, {**self._nodes, **found}, self._inherited)
 
     def _node(self, key: str) -> yaml.Node | None:
         node = self._nodes.get(key)

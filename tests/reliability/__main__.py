@@ -1,0 +1,33 @@
+"""`make reliability`: generated cases in large numbers, with a seed to repeat them by.
+
+Knows the list of parts; must not know what any of them claims.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.reliability import reading
+
+PARTS = {"reading": reading.run}
+MOST_SHOWN = 5
+
+
+def main() -> int:
+    """Run what was asked for (default: everything) and print figures; 1 if a claim did not hold."""
+    parser = argparse.ArgumentParser(prog="python -m tests.reliability")
+    parser.add_argument("which", nargs="*", choices=[[], *PARTS], default=[])
+    parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--count", type=int, default=12_000, help="generated cases, at least (default 12000)")
+    chosen = parser.parse_args()
+    failed = 0
+    for which in chosen.which or PARTS:
+        figures, failures = PARTS[which](chosen.seed, chosen.count)
+        sys.stdout.writelines(f"{line}\n" for line in figures)
+        sys.stderr.writelines(f"{failure}\n" for failure in failures[:MOST_SHOWN])
+        failed += len(failures)
+    return 1 if failed else 0
+
+
+sys.exit(main())
