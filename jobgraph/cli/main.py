@@ -10,7 +10,18 @@ from dataclasses import replace
 
 import click
 
-from jobgraph.cli import comparison, configuration, control, doctor, history, importation, run, sandbox, validation
+from jobgraph.cli import (
+    comparison,
+    configuration,
+    control,
+    doctor,
+    history,
+    importation,
+    previews,
+    run,
+    sandbox,
+    validation,
+)
 from jobgraph.cli.application import Application, Group
 from jobgraph.cli.client import Choice
 
@@ -40,6 +51,7 @@ for command in (
     configuration.graph,
     comparison.diff,
     importation.import_command,
+    previews.preview_summary,
     run.run,
     run.wait,
     run.retry,

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobgraph import Procedures, Settings, plan, preview_reports, read
+from jobgraph.errors import UsageError
+from jobgraph.previewing import Summary, parse, summarize
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "jobconfig.yaml").read_text()
+
+
+def urn(kind: str, name: str) -> str:
+    return f"urn:pulumi:dev::jobgraph::jobgraph:index:Part$snowflake:index/x:{kind}::{name}"
+
+
+def step(op: str, kind: str, name: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
+    """A step as the engine writes it."""
+
+    def state(inputs: dict[str, Any] | None) -> dict[str, Any] | None:
+        token = "snowflake:index/task:Task" if kind == "Task" else f"snowflake:index/x:{kind}"
+        parent = "urn:pulumi:dev::jobgraph::jobgraph:index:TaskGraph::container_jobs"
+        return None if inputs is None else {"urn": urn(kind, name), "type": token, "parent": parent, "inputs": inputs}
+
+    found = {"op": op, "urn": urn(kind, name), "oldState": state(old), "newState": state(new)}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def tasks(text: str, tmp_path: Path, settings: Settings | None = None) -> dict[str, dict[str, Any]]:
+    """The inputs of all tasks but the root, as the component gives them to the engine."""
+    file = tmp_path / "jobs.yaml"
+    file.write_text(text)
+    graph = plan(read(file), settings or Settings(), Procedures("run", "finalize")).graphs[0]
+    return {
+        task.name: {"name": task.name, "afters": list(task.after), "sqlStatement": task.sql, "comment": task.comment}
+        for task in graph.tasks
+    }
+
+
+def preview(old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A preview of a graph's change."""
+    steps = []
+    for name in old | new:
+        before, after = old.get(name), new.get(name)
+        op = "create" if before is None else "delete" if after is None else "same" if before == after else "update"
+        steps.append(step(op, "Task", name, before, after))
+    return {"steps": steps}
+
+
+def fields(summary: Summary) -> dict[str, dict[str, tuple[Any, Any]]]:
+    return {
+        change.name: {field.name: (field.old, field.new) for field in change.fields}
+        for graph in summary.graphs
+        for change in graph.changes
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("retries: 2", "retries: 3", {"retries": (2, 3)}),
+        ("after: [t_myjob_1]", "after: [t_myjob_2]", {"after": (["T_MYJOB_1"], ["T_MYJOB_2"])}),
+        ("after: [t_myjob_1]", "after: [t_myjob_1]\n        env: {LEVEL: high}", {"env.LEVEL": (None, "high")}),
+        (
+            "after: [t_myjob_1]",
+            "after: [t_myjob_1]\n        resources: {cpu: 1, memory: 2Gi}",
+            {"resources.memory": (None, "2Gi"), "resources.cpu": (None, "1")},
+        ),
+        (
+            "after: [t_myjob_1]",
+            "after: [t_myjob_1]\n        secrets: [{secret: api_key, env: KEY}]",
+            {
+                "secrets": (
+                    None,
+                    [
+                        {
+                            "snowflakeSecret": {"objectName": "PR_CONTAINER_ORCHESTRATION.PUBLIC.API_KEY"},
+                            "secretKeyRef": "secret_string",
+                            "envVarName": "KEY",
+                        }
+                    ],
+                )
+            },
+        ),
+    ],
+)
+def test_a_change_of_a_job_is_told_in_the_words_of_the_file(
+    old: str, new: str, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    summary = summarize(preview(tasks(TEXT, tmp_path), tasks(TEXT.replace(old, new), tmp_path)))
+    ((_, found),) = fields(summary).items()
+    assert found == expected
+    assert not summary.dangers
+
+
+def test_case_and_white_space_alone_are_told_as_such(tmp_path: Path) -> None:
+    new = tasks(TEXT.replace("=results_4", "= Results_4"), tmp_path)
+    (graph,) = summarize(preview(tasks(TEXT, tmp_path), new)).graphs
+    ((change,),) = (graph.changes,)
+    assert change.fields[0].name == "args"
+    assert change.fields[0].loosely_same
+    assert "only case or white space" in preview_reports.as_text(summarize(preview(tasks(TEXT, tmp_path), new)))
+
+
+def test_an_image_whose_tag_moved_is_a_change_where_the_stack_pins_digests(tmp_path: Path) -> None:
+    digests = [(("my_job_image:latest", f"sha256:{letter * 64}"),) for letter in "ab"]
+    old, new = (tasks(TEXT, tmp_path, replace(Settings(), image_digests=one)) for one in digests)
+    found = fields(summarize(preview(old, new)))
+    assert set(found) == set(old)
+    repository = "/pr_container_orchestration/public/images/my_job_image"
+    assert found["T_MYJOB_1"] == {"image": (f"{repository}@sha256:{'a' * 64}", f"{repository}@sha256:{'b' * 64}")}
+
+
+def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_path: Path) -> None:
+    new = TEXT.replace("t_myjob_5:", "t_other:").replace("t_myjob_5]", "t_other]")
+    summary = summarize(preview(tasks(TEXT, tmp_path), tasks(new, tmp_path)))
+    assert {change.name: change.action for change in summary.graphs[0].changes} == {
+        "T_MYJOB_6": "changed",
+        "T_OTHER": "created",
+        "T_MYJOB_5": "deleted",
+    }
+    assert [danger.what for danger in summary.dangers] == ["task T_MYJOB_5 is deleted"]
+    picture = preview_reports.picture(summary.graphs[0])
+    assert "T_MYJOB_1 --> T_OTHER" in picture
+    assert "style T_MYJOB_5 fill:#ffebe9,stroke:#cf222e,stroke-width:2px,stroke-dasharray:5 4" in picture
+    assert "style T_MYJOB_1 " not in picture
+
+
+def around() -> dict[str, Any]:
+    """A preview that changes what is around the graphs."""
+    column = {"name": "A", "type": "VARCHAR"}
+    kept = step("delete", "Table", "KEPT", {"name": "KEPT"}, None)
+    kept["oldState"]["retainOnDelete"] = True
+    return {
+        "steps": [
+            step("replace", "ComputePool", "POOL", {"instanceFamily": "A"}, {"instanceFamily": "B"}),
+            step("delete-replaced", "ComputePool", "POOL", {"instanceFamily": "A"}, None),
+            step("update", "ComputePool", "SMALL", {"maxNodes": 3}, {"maxNodes": 1}),
+            step("update", "Table", "HISTORY", {"columns": [column, {"name": "B"}]}, {"columns": [column]}),
+            step("delete", "StageInternal", "FILES", {"name": "FILES"}, None),
+            step("delete", "ProcedurePython", "RUN_JOB_1", {"name": "RUN_JOB_1"}, None),
+            step("replace", "Execute", "gate", {"execute": "A"}, {"execute": "B"}),
+            step("same", "Warehouse", "W", {"name": "W"}, {"name": "W"}),
+            step("create", "View", "V", None, {"name": "V"}),
+            kept,
+        ]
+    }
+
+
+def test_what_is_destructive_comes_first() -> None:
+    summary = summarize(around(), {"POOL": 2, "SMALL": 1})
+    assert [(danger.what, danger.loss) for danger in summary.dangers] == [
+        (
+            "compute pool POOL is replaced",
+            "jobs that run on it are cancelled, those of other graphs too; 2 jobs run on it now",
+        ),
+        ("compute pool SMALL shrinks from 3 to 1 nodes", "jobs on the nodes that go may fail; 1 job runs on it now"),
+        ("table HISTORY loses column B", "the values in it are lost"),
+        ("stage internal FILES is deleted", "all its files are lost"),
+        (
+            "procedure python RUN_JOB_1 is deleted",
+            "its code has changed or is not needed any more; runs under way that call it later fail",
+        ),
+    ]
+    for text in (preview_reports.as_text(summary), preview_reports.as_markdown(summary)):
+        assert 0 < text.index("Destructive") < text.index("Around the graphs") < text.index("KEPT")
+        assert "gate" not in text
+        assert "Warehouse" not in text
+    assert [change.name for change in summary.kept] == ["KEPT"]
+
+
+def test_values_cannot_break_out_of_their_cell() -> None:
+    steps = [step("update", "View", "V", {"statement": "a"}, {"statement": "`</code>|\n<script>@someone"})]
+    row = preview_reports.as_markdown(summarize({"steps": steps})).splitlines()[-1]
+    assert row.count("|") == 6
+    assert "<script>" not in row
+    assert "`" not in row
+
+
+def test_long_values_are_cut_around_the_difference() -> None:
+    steps = [step("update", "View", "V", {"statement": "x" * 5000 + "old"}, {"statement": "x" * 5000 + "new"})]
+    text = preview_reports.as_text(summarize({"steps": steps}))
+    assert "xold -> …x" in text
+    assert len(text) < 300
+
+
+def test_nothing_drift_and_failure_are_told() -> None:
+    assert preview_reports.as_text(summarize({"steps": []})) == "Nothing changes\n"
+    drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "View", "V", {"a": 1}, {"a": 2})]}
+    assert preview_reports.as_text(summarize(drift)).startswith("Changed behind the program: 1 other object\n")
+    failed = summarize({"steps": [], "diagnostics": [{"severity": "error", "message": "no"}, {"severity": "info"}]})
+    assert preview_reports.as_text(failed) == "The preview failed\n  error: no\n"
+
+
+def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
+    assert parse('a line\n{"steps": []}', "x") == {"steps": []}
+    for text in ("", "no json", "{}", '{"steps": 1}'):
+        with pytest.raises(UsageError, match="pulumi preview --json"):
+            parse(text, "x")
+
+
+def test_the_json_form_keeps_its_keys() -> None:
+    told = preview_reports.as_json(summarize(around()))
+    assert set(told) == {"drift", "errors", "destructive", "graphs", "others", "kept"}
+    assert set(told["others"][0]) == {"name", "kind", "action", "fields"}
+    assert set(told["others"][0]["fields"][0]) == {"field", "old", "new", "only_case_or_white_space"}
+    json.dumps(told)
