@@ -135,6 +135,8 @@ class Assembler:
         elif entrypoint not in found.files:
             node = block.nodes.get("entrypoint", block.node)
             what = f"`{values['path']}` has no file `{entrypoint}`"
+            if "entrypoint" not in values:
+                what = f"`{values['path']}` is a folder, and nothing says which of its files is to run"
             remedy, close = "name the file to run with `entrypoint:`", nearest(entrypoint, found.files)
             self.document.report(
                 node, f"{path}.payload.entrypoint", rule="payload-missing", what=what, remedy=remedy, close=close

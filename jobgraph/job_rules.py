@@ -117,6 +117,8 @@ def _literals(job: Job) -> Iterator[tuple[str, str, str]]:
     """Yield key, name and value of all that is handed over as plain text."""
     for name, value in job.env.items():
         yield f"env.{name}", name, value
+    for number, argument in enumerate(job.command):
+        yield f"command.{number}", "", argument
     for number, argument in enumerate(job.args):
         found = _ARGUMENT.fullmatch(argument)
         following = job.args[number + 1] if number + 1 < len(job.args) else ""

@@ -11,6 +11,13 @@ arguments go to the entrypoint, which runs in the folder of the payload's files,
 `job_session`, and takes this process's place: its exit code is the job's.
 
 Ends with 1 when Snowflake or pip fails, 2 when called or configured wrongly.
+
+Build and push it once (`SHOW IMAGE REPOSITORIES` tells the repository's URL); the stack's setting `runtime_image` names
+it, job_runtime:1.0 unless set:
+
+    docker build --platform linux/amd64 -t <repository_url>/job_runtime:1.0 images/runtime
+    docker login <registry_host> -u <user>
+    docker push <repository_url>/job_runtime:1.0
 """
 
 from __future__ import annotations
