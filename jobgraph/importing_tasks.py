@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from jobgraph.model import Graph
 
+# the hash of the rest, and edges, of which tasks themselves tell and remarks are made
+_NOT_COMPARED = {"hash", "predecessors"}
 _HOISTED = ("image", "compute_pool")
 _UNITS = {"S": "seconds", "M": "minutes", "H": "hours"}
 _JOB_COMMENT = re.compile(r"jobgraph: job (\w+) of graph \w+")
@@ -121,11 +123,15 @@ def _document(key: str, options: dict[str, Any], jobs: Mapping[str, dict[str, An
     return {"version": 1} | ({"defaults": defaults} if defaults else {}) | {"graphs": {key: {**options, "jobs": own}}}
 
 
+# what a definition holds that follows from the rest of the file, the edges above all
+_DERIVED = {"hash", "predecessors", "instance_family"}
+
+
 def _not_the_same(graph: Graph, live: _Live) -> Iterator[str]:
     """Yield a sentence for every job that the file would deploy otherwise than it is deployed now."""
     for job in graph.jobs:
         now, then = definition(live.tasks[job.name]), job_definition(graph, job, live.settings)
-        keys = sorted(key for key in now | then if key != "hash" and now.get(key) != then.get(key))
+        keys = sorted(key for key in now | then if key not in _DERIVED and now.get(key) != then.get(key))
         if keys:
             yield f"{job.key}: the file says otherwise than what is deployed: {', '.join(keys)}"
 

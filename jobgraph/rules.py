@@ -159,16 +159,23 @@ def no_self_edges(graph: Graph) -> Iterator[Problem]:
 
 
 def no_cycles(graph: Graph) -> Iterator[Problem]:
-    """No job waits, through others, for itself. Each cycle found is cut, and the search goes on."""
+    """No job waits, through others, for itself. Each cycle found is cut, and the search goes on.
+
+    It is cut, and told, at the edge that leads furthest back in the file: most likely that is the one too many, and
+    cutting another would leave more cycles to be told.
+    """
     left = {name: list(predecessors) for name, predecessors in edges(graph).items()}
     by_name = {job.name: job for job in graph.jobs}
+    place = {name: number for number, name in enumerate(by_name)}
     for _ in range(MOST_CYCLES_SHOWN):
         try:
             TopologicalSorter(left).prepare()
         except CycleError as error:
-            first, second = error.args[1][0], error.args[1][1]
-            left[second].remove(first)
-            yield _cycle_problem(graph, by_name, error.args[1])
+            cycle = error.args[1][:-1]
+            back = max(range(len(cycle)), key=lambda n: place[cycle[n]] - place[cycle[(n + 1) % len(cycle)]])
+            cycle = [*cycle[back:], *cycle[: back + 1]]
+            left[cycle[1]].remove(cycle[0])
+            yield _cycle_problem(graph, by_name, cycle)
         else:
             return
 

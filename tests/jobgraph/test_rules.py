@@ -81,6 +81,11 @@ def test_separate_cycles_are_all_found() -> None:
     assert sorted(rules) == ["cycle", "cycle", "self-edge"]
 
 
+def test_one_edge_too_many_is_one_cycle_however_many_ways_lead_back() -> None:
+    after = {f"j{n:02}": [f"j{before:02}" for before in range(max(0, n - 3), n)] for n in range(30)}
+    assert rules_broken(graph_of(after | {"j00": ["j29"]})).count("cycle") == 1
+
+
 def test_snowflakes_limits() -> None:
     chain = {f"J{n}": [f"J{n - 1}"] if n else [] for n in range(999)}
     assert rules_broken(graph_of(chain)) == []

@@ -175,7 +175,14 @@ def deleted_key(random: Random, file: File) -> Mutation | None:
 
 def out_of_range(random: Random, file: File) -> Mutation | None:
     """A value of the right type that its key does not allow."""
-    known = [entry for entry in file.entries if entry.is_fixed and entry.key in OUT_OF_RANGE]
+    known = [
+        entry
+        for entry in file.entries
+        if entry.is_fixed
+        and entry.key in OUT_OF_RANGE
+        # a name is judged where it is used, and a default may not be used at all
+        and not (entry.key == "compute_pool" and "defaults" in entry.path)
+    ]
     entry = _chosen(random, known)
     text = file.replaced(entry, f"{entry.key}: {OUT_OF_RANGE[entry.key]}")
     return Mutation("a value out of range", text, frozenset({entry.line + 1}))

@@ -26,6 +26,7 @@ SEEDS = range(12)
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**9))
 @example(101)  # edges to the jobs of a matrix
+@example(4621)  # a default that no job uses
 def test_what_is_claimed_holds(seed: int) -> None:
     outcome = Outcome()
     check(seed, outcome)
