@@ -27,9 +27,10 @@ compute = c.ComputeComponent("compute", c.ComputeArgs(settings, access))
 storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configuration, planned.payloads, access))
 past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
 runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, storage))
+needs = [access, compute, storage, past, runner]
+made = c.task_graphs(planned.graphs, settings, needs, c.tasks_present(settings))
 for graph in planned.graphs:
-    made = c.TaskGraphComponent(graph.key, c.TaskGraphArgs(graph, settings, [access, compute, storage, past, runner]))
-    c.RemovalGuardComponent(graph.key, c.RemovalGuardArgs(removal.guard(graph, settings), made))
+    c.RemovalGuardComponent(graph.key, c.RemovalGuardArgs(removal.guard(graph, settings), made[graph.key]))
 
 pulumi.export("graphs", [graph.key for graph in planned.graphs])
 pulumi.export("roots", {graph.key: graph.root.full_name for graph in planned.graphs})

@@ -3,10 +3,11 @@
 from components.access import AccessArgs, AccessComponent
 from components.compute import ComputeArgs, ComputeComponent
 from components.history import HistoryArgs, HistoryComponent
+from components.present import tasks_present
 from components.removal_guard import RemovalGuardArgs, RemovalGuardComponent
 from components.runner import RunnerArgs, RunnerComponent
 from components.storage import StorageArgs, StorageComponent
-from components.task_graph import TaskGraphArgs, TaskGraphComponent
+from components.task_graph import TaskGraphArgs, TaskGraphComponent, task_graphs
 
 __all__ = [
     "AccessArgs",
@@ -23,4 +24,6 @@ __all__ = [
     "StorageComponent",
     "TaskGraphArgs",
     "TaskGraphComponent",
+    "task_graphs",
+    "tasks_present",
 ]

@@ -1,14 +1,18 @@
-"""One task graph, and the order in which a deploy changes it.
+"""Task graphs, and the order in which a deploy changes them.
 
 Knows the provider's task resource and how the engine orders steps. Must not know what a task runs.
 
 The provider suspends and resumes a *started* root around the change of every task, all in parallel; with many tasks
-that races. So the root is suspended by a gate before anything else, and resumed after everything else:
+that races. So the root is suspended before its tasks change, and resumed after everything else:
 
-    root -> gate (suspends) -> tasks, finalizer -> activate (resumes, on the first deploy)
+    opening -> root -> gate (suspends) -> slot -> tasks, finalizer -> activation (resumes, on the first deploy)
 
-The gate's statement holds the graph's hash. When that changes, the engine makes the new gate first (suspend), then all
-the rest, and deletes the old gate last, whose revert resumes. Nothing changed, nothing sent.
+Opening and gate hold the graph's hash in the text of their *revert*. Where the root is started, a changed hash replaces
+both: first the new opening (sends nothing that changes anything), the new gate (suspends), then all the rest, and the
+deletions, those of removed tasks before the old gate, and the old opening, whose revert resumes, last of all. From the
+first of these steps on, the engine's state has the old opening as "to be deleted", so that whatever deploy comes after
+an interruption ends with the resume. Where the root is suspended before the deploy, the hash is updated in place, which
+sends nothing: it stays suspended. docs/decisions/0009 has the reasons.
 """
 
 from __future__ import annotations
@@ -19,69 +23,116 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
+from components.left_over import dropping_left_overs
+from jobgraph import sql
+from jobgraph.changing import GraphChange, changes
 from jobgraph.model import Cron, Interval
-from jobgraph.sql import config_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jobgraph.model import Schedule
-    from jobgraph.planning import GraphPlan, OverlapPlan, TaskPlan
+    from jobgraph.planning import GraphPlan, StepPlan, TaskPlan
     from jobgraph.settings import Settings
+    from jobgraph.task_rows import Row
+
+# What a job's task cannot become while it is in the way of another, or in another graph.
+_FINALIZES = ["finalize"]
+_IN_ANOTHER_GRAPH = [*_FINALIZES, "afters", "sqlStatement", "comment"]
 
 
 @dataclass(frozen=True)
 class TaskGraphArgs:
-    """The graph's plan, the names around it (`settings`), and all components that must be there before it."""
+    """The graph's plan, the names around it (`settings`), and all components that must be there before it.
+
+    change: what the deploy may do to a root that is there. present: rows of SHOW TASKS before the deploy, by name.
+    """
 
     graph: GraphPlan
     settings: Settings
     needs: Sequence[pulumi.Resource]
+    change: GraphChange
+    present: Mapping[str, Row]
+
+
+def task_graphs(
+    graphs: Sequence[GraphPlan], settings: Settings, needs: Sequence[pulumi.Resource], present: Sequence[Row]
+) -> dict[str, TaskGraphComponent]:
+    """Register all graphs, by key. All gates come before the tasks of any graph, because a job may change its graph."""
+    allowed = changes(graphs, present)
+    rows = {str(row["name"]): row for row in present}
+    made = [
+        TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows))
+        for graph in graphs
+    ]
+    gates = {component.key: component.gate for component in made}
+    for component in made:
+        component.fill(gates)
+    return {component.key: component for component in made}
 
 
 class TaskGraphComponent(pulumi.ComponentResource):
-    """Root, a task per job, finalizer, and the two steps around them."""
+    """Root, a task per job, finalizer, and the steps around them. `fill` makes what comes behind the gate."""
 
     def __init__(self, name: str, args: TaskGraphArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:TaskGraph", name, None, opts)
-        self._settings = args.settings
-        graph = args.graph
-        root = self._root(graph, args.needs)
-        gate = snowflake.Execute(
-            f"{graph.key}-gate",
-            execute=graph.gate,
-            revert=graph.open_gate,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[root]),
-        )
-        tasks: dict[str, pulumi.Resource] = {graph.root.name: gate}
+        self._settings, self._graph, self._change = args.settings, args.graph, args.change
+        self.key = args.graph.key
+        self._hooks = dropping_left_overs(args.graph, args.present)
+        if self._change.stays_suspended:
+            pulumi.warn(_left_suspended(args.graph), self)
+        # a changed hash replaces the step, and its way back is sent; or else it is updated, and nothing is
+        replaced = ["revert"]
+        opening = self._step("opening", args.graph.opening, args.needs, replaced if self._change.resume else [])
+        root = self._root(args.graph, [*args.needs, opening])
+        self.gate = self._step("gate", args.graph.gate, [root], replaced if self._change.suspend else [])
+
+    def fill(self, gates: Mapping[str, pulumi.Resource]) -> None:
+        """Make the tasks and the activation; `gates` are those of all graphs, by key."""
+        graph = self._graph
+        tasks: dict[str, pulumi.Resource] = {graph.root.name: self.gate}
         for task in graph.tasks:
-            tasks[task.name] = self._task(task, [gate, *(tasks[name] for name in task.predecessors)])
+            tasks[task.name] = self._task(task, gates, [self.gate, *(tasks[name] for name in task.predecessors)])
         last = [*tasks.values()]
-        if graph.finalizer is not None:
-            last.append(self._task(graph.finalizer, [gate], finalize=graph.root.full_name))
+        if graph.finalizer is not None and graph.slot is not None:
+            slot = self._once("finalizer-slot", graph.slot)
+            last.append(self._task(graph.finalizer, gates, [self.gate, slot], finalize=graph.root.full_name))
         if graph.overlap is not None:
-            last.append(self._overlap(graph.key, graph.overlap, gate))
-        snowflake.Execute(
-            f"{graph.key}-activate",
-            execute=graph.activate,
-            revert=graph.deactivate,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=last),
-        )
+            last.append(self._once("overlap", graph.overlap))
+        self._activation(graph, last)
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})
 
-    def _overlap(self, key: str, overlap: OverlapPlan, gate: pulumi.Resource) -> snowflake.Execute:
-        """Set the policy; a changed one is set after the old one was unset, or that would undo it."""
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[gate], delete_before_replace=True)
-        return snowflake.Execute(f"{key}-overlap", execute=overlap.execute, revert=overlap.revert, opts=opts)
+    def _step(
+        self, name: str, step: StepPlan, depends_on: Sequence[pulumi.Resource], replaced_by: list[str]
+    ) -> snowflake.Execute:
+        opts = pulumi.ResourceOptions(parent=self, depends_on=depends_on, replace_on_changes=replaced_by)
+        return snowflake.Execute(f"{self.key}-{name}", execute=step.execute, revert=step.revert, opts=opts)
+
+    def _once(self, name: str, step: StepPlan) -> snowflake.Execute:
+        """Take a step behind the gate whose old one is undone first, or that would undo the new one."""
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.gate], delete_before_replace=True)
+        return snowflake.Execute(f"{self.key}-{name}", execute=step.execute, revert=step.revert, opts=opts)
+
+    def _activation(self, graph: GraphPlan, last: Sequence[pulumi.Resource]) -> None:
+        """Resume the root of a new graph. The name is the root's, because another root is to be resumed anew."""
+        kept = self._change.former_root is None or self._change.resume
+        snowflake.Execute(
+            f"{graph.root.name}-activate",
+            execute=graph.activation.execute if kept else sql.nothing(f"{graph.root.name} was suspended"),
+            revert=graph.activation.revert,
+            # what resumes a root that is there is the old opening's revert, after the deletions
+            opts=pulumi.ResourceOptions(parent=self, depends_on=last, ignore_changes=["execute"]),
+        )
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:
+        former = self._change.former_root
         return snowflake.Task(
             graph.root.name,
             name=graph.root.name,
             sql_statement=graph.root.sql,
             started=False,
             schedule=_schedule(graph.schedule),
-            config=config_text(graph.config),
+            config=sql.config_text(graph.config),
             user_task_managed_initial_warehouse_size="XSMALL",
             user_task_timeout_ms=graph.root.timeout_ms,
             suspend_task_after_num_failures=graph.suspend_after_failures,
@@ -90,9 +141,12 @@ class TaskGraphComponent(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=needs,
+                # dropped first, so that the tasks below it are in no graph when they come below the new one
                 delete_before_replace=True,
                 # the gate and operators suspend and resume it; the program must not see that as drift
                 ignore_changes=["started"],
+                aliases=[pulumi.Alias(name=former)] if former else None,
+                hooks=self._hooks.get(graph.root.name),
             ),
             database=self._settings.database,
             schema=self._settings.schema,
@@ -101,9 +155,11 @@ class TaskGraphComponent(pulumi.ComponentResource):
     def _task(
         self,
         task: TaskPlan,
+        gates: Mapping[str, pulumi.Resource],
         depends_on: Sequence[pulumi.Resource],
         finalize: str | None = None,
     ) -> snowflake.Task:
+        comes_from = self._change.moved.get(task.name)
         return snowflake.Task(
             task.name,
             name=task.name,
@@ -115,10 +171,25 @@ class TaskGraphComponent(pulumi.ComponentResource):
             finalize=finalize,
             user_task_timeout_ms=task.timeout_ms,
             comment=task.comment,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*depends_on, gates[comes_from]] if comes_from else depends_on,
+                delete_before_replace=True,
+                replace_on_changes=_IN_ANOTHER_GRAPH if comes_from else _FINALIZES,
+                hooks=self._hooks.get(task.name),
+            ),
             database=self._settings.database,
             schema=self._settings.schema,
         )
+
+
+def _left_suspended(graph: GraphPlan) -> str:
+    return (
+        f"Graph {graph.key}: its root {graph.root.name} is suspended although it has a schedule. If an operator "
+        "suspended it, it stays so; no run starts by schedule until it is resumed: "
+        f"ALTER TASK {graph.root.full_name} RESUME. If a deploy was interrupted, this one finishes it and resumes the "
+        "root."
+    )
 
 
 def _schedule(schedule: Schedule | None) -> snowflake.TaskScheduleArgs | None:

@@ -80,8 +80,8 @@ class TaskPlan:
 
 
 @dataclass(frozen=True)
-class OverlapPlan:
-    """Which runs of a graph may overlap: the statement that says so, and the way back."""
+class StepPlan:
+    """A step of a deploy that is a statement of its own, and the way back."""
 
     execute: str
     revert: str
@@ -91,8 +91,9 @@ class OverlapPlan:
 class GraphPlan:
     """A task graph: its tasks in an order in which each follows its predecessors, and the statements around a change.
 
-    `gate` suspends the root before anything else changes, `open_gate` is its way back; `activate` is the last step of a
-    first deploy and `deactivate` the first of a removal.
+    Four steps, each with its way back: `gate` suspends the root before its tasks change; `opening`, whose way back
+    resumes it, is the first step of a deploy and so its last deletion; `activation` is the last step of a first deploy
+    and the first of a removal; `slot` is the root's one place for a finalizer.
     """
 
     key: str
@@ -102,13 +103,13 @@ class GraphPlan:
     finalizer: TaskPlan | None
     schedule: Schedule | None
     config: Mapping[str, Any] | None
-    overlap: OverlapPlan | None
+    overlap: StepPlan | None
     suspend_after_failures: int | None
     auto_retry: int | None
-    gate: str
-    open_gate: str
-    activate: str
-    deactivate: str
+    opening: StepPlan
+    gate: StepPlan
+    slot: StepPlan | None
+    activation: StepPlan
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,8 @@ def _graph(graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: P
     options = [graph.overlap, graph.suspend_after_failures, graph.auto_retry]
     digest = content_hash([content, schedule_text(graph.schedule), graph.config, options])
     full_name = root.full_name
-    scheduled = graph.schedule is not None
+    content_note = f"graph {graph.key}, content {digest}"
+    starting = sql.resume_root(full_name) if graph.schedule else sql.nothing(f"{root.name} has no schedule")
     return GraphPlan(
         key=graph.key,
         hash=digest,
@@ -214,17 +216,24 @@ def _graph(graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: P
         overlap=_overlap(graph, full_name),
         suspend_after_failures=graph.suspend_after_failures,
         auto_retry=graph.auto_retry,
-        gate=sql.suspend_root(full_name, f"graph {graph.key}, content {digest}"),
-        open_gate=sql.resume_root(full_name) if scheduled else sql.leave_root(full_name),
-        activate=sql.resume_root(full_name) if scheduled else sql.leave_root(full_name),
-        deactivate=sql.suspend_root(full_name, ""),
+        opening=StepPlan(
+            sql.nothing(f"{root.name} is resumed when this step is undone, last of all"),
+            sql.noted(sql.resume_root(full_name), content_note),
+        ),
+        gate=StepPlan(sql.suspend_root(full_name), sql.nothing(f"{root.name}: {content_note}")),
+        slot=_slot(finalizer) if finalizer else None,
+        activation=StepPlan(starting, sql.suspend_root(full_name)),
     )
 
 
-def _overlap(graph: Graph, root: str) -> OverlapPlan | None:
+def _slot(finalizer: TaskPlan) -> StepPlan:
+    return StepPlan(sql.nothing(f"{finalizer.name} is the finalizer"), sql.free_finalizer(finalizer.full_name))
+
+
+def _overlap(graph: Graph, root: str) -> StepPlan | None:
     if graph.overlap is None:
         return None
-    return OverlapPlan(sql.set_overlap(root, graph.overlap), sql.unset_overlap(root))
+    return StepPlan(sql.set_overlap(root, graph.overlap), sql.unset_overlap(root))
 
 
 def _root(graph: Graph, jobs: Sequence[Job], settings: Settings) -> TaskPlan:
@@ -271,6 +280,11 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
         "job_logs_table": settings.job_logs_table,
         "specification": specification(job, settings),
     }
+    if family := settings.pool_families.get(job.compute_pool):
+        definition["instance_family"] = family
+    returning = sorted(one.name for one in graph.jobs if one.enabled and one.name in job.after)
+    if returning:
+        definition["predecessors"] = returning
     if job.replicas > 1:
         definition["replicas"] = job.replicas
     if job.external_access:
@@ -286,6 +300,8 @@ def _finalizer(graph: Graph, settings: Settings, finalize: ProcedurePlan) -> Tas
         "graph": graph.key,
         "database": settings.database,
         "schema": settings.schema,
+        "job_runs_table": settings.job_runs_table,
+        "job_logs_table": settings.job_logs_table,
         "task_runs_table": settings.task_runs_table,
         "task_runs_function": settings.task_runs_function,
         "keep_services_days": settings.keep_services_days,

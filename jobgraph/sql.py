@@ -39,24 +39,39 @@ def call_finalizer(settings: Settings, procedure: str, definition: dict[str, Any
     return f"CALL {settings.qualified()}.{procedure}({json_literal(definition)})"
 
 
-def suspend_root(root: str, why: str) -> str:
-    """Return the statement that suspends a root task; `root` is its quoted name, `why` a note without `*/`."""
-    return f"ALTER TASK {root} SUSPEND /* {why.replace('*/', '')} */" if why else f"ALTER TASK {root} SUSPEND"
+def suspend_root(root: str) -> str:
+    """Return the statement that suspends a root task, if it is there; `root` is its quoted name."""
+    return f"ALTER TASK IF EXISTS {root} SUSPEND"
 
 
 def resume_root(root: str) -> str:
-    """Return the statement that resumes a root task."""
-    return f"ALTER TASK {root} RESUME"
+    """Return the statement that resumes a root task, if it is there."""
+    return f"ALTER TASK IF EXISTS {root} RESUME"
+
+
+def free_finalizer(finalizer: str) -> str:
+    """Return the statement that makes a task close no graph any more: a root has one finalizer at a time."""
+    return f"ALTER TASK IF EXISTS {finalizer} UNSET FINALIZE"
+
+
+def noted(statement: str, note: str) -> str:
+    """Return the statement with a comment, which must not hold `*/`; it makes a content show in a preview."""
+    return f"{statement} /* {note.replace('*/', '')} */"
+
+
+def nothing(why: str) -> str:
+    """Return a statement that changes nothing and needs no warehouse."""
+    return f"SELECT {literal(why)} AS STATUS"
 
 
 def set_overlap(root: str, policy: str) -> str:
     """Return the statement that says which runs of a graph may overlap; the provider's task has no such property."""
-    return f"ALTER TASK {root} SET OVERLAP_POLICY = {policy}"
+    return f"ALTER TASK IF EXISTS {root} SET OVERLAP_POLICY = {policy}"
 
 
 def unset_overlap(root: str) -> str:
     """Return the statement that goes back to Snowflake's default: no run overlaps another."""
-    return f"ALTER TASK {root} UNSET OVERLAP_POLICY"
+    return f"ALTER TASK IF EXISTS {root} UNSET OVERLAP_POLICY"
 
 
 def condition(when: Condition) -> str:
@@ -92,11 +107,6 @@ def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:
         f"SELECT IFF(COUNT(*) = 0, 0, (COUNT(*) || {text})::NUMBER) AS RUNS_UNDER_WAY"
         f" FROM {runs} WHERE STATE = 'EXECUTING' AND {here}"
     )
-
-
-def leave_root(root: str) -> str:
-    """Return a statement that changes nothing, for a graph whose root is to stay suspended."""
-    return f"SELECT {literal(f'{root} has no schedule and stays suspended')} AS STATUS"
 
 
 def write_to_stage(settings: Settings, file: str, content: Any) -> str:

@@ -7,31 +7,38 @@ import json
 import runpy
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import configure, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Echo(mocks.Mocks):
-    """Every resource is as it was asked for; functions of a provider are not to be called."""
+    """Every resource is as it was asked for; the one function that may be called lists the tasks that are there."""
+
+    def __init__(self, tasks: Sequence[dict[str, Any]] = ()) -> None:
+        self.tasks = [{"showOutputs": [task], "parameters": []} for task in tasks]
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         return args.name, args.inputs
 
     def call(self, args: mocks.MockCallArgs) -> Any:
-        raise AssertionError(f"no function of a provider is to be called: {args.token}")
+        assert args.token == "snowflake:index/getTasks:getTasks", f"not to be called: {args.token}"
+        return {"id": "tasks_read", "tasks": self.tasks}
 
 
 class Recorder(mocks.MockMonitor):
     """Keeps what the program asks the engine for: requests hold dependencies and options, which mocks do not see."""
 
-    def __init__(self) -> None:
-        super().__init__(Echo())
+    def __init__(self, tasks: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(Echo(tasks))
         self.recorded: list[dict[str, Any]] = []
         self.outputs: dict[str, dict[str, Any]] = {}
 
@@ -45,6 +52,7 @@ class Recorder(mocks.MockMonitor):
                     "dependencies": sorted(short(urn) for urn in request.dependencies),
                     "deleteBeforeReplace": request.deleteBeforeReplace,
                     "ignoreChanges": list(request.ignoreChanges),
+                    "replaceOnChanges": list(request.replaceOnChanges),
                     "inputs": rpc.deserialize_properties(request.object),
                 },
             )
@@ -67,9 +75,11 @@ def short(urn: str) -> str:
     return f"{kind.rpartition('$')[2].rpartition(':')[2]} {name}"
 
 
-def record(settings: dict[str, Any] | None = None, file: str | None = None) -> Recorder:
-    """Run `__main__.py` as a preview with these settings and this job configuration."""
-    recorder = Recorder()
+def record(
+    settings: dict[str, Any] | None = None, file: str | None = None, tasks: Sequence[dict[str, Any]] = ()
+) -> Recorder:
+    """Run `__main__.py` as a preview with these settings and this job configuration, where these tasks are present."""
+    recorder = Recorder(tasks)
     config = {"settings": json.dumps(settings or {})} | ({"file": file} if file is not None else {})
     loop, calls_loop = asyncio.new_event_loop(), asyncio.new_event_loop()
     # calls to the engine run on other threads, where mocks would make event loops that nobody closes

@@ -90,19 +90,27 @@ def test_a_task_per_job_with_its_edges(quickstart: Recorder) -> None:
     assert tasks["GET_GRAPH_STATS"]["inputs"]["finalize"] == f'{PREFIX}"ROOT_TASK"'
 
 
-def test_a_deploy_goes_root_gate_tasks_activate(quickstart: Recorder) -> None:
+def test_a_deploy_goes_opening_root_gate_tasks_activation(quickstart: Recorder) -> None:
     tasks, steps = quickstart.of("Task"), quickstart.of("Execute")
-    gate, activate = steps["container_jobs-gate"], steps["container_jobs-activate"]
+    opening, gate, activation = (
+        steps[name] for name in ("container_jobs-opening", "container_jobs-gate", "ROOT_TASK-activate")
+    )
+    assert "Execute container_jobs-opening" in tasks["ROOT_TASK"]["dependencies"]
     assert gate["dependencies"] == ["Task ROOT_TASK"]
     jobs = [entry for name, entry in tasks.items() if name != "ROOT_TASK"]
     assert all("Execute container_jobs-gate" in entry["dependencies"] for entry in jobs)
-    assert {f"Task {entry['name']}" for entry in jobs} <= set(activate["dependencies"])
+    assert {f"Task {entry['name']}" for entry in jobs} <= set(activation["dependencies"])
     assert tasks["ROOT_TASK"]["inputs"]["started"] is False
     assert tasks["ROOT_TASK"]["ignoreChanges"] == ["started"]
     assert all(entry["inputs"]["started"] is True for entry in jobs)
-    assert gate["inputs"]["execute"].startswith(f'ALTER TASK {PREFIX}"ROOT_TASK" SUSPEND /* ')
-    assert gate["inputs"]["revert"] == activate["inputs"]["execute"] == f'ALTER TASK {PREFIX}"ROOT_TASK" RESUME'
-    assert activate["inputs"]["revert"] == f'ALTER TASK {PREFIX}"ROOT_TASK" SUSPEND'
+    resume = f'ALTER TASK IF EXISTS {PREFIX}"ROOT_TASK" RESUME'
+    assert opening["inputs"]["execute"].startswith("SELECT ")
+    assert opening["inputs"]["revert"].startswith(f"{resume} /* graph container_jobs, content ")
+    assert gate["inputs"]["execute"] == f'ALTER TASK IF EXISTS {PREFIX}"ROOT_TASK" SUSPEND'
+    assert gate["inputs"]["revert"].startswith("SELECT ")
+    assert activation["inputs"] == {"execute": resume, "revert": gate["inputs"]["execute"]}
+    assert gate["replaceOnChanges"] == opening["replaceOnChanges"] == ["revert"]
+    assert activation["ignoreChanges"] == ["execute"]
 
 
 def test_the_root_waits_for_every_grant_procedure_and_table(quickstart: Recorder) -> None:
@@ -145,7 +153,7 @@ def test_a_changed_job_changes_only_its_task_the_gate_and_the_staged_configurati
     after = {(e["type"], e["name"]): e["inputs"] for e in record(file=str(changed)).recorded}
     assert before.keys() == after.keys()
     different = {name for kind, name in before if before[kind, name] != after[kind, name]}
-    assert different == {"T_MYJOB_4", "container_jobs-gate", "configuration"}
+    assert different == {"T_MYJOB_4", "container_jobs-gate", "container_jobs-opening", "configuration"}
 
 
 def test_settings_reach_the_resources() -> None:
@@ -173,8 +181,28 @@ def test_a_graph_without_a_schedule_never_has_its_root_resumed(tmp_path: Path) -
     recorder = record(file=str(file))
     steps = recorder.of("Execute")
     assert "schedule" not in recorder.of("Task")["ROOT_TASK"]["inputs"]
-    for name in ("container_jobs-gate", "container_jobs-activate"):
+    for name in ("container_jobs-gate", "ROOT_TASK-activate"):
         assert "RESUME" not in steps[name]["inputs"]["execute"] + steps[name]["inputs"]["revert"]
+    # only a replaced opening sends its revert; on destroy the root is gone by then
+    assert not steps["container_jobs-opening"]["replaceOnChanges"]
+
+
+def shown(name: str, **columns: Any) -> dict[str, Any]:
+    """A task as `getTasks` shows it."""
+    return {"name": name, "state": "started", "schedule": "59 MINUTES", "definition": "", "predecessors": [], **columns}
+
+
+def test_a_root_that_an_operator_suspended_is_neither_suspended_nor_resumed() -> None:
+    steps = record(tasks=[shown("ROOT_TASK", state="SUSPENDED", lastSuspendedReason="USER_SUSPENDED")]).of("Execute")
+    assert not steps["container_jobs-opening"]["replaceOnChanges"]
+    assert not steps["container_jobs-gate"]["replaceOnChanges"]
+
+
+def test_a_root_that_failed_too_often_is_resumed_by_the_next_change() -> None:
+    root = shown("ROOT_TASK", state="suspended", lastSuspendedReason="SUSPENDED_DUE_TO_ERRORS")
+    steps = record(tasks=[root]).of("Execute")
+    assert steps["container_jobs-opening"]["replaceOnChanges"] == ["revert"]
+    assert not steps["container_jobs-gate"]["replaceOnChanges"]
 
 
 @pytest.mark.parametrize(
@@ -232,11 +260,13 @@ def test_the_overlap_policy_is_set_behind_the_gate_and_unset_before_it_is_change
     steps = everything.of("Execute")
     overlap = steps["nightly-overlap"]
     assert "by_hand-overlap" not in steps
-    assert overlap["inputs"]["execute"] == f'ALTER TASK {PREFIX}"START" SET OVERLAP_POLICY = ALLOW_CHILD_OVERLAP'
-    assert overlap["inputs"]["revert"] == f'ALTER TASK {PREFIX}"START" UNSET OVERLAP_POLICY'
+    assert (
+        overlap["inputs"]["execute"] == f'ALTER TASK IF EXISTS {PREFIX}"START" SET OVERLAP_POLICY = ALLOW_CHILD_OVERLAP'
+    )
+    assert overlap["inputs"]["revert"] == f'ALTER TASK IF EXISTS {PREFIX}"START" UNSET OVERLAP_POLICY'
     assert "Execute nightly-gate" in overlap["dependencies"]
     assert overlap["deleteBeforeReplace"]
-    assert "Execute nightly-overlap" in steps["nightly-activate"]["dependencies"]
+    assert "Execute nightly-overlap" in steps["START-activate"]["dependencies"]
 
 
 def test_payloads_are_put_on_the_stage_before_any_task(everything: Recorder) -> None:

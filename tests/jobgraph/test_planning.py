@@ -12,7 +12,7 @@ from jobgraph.model import Job, Resources
 from jobgraph.names import quoted
 from jobgraph.settings import Pool, read_settings
 from jobgraph.specification import specification
-from jobgraph.sql import literal, suspend_root
+from jobgraph.sql import literal, noted
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = Procedures("run", "finalize")
@@ -143,7 +143,7 @@ def test_identifiers_and_literals() -> None:
     with pytest.raises(ValueError, match="not a plain Snowflake identifier"):
         quoted('A"; DROP')
     assert literal("it's \\ here") == r"'it\'s \\ here'"
-    assert suspend_root('"A"', "x */ DROP /*").count("*/") == 1
+    assert noted("SELECT 1", "x */ DROP /*").count("*/") == 1
 
 
 def test_an_error_says_what_where_why_and_what_to_do() -> None:

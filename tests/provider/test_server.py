@@ -263,3 +263,29 @@ def test_values_survive_the_wire() -> None:
 
     assert received(sent(values)) == values
     assert received(sent({"gone": None})) == {}
+
+
+def test_the_function_that_lists_tasks_shows_their_rows(plugin: Any, graph: Any) -> None:
+    graph.add("ROOT", state="started")
+    graph.add("CHILD", "ROOT")
+    graph.tasks["ROOT"]["schedule"] = "59 MINUTE"
+    arguments = {"in": {"schema": '"D"."S"'}, "like": "ROOT", "withParameters": False}
+    asked = provider_pb2.InvokeRequest(tok="snowflake:index/getTasks:getTasks", args=sent(arguments))
+    (task,) = received(getattr(plugin.Invoke(asked), "return"))["tasks"]
+    (row,) = task["showOutputs"]
+    assert (row["name"], row["state"], row["schedule"], row["predecessors"]) == ("ROOT", "started", "59 MINUTE", [])
+
+
+@pytest.mark.parametrize(
+    ("token", "arguments", "message"),
+    [
+        ("snowflake:index/getTasks:getTasks", {}, "with_parameters=False"),
+        ("snowflake:index/getTasks:getTasks", {"limit": {"rows": 1}, "withParameters": False}, "limit"),
+        ("snowflake:index/getViews:getViews", {}, "not known"),
+    ],
+)
+def test_what_only_the_official_plugin_knows_is_refused_by_name(
+    plugin: Any, token: str, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(grpc.RpcError, match=message):
+        plugin.Invoke(provider_pb2.InvokeRequest(tok=token, args=sent(arguments)))

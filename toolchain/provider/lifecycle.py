@@ -133,6 +133,10 @@ class Lifecycle:
         values = imported(resource, named, observed.values)
         return State(values, {**values, **observed.outputs})
 
+    def ask(self, steps: Generator[Step, list[Row], T], warn: Callable[[str], None]) -> T:
+        """What a sequence finds that belongs to no one resource."""
+        return Run(self.session, "", "read", self.wait, warn).drive(steps)
+
     def compare(
         self, resource: ResourceType, olds: Values, news: Values, ignored: Iterable[str], warn: Callable[[str], None]
     ) -> Difference:

@@ -32,6 +32,7 @@ from toolchain.provider.lifecycle import Lifecycle, Session
 from toolchain.provider.resources import BY_TOKEN
 from toolchain.provider.settings import Settings, settings
 from toolchain.provider.sql import IdentifierError
+from toolchain.provider.task_listing import TOKEN, UnknownArgumentError, list_tasks, result
 from toolchain.provider.wire import received, sent
 
 PLUGIN_VERSION = "2.22.0"
@@ -90,7 +91,7 @@ class Provider(ResourceProviderServicer):
     def GetSchema(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """A schema with names only: the program's SDK has the real one."""
         resources: dict[str, Any] = {token: {} for token in BY_TOKEN}
-        schema = {"name": "snowflake", "version": PLUGIN_VERSION, "resources": resources}
+        schema = {"name": "snowflake", "version": PLUGIN_VERSION, "resources": resources, "functions": {TOKEN: {}}}
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
@@ -193,6 +194,17 @@ class Provider(ResourceProviderServicer):
         )
         return empty_pb2.Empty()
 
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """The one function that is known here: `getTasks`."""
+        if request.tok != TOKEN:
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"{request.tok} is not known to the stand-in for the Snowflake provider plugin: it knows {TOKEN} only.",
+            )
+        arguments = received(request.args)
+        rows = self._guarded(context, lambda lifecycle: lifecycle.ask(list_tasks(arguments), self._warner("")))
+        return provider_pb2.InvokeResponse(**{"return": sent(result(arguments, rows))})
+
     def _guarded(self, context: Any, work: Callable[[Lifecycle], Any]) -> Any:
         """Run the work; its failures become the engine's errors, a partial one with the state that is to be kept."""
         if self._lifecycle is None:
@@ -201,7 +213,7 @@ class Provider(ResourceProviderServicer):
             return work(self._lifecycle)  # type: ignore[arg-type]  # abort does not return
         except PartialFailureError as error:
             _set_partial_failure(context, error)
-        except (ProviderError, IdentifierError) as error:
+        except (ProviderError, IdentifierError, UnknownArgumentError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
     def _warner(self, urn: str) -> Callable[[str], None]:

@@ -134,11 +134,13 @@ def _read(values: Values) -> Observation:
     seen["started"] = is_started(row)
     seen["afters"] = list(related.get("Predecessors") or [])
     seen["finalize"] = related.get("FinalizedRootTask")
-    outputs = {"fullyQualifiedName": TASK.full_name(values), "showOutputs": [_show_output(row, related)]}
+    outputs = {"fullyQualifiedName": TASK.full_name(values), "showOutputs": [show_task_output(row)]}
     return Observed(seen, outputs)
 
 
-def _show_output(row: Row, related: dict[str, Any]) -> dict[str, Any]:
+def show_task_output(row: Row) -> dict[str, Any]:
+    """A row of SHOW TASKS as programs read it: `showOutputs` of a task, and of each task that `getTasks` lists."""
+    related = relations(row)
     return show_output(TASK.columns, row) | {
         "predecessors": listed(row.get("predecessors")),
         "taskRelations": [

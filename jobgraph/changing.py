@@ -1,0 +1,122 @@
+"""How a deploy may change graphs that are there already: whose root it suspends and resumes, and what it takes over.
+
+Pure. Knows a plan and rows of SHOW TASKS. Must not know pulumi, nor the order in which the engine does things (that is
+`components.task_graph`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jobgraph.task_rows import definition, finalized_root, predecessors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobgraph.planning import GraphPlan
+    from jobgraph.task_rows import Row
+
+# What SHOW TASKS gives as last_suspended_reason of a root that failed too often.
+SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
+
+
+@dataclass(frozen=True)
+class GraphChange:
+    """What a deploy may do to a graph's root, seen before its first step.
+
+    suspend: the root is started, so it has to be suspended before a change.
+    resume: it is to be resumed after the last step of a change.
+    stays_suspended: it is suspended although it has a schedule, so the deploy leaves it so, and says so.
+    former_root: the root from which the graph's jobs come, when the root has another name than before.
+    moved: jobs that are in another graph of the plan now: job's task -> that graph's key.
+    """
+
+    suspend: bool = True
+    resume: bool = True
+    stays_suspended: bool = False
+    former_root: str | None = None
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+
+def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row]) -> dict[str, GraphChange]:
+    """Return the change of each graph, by key; `rows` are those of the schema's tasks as they are now."""
+    present = {str(row["name"]): row for row in rows}
+    roots = {name: _root_of(name, present) for name in present}
+    planned = {graph.root.name: graph.key for graph in graphs}
+    former = _former_roots(graphs, present, roots, planned)
+    owners = planned | {root: key for key, root in former.items()}
+    return {graph.key: _change(graph, present, former.get(graph.key), _moved(graph, roots, owners)) for graph in graphs}
+
+
+def left_over(row: Row, graph: str) -> bool:
+    """Whether a task was made for that graph by a deploy, so that a deploy may make it again."""
+    return definition(row).get("graph") == graph
+
+
+def left_over_root(row: Row, graph: GraphPlan) -> bool:
+    """Whether a task is a root as a deploy of this graph makes it; its body says nothing, so its comment has to."""
+    same = row.get("definition") == graph.root.sql and row.get("comment") == graph.root.comment
+    return same and row["state"] == "suspended" and not predecessors(row)
+
+
+def _root_of(name: str, present: Mapping[str, Row]) -> str:
+    """Return the root of the graph that a task is in; all ways up end in the same one."""
+    seen: set[str] = set()
+    while name in present and name not in seen:
+        seen.add(name)
+        row = present[name]
+        above = finalized_root(row) or next(iter(predecessors(row)), None)
+        if above is None:
+            break
+        name = above
+    return name
+
+
+def _members(graph: GraphPlan) -> list[str]:
+    return [task.name for task in (*graph.tasks, *((graph.finalizer,) if graph.finalizer else ()))]
+
+
+def _former_roots(
+    graphs: Sequence[GraphPlan], present: Mapping[str, Row], roots: Mapping[str, str], planned: Mapping[str, str]
+) -> dict[str, str]:
+    """Return, per graph whose root is not there, the root in no plan under which most of its tasks are now."""
+    claims: list[tuple[int, str, str]] = []
+    for graph in graphs:
+        if graph.root.name not in present:
+            found = Counter(roots[name] for name in _members(graph) if name in roots)
+            claims += [
+                (count, graph.key, root)
+                for root, count in found.items()
+                # a task of its own is no graph that could have been renamed
+                if root not in planned and root in present and root not in _members(graph)
+            ]
+    former: dict[str, str] = {}
+    for _, key, root in sorted(claims, key=lambda claim: (-claim[0], claim[1:])):
+        if key not in former and root not in former.values():
+            former[key] = root
+    return former
+
+
+def _moved(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
+    found = {name: owners.get(roots[name]) for name in _members(graph) if name in roots}
+    return {name: key for name, key in found.items() if key is not None and key != graph.key}
+
+
+def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None, moved: Mapping[str, str]) -> GraphChange:
+    row = present.get(former or graph.root.name)
+    scheduled = graph.schedule is not None
+    if row is None:
+        return GraphChange(resume=scheduled, moved=moved)
+    if row["state"] == "started":
+        return GraphChange(resume=scheduled, former_root=former, moved=moved)
+    # A root without a schedule is suspended because nothing would start it, not because someone wanted it so.
+    mends = not row.get("schedule") or row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES
+    return GraphChange(
+        suspend=False,
+        resume=scheduled and mends,
+        stays_suspended=scheduled and not mends,
+        former_root=former,
+        moved=moved,
+    )

@@ -1,0 +1,133 @@
+"""What a deploy may do to graphs that are there: whose root it suspends and resumes, and what it takes over."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobgraph import Procedures, plan, read, read_settings
+from jobgraph.changing import GraphChange, changes, left_over, left_over_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jobgraph.planning import GraphPlan
+
+Row = dict[str, Any]
+
+
+def planned(folder: Path, graphs: dict[str, dict[str, Any]]) -> tuple[GraphPlan, ...]:
+    """Plans of graphs given as key -> schedule, root_task and jobs (name -> predecessors)."""
+    document = {
+        "version": 1,
+        "defaults": {"image": "i:1", "compute_pool": "PR_STD_POOL_XS"},
+        "graphs": {
+            key: {
+                **{name: value for name, value in graph.items() if name != "jobs"},
+                "jobs": {name: {"after": after} for name, after in graph["jobs"].items()},
+            }
+            for key, graph in graphs.items()
+        },
+    }
+    file = folder / "jobs.yaml"
+    file.write_text(json.dumps(document))
+    settings = read_settings({}, "test")
+    return plan(read(str(file), settings.pool_families), settings, Procedures("a", "b")).graphs
+
+
+def rows(graph: GraphPlan, state: str = "started", schedule: str | None = "59 MINUTES", **root: Any) -> list[Row]:
+    """SHOW TASKS after a deploy of a graph."""
+    found = [
+        {
+            "name": task.name,
+            "state": "started",
+            "schedule": None,
+            "definition": task.sql,
+            "comment": task.comment,
+            "predecessors": json.dumps(list(task.after)),
+        }
+        for task in graph.tasks
+    ]
+    finalizer = graph.finalizer
+    if finalizer is not None:
+        relations = json.dumps({"FinalizedRootTask": graph.root.full_name})
+        found.append(
+            {"name": finalizer.name, "state": "started", "definition": finalizer.sql, "task_relations": relations}
+        )
+    top = {"name": graph.root.name, "state": state, "schedule": schedule, "definition": graph.root.sql}
+    return [top | {"comment": graph.root.comment, "last_suspended_reason": "USER_SUSPENDED"} | root, *found]
+
+
+ONE: dict[str, Any] = {"g": {"schedule": "59 minutes", "jobs": {"a": [], "b": ["a"]}}}
+BY_HAND: dict[str, Any] = {"g": {"jobs": {"a": []}}}
+
+
+@pytest.mark.parametrize(
+    ("document", "shown", "expected"),
+    [
+        (ONE, None, GraphChange()),
+        (BY_HAND, None, GraphChange(resume=False)),
+        (ONE, {}, GraphChange()),
+        (ONE, {"state": "suspended"}, GraphChange(suspend=False, resume=False, stays_suspended=True)),
+        (ONE, {"state": "suspended", "schedule": None}, GraphChange(suspend=False)),
+        (
+            ONE,
+            {"state": "suspended", "last_suspended_reason": "SUSPENDED_DUE_TO_ERRORS"},
+            GraphChange(suspend=False),
+        ),
+        (BY_HAND, {"state": "suspended", "schedule": None}, GraphChange(suspend=False, resume=False)),
+        (BY_HAND, {}, GraphChange(resume=False)),
+    ],
+)
+def test_who_suspends_and_resumes_the_root(
+    document: dict[str, Any], shown: Row | None, expected: GraphChange, tmp_path: Path
+) -> None:
+    graphs = planned(tmp_path, document)
+    assert changes(graphs, [] if shown is None else rows(graphs[0], **shown)) == {"g": expected}
+
+
+def test_a_graph_whose_root_has_another_name_takes_the_old_one_over(tmp_path: Path) -> None:
+    (old,) = planned(tmp_path, {"old": {"schedule": "59 minutes", "jobs": {"a": [], "b": ["a"]}}})
+    graphs = planned(tmp_path, {"new": {"schedule": "59 minutes", "jobs": {"a": [], "c": ["a"]}}})
+    assert changes(graphs, rows(old))["new"] == GraphChange(former_root="OLD_ROOT")
+
+
+def test_jobs_of_a_split_graph_wait_for_the_gate_of_the_one_that_they_leave(tmp_path: Path) -> None:
+    (before,) = planned(tmp_path, {"one": {"schedule": "1 hour", "jobs": {"a": [], "b": ["a"], "c": ["b"]}}})
+    after = planned(
+        tmp_path,
+        {
+            "one": {"schedule": "1 hour", "jobs": {"a": []}},
+            "two": {"schedule": "1 hour", "jobs": {"b": [], "c": ["b"]}},
+        },
+    )
+    found = changes(after, rows(before))
+    assert found["one"] == GraphChange()
+    assert found["two"] == GraphChange(moved={"B": "one", "C": "one"})
+
+
+def test_of_two_graphs_that_come_from_one_the_larger_takes_the_root_over(tmp_path: Path) -> None:
+    (before,) = planned(tmp_path, {"one": {"schedule": "1 hour", "jobs": {"a": [], "b": ["a"], "c": ["b"]}}})
+    after = planned(
+        tmp_path,
+        {
+            "left": {"schedule": "1 hour", "jobs": {"a": []}},
+            "right": {"schedule": "1 hour", "jobs": {"b": [], "c": ["b"]}},
+        },
+    )
+    found = changes(after, rows(before))
+    assert found["right"] == GraphChange(former_root="ONE_ROOT")
+    assert found["left"] == GraphChange(moved={"A": "right"})
+
+
+def test_only_what_a_deploy_of_the_graph_made_is_left_over(tmp_path: Path) -> None:
+    (graph,) = planned(tmp_path, ONE)
+    root, job, *_ = rows(graph, state="suspended")
+    assert left_over(job, "g")
+    assert not left_over(job, "another")
+    assert not left_over({**job, "definition": "CALL SOMETHING()"}, "g")
+    assert left_over_root(root, graph)
+    assert not left_over_root({**root, "comment": "mine"}, graph)
+    assert not left_over_root({**root, "state": "started"}, graph)
