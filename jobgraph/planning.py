@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph import sql
+from jobgraph import collection, sql
 from jobgraph.model import Cron, Interval
 from jobgraph.names import content_hash, image_repository, stage_name
 from jobgraph.rules import edges, topological
@@ -147,6 +147,7 @@ class Plan:
     graphs: tuple[GraphPlan, ...]
 
 
+@collection.paused()
 def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
     """Return the plan of a valid configuration: `config` must come from `jobgraph.reading`."""
     what = "runs one job of a graph"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from jobgraph import collection
 from jobgraph.assembly import Assembler
 from jobgraph.document import Document
 from jobgraph.errors import ERROR, ConfigErrors, Mark, Problem, UsageError, in_order
@@ -48,6 +49,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         super().ascend_resolver()
 
 
+@collection.paused()
 def read(
     path: str | Path,
     pools: Collection[str] | None = None,
@@ -90,6 +92,7 @@ def _content(path: Path) -> bytes:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(path), remedy=remedy) from error
 
 
+@collection.paused()
 def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, strict: bool = False) -> Config:
     """Read and check a job configuration from its bytes; `file` is the name used in messages.
 
