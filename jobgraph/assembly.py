@@ -84,7 +84,8 @@ class Assembler:
     def _jobs(self, path: str, key: str, node: yaml.Node, block: Block, base: _Base) -> Iterator[Job]:
         """Yield the job, or those of its matrix."""
         values, nodes = base.over(block)
-        places = Places(self.document, {**nodes, "": node}, base.nodes.keys() - block.nodes.keys())
+        nodes[""] = node
+        places = Places(self.document, nodes, block.nodes)
         payload = self._payload(path, values["payload"]) if values["payload"] else None
         matrix = {name: _items(items) for name, items in (values["matrix"] or {}).items()}
         self._matrix_problems(path, block, matrix)

@@ -76,20 +76,20 @@ class Places(Mapping[str, Mark]):
     Marks are made when asked for, because hardly any ever is.
     """
 
-    def __init__(self, document: Document, nodes: dict[str, yaml.Node], inherited: Collection[str] = ()) -> None:
+    def __init__(self, document: Document, nodes: dict[str, yaml.Node], own: Collection[str] | None = None) -> None:
         self._document = document
         self._nodes = nodes
-        self._inherited = inherited
+        self._own = nodes if own is None else own
 
     def own(self, key: str) -> bool:
         """Tell whether the section itself has the key, not only the defaults."""
-        return key in self._nodes and key not in self._inherited
+        return key in self._own
 
     def rearranged(self, key: str, order: Sequence[int]) -> Places:
         """Return the same, but that the items of the list `key` are those that stand at these places of it."""
         items = {f"{key}.{place}": self._node(f"{key}.{old}") for place, old in enumerate(order)}
         found = {item: node for item, node in items.items() if node is not None}
-        return Places(self._document, {**self._nodes, **found}, self._inherited)
+        return Places(self._document, {**self._nodes, **found}, self._own)
 
     def _node(self, key: str) -> yaml.Node | None:
         node = self._nodes.get(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 # Job services refuse quoted names, and their names must serve as DNS labels
@@ -28,6 +29,7 @@ def upper(name: str) -> str:
     return name.upper()
 
 
+@lru_cache(maxsize=10_000)
 def is_plain(name: str) -> bool:
     """Tell whether `name` can stand unquoted wherever Snowflake wants an identifier."""
     return len(name) <= LONGEST_IDENTIFIER and PLAIN_IDENTIFIER.fullmatch(name) is not None
