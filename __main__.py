@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 import components as c
-from jobgraph import Procedures, UserError, drawing, history, plan, read, read_settings, removal
+from jobgraph import Procedures, UserError, drawing, history, joined, plan, read, read_settings, removal
 
 HERE = Path(__file__).parent
 CONFIG = pulumi.Config()
@@ -19,8 +19,8 @@ except UserError as error:
     raise pulumi.RunError(str(error)) from None
 for warning in config.warnings:
     pulumi.warn(warning.text())
-bodies = [(HERE / "procedures" / name).read_text("utf-8") for name in ("run_job.py", "finalize_graph.py")]
-planned = plan(config, settings, Procedures(*bodies))
+sources = {path.stem: path.read_text("utf-8") for path in (HERE / "procedures").glob("*.py")}
+planned = plan(config, settings, Procedures(joined("run_job", sources), joined("finalize_graph", sources)))
 
 access = c.AccessComponent("access", c.AccessArgs(settings))
 compute = c.ComputeComponent("compute", c.ComputeArgs(settings, access))

@@ -3,6 +3,7 @@
 from jobgraph.errors import ConfigErrors, UserError
 from jobgraph.model import Config, Graph, Job
 from jobgraph.planning import Plan, Procedures, plan
+from jobgraph.procedure_text import joined
 from jobgraph.reading import read
 from jobgraph.settings import Settings, read_settings
 
@@ -15,6 +16,7 @@ __all__ = [
     "Procedures",
     "Settings",
     "UserError",
+    "joined",
     "plan",
     "read",
     "read_settings",

@@ -75,10 +75,17 @@ _JOB_RUNS = (
     Column("COMPUTE_POOL", TEXT, "compute pool it ran on"),
     Column("EXIT_CODE", WHOLE, "exit code of the container that decided the outcome"),
     Column("REASON", TEXT, "what the platform says of a failure"),
-    Column("STARTED_TIME", INSTANT, "when the service was created"),
+    Column("STARTED_TIME", INSTANT, "when its first container started, or else its service was created"),
     Column("COMPLETED_TIME", INSTANT, "when the runner saw it ended"),
     Column("DURATION_IN_SECS", REAL, "seconds between the two"),
     Column("OUTPUTS", TEXT, "last line of the log, if it is a JSON object"),
+    Column("REASON_CLASS", TEXT, "why it failed: app_error, out_of_memory, image_pull, timeout, cancelled and others"),
+    Column("FIRST_ERROR", TEXT, "first line of the log that speaks of an error"),
+    Column("IMAGE_DIGEST", TEXT, "digest of the image that ran"),
+    Column("NODE_FAMILY", TEXT, "instance family of the compute pool"),
+    Column("REPLICAS", WHOLE, "instances of the service"),
+    Column("QUERY_ID", TEXT, "query that started the service"),
+    Column("LOG_LOCATION", TEXT, "table that keeps the logs of its containers"),
 )
 
 _JOB_LOGS = (
@@ -87,7 +94,7 @@ _JOB_LOGS = (
     Column("ATTEMPT", WHOLE, "number of the attempt, from 1"),
     Column("INSTANCE_ID", TEXT, "instance of the service"),
     Column("CONTAINER_NAME", TEXT, "container of the instance"),
-    Column("LOG", TEXT, "its log, at most 100 KB, what was cut is said"),
+    Column("LOG", TEXT, "its log, secrets hidden, at most 128,000 bytes, what was cut is said"),
     _WRITTEN,
 )
 

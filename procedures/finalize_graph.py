@@ -1,70 +1,68 @@
-"""Closes a graph run: copies the run's task history into a table, and removes old job services of the graph.
+"""Closes a graph run: copies its task history, records attempts that nobody recorded, removes old job services.
 
-Shipped as the text of a stored procedure (Python 3.11, caller's rights, handler `main`), so it imports nothing but
-Snowpark and the standard library. Knows Snowflake's task history and job services. Must not know how graphs are
-configured: all it needs is in the definition that its task's body holds.
+The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and those of
+this folder that it imports. Knows the order of the steps. Must not know how graphs are configured: all it needs is in
+the definition that its task's body holds.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
+from procedures.attempt import Run, bare_name, object_name, one_line
+from procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
+from procedures.sending import error_text, send
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
     from datetime import datetime
 
     from snowflake.snowpark import Session
 
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-FINISHED = frozenset({"DONE", "FAILED", "CANCELLED", "INTERNAL_ERROR"})
+    from procedures.recovery import Service
+
 # a graph of a thousand jobs leaves a thousand services an hour; a run must not spend its hour on the sweep
 MOST_DROPS = 200
+MOST_RUNS = 200
 COPIED = (
-    "GRAPH_RUN_GROUP_ID",
-    "NAME",
-    "STATE",
-    "RETURN_VALUE",
-    "QUERY_START_TIME",
-    "COMPLETED_TIME",
-    "DURATION_IN_SECS",
-    "ERROR_MESSAGE",
-    "ATTEMPT_NUMBER",
-    "SCHEDULED_FROM",
+    *("GRAPH_RUN_GROUP_ID", "NAME", "STATE", "RETURN_VALUE", "QUERY_START_TIME", "COMPLETED_TIME"),
+    *("DURATION_IN_SECS", "ERROR_MESSAGE", "ATTEMPT_NUMBER", "SCHEDULED_FROM"),
 )
 
 
 def main(session: Session, definition: str) -> str:
     """Close the run that the calling finalizer task belongs to; returns a line of JSON that says what was done."""
     graph: dict[str, Any] = json.loads(definition)
-    facts = _run_facts(session)
-    _copy_history(session, graph, facts)
-    copied = _count(session, graph, facts)
-    dropped, kept = _sweep(session, graph)
+    run, root_id = _run_facts(session)
+    send(session, copy_statement(graph), [run.root, root_id, run.started, run.group, run.task])
+    ends = _task_ends(session, graph, run)
+    recovered, dropped, kept = _sweep(session, graph, run, ends)
     return json.dumps(
-        {"graph": graph["graph"], "tasks_in_history": copied, "services_dropped": dropped, "not_dropped": kept}
+        {
+            "graph": graph["graph"],
+            "tasks_in_history": len(ends),
+            "attempts_recovered": recovered,
+            "services_dropped": dropped,
+            "not_dropped": kept,
+        }
     )
 
 
-def _run_facts(session: Session) -> dict[str, str]:
-    """Return what run this is; only inside a task does Snowflake answer."""
-    row = session.sql(
+def _run_facts(session: Session) -> tuple[Run, str]:
+    """Return what run this is, and the root's id; only inside a task does Snowflake answer."""
+    row = send(
+        session,
         "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_ROOT_TASK_UUID') AS ROOT_ID,"
         " SYSTEM$TASK_RUNTIME_INFO('CURRENT_ROOT_TASK_NAME') AS ROOT_TASK,"
         " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_NAME') AS TASK,"
         " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID') AS RUN_GROUP,"
         " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS STARTED",
-    ).collect()[0]
-    return {
-        "root_id": str(row["ROOT_ID"]),
-        "root": bare_name(row["ROOT_TASK"]),
-        "task": bare_name(row["TASK"]),
-        "group": str(row["RUN_GROUP"]),
-        "started": str(row["STARTED"]),
-    }
+    )[0]
+    run = Run(bare_name(row["ROOT_TASK"]), bare_name(row["TASK"]), str(row["RUN_GROUP"]), str(row["STARTED"]))
+    return run, str(row["ROOT_ID"])
 
 
 def copy_statement(graph: dict[str, Any]) -> str:
@@ -72,7 +70,7 @@ def copy_statement(graph: dict[str, Any]) -> str:
 
     Binds: name of the root, its id, start of the graph run, run group, name of the finalizer itself.
     """
-    table, function = _name(graph, "task_runs_table"), _name(graph, "task_runs_function")
+    table, function = object_name(graph, "task_runs_table"), object_name(graph, "task_runs_function")
     names = ", ".join(COPIED)
     return (
         f"INSERT INTO {table} ({names}, ROOT_TASK_NAME) SELECT {', '.join(f'S.{name}' for name in COPIED)}, ?"
@@ -82,62 +80,64 @@ def copy_statement(graph: dict[str, Any]) -> str:
     )
 
 
-def _copy_history(session: Session, graph: dict[str, Any], facts: dict[str, str]) -> None:
-    binds = [facts["root"], facts["root_id"], facts["started"], facts["group"], facts["task"]]
-    session.sql(copy_statement(graph), params=binds).collect()
+def _task_ends(session: Session, graph: dict[str, Any], run: Run) -> dict[str, TaskEnd]:
+    """Return how the run's tasks ended; of a task that was retried, the last time."""
+    statement = (
+        f"SELECT NAME, STATE, ERROR_MESSAGE FROM {object_name(graph, 'task_runs_table')}"
+        " WHERE GRAPH_RUN_GROUP_ID = ? ORDER BY ATTEMPT_NUMBER"
+    )
+    rows = send(session, statement, [run.group])
+    return {str(row["NAME"]): TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or "")) for row in rows}
 
 
-def _count(session: Session, graph: dict[str, Any], facts: dict[str, str]) -> int:
-    statement = f"SELECT COUNT(*) AS N FROM {_name(graph, 'task_runs_table')} WHERE GRAPH_RUN_GROUP_ID = ?"
-    return int(session.sql(statement, params=[facts["group"]]).collect()[0]["N"])
+def _sweep(session: Session, graph: dict[str, Any], run: Run, ends: dict[str, TaskEnd]) -> tuple[int, int, list[str]]:
+    """Record what was not recorded, then drop services that are recorded.
 
-
-def _sweep(session: Session, graph: dict[str, Any]) -> tuple[int, list[str]]:
-    """Drop finished services of the graph that are older than the days to keep, oldest first, at most 200.
-
-    Returns how many were dropped, and why others were not: a service that cannot be dropped must not fail the run.
+    Returns how many attempts were recorded, how many services were dropped, and why others were not: a service that
+    cannot be dropped must not fail the run. Runs beside this one are left alone until their services are old.
     """
-    dropped, kept = 0, []
-    for name in list(_old_services(session, graph))[:MOST_DROPS]:
+    kept_since = _kept_since(session, graph)
+    found = services(session, graph)
+    groups = list(dict.fromkeys([run.group, *(s.group for s in found if s.group)]))[:MOST_RUNS]
+    known = recorded(session, graph, groups)
+    orphans = [s for s in found if s.task and _is_orphan(s, run, known, groups, kept_since)]
+    failures: list[str] = []
+    recovered = 0
+    for orphan in orphans:
         try:
-            session.sql(f"DROP SERVICE IF EXISTS {name}").collect()
+            own = orphan.group == run.group
+            if recover(
+                session, graph, run._replace(group=orphan.group), orphan, ends.get(orphan.task) if own else None
+            ):
+                known.add((orphan.group, orphan.task, orphan.attempt))
+                recovered += 1
+        except SnowparkSQLException as error:
+            failures.append(f"{orphan.name}: not recorded: {one_line(error_text(error))}")
+    recovered += len(record_without_service(session, graph, run, ends, known))
+    dropped, kept = _drop(session, droppable(found, known, kept_since)[:MOST_DROPS])
+    return recovered, dropped, failures + kept
+
+
+def _is_orphan(
+    service: Service, run: Run, known: set[tuple[str, str, int]], groups: Sequence[str], kept_since: datetime
+) -> bool:
+    """Tell whether nobody will record a service's attempt any more: this run is over, others are by age."""
+    over = service.group == run.group or (service.group in groups and service.created < kept_since)
+    return over and (service.group, service.task, service.attempt) not in known
+
+
+def _kept_since(session: Session, graph: dict[str, Any]) -> datetime:
+    statement = "SELECT DATEADD('day', ?, CURRENT_TIMESTAMP()) AS KEPT_SINCE"
+    since: datetime = send(session, statement, [-int(graph["keep_services_days"])])[0]["KEPT_SINCE"]
+    return since
+
+
+def _drop(session: Session, names: Sequence[str]) -> tuple[int, list[str]]:
+    dropped, kept = 0, []
+    for name in names:
+        try:
+            send(session, f"DROP SERVICE IF EXISTS {name}")
             dropped += 1
         except SnowparkSQLException as error:
-            kept.append(f"{name}: {' '.join(str(error).split())[:200]}")
+            kept.append(f"{name}: {one_line(error_text(error))}")
     return dropped, kept
-
-
-def _old_services(session: Session, graph: dict[str, Any]) -> Iterator[str]:
-    """Yield full names of services to drop, oldest first. The runner's comment tells which graph a service is of."""
-    days = int(graph["keep_services_days"])
-    limit: datetime = session.sql(
-        "SELECT DATEADD('day', ?, CURRENT_TIMESTAMP()) AS KEPT_SINCE",
-        params=[-days],
-    ).collect()[0]["KEPT_SINCE"]
-    place = f"{identifier(graph['database'])}.{identifier(graph['schema'])}"
-    rows = session.sql(f"SHOW JOB SERVICES IN SCHEMA {place}").collect()
-    services = [{key.strip('"').lower(): value for key, value in row.as_dict().items()} for row in rows]
-    for service in sorted(services, key=lambda s: s["created_on"]):
-        ours = str(service.get("comment") or "").startswith(f"jobgraph {graph['graph']} ")
-        if ours and service["status"] in FINISHED and service["created_on"] < limit:
-            yield f"{place}.{identifier(service['name'])}"
-
-
-def bare_name(name: Any) -> str:
-    """Return the last part of a task's name."""
-    return str(name).replace('"', "").rpartition(".")[2]
-
-
-def identifier(name: Any) -> str:
-    """Return a name that may stand unquoted in a statement; job services refuse quoted ones.
-
-    Raises:
-        ValueError: if it may not.
-    """
-    if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
-        raise ValueError(f"not a plain Snowflake identifier: {name!r}")
-    return name
-
-
-def _name(graph: dict[str, Any], key: str) -> str:
-    return ".".join(f'"{identifier(name)}"' for name in (graph["database"], graph["schema"], graph[key]))

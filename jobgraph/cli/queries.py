@@ -187,7 +187,7 @@ def job_services(place: Place, run_id: str, job: str) -> Statement:
     """The job services of one job in one run, the ended ones too.
 
     The runner names an attempt's service by the job, a digest of run and job, and the attempt's number
-    (`service_name` in procedures/run_job.py). SHOW takes no binds; a digest needs no quoting.
+    (`service_name` in procedures/service.py). SHOW takes no binds; a digest needs no quoting.
     """
     digest = hashlib.sha256(f"{run_id}/{job}".encode()).hexdigest()[:16].upper()
     return Statement(f"SHOW JOB SERVICES LIKE '%{digest}%' IN SCHEMA {quoted(place.database, place.schema)}")

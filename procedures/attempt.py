@@ -1,0 +1,121 @@
+"""What is known of a graph run, an attempt of a job and its containers; and how names and texts go into statements.
+
+Knows no statement and no session. Shipped as a part of a stored procedure's text, so it imports the standard library
+only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+LONGEST_LINE = 300
+DONE = "DONE"
+FAILED = "FAILED"
+CANCELLED = "CANCELLED"
+TIMED_OUT = "TIMED_OUT"
+# from these no job moves on: docs.snowflake.com/en/sql-reference/sql/desc-service
+FINAL = frozenset({DONE, FAILED, CANCELLED, "SUSPENDED", "DELETED", "INTERNAL_ERROR"})
+
+
+class JobFailed(Exception):  # noqa: N818  # its name starts the task's error message
+    """The job ended other than DONE after its last attempt; the text is one line."""
+
+
+class Run(NamedTuple):
+    """What a task run is part of; `root` and `task` are names, `started` is the graph run's scheduled time as text.
+
+    `since` is that time of the last run that succeeded (empty: none did); `returned` are values of predecessors.
+    """
+
+    root: str
+    task: str
+    group: str
+    started: str
+    since: str = ""
+    returned: Mapping[str, str] = {}
+
+
+class Container(NamedTuple):
+    """A container's state as `SHOW SERVICE CONTAINERS` gives it, and its log. `started` is empty if it never was."""
+
+    instance: str
+    name: str
+    status: str
+    message: str
+    exit_code: int | None = None
+    digest: str = ""
+    started: str = ""
+    log: str = ""
+
+
+class Attempt(NamedTuple):
+    """How one attempt went; instants as text, empty if not known. `reason_class` is empty for one that is DONE.
+
+    `created` is when its service was created, `ended` when it was seen to have ended, if that was not just now.
+    `reason` is what the platform says, `cause` the line of the log that tells most, `age` the seconds since its start.
+    """
+
+    number: int
+    service: str
+    status: str
+    reason_class: str = ""
+    reason: str = ""
+    cause: str = ""
+    first_error: str = ""
+    exit_code: int | None = None
+    created: str = ""
+    ended: str = ""
+    outputs: str = ""
+    query_id: str = ""
+    digest: str = ""
+    containers: tuple[Container, ...] = ()
+    age: float = 0.0
+
+    @property
+    def started(self) -> str:
+        """When its first container started; else when its service was created."""
+        return min((c.started for c in self.containers if c.started), default=self.created)
+
+    @property
+    def label(self) -> str:
+        """The reason class, with the exit code where that is the reason."""
+        code = self.exit_code is not None and self.reason_class == "app_error"
+        return f"{self.reason_class}({self.exit_code})" if code else self.reason_class
+
+
+def identifier(name: Any) -> str:
+    """Return a name that may stand unquoted in a statement, as job services want it; raises ValueError otherwise."""
+    if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
+        raise ValueError(f"not a plain Snowflake identifier: {name!r}")
+    return name
+
+
+def object_name(definition: Mapping[str, Any], key: str) -> str:
+    """Return the quoted full name of the object that a definition names under `key`."""
+    return ".".join(f'"{identifier(name)}"' for name in (definition["database"], definition["schema"], definition[key]))
+
+
+def literal(text: str) -> str:
+    """Return a single-quoted constant, for the places that take no bind."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def bare_name(name: Any) -> str:
+    """Return the last part of a task's name."""
+    return str(name).replace('"', "").rpartition(".")[2]
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, cut to 300 characters."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= LONGEST_LINE else joined[: LONGEST_LINE - 3] + "..."
+
+
+def lower_keys(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of SHOW or DESCRIBE with plain lower-case names; Snowpark may hand them on in quotes."""
+    return {key.strip('"').lower(): value for key, value in row.items()}

@@ -1,0 +1,103 @@
+r"""What is kept of a container's log: on few bytes, without control bytes and secrets; and what can be read from it.
+
+Knows texts only. Shipped as a part of a stored procedure's text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MOST_LOG_BYTES = 128_000
+LOG_HEAD_BYTES = 20_000
+# SYSTEM$GET_SERVICE_LOGS hands out at most 100 KB, from the start of a line on, and does not say what it left out
+PLATFORM_NEARLY_FULL = 80 * 1024
+PLATFORM_CUT = "[jobgraph: Snowflake hands out the newest 100 KB of a log; earlier lines may be missing here]\n"
+HIDDEN = "[hidden]"
+SHORTEST_SECRET = 6
+SECRET_NAME = r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential)"  # noqa: S105  # it finds them
+SECRET_TEXTS = (
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),  # JSON web tokens
+    re.compile(r"\bver:\d-hint:[\w:.\-+/=]+"),  # Snowflake's session tokens
+    re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),  # Amazon access keys
+    re.compile(r"\b(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-)[\w-]{16,}"),
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user and password in an address
+)
+# a name that speaks of a secret, and the value it is given; numbers in JSON, such as counts of tokens, are none
+ASSIGNED = re.compile(
+    rf"""(?P<name>{SECRET_NAME}[\w.-]{{0,40}}["']?[ \t]*[=:][ \t]*)(?![\d.]+\s*[,}}\]])(?P<quote>["']?)[^\s"',;}}]+""",
+    re.IGNORECASE,
+)
+BEARER = re.compile(r"(?P<name>\bBearer )(?P<quote>)[\w.~+/=-]{8,}", re.IGNORECASE)
+# all control characters but tab and newline: they would steer the terminal of whoever reads the log
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+TELLING = re.compile(r"error|exception|fatal|killed|panic", re.IGNORECASE)
+
+
+def kept(log: str, secrets: Iterable[str]) -> str:
+    """Return a log as history keeps it: secrets hidden, control characters written out, cut to 128,000 bytes."""
+    cut = len(log.encode()) > PLATFORM_NEARLY_FULL
+    return fit((PLATFORM_CUT if cut else "") + safe(masked(log, secrets)))
+
+
+def secret_values(env: Mapping[str, str]) -> list[str]:
+    """Return the values of variables whose names say that they are secret, longest first."""
+    found = {
+        value
+        for name, value in env.items()
+        if re.search(SECRET_NAME, name, re.IGNORECASE) and len(value) >= SHORTEST_SECRET
+    }
+    return sorted(found, key=lambda value: (-len(value), value))
+
+
+def masked(log: str, secrets: Iterable[str]) -> str:
+    """Return a log without the given values, and without what looks like a token, a key or a password."""
+    for secret in secrets:
+        log = log.replace(secret, HIDDEN)
+    for pattern in SECRET_TEXTS:
+        log = pattern.sub(HIDDEN, log)
+    for pattern in (ASSIGNED, BEARER):
+        log = pattern.sub(lambda match: match["name"] + match["quote"] + HIDDEN, log)
+    return log
+
+
+def safe(log: str) -> str:
+    r"""Return a log whose control characters are written out as `\x1b`; line ends become newlines."""
+    return CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", log.replace("\r\n", "\n"))
+
+
+def fit(log: str) -> str:
+    """Return a log of at most 128,000 bytes: head and tail, with a line between that says what was cut."""
+    raw = log.encode()
+    if len(raw) <= MOST_LOG_BYTES:
+        return log
+    tail = MOST_LOG_BYTES - LOG_HEAD_BYTES - 200
+    cut = len(raw) - LOG_HEAD_BYTES - tail
+    note = f"\n[... {cut} bytes cut here: jobgraph keeps {MOST_LOG_BYTES} bytes of a log ...]\n"
+    return raw[:LOG_HEAD_BYTES].decode(errors="ignore") + note + raw[-tail:].decode(errors="ignore")
+
+
+def last_json_line(log: str) -> str:
+    """Return the last line of a log if it is a JSON object, else an empty text."""
+    line = log.rstrip().rpartition("\n")[2].strip()
+    try:
+        return line if isinstance(json.loads(line, parse_constant=_refuse), dict) else ""
+    except (ValueError, RecursionError):
+        return ""  # a line of a log that only looks like JSON is no output
+
+
+def _refuse(constant: str) -> float:
+    # NaN and Infinity are no JSON: dependents could not read them
+    raise ValueError(constant)
+
+
+def error_lines(log: str) -> tuple[str, str]:
+    """Return the first line of a log that speaks of an error, and the last; without any, twice the last line."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    telling = [line for line in lines if TELLING.search(line)] or lines[-1:] or [""]
+    return telling[0], telling[-1]

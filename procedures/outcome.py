@@ -1,0 +1,109 @@
+"""What became of an attempt, and why: its outcome and reason class, from all containers of all replicas.
+
+Knows the statuses and messages of job services and the numbers of SQL errors. Must not send statements. Shipped as a
+part of a stored procedure's text.
+
+The classes: app_error, out_of_memory, image_pull, timeout, cancelled, pool_unavailable, preempted, spec_invalid,
+permission, internal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, one_line
+from procedures.logs import error_lines, last_json_line
+from procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal
+
+if TYPE_CHECKING:
+    from snowflake.snowpark.exceptions import SnowparkSQLException
+
+    from procedures.attempt import Container
+
+NO_PRIVILEGE = 3001
+# texts of docs.snowflake.com/en/developer-guide/snowpark-container-services/monitoring-services and of Kubernetes
+OF_MESSAGE = (
+    ("out_of_memory", re.compile(r"OOM ?Killed|out of memory", re.IGNORECASE)),
+    ("image_pull", re.compile(r"pull(ing)? image|ImagePull|image .*not found|manifest unknown", re.IGNORECASE)),
+    ("preempted", re.compile(r"preempt|evict|maintenance|node .*(lost|removed|unavailable|shut)", re.IGNORECASE)),
+    ("pool_unavailable", re.compile(r"being provisioned|insufficient (cpu|memory|gpu|capacity)", re.IGNORECASE)),
+)
+OF_ERROR = (
+    ("spec_invalid", re.compile(r"specification|invalid spec", re.IGNORECASE)),
+    ("permission", re.compile(r"insufficient privileges|not authorized|access denied", re.IGNORECASE)),
+    ("pool_unavailable", re.compile(r"compute pool.*(suspend|stopp|limit|capacity)|limit.*exceeded", re.IGNORECASE)),
+)
+# what the platform says of a container that it stopped because another one failed, or because the job was cancelled
+STOPPED = re.compile(r"terminated", re.IGNORECASE)
+
+
+def judge(attempt: Attempt, timeout: int, *, expired: bool) -> Attempt:
+    """Return the attempt with outcome, class, reason, cause, exit code and outputs: DONE only if every container is.
+
+    `expired` says that it was, or was to be, cancelled because `timeout` seconds were over.
+    """
+    bad = [c for c in attempt.containers if c.status != DONE]
+    first = decisive(bad) or next(iter(attempt.containers), None)
+    digest = first.digest if first else ""
+    if attempt.status == DONE and not bad:
+        logs = [c.log for c in attempt.containers]
+        outputs = last_json_line(logs[0]) if logs else ""
+        return attempt._replace(exit_code=0, outputs=outputs, digest=digest)
+    why = reason_class(attempt, bad, expired=expired)
+    reason = one_line(first.message) if first and first.message else f"service ended {attempt.status}"
+    if expired:
+        state = "no container had started" if why == "pool_unavailable" else "cancelled"
+        reason = f"{state}: not done within {timeout} seconds"
+    elif attempt.status == CANCELLED:
+        reason = "cancelled while it ran"
+    earliest, latest = map(one_line, error_lines(first.log)) if first else ("", "")
+    return attempt._replace(
+        status=TIMED_OUT if expired else FAILED if attempt.status == DONE else attempt.status,
+        reason_class=why,
+        reason=reason,
+        cause=latest or reason,
+        first_error=earliest or reason,
+        exit_code=first.exit_code if first else None,
+        digest=digest,
+    )
+
+
+def decisive(bad: list[Container]) -> Container | None:
+    """Return the container that decides the outcome: one that failed by itself before those that were stopped."""
+    own = [c for c in bad if not STOPPED.search(c.message)]
+    return next((c for c in own if c.exit_code), None) or next(iter(own), None) or next(iter(bad), None)
+
+
+def reason_class(attempt: Attempt, bad: list[Container], *, expired: bool) -> str:
+    """Return the reason class of an attempt that is not DONE."""
+    if expired:
+        started = any(c.started for c in attempt.containers)
+        named = {of_message(c.message) for c in attempt.containers}
+        return "image_pull" if "image_pull" in named else "timeout" if started else "pool_unavailable"
+    if attempt.status in {CANCELLED, "CANCELLING", "DELETED"}:
+        return "cancelled"
+    if attempt.status == "SUSPENDED":
+        return "preempted"
+    first = decisive(bad)
+    if first is None:
+        return "internal"
+    return of_message(first.message) or ("app_error" if first.exit_code else "internal")
+
+
+def of_message(message: str) -> str:
+    """Return the class that a container's message tells of; empty: none."""
+    return next((name for name, pattern in OF_MESSAGE if pattern.search(message)), "")
+
+
+def refused(number: int, service: str, error: SnowparkSQLException) -> Attempt:
+    """Return the attempt that could not be made, or not be followed, because a statement was refused."""
+    text = one_line(error_text(error))
+    code = error_code(error)
+    why = next((name for name, pattern in OF_ERROR if pattern.search(text)), "")
+    if code in {NO_PRIVILEGE, DOES_NOT_EXIST}:
+        why = "permission"  # Snowflake's words are the same for what does not exist and what may not be seen
+    if not why:
+        why = "spec_invalid" if is_refusal(error) else "internal"
+    reason = "Snowflake refused a statement"
+    return Attempt(number, service, FAILED, why, reason, text, text)

@@ -1,0 +1,168 @@
+"""Attempts that no runner has recorded: stopped if they still run, and recorded as what they were.
+
+Knows the comment by which a service tells whose it is, and what a task's end says about its job. Must not know when
+services are removed. Shipped as a part of a stored procedure's text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from procedures.attempt import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    FINAL,
+    Attempt,
+    Run,
+    identifier,
+    lower_keys,
+    object_name,
+    one_line,
+)
+from procedures.history import record
+from procedures.outcome import judge
+from procedures.sending import send
+from procedures.service import containers, stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from snowflake.snowpark import Session
+
+# jobgraph, graph, run, task, attempt
+COMMENT_WORDS = 5
+LATE = re.compile(r"timed? ?out", re.IGNORECASE)
+
+
+class Service(NamedTuple):
+    """A job service of the graph. `task` is empty if its comment is of an earlier version and does not say it."""
+
+    name: str
+    status: str
+    pool: str
+    group: str
+    task: str
+    attempt: int
+    created: datetime
+    updated: str
+
+
+class TaskEnd(NamedTuple):
+    """How a task of the run ended, by the task history."""
+
+    state: str
+    message: str
+
+    @property
+    def bad(self) -> bool:
+        """Whether it failed or was cancelled; there is FAILED_AND_AUTO_SUSPENDED, too."""
+        return self.state == CANCELLED or self.state.startswith(FAILED)
+
+    @property
+    def reason_class(self) -> str:
+        """Why it ended badly, as far as that is known of a task whose runner left no word."""
+        return "cancelled" if self.state == CANCELLED else "timeout" if LATE.search(self.message) else "internal"
+
+
+def services(session: Session, graph: Mapping[str, Any]) -> list[Service]:
+    """Return the graph's job services, oldest first."""
+    place = f"{identifier(graph['database'])}.{identifier(graph['schema'])}"
+    rows = [lower_keys(row.as_dict()) for row in send(session, f"SHOW JOB SERVICES IN SCHEMA {place}")]
+    found = []
+    for row in rows:
+        words = str(row.get("comment") or "").split(" ")
+        if words[:2] != ["jobgraph", graph["graph"]]:
+            continue
+        whole = len(words) == COMMENT_WORDS and words[4].isdigit()
+        found.append(
+            Service(
+                name=f"{place}.{identifier(row['name'])}",
+                status=str(row["status"]),
+                pool=str(row.get("compute_pool") or ""),
+                group=words[2] if len(words) > 2 else "",  # noqa: PLR2004  # the third word
+                task=words[3] if whole else "",
+                attempt=int(words[4]) if whole else 0,
+                created=row["created_on"],
+                updated=str(row.get("updated_on") or ""),
+            )
+        )
+    return sorted(found, key=lambda service: service.created)
+
+
+def recorded(session: Session, graph: Mapping[str, Any], groups: Sequence[str]) -> set[tuple[str, str, int]]:
+    """Return run, task and attempt of all rows of these runs."""
+    if not groups:
+        return set()
+    marks = ", ".join("?" for _ in groups)
+    statement = f"SELECT GRAPH_RUN_ID, TASK_NAME, ATTEMPT FROM {object_name(graph, 'job_runs_table')}"
+    rows = send(session, f"{statement} WHERE GRAPH_RUN_ID IN ({marks})", groups)
+    return {(str(row[0]), str(row[1]), int(row[2])) for row in rows}
+
+
+def recover(
+    session: Session, graph: Mapping[str, Any], run: Run, service: Service, end: TaskEnd | None
+) -> Attempt | None:
+    """Stop the service if it still runs, and record its attempt; returns that.
+
+    `None`: its task goes on, so the attempt is for its runner to record. `end` is `None` if history does not know.
+    """
+    if end is not None and end.state == "EXECUTING":
+        return None
+    status, updated = service.status, service.updated
+    running = status not in FINAL
+    if running:
+        state = stop(session, service.name)
+        status, updated = str(state["status"]), ""
+    attempt = Attempt(
+        service.attempt,
+        service.name,
+        status,
+        created=str(service.created),
+        ended=updated,
+        containers=containers(session, service.name, ()),
+    )
+    attempt = judge(attempt, 0, expired=False)
+    if status == CANCELLED:
+        attempt = _cancelled(attempt, end)
+    definition = {**graph, "compute_pool": service.pool, "replicas": len({c.instance for c in attempt.containers}) or 1}
+    record(session, definition, run._replace(task=service.task), attempt)
+    return attempt
+
+
+def _cancelled(attempt: Attempt, end: TaskEnd | None) -> Attempt:
+    """Return a cancelled attempt with the reason for which its task ended before it."""
+    if end is None or not end.bad:
+        return attempt
+    return attempt._replace(
+        reason_class=end.reason_class, reason=f"its task ended {end.state} before the job: {one_line(end.message)}"
+    )
+
+
+def record_without_service(
+    session: Session, graph: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd], known: set[tuple[str, str, int]]
+) -> list[str]:
+    """Record one attempt for each task that ended badly before it had started any; returns their names."""
+    tasks = {task for group, task, _ in known if group == run.group}
+    found = [task for task, end in ends.items() if end.bad and task not in {*tasks, run.root}]
+    for task in found:
+        end = ends[task]
+        message = one_line(end.message) or f"its task ended {end.state}"
+        reason = f"its task ended {end.state} before a job was started"
+        attempt = Attempt(1, "", end.state, end.reason_class, reason, message, message)
+        record(session, {**graph, "compute_pool": None}, run._replace(task=task), attempt)
+    return found
+
+
+def droppable(found: Sequence[Service], known: set[tuple[str, str, int]], kept_since: datetime) -> list[str]:
+    """Return the names of services to drop, oldest first: ended and recorded, those that are not DONE by age."""
+    return [
+        service.name
+        for service in found
+        if service.status in FINAL
+        and (service.created < kept_since or service.status == DONE)
+        and (not service.task or (service.group, service.task, service.attempt) in known)
+        and (service.task or service.created < kept_since)
+    ]

@@ -1,0 +1,53 @@
+"""How a statement is sent: again if a passing fault met it, at once given up if Snowflake has refused it.
+
+Knows Snowpark's errors. Must not know what a statement is for: all that are sent here may be sent twice. Shipped as a
+part of a stored procedure's text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snowflake.snowpark import Row, Session
+
+TIMES_SENT = 3
+ALREADY_EXISTS = 2002
+DOES_NOT_EXIST = 2003
+# errors of the compiler and of execution, of procedures and of services: sent again, the answer would be the same
+REFUSALS = (range(600, 4000), range(90_000, 101_000), range(395_000, 396_000))
+
+
+def send(session: Session, text: str, params: Sequence[Any] | None = None) -> list[Row]:
+    """Send a statement, up to three times if faults meet it; returns its rows.
+
+    Raises:
+        SnowparkSQLException: Snowflake refuses it, or the faults do not pass.
+    """
+    for _ in range(TIMES_SENT - 1):
+        try:
+            return session.sql(text, params=list(params or [])).collect()
+        except SnowparkSQLException as error:
+            if is_refusal(error):
+                raise
+    return session.sql(text, params=list(params or [])).collect()
+
+
+def is_refusal(error: SnowparkSQLException) -> bool:
+    """Tell whether Snowflake itself has said no, and not a connection or a node on the way."""
+    code = error_code(error)
+    return any(code in refused for refused in REFUSALS)
+
+
+def error_code(error: SnowparkSQLException) -> int:
+    """Return an SQL error's number; 0 if it has none."""
+    return int(error.sql_error_code or 0)
+
+
+def error_text(error: SnowparkSQLException) -> str:
+    """Return an SQL error's own text."""
+    return str(getattr(error, "message", "") or error)

@@ -1,0 +1,204 @@
+"""The job service of an attempt: its name, its start, the wait for its end, its containers and their logs.
+
+Knows Snowflake's statements for job services. Must not know history, nor what an outcome means. Shipped as a part of a
+stored procedure's text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+from procedures.attempt import CANCELLED, DONE, FINAL, Container, Run, identifier, literal, lower_keys, one_line
+from procedures.logs import kept
+from procedures.sending import ALREADY_EXISTS, error_code, error_text, is_refusal, send
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snowflake.snowpark import Session
+
+# a service's name must serve as a DNS label: docs.snowflake.com/en/sql-reference/sql/execute-job-service
+LONGEST_SERVICE_NAME = 63
+WAITS = 5
+# the platform gives a container 30 seconds to end, then kills it
+SECONDS_TO_STOP = 60
+LOG_LINES = 100_000
+# at most 2 MB of logs in one answer
+LOGS_AT_ONCE = 20
+
+
+class Ended(NamedTuple):
+    """The end of a service: its status then; `expired` if its time was over; instants as text, empty if not known."""
+
+    status: str
+    created: str = ""
+    ended: str = ""
+    expired: bool = False
+
+
+def service_name(group: str, task: str, number: int) -> str:
+    """Return the name of an attempt's service: unique to graph run, job and attempt, and the same every time."""
+    tail = f"_{hashlib.sha256(f'{group}/{task}'.encode()).hexdigest()[:16]}_{number}".upper()
+    return identifier(task)[: LONGEST_SERVICE_NAME - len(tail)].rstrip("_").upper() + tail
+
+
+def start_statement(job: dict[str, Any], run: Run, service: str, number: int) -> str:
+    """Return the statement that starts the service; no part of it can be bound, so all are checked or escaped.
+
+    The comment tells whose it is, for the finalizer: graph, run, task, attempt.
+    """
+    warehouse, access = job.get("query_warehouse"), job.get("external_access")
+    comment = " ".join(["jobgraph", identifier(job["graph"]), run.group, run.task, str(number)])
+    return (
+        f"EXECUTE JOB SERVICE IN COMPUTE POOL {identifier(job['compute_pool'])} NAME = {service} ASYNC = TRUE"
+        + (f" REPLICAS = {int(job['replicas'])}" if job.get("replicas") else "")
+        + (f" QUERY_WAREHOUSE = {identifier(warehouse)}" if warehouse else "")
+        + f" COMMENT = {literal(comment)}"
+        + (f" EXTERNAL_ACCESS_INTEGRATIONS = ({', '.join(map(identifier, access))})" if access else "")
+        + f" FROM SPECIFICATION {specification_text(job['specification'], run, number)}"
+    )
+
+
+def specification_text(specification: dict[str, Any], run: Run, number: int) -> str:
+    r"""Return the specification as JSON, which is YAML too, dollar-quoted; a `$` in it is written `\u0024`.
+
+    Every container learns which attempt it is, for which interval of time, and what its predecessors returned.
+    """
+    facts = {
+        "JOB_ATTEMPT": str(number),
+        "RUN_GROUP_ID": run.group,
+        "TASK_NAME": run.task,
+        "SCHEDULED_AT": run.started,
+        "DATA_INTERVAL_START": run.since,
+        "DATA_INTERVAL_END": run.started,
+        **{f"OUTPUTS_{task}": value for task, value in run.returned.items()},
+    }
+    containers = [c | {"env": c.get("env", {}) | facts} for c in specification["spec"]["containers"]]
+    # DEL and the C1 controls may stand in JSON, but not in YAML
+    text = json.dumps({"spec": specification["spec"] | {"containers": containers}})
+    text = text.replace("$", "\\u0024").replace("\x7f", "\\u007f")
+    quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
+    return f"{quotes}{text}{quotes}"
+
+
+def start(session: Session, statement: str) -> tuple[str, bool]:
+    """Start the service; returns the statement's query id, and whether the service was there before.
+
+    This run may have started it before it was interrupted, or have lost the reply: then it goes on with it.
+    """
+    with session.query_history() as sent:
+        try:
+            send(session, statement)
+        except SnowparkSQLException as error:
+            if error_code(error) != ALREADY_EXISTS and "already exists" not in error_text(error):
+                raise
+            return "", True
+    return (str(sent.queries[-1].query_id) if sent.queries else ""), False
+
+
+def wait(session: Session, service: str, timeout: int, *, adopted: bool) -> Ended:
+    """Wait until the service has ended; one whose time is over is cancelled, and has stopped when this returns.
+
+    `adopted`: it may have been there for a while, or have ended long ago.
+    """
+    left = timeout
+    error: SnowparkSQLException | None = None
+    for turn in range(WAITS):
+        if turn or not adopted:
+            error = _wait_for_done(session, service, left)
+            if error is None:
+                return Ended(DONE)
+        state = describe(session, service)
+        if state["status"] in FINAL:
+            return _found_ended(session, state, timeout, adopted=adopted)
+        left = timeout - _seconds(session, state["created_on"], None)
+        if left <= 0:
+            return _expire(session, service)
+    if error is not None:
+        raise error
+    return Ended(state["status"], str(state["created_on"]))
+
+
+def _found_ended(session: Session, state: dict[str, Any], timeout: int, *, adopted: bool) -> Ended:
+    created, ended = str(state["created_on"]), str(state.get("updated_on") or "")
+    lasted = _seconds(session, created, ended or None) if state["status"] == CANCELLED else 0
+    return Ended(state["status"], created, ended if adopted else "", expired=lasted >= timeout)
+
+
+def _expire(session: Session, service: str) -> Ended:
+    state = stop(session, service)
+    return Ended(state["status"], str(state["created_on"]), expired=state["status"] != DONE)
+
+
+def stop(session: Session, service: str) -> dict[str, Any]:
+    """Cancel a job and wait until it has stopped; returns what DESCRIBE says then. It may have ended by itself."""
+    try:
+        send(session, f"CALL {service}!SPCS_CANCEL_JOB()")
+    except SnowparkSQLException as error:
+        if not is_refusal(error):
+            raise  # a refusal is the answer for a job that has ended meanwhile: its status tells
+    for _ in range(WAITS):
+        _wait_for_done(session, service, SECONDS_TO_STOP)
+        state = describe(session, service)
+        if state["status"] in FINAL:
+            break
+    return state
+
+
+def _wait_for_done(session: Session, service: str, seconds: int) -> SnowparkSQLException | None:
+    """Wait for DONE; returns the error if it cannot be reached, is late, or on a fault: the status tells which."""
+    try:
+        session.sql(f"CALL {service}!SPCS_WAIT_FOR('DONE', {seconds})").collect()
+    except SnowparkSQLException as error:
+        return error
+    return None
+
+
+def _seconds(session: Session, since: Any, until: Any) -> int:
+    """Return the seconds between two instants, by default until now, by Snowflake's clock."""
+    statement = "SELECT DATEDIFF('second', ?::timestamp_ltz, COALESCE(?::timestamp_ltz, CURRENT_TIMESTAMP())) AS AGE"
+    return int(send(session, statement, [str(since), until])[0]["AGE"])
+
+
+def describe(session: Session, service: str) -> dict[str, Any]:
+    """Return the service's row, with plain names."""
+    return lower_keys(send(session, f"DESCRIBE SERVICE {service}")[0].as_dict())
+
+
+def containers(session: Session, service: str, secrets: Sequence[str]) -> tuple[Container, ...]:
+    """Return all containers of all instances with their logs, as they are to be kept."""
+    rows = send(session, f"SHOW SERVICE CONTAINERS IN SERVICE {service}")
+    found = [_container(lower_keys(row.as_dict())) for row in rows]
+    logs: list[str] = []
+    for first in range(0, len(found), LOGS_AT_ONCE):
+        logs += _logs(session, service, found[first : first + LOGS_AT_ONCE])
+    return tuple(c._replace(log=kept(log, secrets)) for c, log in zip(found, logs, strict=True))
+
+
+def _container(row: dict[str, Any]) -> Container:
+    code, started = row.get("last_exit_code"), row.get("start_time")
+    return Container(
+        instance=str(row["instance_id"]),
+        name=str(row["container_name"]),
+        status=str(row["status"]),
+        message=str(row.get("message") or ""),
+        exit_code=int(code) if code not in (None, "") else None,
+        digest=str(row.get("image_digest") or ""),
+        started=str(started or ""),
+    )
+
+
+def _logs(session: Session, service: str, listed: Sequence[Container]) -> list[str]:
+    """Return the logs of some containers, all in one answer; where none can be had, it says why."""
+    columns = ", ".join(f"SYSTEM$GET_SERVICE_LOGS(?, ?, ?, ?) AS LOG_{n}" for n in range(len(listed)))
+    params = [value for c in listed for value in (service, c.instance, c.name, LOG_LINES)]
+    try:
+        return [str(log or "") for log in send(session, f"SELECT {columns}", params)[0]]
+    except SnowparkSQLException as error:
+        if len(listed) == 1:
+            return [f"[no log could be read: {one_line(error_text(error))}]"]
+    return [log for c in listed for log in _logs(session, service, [c])]
