@@ -7,6 +7,7 @@ Names of tasks are upper case here already, as Snowflake keeps them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +191,11 @@ class Graph:
     timeout: int | None = None
     notify: Notify | None = None
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
+
+    @cached_property
+    def disabled(self) -> frozenset[str]:
+        """Tasks of the jobs that runs pass over."""
+        return frozenset(job.name for job in self.jobs if not job.enabled)
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -283,7 +283,7 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
     }
     if family := settings.pool_families.get(job.compute_pool):
         definition["instance_family"] = family
-    returning = sorted(one.name for one in graph.jobs if one.enabled and one.name in job.after)
+    returning = sorted(set(job.after) - graph.disabled)
     if returning:
         definition["predecessors"] = returning
     if job.replicas > 1:

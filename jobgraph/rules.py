@@ -75,22 +75,26 @@ def graphs_exist(config: Config) -> Iterator[Problem]:
 
 def task_names_unique(config: Config) -> Iterator[Problem]:
     """All graphs live in one schema, and Snowflake keeps names in upper case: no two tasks may share one."""
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[Graph, Job | str]] = {}
     for graph in config.graphs:
-        named = [(graph.root_task, _mark(graph.marks, "root_task"), f"the root of graph `{graph.key}`", _path(graph))]
-        if graph.finalizer:
-            finalizer = (graph.finalizer_task, _mark(graph.marks, "finalizer_task"), f"the finalizer of `{graph.key}`")
-            named.append((*finalizer, _path(graph)))
-        named += [
-            (job.name, _mark(job.marks), f"job `{job.key}` of `{graph.key}`", _path(graph, job)) for job in graph.jobs
-        ]
-        for name, mark, owner, path in named:
-            if name in owners:
-                what = f"{owner} and {owners[name]} would both be task {name}"
-                remedy = "give one of them another name; upper and lower case make no difference"
-                yield Problem(mark, "task-name-unique", path, what, remedy, value=name)
-            else:
-                owners[name] = owner
+        owned: list[tuple[str, Job | str]] = [(graph.root_task, "root")]
+        owned += [(graph.finalizer_task, "finalizer")] if graph.finalizer else []
+        owned += [(job.name, job) for job in graph.jobs]
+        for name, owner in owned:
+            if name not in owners:
+                owners[name] = (graph, owner)
+                continue
+            what = f"{_owner(graph, owner)} and {_owner(*owners[name])} would both be task {name}"
+            remedy = "give one of them another name; upper and lower case make no difference"
+            job = None if isinstance(owner, str) else owner
+            mark = _mark(job.marks) if job else _mark(graph.marks, f"{owner}_task")
+            yield Problem(mark, "task-name-unique", _path(graph, job), what, remedy, value=name)
+
+
+def _owner(graph: Graph, owner: Job | str) -> str:
+    if isinstance(owner, str):
+        return f"the root of graph `{graph.key}`" if owner == "root" else f"the finalizer of `{graph.key}`"
+    return f"job `{owner.key}` of `{graph.key}`"
 
 
 def names_legal(graph: Graph) -> Iterator[Problem]:
@@ -223,11 +227,10 @@ def child_count(graph: Graph) -> Iterator[Problem]:
 
 def conditions_hold(graph: Graph) -> Iterator[Problem]:
     """A `when` looks at what an enabled ancestor returned; of other tasks Snowflake knows no return value."""
-    before = edges(graph)
-    by_name = {job.name: job for job in graph.jobs}
-    for job in graph.jobs:
-        if "when" not in job.marks:
-            continue
+    conditional = [job for job in graph.jobs if job.when is not None or "when" in job.marks]
+    before = edges(graph) if conditional else {}
+    by_name = {job.name: job for job in graph.jobs} if conditional else {}
+    for job in conditional:
         mark, at = _mark(job.marks, "when.job", "when"), _path(graph, job, "when.job")
         if job.when is None:
             what = "a condition looks at one job and has one of is, is_not, above, below"
