@@ -1,6 +1,6 @@
 # The commands of this project. A newcomer needs two: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types unit lifecycle bench lock destroy clean
+.PHONY: help setup demo test check lint types unit lifecycle reliability bench lock destroy clean
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
@@ -46,6 +46,9 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	@$(BIN)/mypy
+
+reliability: $(STAMP) ## thousands of generated cases: what is claimed holds for each (COUNT=12000 SEED=1)
+	@$(BIN)/python -m tests.reliability --count $(or $(COUNT),12000) --seed $(or $(SEED),1)
 
 bench: setup ## the figures of docs/benchmarks.md, measured side by side
 	@$(BIN)/python -m tests.bench
