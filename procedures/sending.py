@@ -19,7 +19,7 @@ TIMES_SENT = 3
 ALREADY_EXISTS = 2002
 DOES_NOT_EXIST = 2003
 # errors of the compiler and of execution, of procedures and of services: sent again, the answer would be the same
-REFUSALS = (range(600, 4000), range(90_000, 101_000), range(395_000, 396_000))
+REFUSALS = (range(604, 4000), range(90_000, 101_000), range(395_000, 396_000))
 
 
 def send(session: Session, text: str, params: Sequence[Any] | None = None) -> list[Row]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import reading
+from tests.reliability import reading, runner
 
-PARTS = {"reading": reading.run}
+PARTS = {"reading": reading.run, "runner": runner.run}
 MOST_SHOWN = 5
 
 

@@ -1,0 +1,259 @@
+"""The fault matrix of the runner: every statement that it sends, met by every kind of fault, and what is left after it.
+
+Knows the procedures and the stand-in of their session. Must not know how the figures are shown.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+from procedures import finalize_graph, run_job
+from procedures.attempt import JobFailed
+from tests.procedures.recording import FINAL, RecordingSession, Service, sql_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TASK = "T_JOB"
+DEFINITION: dict[str, Any] = {
+    "graph": "container_jobs",
+    "database": "DB",
+    "schema": "SC",
+    "compute_pool": "POOL",
+    "query_warehouse": "WH",
+    "retries": 0,
+    "timeout": 60,
+    "on_failure": "stop",
+    "job_runs_table": "JOBS_RUN_STATS",
+    "job_logs_table": "JOB_LOGS",
+    "task_runs_table": "TASK_LOGGING_STATS",
+    "task_runs_function": "TASK_GRAPH_RUN_STATS",
+    "keep_services_days": 1,
+    "specification": {"spec": {"containers": [{"name": "main", "image": "/db/sc/images/job:1"}]}},
+}
+# connector's "failed to connect"; Snowflake's internal error: both may pass
+LOST, INTERNAL = 250_001, 603
+
+
+class Killed(BaseException):
+    """The procedure's process is gone at this point: no code of its own runs any more."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the services of a job do, in the order of the attempts, and how an undisturbed run ends."""
+
+    name: str
+    services: Callable[[], list[Service]]
+    retries: int
+    statuses: tuple[str, ...]
+    replicas: int = 1
+
+
+def _ok() -> Service:
+    return Service(log='working\n{"n": 1}\n')
+
+
+def _bad() -> Service:
+    return Service("FAILED", log="ValueError: no\n", last_exit_code=3, message="User application error")
+
+
+def _endless() -> Service:
+    service = Service("RUNNING")
+    service.age = 61
+    service.containers[0]["status"] = "READY"
+    return service
+
+
+def _one_of_three() -> Service:
+    service = _bad()
+    done = {"status": "DONE", "last_exit_code": 0, "message": "Completed successfully"}
+    first = service.containers[0]
+    service.containers = [first | done | {"instance_id": str(n)} for n in range(2)] + [first | {"instance_id": "2"}]
+    return service
+
+
+SCENARIOS = (
+    Scenario("done", lambda: [_ok()], 0, ("DONE",)),
+    Scenario("failed, then done", lambda: [_bad(), _ok()], 1, ("FAILED", "DONE")),
+    Scenario("failed", lambda: [_bad()], 0, ("FAILED",)),
+    Scenario("beyond its time", lambda: [_endless()], 0, ("TIMED_OUT",)),
+    Scenario("one of three replicas fails", lambda: [_one_of_three(), _ok()], 1, ("FAILED", "DONE"), 3),
+)
+FAULTS = ("error before", "error after it took effect", "reply lost", "killed before", "killed after", "down from here")
+# what follows a procedure that ended before its job: the same statement again (the platform was down), or nothing
+SETTLED = ("run again", "finalizer only")
+
+
+@dataclass
+class Case:
+    """One fault at one statement. `problems` are empty if all is as it should be."""
+
+    scenario: str
+    number: int
+    statement: str
+    fault: str
+    settled: str
+    ended: str = ""
+    more_attempts: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def matrix(scenarios: tuple[Scenario, ...] = SCENARIOS) -> Iterator[Case]:
+    """Yield all cases: first of the runner, then of the finalizer that finds a run whose procedure was killed."""
+    for scenario in scenarios:
+        clean = _session(scenario)
+        _run(clean, scenario)
+        for number, (text, _) in enumerate(clean.statements, 1):
+            for fault in FAULTS:
+                for settled in SETTLED:
+                    case = Case(scenario.name, number, text[:40], fault, settled)
+                    yield _runner_case(scenario, case)
+        yield from _finalizer_cases(scenario)
+
+
+def _session(scenario: Scenario) -> RecordingSession:
+    # a graph run that is tried again makes attempts beyond those of the scenario
+    return RecordingSession([*scenario.services(), *scenario.services(), *scenario.services()])
+
+
+def _run(session: RecordingSession, scenario: Scenario) -> str:
+    """Run the job as its task does; returns how the task ended."""
+    definition = DEFINITION | {"retries": scenario.retries, "replicas": scenario.replicas}
+    try:
+        run_job.main(session, TASK, json.dumps(definition))  # type: ignore[arg-type]  # a stand-in
+    except JobFailed:
+        return "FAILED"
+    except Killed:
+        return "killed"
+    except SnowparkSQLException:
+        return "error"
+    return "SUCCEEDED"
+
+
+def _disturb(session: RecordingSession, number: int, fault: str) -> None:
+    """Let the fault meet the statement of that number, counted from what was sent so far."""
+    number += len(session.statements)
+
+    def before(_: str) -> None:
+        sent = len(session.statements)
+        if fault == "down from here" and sent >= number:
+            raise sql_error("Failed to connect to DB", LOST)
+        if sent == number and fault == "error before":
+            raise sql_error("Failed to connect to DB", LOST)
+        if sent == number and fault == "killed before":
+            raise Killed
+
+    def after(_: str) -> None:
+        if len(session.statements) != number:
+            return
+        if fault == "error after it took effect":
+            raise sql_error("Processing aborted by error 300010", INTERNAL)
+        if fault == "reply lost":
+            raise sql_error("Connection reset by peer", LOST)
+        if fault == "killed after":
+            raise Killed
+
+    session.fault, session.after = before, after
+
+
+def _calm(session: RecordingSession) -> None:
+    session.fault = session.after = None
+
+
+def _runner_case(scenario: Scenario, case: Case) -> Case:
+    session = _session(scenario)
+    _disturb(session, case.number, case.fault)
+    case.ended = _run(session, scenario)
+    _calm(session)
+    whole = case.ended in {"SUCCEEDED", "FAILED"}
+    if not whole and case.settled == "run again":
+        case.ended = _run(session, scenario)
+        whole = True
+    session.task_ends = [{"NAME": TASK, "STATE": case.ended if whole else "FAILED", "ERROR_MESSAGE": "killed"}]
+    _finalize(session)
+    _check(case, scenario, session, whole=whole)
+    return case
+
+
+def _finalize(session: RecordingSession) -> str:
+    try:
+        finalize_graph.main(session, json.dumps(DEFINITION))  # type: ignore[arg-type]  # a stand-in
+    except Killed:
+        return "killed"
+    except SnowparkSQLException:
+        return "error"
+    return "SUCCEEDED"
+
+
+def _orphaned(scenario: Scenario) -> RecordingSession:
+    """Return a session whose runner was killed while it waited for its first service."""
+    session = _session(scenario)
+    _disturb(session, 3, "killed before")
+    _run(session, scenario)
+    _calm(session)
+    session.task_ends = [{"NAME": TASK, "STATE": "FAILED", "ERROR_MESSAGE": "killed"}]
+    return session
+
+
+def _finalizer_cases(scenario: Scenario) -> Iterator[Case]:
+    clean = _orphaned(scenario)
+    first = len(clean.statements)
+    _finalize(clean)
+    for number, (text, _) in enumerate(clean.statements[first:], 1):
+        for fault in FAULTS:
+            case = Case(scenario.name, number, text[:40], fault, "finalizer again")
+            session = _orphaned(scenario)
+            _disturb(session, number, fault)
+            case.ended = _finalize(session)
+            _calm(session)
+            _finalize(session)
+            _check(case, scenario, session, whole=False)
+            yield case
+
+
+def _check(case: Case, scenario: Scenario, session: RecordingSession, *, whole: bool) -> None:
+    """Write down all that is wrong: rows, services that still run, logs, the outcome."""
+    numbers = sorted(row["ATTEMPT"] for row in session.history)
+    if numbers != list(range(1, len(numbers) + 1)):
+        case.problems.append(f"rows of attempts {numbers}")
+    rows = {row["SERVICE_NAME"]: row for row in session.history}
+    started = set(session.services) | set(session.dropped)
+    if missing := started - set(rows):
+        case.problems.append(f"no row for {missing}")
+    if running := [name for name, service in session.services.items() if service.status not in FINAL]:
+        case.problems.append(f"still running: {running}")
+    logged = {log["ATTEMPT"] for log in session.logs}
+    if lost := {row["ATTEMPT"] for name, row in rows.items() if name in started} - logged:
+        case.problems.append(f"no log of attempts {lost}")
+    statuses = tuple(row["JOB_STATUS"] for row in sorted(session.history, key=lambda row: int(row["ATTEMPT"])))
+    case.more_attempts = max(0, len(statuses) - len(scenario.statuses))
+    if case.fault in FAULTS[:3] and case.settled in SETTLED and statuses != scenario.statuses:
+        case.problems.append(f"a fault that passed changed the attempts: {statuses}")
+    if whole:
+        expected = "SUCCEEDED" if scenario.statuses[-1] == "DONE" else "FAILED"
+        if case.ended != expected or statuses[-1:] != scenario.statuses[-1:]:
+            case.problems.append(f"task {case.ended}, attempts {statuses}")
+    elif not statuses:
+        case.problems.append("nothing tells that the task failed")
+
+
+def run(_seed: int, _count: int) -> tuple[list[str], list[str]]:
+    """Run the whole matrix, which has no random part; returns figures and what is wrong."""
+    cases = list(matrix())
+    return figures(cases).splitlines(), [str(case) for case in cases if case.problems]
+
+
+def figures(cases: list[Case]) -> str:
+    """Return the figures as a table for people."""
+    lines = ["| Scenario | Cases | Wrong | With attempts beyond an undisturbed run's |", "| --- | ---: | ---: | ---: |"]
+    for name in dict.fromkeys(case.scenario for case in cases):
+        of = [case for case in cases if case.scenario == name]
+        wrong, more = sum(bool(case.problems) for case in of), sum(case.more_attempts > 0 for case in of)
+        lines.append(f"| {name} | {len(of)} | {wrong} | {more} |")
+    wrong, more = sum(bool(case.problems) for case in cases), sum(case.more_attempts > 0 for case in cases)
+    return "\n".join([*lines, f"| all | {len(cases)} | {wrong} | {more} |"])

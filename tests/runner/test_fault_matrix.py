@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from procedures import history, recovery, run_job, service
+from tests.reliability import runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize("scenario", runner.SCENARIOS, ids=lambda scenario: scenario.name)
+def test_whatever_fault_meets_a_statement_each_attempt_has_one_row_and_nothing_runs_on(
+    scenario: runner.Scenario,
+) -> None:
+    cases = list(runner.matrix((scenario,)))
+    assert len(cases) > 100
+    assert not [case for case in cases if case.problems]
+    assert {case.statement for case in cases if case.more_attempts} <= {'INSERT INTO "DB"."SC"."JOBS_RUN_STATS" ('}
+
+
+def _never_stopped(session: Any, name: str) -> dict[str, Any]:
+    return service.describe(session, name)
+
+
+def _not_adopted(session: Any, statement: str) -> tuple[str, bool]:
+    session.sql(statement).collect()
+    return "", False
+
+
+def _row_before_logs(session: Any, job: Any, run: Any, attempt: Any) -> None:
+    RECORD(session, job, run, attempt._replace(containers=()))
+    RECORD(session, job, run, attempt)
+
+
+def _no_more_tries(*_: Any) -> bool:
+    return False
+
+
+RECORD = history.record
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "bug", "told"),
+    [
+        (recovery, "stop", _never_stopped, "still running"),
+        (run_job, "start", _not_adopted, "a fault that passed changed the attempts"),
+        (run_job, "record", lambda *_: None, "a fault that passed changed the attempts"),
+        (run_job, "record", _row_before_logs, "no log of attempts"),
+        (recovery, "record", lambda *_: None, "no row for"),
+        (run_job, "goes_on", _no_more_tries, "a fault that passed changed the attempts"),
+    ],
+)
+def test_the_matrix_finds_defects(
+    module: Any, name: str, bug: Callable[..., Any], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, name, bug)
+    problems = [problem for case in runner.matrix() for problem in case.problems]
+    assert any(told in problem for problem in problems), set(problems)
