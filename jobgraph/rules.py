@@ -26,6 +26,7 @@ MOST_TASKS = 1000
 MOST_PREDECESSORS = 100
 MOST_CHILDREN = 100
 MOST_CYCLES_SHOWN = 20
+MOST_SUGGESTIONS = 50
 
 _NAME_REMEDY = f"use letters, digits and underscores, no digit first, at most {LONGEST_IDENTIFIER} characters"
 
@@ -126,6 +127,7 @@ def _illegal(name: str, mark: Mark, path: str) -> Problem:
 def predecessors_exist(graph: Graph) -> Iterator[Problem]:
     """A job runs after jobs of its own graph."""
     names = {job.name for job in graph.jobs}
+    keys, unknown = {job.key for job in graph.jobs}, 0
     for job in graph.jobs:
         for place, name in enumerate(job.after):
             if name not in names:
@@ -138,7 +140,9 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
                     continue
                 what = f"job `{job.key}` is to run after `{written}`, which is no job of graph `{graph.key}`"
                 remedy = "name a job of this graph; a job that follows only the root has no `after`"
-                close = nearest(written, [other.key for other in graph.jobs if other is not job])
+                # finding them takes longer than all the rest, and nobody reads them by the hundred
+                close = nearest(written, keys - {job.key}) if unknown < MOST_SUGGESTIONS else ()
+                unknown += 1
                 yield Problem(mark, "predecessor-exists", path, what, remedy, value=written, nearest=close)
 
 

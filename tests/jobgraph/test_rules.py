@@ -97,6 +97,13 @@ def test_snowflakes_limits() -> None:
     assert rules_broken(graph_of(fan | {"END": [*fan]})) == ["predecessor-count", "child-count"]
 
 
+def test_hundreds_of_unknown_predecessors_are_all_told_and_the_first_with_suggestions() -> None:
+    after: dict[str, list[str]] = {"START": []} | {f"J{n}": [f"STRAT{n}"] for n in range(200)}
+    problems = broken_rules(Config("f", 1, (graph_of(after),)), None)
+    assert [problem.rule for problem in problems] == ["predecessor-exists"] * 200
+    assert [bool(problem.nearest) for problem in problems] == [True] * 50 + [False] * 150
+
+
 def test_task_names_are_unique_over_all_graphs() -> None:
     one = graph_of({"A": []})
     other = replace(graph_of({"B": []}), key="h", root_task="A", finalizer_task="G_FINALIZER")
