@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph import Procedures, Settings, plan, read
+from jobgraph.cli.client import Choice, connect
+from jobgraph.cli.queries import Statement
+from jobgraph.planning import schedule_text
+from jobgraph.sql import literal
 from tests.jobgraph.test_importing import job
 from tests.jobgraph.test_importing_tasks import deployed
 
 if TYPE_CHECKING:
+    from jobgraph.planning import GraphPlan, TaskPlan
     from tests.cli.conftest import Invoke
     from tests.cli.recorded import Server
+    from tests.cli.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,3 +102,45 @@ def test_a_root_that_is_not_there(invoke: Invoke, server: Server) -> None:
     assert done.exit_code == 2
     assert "perhaps you meant ROOT_TASK" in done.stderr
     assert len(server.sent) == 1
+
+
+def statements(graph: GraphPlan) -> list[str]:
+    """What a deployment of the quickstart's graph sends for its tasks."""
+
+    def create(task: TaskPlan, more: str) -> str:
+        comment = f"COMMENT = {literal(task.comment)}"
+        timeout = f"USER_TASK_TIMEOUT_MS = {task.timeout_ms}" if task.timeout_ms else ""
+        warehouse = f"WAREHOUSE = {task.warehouse}" if task.warehouse else ""
+        return f"CREATE TASK {task.full_name} {warehouse} {timeout} {comment} {more} AS {task.sql}"
+
+    root, end = graph.root, graph.finalizer
+    tasks = [(task, f"AFTER {', '.join(task.after)}") for task in graph.tasks]
+    tasks += [(end, f"FINALIZE = {root.full_name}")] if end else []
+    return [
+        create(root, f"SCHEDULE = '{schedule_text(graph.schedule)}'"),
+        *(create(task, more) for task, more in tasks),
+        *(f"ALTER TASK {task.full_name} RESUME" for task, _ in tasks),
+    ]
+
+
+@pytest.mark.sandbox
+def test_what_a_real_sandbox_has_comes_back_as_the_same_plan(shell: Shell) -> None:
+    config = read(ROOT / "jobconfig.yaml")
+    bodies = Procedures("run", "finalize")
+    planned = plan(config, Settings(), bodies)
+    assert shell.run("sandbox", "start").returncode == 0
+    shell.activate()
+    place = ("PR_CONTAINER_ORCHESTRATION", "PUBLIC")
+    connected = connect(Choice(environment=shell.variables))
+    for text in ("CREATE WAREHOUSE SMALL_WAREHOUSE", f"CREATE DATABASE {place[0]}", *statements(planned.graphs[0])):
+        connected.rows(Statement(text))
+    connected.close()
+    done = shell.run("import", "--from-snowflake", ".".join((*place, "ROOT_TASK")), "-o", "imported.yaml")
+    assert done.returncode == 0, done.stderr
+    again = plan(read(shell.folder / "imported.yaml"), Settings(), bodies)
+    assert {task.name: task.content for task in again.graphs[0].tasks} == {
+        task.name: task.content for task in planned.graphs[0].tasks
+    }
+    assert again.graphs[0].root == planned.graphs[0].root
+    assert again.graphs[0].schedule == planned.graphs[0].schedule
+    assert "note:" not in done.stderr
