@@ -219,7 +219,8 @@ def svg(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) 
     words = tuple((look.fill, look.border, legend[look]) for look in _WORST_FIRST[::-1] if look in legend)
     remark = graph.comment
     if any(task.jobs for task in tasks):
-        remark = f"{len(graph.jobs)} jobs in {len(tasks) - 2} groups" + (f" · {remark}" if remark else "")
+        count = sum(task.shape in {"job", "group"} for task in tasks)
+        remark = f"{len(graph.jobs)} jobs in {count} groups" + (f" · {remark}" if remark else "")
     return drawing_of(Drawing(graph.key, remark, tuple(_box(task, states) for task in tasks), words))
 
 
