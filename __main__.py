@@ -30,7 +30,7 @@ runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, storage))
 needs = [access, compute, storage, past, runner]
 made = c.task_graphs(planned.graphs, settings, needs, c.tasks_present(settings))
 for graph in planned.graphs:
-    c.RemovalGuardComponent(graph.key, c.RemovalGuardArgs(removal.guard(graph, settings), made[graph.key]))
+    c.RemovalGuardComponent(graph.key, c.RemovalGuardArgs(removal.guard(graph, settings), list(made.values())))
 
 pulumi.export("graphs", [graph.key for graph in planned.graphs])
 pulumi.export("roots", {graph.key: graph.root.full_name for graph in planned.graphs})

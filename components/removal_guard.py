@@ -12,22 +12,24 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.removal import GuardPlan
 
 
 @dataclass(frozen=True)
 class RemovalGuardArgs:
-    """The statements of the guard, and the graph's component."""
+    """The statements of the guard of a graph, and the components of all graphs."""
 
     guard: GuardPlan
-    graph: pulumi.Resource
+    graphs: Sequence[pulumi.Resource]
 
 
 class RemovalGuardComponent(pulumi.ComponentResource):
     """A step that does nothing when it is made; its way back fails while runs are under way.
 
-    It depends on the whole graph, so it is the first to go, by `destroy` and when the graph leaves the file: if it
-    refuses, nothing has been touched.
+    It depends on its graph and on all others, so it is the first to go, by `destroy` and when the graph leaves the
+    file: if it refuses, no graph has been touched.
     """
 
     def __init__(self, name: str, args: RemovalGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -36,6 +38,6 @@ class RemovalGuardComponent(pulumi.ComponentResource):
             f"{name}-removal",
             execute=args.guard.execute,
             revert=args.guard.revert,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.graph]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.graphs),
         )
         self.register_outputs({})

@@ -26,9 +26,8 @@ def choose(project: Project, **settings: Any) -> None:
 
 
 def unchanged(project: Project) -> None:
-    """Assert that neither the program nor the account differs from the state."""
-    project.pulumi("preview", "--expect-no-changes")
-    project.pulumi("refresh", "--preview-only", "--expect-no-changes")
+    """Assert that the program and the account, read anew, do not differ."""
+    project.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
 def names(project: Project, statement: str) -> list[str]:
