@@ -85,18 +85,20 @@ class TaskGraphComponent(pulumi.ComponentResource):
         replaced = ["revert"]
         opening = self._step("opening", args.graph.opening, args.needs, replaced if self._change.resume else [])
         root = self._root(args.graph, [*args.needs, opening])
-        self.gate = self._step("gate", args.graph.gate, [root], replaced if self._change.suspend else [])
+        self.gate = self._step("gate", args.graph.gate, [root, opening], replaced if self._change.suspend else [])
+        # named with every task: the engine orders deletions by direct dependencies
+        self._around = [opening, self.gate]
 
     def fill(self, gates: Mapping[str, pulumi.Resource]) -> None:
         """Make the tasks and the activation; `gates` are those of all graphs, by key."""
         graph = self._graph
         tasks: dict[str, pulumi.Resource] = {graph.root.name: self.gate}
         for task in graph.tasks:
-            tasks[task.name] = self._task(task, gates, [self.gate, *(tasks[name] for name in task.predecessors)])
+            tasks[task.name] = self._task(task, gates, [*self._around, *(tasks[name] for name in task.predecessors)])
         last = [*tasks.values()]
         if graph.finalizer is not None and graph.slot is not None:
             slot = self._once("finalizer-slot", graph.slot)
-            last.append(self._task(graph.finalizer, gates, [self.gate, slot], finalize=graph.root.full_name))
+            last.append(self._task(graph.finalizer, gates, [*self._around, slot], finalize=graph.root.full_name))
         if graph.overlap is not None:
             last.append(self._once("overlap", graph.overlap))
         self._activation(graph, last)
@@ -110,7 +112,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
 
     def _once(self, name: str, step: StepPlan) -> snowflake.Execute:
         """Take a step behind the gate whose old one is undone first, or that would undo the new one."""
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.gate], delete_before_replace=True)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=self._around, delete_before_replace=True)
         return snowflake.Execute(f"{self.key}-{name}", execute=step.execute, revert=step.revert, opts=opts)
 
     def _activation(self, graph: GraphPlan, last: Sequence[pulumi.Resource]) -> None:

@@ -1,0 +1,101 @@
+"""Deploys with the real engine: the root changed once, nothing sent for nothing, every re-wiring, kills."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.deploys.driver import SCHEMA, Deploys, deploys, root_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.engine
+
+ONCE = ["SUSPEND", "RESUME"]
+BEFORE: dict[str, Any] = {
+    "jobs": {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": ["d"], "f": [], "g": ["f"], "x": [], "z": ["x"]}
+}
+# a diamond turned, a root's child made a grandchild, two swapped, predecessors emptied, a job renamed
+AFTER: dict[str, Any] = {
+    "jobs": {"d": [], "b": ["d"], "c": ["d"], "a": ["b", "c"], "e": [], "g": [], "f": ["g"], "y": ["e"], "z": ["y"]}
+}
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploys]:
+    with deploys(tmp_path_factory.mktemp("deploys") / "project") as made:
+        made.up({"one": BEFORE})
+        yield made
+
+
+def test_no_change_sends_nothing_but_reads(deployed: Deploys) -> None:
+    deployed.write({"one": BEFORE})
+    assert deployed.up() == []
+    assert deployed.pulumi("preview", "--expect-no-changes")[0] == 0
+
+
+def test_any_rewiring_changes_the_root_once(deployed: Deploys) -> None:
+    before = deployed.tasks()
+    assert root_changes(deployed.up({"one": AFTER}), "ONE_ROOT") == ONCE
+    assert deployed.tasks()["A"]["predecessors"] == f'["{SCHEMA}.B","{SCHEMA}.C"]'
+    assert "X" not in deployed.tasks()
+    assert deployed.up() == []
+    # of jobs and schedule at once, and back
+    assert root_changes(deployed.up({"one": BEFORE | {"schedule": "2 hours"}}), "ONE_ROOT")[-1] == "RESUME"
+    deployed.up({"one": BEFORE})
+    assert deployed.tasks() == before
+
+
+def test_a_job_becomes_the_finalizer_and_a_job_again(deployed: Deploys) -> None:
+    before = deployed.tasks()
+    jobs = {name: after for name, after in BEFORE["jobs"].items() if name != "z"}
+    assert root_changes(deployed.up({"one": {"jobs": jobs, "finalizer_task": "Z"}}), "ONE_ROOT") == ONCE
+    assert "FinalizedRootTask" in deployed.tasks()["Z"]["task_relations"]
+    assert "ONE_FINALIZER" not in deployed.tasks()
+    assert root_changes(deployed.up({"one": BEFORE}), "ONE_ROOT") == ONCE
+    assert deployed.tasks() == before
+
+
+def test_a_graph_is_split_renamed_and_joined_again(deployed: Deploys) -> None:
+    before = deployed.tasks()
+    kept = {"jobs": {name: BEFORE["jobs"][name] for name in "abcde"}}
+    left = {"jobs": {name: BEFORE["jobs"][name] for name in "fgxz"}}
+    assert root_changes(deployed.up({"one": kept, "two": left}), "ONE_ROOT") == ONCE
+    assert {name: row["state"] for name, row in deployed.tasks().items()} == dict.fromkeys(
+        [*before, "TWO_ROOT", "TWO_FINALIZER"], "started"
+    )
+    assert deployed.up() == []
+    deployed.up({"three": kept, "two": left})
+    assert not {"ONE_ROOT", "ONE_FINALIZER"} & deployed.tasks().keys()
+    assert {row["state"] for row in deployed.tasks().values()} == {"started"}
+    assert deployed.up() == []
+    deployed.up({"one": BEFORE})
+    assert deployed.tasks() == before
+
+
+def test_an_operators_suspension_survives_a_deploy_and_the_preview_says_so(deployed: Deploys) -> None:
+    deployed.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT SUSPEND")
+    deployed.write({"one": AFTER})
+    assert "its root ONE_ROOT is suspended although it has a schedule" in deployed.pulumi("preview")[1]
+    assert root_changes(deployed.up(), "ONE_ROOT") == []
+    assert deployed.tasks()["ONE_ROOT"]["state"] == "suspended"
+    assert deployed.pulumi("preview", "--expect-no-changes")[0] == 0
+    deployed.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT RESUME")
+    assert deployed.pulumi("preview", "--expect-no-changes")[0] == 0
+    assert root_changes(deployed.up({"one": BEFORE}), "ONE_ROOT") == ONCE
+
+
+@pytest.mark.parametrize(("at", "forward"), [(2, True), (11, True), (24, False)])
+def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys, at: int, *, forward: bool) -> None:
+    goal = deployed.tasks()
+    deployed.up({"one": AFTER})
+    deployed.write({"one": BEFORE})
+    assert deployed.killed("up", at, forward=forward)
+    assert deployed.tasks()["ONE_ROOT"]["state"] == "suspended"
+    said = deployed.project.jobgraph("status", "one", check=False)
+    assert "`pulumi up` finishes" in said.stdout + said.stderr
+    deployed.up()
+    assert deployed.tasks() == goal
+    assert deployed.up() == []
