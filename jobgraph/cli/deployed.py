@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.changing import SUSPENDED_BY_FAILURES
 from jobgraph.cli.queries import Tables
 from jobgraph.model import Graph, Job
 from jobgraph.task_rows import definition, descendants, finalized_root, predecessors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from jobgraph.task_rows import Row
 
@@ -37,6 +38,8 @@ class Deployed:
     """A graph as it stands in Snowflake: jobs with predecessors before dependents.
 
     `key` is its name in the job configuration it was deployed from; the root task's name if that is not known.
+    `scheduled`: the root has a schedule. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
+    made for this graph that do not hang on its root.
     """
 
     key: str
@@ -47,6 +50,9 @@ class Deployed:
     finalizer: str | None = None
     finalizer_started: bool = False
     tables: Tables = field(default_factory=Tables)
+    scheduled: bool = False
+    suspended_by_failures: bool = False
+    strays: tuple[str, ...] = ()
 
     @property
     def job_names(self) -> tuple[str, ...]:
@@ -106,12 +112,35 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         jobs=jobs,
         finalizer=finalizer["name"] if finalizer else None,
         finalizer_started=bool(finalizer and finalizer["state"] == "started"),
+        scheduled=bool(root.get("schedule")),
+        suspended_by_failures=root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES,
+        strays=_strays(rows, str(known.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
             job_runs=known.get("job_runs_table", usual.job_runs),
             job_logs=known.get("job_logs_table", usual.job_logs),
             task_runs=known.get("task_runs_table", usual.task_runs),
         ),
     )
+
+
+def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[str, ...]:
+    """Return the tasks that a deploy of the graph made and that no run of it reaches."""
+    made = (row for row in rows if key and definition(row).get("graph") == key and not finalized_root(row))
+    return tuple(sorted(row["name"] for row in made if row["name"] not in members))
+
+
+def condition(graph: Deployed) -> str:
+    """Return in words what is unusual about a graph's root or tasks, and what to do; empty if nothing is."""
+    finish = "If a deploy was interrupted: `pulumi up` finishes it (after `pulumi cancel`, if the stack is locked)"
+    if graph.scheduled and not graph.started:
+        why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
+        return (
+            f"The root {graph.root_task} is suspended ({why}): no run starts by schedule, `jobgraph run` still works. "
+            f"{finish} and resumes the root. If nobody deploys: ALTER TASK {graph.root_task} RESUME."
+        )
+    if graph.strays:
+        return f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}."
+    return ""
 
 
 def named(graphs: Iterable[Deployed], name: str) -> Deployed | None:

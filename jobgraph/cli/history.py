@@ -11,6 +11,7 @@ import click
 
 from jobgraph.cli import lookup, queries, runs, views
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
+from jobgraph.cli.deployed import condition
 from jobgraph.errors import RunFailedError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def status(context: click.Context, graph: str | None, *, run_id: str | None, as_
     """Show a run: the state of every job, and the cause of each failure."""
     application: Application = context.obj
     found = lookup.graph(application, graph)
+    unusual = condition(found)
+    if unusual:
+        note(unusual)
     seen = lookup.run(application.client, found, run_id)
     if as_json:
         show_json(views.run_json(found, seen))

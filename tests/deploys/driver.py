@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 SCHEMA = "PR_CONTAINER_ORCHESTRATION.PUBLIC"
 # What tells two states of a graph apart; ids and instants do not.
 COLUMNS = ("state", "predecessors", "task_relations", "schedule", "definition", "comment", "warehouse", "condition")
-Jobs = dict[str, list[str]]
-Changes = list[str]
 
 
 def document(graphs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -141,13 +139,13 @@ def summary(out: str) -> str:
     return "\n".join(line for line in out.splitlines() if "error" in line or "warning" in line)[:3000]
 
 
-def root_changes(writes: list[str], root: str) -> Changes:
-    """SUSPEND and RESUME of a root among the writes, each with `!` if it was not the first or last of the graph's."""
-    found = []
+def root_changes(writes: list[str], root: str) -> list[str]:
+    """How often a root changed its state: SUSPEND and RESUME, each with `!` if other changes of tasks are outside them.
+
+    A SUSPEND of a suspended root (the plugin sends two when the root itself changes) is no change of it.
+    """
     tasks = [one for one in writes if " TASK " in one.upper()]
-    for number, one in enumerate(tasks):
-        for verb in ("SUSPEND", "RESUME"):
-            if f'"{root}" {verb}' in one:
-                expected = 0 if verb == "SUSPEND" else len(tasks) - 1
-                found.append(verb if number == expected else f"{verb}!")
-    return found
+    verbs = [next((verb for verb in ("SUSPEND", "RESUME") if f'"{root}" {verb}' in one), "") for one in tasks]
+    found = [(number, verb) for number, verb in enumerate(verbs) if verb]
+    changed = [one for one, before in zip(found, [(0, ""), *found], strict=False) if one[1] != before[1]]
+    return [verb if number == (0 if verb == "SUSPEND" else len(tasks) - 1) else f"{verb}!" for number, verb in changed]

@@ -1,0 +1,47 @@
+"""What `jobgraph status` says of a graph whose deploy was interrupted, or whose root is suspended."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from jobgraph.cli import deployed
+
+
+def row(name: str, *after: str, **columns: Any) -> dict[str, Any]:
+    body = json.dumps({"graph": "g"})
+    return {
+        "name": name,
+        "id": name,
+        "state": "started",
+        "schedule": None,
+        "predecessors": json.dumps([f"D.S.{one}" for one in after]),
+        "definition": f"CALL RUN($${body}$$)" if after else "SELECT 1",
+        **columns,
+    }
+
+
+def said(**root: Any) -> str:
+    (graph,) = deployed.read([row("ROOT", **({"schedule": "5 MINUTES"} | root)), row("A", "ROOT")])
+    return deployed.condition(graph)
+
+
+@pytest.mark.parametrize("root", [{}, {"state": "suspended", "schedule": None}])
+def test_nothing_is_said_of_a_graph_as_it_should_be(root: dict[str, Any]) -> None:
+    assert said(**root) == ""
+
+
+def test_a_suspended_root_is_told_with_what_to_do() -> None:
+    text = said(state="suspended", last_suspended_reason="USER_SUSPENDED")
+    assert "by an operator or by a deploy" in text
+    assert "`pulumi up` finishes it" in text
+    assert "ALTER TASK ROOT RESUME" in text
+    assert "too many failures" in said(state="suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
+
+
+def test_tasks_that_hang_nowhere_are_named() -> None:
+    stray = row("B", definition=row("X", "Y")["definition"], state="suspended")
+    (graph,) = deployed.read([row("ROOT", schedule="5 MINUTES"), row("A", "ROOT"), stray])
+    assert "No run reaches these tasks of the graph: B." in deployed.condition(graph)
