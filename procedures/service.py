@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
@@ -27,6 +28,7 @@ WAITS = 5
 # the platform gives a container 30 seconds to end, then kills it
 SECONDS_TO_STOP = 60
 LOG_LINES = 100_000
+TO_BE_ESCAPED = re.compile(r"[$\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 # at most 2 MB of logs in one answer
 LOGS_AT_ONCE = 20
 
@@ -78,9 +80,9 @@ def specification_text(specification: dict[str, Any], run: Run, number: int) -> 
         **{f"OUTPUTS_{task}": value for task, value in run.returned.items()},
     }
     containers = [c | {"env": c.get("env", {}) | facts} for c in specification["spec"]["containers"]]
-    # DEL and the C1 controls may stand in JSON, but not in YAML
-    text = json.dumps({"spec": specification["spec"] | {"containers": containers}})
-    text = text.replace("$", "\\u0024").replace("\x7f", "\\u007f")
+    # YAML reads no pairs of surrogates, so what is beyond \uffff is not escaped; what it refuses as it is, is
+    text = json.dumps({"spec": specification["spec"] | {"containers": containers}}, ensure_ascii=False)
+    text = TO_BE_ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
     return f"{quotes}{text}{quotes}"
 

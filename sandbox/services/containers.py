@@ -135,8 +135,8 @@ class ContainerProcess:
                     start_new_session=True,
                     bufsize=0,
                 )
-            except OSError as error:
-                # E.g. an argument list that is too long, or no memory left for a process.
+            except (OSError, ValueError) as error:
+                # E.g. an argument list that is too long, a NUL in it, or no memory left for a process.
                 writer.write(f"cannot start the container's process: {error}\n".encode())
                 return None
             return self._process

@@ -1,0 +1,157 @@
+"""A graph on a sandbox in this process, deployed by plain SQL from its plan: real procedures, real containers.
+
+Knows how a plan becomes statements. Must not know what any test claims.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from jobgraph import Procedures, Settings, history, joined, plan, read
+from jobgraph.settings import Pool
+from sandbox import engine, logins, wire, world
+from sandbox.clock import SystemClock
+from sandbox.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jobgraph.planning import GraphPlan, ProcedurePlan, TaskPlan
+    from sandbox.engine import World
+
+PROCEDURES = Path(__file__).resolve().parent.parent.parent / "procedures"
+SETTINGS = Settings(
+    database="D",
+    schema="S",
+    warehouse="WH",
+    pools=(Pool("POOL", "CPU_X64_M", 1, 20, 300), Pool("ASLEEP", "CPU_X64_XS", 1, 1, 300)),
+)
+PATIENCE = 60.0
+
+
+class Deployed:
+    """A deployed graph; its runs are waited for by the scheduler's own steps."""
+
+    def __init__(self, made: World, file: Path, change: Callable[[TaskPlan], str]) -> None:
+        self.world = made
+        self.changed = threading.Condition()
+        scheduler = made.parts["tasks"]
+        scheduler._apply = self._observed(scheduler._apply)
+        self.session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+        for statement in ("CREATE DATABASE D", "CREATE SCHEMA D.S", "CREATE IMAGE REPOSITORY D.S.IMAGES"):
+            self.rows(statement)
+        self.session = logins.open_session(
+            made, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="WH", database="D", schema="S"
+        )
+        sources = {path.stem: path.read_text("utf-8") for path in PROCEDURES.glob("*.py")}
+        texts = Procedures(joined("run_job", sources), joined("finalize_graph", sources))
+        planned = plan(read(file), SETTINGS, texts)
+        self.graph: GraphPlan = planned.graphs[0]
+        for statement in self._statements((planned.run_job, planned.finalize_graph), change):
+            self.rows(statement)
+
+    def _observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def observed(*arguments: Any) -> Any:
+            result = method(*arguments)
+            with self.changed:
+                self.changed.notify_all()
+            return result
+
+        return observed
+
+    def _statements(self, procedures: tuple[ProcedurePlan, ...], change: Callable[[TaskPlan], str]) -> Iterator[str]:
+        yield "CREATE WAREHOUSE WH"
+        yield "CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 20 INSTANCE_FAMILY = CPU_X64_M"
+        yield (
+            "CREATE COMPUTE POOL ASLEEP MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS"
+            " AUTO_RESUME = FALSE INITIALLY_SUSPENDED = TRUE"
+        )
+        for table in history.tables(SETTINGS):
+            columns = ", ".join(
+                f"{c.name} {c.type}" + (f" DEFAULT {c.default}" if c.default else "") for c in table.columns
+            )
+            yield f"CREATE TABLE {SETTINGS.qualified(table.name)} ({columns})"
+        function = history.task_runs_function(SETTINGS)
+        arguments = ", ".join(f"{name} {kind}" for name, kind in function.arguments)
+        yield (
+            f"CREATE FUNCTION {SETTINGS.qualified(function.name)}({arguments}) RETURNS {function.returns}"
+            f" AS $${function.body}$$"
+        )
+        for view in history.views(SETTINGS):
+            yield f"CREATE VIEW {SETTINGS.qualified(view.name)} AS {view.statement}"
+        for one in procedures:
+            given = ", ".join(f"{name} VARCHAR" for name in one.arguments)
+            yield (
+                f"CREATE PROCEDURE {one.full_name}({given}) RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+                " PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main' EXECUTE AS CALLER"
+                f" AS $${one.source}$$"
+            )
+        root = self.graph.root
+        yield f"CREATE TASK {root.full_name} WAREHOUSE = WH AS {root.sql}"
+        for task in self.graph.tasks:
+            yield f"CREATE TASK {task.full_name} WAREHOUSE = WH AFTER {', '.join(task.after)} AS {change(task)}"
+        assert self.graph.finalizer is not None
+        end = self.graph.finalizer
+        yield f"CREATE TASK {end.full_name} WAREHOUSE = WH FINALIZE = {root.full_name} AS {end.sql}"
+        yield f"SELECT SYSTEM$TASK_DEPENDENTS_ENABLE('{root.name}')"
+
+    def rows(self, text: str) -> list[dict[str, Any]]:
+        """Run a statement; its rows by column name."""
+        result = engine.execute(self.world, self.session, text)
+        names = [column.name for column in result.columns]
+        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+
+    def start(self) -> None:
+        """Start a run of the graph."""
+        self.rows(f"EXECUTE TASK {self.graph.root.full_name}")
+
+    def finish(self) -> str:
+        """Wait until the finalizer of the run has ended; returns the run's id."""
+        assert self.graph.finalizer is not None
+        asked = (
+            "SELECT STATE, ERROR_MESSAGE, GRAPH_RUN_GROUP_ID FROM TABLE(D.INFORMATION_SCHEMA.TASK_HISTORY("
+            f"TASK_NAME => '{self.graph.finalizer.name}')) WHERE STATE NOT IN ('SCHEDULED', 'EXECUTING')"
+        )
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.rows(asked), PATIENCE), "the finalizer has not ended"
+        (row,) = self.rows(asked)
+        assert row["STATE"] == "SUCCEEDED", row["ERROR_MESSAGE"]
+        return str(row["GRAPH_RUN_GROUP_ID"])
+
+    def attempts(self) -> dict[str, list[dict[str, Any]]]:
+        """The history rows by task."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self.rows("SELECT * FROM D.S.JOBS_RUN_STATS ORDER BY TASK_NAME, ATTEMPT"):
+            found.setdefault(row["TASK_NAME"], []).append(row)
+        return found
+
+    def logs(self, task: str) -> dict[str, str]:
+        """The kept logs of a task by instance."""
+        rows = self.rows(f"SELECT INSTANCE_ID, LOG FROM D.S.JOB_LOGS WHERE TASK_NAME = '{task}' ORDER BY ATTEMPT")
+        return {row["INSTANCE_ID"]: row["LOG"] for row in rows}
+
+
+@contextmanager
+def deployed(folder: Path, images: Path, file: Path, change: Callable[[TaskPlan], str]) -> Iterator[Deployed]:
+    """A deployed graph as long as the context stands; `change` gives a task's statement."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        made = world.build(folder, (images,), SystemClock(), address=listener.getsockname()[:2], password="-")
+        settings = uvicorn.Config(Server(made).application(), log_level="error", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(settings)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        world.start(made)
+        try:
+            yield Deployed(made, file, change)
+        finally:
+            server.should_exit = True
+            thread.join()
+            world.stop(made)

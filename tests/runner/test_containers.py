@@ -1,0 +1,178 @@
+"""Every reason class from a real child process, one graph for all: what history says is what happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.runner.deployed import Deployed, deployed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.planning import TaskPlan
+
+pytestmark = pytest.mark.sandbox
+
+DOCKERFILE = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
+SECRET = "correct-horse-battery"
+HOSTILE = [
+    "'); DROP TABLE JOBS_RUN_STATS; --",
+    'she said "no" `id` $(id) ${HOME} $$ $',
+    "\\ \\n \\u0024 \\\\",
+    "two\nlines\r\nand\ttabs",
+    "{{ jinja }} {% raw %} &anchor *alias !tag %x @y # comment: yes",
+    "naïve 😀 \u2028 \u00a0 \x7f",
+    "",
+    " ",
+    "~",
+    "- 1e3",
+]
+JOBS: dict[str, dict[str, Any]] = {
+    "exit": {"args": ["exit", "3"]},
+    "memory": {"args": ["memory"], "resources": {"memory": "100Mi"}},
+    "no_image": {"image": "missing:1"},
+    "hang": {"args": ["hang"], "timeout": "2 seconds"},
+    "stubborn": {"args": ["stubborn"], "timeout": "2 seconds"},
+    "quiet": {"args": ["nothing"]},
+    "big": {"args": ["big"]},
+    "bytes": {"args": ["bytes"]},
+    "secret": {"args": ["secret"], "env": {"DB_PASSWORD": SECRET}},
+    "replica": {"args": ["replica"], "replicas": 3},
+    "asleep": {"args": ["nothing"], "compute_pool": "ASLEEP", "timeout": "2 seconds"},
+    "no_warehouse": {"args": ["nothing"], "warehouse": "NO_SUCH_WAREHOUSE", "retries": 3},
+    "bad_spec": {"args": ["nothing"], "retries": 3},
+    "broken": {"args": ["nothing"]},
+    "arguments": {"args": ["arguments", *HOSTILE], "env": {"HOSTILE": "".join(HOSTILE)}},
+    "environment": {"args": ["environment"], "after": ["big"]},
+    "cancelled_job": {"args": ["meet"]},
+    "cancelled_task": {"args": ["meet"]},
+    "flaky": {"args": ["flaky", "3"], "retries": {"count": 0, "causes": {"application": 2}}},
+}
+# task -> status, class, exit code of the last attempt
+EXPECTED = {
+    "T_EXIT": ("FAILED", "app_error", 3),
+    "T_MEMORY": ("FAILED", "out_of_memory", 137),
+    "T_NO_IMAGE": ("FAILED", "image_pull", None),
+    "T_HANG": ("TIMED_OUT", "timeout", 143),
+    "T_STUBBORN": ("TIMED_OUT", "timeout", 137),
+    "T_QUIET": ("DONE", None, 0),
+    "T_BIG": ("DONE", None, 0),
+    "T_BYTES": ("DONE", None, 0),
+    "T_SECRET": ("DONE", None, 0),
+    "T_REPLICA": ("FAILED", "app_error", 4),
+    "T_ASLEEP": ("FAILED", "pool_unavailable", None),
+    "T_NO_WAREHOUSE": ("FAILED", "permission", None),
+    "T_BAD_SPEC": ("FAILED", "spec_invalid", None),
+    "T_BROKEN": ("FAILED", "internal", None),
+    "T_ARGUMENTS": ("DONE", None, 0),
+    "T_ENVIRONMENT": ("DONE", None, 0),
+    "T_CANCELLED_JOB": ("CANCELLED", "cancelled", 143),
+    "T_CANCELLED_TASK": ("CANCELLED", "cancelled", 143),
+    "T_FLAKY": ("DONE", None, 0),
+}
+
+
+def _changed(task: TaskPlan) -> str:
+    if task.name == "T_BAD_SPEC":
+        return task.sql.replace('"name": "main"', '"name": "NOT A NAME"')
+    if task.name == "T_BROKEN":
+        return task.sql.replace('"retries": 0', '"retries": "many"')
+    return task.sql
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("containers")
+    image = folder / "images" / "job"
+    image.mkdir(parents=True)
+    (image / "Dockerfile").write_text(DOCKERFILE)
+    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
+    jobs = {f"t_{name}": dict(job) for name, job in JOBS.items()}
+    for name in ("t_cancelled_job", "t_cancelled_task"):
+        os.mkfifo(folder / name)
+        jobs[name]["args"] = ["meet", str(folder / name)]
+    jobs["t_environment"]["after"] = ["t_big"]
+    defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "timeout": "40 seconds"}
+    file = folder / "jobs.yaml"
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": jobs}}}))
+    with deployed(folder / "sandbox", folder / "images", file, _changed) as found:
+        found.start()
+        for name in ("t_cancelled_job", "t_cancelled_task"):
+            assert (folder / name).read_text() == "here"
+        found.rows("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('T_CANCELLED_TASK')")
+        services = [row["name"] for row in found.rows("SHOW JOB SERVICES IN SCHEMA D.S")]
+        (service,) = [name for name in services if name.startswith("T_CANCELLED_JOB")]
+        found.rows(f"CALL {service}!SPCS_CANCEL_JOB()")
+        found.finish()
+        yield found
+
+
+@pytest.mark.parametrize("task", EXPECTED)
+def test_status_class_and_exit_code(ran: Deployed, task: str) -> None:
+    last = ran.attempts()[task][-1]
+    assert (last["JOB_STATUS"], last["REASON_CLASS"], last["EXIT_CODE"]) == EXPECTED[task], last
+
+
+def test_each_job_has_one_row_for_each_attempt(ran: Deployed) -> None:
+    numbers = {task: [row["ATTEMPT"] for row in rows] for task, rows in ran.attempts().items()}
+    assert numbers == {task: [1] for task in EXPECTED} | {"T_FLAKY": [1, 2, 3]}
+
+
+def test_no_job_runs_on_and_those_that_were_done_are_gone(ran: Deployed) -> None:
+    left = {row["name"]: row["status"] for row in ran.rows("SHOW JOB SERVICES IN SCHEMA D.S")}
+    assert set(left.values()) == {"FAILED", "CANCELLED"}
+
+
+def test_columns_say_where_what_ran(ran: Deployed) -> None:
+    (row,) = ran.attempts()["T_EXIT"]
+    assert row["NODE_FAMILY"] == "CPU_X64_M"
+    assert row["IMAGE_DIGEST"].startswith("sha256:")
+    assert row["QUERY_ID"]
+    assert row["LOG_LOCATION"] == '"D"."S"."JOB_LOGS"'
+    assert row["FIRST_ERROR"] == "ValueError: first"
+    assert row["ERRORS"].startswith("RuntimeError: last")
+    assert 0 <= row["DURATION_IN_SECS"] < 30
+
+
+def test_logs_are_kept_whole_or_with_the_cut_stated(ran: Deployed) -> None:
+    assert ran.logs("T_QUIET") == {"0": ""}
+    assert ran.logs("T_EXIT") == {"0": "starting\nValueError: first\nRuntimeError: last\n"}
+    assert ran.logs("T_STUBBORN") == {"0": "not listening\n"}
+    big = ran.logs("T_BIG")["0"]
+    assert big.startswith("[jobgraph: Snowflake hands out the newest 100 KB")
+    assert big.endswith('{"written": 200}\n')
+    assert 80_000 < len(big) < 128_000
+
+
+def test_no_byte_of_a_log_does_harm(ran: Deployed) -> None:
+    assert ran.logs("T_BYTES") == {"0": "\ufffd\ufffd café \\x1b[31mred\\x00\n"}
+
+
+def test_a_secret_is_hidden(ran: Deployed) -> None:
+    assert ran.logs("T_SECRET") == {"0": "using [hidden] and Bearer [hidden]\n"}
+    assert not [row for rows in ran.attempts().values() for row in rows if SECRET in json.dumps(row, default=str)]
+
+
+def test_every_replica_has_its_log_and_one_that_fails_fails_all(ran: Deployed) -> None:
+    assert ran.logs("T_REPLICA") == {str(n): f"index {n}\n" for n in range(3)}
+    assert ran.attempts()["T_REPLICA"][0]["REPLICAS"] == 3
+
+
+def test_hostile_arguments_arrive_byte_for_byte(ran: Deployed) -> None:
+    (row,) = ran.attempts()["T_ARGUMENTS"]
+    assert json.loads(row["OUTPUTS"]) == {"arguments": HOSTILE, "text": "".join(HOSTILE)}
+
+
+def test_a_dependent_reads_what_its_predecessor_returned(ran: Deployed) -> None:
+    (row,) = ran.attempts()["T_ENVIRONMENT"]
+    outputs = json.loads(row["OUTPUTS"])
+    assert json.loads(outputs["OUTPUTS_T_BIG"]) == {"written": 200}
+    assert (outputs["JOB_ATTEMPT"], outputs["TASK_NAME"]) == ("1", "T_ENVIRONMENT")
+    assert outputs["SCHEDULED_AT"] == outputs["DATA_INTERVAL_END"]
