@@ -26,6 +26,9 @@ RUNNING = "RUNNING"
 DONE = "DONE"
 FAILED = "FAILED"
 SKIPPED = "SKIPPED"
+# Why a job was skipped.
+BLOCKED = "a predecessor did not succeed"
+CONDITION_FALSE = "its condition was false, or a predecessor's"
 CANCELLED = "CANCELLED"
 SUSPENDED = "SUSPENDED"
 NOT_RECORDED = "NOT RECORDED"
@@ -80,8 +83,8 @@ class Job:
 class Run:
     """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
 
-    `duration` is in seconds, up to now while it runs. `cause` is why the root or the finalizer failed. `task_states` has the
-    root's and the finalizer's state too, for a picture.
+    `duration` is in seconds, up to now while it runs. `cause` is why the root or the finalizer failed. `task_states`
+    has the root's and the finalizer's state too, for a picture.
     """
 
     root_task: str
@@ -219,7 +222,7 @@ def _cause(state: str, row: TaskRun | None, last: Row | None) -> str:
     if state == NOT_RECORDED:
         return "its task succeeded but left no row in JOBS_RUN_STATS"
     if state == SKIPPED:
-        return "a predecessor did not succeed"
+        return BLOCKED
     told = [_first_line(last["REASON"]), _first_line(last["ERRORS"])] if last else []
     text = ": ".join(dict.fromkeys(part for part in told if part))
     return text or _one_line(row.error if row else "") or f"the task ended {state}"
@@ -287,7 +290,20 @@ def _run_state(root: TaskRun | None, finalizer: TaskRun | None, jobs: Sequence[J
         return FAILED
     if CANCELLED in states or root.state == "CANCELLED":
         return CANCELLED
-    return DONE if states <= {DONE} else FAILED
+    # A job that is skipped while none failed was skipped by its own condition: Snowflake calls such a run succeeded.
+    return DONE
+
+
+def _tell_skips(graph: Deployed, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    """Tell jobs that are skipped by a condition from those that a failure blocks. Predecessors come first in both."""
+    stopped = {job.name for job in jobs if job.state not in {DONE, SKIPPED, PENDING, RUNNING, SUSPENDED}}
+    told = []
+    for task, job in zip(graph.jobs, jobs, strict=True):
+        by_condition = job.state == SKIPPED and not stopped.intersection(task.after)
+        if job.state == SKIPPED and not by_condition:
+            stopped.add(job.name)
+        told.append(replace(job, cause=CONDITION_FALSE) if by_condition else job)
+    return tuple(told)
 
 
 def _cause_of_run(*around: TaskRun | None) -> str:
@@ -314,8 +330,9 @@ def assemble(
         tries.setdefault(row["TASK_NAME"], []).append(row)
     ended = _run_ended(graph, latest)
     root, finalizer = latest.get(graph.root_task), latest.get(graph.finalizer or "")
-    jobs = tuple(
-        _job(task, latest.get(task.name), tries.get(task.name, []), now, run_ended=ended) for task in graph.jobs
+    jobs = _tell_skips(
+        graph,
+        tuple(_job(task, latest.get(task.name), tries.get(task.name, []), now, run_ended=ended) for task in graph.jobs),
     )
     ends = [row.completed for row in latest.values() if row.completed]
     end = max(ends) if ended and ends else now

@@ -114,9 +114,10 @@ def failures(run: Run) -> list[str]:
         lines.append(f"{job.name} {job.state}{tries}: {job.cause}")
         if job.attempts:
             lines.append(f"  its log: jobgraph logs {job.name} --run {run.run_id}")
-    skipped = [job.name for job in run.jobs if job.state == runs.SKIPPED]
-    if skipped and run.ended:
-        lines.append(f"skipped, because a predecessor did not succeed: {', '.join(skipped)}")
+    for cause in (runs.BLOCKED, runs.CONDITION_FALSE):
+        skipped = [job.name for job in run.jobs if job.state == runs.SKIPPED and job.cause == cause]
+        if skipped and run.ended:
+            lines.append(f"skipped, because {cause}: {', '.join(skipped)}")
     return lines
 
 

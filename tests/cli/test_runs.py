@@ -247,3 +247,11 @@ def test_a_failed_finalizer_fails_the_run_although_every_job_is_done() -> None:
     history.append(history_row("GET_GRAPH_STATS", "FAILED", ERROR_MESSAGE=error, **ENDED))
     run = assemble(history, attempts)
     assert (run.state, run.cause) == ("FAILED", "GET_GRAPH_STATS FAILED: ValueError: no table")
+
+
+def test_a_job_skipped_by_its_own_condition_does_not_fail_the_run() -> None:
+    history, attempts = all_done()
+    history = [row for row in history if row["NAME"] != "T_MYJOB_5"] + [history_row("T_MYJOB_5", "SKIPPED", **ENDED)]
+    run = assemble(history, [row for row in attempts if row["TASK_NAME"] != "T_MYJOB_5"])
+    job = {job.name: job for job in run.jobs}["T_MYJOB_5"]
+    assert (run.state, job.state, job.cause) == ("DONE", "SKIPPED", "its condition was false, or a predecessor's")
