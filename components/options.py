@@ -47,7 +47,10 @@ def grant_all(
     grants: Sequence[Grant],
     *depends_on: pulumi.Resource,
 ) -> list[snowflake.GrantPrivilegesToAccountRole]:
-    """Grant each of `grants` to the role."""
+    """Grant each of `grants` to the role.
+
+    Grants go with their object, so one on an object among `depends_on`, found by its name, is made anew with it.
+    """
     return [_grant(parent, role, grant, depends_on) for grant in grants]
 
 
@@ -81,5 +84,8 @@ def _grant(
         on_account_object=on_account_object,
         on_schema=on_schema,
         on_schema_object=on_schema_object,
-        opts=named(parent, *depends_on),
+        opts=pulumi.ResourceOptions.merge(
+            named(parent, *depends_on),
+            pulumi.ResourceOptions(replace_with=[one for one in depends_on if one.pulumi_resource_name == grant.label]),
+        ),
     )

@@ -1,0 +1,129 @@
+"""Edits that the provider would overlook are shown, edits that mean nothing are not, changed settings converge."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.lifecycle import stack
+
+if TYPE_CHECKING:
+    from tests.lifecycle.project import Project
+
+S = stack.PLACE
+OTHER = {
+    "warehouse_size": "MEDIUM",
+    "warehouse_auto_suspend": 120,
+    "parent_roles": ["USERADMIN"],
+    "users": ["SANDBOX_ADMIN"],
+    "pools": {
+        "PR_STD_POOL_XS": {"min_nodes": 2, "max_nodes": 3, "auto_suspend_secs": 60},
+        "PR_STD_POOL_S": {"instance_family": "CPU_X64_M", "max_nodes": 2},
+        "ANOTHER_POOL": {},
+    },
+    "stage": "FILES",
+    "image_repository": "PICTURES",
+    "job_logs_table": "LOGS",
+    "task_runs_function": "RUNS_OF_GRAPH",
+    "keep_services_days": 7,
+}
+
+
+def summary(project: Project) -> dict[str, Any]:
+    """What `jobgraph preview-summary` says of a preview, as a workflow would ask it."""
+    preview = project.pulumi("preview", "--json", "--show-sames").stdout
+    (project.folder / "preview.json").write_text(preview)
+    found: dict[str, Any] = json.loads(project.jobgraph("preview-summary", "preview.json", "--format", "json").stdout)
+    return found
+
+
+def edited_fields(told: dict[str, Any]) -> dict[str, dict[str, bool]]:
+    """Task -> changed field -> whether only case or white space differ."""
+    tasks = [task for graph in told["graphs"] for task in graph["tasks"]]
+    return {
+        task["name"]: {field["field"]: field["only_case_or_white_space"] for field in task["fields"]} for task in tasks
+    }
+
+
+def test_case_white_space_and_secrets_are_shown_job_by_job(deployed: Project) -> None:
+    deployed.edit("results_1", "Results_1")
+    deployed.edit("'hello'\", \"--result_table=results_2", "  'hello'\", \"--result_table=results_2")
+    deployed.edit("after: [t_myjob_1]", "after: [t_myjob_1]\n        secrets: [{secret: api_key, env: API_KEY}]")
+    try:
+        told = summary(deployed)
+        comment = deployed.jobgraph("preview-summary", "preview.json", "--format", "markdown", "--running").stdout
+    finally:
+        deployed.restore()
+    assert edited_fields(told) == {
+        "T_MYJOB_1": {"args": True},
+        "T_MYJOB_2": {"args": True},
+        "T_MYJOB_5": {"secrets": False},
+    }
+    picture = told["graphs"][0]["mermaid"]
+    assert "T_MYJOB_2 --> T_MYJOB_4" in picture
+    assert [line for line in picture.splitlines() if "style T_MYJOB_1 " in line]
+    assert not [line for line in picture.splitlines() if "style T_MYJOB_4 " in line]
+    assert "What changes: tasks: 3 changed" in comment
+    assert told["destructive"] == []
+
+
+def test_white_space_in_a_procedure_and_a_moved_image_tag_are_shown(deployed: Project) -> None:
+    source = deployed.folder / "procedures" / "run_job.py"
+    text = source.read_text()
+    source.write_text(text.replace("\n\n\n", "\n\n\n\n", 1))
+    stack.choose(deployed, image_digests={"my_job_image:latest": f"sha256:{'0' * 64}"})
+    try:
+        told = summary(deployed)
+    finally:
+        source.write_text(text)
+        stack.choose(deployed)
+    assert edited_fields(told) == {
+        f"T_MYJOB_{number}": {"image": False, "runner (its code)": False} for number in range(1, 7)
+    }
+    assert [one["what"].split("_")[0] for one in told["destructive"]] == ["procedure python RUN"]
+
+
+def test_another_format_of_the_same_configuration_is_no_change(deployed: Project) -> None:
+    path = deployed.folder / "jobconfig.yaml"
+    text = path.read_text()
+    other = (
+        text.replace(
+            'defaults: {image: "my_job_image:latest", compute_pool: PR_STD_POOL_XS, retries: 0}',
+            (
+                "# a remark\ndefaults:\n    retries:   0\n    compute_pool: 'PR_STD_POOL_XS'\n"
+                "    image: my_job_image:latest\n"
+            ),
+        )
+        .replace("59 minutes", "'59 minutes'")
+        .replace("[t_myjob_3, t_myjob_4, t_myjob_5]", "[T_MYJOB_3,t_myjob_4, t_myjob_5,]")
+    )
+    assert other.count("\n") > text.count("\n")
+    path.write_text(other)
+    try:
+        deployed.pulumi("preview", "--expect-no-changes")
+    finally:
+        deployed.restore()
+
+
+def test_changed_settings_converge_and_so_does_their_undoing(deployed: Project) -> None:
+    stack.choose(deployed, **OTHER)
+    try:
+        deployed.up()
+        stack.unchanged(deployed)
+        (warehouse,) = deployed.query("SHOW WAREHOUSES LIKE 'SMALL_WAREHOUSE'")
+        assert (warehouse["size"], warehouse["auto_suspend"]) == ("Medium", 120)
+        pools = {row["name"]: row for row in deployed.query("SHOW COMPUTE POOLS")}
+        assert pools["PR_STD_POOL_S"]["instance_family"] == "CPU_X64_M"
+        assert (pools["PR_STD_POOL_XS"]["min_nodes"], pools["PR_STD_POOL_XS"]["max_nodes"]) == (2, 3)
+        assert "ANOTHER_POOL" in pools
+        holders = {row["grantee_name"] for row in deployed.query("SHOW GRANTS OF ROLE SPCS_DEMO_ROLE")}
+        assert holders == {"USERADMIN", "SANDBOX_ADMIN"}
+        assert stack.names(deployed, f"SHOW STAGES IN SCHEMA {S}") == ["FILES"]
+        assert stack.names(deployed, f"SHOW IMAGE REPOSITORIES IN SCHEMA {S}") == ["PICTURES"]
+        assert "LOGS" in stack.names(deployed, f"SHOW TABLES IN SCHEMA {S}")
+        assert stack.names(deployed, f"SHOW USER FUNCTIONS IN SCHEMA {S}") == ["RUNS_OF_GRAPH"]
+        deployed.jobgraph("run", "--wait")
+    finally:
+        stack.choose(deployed)
+        deployed.up()
+    stack.unchanged(deployed)
