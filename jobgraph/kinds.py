@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jobgraph.document import Document
 
 DEEPEST_JSON = 32
+# execve(2): MAX_ARG_STRLEN is 32 pages, with the NUL at the end; a variable has its name and `=` besides
+LONGEST_ARGUMENT = 130_000
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -79,7 +81,19 @@ class Scalar:
             what = f"{self.expected} is wanted here"
             document.report(node, path, rule="value-form", what=what, remedy=self.example)
             return None
-        return str(node.value)
+        return str(node.value) if _fits_a_program(node, path, document) else None
+
+
+def _fits_a_program(node: yaml.ScalarNode, path: str, document: Document) -> bool:
+    """Tell whether a value can be an argument or a variable of a program; reports why it cannot."""
+    what = ""
+    if "\0" in node.value:
+        what = "the value holds a NUL character, which no program can be given"
+    elif len(node.value.encode(errors="replace")) > LONGEST_ARGUMENT:
+        what = f"the value is longer than the {LONGEST_ARGUMENT:,} bytes that Linux gives to a program in one piece"
+    if what:
+        document.report(node, path, rule="value-form", what=what, remedy="put it into a file of a stage and mount that")
+    return not what
 
 
 @dataclass(frozen=True)

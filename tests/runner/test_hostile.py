@@ -1,0 +1,84 @@
+"""Whatever text a configuration holds, it reaches the container byte for byte, or is refused when it is read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as some
+
+from jobgraph import Procedures, Settings, plan, read
+from jobgraph.errors import ConfigErrors
+from procedures.attempt import Run
+from procedures.logs import fit, last_json_line, masked, safe
+from procedures.service import specification_text, start_statement
+from sandbox.services import spec
+from sandbox.statement import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPECIALS = (
+    *("$$", "$", "'", '"', ";--", "\\", "\n", "\r\n", "\t", "\x7f", "\x85"),
+    *("{{ x }}", "{% %}", "#", ": ", "&a *b !c"),
+)
+TEXTS = some.lists(some.one_of(some.sampled_from(SPECIALS), some.text(max_size=20)), max_size=6).map("".join)
+RUN = Run("ROOT", "T_J", "run-1", "2026-03-01 11:59:00.000 Z", returned={"T_A": "$$ \u2028 'x' 😀"})
+
+
+def _definition(folder: Path, values: list[str]) -> dict[str, Any]:
+    job = {"image": "j:1", "compute_pool": "PR_STD_POOL_XS", "args": values, "env": {"TEXT": "".join(values)}}
+    file = folder / "jobs.yaml"
+    file.write_text(yaml.safe_dump({"version": 1, "graphs": {"g": {"jobs": {"t_j": job}}}}))
+    (task,) = plan(read(file), Settings(), Procedures("run", "finalize")).graphs[0].tasks
+    reader = Reader(task.sql.partition("(")[2])
+    assert reader.string() == "T_J"
+    reader.index += 1
+    return dict(json.loads(reader.string()))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(some.lists(TEXTS, min_size=1, max_size=4))
+@example(["$$; DROP TABLE X; --", "😀\ud7ff\ue000\ufeff", "a\x85b\u2028c", "\\u0024", "'" * 3])
+def test_arguments_and_variables_arrive_byte_for_byte(tmp_path: Path, values: list[str]) -> None:
+    if any("\0" in value for value in values):
+        with pytest.raises(ConfigErrors):
+            _definition(tmp_path, values)
+        return
+    definition = _definition(tmp_path, values)
+    statement = start_statement(definition, RUN, "D.S.T_J_1", 1)
+    assert statement.count("$") == 4
+    (container,) = spec.parse(statement.split("$" * 2)[1]).containers
+    assert list(container.args or ()) == values
+    assert container.env["TEXT"] == "".join(values)
+    assert container.env["OUTPUTS_T_A"] == RUN.returned["T_A"]
+
+
+@pytest.mark.parametrize("value", ["a\0b", "x" * 1_000_000])
+def test_what_no_program_can_be_given_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigErrors, match=r"NUL character|130,000 bytes"):
+        _definition(tmp_path, [value])
+
+
+@given(some.text())
+def test_a_kept_log_has_no_control_characters_and_a_bounded_size(log: str) -> None:
+    kept = fit(safe(masked(log, ["secret"])))
+    assert not [c for c in kept if ord(c) < 32 and c not in "\n\t"]
+    assert "\x7f" not in kept
+    assert len(fit(safe(log * 3000)).encode()) <= 128_000
+
+
+@given(some.text(max_size=200))
+def test_outputs_are_json_or_nothing(log: str) -> None:
+    outputs = last_json_line(log)
+    assert not outputs or isinstance(json.loads(outputs), dict)
+
+
+def test_an_escaped_pair_of_surrogates_would_not_survive() -> None:
+    """Why the specification is not plain ASCII: a YAML reader takes each half for a character of its own."""
+    text = specification_text({"spec": {"containers": [{"name": "a", "env": {"X": "😀"}}]}}, RUN, 1)
+    assert "😀" in text
+    assert yaml.safe_load(json.dumps("😀")) != "😀"
