@@ -25,8 +25,10 @@ _BEFORE_DIFFERENCE = 40
 _SIGNS = {CREATED: "+", CHANGED: "~", REPLACED: "±", DELETED: "-", IMPORTED: "="}
 _LOOKS = {CREATED: DONE, CHANGED: WAITING, REPLACED: RUNNING, DELETED: FAILED, IMPORTED: DONE}
 _LOOSELY = "only case or white space"
-# a pull request's comment may have 65,536 characters; the table of a graph ends long before
+# of one table; whoever wants more reads the preview itself
 _MOST_ROWS = 150
+# GitHub takes comments of 65,536 characters
+LONGEST_COMMENT = 60_000
 
 
 def values(field: Field) -> tuple[str, str]:
@@ -99,7 +101,12 @@ def _text_change(change: Change) -> Iterator[str]:
 
 def as_markdown(summary: Summary) -> str:
     """Return the summary for a comment of a pull request: what is destructive first, then each graph with a picture."""
-    return "".join(f"{line}\n" for line in _markdown_lines(summary))
+    text = "".join(f"{line}\n" for line in _markdown_lines(summary))
+    if len(text) <= LONGEST_COMMENT:
+        return text
+    kept = text[: text.rindex("\n", 0, LONGEST_COMMENT) + 1]
+    fence = "```\n" if kept.count("```") % 2 else ""
+    return f"{kept}{fence}\nThe rest is left out: a comment may not be longer.\n"
 
 
 def _markdown_lines(summary: Summary) -> Iterator[str]:

@@ -108,7 +108,7 @@ def test_case_and_white_space_alone_are_told_as_such(tmp_path: Path) -> None:
 
 
 def test_an_image_whose_tag_moved_is_a_change_where_the_stack_pins_digests(tmp_path: Path) -> None:
-    digests = [(("my_job_image:latest", f"sha256:{letter * 64}"),) for letter in "ab"]
+    digests = [(("my_job_image:1.0.0", f"sha256:{letter * 64}"),) for letter in "ab"]
     old, new = (tasks(TEXT, tmp_path, replace(Settings(), image_digests=one)) for one in digests)
     found = fields(summarize(preview(old, new)))
     assert set(found) == set(old)
@@ -210,3 +210,15 @@ def test_the_json_form_keeps_its_keys() -> None:
     assert set(told["others"][0]) == {"name", "kind", "action", "fields"}
     assert set(told["others"][0]["fields"][0]) == {"field", "old", "new", "only_case_or_white_space"}
     json.dumps(told)
+
+
+def test_a_comment_is_never_longer_than_a_pull_request_takes() -> None:
+    graph = [
+        step("update", "Task", f"T_{number}", {"name": f"T_{number}", "comment": "a" * 300}, {"name": f"T_{number}"})
+        for number in range(400)
+    ]
+    others = [step("update", "View", f"V{n}", {"statement": "a" * 300}, {"statement": "b" * 300}) for n in range(400)]
+    text = preview_reports.as_markdown(summarize({"steps": [*graph, *others]}))
+    assert preview_reports.LONGEST_COMMENT - 1000 < len(text) < 65_536
+    assert text.count("```") % 2 == 0
+    assert text.endswith("The rest is left out: a comment may not be longer.\n")
