@@ -10,9 +10,9 @@ line on standard output is a JSON object, which jobgraph's runner keeps as the j
 
 Build and push it (`SHOW IMAGE REPOSITORIES` tells the repository's URL):
 
-    docker build --platform linux/amd64 -t <repository_url>/my_job_image:latest images/my_job
+    docker build --platform linux/amd64 -t <repository_url>/my_job_image:1.0.0 images/my_job
     docker login <registry_host> -u <user>
-    docker push <repository_url>/my_job_image:latest
+    docker push <repository_url>/my_job_image:1.0.0
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pulumi.runtime.settings import configure, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +53,7 @@ class Recorder(mocks.MockMonitor):
                     "deleteBeforeReplace": request.deleteBeforeReplace,
                     "ignoreChanges": list(request.ignoreChanges),
                     "replaceOnChanges": list(request.replaceOnChanges),
+                    "aliases": [one.spec.name for one in request.aliases],
                     "inputs": rpc.deserialize_properties(request.object),
                 },
             )
@@ -79,8 +80,12 @@ def record(
     settings: dict[str, Any] | None = None, file: str | None = None, tasks: Sequence[dict[str, Any]] = ()
 ) -> Recorder:
     """Run `__main__.py` as a preview with these settings and this job configuration, where these tasks are present."""
-    recorder = Recorder(tasks)
     config = {"settings": json.dumps(settings or {})} | ({"file": file} if file is not None else {})
+    return run(_program, Recorder(tasks), {f"jobgraph:{key}": value for key, value in config.items()})
+
+
+def run(program: Callable[[], None], recorder: Recorder, config: dict[str, str] | None = None) -> Recorder:
+    """Run a program as a preview; what it registers is in the recorder."""
     loop, calls_loop = asyncio.new_event_loop(), asyncio.new_event_loop()
     # calls to the engine run on other threads, where mocks would make event loops that nobody closes
     calls = ThreadPoolExecutor(max_workers=1, initializer=asyncio.set_event_loop, initargs=(calls_loop,))
@@ -92,8 +97,8 @@ def record(
         stand_in = mocks.MockSettings(monitor=recorder, engine=engine, **names)  # type: ignore[no-untyped-call]  # as above
         configure(stand_in)
         set_root_resource(None)  # type: ignore[arg-type]  # a run before this one left its own
-        pulumi.runtime.set_all_config({f"jobgraph:{key}": value for key, value in config.items()})
-        loop.run_until_complete(run_in_stack(_program))
+        pulumi.runtime.set_all_config(config or {})
+        loop.run_until_complete(run_in_stack(program))
     finally:
         calls.shutdown()
         loop.close()
