@@ -1,0 +1,20 @@
+"""Objects that exist already are no resources, and what is granted on them still waits for what is made."""
+
+from __future__ import annotations
+
+from tests.components.recorded import record
+
+EXISTING = ["role", "warehouse", "database", "schema", "image_repository"]
+
+
+def test_what_exists_is_granted_on_and_not_made() -> None:
+    made = record()
+    used = record({"existing": EXISTING, "pools": {"PR_STD_POOL_XS": {"existing": True}, "PR_STD_POOL_S": {}}})
+    kinds = {entry["type"].rpartition(":")[2] for entry in used.recorded}
+    assert not kinds & {"AccountRole", "Warehouse", "Database", "Schema", "ImageRepository"}
+    assert set(used.of("ComputePool")) == {"PR_STD_POOL_S"}
+    grants = "GrantPrivilegesToAccountRole"
+    assert {name: one["inputs"] for name, one in used.of(grants).items()} == {
+        name: one["inputs"] for name, one in made.of(grants).items()
+    }
+    assert "StageInternal JOBS" in used.of(grants)["SPCS_DEMO_ROLE-JOBS"]["dependencies"]
