@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.errors import ConfigErrors, UsageError, nearest
 from jobgraph.importing import Imported
 from jobgraph.job_definitions import given, job_values, remarks_on
-from jobgraph.model import Condition
+from jobgraph.model import Condition, Interval
 from jobgraph.planning import job_definition
 from jobgraph.printing import Remarks, printed
 from jobgraph.reading import parse
@@ -25,18 +25,17 @@ from jobgraph.rules import edges, topological
 from jobgraph.settings import Settings
 from jobgraph.sql import ROOT_BODY
 from jobgraph.sql import condition as condition_text
-from jobgraph.task_rows import Row, definition, descendants, finalized_root, predecessors
+from jobgraph.task_rows import Row, definition, descendants, finalized_root, predecessors, schedule
 from jobgraph.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from jobgraph.model import Graph
+    from jobgraph.model import Graph, Schedule
 
 # the hash of the rest, and edges, of which tasks themselves tell and remarks are made
 _NOT_COMPARED = {"hash", "predecessors"}
 _HOISTED = ("image", "compute_pool")
-_UNITS = {"S": "seconds", "M": "minutes", "H": "hours"}
 _JOB_COMMENT = re.compile(r"jobgraph: job (\w+) of graph \w+")
 _OPERATORS = {"=": "is", "<>": "is_not", ">": "above", "<": "below"}
 _CONDITION = re.compile(
@@ -275,7 +274,7 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
     comment, config = row.get("comment") or None, row.get("config")
     policy = row.get("allow_overlapping_execution")
     return given(
-        schedule=_schedule(row.get("schedule")),
+        schedule=_schedule(schedule(row)),
         root_task=row["name"],
         finalizer=None if live.finalizer else False,
         finalizer_task=live.finalizer["name"] if live.finalizer else None,
@@ -285,16 +284,11 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
     )
 
 
-def _schedule(text: str | None) -> str | dict[str, str] | None:
-    """Return a task's schedule as the file has it."""
-    if text in (None, "", "null"):
-        return None
-    cron = re.fullmatch(r"USING CRON (.+) (\S+)", text, re.IGNORECASE)
-    if cron:
-        return {"cron": cron[1], "timezone": cron[2]}
-    number, unit = text.split()
-    word = _UNITS[unit[0].upper()]
-    return f"{number} {word if number != '1' else word.removesuffix('s')}"
+def _schedule(found: Schedule | None) -> str | dict[str, str] | None:
+    """Return a root's schedule as the file has it."""
+    if isinstance(found, Interval):
+        return str(found).removeprefix("every ")
+    return {"cron": found.expression, "timezone": found.timezone} if found else None
 
 
 def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:

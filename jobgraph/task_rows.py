@@ -1,4 +1,4 @@
-"""Rows of SHOW TASKS, read: names, predecessors, the finalizer's root, the definition in a body.
+"""Rows of SHOW TASKS, read: names, predecessors, the finalizer's root, the schedule, the definition in a body.
 
 Knows the columns of SHOW TASKS, and the definitions that `jobgraph.planning` freezes into the tasks' bodies. Must not
 know where rows come from, nor what is made of them.
@@ -10,13 +10,19 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.model import Cron, Interval
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from jobgraph.model import Schedule
 
 Row = dict[str, Any]
 
 # A definition stands between $$ and never holds a $ itself (jobgraph.sql.json_literal).
 _DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
+_UNITS = {"S": "SECONDS", "M": "MINUTES", "H": "HOURS"}
+_CRON = re.compile(r"USING CRON (.+) (\S+)", re.IGNORECASE)
 _LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
 
 
@@ -24,6 +30,18 @@ def last_part(name: str) -> str:
     """Return the object's own name of a qualified one, quoted or not."""
     found = _LAST_PART.search(name)
     return (found.group(1) or found.group(2)) if found else name
+
+
+def schedule(row: Mapping[str, Any]) -> Schedule | None:
+    """Return a root's schedule: the column holds `59 MINUTE` or `59 MINUTES`, `USING CRON 0 2 * * * UTC`, or none."""
+    text = row.get("schedule")
+    if text in (None, "", "null"):
+        return None
+    cron = _CRON.fullmatch(text)
+    if cron:
+        return Cron(cron[1], cron[2])
+    number, unit = text.split()
+    return Interval(int(number), _UNITS[unit[0].upper()])
 
 
 def predecessors(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.changing import SUSPENDED_BY_FAILURES
 from jobgraph.cli.queries import Tables
 from jobgraph.model import Graph, Job
-from jobgraph.task_rows import definition, descendants, finalized_root, predecessors
+from jobgraph.task_rows import definition, descendants, finalized_root, predecessors, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from jobgraph.model import Schedule
     from jobgraph.task_rows import Row
 
 
@@ -38,7 +39,7 @@ class Deployed:
     """A graph as it stands in Snowflake: jobs with predecessors before dependents.
 
     `key` is its name in the job configuration it was deployed from; the root task's name if that is not known.
-    `scheduled`: the root has a schedule. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
+    `schedule`: the root's, if it has one. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
     made for this graph that do not hang on its root.
     """
 
@@ -50,7 +51,7 @@ class Deployed:
     finalizer: str | None = None
     finalizer_started: bool = False
     tables: Tables = field(default_factory=Tables)
-    scheduled: bool = False
+    schedule: Schedule | None = None
     suspended_by_failures: bool = False
     strays: tuple[str, ...] = ()
 
@@ -112,7 +113,7 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         jobs=jobs,
         finalizer=finalizer["name"] if finalizer else None,
         finalizer_started=bool(finalizer and finalizer["state"] == "started"),
-        scheduled=bool(root.get("schedule")),
+        schedule=schedule(root),
         suspended_by_failures=root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES,
         strays=_strays(rows, str(known.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
@@ -132,7 +133,7 @@ def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[st
 def condition(graph: Deployed) -> str:
     """Return in words what is unusual about a graph's root or tasks, and what to do; empty if nothing is."""
     finish = "If a deploy was interrupted: `pulumi up` finishes it (after `pulumi cancel`, if the stack is locked)"
-    if graph.scheduled and not graph.started:
+    if graph.schedule and not graph.started:
         why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
         return (
             f"The root {graph.root_task} is suspended ({why}): no run starts by schedule, `jobgraph run` still works. "
@@ -165,4 +166,11 @@ def as_model(graph: Deployed) -> Graph:
         )
         for task in graph.jobs
     )
-    return Graph(graph.key, graph.root_task, graph.finalizer or "", jobs, finalizer=graph.finalizer is not None)
+    return Graph(
+        graph.key,
+        graph.root_task,
+        graph.finalizer or "",
+        jobs,
+        schedule=graph.schedule,
+        finalizer=graph.finalizer is not None,
+    )

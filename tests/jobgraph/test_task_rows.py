@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from jobgraph.model import Cron, Interval
+from jobgraph.task_rows import schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("59 MINUTE", Interval(59, "MINUTES")),
+        ("1 HOURS", Interval(1, "HOURS")),
+        ("10 S", Interval(10, "SECONDS")),
+        ("USING CRON 0 2 * * * Europe/Berlin", Cron("0 2 * * *", "Europe/Berlin")),
+        (None, None),
+        ("null", None),
+    ],
+)
+def test_a_roots_schedule_is_read_as_the_column_has_it(text: str | None, expected: object) -> None:
+    assert schedule({"schedule": text}) == expected
