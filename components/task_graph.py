@@ -88,6 +88,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self.gate = self._step("gate", args.graph.gate, [root, opening], replaced if self._change.suspend else [])
         # named with every task: the engine orders deletions by direct dependencies
         self._around = [opening, self.gate]
+        self._arrivals = self._suspend_abandoned()
 
     def fill(self, gates: Mapping[str, pulumi.Resource]) -> None:
         """Make the tasks and the activation; `gates` are those of all graphs, by key."""
@@ -109,6 +110,17 @@ class TaskGraphComponent(pulumi.ComponentResource):
     ) -> snowflake.Execute:
         opts = pulumi.ResourceOptions(parent=self, depends_on=depends_on, replace_on_changes=replaced_by)
         return snowflake.Execute(f"{self.key}-{name}", execute=step.execute, revert=step.revert, opts=opts)
+
+    def _suspend_abandoned(self) -> snowflake.Execute:
+        """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing."""
+        came = sorted(self._change.abandoned.values())
+        root = max(came, key=came.count) if came else None
+        execute = sql.suspend_root(self._settings.qualified(root)) if root else sql.nothing("no graph has joined")
+        opts = pulumi.ResourceOptions(
+            parent=self, depends_on=self._around, ignore_changes=None if root else ["execute"]
+        )
+        revert = sql.nothing("what has joined stays")
+        return snowflake.Execute(f"{self.key}-arrivals", execute=execute, revert=revert, opts=opts)
 
     def _once(self, name: str, step: StepPlan) -> snowflake.Execute:
         """Take a step behind the gate whose old one is undone first, or that would undo the new one."""
@@ -162,6 +174,9 @@ class TaskGraphComponent(pulumi.ComponentResource):
         finalize: str | None = None,
     ) -> snowflake.Task:
         comes_from = self._change.moved.get(task.name)
+        leaves = [gates[comes_from]] if comes_from else []
+        if task.name in self._change.abandoned:
+            leaves = [self._arrivals]
         return snowflake.Task(
             task.name,
             name=task.name,
@@ -175,9 +190,9 @@ class TaskGraphComponent(pulumi.ComponentResource):
             comment=task.comment,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*depends_on, gates[comes_from]] if comes_from else depends_on,
+                depends_on=[*depends_on, *leaves],
                 delete_before_replace=True,
-                replace_on_changes=_IN_ANOTHER_GRAPH if comes_from else _FINALIZES,
+                replace_on_changes=_IN_ANOTHER_GRAPH if leaves else _FINALIZES,
                 hooks=self._hooks.get(task.name),
             ),
             database=self._settings.database,

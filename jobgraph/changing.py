@@ -7,7 +7,7 @@ Pure. Knows a plan and rows of SHOW TASKS. Must not know pulumi, nor the order i
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jobgraph.task_rows import definition, finalized_root, predecessors
@@ -31,6 +31,7 @@ class GraphChange:
     stays_suspended: it is suspended although it has a schedule, so the deploy leaves it so, and says so.
     former_root: the root from which the graph's jobs come, when the root has another name than before.
     moved: jobs that are in another graph of the plan now: job's task -> that graph's key.
+    abandoned: jobs that come from a graph that leaves the plan: job's task -> the root that goes.
     """
 
     suspend: bool = True
@@ -38,6 +39,7 @@ class GraphChange:
     stays_suspended: bool = False
     former_root: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
+    abandoned: Mapping[str, str] = field(default_factory=dict)
 
 
 def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row]) -> dict[str, GraphChange]:
@@ -47,7 +49,14 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row]) -> dict[str, Graph
     planned = {graph.root.name: graph.key for graph in graphs}
     former = _former_roots(graphs, present, roots, planned)
     owners = planned | {root: key for key, root in former.items()}
-    return {graph.key: _change(graph, present, former.get(graph.key), _moved(graph, roots, owners)) for graph in graphs}
+    return {
+        graph.key: replace(
+            _change(graph, present, former.get(graph.key)),
+            moved=_moved(graph, roots, owners),
+            abandoned=_abandoned(graph, roots, owners),
+        )
+        for graph in graphs
+    }
 
 
 def left_over(row: Row, graph: str) -> bool:
@@ -104,13 +113,20 @@ def _moved(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]
     return {name: key for name, key in found.items() if key is not None and key != graph.key}
 
 
-def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None, moved: Mapping[str, str]) -> GraphChange:
+def _abandoned(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
+    """Return the jobs whose root is neither planned nor taken over; one that is its own root is in no graph."""
+    members = set(_members(graph))
+    found = {name: roots[name] for name in members if name in roots}
+    return {name: root for name, root in sorted(found.items()) if root not in owners and root not in members}
+
+
+def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None) -> GraphChange:
     row = present.get(former or graph.root.name)
     scheduled = graph.schedule is not None
     if row is None:
-        return GraphChange(resume=scheduled, moved=moved)
+        return GraphChange(resume=scheduled)
     if row["state"] == "started":
-        return GraphChange(resume=scheduled, former_root=former, moved=moved)
+        return GraphChange(resume=scheduled, former_root=former)
     # A root without a schedule is suspended because nothing would start it, not because someone wanted it so.
     mends = not row.get("schedule") or row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES
     return GraphChange(
@@ -118,5 +134,4 @@ def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None, mo
         resume=scheduled and mends,
         stays_suspended=scheduled and not mends,
         former_root=former,
-        moved=moved,
     )

@@ -74,8 +74,8 @@ class TaskPlan:
 
     @property
     def content(self) -> list[Any]:
-        """All that a change of the task would change."""
-        body = [self.name, self.sql, self.comment, self.predecessors, self.timeout_ms]
+        """All that a change of the task would change; the order of predecessors says nothing."""
+        body = [self.name, self.sql, self.comment, sorted(self.predecessors), self.timeout_ms]
         return [*body, self.warehouse, self.when, self.started]
 
 

@@ -108,6 +108,17 @@ def test_jobs_of_a_split_graph_wait_for_the_gate_of_the_one_that_they_leave(tmp_
     assert found["two"] == GraphChange(moved={"B": "one", "C": "one"})
 
 
+def test_jobs_of_a_graph_that_goes_wait_until_its_root_is_suspended(tmp_path: Path) -> None:
+    document = {
+        "one": {"schedule": "1 hour", "jobs": {"a": []}},
+        "two": {"schedule": "1 hour", "jobs": {"b": [], "c": ["b"]}},
+    }
+    before = planned(tmp_path, document)
+    after = planned(tmp_path, {"one": {"schedule": "1 hour", "jobs": {"a": [], "b": ["a"]}}})
+    found = changes(after, [row for graph in before for row in rows(graph)])
+    assert found["one"] == GraphChange(abandoned={"B": "TWO_ROOT"})
+
+
 def test_of_two_graphs_that_come_from_one_the_larger_takes_the_root_over(tmp_path: Path) -> None:
     (before,) = planned(tmp_path, {"one": {"schedule": "1 hour", "jobs": {"a": [], "b": ["a"], "c": ["b"]}}})
     after = planned(

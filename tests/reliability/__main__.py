@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import reading, runner
+from tests.reliability import deploys, reading, runner
 
-PARTS = {"reading": reading.run, "runner": runner.run}
+PARTS = {"reading": reading.run, "runner": runner.run, "deploys": deploys.run}
 MOST_SHOWN = 5
 
 

@@ -1,0 +1,259 @@
+"""The engine's ordering without the engine: steps of a deploy run at once, their statements shuffled by a seed.
+
+Knows how Pulumi orders creations, updates, replacements and deletions, and which state it has after a kill. The program
+is the real component, the resources are the stand-in's, Snowflake is the sandbox, in process. Must not know any claim.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from components.task_graph import task_graphs
+from jobgraph.changing import left_over, left_over_root
+from sandbox import engine, errors, wire
+from tests.components.recorded import Recorder, run
+from tests.deploys.proxy import TRACKING, is_write
+from toolchain.provider.errors import NoConnectionError, ProviderError, SnowflakeError
+from toolchain.provider.lifecycle import Lifecycle
+from toolchain.provider.resources import BY_TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from random import Random
+
+    from jobgraph.planning import GraphPlan
+    from jobgraph.settings import Settings
+    from sandbox.engine import World
+    from sandbox.session import Session
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Entry:
+    """A resource in the engine's state."""
+
+    name: str
+    token: str
+    outputs: Row
+    dependencies: frozenset[str]
+
+
+@dataclass
+class Deployer:
+    """A stack: the engine's state, and a sandbox.
+
+    live: resources by name. pending: replaced ones that are still to be deleted. statements: all that was sent.
+    """
+
+    world: World
+    session: Session
+    random: Random
+    live: dict[str, Entry] = field(default_factory=dict)
+    pending: list[Entry] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+    kill_after: int | None = None
+
+    def rows(self, sql: str) -> list[Row]:
+        """The rows of one statement, sent at once."""
+        result = engine.execute(self.world, self.session, sql)
+        names = [column.name for column in result.columns]
+        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+
+    def up(self, graphs: Sequence[GraphPlan], settings: Settings, kill_after: int | None = None) -> list[str]:
+        """Deploy; the writes that were sent.
+
+        Args:
+            graphs: what to deploy.
+            settings: names around it.
+            kill_after: the engine is killed when so many writes were done.
+
+        Raises:
+            ProviderError: the first step that failed.
+        """
+        self.statements, self.kill_after = [], kill_after
+        present = self.rows(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
+        recorder = Recorder()
+        with patch("components.task_graph.dropping_left_overs", return_value={}), patch("pulumi.warn"):
+            run(lambda: _ignore(task_graphs(graphs, settings, [], present)), recorder)
+        wanted = [one for one in recorder.recorded if one["type"].startswith("snowflake:")]
+        old = {name for one in wanted for name in (one["name"], *one["aliases"])}
+        drops = _left_overs(graphs, present)
+        steps = {one["name"]: (_needed(one["dependencies"]), self._step(one, drops)) for one in wanted}
+        if self._all_at_once(steps):
+            gone = [*self.pending, *(entry for name, entry in self.live.items() if name not in old)]
+            self._all_at_once({str(number): self._deletion(number, gone) for number in range(len(gone))})
+        return [one for one in self.statements if is_write(one)]
+
+    def _deletion(self, number: int, gone: list[Entry]) -> tuple[frozenset[str], Callable[[Lifecycle], None]]:
+        """Wait for the deletions of what depends on it."""
+        entry = gone[number]
+        first = frozenset(str(index) for index, other in enumerate(gone) if entry.name in other.dependencies)
+
+        def delete(lifecycle: Lifecycle) -> None:
+            lifecycle.delete(BY_TOKEN[entry.token], entry.outputs, print)
+            if entry in self.pending:
+                self.pending.remove(entry)
+            else:
+                del self.live[entry.name]
+
+        return first, delete
+
+    def _step(self, wanted: Row, drops: dict[str, str]) -> Callable[[Lifecycle], None]:
+        name, resource = wanted["name"], BY_TOKEN[wanted["type"]]
+        news = {key: value for key, value in wanted["inputs"].items() if value is not None}
+
+        def create(lifecycle: Lifecycle) -> None:
+            if name in drops:
+                lifecycle.session.execute(drops[name])
+            _, state = lifecycle.create(resource, news, print)
+            self.live[name] = Entry(name, wanted["type"], state.outputs, _needed(wanted["dependencies"]))
+
+        def step(lifecycle: Lifecycle) -> None:
+            known = next((one for one in (name, *wanted["aliases"]) if one in self.live), None)
+            if known is None:
+                create(lifecycle)
+                return
+            entry = self.live.pop(known)
+            self.live[name] = entry
+            for ignored in wanted["ignoreChanges"]:
+                news[ignored] = entry.outputs.get(ignored, news.get(ignored))
+            found = lifecycle.compare(resource, entry.outputs, news, (), print)
+            if found.replaces or found.changed & set(wanted["replaceOnChanges"]):
+                self._replace(entry, create, lifecycle, delete_first=wanted["deleteBeforeReplace"])
+                return
+            if found.changes:
+                entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
+            entry.name, entry.dependencies = name, _needed(wanted["dependencies"])
+
+        return step
+
+    def _replace(
+        self, entry: Entry, create: Callable[[Lifecycle], None], lifecycle: Lifecycle, *, delete_first: bool
+    ) -> None:
+        if delete_first:
+            lifecycle.delete(BY_TOKEN[entry.token], entry.outputs, print)
+            self.live = {name: one for name, one in self.live.items() if one is not entry}
+            create(lifecycle)
+        else:
+            create(lifecycle)
+            self.pending.append(entry)
+
+    def _all_at_once(self, steps: dict[str, tuple[frozenset[str], Callable[[Lifecycle], None]]]) -> bool:
+        """Run the steps, each when those before it are done; False if the engine was killed meanwhile."""
+        shuffle = Shuffle(self)
+        waiting, done = dict(steps), set[str]()
+        while waiting or shuffle.busy:
+            ready = [name for name, (first, _) in waiting.items() if not (first & steps.keys()) - done]
+            for name in ready if not shuffle.killed and not shuffle.failures else ():
+                shuffle.start(name, waiting.pop(name)[1])
+            if not shuffle.busy:
+                break
+            done |= shuffle.turn()
+        if shuffle.failures:
+            raise shuffle.failures[0]
+        return not shuffle.killed
+
+
+@dataclass
+class Shuffle:
+    """Steps in threads, one statement of one of them at a time, chosen at random: a run is repeatable by its seed."""
+
+    deployer: Deployer
+    asking: dict[str, str] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    answers: dict[str, Any] = field(default_factory=dict)
+    failures: list[ProviderError] = field(default_factory=list)
+    killed: bool = False
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def start(self, name: str, step: Callable[[Lifecycle], None]) -> None:
+        """Begin a step."""
+        self.busy.add(name)
+        lifecycle = Lifecycle(Turns(self, name), lambda _seconds: None)
+        threading.Thread(target=self._run, args=(name, step, lifecycle), daemon=True).start()
+
+    def _run(self, name: str, step: Callable[[Lifecycle], None], lifecycle: Lifecycle) -> None:
+        try:
+            step(lifecycle)
+        except ProviderError as error:
+            if not self.killed:
+                self.failures.append(error)
+        with self.changed:
+            self.ended.add(name)
+            self.changed.notify_all()
+
+    def turn(self) -> set[str]:
+        """Let one statement through; the steps that have ended."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.busy == self.asking.keys() | self.ended)
+            ended, self.ended = self.ended, set()
+            self.busy -= ended
+            if self.asking:
+                name = self.deployer.random.choice(sorted(self.asking))
+                self.answers[name] = self._answer(self.asking.pop(name))
+                self.changed.notify_all()
+        return ended
+
+    def _answer(self, sql: str) -> Any:
+        deployer = self.deployer
+        plain = TRACKING.sub("", sql)
+        writes = sum(is_write(one) for one in deployer.statements)
+        if self.killed or (deployer.kill_after is not None and writes >= deployer.kill_after):
+            self.killed = True
+            return NoConnectionError("sandbox", "nobody", "the engine is gone")
+        deployer.statements.append(plain)
+        try:
+            return deployer.rows(sql)
+        except errors.SnowflakeError as error:
+            return SnowflakeError(error.errno, error.sqlstate, error.message, plain[:80])
+
+    def ask(self, name: str, sql: str) -> list[Mapping[str, Any]]:
+        """In a step's thread: wait for the turn of a statement."""
+        with self.changed:
+            self.asking[name] = sql
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: name in self.answers)
+            answer = self.answers.pop(name)
+        if isinstance(answer, ProviderError):
+            raise answer
+        return list(answer)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What the provider's code takes for its connection."""
+
+    shuffle: Shuffle
+    name: str
+
+    def execute(self, sql: str) -> list[Mapping[str, Any]]:
+        """The rows of one statement, when its turn has come."""
+        return self.shuffle.ask(self.name, sql)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _ignore(_made: object) -> None:
+    """A program returns nothing."""
+
+
+def _needed(dependencies: Iterable[str]) -> frozenset[str]:
+    return frozenset(one.partition(" ")[2] for one in dependencies)
+
+
+def _left_overs(graphs: Sequence[GraphPlan], present: Sequence[Row]) -> dict[str, str]:
+    """What the hook before a creation drops, by the task's name."""
+    rows = {row["name"]: row for row in present}
+    found: dict[str, str] = {}
+    for graph in graphs:
+        for task in (graph.root, *graph.tasks, *((graph.finalizer,) if graph.finalizer else ())):
+            row = rows.get(task.name)
+            if row and (left_over_root(row, graph) if task is graph.root else left_over(row, graph.key)):
+                found[task.name] = f"DROP TASK IF EXISTS {task.full_name}"
+    return found

@@ -1,0 +1,181 @@
+"""Deploys from one generated graph to another: the state of a fresh deploy, one change of the root, healed after kills.
+
+Knows the claims. Must not know how the engine orders steps (tests.deploys.model).
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from jobgraph import Procedures, plan, read, read_settings
+from sandbox import logins, world
+from sandbox.clock import ManualClock
+from sandbox.objects import catalog
+from sandbox.statement import ObjectName
+from sandbox.tasks import graph as sandbox_graph
+from tests.deploys.driver import COLUMNS, document, root_changes
+from tests.deploys.model import Deployer
+from tests.sandbox.conftest import START
+from toolchain.provider.errors import ProviderError
+
+if TYPE_CHECKING:
+    from jobgraph.planning import GraphPlan
+    from jobgraph.settings import Settings
+
+# A case takes a second or two, so the common count of generated cases is divided.
+CASES_PER_COUNT = 12
+MOST_JOBS = 60
+Graphs = dict[str, dict[str, Any]]
+
+
+def graphs_at_random(random: Random, most: int = MOST_JOBS) -> Graphs:
+    """One graph, or two that share the names of their jobs between them."""
+    names = [f"j{number}" for number in range(most + most // 3)]
+    random.shuffle(names)
+    keys = random.choice((["one"], ["one"], ["one", "two"]))
+    jobs = {
+        key: names[number :: len(keys)][: random.randint(5, most) // len(keys) or 1] for number, key in enumerate(keys)
+    }
+    return {key: _graph(random, key, jobs[key]) for key in keys}
+
+
+def _graph(random: Random, key: str, names: list[str]) -> dict[str, Any]:
+    jobs: dict[str, Any] = {}
+    for name in names:
+        after = sorted(random.sample(sorted(jobs), min(len(jobs), random.choice((0, 1, 1, 2, 3)))))
+        jobs[name] = {"after": after, "retries": random.choice((0, 0, 1)), "enabled": random.random() < 0.9}
+    found: dict[str, Any] = {"jobs": jobs, "schedule": random.choice(("59 minutes", "59 minutes", "2 hours"))}
+    if random.random() < 0.3:
+        found["finalizer_task"] = f"{random.choice(('closing', 'ending'))}_{key}"
+    return found
+
+
+def edited(random: Random, graphs: Graphs) -> Graphs:
+    """A few jobs re-wired, removed, added; or nothing at all."""
+    found: Graphs = json.loads(json.dumps(graphs))
+    for graph in found.values():
+        for name in random.sample(sorted(graph["jobs"]), min(len(graph["jobs"]) - 1, random.randint(0, 5))):
+            earlier = [*graph["jobs"]][: [*graph["jobs"]].index(name)]
+            graph["jobs"][name]["after"] = sorted(random.sample(earlier, min(len(earlier), random.randint(0, 3))))
+    return found
+
+
+class Case:
+    """A sandbox in process with a schema for a stack and one for a fresh deploy."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.random = Random(seed)  # noqa: S311  # a repeatable case
+        self.folder = folder
+        self.healed = 0
+        self.world = world.build(folder / "sandbox", (), ManualClock(START), password="-")
+        self.session = logins.open_session(self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+        self.stack = Deployer(self.world, self.session, self.random)
+        for sql in (
+            "CREATE DATABASE D",
+            "CREATE SCHEMA D.STACK",
+            "CREATE SCHEMA D.FRESH",
+            "CREATE WAREHOUSE SMALL_WAREHOUSE",
+        ):
+            self.stack.rows(sql)
+
+    def close(self) -> None:
+        world.stop(self.world)
+
+    def planned(self, graphs: Graphs, schema: str) -> tuple[tuple[GraphPlan, ...], Settings]:
+        """The plan of a configuration in one of the schemas."""
+        file = self.folder / "jobs.json"
+        file.write_text(document(graphs))
+        settings = read_settings({"database": "D", "schema": schema}, "case")
+        return plan(read(str(file), settings.pool_families), settings, Procedures("a", "b")).graphs, settings
+
+    def shown(self, schema: str) -> dict[str, str]:
+        """The tasks of a schema, without its name and the hashes that it is part of."""
+        rows = self.stack.rows(f"SHOW TASKS IN SCHEMA D.{schema}")
+        return {row["name"]: _normal({name: row[name] for name in COLUMNS}, schema) for row in rows}
+
+    def version(self, root: str) -> str:
+        """What RETRY LAST compares: the graph's definitions."""
+        with self.world.store.transaction() as tx:
+            found = catalog.find(tx, "TASK", ObjectName(root, "STACK", "D"))
+            return json.dumps(sandbox_graph.freeze(tx, found)) if found else ""
+
+
+def _normal(row: dict[str, Any], schema: str) -> str:
+    for name in ("predecessors", "task_relations"):
+        read_back = json.loads(row[name])
+        row[name] = sorted(read_back) if isinstance(read_back, list) else {**read_back, "Predecessors": None}
+    text = json.dumps({**row, "definition": "" if not row["definition"] else row["definition"].split("$$")[0]})
+    return text.replace(schema, "SCHEMA")
+
+
+def claims(seed: int, most: int = MOST_JOBS) -> list[str]:
+    """Deploy A, then B; then A again, killed on the way, and once more. What did not hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case(seed, Path(folder))
+        try:
+            return [f"deploys, seed {seed}: {one}" for one in _claims(case, most)]
+        except ProviderError as error:
+            return [f"deploys, seed {seed}: a deploy failed: {error}"]
+        finally:
+            case.close()
+
+
+def _claims(case: Case, most: int) -> list[str]:
+    before = graphs_at_random(case.random, most)
+    after = case.random.choice((edited(case.random, before), graphs_at_random(case.random, most), before))
+    failures: list[str] = []
+    case.stack.up(*case.planned(before, "STACK"))
+    first = case.shown("STACK")
+    versions = {key: case.version(f"{key.upper()}_ROOT") for key in before}
+    writes = _up(case, before, after)
+    fresh = Deployer(case.world, case.session, case.random)
+    fresh.up(*case.planned(after, "FRESH"))
+    failures += _differences("after a change", case.shown("STACK"), case.shown("FRESH"))
+    for key in before.keys() & after.keys():
+        root = f"{key.upper()}_ROOT"
+        same = before[key] == after[key]
+        if (case.version(root) == versions[key]) != same:
+            failures.append(f"RETRY LAST of {key} is {'lost' if same else 'possible'} though the graph is the {same=}")
+        changes = [one.rstrip("!") for one in root_changes(writes or [], root)]
+        if writes is not None and changes != ([] if same else ["SUSPEND", "RESUME"]):
+            failures.append(f"{root} was changed thus: {changes}")
+    if before == after and writes:
+        failures.append(f"nothing changed, yet {len(writes)} writes: {writes[:3]}")
+    _up(case, after, before, kill_after=case.random.randint(0, 3 * most))
+    _up(case, after, before)
+    failures += _differences("after a kill", case.shown("STACK"), first)
+    return failures
+
+
+def _up(case: Case, before: Graphs, after: Graphs, kill_after: int | None = None) -> list[str] | None:
+    """Deploy; None if that took two, which only jobs that change their graph may need (docs/decisions/0009)."""
+    planned = case.planned(after, "STACK")
+    try:
+        return case.stack.up(*planned, kill_after=kill_after)
+    except ProviderError:
+        if not _change_graphs(before, after):
+            raise
+        case.healed += 1
+        case.stack.up(*planned)
+        return None
+
+
+def _change_graphs(before: Graphs, after: Graphs) -> bool:
+    was = {name: key for key, graph in before.items() for name in graph["jobs"]}
+    return any(was.get(name, key) != key for key, graph in after.items() for name in graph["jobs"])
+
+
+def _differences(when: str, found: dict[str, str], expected: dict[str, str]) -> list[str]:
+    names = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+    return [f"{when}, {name}: {found.get(name)} instead of {expected.get(name)}" for name in names[:3]]
+
+
+def run(seed: int, count: int) -> tuple[list[str], list[str]]:
+    """Figures and failures of `count` / `CASES_PER_COUNT` cases."""
+    cases = max(1, count // CASES_PER_COUNT)
+    failures = [failure for number in range(cases) for failure in claims(seed + number)]
+    return [f"deploys: {cases} pairs of graphs (seed {seed}), {len(failures)} claims did not hold"], failures
