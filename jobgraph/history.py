@@ -176,8 +176,26 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
         f"SELECT * FROM ({per_run}) AS RUNS"
         " QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME ORDER BY GRAPH_START_TIME DESC) = 1"
     )
+    slowest = (
+        "SELECT ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, JOB_STATUS, STARTED_TIME, DURATION_IN_SECS,"
+        f" COMPUTE_POOL, NODE_FAMILY, REPLICAS FROM {runs} WHERE DURATION_IN_SECS IS NOT NULL"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME ORDER BY DURATION_IN_SECS DESC) <= 100"
+    )
+    by_week = (
+        "SELECT DATE_TRUNC('week', GRAPH_START_TIME) AS WEEK, ROOT_TASK_NAME, REASON_CLASS, COUNT(*) AS ATTEMPTS,"
+        " COUNT(DISTINCT TASK_NAME) AS JOBS, COUNT(DISTINCT GRAPH_RUN_ID) AS RUNS"
+        f" FROM {runs} WHERE JOB_STATUS <> 'DONE' GROUP BY WEEK, ROOT_TASK_NAME, REASON_CLASS"
+    )
+    costs = (
+        "SELECT ROOT_TASK_NAME, TASK_NAME, COMPUTE_POOL, NODE_FAMILY, COUNT(DISTINCT GRAPH_RUN_ID) AS RUNS,"
+        " COUNT(*) AS ATTEMPTS, SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 0 ELSE 1 END) AS FAILED_ATTEMPTS,"
+        " SUM(DURATION_IN_SECS * REPLICAS) AS POOL_SECONDS,"
+        " SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 0 ELSE DURATION_IN_SECS * REPLICAS END) AS FAILED_POOL_SECONDS"
+        f" FROM {runs} GROUP BY ROOT_TASK_NAME, TASK_NAME, COMPUTE_POOL, NODE_FAMILY"
+    )
     failed = (
-        "SELECT GRAPH_START_TIME, ROOT_TASK_NAME, TASK_NAME, ATTEMPT, JOB_STATUS, EXIT_CODE, REASON, ERRORS,"
+        "SELECT GRAPH_START_TIME, ROOT_TASK_NAME, TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, EXIT_CODE, REASON,"
+        " FIRST_ERROR, ERRORS,"
         f" SERVICE_NAME, GRAPH_RUN_ID FROM {runs} WHERE JOB_STATUS <> 'DONE'"
     )
     durations = (
@@ -188,5 +206,8 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
     return (
         ViewPlan("LAST_GRAPH_RUNS", "jobgraph: the last run of each graph", last_runs),
         ViewPlan("FAILED_JOBS", "jobgraph: attempts that failed, with their cause", failed),
+        ViewPlan("SLOWEST_JOBS", "jobgraph: the 100 longest attempts of each graph", slowest),
+        ViewPlan("FAILURES_BY_WEEK", "jobgraph: failed attempts by week and reason class", by_week),
+        ViewPlan("JOB_COSTS", "jobgraph: attempts and seconds on the pool by job, replicas counted", costs),
         ViewPlan("JOB_DURATIONS", "jobgraph: how long jobs take", durations),
     )

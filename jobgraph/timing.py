@@ -33,12 +33,14 @@ _MAINTENANCE_HOURS = (*range(5 * 24 + 20, 6 * 24 + 8), *range(6 * 24 + 20, 7 * 2
 
 def job_seconds(job: Job) -> int:
     """Return for how many seconds a job may go on at most, all its attempts and the pauses between them together."""
-    attempts = (job.timeout + RUNNER_OVERHEAD_SECONDS) * (job.retries + 1)
     rules = job.retry_rules
+    # a cause with a count of its own is counted apart from the others
+    retries = job.retries + (sum(rules.causes.values()) if rules else 0)
+    attempts = (job.timeout + RUNNER_OVERHEAD_SECONDS) * (retries + 1)
     if rules is None:
         return attempts
     longest = LONGEST_TASK_SECONDS if rules.longest_backoff is None else rules.longest_backoff
-    whole = attempts + sum(min(rules.backoff << n, longest) for n in range(job.retries))
+    whole = attempts + sum(min(rules.backoff << n, longest) for n in range(retries))
     if rules.max_elapsed is None:
         return whole
     # after that much no new attempt is begun; the one under way still ends

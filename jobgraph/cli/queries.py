@@ -122,7 +122,8 @@ def task_log(place: Place, tables: Tables, run_id: str) -> Statement:
 def attempts(place: Place, tables: Tables, run_id: str) -> Statement:
     """Every attempt of every job in a run, in order."""
     return Statement(
-        "SELECT TASK_NAME, ATTEMPT, JOB_STATUS, REASON, ERRORS, EXIT_CODE, SERVICE_NAME, OUTPUTS"
+        "SELECT TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, REASON, ERRORS, EXIT_CODE,"
+        " SERVICE_NAME, OUTPUTS"
         f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID = ? ORDER BY TASK_NAME, ATTEMPT",
         (run_id,),
     )
@@ -145,7 +146,8 @@ def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> St
     """Every attempt of every job in several runs; `run_ids` is not empty."""
     marks = ", ".join("?" for _ in run_ids)
     return Statement(
-        "SELECT GRAPH_RUN_ID, TASK_NAME, ATTEMPT, JOB_STATUS, REASON, ERRORS, EXIT_CODE, SERVICE_NAME, OUTPUTS"
+        "SELECT GRAPH_RUN_ID, TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, REASON, ERRORS, EXIT_CODE,"
+        " SERVICE_NAME, OUTPUTS"
         f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID IN ({marks}) ORDER BY TASK_NAME, ATTEMPT",
         tuple(run_ids),
     )

@@ -77,6 +77,7 @@ class Job:
     cause: str = ""
     service: str = ""
     exit_code: int | None = None
+    reason_class: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,9 +224,15 @@ def _cause(state: str, row: TaskRun | None, last: Row | None) -> str:
         return "its task succeeded but left no row in JOBS_RUN_STATS"
     if state == SKIPPED:
         return BLOCKED
-    told = [_first_line(last["REASON"]), _first_line(last["ERRORS"])] if last else []
+    told = [_reason(last), _first_line(last["REASON"]), _first_line(last["ERRORS"])] if last else []
     text = ": ".join(dict.fromkeys(part for part in told if part))
     return text or _one_line(row.error if row else "") or f"the task ended {state}"
+
+
+def _reason(last: Row) -> str:
+    """Return the reason class as people read it: `app_error(3)`, `timeout`."""
+    name, code = str(last["REASON_CLASS"] or ""), last["EXIT_CODE"]
+    return f"{name}({int(code)})" if name == "app_error" and code is not None else name
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
@@ -247,6 +254,7 @@ def _job(task: Task, row: TaskRun | None, tries: Sequence[Row], now: datetime | 
         cause=_cause(state, row, last),
         service=str(last["SERVICE_NAME"] or "") if last else "",
         exit_code=int(last["EXIT_CODE"]) if last and last["EXIT_CODE"] is not None else None,
+        reason_class=str(last["REASON_CLASS"] or "") if last else "",
     )
 
 

@@ -141,6 +141,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "duration_seconds": job.duration,
         "rows_written": job.rows_written,
         "exit_code": job.exit_code,
+        "reason_class": job.reason_class or None,
         "cause": job.cause or None,
         "service": job.service or None,
     }

@@ -114,6 +114,7 @@ def attempt(name: str, number: int = 1, status: str = "DONE", **values: Any) -> 
         "REASON": None,
         "ERRORS": None,
         "EXIT_CODE": 0 if status == "DONE" else 1,
+        "REASON_CLASS": None if status == "DONE" else "app_error",
         "SERVICE_NAME": f"DB.PUBLIC.{name}_0123456789ABCDEF_{number}",
         "OUTPUTS": '{"rows_written": 1}' if status == "DONE" else None,
         **values,

@@ -58,7 +58,7 @@ def test_a_job_that_failed_but_let_the_graph_go_on_still_fails_the_run() -> None
     attempts[2] = attempt("T_MYJOB_3", 1, "FAILED", REASON="exit code 1")
     run = assemble(history, attempts)
     assert run.state == "FAILED"
-    assert [(job.name, job.cause) for job in run.failed] == [("T_MYJOB_3", "exit code 1")]
+    assert [(job.name, job.cause) for job in run.failed] == [("T_MYJOB_3", "app_error(1): exit code 1")]
 
 
 def test_the_cause_of_a_failure_is_one_line_of_reason_and_error() -> None:
@@ -70,7 +70,7 @@ def test_the_cause_of_a_failure_is_one_line_of_reason_and_error() -> None:
     (failed,) = run.failed
     assert failed.attempts == 3
     assert failed.exit_code == 1
-    assert failed.cause == "User application error, check container logs: Invalid column name 'TIME'"
+    assert failed.cause == "app_error(1): User application error, check container logs: Invalid column name 'TIME'"
     assert run.jobs[-1].state == "SKIPPED"
 
 

@@ -67,6 +67,14 @@ def test_a_job_that_is_done_leaves_one_row_its_log_and_its_outputs() -> None:
     assert [log["LOG"] for log in session.logs] == ['hello\n{"rows_written": 1}\n']
 
 
+def test_a_job_that_is_done_takes_seven_statements_besides_the_wait() -> None:
+    session = RecordingSession([Service()])
+    run(session)
+    assert [text.split()[0] for text, _ in session.statements] == [
+        *("SELECT", "EXECUTE", "CALL", "SHOW", "SELECT", "INSERT", "INSERT", "CALL")
+    ]
+
+
 def test_the_start_statement_names_pool_service_warehouse_and_adds_the_facts_of_the_run() -> None:
     session = RecordingSession([Service()])
     run(session)

@@ -160,6 +160,20 @@ def test_a_secret_is_hidden(ran: Deployed) -> None:
     assert not [row for rows in ran.attempts().values() for row in rows if SECRET in json.dumps(row, default=str)]
 
 
+def test_views_answer_what_people_ask(ran: Deployed) -> None:
+    (last,) = ran.rows("SELECT * FROM D.S.LAST_GRAPH_RUNS")
+    assert (last["JOBS"], last["ATTEMPTS"]) == (len(EXPECTED), len(EXPECTED) + 2)
+    assert last["JOBS_DONE"] == sum(status == "DONE" for status, _, _ in EXPECTED.values())
+    weeks = {row["REASON_CLASS"]: row["JOBS"] for row in ran.rows("SELECT * FROM D.S.FAILURES_BY_WEEK")}
+    assert weeks["timeout"] == 2
+    assert set(weeks) == {name for _, name, _ in EXPECTED.values() if name}
+    (costs,) = ran.rows("SELECT * FROM D.S.JOB_COSTS WHERE TASK_NAME = 'T_FLAKY'")
+    assert (costs["RUNS"], costs["ATTEMPTS"], costs["FAILED_ATTEMPTS"]) == (1, 3, 2)
+    assert costs["POOL_SECONDS"] > costs["FAILED_POOL_SECONDS"] > 0
+    slowest = ran.rows("SELECT TASK_NAME FROM D.S.SLOWEST_JOBS ORDER BY DURATION_IN_SECS DESC LIMIT 3")
+    assert {"TASK_NAME": "T_STUBBORN"} in slowest
+
+
 def test_every_replica_has_its_log_and_one_that_fails_fails_all(ran: Deployed) -> None:
     assert ran.logs("T_REPLICA") == {str(n): f"index {n}\n" for n in range(3)}
     assert ran.attempts()["T_REPLICA"][0]["REPLICAS"] == 3
