@@ -13,11 +13,11 @@ from sandbox.errors import SnowflakeError
 from sandbox.objects import access, catalog
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.parameters import SESSION
-from sandbox.result import SHOW, Result, columns
+from sandbox.result import SHOW, Result
 from sandbox.session import Scope
 from sandbox.statement import ObjectName, Reader
 from sandbox.tasks import graph as graphs
-from sandbox.tasks import schedule, scheduler
+from sandbox.tasks import schedule, scheduler, showing
 
 if TYPE_CHECKING:
     from sandbox.engine import Call, World
@@ -38,11 +38,6 @@ _SESSION_PARAMETERS = {
     name: default for name, default in SESSION.items() if name != "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"
 }
 _OVERLAP_POLICIES = ("NO_OVERLAP", "ALLOW_CHILD_OVERLAP", "ALLOW_ALL_OVERLAP")
-_SHOWN = columns(
-    "created_on@ name id database_name schema_name owner comment warehouse schedule predecessors state definition"
-    " condition allow_overlapping_execution error_integration last_committed_on last_suspended_on owner_role_type"
-    " config budget task_relations last_suspended_reason target_completion_interval"
-)
 
 
 def _schedule(reader: Reader) -> str:
@@ -147,6 +142,7 @@ def _connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes
             raise graphs.refused(f"Finalizer task {name.qualified} cannot have child tasks.")
         _require_suspended_root(tx, predecessor)
         graphs.connect(tx, task, predecessor)
+    _require_one_root(tx, task)
     if finalizes is not None:
         root = catalog.get(tx, "TASK", graphs.qualified(task, [finalizes])[0])
         if root["after"] or root["finalize"]:
@@ -154,6 +150,15 @@ def _connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes
         _require_suspended_root(tx, root)
         graphs.connect(tx, task, root, finalizes=True)
     graphs.check_size(tx, graphs.root_of(tx, task).id)
+
+
+def _require_one_root(tx: Transaction, task: SnowflakeObject) -> None:
+    """Refuse a task that would be in two graphs: "a task graph has a single root task" (user-guide/tasks-graphs)."""
+    current = catalog.by_id(tx, task.id) or task
+    before = [catalog.find(tx, "TASK", name) for name in graphs.qualified(current, current["after"] or [])]
+    roots = {graphs.root_of(tx, one).name.qualified for one in before if one is not None}
+    if len(roots) > 1:
+        raise graphs.refused(f"Task {task.name.qualified} would be in the graphs of {' and '.join(sorted(roots))}.")
 
 
 def _require_suspended_root(tx: Transaction, task: SnowflakeObject) -> None:
@@ -190,7 +195,8 @@ def resume(call: Call, found: SnowflakeObject) -> Result | None:
     """ALTER TASK … RESUME; nothing happens to a task that is started.
 
     Raises:
-        SnowflakeError: 091089 when the owner lacks a privilege, 091088 when a child's root is started.
+        SnowflakeError: 091089 when the owner lacks a privilege, 091088 when a child's root is started, 091423 when
+            another client changed the root's graph between the check and the resume.
     """
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, found.id) or found
@@ -198,9 +204,21 @@ def resume(call: Call, found: SnowflakeObject) -> Result | None:
             return None
         if current["after"] or current["finalize"]:
             _require_suspended_root(tx, current)
+        seen = _frozen(tx, current)
+        require_owner_privileges(call.world, tx, current)
+    with call.world.store.transaction() as tx:
+        if _frozen(tx, current) != seen:
+            raise graphs.refused(
+                f"Graph of {current.name.qualified} was modified while attempting to RESUME TASK. Try again.", 91423
+            )
         start(call.world, tx, current)
     call.world.parts["tasks"].wake()
     return None
+
+
+def _frozen(tx: Transaction, task: SnowflakeObject) -> Any:
+    """A root's graph, to be compared; a child's resume looks at nothing but its root's state."""
+    return None if task["after"] or task["finalize"] else graphs.freeze(tx, task)
 
 
 def start(world: World, tx: Transaction, task: SnowflakeObject) -> None:
@@ -277,6 +295,8 @@ def _add_after(call: Call, found: SnowflakeObject) -> Result | None:
         current = catalog.by_id(tx, found.id) or found
         if current["schedule"]:
             raise graphs.refused(f"Task {found.name.qualified} has a SCHEDULE and cannot have predecessors.")
+        if current["finalize"]:
+            raise graphs.refused(f"Finalizer task {found.name.qualified} cannot have predecessors.")
         after = list(dict.fromkeys([*(current["after"] or []), *names]))
         _connect(tx, _change(call, current, {"after": after}), names, None)
     return None
@@ -299,6 +319,8 @@ def _set_finalize(call: Call, found: SnowflakeObject) -> Result | None:
     call.reader.expect("=")
     name = _neighbour(call, found.name, call.reader.object_name()).name
     with call.world.store.transaction() as tx:
+        if (catalog.by_id(tx, found.id) or found)["after"]:
+            raise graphs.refused(f"Task {found.name.qualified} has predecessors and cannot be a finalizer task.")
         _unset_finalize(call, found)
         _connect(tx, _change(call, found, {"finalize": name}), [], name)
     return None
@@ -315,57 +337,16 @@ def _unset_finalize(call: Call, found: SnowflakeObject) -> Result | None:
     return None
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    predecessors = graphs.qualified(found, found["after"] or [])
-    return (
-        found.created_on,
-        found.name.name,
-        found["uuid"],
-        found.name.database,
-        found.name.schema,
-        found.owner,
-        found["comment"],
-        found["warehouse"],
-        found["schedule"],
-        json.dumps([name.qualified for name in predecessors], separators=(",", ":")),
-        found["state"],
-        found["definition"],
-        found["condition"],
-        "true" if found["allow_overlapping_execution"] else "false",
-        found["error_integration"],
-        found["last_committed_on"],
-        found["last_suspended_on"],
-        "ROLE",
-        found["config"],
-        None,
-        json.dumps(_relations(call, found, predecessors), separators=(",", ":")),
-        found["last_suspended_reason"],
-        found["target_completion_interval"],
-    )
-
-
-def _relations(call: Call, found: SnowflakeObject, predecessors: list[ObjectName]) -> dict[str, Any]:
-    relations: dict[str, Any] = {"Predecessors": [name.quoted for name in predecessors]}
-    if found["finalize"]:
-        relations["FinalizedRootTask"] = graphs.qualified(found, [found["finalize"]])[0].quoted
-    if not predecessors and not found["finalize"]:
-        with call.world.store.transaction() as tx:
-            finalizer = graphs.finalizer_of(tx, found)
-        if finalizer is not None:
-            relations["FinalizerTask"] = finalizer.name.quoted
-    return relations
-
-
 def _describe(call: Call, found: SnowflakeObject) -> Result:
-    return Result(_SHOWN, [_show_row(call, found)], SHOW)
+    return Result(showing.SHOWN, [showing.show_row(call, found)], SHOW)
 
 
 DECLARATION = Kind(
     name="TASK",
     plural="TASKS",
     scope=Scope.SCHEMA,
-    show=_SHOWN,
-    show_row=_show_row,
+    show=showing.SHOWN,
+    show_row=showing.show_row,
     properties=(
         Property("WAREHOUSE", _name),
         Property("SCHEDULE", _schedule),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox.tasks import task
+
 if TYPE_CHECKING:
     from conftest import Tasks  # type: ignore[import-not-found]  # pytest finds it, mypy need not
 
@@ -188,3 +190,32 @@ def test_dependents(graph: Tasks) -> None:
     function = "SELECT NAME FROM TABLE(D.INFORMATION_SCHEMA.TASK_DEPENDENTS(TASK_NAME => 'D.S.ROOT', RECURSIVE => {}))"
     assert [row["NAME"] for row in graph.rows(function.format("TRUE"))] == ["ROOT", "A", "F", "B"]
     assert [row["NAME"] for row in graph.rows(function.format("FALSE"))] == ["ROOT", "A", "F"]
+
+
+def test_a_task_is_in_one_graph_only(graph: Tasks) -> None:
+    graph.run("CREATE TASK OTHER WAREHOUSE = W AS select 1", "CREATE TASK X WAREHOUSE = W AFTER A AS select 1")
+    assert "would be in the graphs of" in graph.error("ALTER TASK X ADD AFTER OTHER").message
+    assert show(graph, "X")["predecessors"] == '["D.S.A"]'
+
+
+def test_a_finalizer_has_no_predecessors(graph: Tasks) -> None:
+    assert "cannot have predecessors" in graph.error("ALTER TASK F ADD AFTER A").message
+    graph.run("ALTER TASK F UNSET FINALIZE")
+    assert "cannot be a finalizer" in graph.error("ALTER TASK A SET FINALIZE = ROOT").message
+
+
+def test_a_resume_fails_when_another_client_changes_the_graph_meanwhile(
+    graph: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = task.require_owner_privileges
+
+    def race(*arguments: Any) -> None:
+        check(*arguments)
+        monkeypatch.setattr(task, "require_owner_privileges", check)
+        graph.run("ALTER TASK A MODIFY AS select 3")
+
+    monkeypatch.setattr(task, "require_owner_privileges", race)
+    error = graph.error("ALTER TASK ROOT RESUME")
+    assert (error.errno, "was modified while attempting to RESUME TASK" in error.message) == (91423, True)
+    assert show(graph, "ROOT")["state"] == "suspended"
+    graph.run("ALTER TASK ROOT RESUME")
