@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # The newest lines of a running container's log; Snowflake gives 100 KB at most anyway.
 _LIVE_LINES = 1000
+_SHOWN = ("ATTEMPT", "INSTANCE_ID", "CONTAINER_NAME", "LOG")
 
 
 @click.command(
@@ -86,8 +87,11 @@ def history(context: click.Context, graph: str | None, *, limit: int, as_json: b
 @click.option("--run", "run_id", metavar="ID", help="The run; the job's newest unless given.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only that attempt.")
 @click.option("--graph", metavar="NAME", help="The job's graph; needed if several are deployed.")
+@click.option("--json", "as_json", is_flag=True, help="Write the logs as JSON.")
 @click.pass_context
-def logs(context: click.Context, job: str, *, run_id: str | None, attempt: int | None, graph: str | None) -> None:
+def logs(  # noqa: PLR0913  # one for each option
+    context: click.Context, job: str, *, run_id: str | None, attempt: int | None, graph: str | None, as_json: bool
+) -> None:
     """Show what a job's containers wrote, every attempt of a run; also while it runs."""
     application: Application = context.obj
     client = application.client
@@ -104,6 +108,9 @@ def logs(context: click.Context, job: str, *, run_id: str | None, attempt: int |
             cause="Its container has not started, or was never started because a predecessor failed.",
             remedy=f"`jobgraph status {found.key} --run {chosen}` shows how the job fared.",
         )
+    if as_json:
+        show_json([{"run_id": chosen, "job": name, **{key.lower(): row[key] for key in _SHOWN}} for row in sections])
+        return
     _print(name, chosen, sections)
 
 

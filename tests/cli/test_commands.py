@@ -274,6 +274,13 @@ def test_logs_of_a_finished_job_come_from_history(invoke: Invoke, server: Server
     assert server.sent[-1].binds == (RUN, "T_MYJOB_3")
 
 
+def test_logs_as_json_say_whose_they_are(invoke: Invoke, server: Server) -> None:
+    server.answers = {"JOB_LOGS": [log(2, "two")]}
+    done = invoke("logs", "T_MYJOB_3", "--run", RUN, "--json")
+    one = {"run_id": RUN, "job": "T_MYJOB_3", "attempt": 2, "instance_id": "0", "container_name": "main", "log": "two"}
+    assert json.loads(done.stdout) == [one]
+
+
 def test_one_log_stands_alone_so_that_it_can_be_piped(invoke: Invoke, server: Server) -> None:
     server.answers = {"JOB_LOGS": [log(2, "two")]}
     done = invoke("logs", "T_MYJOB_3", "--run", RUN, "--attempt", "2")
