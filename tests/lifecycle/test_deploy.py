@@ -53,7 +53,7 @@ def test_refresh_finds_nothing(deployed: Project) -> None:
     deployed.pulumi("refresh", "--preview-only", "--expect-no-changes")
 
 
-def test_a_changed_job_shows_exactly_that_task_and_its_gate(deployed: Project) -> None:
+def test_a_changed_job_shows_exactly_that_task_and_the_steps_around_it(deployed: Project) -> None:
     deployed.edit("results_4", "results_four")
     try:
         changes = deployed.changes()
@@ -61,7 +61,7 @@ def test_a_changed_job_shows_exactly_that_task_and_its_gate(deployed: Project) -
         assert len(tasks) == 1, changes
         assert "4" in tasks.pop()
         others = {name: op for name, op in changes.items() if "T_MYJOB" not in name.upper()}
-        assert all(re.search("gate|config", name, re.IGNORECASE) for name in others), others
+        assert all(re.search("gate|opening|config", name, re.IGNORECASE) for name in others), others
     finally:
         deployed.restore()
 
