@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from tests.lifecycle import stack
+from tests.lifecycle.project import ROOT
 
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project
 
 S = stack.PLACE
+CONFIGURATION = (ROOT / "jobconfig.yaml").read_text()
+(DEFAULTS,) = re.findall(r"^defaults: .*$", CONFIGURATION, re.MULTILINE)
+IMAGE: str = yaml.safe_load(DEFAULTS)["defaults"]["image"]
 OTHER = {
     "warehouse_size": "MEDIUM",
     "warehouse_auto_suspend": 120,
@@ -71,7 +78,7 @@ def test_white_space_in_a_procedure_and_a_moved_image_tag_are_shown(deployed: Pr
     source = deployed.folder / "procedures" / "run_job.py"
     text = source.read_text()
     source.write_text(text.replace("\n\n\n", "\n\n\n\n", 1))
-    stack.choose(deployed, image_digests={"my_job_image:latest": f"sha256:{'0' * 64}"})
+    stack.choose(deployed, image_digests={IMAGE: f"sha256:{'0' * 64}"})
     try:
         told = summary(deployed)
     finally:
@@ -90,11 +97,8 @@ def test_another_format_of_the_same_configuration_is_no_change(deployed: Project
     text = path.read_text()
     other = (
         text.replace(
-            'defaults: {image: "my_job_image:latest", compute_pool: PR_STD_POOL_XS, retries: 0}',
-            (
-                "# a remark\ndefaults:\n    retries:   0\n    compute_pool: 'PR_STD_POOL_XS'\n"
-                "    image: my_job_image:latest\n"
-            ),
+            DEFAULTS,
+            (f"# a remark\ndefaults:\n    retries:   0\n    compute_pool: 'PR_STD_POOL_XS'\n    image: {IMAGE}\n"),
         )
         .replace("59 minutes", "'59 minutes'")
         .replace("[t_myjob_3, t_myjob_4, t_myjob_5]", "[T_MYJOB_3,t_myjob_4, t_myjob_5,]")
