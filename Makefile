@@ -36,7 +36,7 @@ unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox p
 	@$(BIN)/python -m pytest -q -m "not engine and not sandbox" -n 2
 
 lifecycle: setup ## the tests with the real engine and a real sandbox process
-	@$(BIN)/python -m pytest -q -m "engine or sandbox"
+	@$(BIN)/python -m pytest -q -m "engine or sandbox" -n 2 --dist loadfile
 
 check: lint types test ## lint, types and tests: what CI runs
 

@@ -10,7 +10,6 @@ import pulumi
 import components as c
 from jobgraph import Procedures, UserError, drawing, history, joined, plan, read, read_settings, removal
 
-HERE = Path(__file__).parent
 CONFIG = pulumi.Config()
 try:
     settings = read_settings(CONFIG.get_object("settings") or {}, f"Pulumi.{pulumi.get_stack()}.yaml")
@@ -19,7 +18,7 @@ except UserError as error:
     raise pulumi.RunError(str(error)) from None
 for warning in config.warnings:
     pulumi.warn(warning.text())
-sources = {path.stem: path.read_text("utf-8") for path in (HERE / "procedures").glob("*.py")}
+sources = {path.stem: path.read_text("utf-8") for path in Path(__file__).with_name("procedures").glob("*.py")}
 planned = plan(config, settings, Procedures(joined("run_job", sources), joined("finalize_graph", sources)))
 
 access = c.AccessComponent("access", c.AccessArgs(settings))

@@ -38,8 +38,8 @@ def dropping_left_overs(graph: GraphPlan, present: Mapping[str, Row]) -> dict[st
 def _dropping(full_name: str) -> pulumi.ResourceHook:
     def drop(_arguments: pulumi.ResourceHookArgs) -> None:
         # loaded only here: it takes a second, and few deploys need it
-        from jobgraph.cli.client import Choice, connect  # noqa: PLC0415
-        from jobgraph.cli.queries import Statement  # noqa: PLC0415
+        from jobgraph.cli.client import Choice, connect  # noqa: PLC0415  # see above
+        from jobgraph.cli.queries import Statement  # noqa: PLC0415  # see above
 
         client = connect(Choice(environment=os.environ))
         try:

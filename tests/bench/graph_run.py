@@ -35,7 +35,8 @@ def _one(project: projects.Project, after: dict[str, tuple[str, ...]]) -> tuple[
     seconds = {row["TASK_NAME"]: (row["COMPLETED_TIME"] - row["STARTED_TIME"]).total_seconds() for row in rows}
     (graph,) = project.query(
         "SELECT MIN(QUERY_START_TIME) AS BEGAN, MAX(COMPLETED_TIME) AS ENDED FROM TABLE("
-        "INFORMATION_SCHEMA.TASK_HISTORY(RESULT_LIMIT => 10000)) WHERE GRAPH_RUN_GROUP_ID = ? AND NAME <> 'GET_GRAPH_STATS'",
+        "INFORMATION_SCHEMA.TASK_HISTORY(RESULT_LIMIT => 10000))"
+        " WHERE GRAPH_RUN_GROUP_ID = ? AND NAME <> 'GET_GRAPH_STATS'",
         run,
     )
     return (graph["ENDED"] - graph["BEGAN"]).total_seconds(), critical_path(seconds, after)

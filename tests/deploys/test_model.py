@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 MOST_JOBS = 14
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
+# Jobs that move from one graph into another, with edges between the two: a single `up` is refused (docs/decisions/0009).
+MOVES = pytest.mark.xfail(strict=True, reason="edges between a graph and the one that a job leaves in the same deploy")
+
+
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=MOVES), 2, 3, 4])
 def test_a_change_ends_as_a_fresh_deploy_does_and_so_does_a_killed_one(seed: int) -> None:
     assert claims(seed, MOST_JOBS) == []
 
