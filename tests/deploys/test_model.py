@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_JOBS = 14
 
 
-# Jobs that move from one graph into another, with edges between the two: a single `up` is refused (docs/decisions/0009).
+# Jobs that move from one graph into another, with edges between the two: one `up` is refused (docs/decisions/0009).
 MOVES = pytest.mark.xfail(strict=True, reason="edges between a graph and the one that a job leaves in the same deploy")
 
 
