@@ -8,12 +8,12 @@ from pathlib import Path
 import pulumi
 
 import components as c
-from jobgraph import Procedures, UserError, drawing, history, joined, plan, read, read_settings, removal
+from jobgraph import Procedures, UserError, drawing, history, joined, ordered, plan, read, read_settings, removal
 
 CONFIG = pulumi.Config()
 try:
     settings = read_settings(CONFIG.get_object("settings") or {}, f"Pulumi.{pulumi.get_stack()}.yaml")
-    config = read(CONFIG.get("file") or "jobconfig.yaml", settings.pool_families, pulumi.get_stack())
+    config = ordered(read(CONFIG.get("file") or "jobconfig.yaml", settings.pool_families, pulumi.get_stack()))
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
 for warning in config.warnings:

@@ -2,6 +2,7 @@
 
 from jobgraph.errors import ConfigErrors, UserError
 from jobgraph.model import Config, Graph, Job
+from jobgraph.ordering import ordered
 from jobgraph.planning import Plan, Procedures, plan
 from jobgraph.procedure_text import joined
 from jobgraph.reading import read
@@ -17,6 +18,7 @@ __all__ = [
     "Settings",
     "UserError",
     "joined",
+    "ordered",
     "plan",
     "read",
     "read_settings",

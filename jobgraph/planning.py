@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph import collection, sql
 from jobgraph.model import Cron, Interval
 from jobgraph.names import content_hash, image_repository, stage_name
+from jobgraph.ordering import ordered
 from jobgraph.rules import edges, topological
 from jobgraph.specification import payload_file, query_warehouse, specification
 from jobgraph.timing import LONGEST_TASK_SECONDS, job_seconds, longest_chain
@@ -149,7 +150,8 @@ class Plan:
 
 @collection.paused()
 def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
-    """Return the plan of a valid configuration: `config` must come from `jobgraph.reading`."""
+    """Return the plan of a valid configuration: `config` must come from `jobgraph.reading`. Its order says nothing."""
+    config = ordered(config)
     what = "runs one job of a graph"
     run_job = _procedure(settings, "RUN_JOB", ("TASK_NAME", "DEFINITION"), procedures.run_job, what)
     what = "closes a graph run: keeps its history, removes old services"

@@ -26,9 +26,11 @@ def specification(job: Job, settings: Settings) -> dict[str, Any]:
         container["command"] = list(job.command)
     if job.args:
         container["args"] = list(job.args)
-    container["env"] = {"SNOWFLAKE_WAREHOUSE": query_warehouse(job, settings), **job.env}
+    env = {"SNOWFLAKE_WAREHOUSE": query_warehouse(job, settings), **job.env}
     if job.payload is not None:
-        container["env"] |= _payload_env(job.payload, settings)
+        env |= _payload_env(job.payload, settings)
+    # another order of the variables in the file is no change of the job
+    container["env"] = dict(sorted(env.items()))
     if job.volumes:
         container["volumeMounts"] = [{"name": volume.name, "mountPath": volume.path} for volume in job.volumes]
     resources = _resources(job)

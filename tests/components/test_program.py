@@ -242,7 +242,7 @@ def test_options_of_graphs_and_jobs_reach_their_tasks(everything: Recorder) -> N
     root = tasks["START"]
     assert root["userTaskTimeoutMs"] == 8 * 3600 * 1000  # environment dev
     assert (root["suspendTaskAfterNumFailures"], root["taskAutoRetryAttempts"]) == (3, 1)
-    assert root["config"] == '{"market": "eu", "days": [1, 2]}'
+    assert root["config"] == '{"days": [1, 2], "market": "eu"}'
     assert root["comment"] == "the nightly load"
     assert "schedule" not in root  # environment dev takes it away
     load = tasks["LOAD"]
