@@ -122,8 +122,8 @@ def _document(key: str, options: dict[str, Any], jobs: Mapping[str, dict[str, An
     return {"version": 1} | ({"defaults": defaults} if defaults else {}) | {"graphs": {key: {**options, "jobs": own}}}
 
 
-# what a definition holds that follows from the rest of the file, the edges above all
-_DERIVED = {"hash", "predecessors", "instance_family"}
+# what a definition holds that follows from the rest of the file, the edges above all, or from the task's own state
+_DERIVED = {"hash", "predecessors", "instance_family", "enabled"}
 
 
 def _not_the_same(graph: Graph, live: _Live) -> Iterator[str]:
@@ -195,7 +195,7 @@ def _job(name: str, row: Row, live: _Live, keys: Mapping[str, str]) -> tuple[dic
     if skipped:
         remarks.append(f"followed {', '.join(skipped)}, left out; it now follows what that followed")
     when = _when(row, remarks)
-    if row.get("state") != "started":
+    if row.get("state") != "started" and found.get("enabled", True):
         remarks.append("its task is suspended, so it is not enabled")
     comment = row.get("comment") or None
     return (

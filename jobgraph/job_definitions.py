@@ -21,7 +21,7 @@ _SETTINGS = {"hash", "graph", "database", "schema", "job_runs_table", "job_logs_
 _KNOWN = {
     *_SETTINGS,
     *("compute_pool", "query_warehouse", "retries", "retry_rules", "timeout", "on_failure", "replicas"),
-    *("external_access", "specification", "instance_family", "predecessors"),
+    *("external_access", "specification", "instance_family", "predecessors", "enabled"),
 }
 _KNOWN_OF_CONTAINER = {"name", "image", "command", "args", "env", "volumeMounts", "resources", "secrets"}
 _RESOURCES = {"cpu": "cpu", "memory": "memory", "nvidia.com/gpu": "gpu"}

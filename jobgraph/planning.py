@@ -288,6 +288,9 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
     returning = sorted(set(job.after) - graph.disabled)
     if returning:
         definition["predecessors"] = returning
+    if not job.enabled:
+        # for whoever looks at a run later: the task was not suspended by an operator
+        definition["enabled"] = False
     if job.replicas > 1:
         definition["replicas"] = job.replicas
     if job.external_access:

@@ -147,6 +147,15 @@ def test_what_the_file_cannot_say_is_told() -> None:
     ]
 
 
+def test_a_disabled_job_comes_back_without_a_remark(tmp_path: Path) -> None:
+    file = tmp_path / "jobconfig.yaml"
+    file.write_text((ROOT / "jobconfig.yaml").read_text().replace("t_myjob_4:", "t_myjob_4:\n        enabled: false"))
+    graph = plan(read(file), STACK, PROCEDURES).graphs[0]
+    found, notes = imported(graph)
+    assert [job.key for job in found.graphs[0].jobs if not job.enabled] == ["t_myjob_4"]
+    assert notes == []
+
+
 def test_names_are_short_where_they_are_the_stacks_own() -> None:
     text = from_tasks(six(), *PLACE, "ROOT_TASK").text
     assert "image: my_job_image:" in text
