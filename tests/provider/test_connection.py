@@ -41,7 +41,7 @@ def test_the_stacks_settings_come_first() -> None:
         "snowflake:config:user": "CI",
         "snowflake:config:privateKey": "PEM",
         "snowflake:config:params": '{"query_tag":"x"}',
-        "snowflake:config:previewFeaturesEnableds": '["snowflake_table_resource"]',
+        "snowflake:config:previewFeaturesEnabled": '["snowflake_table_resource"]',
     }
     environment = {name: text for name, text in SANDBOX.items() if name not in {"SNOWFLAKE_PASSWORD", "SNOWFLAKE_HOST"}}
 

@@ -49,7 +49,7 @@ def plugin(snowflake: Any, log: QuietLog) -> Iterator[Any]:
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = provider_pb2_grpc.ResourceProviderStub(channel)
-        variables = {"snowflake:config:previewFeaturesEnableds": FEATURES}
+        variables = {"snowflake:config:previewFeaturesEnabled": FEATURES}
         answer = stub.Configure(provider_pb2.ConfigureRequest(variables=variables))
         assert answer.supportsPreview
         assert not answer.acceptSecrets
@@ -132,7 +132,7 @@ def test_check_suggests_the_nearest_allowed_word(plugin: Any) -> None:
 def test_check_wants_preview_features_switched_on(plugin: Any) -> None:
     stage = {"database": "D", "schema": "S", "name": "X"}
 
-    assert "snowflake_stage_internal_resource to `snowflake:previewFeaturesEnableds`" in reasons(
+    assert "snowflake_stage_internal_resource to `snowflake:previewFeaturesEnabled`" in reasons(
         check(plugin, "StageInternal", stage)
     ).get("", "")
 

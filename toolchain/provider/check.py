@@ -85,7 +85,7 @@ def _reason(one: Property, value: Any) -> str:
 def _feature_reason(resource: ResourceType) -> str:
     return (
         f"{resource.label} is a preview feature of the Snowflake provider and must be switched on: add "
-        f"{resource.preview_feature} to `snowflake:previewFeaturesEnableds` in the stack's configuration."
+        f"{resource.preview_feature} to `snowflake:previewFeaturesEnabled` in the stack's configuration."
     )
 
 

@@ -66,7 +66,7 @@ def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Se
     values = {name: given.get(name) or environment.get(variable, "") for name, variable in _TEXTS.items()}
     account = "-".join(part for part in (values["organizationName"], values["accountName"]) if part)
     protocol = values["protocol"].lower() or "https"
-    features = _parsed(given.get("previewFeaturesEnableds") or given.get("previewFeaturesEnabled"), [])
+    features = _parsed(given.get("previewFeaturesEnabled"), [])
     parameters = _parsed(given.get("params"), {})
     return Settings(
         account=account,
@@ -116,5 +116,5 @@ def _parsed(written: str | None, nothing: Any) -> Any:
         return nothing
     try:
         return json.loads(written)
-    except ValueError:  # a single word, set with `pulumi config set snowflake:previewFeaturesEnableds <word>`
+    except ValueError:  # a single word, set with `pulumi config set snowflake:previewFeaturesEnabled <word>`
         return [written] if isinstance(nothing, list) else nothing
