@@ -22,8 +22,8 @@ from fakesnow.instance import FakeSnow
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
-from sandbox import changes, column_names, data_errors, data_types, errors, expand, formats, rewrite
-from sandbox.result import DDL, INSERT, SELECT, Column, Result, status
+from sandbox import changes, column_names, data_errors, data_types, errors, expand, formats, multi_insert, rewrite
+from sandbox.result import DDL, INSERT, MULTI_INSERT, SELECT, Column, Result, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -296,6 +296,8 @@ class DataPlane:
             return self._transaction(connection, tree)
         if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
             return self._change(connection, tree, call.binds)
+        if isinstance(tree, exp.MultitableInserts):
+            return self._insert_all(connection, tree, call)
         raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
 
     def _transaction(self, connection: Connection, tree: exp.Expr) -> Result:
@@ -348,10 +350,7 @@ class DataPlane:
     def _change_once(
         self, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
     ) -> list[int]:
-        own_transaction = not connection.in_transaction
-        if own_transaction:
-            connection.duck.execute("BEGIN")
-        try:
+        with self._whole(connection):
             counts: list[int] = []
             if len(batch) > 1 and kind == INSERT and len(statements) == 1:
                 connection.duck.executemany(statements[0], [list(values) for values in batch])
@@ -359,13 +358,33 @@ class DataPlane:
             for values in batch:
                 row = self._run_all(connection, statements, values)
                 counts = [a + b for a, b in zip(counts or [0] * len(row), row, strict=True)]
-        except BaseException:
-            if own_transaction:
-                connection.duck.execute("ROLLBACK")
-            raise
-        if own_transaction:
-            connection.duck.execute("COMMIT")
         return counts
+
+    @contextmanager
+    def _whole(self, connection: Connection) -> Iterator[None]:
+        """All or nothing: a transaction of the statement's own, unless the session has one open."""
+        if connection.in_transaction:
+            yield
+            return
+        connection.duck.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            connection.duck.execute("ROLLBACK")
+            raise
+        connection.duck.execute("COMMIT")
+
+    def _insert_all(self, connection: Connection, tree: exp.MultitableInserts, call: Call) -> Result:
+        multi_insert.refuse(call.text, call.binds)
+        source, counts = self._new_name(connection), list[int]()
+        with self._whole(connection):
+            data_types.make_table(connection.duck, source, self._query(connection, tree.args["source"], call.binds))
+            for insert in multi_insert.inserts(tree, source):
+                values = rewrite.remaining_binds(insert, call.binds)
+                translated = [_duckdb(one) for one in self._translate(connection, insert)]
+                counts += self._run_all(connection, translated, values)
+            connection.duck.execute(f"DROP TABLE temp.{quoted(source)}")
+        return Result(multi_insert.result_columns(tree), (multi_insert.row(tree, counts),), MULTI_INSERT)
 
     def _run_all(self, connection: Connection, statements: Sequence[str], values: Sequence[Any]) -> list[int]:
         counts: list[int] = []

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sandbox import errors
+from sandbox import errors, flow
+from sandbox.query_history import QueryHistory
 from sandbox.result import CALL, Column, Result, status
 from sandbox.statement import Reader, strip_tracking
 
@@ -55,6 +56,7 @@ class World:
     information_schema: dict[str, InformationTable] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
+    query_history: QueryHistory = field(default_factory=QueryHistory)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
 
@@ -67,6 +69,8 @@ class Call:
         text: the statement without the provider's tracking comment.
         binds: values of `?` by position ("1", "2", …); a list per position where the client sent a batch.
         cancelled: set by an abort request; a handler that blocks waits on it too and then raises errors.cancelled().
+        results: of the statements before this one in a chain (flow.py), the latest first: `$1`, `$2`, ….
+        parameters: given for this statement alone; of these, QUERY_TAG has an effect.
     """
 
     world: World
@@ -76,6 +80,8 @@ class Call:
     text: str
     binds: Mapping[str, Any]
     cancelled: threading.Event = field(default_factory=threading.Event)
+    results: tuple[Result, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def now(self) -> Any:
@@ -124,6 +130,8 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
     binds: Mapping[str, Any] | None = None,
     query_id: str | None = None,
     cancelled: threading.Event | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run one statement in a session.
 
@@ -134,17 +142,29 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
         binds: values of `?` by position ("1", "2", …), Python values.
         query_id: given by who must know it before the statement ends; else made here.
         cancelled: set by who wants the statement to end early.
+        parameters: parameters for this statement alone.
 
     Raises:
         SnowflakeError: whatever Snowflake would report.
     """
-    call = _call(world, session, text, binds, query_id, cancelled)
+    results: tuple[Result, ...] = ()
+    whole = replace(_call(world, session, text, binds, query_id, cancelled), parameters=parameters or {})
+    for call in flow.statements(whole):
+        with world.query_history.recording(call) as record:
+            result = _execute(replace(call, results=results))
+            record.rows = len(result.rows) if result.arrow is None else result.arrow.num_rows
+        results = (result, *results)
+    return results[0]
+
+
+def _execute(call: Call) -> Result:
+    session = call.session
     session.previous_query_id, session.last_query_id = session.last_query_id, call.query_id
-    handler = find_handler(world, call.reader)
+    handler = find_handler(call.world, call.reader)
     if handler is not None:
         return handler(call)
     if call.reader.peek() in _DATA_WORDS:
-        return world.data.execute(call)
+        return call.world.data.execute(call)
     raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
 
 
@@ -181,15 +201,24 @@ def describe(  # noqa: PLR0913, PLR0917  # as execute
     binds: Mapping[str, Any] | None = None,
     query_id: str | None = None,
     cancelled: threading.Event | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Result:
     """The columns that a statement would give, without running it (describe-only requests, e.g. of Snowpark).
 
     Raises:
         SnowflakeError: the statement cannot be compiled.
     """
-    call = _call(world, session, text, binds, query_id, cancelled)
+    results: tuple[Result, ...] = ()
+    whole = replace(_call(world, session, text, binds, query_id, cancelled), parameters=parameters or {})
+    for call in flow.statements(whole):
+        results = (_describe(replace(call, results=results)), *results)
+    return results[0]
+
+
+def _describe(call: Call) -> Result:
     word = call.reader.peek()
-    handler = find_handler(world, call.reader)
+    handler = find_handler(call.world, call.reader)
     if handler is not None and word in _READING_WORDS:
         result = handler(call)
         return replace(result, rows=(), arrow=None)
@@ -197,7 +226,7 @@ def describe(  # noqa: PLR0913, PLR0917  # as execute
         name = call.reader.text.split("(")[0].split()[-1].rpartition(".")[2].upper()
         return Result((Column(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
     if word in _DATA_WORDS:
-        return world.data.describe(call)
+        return call.world.data.describe(call)
     raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
 
 

@@ -39,6 +39,7 @@ class Query:
         id: Snowflake's query id, known to the client before the statement ends.
         request_id: the client's own id, by which it aborts or repeats the request.
         future: the Result, or the SnowflakeError.
+        parameters: parameters for this statement alone, as the client sent them.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Query:
     started_on: datetime
     future: Future[Result]
     cancelled: threading.Event = field(default_factory=threading.Event)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Queries:
@@ -69,7 +71,7 @@ class Queries:
             self.abort(query)
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def submit(
+    def submit(  # noqa: PLR0913  # what a request holds
         self,
         session: Session,
         text: str,
@@ -77,6 +79,7 @@ class Queries:
         request_id: str,
         *,
         describe_only: bool = False,
+        parameters: Mapping[str, Any] | None = None,
     ) -> Query:
         """Start a statement, or find the one that this request id started before."""
         with self._lock:
@@ -84,6 +87,7 @@ class Queries:
             if known is not None and known.session is session:
                 return known
             query = Query(self._world.new_id(), request_id, session, text, self._world.clock.now(), Future())
+            query.parameters = parameters or {}
             self._remember(query)
         self._threads.submit(self._run, query, binds, describe_only)
         return query
@@ -99,7 +103,9 @@ class Queries:
     def _run(self, query: Query, binds: Mapping[str, Any], describe_only: bool) -> None:  # noqa: FBT001  # one caller
         run = engine.describe if describe_only else engine.execute
         try:
-            result = run(self._world, query.session, query.text, binds, query.id, query.cancelled)
+            result = run(
+                self._world, query.session, query.text, binds, query.id, query.cancelled, parameters=query.parameters
+            )
         except errors.SnowflakeError as error:
             query.future.set_exception(error)
         except Exception:  # noqa: BLE001  # a defect ends one statement, is logged, and is told to the client

@@ -122,6 +122,8 @@ class Rewriting:
         """
         for called in list(tree.find_all(exp.TableFromRows)):
             self._table_function(called)
+        for table in list(tree.find_all(exp.Table)):
+            self._earlier_result(table)
         holder = exp.Paren(this=tree)
         for cast in list(holder.find_all(exp.Cast)):
             self._bound_timestamp(cast)
@@ -138,6 +140,22 @@ class Rewriting:
         value = self.call.binds.get(str(node.this.this)) if isinstance(node.this, exp.Placeholder) else None
         if isinstance(value, str) and node.to.this in _INSTANTS:
             node.this.replace(literal(_OFFSET.sub(r"\1:\2", value)))
+
+    def _earlier_result(self, node: exp.Table) -> None:
+        """`FROM $1` is the result of the statement before in a chain (flow.py)."""
+        if not isinstance(node.this, exp.Parameter) or not node.this.name.isdigit():
+            return
+        number, results = int(node.this.name), self.call.results
+        if not 1 <= number <= len(results):
+            raise errors.SnowflakeError(
+                2003,  # guess
+                "42S02",
+                f"SQL compilation error:\nObject '${number}' does not exist or not authorized: {len(results)}"
+                " statements stand before this one in the chain of ->>.",
+            )
+        table = self.new_name()
+        self.tables[table] = results[number - 1]
+        node.set("this", exp.to_identifier(table, quoted=True))
 
     def _parameter(self, node: exp.Parameter) -> None:
         """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""

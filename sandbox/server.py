@@ -129,6 +129,7 @@ class Server:
             wire.bindings(body.get("bindings")),
             request.query_params.get("requestId", ""),
             describe_only=bool(body.get("describeOnly")),
+            parameters=body.get("parameters"),
         )
         if body.get("asyncExec"):
             return _in_progress(query, _IN_PROGRESS_ASYNC)

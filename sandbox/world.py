@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from sandbox import context, logins, results, showing, statements, temporary
+from sandbox import context, logins, query_history, results, showing, statements, temporary
 from sandbox.data import DataPlane
 from sandbox.engine import World
 from sandbox.objects import access, catalog, registration, role, user
@@ -53,7 +53,7 @@ def build(
     store = Store(folder / "control.sqlite", tables)
     world = World(store, DataPlane(folder / "data"), clock, folder, images, address)
     world.parts["queries"] = Queries(world)
-    for part in (statements, showing, context, results, registration, *parts):
+    for part in (statements, showing, context, query_history, results, registration, *parts):
         if hasattr(part, "register"):
             part.register(world)
     _prepare(world, password)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sandbox.function_arguments import Arguments
 from sandbox.objects import access, catalog
 from sandbox.result import Result, columns
 from sandbox.session import Scope
 from sandbox.statement import Reader
 from sandbox.tasks import graph as graphs
-from sandbox.tasks.history import AHEAD, Arguments, Reading, instant_of, milliseconds, next_due, upcoming
+from sandbox.tasks.history import AHEAD, Reading, instant_of, milliseconds, next_due, upcoming
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,4 +1,4 @@
-"""TASK_HISTORY, and what all table functions about runs share: arguments, visibility, times.
+"""TASK_HISTORY, and what all table functions about runs share: visibility, times.
 
 Knows the documented arguments, columns and limits (sql-reference/functions/task_history); must not change anything.
 """
@@ -9,8 +9,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox import errors
-from sandbox.errors import SnowflakeError
+from sandbox.function_arguments import Arguments
 from sandbox.objects import access, catalog
 from sandbox.result import Result, columns
 from sandbox.tasks import scheduler
@@ -40,56 +39,6 @@ _HIDDEN = (State.WAITING, State.SUSPENDED)
 def register(world: World) -> None:
     """Add the table function; it is reached as INFORMATION_SCHEMA.X, with or without a database before it."""
     world.table_functions["INFORMATION_SCHEMA.TASK_HISTORY"] = task_history
-
-
-class Arguments:
-    """Arguments by name, or by position in the documented order; unknown names are refused."""
-
-    def __init__(self, function: str, order: str, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
-        names = order.split()
-        unknown = sorted(set(named) - set(names))
-        if unknown or len(given) > len(names):
-            raise SnowflakeError(
-                1044,
-                "42P13",
-                f"SQL compilation error:\nInvalid argument [{', '.join(unknown) or given[-1]}] for {function}.",
-            )
-        self._values = {**dict(zip(names, given, strict=False)), **named}
-
-    def text(self, name: str) -> str | None:
-        """An argument as text; None when it was not given."""
-        value = self._values.get(name)
-        return None if value is None else str(value)
-
-    def flag(self, name: str) -> bool:
-        """A boolean argument; False when it was not given."""
-        return str(self._values.get(name, False)).lower() in ("true", "1")
-
-    def limit(self, default: int, most: int) -> int:
-        """RESULT_LIMIT, checked."""
-        value = int(self._values.get("RESULT_LIMIT") or default)
-        if not 1 <= value <= most:
-            raise errors.invalid_value(str(value), "RESULT_LIMIT")
-        return value
-
-    def instant(self, name: str) -> datetime | None:
-        """An argument as an instant; text without a zone is UTC."""
-        value = self._values.get(name)
-        if value is None:
-            return None
-        try:
-            read = value if isinstance(value, datetime) else datetime.fromisoformat(_iso(str(value)))
-        except ValueError as error:
-            raise SnowflakeError(100035, "22007", f"Timestamp '{value}' is not recognized") from error
-        return read if read.tzinfo else read.replace(tzinfo=UTC)
-
-
-def _iso(text: str) -> str:
-    """Snowflake's output form `2026-01-02 03:04:05.678 +0100` (or `Z`) as ISO text."""
-    head, _, zone = text.strip().rpartition(" ")
-    if head and ":" not in zone and (zone[:1] in "+-" or zone in ("Z", "UTC")):
-        return head + ("+00:00" if zone in ("Z", "UTC") else f"{zone[:3]}:{zone[3:]}")
-    return text
 
 
 def task_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:

@@ -1,0 +1,177 @@
+"""QUERY_HISTORY: the statements of late, with the tag, the role and the end of each.
+
+Knows the documented columns (sql-reference/functions/query_history) and which words stand before a secret; must not
+know how statements run. The last 2,000 statements are kept, in memory alone: a restart forgets them.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.errors import SnowflakeError
+from sandbox.function_arguments import Arguments
+from sandbox.objects import access
+from sandbox.parameters import session_text
+from sandbox.result import Result, columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from sandbox.engine import Call, World
+
+_COLUMNS = columns(
+    "QUERY_ID QUERY_TEXT DATABASE_NAME SCHEMA_NAME QUERY_TYPE SESSION_ID# USER_NAME ROLE_NAME WAREHOUSE_NAME"
+    " WAREHOUSE_SIZE WAREHOUSE_TYPE CLUSTER_NUMBER# QUERY_TAG EXECUTION_STATUS ERROR_CODE ERROR_MESSAGE START_TIME@"
+    " END_TIME@ TOTAL_ELAPSED_TIME# ROWS_PRODUCED# EXECUTION_TIME#"
+)
+_KEPT = 2000
+_LONGEST_TEXT = 100_000
+_DEFAULT_LIMIT, _MOST = 100, 10_000
+_HIDDEN = re.compile(
+    r"\b(SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_REFRESH_TOKEN|PRIVATE_KEY)\s*=\s*"
+    r"(?:'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass
+class Record:
+    """One statement; `end` is None while it runs, `error` None unless it failed."""
+
+    query_id: str
+    text: str
+    database: str | None
+    schema: str | None
+    session: int
+    user: str
+    role: str
+    warehouse: str | None
+    tag: str
+    start: datetime
+    end: datetime | None = None
+    error: SnowflakeError | None = None
+    rows: int | None = None
+
+
+class QueryHistory:
+    """The statements of a sandbox that ended of late or still run, oldest first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._records: deque[Record] = deque(maxlen=_KEPT)
+
+    @contextmanager
+    def recording(self, call: Call) -> Iterator[Record]:
+        """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
+        session = call.session
+        record = Record(
+            call.query_id,
+            without_secrets(call.text)[:_LONGEST_TEXT],
+            session.database,
+            session.schema,
+            session.id,
+            session.user,
+            session.role,
+            session.warehouse,
+            str(call.parameters.get("QUERY_TAG") or session_text(session, "QUERY_TAG")),
+            call.now,
+        )
+        with self._lock:
+            self._records.append(record)
+        try:
+            yield record
+        except SnowflakeError as error:
+            record.error = error
+            raise
+        finally:
+            record.end = call.now
+
+    def records(self) -> list[Record]:
+        """All that is kept, newest first."""
+        with self._lock:
+            return list(reversed(self._records))
+
+
+def without_secrets(text: str) -> str:
+    """A statement's text as the history shows it: what must stay secret is starred out."""
+    return _HIDDEN.sub(lambda match: f"{match[1]} = '*****'", text)
+
+
+def register(world: World) -> None:
+    """Add the table functions; each is reached as INFORMATION_SCHEMA.X."""
+    world.table_functions |= {
+        "INFORMATION_SCHEMA.QUERY_HISTORY": _query_history,
+        "INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION": _by_session,
+    }
+
+
+def _query_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+    """QUERY_HISTORY([END_TIME_RANGE_START] [, END_TIME_RANGE_END] [, RESULT_LIMIT]), newest first."""
+    order = "END_TIME_RANGE_START END_TIME_RANGE_END RESULT_LIMIT INCLUDE_CLIENT_GENERATED_STATEMENT"
+    return _found(call, Arguments("QUERY_HISTORY", order, given, named), lambda _record: True)
+
+
+def _by_session(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+    """QUERY_HISTORY_BY_SESSION([SESSION_ID] …): by default the session's own statements."""
+    order = "SESSION_ID END_TIME_RANGE_START END_TIME_RANGE_END RESULT_LIMIT INCLUDE_CLIENT_GENERATED_STATEMENT"
+    arguments = Arguments("QUERY_HISTORY_BY_SESSION", order, given, named)
+    wanted = int(arguments.text("SESSION_ID") or call.session.id)
+    return _found(call, arguments, lambda record: record.session == wanted)
+
+
+def _found(call: Call, arguments: Arguments, wanted: Callable[[Record], bool]) -> Result:
+    start, end = arguments.instant("END_TIME_RANGE_START"), arguments.instant("END_TIME_RANGE_END")
+    roles = access.session_roles(call.world, call.session)
+    rows = [
+        _row(record)
+        for record in call.world.query_history.records()
+        if wanted(record)
+        and (access.sees_everything(roles) or record.user == call.session.user or record.role in roles)
+        and (start is None or (record.end or call.now) >= start)
+        and (end is None or (record.end or call.now) <= end)
+    ]
+    return Result(_COLUMNS, rows[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    elapsed = None if record.end is None else int((record.end - record.start).total_seconds() * 1000)
+    ended = "SUCCESS" if record.error is None else "FAILED_WITH_ERROR"
+    return (
+        record.query_id,
+        record.text,
+        record.database,
+        record.schema,
+        _type(record.text),
+        record.session,
+        record.user,
+        record.role,
+        record.warehouse,
+        None,
+        None,
+        None,
+        record.tag,
+        "RUNNING" if record.end is None else ended,
+        None if record.error is None else str(record.error.errno),
+        None if record.error is None else record.error.message,
+        record.start,
+        record.end,
+        elapsed,
+        record.rows,
+        elapsed,
+    )
+
+
+def _type(text: str) -> str:
+    """The kind of a statement: its first word, or two where the first alone says little."""
+    words = text.upper().split(maxsplit=2)[:2]
+    if words[:1] in (["WITH"], ["("]):
+        return "SELECT"
+    if words[:1] == ["INSERT"] and words[1:] in (["ALL"], ["FIRST"]):
+        return "MULTI_TABLE_INSERT"
+    return "_".join(words) if words[:1] in (["CREATE"], ["ALTER"], ["DROP"], ["EXECUTE"]) else "".join(words[:1])
