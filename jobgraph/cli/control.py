@@ -76,6 +76,5 @@ def resume(context: click.Context, graph: str | None) -> None:
     found = lookup.graph(application, graph)
     application.client.rows(queries.resume(application.client.place, found.root_task))
     click.echo(f"Graph {found.key} is resumed: its schedule starts runs.")
-    passed_over = [task.name for task in found.jobs if not task.started]
-    if passed_over:
-        note(f"Still suspended, so runs pass them over: {', '.join(passed_over)}. `pulumi up` mends it.")
+    if found.suspended:
+        note(f"Still suspended, so runs pass them over: {', '.join(found.suspended)}. `pulumi up --refresh` mends it.")

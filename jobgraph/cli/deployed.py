@@ -33,6 +33,11 @@ class Task:
     started: bool
     definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def disabled(self) -> bool:
+        """Whether it is suspended because the job configuration says `enabled: false`, not because somebody did it."""
+        return not self.started and self.definition.get("enabled") is False
+
 
 @dataclass(frozen=True)
 class Deployed:
@@ -54,6 +59,11 @@ class Deployed:
     schedule: Schedule | None = None
     suspended_by_failures: bool = False
     strays: tuple[str, ...] = ()
+
+    @property
+    def suspended(self) -> tuple[str, ...]:
+        """The jobs whose tasks somebody suspended: runs pass them over although the configuration wants them."""
+        return tuple(job.name for job in self.jobs if not job.started and not job.disabled)
 
     @property
     def job_names(self) -> tuple[str, ...]:

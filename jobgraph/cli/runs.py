@@ -30,7 +30,10 @@ SKIPPED = "SKIPPED"
 BLOCKED = "a predecessor did not succeed"
 CONDITION_FALSE = "its condition was false, or a predecessor's"
 CANCELLED = "CANCELLED"
+# Its task is suspended: by somebody, or because the configuration says `enabled: false`. Both count as succeeded for
+# what follows them, but only the second is as it was meant to be.
 SUSPENDED = "SUSPENDED"
+DISABLED = "DISABLED"
 NOT_RECORDED = "NOT RECORDED"
 
 ENDED_TASK_STATES = frozenset({"SUCCEEDED", "FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED", "SKIPPED"})
@@ -103,7 +106,7 @@ class Run:
     @property
     def failed(self) -> tuple[Job, ...]:
         """The jobs that ended other than DONE because of themselves, not of a predecessor."""
-        return tuple(job for job in self.jobs if job.state not in {DONE, SKIPPED, PENDING, RUNNING})
+        return tuple(job for job in self.jobs if job.state not in {DONE, SKIPPED, PENDING, RUNNING, DISABLED})
 
 
 def instant(value: datetime | str | None) -> datetime | None:
@@ -202,10 +205,10 @@ def _rows_written(outputs: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _state(row: TaskRun | None, last: Row | None, *, run_ended: bool, enabled: bool) -> str:
+def _state(task: Task, row: TaskRun | None, last: Row | None, *, run_ended: bool) -> str:
     if row is None:
-        if not enabled:
-            return SUSPENDED
+        if not task.started:
+            return DISABLED if task.disabled else SUSPENDED
         return SKIPPED if run_ended else PENDING
     if row.state in _FAILED_TASK_STATES:
         status = last["JOB_STATUS"] if last else FAILED
@@ -220,6 +223,8 @@ def _cause(state: str, row: TaskRun | None, last: Row | None) -> str:
         return ""
     if state == SUSPENDED:
         return "its task is suspended, so the run passed it over"
+    if state == DISABLED:
+        return "the job configuration says `enabled: false`, so the run passed it over"
     if state == NOT_RECORDED:
         return "its task succeeded but left no row in JOBS_RUN_STATS"
     if state == SKIPPED:
@@ -241,7 +246,7 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 def _job(task: Task, row: TaskRun | None, tries: Sequence[Row], now: datetime | None, *, run_ended: bool) -> Job:
     last = tries[-1] if tries else None
-    state = _state(row, last, run_ended=run_ended, enabled=task.started)
+    state = _state(task, row, last, run_ended=run_ended)
     end = (row.completed or now) if row else None
     # The runner writes an attempt's row when the attempt has ended; one that was DONE is the last.
     under_way = 1 if state == RUNNING and (last is None or last["JOB_STATUS"] != DONE) else 0
@@ -294,7 +299,7 @@ def _run_state(root: TaskRun | None, finalizer: TaskRun | None, jobs: Sequence[J
     if root.state not in {"SUCCEEDED", "CANCELLED"} or (finalizer and finalizer.state in _FAILED_TASK_STATES):
         return FAILED
     states = {job.state for job in jobs}
-    if states - {DONE, SKIPPED, CANCELLED}:
+    if states - {DONE, SKIPPED, CANCELLED, DISABLED}:
         return FAILED
     if CANCELLED in states or root.state == "CANCELLED":
         return CANCELLED
@@ -304,7 +309,8 @@ def _run_state(root: TaskRun | None, finalizer: TaskRun | None, jobs: Sequence[J
 
 def _tell_skips(graph: Deployed, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
     """Tell jobs that are skipped by a condition from those that a failure blocks. Predecessors come first in both."""
-    stopped = {job.name for job in jobs if job.state not in {DONE, SKIPPED, PENDING, RUNNING, SUSPENDED}}
+    passed = {DONE, SKIPPED, PENDING, RUNNING, SUSPENDED, DISABLED}
+    stopped = {job.name for job in jobs if job.state not in passed}
     told = []
     for task, job in zip(graph.jobs, jobs, strict=True):
         by_condition = job.state == SKIPPED and not stopped.intersection(task.after)

@@ -32,6 +32,7 @@ _COLOURS = {
     runs.SKIPPED: "yellow",
     runs.CANCELLED: "yellow",
     runs.SUSPENDED: "yellow",
+    runs.DISABLED: "dim",
 }
 _MINUTE = 60
 _HOUR = 3600
@@ -107,7 +108,7 @@ def headline(graph: Deployed, run: Run) -> Text:
 
 
 def failures(run: Run) -> list[str]:
-    """Return, for each job that failed, its cause in one line and the command that shows its log."""
+    """Return, for each job that failed, its cause and the command that shows its log; and which jobs did not run."""
     lines = [run.cause] if run.cause else []
     for job in run.failed:
         tries = f" after {job.attempts} attempts" if job.attempts > 1 else ""
@@ -118,6 +119,9 @@ def failures(run: Run) -> list[str]:
         skipped = [job.name for job in run.jobs if job.state == runs.SKIPPED and job.cause == cause]
         if skipped and run.ended:
             lines.append(f"skipped, because {cause}: {', '.join(skipped)}")
+    disabled = [job.name for job in run.jobs if job.state == runs.DISABLED]
+    if disabled and run.ended:
+        lines.append(f"passed over, because the job configuration says `enabled: false`: {', '.join(disabled)}")
     return lines
 
 

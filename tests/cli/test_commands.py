@@ -73,6 +73,21 @@ def test_a_failed_job_is_named_with_its_cause(
     assert "jobgraph retry container_jobs --wait" in done.stderr
 
 
+def test_a_run_with_a_disabled_job_is_done(
+    invoke: Invoke, server: Server, golden: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    server.tasks[4] = task("T_MYJOB_4", ["T_MYJOB_2"], state="suspended", graph="container_jobs", enabled=False)
+    server.steps = tuple(step for step in GOOD if step.name != "T_MYJOB_4")
+    server.attempts = [row for row in server.attempts if row["TASK_NAME"] != "T_MYJOB_4"]
+    picture = tmp_path / "graph.svg"
+    done = invoke("run", "--wait", "--picture", str(picture))
+    assert done.exit_code == 0, done.output
+    golden("run-disabled.txt", done.stdout)
+    assert "DISABLED" in picture.read_text()
+    told = json.loads(invoke("wait", "--json").stdout)
+    assert [job["job"] for job in told["jobs"] if job["state"] == "DISABLED"] == ["T_MYJOB_4"]
+
+
 def test_a_failed_run_as_json_exits_1_too(invoke: Invoke, server: Server) -> None:
     failing(server)
     done = invoke("run", "--wait", "--json")
@@ -376,6 +391,12 @@ def test_suspend_and_resume(invoke: Invoke, server: Server) -> None:
         'ALTER TASK "DB"."PUBLIC"."ROOT_TASK" SUSPEND',
         'ALTER TASK "DB"."PUBLIC"."ROOT_TASK" RESUME',
     ]
+
+
+def test_resume_is_silent_on_disabled_jobs(invoke: Invoke, server: Server) -> None:
+    server.tasks[2] = task("T_MYJOB_2", ["ROOT_TASK"], state="suspended", graph="container_jobs", enabled=False)
+    server.answers = {"ALTER TASK": []}
+    assert invoke("resume").stderr == ""
 
 
 def test_the_place_may_be_chosen(server: Server, invoke: Invoke) -> None:

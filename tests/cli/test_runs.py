@@ -105,6 +105,43 @@ def test_a_suspended_task_is_named() -> None:
     assert run.state == "FAILED"
 
 
+def without(history: list[Row], *names: str) -> list[Row]:
+    return [row for row in history if row["NAME"] not in names]
+
+
+def test_a_disabled_job_is_no_suspended_one_and_fails_nothing() -> None:
+    history, attempts = all_done()
+    rows = quickstart()
+    rows[1] = task("T_MYJOB_1", ["ROOT_TASK"], state="suspended", graph="container_jobs", enabled=False)
+    (shape,) = deployed.read(rows)
+    run = assemble(without(history, "T_MYJOB_1"), attempts[1:], shape)
+    job = run.jobs[0]
+    assert (job.name, job.state, job.attempts) == ("T_MYJOB_1", "DISABLED", 0)
+    assert "enabled: false" in job.cause
+    assert (run.state, run.failed) == ("DONE", ())
+    assert (shape.suspended, graph(T_MYJOB_2="suspended").suspended) == ((), ("T_MYJOB_2",))
+
+
+def test_a_disabled_job_that_somebody_resumed_counts_like_any_other() -> None:
+    history, attempts = all_done()
+    rows = quickstart()
+    rows[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="container_jobs", enabled=False)
+    run = assemble(history, [attempt("T_MYJOB_1", 1, "FAILED"), *attempts[1:]], deployed.read(rows)[0])
+    assert (run.jobs[0].state, run.state) == ("FAILED", "FAILED")
+
+
+def test_what_follows_a_disabled_job_is_not_blocked_by_it() -> None:
+    """The suspended task counts as succeeded: what is skipped behind it is so by its own condition."""
+    rows = quickstart()
+    rows[3] = task("T_MYJOB_3", ["T_MYJOB_2"], state="suspended", graph="container_jobs", enabled=False)
+    history, attempts = all_done()
+    history = [*without(history, "T_MYJOB_3", "T_MYJOB_6"), history_row("T_MYJOB_6", "SKIPPED", **ENDED)]
+    done = [row for row in attempts if row["TASK_NAME"] not in {"T_MYJOB_3", "T_MYJOB_6"}]
+    run = assemble(history, done, deployed.read(rows)[0])
+    assert {job.name: job.cause for job in run.jobs}["T_MYJOB_6"].startswith("its condition was false")
+    assert run.state == "DONE"
+
+
 def test_a_running_job_is_one_attempt_further_than_its_recorded_ones() -> None:
     history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
     history += [history_row("T_MYJOB_3", "EXECUTING", QUERY_START_TIME=START)]
