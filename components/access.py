@@ -13,6 +13,7 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from components.options import adopting, grant_all, named
+from components.stack_mark import StackMark
 from jobgraph.privileges import account_grants
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ class AccessArgs:
 
 
 class AccessComponent(pulumi.ComponentResource):
-    """The role that owns the tasks and so runs the jobs."""
+    """The role that owns the tasks and so runs the jobs. `mark` is for the comments of all that the stack makes."""
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Access", name, None, opts)
         settings, role = args.settings, args.settings.role
+        self.mark = StackMark(self)
         made = self._role(settings)
         for parent in settings.parent_roles:
             snowflake.GrantAccountRole(
@@ -51,7 +53,7 @@ class AccessComponent(pulumi.ComponentResource):
             snowflake.AccountRole(
                 settings.role,
                 name=settings.role,
-                comment="jobgraph: owns the tasks, runs the jobs",
-                opts=adopting(named(self), settings, "role"),
+                comment=self.mark.comment("jobgraph: owns the tasks, runs the jobs"),
+                opts=self.mark.making(adopting(named(self), settings, "role")),
             )
         ]

@@ -15,6 +15,7 @@ from components.options import adopting, grant_all, named
 from jobgraph.privileges import compute_grants
 
 if TYPE_CHECKING:
+    from components.access import AccessComponent
     from jobgraph.settings import Pool, Settings
 
 
@@ -23,7 +24,7 @@ class ComputeArgs:
     """Sizes and names (`settings`), and the component that makes the role."""
 
     settings: Settings
-    access: pulumi.Resource
+    access: AccessComponent
 
 
 class ComputeComponent(pulumi.ComponentResource):
@@ -31,7 +32,7 @@ class ComputeComponent(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ComputeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Compute", name, None, opts)
-        settings = args.settings
+        settings, self._mark = args.settings, args.access.mark
         made = [
             *self._warehouse(settings),
             *(self._pool(settings, pool) for pool in settings.pools if not pool.existing),
@@ -50,8 +51,8 @@ class ComputeComponent(pulumi.ComponentResource):
                 auto_suspend=settings.warehouse_auto_suspend,
                 auto_resume="true",
                 initially_suspended=True,
-                comment="jobgraph: tasks and queries of the jobs",
-                opts=adopting(named(self), settings, "warehouse"),
+                comment=self._mark.comment("jobgraph: tasks and queries of the jobs"),
+                opts=self._mark.making(adopting(named(self), settings, "warehouse")),
             )
         ]
 
@@ -64,6 +65,6 @@ class ComputeComponent(pulumi.ComponentResource):
             max_nodes=pool.max_nodes,
             auto_resume="true",
             auto_suspend_secs=pool.auto_suspend_secs,
-            comment="jobgraph: containers of the jobs",
-            opts=adopting(named(self), settings, "pool", pool.name),
+            comment=self._mark.comment("jobgraph: containers of the jobs"),
+            opts=self._mark.making(adopting(named(self), settings, "pool", pool.name)),
         )

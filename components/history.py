@@ -16,6 +16,7 @@ from jobgraph import history
 from jobgraph.privileges import history_grants
 
 if TYPE_CHECKING:
+    from components.access import AccessComponent
     from jobgraph.settings import Settings
 
 
@@ -24,7 +25,7 @@ class HistoryArgs:
     """Names (`settings`), and the components that make the role and the schema."""
 
     settings: Settings
-    access: pulumi.Resource
+    access: AccessComponent
     storage: pulumi.Resource
 
 
@@ -34,7 +35,7 @@ class HistoryComponent(pulumi.ComponentResource):
     def __init__(self, name: str, args: HistoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:History", name, None, opts)
         settings = args.settings
-        self._settings = settings
+        self._settings, self._mark = settings, args.access.mark
         tables = [self._table(table, args.storage) for table in history.tables(settings)]
         function = self._function(history.task_runs_function(settings), args.storage)
         for view in history.views(settings):
@@ -42,8 +43,8 @@ class HistoryComponent(pulumi.ComponentResource):
                 view.name,
                 name=view.name,
                 statement=view.statement,
-                comment=view.comment,
-                opts=named(self, *tables),
+                comment=self._mark.comment(view.comment),
+                opts=self._mark.making(named(self, *tables)),
                 database=self._settings.database,
                 schema=self._settings.schema,
             )
@@ -64,8 +65,8 @@ class HistoryComponent(pulumi.ComponentResource):
             table.name,
             name=table.name,
             columns=columns,
-            comment=table.comment,
-            opts=adopting(named(self, storage), self._settings, "history", table.name),
+            comment=self._mark.comment(table.comment),
+            opts=self._mark.making(adopting(named(self, storage), self._settings, "history", table.name)),
             database=self._settings.database,
             schema=self._settings.schema,
         )
@@ -80,8 +81,8 @@ class HistoryComponent(pulumi.ComponentResource):
             arguments=arguments,
             return_type=function.returns,
             function_definition=function.body,
-            comment=function.comment,
-            opts=named(self, storage),
+            comment=self._mark.comment(function.comment),
+            opts=self._mark.making(named(self, storage)),
             database=self._settings.database,
             schema=self._settings.schema,
         )

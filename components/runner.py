@@ -15,6 +15,7 @@ from components.options import grant_all
 from jobgraph.privileges import runner_grants
 
 if TYPE_CHECKING:
+    from components.access import AccessComponent
     from jobgraph.planning import Plan, ProcedurePlan
 
 
@@ -23,7 +24,7 @@ class RunnerArgs:
     """The plan with both procedures, and the components that make the role and the schema."""
 
     plan: Plan
-    access: pulumi.Resource
+    access: AccessComponent
     storage: pulumi.Resource
 
 
@@ -54,6 +55,6 @@ class RunnerComponent(pulumi.ComponentResource):
             # SHOW, EXECUTE JOB SERVICE and CALL service!SPCS_WAIT_FOR are not for owner's rights
             execute_as="CALLER",
             procedure_definition=procedure.source,
-            comment=procedure.comment,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.storage]),
+            comment=args.access.mark.comment(procedure.comment),
+            opts=args.access.mark.making(pulumi.ResourceOptions(parent=self, depends_on=[args.storage])),
         )

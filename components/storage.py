@@ -17,6 +17,7 @@ from jobgraph.privileges import storage_grants
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from components.access import AccessComponent
     from jobgraph.planning import StagedFile
     from jobgraph.settings import Settings
 
@@ -28,7 +29,7 @@ class StorageArgs:
     settings: Settings
     configuration: StagedFile
     payloads: Sequence[StagedFile]
-    access: pulumi.Resource
+    access: AccessComponent
 
 
 class StorageComponent(pulumi.ComponentResource):
@@ -36,7 +37,7 @@ class StorageComponent(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Storage", name, None, opts)
-        settings = args.settings
+        settings, self._mark = args.settings, args.access.mark
         self._place = self._schema(settings)
         held = [*self._images(settings), stage := self._stage(settings)]
         self._tasks_belong_to_the_role(settings, args.access)
@@ -47,10 +48,10 @@ class StorageComponent(pulumi.ComponentResource):
         self.register_outputs({"schema": settings.qualified(), "stage": settings.stage})
 
     def _schema(self, settings: Settings) -> list[pulumi.Resource]:
-        comment = "jobgraph: graphs of containerized jobs"
+        comment = self._mark.comment("jobgraph: graphs of containerized jobs")
         made: list[pulumi.Resource] = []
         if "database" not in settings.existing:
-            opts = adopting(named(self), settings, "database")
+            opts = self._mark.making(adopting(named(self), settings, "database"))
             made.append(snowflake.Database(settings.database, name=settings.database, comment=comment, opts=opts))
         if "schema" not in settings.existing:
             made.append(
@@ -59,7 +60,7 @@ class StorageComponent(pulumi.ComponentResource):
                     name=settings.schema,
                     database=settings.database,
                     comment=comment,
-                    opts=adopting(named(self, *made), settings, "schema"),
+                    opts=self._mark.making(adopting(named(self, *made), settings, "schema")),
                 )
             )
         # whoever waits for the last of them waits for all
@@ -72,8 +73,8 @@ class StorageComponent(pulumi.ComponentResource):
             snowflake.ImageRepository(
                 settings.image_repository,
                 name=settings.image_repository,
-                comment="jobgraph: images of the jobs",
-                opts=adopting(named(self, *self._place), settings, "image_repository"),
+                comment=self._mark.comment("jobgraph: images of the jobs"),
+                opts=self._mark.making(adopting(named(self, *self._place), settings, "image_repository")),
                 database=settings.database,
                 schema=settings.schema,
             )
@@ -84,8 +85,8 @@ class StorageComponent(pulumi.ComponentResource):
             settings.stage,
             name=settings.stage,
             directory=snowflake.StageInternalDirectoryArgs(enable=True),
-            comment="jobgraph: the resolved job configuration",
-            opts=adopting(named(self, *self._place), settings, "stage"),
+            comment=self._mark.comment("jobgraph: the resolved job configuration"),
+            opts=self._mark.making(adopting(named(self, *self._place), settings, "stage")),
             database=settings.database,
             schema=settings.schema,
         )

@@ -53,6 +53,7 @@ class Recorder(mocks.MockMonitor):
                     "deleteBeforeReplace": request.deleteBeforeReplace,
                     "ignoreChanges": list(request.ignoreChanges),
                     "replaceOnChanges": list(request.replaceOnChanges),
+                    "onError": list(request.hooks.on_error),
                     "aliases": [one.spec.name for one in request.aliases],
                     "inputs": rpc.deserialize_properties(request.object),
                 },
@@ -66,6 +67,16 @@ class Recorder(mocks.MockMonitor):
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         """All resources of a type, by name; `kind` is the last part of the type's token."""
         return {entry["name"]: entry for entry in self.recorded if entry["type"].endswith(f":{kind}")}
+
+
+class Hooks:
+    """Takes the program's hooks, as the engine does; nothing here fails, so none is called."""
+
+    def register_error_hook(self, _hook: pulumi.ErrorHook) -> None:
+        """Take a hook for failures."""
+
+    def register_resource_hook(self, _hook: pulumi.ResourceHook) -> None:
+        """Take a hook for steps."""
 
 
 def short(urn: str) -> str:
@@ -95,6 +106,7 @@ def run(program: Callable[[], None], recorder: Recorder, config: dict[str, str] 
         names = {"project": "jobgraph", "stack": "dev", "dry_run": True}
         engine = mocks.MockEngine(None)
         stand_in = mocks.MockSettings(monitor=recorder, engine=engine, **names)  # type: ignore[no-untyped-call]  # as above
+        stand_in.callbacks = Hooks()
         configure(stand_in)
         set_root_resource(None)  # type: ignore[arg-type]  # a run before this one left its own
         pulumi.runtime.set_all_config(config or {})

@@ -1,0 +1,130 @@
+"""A mark that no other stack has, in the comments of what this one makes; and what is done with its own left-overs.
+
+Knows the engine's hooks. Must not know which objects there are. An engine that was killed between a CREATE and the note
+of it would otherwise fail for ever with "already exists" (docs/decisions/0011).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from jobgraph import sql
+from jobgraph.already_there import already_there, holds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.already_there import AlreadyThere
+    from jobgraph.cli.client import Client
+    from jobgraph.cli.queries import Statement
+
+# Snowflake's own words, error 002002
+_EXISTS = "already exists"
+# What the plugin reads from the stack's settings before it looks into the environment, by the variable's name.
+_SETTINGS = {
+    "SNOWFLAKE_ORGANIZATION_NAME": "organizationName",
+    "SNOWFLAKE_ACCOUNT_NAME": "accountName",
+    "SNOWFLAKE_USER": "user",
+    "SNOWFLAKE_PASSWORD": "password",
+    "SNOWFLAKE_AUTHENTICATOR": "authenticator",
+    "SNOWFLAKE_TOKEN": "token",
+    "SNOWFLAKE_ROLE": "role",
+    "SNOWFLAKE_HOST": "host",
+    "SNOWFLAKE_PORT": "port",
+    "SNOWFLAKE_PROTOCOL": "protocol",
+    "SNOWFLAKE_PRIVATE_KEY": "privateKey",
+    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "privateKeyPassphrase",
+}
+
+
+class StackMark:
+    """The id of a step that does nothing: the plugin draws it at random, and the state has it before anything is made.
+
+    So whatever bears it was made by this stack, also when another team has the same names, project and stack.
+    """
+
+    def __init__(self, parent: pulumi.Resource) -> None:
+        step = snowflake.Execute(
+            "stack-mark",
+            execute=sql.nothing("the id of this step marks what this stack makes"),
+            revert=sql.nothing("this stack has gone"),
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        self._mark = step.id.apply(lambda whole: whole[:8])
+        self._hook = pulumi.ErrorHook("make anew what an interrupted deploy made", _makes_way)
+
+    def comment(self, text: str) -> pulumi.Output[str]:
+        """Return a comment with the mark."""
+        return self._mark.apply(lambda mark: f"{text} (stack {mark})")
+
+    def making(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Return the options of a resource whose comment has the mark: what is in its way is looked at."""
+        hooks = pulumi.ResourceHookBinding(on_error=[self._hook])
+        return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
+
+
+def _makes_way(arguments: pulumi.ErrorHookArgs) -> bool:
+    """Drop what is in the way of a new object, if an interrupted deploy of this stack left it; whether to try again."""
+    if arguments.failed_operation != "create" or len(arguments.errors) > 1 or _EXISTS not in arguments.errors[0]:
+        return False
+    found = already_there(arguments.type, arguments.new_inputs or {})
+    if found is None:
+        return False
+    with _client() as client:
+        refusal = _refusal(found, client)
+        if refusal is not None:
+            pulumi.warn(f"{found.kind.word} {found.name} is there already: {refusal}")
+            return False
+        client.rows(_statement(found.drop))
+    pulumi.info(f"{found.kind.word} {found.name} was left by an interrupted deploy of this stack: it is made anew")
+    return True
+
+
+def _refusal(found: AlreadyThere, client: Client) -> str | None:
+    """Return why an object must stay; None if it may go."""
+    row = found.this(client.rows(_statement(found.show)))
+    remedy = "name it in `imported` of jobgraph:settings to take it into this stack as it is"
+    if row is None:
+        return "but the role of this deploy cannot see it; it belongs to somebody else"
+    if not found.made_by_this_stack(row):
+        return (
+            f"this stack has not made it. Name it in `existing` of jobgraph:settings if it stays another's, or {remedy}"
+        )
+    if found.in_use(row) or any(holds(client.rows(_statement(statement))) for statement in found.contents):
+        return f"an interrupted deploy of this stack made it, but it is in use or not empty; {remedy}"
+    return None
+
+
+def _statement(text: str) -> Statement:
+    from jobgraph.cli import queries  # noqa: PLC0415  # see _client
+
+    return queries.Statement(text)
+
+
+@contextmanager
+def _client() -> Iterator[Client]:
+    """Connect as the plugin does: by the stack's settings first, then by the environment."""
+    # loaded only here: it takes a second, and few deploys need it
+    from jobgraph.cli.client import Choice, connect  # noqa: PLC0415  # see above
+
+    settings = pulumi.Config("snowflake")
+    given = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, **given}
+        if key := environment.get("SNOWFLAKE_PRIVATE_KEY"):
+            # the connector reads keys from files only; the folder is readable by its owner only, and goes at once
+            path = Path(folder) / "key.p8"
+            path.write_text(key)
+            environment["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(path)
+        client = connect(Choice(environment=environment))
+        try:
+            yield client
+        finally:
+            client.close()

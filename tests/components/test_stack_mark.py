@@ -1,0 +1,111 @@
+"""A left-over is dropped only where its mark and its emptiness allow it; all else stays and is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import pulumi
+import pytest
+
+from components import stack_mark
+from tests.components.recorded import record
+
+if TYPE_CHECKING:
+    from jobgraph.cli.queries import Statement
+
+COMMENT = "jobgraph: images of the jobs (stack 3f2a9c1e)"
+INPUTS = {"name": "IMAGES", "database": "D", "schema": "S", "comment": COMMENT}
+SHOW = 'SHOW IMAGE REPOSITORIES LIKE \'IMAGES\' IN SCHEMA "D"."S"'
+CONTENTS = 'SHOW IMAGES IN IMAGE REPOSITORY "D"."S"."IMAGES"'
+DROP = 'DROP IMAGE REPOSITORY IF EXISTS "D"."S"."IMAGES"'
+EXISTS = "002002 (42710): SQL compilation error: Object 'IMAGES' already exists."
+
+
+class Account:
+    """What Snowflake answers, and what it was sent."""
+
+    def __init__(self, answers: dict[str, list[dict[str, Any]]]) -> None:
+        self.answers, self.sent = answers, list[str]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def rows(self, statement: Statement) -> list[dict[str, Any]]:
+        self.sent.append(statement.text)
+        return self.answers.get(statement.text, [])
+
+
+def failed(*errors: str, operation: str = "create") -> pulumi.ErrorHookArgs:
+    token = "snowflake:index/imageRepository:ImageRepository"
+    return pulumi.ErrorHookArgs("urn", "", "IMAGES", token, INPUTS, None, None, operation, list(errors))
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    for level in ("warn", "info"):
+        monkeypatch.setattr(pulumi, level, said.append)
+    return said
+
+
+def tried(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], arguments: Any) -> tuple[bool, list[str]]:
+    account = Account(answers)
+    monkeypatch.setattr(stack_mark, "_client", lambda: account)
+    return stack_mark._makes_way(arguments), account.sent
+
+
+def test_an_empty_left_over_of_this_stack_is_dropped_and_made_again(
+    monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    again, sent = tried(monkeypatch, {SHOW: [{"name": "IMAGES", "comment": COMMENT}]}, failed(EXISTS))
+    assert (again, sent) == (True, [SHOW, CONTENTS, DROP])
+    assert "left by an interrupted deploy" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({}, "cannot see it"),
+        ({SHOW: [{"name": "IMAGES", "comment": "another team's"}]}, "this stack has not made it"),
+        ({SHOW: [{"name": "IMAGES", "comment": COMMENT.replace("9c", "9d")}]}, "this stack has not made it"),
+        ({SHOW: [{"name": "IMAGES", "comment": COMMENT}], CONTENTS: [{"image_name": "a"}]}, "not empty"),
+    ],
+)
+def test_all_else_stays_and_the_setting_that_takes_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], answers: dict[str, Any], words: str
+) -> None:
+    again, sent = tried(monkeypatch, answers, failed(EXISTS))
+    assert not again
+    assert DROP not in sent
+    assert words in told[0]
+    assert "IMAGE REPOSITORY IMAGES is there already" in told[0]
+
+
+def test_other_failures_and_a_second_one_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in (failed("no connection"), failed(EXISTS, EXISTS), failed(EXISTS, operation="update")):
+        assert tried(monkeypatch, {}, arguments) == (False, [])
+
+
+def test_every_object_of_a_stack_bears_its_mark() -> None:
+    recorder = record({"schema": "JOBS"})
+    made = [one for one in recorder.recorded if "comment" in one["inputs"] and not one["type"].endswith(":Task")]
+    # under mocks a step's id is its name: `stack-mark`
+    assert {one["inputs"]["comment"].rpartition(" (")[2] for one in made} == {"stack stack-ma)"}
+    kinds = {one["type"].rpartition(":")[2] for one in made}
+    assert kinds == {
+        "AccountRole",
+        "ComputePool",
+        "Database",
+        "FunctionSql",
+        "ImageRepository",
+        "ProcedurePython",
+        "Schema",
+        "StageInternal",
+        "Table",
+        "View",
+        "Warehouse",
+    }
+    assert {tuple(one["onError"]) for one in made} == {("make anew what an interrupted deploy made",)}
