@@ -36,6 +36,7 @@ SESSION: dict[str, str] = {
     "JDBC_USE_SESSION_TIMEZONE": "true",
     "JSON_INDENT": "2",
     "LOCK_TIMEOUT": "43200",
+    "LOG_EVENT_LEVEL": "OFF",
     "LOG_LEVEL": "OFF",
     "MULTI_STATEMENT_COUNT": "1",
     "NOORDER_SEQUENCE_AS_DEFAULT": "true",

@@ -116,7 +116,7 @@ KIND = Kind(
     ),
     show_row=_show_row,
     properties=(Property("COMMENT", Reader.string),),
-    parameters=procedure.PARAMETERS,
+    parameters=procedure.FUNCTION_PARAMETERS,
     describe=_describe,
     read_definition=_read_definition,
     finish_definition=_finish,

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
 
-PARAMETERS = {"ENABLE_CONSOLE_OUTPUT": "false", "LOG_LEVEL": "OFF", "METRIC_LEVEL": "NONE", "TRACE_LEVEL": "OFF"}
+# What a function has too; AUTO_EVENT_LOGGING is the procedures' own.
+FUNCTION_PARAMETERS = {
+    "ENABLE_CONSOLE_OUTPUT": "false",
+    "LOG_EVENT_LEVEL": "OFF",
+    "LOG_LEVEL": "OFF",
+    "METRIC_LEVEL": "NONE",
+    "TRACE_LEVEL": "OFF",
+}
+PARAMETERS = {"AUTO_EVENT_LOGGING": "OFF", **FUNCTION_PARAMETERS}
 SHOWN = columns(
     "created_on name schema_name is_builtin is_aggregate is_ansi min_num_arguments# max_num_arguments# arguments"
     " description catalog_name is_table_function valid_for_clustering is_secure secrets external_access_integrations"

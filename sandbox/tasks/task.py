@@ -33,7 +33,7 @@ _OWN_PARAMETERS = {
     "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": "30",
     "USER_TASK_TIMEOUT_MS": "3600000",
 }
-# The 53 session parameters of contract section 5; the client's result format is none that a task can set.
+# The session parameters of contract section 5; the client's result format is none that a task can set.
 _SESSION_PARAMETERS = {
     name: default for name, default in SESSION.items() if name != "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"
 }
