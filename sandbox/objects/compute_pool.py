@@ -84,9 +84,9 @@ def usage(world: World, name: str) -> tuple[int, int, int]:
 
 
 def state(found: SnowflakeObject, nodes: int) -> str:
-    """SUSPENDED, ACTIVE with something running on it, IDLE without."""
+    """SUSPENDED, STOPPING while jobs still run on it, ACTIVE with something running on it, IDLE without."""
     if found["suspended"]:
-        return "SUSPENDED"
+        return "STOPPING" if nodes else "SUSPENDED"
     return "ACTIVE" if nodes else "IDLE"
 
 

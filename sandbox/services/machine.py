@@ -47,6 +47,8 @@ COMPLETED = "Completed successfully"
 USER_ERROR = "User application error, check container logs"
 OUT_OF_MEMORY = "Container was OOMKilled due to resource usage"
 TERMINATED = "Container was terminated"
+# Of the documented messages the one that fits a node that went away; no page says which one it is (guess).
+LOST = "Encountered fatal error"
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,18 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class NodeLost:
+class Restarted:
     """The sandbox was killed and started again: running containers are gone and start once more."""
 
 
-Event = Placed | Started | Exited | CannotStart | Cancel | NodeLost
+@dataclass(frozen=True)
+class NodeLost:
+    """The node of an instance went away while it ran; a job is not started again ("Working with compute pools")."""
+
+    instance: int
+
+
+Event = Placed | Started | Exited | CannotStart | Cancel | Restarted | NodeLost
 
 
 @dataclass(frozen=True)
@@ -124,9 +133,10 @@ class StartContainer:
 
 @dataclass(frozen=True)
 class StopContainer:
-    """Kill the container's process."""
+    """End the container's process, with time to end by itself unless `at_once`."""
 
     key: Key
+    at_once: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,8 +213,10 @@ def _apply(run: JobRun, event: Event) -> tuple[dict[Key, ContainerRun], list[Act
         return _place(run, event.instance)
     if isinstance(event, Cancel):
         return _stop(run)
-    if isinstance(event, NodeLost):
+    if isinstance(event, Restarted):
         return _restart(run)
+    if isinstance(event, NodeLost):
+        return _lose(run, event.instance)
     container = run.containers[event.key]
     after = None if container.status in _SETTLED else _followed(container, event)
     return ({event.key: after} if after is not None else {}), []
@@ -220,11 +232,18 @@ def _followed(container: ContainerRun, event: Started | Exited | CannotStart) ->
     return None
 
 
+def _stopped(container: ContainerRun, code: int | None) -> ContainerRun:
+    """A container after its process was ended; nobody is there to tell the exit code when the node is gone."""
+    if container.message == LOST:
+        return replace(container, status=Status.FAILED)
+    return replace(container, status=Status.FAILED, message=TERMINATED, exit_code=code)
+
+
 def _exited(container: ContainerRun, event: Exited) -> ContainerRun:
     if event.out_of_memory:
         return replace(container, status=Status.FAILED, message=OUT_OF_MEMORY, exit_code=event.code)
     if container.status is Status.TERMINATING:
-        return replace(container, status=Status.FAILED, message=TERMINATED, exit_code=event.code)
+        return _stopped(container, event.code)
     if event.code == 0:
         return replace(container, status=Status.DONE, message=COMPLETED, exit_code=0)
     return replace(container, status=Status.FAILED, message=USER_ERROR, exit_code=event.code)
@@ -251,11 +270,20 @@ def _stop(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
     return changed, actions
 
 
+def _lose(run: JobRun, instance: int) -> tuple[dict[Key, ContainerRun], list[Action]]:
+    changed = {
+        key: replace(container, status=Status.TERMINATING, message=LOST)
+        for key, container in run.containers.items()
+        if key[0] == instance and container.placed and container.status in (Status.PENDING, Status.READY)
+    }
+    return changed, [StopContainer(key, at_once=True) for key in changed]
+
+
 def _restart(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
     changed: dict[Key, ContainerRun] = {}
     for key, container in run.containers.items():
         if container.status is Status.TERMINATING:
-            changed[key] = replace(container, status=Status.FAILED, message=TERMINATED)
+            changed[key] = _stopped(container, None)
         elif container.status not in _SETTLED and (container.placed or container.status is Status.READY):
             changed[key] = replace(container, status=Status.PENDING, restarts=container.restarts + 1, placed=False)
     return changed, []

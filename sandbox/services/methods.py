@@ -13,15 +13,14 @@ from sandbox import errors
 from sandbox.errors import SnowflakeError
 from sandbox.objects import access, catalog
 from sandbox.result import CALL, Column, Result
-from sandbox.services import job, logs, records
+from sandbox.services import job, logs, machine, records
 from sandbox.services.machine import JobStatus
 from sandbox.session import Scope
-from sandbox.statement import Reader
+from sandbox.statement import ObjectName, Reader
 
 if TYPE_CHECKING:
     from sandbox.engine import Call, World
     from sandbox.objects.catalog import SnowflakeObject
-    from sandbox.statement import ObjectName
 
 _MOST_LOG_BYTES = 100 * 1024
 _DEFAULT_LINES = 500
@@ -32,6 +31,7 @@ def register(world: World) -> None:
     world.functions |= {
         "SYSTEM$GET_SERVICE_LOGS": get_service_logs,
         "SYSTEM$GET_SERVICE_STATUS": get_service_status,
+        "SYSTEM$SANDBOX_LOSE_NODE": lose_node,
     }
 
 
@@ -114,7 +114,7 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
     given = arguments[3] if len(arguments) > 3 else None  # noqa: PLR2004  # lines is the fourth
     lines = _DEFAULT_LINES if given is None else int(given)
     with call.world.store.transaction() as tx:
-        known = {(row["instance"], row["name"]) for row in records.containers(tx, found.id)}
+        known = {(row["instance"], row["name"]): row for row in records.containers(tx, found.id)}
     if key not in known:
         listed = ", ".join(f"{number}/{name}" for number, name in sorted(known))
         raise SnowflakeError(
@@ -122,8 +122,39 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
             "22023",
             f"Service {found.name.name} has no container '{key[1]}' in instance {key[0]}. It has: {listed}.",
         )
+    if known[key]["message"] == machine.LOST or _is_released(call, found):
+        raise SnowflakeError(
+            395045,  # guess
+            "55000",
+            f"Logs of container '{key[1]}' in instance {key[0]} of service {found.name.name} are not available: its"
+            " node is gone. What the event table has of them is kept.",
+        )
     supervisor = call.world.parts["services"]
     return logs.newest(supervisor.log(found.id, key), lines, _MOST_LOG_BYTES)
+
+
+def _is_released(call: Call, found: SnowflakeObject) -> bool:
+    """Whether the nodes of an ended job were given back: its pool is suspended ("Monitoring services", logs)."""
+    with call.world.store.transaction() as tx:
+        row = records.row(tx, found.id)
+        pool = catalog.find(tx, "COMPUTE POOL", ObjectName(row["compute_pool"])) if row is not None else None
+    return row is not None and row["status"] in machine.ENDED and pool is not None and bool(pool["suspended"])
+
+
+def lose_node(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$SANDBOX_LOSE_NODE(pool [, node]), the sandbox's own: a node goes away under the jobs that run on it.
+
+    Nodes are numbered from 0; without a number it is the lowest in use.
+    """
+    if not 1 <= len(arguments) <= 2:  # noqa: PLR2004  # pool and node
+        raise SnowflakeError(938, "22023", "SQL compilation error:\nSYSTEM$SANDBOX_LOSE_NODE takes pool [, node].")
+    name = Reader(str(arguments[0])).object_name().name
+    with call.world.store.transaction() as tx:
+        pool = catalog.get(tx, "COMPUTE POOL", ObjectName(name))
+    access.require(call, "OPERATE", pool)
+    node = int(arguments[1]) if arguments[1:] else None
+    lost = call.world.parts["services"].lose_node(name, node)
+    return f"Node lost: {lost} instances ran on it."
 
 
 def get_service_status(call: Call, arguments: tuple[Any, ...]) -> str:

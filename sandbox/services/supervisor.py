@@ -18,7 +18,7 @@ from sandbox import logins
 from sandbox.objects import catalog
 from sandbox.services import containers, environment, images, machine, records, spec
 from sandbox.services.containers import ContainerProcess, Ended, Launch
-from sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Started
+from sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
 from sandbox.statement import ObjectName
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Supervisor:
                 self._jobs[job.object_id] = job
                 self._ended[job.object_id] = threading.Event()
         for job, _ in unfinished:
-            self._apply(job.object_id, NodeLost())
+            self._apply(job.object_id, Restarted())
         self._place()
         self.remove_old()
 
@@ -118,6 +118,18 @@ class Supervisor:
         self._apply(object_id, Cancel())
         self._place()
 
+    def lose_node(self, pool: str, node: int | None) -> int:
+        """Make a node of a pool go away, by default the lowest in use; how many instances were on it."""
+        with self._lock:
+            used = {key: number for key, number in self._nodes.items() if self._jobs[key[0]].pool == pool}
+        lost = min(used.values(), default=None) if node is None else node
+        return self._lose([key for key, number in used.items() if number == lost])
+
+    def _lose(self, instances: list[tuple[int, int]]) -> int:
+        for object_id, instance in instances:
+            self._apply(object_id, NodeLost(instance))
+        return len(instances)
+
     def ended(self, object_id: int) -> threading.Event:
         """Set when the job has ended; already set for a job that is not known."""
         with self._lock:
@@ -151,8 +163,27 @@ class Supervisor:
             threading.Thread(target=self.cancel, args=(object_id,), name="stop pool", daemon=True).start()
 
     def pool_changed(self) -> None:
-        """Look for room again: a pool was resumed or got more nodes. Returns at once."""
-        threading.Thread(target=self._place, name="place", daemon=True).start()
+        """A pool was resumed, or has more or fewer nodes than before. Returns at once."""
+        threading.Thread(target=self._fit, name="fit", daemon=True).start()
+
+    def _fit(self) -> None:
+        """Lose the nodes that a pool may no longer have, and look for room for what waits."""
+        with self._lock:
+            instances = [(self._jobs[object_id].pool, object_id, number) for object_id, number in self._nodes]
+        most = {pool: self._most_nodes(pool) for pool, *_ in instances}
+        with self._lock:
+            lost = [
+                (object_id, number)
+                for pool, object_id, number in instances
+                if self._nodes.get((object_id, number), -1) >= most[pool]
+            ]
+        self._lose(lost)
+        self._place()
+
+    def _most_nodes(self, pool: str) -> int:
+        with self._world.store.transaction() as tx:
+            found = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
+        return int(found["max_nodes"]) if found is not None else 0
 
     def folder(self, object_id: int) -> Path:
         """Where a job's logs and files are."""
@@ -214,7 +245,7 @@ class Supervisor:
         """Apply an event to a job: store first, then memory, then processes."""
         with self._lock:
             job = self._jobs.get(object_id)
-            if job is None or (self._stopping and not isinstance(event, NodeLost)):
+            if job is None or (self._stopping and not isinstance(event, Restarted)):
                 return
             step = machine.step(job.run, event)
             if step.run == job.run:
@@ -247,7 +278,7 @@ class Supervisor:
             elif isinstance(action, machine.StopContainer):
                 process = self._processes.get((job.object_id, action.key))
                 if process is not None:
-                    process.stop()
+                    process.stop(grace=0 if action.at_once else containers.GRACE_IN_SECONDS)
             else:
                 self._jobs.pop(job.object_id, None)
                 event = self._ended.pop(job.object_id, None)

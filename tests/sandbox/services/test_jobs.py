@@ -5,113 +5,17 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox import engine, logins, wire, world
-from sandbox.clock import ManualClock
+from sandbox import engine, logins
 from sandbox.errors import SnowflakeError
+from tests.sandbox.services.conftest import ASYNC, Jobs, job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from sandbox.engine import World
-    from sandbox.session import Session
-
-DOCKERFILE = 'FROM python:3.11-slim\nENV MODE=batch\nWORKDIR /app\nCOPY main.py ./\nENTRYPOINT ["python3", "main.py"]\n'
-PROGRAM = """
-import json, os, sys
-kind, *rest = sys.argv[1:]
-if kind == "wait":
-    print("waiting", flush=True)
-    open(rest[0]).read()
-elif kind == "fail":
-    print("about to fail", flush=True)
-    sys.exit(int(rest[0]))
-elif kind == "environment":
-    print(json.dumps(dict(os.environ)))
-elif kind == "token":
-    path = os.environ["SNOWFLAKE_TOKEN_FILE_PATH"]
-    print(oct(os.stat(path).st_mode & 0o777), len(open(path).read()))
-elif kind == "memory":
-    x = bytearray(400 << 20)
-    open(rest[0]).read()
-elif kind == "lines":
-    for n in range(int(rest[0])):
-        print("line", n)
-"""
-
-
-@dataclass
-class Jobs:
-    folder: Path
-    images: Path
-    clock: ManualClock = field(default_factory=lambda: ManualClock(datetime(2026, 1, 2, 3, tzinfo=UTC)))
-    world: World = field(init=False)
-    session: Session = field(init=False)
-
-    def start(self) -> None:
-        self.world = world.build(self.folder, (self.images,), self.clock, password="-")
-        self.session = logins.open_session(self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
-        self.world.parts["services"].start()
-
-    def stop(self) -> None:
-        self.world.parts = {"services": self.world.parts["services"]}
-        world.stop(self.world)
-
-    def rows(self, text: str, session: Session | None = None) -> list[dict[str, Any]]:
-        result = engine.execute(self.world, session or self.session, text)
-        names = [column.name for column in result.columns]
-        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
-
-    def run(self, *statements: str) -> None:
-        for statement in statements:
-            self.rows(statement)
-
-    def error(self, text: str, session: Session | None = None) -> SnowflakeError:
-        with pytest.raises(SnowflakeError) as raised:
-            self.rows(text, session)
-        return raised.value
-
-    def container(self, name: str) -> dict[str, Any]:
-        return self.rows(f"SHOW SERVICE CONTAINERS IN SERVICE {name}")[0]
-
-    def status(self, name: str) -> str:
-        return str(self.rows(f"DESCRIBE SERVICE {name}")[0]["status"])
-
-    def log(self, name: str, lines: int = 1000) -> str:
-        return str(self.rows(f"SELECT SYSTEM$GET_SERVICE_LOGS('{name}', '0', 'main', {lines}) AS L")[0]["L"])
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[Jobs]:
-    image = tmp_path / "images" / "test_image"
-    image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    (image / "main.py").write_text(PROGRAM)
-    made = Jobs(tmp_path / "sandbox", tmp_path / "images")
-    made.start()
-    made.run(
-        "CREATE DATABASE D",
-        "CREATE SCHEMA D.S",
-        "CREATE WAREHOUSE W",
-        "CREATE IMAGE REPOSITORY R",
-        "CREATE COMPUTE POOL P MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS",
-    )
-    yield made
-    made.stop()
-
-
-def job(name: str, *args: str, options: str = "", image: str = "/d/s/r/test_image:latest", **container: Any) -> str:
-    spec = {"spec": {"containers": [{"name": "main", "image": image, "args": list(args), **container}]}}
-    return f"EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = {name} {options} FROM SPECIFICATION $${json.dumps(spec)}$$"
-
-
-ASYNC = "ASYNC = TRUE"
 
 
 def test_a_synchronous_job(jobs: Jobs) -> None:

@@ -19,6 +19,7 @@ from sandbox.services.machine import (
     JobStatus,
     NodeLost,
     Placed,
+    Restarted,
     StartContainer,
     Started,
     Status,
@@ -89,12 +90,12 @@ def test_cancel_of_an_ended_job_changes_nothing() -> None:
 
 def test_late_events_change_nothing() -> None:
     run, _ = run_through(Placed(0), Started(MAIN), Exited(MAIN, 0))
-    for event in (Started(MAIN), Exited(MAIN, 1), CannotStart(MAIN, "x"), Placed(0), NodeLost()):
+    for event in (Started(MAIN), Exited(MAIN, 1), CannotStart(MAIN, "x"), Placed(0), Restarted()):
         assert machine.step(run, event) == machine.Step(run)
 
 
-def test_a_lost_node_starts_unfinished_containers_again() -> None:
-    run, _ = run_through(Placed(0), Placed(1), Started((0, "main")), Exited((1, "main"), 0), NodeLost(), replicas=2)
+def test_a_restart_starts_unfinished_containers_again() -> None:
+    run, _ = run_through(Placed(0), Placed(1), Started((0, "main")), Exited((1, "main"), 0), Restarted(), replicas=2)
     assert run.containers[0, "main"].restarts == 1
     assert run.containers[0, "main"].status is Status.PENDING
     assert run.containers[1, "main"].status is Status.DONE
@@ -102,9 +103,26 @@ def test_a_lost_node_starts_unfinished_containers_again() -> None:
     assert step.actions == (StartContainer((0, "main")),)
 
 
-def test_a_lost_node_ends_a_cancellation() -> None:
-    _, actions = run_through(Placed(0), Started(MAIN), Cancel(), NodeLost())
+def test_a_restart_ends_a_cancellation() -> None:
+    _, actions = run_through(Placed(0), Started(MAIN), Cancel(), Restarted())
     assert actions[-1] == Complete(JobStatus.CANCELLED)
+
+
+def test_a_lost_node_fails_its_instance_once_the_processes_are_gone() -> None:
+    events = (Placed(0), Placed(1), Started((0, "main")), Started((1, "main")), NodeLost(0))
+    run, actions = run_through(*events, replicas=2)
+    assert actions[-1] == StopContainer((0, "main"), at_once=True)
+    assert machine.status(run) is JobStatus.RUNNING
+    run, actions = run_through(*events, Exited((0, "main"), 137), Exited((1, "main"), 143), replicas=2)
+    assert (run.containers[0, "main"].message, run.containers[0, "main"].exit_code) == ("Encountered fatal error", None)
+    assert run.containers[1, "main"].message == "Container was terminated"
+    assert actions[-1] == Complete(JobStatus.FAILED)
+
+
+def test_a_node_lost_just_before_a_restart_stays_lost() -> None:
+    run, _ = run_through(Placed(0), Started(MAIN), NodeLost(0), Restarted())
+    assert run.containers[MAIN].message == "Encountered fatal error"
+    assert machine.status(run) is JobStatus.FAILED
 
 
 def test_placement_fills_nodes_in_order_and_lets_the_rest_wait() -> None:
@@ -127,7 +145,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Exited, st.sampled_from(KEYS), st.integers(0, 2), st.booleans()),
     st.builds(CannotStart, st.sampled_from(KEYS), st.just("Failed to pull image")),
     st.builds(Cancel),
-    st.builds(NodeLost),
+    st.builds(Restarted),
+    st.builds(NodeLost, st.integers(0, 1)),
 )
 
 
