@@ -17,7 +17,9 @@ from toolchain.provider.errors import SnowflakeError
 from toolchain.provider.server import EngineLog, Provider
 from toolchain.provider.wire import received, sent
 
-FEATURES = json.dumps(["snowflake_table_resource", "snowflake_procedure_python_resource"])
+FEATURES = json.dumps(
+    ["snowflake_table_resource", "snowflake_procedure_python_resource", "snowflake_procedures_datasource"]
+)
 TASK = {"database": "D", "schema": "S", "name": "T", "started": False, "sqlStatement": "select 1"}
 
 
@@ -274,12 +276,61 @@ def test_the_function_that_lists_tasks_shows_their_rows(plugin: Any, graph: Any)
     (task,) = received(getattr(plugin.Invoke(asked), "return"))["tasks"]
     (row,) = task["showOutputs"]
     assert (row["name"], row["state"], row["schedule"], row["predecessors"]) == ("ROOT", "started", "59 MINUTE", [])
+    assert task["parameters"] == []
+
+
+def test_the_function_that_lists_tasks_gives_their_parameters_unless_told_not_to(
+    plugin: Any, graph: Any, snowflake: Any
+) -> None:
+    graph.add("ROOT")
+    shown = {"key": "USER_TASK_TIMEOUT_MS", "value": "5", "default": "3600000", "level": "TASK", "description": ""}
+    snowflake.answers["SHOW PARAMETERS"] = lambda _sql: [shown, {**shown, "key": "TIMEZONE", "level": ""}]
+    asked = provider_pb2.InvokeRequest(
+        tok="snowflake:index/getTasks:getTasks", args=sent({"in": {"schema": '"D"."S"'}, "like": "ROOT"})
+    )
+    (task,) = received(getattr(plugin.Invoke(asked), "return"))["tasks"]
+    assert task["parameters"] == [
+        {"userTaskTimeoutMs": [shown], "timezones": [{**shown, "key": "TIMEZONE", "level": ""}]}
+    ]
+
+
+PROCEDURES = "snowflake:index/getProcedures:getProcedures"
+IN_A_SCHEMA = provider_pb2.InvokeRequest(tok=PROCEDURES, args=sent({"database": "D", "schema": "S"}))
+
+
+def test_the_function_that_lists_procedures_gives_names_comments_and_types(plugin: Any, snowflake: Any) -> None:
+    row = {"name": "P", "catalog_name": "D", "schema_name": "S", "description": "mine"}
+    row["arguments"] = "P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR"
+    snowflake.answers["SHOW PROCEDURES IN SCHEMA"] = lambda _sql: [row]
+    found = received(getattr(plugin.Invoke(IN_A_SCHEMA), "return"))
+    assert found["procedures"] == [
+        {
+            "name": "P",
+            "database": "D",
+            "schema": "S",
+            "comment": "mine",
+            "argumentTypes": ["VARCHAR", "NUMBER"],
+            "returnType": "VARCHAR",
+        }
+    ]
+
+
+def test_the_function_that_lists_procedures_has_no_list_where_there_is_no_schema(
+    plugin: Any, snowflake: Any, absent: SnowflakeError
+) -> None:
+    snowflake.faults["SHOW PROCEDURES"] = absent
+    assert "procedures" not in received(getattr(plugin.Invoke(IN_A_SCHEMA), "return"))
+
+
+def test_a_function_that_is_a_preview_feature_must_be_switched_on(plugin: Any) -> None:
+    plugin.Configure(provider_pb2.ConfigureRequest(variables={}))
+    with pytest.raises(grpc.RpcError, match="snowflake_procedures_datasource"):
+        plugin.Invoke(IN_A_SCHEMA)
 
 
 @pytest.mark.parametrize(
     ("token", "arguments", "message"),
     [
-        ("snowflake:index/getTasks:getTasks", {}, "with_parameters=False"),
         ("snowflake:index/getTasks:getTasks", {"limit": {"rows": 1}, "withParameters": False}, "limit"),
         ("snowflake:index/getViews:getViews", {}, "not known"),
     ],

@@ -44,7 +44,7 @@ def failures(resource: ResourceType, inputs: Values, features: Iterable[str]) ->
     """Every mistake in the inputs. Parts that are not known yet are taken to be right."""
     found: list[Failure] = []
     if resource.preview_feature and resource.preview_feature not in features:
-        found.append(Failure("", _feature_reason(resource)))
+        found.append(Failure("", preview_feature_reason(resource.label, resource.preview_feature)))
     known = {one.name for one in resource.properties}
     found += [_unsupported(name, known) for name in inputs if name not in known]
     for one in resource.properties:
@@ -82,10 +82,11 @@ def _reason(one: Property, value: Any) -> str:
     return ""
 
 
-def _feature_reason(resource: ResourceType) -> str:
+def preview_feature_reason(label: str, feature: str) -> str:
+    """What to do where a resource type or function needs a preview feature that the settings do not switch on."""
     return (
-        f"{resource.label} is a preview feature of the Snowflake provider and must be switched on: add "
-        f"{resource.preview_feature} to `snowflake:previewFeaturesEnabled` in the stack's configuration."
+        f"{label} is a preview feature of the Snowflake provider and must be switched on: add {feature} to "
+        "`snowflake:previewFeaturesEnabled` in the stack's configuration."
     )
 
 

@@ -21,7 +21,7 @@ from toolchain.provider.errors import NotThereError, SnowflakeError
 from toolchain.provider.objects import Kind, alter, clauses, rows_or_none, show_text
 from toolchain.provider.sql import boolean, dollars, quoted, signature_split, text
 
-_ARGUMENTS = re.compile(r"^[^(]*\((.*)\) RETURN ", re.DOTALL)
+_ARGUMENTS = re.compile(r"^[^(]*\((.*)\) RETURN (.*)$", re.DOTALL)
 
 
 def arguments_normal(arguments: Iterable[Values]) -> tuple[Any, ...]:
@@ -151,10 +151,15 @@ def show_routine(kind: Kind, values: Values, plural: str) -> FoundRow:
 
 
 def _types(row: Row) -> tuple[str, ...]:
-    """The argument types in column `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`."""
+    return shown_signature(row)[0]
+
+
+def shown_signature(row: Row) -> tuple[tuple[str, ...], str]:
+    """Argument types and result type in column `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`."""
     found = _ARGUMENTS.match(str(row.get("arguments")))
     written = split_at_commas(found[1]) if found else []
-    return tuple(data_type(re.sub(r"^(?:DEFAULT|OPTIONAL) ", "", one)).name for one in written if one)
+    types = (data_type(re.sub(r"^(?:DEFAULT|OPTIONAL) ", "", one)).name for one in written if one)
+    return tuple(types), found[2] if found else ""
 
 
 def describe(kind: Kind, values: Values) -> Any:

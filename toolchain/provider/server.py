@@ -23,16 +23,17 @@ from pulumi.runtime.proto import (
     status_pb2,
 )
 
-from toolchain.provider.check import completed, failures
+from toolchain.provider.check import completed, failures, preview_feature_reason
 from toolchain.provider.connection import Pool
 from toolchain.provider.definition import ResourceType, Values
 from toolchain.provider.diff import Difference, preview_outputs
 from toolchain.provider.errors import PartialFailureError, ProviderError
+from toolchain.provider.functions import FUNCTIONS
 from toolchain.provider.lifecycle import Lifecycle, Session
 from toolchain.provider.resources import BY_TOKEN
 from toolchain.provider.settings import Settings, settings
 from toolchain.provider.sql import IdentifierError
-from toolchain.provider.task_listing import TOKEN, UnknownArgumentError, list_tasks, result
+from toolchain.provider.task_listing import UnknownArgumentError
 from toolchain.provider.wire import received, sent
 
 PLUGIN_VERSION = "2.22.0"
@@ -91,7 +92,8 @@ class Provider(ResourceProviderServicer):
     def GetSchema(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """A schema with names only: the program's SDK has the real one."""
         resources: dict[str, Any] = {token: {} for token in BY_TOKEN}
-        schema = {"name": "snowflake", "version": PLUGIN_VERSION, "resources": resources, "functions": {TOKEN: {}}}
+        functions: dict[str, Any] = {token: {} for token in FUNCTIONS}
+        schema = {"name": "snowflake", "version": PLUGIN_VERSION, "resources": resources, "functions": functions}
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
@@ -195,15 +197,19 @@ class Provider(ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """The one function that is known here: `getTasks`."""
-        if request.tok != TOKEN:
+        """One of the functions that are known here."""
+        if request.tok not in FUNCTIONS:
+            known = ", ".join(sorted(one.rpartition(":")[2] for one in FUNCTIONS))
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED,
-                f"{request.tok} is not known to the stand-in for the Snowflake provider plugin: it knows {TOKEN} only.",
+                f"{request.tok} is not known to the stand-in for the Snowflake provider plugin. It knows: {known}.",
             )
+        function = FUNCTIONS[request.tok]
+        if function.preview_feature and function.preview_feature not in self._features:
+            context.abort(grpc.StatusCode.UNKNOWN, preview_feature_reason(request.tok, function.preview_feature))
         arguments = received(request.args)
-        rows = self._guarded(context, lambda lifecycle: lifecycle.ask(list_tasks(arguments), self._warner("")))
-        return provider_pb2.InvokeResponse(**{"return": sent(result(arguments, rows))})
+        found = self._guarded(context, lambda lifecycle: lifecycle.ask(function.steps(arguments), self._warner("")))
+        return provider_pb2.InvokeResponse(**{"return": sent(found)})
 
     def _guarded(self, context: Any, work: Callable[[Lifecycle], Any]) -> Any:
         """Run the work; its failures become the engine's errors, a partial one with the state that is to be kept."""

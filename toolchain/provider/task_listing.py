@@ -3,31 +3,36 @@
 Knows SHOW TASKS and the form of the function's result. Must not know how statements are sent.
 """
 
+from collections.abc import Generator
 from typing import Any
 
-from toolchain.provider.definition import Rows, Statement, Values
+from toolchain.provider.cells import camel
+from toolchain.provider.definition import Row, Statement, Step, Values
 from toolchain.provider.resources.task import show_task_output
-from toolchain.provider.sql import requoted, text
+from toolchain.provider.sql import quoted, requoted, text
 from toolchain.provider.task_graph import TASK
 
 TOKEN = "snowflake:index/getTasks:getTasks"  # noqa: S105  # a type token
+_PARAMETER_FIELDS = ("key", "value", "default", "level", "description")
+
+Listed = tuple[Row, list[Row]]
+"""A row of SHOW TASKS and the rows of SHOW PARAMETERS of that task, none if they were not asked for."""
 
 
 class UnknownArgumentError(ValueError):
     """An argument of the function that only the official plugin understands."""
 
 
-def list_tasks(arguments: Values) -> Rows:
-    """The rows of SHOW TASKS; of the arguments those that need one statement: `like`, `rootOnly`, `startsWith`, `in`.
+def list_tasks(arguments: Values) -> Generator[Step, list[Row], list[Listed]]:
+    """The tasks; of the arguments those that need one statement: `like`, `rootOnly`, `startsWith`, `in`.
+
+    Parameters are one more statement per task, unless `withParameters` is false.
 
     Raises:
-        UnknownArgumentError: `limit`, or parameters of every task, are asked for.
+        UnknownArgumentError: `limit` is asked for.
     """
-    if arguments.get("limit") or arguments.get("withParameters", True):
-        raise UnknownArgumentError(
-            "getTasks: the stand-in for the Snowflake provider plugin knows neither `limit` nor `withParameters`; "
-            "pass with_parameters=False."
-        )
+    if arguments.get("limit"):
+        raise UnknownArgumentError("getTasks: the stand-in for the Snowflake provider plugin does not know `limit`.")
     words = ["SHOW TASKS"]
     if arguments.get("like"):
         words.append(f"LIKE {text(arguments['like'])}")
@@ -36,7 +41,18 @@ def list_tasks(arguments: Values) -> Rows:
         words.append(f"STARTS WITH {text(arguments['startsWith'])}")
     if arguments.get("rootOnly"):
         words.append("ROOT ONLY")
-    return (yield Statement(" ".join(words), tracked=False))
+    rows = yield Statement(" ".join(words), tracked=False)
+    if not arguments.get("withParameters", True):
+        return [(row, []) for row in rows]
+    parameters = []
+    for row in rows:
+        parameters.append((yield _parameters(row)))  # noqa: PERF401  # a comprehension cannot yield
+    return list(zip(rows, parameters, strict=True))
+
+
+def _parameters(row: Row) -> Statement:
+    full_name = quoted(row["database_name"], row["schema_name"], row["name"])
+    return Statement(f"SHOW PARAMETERS IN TASK {full_name}", tracked=False)
 
 
 def _place(place: Values) -> list[str]:
@@ -47,7 +63,27 @@ def _place(place: Values) -> list[str]:
     return ["IN ACCOUNT"] if place.get("account") else []
 
 
-def result(arguments: Values, rows: list[Any]) -> Values:
-    """The function's result: its arguments and, per task, the row as `show_outputs`."""
-    tasks = [{"showOutputs": [show_task_output(row)], "parameters": []} for row in rows]
+def result(arguments: Values, listed: list[Listed]) -> Values:
+    """The function's result: its arguments and, per task, the row as `show_outputs`, and its `parameters`."""
+    tasks = [{"showOutputs": [show_task_output(row)], "parameters": _shown(rows)} for row, rows in listed]
     return {**arguments, "id": TASK.plural.lower() + "_read", "tasks": tasks}
+
+
+def _shown(rows: list[Row]) -> list[dict[str, Any]]:
+    if not rows:
+        return []
+    return [
+        {
+            _plural(camel(str(row["key"]).lower())): [{name: str(row.get(name) or "") for name in _PARAMETER_FIELDS}]
+            for row in rows
+        }
+    ]
+
+
+def _plural(name: str) -> str:
+    """As the bridge writes the name of a list."""
+    if name.endswith("s"):
+        return name
+    if name.endswith("y"):
+        return name[:-1] + "ies"
+    return name + ("es" if name.endswith("x") else "s")

@@ -1,0 +1,30 @@
+"""The functions that programs may call, by their tokens.
+
+Knows which there are, and the preview feature that one needs. A new function is a module of its own and one line here.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from toolchain.provider import procedure_listing, task_listing
+from toolchain.provider.definition import Row, Step, Values
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function: from its arguments, the steps that end in its result; and the preview feature to switch on first."""
+
+    steps: Callable[[Values], Generator[Step, list[Row], Values]]
+    preview_feature: str = ""
+
+
+def _tasks(arguments: Values) -> Generator[Step, list[Row], Values]:
+    listed: Any = yield from task_listing.list_tasks(arguments)
+    return task_listing.result(arguments, listed)
+
+
+FUNCTIONS = {
+    task_listing.TOKEN: Function(_tasks),
+    procedure_listing.TOKEN: Function(procedure_listing.list_procedures, procedure_listing.FEATURE),
+}
