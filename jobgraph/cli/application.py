@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from jobgraph.cli.watching import Clock
 
 CONFIGURATION = "jobconfig.yaml"
+# What a shell reports for a command that an interrupt ended: 128 + SIGINT.
+EXIT_INTERRUPTED = 130
 # Wide enough that no cell is ever folded when the output goes to a file or a pipe.
 _UNFOLDED = 10_000
 

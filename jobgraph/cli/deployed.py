@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from jobgraph.model import Schedule
     from jobgraph.task_rows import Row
 
+# What a definition says as `logs` if Snowflake's event table has them.
+EVENT_TABLE = "event_table"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -37,6 +40,11 @@ class Task:
     def disabled(self) -> bool:
         """Whether it is suspended because the job configuration says `enabled: false`, not because somebody did it."""
         return not self.started and self.definition.get("enabled") is False
+
+    @property
+    def logs_elsewhere(self) -> bool:
+        """Whether the logs of its containers go to the account's event table, not to the table of logs."""
+        return self.definition.get("logs") == EVENT_TABLE
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,10 @@ class Deployed:
     def suspended(self) -> tuple[str, ...]:
         """The jobs whose tasks somebody suspended: runs pass them over although the configuration wants them."""
         return tuple(job.name for job in self.jobs if not job.started and not job.disabled)
+
+    def task(self, name: str) -> Task:
+        """Return the job of that name."""
+        return next(job for job in self.jobs if job.name == name)
 
     @property
     def job_names(self) -> tuple[str, ...]:

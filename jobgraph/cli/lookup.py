@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import jobgraph
 from jobgraph.cli import deployed, queries, runs
 from jobgraph.cli.application import CONFIGURATION
+from jobgraph.cli.attempts import instant
 from jobgraph.cli.client import AbsentError
 from jobgraph.errors import RunFailedError, UsageError, UserError, nearest
 
@@ -73,6 +74,22 @@ def _configured(file: Path) -> list[str]:
         return []
 
 
+def job_name(found: Deployed, given: str, known: Sequence[str]) -> str:
+    """Return the name of a job as Snowflake has it.
+
+    Raises:
+        UsageError: if it is not among the `known` ones.
+    """
+    names = {name.casefold(): name for name in known}
+    if given.casefold() in names:
+        return names[given.casefold()]
+    close = nearest(given, names.values())
+    raise UsageError(
+        f"Graph {found.key} has no job {given!r}" + (f"; perhaps you meant {' or '.join(close)}" if close else ""),
+        remedy=f"Its jobs: {', '.join(known)}.",
+    )
+
+
 def _root_runs(client: Client, found: Deployed) -> tuple[TaskRun, ...]:
     return runs.task_runs(client.rows(queries.task_history(client.place, found.root_id, task=found.root_task)))
 
@@ -123,7 +140,7 @@ def run(client: Client, found: Deployed, run_id: str | None = None) -> Run:
     since = row.scheduled - _SLACK if row.scheduled else None
     rows = client.rows(queries.task_history(client.place, found.root_id, since))
     attempts = client.rows(queries.attempts(client.place, found.tables, row.run_id))
-    now = runs.instant(rows[0]["NOW"]) if rows else None
+    now = instant(rows[0]["NOW"]) if rows else None
     return runs.assemble(found, row.run_id, runs.task_runs(rows), attempts, now)
 
 

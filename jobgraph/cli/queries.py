@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+# Of JOBS_RUN_STATS: all that is told of an attempt.
+_ATTEMPT = (
+    "TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, REASON, ERRORS, FIRST_ERROR, EXIT_CODE, STARTED_TIME,"
+    " COMPLETED_TIME, DURATION_IN_SECS, SERVICE_NAME, COMPUTE_POOL, NODE_FAMILY, REPLICAS, IMAGE_DIGEST, QUERY_ID,"
+    " LOG_LOCATION, OUTPUTS"
+)
+
 # The largest that TASK_HISTORY allows; its default of 100 silently cuts larger graphs
 # (docs.snowflake.com/en/sql-reference/functions/task_history).
 MOST_ROWS = 10_000
@@ -122,9 +129,7 @@ def task_log(place: Place, tables: Tables, run_id: str) -> Statement:
 def attempts(place: Place, tables: Tables, run_id: str) -> Statement:
     """Every attempt of every job in a run, in order."""
     return Statement(
-        "SELECT TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, REASON, ERRORS, EXIT_CODE,"
-        " SERVICE_NAME, OUTPUTS"
-        f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID = ? ORDER BY TASK_NAME, ATTEMPT",
+        f"SELECT {_ATTEMPT} FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID = ? ORDER BY TASK_NAME, ATTEMPT",
         (run_id,),
     )
 
@@ -146,8 +151,7 @@ def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> St
     """Every attempt of every job in several runs; `run_ids` is not empty."""
     marks = ", ".join("?" for _ in run_ids)
     return Statement(
-        "SELECT GRAPH_RUN_ID, TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, REASON, ERRORS, EXIT_CODE,"
-        " SERVICE_NAME, OUTPUTS"
+        f"SELECT GRAPH_RUN_ID, {_ATTEMPT}"
         f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID IN ({marks}) ORDER BY TASK_NAME, ATTEMPT",
         tuple(run_ids),
     )

@@ -12,7 +12,7 @@ import click
 
 from jobgraph import drawing
 from jobgraph.cli import deployed, lookup, progress, queries, runs, views
-from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
+from jobgraph.cli.application import EXIT_INTERRUPTED, Application, examples, is_terminal, note, show, show_json
 from jobgraph.cli.configuration import write
 from jobgraph.cli.history import show_failures
 from jobgraph.cli.watching import Watch
@@ -29,8 +29,6 @@ _Result = TypeVar("_Result")
 
 # Without --wait, how long to look for the new run's id before leaving without it, in seconds.
 _PATIENCE = 10.0
-# What a shell reports for a command that an interrupt ended: 128 + SIGINT.
-EXIT_INTERRUPTED = 130
 
 _timeout = click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after that time (exit code 4)."

@@ -7,23 +7,25 @@ continue`), and such a run is not a good one.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.cli import attempts as reading
+from jobgraph.cli.attempts import instant, one_line
 from jobgraph.cli.deployed import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from jobgraph.cli.attempts import Attempt
     from jobgraph.cli.deployed import Deployed
 
 Row = dict[str, Any]
 
 PENDING = "PENDING"
 RUNNING = "RUNNING"
-DONE = "DONE"
+DONE = reading.DONE
 FAILED = "FAILED"
 SKIPPED = "SKIPPED"
 # Why a job was skipped.
@@ -38,7 +40,6 @@ NOT_RECORDED = "NOT RECORDED"
 
 ENDED_TASK_STATES = frozenset({"SUCCEEDED", "FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED", "SKIPPED"})
 _FAILED_TASK_STATES = frozenset({"FAILED", "FAILED_AND_AUTO_SUSPENDED"})
-_LONGEST_CAUSE = 300
 # Snowflake's documentation has both spellings in different places.
 _MANUAL = frozenset({"EXECUTE_TASK", "EXECUTE TASK"})
 
@@ -70,17 +71,32 @@ class TaskRun:
 
 @dataclass(frozen=True)
 class Job:
-    """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty."""
+    """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty.
+
+    `attempts` counts the one under way too, which is not among the recorded `tries`.
+    """
 
     name: str
     state: str
     attempts: int = 0
     duration: float | None = None
-    rows_written: int | None = None
     cause: str = ""
-    service: str = ""
-    exit_code: int | None = None
-    reason_class: str = ""
+    tries: tuple[Attempt, ...] = ()
+
+    @property
+    def last(self) -> Attempt | None:
+        """The last recorded attempt."""
+        return self.tries[-1] if self.tries else None
+
+    @property
+    def outputs(self) -> Any:
+        """What the job handed on; None if nothing, or if it is not DONE."""
+        return self.last.outputs if self.last and self.state == DONE else None
+
+    @property
+    def rows_written(self) -> int | None:
+        """The number of that name among the outputs of a job that is DONE."""
+        return self.last.rows_written if self.last and self.state == DONE else None
 
 
 @dataclass(frozen=True)
@@ -107,22 +123,6 @@ class Run:
     def failed(self) -> tuple[Job, ...]:
         """The jobs that ended other than DONE because of themselves, not of a predecessor."""
         return tuple(job for job in self.jobs if job.state not in {DONE, SKIPPED, PENDING, RUNNING, DISABLED})
-
-
-def instant(value: datetime | str | None) -> datetime | None:
-    """Return an aware instant of a TIMESTAMP_LTZ cell, or of the text that TASK_LOGGING_STATS keeps.
-
-    Raises:
-        ValueError: if a text is no timestamp.
-    """
-    if not value:
-        return None
-    if isinstance(value, str):
-        text = value.strip()
-        # Snowflake prints `2026-01-31 10:00:00.000 -0800`: the zone stands apart.
-        head, _, zone = text.rpartition(" ")
-        value = datetime.fromisoformat(head + zone if zone[:1] in {"+", "-"} else text)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def task_runs(rows: Iterable[Row]) -> tuple[TaskRun, ...]:
@@ -183,42 +183,20 @@ def _latest(history: Iterable[TaskRun], run_id: str) -> dict[str, TaskRun]:
     return latest
 
 
-def _first_line(text: str | None) -> str:
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    return lines[0] if lines else ""
-
-
-def _one_line(text: str) -> str:
-    """Return the telling part of a task's error on one line: of a Python traceback the last line, else all of it."""
-    # Snowflake ends the error of a procedure with ` in function NAME with handler HANDLER`, a line of its own.
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(" in function ")]
-    told = lines[-1] if lines and "Traceback" in text else " ".join(lines)
-    return told if len(told) <= _LONGEST_CAUSE else told[: _LONGEST_CAUSE - 3] + "..."
-
-
-def _rows_written(outputs: Any) -> int | None:
-    try:
-        found = json.loads(outputs) if isinstance(outputs, str) else outputs
-    except json.JSONDecodeError:
-        return None  # a container of the user's own may print whatever it likes
-    value = found.get("rows_written") if isinstance(found, dict) else None
-    return value if isinstance(value, int) else None
-
-
-def _state(task: Task, row: TaskRun | None, last: Row | None, *, run_ended: bool) -> str:
+def _state(task: Task, row: TaskRun | None, last: Attempt | None, *, run_ended: bool) -> str:
     if row is None:
         if not task.started:
             return DISABLED if task.disabled else SUSPENDED
         return SKIPPED if run_ended else PENDING
     if row.state in _FAILED_TASK_STATES:
-        status = last["JOB_STATUS"] if last else FAILED
-        return FAILED if status == DONE else str(status)
+        status = last.state if last else FAILED
+        return FAILED if status == DONE else status
     if row.state == "SUCCEEDED":
-        return str(last["JOB_STATUS"]) if last else NOT_RECORDED
+        return last.state if last else NOT_RECORDED
     return {"SCHEDULED": PENDING, "EXECUTING": RUNNING}.get(row.state, row.state)
 
 
-def _cause(state: str, row: TaskRun | None, last: Row | None) -> str:
+def _cause(state: str, row: TaskRun | None, last: Attempt | None) -> str:
     if state in {DONE, PENDING, RUNNING}:
         return ""
     if state == SUSPENDED:
@@ -229,37 +207,26 @@ def _cause(state: str, row: TaskRun | None, last: Row | None) -> str:
         return "its task succeeded but left no row in JOBS_RUN_STATS"
     if state == SKIPPED:
         return BLOCKED
-    told = [_reason(last), _first_line(last["REASON"]), _first_line(last["ERRORS"])] if last else []
-    text = ": ".join(dict.fromkeys(part for part in told if part))
-    return text or _one_line(row.error if row else "") or f"the task ended {state}"
-
-
-def _reason(last: Row) -> str:
-    """Return the reason class as people read it: `app_error(3)`, `timeout`."""
-    name, code = str(last["REASON_CLASS"] or ""), last["EXIT_CODE"]
-    return f"{name}({int(code)})" if name == "app_error" and code is not None else name
+    return (last.cause if last else "") or one_line(row.error if row else "") or f"the task ended {state}"
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return max((end - start).total_seconds(), 0.0) if start and end else None
 
 
-def _job(task: Task, row: TaskRun | None, tries: Sequence[Row], now: datetime | None, *, run_ended: bool) -> Job:
+def _job(task: Task, row: TaskRun | None, tries: Sequence[Attempt], now: datetime | None, *, run_ended: bool) -> Job:
     last = tries[-1] if tries else None
     state = _state(task, row, last, run_ended=run_ended)
     end = (row.completed or now) if row else None
     # The runner writes an attempt's row when the attempt has ended; one that was DONE is the last.
-    under_way = 1 if state == RUNNING and (last is None or last["JOB_STATUS"] != DONE) else 0
+    under_way = 1 if state == RUNNING and (last is None or last.state != DONE) else 0
     return Job(
         name=task.name,
         state=state,
         attempts=len(tries) + under_way,
         duration=_seconds(row.started, end) if row and state != SKIPPED else None,
-        rows_written=_rows_written(last["OUTPUTS"]) if last and state == DONE else None,
         cause=_cause(state, row, last),
-        service=str(last["SERVICE_NAME"] or "") if last else "",
-        exit_code=int(last["EXIT_CODE"]) if last and last["EXIT_CODE"] is not None else None,
-        reason_class=str(last["REASON_CLASS"] or "") if last else "",
+        tries=tuple(tries),
     )
 
 
@@ -322,7 +289,7 @@ def _tell_skips(graph: Deployed, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
 
 def _cause_of_run(*around: TaskRun | None) -> str:
     return "; ".join(
-        f"{task.name} {task.state}: {_one_line(task.error)}" for task in around if task and task.state != "SUCCEEDED"
+        f"{task.name} {task.state}: {one_line(task.error)}" for task in around if task and task.state != "SUCCEEDED"
     )
 
 
@@ -339,9 +306,9 @@ def assemble(
         now: the server's present instant; None if the run is over.
     """
     latest = _latest(history, run_id)
-    tries: dict[str, list[Row]] = {}
+    tries: dict[str, list[Attempt]] = {}
     for row in attempts:
-        tries.setdefault(row["TASK_NAME"], []).append(row)
+        tries.setdefault(row["TASK_NAME"], []).append(reading.read(row))
     ended = _run_ended(graph, latest)
     root, finalizer = latest.get(graph.root_task), latest.get(graph.finalizer or "")
     jobs = _tell_skips(

@@ -6,6 +6,7 @@ whether it is a terminal. Keys of the JSON forms are promised to scripts: add, n
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,10 @@ from rich.text import Text
 from jobgraph.cli import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from jobgraph.cli.attempts import Attempt
     from jobgraph.cli.deployed import Deployed
     from jobgraph.cli.runs import Job, Run
     from jobgraph.model import Config
@@ -38,6 +40,8 @@ _MINUTE = 60
 _HOUR = 3600
 # Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
 _FRAME_LINES = 6
+# A longer text of a cell is cut; `status --job` and --json have the whole.
+_LONGEST_CELL = 40
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
@@ -76,15 +80,26 @@ def _time(value: datetime | None) -> str:
 
 
 def run_table(run: Run, *, terminal: bool) -> Table:
-    """Return the jobs of a run, one line each."""
+    """Return the jobs of a run, one line each; with their outputs, if any job handed on more than its count of rows."""
+    more = any(job.outputs is not None and job.outputs != {"rows_written": job.rows_written} for job in run.jobs)
     return table(
-        ("job", "state", ">attempts", ">duration", ">rows written"),
+        ("job", "state", ">attempts", ">duration", "outputs" if more else ">rows written"),
         (
-            (job.name, state(job.state), _count(job.attempts or None), duration(job.duration), _count(job.rows_written))
+            (
+                job.name,
+                state(job.state),
+                _count(job.attempts or None),
+                duration(job.duration),
+                _cut(outputs(job.outputs)) if more else _count(job.rows_written),
+            )
             for job in run.jobs
         ),
         terminal=terminal,
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
 def progress_table(run: Run, height: int) -> Table:
@@ -144,11 +159,75 @@ def job_json(job: Job) -> dict[str, Any]:
         "attempts": job.attempts,
         "duration_seconds": job.duration,
         "rows_written": job.rows_written,
-        "exit_code": job.exit_code,
-        "reason_class": job.reason_class or None,
+        "outputs": job.outputs,
+        "exit_code": job.last.exit_code if job.last else None,
+        "reason_class": (job.last.reason_class or None) if job.last else None,
         "cause": job.cause or None,
-        "service": job.service or None,
+        "service": (job.last.service or None) if job.last else None,
+        "log_location": (job.last.log_location or None) if job.last else None,
+        "tries": [attempt_json(one) for one in job.tries],
     }
+
+
+def attempt_json(attempt: Attempt) -> dict[str, Any]:
+    """Return a recorded attempt for JSON; what is not known is null."""
+    return {
+        "attempt": attempt.number,
+        "state": attempt.state,
+        "reason_class": attempt.reason_class or None,
+        "exit_code": attempt.exit_code,
+        "reason": attempt.reason or None,
+        "error": attempt.error or None,
+        "started": attempt.started.isoformat() if attempt.started else None,
+        "completed": attempt.completed.isoformat() if attempt.completed else None,
+        "duration_seconds": attempt.duration,
+        "service": attempt.service or None,
+        "compute_pool": attempt.compute_pool or None,
+        "node_family": attempt.node_family or None,
+        "replicas": attempt.replicas,
+        "image_digest": attempt.image_digest or None,
+        "query_id": attempt.query_id or None,
+        "log_location": attempt.log_location or None,
+        "outputs": attempt.outputs,
+    }
+
+
+def job_lines(run: Run, job: Job) -> list[Text]:
+    """Return all that is known of a job in a run: one line on it, then a paragraph for each recorded attempt."""
+    took = f" in {duration(job.duration)}" if job.duration is not None and job.state != runs.RUNNING else ""
+    cause = f": {job.cause}" if job.cause and not job.tries else ""
+    lines = [Text.assemble(f"{job.name}, run {run.run_id}: ", state(job.state), took, cause)]
+    for attempt in job.tries:
+        label = f" {attempt.reason_label}" if attempt.reason_class else ""
+        when = f", {_time(attempt.started)}" if attempt.started else ""
+        length = f", {duration(attempt.duration)}" if attempt.duration is not None else ""
+        lines.append(Text.assemble(f"\nattempt {attempt.number}: ", state(attempt.state), label, when, length))
+        lines += [Text(f"  {f'{name}:':<11}{value}") for name, value in _facts(run, job, attempt) if value]
+    if job.attempts > len(job.tries):
+        lines.append(Text.assemble(f"\nattempt {job.attempts}: ", state(job.state)))
+        lines.append(Text(f"  {'log:':<11}jobgraph logs {job.name} --follow"))
+    return lines
+
+
+def _facts(run: Run, job: Job, attempt: Attempt) -> Iterator[tuple[str, str]]:
+    pool = attempt.compute_pool + (f" ({attempt.node_family})" if attempt.node_family else "")
+    yield "exit code", "" if attempt.exit_code is None else str(attempt.exit_code)
+    yield "reason", " ".join(attempt.reason.split())
+    yield "error", attempt.error if attempt.error != attempt.reason else ""
+    yield "outputs", outputs(attempt.outputs)
+    yield "service", attempt.service + (f", {attempt.replicas} replicas" if attempt.replicas > 1 else "")
+    yield "pool", pool
+    yield "image", attempt.image_digest
+    yield "query", attempt.query_id
+    yield "log", f"jobgraph logs {job.name} --run {run.run_id} --attempt {attempt.number}"
+    yield "kept in", attempt.log_location
+
+
+def outputs(value: Any) -> str:
+    """Return what a job handed on, on one line; empty if nothing."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def run_json(graph: Deployed, run: Run) -> dict[str, Any]:
@@ -171,7 +250,7 @@ def run_json(graph: Deployed, run: Run) -> dict[str, Any]:
 def history_table(history: Sequence[Run], *, terminal: bool) -> Table:
     """Return one line for each run."""
     return table(
-        ("run", "state", "started", ">duration", "started by", ">jobs done", "failed"),
+        ("run", "state", "started", ">duration", "started by", ">jobs done", ">attempts", "failed"),
         (
             (
                 run.run_id,
@@ -180,12 +259,18 @@ def history_table(history: Sequence[Run], *, terminal: bool) -> Table:
                 duration(run.duration),
                 run.scheduled_from,
                 f"{sum(job.state == runs.DONE for job in run.jobs)}/{len(run.jobs)}",
-                ", ".join(job.name for job in run.failed),
+                str(sum(job.attempts for job in run.jobs)),
+                ", ".join(_failed(job) for job in run.failed),
             )
             for run in history
         ),
         terminal=terminal,
     )
+
+
+def _failed(job: Job) -> str:
+    label = job.last.reason_label if job.last else ""
+    return f"{job.name} {label or job.state}"
 
 
 def config_table(config: Config, *, terminal: bool) -> Table:

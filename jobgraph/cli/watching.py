@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jobgraph.cli import queries, runs
+from jobgraph.cli.attempts import instant
 from jobgraph.errors import TimedOutError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Watch:
         statement = queries.task_history(self._client.place, self._graph.root_id, since - _SLACK)
         rows = self._client.rows(statement)
         history = tuple(row for row in runs.task_runs(rows) if row.run_id == run_id)
-        now = runs.instant(rows[0]["NOW"]) if rows else None
+        now = instant(rows[0]["NOW"]) if rows else None
         run = runs.assemble(self._graph, run_id, history, self._attempts_of(run_id, history), now)
         if max((row.attempt for row in history), default=0) <= after_attempt:
             return replace(run, ended=False, state=runs.PENDING)
@@ -157,7 +158,7 @@ class Watch:
         return runs.task_runs(self._client.rows(statement))
 
     def _server_now(self) -> datetime:
-        found = runs.instant(self._client.rows(queries.now())[0]["NOW"])
+        found = instant(self._client.rows(queries.now())[0]["NOW"])
         if found is None:
             raise RuntimeError("CURRENT_TIMESTAMP() gave no value")
         return found

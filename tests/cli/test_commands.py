@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,14 +14,12 @@ from tests.cli.recorded import (
     FAILED_ATTEMPTS,
     FAILING,
     GOOD,
-    OLD_RUN,
     RUN,
     ManualClock,
     Row,
     Server,
     Step,
     attempt,
-    history_row,
     quickstart,
     task,
 )
@@ -207,137 +205,6 @@ def test_wait_for_an_ended_run_shows_it_at_once(invoke: Invoke, server: Server, 
     failing(server)
     done = invoke("wait", "--run", RUN)
     assert (done.exit_code, clock.seconds) == (1, 0)
-
-
-def test_status_shows_a_run_under_way(invoke: Invoke, server: Server, golden: Callable[[str, str], None]) -> None:
-    server.began = -3.5
-    server.attempts = [attempt("T_MYJOB_1"), attempt("T_MYJOB_2"), FAILED_ATTEMPTS[0]]
-    done = invoke("status")
-    assert done.exit_code == 0
-    golden("status.txt", done.stdout)
-    assert json.loads(invoke("status", "--json").stdout)["state"] == "RUNNING"
-
-
-def test_status_of_a_graph_that_never_ran(invoke: Invoke) -> None:
-    done = invoke("status")
-    assert done.exit_code == 1
-    assert "has not run in the last seven days" in done.stderr
-
-
-def logged(rows: list[Row]) -> list[Row]:
-    """Rows as TASK_LOGGING_STATS keeps them: times are text there."""
-    kept = [{**row, "QUERY_START_TIME": "2026-03-01 10:00:00.000 +0000"} for row in rows]
-    return [{**row, "COMPLETED_TIME": "2026-03-01 10:00:12.500 +0000"} for row in kept]
-
-
-def test_status_of_an_old_run_comes_from_the_history_tables(invoke: Invoke, server: Server) -> None:
-    rows = [history_row(step.name, step.state) for step in GOOD[:-1]]
-    server.began = -1000.0
-    attempts = server.attempts
-    server.steps = ()
-    server.answers = {"FROM .*TASK_LOGGING_STATS": logged(rows), "JOBS_RUN_STATS": attempts}
-    told = json.loads(invoke("status", "--run", RUN, "--json").stdout)
-    assert (told["state"], told["duration_seconds"]) == ("DONE", 12.5)
-
-
-def test_status_of_an_unknown_run(invoke: Invoke, server: Server) -> None:
-    server.answers = {"TASK_LOGGING_STATS": []}
-    done = invoke("status", "--run", "nothing")
-    assert done.exit_code == 2
-    assert "jobgraph history container_jobs" in done.stderr
-
-
-def two_runs() -> dict[str, Any]:
-    newest = [history_row(step.name, step.state) for step in FAILING[:-1]]
-    older = [
-        history_row(step.name, "SUCCEEDED", GRAPH_RUN_GROUP_ID=OLD_RUN, SCHEDULED_FROM="SCHEDULE") for step in GOOD[:-1]
-    ]
-    attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
-    attempts += [attempt(step.name, GRAPH_RUN_ID=OLD_RUN) for step in GOOD[1:-1]]
-    return {"JOIN": logged([*newest, *older]), "SELECT GRAPH_RUN_ID, TASK_NAME": attempts}
-
-
-def test_history_lists_runs_newest_first(
-    invoke: Invoke, server: Server, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-    server.answers = two_runs()
-    done = invoke("history", "--limit", "5")
-    assert done.exit_code == 0
-    golden("history.txt", done.stdout)
-    told = json.loads(invoke("history", "--json").stdout)
-    assert [(run["run_id"], run["state"]) for run in told] == [(RUN, "FAILED"), (OLD_RUN, "DONE")]
-    assert "LIMIT 5)" in server.sent[1].text
-
-
-def test_history_without_runs(invoke: Invoke, server: Server) -> None:
-    server.answers = {"JOIN": []}
-    done = invoke("history")
-    assert (done.exit_code, done.stdout) == (0, "")
-    assert json.loads(invoke("history", "--json").stdout) == []
-
-
-def log(number: int, text: str) -> Row:
-    return {"ATTEMPT": number, "INSTANCE_ID": "0", "CONTAINER_NAME": "main", "LOG": text}
-
-
-def test_logs_of_a_finished_job_come_from_history(invoke: Invoke, server: Server) -> None:
-    server.answers = {"SELECT GRAPH_RUN_ID": [{"GRAPH_RUN_ID": RUN}], "JOB_LOGS": [log(1, "one\n"), log(2, "two")]}
-    done = invoke("logs", "t_myjob_3")
-    assert done.exit_code == 0
-    assert done.stdout == "==> attempt 1, instance 0, main <==\none\n==> attempt 2, instance 0, main <==\ntwo\n"
-    assert server.sent[-1].binds == (RUN, "T_MYJOB_3")
-
-
-def test_logs_as_json_say_whose_they_are(invoke: Invoke, server: Server) -> None:
-    server.answers = {"JOB_LOGS": [log(2, "two")]}
-    done = invoke("logs", "T_MYJOB_3", "--run", RUN, "--json")
-    one = {"run_id": RUN, "job": "T_MYJOB_3", "attempt": 2, "instance_id": "0", "container_name": "main", "log": "two"}
-    assert json.loads(done.stdout) == [one]
-
-
-def test_one_log_stands_alone_so_that_it_can_be_piped(invoke: Invoke, server: Server) -> None:
-    server.answers = {"JOB_LOGS": [log(2, "two")]}
-    done = invoke("logs", "T_MYJOB_3", "--run", RUN, "--attempt", "2")
-    assert done.stdout == "two\n"
-    assert server.sent[-1].binds == (RUN, "T_MYJOB_3", 2)
-
-
-def test_logs_of_a_running_job_come_from_its_service(invoke: Invoke, server: Server) -> None:
-    server.began = -1.0
-    server.answers = {
-        "JOB_LOGS": [log(1, "first try")],
-        "SHOW JOB SERVICES": [
-            {"name": "T_MYJOB_1_AAAA_1", "status": "FAILED"},
-            {"name": "T_MYJOB_1_AAAA_2", "status": "RUNNING"},
-        ],
-        "SHOW SERVICE CONTAINERS": [{"instance_id": 0, "container_name": "main"}],
-        "GET_SERVICE_LOGS": [{"LOG": "so far"}],
-    }
-    done = invoke("logs", "T_MYJOB_1")
-    assert done.exit_code == 0, done.output
-    assert done.stdout.endswith("==> attempt 2, instance 0, main <==\nso far\n")
-    assert server.sent[-1].binds == ("DB.PUBLIC.T_MYJOB_1_AAAA_2", "0", "main", 1000)
-
-
-def test_logs_of_an_unknown_job_suggest_one(invoke: Invoke) -> None:
-    done = invoke("logs", "t_myjob_33")
-    assert done.exit_code == 2
-    assert "perhaps you meant T_MYJOB_3" in done.stderr
-
-
-def test_logs_of_a_job_that_never_ran(invoke: Invoke, server: Server) -> None:
-    server.answers = {"SELECT GRAPH_RUN_ID": []}
-    done = invoke("logs", "T_MYJOB_1")
-    assert done.exit_code == 1
-    assert "has not run yet" in done.stderr
-
-
-def test_logs_that_were_not_kept(invoke: Invoke, server: Server) -> None:
-    server.answers = {"JOB_LOGS": []}
-    done = invoke("logs", "T_MYJOB_6", "--run", RUN)
-    assert done.exit_code == 1
-    assert f"no log of T_MYJOB_6 in run {RUN}" in done.stderr
 
 
 def test_cancel_stops_executing_tasks_and_then_their_containers(invoke: Invoke, server: Server) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobgraph.cli import deployed, runs
+from jobgraph.cli.attempts import instant
 from tests.cli.recorded import FAILED_ATTEMPTS, OLD_RUN, RUN, START, Row, attempt, history_row, quickstart, task
 
 ENDED = {"QUERY_START_TIME": START, "COMPLETED_TIME": START + timedelta(seconds=2)}
@@ -69,7 +70,7 @@ def test_the_cause_of_a_failure_is_one_line_of_reason_and_error() -> None:
     run = assemble(history, rows)
     (failed,) = run.failed
     assert failed.attempts == 3
-    assert failed.exit_code == 1
+    assert failed.tries[-1].exit_code == 1
     assert failed.cause == "app_error(1): User application error, check container logs: Invalid column name 'TIME'"
     assert run.jobs[-1].state == "SKIPPED"
 
@@ -201,13 +202,13 @@ def test_outputs_without_a_number_of_rows_are_no_error(outputs: Any) -> None:
     ],
 )
 def test_instants_kept_as_text_are_read(text: str) -> None:
-    assert runs.instant(text) == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert instant(text) == datetime(2026, 3, 1, 10, tzinfo=UTC)
 
 
 def test_instants_of_cells_stay_what_they_are() -> None:
     zone = timezone(timedelta(hours=1))
-    assert runs.instant(START.astimezone(zone)) == START
-    assert runs.instant(None) is None
+    assert instant(START.astimezone(zone)) == START
+    assert instant(None) is None
 
 
 def test_the_new_run_is_the_manual_one_that_was_not_there_before() -> None:

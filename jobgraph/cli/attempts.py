@@ -1,0 +1,131 @@
+"""Attempts of jobs, read from rows of the history table JOBS_RUN_STATS.
+
+Pure. Knows the columns of that table and how its texts are shortened to a line. Must not know tasks, runs or where rows
+come from. A history table that an earlier version made may lack the later columns: then they are simply not known.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+Row = dict[str, Any]
+
+DONE = "DONE"
+_LONGEST_CAUSE = 300
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of a job: one job service. Instants are aware, `duration` is in seconds.
+
+    `reason_class` is empty if it was DONE; `reason` is what the platform says, `error` the first line of the log that
+    tells of one. `outputs` is what the job handed on, mostly an object; None if nothing.
+    """
+
+    number: int
+    state: str
+    reason_class: str = ""
+    reason: str = ""
+    error: str = ""
+    exit_code: int | None = None
+    started: datetime | None = None
+    completed: datetime | None = None
+    duration: float | None = None
+    service: str = ""
+    compute_pool: str = ""
+    node_family: str = ""
+    replicas: int = 1
+    image_digest: str = ""
+    query_id: str = ""
+    log_location: str = ""
+    outputs: Any = None
+
+    @property
+    def reason_label(self) -> str:
+        """The reason class as people read it: `app_error(3)`, `timeout`."""
+        if self.reason_class == "app_error" and self.exit_code is not None:
+            return f"{self.reason_class}({self.exit_code})"
+        return self.reason_class
+
+    @property
+    def cause(self) -> str:
+        """Why it was not DONE, in one line; empty if nothing is known."""
+        told = (self.reason_label, first_line(self.reason), self.error)
+        return ": ".join(dict.fromkeys(part for part in told if part))
+
+    @property
+    def rows_written(self) -> int | None:
+        """The number of that name among the outputs."""
+        value = self.outputs.get("rows_written") if isinstance(self.outputs, dict) else None
+        return value if isinstance(value, int) else None
+
+
+def read(row: Row) -> Attempt:
+    """Read one row."""
+    return Attempt(
+        number=int(row["ATTEMPT"]),
+        state=str(row["JOB_STATUS"]),
+        reason_class=_text(row, "REASON_CLASS"),
+        reason=_text(row, "REASON"),
+        error=first_line(row.get("ERRORS")) or first_line(row.get("FIRST_ERROR")),
+        exit_code=_whole(row.get("EXIT_CODE")),
+        started=instant(row.get("STARTED_TIME")),
+        completed=instant(row.get("COMPLETED_TIME")),
+        duration=None if row.get("DURATION_IN_SECS") is None else float(row["DURATION_IN_SECS"]),
+        service=_text(row, "SERVICE_NAME"),
+        compute_pool=_text(row, "COMPUTE_POOL"),
+        node_family=_text(row, "NODE_FAMILY"),
+        replicas=_whole(row.get("REPLICAS")) or 1,
+        image_digest=_text(row, "IMAGE_DIGEST"),
+        query_id=_text(row, "QUERY_ID"),
+        log_location=_text(row, "LOG_LOCATION"),
+        outputs=_outputs(row.get("OUTPUTS")),
+    )
+
+
+def instant(value: datetime | str | None) -> datetime | None:
+    """Return an aware instant of a TIMESTAMP_LTZ cell, or of the text that TASK_LOGGING_STATS keeps.
+
+    Raises:
+        ValueError: if a text is no timestamp.
+    """
+    if not value:
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        # Snowflake prints `2026-01-31 10:00:00.000 -0800`: the zone stands apart.
+        head, _, zone = text.rpartition(" ")
+        value = datetime.fromisoformat(head + zone if zone[:1] in {"+", "-"} else text)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def first_line(text: str | None) -> str:
+    """Return the first line that says something."""
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+
+
+def one_line(text: str) -> str:
+    """Return the telling part of a task's error on one line: of a Python traceback the last line, else all of it."""
+    # Snowflake ends the error of a procedure with ` in function NAME with handler HANDLER`, a line of its own.
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(" in function ")]
+    told = lines[-1] if lines and "Traceback" in text else " ".join(lines)
+    return told if len(told) <= _LONGEST_CAUSE else told[: _LONGEST_CAUSE - 3] + "..."
+
+
+def _text(row: Row, column: str) -> str:
+    return str(row.get(column) or "")
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _outputs(value: Any) -> Any:
+    """Return outputs as a value; a container of the user's own may print whatever it likes, and that stays text."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return value
