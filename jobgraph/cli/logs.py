@@ -66,7 +66,7 @@ def logs(  # noqa: PLR0913  # one for each option
         _Following(application, found, task, chosen, as_json=as_json).follow(attempt)
         return
     running = _running_in(client, found, task.name)
-    chosen = run_id or running or _last_run(client, found, task.name)
+    chosen = run_id or running or _last_run(client, found, task)
     listed = Logs(client, found, task).of(chosen, attempt, live=chosen == running or task.logs_elsewhere)
     if not listed:
         raise _no_log(client, found, task, chosen, attempt)
@@ -86,10 +86,14 @@ def _running_in(client: Client, found: Deployed, name: str) -> str | None:
     return rows[-1].run_id if rows and rows[-1].state == "EXECUTING" else None
 
 
-def _last_run(client: Client, found: Deployed, name: str) -> str:
-    rows = client.rows(queries.last_run_of_job(client.place, found.tables, name))
+def _last_run(client: Client, found: Deployed, task: Task) -> str:
+    rows = client.rows(queries.last_run_of_job(client.place, found.tables, task.name))
     if not rows:
-        raise RunFailedError(f"Job {name} has not run yet", remedy=f"`jobgraph run {found.key} --wait` runs its graph.")
+        raise RunFailedError(
+            f"Job {task.name} has not run yet",
+            cause="The job configuration says `enabled: false`." if task.disabled else "",
+            remedy=f"`jobgraph run {found.key} --wait` runs its graph.",
+        )
     return str(rows[0]["GRAPH_RUN_ID"])
 
 

@@ -80,8 +80,8 @@ def _time(value: datetime | None) -> str:
 
 
 def run_table(run: Run, *, terminal: bool) -> Table:
-    """Return the jobs of a run, one line each; with their outputs, if any job handed on more than its count of rows."""
-    more = any(job.outputs is not None and job.outputs != {"rows_written": job.rows_written} for job in run.jobs)
+    """Return the jobs of a run, one line each; with their outputs, if one handed on something else than rows."""
+    more = any(job.outputs is not None and job.rows_written is None for job in run.jobs)
     return table(
         ("job", "state", ">attempts", ">duration", "outputs" if more else ">rows written"),
         (
