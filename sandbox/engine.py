@@ -39,6 +39,7 @@ class World:
         functions: SYSTEM$ and other control functions callable in SELECT and CALL: upper-case name -> function.
         table_functions: upper-case last name part (or INFORMATION_SCHEMA.X) -> function giving rows.
         information_schema: table of INFORMATION_SCHEMA -> function giving a database's rows.
+        system_tables: qualified name of a table that Snowflake itself keeps -> function giving its rows.
         address: host and port that procedures and containers connect to.
         parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
     """
@@ -54,6 +55,7 @@ class World:
     functions: dict[str, ScalarFunction] = field(default_factory=dict)
     table_functions: dict[str, TableFunction] = field(default_factory=dict)
     information_schema: dict[str, InformationTable] = field(default_factory=dict)
+    system_tables: dict[str, SystemTable] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     query_history: QueryHistory = field(default_factory=QueryHistory)
@@ -96,6 +98,8 @@ ScalarFunction = Callable[[Call, tuple[Any, ...]], Any]
 TableFunction = Callable[[Call, tuple[Any, ...], Mapping[str, Any]], Result]
 # A table of INFORMATION_SCHEMA gets the database's name.
 InformationTable = Callable[[Call, str], Result]
+
+SystemTable = Callable[[Call], Result]
 
 # The longest key of a statements table, in words.
 _MOST_WORDS = 4

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sandbox.engine import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.objects.signature import Argument
+    from sandbox.result import Result
 
 # How deep views and functions may stand on each other; Snowflake has a limit of its own.
 _DEEPEST = 50
@@ -84,6 +85,9 @@ class Expansion:
         if resolved.schema == "INFORMATION_SCHEMA":
             self._information(node, resolved)
             return
+        if resolved.qualified in self.call.world.system_tables:
+            self._rows(node, resolved, self.call.world.system_tables[resolved.qualified](self.call))
+            return
         privileges = _privileges(node)
         found = self._find(resolved)
         self._require(found, privileges, scopes)
@@ -138,8 +142,12 @@ class Expansion:
         made = self.call.world.information_schema.get(name.name)
         if made is None:
             raise errors.does_not_exist("Object", name.qualified)
+        self._rows(node, name, made(self.call, name.database or ""))
+
+    def _rows(self, node: exp.Table, name: ObjectName, rows: Result) -> None:
+        """Put a temporary table with the rows in the place of a table that no database has."""
         table = self.rewriting.new_name()
-        self.rewriting.tables[table] = made(self.call, name.database or "")
+        self.rewriting.tables[table] = rows
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.name))
         node.replace(exp.Table(this=exp.to_identifier(table, quoted=True), alias=alias, joins=node.args.get("joins")))
 

@@ -43,7 +43,7 @@ def parse(text: str) -> exp.Expr:
         SnowflakeError: 001003.
     """
     try:
-        tree = sqlglot.parse_one(number_placeholders(text), read="snowflake")
+        tree = sqlglot.parse_one(number_placeholders(plain_methods(text)), read="snowflake")
     except (ParseError, TokenError) as error:
         raise _syntax_error(text, error) from error
     if tree is None or isinstance(tree, exp.Command):
@@ -58,6 +58,25 @@ def _syntax_error(text: str, error: Exception) -> errors.SnowflakeError:
     return errors.SnowflakeError(
         1003, "42000", f"SQL compilation error:\nsyntax error line {line} at position {column} unexpected '{found}'."
     )
+
+
+def plain_methods(text: str) -> str:
+    """The text with `service!METHOD(…)` as `METHOD('service', …)`, which sqlglot can read; mostly unchanged."""
+    if "!" not in text:
+        return text
+    tokens = tokenize(text)
+    for index, token in enumerate(tokens[:-3]):
+        if token.token_type is not TokenType.EXCLAMATION or tokens[index + 2].text != "(" or not index:
+            continue
+        first = index - 1
+        while first > 1 and tokens[first - 1].text == ".":
+            first -= 2
+        service = text[tokens[first].start : tokens[index - 1].end + 1].replace("\\", "\\\\").replace("'", "''")
+        method = text[tokens[index + 1].start : tokens[index + 2].end + 1]
+        comma = "" if tokens[index + 3].text == ")" else ", "
+        rest = text[tokens[index + 2].end + 1 :]
+        return plain_methods(f"{text[: tokens[first].start]}{method}'{service}'{comma}{rest}")
+    return text
 
 
 def number_placeholders(text: str) -> str:
@@ -127,6 +146,8 @@ class Rewriting:
         holder = exp.Paren(this=tree)
         for cast in list(holder.find_all(exp.Cast)):
             self._bound_timestamp(cast)
+        for extracted in list(holder.find_all(exp.JSONExtract)):
+            self._compare_as_text(extracted)
         for parameter in list(holder.find_all(exp.Parameter)):
             self._parameter(parameter)
         for node in list(holder.find_all(exp.Func)):
@@ -134,6 +155,20 @@ class Rewriting:
             if node.root() is holder:
                 self._scalar_function(node)
         return unwrapped(holder)
+
+    def _compare_as_text(self, node: exp.JSONExtract) -> None:
+        """Compare `column:key` with a text as Snowflake does: DuckDB would take the text for JSON."""
+        comparison = node.parent
+        if not isinstance(comparison, exp.EQ | exp.NEQ | exp.In):
+            return
+        others = comparison.expressions if isinstance(comparison, exp.In) else [comparison.this, comparison.expression]
+        if any(self._is_text(one) for one in others if one is not node):
+            node.replace(exp.cast(node.copy(), "VARCHAR"))
+
+    def _is_text(self, node: exp.Expr) -> bool:
+        if isinstance(node, exp.Placeholder):
+            return isinstance(self.call.binds.get(str(node.this)), str)
+        return isinstance(node, exp.Literal) and bool(node.is_string)
 
     def _bound_timestamp(self, node: exp.Cast) -> None:
         """Write a bound instant's offset as DuckDB reads it: Snowflake takes ` +0000`, DuckDB only `+00:00`."""

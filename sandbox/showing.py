@@ -133,7 +133,8 @@ def _parameter_rows(call: Call) -> list[tuple[Any, ...]]:
             for name, default in sorted(SESSION.items())
         ]
     if reader.accept("ACCOUNT"):
-        return [(name, value, value, "", "", type_of(value)) for name, value in sorted(SESSION.items())]
+        named = {**SESSION, "EVENT_TABLE": "snowflake.telemetry.events"}
+        return [(name, value, value, "", "", type_of(value)) for name, value in sorted(named.items())]
     kind = read_kind(call.world, reader)
     found = find_for(call, kind, "SHOW PARAMETERS")
     if found is None or not access.visible(call, [found]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.services import job, methods, records, service, supervisor
+from sandbox.services import job, methods, records, service, supervisor, telemetry
 
 if TYPE_CHECKING:
     from sandbox.engine import World
@@ -22,4 +22,5 @@ def register(world: World) -> None:
         "SHOW SERVICE INSTANCES": service.show_instances,
     }
     methods.register(world)
+    telemetry.register(world)
     world.parts["services"] = supervisor.Supervisor(world)

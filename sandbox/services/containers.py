@@ -16,12 +16,14 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from sandbox.services.logs import LogWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from sandbox.services.events import Collector
 
 # Asked of the machine and not of sys.platform, which a type checker takes for a constant.
 _LINUX = platform.system() == "Linux"
@@ -43,6 +45,7 @@ class Launch:
         environment: the whole environment: nothing is inherited from the sandbox.
         log: file that takes standard output and standard error (logs.py).
         memory_limit: bytes of resident memory, children included; None without a limit.
+        collector: takes a copy of what it writes.
     """
 
     command: tuple[str, ...]
@@ -50,6 +53,7 @@ class Launch:
     environment: Mapping[str, str]
     log: Path
     memory_limit: int | None = None
+    collector: Collector | None = None
 
 
 @dataclass(frozen=True)
@@ -109,21 +113,39 @@ class ContainerProcess:
             self._on_end(Ended(KILLED))
             return
         self._on_start(process.pid, identity(process.pid))
-        reader = threading.Thread(target=_pump, args=(process, writer), name="container log", daemon=True)
-        reader.start()
+        readers = [
+            threading.Thread(target=self._pump, args=(stream, output, writer), name="container log", daemon=True)
+            for stream, output in (("stdout", process.stdout), ("stderr", process.stderr))
+            if output is not None
+        ]
+        for reader in readers:
+            reader.start()
         out_of_memory = _watch(process, self._launch.memory_limit)
         code = process.wait()
         # Children that outlive the main process would live on outside any container.
         _signal_group(process.pid, signal.SIGKILL)
-        reader.join()
+        for reader in readers:
+            reader.join()
         writer.close()
+        if self._launch.collector is not None:
+            self._launch.collector.close()
         self._on_end(Ended(code if code >= 0 else 128 - code, out_of_memory))
+
+    def _pump(self, stream: str, output: IO[bytes], writer: LogWriter) -> None:
+        collector = self._launch.collector
+        with output:
+            while data := output.read(65_536):
+                writer.write(data)
+                if collector is not None:
+                    collector.take(stream, data)
 
     def _spawn(self, writer: LogWriter) -> subprocess.Popen[bytes] | None:
         with self._lock:
             if self._stopped:
                 return None
             command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *self._launch.command]
+            # Two pipes keep the streams apart, one keeps the order between them.
+            apart = self._launch.collector is not None and self._launch.collector.separate
             try:
                 self._process = subprocess.Popen(
                     command,
@@ -131,7 +153,7 @@ class ContainerProcess:
                     env=dict(self._launch.environment),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
+                    stderr=subprocess.PIPE if apart else subprocess.STDOUT,
                     start_new_session=True,
                     bufsize=0,
                 )
@@ -140,14 +162,6 @@ class ContainerProcess:
                 writer.write(f"cannot start the container's process: {error}\n".encode())
                 return None
             return self._process
-
-
-def _pump(process: subprocess.Popen[bytes], writer: LogWriter) -> None:
-    output = process.stdout
-    assert output is not None  # noqa: S101  # it was started with a pipe
-    with output:
-        while data := output.read(65_536):
-            writer.write(data)
 
 
 def _watch(process: subprocess.Popen[bytes], limit: int | None) -> bool:

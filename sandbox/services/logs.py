@@ -6,6 +6,7 @@ take turns, so that there is always a full part of newest output; what lies betw
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ class LogWriter:
 
     def __init__(self, path: Path, part: int = PART) -> None:
         self._path, self._part = path, part
+        self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
         self._in_head = self._file.tell() < part
@@ -35,13 +37,14 @@ class LogWriter:
 
     def write(self, data: bytes) -> None:
         """Append bytes; readers see them at once."""
-        while data:
-            room = self._part - self._file.tell()
-            piece, data = data[:room], data[room:]
-            self._file.write(piece)
-            self._file.flush()
-            if self._file.tell() >= self._part:
-                self._turn()
+        with self._lock:
+            while data:
+                room = self._part - self._file.tell()
+                piece, data = data[:room], data[room:]
+                self._file.write(piece)
+                self._file.flush()
+                if self._file.tell() >= self._part:
+                    self._turn()
 
     def _turn(self) -> None:
         self._file.close()

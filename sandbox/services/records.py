@@ -180,6 +180,11 @@ def row(tx: Transaction, object_id: int) -> sqlite3.Row | None:
     return tx.row("SELECT * FROM job_service WHERE object_id = ?", object_id)
 
 
+def all_jobs(tx: Transaction) -> list[sqlite3.Row]:
+    """Rows of all jobs, dropped ones too, oldest first."""
+    return tx.rows("SELECT * FROM job_service ORDER BY object_id")
+
+
 def run_of(found: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
     """A job's run as it was written."""
     return JobRun(

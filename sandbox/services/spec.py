@@ -15,6 +15,7 @@ import yaml
 
 from sandbox import errors
 from sandbox.errors import SnowflakeError
+from sandbox.services import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,9 +68,14 @@ class Container:
 
 @dataclass(frozen=True)
 class Specification:
-    """What a service runs."""
+    """What a service runs.
+
+    Attributes:
+        log_level: which lines go to the event table: INFO (all), ERROR (standard error), NONE.
+    """
 
     containers: tuple[Container, ...]
+    log_level: str = "INFO"
 
     @property
     def cpu(self) -> float:
@@ -109,11 +115,14 @@ def parse(text: str) -> Specification:
         listed = []
     containers = tuple(_container(item, f"spec.containers[{index}]", problems) for index, item in enumerate(listed))
     _check_names(containers, problems)
+    log_level = events.level(body)
+    if log_level is None:
+        problems.add("spec.logExporters.eventTableConfig.logLevel must be INFO, ERROR or NONE.")
     if problems.found:
         raise invalid(problems.found)
     if problems.unsupported:
         raise errors.not_supported(f"{', '.join(sorted(problems.unsupported))} in a service specification")
-    return Specification(containers)
+    return Specification(containers, log_level or "INFO")
 
 
 def fill_template(text: str, values: Mapping[str, Any]) -> str:

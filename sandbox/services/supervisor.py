@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import logins
 from sandbox.objects import catalog
-from sandbox.services import containers, environment, images, machine, records, spec
+from sandbox.services import containers, environment, events, images, machine, records, spec
 from sandbox.services.containers import ContainerProcess, Ended, Launch
 from sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
 from sandbox.statement import ObjectName
@@ -103,6 +103,7 @@ class Supervisor:
                 tx.run("DELETE FROM job_service WHERE object_id = ?", row["object_id"])
         for row in rows:
             shutil.rmtree(self.folder(row["object_id"]), ignore_errors=True)
+            shutil.rmtree(self._world.folder / "events" / str(row["object_id"]), ignore_errors=True)
 
     # --- what statements ask for -------------------------------------------------------------------------------------
 
@@ -192,6 +193,10 @@ class Supervisor:
     def log(self, object_id: int, key: Key) -> Path:
         """A container's log."""
         return self.folder(object_id) / f"{key[0]}-{key[1]}.log"
+
+    def events(self, object_id: int, key: Key) -> Path:
+        """What the event table has of a container; it stays when the service is dropped."""
+        return self._world.folder / "events" / str(object_id) / f"{key[0]}-{key[1]}.jsonl"
 
     # --- placement ---------------------------------------------------------------------------------------------------
 
@@ -329,7 +334,8 @@ class Supervisor:
         Raises:
             ImageError: its image cannot be had, or there is nothing in it to run.
         """
-        container = next(one for one in spec.parse(job.specification).containers if one.name == key[1])
+        parsed = spec.parse(job.specification)
+        container = next(one for one in parsed.containers if one.name == key[1])
         image = self._image(container.image)
         root = self._root(job, key)
         shutil.rmtree(root, ignore_errors=True)
@@ -347,6 +353,7 @@ class Supervisor:
             {**variables, **image.env, **container.env},
             self.log(job.object_id, key),
             container.memory_limit,
+            events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),
         )
         return launch, token
 

@@ -37,6 +37,9 @@ elif kind == "announce":
 elif kind == "fail":
     print("about to fail", flush=True)
     sys.exit(int(rest[0]))
+elif kind == "streams":
+    print("out", flush=True)
+    print("err", file=sys.stderr, flush=True)
 elif kind == "environment":
     print(json.dumps(dict(os.environ)))
 elif kind == "token":
@@ -126,6 +129,11 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
     made.stop()
 
 
+# Keywords of `job` that belong to the specification and not to its container.
+_OF_SPEC = {"exporters": "logExporters", "volumes": "volumes"}
+
+
 def job(name: str, *args: str, options: str = "", image: str = "/d/s/r/test_image:latest", **container: Any) -> str:
-    spec = {"spec": {"containers": [{"name": "main", "image": image, "args": list(args), **container}]}}
+    more = {name: container.pop(key) for key, name in _OF_SPEC.items() if key in container}
+    spec = {"spec": {"containers": [{"name": "main", "image": image, "args": list(args), **container}], **more}}
     return f"EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = {name} {options} FROM SPECIFICATION $${json.dumps(spec)}$$"

@@ -1,0 +1,153 @@
+"""The event table's lines of containers: collected while they run, read long after service and node are gone.
+
+Knows what the platform keeps of a line (developer-guide/snowpark-container-services/monitoring-services) and files;
+must not know processes nor statements. One file per container takes the first MiB of its lines, each with its instant.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+MOST_BYTES = 2**20
+# Documented: the largest record.
+_LONGEST_LINE = 16 * 1024
+_LEVELS = ("INFO", "ERROR", "NONE")
+# OpenTelemetry's numbers (first of each range), which the documented example has too.
+_SEVERITIES = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
+_INSTANT, _STREAM, _TEXT = "instant", "stream", "text"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a container: when it was collected, from which stream, its text."""
+
+    instant: datetime
+    stream: str
+    text: str
+
+
+class Collector:
+    """Takes what one container writes; one per run of a container, appending to the container's file.
+
+    Args:
+        path: the container's file.
+        now: the present instant.
+        level: INFO takes both streams, ERROR standard error alone, NONE nothing.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], datetime], level: str) -> None:
+        self._path, self._now, self._level = path, now, level
+        self._lock = threading.Lock()
+        self._rest = {"stdout": b"", "stderr": b""}
+        self._room = MOST_BYTES - (path.stat().st_size if path.exists() else 0)
+
+    @property
+    def separate(self) -> bool:
+        """Whether standard error must come as a stream of its own."""
+        return self._level == "ERROR"
+
+    def take(self, stream: str, data: bytes) -> None:
+        """Take bytes of `stdout` or `stderr`; whole lines are written at once."""
+        if self._level == "NONE" or (self._level == "ERROR" and stream == "stdout"):
+            return
+        with self._lock:
+            *lines, rest = (self._rest[stream] + data).split(b"\n")
+            if len(rest) >= _LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            self._rest[stream] = rest
+            self._write(stream, lines)
+
+    def close(self) -> None:
+        """Write what is left without a line's end."""
+        with self._lock:
+            for stream, rest in self._rest.items():
+                self._write(stream, [rest] if rest else [])
+            self._rest = {"stdout": b"", "stderr": b""}
+
+    def _write(self, stream: str, lines: list[bytes]) -> None:
+        if not lines or self._room <= 0:
+            return
+        instant = self._now().isoformat()
+        texts = [line[:_LONGEST_LINE].rstrip(b"\r").decode(errors="replace") for line in lines]
+        written = "".join(json.dumps({_INSTANT: instant, _STREAM: stream, _TEXT: text}) + "\n" for text in texts)
+        kept = written[: written.rfind("\n", 0, self._room) + 1]
+        self._room -= len(written)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a") as file:
+            file.write(kept)
+
+
+def level(specification: Mapping[str, Any]) -> str | None:
+    """The level that `spec.logExporters` asks for; INFO without it, None for one that there is not."""
+    exporters = specification.get("logExporters")
+    configured = exporters.get("eventTableConfig") if isinstance(exporters, dict) else {}
+    if exporters is not None and not isinstance(configured, dict):
+        return None
+    found = (configured or {}).get("logLevel", "INFO")
+    return found if found in _LEVELS else None
+
+
+def read(path: Path) -> Iterator[Line]:
+    """The lines of a container's file, oldest first; a line half written by a kill is left out."""
+    if not path.exists():
+        return
+    for text in path.read_text().splitlines():
+        if text.endswith("}"):
+            kept = json.loads(text)
+            yield Line(datetime.fromisoformat(kept[_INSTANT]), kept[_STREAM], kept[_TEXT])
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line as columns of the event table; `instant` is UTC without a zone, the others JSON values."""
+
+    instant: datetime
+    value: Any
+    record: dict[str, Any]
+    scope: dict[str, Any] | None
+    attributes: dict[str, Any]
+
+
+def record(line: Line) -> Record:
+    """What the event table makes of a line: JSON with a `body` is taken apart, anything else is text."""
+    structured = _structured(line.text)
+    instant = line.instant.astimezone(UTC).replace(tzinfo=None)
+    source = {"log.iostream": line.stream}
+    if structured is None:
+        return Record(instant, line.text, {"severity_text": "INFO"}, None, source)
+    severity = str(structured.get("severity_text", "INFO")).upper()
+    given, scope = structured.get("attributes"), structured.get("scope")
+    return Record(
+        _stated(structured.get("timestamp")) or instant,
+        structured["body"],
+        {"severity_number": _SEVERITIES.get(severity, _SEVERITIES["INFO"]), "severity_text": severity},
+        scope if isinstance(scope, dict) else None,
+        {**source, **(given if isinstance(given, dict) else {})},
+    )
+
+
+def _structured(text: str) -> dict[str, Any] | None:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and "body" in found else None
+
+
+def _stated(text: object) -> datetime | None:
+    """The instant that a structured line gives for itself (RFC 3339), if it is one."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
