@@ -12,6 +12,7 @@ from jobgraph.names import IMAGE_REFERENCE
 from jobgraph.nested_keys import (
     NAME,
     NOTIFY_KEYS,
+    OBJECT,
     PAYLOAD_KEYS,
     RESOURCE_KEYS,
     RETRY_KEYS,
@@ -54,14 +55,14 @@ JOB_KEYS = (
     ),
     Key(
         "compute_pool",
-        NAME,
+        OBJECT,
         "the compute pool whose nodes run the container",
         inherited=True,
         example="PR_STD_POOL_XS",
     ),
     Key(
         "warehouse",
-        Either(NAME, _WAREHOUSE, "query"),
+        Either(OBJECT, _WAREHOUSE, "query"),
         "the warehouse for the container's queries, or a mapping with that and the task's; else the stack's",
         inherited=True,
         example="SMALL_WAREHOUSE",
@@ -111,7 +112,7 @@ JOB_KEYS = (
     ),
     Key(
         "external_access",
-        ListOf(NAME),
+        ListOf(OBJECT),
         "external access integrations: what the container may reach outside Snowflake",
         inherited=True,
         example="[PYPI_ACCESS]",

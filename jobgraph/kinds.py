@@ -16,6 +16,7 @@ import yaml
 
 from jobgraph.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries
 from jobgraph.errors import nearest
+from jobgraph.names import NAME_REMEDY, is_plain, not_plain
 
 if TYPE_CHECKING:
     from jobgraph.document import Document
@@ -62,6 +63,22 @@ class Text:
             document.report(node, path, rule="value-form", what=what, remedy=self.example)
             return None
         return str(node.value)
+
+
+@dataclass(frozen=True)
+class Identifier(Text):
+    """The name of an object that is not made here; told where it stands, also in defaults that no job uses."""
+
+    expected: str = "a name"
+    example: str = "write the name as plain text"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
+        """Return the name as it is written."""
+        name = super().read(node, path, document)
+        if name is None or is_plain(name):
+            return name
+        document.report(node, path, rule="name-legal", what=not_plain(name), remedy=NAME_REMEDY)
+        return None
 
 
 @dataclass(frozen=True)

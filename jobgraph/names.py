@@ -16,6 +16,7 @@ from typing import Any
 # Snowflake would take `$` too; a `$` could close a $$-quoted text.
 PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LONGEST_IDENTIFIER = 255
+NAME_REMEDY = f"use letters, digits and underscores, no digit first, at most {LONGEST_IDENTIFIER} characters"
 
 IMAGE_REFERENCE = re.compile(
     r"(?P<repository>(?:[a-z0-9.-]+\.[a-z]+(?::\d+)?)?/(?:[a-z0-9_]+/){3})?"
@@ -33,6 +34,12 @@ def upper(name: str) -> str:
 def is_plain(name: str) -> bool:
     """Tell whether `name` can stand unquoted wherever Snowflake wants an identifier."""
     return len(name) <= LONGEST_IDENTIFIER and PLAIN_IDENTIFIER.fullmatch(name) is not None
+
+
+def not_plain(name: str) -> str:
+    """Return in words that a name is no plain identifier; a long one is cut."""
+    shown = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
+    return f"`{shown}` is no plain Snowflake identifier"
 
 
 def quoted(*parts: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from jobgraph.kinds import Duration, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
+from jobgraph.kinds import Duration, Identifier, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
 from jobgraph.sections import Key
 
 CAUSES = ("application", "image", "infrastructure", "out_of_memory", "timeout")
@@ -16,6 +16,7 @@ TESTS = ("is", "is_not", "above", "below")
 SECRET_PARTS = ("secret_string", "username", "password", "access_token")
 
 NAME = Text("a name", "write the name as plain text")
+OBJECT = Identifier()
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VARIABLE_RULE = "use letters, digits and underscores, and no digit first"
 _SIZE = Text("an amount of memory", "write 512Mi or 2Gi", re.compile(r"\d+(\.\d+)?(M|Mi|G|Gi)"))
@@ -159,10 +160,10 @@ PAYLOAD_KEYS = (
 )
 
 WAREHOUSE_KEYS = (
-    Key("query", NAME, "the warehouse for the container's queries", example="{query: SMALL_WAREHOUSE}"),
+    Key("query", OBJECT, "the warehouse for the container's queries", example="{query: SMALL_WAREHOUSE}"),
     Key(
         "task",
-        NAME,
+        OBJECT,
         "the warehouse on which the job's task waits for the container",
         example="{task: SMALL_WAREHOUSE}",
     ),

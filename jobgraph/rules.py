@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jobgraph.errors import WARNING, Mark, Problem, nearest
 from jobgraph.job_rules import JOB_RULES, pools_fit
 from jobgraph.model import Cron
-from jobgraph.names import LONGEST_IDENTIFIER, is_plain
+from jobgraph.names import NAME_REMEDY, is_plain, not_plain
 from jobgraph.timing import duration_text, longest_chain, only_in_maintenance, rounded_text
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ MOST_PREDECESSORS = 100
 MOST_CHILDREN = 100
 MOST_CYCLES_SHOWN = 20
 MOST_SUGGESTIONS = 50
-
-_NAME_REMEDY = f"use letters, digits and underscores, no digit first, at most {LONGEST_IDENTIFIER} characters"
 
 
 def broken_rules(config: Config, pools: Collection[str] | None) -> list[Problem]:
@@ -119,9 +117,8 @@ def names_legal(graph: Graph) -> Iterator[Problem]:
 
 
 def _illegal(name: str, mark: Mark, path: str) -> Problem:
-    shown = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
-    what = f"`{shown}` is no plain Snowflake identifier"
-    return Problem(mark, "name-legal", path, what, _NAME_REMEDY, value=shown)
+    what = not_plain(name)
+    return Problem(mark, "name-legal", path, what, NAME_REMEDY, value=what.split("`")[1])
 
 
 def predecessors_exist(graph: Graph) -> Iterator[Problem]:

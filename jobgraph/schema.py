@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.keys import FILE, SHARED
-from jobgraph.kinds import Duration, Flag, JsonValue, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
+from jobgraph.kinds import Duration, Flag, Identifier, JsonValue, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
+from jobgraph.names import LONGEST_IDENTIFIER, PLAIN_IDENTIFIER
 from jobgraph.sections import CRON, Either, Named, ScheduleText, Section
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
         TypeError: for a kind that has none yet.
     """
     match kind:
+        case Identifier():
+            return {"type": "string", "maxLength": LONGEST_IDENTIFIER, **_pattern(PLAIN_IDENTIFIER)}
         case Text(pattern=pattern, longest=longest):
             return {"type": "string", "maxLength": longest, **_pattern(pattern)}
         case Scalar(pattern=pattern):

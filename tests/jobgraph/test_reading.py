@@ -111,6 +111,12 @@ def test_a_cron_schedule_and_the_graphs_own_configuration() -> None:
     assert graph.config == {"n": 1, "f": 1.5, "on": True, "nothing": None, "list": ["a", {"b": "2026-01-01"}]}
 
 
+def unused(defaults: str) -> str:
+    """Defaults whose values the only job has of its own."""
+    own = "image: 'x:1', compute_pool: PR_STD_POOL_S, warehouse: W, external_access: []"
+    return f"defaults: {{{defaults}}}\nversion: 1\ngraphs: {{g: {{jobs: {{a: {{{own}}}}}}}}}"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -143,6 +149,9 @@ def test_a_cron_schedule_and_the_graphs_own_configuration() -> None:
         (one_job("env: {A-B: 1}"), ["3:7 entry-name"]),
         (one_job("resources: {memory: 5}"), ["3:21 value-type"]),
         (one_job("warehouse: 'my wh'"), ["3:12 name-legal"]),
+        (unused("compute_pool: a b"), ["1:26 name-legal"]),
+        (unused("warehouse: {query: w, task: 1w}"), ["1:40 name-legal"]),
+        (unused("external_access: [ok, x-y]"), ["1:34 name-legal"]),
         (one_job("<<: 5"), ["3:5 value-type"]),
         (one_job("comment: " + "x" * 1001), ["3:10 value-length"]),
     ],
