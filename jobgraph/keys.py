@@ -23,7 +23,7 @@ from jobgraph.nested_keys import (
     WAREHOUSE_KEYS,
     WHEN_KEYS,
 )
-from jobgraph.sections import CRON, Either, Key, Named, ScheduleText, Section
+from jobgraph.sections import CRON, Either, Key, Named, ScheduleText, Section, partial
 
 OVERLAPS = {"none": "NO_OVERLAP", "children": "ALLOW_CHILD_OVERLAP", "all": "ALLOW_ALL_OVERLAP"}
 
@@ -168,6 +168,7 @@ JOB_KEYS = (
     Key("comment", _COMMENT, "what the job is for; shown on its task", default="", example="loads the orders"),
 )
 
+_JOB = Section(JOB_KEYS)
 DEFAULT_KEYS = tuple(key for key in JOB_KEYS if key.inherited)
 _DEFAULTS_EXAMPLE = "{image: 'my_job_image:1.0', compute_pool: PR_STD_POOL_XS}"
 _DEFAULTS = Section(DEFAULT_KEYS)
@@ -232,7 +233,7 @@ GRAPH_KEYS = (
     ),
     Key(
         "jobs",
-        Named(Section(JOB_KEYS), "a mapping of jobs by name"),
+        Named(_JOB, "a mapping of jobs by name"),
         "the jobs of the graph, by name",
         required=True,
         example=_JOBS_EXAMPLE,
@@ -240,15 +241,10 @@ GRAPH_KEYS = (
 )
 
 
-def _partial(keys: tuple[Key, ...]) -> Section:
-    return Section(keys, partial=True)
-
-
-_PARTIAL_JOBS = Named(_partial(JOB_KEYS), "a mapping of jobs by name")
-_PARTIAL_GRAPH_KEYS = (*GRAPH_KEYS[:-1], Key("jobs", _PARTIAL_JOBS, "changes to jobs, by name"))
+_GRAPH = Section(GRAPH_KEYS)
 _OVERLAY_KEYS = (
     Key("defaults", _DEFAULTS, "changes to the file's defaults"),
-    Key("graphs", Named(_partial(_PARTIAL_GRAPH_KEYS), "a mapping of graphs by name"), "changes to graphs, by name"),
+    Key("graphs", Named(_GRAPH, "a mapping of graphs by name"), "changes to graphs, by name"),
 )
 
 FILE_KEYS = (
@@ -261,14 +257,14 @@ FILE_KEYS = (
     ),
     Key(
         "environments",
-        Named(_partial(_OVERLAY_KEYS), "a mapping of environments by name"),
+        Named(partial(Section(_OVERLAY_KEYS)), "a mapping of environments by name"),
         "what is different in the Pulumi stack of that name: merged over the rest of the file, key by key; a key with "
         "nothing (~) is taken away",
         example="{dev: {graphs: {daily: {schedule: ~}}}}",
     ),
     Key(
         "graphs",
-        Named(Section(GRAPH_KEYS), "a mapping of graphs by name"),
+        Named(_GRAPH, "a mapping of graphs by name"),
         "the task graphs, by name",
         required=True,
         example="{daily: {jobs: {load: {}}}}",
@@ -276,7 +272,10 @@ FILE_KEYS = (
 )
 
 FILE = Section(FILE_KEYS, "a mapping with version and graphs")
+# what `jobconfig.<stack>.yaml` may say: it is merged over the file as an entry of `environments` is
+OVERLAY = partial(Section((FILE_KEYS[0], *_OVERLAY_KEYS)))
 
+_CHANGED = {"defaults": _DEFAULTS, "graph": _GRAPH, "job": _JOB}
 # sections that stand in several places: the JSON Schema describes each once
 SHARED = {
     "cron": CRON,
@@ -289,4 +288,5 @@ SHARED = {
     "volume": _VOLUME,
     "warehouse": _WAREHOUSE,
     "when": _WHEN,
+    **{f"{name}_changes": partial(section) for name, section in _CHANGED.items()},
 }

@@ -219,11 +219,12 @@ class ListOf:
 
 @dataclass(frozen=True)
 class MapOf:
-    """Names, which must match a pattern, with values of one kind."""
+    """Names, which must match a pattern, with values of one kind. In a `partial` one, nothing takes an entry away."""
 
     kind: Kind
     names: re.Pattern[str]
     name_rule: str
+    partial: bool = False
 
     @property
     def expected(self) -> str:
@@ -241,6 +242,8 @@ class MapOf:
             if not self.names.fullmatch(name):
                 what = f"`{name}` is no name for an entry here"
                 document.report(key, place, rule="entry-name", what=what, remedy=self.name_rule)
+            if self.partial and value.tag == NULL:
+                continue
             read = self.kind.read(value, place, document)
             if read is not None:
                 values[name] = read

@@ -6,13 +6,15 @@ rules say; it accepts every valid file and refuses what is wrong with a single v
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.keys import FILE, SHARED
+from jobgraph.keys import FILE, OVERLAY, SHARED
 from jobgraph.kinds import Duration, Flag, Identifier, JsonValue, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
 from jobgraph.names import LONGEST_IDENTIFIER, PLAIN_IDENTIFIER
 from jobgraph.sections import CRON, Either, Named, ScheduleText, Section
+from jobgraph.sections import partial as changes_to
 
 if TYPE_CHECKING:
     from jobgraph.kinds import Kind
@@ -23,12 +25,27 @@ _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 
 def json_schema() -> Schema:
     """Return the schema of a whole file. What many keys share stands once, below `$defs`."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "jobgraph's job configuration",
-        **_section(FILE),
-        "$defs": {name: _section(section) for name, section in SHARED.items()},
-    }
+    return _whole("jobgraph's job configuration", FILE)
+
+
+def overlay_schema() -> Schema:
+    """Return the schema of `jobconfig.<stack>.yaml`, which holds only what is different in that stack."""
+    return _whole("changes to jobgraph's job configuration in one stack", OVERLAY)
+
+
+def _whole(title: str, section: Section) -> Schema:
+    body = _section(section)
+    shared = {name: _section(one) for name, one in SHARED.items()}
+    used = _named(body)
+    while more := {name for one in used for name in _named(shared[one])} - used:
+        used |= more
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return {**head, **body, "$defs": {name: one for name, one in shared.items() if name in used}}
+
+
+def _named(schema: Schema) -> set[str]:
+    """Return the names of the shared sections to which a schema refers."""
+    return set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema)))
 
 
 def _shared(section: Section) -> Schema:
@@ -66,8 +83,8 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
             return {"type": "object"}
         case ListOf(kind=item):
             return _list(item)
-        case MapOf(kind=value, names=names):
-            named = {"propertyNames": _pattern(names), "additionalProperties": of_kind(value)}
+        case MapOf(kind=value, names=names, partial=partial):
+            named = {"propertyNames": _pattern(names), "additionalProperties": _or_nothing(of_kind(value), partial)}
             return {"type": "object", **named}
         case Section():
             return _shared(kind)
@@ -75,9 +92,9 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
             return {"type": "object", "additionalProperties": _shared(section)}
         case Either(plain=plain, section=section):
             return {"anyOf": [of_kind(plain), _shared(section)]}
-        case ScheduleText():
+        case ScheduleText(partial=partial):
             text = {"type": "string", "pattern": _length_of_time("second", "minute", "hour")}
-            return {"anyOf": [text, _shared(CRON)]}
+            return {"anyOf": [text, _shared(changes_to(CRON) if partial else CRON)]}
     raise TypeError(f"no schema for {kind}")
 
 
@@ -91,8 +108,11 @@ def _section(section: Section) -> Schema:
 
 
 def _property(doc: str, schema: Schema, partial: bool) -> Schema:  # noqa: FBT001  # private, named at the only call
-    value = {"anyOf": [{"type": "null"}, schema]} if partial else schema
-    return {"description": doc, **value}
+    return {"description": doc, **_or_nothing(schema, partial)}
+
+
+def _or_nothing(schema: Schema, partial: bool) -> Schema:  # noqa: FBT001  # private, for the functions around it
+    return {"anyOf": [{"type": "null"}, schema]} if partial else schema
 
 
 def _list(item: Kind) -> Schema:

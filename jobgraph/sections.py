@@ -5,8 +5,8 @@ Knows how unknown and missing keys are reported. Must not know which sections an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -14,7 +14,7 @@ import yaml
 
 from jobgraph.document import NULL, Document, entries
 from jobgraph.errors import nearest
-from jobgraph.kinds import SECONDS, Kind, Text, number_and_unit
+from jobgraph.kinds import SECONDS, Kind, MapOf, Text, number_and_unit
 from jobgraph.model import Cron, Interval, Schedule
 from jobgraph.timing import NEVER_FIRES, cron_problem
 
@@ -146,9 +146,10 @@ class Either:
 
 @dataclass(frozen=True)
 class ScheduleText:
-    """When a graph runs: `59 minutes`, or `{cron, timezone}`."""
+    """When a graph runs: `59 minutes`, or `{cron, timezone}`; in a `partial` one, either may be left as it is."""
 
     expected: str = "a schedule"
+    partial: bool = False
 
     def read(self, node: yaml.Node, path: str, document: Document) -> Schedule | None:
         """Return the schedule."""
@@ -167,24 +168,41 @@ class ScheduleText:
         return Interval(number, f"{unit.upper()}S")
 
     def _cron(self, node: yaml.MappingNode, path: str, document: Document) -> Schedule | None:
-        block = CRON.read(node, path, document)
-        if block is None or {"cron", "timezone"} - block.values.keys():
+        block = (partial(CRON) if self.partial else CRON).read(node, path, document)
+        if block is None or ({"cron", "timezone"} - block.values.keys() and not self.partial):
             return None
-        cron, timezone = block.values["cron"], block.values["timezone"]
-        wrong = cron_problem(cron)
+        cron, timezone = block.values.get("cron"), block.values.get("timezone")
+        wrong = cron_problem(cron) if cron is not None else ""
         if wrong:
             remedy = "write five fields: minute, hour, day of month, month, day of week"
             if wrong == NEVER_FIRES:
                 remedy = "choose a day that the month has, or L for its last"
             document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=wrong, remedy=remedy)
             return None
-        if timezone not in available_timezones():
+        if timezone is not None and timezone not in available_timezones():
             close = nearest(timezone, available_timezones())
             what, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
             place, at = block.nodes["timezone"], f"{path}.timezone"
             document.report(place, at, rule="schedule-timezone", what=what, remedy=remedy, close=close)
             return None
-        return Cron(" ".join(cron.split()), timezone)
+        return Cron(" ".join(cron.split()), timezone) if cron and timezone else None
+
+
+@cache
+def partial(section: Section) -> Section:
+    """Return the section for changes to one: no key is required, at no depth, and a key with nothing is taken away."""
+    return replace(section, keys=tuple(replace(key, kind=_partial(key.kind)) for key in section.keys), partial=True)
+
+
+def _partial(kind: Kind) -> Kind:
+    match kind:
+        case Section():
+            return partial(kind)
+        case Named(section=section) | Either(section=section):
+            return replace(kind, section=partial(section))
+        case MapOf() | ScheduleText():
+            return replace(kind, partial=True)
+    return kind
 
 
 CRON = Section(

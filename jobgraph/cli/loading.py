@@ -48,7 +48,24 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
         pools = _pools(Path(path), environment)
         if pools is None and not _is_known(Path(path), environment):
             raise _unknown(Path(path), environment)
-    return jobgraph.read(path, pools, environment, strict=strict)
+    try:
+        return jobgraph.read(path, pools, environment, strict=strict)
+    except ConfigErrors:
+        base, of = _overlaid(Path(path))
+        if base is None:
+            raise
+        raise UsageError(
+            f"this is no job configuration by itself: it holds what is different from {base.name} in {of!r}",
+            where=path,
+            remedy=f"jobgraph validate {base} --environment {of}",
+        ) from None
+
+
+def _overlaid(path: Path) -> tuple[Path | None, str]:
+    """Return the file over which a file of this name is merged, if it is there, and in which environment."""
+    stem, _, environment = path.stem.rpartition(".")
+    base = path.with_name(f"{stem}{path.suffix}")
+    return (base, environment) if stem and base.is_file() else (None, "")
 
 
 def _stack_file(path: Path, environment: str) -> Path:

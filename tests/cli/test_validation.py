@@ -100,3 +100,16 @@ def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None
     assert done.exit_code == 2
     assert "perhaps you meant prod" in done.stderr
     assert "neither Pulumi.prd.yaml, nor jobconfig.prd.yaml" in done.stderr
+
+
+def test_an_overlay_alone_is_told_for_what_it_is(invoke: Invoke, tmp_path: Path) -> None:
+    base, overlay = tmp_path / "jobconfig.yaml", tmp_path / "jobconfig.st.yaml"
+    base.write_text("version: 1\ngraphs: {g: {jobs: {a: {image: 'x:1.0', compute_pool: P}}}}\n")
+    overlay.write_text("graphs: {g: {jobs: {a: {retries: 1}}}}\n")
+    done = invoke("validate", str(overlay))
+    assert done.exit_code == 2
+    assert "different from jobconfig.yaml in 'st'" in done.stderr
+    assert f"jobgraph validate {base} --environment st" in done.stderr
+    assert invoke("validate", str(base), "--environment", "st").exit_code == 0
+    base.unlink()
+    assert "missing" in invoke("validate", str(overlay)).stderr

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from jobgraph import ConfigErrors
+from jobgraph import ConfigErrors, read
 from jobgraph.payloads import PayloadFolder
 from jobgraph.reading import compose, parse, understand
 from jobgraph.reference import Entry, entries, reference
-from jobgraph.schema import json_schema
+from jobgraph.schema import json_schema, overlay_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -43,8 +43,29 @@ def data(text: str) -> Any:
     return json.loads(json.dumps(yaml.safe_load(text)))
 
 
+OVERLAYS = Draft202012Validator(overlay_schema())
+
+
+def outcome(path: Path, environment: str | None) -> Any:
+    """The graphs that are read; of a file that is wrong, its rules."""
+    try:
+        return read(path, environment=environment).graphs
+    except ConfigErrors as error:
+        return [problem.rule for problem in error.problems]
+
+
+def outcome_of(text: str, folder: Path) -> Any:
+    path = folder / "other.yaml"
+    path.write_text(text)
+    return outcome(path, None)
+
+
 def test_the_committed_schema_is_current() -> None:
     current(ROOT / "jobconfig.schema.json", json.dumps(json_schema(), indent=1) + "\n")
+
+
+def test_the_committed_schema_of_overlays_is_current() -> None:
+    current(ROOT / "jobconfig.overlay.schema.json", json.dumps(overlay_schema(), indent=1) + "\n")
 
 
 def test_the_committed_reference_is_current() -> None:
@@ -54,6 +75,66 @@ def test_the_committed_reference_is_current() -> None:
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.parent.name + "/" + path.name)
 def test_the_schema_accepts_valid_files(path: Path, validator: Draft202012Validator) -> None:
     assert [error.message for error in validator.iter_errors(data(path.read_text()))] == []
+
+
+BASE = """
+version: 1
+defaults: {image: 'x:1.0', compute_pool: P, env: {A: b, C: d}}
+graphs:
+  g:
+    schedule: {cron: '0 2 * * *', timezone: UTC}
+    jobs:
+      a: {resources: {cpu: 1, memory: 1Gi}, retries: {count: 2, backoff: 1 minute}, warehouse: w}
+      b: {after: [a], volumes: {v: {source: local, path: /v}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "version: 1",
+        "graphs: {g: {schedule: ~}}",
+        "graphs: {g: {schedule: 5 minutes, jobs: {b: ~}}}",
+        "graphs: {g: {schedule: {timezone: Europe/Berlin}}}",
+        "graphs: {g: {schedule: {cron: '0 3 * * *'}}}",
+        "defaults: {env: {A: ~}}",
+        "defaults: ~",
+        "defaults: {env: ~, compute_pool: Q}",
+        "graphs: {g: {jobs: {a: {resources: {cpu: ~}, retries: {backoff: ~}}}}}",
+        "graphs: {g: {jobs: {a: {retries: 1, resources: ~, warehouse: {query: ~, task: x}}}}}",
+        "graphs: {g: {jobs: {b: {volumes: {v: {path: /w}}, after: ~}, c: {after: b}}}}",
+        "graphs: {h: {jobs: {a: ~, b: {}}}, g: {timeout: 3 hours, config: {x: 1}}}",
+    ],
+)
+def test_changes_may_stand_in_an_overlay_or_among_the_environments(changes: str, tmp_path: Path) -> None:
+    """Both are merged key by key, so both may say the least; and the schemas of both accept it."""
+    base, overlay = tmp_path / "jobs.yaml", tmp_path / "jobs.st.yaml"
+    indented = "".join(f"    {line}\n" for line in changes.splitlines())
+    both = BASE if changes == "version: 1" else f"{BASE}environments:\n  st:\n{indented}"
+    base.write_text(both)
+    found = outcome(base, "st")
+    assert [error.message for error in Draft202012Validator(json_schema()).iter_errors(data(both))] == []
+    assert outcome(base, None) == outcome_of(BASE, tmp_path)
+    base.write_text(BASE)
+    overlay.write_text(changes)
+    assert outcome(base, "st") == found
+    assert [error.message for error in OVERLAYS.iter_errors(data(changes))] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "version: 2",
+        "environments: {}",
+        "graphs: {g: {jobs: {a: {imag: 'x:1'}}}}",
+        "graphs: {g: {jobs: {a: {retries: 31}}}}",
+        "graphs: {g: {schedule: {cron: 5}}}",
+        "defaults: {after: [b]}",
+        "graphs: [g]",
+    ],
+)
+def test_what_no_overlay_may_say(wrong: str) -> None:
+    assert list(OVERLAYS.iter_errors(data(wrong)))
 
 
 @pytest.mark.parametrize(
