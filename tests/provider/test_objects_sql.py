@@ -148,3 +148,12 @@ def test_an_object_is_imported_by_its_id(case: Case, lifecycle: Lifecycle, snowf
     assert "import" in snowflake.raw[0]
     found = compared(case, lifecycle, imported, case.inputs).changed
     assert found <= {"arguments", "encryption", "warehouseType", "dataRetentionTimeInDays", "columns"}
+
+
+def test_the_arguments_of_an_imported_procedure_are_those_that_it_has(lifecycle: Lifecycle, snowflake: Any) -> None:
+    (case,) = (one for one in CASES if one.kind == "ProcedurePython")
+    snowflake.answers = {beginning: [dict(row) for row in rows] for beginning, rows in case.rows.items()}
+    imported = lifecycle.read(case.resource, case.resource_id, {}, {}, snowflake.warned.append)
+
+    assert imported is not None
+    assert [one["argName"] for one in imported.inputs["arguments"]] == ["A", "B"]

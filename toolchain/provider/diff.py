@@ -114,12 +114,15 @@ def _is_initial(one: Property, seen: Any) -> bool:
 
 
 def imported(resource: ResourceType, named: Values, observed: Values) -> Values:
-    """The values for the state of an imported object: all that the server tells and that is not simply the default."""
+    """The values for the state of an imported object: all that the server tells and that is not simply the default.
+
+    What its id names is taken from there, but for arguments: an id has their types only.
+    """
     result = dict(named)
     for one in resource.properties:
         seen = observed.get(one.name)
         plain = _is_initial(one, seen) and one.default is None
-        if is_given(seen) and not plain and one.name not in result:
+        if is_given(seen) and not plain and (one.name not in named or one.form == "objects"):
             result[one.name] = seen
     return result
 
