@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -32,11 +33,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("which", nargs="*", choices=[[], *MEASUREMENTS], default=[])
     parser.add_argument("--repeat", type=int, default=5, help="pairs per measurement (default 5); medians are shown")
+    parser.add_argument("--jobs", type=int, default=deploys.JOBS, help="jobs of `deploys` (default %(default)s)")
     chosen = parser.parse_args()
+    measurements = MEASUREMENTS | {"deploys": partial(deploys.measure, jobs=chosen.jobs)}
     figures: list[Figure] = []
     for which in chosen.which or MEASUREMENTS:
         print(f"measuring {which} …", file=sys.stderr)
-        figures += MEASUREMENTS[which](chosen.repeat)
+        figures += measurements[which](chosen.repeat)
     table = Table("figure", "value", "goal", "", "detail")
     for figure in figures:
         table.add_row(

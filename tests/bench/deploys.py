@@ -1,44 +1,132 @@
-"""What a deploy sends: statements counted for no change and for one changed job, by kind.
+"""What a deploy costs: a first `up`, a preview without a change and one changed job, beside a bare program.
 
-Knows how statements are seen. Must not know how a deploy is ordered.
+The bare program has the same tasks and nothing around them; its root is never started, so it need not be suspended.
+Knows how statements are counted. Must not know how a deploy is ordered.
 """
 
 from __future__ import annotations
 
+import statistics
 import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.bench.figure import Figure
-from tests.deploys.driver import Deploys, deploys
-from tests.deploys.proxy import is_write
+from tests.bench.figure import Figure, seconds
+from tests.bench.preview import BARE, EXPORT, configuration
+from tests.deploys.proxy import Proxy
+from tests.deploys.snapshots import Snapshot
+from tests.lifecycle import project as projects
 
-# Writes of a bare program for one changed task: root SUSPEND, task SUSPEND, MODIFY AS, RESUME, root RESUME.
-GOAL = 4
-JOBS = 12
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-
-def _graph(number: int) -> dict[str, dict[str, object]]:
-    jobs = {f"job_{one}": {"after": [f"job_{one - 1}"] if one else []} for one in range(JOBS)}
-    jobs["job_5"]["args"] = [f"--number={number}"]
-    return {"one": {"jobs": jobs}}
-
-
-def _sent(project: Deploys, number: int) -> tuple[int, int, int]:
-    project.up(_graph(number))
-    writes = [one for one in project.proxy.statements if is_write(one)]
-    tasks = [one for one in writes if "TASK" in one.upper().split("(")[0]]
-    return len(project.proxy.statements) - len(writes), len(writes), len(tasks)
+JOBS = 998  # with root and finalizer a graph of 1,000 tasks
+# Writes of one changed job: its task SUSPEND, MODIFY AS, RESUME; those of the root and of the staged file come with it.
+MOST_WRITES = 4
+CHANGED = "--query=select 0'"
+PLACES = (
+    "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
+    "CREATE WAREHOUSE SMALL_WAREHOUSE",
+)
 
 
-def measure(_repeat: int) -> list[Figure]:
-    """Counts are the same every time, so one deploy of each kind is enough."""
-    with tempfile.TemporaryDirectory() as folder, deploys(Path(folder) / "project") as project:
-        project.up(_graph(0))
-        reads, writes, _ = _sent(project, 0)
-        changed_reads, changed_writes, tasks = _sent(project, 1)
-    per_task = f"{reads} reads for {JOBS + 2} tasks and all else; {reads / (JOBS + 2):.2f} per task"
-    one = f"{changed_reads} reads; of the writes {tasks} on tasks, {changed_writes - tasks} on the staged configuration"
+@dataclass
+class Program:
+    """A program with its own sandbox, whose statements are counted."""
+
+    name: str
+    project: projects.Project
+    proxy: Proxy
+    folder: Path
+    taken: dict[str, list[float]] = field(default_factory=dict)
+    reads: dict[str, int] = field(default_factory=dict)
+    writes: dict[str, list[str]] = field(default_factory=dict)
+
+    def measured(self, what: str, *words: str) -> None:
+        """Run pulumi; its time and its statements are kept under that name."""
+        self.proxy.clear()
+        through = projects.Project(
+            self.project.folder, self.project.environment | {"SNOWFLAKE_PORT": str(self.proxy.port)}
+        )
+        command = ("pulumi", *words, "--stack", "dev", "--non-interactive")
+        self.taken.setdefault(what, []).append(seconds(lambda: through.run(*command, timeout=3600)))
+        self.writes[what] = self.proxy.writes
+        self.reads[what] = len(self.proxy.statements) - len(self.writes[what])
+
+    def configure(self, jobs: int, *, changed: bool) -> None:
+        """Write the graph; the first job is another one if it is `changed`."""
+        text = configuration(jobs)
+        new = text.replace(CHANGED, "--query=select 1000000'", 1) if changed else text
+        assert changed == (new != text)
+        (self.project.folder / "jobconfig.yaml").write_text(new)
+        if self.name == "bare":
+            self.project.run(str(projects.BIN / "python"), "-c", EXPORT)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Median seconds, by what was measured."""
+        return {what: statistics.median(taken) for what, taken in self.taken.items()}
+
+
+@contextmanager
+def _program(name: str, folder: Path) -> Iterator[Program]:
+    # where the export of tasks puts them: ../bare/tasks.json
+    project = projects.make(folder / name)
+    proxy = Proxy(("127.0.0.1", int(project.environment["SNOWFLAKE_PORT"])))
+    try:
+        if name == "bare":
+            (project.folder / "__main__.py").write_text(BARE)
+            for statement in PLACES:
+                project.query(statement)
+        yield Program(name, project, proxy, folder / f"{name} before")
+    finally:
+        proxy.close()
+        project.jobgraph("sandbox", "stop", check=False)
+
+
+def _take(program: Program, jobs: int, *, first: bool) -> None:
+    """One deploy from nothing, one preview, one change."""
+    program.configure(jobs, changed=False)
+    if first:
+        Snapshot.take(program.project, program.folder)
+    else:
+        Snapshot(program.folder).restore(program.project)
+    program.measured("first", "up", "--yes", "--skip-preview")
+    program.measured("preview", "preview", "--expect-no-changes")
+    program.configure(jobs, changed=True)
+    program.measured("change", "up", "--yes", "--skip-preview")
+
+
+def _ratio(name: str, what: str, goal: float, ours: Program, bare: Program) -> Figure:
+    ratios = [one / other for one, other in zip(ours.taken[what], bare.taken[what], strict=True)]
+    counts = "; ".join(f"{one.name}: {one.reads[what]} reads, {len(one.writes[what])} writes" for one in (ours, bare))
+    detail = f"{ours.seconds[what]:.1f} s / {bare.seconds[what]:.1f} s; {counts}"
+    return Figure(name, statistics.median(ratios), goal, detail)
+
+
+def measure(repeat: int, jobs: int = JOBS) -> list[Figure]:
+    """Ours and the bare program, alternating, `repeat` times; `jobs` jobs, two tasks more."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _program("ours", Path(folder)) as ours,
+        _program("bare", Path(folder)) as bare,
+    ):
+        for number in range(repeat):
+            for program in (ours, bare):
+                _take(program, jobs, first=number == 0)
+    tasks = jobs + 2
+    job = [one for one in ours.writes["change"] if "ROOT_TASK" not in one.split("(")[0] and " TASK " in one]
+    root = [one for one in ours.writes["change"] if '"ROOT_TASK"' in one.split("(")[0]]
+    other = len(ours.writes["change"]) - len(job) - len(root)
+    told = f"on the job's task {len(job)}, on the root {len(root)}, on the staged configuration {other}"
+    unchanged = ours.reads["preview"] / tasks
     return [
-        Figure("writes of an `up` without a change", writes, 0, per_task, "statements"),
-        Figure("writes of an `up` with one changed job", changed_writes, GOAL, one, "statements"),
+        _ratio(f"first `up` of {tasks} tasks / bare program", "first", 1.1, ours, bare),
+        _ratio("preview without a change / bare program", "preview", 1.1, ours, bare),
+        _ratio("`up` with one changed job / bare program", "change", 1.1, ours, bare),
+        Figure("reads per task, nothing changed", unchanged, bare.reads["preview"] / tasks * 1.1, "see above", "reads"),
+        Figure("writes with one changed job, root and file apart", len(job), MOST_WRITES, told, "writes"),
+        Figure("writes of a preview without a change", len(ours.writes["preview"]), 0, "", "writes"),
     ]

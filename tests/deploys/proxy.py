@@ -1,4 +1,4 @@
-"""A proxy before the sandbox that keeps every statement that passes, and can stop the world at the k-th write.
+"""A proxy before the sandbox that keeps every statement that passes, and can make trouble at the k-th write.
 
 Knows how Snowflake's clients send statements over HTTP. Must not know what any statement is about.
 """
@@ -11,6 +11,8 @@ import json
 import re
 import threading
 from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -27,18 +29,41 @@ def is_write(statement: str) -> bool:
     return not READS.match(statement) and not statement.upper().startswith("ALTER SESSION")
 
 
+class Trouble(Enum):
+    """What becomes of the write at which the trap shuts.
+
+    SILENCE: no answer, and nothing passes any more. REFUSED: Snowflake's error for a missing privilege, and all goes
+    on. LOST: what it did is not told,
+    and no request passes any more. PAUSE: it waits until `then` is done, and passes.
+    """
+
+    SILENCE = "silence"
+    REFUSED = "refused"
+    LOST = "lost"
+    PAUSE = "pause"
+
+
+REFUSAL = {
+    "success": False,
+    "code": "003001",
+    "message": "SQL access control error:\nInsufficient privileges to operate on this object.",
+    "data": {"errorCode": "003001", "sqlState": "42501", "queryId": "01000000-0000-0000-0000-000000000000"},
+}
+
+
 @dataclass
 class Proxy:
     """Listens on a port of its own; `statements` are those sent since `clear`, in the order of their arrival.
 
     at: the number of the write (from 1) at which `then` is called; `forward`: whether that write reaches the sandbox.
-    A client whose statement it is gets no answer.
+    trouble: what its client gets to know.
     """
 
     target: tuple[str, int]
     statements: list[str] = field(default_factory=list)
     at: int | None = None
     forward: bool = True
+    trouble: Trouble = Trouble.SILENCE
     then: Callable[[], None] = lambda: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,11 +89,11 @@ class Proxy:
             self.statements.clear()
             self.at = None
 
-    def trap(self, at: int, then: Callable[[], None], *, forward: bool) -> None:
+    def trap(self, at: int, then: Callable[[], None], *, forward: bool, trouble: Trouble = Trouble.SILENCE) -> None:
         """At the write of that number, call `then`."""
         with self.lock:
             self.statements.clear()
-            self.at, self.then, self.forward = at, then, forward
+            self.at, self.then, self.forward, self.trouble = at, then, forward, trouble
 
     def close(self) -> None:
         self.server.shutdown()
@@ -76,14 +101,23 @@ class Proxy:
         self.thread.join()
 
     def seen(self, statement: str) -> bool:
-        """Keep a statement; whether the trap shuts at it. Behind a shut trap nothing passes any more."""
+        """Keep a statement; whether the trap shuts at it."""
         with self.lock:
             self.statements.append(statement)
-            return self.at is not None and is_write(statement) and len(self.writes) >= self.at
+            if self.at is None or not is_write(statement):
+                return False
+            number = len(self.writes)
+            return number == self.at or (number > self.at and self.trouble is Trouble.SILENCE)
 
     @property
     def shut(self) -> bool:
+        """Whether the trap shut some writes ago."""
         return self.at is not None and len(self.writes) > self.at
+
+    @property
+    def down(self) -> bool:
+        """Whether nothing passes any more because the connection was lost."""
+        return self.trouble is Trouble.LOST and self.at is not None and len(self.writes) >= self.at
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -96,18 +130,34 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         caught = False
+        if self.proxy.down:
+            self._lost()
+            return
         if "/queries/v1/query-request" in self.path and self.command == "POST":
             caught = self.proxy.seen(_statement(body, self.headers.get("content-encoding")))
-        if caught and (not self.proxy.forward or self.proxy.shut):
-            self._vanish()
+        trouble = self.proxy.trouble if caught else None
+        if trouble is Trouble.PAUSE:
+            self.proxy.then()
+        if trouble is Trouble.REFUSED:
+            self.proxy.then()
+            self._answer(HTTPStatus.OK, [("content-type", "application/json")], json.dumps(REFUSAL).encode())
             return
-        answer, content = self._ask(body)
-        if caught:
-            self._vanish()
+        forwarded = not caught or trouble is Trouble.PAUSE or (self.proxy.forward and not self.proxy.shut)
+        answer, content = self._ask(body) if forwarded else (None, b"")
+        if trouble is Trouble.LOST:
+            self.proxy.then()
+            self._lost()
             return
+        if answer is None or trouble is Trouble.SILENCE:
+            self.close_connection = True
+            self.proxy.then()
+            return
+        self._answer(answer.status, answer.getheaders(), content)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
         try:
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
+            self.send_response(status)
+            for name, value in headers:
                 if name.lower() not in ON_THE_WAY:
                     self.send_header(name, value)
             self.send_header("content-length", str(len(content)))
@@ -116,9 +166,9 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True  # the client was killed
 
-    def _vanish(self) -> None:
-        self.close_connection = True
-        self.proxy.then()
+    def _lost(self) -> None:
+        """Answer as a gateway does that takes nothing from this client: drivers repeat a request that found silence."""
+        self._answer(HTTPStatus.GONE, [], b"")
 
     def _ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection(*self.proxy.target, timeout=120)
