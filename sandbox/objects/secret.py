@@ -1,6 +1,6 @@
-"""SECRET of type GENERIC_STRING (contract 6.19). The value never comes back; the services part gives it to containers.
+"""SECRET of type GENERIC_STRING (contract 6.19) or PASSWORD. The value never comes back but to containers (services).
 
-The value is kept in a file of the data folder that its owner alone can read, not in the catalog.
+The value, or the password, is kept in a file of the data folder that its owner alone can read, not in the catalog.
 """
 
 from __future__ import annotations
@@ -26,21 +26,37 @@ def _file(world: World, found: SnowflakeObject) -> Path:
     return world.folder / "secrets" / str(found.id)
 
 
-def value(world: World, found: SnowflakeObject) -> str:
-    """The secret's text."""
-    return _file(world, found).read_text()
+_KEYS = {"GENERIC_STRING": ("secret_string",), "PASSWORD": ("username", "password")}
+
+
+def keys(found: SnowflakeObject) -> tuple[str, ...]:
+    """What a secret of its type holds, by the names that specifications use."""
+    return _KEYS[found["type"]]
+
+
+def values(world: World, found: SnowflakeObject) -> dict[str, str]:
+    """The same with the values."""
+    kept = _file(world, found).read_text()
+    return (
+        {"secret_string": kept}
+        if keys(found) == ("secret_string",)
+        else {
+            "username": found["username"],
+            "password": kept,
+        }
+    )
 
 
 def _read_type(reader: Reader) -> str:
     written = reader.word().upper()
-    if written != "GENERIC_STRING":
+    if written not in _KEYS:
         raise errors.not_supported(f"SECRET of TYPE {written}")
     return written
 
 
 def _keep(call: Call, found: SnowflakeObject) -> None:
     """Move the value from the properties, where CREATE or ALTER left it, into the file."""
-    text = found["secret_string"]
+    text = found["password"] if found["secret_string"] is None else found["secret_string"]
     if text is None:
         return
     path = _file(call.world, found)
@@ -48,12 +64,14 @@ def _keep(call: Call, found: SnowflakeObject) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
         writer.write(text)
     with call.world.store.transaction() as tx:
-        catalog.update(tx, found, {"secret_string": None})
+        catalog.update(tx, found, {"secret_string": None, "password": None})
 
 
 def _finish(_call: Call, creation: Creation) -> None:
-    if creation.properties["secret_string"] is None:
-        raise errors.missing_property("SECRET_STRING", "CREATE SECRET")
+    given = {name for name in ("secret_string", "username", "password") if creation.properties[name] is not None}
+    wanted = set(_KEYS[creation.properties["type"]])
+    if given != wanted:
+        raise errors.missing_property(", ".join(sorted(wanted)).upper(), "CREATE SECRET")
 
 
 def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
@@ -78,7 +96,7 @@ def _describe(_call: Call, found: SnowflakeObject) -> Result:
         "created_on@ name schema_name database_name owner comment secret_type username oauth_access_token_expiry_time@"
         " oauth_refresh_token_expiry_time@ oauth_scopes integration_name"
     )
-    return Result(described, [(*_common(found), *[None] * 5)])
+    return Result(described, [(*_common(found), found["username"], *[None] * 4)])
 
 
 KIND = Kind(
@@ -90,6 +108,8 @@ KIND = Kind(
     properties=(
         Property("TYPE", _read_type, required=True, alterable=False),
         Property("SECRET_STRING", Reader.string),
+        Property("USERNAME", Reader.string),
+        Property("PASSWORD", Reader.string),
         Property("COMMENT", lambda reader: reader.value()),
     ),
     describe=_describe,

@@ -79,7 +79,7 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
         raise errors.syntax_error(reference, 0)
     if reference.startswith(("@~", "@%")):
         raise errors.not_supported("user and table stages (@~, @%)")
-    name_text, _, path = _split(reference[1:])
+    name_text, _, path = split(reference[1:])
     name = call.session.resolve(Reader(name_text).object_name(), Scope.SCHEMA, "stage")
     with call.world.store.transaction() as tx:
         found = catalog.get(tx, "STAGE", name)
@@ -90,7 +90,7 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
     return Location(name.name.lower(), root, path, found)
 
 
-def _split(text: str) -> tuple[str, str, str]:
+def split(text: str) -> tuple[str, str, str]:
     """The stage's name and the path behind the first slash outside of quotes."""
     quoted = False
     for position, letter in enumerate(text):

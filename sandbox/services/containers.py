@@ -6,6 +6,7 @@ own, so that stopping it takes its children along, and dies with the sandbox (la
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import select
@@ -46,6 +47,8 @@ class Launch:
         log: file that takes standard output and standard error (logs.py).
         memory_limit: bytes of resident memory, children included; None without a limit.
         collector: takes a copy of what it writes.
+        mounts: folder on this machine and the path where the process shall see it.
+        workplace: a folder of this container's alone, for making the mounts.
     """
 
     command: tuple[str, ...]
@@ -54,6 +57,8 @@ class Launch:
     log: Path
     memory_limit: int | None = None
     collector: Collector | None = None
+    mounts: tuple[tuple[str, str], ...] = ()
+    workplace: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,8 @@ class ContainerProcess:
         with self._lock:
             if self._stopped:
                 return None
-            command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *self._launch.command]
+            mounts = json.dumps([str(self._launch.workplace), self._launch.mounts])
+            command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), mounts, *self._launch.command]
             # Two pipes keep the streams apart, one keeps the order between them.
             apart = self._launch.collector is not None and self._launch.collector.separate
             try:

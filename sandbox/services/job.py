@@ -13,7 +13,7 @@ from sandbox import errors
 from sandbox.errors import SnowflakeError
 from sandbox.objects import access, catalog, compute_pool, future
 from sandbox.result import Result, status
-from sandbox.services import images, machine, records, spec
+from sandbox.services import images, machine, mounts, records, spec
 from sandbox.services.machine import JobStatus
 from sandbox.services.records import Job
 from sandbox.session import Scope
@@ -164,6 +164,7 @@ def _create(call: Call, definition: Definition, parsed: spec.Specification) -> S
     _require_images(call, parsed)
     _require_warehouse(call, definition)
     _require_integrations(call, definition)
+    mounts.require(call, parsed)
     compute_pool.resume_if_allowed(call.now, call.world, pool)
     with call.world.store.transaction() as tx:
         properties = {

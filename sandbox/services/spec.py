@@ -15,10 +15,12 @@ import yaml
 
 from sandbox import errors
 from sandbox.errors import SnowflakeError
-from sandbox.services import events
+from sandbox.services import events, volumes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from sandbox.services.volumes import Mount, Secret, Volume
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)(Mi|M|Gi|G)?")
@@ -27,8 +29,8 @@ _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"
 _MOST_CONTAINERS = 20
 # Documented defaults of a container's requests.
 _DEFAULT_CPU, _DEFAULT_MEMORY = 0.5, 2**29
-# In the reference, but nothing a child process of the sandbox can be given: refused by name (docs/deviations.md).
-_NOT_SUPPORTED = {"volumes", "volumeMounts", "secrets", "capabilities", "serviceRoles"}
+# In the reference, but nothing for jobs as child processes: refused by name (docs/deviations.md).
+_NOT_SUPPORTED = {"capabilities", "serviceRoles"}
 _TOP_KEYS = {"spec", "capabilities", "serviceRoles"}
 _SPEC_KEYS = {"containers", "container", "endpoints", "volumes", "logExporters", "platformMonitor"}
 _CONTAINER_KEYS = {
@@ -64,6 +66,8 @@ class Container:
     cpu: float = _DEFAULT_CPU
     memory: int = _DEFAULT_MEMORY
     memory_limit: int | None = None
+    secrets: tuple[Secret, ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Specification:
 
     containers: tuple[Container, ...]
     log_level: str = "INFO"
+    volumes: tuple[Volume, ...] = ()
 
     @property
     def cpu(self) -> float:
@@ -115,6 +120,9 @@ def parse(text: str) -> Specification:
         listed = []
     containers = tuple(_container(item, f"spec.containers[{index}]", problems) for index, item in enumerate(listed))
     _check_names(containers, problems)
+    found = volumes.read_volumes(body.get("volumes"), problems.add)
+    for index, container in enumerate(containers):
+        volumes.check_mounts(found, f"spec.containers[{index}]", container.mounts, problems.add)
     log_level = events.level(body)
     if log_level is None:
         problems.add("spec.logExporters.eventTableConfig.logLevel must be INFO, ERROR or NONE.")
@@ -122,7 +130,7 @@ def parse(text: str) -> Specification:
         raise invalid(problems.found)
     if problems.unsupported:
         raise errors.not_supported(f"{', '.join(sorted(problems.unsupported))} in a service specification")
-    return Specification(containers, log_level or "INFO")
+    return Specification(containers, log_level or "INFO", found)
 
 
 def fill_template(text: str, values: Mapping[str, Any]) -> str:
@@ -217,6 +225,8 @@ def _container(item: Any, where: str, problems: _Problems) -> Container:
         cpu=_DEFAULT_CPU if cpu is None else cpu,
         memory=int(min(_DEFAULT_MEMORY, limit or _DEFAULT_MEMORY) if memory is None else memory),
         memory_limit=None if limit is None else int(limit),
+        secrets=volumes.read_secrets(values.get("secrets"), where, problems.add),
+        mounts=volumes.read_mounts(values.get("volumeMounts"), where, problems.add),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import logins
 from sandbox.objects import catalog
-from sandbox.services import containers, environment, events, images, machine, records, spec
+from sandbox.services import containers, environment, events, images, machine, mounts, records, spec
 from sandbox.services.containers import ContainerProcess, Ended, Launch
 from sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
 from sandbox.statement import ObjectName
@@ -72,6 +72,8 @@ class Supervisor:
             for row in rows:
                 if row["pid"] is not None and row["status"] not in ("DONE", "FAILED"):
                     containers.end_leftover(row["pid"], row["identity"])
+                # Its token and secrets, if it is not started again.
+                shutil.rmtree(self._root(job, (row["instance"], row["name"])), ignore_errors=True)
             with self._lock:
                 self._jobs[job.object_id] = job
                 self._ended[job.object_id] = threading.Event()
@@ -286,6 +288,7 @@ class Supervisor:
                     process.stop(grace=0 if action.at_once else containers.GRACE_IN_SECONDS)
             else:
                 self._jobs.pop(job.object_id, None)
+                shutil.rmtree(mounts.volumes_folder(self._world, job.object_id), ignore_errors=True)
                 event = self._ended.pop(job.object_id, None)
                 if event is not None:
                     event.set()
@@ -295,7 +298,7 @@ class Supervisor:
     def _start_container(self, job: Job, key: Key) -> None:
         try:
             launch, token = self._prepare(job, key)
-        except images.ImageError as error:
+        except (images.ImageError, mounts.MountError) as error:
             self._apply(job.object_id, CannotStart(key, str(error)))
             return
         except Exception as error:  # noqa: BLE001  # logged, and the job fails with it
@@ -333,6 +336,7 @@ class Supervisor:
 
         Raises:
             ImageError: its image cannot be had, or there is nothing in it to run.
+            MountError: a secret or volume cannot be had.
         """
         parsed = spec.parse(job.specification)
         container = next(one for one in parsed.containers if one.name == key[1])
@@ -345,15 +349,18 @@ class Supervisor:
         token, token_file = environment.write_token(self._world, job, root)
         replicas = 1 + max(number for number, _ in job.run.containers)
         variables = environment.variables(self._world, job, root, token_file)
+        given = mounts.give(self._world, job, parsed, key, root)
         variables |= {"SNOWFLAKE_JOBS_COUNT": str(replicas), "SNOWFLAKE_JOB_INDEX": str(key[0])}
         command = images.command_line(image, root, container.command, container.args, sys.executable)
         launch = Launch(
             tuple(command),
             working_folder,
-            {**variables, **image.env, **container.env},
+            {**variables, **image.env, **container.env, **given.environment},
             self.log(job.object_id, key),
             container.memory_limit,
             events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),
+            tuple(given.mounts),
+            root / ".mounts",
         )
         return launch, token
 

@@ -37,6 +37,8 @@ elif kind == "announce":
 elif kind == "fail":
     print("about to fail", flush=True)
     sys.exit(int(rest[0]))
+elif kind == "python":
+    exec(rest[0])
 elif kind == "streams":
     print("out", flush=True)
     print("err", file=sys.stderr, flush=True)

@@ -85,8 +85,8 @@ def test_no_specification_at_all(text: str) -> None:
 
 
 def test_what_the_sandbox_cannot_give_is_refused_by_name() -> None:
-    with pytest.raises(SnowflakeError, match="'secrets, volumes in a service specification'"):
-        parse("spec: {containers: [{name: a, image: x, secrets: []}], volumes: []}")
+    with pytest.raises(SnowflakeError, match="'capabilities, serviceRoles in a service specification'"):
+        parse("{spec: {containers: [{name: a, image: x}]}, capabilities: {}, serviceRoles: []}")
 
 
 def test_too_many_containers() -> None:
