@@ -9,7 +9,7 @@ Mounts are made in a mount namespace of the process's own: no other process sees
 written into the machine's own folders. Where a path is not there, the folder that should hold it is replaced, for this
 process, by one in memory that shows the same entries and has room for the path.
 """
-# ruff: noqa: PTH  # pathlib is slow to import
+# ruff: noqa: PTH101, PTH102, PTH103, PTH109, PTH112, PTH115, PTH116, PTH120, PTH123, PTH211  # pathlib starts slowly
 
 import ctypes
 import json
