@@ -16,16 +16,16 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph import sql
-from jobgraph.already_there import already_there, holds
+from jobgraph.already_there import already_there, future_owner, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobgraph.already_there import AlreadyThere
+    from jobgraph.already_there import AlreadyThere, FutureOwner
     from jobgraph.cli.client import Client
     from jobgraph.cli.queries import Statement
 
-# Snowflake's own words, error 002002
+# Snowflake's own words, errors 002002 and, of a future owner, 003504
 _EXISTS = "already exists"
 # What the plugin reads from the stack's settings before it looks into the environment, by the variable's name.
 _SETTINGS = {
@@ -57,12 +57,21 @@ class StackMark:
             revert=sql.nothing("this stack has gone"),
             opts=pulumi.ResourceOptions(parent=parent),
         )
-        self._mark = step.id.apply(lambda whole: whole[:8])
+        self._ending = step.id.apply(lambda whole: f" (stack {whole[:8]})")
         self._hook = pulumi.ErrorHook("make anew what an interrupted deploy made", _makes_way)
 
     def comment(self, text: str) -> pulumi.Output[str]:
         """Return a comment with the mark."""
-        return self._mark.apply(lambda mark: f"{text} (stack {mark})")
+        return self._ending.apply(lambda ending: f"{text}{ending}")
+
+    def owning(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Return the options of the future ownership of tasks: another role of this stack, which had it, gives way."""
+
+        async def frees(arguments: pulumi.ErrorHookArgs) -> bool:
+            return _frees(arguments, str(await self._ending.future()))
+
+        hooks = pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("let the former owner of tasks go", frees)])
+        return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
 
     def making(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
         """Return the options of a resource whose comment has the mark: what is in its way is looked at."""
@@ -72,9 +81,7 @@ class StackMark:
 
 def _makes_way(arguments: pulumi.ErrorHookArgs) -> bool:
     """Drop what is in the way of a new object, if an interrupted deploy of this stack left it; whether to try again."""
-    if arguments.failed_operation != "create" or len(arguments.errors) > 1 or _EXISTS not in arguments.errors[0]:
-        return False
-    found = already_there(arguments.type, arguments.new_inputs or {})
+    found = already_there(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if found is None:
         return False
     with _client() as client:
@@ -85,6 +92,36 @@ def _makes_way(arguments: pulumi.ErrorHookArgs) -> bool:
         client.rows(_statement(found.drop))
     pulumi.info(f"{found.kind.word} {found.name} was left by an interrupted deploy of this stack: it is made anew")
     return True
+
+
+def _is_in_the_way(arguments: pulumi.ErrorHookArgs) -> bool:
+    """Whether a creation failed, for the first time, because something is there."""
+    return arguments.failed_operation == "create" and len(arguments.errors) == 1 and _EXISTS in arguments.errors[0]
+
+
+def _frees(arguments: pulumi.ErrorHookArgs, ending: str) -> bool:
+    """Revoke the future ownership that a role of this stack has, the ending of whose comment is given."""
+    found = future_owner(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
+    if found is None:
+        return False
+    with _client() as client:
+        holder = found.holder(client.rows(_statement(found.show)))
+        if holder is None:
+            return False
+        if not _is_ours(found, holder, ending, client):
+            pulumi.warn(
+                f"Tasks made in {found.schema} belong to role {holder}, which this stack has not made. If this stack is"
+                f" to make tasks there, revoke that: {found.revoke(holder)}"
+            )
+            return False
+        client.rows(_statement(found.revoke(holder)))
+    return True
+
+
+def _is_ours(found: FutureOwner, holder: str, ending: str, client: Client) -> bool:
+    """Whether a role is the stack's own, or was until now."""
+    rows = client.rows(_statement(found.show_role(holder)))
+    return holder == found.role or any(row["name"] == holder and str(row["comment"]).endswith(ending) for row in rows)
 
 
 def _refusal(found: AlreadyThere, client: Client) -> str | None:

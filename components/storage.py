@@ -33,7 +33,10 @@ class StorageArgs:
 
 
 class StorageComponent(pulumi.ComponentResource):
-    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role."""
+    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role.
+
+    owner: the grant that makes it so. It is another one for another role; tasks made before keep the former owner.
+    """
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Storage", name, None, opts)
@@ -93,13 +96,16 @@ class StorageComponent(pulumi.ComponentResource):
 
     def _tasks_belong_to_the_role(self, settings: Settings, access: pulumi.Resource) -> None:
         """A task runs with its owner's privileges, so the deploying role must not stay the owner."""
-        snowflake.GrantOwnership(
-            f"{settings.role}-owns-tasks",
+        self.owner = snowflake.GrantOwnership(
+            "owner-of-tasks",
             account_role_name=settings.role,
             on=snowflake.GrantOwnershipOnArgs(
                 future=snowflake.GrantOwnershipOnFutureArgs(object_type_plural="TASKS", in_schema=settings.qualified()),
             ),
-            opts=named(self, access, *self._place),
+            opts=pulumi.ResourceOptions.merge(
+                self._mark.owning(named(self, access, *self._place)),
+                pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{settings.role}-owns-tasks")]),
+            ),
         )
 
     def _put(self, name: str, file: StagedFile, stage: pulumi.Resource) -> None:

@@ -118,3 +118,36 @@ def already_there(token: str, inputs: Mapping[str, Any]) -> AlreadyThere | None:
         contents=tuple(statement.format(full_name) for statement in kind.contents),
         drop=f"DROP {kind.word} IF EXISTS {full_name}{signature}",
     )
+
+
+@dataclass(frozen=True)
+class FutureOwner:
+    """The owner of tasks that are made later in a schema: one role at a time, and the provider never revokes it."""
+
+    role: str
+    schema: str
+
+    @property
+    def show(self) -> str:
+        """The statement that shows the schema's future grants."""
+        return f"SHOW FUTURE GRANTS IN SCHEMA {self.schema}"
+
+    def holder(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
+        """Return the role that is the owner now."""
+        held = (row for row in rows if row["privilege"] == "OWNERSHIP" and row["grant_on"] == "TASK")
+        return next((str(row["grantee_name"]) for row in held), None)
+
+    def show_role(self, role: str) -> str:
+        """Return the statement that shows a role."""
+        return f"SHOW ROLES LIKE {literal(role)}"
+
+    def revoke(self, role: str) -> str:
+        """Return the statement that takes the ownership from that role."""
+        return f"REVOKE OWNERSHIP ON FUTURE TASKS IN SCHEMA {self.schema} FROM ROLE {quoted(role)}"
+
+
+def future_owner(token: str, inputs: Mapping[str, Any]) -> FutureOwner | None:
+    """Return how to look at the future owner of a schema's tasks; None for what is no such grant."""
+    if token.rpartition(":")[2] != "GrantOwnership":
+        return None
+    return FutureOwner(str(inputs["accountRoleName"]), str(inputs["on"]["future"]["inSchema"]))

@@ -39,6 +39,15 @@ def already_exists(name: str) -> SnowflakeError:
     return SnowflakeError(2002, "42710", f"SQL compilation error:\nObject '{name}' already exists.")
 
 
+def future_owner_exists(kind: str, place: str) -> SnowflakeError:
+    """003504: there is one owner of the objects made later; the grant to another role is to be revoked first."""
+    return SnowflakeError(
+        3504,
+        "01000",
+        f"A future grant with privilege OWNERSHIP on object type {kind} already exists in the {place}.",
+    )
+
+
 def syntax_error(found: str, position: int) -> SnowflakeError:
     """001003: the text cannot be read as the statement that it starts as."""
     return SnowflakeError(

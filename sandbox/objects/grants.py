@@ -182,14 +182,18 @@ def _ids(call: Call, target: Target) -> list[tuple[int, str]]:
 def _add_future(tx: Transaction, call: Call, target: Target, name: str, grantee: str, *, option: bool) -> None:  # noqa: PLR0913  # the row's columns
     database, schema = target.future or ("", "")
     if name == "OWNERSHIP":
-        # There is one future owner (docs: sql-reference/sql/grant-ownership, future grants).
-        tx.run(
-            "DELETE FROM future_grant WHERE database_name = ? AND schema_name = ? AND kind = ? AND privilege = ?",
+        # One role at a time: another one's grant has to be revoked first (terraform-provider-snowflake #1954).
+        others = tx.rows(
+            "SELECT grantee FROM future_grant"
+            " WHERE database_name = ? AND schema_name = ? AND kind = ? AND privilege = ? AND grantee <> ?",
             database,
             schema,
             target.kind,
             name,
+            grantee,
         )
+        if others:
+            raise errors.future_owner_exists(target.kind, "schema" if schema else "database")
     tx.run(
         "INSERT OR REPLACE INTO future_grant VALUES (?, ?, ?, ?, ?, ?, ?)",
         database,

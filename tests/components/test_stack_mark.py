@@ -89,6 +89,34 @@ def test_other_failures_and_a_second_one_are_left_alone(monkeypatch: pytest.Monk
         assert tried(monkeypatch, {}, arguments) == (False, [])
 
 
+OWNED = "003504 (01000): A future grant with privilege OWNERSHIP on object type TASK already exists in the schema."
+FUTURE = 'SHOW FUTURE GRANTS IN SCHEMA "D"."S"'
+REVOKE = 'REVOKE OWNERSHIP ON FUTURE TASKS IN SCHEMA "D"."S" FROM ROLE "FORMER"'
+HELD = {"privilege": "OWNERSHIP", "grant_on": "TASK", "grantee_name": "FORMER"}
+
+
+@pytest.mark.parametrize(
+    ("role", "comment", "again"),
+    [
+        ("FORMER", "", True),
+        ("NEW", "jobgraph: owns the tasks (stack 3f2a9c1e)", True),
+        ("NEW", "jobgraph: owns the tasks (stack 3f2a9c1f)", False),
+    ],
+)
+def test_the_former_owner_of_future_tasks_gives_way_if_it_is_this_stacks(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], role: str, comment: str, *, again: bool
+) -> None:
+    inputs = {"accountRoleName": role, "on": {"future": {"objectTypePlural": "TASKS", "inSchema": '"D"."S"'}}}
+    token = "snowflake:index/grantOwnership:GrantOwnership"
+    arguments = pulumi.ErrorHookArgs("urn", "", "owner", token, inputs, None, None, "create", [OWNED])
+    answers = {FUTURE: [HELD], "SHOW ROLES LIKE 'FORMER'": [{"name": "FORMER", "comment": comment}]}
+    account = Account(answers)
+    monkeypatch.setattr(stack_mark, "_client", lambda: account)
+    assert stack_mark._frees(arguments, " (stack 3f2a9c1e)") is again
+    assert (REVOKE in account.sent) is again
+    assert again or REVOKE in told[0]
+
+
 def test_every_object_of_a_stack_bears_its_mark() -> None:
     recorder = record({"schema": "JOBS"})
     made = [one for one in recorder.recorded if "comment" in one["inputs"] and not one["type"].endswith(":Task")]
