@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
 from sandbox.errors import SnowflakeError
-from sandbox.objects import access, catalog, compute_pool, future
+from sandbox.objects import access, catalog, compute_pool, future, stage_files
 from sandbox.result import Result, status
 from sandbox.services import images, machine, mounts, records, spec
 from sandbox.services.machine import JobStatus
@@ -81,7 +81,7 @@ def _read(call: Call) -> Definition:
         reader.index += 1
         reader.expect("=")
         readers[word]()
-    definition.specification = _specification(reader)
+    definition.specification = _specification(call)
     reader.end()
     return definition
 
@@ -112,20 +112,42 @@ def _integrations(reader: Reader) -> list[str]:
     return [name.name for name in reader.name_list(")")]
 
 
-def _specification(reader: Reader) -> str:
-    if reader.accept("SPECIFICATION_TEMPLATE"):
-        text = reader.string()
-        reader.expect("USING")
-        reader.expect("(")
-        values: dict[str, Any] = {}
-        while not reader.accept(")"):
-            name = reader.identifier() if reader.peek() else str(reader.tokens[reader.index].text)
-            values[name.lower()] = _template_value(reader)
-            reader.accept(",")
-        return spec.fill_template(text, _CaseInsensitive(values))
-    if not reader.accept("SPECIFICATION"):
-        raise errors.not_supported("EXECUTE JOB SERVICE … FROM @stage")
-    return reader.string()
+def _specification(call: Call) -> str:
+    """The text behind FROM: given in the statement or in a file of a stage, as it is or as a template."""
+    reader = call.reader
+    location = None
+    if reader.peek().startswith("@") or reader.peek() == "":
+        location = stage_files.locate(call, stage_files.read_location(reader), "READ")
+    suffix = "_FILE" if location is not None else ""
+    template = reader.accept(f"SPECIFICATION_TEMPLATE{suffix}")
+    if not template:
+        reader.expect(f"SPECIFICATION{suffix}")
+    if location is not None:
+        reader.expect("=")
+    text = reader.string()
+    if location is not None:
+        text = _read_file(location, text)
+    return spec.fill_template(text, _template_values(reader)) if template else text
+
+
+def _read_file(location: stage_files.Location, path: str) -> str:
+    files = {str(file.relative_to(location.root)): file for file in location.files()}
+    wanted = "/".join(part for part in (location.path.strip("/"), path.strip("/")) if part)
+    if wanted not in files:
+        there = ", ".join(sorted(files)) or "none"
+        raise spec.invalid([f"specification file '{path}' is not in stage @{location.name}. Its files: {there}."])
+    return files[wanted].read_text(errors="replace")
+
+
+def _template_values(reader: Reader) -> _CaseInsensitive:
+    reader.expect("USING")
+    reader.expect("(")
+    values: dict[str, Any] = {}
+    while not reader.accept(")"):
+        name = reader.identifier() if reader.peek() else str(reader.tokens[reader.index].text)
+        values[name.lower()] = _template_value(reader)
+        reader.accept(",")
+    return _CaseInsensitive(values)
 
 
 class _CaseInsensitive(dict[str, Any]):

@@ -12,6 +12,8 @@ import pytest
 
 from sandbox import engine, logins
 from sandbox.errors import SnowflakeError
+from sandbox.objects import catalog, stage
+from sandbox.statement import ObjectName
 from tests.sandbox.services.conftest import ASYNC, Jobs, job
 
 if TYPE_CHECKING:
@@ -218,6 +220,28 @@ def test_a_template(jobs: Jobs) -> None:
     text = "spec: {containers: [{name: main, image: /d/s/r/test_image, args: [lines, '{{ n }}']}]}"
     jobs.run(f"EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = J FROM SPECIFICATION_TEMPLATE $${text}$$ USING (n => 2)")
     assert jobs.log("J") == "line 0\nline 1\n"
+
+
+def test_a_specification_in_a_stage(jobs: Jobs) -> None:
+    jobs.run("CREATE STAGE SPECS", "CREATE TABLE T (A VARCHAR)")
+    text = "spec: {containers: [{name: main, image: /d/s/r/test_image, args: [lines, '{{ n }}']}]}"
+    start = "EXECUTE JOB SERVICE IN COMPUTE POOL P NAME = {} FROM @{} SPECIFICATION{}_FILE = '{}'"
+    folder = stage.folder(jobs.world, stage_named(jobs, "SPECS"))
+    (folder / "a b").mkdir()
+    (folder / "a b" / "job.yaml").write_text(text)
+    (folder / "plain.yaml").write_text(text.replace("{{ n }}", "1"))
+    jobs.run(start.format("J", "SPECS", "", "plain.yaml"))
+    jobs.run(start.format("K", '"D"."S"."SPECS"', "_TEMPLATE", "a b/job.yaml") + " USING (n => 2)")
+    assert (jobs.log("J"), jobs.log("K")) == ("line 0\n", "line 0\nline 1\n")
+    assert jobs.rows("DESCRIBE SERVICE J")[0]["spec"] == text.replace("{{ n }}", "1")
+    error = jobs.error(start.format("L", "SPECS", "", "nope.yaml"))
+    assert "'nope.yaml' is not in stage @specs. Its files: a b/job.yaml, plain.yaml." in error.message
+    assert jobs.error(start.format("L", "NOPE", "", "x")).errno == 2003
+
+
+def stage_named(jobs: Jobs, name: str) -> catalog.SnowflakeObject:
+    with jobs.world.store.transaction() as tx:
+        return catalog.get(tx, "STAGE", ObjectName(name, "S", "D"))
 
 
 def test_without_a_name_the_query_id_names_the_job(jobs: Jobs) -> None:
