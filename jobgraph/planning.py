@@ -153,7 +153,7 @@ def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
     """Return the plan of a valid configuration: `config` must come from `jobgraph.reading`. Its order says nothing."""
     config = ordered(config)
     what = "runs one job of a graph"
-    run_job = _procedure(settings, "RUN_JOB", ("TASK_NAME", "DEFINITION"), procedures.run_job, what)
+    run_job = _procedure(settings, "RUN_JOB", ("TASK_NAME", "SITUATION", "DEFINITION"), procedures.run_job, what)
     what = "closes a graph run: keeps its history, removes old services"
     finalize = _procedure(settings, "FINALIZE_GRAPH", ("DEFINITION",), procedures.finalize_graph, what)
     graphs = tuple(_graph(graph, settings, run_job, finalize) for graph in config.graphs)

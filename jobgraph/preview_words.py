@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 TASK = "snowflake:index/task:Task"
 
-# `CALL "DB"."SCHEMA".RUN_JOB_1A2B3C4D('T_JOB', $${...}$$)`; the JSON holds no `$`
-_CALL = re.compile(r"^CALL .*\.(?P<procedure>\w+)\((?:'[^']*', )?\$\$(?P<definition>[^$]*)\$\$\)$", re.DOTALL)
+# `CALL "DB"."SCHEMA".RUN_JOB_1A2B3C4D('T_JOB', (SELECT ...), $${...}$$)`; the JSON holds no `$`
+_CALL = re.compile(
+    r"^CALL (?:\"[^\"]*\"\.)*(?P<procedure>\w+)\((?:'[^']*', )?(?:\(SELECT .*\), )?\$\$(?P<definition>[^$]*)\$\$\)$",
+    re.DOTALL,
+)
 # inputs that are told elsewhere, or say where and not what
 _NOT_TOLD = {"name", "database", "schema", "afters", "sqlStatement", "started", "finalize", "userTaskTimeoutMs"}
 _TASK_WORDS = {

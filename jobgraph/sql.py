@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from jobgraph.model import Condition
     from jobgraph.settings import Settings
@@ -31,7 +31,43 @@ def json_literal(value: Any) -> str:
 
 def call_runner(settings: Settings, procedure: str, task: str, definition: dict[str, Any]) -> str:
     """Return the body of a job's task."""
-    return f"CALL {settings.qualified()}.{procedure}({literal(task)}, {json_literal(definition)})"
+    known = situation(settings, task, definition.get("predecessors", ()))
+    return f"CALL {settings.qualified()}.{procedure}({literal(task)}, ({known}), {json_literal(definition)})"
+
+
+def situation(settings: Settings, task: str, predecessors: Iterable[str]) -> str:
+    """Return the query for what the runner has to know of a task's run; it is one text of JSON.
+
+    That is: which run it is, and what history has of the job and its predecessors in it. As an argument of CALL
+    (docs.snowflake.com/en/sql-reference/sql/call: each may be an expression or a subquery) it costs the runner no
+    statement of its own, and no warehouse time before its first.
+    """
+    facts = ", ".join(f"{literal(name)}, {_INFO}({literal(asked)})" for name, asked in _FACTS.items())
+    columns = ", ".join(f"{literal(name)}, {expression}" for name, expression in _RECORDED.items())
+    names = ", ".join(literal(name) for name in (task, *predecessors))
+    return (
+        f"SELECT TO_JSON(OBJECT_CONSTRUCT({facts}, 'attempts', ARRAY_AGG(OBJECT_CONSTRUCT({columns}))))"
+        f" FROM {settings.qualified(settings.job_runs_table)} AS H"
+        f" WHERE H.GRAPH_RUN_ID = {_INFO}({literal(_FACTS['group'])}) AND H.TASK_NAME IN ({names})"
+    )
+
+
+_INFO = "SYSTEM$TASK_RUNTIME_INFO"
+_FACTS = {
+    "root": "CURRENT_ROOT_TASK_NAME",
+    "group": "CURRENT_TASK_GRAPH_RUN_GROUP_ID",
+    "started": "CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP",
+    "since": "LAST_SUCCESSFUL_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP",
+}
+_RECORDED = {
+    **{name: f"H.{name}" for name in ("TASK_NAME", "ATTEMPT", "SERVICE_NAME", "JOB_STATUS", "REASON_CLASS", "REASON")},
+    "CAUSE": "SPLIT_PART(H.ERRORS, CHR(10), 1)",
+    "FIRST_ERROR": "H.FIRST_ERROR",
+    "EXIT_CODE": "H.EXIT_CODE",
+    # a return value has 10 kB at most: what is longer is left in history
+    "OUTPUTS": "LEFT(H.OUTPUTS, 10001)",
+    "AGE": "DATEDIFF('second', H.STARTED_TIME, CURRENT_TIMESTAMP())",
+}
 
 
 def call_finalizer(settings: Settings, procedure: str, definition: dict[str, Any]) -> str:

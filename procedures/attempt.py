@@ -29,7 +29,8 @@ class JobFailed(Exception):  # noqa: N818  # its name starts the task's error me
 class Run(NamedTuple):
     """What a task run is part of; `root` and `task` are names, `started` is the graph run's scheduled time as text.
 
-    `since` is that time of the last run that succeeded (empty: none did); `returned` are values of predecessors.
+    `since` is that time of the last run that succeeded (empty: none did); `returned` are values of predecessors, and
+    `results` where in a stage they left larger ones.
     """
 
     root: str
@@ -38,6 +39,7 @@ class Run(NamedTuple):
     started: str
     since: str = ""
     returned: Mapping[str, str] = {}
+    results: Mapping[str, str] = {}
 
 
 class Container(NamedTuple):
@@ -103,6 +105,20 @@ def object_name(definition: Mapping[str, Any], key: str) -> str:
 def literal(text: str) -> str:
     """Return a single-quoted constant, for the places that take no bind."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def mark(job: Mapping[str, Any], run: Run, number: int) -> str:
+    """Return whose an attempt is, in words: graph, run, task, attempt. Its service and its statements carry this."""
+    return " ".join(["jobgraph", identifier(job["graph"]), run.group, run.task, str(number)])
+
+
+def results_path(job: Mapping[str, Any], run: Run, task: str, number: int) -> str:
+    """Return the folder in the stack's stage for what an attempt leaves to others; empty if there is none.
+
+    The day of the run comes first, so that what is old can be found and removed by its name.
+    """
+    place = job.get("results")
+    return f"{place}/{run.started[:10]}/{run.group}/{task}/{number}/" if place else ""
 
 
 def bare_name(name: Any) -> str:

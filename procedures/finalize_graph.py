@@ -1,4 +1,4 @@
-"""Closes a graph run: copies its task history, records attempts that nobody recorded, removes old job services.
+"""Closes a graph run: copies its task history, records attempts that nobody recorded, removes old services and results.
 
 The entry of a stored procedure (Python 3.11, caller's rights, handler `main`), whose text is this file and those of
 this folder that it imports. Knows the order of the steps. Must not know how graphs are configured: all it needs is in
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import Run, bare_name, object_name, one_line
+from procedures.attempt import Run, bare_name, identifier, object_name, one_line
 from procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
-from procedures.sending import error_text, send
+from procedures.sending import Tagged, error_text, send
+from procedures.sweeping import drop, remove_old_results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,22 +37,26 @@ COPIED = (
 def main(session: Session, definition: str) -> str:
     """Close the run that the calling finalizer task belongs to; returns a line of JSON that says what was done."""
     graph: dict[str, Any] = json.loads(definition)
-    run, root_id = _run_facts(session)
-    send(session, copy_statement(graph), [run.root, root_id, run.started, run.group, run.task])
-    ends = _task_ends(session, graph, run)
-    recovered, dropped, kept = _sweep(session, graph, run, ends)
+    tagged = Tagged(session, f"jobgraph {identifier(graph['graph'])}")
+    run, root_id = _run_facts(tagged)
+    tagged = tagged._replace(tag=f"{tagged.tag} {run.group} {run.task} 1")
+    send(tagged, copy_statement(graph), [run.root, root_id, run.started, run.group, run.task])
+    ends = _task_ends(tagged, graph, run)
+    recovered, dropped, kept = _sweep(tagged, graph, run, ends)
+    removed, left = remove_old_results(tagged, graph)
     return json.dumps(
         {
             "graph": graph["graph"],
             "tasks_in_history": len(ends),
             "attempts_recovered": recovered,
             "services_dropped": dropped,
-            "not_dropped": kept,
+            "days_of_results_removed": removed,
+            "not_dropped": kept + left,
         }
     )
 
 
-def _run_facts(session: Session) -> tuple[Run, str]:
+def _run_facts(session: Tagged) -> tuple[Run, str]:
     """Return what run this is, and the root's id; only inside a task does Snowflake answer."""
     row = send(
         session,
@@ -80,7 +85,7 @@ def copy_statement(graph: dict[str, Any]) -> str:
     )
 
 
-def _task_ends(session: Session, graph: dict[str, Any], run: Run) -> dict[str, TaskEnd]:
+def _task_ends(session: Tagged, graph: dict[str, Any], run: Run) -> dict[str, TaskEnd]:
     """Return how the run's tasks ended; of a task that was retried, the last time."""
     statement = (
         f"SELECT NAME, STATE, ERROR_MESSAGE FROM {object_name(graph, 'task_runs_table')}"
@@ -90,7 +95,7 @@ def _task_ends(session: Session, graph: dict[str, Any], run: Run) -> dict[str, T
     return {str(row["NAME"]): TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or "")) for row in rows}
 
 
-def _sweep(session: Session, graph: dict[str, Any], run: Run, ends: dict[str, TaskEnd]) -> tuple[int, int, list[str]]:
+def _sweep(session: Tagged, graph: dict[str, Any], run: Run, ends: dict[str, TaskEnd]) -> tuple[int, int, list[str]]:
     """Record what was not recorded, then drop services that are recorded.
 
     Returns how many attempts were recorded, how many services were dropped, and why others were not: a service that
@@ -114,7 +119,7 @@ def _sweep(session: Session, graph: dict[str, Any], run: Run, ends: dict[str, Ta
         except SnowparkSQLException as error:
             failures.append(f"{orphan.name}: not recorded: {one_line(error_text(error))}")
     recovered += len(record_without_service(session, graph, run, ends, known))
-    dropped, kept = _drop(session, droppable(found, known, kept_since)[:MOST_DROPS])
+    dropped, kept = drop(session, droppable(found, known, kept_since)[:MOST_DROPS])
     return recovered, dropped, failures + kept
 
 
@@ -126,18 +131,7 @@ def _is_orphan(
     return over and (service.group, service.task, service.attempt) not in known
 
 
-def _kept_since(session: Session, graph: dict[str, Any]) -> datetime:
+def _kept_since(session: Tagged, graph: dict[str, Any]) -> datetime:
     statement = "SELECT DATEADD('day', ?, CURRENT_TIMESTAMP()) AS KEPT_SINCE"
     since: datetime = send(session, statement, [-int(graph["keep_services_days"])])[0]["KEPT_SINCE"]
     return since
-
-
-def _drop(session: Session, names: Sequence[str]) -> tuple[int, list[str]]:
-    dropped, kept = 0, []
-    for name in names:
-        try:
-            send(session, f"DROP SERVICE IF EXISTS {name}")
-            dropped += 1
-        except SnowparkSQLException as error:
-            kept.append(f"{name}: {one_line(error_text(error))}")
-    return dropped, kept

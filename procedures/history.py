@@ -1,4 +1,4 @@
-"""The history of attempts: what a run has of it already, and one row more for an attempt, whoever writes it.
+"""The history of attempts: one row more for an attempt, with its logs, whoever writes it.
 
 Knows the history tables' columns. Must not know why an attempt went as it did. Shipped as a part of a stored
 procedure's text.
@@ -8,25 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snowflake.snowpark.exceptions import SnowparkSQLException
-
-from procedures.attempt import DONE, Attempt, Run, bare_name, identifier, literal, object_name
-from procedures.sending import is_refusal, send
+from procedures.attempt import DONE, Attempt, Run, object_name
+from procedures.sending import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from snowflake.snowpark import Row, Session
+    from procedures.sending import Tagged
 
 ERRORS_TAIL = 4_000
 LOGS_AT_ONCE_WRITTEN = 10
-INFO = "SYSTEM$TASK_RUNTIME_INFO"
-FACTS = (
-    f"{INFO}('CURRENT_ROOT_TASK_NAME') AS ROOT_TASK, {INFO}('CURRENT_TASK_GRAPH_RUN_GROUP_ID') AS RUN_GROUP,"
-    f" {INFO}('CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS STARTED,"
-    f" {INFO}('LAST_SUCCESSFUL_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS SINCE"
-)
-RECORDED = ("ATTEMPT", "SERVICE_NAME", "JOB_STATUS", "REASON_CLASS", "REASON", "FIRST_ERROR", "EXIT_CODE", "OUTPUTS")
+EVENT_TABLE = "event_table"
 RUN_KEY = ("GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT")
 LOG_KEY = (*RUN_KEY, "INSTANCE_ID", "CONTAINER_NAME")
 LOG_COLUMNS = dict.fromkeys((*LOG_KEY, "LOG"), "?")
@@ -41,87 +33,60 @@ RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     **dict.fromkeys(("OUTPUTS", "REASON_CLASS", "FIRST_ERROR", "IMAGE_DIGEST", "NODE_FAMILY", "REPLICAS"), "?"),
     **dict.fromkeys(("QUERY_ID", "LOG_LOCATION"), "?"),
 }
+SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
+# docs.snowflake.com/en/sql-reference/operators-flow: several statements in one, done in order, an error ends it
+THEN = " ->> "
 
 
-def situation(session: Session, job: Mapping[str, Any], task: str) -> tuple[Run, list[Attempt]]:
-    """Return which run this is and the attempts of this job that it has already, by number.
+def record(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Attempt, value: str | None = None) -> None:
+    """Write the containers' logs, then the attempt's row; what is there already stays as it is.
 
-    Only inside a task does Snowflake answer. A predecessor that an operator has suspended has no value to ask for, and
-    asking is an error: then the job is told none.
+    `value` is what the task returns, if this attempt is its last. All goes in one statement, unless there are many
+    containers.
     """
-    names = [identifier(name) for name in job.get("predecessors", ())]
-    try:
-        rows = send(session, situation_statement(job, names), [task])
-    except SnowparkSQLException as error:
-        if not names or not is_refusal(error):
-            raise
-        names = []
-        rows = send(session, situation_statement(job, names), [task])
-    first = rows[0]
-    returned = {name: str(first[f"RETURNED_{n}"]) for n, name in enumerate(names) if first[f"RETURNED_{n}"] is not None}
-    run = Run(
-        root=bare_name(first["ROOT_TASK"]),
-        task=task,
-        group=str(first["RUN_GROUP"]),
-        started=str(first["STARTED"]),
-        since=str(first["SINCE"] or ""),
-        returned=returned,
-    )
-    return run, [_recorded(row) for row in rows if row["ATTEMPT"] is not None]
+    steps = _log_inserts(job, run, attempt)
+    row = insert_statement(object_name(job, "job_runs_table"), RUN_COLUMNS, RUN_KEY)
+    last = [*steps[-1:], (row, run_values(job, run, attempt))]
+    if value is not None:
+        last.append((SET_RETURN_VALUE, [value]))
+    for statement, values in steps[:-1]:
+        send(session, statement, values)
+    send(session, THEN.join(text for text, _ in last), [one for _, values in last for one in values])
 
 
-def situation_statement(job: Mapping[str, Any], predecessors: Iterable[str]) -> str:
-    """Return the statement that asks for both at once; its bind is the task's name."""
-    values = [f"SYSTEM$GET_PREDECESSOR_RETURN_VALUE({literal(name)})" for name in predecessors]
-    asked = ", ".join([FACTS, *(f"{value} AS RETURNED_{n}" for n, value in enumerate(values))])
-    columns = ", ".join(f"H.{name}" for name in RECORDED)
-    return (
-        f"SELECT R.*, {columns}, DATEDIFF('second', H.STARTED_TIME, CURRENT_TIMESTAMP()) AS AGE"
-        f" FROM (SELECT {asked}) AS R LEFT JOIN {object_name(job, 'job_runs_table')} AS H"
-        " ON H.GRAPH_RUN_ID = R.RUN_GROUP AND H.TASK_NAME = ? ORDER BY H.ATTEMPT"
-    )
-
-
-def _recorded(row: Row) -> Attempt:
-    code = row["EXIT_CODE"]
-    return Attempt(
-        number=int(row["ATTEMPT"]),
-        service=str(row["SERVICE_NAME"]),
-        status=str(row["JOB_STATUS"]),
-        reason_class=row["REASON_CLASS"] or "",
-        reason=row["REASON"] or "",
-        first_error=row["FIRST_ERROR"] or "",
-        exit_code=None if code is None else int(code),
-        outputs=row["OUTPUTS"] or "",
-        age=float(row["AGE"] or 0),
-    )
-
-
-def record(session: Session, job: Mapping[str, Any], run: Run, attempt: Attempt) -> None:
-    """Write the containers' logs, then the attempt's row; what is there already stays as it is."""
-    logs = [
-        [run.group, run.task, attempt.number, container.instance, container.name, container.log]
-        for container in attempt.containers
-    ]
+def _log_inserts(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[tuple[str, list[Any]]]:
+    """Return the statements that keep the logs, with their binds; none if the event table has them."""
+    if job.get("logs") == EVENT_TABLE:
+        return []
+    logs = [[run.group, run.task, attempt.number, c.instance, c.name, c.log] for c in attempt.containers]
+    table, found = object_name(job, "job_logs_table"), []
     for first in range(0, len(logs), LOGS_AT_ONCE_WRITTEN):
         some = logs[first : first + LOGS_AT_ONCE_WRITTEN]
-        statement = insert_statement(object_name(job, "job_logs_table"), LOG_COLUMNS, LOG_KEY, len(some))
-        send(session, statement, [value for row in some for value in row])
-    statement = insert_statement(object_name(job, "job_runs_table"), RUN_COLUMNS, RUN_KEY)
-    send(session, statement, run_values(job, run, attempt))
+        statement = insert_statement(table, LOG_COLUMNS, LOG_KEY, len(some))
+        found.append((statement, [value for row in some for value in row]))
+    return found
 
 
 def run_values(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[Any]:
     """Return the binds of an attempt's row."""
     started, ended = attempt.started or None, attempt.ended or None
-    location = object_name(job, "job_logs_table") if attempt.containers else None
     return [
         *(run.root, run.task, attempt.status, run.group, run.started, errors_text(attempt), attempt.number),
         *(attempt.service, job["compute_pool"], attempt.exit_code, attempt.reason),
         *(started, ended, started, ended, attempt.outputs or None),
         *(attempt.reason_class or None, attempt.first_error or None, attempt.digest or None),
-        *(job.get("instance_family"), int(job.get("replicas", 1)), attempt.query_id or None, location),
+        *(job.get("instance_family"), int(job.get("replicas", 1)), attempt.query_id or None),
+        log_location(job, attempt) or None,
     ]
+
+
+def log_location(job: Mapping[str, Any], attempt: Attempt) -> str:
+    """Return where an attempt's logs are: a table of history, or the account's event table and how to find them."""
+    if not attempt.containers:
+        return ""
+    if job.get("logs") == EVENT_TABLE:
+        return f"event table, RESOURCE_ATTRIBUTES:\"snow.service.name\" = '{attempt.service.rpartition('.')[2]}'"
+    return object_name(job, "job_logs_table")
 
 
 def insert_statement(table: str, columns: Mapping[str, str], key: Iterable[str], rows: int = 1) -> str:

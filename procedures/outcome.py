@@ -1,4 +1,4 @@
-"""What became of an attempt, and why: its outcome and reason class, from all containers of all replicas.
+"""What became of an attempt, and why: its outcome and reason class, from all containers of all replicas; and the words.
 
 Knows the statuses and messages of job services and the numbers of SQL errors. Must not send statements. Shipped as a
 part of a stored procedure's text.
@@ -9,10 +9,11 @@ permission, internal.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
-from procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, one_line
+from procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, Run, one_line
 from procedures.logs import error_lines, last_json_line
 from procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from procedures.attempt import Container
 
 NO_PRIVILEGE = 3001
+# docs.snowflake.com/en/sql-reference/functions/system_set_return_value: 10 kB
+MOST_RETURN_BYTES = 10_000
 # texts of docs.snowflake.com/en/developer-guide/snowpark-container-services/monitoring-services and of Kubernetes
 OF_MESSAGE = (
     ("out_of_memory", re.compile(r"OOM ?Killed|out of memory", re.IGNORECASE)),
@@ -107,3 +110,29 @@ def refused(number: int, service: str, error: SnowparkSQLException) -> Attempt:
         why = "spec_invalid" if is_refusal(error) else "internal"
     reason = "Snowflake refused a statement"
     return Attempt(number, service, FAILED, why, reason, text, text)
+
+
+def returned_value(attempt: Attempt) -> str:
+    """Return what a task returns after its last attempt: the outputs, or JSON that says how it ended."""
+    if attempt.status != DONE:
+        return json.dumps({"status": attempt.status, "attempt": attempt.number, "cause": cause_line(attempt)})
+    if len(attempt.outputs.encode()) > MOST_RETURN_BYTES:
+        note = f"outputs of more than {MOST_RETURN_BYTES} bytes are in history"
+        return json.dumps({"status": DONE, "attempt": attempt.number, "note": note})
+    return attempt.outputs or json.dumps({"status": DONE, "attempt": attempt.number})
+
+
+def cause_line(attempt: Attempt) -> str:
+    """Return reason class, exit code, reason and last error line as one line."""
+    code = "" if attempt.exit_code is None else f"exit code {attempt.exit_code}; "
+    cause = attempt.reason
+    if attempt.cause and attempt.cause != attempt.reason:
+        cause = f"{attempt.reason}; last error: {attempt.cause}" if attempt.reason else attempt.cause
+    return f"{attempt.label}: {code}{cause}"
+
+
+def failure_line(run: Run, attempt: Attempt) -> str:
+    """Return one line: job, attempts, cause, and where the rest can be read."""
+    count = f"{attempt.number} attempt{'s' if attempt.number > 1 else ''}"
+    where = f"(service {attempt.service}, run {run.group})"
+    return f"Job {run.task} {attempt.status} after {count}: {cause_line(attempt)} {where}"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from snowflake.snowpark import Session
+    from procedures.sending import Tagged
 
 # jobgraph, graph, run, task, attempt
 COMMENT_WORDS = 5
@@ -67,7 +67,7 @@ class TaskEnd(NamedTuple):
         return "cancelled" if self.state == CANCELLED else "timeout" if LATE.search(self.message) else "internal"
 
 
-def services(session: Session, graph: Mapping[str, Any]) -> list[Service]:
+def services(session: Tagged, graph: Mapping[str, Any]) -> list[Service]:
     """Return the graph's job services, oldest first."""
     place = f"{identifier(graph['database'])}.{identifier(graph['schema'])}"
     rows = [lower_keys(row.as_dict()) for row in send(session, f"SHOW JOB SERVICES IN SCHEMA {place}")]
@@ -92,7 +92,7 @@ def services(session: Session, graph: Mapping[str, Any]) -> list[Service]:
     return sorted(found, key=lambda service: service.created)
 
 
-def recorded(session: Session, graph: Mapping[str, Any], groups: Sequence[str]) -> set[tuple[str, str, int]]:
+def recorded(session: Tagged, graph: Mapping[str, Any], groups: Sequence[str]) -> set[tuple[str, str, int]]:
     """Return run, task and attempt of all rows of these runs."""
     if not groups:
         return set()
@@ -103,7 +103,7 @@ def recorded(session: Session, graph: Mapping[str, Any], groups: Sequence[str]) 
 
 
 def recover(
-    session: Session, graph: Mapping[str, Any], run: Run, service: Service, end: TaskEnd | None
+    session: Tagged, graph: Mapping[str, Any], run: Run, service: Service, end: TaskEnd | None
 ) -> Attempt | None:
     """Stop the service if it still runs, and record its attempt; returns that.
 
@@ -142,7 +142,7 @@ def _cancelled(attempt: Attempt, end: TaskEnd | None) -> Attempt:
 
 
 def record_without_service(
-    session: Session, graph: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd], known: set[tuple[str, str, int]]
+    session: Tagged, graph: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd], known: set[tuple[str, str, int]]
 ) -> list[str]:
     """Record one attempt for each task that ended badly before it had started any; returns their names."""
     tasks = {task for group, task, _ in known if group == run.group}

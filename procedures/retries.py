@@ -7,6 +7,7 @@ same whenever it is asked for. Shipped as a part of a stored procedure's text.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,69 +26,108 @@ CAUSES = {
     "internal": "infrastructure",
 }
 LONGEST_PAUSE = 3600
+# Faults of the infrastructure do not use up a job's retries. Before its program has begun it may be tried again in any
+# case; a program that was interrupted, only if the job may be run more than once at all.
+NOT_BEGUN, INTERRUPTED = frozenset({"image_pull", "pool_unavailable"}), frozenset({"preempted", "internal"})
+INFRASTRUCTURE_RETRIES, INFRASTRUCTURE_BACKOFF = 2, 30
 
 
-class Rules(NamedTuple):
-    """How many retries, and how: pauses and `max_elapsed` in seconds; `causes` have counts of their own."""
+class Limit(NamedTuple):
+    """How many retries the failures of one kind may have, and the pauses before them in seconds."""
 
+    name: str
     retries: int
     backoff: int
     longest_backoff: int
+
+
+class Rule(NamedTuple):
+    """A limit of its own for the failures that it fits; what is empty fits all. Exit codes as ranges, ends included."""
+
+    limit: Limit
+    reasons: Sequence[str]
+    exit_codes: Sequence[Sequence[int]]
+    message: str
+
+    def fits(self, attempt: Attempt) -> bool:
+        """Tell whether the rule is for this failure."""
+        code = attempt.exit_code
+        texts = (attempt.reason, attempt.cause, attempt.first_error)
+        return (
+            (not self.reasons or attempt.reason_class in self.reasons)
+            and (not self.exit_codes or any(code is not None and low <= code <= top for low, top in self.exit_codes))
+            and (not self.message or any(re.search(self.message, text) for text in texts))
+        )
+
+
+class Rules(NamedTuple):
+    """All that decides on retries: the first rule that fits, else the cause's own limit, else what holds for all."""
+
+    whole: Limit
     max_elapsed: int | None
-    causes: Mapping[str, int]
+    causes: Mapping[str, Limit]
+    rules: Sequence[Rule]
+
+    def limit(self, attempt: Attempt) -> Limit | None:
+        """Return the limit that a failure falls under; `None` if another attempt cannot help."""
+        # rows of earlier versions have no class
+        why = attempt.reason_class or "app_error"
+        cause = CAUSES.get(why)
+        if cause is None:
+            return None
+        own = next((rule.limit for rule in self.rules if rule.fits(attempt)), None) or self.causes.get(cause)
+        return own or self._of_infrastructure(why) or self.whole
+
+    def _of_infrastructure(self, why: str) -> Limit | None:
+        if why not in NOT_BEGUN | INTERRUPTED:
+            return None
+        count = INFRASTRUCTURE_RETRIES if why in NOT_BEGUN or self.whole.retries else 0
+        backoff = self.whole.backoff or INFRASTRUCTURE_BACKOFF
+        return Limit("not begun" if why in NOT_BEGUN else "interrupted", count, backoff, self.whole.longest_backoff)
 
 
 def rules_of(job: Mapping[str, Any]) -> Rules:
     """Return the rules of a job's definition."""
     more = job.get("retry_rules", {})
-    longest = more.get("longest_backoff", LONGEST_PAUSE)
+    whole = Limit("all", int(job["retries"]), more.get("backoff", 0), more.get("longest_backoff", LONGEST_PAUSE))
+    causes = {name: whole._replace(name=name, retries=count) for name, count in more.get("causes", {}).items()}
     return Rules(
-        int(job["retries"]), more.get("backoff", 0), longest, more.get("max_elapsed"), dict(more.get("causes", {}))
+        whole, more.get("max_elapsed"), causes, [_rule(*pair, whole) for pair in enumerate(more.get("rules", ()))]
     )
+
+
+def _rule(number: int, given: Mapping[str, Any], whole: Limit) -> Rule:
+    backoff, longest = given.get("backoff", whole.backoff), given.get("longest_backoff", whole.longest_backoff)
+    limit = Limit(f"rule {number}", int(given["count"]), backoff, longest)
+    return Rule(limit, given.get("reasons", ()), given.get("exit_codes", ()), given.get("message", ""))
 
 
 def goes_on(rules: Rules, attempts: Sequence[Attempt], elapsed: float) -> bool:
     """Tell whether another attempt follows these, the last of which failed; `elapsed` seconds since the first began.
 
-    A cause with a count of its own is counted apart from the others, so that faults of the infrastructure need not use
-    up the retries of the program.
+    Failures under a limit of their own are counted apart from the others.
     """
     if rules.max_elapsed is not None and elapsed >= rules.max_elapsed:
         return False
-    causes = [_cause(attempt) for attempt in attempts]
-    last = causes[-1]
-    if last is None:
-        return False
-    if last in rules.causes:
-        return causes.count(last) <= rules.causes[last]
-    return sum(cause not in rules.causes for cause in causes) <= rules.retries
+    limit = rules.limit(attempts[-1])
+    return limit is not None and _failures(rules, attempts, limit) <= limit.retries
 
 
-def _cause(attempt: Attempt) -> str | None:
-    # rows of earlier versions have no class
-    return CAUSES.get(attempt.reason_class or "app_error")
+def _failures(rules: Rules, attempts: Sequence[Attempt], limit: Limit) -> int:
+    found = [rules.limit(attempt) for attempt in attempts]
+    return sum(one is not None and one.name == limit.name for one in found)
 
 
-def open_attempts(rules: Rules, recorded: Sequence[Attempt]) -> list[Attempt]:
-    """Return the recorded attempts that still count.
-
-    An interrupted task goes on where it was. All attempts used up means that the graph run is being retried, as by
-    EXECUTE TASK ... RETRY LAST: then the job gets as many again, numbered on.
-    """
-    counted: list[Attempt] = []
-    for attempt in recorded:
-        counted.append(attempt)
-        if not goes_on(rules, counted, 0):
-            counted = []
-    return counted if counted and goes_on(rules, counted, counted[0].age) else []
-
-
-def pause(rules: Rules, group: str, task: str, number: int) -> float:
-    """Return the seconds to wait after the `number`th failure (from 1): doubled each time, up to the longest.
+def pause(rules: Rules, group: str, task: str, attempts: Sequence[Attempt]) -> float:
+    """Return the seconds to wait after these failures: doubled with each of the last one's kind, up to the longest.
 
     A part of up to a half is taken off, other for every run and task, so that jobs that failed together do not come
     back together.
     """
-    whole: float = min(rules.backoff * 2 ** min(number - 1, 30), rules.longest_backoff)
-    digest: bytes = hashlib.sha256(f"{group}/{task}/{number}".encode()).digest()
+    limit = rules.limit(attempts[-1])
+    if limit is None:
+        return 0
+    number = _failures(rules, attempts, limit)
+    whole: float = min(limit.backoff * 2 ** min(number - 1, 30), limit.longest_backoff)
+    digest: bytes = hashlib.sha256(f"{group}/{task}/{attempts[-1].number}".encode()).digest()
     return whole * (1 - digest[0] / 512)

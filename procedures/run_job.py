@@ -16,53 +16,87 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, one_line
-from procedures.history import record, situation
+from procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, mark, one_line
+from procedures.history import SET_RETURN_VALUE, record
 from procedures.logs import secret_values
-from procedures.outcome import judge, refused
-from procedures.retries import Rules, goes_on, open_attempts, pause, rules_of
-from procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal, send
+from procedures.outcome import failure_line, judge, refused, returned_value
+from procedures.outputs import file_outputs
+from procedures.retries import Rules, goes_on, pause, rules_of
+from procedures.sending import DOES_NOT_EXIST, Tagged, error_code, error_text, is_refusal, send
 from procedures.service import Ended, containers, describe, service_name, start, start_statement, stop, wait
+from procedures.situation import of_this_task_run, situation
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
-MOST_RETURN_BYTES = 10_000
 
-
-def main(session: Session, task_name: str, definition: str) -> str:
+def main(session: Session, task_name: str, known: str, definition: str) -> str:
     """Run the job of a task, with its retries; returns the job's outputs (JSON) or a line that says how it ended.
+
+    `known` is what the task's statement found out: see `situation`.
 
     Raises:
         JobFailed: if the last attempt did not end DONE and the definition says `on_failure: stop`.
     """
     job: dict[str, Any] = json.loads(definition)
-    run, recorded = situation(session, job, task_name)
-    if recorded and recorded[-1].status == DONE:
-        return _succeed(session, recorded[-1])
+    run, recorded = situation(known, job, task_name)
+    if recorded:
+        tagged = Tagged(session, mark(job, run, recorded[-1].number))
+        counted = of_this_task_run(tagged, job, run, recorded)
+        if _over(job, recorded, counted):
+            return _again(tagged, job, run, recorded[-1])
+        return _attempts(session, job, run, recorded[-1].number, counted)
+    return _attempts(session, job, run, 0, [])
+
+
+def _over(job: dict[str, Any], recorded: list[Attempt], counted: list[Attempt]) -> bool:
+    """Tell whether no attempt is left: the procedure was interrupted after it had recorded the last one."""
+    if recorded[-1].status == DONE:
+        return True
+    return bool(counted) and not goes_on(rules_of(job), counted, counted[0].age)
+
+
+def _attempts(session: Session, job: dict[str, Any], run: Run, number: int, counted: list[Attempt]) -> str:
+    """Make attempts after the `number`th until one is DONE or no more follows; `counted` count for the rules."""
     rules = rules_of(job)
-    counted = open_attempts(rules, recorded)
-    number = recorded[-1].number if recorded else 0
     began = time.monotonic() - (counted[0].age if counted else 0)
     while True:
         number += 1
-        _pause(rules, run, len(counted))
-        attempt = _attempt(session, job, run, number)
-        record(session, job, run, attempt)
-        if attempt.status == DONE:
-            return _succeed(session, attempt)
+        tagged = Tagged(session, mark(job, run, number))
+        _pause(rules, run, counted)
+        attempt = _attempt(tagged, job, run, number)
         counted.append(attempt)
-        if not goes_on(rules, counted, time.monotonic() - began):
-            return _fail(session, job, run, attempt)
+        goes = attempt.status != DONE and goes_on(rules, counted, time.monotonic() - began)
+        record(tagged, job, run, attempt, None if goes or _fails(job, attempt) else returned_value(attempt))
+        if not goes:
+            return _end(job, run, attempt)
 
 
-def _pause(rules: Rules, run: Run, failures: int) -> None:
-    seconds = pause(rules, run.group, run.task, failures) if failures else 0
+def _fails(job: dict[str, Any], attempt: Attempt) -> bool:
+    """Tell whether the task fails with its last attempt, by the definition's rule."""
+    return attempt.status != DONE and job["on_failure"] != "continue"
+
+
+def _end(job: dict[str, Any], run: Run, attempt: Attempt) -> str:
+    if _fails(job, attempt):
+        raise JobFailed(failure_line(run, attempt))
+    return returned_value(attempt)
+
+
+def _again(session: Tagged, job: dict[str, Any], run: Run, attempt: Attempt) -> str:
+    """End as before the interruption, with the recorded attempt; whether the value was set before is not known."""
+    if not _fails(job, attempt):
+        send(session, SET_RETURN_VALUE, [returned_value(attempt)])
+    return _end(job, run, attempt)
+
+
+def _pause(rules: Rules, run: Run, counted: list[Attempt]) -> None:
+    seconds = pause(rules, run.group, run.task, counted) if counted else 0
     if seconds > 0:
         time.sleep(seconds)
 
 
-def _attempt(session: Session, job: dict[str, Any], run: Run, number: int) -> Attempt:
+def _attempt(session: Tagged, job: dict[str, Any], run: Run, number: int) -> Attempt:
     """Make one attempt, or adopt the one that was under way; raises only if Snowflake cannot be reached."""
     service = f"{identifier(job['database'])}.{identifier(job['schema'])}.{service_name(run.group, run.task, number)}"
     try:
@@ -73,12 +107,13 @@ def _attempt(session: Session, job: dict[str, Any], run: Run, number: int) -> At
         query_id, adopted = "", True
     try:
         ended = wait(session, service, int(job["timeout"]), adopted=adopted)
-        return _ended(session, job, Attempt(number, service, ended.status, query_id=query_id), ended)
+        attempt = _ended(session, job, Attempt(number, service, ended.status, query_id=query_id), ended)
+        return file_outputs(session, job, run, attempt)
     except SnowparkSQLException as error:
         return _abandon(session, job, Attempt(number, service, "", query_id=query_id), error)
 
 
-def _exists(session: Session, service: str) -> bool:
+def _exists(session: Tagged, service: str) -> bool:
     try:
         describe(session, service)
     except SnowparkSQLException as error:
@@ -88,17 +123,23 @@ def _exists(session: Session, service: str) -> bool:
     return True
 
 
-def _ended(session: Session, job: dict[str, Any], attempt: Attempt, ended: Ended) -> Attempt:
+def _ended(session: Tagged, job: dict[str, Any], attempt: Attempt, ended: Ended) -> Attempt:
     """Return the attempt as its service ended."""
     env: dict[str, str] = {}
     for container in job["specification"]["spec"]["containers"]:
         env |= container.get("env", {})
-    found = containers(session, attempt.service, secret_values(env))
+    found = containers(session, attempt.service, secret_values(env), _expected(job))
     attempt = attempt._replace(created=ended.created, ended=ended.ended, containers=found)
     return judge(attempt, int(job["timeout"]), expired=ended.expired)
 
 
-def _abandon(session: Session, job: dict[str, Any], attempt: Attempt, error: SnowparkSQLException) -> Attempt:
+def _expected(job: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return instance and name of every container that the job's service has."""
+    names = [str(container["name"]) for container in job["specification"]["spec"]["containers"]]
+    return [(str(instance), name) for instance in range(int(job.get("replicas", 1))) for name in names]
+
+
+def _abandon(session: Tagged, job: dict[str, Any], attempt: Attempt, error: SnowparkSQLException) -> Attempt:
     """Return an attempt that could not be followed to its end: its service must not go on beside the next one."""
     why = refused(attempt.number, attempt.service, error)
     if not _exists(session, attempt.service):
@@ -109,38 +150,3 @@ def _abandon(session: Session, job: dict[str, Any], attempt: Attempt, error: Sno
     if attempt.status == DONE:
         return attempt
     return attempt._replace(reason_class="internal", reason=f"it could not be followed: {one_line(error_text(error))}")
-
-
-def _succeed(session: Session, attempt: Attempt) -> str:
-    result = attempt.outputs or json.dumps({"status": DONE, "attempt": attempt.number})
-    if len(result.encode()) > MOST_RETURN_BYTES:
-        result = json.dumps({"status": DONE, "note": f"outputs of more than {MOST_RETURN_BYTES} bytes are in history"})
-    _set_return_value(session, result)
-    return result
-
-
-def _fail(session: Session, job: dict[str, Any], run: Run, attempt: Attempt) -> str:
-    """End the task by the definition's rule: raises JobFailed unless that is `continue`."""
-    cause = failure_line(run, attempt)
-    if job["on_failure"] != "continue":
-        raise JobFailed(cause)
-    result = json.dumps({"status": attempt.status, "cause": cause})
-    _set_return_value(session, result)
-    return result
-
-
-def _set_return_value(session: Session, value: str) -> None:
-    send(session, "CALL SYSTEM$SET_RETURN_VALUE(?)", [value])
-
-
-def failure_line(run: Run, attempt: Attempt) -> str:
-    """Return one line: job, attempts, class, exit code, reason, last error line and where the rest can be read."""
-    count = f"{attempt.number} attempt{'s' if attempt.number > 1 else ''}"
-    code = "" if attempt.exit_code is None else f"exit code {attempt.exit_code}; "
-    cause = attempt.reason
-    if attempt.cause and attempt.cause != attempt.reason:
-        cause = f"{attempt.reason}; last error: {attempt.cause}" if attempt.reason else attempt.cause
-    return (
-        f"Job {run.task} {attempt.status} after {count}: {attempt.label}: {code}{cause}"
-        f" (service {attempt.service}, run {run.group})"
-    )

@@ -1,4 +1,4 @@
-"""How a statement is sent: again if a passing fault met it, at once given up if Snowflake has refused it.
+"""How a statement is sent: with a tag, again if a passing fault met it, given up at once if Snowflake has refused it.
 
 Knows Snowpark's errors. Must not know what a statement is for: all that are sent here may be sent twice. Shipped as a
 part of a stored procedure's text.
@@ -6,7 +6,7 @@ part of a stored procedure's text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
@@ -22,7 +22,19 @@ DOES_NOT_EXIST = 2003
 REFUSALS = (range(604, 4000), range(90_000, 101_000), range(395_000, 396_000))
 
 
-def send(session: Session, text: str, params: Sequence[Any] | None = None) -> list[Row]:
+class Tagged(NamedTuple):
+    """A session, and what its statements are tagged with in Snowflake's query history."""
+
+    session: Session
+    tag: str
+
+    def collect(self, text: str, params: Sequence[Any] | None = None) -> list[Row]:
+        """Send a statement once; returns its rows. The tag goes with it: ALTER SESSION would be one statement more."""
+        statement = self.session.sql(text, params=list(params or []))
+        return statement.collect(statement_params={"QUERY_TAG": self.tag})
+
+
+def send(session: Tagged, text: str, params: Sequence[Any] | None = None) -> list[Row]:
     """Send a statement, up to three times if faults meet it; returns its rows.
 
     Raises:
@@ -30,11 +42,11 @@ def send(session: Session, text: str, params: Sequence[Any] | None = None) -> li
     """
     for _ in range(TIMES_SENT - 1):
         try:
-            return session.sql(text, params=list(params or [])).collect()
+            return session.collect(text, params)
         except SnowparkSQLException as error:
             if is_refusal(error):
                 raise
-    return session.sql(text, params=list(params or [])).collect()
+    return session.collect(text, params)
 
 
 def is_refusal(error: SnowparkSQLException) -> bool:

@@ -13,14 +13,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import CANCELLED, DONE, FINAL, Container, Run, identifier, literal, lower_keys, one_line
+from procedures.attempt import (
+    CANCELLED,
+    DONE,
+    FINAL,
+    Container,
+    Run,
+    identifier,
+    literal,
+    lower_keys,
+    mark,
+    one_line,
+    results_path,
+)
 from procedures.logs import kept
 from procedures.sending import ALREADY_EXISTS, error_code, error_text, is_refusal, send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from snowflake.snowpark import Session
+    from procedures.sending import Tagged
 
 # a service's name must serve as a DNS label: docs.snowflake.com/en/sql-reference/sql/execute-job-service
 LONGEST_SERVICE_NAME = 63
@@ -51,25 +63,26 @@ def service_name(group: str, task: str, number: int) -> str:
 def start_statement(job: dict[str, Any], run: Run, service: str, number: int) -> str:
     """Return the statement that starts the service; no part of it can be bound, so all are checked or escaped.
 
-    The comment tells whose it is, for the finalizer: graph, run, task, attempt.
+    The comment tells whose it is, for the finalizer.
     """
     warehouse, access = job.get("query_warehouse"), job.get("external_access")
-    comment = " ".join(["jobgraph", identifier(job["graph"]), run.group, run.task, str(number)])
     return (
         f"EXECUTE JOB SERVICE IN COMPUTE POOL {identifier(job['compute_pool'])} NAME = {service} ASYNC = TRUE"
         + (f" REPLICAS = {int(job['replicas'])}" if job.get("replicas") else "")
         + (f" QUERY_WAREHOUSE = {identifier(warehouse)}" if warehouse else "")
-        + f" COMMENT = {literal(comment)}"
+        + f" COMMENT = {literal(mark(job, run, number))}"
         + (f" EXTERNAL_ACCESS_INTEGRATIONS = ({', '.join(map(identifier, access))})" if access else "")
-        + f" FROM SPECIFICATION {specification_text(job['specification'], run, number)}"
+        + f" FROM SPECIFICATION {specification_text(job, run, number)}"
     )
 
 
-def specification_text(specification: dict[str, Any], run: Run, number: int) -> str:
+def specification_text(job: dict[str, Any], run: Run, number: int) -> str:
     r"""Return the specification as JSON, which is YAML too, dollar-quoted; a `$` in it is written `\u0024`.
 
-    Every container learns which attempt it is, for which interval of time, and what its predecessors returned.
+    Every container learns which attempt it is, for which interval of time, what its predecessors returned, and where
+    larger results are: its own and theirs.
     """
+    specification, results = job["specification"], results_path(job, run, run.task, number)
     facts = {
         "JOB_ATTEMPT": str(number),
         "RUN_GROUP_ID": run.group,
@@ -77,7 +90,10 @@ def specification_text(specification: dict[str, Any], run: Run, number: int) -> 
         "SCHEDULED_AT": run.started,
         "DATA_INTERVAL_START": run.since,
         "DATA_INTERVAL_END": run.started,
+        "JOB_QUERY_TAG": mark(job, run, number),
+        **({"JOB_RESULTS_STAGE_PATH": results} if results else {}),
         **{f"OUTPUTS_{task}": value for task, value in run.returned.items()},
+        **{f"RESULTS_STAGE_PATH_{task}": path for task, path in run.results.items()},
     }
     containers = [c | {"env": c.get("env", {}) | facts} for c in specification["spec"]["containers"]]
     # YAML reads no pairs of surrogates, so what is beyond \uffff is not escaped; what it refuses as it is, is
@@ -87,12 +103,12 @@ def specification_text(specification: dict[str, Any], run: Run, number: int) -> 
     return f"{quotes}{text}{quotes}"
 
 
-def start(session: Session, statement: str) -> tuple[str, bool]:
+def start(session: Tagged, statement: str) -> tuple[str, bool]:
     """Start the service; returns the statement's query id, and whether the service was there before.
 
     This run may have started it before it was interrupted, or have lost the reply: then it goes on with it.
     """
-    with session.query_history() as sent:
+    with session.session.query_history() as sent:
         try:
             send(session, statement)
         except SnowparkSQLException as error:
@@ -102,7 +118,7 @@ def start(session: Session, statement: str) -> tuple[str, bool]:
     return (str(sent.queries[-1].query_id) if sent.queries else ""), False
 
 
-def wait(session: Session, service: str, timeout: int, *, adopted: bool) -> Ended:
+def wait(session: Tagged, service: str, timeout: int, *, adopted: bool) -> Ended:
     """Wait until the service has ended; one whose time is over is cancelled, and has stopped when this returns.
 
     `adopted`: it may have been there for a while, or have ended long ago.
@@ -125,18 +141,18 @@ def wait(session: Session, service: str, timeout: int, *, adopted: bool) -> Ende
     return Ended(state["status"], str(state["created_on"]))
 
 
-def _found_ended(session: Session, state: dict[str, Any], timeout: int, *, adopted: bool) -> Ended:
+def _found_ended(session: Tagged, state: dict[str, Any], timeout: int, *, adopted: bool) -> Ended:
     created, ended = str(state["created_on"]), str(state.get("updated_on") or "")
     lasted = _seconds(session, created, ended or None) if state["status"] == CANCELLED else 0
     return Ended(state["status"], created, ended if adopted else "", expired=lasted >= timeout)
 
 
-def _expire(session: Session, service: str) -> Ended:
+def _expire(session: Tagged, service: str) -> Ended:
     state = stop(session, service)
     return Ended(state["status"], str(state["created_on"]), expired=state["status"] != DONE)
 
 
-def stop(session: Session, service: str) -> dict[str, Any]:
+def stop(session: Tagged, service: str) -> dict[str, Any]:
     """Cancel a job and wait until it has stopped; returns what DESCRIBE says then. It may have ended by itself."""
     try:
         send(session, f"CALL {service}!SPCS_CANCEL_JOB()")
@@ -151,34 +167,66 @@ def stop(session: Session, service: str) -> dict[str, Any]:
     return state
 
 
-def _wait_for_done(session: Session, service: str, seconds: int) -> SnowparkSQLException | None:
+def _wait_for_done(session: Tagged, service: str, seconds: int) -> SnowparkSQLException | None:
     """Wait for DONE; returns the error if it cannot be reached, is late, or on a fault: the status tells which."""
     try:
-        session.sql(f"CALL {service}!SPCS_WAIT_FOR('DONE', {seconds})").collect()
+        session.collect(f"CALL {service}!SPCS_WAIT_FOR('DONE', {seconds})")
     except SnowparkSQLException as error:
         return error
     return None
 
 
-def _seconds(session: Session, since: Any, until: Any) -> int:
+def _seconds(session: Tagged, since: Any, until: Any) -> int:
     """Return the seconds between two instants, by default until now, by Snowflake's clock."""
     statement = "SELECT DATEDIFF('second', ?::timestamp_ltz, COALESCE(?::timestamp_ltz, CURRENT_TIMESTAMP())) AS AGE"
     return int(send(session, statement, [str(since), until])[0]["AGE"])
 
 
-def describe(session: Session, service: str) -> dict[str, Any]:
+def describe(session: Tagged, service: str) -> dict[str, Any]:
     """Return the service's row, with plain names."""
     return lower_keys(send(session, f"DESCRIBE SERVICE {service}")[0].as_dict())
 
 
-def containers(session: Session, service: str, secrets: Sequence[str]) -> tuple[Container, ...]:
-    """Return all containers of all instances with their logs, as they are to be kept."""
-    rows = send(session, f"SHOW SERVICE CONTAINERS IN SERVICE {service}")
-    found = [_container(lower_keys(row.as_dict())) for row in rows]
+def containers(
+    session: Tagged, service: str, secrets: Sequence[str], expected: Sequence[tuple[str, str]] = ()
+) -> tuple[Container, ...]:
+    """Return all containers of all instances with their logs, as they are to be kept.
+
+    `expected` are instances and names of containers that are known beforehand: of few, one statement tells all.
+    """
+    if 0 < len(expected) <= LOGS_AT_ONCE and (whole := _with_logs(session, service, secrets, expected)) is not None:
+        return whole
+    rows = [lower_keys(row.as_dict()) for row in send(session, f"SHOW SERVICE CONTAINERS IN SERVICE {service}")]
+    found = [_container(row) for row in rows]
     logs: list[str] = []
     for first in range(0, len(found), LOGS_AT_ONCE):
         logs += _logs(session, service, found[first : first + LOGS_AT_ONCE])
     return tuple(c._replace(log=kept(log, secrets)) for c, log in zip(found, logs, strict=True))
+
+
+def _with_logs(
+    session: Tagged, service: str, secrets: Sequence[str], expected: Sequence[tuple[str, str]]
+) -> tuple[Container, ...] | None:
+    try:
+        rows = [lower_keys(row.as_dict()) for row in send(session, containers_statement(service, expected))]
+    except SnowparkSQLException:
+        return None  # perhaps one log cannot be had; asked one by one, that will be said in its place
+    return tuple(_container(row)._replace(log=kept(str(row["log"] or ""), secrets)) for row in rows)
+
+
+def containers_statement(service: str, expected: Sequence[tuple[str, str]]) -> str:
+    """Return the statement that tells of all containers, with the logs of those that are expected."""
+    logs = [
+        f"SELECT {literal(instance)} AS INSTANCE, {literal(name)} AS CONTAINER,"
+        f" SYSTEM$GET_SERVICE_LOGS({literal(service)}, {literal(instance)}, {literal(name)}, {LOG_LINES}) AS LOG"
+        for instance, name in expected
+    ]
+    return (
+        f"SHOW SERVICE CONTAINERS IN SERVICE {service} ->> SELECT C.*, L.LOG FROM $1 AS C"
+        f" LEFT JOIN ({' UNION ALL '.join(logs)}) AS L"
+        ' ON L.INSTANCE = C."instance_id"::VARCHAR AND L.CONTAINER = C."container_name"'
+        ' ORDER BY C."instance_id", C."container_name"'
+    )
 
 
 def _container(row: dict[str, Any]) -> Container:
@@ -194,7 +242,7 @@ def _container(row: dict[str, Any]) -> Container:
     )
 
 
-def _logs(session: Session, service: str, listed: Sequence[Container]) -> list[str]:
+def _logs(session: Tagged, service: str, listed: Sequence[Container]) -> list[str]:
     """Return the logs of some containers, all in one answer; where none can be had, it says why."""
     columns = ", ".join(f"SYSTEM$GET_SERVICE_LOGS(?, ?, ?, ?) AS LOG_{n}" for n in range(len(listed)))
     params = [value for c in listed for value in (service, c.instance, c.name, LOG_LINES)]

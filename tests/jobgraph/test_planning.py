@@ -30,7 +30,13 @@ def test_a_task_calls_the_runner_of_this_text_with_its_frozen_definition() -> No
     first = planned().graphs[0].tasks[0]
     start, definition, end = first.sql.split("$$")
     name = planned().run_job.name
-    assert start == f'CALL "PR_CONTAINER_ORCHESTRATION"."PUBLIC".{name}(\'T_MYJOB_1\', '
+    place = '"PR_CONTAINER_ORCHESTRATION"."PUBLIC"'
+    assert start.startswith(f"CALL {place}.{name}('T_MYJOB_1', (SELECT TO_JSON(OBJECT_CONSTRUCT('root', ")
+    assert start.endswith(
+        f""" FROM {place}."JOBS_RUN_STATS" AS H WHERE H.GRAPH_RUN_ID ="""
+        " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID')"
+        " AND H.TASK_NAME IN ('T_MYJOB_1')), "
+    )
     assert end == ")"
     assert json.loads(definition) == first.definition
     assert json.loads(definition)["specification"] == {
@@ -52,7 +58,10 @@ def test_procedures_are_named_after_their_text() -> None:
     other = plan(read(ROOT / "jobconfig.yaml"), Settings(), replace(PROCEDURES, run_job="other"))
     assert one.run_job.name != other.run_job.name
     assert one.finalize_graph.name == other.finalize_graph.name
-    assert one.run_job.signature == f'"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."{one.run_job.name}"(VARCHAR, VARCHAR)'
+    assert (
+        one.run_job.signature
+        == f'"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."{one.run_job.name}"(VARCHAR, VARCHAR, VARCHAR)'
+    )
 
 
 def test_a_change_of_case_alone_changes_the_tasks_text_beyond_case(tmp_path: Path) -> None:

@@ -131,7 +131,8 @@ def test_no_text_of_a_job_can_leave_its_quotes(argument: str, value: str) -> Non
     planned = plan(Config("f", 1, (graph,)), Settings(), Procedures("", ""))
     (task,) = planned.graphs[0].tasks
     before, text, after = task.sql.split("$$")
-    assert before.endswith("('A', ")
+    assert "('A', (SELECT " in before
+    assert before.endswith("H.TASK_NAME IN ('A')), ")
     assert after == ")"
     container = json.loads(text)["specification"]["spec"]["containers"][0]
     assert container["args"] == [argument]

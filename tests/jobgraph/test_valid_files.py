@@ -37,7 +37,7 @@ def test_a_valid_file_is_planned_and_says_the_same_when_it_is_written_out(seed: 
         expected = {name: tuple(sorted(before)) or (graph.root_task,) for name, before in edges(graph).items()}
         assert {task.name: task.predecessors for task in graph_plan.tasks} == expected
         assert all(0 < (task.timeout_ms or 0) <= 604_800_000 for task in graph_plan.tasks)
-        assert all(task.sql.count("$") == 4 for task in graph_plan.tasks)
+        assert all(task.sql.count("$$") == 2 for task in graph_plan.tasks)
 
 
 @settings(deadline=None, max_examples=40)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,6 @@ FACTS = {
     "TASK": "GET_GRAPH_STATS",
     "RUN_GROUP": "run-1",
     "STARTED": "2026-03-01 11:59:00.000 +0000",
-    "SINCE": None,
     "ROOT_ID": "root-uuid",
 }
 FINAL = {"DONE", "FAILED", "CANCELLED", "SUSPENDED", "DELETED", "INTERNAL_ERROR"}
@@ -52,7 +53,10 @@ class Service:
 
 
 class RecordingSession:
-    """`plan` gives the services in the order in which they are started; faults may be raised around a statement."""
+    """`plan` gives the services in the order in which they are started; faults may be raised around a statement.
+
+    `within` is called between the statements of a chain. `task_run` tells the rows of one task run from another's.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,10 @@ class RecordingSession:
         self.plan = list(plan)
         self.fault = fault
         self.after = after
+        self.within: Callable[[str], None] | None = None
+        self.task_run = 1
+        self.files: dict[str, bytes] = {}
+        self.tags: list[str] = []
         self.statements: list[tuple[str, list[Any]]] = []
         self.services: dict[str, Service] = {}
         self.history: list[dict[str, Any]] = []
@@ -70,7 +78,6 @@ class RecordingSession:
         self.dropped: list[str] = []
         self.return_values: list[str] = []
         self.task_ends: list[dict[str, Any]] = []
-        self.returned: dict[str, str | None] = {}
         self.queries: list[Any] = []
 
     def sql(self, text: str, params: Sequence[Any] | None = None) -> Any:
@@ -88,18 +95,48 @@ class RecordingSession:
     def sent(self, start: str) -> list[str]:
         return [text for text, _ in self.statements if text.startswith(start)]
 
-    def run(self, text: str, params: list[Any]) -> list[Row]:
+    @property
+    def file(self) -> Any:
+        return SimpleNamespace(get=self._get)
+
+    def _get(self, place: str, folder: str, statement_params: dict[str, str]) -> None:
+        self.statements.append((f"GET {place}", []))
+        self.tags.append(statement_params["QUERY_TAG"])
+        Path(folder, place.rpartition("/")[2]).write_bytes(self.files[place])
+
+    def known(self, task: str, predecessors: Sequence[str] = (), since: str | None = None) -> str:
+        """What the query in a task's statement finds out, as Snowflake would give it: without NULLs."""
+        rows = [r for r in self.history if r["GRAPH_RUN_ID"] == "run-1" and r["TASK_NAME"] in (task, *predecessors)]
+        columns = ("TASK_NAME", "ATTEMPT", "SERVICE_NAME", "JOB_STATUS", "REASON_CLASS", "REASON", "FIRST_ERROR")
+        attempts = [{name: row.get(name) for name in (*columns, "EXIT_CODE", "OUTPUTS")} for row in rows]
+        for row, attempt in zip(rows, attempts, strict=True):
+            attempt |= {"CAUSE": (row.get("ERRORS") or "").partition("\n")[0] or None, "AGE": 10}
+        facts = {"root": "ROOT_TASK", "group": "run-1", "started": FACTS["STARTED"], "since": since}
+        facts["attempts"] = [{k: v for k, v in one.items() if v is not None} for one in reversed(attempts)]
+        return json.dumps({name: value for name, value in facts.items() if value is not None})
+
+    def run(self, text: str, params: list[Any], tag: str) -> list[Row]:
         self.statements.append((text, params))
+        self.tags.append(tag)
         if self.fault is not None:
             self.fault(text)
+        rows = self._answer(text, params)
+        self.queries.append(SimpleNamespace(query_id=f"query-{len(self.statements)}"))
+        if self.after is not None:
+            self.after(text)
+        return rows
+
+    def _answer(self, text: str, params: list[Any]) -> list[Row]:
         for pattern, answer in ANSWERS:
             if match := re.match(pattern, text):
-                rows = answer(self, match, params)
-                self.queries.append(SimpleNamespace(query_id=f"query-{len(self.statements)}"))
-                if self.after is not None:
-                    self.after(text)
-                return rows
-        raise AssertionError(f"unexpected statement: {text}")
+                return answer(self, match, params)
+        step, arrow, rest = text.partition(" ->> ")
+        assert arrow, f"unexpected statement: {text}"
+        taken = step.count("?")
+        self._answer(step, params[:taken])
+        if self.within is not None:
+            self.within(text)
+        return self._answer(rest, params[taken:])
 
     def service(self, name: str) -> Service:
         if name not in self.services:
@@ -111,8 +148,8 @@ class Pending:
     def __init__(self, session: RecordingSession, text: str, params: list[Any]) -> None:
         self.session, self.text, self.params = session, text, params
 
-    def collect(self) -> list[Row]:
-        return self.session.run(self.text, self.params)
+    def collect(self, *, statement_params: dict[str, str]) -> list[Row]:
+        return self.session.run(self.text, self.params, statement_params["QUERY_TAG"])
 
 
 def _row(**values: Any) -> Row:
@@ -158,6 +195,14 @@ def _containers(session: RecordingSession, match: re.Match[str], _: list[Any]) -
     return [_row(**container) for container in session.service(match["name"]).containers]
 
 
+def _containers_and_logs(session: RecordingSession, match: re.Match[str], _: list[Any]) -> list[Row]:
+    service = session.service(match["name"])
+    asked = re.findall(r"SYSTEM\$GET_SERVICE_LOGS\('([^']*)', '([^']*)', '([^']*)', \d+\)", match.string)
+    logs = {(instance, name): session.service(of).log for of, instance, name in asked}
+    there = [(one["instance_id"], one["container_name"]) for one in service.containers]
+    return [_row(**container, LOG=logs.get(place)) for place, container in zip(there, service.containers, strict=True)]
+
+
 def _log(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list[Row]:
     logs = [session.service(params[n]).log for n in range(0, len(params), 4)]
     return [_row(**{f"LOG_{n}": log for n, log in enumerate(logs)})]
@@ -176,22 +221,31 @@ def _insert(session: RecordingSession, match: re.Match[str], params: list[Any]) 
             taken = [next(values) for _ in range(expression.count("?"))]
             row[name] = taken[0]
         if not any(all(old[name] == row[name] for name in key) for old in table):
-            table.append(row)
+            table.append(row | ({"TASK_RUN": session.task_run} if table is session.history else {}))
     assert next(values, None) is None
     return []
 
 
-def _situation(session: RecordingSession, match: re.Match[str], params: list[Any]) -> list[Row]:
-    columns = re.findall(r"H\.(\w+)(?=,)", match.string.partition(" FROM ")[0].partition("DATEDIFF")[0])
-    found = [row for row in session.history if (row["GRAPH_RUN_ID"], row["TASK_NAME"]) == ("run-1", params[0])]
-    asked = re.findall(r"SYSTEM\$GET_PREDECESSOR_RETURN_VALUE\('(\w+)'\) AS (\w+)", match.string)
-    for name, _ in asked:
-        if name not in session.returned:
-            raise sql_error(f"Predecessor task {name} is not enabled.", 91_088)
-    facts = FACTS | {column: session.returned[name] for name, column in asked}
-    found.sort(key=lambda row: int(row["ATTEMPT"]))
-    rows = [{name: row[name] for name in columns} | {"AGE": 10} for row in found]
-    return [_row(**facts, **row) for row in rows or [dict.fromkeys([*columns, "AGE"])]]
+def _of_this_task_run(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list[Row]:
+    assert params == [*params[:2], params[1], params[0], "DB", "SC"]
+    rows = [row for row in session.history if [row["GRAPH_RUN_ID"], row["TASK_NAME"]] == params[:2]]
+    return [_row(ATTEMPT=row["ATTEMPT"]) for row in rows if row["TASK_RUN"] == session.task_run]
+
+
+def _list(session: RecordingSession, match: re.Match[str], _: list[Any]) -> list[Row]:
+    found = {name: text for name, text in session.files.items() if name.startswith(match["place"])}
+    return [_row(**{'"name"': name.lower(), '"size"': len(text)}) for name, text in found.items()]
+
+
+def _old_days(session: RecordingSession, match: re.Match[str], params: list[Any]) -> list[Row]:
+    before = f"{NOW + timedelta(days=params[0]):%Y-%m-%d}"
+    days = {name.removeprefix(match["place"]).partition("/")[0] for name in session.files}
+    return [_row(DAY=day) for day in sorted(days) if day < before][: int(match["most"])]
+
+
+def _remove(session: RecordingSession, match: re.Match[str], _: list[Any]) -> list[Row]:
+    session.files = {name: text for name, text in session.files.items() if not name.startswith(match["place"])}
+    return []
 
 
 def _return_value(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list[Row]:
@@ -225,9 +279,16 @@ def _drop(session: RecordingSession, match: re.Match[str], _: list[Any]) -> list
 
 
 NAME = r"(?P<name>[\w.]+)"
+# what does not go beyond one statement of a chain
+STEP = "(?:(?! ->> ).)*"
+INSERT = rf'INSERT INTO "DB"\."SC"\."(?P<table>JOBS_RUN_STATS|JOB_LOGS)" {STEP} FROM \((?P<source>SELECT {STEP})\) AS S'
 ANSWERS: list[tuple[str, Callable[[RecordingSession, re.Match[str], list[Any]], list[Row]]]] = [
     (r"SELECT SYSTEM\$TASK_RUNTIME_INFO", lambda *_: [_row(**FACTS)]),
-    (r"SELECT R\.\*, .* FROM \(SELECT SYSTEM\$TASK_RUNTIME_INFO.* ORDER BY H\.ATTEMPT$", _situation),
+    (r'SELECT H\.ATTEMPT FROM "DB"\."SC"\."JOBS_RUN_STATS" AS H WHERE .*TASK_HISTORY\(', _of_this_task_run),
+    (rf"SHOW SERVICE CONTAINERS IN SERVICE {NAME} ->> SELECT C\.\*, L\.LOG FROM \$1 AS C", _containers_and_logs),
+    (r"LIST (?P<place>\S+) ->> SELECT DISTINCT .* AS DAY FROM \$1 WHERE .* LIMIT (?P<most>\d+)$", _old_days),
+    (r"LIST (?P<place>\S+)$", _list),
+    (r"REMOVE (?P<place>\S+/)$", _remove),
     (rf"EXECUTE JOB SERVICE IN COMPUTE POOL (?P<pool>\w+) NAME = {NAME} .*COMMENT = '(?P<comment>[^']*)'", _start),
     (rf"CALL {NAME}!SPCS_WAIT_FOR\('DONE', [1-9]\d*\)$", _wait),
     (rf"CALL {NAME}!SPCS_CANCEL_JOB\(\)$", _cancel),
@@ -235,10 +296,7 @@ ANSWERS: list[tuple[str, Callable[[RecordingSession, re.Match[str], list[Any]], 
     (r"SELECT DATEDIFF\('second', \?::timestamp_ltz", _age),
     (rf"SHOW SERVICE CONTAINERS IN SERVICE {NAME}$", _containers),
     (r"SELECT SYSTEM\$GET_SERVICE_LOGS\(\?, \?, \?, \?\)", _log),
-    (
-        r'INSERT INTO "DB"."SC"."(?P<table>JOBS_RUN_STATS|JOB_LOGS)" .* FROM \((?P<source>SELECT .*)\) AS S WHERE NOT',
-        _insert,
-    ),
+    (rf"{INSERT} WHERE NOT EXISTS {STEP}$", _insert),
     (r'SELECT GRAPH_RUN_ID, TASK_NAME, ATTEMPT FROM "DB"."SC"."JOBS_RUN_STATS" WHERE', _recorded),
     (r"CALL SYSTEM\$SET_RETURN_VALUE\(\?\)$", _return_value),
     (r'INSERT INTO "DB"."SC"."TASK_LOGGING_STATS"', lambda *_: []),

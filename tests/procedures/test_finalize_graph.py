@@ -139,3 +139,45 @@ def test_an_orphan_of_another_run_is_left_to_that_run_until_it_is_old() -> None:
     close(session)
     assert [(row["GRAPH_RUN_ID"], row["TASK_NAME"]) for row in session.history] == [("run-0", "B")]
     assert session.dropped == ["DB.SC.B"]
+
+
+def test_results_of_days_long_ago_are_removed_oldest_first_and_bounded() -> None:
+    session = RecordingSession()
+    place = '@"DB"."SC"."JOBS"/runs'
+    days = [f"2026-01-{day:02}" for day in range(1, 32)] + [f"2026-02-{day:02}" for day in range(1, 29)]
+    session.files = {f"{place}/{day}/run/A/1/f": b"" for day in [*days, "2026-03-01"]} | {f"{place}/0-readme": b""}
+    definition = DEFINITION | {"results": place, "keep_results_days": 14}
+    result = json.loads(finalize_graph.main(session, json.dumps(definition)))  # type: ignore[arg-type]  # a stand-in
+    left = sorted(name.split("/")[2] for name in session.files)
+    assert result["days_of_results_removed"] == len(session.sent("REMOVE")) == 30
+    assert left == ["0-readme", *(day for day in [*days, "2026-03-01"] if day >= "2026-01-31")]
+
+
+def test_results_that_cannot_be_removed_are_named_and_fail_nothing() -> None:
+    def fault(text: str) -> None:
+        if text.startswith(("LIST", "REMOVE")):
+            raise sql_error("no such stage", 2003)
+
+    definition = DEFINITION | {"results": '@"DB"."SC"."JOBS"/runs', "keep_results_days": 14}
+    session = RecordingSession(fault=fault)
+    result = json.loads(finalize_graph.main(session, json.dumps(definition)))  # type: ignore[arg-type]  # a stand-in
+    assert result["not_dropped"] == ["old results: no such stage"]
+
+
+def test_a_run_of_a_thousand_tasks_is_closed_with_few_statements() -> None:
+    session = RecordingSession()
+    session.task_ends = [ended(f"T_{number}", "SUCCEEDED") for number in range(999)]
+    for number in range(999):
+        add(session, f"T_{number}", 0.01, comment=f"jobgraph container_jobs run-1 T_{number} 1")
+    is_recorded(session, *(f"T_{number}" for number in range(999)), run="run-1")
+    result = close(session)
+    assert (result["tasks_in_history"], result["services_dropped"]) == (999, finalize_graph.MOST_DROPS)
+    assert len(session.statements) - finalize_graph.MOST_DROPS < 10
+
+
+def test_a_thousand_tasks_that_never_began_are_recorded_each_once() -> None:
+    session = RecordingSession()
+    session.task_ends = [ended(f"T_{number}", "FAILED", "out of credits") for number in range(999)]
+    assert close(session)["attempts_recovered"] == 999
+    assert close(session)["attempts_recovered"] == 0
+    assert len({row["TASK_NAME"] for row in session.history}) == len(session.history) == 999

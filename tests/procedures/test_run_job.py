@@ -31,7 +31,9 @@ DEFINITION: dict[str, Any] = {
 
 
 def run(session: RecordingSession, task: str = "T_JOB", **changes: Any) -> str:
-    return run_job.main(session, task, json.dumps(DEFINITION | changes))  # type: ignore[arg-type]  # a stand-in
+    job = DEFINITION | changes
+    known = session.known(task, job.get("predecessors", ()))
+    return run_job.main(session, task, known, json.dumps(job))  # type: ignore[arg-type]  # a stand-in
 
 
 def test_a_job_that_is_done_leaves_one_row_its_log_and_its_outputs() -> None:
@@ -40,6 +42,7 @@ def test_a_job_that_is_done_leaves_one_row_its_log_and_its_outputs() -> None:
     assert session.return_values == ['{"rows_written": 1}']
     (row,) = session.history
     changing = ("SERVICE_NAME", "STARTED_TIME", "QUERY_ID")
+    assert row.pop("TASK_RUN") == 1
     assert row | dict.fromkeys(changing, "x") == {
         "ROOT_TASK_NAME": "ROOT_TASK",
         "TASK_NAME": "T_JOB",
@@ -67,12 +70,30 @@ def test_a_job_that_is_done_leaves_one_row_its_log_and_its_outputs() -> None:
     assert [log["LOG"] for log in session.logs] == ['hello\n{"rows_written": 1}\n']
 
 
-def test_a_job_that_is_done_takes_seven_statements_besides_the_wait() -> None:
-    session = RecordingSession([Service()])
-    run(session)
-    assert [text.split()[0] for text, _ in session.statements] == [
-        *("SELECT", "EXECUTE", "CALL", "SHOW", "SELECT", "INSERT", "INSERT", "CALL")
-    ]
+@pytest.mark.parametrize("log", ["", 'hello\n{"rows_written": 1}\n'])
+@pytest.mark.parametrize("more", [{}, {"replicas": 10}, {"predecessors": ["A", "B"]}, {"logs": "event_table"}])
+def test_a_job_that_is_done_takes_three_statements_besides_the_wait(log: str, more: dict[str, Any]) -> None:
+    session = RecordingSession([Service(log=log)])
+    run(session, **more)
+    start, wait, look, write = [text for text, _ in session.statements]
+    assert start.startswith("EXECUTE JOB SERVICE")
+    assert "SPCS_WAIT_FOR" in wait
+    assert look.startswith("SHOW SERVICE CONTAINERS IN SERVICE")
+    assert look.count("SYSTEM$GET_SERVICE_LOGS(") == more.get("replicas", 1)
+    steps = ["INSERT", "CALL"] if "logs" in more else ["INSERT", "INSERT", "CALL"]
+    assert [step.split()[0] for step in write.split(" ->> ")] == steps
+    assert len(session.return_values) == 1
+
+
+def test_statements_carry_whose_attempt_they_are_for() -> None:
+    session = RecordingSession([Service("FAILED", last_exit_code=1), Service()])
+    run(session, retries=1)
+    assert session.tags[0] == "jobgraph container_jobs run-1 T_JOB 1"
+    assert session.tags[-1] == "jobgraph container_jobs run-1 T_JOB 2"
+    assert len(set(session.tags)) == 2
+    for number, statement in enumerate(session.sent("EXECUTE"), 1):
+        assert f"COMMENT = 'jobgraph container_jobs run-1 T_JOB {number}'" in statement
+        assert f'"JOB_QUERY_TAG": "jobgraph container_jobs run-1 T_JOB {number}"' in statement
 
 
 def test_the_start_statement_names_pool_service_warehouse_and_adds_the_facts_of_the_run() -> None:
@@ -93,6 +114,7 @@ def test_the_start_statement_names_pool_service_warehouse_and_adds_the_facts_of_
         "SCHEDULED_AT": "2026-03-01 11:59:00.000 +0000",
         "DATA_INTERVAL_START": "",
         "DATA_INTERVAL_END": "2026-03-01 11:59:00.000 +0000",
+        "JOB_QUERY_TAG": "jobgraph container_jobs run-1 T_JOB 1",
     }
     assert not session.sent("DROP")
 

@@ -1,5 +1,7 @@
 """The fault matrix of the runner: every statement that it sends, met by every kind of fault, and what is left after it.
 
+A chain of statements can also be met between two of them.
+
 Knows the procedures and the stand-in of their session. Must not know how the figures are shown.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
@@ -52,6 +55,7 @@ class Scenario:
     retries: int
     statuses: tuple[str, ...]
     replicas: int = 1
+    on_failure: str = "stop"
 
 
 def _ok() -> Service:
@@ -81,10 +85,13 @@ SCENARIOS = (
     Scenario("done", lambda: [_ok()], 0, ("DONE",)),
     Scenario("failed, then done", lambda: [_bad(), _ok()], 1, ("FAILED", "DONE")),
     Scenario("failed", lambda: [_bad()], 0, ("FAILED",)),
+    Scenario("failed twice", lambda: [_bad(), _bad()], 1, ("FAILED", "FAILED")),
+    Scenario("failed, and others go on", lambda: [_bad()], 0, ("FAILED",), on_failure="continue"),
     Scenario("beyond its time", lambda: [_endless()], 0, ("TIMED_OUT",)),
     Scenario("one of three replicas fails", lambda: [_one_of_three(), _ok()], 1, ("FAILED", "DONE"), 3),
 )
-FAULTS = ("error before", "error after it took effect", "reply lost", "killed before", "killed after", "down from here")
+PASSING = ("error before", "error after it took effect", "reply lost", "error within")
+FAULTS = (*PASSING, "killed before", "killed within", "killed after", "down from here")
 # what follows a procedure that ended before its job: the same statement again (the platform was down), or nothing
 SETTLED = ("run again", "finalizer only")
 
@@ -110,6 +117,8 @@ def matrix(scenarios: tuple[Scenario, ...] = SCENARIOS) -> Iterator[Case]:
         _run(clean, scenario)
         for number, (text, _) in enumerate(clean.statements, 1):
             for fault in FAULTS:
+                if fault.endswith("within") and " ->> INSERT" not in text:
+                    continue
                 for settled in SETTLED:
                     case = Case(scenario.name, number, text[:40], fault, settled)
                     yield _runner_case(scenario, case)
@@ -124,8 +133,10 @@ def _session(scenario: Scenario) -> RecordingSession:
 def _run(session: RecordingSession, scenario: Scenario) -> str:
     """Run the job as its task does; returns how the task ended."""
     definition = DEFINITION | {"retries": scenario.retries, "replicas": scenario.replicas}
+    definition |= {"on_failure": scenario.on_failure}
     try:
-        run_job.main(session, TASK, json.dumps(definition))  # type: ignore[arg-type]  # a stand-in
+        with patch.object(run_job, "_pause"):
+            run_job.main(session, TASK, session.known(TASK), json.dumps(definition))  # type: ignore[arg-type]  # a stand-in
     except JobFailed:
         return "FAILED"
     except Killed:
@@ -135,34 +146,36 @@ def _run(session: RecordingSession, scenario: Scenario) -> str:
     return "SUCCEEDED"
 
 
+# fault -> where in the statement it meets, and what it is
+MOMENTS: dict[str, tuple[str, Callable[[], BaseException]]] = {
+    "error before": ("before", lambda: sql_error("Failed to connect to DB", LOST)),
+    "error within": ("within", lambda: sql_error("Processing aborted by error 300010", INTERNAL)),
+    "error after it took effect": ("after", lambda: sql_error("Processing aborted by error 300010", INTERNAL)),
+    "reply lost": ("after", lambda: sql_error("Connection reset by peer", LOST)),
+    "killed before": ("before", Killed),
+    "killed within": ("within", Killed),
+    "killed after": ("after", Killed),
+    "down from here": ("before", lambda: sql_error("Failed to connect to DB", LOST)),
+}
+
+
 def _disturb(session: RecordingSession, number: int, fault: str) -> None:
     """Let the fault meet the statement of that number, counted from what was sent so far."""
     number += len(session.statements)
+    moment, error = MOMENTS[fault]
 
-    def before(_: str) -> None:
+    def meet(_: str) -> None:
         sent = len(session.statements)
-        if fault == "down from here" and sent >= number:
-            raise sql_error("Failed to connect to DB", LOST)
-        if sent == number and fault == "error before":
-            raise sql_error("Failed to connect to DB", LOST)
-        if sent == number and fault == "killed before":
-            raise Killed
+        if sent == number or (sent > number and fault == "down from here"):
+            raise error()
 
-    def after(_: str) -> None:
-        if len(session.statements) != number:
-            return
-        if fault == "error after it took effect":
-            raise sql_error("Processing aborted by error 300010", INTERNAL)
-        if fault == "reply lost":
-            raise sql_error("Connection reset by peer", LOST)
-        if fault == "killed after":
-            raise Killed
-
-    session.fault, session.after = before, after
+    session.fault = meet if moment == "before" else None
+    session.within = meet if moment == "within" else None
+    session.after = meet if moment == "after" else None
 
 
 def _calm(session: RecordingSession) -> None:
-    session.fault = session.after = None
+    session.fault = session.within = session.after = None
 
 
 def _runner_case(scenario: Scenario, case: Case) -> Case:
@@ -193,7 +206,7 @@ def _finalize(session: RecordingSession) -> str:
 def _orphaned(scenario: Scenario) -> RecordingSession:
     """Return a session whose runner was killed while it waited for its first service."""
     session = _session(scenario)
-    _disturb(session, 3, "killed before")
+    _disturb(session, 2, "killed before")
     _run(session, scenario)
     _calm(session)
     session.task_ends = [{"NAME": TASK, "STATE": "FAILED", "ERROR_MESSAGE": "killed"}]
@@ -206,6 +219,8 @@ def _finalizer_cases(scenario: Scenario) -> Iterator[Case]:
     _finalize(clean)
     for number, (text, _) in enumerate(clean.statements[first:], 1):
         for fault in FAULTS:
+            if fault.endswith("within") and " ->> INSERT" not in text:
+                continue
             case = Case(scenario.name, number, text[:40], fault, "finalizer again")
             session = _orphaned(scenario)
             _disturb(session, number, fault)
@@ -218,28 +233,42 @@ def _finalizer_cases(scenario: Scenario) -> Iterator[Case]:
 
 def _check(case: Case, scenario: Scenario, session: RecordingSession, *, whole: bool) -> None:
     """Write down all that is wrong: rows, services that still run, logs, the outcome."""
+    case.problems += _wrong_in_history(session)
+    statuses = tuple(row["JOB_STATUS"] for row in sorted(session.history, key=lambda row: int(row["ATTEMPT"])))
+    case.more_attempts = max(0, len(statuses) - len(scenario.statuses))
+    if case.more_attempts:
+        case.problems.append(f"attempts beyond those of an undisturbed run: {statuses}")
+    if case.fault in PASSING and case.settled in SETTLED and statuses != scenario.statuses:
+        case.problems.append(f"a fault that passed changed the attempts: {statuses}")
+    if whole:
+        case.problems += _wrong_at_the_end(case, scenario, session, statuses)
+    elif not statuses:
+        case.problems.append("nothing tells that the task failed")
+
+
+def _wrong_in_history(session: RecordingSession) -> Iterator[str]:
     numbers = sorted(row["ATTEMPT"] for row in session.history)
     if numbers != list(range(1, len(numbers) + 1)):
-        case.problems.append(f"rows of attempts {numbers}")
+        yield f"rows of attempts {numbers}"
     rows = {row["SERVICE_NAME"]: row for row in session.history}
     started = set(session.services) | set(session.dropped)
     if missing := started - set(rows):
-        case.problems.append(f"no row for {missing}")
+        yield f"no row for {missing}"
     if running := [name for name, service in session.services.items() if service.status not in FINAL]:
-        case.problems.append(f"still running: {running}")
+        yield f"still running: {running}"
     logged = {log["ATTEMPT"] for log in session.logs}
     if lost := {row["ATTEMPT"] for name, row in rows.items() if name in started} - logged:
-        case.problems.append(f"no log of attempts {lost}")
-    statuses = tuple(row["JOB_STATUS"] for row in sorted(session.history, key=lambda row: int(row["ATTEMPT"])))
-    case.more_attempts = max(0, len(statuses) - len(scenario.statuses))
-    if case.fault in FAULTS[:3] and case.settled in SETTLED and statuses != scenario.statuses:
-        case.problems.append(f"a fault that passed changed the attempts: {statuses}")
-    if whole:
-        expected = "SUCCEEDED" if scenario.statuses[-1] == "DONE" else "FAILED"
-        if case.ended != expected or statuses[-1:] != scenario.statuses[-1:]:
-            case.problems.append(f"task {case.ended}, attempts {statuses}")
-    elif not statuses:
-        case.problems.append("nothing tells that the task failed")
+        yield f"no log of attempts {lost}"
+
+
+def _wrong_at_the_end(
+    case: Case, scenario: Scenario, session: RecordingSession, statuses: tuple[str, ...]
+) -> Iterator[str]:
+    well = scenario.statuses[-1] == "DONE" or scenario.on_failure == "continue"
+    if well and not session.return_values:
+        yield "no return value was set"
+    if case.ended != ("SUCCEEDED" if well else "FAILED") or statuses[-1:] != scenario.statuses[-1:]:
+        yield f"task {case.ended}, attempts {statuses}"
 
 
 def run(_seed: int, _count: int) -> tuple[list[str], list[str]]:

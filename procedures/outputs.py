@@ -1,0 +1,76 @@
+"""What a job that is DONE hands on from a file: read from its own folder in the stack's stage, and checked.
+
+Knows how files of a stage are listed and fetched. Must not know how a job is run. Shipped as a part of a stored
+procedure's text.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+from procedures.attempt import DONE, FAILED, Attempt, Run, lower_keys, one_line, results_path
+from procedures.logs import last_json_line
+from procedures.outcome import MOST_RETURN_BYTES
+from procedures.sending import error_text, is_refusal, send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from procedures.sending import Tagged
+
+TIMES_FETCHED = 3
+
+
+def file_outputs(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Attempt) -> Attempt:
+    """Return a DONE attempt with the outputs of its file, if the job has one.
+
+    A file that is missing, too large or no JSON object makes the attempt FAILED: what follows could not use it.
+    """
+    name = job.get("outputs_file")
+    if not name or attempt.status != DONE:
+        return attempt
+    place = results_path(job, run, run.task, attempt.number) + str(name)
+    try:
+        found = [lower_keys(row.as_dict()) for row in send(session, f"LIST {place}")]
+        if len(found) != 1:
+            return _refused(attempt, "app_error", f"it left no file {name} at JOB_RESULTS_STAGE_PATH")
+        if int(found[0]["size"]) > MOST_RETURN_BYTES:
+            what = f"its file {name} has {found[0]['size']} bytes; outputs may have {MOST_RETURN_BYTES}"
+            return _refused(attempt, "app_error", what)
+        text = _fetched(session, place)
+    except SnowparkSQLException as error:
+        return _refused(attempt, "internal", f"its file {name} could not be read: {one_line(error_text(error))}")
+    outputs = last_json_line(_one_line(text))
+    if not outputs:
+        return _refused(attempt, "app_error", f"its file {name} is no JSON object")
+    return attempt._replace(outputs=outputs)
+
+
+def _fetched(session: Tagged, place: str) -> str:
+    for turn in range(TIMES_FETCHED):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                session.session.file.get(place, folder, statement_params={"QUERY_TAG": session.tag})
+            except SnowparkSQLException as error:
+                if turn == TIMES_FETCHED - 1 or is_refusal(error):
+                    raise
+            else:
+                return Path(folder, place.rpartition("/")[2]).read_text("utf-8", errors="replace")
+    raise AssertionError  # the last turn has returned or raised
+
+
+def _one_line(text: str) -> str:
+    """Return JSON that may be spread over lines as one; else the text as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text  # what is no JSON is refused by whoever looks at it
+
+
+def _refused(attempt: Attempt, why: str, reason: str) -> Attempt:
+    return attempt._replace(status=FAILED, reason_class=why, reason=reason, cause=reason, first_error=reason)

@@ -1,0 +1,77 @@
+"""What a task's statement hands to the runner: which run this is, and what history has of the job and of those before.
+
+Knows the JSON text that the statement's own query makes, so that the runner need not ask. Must not know how an attempt
+goes. Shipped as a part of a stored procedure's text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from procedures.attempt import DONE, Attempt, Run, bare_name, object_name, results_path
+from procedures.outcome import returned_value
+from procedures.sending import send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from procedures.sending import Tagged
+
+
+def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[Attempt]]:
+    """Return which run this is and the attempts of this job that it has already, by number.
+
+    A predecessor that runs pass over has no attempt in this run: then the job is told nothing of it.
+    """
+    facts = json.loads(text)
+    run = Run(
+        root=bare_name(facts["root"]),
+        task=task,
+        group=str(facts["group"]),
+        started=str(facts["started"]),
+        since=str(facts.get("since") or ""),
+    )
+    # without any row, Snowflake makes an empty list; a sandbox may leave it out
+    rows = sorted(facts.get("attempts") or [], key=lambda row: int(row["ATTEMPT"]))
+    before = {row["TASK_NAME"]: _recorded(row) for row in rows if row["TASK_NAME"] in job.get("predecessors", ())}
+    results = {name: results_path(job, run, name, one.number) for name, one in before.items() if one.status == DONE}
+    run = run._replace(
+        returned={name: returned_value(one) for name, one in before.items()},
+        results={name: path for name, path in results.items() if path},
+    )
+    return run, [_recorded(row) for row in rows if row["TASK_NAME"] == task]
+
+
+def _recorded(row: Mapping[str, Any]) -> Attempt:
+    code = row.get("EXIT_CODE")
+    return Attempt(
+        number=int(row["ATTEMPT"]),
+        service=str(row.get("SERVICE_NAME") or ""),
+        status=str(row["JOB_STATUS"]),
+        reason_class=row.get("REASON_CLASS") or "",
+        reason=row.get("REASON") or "",
+        cause=row.get("CAUSE") or "",
+        first_error=row.get("FIRST_ERROR") or "",
+        exit_code=None if code is None else int(code),
+        outputs=row.get("OUTPUTS") or "",
+        age=float(row.get("AGE") or 0),
+    )
+
+
+def of_this_task_run(session: Tagged, job: Mapping[str, Any], run: Run, recorded: list[Attempt]) -> list[Attempt]:
+    """Return those recorded attempts that ended since the task run began.
+
+    Its statement was interrupted, and goes on with them. The others are of a task run before: the graph run is being
+    retried, as by EXECUTE TASK ... RETRY LAST, and the job gets its attempts anew. Only the task history tells the two
+    apart; it is asked only if there is a row.
+    """
+    history = f'"{job["database"]}".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => ?, RESULT_LIMIT => 10000)'
+    statement = (
+        f"SELECT H.ATTEMPT FROM {object_name(job, 'job_runs_table')} AS H WHERE H.GRAPH_RUN_ID = ? AND H.TASK_NAME = ?"
+        f" AND H.COMPLETED_TIME >= (SELECT MAX(T.QUERY_START_TIME) FROM TABLE({history}) AS T"
+        " WHERE T.GRAPH_RUN_GROUP_ID = ? AND T.STATE = 'EXECUTING' AND T.DATABASE_NAME = ? AND T.SCHEMA_NAME = ?)"
+    )
+    binds = [run.group, run.task, run.task, run.group, job["database"], job["schema"]]
+    numbers = {int(row[0]) for row in send(session, statement, binds)}
+    return [attempt for attempt in recorded if attempt.number in numbers]
