@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.differences import MOST_DRAWN
 from jobgraph.drawing import DONE, FAILED, RUNNING, WAITING
-from jobgraph.previewing import CHANGED, CREATED, DELETED, IMPORTED, REPLACED
+from jobgraph.names import is_plain
+from jobgraph.preview_changes import CHANGED, CREATED, DELETED, IMPORTED, REPLACED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from jobgraph.previewing import Change, Field, GraphSummary, Node, Summary
+    from jobgraph.preview_changes import Change, Field, GraphSummary, Node, Summary
 
 LONGEST_VALUE = 200
 _BEFORE_DIFFERENCE = 40
 _SIGNS = {CREATED: "+", CHANGED: "~", REPLACED: "±", DELETED: "-", IMPORTED: "="}
 _LOOKS = {CREATED: DONE, CHANGED: WAITING, REPLACED: RUNNING, DELETED: FAILED, IMPORTED: DONE}
 _LOOSELY = "only case or white space"
+# so many objects that are changed alike are told together, and so many of them by name
+_FEWEST_ALIKE = 3
+_MOST_NAMED = 10
 # of one table; whoever wants more reads the preview itself
 _MOST_ROWS = 150
 # GitHub takes comments of 65,536 characters
@@ -44,6 +48,8 @@ def values(field: Field) -> tuple[str, str]:
 def _text(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, list) and value and all(isinstance(one, str) and is_plain(one) for one in value):
+        return ", ".join(value)
     return value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=False)
 
 
@@ -79,24 +85,49 @@ def _text_lines(summary: Summary) -> Iterator[str]:
         yield from (f"  ! {danger.what}: {danger.loss}" for danger in summary.dangers)
     for graph in summary.graphs:
         yield from ("", f"Graph {graph.key}:")
-        for change in graph.changes:
-            yield from _text_change(change)
+        yield from _text_changes(graph.changes)
     if summary.others:
         yield from ("", "Around the graphs:")
-        for change in summary.others:
-            yield from _text_change(change)
+        yield from _text_changes(summary.others)
     if summary.kept:
         yield from ("", "Kept, though the stack gives it up (drop it by hand if it is to go):")
         yield from (f"  {change.kind} {change.name}" for change in summary.kept)
 
 
-def _text_change(change: Change) -> Iterator[str]:
-    kind = "" if change.graph else f"{change.kind} "
-    yield f"  {_SIGNS[change.action]} {kind}{change.name} ({change.action})"
-    for field in change.fields:
-        old, new = values(field)
-        note = f"  ({_LOOSELY})" if field.loosely_same else ""
-        yield f"      {field.name}: {old} -> {new}{note}"
+def _text_changes(changes: Sequence[Change]) -> Iterator[str]:
+    for same in _alike(changes):
+        change, names = same[0], _named([one.name for one in same])
+        kind = "" if change.graph else f"{change.kind} "
+        about = f": {change.about}" if change.about else ""
+        yield f"  {_SIGNS[change.action]} {kind}{names} ({_action(same)}){about}"
+        for field in change.fields:
+            old, new = values(field)
+            note = f"  ({_LOOSELY})" if field.loosely_same else ""
+            yield f"      {field.name}: {old} -> {new}{note}"
+
+
+def _alike(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Yield the changes, one by one; but many objects that are changed alike together."""
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(repr((change.kind, change.action, change.fields, change.about)), []).append(change)
+    for same in groups.values():
+        if len(same) >= _FEWEST_ALIKE:
+            yield same
+        else:
+            yield from ([change] for change in same)
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return names in a row; of very many, the first ones and their count."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _action(same: Sequence[Change]) -> str:
+    if len(same) == 1:
+        return same[0].action
+    return f"{len(same)} {same[0].action}{' alike' if same[0].fields else ''}"
 
 
 def as_markdown(summary: Summary) -> str:
@@ -126,20 +157,21 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
         yield from (f"- {change.kind} {_code(change.name)}" for change in summary.kept)
 
 
-def _table(what: str, changes: tuple[Change, ...]) -> Iterator[str]:
+def _table(what: str, changes: Sequence[Change]) -> Iterator[str]:
     yield f"| {what} | | Field | From | To |"
     yield "| --- | --- | --- | --- | --- |"
-    rows = [row for change in changes for row in _rows(change)]
+    rows = [row for same in _alike(changes) for row in _rows(same)]
     yield from rows[:_MOST_ROWS]
     if len(rows) > _MOST_ROWS:
         yield f"| and {len(rows) - _MOST_ROWS} more rows | | | | |"
 
 
-def _rows(change: Change) -> Iterator[str]:
-    name = _code(change.name) if change.graph else f"{change.kind} {_code(change.name)}"
-    start = f"| {name} | {change.action} |"
+def _rows(same: Sequence[Change]) -> Iterator[str]:
+    change = same[0]
+    names = _named([_code(one.name) for one in same])
+    start = f"| {names if change.graph else f'{change.kind} {names}'} | {_action(same)} |"
     if not change.fields:
-        yield f"{start} | | |"
+        yield f"{start} | | {_code(change.about)} |"
     for field in change.fields:
         old, new = values(field)
         note = f" *({_LOOSELY})*" if field.loosely_same else ""
@@ -199,6 +231,7 @@ def _change_json(change: Change) -> dict[str, Any]:
         "name": change.name,
         "kind": change.kind,
         "action": change.action,
+        "about": change.about or None,
         "fields": [
             {"field": one.name, "old": one.old, "new": one.new, "only_case_or_white_space": one.loosely_same}
             for one in change.fields

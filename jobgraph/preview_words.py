@@ -10,6 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.timing import duration_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -21,14 +23,17 @@ _CALL = re.compile(
     re.DOTALL,
 )
 # inputs that are told elsewhere, or say where and not what
-_NOT_TOLD = {"name", "database", "schema", "afters", "sqlStatement", "started", "finalize", "userTaskTimeoutMs"}
+_NOT_TOLD = {"afters", "sqlStatement", "started", "finalize", "userTaskTimeoutMs", "comment"}
 _TASK_WORDS = {
     "warehouse": "warehouse.task",
     "suspendTaskAfterNumFailures": "suspend_after_failures",
     "taskAutoRetryAttempts": "auto_retry",
     "userTaskManagedInitialWarehouseSize": "size of the root's serverless warehouse",
 }
+# follows from `after`, but also from whether those jobs are enabled
+READS = "reads the return values of"
 _DEFINITION_WORDS = {
+    "predecessors": READS,
     "query_warehouse": "warehouse.query",
     "job_runs_table": "history table of attempts",
     "job_logs_table": "history table of logs",
@@ -42,15 +47,33 @@ _VARIABLES = {
     "PAYLOAD_PACKAGES": "payload.pip_requirements",
 }
 _RESOURCES = {"nvidia.com/gpu": "resources.gpu"}
+# what a deploy writes where the file has no comment; it tells nothing but the graph
+_OWN_COMMENT = re.compile(r"jobgraph: (?:closes runs of|job \S+ of) graph \S+")
+# sdk/go/common/resource/stack, computedValuePlaceholder: stands for a value that only the deploy makes
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+UNKNOWN = "(known only when it is deployed)"
+# sdk/go/common/resource, SigKey: the mark of a value that has more to it than its text; here only secrets have one
+_SIGNED = "4dabf18193072939515e22adb298388d"
+SECRET = "(secret)"  # noqa: S105  # it is what is shown instead of one
 _SPACED = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def words(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the inputs of an object say, by the name that a person knows it by. `kind` is its type token."""
+    inputs = _plain(inputs)
     if kind == TASK:
         return _task(inputs)
     told = {_SPACED.sub(" ", name).lower(): one for name, one in inputs.items() if not name.startswith("__")}
     return dict(pair for name, one in told.items() for pair in _apart(name, one))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with the engine's own marks in it put into words."""
+    if isinstance(value, dict):
+        return SECRET if _SIGNED in value else {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return UNKNOWN if value == _UNKNOWN else value
 
 
 def _apart(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -84,6 +107,8 @@ def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"after": sorted(bare(name) for name in inputs.get("afters") or [])}
     told |= {"finalizer of": bare(inputs["finalize"])} if inputs.get("finalize") else {}
     told |= {"enabled": inputs.get("started")}
+    comment = str(inputs.get("comment") or "")
+    told |= {"comment": None if content and _OWN_COMMENT.fullmatch(comment) else comment or None}
     told |= dict(_definition(content)) if content else {"statement": statement}
     told |= {"runner (its code)": procedure} if procedure else {}
     for name, value in inputs.items():
@@ -91,9 +116,18 @@ def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
             told["schedule"] = _schedule(value)
         elif name not in _NOT_TOLD and not name.startswith("__"):
             told[_TASK_WORDS.get(name, _SPACED.sub("_", name).lower())] = value
-    if "timeout" not in told:
-        told["timeout in ms"] = inputs.get("userTaskTimeoutMs")
+    if "timeout" not in told and inputs.get("userTaskTimeoutMs"):
+        told["time limit of a run"] = duration_text(int(inputs["userTaskTimeoutMs"]) // 1000)
     return told
+
+
+def about(inputs: Mapping[str, Any]) -> str:
+    """Return in a few words what a new task does; empty for one that runs no job."""
+    told = _task(_plain(inputs))
+    if not told.get("image"):
+        return ""
+    after = f", after {', '.join(told['after'])}" if told["after"] else ""
+    return f"{told['image'].rpartition('/')[2]} on {told.get('compute_pool')}{after}"
 
 
 def _schedule(value: Mapping[str, Any]) -> str:
@@ -108,7 +142,7 @@ def _definition(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _specification(value)
         elif name == "retry_rules":
             yield from ((f"retries.{rule}", limit) for rule, limit in value.items())
-        elif name not in {"hash", "graph", "database", "schema", "predecessors"}:
+        elif name not in {"hash", "database", "schema"}:
             yield _DEFINITION_WORDS.get(name, name), value
 
 
@@ -128,6 +162,8 @@ def _container(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     match name:
         case "name":
             return
+        case "secrets":
+            yield from map(_secret, value)
         case "env":
             for variable, text in value.items():
                 # the queries' warehouse is told by its own word
@@ -141,3 +177,11 @@ def _container(name: str, value: Any) -> Iterator[tuple[str, Any]]:
                 yield f"volumes.{mount.get('name')}.path", mount.get("mountPath")
         case _:
             yield name, value
+
+
+def _secret(value: Mapping[str, Any]) -> tuple[str, str]:
+    """Return which secret a container gets, and where it finds it; never a value."""
+    name = value.get("snowflakeSecret", {}).get("objectName")
+    if "directoryPath" in value:
+        return f"secrets.{name} (as files)", str(value["directoryPath"])
+    return f"secrets.{name}", f"{value.get('secretKeyRef')} in {value.get('envVarName')}"

@@ -66,8 +66,9 @@ def _read(file: str) -> str:
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
-            f"The preview cannot be read: {error}", where=file, remedy="pulumi preview --json > preview.json"
+            f"The preview cannot be read: {why}", where=file, remedy="pulumi preview --json > preview.json"
         ) from error
 
 

@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobgraph import Procedures, Settings, plan, preview_reports, read
 from jobgraph.errors import UsageError
-from jobgraph.previewing import Summary, parse, summarize
+from jobgraph.previewing import parse, summarize
+
+if TYPE_CHECKING:
+    from jobgraph.preview_changes import Summary
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "jobconfig.yaml").read_text()
@@ -75,16 +78,7 @@ def fields(summary: Summary) -> dict[str, dict[str, tuple[Any, Any]]]:
             "after: [t_myjob_1]",
             "after: [t_myjob_1]\n        secrets: [{secret: api_key, env: KEY}]",
             {
-                "secrets": (
-                    None,
-                    [
-                        {
-                            "snowflakeSecret": {"objectName": "PR_CONTAINER_ORCHESTRATION.PUBLIC.API_KEY"},
-                            "secretKeyRef": "secret_string",
-                            "envVarName": "KEY",
-                        }
-                    ],
-                )
+                "secrets.PR_CONTAINER_ORCHESTRATION.PUBLIC.API_KEY": (None, "secret_string in KEY"),
             },
         ),
     ],
@@ -155,15 +149,15 @@ def around() -> dict[str, Any]:
 def test_what_is_destructive_comes_first() -> None:
     summary = summarize(around(), {"POOL": 2, "SMALL": 1})
     assert [(danger.what, danger.loss) for danger in summary.dangers] == [
+        ("table HISTORY loses column B", "the values in it are lost"),
+        ("stage FILES is deleted", "all its files are lost"),
         (
             "compute pool POOL is replaced",
             "jobs that run on it are cancelled, those of other graphs too; 2 jobs run on it now",
         ),
         ("compute pool SMALL shrinks from 3 to 1 nodes", "jobs on the nodes that go may fail; 1 job runs on it now"),
-        ("table HISTORY loses column B", "the values in it are lost"),
-        ("stage internal FILES is deleted", "all its files are lost"),
         (
-            "procedure python RUN_JOB_1 is deleted",
+            "procedure RUN_JOB_1 is deleted",
             "its code has changed or is not needed any more; runs under way that call it later fail",
         ),
     ]
@@ -207,18 +201,94 @@ def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
 def test_the_json_form_keeps_its_keys() -> None:
     told = preview_reports.as_json(summarize(around()))
     assert set(told) == {"drift", "errors", "destructive", "graphs", "others", "kept"}
-    assert set(told["others"][0]) == {"name", "kind", "action", "fields"}
+    assert set(told["others"][0]) == {"name", "kind", "action", "about", "fields"}
     assert set(told["others"][0]["fields"][0]) == {"field", "old", "new", "only_case_or_white_space"}
     json.dumps(told)
 
 
 def test_a_comment_is_never_longer_than_a_pull_request_takes() -> None:
     graph = [
-        step("update", "Task", f"T_{number}", {"name": f"T_{number}", "comment": "a" * 300}, {"name": f"T_{number}"})
-        for number in range(400)
+        step("update", "Task", f"T_{n}", {"name": f"T_{n}", "comment": f"{n}" + "a" * 300}, {"name": f"T_{n}"})
+        for n in range(400)
     ]
-    others = [step("update", "View", f"V{n}", {"statement": "a" * 300}, {"statement": "b" * 300}) for n in range(400)]
+    others = [
+        step("update", "View", f"V{n}", {"statement": f"{n}" + "a" * 300}, {"statement": "b" * 300}) for n in range(400)
+    ]
     text = preview_reports.as_markdown(summarize({"steps": [*graph, *others]}))
     assert preview_reports.LONGEST_COMMENT - 1000 < len(text) < 65_536
     assert text.count("```") % 2 == 0
     assert text.endswith("The rest is left out: a comment may not be longer.\n")
+
+
+def test_objects_that_are_changed_alike_are_told_together(tmp_path: Path) -> None:
+    new = tasks(TEXT.replace("my_job_image:1.0.0", "my_job_image:2.0.0"), tmp_path)
+    summary = summarize(preview(tasks(TEXT, tmp_path), new))
+    text = preview_reports.as_text(summary)
+    assert "~ T_MYJOB_1, T_MYJOB_2, T_MYJOB_3, T_MYJOB_4, T_MYJOB_5, T_MYJOB_6 (6 changed alike)\n      image: " in text
+    assert text.count("image: ") == 1
+    assert preview_reports.as_markdown(summary).count("| image |") == 1
+    assert len(preview_reports.as_json(summary)["graphs"][0]["tasks"]) == 6
+    many = [step("create", "View", f"V_{number:02}", None, {"name": "V"}) for number in range(30)]
+    assert "V_09 and 20 more (30 created)\n" in preview_reports.as_text(summarize({"steps": many}))
+
+
+def test_the_order_of_the_steps_says_nothing(tmp_path: Path) -> None:
+    """Steps of one kind come in another order each time: the engine does several at once."""
+    new = tasks(TEXT.replace("t_myjob_5:", "t_other:").replace("t_myjob_5]", "t_other]"), tmp_path)
+    steps = [*preview(tasks(TEXT, tmp_path), new)["steps"], *around()["steps"][2:]]
+    one, other = summarize({"steps": steps}), summarize({"steps": steps[::-1]})
+    assert preview_reports.as_text(one) == preview_reports.as_text(other)
+    assert preview_reports.as_markdown(one) == preview_reports.as_markdown(other)
+
+
+def test_a_new_job_is_described(tmp_path: Path) -> None:
+    new = tasks(TEXT.replace("t_myjob_5:", "t_other:").replace("t_myjob_5]", "t_other]"), tmp_path)
+    summary = summarize(preview(tasks(TEXT, tmp_path), new))
+    line = "T_OTHER (created): my_job_image:1.0.0 on PR_STD_POOL_XS, after T_MYJOB_1\n"
+    assert line in preview_reports.as_text(summary)
+    row = "<code>my_job_image:1.0.0 on PR_STD_POOL_XS, after T_MYJOB_1</code>"
+    assert row in preview_reports.as_markdown(summary)
+
+
+def test_what_follows_a_job_that_is_disabled_is_not_said_to_change_in_case_alone(tmp_path: Path) -> None:
+    new = tasks(TEXT.replace("t_myjob_3:", "t_myjob_3:\n        enabled: false"), tmp_path)
+    summary = summarize(preview(tasks(TEXT, tmp_path), new))
+    read = (["T_MYJOB_3", "T_MYJOB_4", "T_MYJOB_5"], ["T_MYJOB_4", "T_MYJOB_5"])
+    assert fields(summary)["T_MYJOB_6"] == {"reads the return values of": read}
+    assert "only case" not in preview_reports.as_text(summary)
+
+
+def test_a_task_that_is_replaced_for_its_name_says_so() -> None:
+    old, new = ({"name": name, "sqlStatement": "SELECT 1"} for name in ("A_ROOT", "B_ROOT"))
+    summary = summarize({"steps": [step("replace", "Task", "ROOT", old, new)]})
+    assert fields(summary) == {"ROOT": {"name": ("A_ROOT", "B_ROOT")}}
+
+
+def test_a_graph_that_goes_as_a_whole_is_one_danger(tmp_path: Path) -> None:
+    gone = preview(tasks(TEXT, tmp_path), {})
+    (danger,) = summarize(gone).dangers
+    assert (danger.what, danger.loss) == (
+        "graph container_jobs is deleted",
+        "its 6 tasks go, so it never runs again; its history stays",
+    )
+    gone["steps"].append(step("delete", "Table", "JOBS_RUN_STATS", {"name": "JOBS_RUN_STATS"}, None))
+    table, graph = summarize(gone).dangers
+    assert table.what == "table JOBS_RUN_STATS is deleted"
+    assert "history" not in graph.loss
+
+
+def test_marks_of_the_engine_are_put_into_words() -> None:
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    old = {"comment": "a", "options": {"key": "x"}, "list": ["x"]}
+    new = {"comment": unknown, "options": {"key": secret}, "list": [unknown]}
+    text = preview_reports.as_text(summarize({"steps": [step("update", "View", "V", old, new)]}))
+    assert "comment: a -> (known only when it is deployed)\n" in text
+    assert "(secret)" in text
+    assert "v1:abc" not in text
+    assert unknown not in text
+
+
+def test_an_error_is_told_without_its_heading_twice() -> None:
+    failed = summarize({"steps": [], "diagnostics": [{"severity": "error", "message": "error: jobconfig.yaml: no"}]})
+    assert failed.errors == ("jobconfig.yaml: no",)
