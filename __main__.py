@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 import components as c
-from jobgraph import Procedures, UserError, drawing, history, joined, ordered, plan, read, read_settings, removal
+from jobgraph import Procedures, UserError, drawing, history, ordered, plan, read, read_settings, removal, texts
 
 CONFIG = pulumi.Config()
 try:
@@ -19,13 +19,13 @@ except UserError as error:
 for warning in config.warnings:
     pulumi.warn(warning.text())
 sources = {path.stem: path.read_text("utf-8") for path in Path(__file__).with_name("procedures").glob("*.py")}
-planned = plan(config, settings, Procedures(joined("run_job", sources), joined("finalize_graph", sources)))
+planned = plan(config, settings, Procedures(*texts(sources)))
 
 access = c.AccessComponent("access", c.AccessArgs(settings))
 compute = c.ComputeComponent("compute", c.ComputeArgs(settings, access))
 storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configuration, planned.payloads, access))
 past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
-runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, storage))
+runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, compute, storage))
 needs = [access, compute, storage, past, runner]
 made = c.task_graphs(planned.graphs, settings, needs, c.tasks_present(settings))
 for graph in planned.graphs:

@@ -46,12 +46,15 @@ def grant_all(
     role: str,
     grants: Sequence[Grant],
     *depends_on: pulumi.Resource,
+    deleted_with: pulumi.Resource | None = None,
 ) -> list[snowflake.GrantPrivilegesToAccountRole]:
     """Grant each of `grants` to the role.
 
-    Grants go with their object, so one on an object among `depends_on`, found by its name, is made anew with it.
+    Grants go with their object, so one on an object among `depends_on`, found by its name, is made anew with it. What
+    goes together with `deleted_with` is not revoked by itself.
     """
-    return [_grant(parent, role, grant, depends_on) for grant in grants]
+    more = pulumi.ResourceOptions(deleted_with=deleted_with)
+    return [_grant(parent, role, grant, depends_on, more) for grant in grants]
 
 
 def _grant(
@@ -59,6 +62,7 @@ def _grant(
     role: str,
     grant: Grant,
     depends_on: Sequence[pulumi.Resource],
+    more: pulumi.ResourceOptions,
 ) -> snowflake.GrantPrivilegesToAccountRole:
     on_account_object = on_schema = on_schema_object = None
     match grant.level:
@@ -85,7 +89,7 @@ def _grant(
         on_schema=on_schema,
         on_schema_object=on_schema_object,
         opts=pulumi.ResourceOptions.merge(
-            named(parent, *depends_on),
+            pulumi.ResourceOptions.merge(named(parent, *depends_on), more),
             pulumi.ResourceOptions(replace_with=[one for one in depends_on if one.pulumi_resource_name == grant.label]),
         ),
     )

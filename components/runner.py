@@ -1,6 +1,11 @@
 """The stored procedures that tasks call.
 
 Knows the provider's procedure resource. Must not know what the procedures do.
+
+A run in flight calls the procedures of the deploy before, so a deploy does not delete them. Each has a step before it:
+taken, it takes the mark off a procedure of this text that is there still; undone, last of all, it marks the procedure
+as superseded, and has it dropped as soon as no run needs it. The engine deletes a procedure whose step goes as well
+with that step, that is: not by itself (docs/decisions/0004).
 """
 
 from __future__ import annotations
@@ -12,33 +17,71 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from components.options import grant_all
-from jobgraph.privileges import runner_grants
+from jobgraph import superseding
+from jobgraph.privileges import call_grant, runner_grants
 
 if TYPE_CHECKING:
     from components.access import AccessComponent
     from jobgraph.planning import Plan, ProcedurePlan
+    from jobgraph.settings import Settings
 
 
 @dataclass(frozen=True)
 class RunnerArgs:
-    """The plan with both procedures, and the components that make the role and the schema."""
+    """The plan, and the components that must be there before.
+
+    compute: its warehouse runs the procedure that drops others, also while the stack is destroyed.
+    """
 
     plan: Plan
     access: AccessComponent
+    compute: pulumi.Resource
     storage: pulumi.Resource
 
 
 class RunnerComponent(pulumi.ComponentResource):
-    """Both procedures. A changed text is a new procedure: made first, and the old one dropped after the tasks moved."""
+    """Runner and finalizer, and what drops those of earlier deploys. A changed text is a new procedure."""
 
     def __init__(self, name: str, args: RunnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Runner", name, None, opts)
-        procedures = [self._procedure(procedure, args) for procedure in (args.plan.run_job, args.plan.finalize_graph)]
-        grant_all(self, args.plan.settings.role, runner_grants(args.plan), args.access, *procedures)
-        self.register_outputs({"run_job": args.plan.run_job.name, "finalize_graph": args.plan.finalize_graph.name})
+        plan, self._args = args.plan, args
+        self._superseded = _superseded_procedures(plan.settings)
+        options = pulumi.ResourceOptions(parent=self, depends_on=[args.storage])
+        dropping = self._procedure(plan.drop_superseded, options)
+        own = call_grant(plan.drop_superseded)
+        made = grant_all(self, plan.settings.role, [own], args.access, dropping)
+        for procedure in (plan.run_job, plan.finalize_graph):
+            self._kept(procedure, [dropping, *made])
+        self.register_outputs({"run_job": plan.run_job.name, "finalize_graph": plan.finalize_graph.name})
+        grant_all(self, plan.settings.role, runner_grants(plan), args.access)
 
-    def _procedure(self, procedure: ProcedurePlan, args: RunnerArgs) -> snowflake.ProcedurePython:
-        settings = args.plan.settings
+    def _kept(self, procedure: ProcedurePlan, dropping: list[pulumi.Resource]) -> None:
+        """Make a procedure that stays while runs need it, and the privilege to call it."""
+        args, settings = self._args, self._args.plan.settings
+        comment = args.access.mark.comment(procedure.comment)
+        step = snowflake.Execute(
+            f"{procedure.name}-in-use",
+            execute=comment.apply(lambda text: superseding.use(procedure, text)),
+            revert=superseding.supersede(settings, procedure, args.plan.drop_superseded),
+            # taken once: taken anew, its old self would be undone after it
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[args.storage, args.compute, *dropping], ignore_changes=["execute"]
+            ),
+        )
+        there = procedure.name in self._superseded
+        options = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[args.storage, step],
+            deleted_with=step,
+            import_=procedure.signature if there else None,
+            # the mark is still in it when the engine compares
+            ignore_changes=["comment"] if there else None,
+        )
+        made = self._procedure(procedure, options)
+        grant_all(self, settings.role, [call_grant(procedure)], args.access, step, made, deleted_with=step)
+
+    def _procedure(self, procedure: ProcedurePlan, options: pulumi.ResourceOptions) -> snowflake.ProcedurePython:
+        mark, settings = self._args.access.mark, self._args.plan.settings
         return snowflake.ProcedurePython(
             procedure.name,
             name=procedure.name,
@@ -53,8 +96,32 @@ class RunnerComponent(pulumi.ComponentResource):
             snowpark_package=settings.snowpark_version,
             handler="main",
             # SHOW, EXECUTE JOB SERVICE and CALL service!SPCS_WAIT_FOR are not for owner's rights
-            execute_as="CALLER",
+            execute_as=procedure.rights,
+            # Snowflake's defaults; unsaid, they would be a difference after an import
+            null_input_behavior="CALLED ON NULL INPUT",
+            is_secure="false",
             procedure_definition=procedure.source,
-            comment=args.access.mark.comment(procedure.comment),
-            opts=args.access.mark.making(pulumi.ResourceOptions(parent=self, depends_on=[args.storage])),
+            comment=mark.comment(procedure.comment),
+            opts=mark.making(options),
         )
+
+
+def _superseded_procedures(settings: Settings) -> frozenset[str]:
+    """Return the names of the schema's procedures that a deploy has superseded and that are there still.
+
+    Raises:
+        Exception: the provider's, when Snowflake cannot be asked during an update. A preview goes on without an answer,
+            and says so.
+    """
+    try:
+        found = snowflake.get_procedures(database=settings.database, schema=settings.schema)
+    except Exception as error:
+        if not pulumi.runtime.is_dry_run():
+            raise
+        pulumi.warn(
+            "Snowflake could not be asked for the procedures that are there, so this preview cannot tell whether one "
+            f"of them is used again. {error}"
+        )
+        return frozenset()
+    # before the first deploy there is no schema, and the answer has no list
+    return frozenset(row.name for row in found.procedures or () if superseding.is_superseded(row.comment))

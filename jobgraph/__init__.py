@@ -4,11 +4,12 @@ from jobgraph.errors import ConfigErrors, UserError
 from jobgraph.model import Config, Graph, Job
 from jobgraph.ordering import ordered
 from jobgraph.planning import Plan, Procedures, plan
-from jobgraph.procedure_text import joined
+from jobgraph.procedure_text import ENTRIES, joined, texts
 from jobgraph.reading import read
 from jobgraph.settings import Settings, read_settings
 
 __all__ = [
+    "ENTRIES",
     "Config",
     "ConfigErrors",
     "Graph",
@@ -22,4 +23,5 @@ __all__ = [
     "plan",
     "read",
     "read_settings",
+    "texts",
 ]

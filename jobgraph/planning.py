@@ -5,7 +5,7 @@ Knows the deployment as data. Must not know pulumi, nor do anything: the same in
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import collection, sql
@@ -35,17 +35,22 @@ class Procedures:
 
     run_job: str
     finalize_graph: str
+    drop_superseded: str = ""
 
 
 @dataclass(frozen=True)
 class ProcedurePlan:
-    """A stored procedure. Its name carries the hash of its text, so that another text is another procedure."""
+    """A stored procedure. Its name carries the hash of its text, so that another text is another procedure.
+
+    `rights` are CALLER or OWNER: whose privileges it has.
+    """
 
     name: str
     full_name: str
     arguments: tuple[str, ...]
     source: str
     comment: str
+    rights: str = "CALLER"
 
     @property
     def signature(self) -> str:
@@ -142,6 +147,7 @@ class Plan:
     settings: Settings
     run_job: ProcedurePlan
     finalize_graph: ProcedurePlan
+    drop_superseded: ProcedurePlan
     configuration: StagedFile
     payloads: tuple[StagedFile, ...]
     needs: Needs
@@ -156,10 +162,14 @@ def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
     run_job = _procedure(settings, "RUN_JOB", ("TASK_NAME", "SITUATION", "DEFINITION"), procedures.run_job, what)
     what = "closes a graph run: keeps its history, removes old services"
     finalize = _procedure(settings, "FINALIZE_GRAPH", ("DEFINITION",), procedures.finalize_graph, what)
-    graphs = tuple(_graph(graph, settings, run_job, finalize) for graph in config.graphs)
+    what = "drops procedures of earlier deploys"
+    dropping = _procedure(settings, "DROP_SUPERSEDED", ("REQUEST",), procedures.drop_superseded, what)
+    dropping = replace(dropping, rights="OWNER")
+    graphs = tuple(_graph(graph, settings, run_job, finalize, dropping) for graph in config.graphs)
     jobs = [job for graph in config.graphs for job in graph.jobs]
     configuration = _configuration(config, settings, graphs)
-    return Plan(settings, run_job, finalize, configuration, _payloads(jobs, settings), _needs(jobs, settings), graphs)
+    payloads = _payloads(jobs, settings)
+    return Plan(settings, run_job, finalize, dropping, configuration, payloads, _needs(jobs, settings), graphs)
 
 
 def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]:
@@ -197,11 +207,13 @@ def _procedure(settings: Settings, base: str, arguments: tuple[str, ...], source
     return ProcedurePlan(name, settings.qualified(name), arguments, source, f"jobgraph: {what}")
 
 
-def _graph(graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: ProcedurePlan) -> GraphPlan:
+def _graph(
+    graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: ProcedurePlan, dropping: ProcedurePlan
+) -> GraphPlan:
     jobs = topological(graph)
     root = _root(graph, jobs, settings)
     tasks = tuple(_task(graph, job, settings, run_job) for job in jobs)
-    finalizer = _finalizer(graph, settings, finalize) if graph.finalizer else None
+    finalizer = _finalizer(graph, settings, (run_job, finalize), dropping) if graph.finalizer else None
     content = [task.content for task in (root, *tasks, *((finalizer,) if finalizer else ()))]
     options = [graph.overlap, graph.suspend_after_failures, graph.auto_retry]
     digest = content_hash([content, schedule_text(graph.schedule), graph.config, options])
@@ -301,7 +313,10 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
     return {"hash": content_hash(definition), **definition}
 
 
-def _finalizer(graph: Graph, settings: Settings, finalize: ProcedurePlan) -> TaskPlan:
+def _finalizer(
+    graph: Graph, settings: Settings, uses: tuple[ProcedurePlan, ProcedurePlan], dropping: ProcedurePlan
+) -> TaskPlan:
+    """Return the finalizer; it knows the procedures that its version of the graph `uses`, and the one that drops."""
     definition: dict[str, Any] = {
         "graph": graph.key,
         "database": settings.database,
@@ -311,12 +326,14 @@ def _finalizer(graph: Graph, settings: Settings, finalize: ProcedurePlan) -> Tas
         "task_runs_table": settings.task_runs_table,
         "task_runs_function": settings.task_runs_function,
         "keep_services_days": settings.keep_services_days,
+        "uses": [procedure.name for procedure in uses],
+        "drop_superseded": dropping.name,
     }
     definition = {"hash": content_hash(definition), **definition}
     return TaskPlan(
         name=graph.finalizer_task,
         full_name=settings.qualified(graph.finalizer_task),
-        sql=sql.call_finalizer(settings, finalize.name, definition),
+        sql=sql.call_finalizer(settings, uses[-1].name, definition),
         comment=f"jobgraph: closes runs of graph {graph.key}",
         definition=definition,
         warehouse=settings.warehouse,

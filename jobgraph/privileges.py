@@ -80,10 +80,13 @@ def history_grants(settings: Settings) -> tuple[Grant, ...]:
 
 
 def runner_grants(plan: Plan) -> tuple[Grant, ...]:
-    """Return the privileges to call the procedures, and to use what jobs name that the stack does not make itself."""
-    procedures: tuple[ProcedurePlan, ...] = (plan.run_job, plan.finalize_graph)
-    called = [Grant(p.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", p.signature) for p in procedures]
-    return (*called, *_needed(plan.needs))
+    """Return the privileges to use what jobs name that the stack does not make itself."""
+    return tuple(_needed(plan.needs))
+
+
+def call_grant(procedure: ProcedurePlan) -> Grant:
+    """Return the privilege to call a procedure."""
+    return Grant(procedure.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", procedure.signature)
 
 
 def _needed(needs: Needs) -> Iterator[Grant]:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 PACKAGE = "procedures"
+# the files that are procedures, in the order of `Procedures`; the others are parts of their texts
+ENTRIES = ("run_job", "finalize_graph", "drop_superseded")
+
+
+def texts(sources: Mapping[str, str]) -> list[str]:
+    """Return the text of each procedure, in the order of `Procedures`; raises as `joined` does."""
+    return [joined(entry, sources) for entry in ENTRIES]
 
 
 def joined(entry: str, sources: Mapping[str, str]) -> str:

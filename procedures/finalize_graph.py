@@ -15,6 +15,7 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 from procedures.attempt import Run, bare_name, identifier, object_name, one_line
 from procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
 from procedures.sending import Tagged, error_text, send
+from procedures.superseded import drop_superseded
 from procedures.sweeping import drop, remove_old_results
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def main(session: Session, definition: str) -> str:
             "attempts_recovered": recovered,
             "services_dropped": dropped,
             "days_of_results_removed": removed,
-            "not_dropped": kept + left,
+            "not_dropped": kept + left + drop_superseded(tagged, graph, run),
         }
     )
 

@@ -15,21 +15,24 @@ from pulumi.runtime.settings import configure, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Echo(mocks.Mocks):
-    """Every resource is as it was asked for; the one function that may be called lists the tasks that are there."""
+    """Every resource is as it was asked for; the functions that may be called list what is there."""
 
-    def __init__(self, tasks: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, tasks: Sequence[dict[str, Any]] = (), procedures: Mapping[str, str] | None = None) -> None:
+        self.procedures = [{"name": name, "comment": comment} for name, comment in (procedures or {}).items()]
         self.tasks = [{"showOutputs": [task], "parameters": []} for task in tasks]
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         return args.name, args.inputs
 
     def call(self, args: mocks.MockCallArgs) -> Any:
+        if args.token == "snowflake:index/getProcedures:getProcedures":
+            return {"id": "procedures_read", **({"procedures": self.procedures} if self.procedures else {})}
         assert args.token == "snowflake:index/getTasks:getTasks", f"not to be called: {args.token}"
         return {"id": "tasks_read", "tasks": self.tasks}
 
@@ -37,8 +40,8 @@ class Echo(mocks.Mocks):
 class Recorder(mocks.MockMonitor):
     """Keeps what the program asks the engine for: requests hold dependencies and options, which mocks do not see."""
 
-    def __init__(self, tasks: Sequence[dict[str, Any]] = ()) -> None:
-        super().__init__(Echo(tasks))
+    def __init__(self, tasks: Sequence[dict[str, Any]] = (), procedures: Mapping[str, str] | None = None) -> None:
+        super().__init__(Echo(tasks, procedures))
         self.recorded: list[dict[str, Any]] = []
         self.outputs: dict[str, dict[str, Any]] = {}
 
@@ -53,6 +56,8 @@ class Recorder(mocks.MockMonitor):
                     "deleteBeforeReplace": request.deleteBeforeReplace,
                     "ignoreChanges": list(request.ignoreChanges),
                     "replaceOnChanges": list(request.replaceOnChanges),
+                    **({"deletedWith": short(request.deletedWith)} if request.deletedWith else {}),
+                    **({"importId": request.importId} if request.importId else {}),
                     "onError": list(request.hooks.on_error),
                     "aliases": [one.spec.name for one in request.aliases],
                     "inputs": rpc.deserialize_properties(request.object),
@@ -88,11 +93,17 @@ def short(urn: str) -> str:
 
 
 def record(
-    settings: dict[str, Any] | None = None, file: str | None = None, tasks: Sequence[dict[str, Any]] = ()
+    settings: dict[str, Any] | None = None,
+    file: str | None = None,
+    tasks: Sequence[dict[str, Any]] = (),
+    procedures: Mapping[str, str] | None = None,
 ) -> Recorder:
-    """Run `__main__.py` as a preview with these settings and this job configuration, where these tasks are present."""
+    """Run `__main__.py` as a preview with these settings and this job configuration, where these tasks are present.
+
+    procedures: comments of those that are there, by name.
+    """
     config = {"settings": json.dumps(settings or {})} | ({"file": file} if file is not None else {})
-    return run(_program, Recorder(tasks), {f"jobgraph:{key}": value for key, value in config.items()})
+    return run(_program, Recorder(tasks, procedures), {f"jobgraph:{key}": value for key, value in config.items()})
 
 
 def run(program: Callable[[], None], recorder: Recorder, config: dict[str, str] | None = None) -> Recorder:

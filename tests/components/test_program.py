@@ -29,7 +29,7 @@ def normalised(recorder: Recorder) -> list[dict[str, Any]]:
         if entry["type"].endswith(":ProcedurePython"):
             entry["inputs"]["procedureDefinition"] = "(text)"
     text = json.dumps(sorted(entries, key=lambda entry: (entry["type"], entry["name"])))
-    text = re.sub(r"\b(RUN_JOB|FINALIZE_GRAPH)_[0-9A-F]{8}\b", r"\1_(hash)", text)
+    text = re.sub(r"\b(RUN_JOB|FINALIZE_GRAPH|DROP_SUPERSEDED)_[0-9A-F]{8}(?=\b|-)", r"\1_(hash)", text)
     entries = json.loads(re.sub(r"content [0-9a-f]{16}", "content (hash)", text))
     return list(entries)
 

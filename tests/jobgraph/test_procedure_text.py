@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from jobgraph import joined
+from jobgraph import ENTRIES, joined
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "procedures"
 SOURCES = {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.py")}
 
 
-@pytest.mark.parametrize("entry", ["run_job", "finalize_graph"])
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_a_procedure_is_one_text_that_needs_no_other_file(entry: str) -> None:
     text = joined(entry, SOURCES)
     assert "procedures" not in [line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith("from ")]

@@ -1,0 +1,128 @@
+"""Drops runners and finalizers of earlier deploys as soon as nothing can call them any more.
+
+The entry of a stored procedure (Python 3.11, owner's rights, handler `main`), whose text is this file and those of this
+folder that it imports. Called by deploys, when they no longer use a procedure, and by finalizers. Knows tasks, runs in
+flight and the mark on superseded procedures. Must not know what the procedures do.
+
+A run in flight goes on with the version of its graph at its start, and so calls the procedures of that version.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from procedures.attempt import lower_keys
+from procedures.superseded import LEAVING, NAME, SUPERSEDED, procedures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from snowflake.snowpark import Session
+
+    from procedures.superseded import Procedure
+
+RUNS = (
+    "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, RUN_ID"
+    " FROM TABLE({}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS(RESULT_LIMIT => 10000))"
+    " WHERE STATE <> 'SCHEDULED' AND DATABASE_NAME = ? AND SCHEMA_NAME = ?"
+)
+
+
+def main(session: Session, request: str) -> str:
+    """Mark a procedure as superseded, if the request names one, and drop what is so marked and needed by nothing.
+
+    The request is JSON: `database`, `schema`; of a deploy, `superseded`: a name; of a finalizer, `run`: the group of
+    its own run, and `uses`: the procedures which that calls. Returns a line of JSON that says what was done.
+    """
+    asked: dict[str, Any] = json.loads(request)
+    place = f"{quoted(asked['database'])}.{quoted(asked['schema'])}"
+    found = [
+        _marked(session, place, one) if one.name == asked.get("superseded") else one for one in _present(session, place)
+    ]
+    superseded = [one for one in found if one.superseded]
+    if not superseded:
+        return json.dumps({"dropped": [], "kept": [], "runs": []})
+    tasks = _rows(session, f"SHOW TASKS IN SCHEMA {place}")
+    runs = _rows(session, RUNS.format(quoted(asked["database"])), [asked["database"], asked["schema"]])
+    behind = earlier_versions(tasks, runs, str(asked.get("run", "")))
+    used = called(tasks) | set(asked.get("uses", ()))
+    free = [] if behind else [one for one in superseded if one.called not in used]
+    dropped = [one.called for one in free if _drop(session, place, one)]
+    kept = [one.called for one in superseded if one.called not in dropped]
+    return json.dumps({"dropped": dropped, "kept": kept, "runs": behind})
+
+
+def quoted(name: str) -> str:
+    """Return a name as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    r"""Return a single-quoted constant; Snowflake reads a backslash in it as an escape."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def called(tasks: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the names of all procedures that tasks call as they are now."""
+    return {match[1] for task in tasks for match in NAME.finditer(str(task["definition"]))}
+
+
+def earlier_versions(tasks: Sequence[Mapping[str, Any]], runs: Iterable[Mapping[str, Any]], calling: str) -> list[str]:
+    """Return the roots of runs in flight that may have begun with another version than their graph has now.
+
+    Of a started root, the tasks are those of its last version, because they cannot be changed before it is suspended;
+    so a run of it that is younger than the version is of that version. Of the run `calling`, what it calls is known.
+    What has no root any more starts no task.
+    """
+    roots = {str(task["name"]): task for task in tasks}
+    behind = []
+    for run in runs:
+        root = roots.get(str(run["root_task_name"]))
+        if root is None or str(run["graph_run_group_id"]) == calling:
+            continue
+        since = _milliseconds(root["last_committed_on"])
+        if str(root["state"]).lower() != "started" or since is None or int(run["run_id"]) < since:
+            behind.append(str(root["name"]))
+    return sorted(set(behind))
+
+
+def _milliseconds(instant: Any) -> float | None:
+    """Return an instant as RUN_ID writes the start of a run: milliseconds since 1970."""
+    return datetime.fromisoformat(str(instant)).timestamp() * 1000 if instant else None
+
+
+def _rows(session: Session, statement: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    # no tag: an owner's-rights procedure may not set session parameters, not even for one statement
+    return [lower_keys(row.as_dict()) for row in session.sql(statement, params=list(params)).collect()]
+
+
+def _present(session: Session, place: str) -> list[Procedure]:
+    return procedures(_rows(session, f"SHOW PROCEDURES IN SCHEMA {place}"))
+
+
+def _marked(session: Session, place: str, one: Procedure) -> Procedure:
+    if one.superseded:
+        return one
+    comment = one.comment + SUPERSEDED
+    _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} SET COMMENT = {text(comment)}")
+    return one._replace(comment=comment)
+
+
+def _drop(session: Session, place: str, one: Procedure) -> bool:
+    """Drop a procedure, unless a deploy has taken it into use in this moment; returns whether it was.
+
+    It is renamed first and looked at again: a deploy takes the mark off before it relies on the procedure, so either
+    the mark is seen to be gone, or the deploy sees that the procedure is.
+    """
+    leaving = one
+    if one.name == one.called:
+        leaving = one._replace(name=one.name + LEAVING, signature=one.signature.replace(one.name, one.name + LEAVING))
+        _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} RENAME TO {place}.{leaving.name}")
+    # none is there if another finalizer has dropped it
+    if any(again.name == leaving.name and not again.superseded for again in _present(session, place)):
+        _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{leaving.signature} RENAME TO {place}.{one.called}")
+        return False
+    _rows(session, f"DROP PROCEDURE IF EXISTS {place}.{leaving.signature}")
+    return True

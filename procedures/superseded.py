@@ -1,0 +1,75 @@
+"""Procedures of earlier deploys: how they are told from those in use, and how the one that drops them is called.
+
+Knows SHOW PROCEDURES and the mark that a deploy sets when it no longer uses a procedure. Must not know when one may be
+dropped (`drop_superseded` does). Shipped as a part of stored procedures' texts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+from procedures.attempt import lower_keys, object_name, one_line
+from procedures.sending import error_text, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from procedures.attempt import Run
+    from procedures.sending import Tagged
+
+# the end of the comment of a procedure that no task of the last deploy calls; jobgraph.superseding has it too
+SUPERSEDED = " [superseded]"
+# the name that a procedure has between the decision to drop it and the drop
+LEAVING = "_DROPPED"
+NAME = re.compile(rf"((?:RUN_JOB|FINALIZE_GRAPH)_[0-9A-F]{{8}})({LEAVING})?")
+
+
+class Procedure(NamedTuple):
+    """A procedure of this or an earlier deploy. `signature` is its bare name with the types of its arguments."""
+
+    name: str
+    signature: str
+    comment: str
+
+    @property
+    def superseded(self) -> bool:
+        """Whether a deploy has said that it is no longer used."""
+        return self.comment.endswith(SUPERSEDED)
+
+    @property
+    def called(self) -> str:
+        """The name by which tasks call it."""
+        return self.name.removesuffix(LEAVING)
+
+
+def procedures(shown: Iterable[Mapping[str, Any]]) -> list[Procedure]:
+    """Return those of the rows of SHOW PROCEDURES that a deploy made as runner or finalizer."""
+    found = []
+    for row in map(lower_keys, shown):
+        # RUN_JOB_1A2B3C4D(VARCHAR, VARCHAR) RETURN VARCHAR
+        signature = str(row["arguments"]).partition(" RETURN ")[0]
+        if NAME.fullmatch(str(row["name"])):
+            found.append(Procedure(str(row["name"]), signature, str(row["description"] or "")))
+    return found
+
+
+def drop_superseded(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[str]:
+    """Have procedures dropped that nothing needs any more; returns why that failed, which must not fail the run.
+
+    The procedure that drops them has its owner's rights, because the role of the tasks owns none of them.
+    """
+    if not graph.get("drop_superseded"):
+        return []
+    place = object_name(graph, "drop_superseded").rpartition(".")[0]
+    try:
+        shown = send(session, f"SHOW PROCEDURES IN SCHEMA {place}")
+        if any(one.superseded for one in procedures(row.as_dict() for row in shown)):
+            request = {name: graph[name] for name in ("database", "schema", "uses")} | {"run": run.group}
+            send(session, f"CALL {object_name(graph, 'drop_superseded')}(?)", [json.dumps(request)])
+    except SnowparkSQLException as error:
+        return [f"superseded procedures: {one_line(error_text(error))}"]
+    return []

@@ -1,0 +1,57 @@
+"""The procedures under recording mocks: what a deploy does with those of its own text that are there already."""
+
+from __future__ import annotations
+
+from tests.components.recorded import Recorder, record
+
+
+def names(recorder: Recorder) -> dict[str, str]:
+    """Names without hash -> names."""
+    return {name.rpartition("_")[0]: name for name in recorder.of("ProcedurePython")}
+
+
+def test_runner_and_finalizer_go_with_their_steps_and_never_by_themselves() -> None:
+    recorder = record()
+    made = names(recorder)
+    for base in ("RUN_JOB", "FINALIZE_GRAPH"):
+        procedure = recorder.of("ProcedurePython")[made[base]]
+        grant = recorder.of("GrantPrivilegesToAccountRole")[f"SPCS_DEMO_ROLE-{made[base]}"]
+        assert procedure["deletedWith"] == grant["deletedWith"] == f"Execute {made[base]}-in-use"
+        assert procedure["deletedWith"] in procedure["dependencies"]
+        assert "importId" not in procedure
+        assert procedure["ignoreChanges"] == []
+        assert procedure["inputs"]["executeAs"] == "CALLER"
+
+
+def test_what_a_deploy_supersedes_is_handed_to_the_procedure_that_drops() -> None:
+    recorder = record()
+    made = names(recorder)
+    step = recorder.of("Execute")[f"{made['RUN_JOB']}-in-use"]
+    dropping = recorder.of("ProcedurePython")[made["DROP_SUPERSEDED"]]
+    assert made["DROP_SUPERSEDED"] in step["inputs"]["revert"]
+    assert f'"superseded": "{made["RUN_JOB"]}"' in step["inputs"]["revert"]
+    assert f"ProcedurePython {made['DROP_SUPERSEDED']}" in step["dependencies"]
+    assert dropping["inputs"]["executeAs"] == "OWNER"
+    assert "deletedWith" not in dropping
+    # the warehouse that runs the drop outlives the step
+    assert "Warehouse SMALL_WAREHOUSE" in step["dependencies"]
+
+
+def test_a_procedure_that_was_superseded_is_taken_back_as_it_is() -> None:
+    run_job = names(record())["RUN_JOB"]
+    comments = {run_job: "jobgraph: runs one job of a graph [superseded]", "RUN_JOB_00000000": "x [superseded]"}
+    recorder = record(procedures=comments)
+    procedure = recorder.of("ProcedurePython")[run_job]
+    types = ", ".join("VARCHAR" for _ in procedure["inputs"]["arguments"])
+    assert procedure["importId"] == f'"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."{run_job}"({types})'
+    assert procedure["ignoreChanges"] == ["comment"]
+    step = recorder.of("Execute")[f"{run_job}-in-use"]
+    assert step["inputs"]["execute"].startswith(f"ALTER PROCEDURE IF EXISTS {procedure['importId']} SET COMMENT = ")
+    assert "superseded" not in step["inputs"]["execute"]
+    assert "RUN_JOB_00000000" not in recorder.of("ProcedurePython")
+
+
+def test_a_procedure_that_is_in_use_is_not_imported_anew() -> None:
+    run_job = names(record())["RUN_JOB"]
+    recorder = record(procedures={run_job: "jobgraph: runs one job of a graph"})
+    assert "importId" not in recorder.of("ProcedurePython")[run_job]
