@@ -36,6 +36,10 @@ _ADMINISTRATOR = "SANDBOX_ADMIN"
 _BACKLOG = 2048
 _POLL_IN_SECONDS = 0.02
 _LOG_TAIL = 15
+# What a shell may have for an account: the provider's plugin refuses a key beside a password, and prefers a token.
+_OTHER_LOGINS = ("SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "SNOWFLAKE_TOKEN")
+# Seconds that a client may try to log in; a busy machine answers within a few.
+_LOGIN_SECONDS = 20
 
 # Processes that this one started; they outlive it.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -89,6 +93,8 @@ def credentials(folder: Path) -> Credentials:
 def environment(folder: Path) -> dict[str, str]:
     """The variables that point Snowflake clients (connector, Snowpark, provider) at the folder's sandbox.
 
+    The provider's names: https://registry.terraform.io/providers/snowflakedb/snowflake/latest/docs#schema
+
     Raises:
         SandboxError: it never ran, so there is no port yet.
     """
@@ -105,7 +111,11 @@ def environment(folder: Path) -> dict[str, str]:
         "SNOWFLAKE_ACCOUNT": "LOCAL-SANDBOX",
         "SNOWFLAKE_USER": login.user,
         "SNOWFLAKE_PASSWORD": login.password,
+        "SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE",
+        **dict.fromkeys(_OTHER_LOGINS, ""),
         "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
+        # the provider's plugin tries for five minutes by itself: too long to hear that no sandbox runs
+        "SNOWFLAKE_LOGIN_TIMEOUT": str(_LOGIN_SECONDS),
         "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
     }
 

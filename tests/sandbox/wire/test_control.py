@@ -79,3 +79,11 @@ def test_reset_deletes_everything(folder: Path) -> None:
     assert not folder.exists()
     with pytest.raises(control.SandboxError, match="jobgraph sandbox start"):
         control.environment(folder)
+
+
+def test_the_shells_own_keys_and_tokens_are_not_taken_for_the_sandbox(folder: Path) -> None:
+    control.start(folder)
+    settings = control.environment(folder)
+    assert settings["SNOWFLAKE_AUTHENTICATOR"] == "SNOWFLAKE"
+    assert {settings[name] for name in ("SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_TOKEN")} == {""}
+    assert 0 < int(settings["SNOWFLAKE_LOGIN_TIMEOUT"]) < 60
