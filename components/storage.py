@@ -83,7 +83,7 @@ class StorageComponent(pulumi.ComponentResource):
             )
         ]
 
-    def _stage(self, settings: Settings) -> pulumi.Resource:
+    def _stage(self, settings: Settings) -> snowflake.StageInternal:
         return snowflake.StageInternal(
             settings.stage,
             name=settings.stage,
@@ -108,7 +108,12 @@ class StorageComponent(pulumi.ComponentResource):
             ),
         )
 
-    def _put(self, name: str, file: StagedFile, stage: pulumi.Resource) -> None:
-        """Write the file; its name holds its hash, so a new one is written before the old one is removed."""
+    def _put(self, name: str, file: StagedFile, stage: snowflake.StageInternal) -> None:
+        """Write the file; its name holds its hash, so a new one is written before the old one is removed.
+
+        The statement depends on an output of the stage, so a stage that is replaced takes the file with it first: a
+        file cannot be removed from a stage that is gone.
+        """
         opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
-        snowflake.Execute(name, execute=file.write, revert=file.remove, opts=opts)
+        write = stage.name.apply(lambda _name: file.write)
+        snowflake.Execute(name, execute=write, revert=file.remove, opts=opts)

@@ -60,7 +60,9 @@ def pulumi(project: Path) -> dict[str, str]:
     change that committed file. It guards nothing, for a sandbox has no secrets.
     """
     return {
-        "PULUMI_BACKEND_URL": (project / ".jobgraph" / "pulumi").as_uri(),
+        # The engine writes a file of metadata beside each file of its state, and not in one step: killed in between, it
+        # cannot read its state ever after (checkpoint: EOF). It does without them.
+        "PULUMI_BACKEND_URL": (project / ".jobgraph" / "pulumi").as_uri() + "?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": SANDBOX_PASSPHRASE,
     }
 

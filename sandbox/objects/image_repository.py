@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.objects import access
 from sandbox.objects.kind import Creation, Kind, Property
-from sandbox.result import columns
+from sandbox.result import SHOW, Result, columns
 from sandbox.session import Scope
 from sandbox.statement import Reader
+from sandbox.statements import find_for
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.engine import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 REGISTRY = "local-sandbox.registry.snowflakecomputing.com"
@@ -46,6 +48,24 @@ def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
         found["encryption"] or "SNOWFLAKE_FULL",
         "",
     )
+
+
+def register(world: World) -> None:
+    """Add the statement of this file."""
+    world.statements["SHOW IMAGES"] = _show_images
+
+
+_IMAGES = columns("created_on@ image_name tags digest image_path")
+
+
+def _show_images(call: Call) -> Result:
+    """SHOW IMAGES IN IMAGE REPOSITORY <name>: none is ever pushed, those of the project lie in folders."""
+    call.reader.expect("IN IMAGE REPOSITORY")
+    found = find_for(call, KIND, "SHOW IMAGES")
+    if found is not None:
+        access.require(call, ("READ",), found)
+    call.reader.end()
+    return Result(_IMAGES, [], SHOW)
 
 
 KIND = Kind(

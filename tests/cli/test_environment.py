@@ -59,4 +59,4 @@ def test_private_files_are_the_users_alone(tmp_path: Path) -> None:
 def test_the_backend_is_a_url(tmp_path: Path, name: str) -> None:
     variables = environment.pulumi(tmp_path / name)
     assert variables["PULUMI_BACKEND_URL"].startswith("file:///")
-    assert variables["PULUMI_BACKEND_URL"].endswith("/.jobgraph/pulumi")
+    assert variables["PULUMI_BACKEND_URL"].endswith("/.jobgraph/pulumi?metadata=skip")

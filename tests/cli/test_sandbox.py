@@ -64,7 +64,7 @@ def test_env_brings_everything_together(invoke: Invoke, tmp_path: Path) -> None:
     assert lines["SNOWFLAKE_PASSWORD"] == "'pass'\\''word'"
     assert lines["SNOWFLAKE_DATABASE"] == "'PR_CONTAINER_ORCHESTRATION'"
     assert lines["PULUMI_HOME"] == f"'{tmp_path}/home'"
-    assert lines["PULUMI_BACKEND_URL"] == f"'file://{tmp_path}/.jobgraph/pulumi'"
+    assert lines["PULUMI_BACKEND_URL"] == f"'file://{tmp_path}/.jobgraph/pulumi?metadata=skip'"
     assert lines["PULUMI_CONFIG_PASSPHRASE"] != "''"
     assert done.stderr == ""
     assert (tmp_path / ".jobgraph" / "pulumi").is_dir()
