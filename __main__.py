@@ -27,7 +27,7 @@ storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configur
 past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
 runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, compute, storage))
 needs = [access, compute, storage, past, runner]
-made = c.task_graphs(planned.graphs, settings, needs, c.tasks_present(settings))
+made = c.task_graphs(planned.graphs, settings, needs, c.tasks_present(settings, planned.graphs))
 for graph in planned.graphs:
     c.RemovalGuardComponent(graph.key, c.RemovalGuardArgs(removal.guard(graph, settings), list(made.values())))
 

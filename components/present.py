@@ -12,23 +12,32 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobgraph.planning import GraphPlan
     from jobgraph.settings import Settings
+    from jobgraph.task_rows import Row
 
 # What Snowflake says of a database or schema that is not there yet (002003, 002043).
 _ABSENT = "does not exist"
 
 
-def tasks_present(settings: Settings) -> list[dict[str, Any]]:
-    """Return rows of SHOW TASKS of the schema; none before the first deploy.
+def tasks_present(settings: Settings, graphs: Sequence[GraphPlan]) -> list[Row] | None:
+    """Return rows of SHOW TASKS of the schema, those of the graphs' roots with the `parameters` that are set on them.
 
-    A preview goes on without an answer, and says so, as previews of new resources need no server.
+    There are none before the first deploy. A preview goes on without an answer (None), and says so, as previews of new
+    resources need no server.
 
     Raises:
         Exception: the provider's, when Snowflake cannot be asked during an update.
     """
     place = snowflake.GetTasksInArgs(schema=settings.qualified())
+    roots = {graph.root.name for graph in graphs}
     try:
-        found = snowflake.get_tasks(in_=place, with_parameters=False)
+        rows = [_row(task.show_outputs[0]) for task in _listed(place).tasks]
+        for row in rows:
+            if row["name"] in roots:
+                row["parameters"] = _parameters(place, row["name"])
     except Exception as error:
         if _ABSENT in str(error):
             return []
@@ -36,13 +45,25 @@ def tasks_present(settings: Settings) -> list[dict[str, Any]]:
             raise
         pulumi.warn(
             "Snowflake could not be asked for the tasks that are there, so this preview cannot tell whether a root "
-            f"task is suspended or jobs change their graph. {error}"
+            f"task is suspended, tasks were changed by hand or jobs change their graph. {error}"
         )
-        return []
-    return [_row(task.show_outputs[0]) for task in found.tasks]
+        return None
+    return rows
 
 
-def _row(shown: Any) -> dict[str, Any]:
+def _listed(place: snowflake.GetTasksInArgs) -> Any:
+    return snowflake.get_tasks(in_=place, with_parameters=False)
+
+
+def _parameters(place: snowflake.GetTasksInArgs, root: str) -> dict[str, str]:
+    """Return the parameters that are set on a root itself; it is one more statement, so only roots are asked."""
+    found = snowflake.get_tasks(in_=place, like=root, with_parameters=True)
+    own = [task for task in found.tasks if task.show_outputs[0].name == root]
+    shown = [one for task in own for kinds in task.parameters for values in kinds.values() for one in values]
+    return {one.key: one.value for one in shown if one.level == "TASK"}
+
+
+def _row(shown: Any) -> Row:
     related = next(iter(shown.task_relations or ()), None)
     relations: dict[str, Any] = {"Predecessors": list(shown.predecessors or ())}
     if related is not None and related.finalized_root_task:
@@ -53,6 +74,9 @@ def _row(shown: Any) -> dict[str, Any]:
         "schedule": shown.schedule,
         "definition": shown.definition,
         "comment": shown.comment,
+        "warehouse": shown.warehouse,
+        "condition": shown.condition,
+        "config": shown.config,
         "last_suspended_reason": shown.last_suspended_reason,
         "predecessors": json.dumps(list(shown.predecessors or ())),
         "task_relations": json.dumps(relations),

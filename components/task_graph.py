@@ -7,16 +7,18 @@ that races. So the root is suspended before its tasks change, and resumed after 
 
     opening -> root -> gate (suspends) -> slot -> tasks, finalizer -> activation (resumes, on the first deploy)
 
-Opening and gate hold the graph's hash in the text of their *revert*. Where the root is started, a changed hash replaces
-both: first the new opening (sends nothing that changes anything), the new gate (suspends), then all the rest, and the
-deletions, those of removed tasks before the old gate, and the old opening, whose revert resumes, last of all. From the
-first of these steps on, the engine's state has the old opening as "to be deleted", so that whatever deploy comes after
-an interruption ends with the resume. Where the root is suspended before the deploy, the hash is updated in place, which
-sends nothing: it stays suspended. docs/decisions/0009 has the reasons.
+Opening and gate hold the graph's hash in the text of their *revert*, and in their *query* which tasks are not there as
+planned. Where the root is started, another hash, or tasks that differ, replace both: first the new opening (sends
+nothing that changes anything), the new gate (suspends), then all the rest, and the deletions, those of removed tasks
+before the old gate, and the old opening, whose revert resumes, last of all. From the first of these steps on, the
+engine's state has the old opening as "to be deleted", so that whatever deploy comes after an interruption ends with
+the resume. Where an operator suspended the root before the deploy, the opening is updated in place, which sends
+nothing: the root stays suspended. docs/decisions/0009 has the reasons.
 """
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ import pulumi_snowflake as snowflake
 
 from components.left_over import dropping_left_overs
 from jobgraph import sql
+from jobgraph.as_planned import ROOT_WAREHOUSE_SIZE
 from jobgraph.changing import GraphChange, changes
 from jobgraph.model import Cron, Interval
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 # What a job's task cannot become while it is in the way of another, or in another graph.
 _FINALIZES = ["finalize"]
 _IN_ANOTHER_GRAPH = [*_FINALIZES, "afters", "sqlStatement", "comment"]
+_MOST_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class TaskGraphArgs:
     """The graph's plan, the names around it (`settings`), and all components that must be there before it.
 
     change: what the deploy may do to a root that is there. present: rows of SHOW TASKS before the deploy, by name.
+    deploy: tells this deploy from all others.
     """
 
     graph: GraphPlan
@@ -53,16 +58,21 @@ class TaskGraphArgs:
     needs: Sequence[pulumi.Resource]
     change: GraphChange
     present: Mapping[str, Row]
+    deploy: str
 
 
 def task_graphs(
-    graphs: Sequence[GraphPlan], settings: Settings, needs: Sequence[pulumi.Resource], present: Sequence[Row]
+    graphs: Sequence[GraphPlan], settings: Settings, needs: Sequence[pulumi.Resource], present: Sequence[Row] | None
 ) -> dict[str, TaskGraphComponent]:
-    """Register all graphs, by key. All gates come before the tasks of any graph, because a job may change its graph."""
+    """Register all graphs, by key. All gates come before the tasks of any graph, because a job may change its graph.
+
+    present: rows of SHOW TASKS before the deploy; None if they are not known.
+    """
     allowed = changes(graphs, present)
-    rows = {str(row["name"]): row for row in present}
+    rows = {str(row["name"]): row for row in present or ()}
+    deploy = uuid.uuid4().hex[:8]
     made = [
-        TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows))
+        TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows, deploy))
         for graph in graphs
     ]
     gates = {component.key: component.gate for component in made}
@@ -81,11 +91,12 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self._hooks = dropping_left_overs(args.graph, args.present)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
-        # a changed hash replaces the step, and its way back is sent; or else it is updated, and nothing is
-        replaced = ["revert"]
-        opening = self._step("opening", args.graph.opening, args.needs, replaced if self._change.resume else [])
+        differing = _differing(args) if self._change.differing else None
+        opening = self._step("opening", args.graph.opening, args.needs, differing, replaced=self._change.resume)
         root = self._root(args.graph, [*args.needs, opening])
-        self.gate = self._step("gate", args.graph.gate, [root, opening], replaced if self._change.suspend else [])
+        # suspending what is suspended does no harm, and the provider resumes a root that a refresh saw started
+        seen = differing if self._change.suspend or self._change.resume else None
+        self.gate = self._step("gate", args.graph.gate, [root, opening], seen, replaced=True)
         # named with every task: the engine orders deletions by direct dependencies
         self._around = [opening, self.gate]
         self._arrivals = self._suspend_abandoned()
@@ -106,10 +117,22 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})
 
     def _step(
-        self, name: str, step: StepPlan, depends_on: Sequence[pulumi.Resource], replaced_by: list[str]
+        self, name: str, step: StepPlan, depends_on: Sequence[pulumi.Resource], differing: str | None, *, replaced: bool
     ) -> snowflake.Execute:
-        opts = pulumi.ResourceOptions(parent=self, depends_on=depends_on, replace_on_changes=replaced_by)
-        return snowflake.Execute(f"{self.key}-{name}", execute=step.execute, revert=step.revert, opts=opts)
+        """Take a step that another hash replaces, and so do tasks that differ; not `replaced`, it sends nothing."""
+        differing = differing if replaced else None
+        return snowflake.Execute(
+            f"{self.key}-{name}",
+            execute=step.execute,
+            query=differing,
+            revert=step.revert,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=depends_on,
+                replace_on_changes=["revert", "query"] if replaced else [],
+                ignore_changes=None if differing else ["query"],
+            ),
+        )
 
     def _suspend_abandoned(self) -> snowflake.Execute:
         """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing."""
@@ -140,6 +163,9 @@ class TaskGraphComponent(pulumi.ComponentResource):
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:
         former = self._change.former_root
+        # operators and gates suspend and resume it, which is no drift. But after a refresh the state may say that it is
+        # started, and the provider resumes what it changes then: not a root that is to stay suspended.
+        ignored = ["started"] if self._change.resume or not self._change.root_differs else None
         return snowflake.Task(
             graph.root.name,
             name=graph.root.name,
@@ -147,7 +173,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
             started=False,
             schedule=_schedule(graph.schedule),
             config=sql.config_text(graph.config),
-            user_task_managed_initial_warehouse_size="XSMALL",
+            user_task_managed_initial_warehouse_size=ROOT_WAREHOUSE_SIZE,
             user_task_timeout_ms=graph.root.timeout_ms,
             suspend_task_after_num_failures=graph.suspend_after_failures,
             task_auto_retry_attempts=graph.auto_retry,
@@ -157,8 +183,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 depends_on=needs,
                 # dropped first, so that the tasks below it are in no graph when they come below the new one
                 delete_before_replace=True,
-                # the gate and operators suspend and resume it; the program must not see that as drift
-                ignore_changes=["started"],
+                ignore_changes=ignored,
                 aliases=[pulumi.Alias(name=former)] if former else None,
                 hooks=self._hooks.get(graph.root.name),
             ),
@@ -207,6 +232,13 @@ def _left_suspended(graph: GraphPlan) -> str:
         f"ALTER TASK {graph.root.full_name} RESUME. If a deploy was interrupted, this one finishes it and resumes the "
         "root."
     )
+
+
+def _differing(args: TaskGraphArgs) -> str:
+    """Return a statement that tells, in a preview, which tasks are not as planned; another one in each deploy."""
+    names = args.change.differing
+    listed = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else "")
+    return sql.nothing(f"not as planned when deploy {args.deploy} began: {listed}")
 
 
 def _schedule(schedule: Schedule | None) -> snowflake.TaskScheduleArgs | None:

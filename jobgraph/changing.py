@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jobgraph.as_planned import not_as_planned
 from jobgraph.task_rows import definition, finalized_root, predecessors
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
 class GraphChange:
     """What a deploy may do to a graph's root, seen before its first step.
 
-    suspend: the root is started, so it has to be suspended before a change.
+    suspend: the root is started, or not there, so it has to be suspended before a change.
     resume: it is to be resumed after the last step of a change.
+    differing: the tasks that are not as planned, and thus reason enough to suspend and resume.
+    root_differs: the root is among them, so the deploy changes or makes it.
     stays_suspended: it is suspended although it has a schedule, so the deploy leaves it so, and says so.
     former_root: the root from which the graph's jobs come, when the root has another name than before.
     moved: jobs that are in another graph of the plan now: job's task -> that graph's key.
@@ -36,22 +39,26 @@ class GraphChange:
 
     suspend: bool = True
     resume: bool = True
+    differing: tuple[str, ...] = ()
+    root_differs: bool = False
     stays_suspended: bool = False
     former_root: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
     abandoned: Mapping[str, str] = field(default_factory=dict)
 
 
-def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row]) -> dict[str, GraphChange]:
-    """Return the change of each graph, by key; `rows` are those of the schema's tasks as they are now."""
-    present = {str(row["name"]): row for row in rows}
+def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str, GraphChange]:
+    """Return the change of each graph, by key; `rows` are those of the schema's tasks as they are now, if known."""
+    present = {str(row["name"]): row for row in rows or ()}
     roots = {name: _root_of(name, present) for name in present}
     planned = {graph.root.name: graph.key for graph in graphs}
     former = _former_roots(graphs, present, roots, planned)
     owners = planned | {root: key for key, root in former.items()}
+    names = {name for graph in graphs for name in (graph.root.name, *_members(graph))}
+    differing = {graph.key: not_as_planned(graph, present, names) if rows is not None else () for graph in graphs}
     return {
         graph.key: replace(
-            _change(graph, present, former.get(graph.key)),
+            _change(graph, present, former.get(graph.key), differing[graph.key]),
             moved=_moved(graph, roots, owners),
             abandoned=_abandoned(graph, roots, owners),
         )
@@ -120,18 +127,19 @@ def _abandoned(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, 
     return {name: root for name, root in sorted(found.items()) if root not in owners and root not in members}
 
 
-def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None) -> GraphChange:
-    row = present.get(former or graph.root.name)
+def _change(
+    graph: GraphPlan, present: Mapping[str, Row], former: str | None, differing: tuple[str, ...]
+) -> GraphChange:
+    name = graph.root.name
+    found = GraphChange(differing=differing, root_differs=name in differing, former_root=former)
+    row = present.get(former or name)
     scheduled = graph.schedule is not None
-    if row is None:
-        return GraphChange(resume=scheduled)
-    if row["state"] == "started":
-        return GraphChange(resume=scheduled, former_root=former)
+    if row is None or row["state"] == "started":
+        return replace(found, resume=scheduled)
+    if not scheduled:
+        return replace(found, suspend=False, resume=False)
+    if row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
+        return replace(found, suspend=False, differing=found.differing or (name,))
     # A root without a schedule is suspended because nothing would start it, not because someone wanted it so.
-    mends = not row.get("schedule") or row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES
-    return GraphChange(
-        suspend=False,
-        resume=scheduled and mends,
-        stays_suspended=scheduled and not mends,
-        former_root=former,
-    )
+    by_someone = bool(row.get("schedule"))
+    return replace(found, suspend=False, resume=not by_someone, stays_suspended=by_someone)

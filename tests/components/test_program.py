@@ -30,6 +30,7 @@ def normalised(recorder: Recorder) -> list[dict[str, Any]]:
             entry["inputs"]["procedureDefinition"] = "(text)"
     text = json.dumps(sorted(entries, key=lambda entry: (entry["type"], entry["name"])))
     text = re.sub(r"\b(RUN_JOB|FINALIZE_GRAPH|DROP_SUPERSEDED)_[0-9A-F]{8}(?=\b|-)", r"\1_(hash)", text)
+    text = re.sub(r"\bdeploy [0-9a-f]{8}\b", "deploy (number)", text)
     entries = json.loads(re.sub(r"content [0-9a-f]{16}", "content (hash)", text))
     return list(entries)
 
@@ -112,7 +113,7 @@ def test_a_deploy_goes_opening_root_gate_tasks_activation(quickstart: Recorder) 
     assert gate["inputs"]["execute"] == f'ALTER TASK IF EXISTS {PREFIX}"ROOT_TASK" SUSPEND'
     assert gate["inputs"]["revert"].startswith("SELECT ")
     assert activation["inputs"] == {"execute": resume, "revert": gate["inputs"]["execute"]}
-    assert gate["replaceOnChanges"] == opening["replaceOnChanges"] == ["revert"]
+    assert gate["replaceOnChanges"] == opening["replaceOnChanges"] == ["revert", "query"]
     assert activation["ignoreChanges"] == ["execute"]
 
 
@@ -195,17 +196,30 @@ def shown(name: str, **columns: Any) -> dict[str, Any]:
     return {"name": name, "state": "started", "schedule": "59 MINUTES", "definition": "", "predecessors": [], **columns}
 
 
-def test_a_root_that_an_operator_suspended_is_neither_suspended_nor_resumed() -> None:
-    steps = record(tasks=[shown("ROOT_TASK", state="SUSPENDED", lastSuspendedReason="USER_SUSPENDED")]).of("Execute")
-    assert not steps["container_jobs-opening"]["replaceOnChanges"]
-    assert not steps["container_jobs-gate"]["replaceOnChanges"]
+def test_a_root_that_an_operator_suspended_is_not_resumed_even_if_a_refresh_saw_it_started() -> None:
+    recorder = record(tasks=[shown("ROOT_TASK", state="SUSPENDED", lastSuspendedReason="USER_SUSPENDED")])
+    opening = recorder.of("Execute")["container_jobs-opening"]
+    assert not opening["replaceOnChanges"]
+    assert opening["ignoreChanges"] == ["query"]
+    root = recorder.of("Task")["ROOT_TASK"]
+    assert (root["inputs"]["started"], root["ignoreChanges"]) == (False, [])
 
 
-def test_a_root_that_failed_too_often_is_resumed_by_the_next_change() -> None:
+def test_a_root_that_failed_too_often_is_resumed_by_the_next_deploy() -> None:
     root = shown("ROOT_TASK", state="suspended", lastSuspendedReason="SUSPENDED_DUE_TO_ERRORS")
-    steps = record(tasks=[root]).of("Execute")
-    assert steps["container_jobs-opening"]["replaceOnChanges"] == ["revert"]
-    assert not steps["container_jobs-gate"]["replaceOnChanges"]
+    recorder = record(tasks=[root])
+    opening = recorder.of("Execute")["container_jobs-opening"]
+    assert opening["replaceOnChanges"] == ["revert", "query"]
+    assert "ROOT_TASK" in opening["inputs"]["query"]
+    assert recorder.of("Task")["ROOT_TASK"]["ignoreChanges"] == ["started"]
+
+
+def test_tasks_that_are_not_as_planned_replace_opening_and_gate_in_every_deploy_anew() -> None:
+    first, second = (record(tasks=[shown("ROOT_TASK")]).of("Execute") for _ in range(2))
+    for name in ("container_jobs-opening", "container_jobs-gate"):
+        assert not first[name]["ignoreChanges"]
+        assert first[name]["inputs"]["query"] != second[name]["inputs"]["query"]
+        assert "ROOT_TASK, T_MYJOB_1, T_MYJOB_2, T_MYJOB_5, T_MYJOB_3 and 3 more" in first[name]["inputs"]["query"]
 
 
 @pytest.mark.parametrize(

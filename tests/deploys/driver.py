@@ -26,14 +26,14 @@ COLUMNS = ("state", "predecessors", "task_relations", "schedule", "definition", 
 
 
 def document(graphs: Mapping[str, Mapping[str, Any]]) -> str:
-    """A job configuration: graphs with their options, `jobs` as name -> predecessors."""
+    """A job configuration: graphs with their options, `jobs` as name -> predecessors; a schedule of None is none."""
     whole = {
         "version": 1,
         "defaults": {"image": "my_job_image:1", "compute_pool": "PR_STD_POOL_XS"},
         "graphs": {
             key: {
-                "schedule": "59 minutes",
-                **{name: value for name, value in graph.items() if name != "jobs"},
+                **({"schedule": "59 minutes"} if "schedule" not in graph else {}),
+                **{name: value for name, value in graph.items() if name != "jobs" and value is not None},
                 "jobs": {
                     name: {"after": job} if isinstance(job, list) else dict(job) for name, job in graph["jobs"].items()
                 },

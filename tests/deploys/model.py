@@ -75,7 +75,7 @@ class Deployer:
             ProviderError: the first step that failed.
         """
         self.statements, self.kill_after = [], kill_after
-        present = self.rows(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
+        present = self._present(graphs, settings)
         recorder = Recorder()
         with patch("components.task_graph.dropping_left_overs", return_value={}), patch("pulumi.warn"):
             run(lambda: _ignore(task_graphs(graphs, settings, [], present)), recorder)
@@ -87,6 +87,27 @@ class Deployer:
             gone = [*self.pending, *(entry for name, entry in self.live.items() if name not in old)]
             self._all_at_once({str(number): self._deletion(number, gone) for number in range(len(gone))})
         return [one for one in self.statements if is_write(one)]
+
+    def _present(self, graphs: Sequence[GraphPlan], settings: Settings) -> list[Row]:
+        """What `components.present` asks for."""
+        rows = self.rows(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
+        roots = {graph.root.name: graph.root.full_name for graph in graphs}
+        for row in rows:
+            if row["name"] in roots:
+                shown = self.rows(f"SHOW PARAMETERS IN TASK {roots[row['name']]}")
+                row["parameters"] = {one["key"]: one["value"] for one in shown if one["level"] == "TASK"}
+        return rows
+
+    def refresh(self) -> None:
+        """Read all resources anew, as `pulumi refresh` does: inputs follow, and what is gone leaves the state."""
+        for name, entry in list(self.live.items()):
+            resource = BY_TOKEN[entry.token]
+            lifecycle = Lifecycle(_Direct(self), lambda _seconds: None)
+            found = lifecycle.read(resource, "refreshed", entry.outputs, entry.outputs, print)
+            if found is None:
+                del self.live[name]
+            else:
+                entry.outputs = found.outputs
 
     def _deletion(self, number: int, gone: list[Entry]) -> tuple[frozenset[str], Callable[[Lifecycle], None]]:
         """Wait for the deletions of what depends on it."""
@@ -234,6 +255,23 @@ class Turns:
     def execute(self, sql: str) -> list[Mapping[str, Any]]:
         """The rows of one statement, when its turn has come."""
         return self.shuffle.ask(self.name, sql)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@dataclass(frozen=True)
+class _Direct:
+    """A connection whose statements need not wait for their turn."""
+
+    deployer: Deployer
+
+    def execute(self, sql: str) -> list[Mapping[str, Any]]:
+        """The rows of one statement, or the error as the provider's code knows it."""
+        try:
+            return list(self.deployer.rows(sql))
+        except errors.SnowflakeError as error:
+            raise SnowflakeError(error.errno, error.sqlstate, error.message, sql[:80]) from error
 
     def close(self) -> None:
         """There is nothing to close."""

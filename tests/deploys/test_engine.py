@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.deploys.driver import SCHEMA, Deploys, deploys, root_changes
+from tests.deploys.driver import SCHEMA, Deploys, deploys, root_changes, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,12 +81,39 @@ def test_an_operators_suspension_survives_a_deploy_and_the_preview_says_so(deplo
     deployed.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT SUSPEND")
     deployed.write({"one": AFTER})
     assert "its root ONE_ROOT is suspended although it has a schedule" in deployed.pulumi("preview")[1]
-    assert root_changes(deployed.up(), "ONE_ROOT") == []
+    assert root_changes(deployed.up(), "ONE_ROOT") == ["SUSPEND!"]
     assert deployed.tasks()["ONE_ROOT"]["state"] == "suspended"
     assert deployed.pulumi("preview", "--expect-no-changes")[0] == 0
     deployed.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT RESUME")
     assert deployed.pulumi("preview", "--expect-no-changes")[0] == 0
     assert root_changes(deployed.up({"one": BEFORE}), "ONE_ROOT") == ONCE
+
+
+def test_a_schedule_goes_and_comes_back_after_a_refresh(deployed: Deploys) -> None:
+    before = deployed.tasks()
+    assert deployed.pulumi("refresh", "--yes", "--expect-no-changes")[0] == 0
+    deployed.up({"one": {"jobs": {"a": [], "z": ["a"]}, "schedule": None}})
+    assert deployed.tasks()["ONE_ROOT"]["state"] == "suspended"
+    assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0
+    deployed.up({"one": BEFORE})
+    assert deployed.tasks() == before
+    assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0
+
+
+def test_many_tasks_of_a_started_graph_that_were_changed_by_hand_are_mended_by_one_up(deployed: Deploys) -> None:
+    before = deployed.tasks()
+    statements = [f"ALTER TASK {SCHEMA}.{name} MODIFY AS SELECT 1" for name in "ABCD"]
+    statements += [f"ALTER TASK {SCHEMA}.{name} SUSPEND" for name in "DEFG"]
+    statements += [f"ALTER TASK {SCHEMA}.G ADD AFTER {SCHEMA}.A", f"DROP TASK {SCHEMA}.Z", f"DROP TASK {SCHEMA}.X"]
+    root = f"ALTER TASK {SCHEMA}.ONE_ROOT"
+    for statement in (f"{root} SUSPEND", *statements, f"{root} RESUME"):
+        deployed.project.query(statement)
+    deployed.proxy.clear()
+    code, out = deployed.pulumi("up", "--refresh", "--yes", "--skip-preview")
+    assert code == 0, summary(out)
+    assert root_changes(list(deployed.proxy.writes), "ONE_ROOT") == ONCE
+    assert deployed.tasks() == before
+    assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0
 
 
 @pytest.mark.parametrize(("at", "forward"), [(2, True), (11, True), (24, False)])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph import Procedures, plan, read, read_settings
-from jobgraph.changing import GraphChange, changes, left_over, left_over_root
+from jobgraph import Procedures, changing, plan, read, read_settings
+from jobgraph.as_planned import root_parameters
+from jobgraph.changing import GraphChange, left_over, left_over_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,13 +41,14 @@ def planned(folder: Path, graphs: dict[str, dict[str, Any]]) -> tuple[GraphPlan,
 
 def rows(graph: GraphPlan, state: str = "started", schedule: str | None = "59 MINUTES", **root: Any) -> list[Row]:
     """SHOW TASKS after a deploy of a graph."""
-    found = [
+    found: list[Row] = [
         {
             "name": task.name,
             "state": "started",
             "schedule": None,
             "definition": task.sql,
             "comment": task.comment,
+            "warehouse": "SMALL_WAREHOUSE",
             "predecessors": json.dumps(list(task.after)),
         }
         for task in graph.tasks
@@ -53,11 +56,22 @@ def rows(graph: GraphPlan, state: str = "started", schedule: str | None = "59 MI
     finalizer = graph.finalizer
     if finalizer is not None:
         relations = json.dumps({"FinalizedRootTask": graph.root.full_name})
-        found.append(
-            {"name": finalizer.name, "state": "started", "definition": finalizer.sql, "task_relations": relations}
-        )
+        closing = {
+            "name": finalizer.name,
+            "state": "started",
+            "definition": finalizer.sql,
+            "warehouse": "SMALL_WAREHOUSE",
+        }
+        found.append(closing | {"comment": finalizer.comment, "task_relations": relations})
     top = {"name": graph.root.name, "state": state, "schedule": schedule, "definition": graph.root.sql}
-    return [top | {"comment": graph.root.comment, "last_suspended_reason": "USER_SUSPENDED"} | root, *found]
+    top |= {"comment": graph.root.comment, "last_suspended_reason": "USER_SUSPENDED"}
+    return [top | {"parameters": root_parameters(graph)} | root, *found]
+
+
+def changes(graphs: tuple[GraphPlan, ...], present: list[Row]) -> dict[str, GraphChange]:
+    """What a deploy may do, leaving out which tasks are not as planned."""
+    found = changing.changes(graphs, present)
+    return {key: replace(change, differing=(), root_differs=False) for key, change in found.items()}
 
 
 ONE: dict[str, Any] = {"g": {"schedule": "59 minutes", "jobs": {"a": [], "b": ["a"]}}}
@@ -131,6 +145,25 @@ def test_of_two_graphs_that_come_from_one_the_larger_takes_the_root_over(tmp_pat
     found = changes(after, rows(before))
     assert found["right"] == GraphChange(former_root="ONE_ROOT")
     assert found["left"] == GraphChange(moved={"A": "right"})
+
+
+def test_a_deploy_has_to_suspend_the_root_where_tasks_are_not_as_planned(tmp_path: Path) -> None:
+    graphs = planned(tmp_path, ONE)
+    present = rows(graphs[0])
+    assert changing.changes(graphs, present)["g"].differing == ()
+    assert changing.changes(graphs, None)["g"].differing == ()
+    present[1]["definition"] = "SELECT 1"
+    assert changing.changes(graphs, present)["g"] == GraphChange(differing=("A",))
+    assert changing.changes(graphs, present[1:])["g"] == GraphChange(differing=("G_ROOT", "A"), root_differs=True)
+
+
+def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_suspended_is_not(
+    tmp_path: Path,
+) -> None:
+    graphs = planned(tmp_path, ONE)
+    failed = rows(graphs[0], "suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
+    assert changing.changes(graphs, failed)["g"] == GraphChange(suspend=False, differing=("G_ROOT",))
+    assert changing.changes(graphs, rows(graphs[0], "suspended"))["g"].differing == ()
 
 
 def test_only_what_a_deploy_of_the_graph_made_is_left_over(tmp_path: Path) -> None:

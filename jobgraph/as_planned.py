@@ -1,0 +1,103 @@
+"""Which of a graph's tasks are not in Snowflake as they are planned: changed by hand, dropped, or to be changed.
+
+Pure. Knows a plan and rows of SHOW TASKS. Must not see a difference where the provider sees none (then every deploy
+would suspend the root for nothing): bodies and conditions are compared without regard to case and white space, as it
+does; bodies carry a hash of their content.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobgraph import sql
+from jobgraph.task_rows import definition, descendants, finalized_root, last_part, predecessors, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from jobgraph.planning import GraphPlan, TaskPlan
+    from jobgraph.task_rows import Row
+
+# What the program sets on every root; any other parameter that is set on a root was set by hand.
+ROOT_WAREHOUSE_SIZE = "XSMALL"
+
+
+def not_as_planned(graph: GraphPlan, present: Mapping[str, Row], planned: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the tasks that differ, are missing, or are to be dropped; the root first.
+
+    Parameters of tasks are not in SHOW TASKS: of the root they are in the row as `parameters` (name -> value, of those
+    set on it) if someone asked for them, of other tasks a difference is not seen. `planned` are the tasks of all
+    graphs: what is in none of them, and was made for this one, is to be dropped.
+    """
+    root = [] if _root_is(graph, present.get(graph.root.name)) else [graph.root.name]
+    tasks = [task.name for task in graph.tasks if not _is(task, present.get(task.name))]
+    finalizer = graph.finalizer
+    if finalizer is not None and not _is(finalizer, present.get(finalizer.name), graph.root.name):
+        tasks.append(finalizer.name)
+    below = descendants(list(present.values()), graph.root.name)
+    too_many = [
+        name for name, row in below.items() if name not in planned and definition(row).get("graph") == graph.key
+    ]
+    return tuple(root + tasks + sorted(too_many))
+
+
+def _is(task: TaskPlan, row: Row | None, finalizes: str | None = None) -> bool:
+    """Whether a task is as planned."""
+    if row is None:
+        return False
+    return (
+        (row["state"] == "started") == task.started
+        and _loose(row.get("definition")) == _loose(task.sql)
+        and _loose(row.get("condition")) == _loose(task.when)
+        and (row.get("comment") or "") == task.comment
+        and _name(row.get("warehouse")) == _name(task.warehouse)
+        and set(predecessors(row)) == set(task.predecessors)
+        and finalized_root(row) == finalizes
+    )
+
+
+def _root_is(graph: GraphPlan, row: Row | None) -> bool:
+    """Whether the root is as planned; whether it is started is not the plan's matter."""
+    if row is None:
+        return False
+    own = row.get("parameters")
+    return (
+        schedule(row) == graph.schedule
+        and _loose(row.get("definition")) == _loose(graph.root.sql)
+        and (row.get("comment") or "") == graph.root.comment
+        and (_text(row.get("config")) or None) == sql.config_text(graph.config)
+        and not predecessors(row)
+        and finalized_root(row) is None
+        and (own is None or _sizes(own) == root_parameters(graph))
+    )
+
+
+def root_parameters(graph: GraphPlan) -> dict[str, str]:
+    """Return the parameters that are set on a root, as SHOW PARAMETERS writes them."""
+    values = {
+        "SUSPEND_TASK_AFTER_NUM_FAILURES": graph.suspend_after_failures,
+        "TASK_AUTO_RETRY_ATTEMPTS": graph.auto_retry,
+        "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": ROOT_WAREHOUSE_SIZE,
+        "USER_TASK_TIMEOUT_MS": graph.root.timeout_ms,
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _sizes(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Write a warehouse's size in one way: Snowflake shows `X-Small` as well as `XSMALL`."""
+    sized = "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"
+    return {
+        name: str(value).replace("-", "").upper() if name == sized else str(value) for name, value in parameters.items()
+    }
+
+
+def _text(cell: Any) -> str:
+    return "" if cell in (None, "null") else str(cell)
+
+
+def _name(cell: Any) -> str:
+    return last_part(_text(cell)).upper()
+
+
+def _loose(text: Any) -> str:
+    return " ".join(_text(text).split()).casefold()

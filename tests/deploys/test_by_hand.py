@@ -1,0 +1,113 @@
+"""What was done to a graph by hand, or read by a refresh, before a deploy: mended or kept, the root changed once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.deploys.driver import root_changes
+from tests.reliability.deploys import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ONCE = ["SUSPEND", "RESUME"]
+JOBS = {f"j{number}": {"after": [f"j{number - 3}"] if number >= 3 else []} for number in range(12)}
+GRAPH: dict[str, Any] = {"one": {"jobs": JOBS}}
+FEWER: dict[str, Any] = {"one": {"jobs": {name: JOBS[name] for name in ("j0", "j1", "j2", "j3")}}}
+BY_HAND: dict[str, Any] = {"one": {**FEWER["one"], "schedule": None}}
+ROOT = "D.STACK.ONE_ROOT"
+
+
+class Stack(Case):
+    """A deployed graph."""
+
+    def up(self, graphs: dict[str, Any]) -> list[str]:
+        """Deploy; the writes."""
+        return self.stack.up(*self.planned(graphs, "STACK"))
+
+    def by_hand(self, *statements: str) -> None:
+        """Change the graph as somebody else would: between a suspension and a resumption of its root."""
+        for statement in (f"ALTER TASK {ROOT} SUSPEND", *statements, f"ALTER TASK {ROOT} RESUME"):
+            self.stack.rows(statement)
+
+    def state(self, task: str) -> str:
+        """Whether a task is started."""
+        (row,) = self.stack.rows(f"SHOW TASKS LIKE '{task}' IN SCHEMA D.STACK")
+        return str(row["state"])
+
+
+@pytest.fixture(params=[1, 2])
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    made = Stack(request.param, tmp_path)
+    made.up(GRAPH)
+    yield made
+    made.close()
+
+
+def test_a_schedule_that_goes_and_comes_back_after_a_refresh(stack: Stack) -> None:
+    fresh = stack.shown("STACK")
+    stack.stack.refresh()
+    assert stack.up(GRAPH) == []
+    stack.up(BY_HAND)
+    assert stack.state("ONE_ROOT") == "suspended"
+    stack.up(GRAPH)
+    assert stack.shown("STACK") == fresh
+    stack.stack.refresh()
+    assert stack.up(GRAPH) == []
+
+
+def test_an_operators_suspension_survives_a_refresh_and_a_change_of_the_root(stack: Stack) -> None:
+    stack.stack.refresh()
+    stack.stack.rows(f"ALTER TASK {ROOT} SUSPEND")
+    assert root_changes(stack.up({"one": {"jobs": JOBS, "schedule": "2 hours"}}), "ONE_ROOT") == ["SUSPEND!"]
+    assert stack.state("ONE_ROOT") == "suspended"
+    assert stack.up({"one": {"jobs": JOBS, "schedule": "2 hours"}}) == []
+    stack.up(FEWER)
+    assert stack.state("ONE_ROOT") == "suspended"
+
+
+def test_many_tasks_changed_by_hand_are_mended_while_the_root_is_suspended_once(stack: Stack) -> None:
+    fresh = stack.shown("STACK")
+    stack.by_hand(
+        *(f"ALTER TASK D.STACK.J{number} MODIFY AS SELECT 1" for number in range(4)),
+        *(f"ALTER TASK D.STACK.J{number} SUSPEND" for number in range(2, 6)),
+        *(f"ALTER TASK D.STACK.J{number} SET COMMENT = 'mine'" for number in (6, 7)),
+        *(f"ALTER TASK D.STACK.J{number} ADD AFTER D.STACK.J0" for number in (7, 8)),
+        "DROP TASK D.STACK.J8",
+        "DROP TASK D.STACK.ONE_FINALIZER",
+    )
+    stack.stack.refresh()
+    assert root_changes(stack.up(GRAPH), "ONE_ROOT") == ONCE
+    assert stack.shown("STACK") == fresh
+    stack.stack.refresh()
+    assert stack.up(GRAPH) == []
+
+
+def test_a_root_whose_parameter_was_changed_by_hand_is_started_after_the_deploy_that_mends_it(stack: Stack) -> None:
+    fresh = stack.shown("STACK")
+    stack.by_hand(f"ALTER TASK {ROOT} SET USER_TASK_TIMEOUT_MS = 5000")
+    assert root_changes(stack.up(GRAPH), "ONE_ROOT") == ONCE
+    assert stack.shown("STACK") == fresh
+    assert stack.up(GRAPH) == []
+
+
+def test_all_tasks_dropped_by_hand_come_back_again_and_again(stack: Stack) -> None:
+    fresh = stack.shown("STACK")
+    for _ in range(2):
+        for statement in (f"ALTER TASK {ROOT} SUSPEND", *(f"DROP TASK D.STACK.{name}" for name in fresh)):
+            stack.stack.rows(statement)
+        stack.stack.refresh()
+        stack.up(GRAPH)
+        assert stack.shown("STACK") == fresh
+
+
+def test_somebody_resumes_the_root_after_a_kill_and_the_next_deploy_still_has_no_race(stack: Stack) -> None:
+    other = {"one": {"jobs": {name: {**job, "retries": 1} for name, job in JOBS.items()}}}
+    stack.stack.up(*stack.planned(other, "STACK"), kill_after=12)
+    stack.stack.rows(f"ALTER TASK {ROOT} RESUME")
+    # the interrupted deploy's own resumption comes on top of this one's
+    assert [change.rstrip("!") for change in root_changes(stack.up(other), "ONE_ROOT")] == ONCE
+    assert stack.up(other) == []
