@@ -46,10 +46,14 @@ class Danger:
 
 @dataclass(frozen=True)
 class Node:
-    """A task of a graph as it will be, or was: `action` is empty if it stays as it is."""
+    """A task of a graph as it will be, or was: `action` is empty if it stays as it is.
+
+    `after` are the tasks that it will follow, `before` those that it follows now.
+    """
 
     name: str
     after: tuple[str, ...]
+    before: tuple[str, ...]
     finalizes: str
     action: str
 

@@ -191,14 +191,20 @@ def picture(graph: GraphSummary) -> str:
     for node in nodes:
         note = f"<br/><small>{node.action}</small>" if node.action else ""
         lines.append(f'  {node.name}["{node.name}{note}"]')
-    for node in nodes:
-        lines += [f"  {name} --> {node.name}" for name in node.after if name in names]
-        lines += [f"  {node.finalizes} -.-> {node.name}"] if node.finalizes in names else []
+    edges = [(before, node) for node in nodes for before in sorted({*node.after, *node.before}) if before in names]
+    for before, node in edges:
+        lines.append(f"  {before} {'-->' if before in node.after else '-.->'} {node.name}")
+    lines += [f"  {node.finalizes} -.-> {node.name}" for node in nodes if node.finalizes in names]
     for node in nodes:
         if node.action in _LOOKS:
             look = _LOOKS[node.action]
             dashes = ",stroke-dasharray:5 4" if node.action == DELETED else ""
             lines.append(f"  style {node.name} fill:{look.fill},stroke:{look.border},stroke-width:2px{dashes}")
+    came = [str(place) for place, (before, node) in enumerate(edges) if before not in node.before]
+    went = [str(place) for place, (before, node) in enumerate(edges) if before not in node.after]
+    for places, look in ((came, _LOOKS[CREATED]), (went, _LOOKS[DELETED])):
+        if places:
+            lines.append(f"  linkStyle {','.join(places)} stroke:{look.border},stroke-width:2px")
     return "\n".join(lines) + "\n"
 
 
@@ -206,8 +212,8 @@ def _drawn(nodes: tuple[Node, ...]) -> list[Node]:
     if len(nodes) <= MOST_DRAWN:
         return list(nodes)
     marked = {node.name for node in nodes if node.action}
-    near = marked | {name for node in nodes if node.name in marked for name in node.after}
-    near |= {node.name for node in nodes if marked & set(node.after)}
+    near = marked | {name for node in nodes if node.name in marked for name in (*node.after, *node.before)}
+    near |= {node.name for node in nodes if marked & {*node.after, *node.before}}
     return [node for node in nodes if node.name in near][: 2 * MOST_DRAWN]
 
 

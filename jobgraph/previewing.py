@@ -151,6 +151,13 @@ def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> li
 
 def _node(step: Mapping[str, Any], state: Mapping[str, Any]) -> Node:
     inputs = state.get("inputs") or {}
-    after = tuple(bare(name) for name in inputs.get("afters") or [])
     finalizes = bare(str(inputs.get("finalize") or ""))
-    return Node(str(inputs.get("name")), after, finalizes, _ACTIONS.get(step["op"], ""))
+    action = _ACTIONS.get(step["op"], "")
+    old, new = (_follows(step.get(one)) for one in ("oldState", "newState"))
+    if not action:
+        old = new = new or old
+    return Node(str(inputs.get("name")), new, old, finalizes, action)
+
+
+def _follows(state: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple(sorted(bare(name) for name in ((state or {}).get("inputs") or {}).get("afters") or []))

@@ -125,6 +125,17 @@ def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_p
     assert "style T_MYJOB_1 " not in picture
 
 
+def test_edges_that_come_and_go_are_marked(tmp_path: Path) -> None:
+    new = tasks(TEXT.replace("after: [t_myjob_1]", "after: [t_myjob_3]"), tmp_path)
+    lines = preview_reports.picture(summarize(preview(tasks(TEXT, tmp_path), new)).graphs[0]).splitlines()
+    edges = [line.strip() for line in lines if "->" in line]
+    styles = {line.split()[2].split(",")[0]: line.split()[1] for line in lines if "linkStyle" in line}
+    assert edges[int(styles["stroke:#1a7f37"])] == "T_MYJOB_3 --> T_MYJOB_5"
+    assert edges[int(styles["stroke:#cf222e"])] == "T_MYJOB_1 -.-> T_MYJOB_5"
+    other = tasks(TEXT.replace("retries: 2", "retries: 3"), tmp_path)
+    assert "linkStyle" not in preview_reports.picture(summarize(preview(tasks(TEXT, tmp_path), other)).graphs[0])
+
+
 def around() -> dict[str, Any]:
     """A preview that changes what is around the graphs."""
     column = {"name": "A", "type": "VARCHAR"}
