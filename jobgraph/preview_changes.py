@@ -10,6 +10,9 @@ from typing import Any
 
 CREATED, CHANGED, REPLACED, DELETED, KEPT, IMPORTED = "created", "changed", "replaced", "deleted", "kept", "imported"
 
+# what becomes of an object that another one's step takes away (components.runner): a runner that runs under way call
+SUPERSEDED = "stays as long as runs under way need it"
+
 
 @dataclass(frozen=True)
 class Field:
@@ -25,7 +28,7 @@ class Field:
 class Change:
     """An object that is not the same. `kind` is the last part of its type token, `graph` that of a task.
 
-    `about` says in a few words what a new task does.
+    `about` says in a few words what a new task does, or what else there is to say.
     """
 
     action: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobgraph.preview_changes import DELETED, REPLACED, Danger
+from jobgraph.preview_changes import DELETED, REPLACED, SUPERSEDED, Danger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -55,8 +55,8 @@ def _of_object(change: Change, running: Mapping[str, int]) -> Iterator[Danger]:
     what = f"{_kind(change)} {change.name} is {change.action}"
     if change.action in {DELETED, REPLACED} and change.kind in _LOSSES:
         yield Danger(what, _LOSSES[change.kind] + _running(change, running))
-    elif change.action == DELETED and change.kind == _PROCEDURE:
-        yield Danger(what, "its code has changed or is not needed any more; runs under way that call it later fail")
+    elif change.action == DELETED and change.kind == _PROCEDURE and change.about != SUPERSEDED:
+        yield Danger(what, "runs under way that call it later fail")
     else:
         for field in change.fields:
             yield from _of_field(change, field, running)

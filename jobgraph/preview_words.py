@@ -40,6 +40,8 @@ _DEFINITION_WORDS = {
     "task_runs_table": "history table of tasks",
     "task_runs_function": "function over the task history",
     "keep_services_days": "days that services are kept",
+    "uses": "procedures in use",
+    "drop_superseded": "procedure that drops old ones",
 }
 _VARIABLES = {
     "PAYLOAD_FILE": "payload (its files)",

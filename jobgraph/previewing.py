@@ -17,6 +17,7 @@ from jobgraph.preview_changes import (
     IMPORTED,
     KEPT,
     REPLACED,
+    SUPERSEDED,
     Change,
     Field,
     GraphSummary,
@@ -120,6 +121,8 @@ def _change(step: Mapping[str, Any]) -> Change | None:
         fields = _fields(*({"statement": one.get("sqlStatement")} for one in (old, new)))
     graph = str(state.get("parent", "")).rpartition("::")[2] if token == TASK else ""
     told = about(new) if token == TASK and action == CREATED else ""
+    if action == DELETED and (step.get("oldState") or {}).get("deletedWith"):
+        told = SUPERSEDED
     return Change(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, told)
 
 

@@ -169,7 +169,7 @@ def test_what_is_destructive_comes_first() -> None:
         ("compute pool SMALL shrinks from 3 to 1 nodes", "jobs on the nodes that go may fail; 1 job runs on it now"),
         (
             "procedure RUN_JOB_1 is deleted",
-            "its code has changed or is not needed any more; runs under way that call it later fail",
+            "runs under way that call it later fail",
         ),
     ]
     for text in (preview_reports.as_text(summary), preview_reports.as_markdown(summary)):
@@ -273,6 +273,15 @@ def test_a_task_that_is_replaced_for_its_name_says_so() -> None:
     old, new = ({"name": name, "sqlStatement": "SELECT 1"} for name in ("A_ROOT", "B_ROOT"))
     summary = summarize({"steps": [step("replace", "Task", "ROOT", old, new)]})
     assert fields(summary) == {"ROOT": {"name": ("A_ROOT", "B_ROOT")}}
+
+
+def test_a_runner_that_is_superseded_is_no_danger() -> None:
+    """The engine does not delete it: the step with which it goes has it dropped when no run needs it any more."""
+    gone = step("delete", "ProcedurePython", "RUN_JOB_1", {"name": "RUN_JOB_1"}, None)
+    gone["oldState"]["deletedWith"] = urn("Execute", "RUN_JOB_1-in-use")
+    summary = summarize({"steps": [gone]})
+    assert not summary.dangers
+    assert "RUN_JOB_1 (deleted): stays as long as runs under way need it\n" in preview_reports.as_text(summary)
 
 
 def test_a_graph_that_goes_as_a_whole_is_one_danger(tmp_path: Path) -> None:
