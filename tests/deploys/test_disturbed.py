@@ -1,0 +1,100 @@
+"""Deploys with the real engine in trouble: killed before all is noted, another stack's objects, a second client."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import snowflake.connector
+
+from tests.deploys.driver import SCHEMA, Deploys, deploys
+from tests.deploys.proxy import Trouble
+from tests.lifecycle.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.engine
+
+FAILING = {"image": "my_job_image:1.0.0", "command": ["python3", "-c", "raise SystemExit(3)"]}
+BEFORE: dict[str, Any] = {"jobs": {"a": FAILING, "b": ["a"], "c": ["b"]}}
+AFTER: dict[str, Any] = {"jobs": {"a": FAILING, "c": ["a"], "d": ["c"]}}
+RETRY = f"EXECUTE TASK {SCHEMA}.ONE_ROOT RETRY LAST"
+# the comment that this stack gives, but for its mark
+OTHERS = "jobgraph: owns the tasks, runs the jobs (stack 00000000)"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploys]:
+    with deploys(tmp_path_factory.mktemp("disturbed") / "project") as made:
+        made.write({"one": BEFORE})
+        yield made
+
+
+def test_a_first_deploy_takes_nothing_from_others_and_makes_anew_what_a_kill_left(project: Deploys) -> None:
+    project.project.query(f"CREATE ROLE SPCS_DEMO_ROLE COMMENT = '{OTHERS}'")
+    code, out = project.pulumi("up", "--yes", "--skip-preview")
+    assert code != 0
+    assert "ROLE SPCS_DEMO_ROLE is there already: this stack has not made it" in out
+    (role,) = project.project.query("SHOW ROLES LIKE 'SPCS_DEMO_ROLE'")
+    assert role["comment"] == OTHERS
+    project.project.query("DROP ROLE SPCS_DEMO_ROLE")
+    # the role is made first of what is left
+    assert project.killed("up", 1)
+    (role,) = project.project.query("SHOW ROLES LIKE 'SPCS_DEMO_ROLE'")
+    code, out = project.pulumi("up", "--yes", "--skip-preview")
+    assert code == 0, out
+    assert "ROLE SPCS_DEMO_ROLE was left by an interrupted deploy" in out
+    (made,) = project.project.query("SHOW ROLES LIKE 'SPCS_DEMO_ROLE'")
+    assert made["comment"] == role["comment"]
+    assert {row["state"] for row in project.tasks().values()} == {"started"}
+
+
+def test_a_deploy_without_a_change_leaves_the_last_run_to_be_retried(project: Deploys) -> None:
+    assert project.project.jobgraph("run", "one", "--wait", check=False).returncode == 1
+    assert project.up() == []
+    project.project.query(RETRY)
+    assert project.project.jobgraph("wait", "one", check=False).returncode == 1
+
+
+def test_another_machine_locale_and_time_zone_see_no_change(project: Deploys, tmp_path: Path) -> None:
+    kept = shutil.ignore_patterns(".jobgraph", "__pycache__")
+    folder = shutil.copytree(project.project.folder, tmp_path / "elsewhere", symlinks=True, ignore=kept)
+    there = {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "LANG": "C", "PYTHONHASHSEED": "7", "HOME": str(tmp_path)}
+    Project(folder, project.project.environment | there).pulumi("preview", "--expect-no-changes")
+
+
+def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(project: Deploys) -> None:
+    """It makes a task in the graph, changes one, and starts the root, right after the deploy has suspended it."""
+    suspended = 'ONE_ROOT" SUSPEND'
+    second = (
+        f"CREATE TASK {SCHEMA}.INTRUDER WAREHOUSE = SMALL_WAREHOUSE AFTER {SCHEMA}.A AS SELECT 1",
+        f"ALTER TASK {SCHEMA}.C SET COMMENT = 'other'",
+        f"ALTER TASK {SCHEMA}.ONE_ROOT RESUME",
+    )
+    met: list[str] = []
+
+    def disturb() -> None:
+        for statement in second:
+            project.project.query(statement)
+            met.append(statement)
+
+    project.write({"one": AFTER})
+    # the write before it is the configuration's file, or the root's suspension itself
+    project.proxy.trap(3, disturb, forward=True, trouble=Trouble.PAUSE)
+    code, out = project.pulumi("up", "--yes", "--skip-preview")
+    assert met == list(second)
+    assert any(suspended in one for one in project.proxy.writes[:2])
+    if code != 0:
+        assert "0910" in out or "0914" in out, out
+    project.up()
+    tasks = project.tasks()
+    assert tasks.pop("INTRUDER")["state"] == "suspended"
+    assert {row["state"] for row in tasks.values()} == {"started"}
+    assert tasks["C"]["predecessors"] == f'["{SCHEMA}.A"]'
+    assert tasks["C"]["comment"] == "jobgraph: job c of graph one"
+    assert project.up() == []
+    with pytest.raises(snowflake.connector.ProgrammingError):
+        project.project.query(RETRY)
