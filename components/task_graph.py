@@ -165,7 +165,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         former = self._change.former_root
         # operators and gates suspend and resume it, which is no drift. But after a refresh the state may say that it is
         # started, and the provider resumes what it changes then: not a root that is to stay suspended.
-        ignored = ["started"] if self._change.resume or not self._change.root_differs else None
+        ignored = ["started"] if self._change.resume or not self._change.root_differs else []
         return snowflake.Task(
             graph.root.name,
             name=graph.root.name,
@@ -183,7 +183,8 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 depends_on=needs,
                 # dropped first, so that the tasks below it are in no graph when they come below the new one
                 delete_before_replace=True,
-                ignore_changes=ignored,
+                # what SHOW TASKS says of the state goes with it: the plugin calls all of it changed where the state is
+                ignore_changes=[*ignored, "showOutputs"],
                 aliases=[pulumi.Alias(name=former)] if former else None,
                 hooks=self._hooks.get(graph.root.name),
             ),

@@ -105,7 +105,7 @@ def test_a_deploy_goes_opening_root_gate_tasks_activation(quickstart: Recorder) 
     )
     assert {f"Task {entry['name']}" for entry in jobs} <= set(activation["dependencies"])
     assert tasks["ROOT_TASK"]["inputs"]["started"] is False
-    assert tasks["ROOT_TASK"]["ignoreChanges"] == ["started"]
+    assert tasks["ROOT_TASK"]["ignoreChanges"] == ["started", "showOutputs"]
     assert all(entry["inputs"]["started"] is True for entry in jobs)
     resume = f'ALTER TASK IF EXISTS {PREFIX}"ROOT_TASK" RESUME'
     assert opening["inputs"]["execute"].startswith("SELECT ")
@@ -202,7 +202,7 @@ def test_a_root_that_an_operator_suspended_is_not_resumed_even_if_a_refresh_saw_
     assert not opening["replaceOnChanges"]
     assert opening["ignoreChanges"] == ["query"]
     root = recorder.of("Task")["ROOT_TASK"]
-    assert (root["inputs"]["started"], root["ignoreChanges"]) == (False, [])
+    assert (root["inputs"]["started"], root["ignoreChanges"]) == (False, ["showOutputs"])
 
 
 def test_a_root_that_failed_too_often_is_resumed_by_the_next_deploy() -> None:
@@ -211,7 +211,7 @@ def test_a_root_that_failed_too_often_is_resumed_by_the_next_deploy() -> None:
     opening = recorder.of("Execute")["container_jobs-opening"]
     assert opening["replaceOnChanges"] == ["revert", "query"]
     assert "ROOT_TASK" in opening["inputs"]["query"]
-    assert recorder.of("Task")["ROOT_TASK"]["ignoreChanges"] == ["started"]
+    assert recorder.of("Task")["ROOT_TASK"]["ignoreChanges"] == ["started", "showOutputs"]
 
 
 def test_tasks_that_are_not_as_planned_replace_opening_and_gate_in_every_deploy_anew() -> None:
