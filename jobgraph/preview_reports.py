@@ -72,6 +72,10 @@ def _title(summary: Summary) -> str:
     return f"{start}: {'; '.join(part for part in parts if part) or 'what stays is given up'}"
 
 
+def _heading(summary: Summary) -> str:
+    return "Lost behind the program" if summary.drift else "Destructive"
+
+
 def as_text(summary: Summary) -> str:
     """Return the summary as lines, what is destructive first."""
     return "".join(f"{line}\n" for line in _text_lines(summary))
@@ -81,7 +85,7 @@ def _text_lines(summary: Summary) -> Iterator[str]:
     yield _title(summary)
     yield from (f"  error: {message}" for message in summary.errors)
     if summary.dangers:
-        yield from ("", "Destructive:")
+        yield from ("", f"{_heading(summary)}:")
         yield from (f"  ! {danger.what}: {danger.loss}" for danger in summary.dangers)
     for graph in summary.graphs:
         yield from ("", f"Graph {graph.key}:")
@@ -145,7 +149,7 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
     for message in summary.errors:
         yield from ("", f"<pre>{escape(message)}</pre>")
     if summary.dangers:
-        yield from ("", "> [!CAUTION]", "> **Destructive**", ">")
+        yield from ("", "> [!CAUTION]", f"> **{_heading(summary)}**", ">")
         yield from (f"> - {_code(danger.what)}: {escape(danger.loss)}" for danger in summary.dangers)
     for graph in summary.graphs:
         yield from ("", f"#### Graph {_code(graph.key)}", "", *_table("Job", graph.changes), "")

@@ -81,9 +81,14 @@ def _plain(value: Any) -> Any:
 def _apart(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield a list of named things, such as columns, one by one: `columns.ERRORS`."""
     if isinstance(value, list) and value and all(isinstance(one, dict) and one.get("name") for one in value):
-        yield from ((f"{name}.{one['name']}", {key: one[key] for key in one if key != "name"}) for one in value)
+        yield from ((f"{name}.{one['name']}", _without_defaults(one)) for one in value)
     else:
         yield name, value
+
+
+def _without_defaults(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of a named thing: a refresh reads columns as nullable, of which a program says nothing."""
+    return {key: one for key, one in named.items() if key != "name" and (key, one) != ("nullable", True)}
 
 
 def bare(full_name: str) -> str:

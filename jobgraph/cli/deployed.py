@@ -152,18 +152,24 @@ def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[st
     return tuple(sorted(row["name"] for row in made if row["name"] not in members))
 
 
-def condition(graph: Deployed) -> str:
-    """Return in words what is unusual about a graph's root or tasks, and what to do; empty if nothing is."""
+def conditions(graph: Deployed) -> list[str]:
+    """Return in words what is unusual about a graph's root and tasks, and what to do; empty if nothing is."""
     finish = "If a deploy was interrupted: `pulumi up` finishes it (after `pulumi cancel`, if the stack is locked)"
+    mend = "`pulumi up --refresh` mends it."
+    found = []
     if graph.schedule and not graph.started:
         why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
-        return (
+        found.append(
             f"The root {graph.root_task} is suspended ({why}): no run starts by schedule, `jobgraph run` still works. "
-            f"{finish} and resumes the root. If nobody deploys: ALTER TASK {graph.root_task} RESUME."
+            f"{finish} and resumes the root. If nobody deploys: `jobgraph resume {graph.key}`."
         )
     if graph.strays:
-        return f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}."
-    return ""
+        found.append(f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}.")
+    if graph.suspended:
+        found.append(f"Suspended, so runs pass them over: {', '.join(graph.suspended)}. {finish}; else {mend}")
+    if graph.finalizer and not graph.finalizer_started:
+        found.append(f"The finalizer {graph.finalizer} is suspended: runs leave no task history. {finish}; else {mend}")
+    return found
 
 
 def named(graphs: Iterable[Deployed], name: str) -> Deployed | None:

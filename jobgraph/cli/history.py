@@ -11,7 +11,7 @@ import click
 
 from jobgraph.cli import lookup, views
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
-from jobgraph.cli.deployed import condition
+from jobgraph.cli.deployed import conditions
 
 if TYPE_CHECKING:
     from jobgraph.cli.deployed import Deployed
@@ -30,8 +30,7 @@ def status(context: click.Context, graph: str | None, *, run_id: str | None, job
     """Show a run: the state of every job, and the cause of each failure."""
     application: Application = context.obj
     found = lookup.graph(application, graph)
-    unusual = condition(found)
-    if unusual:
+    for unusual in conditions(found):
         note(unusual)
     seen = lookup.run(application.client, found, run_id)
     if job is not None:
@@ -43,8 +42,6 @@ def status(context: click.Context, graph: str | None, *, run_id: str | None, job
     show(views.headline(found, seen))
     show(views.run_table(seen, terminal=is_terminal()))
     show_failures(seen)
-    if found.finalizer and not found.finalizer_started:
-        note(f"The finalizer {found.finalizer} is suspended: runs leave no history. `pulumi up` mends it.")
 
 
 def _show_job(found: Deployed, seen: Run, job: str, *, as_json: bool) -> None:

@@ -25,7 +25,7 @@ def row(name: str, *after: str, **columns: Any) -> dict[str, Any]:
 
 def said(**root: Any) -> str:
     (graph,) = deployed.read([row("ROOT", **({"schedule": "5 MINUTES"} | root)), row("A", "ROOT")])
-    return deployed.condition(graph)
+    return "\n".join(deployed.conditions(graph))
 
 
 @pytest.mark.parametrize("root", [{}, {"state": "suspended", "schedule": None}])
@@ -37,11 +37,25 @@ def test_a_suspended_root_is_told_with_what_to_do() -> None:
     text = said(state="suspended", last_suspended_reason="USER_SUSPENDED")
     assert "by an operator or by a deploy" in text
     assert "`pulumi up` finishes it" in text
-    assert "ALTER TASK ROOT RESUME" in text
+    assert "`jobgraph resume g`" in text
     assert "too many failures" in said(state="suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
 
 
 def test_tasks_that_hang_nowhere_are_named() -> None:
     stray = row("B", definition=row("X", "Y")["definition"], state="suspended")
     (graph,) = deployed.read([row("ROOT", schedule="5 MINUTES"), row("A", "ROOT"), stray])
-    assert "No run reaches these tasks of the graph: B." in deployed.condition(graph)
+    assert "No run reaches these tasks of the graph: B." in deployed.conditions(graph)[0]
+
+
+def test_suspended_tasks_are_named_but_not_those_of_disabled_jobs() -> None:
+    off = json.dumps({"graph": "g", "enabled": False})
+    rows = [
+        row("ROOT", schedule="5 MINUTES"),
+        row("A", "ROOT", state="suspended"),
+        row("B", "ROOT", state="suspended", definition=f"CALL RUN($${off}$$)"),
+        row("F", state="suspended", task_relations='{"FinalizedRootTask": "D.S.ROOT"}'),
+    ]
+    tasks, finalizer = deployed.conditions(deployed.read(rows)[0])
+    assert tasks.startswith("Suspended, so runs pass them over: A. ")
+    assert "finalizer F is suspended" in finalizer
+    assert "pulumi up --refresh" in tasks

@@ -202,6 +202,15 @@ def test_nothing_drift_and_failure_are_told() -> None:
     assert preview_reports.as_text(failed) == "The preview failed\n  error: no\n"
 
 
+def test_what_a_refresh_reads_is_no_drift_where_the_program_says_nothing() -> None:
+    old = {"columns": [{"name": "A", "type": "VARCHAR"}, {"name": "B", "type": "VARCHAR"}]}
+    new = {"columns": [{"name": "A", "type": "VARCHAR", "nullable": True}]}
+    drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "Table", "T", old, new)]}
+    summary = summarize(drift)
+    assert [field.name for field in summary.others[0].fields] == ["columns.B"]
+    assert "Lost behind the program:\n  ! table T loses column B" in preview_reports.as_text(summary)
+
+
 def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
     assert parse('a line\n{"steps": []}', "x") == {"steps": []}
     for text in ("", "no json", "{}", '{"steps": 1}'):
