@@ -156,17 +156,19 @@ def freeze(tx: Transaction, root: SnowflakeObject) -> dict[str, Any]:
         "timeout_ms": int(parameter(tx, root, "USER_TASK_TIMEOUT_MS")),
         "auto_retries": int(parameter(tx, root, "TASK_AUTO_RETRY_ATTEMPTS")),
         "config": root["config"],
-        "tasks": [_frozen(task) for task in tasks],
+        "tasks": [_frozen(task, is_root=task.id == root.id) for task in tasks],
     }
 
 
-def _frozen(task: SnowflakeObject) -> dict[str, Any]:
+def _frozen(task: SnowflakeObject, *, is_root: bool) -> dict[str, Any]:
     own = task.parameters.get("USER_TASK_TIMEOUT_MS")
     return {
         "name": task.name.name,
         "after": task["after"] or [],
         "finalizes": task["finalize"] is not None,
-        "suspended": task["state"] != "started",
+        # A root runs in either state: by schedule or by hand; to suspend and resume it is no change of the graph.
+        "suspended": task["state"] != "started" and not is_root,
+        "revision": task["revision"] or 0,
         "timeout_ms": None if own is None else int(own),
         "uuid": task["uuid"],
         "owner": task.owner,

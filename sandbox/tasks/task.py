@@ -17,7 +17,7 @@ from sandbox.result import SHOW, Result
 from sandbox.session import Scope
 from sandbox.statement import ObjectName, Reader
 from sandbox.tasks import graph as graphs
-from sandbox.tasks import schedule, scheduler, showing
+from sandbox.tasks import links, schedule, scheduler, showing
 
 if TYPE_CHECKING:
     from sandbox.engine import Call, World
@@ -72,9 +72,9 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     reader, properties = call.reader, creation.properties
     if reader.accept("FINALIZE"):
         reader.expect("=")
-        properties["finalize"] = _neighbour(call, creation.name, reader.object_name()).name
+        properties["finalize"] = links.neighbour(call, creation.name, reader.object_name()).name
     elif reader.accept("AFTER"):
-        names = [_neighbour(call, creation.name, name).name for name in reader.name_list()]
+        names = [links.neighbour(call, creation.name, name).name for name in reader.name_list()]
         properties["after"] = list(dict.fromkeys(names))
     elif reader.accept("WHEN"):
         properties["condition"] = _condition(reader)
@@ -109,13 +109,6 @@ def _condition(reader: Reader) -> str:
     return text
 
 
-def _neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
-    name = call.session.resolve(written, Scope.SCHEMA, "CREATE TASK")
-    if (name.database, name.schema) != (task.database, task.schema):
-        raise graphs.refused(f"Task {task.qualified} and {name.qualified} must be in the same schema.")
-    return name
-
-
 def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     if not properties.get("definition"):
@@ -126,69 +119,21 @@ def _finish(call: Call, creation: Creation) -> None:
             "22023",
             "SQL compilation error:\nA task cannot have a SCHEDULE together with AFTER or FINALIZE.",
         )
-    properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None}
+    properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None, "revision": 0}
 
 
 def _created(call: Call, made: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
         if made["after"] or made["finalize"]:
-            _connect(tx, made, made["after"] or [], made["finalize"])
-
-
-def _connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes: str | None) -> None:
-    for name in graphs.qualified(task, after):
-        predecessor = catalog.get(tx, "TASK", name)
-        if predecessor["finalize"]:
-            raise graphs.refused(f"Finalizer task {name.qualified} cannot have child tasks.")
-        _require_suspended_root(tx, predecessor)
-        graphs.connect(tx, task, predecessor)
-    _require_one_root(tx, task)
-    if finalizes is not None:
-        root = catalog.get(tx, "TASK", graphs.qualified(task, [finalizes])[0])
-        if root["after"] or root["finalize"]:
-            raise graphs.refused(f"Task {root.name.qualified} is not a root task: only a root task has a finalizer.")
-        _require_suspended_root(tx, root)
-        graphs.connect(tx, task, root, finalizes=True)
-    graphs.check_size(tx, graphs.root_of(tx, task).id)
-
-
-def _require_one_root(tx: Transaction, task: SnowflakeObject) -> None:
-    """Refuse a task that would be in two graphs: "a task graph has a single root task" (user-guide/tasks-graphs)."""
-    current = catalog.by_id(tx, task.id) or task
-    before = [catalog.find(tx, "TASK", name) for name in graphs.qualified(current, current["after"] or [])]
-    roots = {graphs.root_of(tx, one).name.qualified for one in before if one is not None}
-    if len(roots) > 1:
-        raise graphs.refused(f"Task {task.name.qualified} would be in the graphs of {' and '.join(sorted(roots))}.")
-
-
-def _require_suspended_root(tx: Transaction, task: SnowflakeObject) -> None:
-    """Refuse a change of a graph whose root is started (user-guide/tasks-graphs)."""
-    root = graphs.root_of(tx, task)
-    if root["state"] == "started":
-        raise graphs.refused(
-            f"Unable to update graph with root task {root.name.qualified} since that root task is not suspended."
-        )
+            links.connect(tx, made, made["after"] or [], made["finalize"])
 
 
 def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
-        _require_suspended_root(tx, before)
+        links.require_suspended_root(tx, before)
         if after["schedule"] and (after["after"] or after["finalize"]):
             raise errors.invalid_property("SCHEDULE", "ALTER TASK of a child task")
-
-
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    with call.world.store.transaction() as tx:
-        if found["after"] or found["finalize"]:
-            _require_suspended_root(tx, found)
-        # Dependents lose this predecessor; without any other they become roots of their own, suspended.
-        for child in graphs.children_of(tx, found):
-            changed: dict[str, Any] = {"after": [name for name in child["after"] or [] if name != found.name.name]}
-            if child["finalize"] == found.name.name:
-                changed["finalize"] = None
-            if not changed["after"]:
-                changed |= {"state": "suspended"}
-            catalog.update(tx, child, changed)
+        catalog.update(tx, after, links.next_revision(after))
 
 
 def resume(call: Call, found: SnowflakeObject) -> Result | None:
@@ -203,7 +148,7 @@ def resume(call: Call, found: SnowflakeObject) -> Result | None:
         if current["state"] == "started":
             return None
         if current["after"] or current["finalize"]:
-            _require_suspended_root(tx, current)
+            links.require_suspended_root(tx, current)
         seen = _frozen(tx, current)
         require_owner_privileges(call.world, tx, current)
     with call.world.store.transaction() as tx:
@@ -262,78 +207,23 @@ def _suspend(call: Call, found: SnowflakeObject) -> Result | None:
         if current["state"] == "suspended":
             return None
         if current["after"] or current["finalize"]:
-            _require_suspended_root(tx, current)
+            links.require_suspended_root(tx, current)
         scheduler.suspend(tx, current, call.now, "USER_SUSPENDED")
     return None
 
 
-def _change(call: Call, found: SnowflakeObject, changed: dict[str, Any]) -> SnowflakeObject:
-    with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
-        _require_suspended_root(tx, current)
-        return catalog.update(tx, current, changed)
-
-
 def _modify_body(call: Call, found: SnowflakeObject) -> Result | None:
-    _change(call, found, {"definition": _body(call.reader)})
+    links.change(call, found, {"definition": _body(call.reader)})
     return None
 
 
 def _modify_condition(call: Call, found: SnowflakeObject) -> Result | None:
-    _change(call, found, {"condition": _condition(call.reader)})
+    links.change(call, found, {"condition": _condition(call.reader)})
     return None
 
 
 def _remove_condition(call: Call, found: SnowflakeObject) -> Result | None:
-    _change(call, found, {"condition": None})
-    return None
-
-
-def _add_after(call: Call, found: SnowflakeObject) -> Result | None:
-    names = [_neighbour(call, found.name, name).name for name in call.reader.name_list()]
-    with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
-        if current["schedule"]:
-            raise graphs.refused(f"Task {found.name.qualified} has a SCHEDULE and cannot have predecessors.")
-        if current["finalize"]:
-            raise graphs.refused(f"Finalizer task {found.name.qualified} cannot have predecessors.")
-        after = list(dict.fromkeys([*(current["after"] or []), *names]))
-        _connect(tx, _change(call, current, {"after": after}), names, None)
-    return None
-
-
-def _remove_after(call: Call, found: SnowflakeObject) -> Result | None:
-    names = [_neighbour(call, found.name, name) for name in call.reader.name_list()]
-    with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
-        gone = {name.name for name in names}
-        changed = _change(call, current, {"after": [name for name in current["after"] or [] if name not in gone]})
-        for name in names:
-            predecessor = catalog.find(tx, "TASK", name)
-            if predecessor is not None:
-                graphs.disconnect(tx, changed, predecessor.id)
-    return None
-
-
-def _set_finalize(call: Call, found: SnowflakeObject) -> Result | None:
-    call.reader.expect("=")
-    name = _neighbour(call, found.name, call.reader.object_name()).name
-    with call.world.store.transaction() as tx:
-        if (catalog.by_id(tx, found.id) or found)["after"]:
-            raise graphs.refused(f"Task {found.name.qualified} has predecessors and cannot be a finalizer task.")
-        _unset_finalize(call, found)
-        _connect(tx, _change(call, found, {"finalize": name}), [], name)
-    return None
-
-
-def _unset_finalize(call: Call, found: SnowflakeObject) -> Result | None:
-    with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
-        if current["finalize"]:
-            changed = _change(call, current, {"finalize": None})
-            root = catalog.find(tx, "TASK", graphs.qualified(current, [current["finalize"]])[0])
-            if root is not None:
-                graphs.disconnect(tx, changed, root.id)
+    links.change(call, found, {"condition": None})
     return None
 
 
@@ -364,16 +254,17 @@ DECLARATION = Kind(
     finish_definition=_finish,
     created=_created,
     altered=_altered,
-    dropping=_dropping,
+    dropping=links.dropping,
+    owner_changed=links.owner_changed,
     actions={
         "RESUME": resume,
         "SUSPEND": _suspend,
         "MODIFY AS": _modify_body,
         "MODIFY WHEN": _modify_condition,
         "REMOVE WHEN": _remove_condition,
-        "ADD AFTER": _add_after,
-        "REMOVE AFTER": _remove_after,
-        "SET FINALIZE": _set_finalize,
-        "UNSET FINALIZE": _unset_finalize,
+        "ADD AFTER": links.add_after,
+        "REMOVE AFTER": links.remove_after,
+        "SET FINALIZE": links.set_finalize,
+        "UNSET FINALIZE": links.unset_finalize,
     },
 )

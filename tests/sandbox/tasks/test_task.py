@@ -92,10 +92,17 @@ def test_suspend_and_resume_are_idempotent_and_children_resume_below_a_suspended
         "CREATE TASK B WAREHOUSE = W AFTER A AS SELECT 1",
         "DROP TASK A",
         "DROP TASK F",
+        "DROP TASK ROOT",
+        "CREATE OR REPLACE TASK ROOT WAREHOUSE = W AS SELECT 1",
+        "CREATE OR REPLACE TASK A WAREHOUSE = W AFTER ROOT AS SELECT 1",
+        "ALTER TASK A RESUME",
     ],
 )
 def test_a_graph_whose_root_is_started_is_not_changed(graph: Tasks, statement: str) -> None:
-    graph.run("SELECT SYSTEM$TASK_DEPENDENTS_ENABLE('D.S.ROOT')")
+    if statement == "ALTER TASK A RESUME":
+        graph.run("ALTER TASK ROOT RESUME")
+    else:
+        graph.run("SELECT SYSTEM$TASK_DEPENDENTS_ENABLE('D.S.ROOT')")
     before = graph.rows("SHOW TASKS IN SCHEMA D.S")
     error = graph.error(statement)
     assert (error.errno, error.message) == (91088, NOT_SUSPENDED)
@@ -138,6 +145,7 @@ def test_every_alteration(graph: Tasks) -> None:
         ("CREATE TASK B WHEN SYSTEM$STREAM_HAS_DATA('x') AS SELECT 1", "SYSTEM$STREAM_HAS_DATA"),
         ("CREATE TASK A AS SELECT 1", "already exists"),
         ("ALTER TASK ROOT ADD AFTER A", "has a SCHEDULE"),
+        ("ALTER TASK ROOT SET FINALIZE = A", "has a SCHEDULE and cannot be a finalizer"),
         ("ALTER TASK A ADD AFTER A", "cycle"),
         ("EXECUTE TASK A", "only a root task can be executed"),
         ("EXECUTE TASK NOPE", "does not exist or not authorized"),
