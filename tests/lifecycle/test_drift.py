@@ -43,7 +43,8 @@ DRIFTS: dict[str, tuple[str, str] | None] = {
     f"ALTER STAGE {S}.JOBS SET COMMENT = 'other'": ("JOBS", "comment"),
     f"ALTER IMAGE REPOSITORY {S}.IMAGES SET COMMENT = 'other'": ("IMAGES", "comment"),
     f"ALTER TABLE {S}.JOBS_RUN_STATS SET COMMENT = 'other'": ("JOBS_RUN_STATS", "comment"),
-    f"ALTER TABLE {S}.JOBS_RUN_STATS DROP COLUMN REASON": ("JOBS_RUN_STATS", "columns"),
+    # the last one: a column comes back at the end, and the plugin tells another order as a change for ever
+    f"ALTER TABLE {S}.JOBS_RUN_STATS DROP COLUMN LOG_LOCATION": ("JOBS_RUN_STATS", "columns"),
     f"DROP TABLE {S}.TASK_LOGGING_STATS": ("TASK_LOGGING_STATS", GONE),
     f"DROP VIEW {S}.FAILED_JOBS": ("FAILED_JOBS", GONE),
     f"ALTER VIEW {S}.JOB_DURATIONS SET COMMENT = 'other'": ("JOB_DURATIONS", "comment"),
@@ -53,6 +54,8 @@ DRIFTS: dict[str, tuple[str, str] | None] = {
     f"REVOKE EXECUTE TASK ON ACCOUNT FROM ROLE {ROLE}": (f"{ROLE}-account", "privileges"),
     f"REVOKE USAGE ON WAREHOUSE SMALL_WAREHOUSE FROM ROLE {ROLE}": (f"{ROLE}-SMALL_WAREHOUSE", "privileges"),
 }
+# what the plugin computes of SHOW, DESCRIBE and SHOW PARAMETERS is told beside the property that changed
+COMPUTED = {"showOutputs", "describeOutputs", "parameters"}
 # grants on an object go with it
 FOLLOW = {(f"{ROLE}-TASK_GRAPH_RUN_STATS", GONE), (f"{ROLE}-TASK_LOGGING_STATS", GONE)}
 
@@ -62,7 +65,8 @@ def shown(project: Project) -> set[tuple[str, str]]:
     text = project.pulumi("refresh", "--preview-only", "--json").stdout
     steps = [one for one in json.loads(text[text.index("{") :])["steps"] if one["op"] not in {"refresh", "same"}]
     names = {one["urn"]: one["urn"].rpartition("::")[2] for one in steps}
-    return {(names[one["urn"]], name) for one in steps for name in one.get("diffReasons") or [GONE]}
+    reasons = {(names[one["urn"]], name) for one in steps for name in one.get("diffReasons") or [GONE]}
+    return {(resource, name) for resource, name in reasons if name not in COMPUTED}
 
 
 @pytest.fixture(scope="module")
