@@ -20,6 +20,7 @@ from jobgraph.model import (
     Notify,
     Payload,
     Resources,
+    RetryRule,
     RetryRules,
     Secret,
     Volume,
@@ -229,6 +230,8 @@ def _job(key: str, values: Mapping[str, Any], payload: Payload | None, marks: Pl
         volumes=tuple(_volume(name, block) for name, (_, block) in (values["volumes"] or {}).items()),
         external_access=tuple(map(upper, _items(values["external_access"]))),
         payload=payload,
+        outputs_file=values["outputs"].values.get("file") if values["outputs"] else None,
+        logs=values["logs"],
         marks=marks,
     )
 
@@ -242,7 +245,20 @@ def _filled(texts: tuple[str, ...], chosen: dict[str, str]) -> tuple[str, ...]:
 
 def _retry_rules(values: Mapping[str, Any]) -> RetryRules | None:
     rules = {name: value for name, value in values.items() if name != "count"}
+    if "rules" in rules:
+        rules["rules"] = tuple(_retry_rule(block.values) for block in _items(rules["rules"]))
     return RetryRules(**rules) if rules else None
+
+
+def _retry_rule(values: Mapping[str, Any]) -> RetryRule:
+    codes = tuple(_exit_codes(text) for text in _items(values.get("exit_codes")))
+    # a rule without a count has been reported
+    return RetryRule(**{"count": 0, **values, "reasons": _items(values.get("reasons")), "exit_codes": codes})
+
+
+def _exit_codes(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    return int(low), int(high or low)
 
 
 def _condition(block: Block) -> Condition | None:

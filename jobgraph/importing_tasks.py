@@ -26,7 +26,7 @@ from jobgraph.settings import Settings
 from jobgraph.sql import ROOT_BODY
 from jobgraph.sql import condition as condition_text
 from jobgraph.task_rows import Row, definition, descendants, finalized_root, predecessors, schedule
-from jobgraph.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain
+from jobgraph.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain, most_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -294,7 +294,7 @@ def _schedule(found: Schedule | None) -> str | dict[str, str] | None:
 def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:
     """Return what the root's own parameters say of the graph, where the plan would not say the same by itself."""
     own = {str(row["key"]).upper(): row["value"] for row in parameters if str(row.get("level", "")).upper() == "TASK"}
-    planned = min(longest_chain(topological(graph), edges(graph))[0], LONGEST_TASK_SECONDS)
+    planned = min(longest_chain(topological(graph), edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     seconds = int(own.get("USER_TASK_TIMEOUT_MS", planned * 1000)) // 1000
     failures, retries = own.get("SUSPEND_TASK_AFTER_NUM_FAILURES"), own.get("TASK_AUTO_RETRY_ATTEMPTS")
     return given(

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from jobgraph.settings import Settings
 
-_SETTINGS = {"hash", "graph", "database", "schema", "job_runs_table", "job_logs_table"}
+_SETTINGS = {"hash", "graph", "database", "schema", "job_runs_table", "job_logs_table", "results"}
 _KNOWN = {
     *_SETTINGS,
     *("compute_pool", "query_warehouse", "retries", "retry_rules", "timeout", "on_failure", "replicas"),
     *("external_access", "specification", "instance_family", "predecessors", "enabled"),
+    *("outputs_file", "logs"),
 }
 _KNOWN_OF_CONTAINER = {"name", "image", "command", "args", "env", "volumeMounts", "resources", "secrets"}
 _RESOURCES = {"cpu": "cpu", "memory": "memory", "nvidia.com/gpu": "gpu"}
@@ -38,6 +39,7 @@ def job_values(definition: Mapping[str, Any], settings: Settings, task_warehouse
     container = _container(definition)
     spec = definition.get("specification", {}).get("spec", {})
     query = definition.get("query_warehouse", settings.warehouse)
+    file, logs = definition.get("outputs_file"), definition.get("logs")
     timeout, on_failure = definition.get("timeout", _DEFAULT_TIMEOUT), definition.get("on_failure", STOP)
     return given(
         image=_image(container.get("image", ""), settings),
@@ -54,6 +56,8 @@ def job_values(definition: Mapping[str, Any], settings: Settings, task_warehouse
         timeout=None if timeout == _DEFAULT_TIMEOUT else duration_text(timeout),
         retries=_retries(definition) or None,
         on_failure=None if on_failure == STOP else on_failure,
+        outputs={"file": file} if file else None,
+        logs=logs,
     )
 
 
@@ -72,8 +76,17 @@ def _retries(definition: Mapping[str, Any]) -> int | dict[str, Any]:
     count, rules = definition.get("retries", 0), definition.get("retry_rules")
     if rules is None:
         return int(count)
-    said = {name: value if name == "causes" else duration_text(value) for name, value in rules.items()}
+    said: dict[str, Any] = {name: duration_text(value) for name, value in rules.items() if isinstance(value, int)}
+    said |= {"causes": rules["causes"]} if "causes" in rules else {}
+    said |= {"rules": [_retry_rule(rule) for rule in rules["rules"]]} if "rules" in rules else {}
+    # definitions of earlier versions leave out a pause of no seconds
     return {"count": count, **(said or {"backoff": duration_text(0)})}
+
+
+def _retry_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    codes = [str(low) if low == high else f"{low}-{high}" for low, high in rule.get("exit_codes", ())]
+    times = {name: duration_text(rule[name]) for name in ("backoff", "longest_backoff") if name in rule}
+    return {**rule, **({"exit_codes": codes} if codes else {}), **times}
 
 
 def remarks_on(definition: Mapping[str, Any]) -> Iterator[str]:

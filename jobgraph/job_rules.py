@@ -17,7 +17,7 @@ from jobgraph.timing import LONGEST_TASK_SECONDS, duration_text, job_seconds, ro
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from jobgraph.model import Config, Graph, Job, Volume
+    from jobgraph.model import Config, Graph, Job, RetryRule, Volume
 
 # docs.snowflake.com/en/developer-guide/snowpark-container-services/specification-reference, and the pages around it
 MOST_SECRETS = 50
@@ -27,6 +27,7 @@ MOST_STAGE_VOLUMES = 8
 MOST_INTEGRATIONS = 10
 # what the runner leaves of a job's name in a service's: 63 less a hash of 16, the attempt and two underscores
 LONGEST_IN_SERVICE_NAME = 43
+HIGHEST_EXIT_CODE = 255
 MUTABLE_TAGS = frozenset({"latest", "main", "master", "dev", "develop", "edge", "nightly", "prod", "stable", "staging"})
 
 _SECRET_NAME = re.compile(
@@ -293,6 +294,34 @@ def _fits(job: Job, cpu: int, memory: int, gpu: int) -> bool:
     )
 
 
+def retry_rules_whole(graph: Graph) -> Iterator[Problem]:
+    """A rule for retries says for which failures it is, in exit codes that there are and a message that can be read."""
+    reported = set()
+    for job in graph.jobs:
+        for number, rule in enumerate(job.retry_rules.rules if job.retry_rules else ()):
+            mark, at = place(job, "retries"), path(graph, job, f"retries.rules[{number}]")
+            what, remedy, value = _retry_rule_problem(rule)
+            if what and (mark, number) not in reported:  # said once by defaults, told once
+                reported.add((mark, number))
+                yield Problem(mark, "retry-rule", at, what, remedy, value=value)
+
+
+def _retry_rule_problem(rule: RetryRule) -> tuple[str, str, str]:
+    if not (rule.reasons or rule.exit_codes or rule.message):
+        remedy = "add `reasons`, `exit_codes` or `message`; what holds for all failures is `count` beside `rules`"
+        return "this rule does not say for which failures it is", remedy, ""
+    for low, high in rule.exit_codes:
+        if not low <= high <= HIGHEST_EXIT_CODE:
+            text = str(low) if low == high else f"{low}-{high}"
+            return f"{text} is no exit code, or range of them: they go from 0 to 255", "write 75 or 100-110", text
+    try:
+        re.compile(rule.message)
+    except re.error as error:
+        what, remedy = f"the message is no regular expression: {error}", r"escape what is meant as it stands: \( \[ \."
+        return what, remedy, rule.message
+    return "", "", ""
+
+
 JOB_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "job-complete": complete,
     "service-name": service_names,
@@ -303,4 +332,5 @@ JOB_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "container-limit": container_limits,
     "one-of-two": one_of_two,
     "timeout-task": time_limits,
+    "retry-rule": retry_rules_whole,
 }

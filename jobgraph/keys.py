@@ -7,12 +7,13 @@ is used. The JSON Schema and docs/reference.md are made of these tables.
 from __future__ import annotations
 
 from jobgraph.kinds import Duration, Flag, JsonValue, ListOf, MapOf, OneOf, Scalar, Text, Whole
-from jobgraph.model import CONTINUE, STOP
+from jobgraph.model import CONTINUE, EVENT_TABLE, STOP, TABLE
 from jobgraph.names import IMAGE_REFERENCE
 from jobgraph.nested_keys import (
     NAME,
     NOTIFY_KEYS,
     OBJECT,
+    OUTPUT_KEYS,
     PAYLOAD_KEYS,
     RESOURCE_KEYS,
     RETRY_KEYS,
@@ -43,6 +44,7 @@ _RESOURCES = Section(RESOURCE_KEYS)
 _VOLUME = Section(VOLUME_KEYS)
 _PAYLOAD = Section(PAYLOAD_KEYS)
 _RETRIES = Section(RETRY_KEYS)
+_OUTPUTS = Section(OUTPUT_KEYS)
 _NOTIFY = Section(NOTIFY_KEYS)
 
 JOB_KEYS = (
@@ -149,7 +151,8 @@ JOB_KEYS = (
     Key(
         "retries",
         Either(Whole(0, 30), _RETRIES, "count"),
-        "attempts after a failed first one, or a mapping that says more",
+        "attempts after a failed first one, or a mapping that says more. Faults of the infrastructure are counted "
+        "apart: see `retries.causes`",
         default=0,
         inherited=True,
         example="2",
@@ -161,6 +164,21 @@ JOB_KEYS = (
         default=STOP,
         inherited=True,
         example="continue",
+    ),
+    Key(
+        "outputs",
+        _OUTPUTS,
+        "where the job's outputs are, which `when` and dependents read; without it, the last line of the log if that "
+        "is a JSON object",
+        example="{file: outputs.json}",
+    ),
+    Key(
+        "logs",
+        OneOf((TABLE, EVENT_TABLE)),
+        "where the container's log is kept: table = in history's table, event_table = in the account's event table",
+        default=TABLE,
+        inherited=True,
+        example="event_table",
     ),
     Key(
         "enabled", Flag(), "false = the job is passed over, and what follows it goes on", default=True, example="false"
@@ -281,6 +299,7 @@ SHARED = {
     "cron": CRON,
     "defaults": _DEFAULTS,
     "notify": _NOTIFY,
+    "outputs": _OUTPUTS,
     "payload": _PAYLOAD,
     "resources": _RESOURCES,
     "retries": _RETRIES,

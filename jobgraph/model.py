@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STOP = "stop"
 CONTINUE = "continue"
+TABLE = "table"
+EVENT_TABLE = "event_table"
 
 
 def _no_marks() -> Mapping[str, Mark]:
@@ -102,13 +104,32 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class RetryRules:
-    """How retries go about: pauses in seconds, doubled each time up to the longest; `causes`: retries by cause."""
+class RetryRule:
+    """Retries after some failures: `exit_codes` as ranges, ends included; `message` is a regular expression.
 
-    backoff: int = 0
+    What is empty fits all failures. Pauses in seconds; `None` is that of all retries.
+    """
+
+    count: int
+    reasons: tuple[str, ...] = ()
+    exit_codes: tuple[tuple[int, int], ...] = ()
+    message: str = ""
+    backoff: int | None = None
+    longest_backoff: int | None = None
+
+
+@dataclass(frozen=True)
+class RetryRules:
+    """How retries go about: pauses in seconds, doubled each time up to the longest; `causes`: retries by cause.
+
+    The first of `rules` that fits a failure decides. A `backoff` of `None` has not been given.
+    """
+
+    backoff: int | None = None
     longest_backoff: int | None = None
     max_elapsed: int | None = None
     causes: Mapping[str, int] = field(default_factory=dict)
+    rules: tuple[RetryRule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,6 +160,7 @@ class Job:
 
     `timeout` is in seconds, for one attempt; `retries` counts the attempts after the first. `warehouse` is for the
     container's queries, `task_warehouse` for the task that waits for it. A job that is not `enabled` is passed over.
+    `outputs_file` is the file that its outputs are read from, if not from its log; `logs` is table or event_table.
     `marks` tells where in the file a key stands (`""` is the job itself, `after.0` its first predecessor).
     """
 
@@ -165,6 +187,8 @@ class Job:
     external_access: tuple[str, ...] = ()
     retry_rules: RetryRules | None = None
     payload: Payload | None = None
+    outputs_file: str | None = None
+    logs: str = TABLE
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
     after_as_written: tuple[str, ...] = field(default=(), compare=False, repr=False)
 

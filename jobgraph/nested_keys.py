@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from jobgraph.kinds import Duration, Identifier, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
-from jobgraph.sections import Key
+from jobgraph.sections import Key, Section
 
 CAUSES = ("application", "image", "infrastructure", "out_of_memory", "timeout")
 SOURCES = ("local", "memory", "stage", "block")
@@ -109,12 +109,66 @@ VOLUME_KEYS = (
     ),
 )
 
+RETRYABLE = ("app_error", "out_of_memory", "image_pull", "timeout", "pool_unavailable", "preempted", "internal")
+RETRY_RULE_KEYS = (
+    Key(
+        "count",
+        Whole(0, 30),
+        "attempts after failures that this rule fits; they are counted apart from all others",
+        required=True,
+        example="{count: 1, rules: [{exit_codes: [75], count: 5}]}",
+    ),
+    Key(
+        "reasons",
+        ListOf(OneOf(RETRYABLE)),
+        "fits only these reason classes. The others, spec_invalid, permission and cancelled, are never tried again",
+        example="{count: 1, rules: [{reasons: [out_of_memory, timeout], count: 0}]}",
+    ),
+    Key(
+        "exit_codes",
+        ListOf(Scalar("an exit code, or a range", "write 75 or 100-110", re.compile(r"\d{1,3}(-\d{1,3})?"))),
+        "fits only these exit codes, 0 to 255, and ranges of them",
+        example="{count: 1, rules: [{exit_codes: [75, 100-110], count: 5, backoff: 1 minute}]}",
+    ),
+    Key(
+        "message",
+        Text("a regular expression", "write it in single quotes", longest=1000),
+        "fits only if this regular expression, as Python reads it, is found in what the platform says of the failure, "
+        "or in the first or the last line of the log that speaks of an error",
+        example="{count: 1, rules: [{message: '(?i)deadlock|lock timeout', count: 3}]}",
+    ),
+    Key(
+        "backoff",
+        Duration(0),
+        "`backoff` after failures that this rule fits",
+        example="{count: 1, rules: [{exit_codes: [75], count: 5, backoff: 1 minute}]}",
+    ),
+    Key(
+        "longest_backoff",
+        Duration(),
+        "`longest_backoff` after failures that this rule fits",
+        example="{count: 1, rules: [{exit_codes: [75], count: 9, backoff: 1 minute, longest_backoff: 5 minutes}]}",
+    ),
+)
+
+OUTPUT_KEYS = (
+    Key(
+        "file",
+        Text("the name of a file", "write outputs.json", re.compile(r"[\w][\w.-]*", re.ASCII), longest=200),
+        "the file with a JSON object of at most 10,000 bytes that the program puts at the stage path in the variable "
+        "JOB_RESULTS_STAGE_PATH; if it is not there or is something else, the attempt has failed",
+        required=True,
+        example="{file: outputs.json}",
+    ),
+)
+
 RETRY_KEYS = (
     Key("count", Whole(0, 30), "attempts after a failed first one", required=True, example="{count: 3}"),
     Key(
         "backoff",
         Duration(0),
-        "pause before the second attempt; doubled for each after it",
+        "pause before the second attempt; doubled for each after it, less a part of up to a half that differs from "
+        "run to run. Faults of the infrastructure have 30 seconds unless this is given",
         example="{count: 3, backoff: 30 seconds}",
     ),
     Key(
@@ -132,8 +186,17 @@ RETRY_KEYS = (
     Key(
         "causes",
         MapOf(Whole(0, 30), re.compile("|".join(CAUSES)), f"causes are {', '.join(CAUSES)}"),
-        f"attempts after a failure of that cause ({', '.join(CAUSES)}), instead of `count`",
+        f"attempts after a failure of that cause ({', '.join(CAUSES)}), counted apart, instead of `count`. Without it, "
+        "faults before the program began (no node, no image) have 2 of their own, and a lost node or an error of "
+        "Snowflake's has 2 of its own if `count` is more than 0",
         example="{count: 2, causes: {out_of_memory: 0, infrastructure: 5}}",
+    ),
+    Key(
+        "rules",
+        ListOf(Section(RETRY_RULE_KEYS)),
+        "what holds for some failures, by reason class, exit code or message; the first rule that fits decides, before "
+        "`causes` and `count`",
+        example="{count: 1, backoff: 10 seconds, rules: [{exit_codes: [75], message: busy, count: 5}]}",
     ),
 )
 

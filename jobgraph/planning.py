@@ -9,23 +9,23 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import collection, sql
-from jobgraph.model import Cron, Interval
+from jobgraph.model import TABLE, Cron, Interval
 from jobgraph.names import content_hash, image_repository, stage_name
 from jobgraph.ordering import ordered
 from jobgraph.rules import edges, topological
 from jobgraph.specification import payload_file, query_warehouse, specification
-from jobgraph.timing import LONGEST_TASK_SECONDS, job_seconds, longest_chain
+from jobgraph.timing import LONGEST_TASK_SECONDS, longest_chain, most_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.model import Config, Graph, Job, Schedule
+    from jobgraph.model import Config, Graph, Job, RetryRules, Schedule
     from jobgraph.settings import Settings
 
 # What is kept of a job in the staged configuration; names that are the same for all jobs are not.
 STAGED = {
     *("hash", "compute_pool", "query_warehouse", "retries", "retry_rules", "timeout", "on_failure", "specification"),
-    *("replicas", "external_access"),
+    *("replicas", "external_access", "outputs_file", "logs"),
 }
 
 
@@ -254,7 +254,7 @@ def _overlap(graph: Graph, root: str) -> StepPlan | None:
 def _root(graph: Graph, jobs: Sequence[Job], settings: Settings) -> TaskPlan:
     """Return the root. Its time limit is that of the whole graph, which Snowflake would end after one hour."""
     comment = graph.comment or f"jobgraph: starts graph {graph.key}"
-    seconds = graph.timeout or min(longest_chain(jobs, edges(graph))[0], LONGEST_TASK_SECONDS)
+    seconds = graph.timeout or min(longest_chain(jobs, edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     full_name = settings.qualified(graph.root_task)
     return TaskPlan(graph.root_task, full_name, sql.ROOT_BODY, comment, timeout_ms=seconds * 1000)
 
@@ -269,7 +269,7 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
         comment=job.comment or f"jobgraph: job {job.key} of graph {graph.key}",
         predecessors=predecessors,
         after=tuple(settings.qualified(name) for name in predecessors),
-        timeout_ms=min(job_seconds(job), LONGEST_TASK_SECONDS) * 1000,
+        timeout_ms=min(most_seconds(job), LONGEST_TASK_SECONDS) * 1000,
         definition=definition,
         warehouse=job.task_warehouse or settings.warehouse,
         when=sql.condition(job.when) if job.when else None,
@@ -293,6 +293,7 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
         "on_failure": job.on_failure,
         "job_runs_table": settings.job_runs_table,
         "job_logs_table": settings.job_logs_table,
+        "results": _results(settings),
         "specification": specification(job, settings),
     }
     if family := settings.pool_families.get(job.compute_pool):
@@ -308,9 +309,25 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
     if job.external_access:
         definition["external_access"] = list(job.external_access)
     if job.retry_rules is not None:
-        rules = asdict(job.retry_rules)
-        definition["retry_rules"] = {name: value for name, value in rules.items() if value}
+        definition["retry_rules"] = _retry_rules(job.retry_rules)
+    if job.outputs_file is not None:
+        definition["outputs_file"] = job.outputs_file
+    if job.logs != TABLE:
+        definition["logs"] = job.logs
     return {"hash": content_hash(definition), **definition}
+
+
+def _retry_rules(rules: RetryRules) -> dict[str, Any]:
+    """Return the rules without what they do not say: but a pause of no seconds, or no more attempts, says something."""
+    said = {name: value for name, value in asdict(rules).items() if value not in (None, (), {})}
+    if rules.rules:
+        said["rules"] = [{k: v for k, v in asdict(rule).items() if v not in (None, "", ())} for rule in rules.rules]
+    return said
+
+
+def _results(settings: Settings) -> str:
+    """Return the folder in the stack's stage for what attempts leave to others."""
+    return f"@{settings.qualified(settings.stage)}/runs"
 
 
 def _finalizer(
@@ -326,6 +343,8 @@ def _finalizer(
         "task_runs_table": settings.task_runs_table,
         "task_runs_function": settings.task_runs_function,
         "keep_services_days": settings.keep_services_days,
+        "results": _results(settings),
+        "keep_results_days": settings.keep_results_days,
         "uses": [procedure.name for procedure in uses],
         "drop_superseded": dropping.name,
     }

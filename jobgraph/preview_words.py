@@ -40,6 +40,9 @@ _DEFINITION_WORDS = {
     "task_runs_table": "history table of tasks",
     "task_runs_function": "function over the task history",
     "keep_services_days": "days that services are kept",
+    "keep_results_days": "days that results are kept",
+    "results": "stage path of results",
+    "outputs_file": "outputs.file",
     "uses": "procedures in use",
     "drop_superseded": "procedure that drops old ones",
 }

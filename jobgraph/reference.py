@@ -5,7 +5,7 @@ Knows Markdown and the tables. Must not know any key by name, nor where the text
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobgraph.keys import FILE_KEYS, GRAPH_KEYS, JOB_KEYS
@@ -54,6 +54,8 @@ def entries() -> Iterator[Entry]:
             yield Entry(owner, key)
             for inner in _inside(key.kind):
                 yield Entry(owner, inner, key)
+                for innermost in _inside(inner.kind):
+                    yield Entry(owner, replace(innermost, name=f"{inner.name}.{innermost.name}"), key)
 
 
 def _inside(kind: Kind) -> tuple[Key, ...]:

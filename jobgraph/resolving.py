@@ -17,7 +17,7 @@ from jobgraph.timing import duration_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobgraph.model import Condition, Config, Graph, Job, Schedule
+    from jobgraph.model import Condition, Config, Graph, Job, RetryRule, Schedule
 
 _WORDS_OF_OVERLAP = {policy: word for word, policy in OVERLAPS.items()}
 
@@ -84,6 +84,8 @@ def _job(job: Job) -> dict[str, Any]:
         "timeout": duration_text(job.timeout),
         "retries": _retries(job),
         "on_failure": job.on_failure,
+        "outputs": {"file": job.outputs_file} if job.outputs_file else None,
+        "logs": job.logs,
         "enabled": job.enabled,
         "comment": job.comment,
     }
@@ -108,7 +110,15 @@ def _retries(job: Job) -> int | dict[str, Any]:
         return job.retries
     times = {"backoff": rules.backoff, "longest_backoff": rules.longest_backoff, "max_elapsed": rules.max_elapsed}
     said = {name: duration_text(seconds) for name, seconds in times.items() if seconds is not None}
-    return {"count": job.retries, **said, **({"causes": dict(rules.causes)} if rules.causes else {})}
+    more = {"causes": dict(rules.causes), "rules": [_retry_rule(rule) for rule in rules.rules]}
+    return {"count": job.retries, **said, **_said(more)}
+
+
+def _retry_rule(rule: RetryRule) -> dict[str, Any]:
+    times = {"backoff": rule.backoff, "longest_backoff": rule.longest_backoff}
+    codes = [str(low) if low == high else f"{low}-{high}" for low, high in rule.exit_codes]
+    said = _said({"reasons": list(rule.reasons), "exit_codes": codes, "message": rule.message})
+    return {"count": rule.count, **said, **{k: duration_text(v) for k, v in times.items() if v is not None}}
 
 
 def _lists(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,6 +145,7 @@ class Settings:
     task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
     keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
+    keep_results_days: int = _setting(14, _whole(2, 3650), "days that files which jobs leave to others are kept")
 
     existing: tuple[str, ...] = _setting((), _kinds(EXISTING_KINDS), "what is there already, another's: only used")
     imported: tuple[str, ...] = _setting(

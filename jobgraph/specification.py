@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.model import EVENT_TABLE
 from jobgraph.names import content_hash, image_path
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def specification(job: Job, settings: Settings) -> dict[str, Any]:
     spec: dict[str, Any] = {"containers": [container]}
     if job.volumes:
         spec["volumes"] = [_volume(volume, settings) for volume in job.volumes]
+    if job.logs == EVENT_TABLE:
+        spec["logExporters"] = {"eventTableConfig": {"logLevel": "INFO"}}
     return {"spec": spec}
 
 

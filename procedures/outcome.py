@@ -29,7 +29,12 @@ MOST_RETURN_BYTES = 10_000
 OF_MESSAGE = (
     ("out_of_memory", re.compile(r"OOM ?Killed|out of memory", re.IGNORECASE)),
     ("image_pull", re.compile(r"pull(ing)? image|ImagePull|image .*not found|manifest unknown", re.IGNORECASE)),
-    ("preempted", re.compile(r"preempt|evict|maintenance|node .*(lost|removed|unavailable|shut)", re.IGNORECASE)),
+    (
+        "preempted",
+        re.compile(
+            r"encountered fatal error|preempt|evict|maintenance|node .*(lost|removed|unavailable|shut)", re.IGNORECASE
+        ),
+    ),
     ("pool_unavailable", re.compile(r"being provisioned|insufficient (cpu|memory|gpu|capacity)", re.IGNORECASE)),
 )
 OF_ERROR = (

@@ -61,9 +61,13 @@ class Rule(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """All that decides on retries: the first rule that fits, else the cause's own limit, else what holds for all."""
+    """All that decides on retries: the first rule that fits, else the cause's own limit, else what holds for all.
+
+    `outside` is what holds for all faults that are not of the job's own making.
+    """
 
     whole: Limit
+    outside: Limit
     max_elapsed: int | None
     causes: Mapping[str, Limit]
     rules: Sequence[Rule]
@@ -82,18 +86,21 @@ class Rules(NamedTuple):
         if why not in NOT_BEGUN | INTERRUPTED:
             return None
         count = INFRASTRUCTURE_RETRIES if why in NOT_BEGUN or self.whole.retries else 0
-        backoff = self.whole.backoff or INFRASTRUCTURE_BACKOFF
-        return Limit("not begun" if why in NOT_BEGUN else "interrupted", count, backoff, self.whole.longest_backoff)
+        return self.outside._replace(name="not begun" if why in NOT_BEGUN else "interrupted", retries=count)
 
 
 def rules_of(job: Mapping[str, Any]) -> Rules:
     """Return the rules of a job's definition."""
     more = job.get("retry_rules", {})
-    whole = Limit("all", int(job["retries"]), more.get("backoff", 0), more.get("longest_backoff", LONGEST_PAUSE))
-    causes = {name: whole._replace(name=name, retries=count) for name, count in more.get("causes", {}).items()}
-    return Rules(
-        whole, more.get("max_elapsed"), causes, [_rule(*pair, whole) for pair in enumerate(more.get("rules", ()))]
-    )
+    longest = more.get("longest_backoff", LONGEST_PAUSE)
+    whole = Limit("all", int(job["retries"]), more.get("backoff", 0), longest)
+    outside = whole._replace(backoff=more.get("backoff", INFRASTRUCTURE_BACKOFF))
+    causes = {
+        name: (outside if name in ("image", "infrastructure") else whole)._replace(name=name, retries=count)
+        for name, count in more.get("causes", {}).items()
+    }
+    rules = [_rule(number, given, whole) for number, given in enumerate(more.get("rules", ()))]
+    return Rules(whole, outside, more.get("max_elapsed"), causes, rules)
 
 
 def _rule(number: int, given: Mapping[str, Any], whole: Limit) -> Rule:

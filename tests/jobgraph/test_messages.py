@@ -45,6 +45,10 @@ FILES: dict[str, str | bytes] = {
     "long names": jobs(f"{'a' * 256}:"),
     "an anchor in itself": HEAD.replace("    jobs:\n", "    config: &c {again: *c}\n    jobs: {a: }\n"),
     "a large payload": jobs("a: {payload: {path: large, entrypoint: a.py}}"),
+    "rules for retries": jobs(
+        "a: {retries: {count: 1, rules: [{count: 1}, {count: 1, exit_codes: [1, 256]}, {count: 1, exit_codes: 9-3}]}}",
+        "b: {retries: {count: 1, rules: [{count: 1, message: '(['}, {reasons: cancelled, count: 2}, {message: x}]}}",
+    ),
     "an empty payload": jobs("a: {payload: {path: hollow, entrypoint: a.py}}"),
 }
 

@@ -103,8 +103,22 @@ def test_the_configuration_is_staged_under_a_name_of_its_content(tmp_path: Path)
 
 def test_a_tasks_time_limit_covers_all_attempts() -> None:
     limits = {task.name: task.timeout_ms for task in planned().graphs[0].tasks}
-    assert limits["T_MYJOB_1"] == (3600 + 300) * 1000
-    assert limits["T_MYJOB_3"] == 3 * (3600 + 300) * 1000
+    # two more after faults before the program began, and two after it was interrupted, if it may be run again
+    assert limits["T_MYJOB_1"] == (3 * (3600 + 300) + 30 + 60) * 1000
+    assert limits["T_MYJOB_3"] == (7 * (3600 + 300) + 2 * (30 + 60)) * 1000
+
+
+def test_what_the_file_says_of_causes_and_rules_is_in_the_time_limit(tmp_path: Path) -> None:
+    job = "{version: 1, graphs: {g: {jobs: {a: {image: i:1, compute_pool: P, timeout: 700 seconds, retries: %s}}}}}"
+    for retries, seconds in {
+        "{count: 1, causes: {image: 0, infrastructure: 0}}": 2000,
+        "{count: 0, causes: {image: 0, infrastructure: 1}}": 2000,
+        "{count: 0, causes: {infrastructure: 0}}": 1000 + 2000 + 90,
+        "{count: 0, causes: {image: 0, infrastructure: 0}, rules: [{message: x, count: 2, backoff: 5 seconds}]}": 3015,
+        "{count: 9, max_elapsed: 1 hour}": 3600 + 1000,
+    }.items():
+        (task,) = planned(job % retries, tmp_path=tmp_path).graphs[0].tasks
+        assert task.timeout_ms == seconds * 1000, retries
 
 
 def test_a_specification_states_requests_as_limits_too() -> None:

@@ -3,14 +3,18 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph import Procedures, Settings, plan
+from jobgraph import ConfigErrors, Procedures, Settings, plan, read
 from jobgraph.model import Config, Graph, Job
 from jobgraph.rules import broken_rules, topological
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def graph_of(after: dict[str, list[str]]) -> Graph:
@@ -122,6 +126,37 @@ def test_illegal_names(name: str) -> None:
 def test_pools_are_looked_up_in_any_case() -> None:
     assert rules_broken(graph_of({"A": []}), pools=["pool"]) == []
     assert rules_broken(graph_of({"A": []}), pools=["POOLS"]) == ["pool-exists"]
+
+
+def test_rules_for_retries_are_checked(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    rules = [
+        "{count: 1}",
+        "{count: 1, exit_codes: [1, 256]}",
+        "{count: 1, exit_codes: [9-3]}",
+        "{count: 1, message: '(['}",
+        "{count: 1, message: 'ok', reasons: [preempted], exit_codes: [0-255]}",
+        "{reasons: [permission], count: 2}",
+    ]
+    text = "{version: 1, graphs: {g: {jobs: {a: {image: i:1, compute_pool: P, retries: {count: 0, rules: [%s]}}}}}}"
+    told = []
+    for rule in rules:
+        file.write_text(text % rule)
+        try:
+            read(file)
+        except ConfigErrors as error:
+            told += [(problem.rule, problem.value) for problem in error.problems]
+        else:
+            told.append(("fine", rule))
+    assert told == [
+        ("retry-rule", ""),
+        ("retry-rule", "256"),
+        ("retry-rule", "9-3"),
+        ("retry-rule", "(["),
+        ("fine", rules[4]),
+        ("retry-rule", ""),
+        ("value-choice", "permission"),
+    ]
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

@@ -111,7 +111,7 @@ class RecordingSession:
         attempts = [{name: row.get(name) for name in (*columns, "EXIT_CODE", "OUTPUTS")} for row in rows]
         for row, attempt in zip(rows, attempts, strict=True):
             attempt |= {"CAUSE": (row.get("ERRORS") or "").partition("\n")[0] or None, "AGE": 10}
-        facts = {"root": "ROOT_TASK", "group": "run-1", "started": FACTS["STARTED"], "since": since}
+        facts: dict[str, Any] = {"root": "ROOT_TASK", "group": "run-1", "started": FACTS["STARTED"], "since": since}
         facts["attempts"] = [{k: v for k, v in one.items() if v is not None} for one in reversed(attempts)]
         return json.dumps({name: value for name, value in facts.items() if value is not None})
 

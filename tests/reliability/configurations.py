@@ -100,6 +100,7 @@ def _inherited(random: Random) -> Values:
         "timeout": random.choice(("90 seconds", "30 minutes", "2 hours", "1 hour")),
         "retries": _retries(random),
         "on_failure": random.choice(("stop", "continue")),
+        "logs": random.choice(("table", "event_table")),
     }
 
 
@@ -121,6 +122,11 @@ def _retries(random: Random) -> int | Values:
         "longest_backoff": "10 minutes",
         "max_elapsed": "6 hours",
         "causes": {"timeout": 0, "out_of_memory": 1},
+        "rules": [
+            {"count": 0, "reasons": ["timeout"]},
+            {"count": 2, "exit_codes": [75, "100-110"], "backoff": "0 seconds"},
+            {"count": 1, "message": "dead[l]ock", "longest_backoff": "1 minute"},
+        ],
     }
     return {"count": random.randint(0, 5), **_some(random, more, 0.5)}
 
