@@ -17,7 +17,7 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from components.options import grant_all
-from jobgraph import superseding
+from jobgraph import sql, superseding
 from jobgraph.privileges import call_grant, runner_grants
 
 if TYPE_CHECKING:
@@ -52,8 +52,37 @@ class RunnerComponent(pulumi.ComponentResource):
         made = grant_all(self, plan.settings.role, [own], args.access, dropping)
         for procedure in (plan.run_job, plan.finalize_graph):
             self._kept(procedure, [dropping, *made])
+        for granted in grant_all(self, plan.settings.role, runner_grants(plan), args.access):
+            self._needed(granted.pulumi_resource_name, granted, [dropping, *made])
+        for pool in plan.settings.pools:
+            if not pool.existing:
+                self._needed(f"compute pool {pool.name}", args.compute, [dropping, *made])
+        self._payloads([dropping, *made])
         self.register_outputs({"run_job": plan.run_job.name, "finalize_graph": plan.finalize_graph.name})
-        grant_all(self, plan.settings.role, runner_grants(plan), args.access)
+
+    def _needed(self, what: str, needed: pulumi.Resource, dropping: list[pulumi.Resource]) -> None:
+        """Take a step that does nothing, and that refuses to be undone while runs may need what goes after it."""
+        plan = self._args.plan
+        snowflake.Execute(
+            f"{what}-needed",
+            execute=sql.nothing(f"{what} goes when no run needs it"),
+            revert=superseding.take_away(plan.settings, what, plan.drop_superseded),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[needed, self._args.compute, *dropping]),
+        )
+
+    def _payloads(self, dropping: list[pulumi.Resource]) -> None:
+        """Take a step whose old self, undone when other payloads have come, removes the files that no run needs."""
+        plan = self._args.plan
+        snowflake.Execute(
+            "payloads-needed",
+            execute=sql.nothing("files of payloads go when no run needs them"),
+            revert=superseding.remove_payloads(plan.settings, plan.payloads, plan.drop_superseded),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[self._args.storage, self._args.compute, *dropping],
+                replace_on_changes=["revert"],
+            ),
+        )
 
     def _kept(self, procedure: ProcedurePlan, dropping: list[pulumi.Resource]) -> None:
         """Make a procedure that stays while runs need it, and the privilege to call it."""

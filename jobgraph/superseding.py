@@ -1,17 +1,19 @@
-"""How a deploy says which procedures it uses, and which it no longer does.
+"""How a deploy says what it no longer uses, and what it uses again.
 
-Knows the mark at the end of a procedure's comment, and the statements that set and remove it. Must not know when a
-marked procedure is dropped: that is decided inside Snowflake, by `procedures/drop_superseded.py`.
+Knows the mark at the end of a procedure's comment, and the statements around it. Must not know when something is
+dropped: that is decided inside Snowflake, by `procedures/drop_superseded.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobgraph import sql
 
 if TYPE_CHECKING:
-    from jobgraph.planning import ProcedurePlan
+    from collections.abc import Iterable
+
+    from jobgraph.planning import ProcedurePlan, StagedFile
     from jobgraph.settings import Settings
 
 # procedures/superseded.py has it too, and imports nothing of this package
@@ -30,5 +32,21 @@ def use(procedure: ProcedurePlan, comment: str) -> str:
 
 def supersede(settings: Settings, procedure: ProcedurePlan, dropping: ProcedurePlan) -> str:
     """Return the statement that marks a procedure, and has it dropped now or by the first run after the last user."""
-    request = {"database": settings.database, "schema": settings.schema, "superseded": procedure.name}
-    return f"CALL {dropping.full_name}({sql.json_literal(request)})"
+    return _call(settings, dropping, {"superseded": procedure.name})
+
+
+def remove_payloads(settings: Settings, files: Iterable[StagedFile], dropping: ProcedurePlan) -> str:
+    """Return the statement that removes files of payloads which no run needs; it is another one for other `files`."""
+    return _call(settings, dropping, {"stage": settings.stage, "payloads": sorted(file.name for file in files)})
+
+
+def take_away(settings: Settings, what: str, dropping: ProcedurePlan) -> str:
+    """Return the statement that fails as long as runs of earlier versions may need what is about to be taken away."""
+    if settings.force_destroy:
+        return sql.nothing(f"{what} goes, whatever needs it")
+    return _call(settings, dropping, {"takes": what})
+
+
+def _call(settings: Settings, dropping: ProcedurePlan, request: dict[str, Any]) -> str:
+    place = {"database": settings.database, "schema": settings.schema}
+    return f"CALL {dropping.full_name}({sql.json_literal(place | request)})"

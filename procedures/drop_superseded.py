@@ -1,16 +1,18 @@
-"""Drops runners and finalizers of earlier deploys as soon as nothing can call them any more.
+"""Drops what deploys have superseded as soon as no run can need it: runners, finalizers, files of payloads.
 
 The entry of a stored procedure (Python 3.11, owner's rights, handler `main`), whose text is this file and those of this
-folder that it imports. Called by deploys, when they no longer use a procedure, and by finalizers. Knows tasks, runs in
+folder that it imports. Called by deploys, when they no longer use something, and by finalizers. Knows tasks, runs in
 flight and the mark on superseded procedures. Must not know what the procedures do.
 
-A run in flight goes on with the version of its graph at its start, and so calls the procedures of that version.
+A run in flight goes on with the version of its graph at its start, and so needs what that version names.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from procedures.attempt import lower_keys
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
     from procedures.superseded import Procedure
 
+PAYLOAD = re.compile(r"payload_[0-9a-f]+\.json")
+# a deploy writes a file before there is a task that names it
+YOUNGEST = timedelta(days=1)
 RUNS = (
     "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, RUN_ID"
     " FROM TABLE({}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS(RESULT_LIMIT => 10000))"
@@ -30,11 +35,19 @@ RUNS = (
 )
 
 
-def main(session: Session, request: str) -> str:
-    """Mark a procedure as superseded, if the request names one, and drop what is so marked and needed by nothing.
+class InUse(Exception):  # noqa: N818  # its name starts the deploy's error message
+    """What a deploy takes away may still be needed by runs in flight; nothing was taken."""
 
-    The request is JSON: `database`, `schema`; of a deploy, `superseded`: a name; of a finalizer, `run`: the group of
-    its own run, and `uses`: the procedures which that calls. Returns a line of JSON that says what was done.
+
+def main(session: Session, request: str) -> str:
+    """Drop what is superseded and needed by nothing; returns a line of JSON that says what was done.
+
+    The request is JSON: `database`, `schema`, and one of these. Of a deploy: `superseded`, a procedure to be marked;
+    `stage`, in which payloads are; `takes`, what it is about to take away. Of a finalizer: `run`, the group of its own
+    run, and `uses`, the procedures which that calls.
+
+    Raises:
+        InUse: runs may need what the deploy `takes`.
     """
     asked: dict[str, Any] = json.loads(request)
     place = f"{quoted(asked['database'])}.{quoted(asked['schema'])}"
@@ -42,14 +55,22 @@ def main(session: Session, request: str) -> str:
         _marked(session, place, one) if one.name == asked.get("superseded") else one for one in _present(session, place)
     ]
     superseded = [one for one in found if one.superseded]
-    if not superseded:
+    if not superseded and not asked.keys() & {"stage", "takes"}:
         return json.dumps({"dropped": [], "kept": [], "runs": []})
     tasks = _rows(session, f"SHOW TASKS IN SCHEMA {place}")
     runs = _rows(session, RUNS.format(quoted(asked["database"])), [asked["database"], asked["schema"]])
     behind = earlier_versions(tasks, runs, str(asked.get("run", "")))
+    if behind and "takes" in asked:
+        raise InUse(
+            f"{asked['takes']} stays for now: runs of {', '.join(behind)} are under way that began before this deploy"
+            " and may need it. All the rest is deployed. Wait for them (jobgraph wait) and run pulumi up again, or set"
+            " force_destroy: true in jobgraph:settings"
+        )
     used = called(tasks) | set(asked.get("uses", ()))
     free = [] if behind else [one for one in superseded if one.called not in used]
     dropped = [one.called for one in free if _drop(session, place, one)]
+    if not behind and "stage" in asked:
+        dropped += _remove_payloads(session, f"@{place}.{quoted(asked['stage'])}", tasks)
     kept = [one.called for one in superseded if one.called not in dropped]
     return json.dumps({"dropped": dropped, "kept": kept, "runs": behind})
 
@@ -86,6 +107,26 @@ def earlier_versions(tasks: Sequence[Mapping[str, Any]], runs: Iterable[Mapping[
         if str(root["state"]).lower() != "started" or since is None or int(run["run_id"]) < since:
             behind.append(str(root["name"]))
     return sorted(set(behind))
+
+
+def unused_payloads(files: Iterable[Mapping[str, Any]], tasks: Iterable[Mapping[str, Any]], now: datetime) -> list[str]:
+    """Return the files of payloads that no task names and that no deploy has just written; rows as LIST gives them."""
+    named = {name for task in tasks for name in PAYLOAD.findall(str(task["definition"]))}
+    found = []
+    for file in files:
+        name = str(file["name"]).rpartition("/")[2]
+        # Thu, 20 Nov 2025 14:03:12 GMT
+        old = parsedate_to_datetime(str(file["last_modified"])) < now - YOUNGEST
+        if PAYLOAD.fullmatch(name) and name not in named and old:
+            found.append(name)
+    return sorted(found)
+
+
+def _remove_payloads(session: Session, stage: str, tasks: Iterable[Mapping[str, Any]]) -> list[str]:
+    names = unused_payloads(_rows(session, f"LIST {stage}/payload_"), tasks, datetime.now(UTC))
+    for name in names:
+        _rows(session, f"REMOVE {stage}/{name}")
+    return names
 
 
 def _milliseconds(instant: Any) -> float | None:

@@ -55,3 +55,18 @@ def test_a_procedure_that_is_in_use_is_not_imported_anew() -> None:
     run_job = names(record())["RUN_JOB"]
     recorder = record(procedures={run_job: "jobgraph: runs one job of a graph"})
     assert "importId" not in recorder.of("ProcedurePython")[run_job]
+
+
+def test_what_runs_need_is_not_taken_away_before_the_runs_were_asked_for() -> None:
+    recorder = record()
+    step = recorder.of("Execute")["compute pool PR_STD_POOL_S-needed"]
+    assert "ComputePool PR_STD_POOL_S" in step["dependencies"]
+    assert '"takes": "compute pool PR_STD_POOL_S"' in step["inputs"]["revert"]
+    forced = record({"force_destroy": True}).of("Execute")["compute pool PR_STD_POOL_S-needed"]
+    assert forced["inputs"]["revert"].startswith("SELECT ")
+
+
+def test_a_change_of_payloads_replaces_the_step_that_removes_their_files() -> None:
+    step = record().of("Execute")["payloads-needed"]
+    assert step["replaceOnChanges"] == ["revert"]
+    assert '"stage": "JOBS"' in step["inputs"]["revert"]

@@ -108,6 +108,7 @@ def test_a_run_in_flight_ends_with_what_it_began_with(fresh: Project, tmp_path: 
     fresh.up()
     assert procedures(fresh) == first
     stack.unchanged(fresh)
+    what_a_run_needs_is_not_taken_away(fresh, gate)
     fresh.pulumi("destroy", "--yes", "--skip-preview")
     assert fresh.query(f"SHOW PROCEDURES IN SCHEMA {S}") == []
 
@@ -121,3 +122,21 @@ def taken_back(project: Project, both: dict[str, str], first: AbstractSet[str], 
         assert found.keys() == both.keys()
         assert {name for name, comment in found.items() if comment.endswith(" [superseded]")} == unused
         stack.unchanged(project)
+
+
+def what_a_run_needs_is_not_taken_away(project: Project, gate: Path) -> None:
+    """A pool that the run in flight may need stays; everything else is deployed, and the next `up` takes the pool."""
+    project.jobgraph("run")
+    with held(gate):
+        configure(project, gate, "newest")
+        stack.choose(project, retain=True, pools={"PR_STD_POOL_XS": {"instance_family": "CPU_X64_XS"}})
+        refused = project.pulumi("up", "--yes", "--skip-preview", check=False)
+        assert refused.returncode != 0
+        assert "compute pool PR_STD_POOL_S stays for now: runs of FLIGHT_ROOT are under way" in refused.stdout
+        (root,) = project.query(f"SHOW TASKS LIKE 'FLIGHT_ROOT' IN SCHEMA {S}")
+        assert root["state"] == "started"
+    project.jobgraph("wait")
+    assert said(project)["TOLD"] == "new"
+    project.up()
+    assert stack.names(project, "SHOW COMPUTE POOLS") == ["PR_STD_POOL_XS"]
+    stack.unchanged(project)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,7 @@ class Account:
         self.comments = dict(comments)
         self.tasks = [task("ROOT", "select 1"), task("JOB", f'CALL "D"."S".{NEW}(\'JOB\')')]
         self.runs: list[dict[str, Any]] = []
+        self.files: list[dict[str, Any]] = []
         self.statements: list[str] = []
         self.before: Callable[[str], None] | None = None
 
@@ -60,10 +62,14 @@ class Account:
             return self.tasks
         if "CURRENT_TASK_GRAPHS" in text:
             return self.runs
+        if text.startswith("LIST"):
+            return self.files
         self.change(text)
         return []
 
     def change(self, text: str) -> None:
+        if text.startswith("REMOVE"):
+            return
         if dropped := re.fullmatch(r'DROP PROCEDURE IF EXISTS "D"\."S"\.(\w+)\(VARCHAR, VARCHAR\)', text):
             self.comments.pop(dropped[1], None)
             return
@@ -164,6 +170,31 @@ def test_a_drop_that_was_interrupted_is_finished() -> None:
     account = Account(**{f"{OLD}_DROPPED": SUPERSEDED})
     assert drop(account)["dropped"] == [OLD]
     assert account.comments == {}
+
+
+def file(name: str, *, age: timedelta) -> dict[str, Any]:
+    return {"name": f"jobs/{name}", "last_modified": format_datetime(datetime.now(UTC) - age, usegmt=True)}
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_files_of_payloads_go_when_no_task_names_them_and_no_earlier_run_can(*, behind: bool) -> None:
+    account = Account(**{NEW: "mine"})
+    account.tasks[1]["definition"] += " payload_aa.json"
+    old = [file(name, age=timedelta(days=2)) for name in ("payload_aa.json", "payload_bb.json", "other.json")]
+    account.files = [*old, file("payload_cc.json", age=timedelta(hours=23))]
+    account.runs = [run(AT_COMMIT - 1)] if behind else []
+    assert drop(account, stage="JOBS", payloads=[])["dropped"] == ([] if behind else ["payload_bb.json"])
+    removed = [text for text in account.statements if text.startswith("REMOVE")]
+    assert removed == ([] if behind else ['REMOVE @"D"."S"."JOBS"/payload_bb.json'])
+
+
+def test_what_an_earlier_run_may_need_is_not_taken_away() -> None:
+    account = Account(**{OLD: SUPERSEDED})
+    account.runs = [run(AT_COMMIT)]
+    drop(account, takes="compute pool P")
+    account.runs = [run(AT_COMMIT - 1)]
+    with pytest.raises(drop_superseded.InUse, match=r"compute pool P stays for now: runs of ROOT .* pulumi up again"):
+        drop(account, takes="compute pool P")
 
 
 GRAPH = {"database": "D", "schema": "S", "uses": [NEW, CLOSES], "drop_superseded": "DROP_SUPERSEDED_0"}

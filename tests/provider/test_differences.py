@@ -148,7 +148,9 @@ def test_the_public_schema_is_adopted_where_it_is_there(lifecycle: Lifecycle, sn
         "ALTER SCHEMA \"D\".\"PUBLIC\" SET LOG_LEVEL = 'INFO', COMMENT = 'c'",
     ]
     assert said[3].startswith('ALTER SCHEMA "D"."PUBLIC" UNSET DATA_RETENTION_TIME_IN_DAYS, ')
-    assert said[3].count(",") == 15  # the 17 parameters of a schema without LOG_LEVEL
+    assert said[3].count(",") == 18  # the 20 parameters of a schema without LOG_LEVEL
+    assert "CATALOG, PIPE_EXECUTION_PAUSED, REPLACE_INVALID_CHARACTERS" in said[3]
+    assert "STORAGE_SERIALIZATION_POLICY, LOG_EVENT_LEVEL, TRACE_LEVEL" in said[3]
     snowflake.answers["SHOW SCHEMAS"] = []
     with pytest.raises(PartialFailureError):  # made, but this server does not show it afterwards
         lifecycle.create(KINDS["Schema"], values, print)

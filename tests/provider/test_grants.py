@@ -254,7 +254,7 @@ def owned(on: Row, **values: Any) -> Row:
     return {"accountRoleName": "R", "on": on} | values
 
 
-def test_future_ownership_is_granted_and_stays_at_deletion(lifecycle: Lifecycle, snowflake: Any) -> None:
+def test_future_ownership_is_granted_and_revoked(lifecycle: Lifecycle, snowflake: Any) -> None:
     snowflake.answers["SHOW FUTURE GRANTS"] = [future("OWNERSHIP", "TASK")]
     values = owned({"future": {"objectTypePlural": "TASKS", "inSchema": '"D"."S"'}})
 
@@ -266,7 +266,7 @@ def test_future_ownership_is_granted_and_stays_at_deletion(lifecycle: Lifecycle,
     ]
     assert resource_id == 'ToAccountRole|"R"||OnFuture|TASKS|InSchema|"D"."S"'
     lifecycle.delete(OWNERSHIP, state.outputs, print)
-    assert snowflake.said() == []
+    assert snowflake.said() == ['REVOKE OWNERSHIP ON FUTURE TASKS IN SCHEMA "D"."S" FROM ROLE "R"']
     snowflake.answers["SHOW FUTURE GRANTS"] = [future("OWNERSHIP", "TABLE")]
     assert lifecycle.read(OWNERSHIP, resource_id, values, values, print) is None
 

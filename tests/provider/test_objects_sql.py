@@ -73,7 +73,7 @@ def test_every_statement_but_a_programs_query_carries_the_usage_comment(
     lifecycle.create(case.resource, case.inputs, snowflake.warned.append)
 
     comment = (
-        ' --terraform_provider_usage_tracking {"json_schema_version":"1","version":"2.17.0",'
+        ' --terraform_provider_usage_tracking {"json_schema_version":"1","version":"2.20.0",'
         f'"resource":"{case.resource.label}","operation":"create"}}'
     )
     plain = [text for text in snowflake.raw if not text.endswith(comment)]

@@ -260,6 +260,14 @@ def test_the_schema_and_the_version_are_those_of_the_real_plugin(plugin: Any) ->
     assert "snowflake:index/task:Task" in schema["resources"]
 
 
+def test_a_setting_that_means_nothing_is_refused_with_the_name_that_was_meant(plugin: Any) -> None:
+    def refused(**news: Any) -> dict[str, str]:
+        return reasons(plugin.CheckConfig(provider_pb2.CheckRequest(news=sent(news))))
+
+    assert refused(previewFeaturesEnabled="[]", role="R", version="2.22.0") == {}
+    assert "Did you mean `snowflake:previewFeaturesEnabled`?" in refused(previewFeaturesEnableds="[]").popitem()[1]
+
+
 def test_values_survive_the_wire() -> None:
     values = {"a": 1, "b": 1.5, "c": [True, "x", UNKNOWN], "d": {"e": "f"}}
 

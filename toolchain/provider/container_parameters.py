@@ -1,6 +1,6 @@
-"""The parameters that databases and schemas have in common (SQL contract, section 5).
+"""The parameters of databases and schemas (SQL contract, section 5).
 
-Knows names, literals and order. Must not know the two resource types that use them.
+Knows names, literals and the order in which they are sent. Must not know the two resource types that use them.
 """
 
 from toolchain.provider.cells import filled, flag_or_none, identifier, upper, warehouse_size, whole
@@ -22,15 +22,21 @@ def _keyword(name: str, word: str, allowed: tuple[str, ...] = ()) -> Property:
     return Property(name=name, sql=word, literal=text, allowed=allowed, normal=upper, parameter=True, read=filled)
 
 
+def _pool(name: str, word: str) -> Property:
+    return Property(name=name, sql=word, literal=text, normal=identifier, parameter=True, read=filled)
+
+
 def _named(name: str, word: str) -> Property:
     return Property(name=name, sql=word, literal=requoted, normal=identifier, parameter=True, read=filled)
 
 
-CONTAINER_PARAMETERS = (
+_FIRST = (
     _whole("dataRetentionTimeInDays", "DATA_RETENTION_TIME_IN_DAYS"),
     _whole("maxDataExtensionTimeInDays", "MAX_DATA_EXTENSION_TIME_IN_DAYS"),
     _named("externalVolume", "EXTERNAL_VOLUME"),
     _named("catalog", "CATALOG"),
+)
+_REST = (
     _flag("replaceInvalidCharacters", "REPLACE_INVALID_CHARACTERS"),
     Property(
         name="defaultDdlCollation",
@@ -39,8 +45,11 @@ CONTAINER_PARAMETERS = (
         parameter=True,
         read=filled,
     ),
+    _pool("defaultNotebookComputePoolCpu", "DEFAULT_NOTEBOOK_COMPUTE_POOL_CPU"),
+    _pool("defaultNotebookComputePoolGpu", "DEFAULT_NOTEBOOK_COMPUTE_POOL_GPU"),
     _keyword("storageSerializationPolicy", "STORAGE_SERIALIZATION_POLICY", ("COMPATIBLE", "OPTIMIZED")),
     _keyword("logLevel", "LOG_LEVEL", _LEVELS),
+    _keyword("logEventLevel", "LOG_EVENT_LEVEL", _LEVELS),
     _keyword("traceLevel", "TRACE_LEVEL", ("ALWAYS", "ON_EVENT", "PROPAGATE", "OFF")),
     _whole("suspendTaskAfterNumFailures", "SUSPEND_TASK_AFTER_NUM_FAILURES"),
     _whole("taskAutoRetryAttempts", "TASK_AUTO_RETRY_ATTEMPTS"),
@@ -58,4 +67,5 @@ CONTAINER_PARAMETERS = (
     _flag("enableConsoleOutput", "ENABLE_CONSOLE_OUTPUT"),
 )
 
-PIPE_EXECUTION_PAUSED = _flag("pipeExecutionPaused", "PIPE_EXECUTION_PAUSED")
+DATABASE_PARAMETERS = (*_FIRST, *_REST)
+SCHEMA_PARAMETERS = (*_FIRST, _flag("pipeExecutionPaused", "PIPE_EXECUTION_PAUSED"), *_REST)

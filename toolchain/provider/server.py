@@ -31,7 +31,7 @@ from toolchain.provider.errors import PartialFailureError, ProviderError
 from toolchain.provider.functions import FUNCTIONS
 from toolchain.provider.lifecycle import Lifecycle, Session
 from toolchain.provider.resources import BY_TOKEN
-from toolchain.provider.settings import Settings, settings
+from toolchain.provider.settings import Settings, settings, unknown_settings
 from toolchain.provider.sql import IdentifierError
 from toolchain.provider.task_listing import UnknownArgumentError
 from toolchain.provider.wire import received, sent
@@ -97,8 +97,12 @@ class Provider(ResourceProviderServicer):
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """Every configuration is taken as it is; what is missing shows at the first connection."""
-        return provider_pb2.CheckResponse(inputs=request.news)
+        """What is missing shows at the first connection; a name that means nothing is refused at once."""
+        found = unknown_settings(received(request.news))
+        return provider_pb2.CheckResponse(
+            inputs=request.news,
+            failures=[provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in found.items()],
+        )
 
     def DiffConfig(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """A change of the connection replaces no object: a password that moved is not another account."""

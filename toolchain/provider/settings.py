@@ -3,8 +3,9 @@
 Knows the names on both sides. Must not open connections; the environment comes in as an argument.
 """
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,22 @@ _TEXTS = {
     "role": "SNOWFLAKE_ROLE",
     "warehouse": "SNOWFLAKE_WAREHOUSE",
 }
+# what the official plugin takes; it refuses every other name, so that no setting is without effect
+_KEYS = (
+    "account accountName authenticator certRevocationCheckMode clientIp clientRequestMfaToken "
+    "clientStoreTemporaryCredential clientTimeout crlAllowCertificatesWithoutCrlUrl crlHttpClientTimeout "
+    "crlInMemoryCacheDisabled crlOnDiskCacheDisabled disableConsoleLogin disableOcspChecks "
+    "disableQueryContextCache disableSamlUrlCheck disableTelemetry driverTracing enableSingleUseRefreshTokens "
+    "experimentalFeaturesDisableds experimentalFeaturesEnableds externalBrowserTimeout host includeRetryReason "
+    "insecureMode jwtClientTimeout jwtExpireTimeout keepSessionAlive logQueryParameters logQueryText loginTimeout "
+    "maxRetryCount noProxy oauthAuthorizationUrl oauthClientId oauthClientSecret oauthRedirectUri oauthScope "
+    "oauthTokenRequestUrl ocspFailOpen oktaUrl organizationName params passcode passcodeInPassword password port "
+    "previewFeaturesEnabled privateKey privateKeyPassphrase profile protocol proxyHost proxyPassword proxyPort "
+    "proxyProtocol proxyUser requestTimeout role skipTomlFilePermissionVerification tfcWorkloadIdentityTokenTag "
+    "tmpDirectoryPath token tokenAccessor useLegacyTomlFile user validateDefaultParameters warehouse "
+    "workloadIdentityEntraResource workloadIdentityProvider"
+)
+_KNOWN = frozenset(_KEYS.split())
 
 
 class SettingsError(ValueError):
@@ -84,6 +101,18 @@ def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Se
         private_key=values["privateKey"],
         private_key_passphrase=values["privateKeyPassphrase"],
     )
+
+
+def unknown_settings(names: Iterable[str]) -> dict[str, str]:
+    """The settings that no provider of this release knows, and what to do about each."""
+    found = {}
+    # the engine's own are `version` and those in underscores
+    for name in sorted(set(names) - _KNOWN - {"version", "pluginDownloadURL"}):
+        if not name.startswith("__"):
+            near = difflib.get_close_matches(name, _KNOWN, 1)
+            hint = f" Did you mean `snowflake:{near[0]}`?" if near else " Remove it."
+            found[name] = f"`snowflake:{name}` is not a valid configuration key for the snowflake provider.{hint}"
+    return found
 
 
 def require_login(chosen: Settings) -> None:

@@ -1,7 +1,8 @@
 """Snowflake SQL text: quoting, literals, and the comment by which the official plugin marks its statements.
 
 Knows how a value becomes text. Must not know any resource type, and does no I/O.
-The forms are those that terraform-provider-snowflake 2.17 sends, so that the same server answers both alike.
+The forms are those that terraform-provider-snowflake 2.20 sends, the provider of the SDK's release, so that the same
+server answers both alike.
 """
 
 import json
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-PROVIDER_VERSION = "2.17.0"
+PROVIDER_VERSION = "2.20.0"
 
 _ESCAPES = {
     "\\": "\\\\",

@@ -6,7 +6,7 @@ Knows the statements and columns of databases. Must not know how statements are 
 from collections.abc import Generator
 
 from toolchain.provider.cells import filled
-from toolchain.provider.container_parameters import CONTAINER_PARAMETERS
+from toolchain.provider.container_parameters import DATABASE_PARAMETERS
 from toolchain.provider.definition import (
     Change,
     Observation,
@@ -40,7 +40,7 @@ PROPERTIES = (
         normal=bool,
         initial=False,
     ),
-    *CONTAINER_PARAMETERS,
+    *DATABASE_PARAMETERS,
     Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
     Property(name="dropPublicSchemaOnCreation", form="boolean", create_only=True),
 )

@@ -131,8 +131,9 @@ def _update(change: Change) -> Observation:
 
 
 def _delete(values: Values) -> Statements:
-    """Ownership goes to the role that we are; a future grant stays, as with the official plugin."""
+    """Ownership goes to the role that we are; of future objects, the role loses it."""
     if values["on"].get("future"):
+        yield Statement(f"REVOKE OWNERSHIP ON {_target(values).clause} FROM ROLE {requoted(values['accountRoleName'])}")
         return
     rows = yield Statement(_CURRENT_ROLE)
     try:

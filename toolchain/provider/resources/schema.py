@@ -4,7 +4,7 @@ Knows the statements and columns of schemas. Must not know how statements are se
 """
 
 from toolchain.provider.cells import filled, show_output
-from toolchain.provider.container_parameters import CONTAINER_PARAMETERS, PIPE_EXECUTION_PAUSED
+from toolchain.provider.container_parameters import SCHEMA_PARAMETERS
 from toolchain.provider.definition import (
     Change,
     Observation,
@@ -38,7 +38,6 @@ KIND = Kind(
     "owner_role_type",
 )
 _MANAGED = "MANAGED ACCESS"
-_PARAMETERS = (*CONTAINER_PARAMETERS, PIPE_EXECUTION_PAUSED)
 
 
 def _option(word: str, cell: object) -> str:
@@ -63,7 +62,7 @@ PROPERTIES = (
         read=lambda cell: _option(_MANAGED, cell),
         initial="false",
     ),
-    *_PARAMETERS,
+    *SCHEMA_PARAMETERS,
     Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
 )
 
@@ -92,7 +91,7 @@ def _adopt(values: Values) -> Statements:
     """PUBLIC comes with its database: it is brought into the program's form instead of being made."""
     yield _managed_access(values)
     given = frozenset(one.name for one in PROPERTIES if is_given(values.get(one.name)))
-    unset = frozenset(one.name for one in _PARAMETERS) - given
+    unset = frozenset(one.name for one in SCHEMA_PARAMETERS) - given
     yield from run(alter(KIND, PROPERTIES, Change({}, values, given | unset), KIND.full_name(values)))
 
 
