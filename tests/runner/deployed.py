@@ -30,7 +30,11 @@ SETTINGS = Settings(
     database="D",
     schema="S",
     warehouse="WH",
-    pools=(Pool("POOL", "CPU_X64_M", 1, 20, 300), Pool("ASLEEP", "CPU_X64_XS", 1, 1, 300)),
+    pools=(
+        Pool("POOL", "CPU_X64_M", 1, 20, 300),
+        Pool("ASLEEP", "CPU_X64_XS", 1, 1, 300),
+        Pool("SHAKY", "CPU_X64_XS", 1, 1, 300),
+    ),
 )
 PATIENCE = 60.0
 
@@ -67,6 +71,8 @@ class Deployed:
 
     def _statements(self, procedures: tuple[ProcedurePlan, ...], change: Callable[[TaskPlan], str]) -> Iterator[str]:
         yield "CREATE WAREHOUSE WH"
+        yield "CREATE STAGE D.S.JOBS ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')"
+        yield "CREATE COMPUTE POOL SHAKY MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS"
         yield "CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 20 INSTANCE_FAMILY = CPU_X64_M"
         yield (
             "CREATE COMPUTE POOL ASLEEP MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS"

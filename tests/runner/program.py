@@ -6,6 +6,19 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
+
+
+def connected() -> Any:
+    """Return a connection as the service's owner."""
+    import snowflake.connector  # noqa: PLC0415  # it takes a second, and few behaviours need it
+
+    names = ("account", "host", "port", "protocol", "database", "schema")
+    given = {name: os.environ[f"SNOWFLAKE_{name.upper()}"] for name in names}
+    token = Path(os.environ["SNOWFLAKE_TOKEN_FILE_PATH"]).read_text()
+    tag = {"QUERY_TAG": os.environ["JOB_QUERY_TAG"]}
+    return snowflake.connector.connect(**given, authenticator="oauth", token=token, session_parameters=tag)
+
 
 behaviour, *rest = sys.argv[1:]
 match behaviour:
@@ -48,6 +61,26 @@ match behaviour:
         print("here", flush=True)
         Path(rest[0]).write_text("here")
         signal.pause()
+    case "lost" if os.environ["JOB_ATTEMPT"] == "1":
+        print("here", flush=True)
+        Path(rest[0]).write_text("here")
+        signal.pause()
+    case "lost":
+        print("again")
+    case "leave":
+        place = os.environ["JOB_RESULTS_STAGE_PATH"]
+        Path("outputs.json").write_text(json.dumps({"rows": 3}))
+        Path("large.csv").write_text("x" * 100_000)
+        with connected() as connection:
+            for name in ("outputs.json", "large.csv"):
+                connection.cursor().execute(f"PUT 'file://{Path(name).resolve()}' {place} AUTO_COMPRESS = FALSE")
+        print("left at", place)
+    case "take":
+        place = os.environ["RESULTS_STAGE_PATH_T_LEAVES"]
+        with connected() as connection:
+            connection.cursor().execute(f"GET {place}large.csv 'file://{Path.cwd()}'")
+        outputs = json.loads(os.environ["OUTPUTS_T_LEAVES"])
+        print(json.dumps({"bytes": Path("large.csv").stat().st_size, "outputs": outputs}))
     case "flaky":
         print("attempt", os.environ["JOB_ATTEMPT"])
         sys.exit(0 if os.environ["JOB_ATTEMPT"] == rest[0] else 1)

@@ -58,6 +58,19 @@ JOBS: dict[str, dict[str, Any]] = {
     "environment": {"args": ["environment"], "after": ["big"]},
     "cancelled_job": {"args": ["meet"]},
     "cancelled_task": {"args": ["meet"]},
+    "preempted": {
+        "args": ["lost"],
+        "compute_pool": "SHAKY",
+        "retries": {"count": 1, "backoff": "1 second", "causes": {"application": 0}},
+    },
+    "events": {"args": ["exit", "5"], "logs": "event_table"},
+    "leaves": {"args": ["leave"], "outputs": {"file": "outputs.json"}},
+    "takes": {"args": ["take"], "after": ["leaves"], "when": {"job": "leaves", "output": "rows", "above": 2}},
+    "leaves_nothing": {"args": ["nothing"], "outputs": {"file": "outputs.json"}},
+    "rule": {
+        "args": ["exit", "75"],
+        "retries": {"count": 0, "rules": [{"exit_codes": ["70-79"], "message": "^RuntimeError", "count": 1}]},
+    },
     "flaky": {"args": ["flaky", "3"], "retries": {"count": 0, "causes": {"application": 2}}},
 }
 # task -> status, class, exit code of the last attempt
@@ -80,8 +93,18 @@ EXPECTED = {
     "T_ENVIRONMENT": ("DONE", None, 0),
     "T_CANCELLED_JOB": ("CANCELLED", "cancelled", 143),
     "T_CANCELLED_TASK": ("CANCELLED", "cancelled", 143),
+    "T_PREEMPTED": ("DONE", None, 0),
+    "T_EVENTS": ("FAILED", "app_error", 5),
+    "T_LEAVES": ("DONE", None, 0),
+    "T_TAKES": ("DONE", None, 0),
+    "T_LEAVES_NOTHING": ("FAILED", "app_error", 0),
+    "T_RULE": ("FAILED", "app_error", 75),
     "T_FLAKY": ("DONE", None, 0),
 }
+ATTEMPTS = {"T_PREEMPTED": 2, "T_RULE": 2, "T_FLAKY": 3, "T_NO_IMAGE": 3}
+
+
+MET = ("t_cancelled_job", "t_cancelled_task", "t_preempted")
 
 
 def _changed(task: TaskPlan) -> str:
@@ -100,17 +123,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     (image / "Dockerfile").write_text(DOCKERFILE)
     shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
     jobs = {f"t_{name}": dict(job) for name, job in JOBS.items()}
-    for name in ("t_cancelled_job", "t_cancelled_task"):
+    for name in MET:
         os.mkfifo(folder / name)
-        jobs[name]["args"] = ["meet", str(folder / name)]
+        jobs[name]["args"] = [*jobs[name]["args"], str(folder / name)]
     jobs["t_environment"]["after"] = ["t_big"]
+    jobs["t_takes"] |= {"after": ["t_leaves"], "when": jobs["t_takes"]["when"] | {"job": "t_leaves"}}
     defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "timeout": "40 seconds"}
     file = folder / "jobs.yaml"
     file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": jobs}}}))
     with deployed(folder / "sandbox", folder / "images", file, _changed) as found:
         found.start()
-        for name in ("t_cancelled_job", "t_cancelled_task"):
+        for name in MET:
             assert (folder / name).read_text() == "here"
+        found.rows("SELECT SYSTEM$SANDBOX_LOSE_NODE('SHAKY')")
         found.rows("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('T_CANCELLED_TASK')")
         services = [row["name"] for row in found.rows("SHOW JOB SERVICES IN SCHEMA D.S")]
         (service,) = [name for name in services if name.startswith("T_CANCELLED_JOB")]
@@ -127,7 +152,7 @@ def test_status_class_and_exit_code(ran: Deployed, task: str) -> None:
 
 def test_each_job_has_one_row_for_each_attempt(ran: Deployed) -> None:
     numbers = {task: [row["ATTEMPT"] for row in rows] for task, rows in ran.attempts().items()}
-    assert numbers == {task: [1] for task in EXPECTED} | {key: [1, 2, 3] for key in ("T_FLAKY", "T_NO_IMAGE")}
+    assert numbers == {task: list(range(1, ATTEMPTS.get(task, 1) + 1)) for task in EXPECTED}
 
 
 def test_no_job_runs_on_and_those_that_were_done_are_gone(ran: Deployed) -> None:
@@ -167,16 +192,25 @@ def test_a_secret_is_hidden(ran: Deployed) -> None:
 
 def test_views_answer_what_people_ask(ran: Deployed) -> None:
     (last,) = ran.rows("SELECT * FROM D.S.LAST_GRAPH_RUNS")
-    assert (last["JOBS"], last["ATTEMPTS"]) == (len(EXPECTED), len(EXPECTED) + 4)
+    assert (last["JOBS"], last["ATTEMPTS"]) == (len(EXPECTED), len(EXPECTED) + sum(ATTEMPTS.values()) - len(ATTEMPTS))
     assert last["JOBS_DONE"] == sum(status == "DONE" for status, _, _ in EXPECTED.values())
     weeks = {row["REASON_CLASS"]: row["JOBS"] for row in ran.rows("SELECT * FROM D.S.FAILURES_BY_WEEK")}
     assert weeks["timeout"] == 2
-    assert set(weeks) == {name for _, name, _ in EXPECTED.values() if name}
+    assert set(weeks) == {name for _, name, _ in EXPECTED.values() if name} | {"preempted"}
     (costs,) = ran.rows("SELECT * FROM D.S.JOB_COSTS WHERE TASK_NAME = 'T_FLAKY'")
     assert (costs["RUNS"], costs["ATTEMPTS"], costs["FAILED_ATTEMPTS"]) == (1, 3, 2)
     assert costs["POOL_SECONDS"] > costs["FAILED_POOL_SECONDS"] > 0
-    slowest = ran.rows("SELECT TASK_NAME FROM D.S.SLOWEST_JOBS ORDER BY DURATION_IN_SECS DESC LIMIT 3")
-    assert {"TASK_NAME": "T_STUBBORN"} in slowest
+    slowest = ran.rows(
+        "SELECT TASK_NAME, DURATION_IN_SECS FROM D.S.SLOWEST_JOBS ORDER BY DURATION_IN_SECS DESC LIMIT 3"
+    )
+    lasted = [row["DURATION_IN_SECS"] for rows in ran.attempts().values() for row in rows]
+    assert [row["DURATION_IN_SECS"] for row in slowest] == sorted((n for n in lasted if n is not None), reverse=True)[
+        :3
+    ]
+    (failed,) = ran.rows("SELECT * FROM D.S.FAILED_JOBS WHERE TASK_NAME = 'T_EXIT'")
+    assert (failed["REASON_CLASS"], failed["EXIT_CODE"], failed["FIRST_ERROR"]) == ("app_error", 3, "ValueError: first")
+    (lasting,) = ran.rows("SELECT * FROM D.S.JOB_DURATIONS WHERE TASK_NAME = 'T_FLAKY'")
+    assert lasting["ATTEMPTS"] == 1
 
 
 def test_every_replica_has_its_log_and_one_that_fails_fails_all(ran: Deployed) -> None:
@@ -198,3 +232,55 @@ def test_a_dependent_reads_what_its_predecessor_returned(ran: Deployed) -> None:
     assert json.loads(outputs["OUTPUTS_T_BIG"]) == {"written": 200}
     assert (outputs["JOB_ATTEMPT"], outputs["TASK_NAME"]) == ("1", "T_ENVIRONMENT")
     assert outputs["SCHEDULED_AT"] == outputs["DATA_INTERVAL_END"]
+
+
+def test_a_job_whose_node_was_lost_is_run_again(ran: Deployed) -> None:
+    lost, again = ran.attempts()["T_PREEMPTED"]
+    assert (lost["JOB_STATUS"], lost["REASON_CLASS"], lost["EXIT_CODE"]) == ("FAILED", "preempted", None)
+    assert lost["REASON"] == "Encountered fatal error"
+    assert again["JOB_STATUS"] == "DONE"
+    assert "no log could be read" in ran.logs("T_PREEMPTED")["0"] or ran.logs("T_PREEMPTED")["0"] == "again\n"
+
+
+def test_logs_of_the_event_table_are_there_and_not_in_history(ran: Deployed) -> None:
+    (row,) = ran.attempts()["T_EVENTS"]
+    assert ran.logs("T_EVENTS") == {}
+    assert row["FIRST_ERROR"] == "ValueError: first"
+    name = row["SERVICE_NAME"].rpartition(".")[2]
+    condition = f"RESOURCE_ATTRIBUTES:\"snow.service.name\" = '{name}'"
+    assert row["LOG_LOCATION"] == f"event table, {condition}"
+    found = ran.rows(f"SELECT VALUE FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE {condition} ORDER BY TIMESTAMP")
+    assert [str(one["VALUE"]).strip('"') for one in found] == ["starting", "ValueError: first", "RuntimeError: last"]
+
+
+def test_outputs_of_a_file_and_larger_results_reach_a_dependent(ran: Deployed) -> None:
+    (left,), (taken,), (missing,) = (ran.attempts()[f"T_{name}"] for name in ("LEAVES", "TAKES", "LEAVES_NOTHING"))
+    assert json.loads(left["OUTPUTS"]) == {"rows": 3}
+    assert json.loads(taken["OUTPUTS"]) == {"bytes": 100_000, "outputs": {"rows": 3}}
+    assert missing["REASON"] == "it left no file outputs.json at JOB_RESULTS_STAGE_PATH"
+    run, day = left["GRAPH_RUN_ID"], str(left["GRAPH_START_TIME"])[:10]
+    names = {row["name"] for row in ran.rows("LIST @D.S.JOBS/runs/")}
+    assert names == {f"jobs/runs/{day}/{run}/T_LEAVES/1/{name}" for name in ("outputs.json", "large.csv")}
+
+
+def _tagged(ran: Deployed, task: str, attempt: int) -> list[str]:
+    """First words of the statements that carry the tag of an attempt, in their order."""
+    run = ran.attempts()[task][0]["GRAPH_RUN_ID"]
+    sent = ran.rows(
+        "SELECT QUERY_TEXT FROM TABLE(D.INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000))"
+        f" WHERE QUERY_TAG = 'jobgraph g {run} {task} {attempt}' ORDER BY START_TIME"
+    )
+    return [str(row["QUERY_TEXT"]).split()[0] for row in sent]
+
+
+@pytest.mark.parametrize("task", ["T_QUIET", "T_BIG", "T_ENVIRONMENT"])
+def test_a_job_that_is_done_takes_three_statements_besides_the_wait(ran: Deployed, task: str) -> None:
+    """The last two are chains, whose parts Snowflake lists one by one."""
+    start, wait, *others = _tagged(ran, task, 1)
+    assert [start, wait] == ["EXECUTE", "CALL"]
+    assert others == ["SHOW", "SELECT", "INSERT", "INSERT", "CALL"]
+
+
+def test_statements_of_each_attempt_and_of_its_container_can_be_told_apart(ran: Deployed) -> None:
+    assert all(_tagged(ran, "T_FLAKY", number)[0] == "EXECUTE" for number in (1, 2, 3))
+    assert "PUT" in _tagged(ran, "T_LEAVES", 1)
