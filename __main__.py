@@ -20,14 +20,14 @@ for warning in config.warnings:
     pulumi.warn(warning.text())
 sources = {path.stem: path.read_text("utf-8") for path in Path(__file__).with_name("procedures").glob("*.py")}
 planned = plan(config, settings, Procedures(*texts(sources)))
+present = c.tasks_present(settings, planned.graphs)
 
 access = c.AccessComponent("access", c.AccessArgs(settings))
 compute = c.ComputeComponent("compute", c.ComputeArgs(settings, access))
 storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configuration, planned.payloads, access))
 past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
 runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, compute, storage))
-needs = [access, compute, storage, past, runner]
-made = c.task_graphs(planned.graphs, settings, needs, c.tasks_present(settings, planned.graphs))
+made = c.task_graphs(planned.graphs, settings, [access, compute, storage, past, runner], present)
 for graph in planned.graphs:
     c.RemovalGuardComponent(graph.key, c.RemovalGuardArgs(removal.guard(graph, settings), list(made.values())))
 

@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 
 # What Snowflake says of a database or schema that is not there yet (002003, 002043).
 _ABSENT = "does not exist"
+# What the plugin says when it cannot log in, whatever the reason.
+_NOT_CONNECTED = "open snowflake connection"
+_REMEDY = (
+    "For the sandbox: is it running (`jobgraph sandbox start`), and is this shell pointed at it "
+    '(`eval "$(jobgraph sandbox env)"`)? For an account: `jobgraph status` tries the same login.'
+)
 
 
 def tasks_present(settings: Settings, graphs: Sequence[GraphPlan]) -> list[Row] | None:
     """Return rows of SHOW TASKS of the schema, those of the graphs' roots with the `parameters` that are set on them.
 
-    There are none before the first deploy. A preview goes on without an answer (None), and says so, as previews of new
-    resources need no server.
+    There are none before the first deploy. A preview goes on without an answer (None), and says so. To be called before
+    resources are registered: without a server their errors, which know no remedy, would end the program first.
 
     Raises:
-        Exception: the provider's, when Snowflake cannot be asked during an update.
+        RunError: Snowflake cannot be asked during an update.
     """
     place = snowflake.GetTasksInArgs(schema=settings.qualified())
     roots = {graph.root.name for graph in graphs}
@@ -38,14 +44,15 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan]) -> list[Row] 
         for row in rows:
             if row["name"] in roots:
                 row["parameters"] = _parameters(place, row["name"])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
         if _ABSENT in str(error):
             return []
+        told = f"{error}\n{_REMEDY}" if _NOT_CONNECTED in str(error) else str(error)
         if not pulumi.runtime.is_dry_run():
-            raise
+            raise pulumi.RunError(told) from None
         pulumi.warn(
             "Snowflake could not be asked for the tasks that are there, so this preview cannot tell whether a root "
-            f"task is suspended, tasks were changed by hand or jobs change their graph. {error}"
+            f"task is suspended, tasks were changed by hand or jobs change their graph. {told}"
         )
         return None
     return rows
