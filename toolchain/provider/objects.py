@@ -130,6 +130,27 @@ def rename(kind: Kind, change: Change) -> Statements:
         yield Statement(f"ALTER {kind.name} {kind.full_name(change.olds)} RENAME TO {kind.full_name(change.news)}")
 
 
+def reread(read: Callable[[Values], Observation]) -> Callable[[Change], Observation]:
+    """The update of a type of which nothing is changed by a statement: it is read again."""
+
+    def update(change: Change) -> Observation:
+        return (yield from read(change.news))
+
+    return update
+
+
+def id_parts(resource_id: str, what: str, form: str, *, least: int, first: str = "") -> list[str]:
+    """The parts of an id between bars: at least so many, the first of them as given, if it is.
+
+    Raises:
+        NotThereError: the id is another one.
+    """
+    parts = resource_id.split("|")
+    if len(parts) < least or first not in {"", parts[0]}:
+        raise NotThereError(f"{resource_id!r} names no {what}: an id has the form {form}.")
+    return parts
+
+
 def drop(kind: Kind) -> Callable[[Values], Statements]:
     """The delete of a kind: DROP ... IF EXISTS."""
 

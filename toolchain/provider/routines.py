@@ -1,4 +1,4 @@
-"""What functions and procedures have in common: arguments, signatures, parameters, and reading them back.
+"""What functions and procedures have in common: arguments, signatures, parameters, and the steps of their life.
 
 Knows the columns of SHOW and the rows of DESCRIBE (SQL contract, sections 6.12 and 6.13).
 Must not know how statements are sent.

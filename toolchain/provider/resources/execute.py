@@ -8,7 +8,6 @@ import uuid
 from typing import Any
 
 from toolchain.provider.definition import (
-    Change,
     Observation,
     Observed,
     Property,
@@ -19,6 +18,7 @@ from toolchain.provider.definition import (
     Warn,
 )
 from toolchain.provider.errors import NotThereError, SnowflakeError
+from toolchain.provider.objects import reread
 
 PROPERTIES = (
     Property(name="execute", required=True, replaces=True),
@@ -55,10 +55,6 @@ def _cell(cell: Any) -> str | None:
     return None if cell is None else str(cell)
 
 
-def _update(change: Change) -> Observation:
-    return (yield from _read(change.news))
-
-
 def _delete(values: Values) -> Statements:
     yield Statement(values["revert"])
 
@@ -72,6 +68,6 @@ RESOURCE = ResourceType(
     parse=_parse,
     create=_create,
     read=_read,
-    update=_update,
+    update=reread(_read),
     delete=_delete,
 )

@@ -3,20 +3,13 @@
 Knows the statements and columns of SQL functions. Must not know how statements are sent.
 """
 
+from collections.abc import Iterable
+
 from toolchain.provider import routines
-from toolchain.provider.cells import collapsed, show_output
-from toolchain.provider.definition import (
-    Change,
-    Observation,
-    Observed,
-    Property,
-    ResourceType,
-    Statement,
-    Statements,
-    Values,
-)
-from toolchain.provider.objects import Kind, clauses, columns_read, parameters_read, run
-from toolchain.provider.routines import signature
+from toolchain.provider.cells import collapsed
+from toolchain.provider.definition import Change, Property, Statement, Values
+from toolchain.provider.objects import Kind, clauses
+from toolchain.provider.routine_type import Routine, resource_type
 
 KIND = Kind(
     name="FUNCTION",
@@ -39,71 +32,41 @@ PROPERTIES = (
     COMMENT,
     *routines.PARAMETERS,
 )
-_show_parameters = routines.show_parameters(KIND)
 
 
-def _signature(values: Values) -> str:
-    return signature(KIND, values)
+def _middle(values: Values) -> Iterable[str]:
+    """What stands between the result type and the body."""
+    if values.get("returnResultsBehavior"):
+        yield str(values["returnResultsBehavior"])
+    yield from clauses((COMMENT,), values)
 
 
-def _create(values: Values) -> Observation:
-    middle = [str(values["returnResultsBehavior"])] if values.get("returnResultsBehavior") else []
-    middle += clauses((COMMENT,), values)
-    text = routines.create_text(KIND, values, middle, values["functionDefinition"])
-    yield Statement(text, creates=True)
-    yield from routines.set_parameters(KIND, values)
-    return (yield from _read(values))
+def _described(described: Values, _values: Values) -> Values:
+    seen: Values = {"returnType": described["returns"]} if described.get("returns") else {}
+    return seen | ({"functionDefinition": described["body"]} if described.get("body") is not None else {})
 
 
-def _read(values: Values) -> Observation:
-    row = yield from routines.show_routine(KIND, values, KIND.plural)
-    if row is None:
-        return None
-    described = yield from routines.describe(KIND, values)
-    if described is None:
-        return None
-    rows = yield _show_parameters(values)
-    seen = columns_read(PROPERTIES, row) | parameters_read(PROPERTIES, rows, KIND.name)
-    seen["arguments"] = routines.described_arguments(described, values.get("arguments"))
-    if described.get("returns"):
-        seen["returnType"] = described["returns"]
-    if described.get("body") is not None:
-        seen["functionDefinition"] = described["body"]
-    shown = show_output(KIND.columns, row) | {"argumentsRaw": str(row.get("arguments"))}
-    outputs = {
-        "fullyQualifiedName": _signature(values),
-        "functionLanguage": str(described.get("language") or "SQL"),
-        "showOutputs": [shown],
-    }
-    return Observed(seen, outputs)
+def _altered(change: Change, target: str) -> list[Statement]:
+    if "isSecure" not in change.changed:
+        return []
+    verb = "SET" if change.news.get("isSecure") == "true" else "UNSET"
+    return [Statement(f"ALTER FUNCTION {target} {verb} SECURE")]
 
 
-def _update(change: Change) -> Observation:
-    yield from routines.rename(KIND, change)
-    if "isSecure" in change.changed:
-        verb = "SET" if change.news.get("isSecure") == "true" else "UNSET"
-        yield Statement(f"ALTER FUNCTION {_signature(change.news)} {verb} SECURE")
-    yield from run(routines.alter_comment_and_parameters(KIND, COMMENT, change))
-    return (yield from _read(change.news))
-
-
-def _delete(values: Values) -> Statements:
-    yield Statement(f"DROP FUNCTION IF EXISTS {_signature(values)}")
-
-
-RESOURCE = ResourceType(
-    token="snowflake:index/functionSql:FunctionSql",  # noqa: S106  # a type token
-    label="snowflake_function_sql",
-    properties=PROPERTIES,
-    computed=("fullyQualifiedName", "functionLanguage", "showOutputs"),
-    identity=_signature,
-    full_name=_signature,
-    parse=routines.parsed_signature,
-    create=_create,
-    read=_read,
-    update=_update,
-    delete=_delete,
-    preview_feature="snowflake_function_sql_resource",
-    level="FUNCTION",
-    show_parameters=_show_parameters,
+RESOURCE = resource_type(
+    Routine(
+        kind=KIND,
+        token="snowflake:index/functionSql:FunctionSql",  # noqa: S106  # a type token
+        label="snowflake_function_sql",
+        feature="snowflake_function_sql_resource",
+        properties=PROPERTIES,
+        comment=COMMENT,
+        body="functionDefinition",
+        language="functionLanguage",
+        written_in="SQL",
+        middle=_middle,
+        described=_described,
+        altered=_altered,
+        altered_first=True,
+    )
 )

@@ -5,7 +5,6 @@ Knows the statements and columns of role grants. Must not know how statements ar
 
 from toolchain.provider.cells import identifier
 from toolchain.provider.definition import (
-    Change,
     Failure,
     Observation,
     Observed,
@@ -16,9 +15,10 @@ from toolchain.provider.definition import (
     Values,
 )
 from toolchain.provider.errors import NotThereError
-from toolchain.provider.objects import rows_or_none
+from toolchain.provider.objects import id_parts, reread, rows_or_none
 from toolchain.provider.sql import identifier_parts, requoted
 
+_FORM = '"<role>"|ROLE|"<parent role>" or "<role>"|USER|"<user>"'
 PROPERTIES = (
     Property(name="roleName", required=True, replaces=True, normal=identifier),
     Property(name="parentRoleName", replaces=True, normal=identifier),
@@ -43,9 +43,9 @@ def _identity(values: Values) -> str:
 
 
 def _parse(resource_id: str) -> Values:
-    parts = resource_id.split("|")
-    if len(parts) != 3 or parts[1] not in {"ROLE", "USER"}:  # noqa: PLR2004  # role, kind, grantee
-        raise NotThereError(f'{resource_id!r} names no grant: an id has the form "<role>"|ROLE|"<parent role>".')
+    parts = id_parts(resource_id, "grant", _FORM, least=3)
+    if len(parts) > 3 or parts[1] not in {"ROLE", "USER"}:  # noqa: PLR2004  # role, kind, grantee
+        raise NotThereError(f"{resource_id!r} names no grant: an id has the form {_FORM}.")
     role, grantee = (identifier_parts(part)[0] for part in (parts[0], parts[2]))
     return {"roleName": role, "parentRoleName" if parts[1] == "ROLE" else "userName": grantee}
 
@@ -64,10 +64,6 @@ def _read(values: Values) -> Observation:
     return Observed(values={}) if there else None
 
 
-def _update(change: Change) -> Observation:
-    return (yield from _read(change.news))
-
-
 def _delete(values: Values) -> Statements:
     kind, name = _grantee(values)
     yield Statement(f"REVOKE ROLE {requoted(values['roleName'])} FROM {kind} {requoted(name)}")
@@ -82,7 +78,7 @@ RESOURCE = ResourceType(
     parse=_parse,
     create=_create,
     read=_read,
-    update=_update,
+    update=reread(_read),
     delete=_delete,
     check=_check,
 )

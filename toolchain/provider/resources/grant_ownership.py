@@ -6,7 +6,6 @@ Must not know how statements are sent.
 
 from toolchain.provider.cells import filled, identifier
 from toolchain.provider.definition import (
-    Change,
     Failure,
     Observation,
     Observed,
@@ -16,9 +15,9 @@ from toolchain.provider.definition import (
     Statements,
     Values,
 )
-from toolchain.provider.errors import NotThereError, SnowflakeError
+from toolchain.provider.errors import SnowflakeError
 from toolchain.provider.grants import Target, bulk_of, bulk_target, exactly_one, object_target, target_normal, to_role
-from toolchain.provider.objects import rows_or_none
+from toolchain.provider.objects import id_parts, reread, rows_or_none
 from toolchain.provider.sql import identifier_parts, quoted, requoted
 from toolchain.provider.task_graph import roots_of, show_task
 
@@ -63,9 +62,8 @@ def _identity(values: Values) -> str:
 
 
 def _parse(resource_id: str) -> Values:
-    parts = resource_id.split("|")
-    if len(parts) < 6 or parts[0] != "ToAccountRole":  # noqa: PLR2004  # form, role, outbound, kind and two of the target
-        raise NotThereError(f"{resource_id!r} names no ownership grant: ToAccountRole|role|COPY or REVOKE|target ...")
+    form = "ToAccountRole|role|COPY or REVOKE|target ..."
+    parts = id_parts(resource_id, "ownership grant", form, least=6, first="ToAccountRole")
     values: Values = {"accountRoleName": identifier_parts(parts[1])[0]}
     if parts[2]:
         values["outboundPrivileges"] = parts[2]
@@ -126,10 +124,6 @@ def _read(values: Values) -> Observation:
     return Observed(values={}) if any(row["privilege"] == "OWNERSHIP" for row in mine) else None
 
 
-def _update(change: Change) -> Observation:
-    return (yield from _read(change.news))
-
-
 def _delete(values: Values) -> Statements:
     """Ownership goes to the role that we are; of future objects, the role loses it."""
     if values["on"].get("future"):
@@ -152,7 +146,7 @@ RESOURCE = ResourceType(
     parse=_parse,
     create=_create,
     read=_read,
-    update=_update,
+    update=reread(_read),
     delete=_delete,
     check=_check,
 )

@@ -18,9 +18,8 @@ from toolchain.provider.definition import (
     Values,
 )
 from toolchain.provider.diff import has_unknown
-from toolchain.provider.errors import NotThereError
 from toolchain.provider.grants import Target, bulk_of, bulk_target, exactly_one, object_target, target_normal, to_role
-from toolchain.provider.objects import Kind, rows_or_none, show
+from toolchain.provider.objects import Kind, id_parts, rows_or_none, show
 from toolchain.provider.sql import identifier_parts, requoted
 
 _ROLES = Kind(name="ROLE", plural="ROLES", columns="")
@@ -109,9 +108,7 @@ def _identity(values: Values) -> str:
 
 
 def _parse(resource_id: str) -> Values:
-    parts = resource_id.split("|")
-    if len(parts) < 5:  # noqa: PLR2004  # role, grant option, always apply, privileges, kind of target
-        raise NotThereError(f"{resource_id!r} names no grant: role|grant option|always apply|privileges|target ...")
+    parts = id_parts(resource_id, "grant", "role|grant option|always apply|privileges|target ...", least=5)
     values: Values = {"accountRoleName": identifier_parts(parts[0])[0]}
     if parts[1] == "true":
         values["withGrantOption"] = True

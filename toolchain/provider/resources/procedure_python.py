@@ -9,19 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from toolchain.provider import routines
-from toolchain.provider.cells import as_set, collapsed, identifier, show_output, upper
-from toolchain.provider.definition import (
-    Change,
-    Observation,
-    Observed,
-    Property,
-    ResourceType,
-    Statement,
-    Statements,
-    Values,
-)
-from toolchain.provider.objects import Kind, clauses, columns_read, parameters_read, run
-from toolchain.provider.routines import signature
+from toolchain.provider.cells import as_set, collapsed, identifier, upper
+from toolchain.provider.definition import Change, Property, Statement, Values
+from toolchain.provider.objects import Kind, clauses
+from toolchain.provider.routine_type import Routine, resource_type
 from toolchain.provider.sql import identifier_parts, name_list, quoted, requoted, text, text_list
 
 KIND = Kind(
@@ -80,18 +71,6 @@ PROPERTIES = (
     COMMENT,
     *routines.PARAMETERS,
 )
-_show_parameters = routines.show_parameters(KIND)
-
-
-def _signature(values: Values) -> str:
-    return signature(KIND, values)
-
-
-def _create(values: Values) -> Observation:
-    middle = list(_middle(values))
-    yield Statement(routines.create_text(KIND, values, middle, values.get("procedureDefinition") or ""), creates=True)
-    yield from routines.set_parameters(KIND, values)
-    return (yield from _read(values))
 
 
 def _middle(values: Values) -> Iterable[str]:
@@ -115,26 +94,7 @@ def _middle(values: Values) -> Iterable[str]:
         yield f"EXECUTE AS {upper(values['executeAs'])}"
 
 
-def _read(values: Values) -> Observation:
-    row = yield from routines.show_routine(KIND, values, KIND.plural)
-    if row is None:
-        return None
-    described = yield from routines.describe(KIND, values)
-    if described is None:
-        return None
-    rows = yield _show_parameters(values)
-    seen = columns_read(PROPERTIES, row) | parameters_read(PROPERTIES, rows, KIND.name)
-    seen |= _described(described, values)
-    shown = show_output(KIND.columns, row) | {"argumentsRaw": str(row.get("arguments"))}
-    outputs = {
-        "fullyQualifiedName": _signature(values),
-        "procedureLanguage": str(described.get("language") or "PYTHON"),
-        "showOutputs": [shown],
-    }
-    return Observed(seen, outputs)
-
-
-def _described(described: Values, values: Values) -> Values:
+def _described(described: Values, _values: Values) -> Values:
     """What DESCRIBE PROCEDURE tells; a row that is missing tells nothing."""
     plain = {
         "returnType": "returns",
@@ -145,7 +105,6 @@ def _described(described: Values, values: Values) -> Values:
         "executeAs": "execute as",
     }
     seen: Values = {name: described[row] for name, row in plain.items() if described.get(row) is not None}
-    seen["arguments"] = routines.described_arguments(described, values.get("arguments"))
     if "packages" in described:
         seen |= _packages(routines.quoted_texts(described["packages"]))
     if "imports" in described:
@@ -172,32 +131,25 @@ def _import_read(path: str) -> Values:
     return {"stageLocation": location, "pathOnStage": file}
 
 
-def _update(change: Change) -> Observation:
-    yield from routines.rename(KIND, change)
-    yield from run(routines.alter_comment_and_parameters(KIND, COMMENT, change))
-    if EXECUTE_AS.name in change.changed:
-        rights = upper(change.news.get("executeAs") or "OWNER")
-        yield Statement(f"ALTER PROCEDURE {_signature(change.news)} EXECUTE AS {rights}")
-    return (yield from _read(change.news))
+def _altered(change: Change, target: str) -> list[Statement]:
+    if EXECUTE_AS.name not in change.changed:
+        return []
+    return [Statement(f"ALTER PROCEDURE {target} EXECUTE AS {upper(change.news.get('executeAs') or 'OWNER')}")]
 
 
-def _delete(values: Values) -> Statements:
-    yield Statement(f"DROP PROCEDURE IF EXISTS {_signature(values)}")
-
-
-RESOURCE = ResourceType(
-    token="snowflake:index/procedurePython:ProcedurePython",  # noqa: S106  # a type token
-    label="snowflake_procedure_python",
-    properties=PROPERTIES,
-    computed=("fullyQualifiedName", "procedureLanguage", "showOutputs"),
-    identity=_signature,
-    full_name=_signature,
-    parse=routines.parsed_signature,
-    create=_create,
-    read=_read,
-    update=_update,
-    delete=_delete,
-    preview_feature="snowflake_procedure_python_resource",
-    level="PROCEDURE",
-    show_parameters=_show_parameters,
+RESOURCE = resource_type(
+    Routine(
+        kind=KIND,
+        token="snowflake:index/procedurePython:ProcedurePython",  # noqa: S106  # a type token
+        label="snowflake_procedure_python",
+        feature="snowflake_procedure_python_resource",
+        properties=PROPERTIES,
+        comment=COMMENT,
+        body="procedureDefinition",
+        language="procedureLanguage",
+        written_in="PYTHON",
+        middle=_middle,
+        described=_described,
+        altered=_altered,
+    )
 )
