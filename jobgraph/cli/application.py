@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
+from rich.text import Text
 
 from jobgraph.cli import client as connecting
 from jobgraph.cli.watching import SystemClock
@@ -74,10 +76,21 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def terminal_width() -> int | None:
+    """Return how many characters a line of the terminal has; None if the output goes elsewhere, where none is cut."""
+    return Console().width if is_terminal() else None
+
+
 def show(renderable: RenderableType) -> None:
-    """Write a table or text to standard output: coloured on a terminal, else plain, unfolded, no trailing blanks."""
+    """Write a table or text to standard output: coloured on a terminal, else plain, unfolded, no trailing blanks.
+
+    Nothing is ever cut: a line that is too wide is wrapped by the terminal, so that what is copied from it is whole.
+    """
     if is_terminal():
-        Console().print(renderable)
+        unfolded = Console(width=_UNFOLDED)
+        needed = Measurement.get(unfolded, unfolded.options, renderable)
+        console = Console() if needed.minimum <= Console().width else Console(width=needed.maximum)
+        console.print(renderable, soft_wrap=isinstance(renderable, Text))
         return
     console = Console(width=_UNFOLDED, color_system=None)
     with console.capture() as captured:

@@ -111,7 +111,8 @@ def _from_files(name: str | None) -> dict[str, Any]:
     if found is None:
         raise UsageError(
             f"There is no connection named {chosen!r}" if name else "No connection to Snowflake is configured",
-            cause=f"connections.toml names: {', '.join(connections) or 'none'}; no SNOWFLAKE_ACCOUNT is set either.",
+            cause=f"connections.toml names: {', '.join(connections) or 'none'}"
+            + ("." if name else "; no SNOWFLAKE_ACCOUNT is set either."),
             remedy='For the sandbox: `jobgraph sandbox start`, then eval "$(jobgraph sandbox env)". For an account:'
             " `--connection NAME` of connections.toml, or SNOWFLAKE_* variables.",
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.cli import lookup, views
-from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
+from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
 from jobgraph.cli.deployed import conditions
 
 if TYPE_CHECKING:
@@ -77,6 +77,6 @@ def history(context: click.Context, graph: str | None, *, limit: int, as_json: b
     if as_json:
         show_json([views.run_json(found, one) for one in listed])
     elif listed:
-        show(views.history_table(listed, terminal=is_terminal()))
+        show(views.history_table(listed, terminal=is_terminal(), width=terminal_width()))
     else:
         note(f"No run of graph {found.key} has ended yet. `jobgraph status {found.key}` shows one that is under way.")

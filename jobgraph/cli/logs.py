@@ -87,14 +87,9 @@ def _running_in(client: Client, found: Deployed, name: str) -> str | None:
 
 
 def _last_run(client: Client, found: Deployed, task: Task) -> str:
+    """Return the newest run in which the job made an attempt; if it never made one, the graph's newest run."""
     rows = client.rows(queries.last_run_of_job(client.place, found.tables, task.name))
-    if not rows:
-        raise RunFailedError(
-            f"Job {task.name} has not run yet",
-            cause="The job configuration says `enabled: false`." if task.disabled else "",
-            remedy=f"`jobgraph run {found.key} --wait` runs its graph.",
-        )
-    return str(rows[0]["GRAPH_RUN_ID"])
+    return str(rows[0]["GRAPH_RUN_ID"]) if rows else lookup.newest(client, found).run_id
 
 
 def _task(client: Client, found: Deployed, job: str) -> Task:

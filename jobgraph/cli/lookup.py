@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jobgraph.cli.runs import Run, TaskRun
 
 _SLACK = timedelta(seconds=2)
+# A graph may have a thousand jobs.
+_MOST_NAMED = 20
 
 
 def graph(application: Application, name: str | None) -> Deployed:
@@ -33,8 +35,8 @@ def graph(application: Application, name: str | None) -> Deployed:
     Without a name it is the only one that is deployed, or among several the only one of the configuration file.
 
     Raises:
-        AbsentError: if it is not deployed.
-        UsageError: if no name is given and it could be several.
+        AbsentError: if nothing is deployed.
+        UsageError: if no name is given and it could be several, or there is none of that name.
     """
     client = application.client
     found = deployed.read(client.rows(queries.show_tasks(client.place)))
@@ -42,14 +44,18 @@ def graph(application: Application, name: str | None) -> Deployed:
     chosen = deployed.named(found, wanted)
     if chosen is not None:
         return chosen
+    place = f"{client.place} on {client.server}"
+    if not found:
+        raise AbsentError(
+            f"There is no graph {wanted!r} in {place}" if wanted else f"No graph is deployed in {place}",
+            cause="Nothing is deployed there yet.",
+            remedy="Deploy it with `pulumi up`, or choose another role, database or schema.",
+        )
     close = nearest(wanted, [known for one in found for known in (one.key, one.root_task)])
-    raise AbsentError(
-        f"There is no graph {wanted!r} in {client.place} on {client.server}"
-        if wanted
-        else f"No graph is deployed in {client.place} on {client.server}",
-        cause=(f"Deployed there: {', '.join(one.key for one in found)}" if found else "Nothing is deployed there yet")
-        + (f"; perhaps you meant {' or '.join(close)}." if close else "."),
-        remedy="Deploy it with `pulumi up`, or choose another role, database or schema.",
+    raise UsageError(
+        f"There is no graph {wanted!r} in {place}" + (f"; perhaps you meant {' or '.join(close)}" if close else ""),
+        cause=f"Deployed there: {_some([one.key for one in found])}.",
+        remedy="Name one of these, deploy it with `pulumi up`, or choose another role, database or schema.",
     )
 
 
@@ -86,8 +92,13 @@ def job_name(found: Deployed, given: str, known: Sequence[str]) -> str:
     close = nearest(given, names.values())
     raise UsageError(
         f"Graph {found.key} has no job {given!r}" + (f"; perhaps you meant {' or '.join(close)}" if close else ""),
-        remedy=f"Its jobs: {', '.join(known)}.",
+        remedy=f"Its jobs: {_some(known)}.",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _root_runs(client: Client, found: Deployed) -> tuple[TaskRun, ...]:

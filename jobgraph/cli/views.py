@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,8 @@ from jobgraph.cli import runs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+
+    from rich.console import JustifyMethod
 
     from jobgraph.cli.attempts import Attempt
     from jobgraph.cli.deployed import Deployed
@@ -40,17 +43,25 @@ _MINUTE = 60
 _HOUR = 3600
 # Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
 _FRAME_LINES = 6
+# Characters between two columns on a terminal.
+_BETWEEN = 3
+# Of a column whose cells go on in the next line.
+_NARROWEST = 20
 # A longer text of a cell is cut; `status --job` and --json have the whole.
 _LONGEST_CELL = 40
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
-    """Return a table with a heading; columns whose name starts with `>` are aligned to the right."""
+    """Return a table with a heading; columns whose name starts with `>` are aligned to the right. No cell is cut."""
     made = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold" if terminal else "")
-    for column in columns:
-        made.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left", no_wrap=True)
-    for row in rows:
-        made.add_row(*row)
+    lines = list(rows)
+    for place, column in enumerate(columns):
+        name = column.removeprefix(">")
+        widest = max([cell_len(name), *(cell_len(str(line[place])) for line in lines)])
+        justify: JustifyMethod = "right" if column.startswith(">") else "left"
+        made.add_column(name, justify=justify, no_wrap=True, min_width=widest)
+    for line in lines:
+        made.add_row(*line)
     return made
 
 
@@ -247,25 +258,41 @@ def run_json(graph: Deployed, run: Run) -> dict[str, Any]:
     }
 
 
-def history_table(history: Sequence[Run], *, terminal: bool) -> Table:
-    """Return one line for each run."""
-    return table(
-        ("run", "state", "started", ">duration", "started by", ">jobs done", ">attempts", "failed"),
+def history_table(history: Sequence[Run], *, terminal: bool, width: int | None = None) -> Table:
+    """Return one line for each run; where a line has only `width` characters, what matters least is left out."""
+    columns = ("run", "state", "started", ">duration", "started by", ">jobs done", ">attempts", "failed")
+    rows: list[tuple[str | Text, ...]] = [
         (
-            (
-                run.run_id,
-                state(run.state),
-                _time(run.started),
-                duration(run.duration),
-                run.scheduled_from,
-                f"{sum(job.state == runs.DONE for job in run.jobs)}/{len(run.jobs)}",
-                str(sum(job.attempts for job in run.jobs)),
-                ", ".join(_failed(job) for job in run.failed),
-            )
-            for run in history
-        ),
-        terminal=terminal,
+            run.run_id,
+            state(run.state),
+            _time(run.started),
+            duration(run.duration),
+            run.scheduled_from,
+            f"{sum(job.state == runs.DONE for job in run.jobs)}/{len(run.jobs)}",
+            str(sum(job.attempts for job in run.jobs)),
+            ", ".join(_failed(job) for job in run.failed),
+        )
+        for run in history
+    ]
+    kept = list(range(len(columns)))
+    for least in ("started by", ">attempts", ">duration"):
+        if width is not None and not _fits(columns, rows, kept, width):
+            kept.remove(columns.index(least))
+    made = table(
+        [columns[place] for place in kept], ([row[place] for place in kept] for row in rows), terminal=terminal
     )
+    last = made.columns[-1]
+    if width is not None and _fits(columns, rows, kept, width):
+        # names of failed jobs go on below one another
+        last.no_wrap, last.min_width = False, _NARROWEST
+    return made
+
+
+def _fits(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], kept: Sequence[int], width: int) -> bool:
+    """Whether a table of these columns fits, if need be with cells of its last one that go on in the next line."""
+    cells = ([len(columns[place].removeprefix(">")), *(len(row[place]) for row in rows)] for place in kept)
+    *firsts, last = [max(column) for column in cells]
+    return sum(firsts) + _BETWEEN * len(kept) + min(last, _NARROWEST) <= width
 
 
 def _failed(job: Job) -> str:

@@ -151,7 +151,7 @@ def test_a_schema_that_is_not_there_asks_for_pulumi_up(invoke: Invoke, server: S
 
 def test_a_graph_of_a_similar_name_is_suggested(invoke: Invoke) -> None:
     done = invoke("status", "container_job")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "perhaps you meant container_jobs" in done.stderr
 
 

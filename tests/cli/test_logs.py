@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobgraph.cli.containers import added
 from procedures.logs import kept, secret_values
-from tests.cli.recorded import FAILED_ATTEMPTS, FAILING, RUN, ManualClock, Row, Server, attempt, task
+from tests.cli.recorded import FAILED_ATTEMPTS, FAILING, GOOD, RUN, ManualClock, Row, Server, Step, attempt, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,11 +97,21 @@ def test_logs_of_a_job_that_the_graph_no_longer_has(invoke: Invoke, server: Serv
     assert invoke("logs", "t_gone").stdout == "long ago\n"
 
 
-def test_logs_of_a_job_that_never_ran(invoke: Invoke, server: Server) -> None:
+def test_logs_of_a_graph_that_never_ran(invoke: Invoke, server: Server) -> None:
     server.answers = {"SELECT GRAPH_RUN_ID": []}
     done = invoke("logs", "T_MYJOB_1")
     assert done.exit_code == 1
-    assert "has not run yet" in done.stderr
+    assert "has not run in the last seven days" in done.stderr
+
+
+def test_a_job_whose_task_failed_before_its_first_attempt_says_why(invoke: Invoke, server: Server) -> None:
+    server.began = -1000.0
+    server.steps = (*GOOD[:1], Step("T_MYJOB_1", 0.7, 2.0, "FAILED", "SQL compilation error: no such column"))
+    server.attempts = []
+    server.answers = {"SELECT GRAPH_RUN_ID": [], "JOB_LOGS": []}
+    done = invoke("logs", "T_MYJOB_1")
+    assert done.exit_code == 1
+    assert "It made no attempt: SQL compilation error: no such column." in done.stderr
 
 
 @pytest.mark.parametrize(

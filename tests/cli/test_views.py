@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
-from jobgraph.cli import deployed, progress, runs, views
+from jobgraph.cli import application, deployed, progress, runs, views
 from jobgraph.cli.runs import Job, Run
 from tests.cli.recorded import RUN, quickstart
 
@@ -109,3 +112,45 @@ def test_next_commands_fit_the_outcome() -> None:
     done = run_of(Job("A", "DONE", 1), state=runs.DONE, ended=True)
     assert "jobgraph logs A" in views.next_commands(graph, done)
     assert "jobgraph retry" not in views.next_commands(graph, done)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, width: int, renderable: RenderableType) -> list[str]:
+    """What `show` writes on a terminal of that width."""
+    screen = StringIO()
+    monkeypatch.setattr("jobgraph.cli.application.is_terminal", lambda: True)
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(width))
+    application.show(renderable)
+    return [line.rstrip() for line in screen.getvalue().splitlines() if line.strip()]
+
+
+def two_runs(run_id: str) -> list[Run]:
+    jobs = (Job("T_CLEAN_CUSTOMERS", "FAILED", 3, 1.0), Job("T_CLEAN_ORDERS", "TIMED_OUT", 2, 2.0), Job("A", "DONE", 1))
+    started = datetime(2026, 3, 1, tzinfo=UTC)
+    return [replace(run_of(*jobs, state="FAILED", started=started, scheduled_from="EXECUTE_TASK"), run_id=run_id)]
+
+
+@pytest.mark.parametrize("run_id", ["1795273277448", RUN])
+@pytest.mark.parametrize("width", [None, 200, 130, 120, 100, 80, 60])
+def test_a_narrow_terminal_shows_fewer_columns_of_history_and_cuts_nothing(
+    width: int | None, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = views.history_table(two_runs(run_id), terminal=width is not None, width=width)
+    headings = [str(column.header) for column in made.columns]
+    assert {"run", "state", "started", "jobs done", "failed"} <= set(headings)
+    assert len(headings) == 8 or (width or 200) < 130 or run_id == RUN
+    lines = shown(monkeypatch, width or 200, made)
+    words = " ".join(lines).split()
+    assert {run_id, "FAILED", "1/3", "T_CLEAN_CUSTOMERS", "T_CLEAN_ORDERS", "TIMED_OUT"} <= set(words)
+    assert not any("…" in word for word in words)
+    if (width or 0) >= len(run_id) + 67:
+        assert max(map(len, lines)) <= (width or 0)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_line_wider_than_the_terminal_stays_whole(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "T_" + "X" * 90
+    lines = shown(monkeypatch, width, views.run_table(run_of(Job(long, "DONE", 1, 2.0)), terminal=True))
+    assert lines[-1].split() == [long, "DONE", "1", "2.0", "s"]
+    sentence = "a job failed: " + "see https://docs.example.org/long/path " * 4
+    assert shown(monkeypatch, width, Text(sentence)) == [sentence.rstrip()]
