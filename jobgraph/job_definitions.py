@@ -28,6 +28,8 @@ _KNOWN_OF_CONTAINER = {"name", "image", "command", "args", "env", "volumeMounts"
 _RESOURCES = {"cpu": "cpu", "memory": "memory", "nvidia.com/gpu": "gpu"}
 _DEFAULT_TIMEOUT = 3600
 _VARIABLE = "SNOWFLAKE_WAREHOUSE"
+# follows from the secrets: where they are
+_PLACES = "JOB_SECRETS"
 
 
 def job_values(definition: Mapping[str, Any], settings: Settings, task_warehouse: str | None) -> dict[str, Any]:
@@ -111,7 +113,9 @@ def _image(path: str, settings: Settings) -> str:
 
 
 def _variables(env: Mapping[str, str], query: str) -> dict[str, str]:
-    return {name: value for name, value in env.items() if (name, value) != (_VARIABLE, query)}
+    return {
+        name: value for name, value in env.items() if (name, value) != (_VARIABLE, query) and name != _PLACES
+    }
 
 
 def _short(name: str, settings: Settings) -> str:

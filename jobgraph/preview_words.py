@@ -176,8 +176,8 @@ def _container(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from map(_secret, value)
         case "env":
             for variable, text in value.items():
-                # the queries' warehouse is told by its own word
-                if variable != "SNOWFLAKE_WAREHOUSE":
+                # the queries' warehouse and the secrets are told by their own words
+                if variable not in {"SNOWFLAKE_WAREHOUSE", "JOB_SECRETS"}:
                     yield _VARIABLES.get(variable, f"env.{variable}"), text
         case "resources":
             for resource, amount in value.get("requests", {}).items():

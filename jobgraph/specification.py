@@ -30,6 +30,9 @@ def specification(job: Job, settings: Settings) -> dict[str, Any]:
     env = {"SNOWFLAKE_WAREHOUSE": query_warehouse(job, settings), **job.env}
     if job.payload is not None:
         env |= _payload_env(job.payload, settings)
+    if job.secrets:
+        # a program that wants to hide them in its output must know where they are; images/runtime does
+        env["JOB_SECRETS"] = json.dumps(sorted(str(secret.env or secret.directory) for secret in job.secrets))
     # another order of the variables in the file is no change of the job
     container["env"] = dict(sorted(env.items()))
     if job.volumes:

@@ -8,7 +8,8 @@ The environment says what to run (jobgraph's specification sets it):
 
 Knows the form of that file: a JSON object of base64 texts by file name. Must not know what the payload does. All
 arguments go to the entrypoint, which runs in the folder of the payload's files, can import its neighbours and
-`job_session`, and takes this process's place: its exit code is the job's.
+`job_session`, and takes this process's place: its exit code is the job's. If the job has secrets, this process stays,
+to hide them in what the entrypoint prints.
 
 Ends with 1 when Snowflake or pip fails, 2 when called or configured wrongly.
 
@@ -34,6 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import job_session  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
+import masking  # type: ignore[import-not-found]  # as above
 from snowflake.connector.errors import Error as ConnectorError
 from snowflake.snowpark.exceptions import SnowparkClientException
 
@@ -119,7 +121,8 @@ def main() -> NoReturn:
     log.setLevel(logging.INFO)
     try:
         entrypoint, environment = prepare(os.environ, Path(tempfile.mkdtemp(prefix="payload-")))
-    except (MisuseError, job_session.NoLoginError) as error:
+        secrets = masking.secret_values(os.environ)
+    except (ValueError, MisuseError, job_session.NoLoginError) as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
         sys.exit(MISUSED)
     except (SnowparkClientException, ConnectorError, subprocess.CalledProcessError) as error:
@@ -128,7 +131,10 @@ def main() -> NoReturn:
     log.info("running %s of %s", entrypoint.name, os.environ["PAYLOAD_FILE"])
     os.chdir(entrypoint.parent)
     # no shell: the entrypoint gets the very arguments of the job
-    os.execve(sys.executable, [sys.executable, str(entrypoint), *sys.argv[1:]], environment)  # noqa: S606  # as above
+    command = [sys.executable, str(entrypoint), *sys.argv[1:]]
+    if secrets:
+        sys.exit(masking.run(command, environment, secrets))
+    os.execve(sys.executable, command, environment)  # noqa: S606  # as above
 
 
 if __name__ == "__main__":

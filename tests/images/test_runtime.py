@@ -23,6 +23,13 @@ def payload(**files: str) -> str:
 
 
 def run(tmp_path: Path, content: str, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    done = run_bytes(tmp_path, content, extra, *arguments)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_bytes(
+    tmp_path: Path, content: str, extra: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[bytes]:
     stage = tmp_path / "stage"
     stage.mkdir()
     (stage / "payload_1.json").write_text(content)
@@ -42,7 +49,7 @@ def run(tmp_path: Path, content: str, *arguments: str, **extra: str) -> subproce
     environment = {name: value for name, value in environment.items() if value}
     # -S: without site-packages, where Snowflake's own client would come first; the entrypoint starts without it
     command = [sys.executable, "-S", "main.py", *arguments]
-    return subprocess.run(command, cwd=IMAGE, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=IMAGE, env=environment, capture_output=True, check=False, timeout=60)
 
 
 def test_the_entrypoint_runs_with_its_neighbours_and_the_jobs_arguments(tmp_path: Path) -> None:
@@ -59,6 +66,40 @@ def test_the_entrypoint_runs_with_its_neighbours_and_the_jobs_arguments(tmp_path
 
 def test_the_entrypoints_exit_code_is_the_jobs(tmp_path: Path) -> None:
     assert run(tmp_path, payload(main="raise SystemExit(7)")).returncode == 7
+
+
+def test_secrets_are_hidden_in_what_the_entrypoint_prints(tmp_path: Path) -> None:
+    folder = tmp_path / "login"
+    folder.mkdir()
+    (folder / "password").write_text("hunter2-hunter2\n")
+    (folder / "key").write_text("-----BEGIN\nMIIEvQIBADANBg\n-----END\n")
+    main = (
+        "import os, sys, pathlib\n"
+        "print('token', os.environ['API_TOKEN'] * 2, flush=True)\n"
+        "print('key', pathlib.Path(os.environ['LOGIN'], 'key').read_text(), file=sys.stderr, flush=True)\n"
+        "sys.stdout.buffer.write(b'\\xff' + pathlib.Path(os.environ['LOGIN'], 'password').read_bytes())\n"
+        "print(os.environ['SHORT'], end='')\n"
+        "raise SystemExit(7)"
+    )
+    places = json.dumps(["API_TOKEN", "SHORT", "ABSENT", str(folder)])
+    extra = {"API_TOKEN": "correct-horse", "SHORT": "abc", "LOGIN": str(folder), "JOB_SECRETS": places}
+    done = run_bytes(tmp_path, payload(main=main), extra)
+    assert done.returncode == 7
+    printed = done.stdout.partition(b"token ")[2]
+    assert printed == b"[hidden][hidden]\nkey [hidden]\n[hidden]\n[hidden]\n\n\xff[hidden]\nabc"
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 5), ("SIGKILL", 137)])
+def test_with_secrets_too_a_signal_reaches_the_entrypoint_and_its_end_is_told(
+    tmp_path: Path, number: str, code: int
+) -> None:
+    main = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+        f"os.kill(os.getppid() if '{number}' == 'SIGTERM' else os.getpid(), signal.{number})\n"
+        "signal.pause()"
+    )
+    assert run(tmp_path, payload(main=main), API_TOKEN="correct-horse", JOB_SECRETS='["API_TOKEN"]').returncode == code
 
 
 @pytest.mark.parametrize(
@@ -98,4 +139,4 @@ def test_the_image_is_the_settings_default() -> None:
     parser = DockerfileParser(path=str(IMAGE))
     title, version = (parser.labels[f"org.opencontainers.image.{name}"] for name in ("title", "version"))
     assert Settings().runtime_image == f"{title}:{version}"
-    assert sorted(p.name for p in IMAGE.glob("*.py")) == ["job_session.py", "main.py"]
+    assert sorted(p.name for p in IMAGE.glob("*.py")) == ["job_session.py", "main.py", "masking.py"]

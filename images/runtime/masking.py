@@ -1,0 +1,60 @@
+"""Runs a program whose output must not show the values of secrets that Snowflake has put into the container.
+
+Knows where they are: JOB_SECRETS, which jobgraph's specification sets, is a JSON list of variables and of folders. Must
+not know what the program does. No one else can do this: outside the container nobody may read a secret's value.
+
+Lines that are longer than a megabyte are looked at in pieces of that size; a value that is cut by such a border, or
+that the program has changed (encoded, split, printed letter by letter), is not found.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+HIDDEN = b"[hidden]"
+# shorter values are found in words that are no secrets
+SHORTEST = 6
+PIECE = 1 << 20
+
+
+def secret_values(environment: Mapping[str, str]) -> list[bytes]:
+    """Return the values to hide, longest first; of one with several lines, each line.
+
+    Raises:
+        ValueError: if JOB_SECRETS is no JSON list.
+    """
+    found = {line.strip() for text in _texts(environment) for line in text.splitlines()}
+    return sorted((line for line in found if len(line) >= SHORTEST), key=lambda line: (-len(line), line))
+
+
+def _texts(environment: Mapping[str, str]) -> Iterator[bytes]:
+    for place in json.loads(environment.get("JOB_SECRETS", "[]")):
+        if str(place).startswith("/"):
+            for file in Path(place).glob("*"):
+                if file.is_file():
+                    yield file.read_bytes()
+        else:
+            yield environment.get(place, "").encode()
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequence[bytes]) -> int:
+    """Run the command and pass on its output without the secrets; returns the exit code, 128 + n after signal n."""
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as program:
+        # the platform ends a container by this signal; the program may have something to finish
+        signal.signal(signal.SIGTERM, lambda number, _: program.send_signal(number))
+        assert program.stdout is not None  # noqa: S101  # it is a pipe
+        while piece := program.stdout.readline(PIECE):
+            for secret in secrets:
+                piece = piece.replace(secret, HIDDEN)
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        code = program.wait()
+    return code if code >= 0 else 128 - code
