@@ -7,6 +7,7 @@ any function does.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors, logins
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from sandbox.session import Session
     from sandbox.statement import ObjectName
 
+# what calls printed is for looking into a failure: old files would only fill the disk
+_MOST_LOGS = 1000
 _TYPES: dict[str, ColumnType] = {
     "NUMBER": "fixed",
     "FLOAT": "real",
@@ -120,6 +123,8 @@ def _run(call: Call, found: SnowflakeObject, values: tuple[Any, ...], session: S
     finally:
         if log.exists() and log.stat().st_size == 0:
             log.unlink()
+        elif log.exists():
+            prune(log.parent, _MOST_LOGS)
     if "error" in answer:
         raise _failure(found, answer["error"])
     return answer
@@ -128,6 +133,16 @@ def _run(call: Call, found: SnowflakeObject, values: tuple[Any, ...], session: S
 def log_path(world: World, query_id: str) -> Path:
     """The file with what a call printed; there is none when it printed nothing."""
     return world.folder / "logs" / "procedures" / f"{query_id}.log"
+
+
+def prune(folder: Path, most: int) -> None:
+    """Remove the oldest files of a folder until there are so many; calls that go on beside may remove some, too."""
+    ages = []
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            ages.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(ages)[: max(0, len(ages) - most)]:
+        path.unlink(missing_ok=True)
 
 
 def connection_arguments(world: World, session: Session) -> dict[str, Any]:

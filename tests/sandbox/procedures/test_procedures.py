@@ -17,6 +17,7 @@ import uvicorn
 from sandbox import engine, logins, wire, world
 from sandbox.clock import SystemClock
 from sandbox.errors import SnowflakeError
+from sandbox.procedures import call
 from sandbox.procedures.call import log_path
 from sandbox.server import Server
 
@@ -192,6 +193,23 @@ def test_prints_are_kept(procedures: Procedures) -> None:
     procedures.create("P()", "print('hello')\nimport os; os.system('echo from a child')")
     procedures.rows("CALL P()", query_id="the-query")
     assert log_path(procedures.world, "the-query").read_text() == "hello\nfrom a child\n"
+
+
+def test_the_logs_of_old_calls_are_removed(procedures: Procedures, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call, "_MOST_LOGS", 2)
+    procedures.rows(
+        "CREATE PROCEDURE SAYS(WHAT VARCHAR) RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+        " PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main' AS $$def main(session, what):\n    print(what)$$"
+    )
+    for number, query in enumerate(("first", "second", "third")):
+        procedures.rows(f"CALL SAYS('{query}')", query_id=query)
+        # the order is that of the file system's times, which may be coarser than a call is long
+        os.utime(log_path(procedures.world, query), (number, number))
+    procedures.rows("CALL SAYS('fourth')", query_id="fourth")
+    kept = {path.stem for path in log_path(procedures.world, "fourth").parent.iterdir()}
+    assert len(kept) == 2
+    assert "fourth" in kept
+    assert not kept & {"first", "second"}
 
 
 def test_many_calls_at_once(procedures: Procedures) -> None:
