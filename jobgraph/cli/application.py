@@ -6,6 +6,7 @@ Knows how these are put together. Must not know any command. Tests make one with
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ CONFIGURATION = "jobconfig.yaml"
 EXIT_INTERRUPTED = 130
 # Wide enough that no cell is ever folded when the output goes to a file or a pipe.
 _UNFOLDED = 10_000
+# Blanks at the end of a line, perhaps before the end of a colour.
+_TRAILING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")
 
 
 def project_folder(start: Path) -> Path:
@@ -86,16 +89,21 @@ def show(renderable: RenderableType) -> None:
 
     Nothing is ever cut: a line that is too wide is wrapped by the terminal, so that what is copied from it is whole.
     """
-    if is_terminal():
-        unfolded = Console(width=_UNFOLDED)
-        needed = Measurement.get(unfolded, unfolded.options, renderable)
-        console = Console() if needed.minimum <= Console().width else Console(width=needed.maximum)
-        console.print(renderable, soft_wrap=isinstance(renderable, Text))
+    if not is_terminal():
+        _whole_lines(Console(width=_UNFOLDED, color_system=None), renderable)
         return
-    console = Console(width=_UNFOLDED, color_system=None)
+    unfolded = Console(width=_UNFOLDED)
+    needed = Measurement.get(unfolded, unfolded.options, renderable)
+    if needed.minimum > Console().width:
+        _whole_lines(Console(width=needed.maximum), renderable)
+    else:
+        Console().print(renderable, soft_wrap=isinstance(renderable, Text))
+
+
+def _whole_lines(console: Console, renderable: RenderableType) -> None:
     with console.capture() as captured:
         console.print(renderable)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    click.echo("\n".join(_TRAILING.sub(r"\1", line) for line in captured.get().splitlines()))
 
 
 def show_json(value: Any) -> None:

@@ -45,8 +45,6 @@ _HOUR = 3600
 _FRAME_LINES = 6
 # Characters between two columns on a terminal.
 _BETWEEN = 3
-# Of a column whose cells go on in the next line.
-_NARROWEST = 20
 # A longer text of a cell is cut; `status --job` and --json have the whole.
 _LONGEST_CELL = 40
 
@@ -284,15 +282,22 @@ def history_table(history: Sequence[Run], *, terminal: bool, width: int | None =
     last = made.columns[-1]
     if width is not None and _fits(columns, rows, kept, width):
         # names of failed jobs go on below one another
-        last.no_wrap, last.min_width = False, _NARROWEST
+        last.no_wrap, last.min_width = False, None
     return made
 
 
 def _fits(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], kept: Sequence[int], width: int) -> bool:
-    """Whether a table of these columns fits, if need be with cells of its last one that go on in the next line."""
-    cells = ([len(columns[place].removeprefix(">")), *(len(row[place]) for row in rows)] for place in kept)
-    *firsts, last = [max(column) for column in cells]
-    return sum(firsts) + _BETWEEN * len(kept) + min(last, _NARROWEST) <= width
+    """Whether a table of these columns fits, if need be with words of its last one that go on in the next line."""
+    lines = [
+        [columns[place].removeprefix(">") for place in kept],
+        *([str(row[place]) for place in kept] for row in rows),
+    ]
+    firsts = sum(max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1])
+    return firsts + _BETWEEN * len(kept) + _longest_word(line[-1] for line in lines) <= width
+
+
+def _longest_word(texts: Iterable[str]) -> int:
+    return max((len(word) for text in texts for word in text.split()), default=0)
 
 
 def _failed(job: Job) -> str:
