@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CONFIGURATION = "jobconfig.yaml"
 # What a shell reports for a command that an interrupt ended: 128 + SIGINT.
 EXIT_INTERRUPTED = 130
+# Commands that start runs.
+_STARTING = frozenset({"run", "retry"})
 # Wide enough that no cell is ever folded when the output goes to a file or a pipe.
 _UNFOLDED = 10_000
 # Blanks at the end of a line, perhaps before the end of a colour.
@@ -132,3 +134,7 @@ class Group(click.Group):
         except UserError as error:
             note(f"error: {error}")
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            started = ctx.invoked_subcommand in _STARTING
+            note("\nInterrupted." + (" A run that had been asked for goes on: `jobgraph status`." if started else ""))
+            ctx.exit(EXIT_INTERRUPTED)

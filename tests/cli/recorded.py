@@ -166,7 +166,7 @@ class Server:
         self.sent.append(statement)
         for pattern, answer in self.answers.items():
             if re.search(pattern, statement.text):
-                if isinstance(answer, Exception):
+                if isinstance(answer, BaseException):
                     raise answer
                 found: list[Row] = answer(statement) if callable(answer) else answer
                 return found

@@ -134,6 +134,14 @@ def test_an_interrupt_leaves_the_run_going_and_says_so(invoke: Invoke, clock: Ma
     assert not any("CANCEL" in one.text for one in server.sent)
 
 
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_an_interrupt_before_there_is_anything_to_follow(invoke: Invoke, server: Server, command: str) -> None:
+    server.answers = {"": KeyboardInterrupt()}
+    done = invoke(command)
+    assert done.exit_code == 130
+    assert ("`jobgraph status`" in done.stderr) == (command == "run")
+
+
 def test_a_graph_that_is_not_deployed_asks_for_pulumi_up(invoke: Invoke, server: Server) -> None:
     server.tasks = []
     done = invoke("run")
