@@ -52,7 +52,7 @@ def test_a_stack_and_its_graphs_go_only_when_nothing_runs_and_what_holds_data_st
 
     drops = json.loads(fresh.pulumi("stack", "output", "to_drop_what_destroy_keeps", "--json").stdout)
     killed_in_the_middle(fresh)
-    fresh.pulumi("destroy", "--yes", "--skip-preview")
+    fresh.pulumi("destroy", "--yes", "--skip-preview", "--refresh")
     assert tasks(fresh) == {}
     for kind in ("ROLES", "WAREHOUSES", "COMPUTE POOLS"):
         assert stack.names(fresh, f"SHOW {kind}") == before[kind]
