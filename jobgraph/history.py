@@ -78,14 +78,14 @@ _JOB_RUNS = (
     Column("STARTED_TIME", INSTANT, "when its first container started, or else its service was created"),
     Column("COMPLETED_TIME", INSTANT, "when the runner saw it ended"),
     Column("DURATION_IN_SECS", REAL, "seconds between the two"),
-    Column("OUTPUTS", TEXT, "last line of the log, if it is a JSON object"),
+    Column("OUTPUTS", TEXT, "JSON object that the job handed on: its file, or the last line of its log"),
     Column("REASON_CLASS", TEXT, "why it failed: app_error, out_of_memory, image_pull, timeout, cancelled and others"),
     Column("FIRST_ERROR", TEXT, "first line of the log that speaks of an error"),
     Column("IMAGE_DIGEST", TEXT, "digest of the image that ran"),
     Column("NODE_FAMILY", TEXT, "instance family of the compute pool"),
     Column("REPLICAS", WHOLE, "instances of the service"),
     Column("QUERY_ID", TEXT, "query that started the service"),
-    Column("LOG_LOCATION", TEXT, "table that keeps the logs of its containers"),
+    Column("LOG_LOCATION", TEXT, "table that keeps the logs of its containers, or how to find them in the event table"),
 )
 
 _JOB_LOGS = (

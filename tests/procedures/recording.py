@@ -100,9 +100,14 @@ class RecordingSession:
         return SimpleNamespace(get=self._get)
 
     def _get(self, place: str, folder: str, statement_params: dict[str, str]) -> None:
-        self.statements.append((f"GET {place}", []))
+        text = f"GET {place}"
+        self.statements.append((text, []))
         self.tags.append(statement_params["QUERY_TAG"])
+        if self.fault is not None:
+            self.fault(text)
         Path(folder, place.rpartition("/")[2]).write_bytes(self.files[place])
+        if self.after is not None:
+            self.after(text)
 
     def known(self, task: str, predecessors: Sequence[str] = (), since: str | None = None) -> str:
         """What the query in a task's statement finds out, as Snowflake would give it: without NULLs."""

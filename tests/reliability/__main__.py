@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import deploys, deploys_killed, reading, runner
+from tests.reliability import deploys, deploys_killed, finalizer, reading, runner
 
-PARTS = {"reading": reading.run, "runner": runner.run, "deploys": deploys.run}
+PARTS = {"reading": reading.run, "runner": runner.run, "finalizer": finalizer.run, "deploys": deploys.run}
 # Run only when named: each case starts the engine twice, all of them take an hour and more.
 LONG = {"deploys-killed": deploys_killed.run}
 MOST_SHOWN = 5

@@ -175,6 +175,7 @@ def _job(random: Random, earlier: Values) -> Values:
         "replicas": random.randint(1, 4),
         "enabled": random.random() < 0.5,
         "comment": random.choice(TEXTS),
+        "outputs": {"file": "outputs.json"},
     }
     found |= _some(random, more, 0.25)
     if random.random() < 0.1:

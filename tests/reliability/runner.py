@@ -36,6 +36,8 @@ DEFINITION: dict[str, Any] = {
     "task_runs_table": "TASK_LOGGING_STATS",
     "task_runs_function": "TASK_GRAPH_RUN_STATS",
     "keep_services_days": 1,
+    "results": '@"DB"."SC"."JOBS"/runs',
+    "keep_results_days": 14,
     "specification": {"spec": {"containers": [{"name": "main", "image": "/db/sc/images/job:1"}]}},
 }
 # connector's "failed to connect"; Snowflake's internal error: both may pass
@@ -56,6 +58,7 @@ class Scenario:
     statuses: tuple[str, ...]
     replicas: int = 1
     on_failure: str = "stop"
+    outputs_file: str | None = None
 
 
 def _ok() -> Service:
@@ -87,6 +90,7 @@ SCENARIOS = (
     Scenario("failed", lambda: [_bad()], 0, ("FAILED",)),
     Scenario("failed twice", lambda: [_bad(), _bad()], 1, ("FAILED", "FAILED")),
     Scenario("failed, and others go on", lambda: [_bad()], 0, ("FAILED",), on_failure="continue"),
+    Scenario("outputs of a file", lambda: [_ok(), _ok()], 1, ("FAILED", "DONE"), outputs_file="out.json"),
     Scenario("beyond its time", lambda: [_endless()], 0, ("TIMED_OUT",)),
     Scenario("one of three replicas fails", lambda: [_one_of_three(), _ok()], 1, ("FAILED", "DONE"), 3),
 )
@@ -127,13 +131,16 @@ def matrix(scenarios: tuple[Scenario, ...] = SCENARIOS) -> Iterator[Case]:
 
 def _session(scenario: Scenario) -> RecordingSession:
     # a graph run that is tried again makes attempts beyond those of the scenario
-    return RecordingSession([*scenario.services(), *scenario.services(), *scenario.services()])
+    session = RecordingSession([*scenario.services(), *scenario.services(), *scenario.services()])
+    # the first attempt leaves no file
+    session.files = {f"{DEFINITION['results']}/2026-03-01/run-1/{TASK}/2/{scenario.outputs_file}": b'{"n": 2}'}
+    return session
 
 
 def _run(session: RecordingSession, scenario: Scenario) -> str:
     """Run the job as its task does; returns how the task ended."""
     definition = DEFINITION | {"retries": scenario.retries, "replicas": scenario.replicas}
-    definition |= {"on_failure": scenario.on_failure}
+    definition |= {"on_failure": scenario.on_failure, "outputs_file": scenario.outputs_file}
     try:
         with patch.object(run_job, "_pause"):
             run_job.main(session, TASK, session.known(TASK), json.dumps(definition))  # type: ignore[arg-type]  # a stand-in

@@ -117,15 +117,15 @@ class Deployed:
         """Start a run of the graph."""
         self.rows(f"EXECUTE TASK {self.graph.root.full_name}")
 
-    def finish(self) -> str:
-        """Wait until the finalizer of the run has ended; returns the run's id."""
+    def finish(self, patience: float = PATIENCE) -> str:
+        """Wait until the finalizer of the run has ended, at most `patience` seconds; returns the run's id."""
         assert self.graph.finalizer is not None
         asked = (
             "SELECT STATE, ERROR_MESSAGE, GRAPH_RUN_GROUP_ID FROM TABLE(D.INFORMATION_SCHEMA.TASK_HISTORY("
             f"TASK_NAME => '{self.graph.finalizer.name}')) WHERE STATE NOT IN ('SCHEDULED', 'EXECUTING')"
         )
         with self.changed:
-            assert self.changed.wait_for(lambda: self.rows(asked), PATIENCE), "the finalizer has not ended"
+            assert self.changed.wait_for(lambda: self.rows(asked), patience), "the finalizer has not ended"
         (row,) = self.rows(asked)
         assert row["STATE"] == "SUCCEEDED", row["ERROR_MESSAGE"]
         return str(row["GRAPH_RUN_GROUP_ID"])
