@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from snowflake.connector.errors import ProgrammingError
+from snowflake.connector.errors import DatabaseError, ProgrammingError
 from snowflake.snowpark import Session
 
 if TYPE_CHECKING:
@@ -45,11 +45,20 @@ def test_a_multi_table_insert_with_bound_values(connection: Any) -> None:
     assert connection.cursor().execute("SELECT T.A, T.B, U.B FROM T, U").fetchall() == [(3, "a", "b")]
 
 
+def test_a_multi_table_insert_that_fails_has_inserted_nothing(connection: Any) -> None:
+    connection.cursor().execute("CREATE TABLE U (A INT NOT NULL)")
+    with pytest.raises(DatabaseError, match="NULL result"):
+        connection.cursor().execute("INSERT ALL INTO T (A) VALUES (N) INTO U VALUES (NULL) SELECT 1 AS N")
+    assert connection.cursor().execute("SELECT COUNT(*) FROM T").fetchall() == [(0,)]
+
+
 def test_the_result_is_the_last_statements_also_for_a_later_scan(connection: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("SELECT 1 AS A ->> SELECT A + 1 AS A FROM $1")
-    scanned = connection.cursor().execute(f"SELECT A FROM TABLE(RESULT_SCAN('{cursor.sfqid}'))").fetchall()
-    assert scanned == [(2,)]
+    for query_id in (f"'{cursor.sfqid}'", "LAST_QUERY_ID()"):
+        cursor.execute("SELECT 1 AS A ->> SELECT A + 1 AS A FROM $1")
+        scanned = connection.cursor().execute(f"SELECT A FROM TABLE(RESULT_SCAN({query_id}))").fetchall()
+        assert scanned == [(2,)]
 
 
 def test_a_tag_for_one_statement(service: Any, connection: Any) -> None:
