@@ -154,7 +154,10 @@ def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[st
 
 def conditions(graph: Deployed) -> list[str]:
     """Return in words what is unusual about a graph's root and tasks, and what to do; empty if nothing is."""
-    finish = "If a deploy was interrupted: `pulumi up` finishes it (after `pulumi cancel`, if the stack is locked)"
+    finish = (
+        "If a deploy was interrupted: `pulumi up --refresh` finishes it (after `pulumi cancel`, if the stack is locked;"
+        " a removal: `pulumi destroy --refresh`)"
+    )
     mend = "`pulumi up --refresh` mends it."
     found = []
     if graph.schedule and not graph.started:

@@ -124,7 +124,7 @@ def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys, at: 
     assert deployed.killed("up", at, forward=forward)
     assert deployed.tasks()["ONE_ROOT"]["state"] == "suspended"
     said = deployed.project.jobgraph("status", "one", check=False)
-    assert "`pulumi up` finishes" in said.stdout + said.stderr
+    assert "`pulumi up --refresh` finishes" in said.stdout + said.stderr
     deployed.up()
     assert deployed.tasks() == goal
     assert deployed.up() == []
