@@ -44,6 +44,10 @@ def document(graphs: Mapping[str, Mapping[str, Any]]) -> str:
     return json.dumps(whole, indent=1)
 
 
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
 @dataclass
 class Deploys:
     """A project, set up; the engine's statements go through the proxy, the test's own do not."""
@@ -105,8 +109,12 @@ class Deploys:
         return True
 
     def tasks(self) -> dict[str, dict[str, Any]]:
-        """The tasks of the schema, as far as a deploy decides about them."""
+        """The tasks of the schema, as far as a deploy decides about them; predecessors, a set to the plugin, sorted."""
         rows = self.project.query(f"SHOW TASKS IN SCHEMA {SCHEMA}")
+        for row in rows:
+            relations = json.loads(row["task_relations"])
+            row["predecessors"] = _compact(sorted(json.loads(row["predecessors"])))
+            row["task_relations"] = _compact(relations | {"Predecessors": sorted(relations["Predecessors"])})
         return {row["name"]: {name: row[name] for name in COLUMNS} for row in sorted(rows, key=lambda row: row["name"])}
 
     def _start(self, *words: str) -> subprocess.Popen[str]:
