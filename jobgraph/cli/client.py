@@ -45,10 +45,14 @@ _VARIABLES = {
 # 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification; the account also says 090105
 # and 090106 when the database or schema of the connection is not there.
 _ABSENT = frozenset({2003, 2043, 90105, 90106})
-_WRONG_LOGIN = frozenset({390100, 390101, 390102, 390144, 250001, 251001})
+# At a login the connector has a number of its own (250001) and Snowflake's text, so the text decides.
 # The session ended on the server's side, as at a restart of the sandbox.
 _SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
-_WRONG_LOGIN_WORDS = ("Incorrect username or password", "JWT token is invalid", "Authentication token")
+_WRONG_LOGIN = ("Incorrect username or password", "JWT token is invalid", "Authentication token", "OAuth access token")
+_EXPIRED = ("expired", "has ended")
+_WRONG_ROLE = "is not granted to this user"
+# What the connector says of a server that is not there, in different places.
+_SILENT = ("Could not connect to Snowflake backend", "Connection refused", "Max retries exceeded")
 
 
 class Client(Protocol):
@@ -88,8 +92,6 @@ def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
         found.setdefault("account", f"{organization}-{account}")
     if "account" not in found:
         return {}
-    if "port" in found:
-        found["port"] = int(found["port"]) if str(found["port"]).isdigit() else found["port"]
     if "private_key_file" in found and "password" not in found:
         found.setdefault("authenticator", "SNOWFLAKE_JWT")
     return found
@@ -125,10 +127,15 @@ def parameters(choice: Choice) -> dict[str, Any]:
     `--connection` comes first, then SNOWFLAKE_* variables, then the default connection of connections.toml.
 
     Raises:
-        UsageError: if nothing says where to connect to.
+        UsageError: if nothing says where to connect to, or the port is none.
     """
     found = {} if choice.connection else from_variables(choice.environment)
     found = found or _from_files(choice.connection)
+    if not str(found.get("port", 0)).isdigit():
+        remedy = "Set SNOWFLAKE_PORT, or `port` in connections.toml, to a number, or leave it out."
+        raise UsageError(f"The port {found['port']!r} is no number", remedy=remedy)
+    if "port" in found:
+        found["port"] = int(found["port"])
     found.update({key: value for key, value in (("database", choice.database), ("schema", choice.schema)) if value})
     return found
 
@@ -146,27 +153,43 @@ def _is_local(found: Mapping[str, Any]) -> bool:
         return False
 
 
-def not_connected(found: Mapping[str, Any], errno: int, text: str) -> NotConnectedError:
-    """Put a failed login into words: server not there, or user and key not accepted."""
-    server = _address(found)
-    local = _is_local(found)
-    if errno in _WRONG_LOGIN and any(words in text for words in _WRONG_LOGIN_WORDS):
+def not_connected(found: Mapping[str, Any], text: str) -> NotConnectedError:
+    """Put a failed login, or a server that has gone, into words; `text` is the connector's."""
+    told = " ".join(text.split())
+    if any(words in told for words in _WRONG_LOGIN):
+        return _wrong_login(found, told)
+    if _WRONG_ROLE in told:
         return NotConnectedError(
-            f"{server} does not accept the login of user {found.get('user', '?')!r}: {' '.join(text.split())}",
-            cause="The password or key is not the one that the server knows"
-            + (": this shell has the variables of an earlier sandbox." if local else "."),
-            remedy='eval "$(jobgraph sandbox env)" once more.'
-            if local
-            else "Check the user, and its password, key or token, in connections.toml or the SNOWFLAKE_* variables.",
+            f"{_address(found)} refuses the login: {told}",
+            cause=f"User {found.get('user', '?')!r} does not have the role {found.get('role', '?')!r}.",
+            remedy="Name another role in SNOWFLAKE_ROLE or in connections.toml, or have it granted.",
         )
+    return _not_there(found, told)
+
+
+def _wrong_login(found: Mapping[str, Any], told: str) -> NotConnectedError:
+    what = f"{_address(found)} does not accept the login of user {found.get('user', '?')!r}: {told}"
+    if _is_local(found):
+        cause = "The password is not the one that the server knows: this shell has the variables of an earlier sandbox."
+        return NotConnectedError(what, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
+    if any(word in told for word in _EXPIRED):
+        cause, remedy = "The token is too old.", "Log in again, or have a new token made, and give the command again."
+    else:
+        cause = "The password or key is not the one that the server knows."
+        remedy = "Check the user, and its password, key or token, in connections.toml or the SNOWFLAKE_* variables."
+    return NotConnectedError(what, cause=cause, remedy=remedy)
+
+
+def _not_there(found: Mapping[str, Any], told: str) -> NotConnectedError:
+    silent = not told or any(words in told for words in _SILENT)
+    what = f"Cannot connect to {_address(found)}: {'nothing answers there' if silent else told}"
+    if _is_local(found):
+        remedy = "jobgraph sandbox start; a run that was under way goes on then: `jobgraph wait` follows it."
+        return NotConnectedError(what, cause="The sandbox is not running.", remedy=remedy)
     return NotConnectedError(
-        f"Cannot connect to {server}: {text.splitlines()[0] if text else 'no answer'}",
-        cause="The sandbox is not running."
-        if local
-        else "The account name is wrong, or the network does not let through.",
-        remedy="jobgraph sandbox start"
-        if local
-        else "Check `account` (ORGANIZATION-ACCOUNT) and the proxy settings; `jobgraph doctor` tries the connection.",
+        what,
+        cause="The account name is wrong, or the network does not let through.",
+        remedy="Check `account` (ORGANIZATION-ACCOUNT) and the proxy settings; `jobgraph doctor` tries the connection.",
     )
 
 
@@ -227,7 +250,7 @@ class SnowflakeClient:
                 cursor.execute(statement.text, statement.binds or None, _no_retry=_is_local(self._found))
                 return [dict(row) for row in cursor.fetchall()]
         except (errors.OperationalError, errors.InterfaceError) as error:
-            raise not_connected(self._found, error.errno or 0, str(error.raw_msg or error.msg)) from error
+            raise not_connected(self._found, str(error.raw_msg or error.msg)) from error
         except errors.DatabaseError as error:
             number = error.errno or 0
             if number in _SESSION_GONE:
@@ -276,7 +299,7 @@ def connect(choice: Choice) -> SnowflakeClient:
     try:
         connection = snowflake.connector.connect(**settings)
     except errors.Error as error:
-        raise not_connected(found, error.errno or 0, str(error.raw_msg or error.msg)) from error
+        raise not_connected(found, str(error.raw_msg or error.msg)) from error
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"The connection's parameters cannot be used: {error}",

@@ -100,7 +100,7 @@ def no_platform_detection(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("local", [True, False])
 def test_a_wrong_password_is_said_to_be_that(*, local: bool) -> None:
     found = {"host": "127.0.0.1" if local else "x.snowflakecomputing.com", "user": "ME", "password": "pass-word"}
-    error = client.not_connected(found, 250001, "Failed to connect: Incorrect username or password was specified.")
+    error = client.not_connected(found, "Failed to connect: Incorrect username or password was specified.")
     assert error.exit_code == 3
     assert "Incorrect username or password" in str(error)
     assert "'ME'" in str(error)
@@ -109,9 +109,45 @@ def test_a_wrong_password_is_said_to_be_that(*, local: bool) -> None:
 
 
 def test_an_account_that_cannot_be_reached_is_not_told_to_start_a_sandbox() -> None:
-    error = client.not_connected({"account": "ORG-ACC"}, 250001, "could not connect")
+    error = client.not_connected({"account": "ORG-ACC"}, "could not connect")
     assert "ORG-ACC.snowflakecomputing.com" in str(error)
     assert "sandbox" not in str(error)
+
+
+def test_a_token_that_is_too_old_asks_for_a_new_one() -> None:
+    found = {"account": "ORG-ACC", "user": "ME"}
+    error = client.not_connected(found, "Failed to connect to DB: ORG-ACC. OAuth access token expired. [1a2b]")
+    assert error.exit_code == 3
+    assert "The token is too old" in str(error)
+    assert "new token" in str(error)
+
+
+@pytest.mark.parametrize("found", [{"host": "127.0.0.1", "role": "NOPE"}, {"account": "ORG-ACC", "role": "NOPE"}])
+def test_a_role_that_the_user_does_not_have_is_told_as_that(found: dict[str, str]) -> None:
+    text = "Failed to connect to DB. Role 'NOPE' specified in the connect string is not granted to this user."
+    error = client.not_connected(found, text)
+    assert error.exit_code == 3
+    assert "SNOWFLAKE_ROLE" in str(error)
+    assert "sandbox" not in str(error)
+
+
+def test_a_port_that_is_none_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="'abc' is no number"):
+        client.parameters(Choice(environment={**VARIABLES, "SNOWFLAKE_PORT": "abc"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Could not connect to Snowflake backend after 2 attempt(s).Aborting",
+        "Failed to execute request: HTTPConnectionPool(host='127.0.0.1', port=1): Max retries exceeded with url: /q",
+    ],
+)
+def test_a_sandbox_that_went_away_says_how_to_go_on(text: str) -> None:
+    error = client.not_connected({"host": "127.0.0.1", "port": 1}, text)
+    assert "Cannot connect to 127.0.0.1:1: nothing answers there\n" in str(error)
+    assert "`jobgraph wait`" in str(error)
 
 
 def test_a_missing_object_asks_for_a_deployment() -> None:
