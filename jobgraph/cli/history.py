@@ -47,10 +47,11 @@ def status(context: click.Context, graph: str | None, *, run_id: str | None, job
 def _show_job(found: Deployed, seen: Run, job: str, *, as_json: bool) -> None:
     name = lookup.job_name(found, job, [one.name for one in seen.jobs])
     one = next(one for one in seen.jobs if one.name == name)
+    results = next((str(task.definition.get("results", "")) for task in found.jobs if task.name == name), "")
     if as_json:
-        show_json({"run_id": seen.run_id, **views.job_json(one)})
+        show_json({"run_id": seen.run_id, **views.job_json(one), "results_stage": results or None})
         return
-    for line in views.job_lines(seen, one):
+    for line in views.job_lines(seen, one, results):
         show(line)
 
 

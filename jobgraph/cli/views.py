@@ -201,8 +201,11 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def job_lines(run: Run, job: Job) -> list[Text]:
-    """Return all that is known of a job in a run: one line on it, then a paragraph for each recorded attempt."""
+def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
+    """Return all that is known of a job in a run: one line on it, then a paragraph for each recorded attempt.
+
+    `results` is the folder of the stage in which attempts may leave files, below the run's day and id.
+    """
     took = f" in {duration(job.duration)}" if job.duration is not None and job.state != runs.RUNNING else ""
     cause = f": {job.cause}" if job.cause and not job.tries else ""
     lines = [Text.assemble(f"{job.name}, run {run.run_id}: ", state(job.state), took, cause)]
@@ -212,6 +215,8 @@ def job_lines(run: Run, job: Job) -> list[Text]:
         length = f", {duration(attempt.duration)}" if attempt.duration is not None else ""
         lines.append(Text.assemble(f"\nattempt {attempt.number}: ", state(attempt.state), label, when, length))
         lines += [Text(f"  {f'{name}:':<11}{value}") for name, value in _facts(run, job, attempt) if value]
+        if results and attempt.state == runs.DONE:
+            lines.append(Text(f"  {'files:':<11}LIST {results} PATTERN = '.*/{run.run_id}/{job.name}/.*'"))
     if job.attempts > len(job.tries):
         lines.append(Text.assemble(f"\nattempt {job.attempts}: ", state(job.state)))
         lines.append(Text(f"  {'log:':<11}jobgraph logs {job.name} --follow"))

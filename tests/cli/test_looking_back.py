@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.recorded import FAILED_ATTEMPTS, FAILING, GOOD, OLD_RUN, RUN, Row, Server, attempt, history_row
+from tests.cli.recorded import FAILED_ATTEMPTS, FAILING, GOOD, OLD_RUN, RUN, Row, Server, attempt, history_row, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,7 @@ def test_status_of_a_job_tells_all_of_each_attempt(
     done = invoke("status", "--job", "t_myjob_3")
     assert done.exit_code == 0, done.output
     golden("status-job.txt", done.stdout)
+    server.tasks[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="container_jobs", results='@"DB"."PUBLIC"."JOBS"/runs')
     golden("status-job-done.txt", invoke("status", "--job", "t_myjob_1").stdout)
     golden("status-job.json", invoke("status", "--job", "t_myjob_3", "--json").stdout)
     waiting = invoke("status", "--job", "t_myjob_6")
