@@ -47,7 +47,7 @@ class Launch:
         log: file that takes standard output and standard error (logs.py).
         memory_limit: bytes of resident memory, children included; None without a limit.
         collector: takes a copy of what it writes.
-        mounts: folder on this machine and the path where the process shall see it.
+        mounts: folder on this machine, the path where the process shall see it, whether it is read-only.
         workplace: a folder of this container's alone, for making the mounts.
     """
 
@@ -57,7 +57,7 @@ class Launch:
     log: Path
     memory_limit: int | None = None
     collector: Collector | None = None
-    mounts: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[tuple[str, str, bool], ...] = ()
     workplace: Path | None = None
 
 

@@ -2,8 +2,8 @@
 
 Run as a script by containers.py with `python -I -S`; imports the standard library only, to start in milliseconds.
 Arguments: the sandbox's process id, the mounts as JSON (a folder of this container's to work in, and a list of source
-folder and path), then the program and its arguments. All this is done here and not between fork and exec of the
-sandbox, because code run there in a process with threads may deadlock.
+folder, path, and whether it is read-only), then the program and its arguments. All this is done here and not between
+fork and exec of the sandbox, because code run there in a process with threads may deadlock.
 
 Mounts are made in a mount namespace of the process's own: no other process sees them, they go with it, and nothing is
 written into the machine's own folders. Where a path is not there, the folder that should hold it is replaced, for this
@@ -20,6 +20,9 @@ import sys
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
+_MS_RDONLY, _MS_REMOUNT = 1, 32
+# Flags that a mount in a user namespace must keep (ST_NOSUID and so on, the same numbers).
+_KEPT = 2 | 4 | 8
 # What a shell answers for a program that is not there, or that may not be executed.
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
@@ -73,7 +76,7 @@ class Mounting:
             with open(f"/proc/self/{file}", "w") as writer:
                 writer.write(text)
 
-    def bind(self, source: str, path: str) -> None:
+    def bind(self, source: str, path: str, *, read_only: bool) -> None:
         """Show a folder at a path."""
         holder, missing = path, False
         while not os.path.isdir(holder):
@@ -85,6 +88,9 @@ class Mounting:
             os.makedirs(path, exist_ok=True)
         self._mount(source, path, _MS_BIND | _MS_REC)
         self._bound.append(path)
+        if read_only:
+            kept = os.statvfs(path).f_flag & _KEPT
+            self._mount(None, path, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | kept)
 
     def _mirror(self, folder: str) -> None:
         """Replace a folder by one in memory with the same entries."""
@@ -124,7 +130,7 @@ class Mounting:
             raise OSError(number, os.strerror(number), what)
 
 
-def mount_all(workplace: str, mounts: "list[tuple[str, str]]") -> None:
+def mount_all(workplace: str, mounts: "list[tuple[str, str, bool]]") -> None:
     """Make the mounts, outer paths first; where that is not possible, the container's log says what is where."""
     if not mounts:
         return
@@ -132,10 +138,10 @@ def mount_all(workplace: str, mounts: "list[tuple[str, str]]") -> None:
         mounting = Mounting(workplace)
         os.makedirs(workplace, exist_ok=True)
         mounting.enter()
-        for source, path in sorted(mounts, key=lambda mount: mount[1]):
-            mounting.bind(source, path)
+        for source, path, read_only in sorted(mounts, key=lambda mount: mount[1]):
+            mounting.bind(source, path, read_only=read_only)
     except (OSError, AttributeError) as error:
-        for source, path in mounts:
+        for source, path, _ in mounts:
             sys.stderr.write(f"sandbox: no mount at {path} on this system ({error}); it is {source}\n")
         sys.stderr.flush()
 

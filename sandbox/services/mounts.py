@@ -42,11 +42,11 @@ class Given:
 
     Attributes:
         environment: variables.
-        mounts: folder on this machine and path in the container.
+        mounts: folder on this machine, path in the container, whether it is read-only.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
-    mounts: list[tuple[str, str]] = field(default_factory=list)
+    mounts: list[tuple[str, str, bool]] = field(default_factory=list)
 
 
 def require(call: Call, parsed: Specification) -> None:
@@ -98,7 +98,7 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
         _give_secret(world, job, wanted, root, given)
     volumes = {volume.name: volume for volume in parsed.volumes}
     for mount in container.mounts:
-        source = _folder(world, job, key[0], volumes[mount.volume], root)
+        source, read_only = _folder(world, job, key[0], volumes[mount.volume], root)
         below = root / mount.path.lstrip("/")
         if below.is_dir() and not below.is_symlink():
             # A mount hides what the image has at its path.
@@ -106,7 +106,7 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
         if below.parent.resolve().is_relative_to(root.resolve()):
             below.parent.mkdir(parents=True, exist_ok=True)
             below.symlink_to(source, target_is_directory=True)
-        given.mounts.append((str(source), mount.path))
+        given.mounts.append((str(source), mount.path, read_only))
     _refuse_covering(given, root)
     if given.mounts:
         given.environment[ROOT_VARIABLE] = str(root)
@@ -115,7 +115,7 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
 
 def _refuse_covering(given: Given, root: Path) -> None:
     """A child process shares this machine's folders: a mount must not hide those that it runs from."""
-    for _, path in given.mounts:
+    for _, path, _ in given.mounts:
         if any(Path(used).is_relative_to(path) for used in (root, sys.executable, sys.prefix, sys.base_prefix)):
             raise MountError(f"Nothing can be mounted at {path} in the sandbox: its own files are below it.")
 
@@ -147,15 +147,16 @@ def _give_secret(world: World, job: Job, wanted: Secret, root: Path, given: Give
             file = os.open(folder / key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(file, "w") as writer:
                 writer.write(value)
-        given.mounts = list(dict.fromkeys([*given.mounts, (str(folder), wanted.folder)]))
+        given.mounts = list(dict.fromkeys([*given.mounts, (str(folder), wanted.folder, False)]))
 
 
-def _folder(world: World, job: Job, instance: int, volume: Volume, root: Path) -> Path:
+def _folder(world: World, job: Job, instance: int, volume: Volume, root: Path) -> tuple[Path, bool]:
+    """A volume's folder, and whether the container may only read it."""
     if volume.stage is not None:
         return _stage_folder(world, job, volume.stage, root.parent / f"{root.name}.{volume.name}")
     folder = volumes_folder(world, job.object_id) / str(instance) / volume.name
     folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return folder, False
 
 
 def volumes_folder(world: World, object_id: int) -> Path:
@@ -163,14 +164,14 @@ def volumes_folder(world: World, object_id: int) -> Path:
     return world.folder / "services" / str(object_id) / "volumes"
 
 
-def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> Path:
-    """The stage's own folder; a copy of it for a role that may only read."""
+def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> tuple[Path, bool]:
+    """The stage's own folder; for a role without WRITE a copy, read-only where a mount can be that."""
     name, _, path = stage_files.split(reference[1:])
     found = _owned(world, job, "STAGE", name)
     folder = stage.folder(world, found) / path
     folder.mkdir(parents=True, exist_ok=True)
     if access.role_has(world, job.owner, found, "WRITE"):
-        return folder
+        return folder, False
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
-    return copy
+    return copy, True

@@ -95,8 +95,11 @@ class Jobs:
 
     def end(self, name: str) -> str:
         """Wait for a job's end; its status."""
+        wait = f"CALL {name}!SPCS_WAIT_FOR('DONE', 60)"
         with suppress(SnowflakeError):
-            self.run(f"CALL {name}!SPCS_WAIT_FOR('DONE', 60)")
+            self.run(wait)
+            return self.status(name)
+        assert "it ended with status" in self.error(wait).message
         return self.status(name)
 
     def running(self, name: str, gate: Path, options: str = ASYNC) -> None:

@@ -164,14 +164,17 @@ def test_a_stage_is_shared_both_ways(jobs: Jobs, source: dict[str, Any]) -> None
     assert "files/in/out" in [row["name"] for row in jobs.rows("LIST @FILES")]
 
 
-def test_who_may_only_read_a_stage_writes_into_a_copy(jobs: Jobs) -> None:
+def test_who_may_only_read_a_stage_changes_nothing_in_it(jobs: Jobs) -> None:
     jobs.run(STAGE, "CREATE ROLE R1", "GRANT USAGE ON DATABASE D TO ROLE R1", "GRANT USAGE ON SCHEMA D.S TO ROLE R1")
     jobs.run("GRANT CREATE SERVICE ON SCHEMA D.S TO ROLE R1", "GRANT USAGE ON COMPUTE POOL P TO ROLE R1")
     jobs.run("GRANT READ ON IMAGE REPOSITORY D.S.R TO ROLE R1", "GRANT READ ON STAGE FILES TO ROLE R1")
     session = logins.open_session(jobs.world, logins.ADMINISTRATOR, "R1", database="D", schema="S")
     volumes = [{"name": "v", "source": "stage", "stageConfig": {"name": "@FILES"}}]
+    jobs.run("GRANT ROLE R1 TO ROLE SYSADMIN")
     program = AT + "open(at('/data') + '/out', 'w').write('x')"
-    jobs.rows(job("J", "python", program, volumes=volumes, volumeMounts=[mount("v", "/data")]), session)
+    jobs.rows(job("J", "python", program, options=ASYNC, volumes=volumes, volumeMounts=[mount("v", "/data")]), session)
+    assert jobs.end("J") == ("FAILED" if mounts_work() else "DONE")
+    assert not mounts_work() or "Read-only file system" in jobs.log("J")
     assert jobs.rows("LIST @FILES") == []
 
 
@@ -195,7 +198,7 @@ from sandbox.services import launcher
 def refuse(self):
     raise OSError(1, "no")
 launcher.Mounting.enter = refuse
-launcher.mount_all(sys.argv[1] + "/work", [(sys.argv[1], "/data")])
+launcher.mount_all(sys.argv[1] + "/work", [(sys.argv[1], "/data", False)])
 """
 
 
