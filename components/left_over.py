@@ -26,7 +26,7 @@ def dropping_left_overs(graph: GraphPlan, present: Mapping[str, Row]) -> dict[st
     The engine calls it only for what its state does not have, and for what it has just dropped to make it anew.
     """
     found: dict[str, pulumi.ResourceHookBinding] = {}
-    for task in (graph.root, *graph.tasks, *((graph.finalizer,) if graph.finalizer else ())):
+    for task in (graph.root, *graph.members):
         row = present.get(task.name)
         if row is None:
             continue

@@ -77,6 +77,7 @@ def _row(shown: Any) -> Row:
         relations["FinalizedRootTask"] = related.finalized_root_task
     return {
         "name": shown.name,
+        "created_on": shown.created_on,
         "state": shown.state.lower(),
         "schedule": shown.schedule,
         "definition": shown.definition,

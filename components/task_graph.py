@@ -28,13 +28,15 @@ import pulumi_snowflake as snowflake
 from components.left_over import dropping_left_overs
 from jobgraph import sql
 from jobgraph.as_planned import ROOT_WAREHOUSE_SIZE
-from jobgraph.changing import GraphChange, changes
+from jobgraph.changing import GraphChange, changes, moving, planned_edges
 from jobgraph.model import Cron, Interval
+from jobgraph.moving import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jobgraph.model import Schedule
+    from jobgraph.moving import Moves
     from jobgraph.planning import GraphPlan, StepPlan, TaskPlan
     from jobgraph.settings import Settings
     from jobgraph.task_rows import Row
@@ -50,7 +52,7 @@ class TaskGraphArgs:
     """The graph's plan, the names around it (`settings`), and all components that must be there before it.
 
     change: what the deploy may do to a root that is there. present: rows of SHOW TASKS before the deploy, by name.
-    deploy: tells this deploy from all others.
+    deploy: tells this deploy from all others. moves: the order in which tasks of all graphs leave theirs.
     """
 
     graph: GraphPlan
@@ -59,6 +61,7 @@ class TaskGraphArgs:
     change: GraphChange
     present: Mapping[str, Row]
     deploy: str
+    moves: Moves
 
 
 def task_graphs(
@@ -69,25 +72,37 @@ def task_graphs(
     present: rows of SHOW TASKS before the deploy; None if they are not known.
     """
     allowed = changes(graphs, present)
+    moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}
     deploy = uuid.uuid4().hex[:8]
-    made = [
-        TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows, deploy))
+    made = {
+        graph.key: TaskGraphComponent(
+            graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows, deploy, moves)
+        )
         for graph in graphs
-    ]
-    gates = {component.key: component.gate for component in made}
-    for component in made:
-        component.fill(gates)
-    return {component.key: component for component in made}
+    }
+    gates = {component.key: component.gate for component in made.values()}
+    tasks: dict[str, pulumi.Resource] = {graph.root.name: gates[graph.key] for graph in graphs}
+    owners = {task.name: (made[graph.key], task) for graph in graphs for task in graph.members}
+    for name in ordered(planned_edges(graphs), moves.waits):
+        component, task = owners[name]
+        tasks[name] = component.add(task, gates, tasks)
+    for component in made.values():
+        component.close()
+    return made
 
 
 class TaskGraphComponent(pulumi.ComponentResource):
-    """Root, a task per job, finalizer, and the steps around them. `fill` makes what comes behind the gate."""
+    """Root, a task per job, finalizer, and the steps around them.
+
+    `add` makes a task behind the gate, `close` what comes after all of them.
+    """
 
     def __init__(self, name: str, args: TaskGraphArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:TaskGraph", name, None, opts)
-        self._settings, self._graph, self._change = args.settings, args.graph, args.change
+        self._settings, self._graph, self._change, self._moves = args.settings, args.graph, args.change, args.moves
         self.key = args.graph.key
+        self._made: list[snowflake.Task | snowflake.Execute] = []
         self._hooks = dropping_left_overs(args.graph, args.present)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
@@ -95,25 +110,33 @@ class TaskGraphComponent(pulumi.ComponentResource):
         opening = self._step("opening", args.graph.opening, args.needs, differing, replaced=self._change.resume)
         root = self._root(args.graph, [*args.needs, opening])
         # suspending what is suspended does no harm, and the provider resumes a root that a refresh saw started
-        seen = differing if self._change.suspend or self._change.resume else None
+        torn = any(task.name in args.moves.anew for task in args.graph.tasks)
+        seen = differing if self._change.suspend or self._change.resume or torn else None
         self.gate = self._step("gate", args.graph.gate, [root, opening], seen, replaced=True)
         # named with every task: the engine orders deletions by direct dependencies
         self._around = [opening, self.gate]
         self._arrivals = self._suspend_abandoned()
 
-    def fill(self, gates: Mapping[str, pulumi.Resource]) -> None:
-        """Make the tasks and the activation; `gates` are those of all graphs, by key."""
+    def add(
+        self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], made: Mapping[str, pulumi.Resource]
+    ) -> snowflake.Task:
+        """Make a task; `gates` are those of all graphs, by key, `made` the tasks before it; a root's is its gate."""
+        before = [*self._around, *(made[name] for name in task.predecessors)]
+        before += [made[name] for name in sorted(self._moves.waits.get(task.name, ()))]
+        finalize = None
+        if self._graph.slot is not None and task is self._graph.finalizer:
+            before.append(self._once("finalizer-slot", self._graph.slot))
+            finalize = self._graph.root.full_name
+        added = self._task(task, gates, before, finalize)
+        self._made.append(added)
+        return added
+
+    def close(self) -> None:
+        """Make the activation, after all tasks."""
         graph = self._graph
-        tasks: dict[str, pulumi.Resource] = {graph.root.name: self.gate}
-        for task in graph.tasks:
-            tasks[task.name] = self._task(task, gates, [*self._around, *(tasks[name] for name in task.predecessors)])
-        last = [*tasks.values()]
-        if graph.finalizer is not None and graph.slot is not None:
-            slot = self._once("finalizer-slot", graph.slot)
-            last.append(self._task(graph.finalizer, gates, [*self._around, slot], finalize=graph.root.full_name))
         if graph.overlap is not None:
-            last.append(self._once("overlap", graph.overlap))
-        self._activation(graph, last)
+            self._made.append(self._once("overlap", graph.overlap))
+        self._activation(graph, [self.gate, *self._made])
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})
 
     def _step(
@@ -197,12 +220,13 @@ class TaskGraphComponent(pulumi.ComponentResource):
         task: TaskPlan,
         gates: Mapping[str, pulumi.Resource],
         depends_on: Sequence[pulumi.Resource],
-        finalize: str | None = None,
+        finalize: str | None,
     ) -> snowflake.Task:
         comes_from = self._change.moved.get(task.name)
         leaves = [gates[comes_from]] if comes_from else []
         if task.name in self._change.abandoned:
             leaves = [self._arrivals]
+        anew = task.name in self._moves.anew
         return snowflake.Task(
             task.name,
             name=task.name,
@@ -218,7 +242,9 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[*depends_on, *leaves],
                 delete_before_replace=True,
-                replace_on_changes=_IN_ANOTHER_GRAPH if leaves else _FINALIZES,
+                replace_on_changes=_IN_ANOTHER_GRAPH if leaves or anew else _FINALIZES,
+                # the gate of this deploy is another one than the last deploy's, or the graph has another name
+                replace_with=[self.gate] if anew else None,
                 hooks=self._hooks.get(task.name),
             ),
             database=self._settings.database,

@@ -47,13 +47,18 @@ def _is(task: TaskPlan, row: Row | None, finalizes: str | None = None) -> bool:
         return False
     return (
         (row["state"] == "started") == task.started
-        and _loose(row.get("definition")) == _loose(task.sql)
+        and same_body(task, row)
         and _loose(row.get("condition")) == _loose(task.when)
         and (row.get("comment") or "") == task.comment
         and _name(row.get("warehouse")) == _name(task.warehouse)
         and set(predecessors(row)) == set(task.predecessors)
         and finalized_root(row) == finalizes
     )
+
+
+def same_body(task: TaskPlan, row: Row) -> bool:
+    """Whether a task runs what is planned."""
+    return _loose(row.get("definition")) == _loose(task.sql)
 
 
 def _root_is(graph: GraphPlan, row: Row | None) -> bool:
@@ -63,7 +68,7 @@ def _root_is(graph: GraphPlan, row: Row | None) -> bool:
     own = row.get("parameters")
     return (
         schedule(row) == graph.schedule
-        and _loose(row.get("definition")) == _loose(graph.root.sql)
+        and same_body(graph.root, row)
         and (row.get("comment") or "") == graph.root.comment
         and (_text(row.get("config")) or None) == sql.config_text(graph.config)
         and not predecessors(row)

@@ -10,13 +10,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jobgraph.as_planned import not_as_planned
+from jobgraph.as_planned import not_as_planned, same_body
+from jobgraph.moving import Moves, Scene, moves
 from jobgraph.task_rows import definition, finalized_root, predecessors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobgraph.planning import GraphPlan
+    from jobgraph.planning import GraphPlan, TaskPlan
     from jobgraph.task_rows import Row
 
 # What SHOW TASKS gives as last_suspended_reason of a root that failed too often.
@@ -66,6 +67,42 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str
     }
 
 
+def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, found: Mapping[str, GraphChange]) -> Moves:
+    """Return in which order tasks leave their graphs; `found` are the changes of the graphs."""
+    present = {str(row["name"]): row for row in rows or ()}
+    roots = {graph.key: found[graph.key].former_root or graph.root.name for graph in graphs}
+    leaving = {name for change in found.values() for name in (*change.moved, *change.abandoned)}
+    leaving |= {
+        graph.finalizer.name
+        for graph in graphs
+        if graph.finalizer and predecessors(present.get(graph.finalizer.name, {}))
+    }
+    scene = Scene(
+        before={name: frozenset(predecessors(row)) & present.keys() for name, row in present.items()},
+        after=planned_edges(graphs),
+        leaving=frozenset(leaving),
+        root={task.name: roots[graph.key] for graph in graphs for task in graph.tasks},
+        going=frozenset(change.former_root for change in found.values() if change.former_root),
+        torn=frozenset(task.name for graph in graphs for task in graph.tasks if _torn(task, graph.root.name, present)),
+    )
+    return moves(scene)
+
+
+def planned_edges(graphs: Sequence[GraphPlan]) -> dict[str, frozenset[str]]:
+    """Return the tasks of all graphs but the roots with their predecessors, each after those."""
+    return {task.name: frozenset(task.predecessors) for graph in graphs for task in graph.members}
+
+
+def _torn(task: TaskPlan, root: str, present: Mapping[str, Row]) -> bool:
+    """Whether a deploy that was interrupted dropped what the task followed, which the engine's state does not show."""
+    row = present.get(task.name)
+    if row is None or not same_body(task, row):
+        return False
+    lost = set(task.predecessors) - set(predecessors(row)) - {root}
+    made = str(row.get("created_on") or "")
+    return any(name not in present or str(present[name].get("created_on") or "") > made for name in lost)
+
+
 def left_over(row: Row, graph: str) -> bool:
     """Whether a task was made for that graph by a deploy, so that a deploy may make it again."""
     return definition(row).get("graph") == graph
@@ -91,7 +128,7 @@ def _root_of(name: str, present: Mapping[str, Row]) -> str:
 
 
 def _members(graph: GraphPlan) -> list[str]:
-    return [task.name for task in (*graph.tasks, *((graph.finalizer,) if graph.finalizer else ()))]
+    return [task.name for task in graph.members]
 
 
 def _former_roots(

@@ -117,6 +117,11 @@ class GraphPlan:
     slot: StepPlan | None
     activation: StepPlan
 
+    @property
+    def members(self) -> tuple[TaskPlan, ...]:
+        """All tasks but the root."""
+        return (*self.tasks, self.finalizer) if self.finalizer else self.tasks
+
 
 @dataclass(frozen=True)
 class StagedFile:

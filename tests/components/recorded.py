@@ -56,6 +56,7 @@ class Recorder(mocks.MockMonitor):
                     "deleteBeforeReplace": request.deleteBeforeReplace,
                     "ignoreChanges": list(request.ignoreChanges),
                     "replaceOnChanges": list(request.replaceOnChanges),
+                    **({"replaceWith": [short(urn) for urn in request.replace_with]} if request.replace_with else {}),
                     **({"deletedWith": short(request.deletedWith)} if request.deletedWith else {}),
                     **({"importId": request.importId} if request.importId else {}),
                     "onError": list(request.hooks.on_error),

@@ -47,6 +47,7 @@ class Deployer:
     """A stack: the engine's state, and a sandbox.
 
     live: resources by name. pending: replaced ones that are still to be deleted. statements: all that was sent.
+    replaced: the names of those that the last deploy made anew.
     """
 
     world: World
@@ -55,6 +56,7 @@ class Deployer:
     live: dict[str, Entry] = field(default_factory=dict)
     pending: list[Entry] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
     kill_after: int | None = None
 
     def rows(self, sql: str) -> list[Row]:
@@ -74,7 +76,7 @@ class Deployer:
         Raises:
             ProviderError: the first step that failed.
         """
-        self.statements, self.kill_after = [], kill_after
+        self.statements, self.kill_after, self.replaced = [], kill_after, set()
         present = self._present(graphs, settings)
         recorder = Recorder()
         with patch("components.task_graph.dropping_left_overs", return_value={}), patch("pulumi.warn"):
@@ -143,7 +145,9 @@ class Deployer:
             for ignored in wanted["ignoreChanges"]:
                 news[ignored] = entry.outputs.get(ignored, news.get(ignored))
             found = lifecycle.compare(resource, entry.outputs, news, (), print)
-            if found.replaces or found.changed & set(wanted["replaceOnChanges"]):
+            with_it = _needed(wanted.get("replaceWith", ())) & self.replaced
+            if found.replaces or with_it or found.changed & set(wanted["replaceOnChanges"]):
+                self.replaced.add(name)
                 self._replace(entry, create, lifecycle, delete_first=wanted["deleteBeforeReplace"])
                 return
             if found.changes:
@@ -290,7 +294,7 @@ def _left_overs(graphs: Sequence[GraphPlan], present: Sequence[Row]) -> dict[str
     rows = {row["name"]: row for row in present}
     found: dict[str, str] = {}
     for graph in graphs:
-        for task in (graph.root, *graph.tasks, *((graph.finalizer,) if graph.finalizer else ())):
+        for task in (graph.root, *graph.members):
             row = rows.get(task.name)
             if row and (left_over_root(row, graph) if task is graph.root else left_over(row, graph.key)):
                 found[task.name] = f"DROP TASK IF EXISTS {task.full_name}"

@@ -7,31 +7,41 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components.task_graph import TaskGraphComponent
+from jobgraph.moving import Moves
 from tests.reliability.deploys import claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pulumi
+    import pulumi_snowflake as snowflake
+
+    from jobgraph.planning import TaskPlan
 
 MOST_JOBS = 14
 
 
-# Jobs that move from one graph into another, with edges between the two: one `up` is refused (docs/decisions/0009).
-MOVES = pytest.mark.xfail(strict=True, reason="edges between a graph and the one that a job leaves in the same deploy")
-
-
-@pytest.mark.parametrize("seed", [pytest.param(1, marks=MOVES), 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3, 44])
 def test_a_change_ends_as_a_fresh_deploy_does_and_so_does_a_killed_one(seed: int) -> None:
     assert claims(seed, MOST_JOBS) == []
 
 
 def test_the_claims_fail_when_tasks_do_not_wait_for_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    fill = TaskGraphComponent.fill
+    add = TaskGraphComponent.add
 
-    def without_the_gate(component: TaskGraphComponent, gates: Mapping[str, pulumi.Resource]) -> None:
+    def without_the_gate(
+        component: TaskGraphComponent,
+        task: TaskPlan,
+        gates: Mapping[str, pulumi.Resource],
+        made: Mapping[str, pulumi.Resource],
+    ) -> snowflake.Task:
         component._around = component._around[:1]  # the bug that is planted
-        fill(component, gates)
+        return add(component, task, gates, made)
 
-    monkeypatch.setattr(TaskGraphComponent, "fill", without_the_gate)
+    monkeypatch.setattr(TaskGraphComponent, "add", without_the_gate)
     assert [failure for seed in range(1, 9) for failure in claims(seed, MOST_JOBS)]
+
+
+def test_the_claims_fail_when_tasks_leave_their_graphs_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.task_graph.moving", lambda *_arguments: Moves())
+    assert [failure for seed in (44, 56) for failure in claims(seed, MOST_JOBS)]

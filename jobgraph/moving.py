@@ -1,0 +1,135 @@
+"""In which order tasks leave their graphs, so that no task is ever below two roots, and which have to be made anew.
+
+Pure. Knows the edges that are there and those that are planned. Must not know pulumi, nor what a task runs.
+
+Snowflake refuses a task with two roots (091088). A task that is dropped leaves those behind it without the root of
+their graph, and the provider adds predecessors before it removes others: a task that is still behind such a one, and
+gets a predecessor in its graph, would have two. So a task leaves its graph when those that stay behind it are tied to
+others already. Where that is impossible, because two graphs exchange tasks crosswise, or because an interrupted deploy
+has dropped what they followed, the ones behind it are dropped and made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What a deploy that moves tasks has to heed.
+
+    waits: task that is dropped -> the tasks whose change comes before that.
+    anew: tasks that are dropped and made again although their properties alone would not ask for it.
+    """
+
+    waits: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    anew: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Tasks before and after a deploy.
+
+    before, after: task -> its predecessors, of all tasks that are there, and of all that are planned (roots: none).
+    leaving: planned tasks that are dropped first, since they change their graph or become a finalizer.
+    root: planned task -> the root of its graph now, of tasks whose graph is there.
+    going: roots that are dropped first, since they have another name.
+    torn: planned tasks that lost a predecessor because it was dropped and made again.
+    """
+
+    before: Mapping[str, frozenset[str]]
+    after: Mapping[str, frozenset[str]]
+    leaving: frozenset[str]
+    root: Mapping[str, str]
+    going: frozenset[str] = frozenset()
+    torn: frozenset[str] = frozenset()
+
+    @property
+    def staying(self) -> frozenset[str]:
+        """The tasks that are there and are changed in place, if at all."""
+        return frozenset(self.before.keys() & self.after.keys()) - self.leaving
+
+    def loses(self, task: str) -> frozenset[str]:
+        """The predecessors that a task has and shall not keep; those that are dropped at once count as lost already."""
+        return self.before[task] - self.after[task] - self.going
+
+
+def moves(scene: Scene) -> Moves:
+    """Return who waits for whom, and who is made anew."""
+    behind = _reversed(scene.before)
+    anew = {task for task in scene.staying if task in scene.torn or _would_have_two_roots(scene, task)}
+    waits: dict[str, frozenset[str]] = {}
+    needs: dict[str, set[str]] = {task: set(before) for task, before in scene.after.items()}
+    for task in sorted(scene.leaving & scene.before.keys()):
+        kept: set[str] = set()
+        for other in sorted(_first_staying(task, behind, scene.staying) - anew):
+            if task in _reached([other], needs):
+                anew.add(other)
+            else:
+                kept.add(other)
+                needs[task].add(other)
+        if kept:
+            waits[task] = frozenset(kept)
+    return Moves(waits, frozenset(_reached(anew, behind) & scene.staying))
+
+
+def ordered(after: Mapping[str, frozenset[str]], waits: Mapping[str, frozenset[str]]) -> list[str]:
+    """Return the planned tasks so that each comes after its predecessors and after those that it waits for.
+
+    `after` is in an order that holds for the predecessors alone.
+    """
+    if not waits:
+        return list(after)
+    known = after.keys()
+    sorter = TopologicalSorter(
+        {task: (before & known) | waits.get(task, frozenset()) for task, before in after.items()}
+    )
+    return list(sorter.static_order())
+
+
+def _would_have_two_roots(scene: Scene, task: str) -> bool:
+    """Whether a predecessor that the task loses is below another root than that of its graph, or will soon be."""
+    root = scene.root.get(task)
+    return any(root in scene.going or _roots(lost, scene.before) != {root} for lost in scene.loses(task))
+
+
+def _roots(task: str, before: Mapping[str, Collection[str]]) -> set[str]:
+    return {name for name in _reached([task], before) if not before.get(name)}
+
+
+def _first_staying(task: str, behind: Mapping[str, Collection[str]], staying: Collection[str]) -> set[str]:
+    """Return the staying tasks behind a task, directly or behind others that do not stay."""
+    found: set[str] = set()
+    open_names, seen = [task], {task}
+    while open_names:
+        for name in behind.get(open_names.pop(), ()):
+            if name in staying:
+                found.add(name)
+            elif name not in seen:
+                seen.add(name)
+                open_names.append(name)
+    return found
+
+
+def _reached(names: Iterable[str], edges: Mapping[str, Collection[str]]) -> set[str]:
+    """Return the names and all that follows from them."""
+    found = set(names)
+    open_names = list(found)
+    while open_names:
+        fresh = [name for name in edges.get(open_names.pop(), ()) if name not in found]
+        found.update(fresh)
+        open_names += fresh
+    return found
+
+
+def _reversed(edges: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for task, before in edges.items():
+        for name in before:
+            found.setdefault(name, set()).add(task)
+    return found
