@@ -12,6 +12,7 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from components.options import adopting, grant_all, named
+from jobgraph import sql
 from jobgraph.privileges import storage_grants
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class StorageComponent(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Storage", name, None, opts)
-        settings, self._mark = args.settings, args.access.mark
+        self._settings, self._mark = args.settings, args.access.mark
+        settings = args.settings
         self._place = self._schema(settings)
         held = [*self._images(settings), stage := self._stage(settings)]
         self._tasks_belong_to_the_role(settings, args.access)
@@ -109,11 +111,15 @@ class StorageComponent(pulumi.ComponentResource):
         )
 
     def _put(self, name: str, file: StagedFile, stage: snowflake.StageInternal) -> None:
-        """Write the file; its name holds its hash, so a new one is written before the old one is removed.
+        """Write the file. The old one is removed first: replaced by hand, it has the same name.
 
         The statement depends on an output of the stage, so a stage that is replaced takes the file with it first: a
         file cannot be removed from a stage that is gone.
         """
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
+        opts = named(self, stage)
         write = stage.name.apply(lambda _name: file.write)
-        snowflake.Execute(name, execute=write, revert=file.remove, opts=opts)
+        written = snowflake.Execute(name, execute=write, revert=file.remove, opts=opts)
+        # Of an Execute, a refresh compares the statements only; of what is merely read, the results. So this shows a
+        # file that was changed or removed by hand; `pulumi up --replace '**::NAME'` writes it again.
+        found = sql.list_on_stage(self._settings, file.name)
+        snowflake.Execute.get(f"{name}-in-the-stage", written.id, pulumi.ResourceOptions(parent=self), query=found)

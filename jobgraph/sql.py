@@ -163,6 +163,11 @@ def remove_from_stage(settings: Settings, file: str) -> str:
     return f"REMOVE @{settings.qualified(settings.stage)}/{file}"
 
 
+def list_on_stage(settings: Settings, file: str) -> str:
+    """Return the statement that shows that file of the stage: its size, checksum and last change; nothing if gone."""
+    return f"LIST @{settings.qualified(settings.stage)}/{file}"
+
+
 def config_text(config: Mapping[str, Any] | None) -> str | None:
     """Return a graph's configuration as the provider wants it: JSON, which it puts between `$$` itself."""
     return None if config is None else json_literal(config).strip("$")

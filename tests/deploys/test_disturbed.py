@@ -66,6 +66,18 @@ def test_another_machine_locale_and_time_zone_see_no_change(project: Deploys, tm
     Project(folder, project.project.environment | there).pulumi("preview", "--expect-no-changes")
 
 
+def test_a_staged_file_that_was_removed_by_hand_is_shown_and_written_again(project: Deploys) -> None:
+    listed = f"LIST @{SCHEMA}.JOBS"
+    (before,) = project.project.query(listed)
+    project.project.query(f"REMOVE @{SCHEMA}.JOBS")
+    shown = project.project.pulumi("refresh", "--preview-only", "--expect-no-changes", check=False)
+    assert shown.returncode != 0
+    assert "configuration-in-the-stage" in shown.stdout
+    project.project.up("--replace", "**::configuration")
+    (after,) = project.project.query(listed)
+    assert (after["name"], after["size"]) == (before["name"], before["size"])
+
+
 def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(project: Deploys) -> None:
     """It makes a task in the graph, changes one, and starts the root, right after the deploy has suspended it."""
     suspended = 'ONE_ROOT" SUSPEND'
@@ -82,11 +94,11 @@ def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(
             met.append(statement)
 
     project.write({"one": AFTER})
-    # the write before it is the configuration's file, or the root's suspension itself
-    project.proxy.trap(3, disturb, forward=True, trouble=Trouble.PAUSE)
+    # before it come the old and the new file of the configuration, and the root's suspension
+    project.proxy.trap(4, disturb, forward=True, trouble=Trouble.PAUSE)
     code, out = project.pulumi("up", "--yes", "--skip-preview")
     assert met == list(second)
-    assert any(suspended in one for one in project.proxy.writes[:2])
+    assert any(suspended in one for one in project.proxy.writes[:3])
     if code != 0:
         assert "0910" in out or "0914" in out, out
     # what the provider noted of the step that failed need not be what is there
