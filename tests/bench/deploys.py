@@ -57,7 +57,7 @@ class Program:
 
     def configure(self, jobs: int, *, changed: bool) -> None:
         """Write the graph; the first job is another one if it is `changed`."""
-        text = configuration(jobs)
+        text = configuration(jobs).replace("    jobs:\n", "    schedule: 59 minutes\n    jobs:\n", 1)
         new = text.replace(CHANGED, "--query=select 1000000'", 1) if changed else text
         assert changed == (new != text)
         (self.project.folder / "jobconfig.yaml").write_text(new)
