@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from procedures import run_job
+from procedures.attempt import JobFailed
+from tests.procedures.recording import RecordingSession, Service
 from tests.runner.deployed import Deployed, deployed
 
 if TYPE_CHECKING:
@@ -264,23 +268,44 @@ def test_outputs_of_a_file_and_larger_results_reach_a_dependent(ran: Deployed) -
 
 
 def _tagged(ran: Deployed, task: str, attempt: int) -> list[str]:
-    """First words of the statements that carry the tag of an attempt, in their order."""
+    """Return the statements that carry the tag of an attempt, in their order."""
     run = ran.attempts()[task][0]["GRAPH_RUN_ID"]
     sent = ran.rows(
         "SELECT QUERY_TEXT FROM TABLE(D.INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000))"
         f" WHERE QUERY_TAG = 'jobgraph g {run} {task} {attempt}' ORDER BY START_TIME"
     )
-    return [str(row["QUERY_TEXT"]).split()[0] for row in sent]
+    return [str(row["QUERY_TEXT"]) for row in sent]
 
 
 @pytest.mark.parametrize("task", ["T_QUIET", "T_BIG", "T_ENVIRONMENT"])
 def test_a_job_that_is_done_takes_three_statements_besides_the_wait(ran: Deployed, task: str) -> None:
     """The last two are chains, whose parts Snowflake lists one by one."""
-    start, wait, *others = _tagged(ran, task, 1)
+    start, wait, *others = [text.split()[0] for text in _tagged(ran, task, 1)]
     assert [start, wait] == ["EXECUTE", "CALL"]
     assert others == ["SHOW", "SELECT", "INSERT", "INSERT", "CALL"]
 
 
 def test_statements_of_each_attempt_and_of_its_container_can_be_told_apart(ran: Deployed) -> None:
-    assert all(_tagged(ran, "T_FLAKY", number)[0] == "EXECUTE" for number in (1, 2, 3))
-    assert "PUT" in _tagged(ran, "T_LEAVES", 1)
+    assert all(_tagged(ran, "T_FLAKY", number)[0].startswith("EXECUTE") for number in (1, 2, 3))
+    assert [text for text in _tagged(ran, "T_LEAVES", 1) if text.startswith("PUT")]
+
+
+@pytest.mark.parametrize("task", ["T_QUIET", "T_ARGUMENTS", "T_EXIT"])
+def test_the_unit_tests_session_gets_the_same_statements(ran: Deployed, task: str) -> None:
+    """What the stand-in in tests/procedures answers is what a sandbox with real containers is asked."""
+    (row,) = ran.attempts()[task]
+    (planned,) = [one for one in ran.graph.tasks if one.name == task]
+    definition = dict(planned.definition or {}) | {"database": "DB", "schema": "SC"}
+    known = {"root": row["ROOT_TASK_NAME"], "group": row["GRAPH_RUN_ID"], "started": _scheduled(ran)}
+    bad = {} if row["JOB_STATUS"] == "DONE" else {"last_exit_code": row["EXIT_CODE"]}
+    session = RecordingSession([Service(row["JOB_STATUS"], **bad)])
+    with suppress(JobFailed):
+        run_job.main(session, task, json.dumps(known), json.dumps(definition))  # type: ignore[arg-type]  # a stand-in
+    asked = [step for text, _ in session.statements for step in text.split(" ->> ")]
+    real = [text.replace("D.S.", "DB.SC.").replace('"D"."S"', '"DB"."SC"') for text in _tagged(ran, task, 1)]
+    assert asked == real
+
+
+def _scheduled(ran: Deployed) -> str:
+    (row,) = ran.attempts()["T_ENVIRONMENT"]
+    return str(json.loads(row["OUTPUTS"])["SCHEDULED_AT"])
