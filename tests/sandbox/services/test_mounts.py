@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ VALUE = "s3cr'et \u2603 value"
 STAGE = "CREATE STAGE FILES ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')"
 
 
+@cache
 def mounts_work() -> bool:
     """Whether this system lets a process make mounts of its own."""
     if platform.system() != "Linux":
