@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.errors import ConfigErrors, UsageError, nearest
 from jobgraph.importing import Imported
 from jobgraph.job_definitions import given, job_values, remarks_on
+from jobgraph.keys import OVERLAPS
 from jobgraph.model import Condition, Interval
 from jobgraph.planning import job_definition
 from jobgraph.printing import Remarks, printed
@@ -272,7 +273,10 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
     """Return what the file says of the graph itself."""
     row = live.root
     comment, config = row.get("comment") or None, row.get("config")
-    policy = row.get("allow_overlapping_execution")
+    words = {policy: word for word, policy in OVERLAPS.items()}
+    overlap = words.get(definition(live.finalizer).get("overlap", "")) if live.finalizer else None
+    if str(row.get("allow_overlapping_execution")).lower() == "true":
+        overlap = overlap or "all"
     return given(
         schedule=_schedule(schedule(row)),
         root_task=row["name"],
@@ -280,7 +284,7 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
         finalizer_task=live.finalizer["name"] if live.finalizer else None,
         comment=None if comment == f"jobgraph: starts graph {key}" else comment,
         config=json.loads(config) if config and config != "null" else None,
-        overlap="all" if str(policy).lower() == "true" else None,
+        overlap=overlap,
     )
 
 

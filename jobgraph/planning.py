@@ -353,6 +353,9 @@ def _finalizer(
         "uses": [procedure.name for procedure in uses],
         "drop_superseded": dropping.name,
     }
+    if graph.overlap is not None:
+        # for an import: SHOW TASKS does not tell it
+        definition["overlap"] = graph.overlap
     definition = {"hash": content_hash(definition), **definition}
     return TaskPlan(
         name=graph.finalizer_task,

@@ -41,6 +41,8 @@ _ACTIONS = {
     "import-replacement": IMPORTED,
 }
 _EXECUTE = "Execute"
+# the step that says which runs of a graph may overlap: the only one that is a setting (components.task_graph)
+_OVERLAP = "-overlap"
 
 
 def parse(text: str, where: str) -> dict[str, Any]:
@@ -101,7 +103,9 @@ def _state(step: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_told(change: Change) -> bool:
     """Whether an object is more than a step of the deployment itself, which follows from the others' changes."""
-    return change.kind != _EXECUTE and bool(change.fields or change.action != CHANGED)
+    if change.kind == _EXECUTE and not change.name.endswith(_OVERLAP):
+        return False
+    return bool(change.fields or change.action != CHANGED)
 
 
 def _change(step: Mapping[str, Any]) -> Change | None:

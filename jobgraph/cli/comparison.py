@@ -13,6 +13,7 @@ from jobgraph.cli import loading
 from jobgraph.cli.application import examples, show_json
 from jobgraph.comparing import compared
 from jobgraph.errors import EXIT_RUN_FAILED
+from jobgraph.ordering import ordered
 
 _FORMATS = ("text", "json", "markdown")
 
@@ -41,7 +42,7 @@ def diff(  # noqa: PLR0913  # one parameter for each option
     """
     before = loading.at(context.obj, old, environment)
     after = loading.at(context.obj, new or loading.file_of(context.obj, None), environment)
-    found = compared(before, after)
+    found = compared(ordered(before), ordered(after))
     if form == "json":
         show_json(differences.as_json(found))
     else:

@@ -91,3 +91,17 @@ def test_as_an_environment_has_them(invoke: Invoke, project: Path) -> None:
     git(project, "add", "jobconfig.prod.yaml")
     git(project, "commit", "--quiet", "--message=overlay")
     assert invoke("diff", "HEAD", "--environment", "prod").stdout.startswith("No difference")
+
+
+def test_another_order_is_no_difference(invoke: Invoke, tmp_path: Path) -> None:
+    volumes = ["v: {source: local, path: /v}", "m: {source: memory, path: /m, size: 1Gi}"]
+    start = "version: 1\ngraphs:\n  g:\n    jobs:\n"
+    jobs = [
+        f"      a: {{image: 'x:1.0', compute_pool: P, volumes: {{{', '.join(order)}}}}}\n"
+        for order in (volumes, volumes[::-1])
+    ]
+    other = "      b: {image: 'x:1.0', compute_pool: P}\n"
+    (tmp_path / "one.yaml").write_text(start + jobs[0] + other)
+    (tmp_path / "two.yaml").write_text(start + other + jobs[1])
+    done = invoke("diff", str(tmp_path / "one.yaml"), str(tmp_path / "two.yaml"), "--exit-code")
+    assert (done.exit_code, done.stdout) == (0, "No difference: both say the same.\n")

@@ -321,3 +321,11 @@ def test_marks_of_the_engine_are_put_into_words() -> None:
 def test_an_error_is_told_without_its_heading_twice() -> None:
     failed = summarize({"steps": [], "diagnostics": [{"severity": "error", "message": "error: jobconfig.yaml: no"}]})
     assert failed.errors == ("jobconfig.yaml: no",)
+
+
+def test_the_step_that_sets_which_runs_may_overlap_is_told() -> None:
+    gone = step(
+        "delete", "Execute", "g-overlap", {"execute": "ALTER TASK R SET OVERLAP_POLICY = ALLOW_ALL_OVERLAP"}, None
+    )
+    assert "- Execute g-overlap (deleted)" in preview_reports.as_text(summarize({"steps": [gone]}))
+    assert not summarize({"steps": [step("delete", "Execute", "g-gate", {"execute": "SELECT 1"}, None)]}).others
