@@ -27,6 +27,9 @@ _LOSSES = {
 }
 _ORDER = (*_LOSSES, "ProcedurePython", "Task")
 _WORDS = {"StageInternal": "stage", "AccountRole": "role", "ProcedurePython": "procedure"}
+# the step that keeps a pool as long as runs need it (components.compute)
+_GUARD = "compute pool {}-needed"
+_EXECUTE = "Execute"
 _TABLE, _POOL, _TASK, _PROCEDURE = "Table", "ComputePool", "Task", "ProcedurePython"
 
 
@@ -34,8 +37,12 @@ def dangers(graphs: Sequence[GraphSummary], changes: Sequence[Change], running: 
     """Yield what is destructive; `running`: how many jobs run on each pool now, if somebody has looked."""
     ranked = sorted(changes, key=lambda change: _ORDER.index(change.kind) if change.kind in _ORDER else len(_ORDER))
     whole = {graph.key for graph in graphs if all(node.action == DELETED for node in graph.nodes)}
+    guarded = {change.name for change in changes if change.kind == _EXECUTE}
     for change in ranked:
-        if change.kind != _TASK:
+        if change.kind == _POOL and change.action == DELETED and _GUARD.format(change.name) in guarded:
+            loss = "not while runs of this stack's graphs are under way; other jobs that run on it are cancelled"
+            yield Danger(f"{_kind(change)} {change.name} is deleted", loss + _running(change, running))
+        elif change.kind != _TASK:
             yield from _of_object(change, running)
     history = "" if _loses_history(ranked) else "; its history stays"
     for graph in graphs:

@@ -293,6 +293,16 @@ def test_a_runner_that_is_superseded_is_no_danger() -> None:
     assert "RUN_JOB_1 (deleted): stays as long as runs under way need it\n" in preview_reports.as_text(summary)
 
 
+def test_a_pool_that_runs_keep_is_told_so() -> None:
+    pool = step("delete", "ComputePool", "POOL", {"name": "POOL"}, None)
+    guard = step("delete", "Execute", "compute pool POOL-needed", {"execute": "SELECT 1"}, None)
+    (danger,) = summarize({"steps": [pool, guard]}, {"POOL": 1}).dangers
+    assert danger.loss.startswith("not while runs of this stack's graphs are under way; ")
+    assert danger.loss.endswith("; 1 job runs on it now")
+    (danger,) = summarize({"steps": [pool]}).dangers
+    assert danger.loss.startswith("jobs that run on it are cancelled")
+
+
 def test_a_graph_that_goes_as_a_whole_is_one_danger(tmp_path: Path) -> None:
     gone = preview(tasks(TEXT, tmp_path), {})
     (danger,) = summarize(gone).dangers
