@@ -77,6 +77,20 @@ def test_a_graph_is_split_renamed_and_joined_again(deployed: Deploys) -> None:
     assert deployed.tasks() == before
 
 
+def test_two_graphs_exchange_jobs_crosswise(deployed: Deploys) -> None:
+    left: dict[str, Any] = {"jobs": {"a": [], "b": ["a"], "c": ["b"]}}
+    right: dict[str, Any] = {"jobs": {"x": [], "y": ["x"], "z": ["y"]}}
+    deployed.up({"one": left, "two": right})
+    deployed.up({"one": {"jobs": {"y": [], "b": ["y"], "c": ["b"]}}, "two": {"jobs": {"x": [], "a": [], "z": ["a"]}}})
+    rows = deployed.tasks()
+    assert {row["state"] for row in rows.values()} == {"started"}
+    found = {name: row["predecessors"].replace(f"{SCHEMA}.", "") for name, row in rows.items()}
+    edges = {"Y": '["ONE_ROOT"]', "B": '["Y"]', "C": '["B"]', "A": '["TWO_ROOT"]', "Z": '["A"]', "X": '["TWO_ROOT"]'}
+    assert {name: found[name] for name in edges} == edges
+    assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0
+    deployed.up({"one": BEFORE})
+
+
 def test_an_operators_suspension_survives_a_deploy_and_the_preview_says_so(deployed: Deploys) -> None:
     deployed.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT SUSPEND")
     deployed.write({"one": AFTER})
