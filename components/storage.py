@@ -111,14 +111,16 @@ class StorageComponent(pulumi.ComponentResource):
         )
 
     def _put(self, name: str, file: StagedFile, stage: snowflake.StageInternal) -> None:
-        """Write the file. The old one is removed first: replaced by hand, it has the same name.
+        """Write the file over the one before it, and take it away with the stack: two steps, so that a change is one.
 
-        The statement depends on an output of the stage, so a stage that is replaced takes the file with it first: a
-        file cannot be removed from a stage that is gone.
+        The statement depends on an output of the stage, so that a stage that is replaced gets the file again.
         """
-        opts = named(self, stage)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
         write = stage.name.apply(lambda _name: file.write)
-        written = snowflake.Execute(name, execute=write, revert=file.remove, opts=opts)
+        written = snowflake.Execute(name, execute=write, revert=sql.keep_on_stage(file.name), opts=opts)
+        if file.remove is not None:
+            made = sql.nothing(f"{file.name} is removed when this step is undone")
+            snowflake.Execute(f"{name}-removal", execute=made, revert=file.remove, opts=opts)
         # Of an Execute, a refresh compares the statements only; of what is merely read, the results. So this shows a
         # file that was changed or removed by hand; `pulumi up --replace '**::NAME'` writes it again.
         found = sql.list_on_stage(self._settings, file.name)

@@ -125,11 +125,11 @@ class GraphPlan:
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A file in the stack's stage; `write` and `remove` are the statements that make it so and undo it."""
+    """A file in the stack's stage: the statements that write it, and that remove it, unless it stays."""
 
     name: str
     write: str
-    remove: str
+    remove: str | None
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]
     """Return the payloads' files, each once. They stay when a job changes: a run under way may still fetch them."""
     payloads = {payload_file(job.payload): job.payload for job in jobs if job.payload is not None}
     return tuple(
-        StagedFile(name, sql.write_to_stage(settings, name, dict(payload.files)), sql.keep_on_stage(name))
+        StagedFile(name, sql.write_to_stage(settings, name, dict(payload.files)), None)
         for name, payload in payloads.items()
     )
 
@@ -368,9 +368,9 @@ def _finalizer(
 
 
 def _configuration(config: Config, settings: Settings, graphs: tuple[GraphPlan, ...]) -> StagedFile:
-    """Return the resolved configuration as a file whose name carries its hash."""
+    """Return the resolved configuration as a file; its name stays, so that a change of it is one statement."""
     content = {"version": config.version, "graphs": {graph.key: _resolved(graph) for graph in graphs}}
-    name = f"jobconfig_{content_hash(content, 8)}.json"
+    name = "jobconfig.json"
     return StagedFile(name, sql.write_to_stage(settings, name, content), sql.remove_from_stage(settings, name))
 
 

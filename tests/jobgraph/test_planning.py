@@ -88,7 +88,7 @@ def test_the_gate_changes_with_everything_that_changes_a_task_and_with_nothing_e
     assert planned(settings=Settings(warehouse="OTHER")).graphs[0].gate != gate
 
 
-def test_the_configuration_is_staged_under_a_name_of_its_content(tmp_path: Path) -> None:
+def test_the_configuration_is_staged_under_a_name_that_stays_so_that_a_change_is_one_statement(tmp_path: Path) -> None:
     file = planned().configuration
     assert file.write.startswith(
         f'COPY INTO @"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."JOBS"/{file.name} FROM (SELECT PARSE_JSON($$'
@@ -98,7 +98,8 @@ def test_the_configuration_is_staged_under_a_name_of_its_content(tmp_path: Path)
     content = json.loads(file.write.split("$$")[1])
     assert content["graphs"]["container_jobs"]["jobs"]["T_MYJOB_5"]["after"] == ["T_MYJOB_1"]
     other = planned((ROOT / "jobconfig.yaml").read_text().replace("retries: 2", "retries: 1"), tmp_path=tmp_path)
-    assert other.configuration.name != file.name
+    assert other.configuration.name == file.name
+    assert other.configuration.write != file.write
 
 
 def test_a_tasks_time_limit_covers_all_attempts() -> None:
