@@ -177,8 +177,7 @@ def get_job_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]
         jobs = [
             (row, records.containers(tx, row["object_id"]))
             for row in records.all_jobs(tx)
-            if start <= datetime.fromisoformat(row["created"]) <= end
-            and row["owner"] in roles
+            if start <= datetime.fromisoformat(row["created"]) <= end and row["owner"] in roles
         ]
     return Result(_HISTORY, [_history_row(row, listed) for row, listed in jobs[::-1]][:limit])
 
