@@ -39,7 +39,8 @@ def cli(context: click.Context, connection: str | None, database: str | None, sc
     Without --connection, the SNOWFLAKE_* variables say where Snowflake is, then the default connection of
     connections.toml. For the local sandbox: eval "$(jobgraph sandbox env)".
 
-    Exit codes: 0 done, 1 the run or a job failed, 2 wrong usage or configuration, 3 cannot connect, 4 timed out.
+    Exit codes: 0 done, 1 the run or a job failed, 2 wrong usage or configuration, 3 cannot connect, 4 timed out,
+    130 interrupted.
     """
     application = context.obj if isinstance(context.obj, Application) else Application()
     choice = Choice(connection, database, schema, dict(os.environ))

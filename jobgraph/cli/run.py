@@ -70,8 +70,8 @@ def run(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Run a graph now, out of its schedule.
 
-    GRAPH may be left out if only one is deployed. With --wait the exit code is 0 only if every job is DONE. An
-    interrupt (Ctrl-C) ends the waiting, not the run.
+    GRAPH may be left out if only one is deployed. With --wait the exit code is 0 only if every job is DONE, but for
+    those that are disabled or whose condition was false. An interrupt (Ctrl-C) ends the waiting, not the run.
     """
     application: Application = context.obj
     found = lookup.graph(application, graph)
@@ -186,7 +186,7 @@ def _follow(watch: Watch, found: Deployed, run_id: str, since: datetime, after_a
 
 
 def _end(context: click.Context, found: Deployed, ended: Run, output: _Output) -> NoReturn:
-    """Show an ended run; leaves with exit code 0 only if every job is DONE."""
+    """Show an ended run; leaves with exit code 0 only if every job that was to run is DONE."""
     if output.as_json:
         show_json({**views.run_json(found, ended), "picture": output.picture})
     else:
