@@ -123,8 +123,10 @@ def state(project: Project) -> dict[str, Any]:
     found: dict[str, Any] = {"pending": [one for one in operations if one != "creating"]}
     for resource in latest.get("resources") or ():
         name = resource["urn"].rpartition("$")[2] + (" (to be deleted)" if resource.get("delete") else "")
-        # the query of a step says since when it is not as planned: it is sent, and changes nothing
-        inputs = {key: value for key, value in resource.get("inputs", {}).items() if key not in {"__defaults", "query"}}
+        # the query of a step says since when it is not as planned: it is sent, and changes nothing. Whether a root is
+        # started is as the last refresh saw it, and ignored
+        ignored = {"__defaults", "query", *({"started"} if name.endswith("_ROOT") else ())}
+        inputs = {key: value for key, value in resource.get("inputs", {}).items() if key not in ignored}
         found[name] = json.loads(_plain(json.dumps(inputs, sort_keys=True)))
     return {name: value for name, value in found.items() if "pulumi:providers" not in name and "Stack::" not in name}
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tests.deploys.driver import Deploys, deploys, summary
+import snowflake.connector
+
+from tests.deploys.driver import SCHEMA, Deploys, deploys, summary
 from tests.deploys.proxy import Trouble
-from tests.deploys.snapshots import Snapshot, account, differences, state
+from tests.deploys.snapshots import GRANTS, Snapshot, account, differences, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,6 +75,14 @@ FAULTS = (
     Fault("killed before", Trouble.SILENCE, forward=False),
     Fault("connection lost after", Trouble.LOST, forward=True),
     Fault("refused", Trouble.REFUSED, forward=False),
+    Fault("second client before", Trouble.PAUSE, forward=True),
+)
+# What a second client tries in the graph; what Snowflake refuses it, it leaves.
+INTRUDER = f"{SCHEMA}.INTRUDER"
+SECOND_CLIENT = (
+    f"CREATE TASK {INTRUDER} WAREHOUSE = SMALL_WAREHOUSE AFTER {SCHEMA}.F AS SELECT 1",
+    f"ALTER TASK {SCHEMA}.G SET COMMENT = 'other'",
+    f"ALTER TASK {SCHEMA}.ONE_ROOT RESUME",
 )
 
 
@@ -126,8 +136,12 @@ class Lane:
         return list(self.deploys.proxy.writes)
 
     def seen(self) -> dict[str, Any]:
-        """The account and the engine's state."""
-        return {"account": account(self.deploys.project), "state": state(self.deploys.project)}
+        """The account and the engine's state, a second client's task apart."""
+        found = account(self.deploys.project)
+        found["TASKS IN ACCOUNT"].pop(INTRUDER, None)
+        for statement in GRANTS:
+            found[statement] = [row for row in found[statement] if INTRUDER not in row]
+        return {"account": found, "state": state(self.deploys.project)}
 
     def run(self, case: Case) -> list[str]:
         """One case; what did not hold."""
@@ -150,16 +164,30 @@ class Lane:
         if fault.trouble is Trouble.SILENCE:
             return self.deploys.killed(command, at, forward=fault.forward)
         met: list[bool] = []
-        self.deploys.proxy.trap(at, lambda: met.append(True), forward=fault.forward, trouble=fault.trouble)
+
+        def then() -> None:
+            met.append(True)
+            if fault.trouble is Trouble.PAUSE:
+                self._meddle()
+
+        self.deploys.proxy.trap(at, then, forward=fault.forward, trouble=fault.trouble)
         code, out = self.deploys.pulumi(command, "--yes", "--skip-preview")
         self.deploys.proxy.clear()
-        if met and code == 0:
+        if met and code == 0 and fault.trouble is not Trouble.PAUSE:
             raise AssertionError(f"{command} ended well in spite of a fault: {summary(out)}")
         return bool(met)
 
+    def _meddle(self) -> None:
+        for statement in SECOND_CLIENT:
+            try:
+                self.deploys.project.query(statement)
+            except snowflake.connector.ProgrammingError as error:
+                if error.errno not in REFUSED:
+                    raise
+
     def _told(self, case: Case) -> list[str]:
         """Between the two commands: whatever is half done, `status` says so and names the command that ends it."""
-        tasks = account(self.deploys.project)["TASKS IN ACCOUNT"]
+        tasks = self.seen()["account"]["TASKS IN ACCOUNT"]
         if tasks in self.tasks[case.scenario.name]:
             return []
         done = self.deploys.project.jobgraph("status", "one", check=False)
@@ -168,6 +196,10 @@ class Lane:
             return []
         states = {name.rpartition(".")[2]: row[0] for name, row in tasks.items()}
         return [f"{case}: status does not say what to do: {said.strip()[:300]!r}; tasks: {states}"]
+
+
+# of Snowflake, to a client that changes a graph whose root is started, or a task that is not there
+REFUSED = frozenset({2003, 91088, 91423})
 
 
 class DeployFailedError(Exception):
@@ -180,6 +212,7 @@ def cases(writes: dict[str, int], faults: Sequence[Fault] = FAULTS) -> list[Case
         Case(scenario, fault, at)
         for fault in faults
         for scenario in SCENARIOS
+        if fault.trouble is not Trouble.PAUSE or scenario.graphs is AFTER
         for at in range(1, writes[scenario.name] + 1)
     ]
 
