@@ -216,16 +216,15 @@ def _log(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list
 def _insert(session: RecordingSession, match: re.Match[str], params: list[Any]) -> list[Row]:
     """Take the values in the order of the marks; of a column with several marks, the first."""
     source = match["source"].split(" UNION ALL ")
-    table, key = session.logs, ["GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT", "INSTANCE_ID", "CONTAINER_NAME"]
-    if match["table"] == "JOBS_RUN_STATS":
-        table, key = session.history, key[:3]
+    table = session.history if match["table"] == "JOBS_RUN_STATS" else session.logs
+    key = re.findall(r"T\.(\w+) = S\.\1\b", match["same"])
     values = iter(params)
     for select in source:
         row: dict[str, Any] = {}
         for expression, name in re.findall(r"(.*?) AS (\w+)(?:, |$)", select):
             taken = [next(values) for _ in range(expression.count("?"))]
             row[name] = taken[0]
-        if not any(all(old[name] == row[name] for name in key) for old in table):
+        if not key or not any(all(old[name] == row[name] for name in key) for old in table):
             table.append(row | ({"TASK_RUN": session.task_run} if table is session.history else {}))
     assert next(values, None) is None
     return []
@@ -301,7 +300,7 @@ ANSWERS: list[tuple[str, Callable[[RecordingSession, re.Match[str], list[Any]], 
     (r"SELECT DATEDIFF\('second', \?::timestamp_ltz", _age),
     (rf"SHOW SERVICE CONTAINERS IN SERVICE {NAME}$", _containers),
     (r"SELECT SYSTEM\$GET_SERVICE_LOGS\(\?, \?, \?, \?\)", _log),
-    (rf"{INSERT} WHERE NOT EXISTS {STEP}$", _insert),
+    (rf"{INSERT} WHERE NOT EXISTS \(SELECT 1 FROM (?P<same>{STEP})\)$", _insert),
     (r'SELECT GRAPH_RUN_ID, TASK_NAME, ATTEMPT FROM "DB"."SC"."JOBS_RUN_STATS" WHERE', _recorded),
     (r"CALL SYSTEM\$SET_RETURN_VALUE\(\?\)$", _return_value),
     (r'INSERT INTO "DB"."SC"."TASK_LOGGING_STATS"', lambda *_: []),

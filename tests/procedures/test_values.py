@@ -115,3 +115,16 @@ def test_logs_of_many_containers_are_read_and_written_in_several_statements() ->
     run(session, replicas=45)
     assert len(session.logs) == 45
     assert [text.count("?") // 4 for text in session.sent("SELECT SYSTEM$GET")] == [20, 20, 5]
+
+
+def test_a_record_whose_reply_is_lost_is_written_once() -> None:
+    lost = [sql_error("Connection reset by peer", 250_001)]
+
+    def after(text: str) -> None:
+        if text.startswith("INSERT") and lost:
+            raise lost.pop()
+
+    session = RecordingSession([Service(log='{"n": 1}')], after=after)
+    run(session)
+    assert (len(session.history), len(session.logs)) == (1, 1)
+    assert len(session.sent("INSERT")) == 2

@@ -35,6 +35,10 @@ def _row_before_logs(session: Any, job: Any, run: Any, attempt: Any, value: str 
     RECORD(session, job, run, attempt, value)
 
 
+def _inserted_always(*given: Any) -> str:
+    return INSERT(*given).partition(" WHERE NOT EXISTS")[0] + " WHERE NOT EXISTS (SELECT 1 FROM T WHERE FALSE)"
+
+
 def _value_forgotten(session: Any, job: Any, run: Any, attempt: Any, _: str | None = None) -> None:
     RECORD(session, job, run, attempt)
 
@@ -48,6 +52,7 @@ def _no_more_tries(*_: Any) -> bool:
 
 
 RECORD = history.record
+INSERT = history.insert_statement
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,7 @@ RECORD = history.record
         (run_job, "start", _not_adopted, "a fault that passed changed the attempts"),
         (run_job, "record", lambda *_: None, "a fault that passed changed the attempts"),
         (run_job, "record", _row_before_logs, "no log of attempts"),
+        (history, "insert_statement", _inserted_always, "rows of attempts [1, 1]"),
         (run_job, "record", _value_forgotten, "no return value was set"),
         (run_job, "of_this_task_run", _always_a_retried_run, "attempts beyond those of an undisturbed run"),
         (recovery, "record", lambda *_: None, "no row for"),
