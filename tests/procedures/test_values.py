@@ -86,6 +86,13 @@ def test_outputs_of_a_file_are_read_and_checked(content: bytes | None, status: s
     assert len(session.logs) == 1
 
 
+def test_a_job_that_failed_is_not_asked_for_its_file() -> None:
+    session = RecordingSession([_bad()])
+    with pytest.raises(JobFailed, match=r"app_error\(1\)"):
+        run(session, results='@"DB"."SC"."JOBS"/runs', outputs_file="out.json")
+    assert not session.sent("LIST")
+
+
 def test_a_file_that_cannot_be_fetched_fails_the_attempt_and_says_so() -> None:
     session = RecordingSession([Service()], lambda text: _refuse(text, "LIST"))
     with pytest.raises(JobFailed, match=r"internal: .*its file out.json could not be read: stage is gone"):
@@ -128,3 +135,43 @@ def test_a_record_whose_reply_is_lost_is_written_once() -> None:
     run(session)
     assert (len(session.history), len(session.logs)) == (1, 1)
     assert len(session.sent("INSERT")) == 2
+
+
+def test_a_finished_job_is_not_run_again_though_it_has_retries() -> None:
+    session = RecordingSession([Service(log='{"n": 1}'), Service()])
+    assert run(session, retries=2) == run(session, retries=2) == '{"n": 1}'
+    assert len(session.sent("EXECUTE")) == 1
+
+
+def test_a_service_whose_start_was_never_answered_is_adopted() -> None:
+    def after(text: str) -> None:
+        if text.startswith("EXECUTE"):
+            raise sql_error("Connection reset by peer", 250_001)
+
+    def fault(text: str) -> None:
+        if text.startswith("EXECUTE") and session.services:
+            raise sql_error("Failed to connect to DB", 250_001)
+
+    session = RecordingSession([Service(log='{"n": 1}')], fault, after)
+    assert run(session) == '{"n": 1}'
+    assert [row["JOB_STATUS"] for row in session.history] == ["DONE"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "why"),
+    [
+        ("FAILED", "Encountered fatal error", "preempted"),
+        ("SUSPENDED", "", "preempted"),
+        ("FAILED", "Container was OOMKilled due to resource usage", "out_of_memory"),
+        ("FAILED", "Failed to pull image", "image_pull"),
+        ("FAILED", "something else", "internal"),
+        ("INTERNAL_ERROR", "", "internal"),
+        ("CANCELLED", "", "cancelled"),
+        ("DELETED", "", "cancelled"),
+    ],
+)
+def test_the_reason_class_is_what_the_platform_says(status: str, message: str, why: str) -> None:
+    session = RecordingSession([Service(status, message=message)])
+    with pytest.raises(JobFailed):
+        run(session, retry_rules={"causes": {"image": 0, "infrastructure": 0}})
+    assert session.history[0]["REASON_CLASS"] == why
