@@ -175,3 +175,14 @@ def test_the_reason_class_is_what_the_platform_says(status: str, message: str, w
     with pytest.raises(JobFailed):
         run(session, retry_rules={"causes": {"image": 0, "infrastructure": 0}})
     assert session.history[0]["REASON_CLASS"] == why
+
+
+def test_between_attempts_the_runner_waits_as_its_rules_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("procedures.run_job.time.sleep", waited.append)
+    rules = {"backoff": 8, "longest_backoff": 16}
+    run(RecordingSession([_bad(), _bad(), _bad(), _bad(), Service()]), retries=4, retry_rules=rules)
+    assert len(waited) == 4
+    assert all(whole / 2 <= one <= whole for one, whole in zip(waited, (8, 16, 16, 16), strict=True))
+    run(RecordingSession([_bad(), Service()]), retries=1)
+    assert len(waited) == 4
