@@ -113,9 +113,7 @@ def _image(path: str, settings: Settings) -> str:
 
 
 def _variables(env: Mapping[str, str], query: str) -> dict[str, str]:
-    return {
-        name: value for name, value in env.items() if (name, value) != (_VARIABLE, query) and name != _PLACES
-    }
+    return {name: value for name, value in env.items() if (name, value) != (_VARIABLE, query) and name != _PLACES}
 
 
 def _short(name: str, settings: Settings) -> str:

@@ -307,8 +307,7 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]
     if returning:
         definition["predecessors"] = returning
     if not job.enabled:
-        # for whoever looks at a run later: the task was not suspended by an operator
-        definition["enabled"] = False
+        definition["enabled"] = False  # so that a run shows: its task was not suspended by an operator
     if job.replicas > 1:
         definition["replicas"] = job.replicas
     if job.external_access:
@@ -354,8 +353,7 @@ def _finalizer(
         "drop_superseded": dropping.name,
     }
     if graph.overlap is not None:
-        # for an import: SHOW TASKS does not tell it
-        definition["overlap"] = graph.overlap
+        definition["overlap"] = graph.overlap  # for an import: SHOW TASKS does not tell it
     definition = {"hash": content_hash(definition), **definition}
     return TaskPlan(
         name=graph.finalizer_task,
