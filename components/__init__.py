@@ -4,7 +4,7 @@ from components.access import AccessArgs, AccessComponent
 from components.compute import ComputeArgs, ComputeComponent
 from components.history import HistoryArgs, HistoryComponent
 from components.present import tasks_present
-from components.removal_guard import RemovalGuardArgs, RemovalGuardComponent
+from components.removal_guard import guard_removal
 from components.runner import RunnerArgs, RunnerComponent
 from components.storage import StorageArgs, StorageComponent
 from components.task_graph import TaskGraphArgs, TaskGraphComponent, task_graphs
@@ -16,14 +16,13 @@ __all__ = [
     "ComputeComponent",
     "HistoryArgs",
     "HistoryComponent",
-    "RemovalGuardArgs",
-    "RemovalGuardComponent",
     "RunnerArgs",
     "RunnerComponent",
     "StorageArgs",
     "StorageComponent",
     "TaskGraphArgs",
     "TaskGraphComponent",
+    "guard_removal",
     "task_graphs",
     "tasks_present",
 ]

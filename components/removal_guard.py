@@ -11,18 +11,32 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
+from jobgraph import removal
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jobgraph.planning import GraphPlan
     from jobgraph.removal import GuardPlan
+    from jobgraph.settings import Settings
 
 
 @dataclass(frozen=True)
 class RemovalGuardArgs:
-    """The statements of the guard of a graph, and the components of all graphs."""
+    """The statements of a guard, and the components of all graphs, or of all their guards."""
 
     guard: GuardPlan
-    graphs: Sequence[pulumi.Resource]
+    before: Sequence[pulumi.Resource]
+
+
+def guard_removal(graphs: Sequence[GraphPlan], settings: Settings, components: Sequence[pulumi.Resource]) -> None:
+    """Make the guard of each graph; where there are several, one more that a destroy undoes before any of them."""
+    guards = [
+        RemovalGuardComponent(graph.key, RemovalGuardArgs(removal.guard(graph, settings), components))
+        for graph in graphs
+    ]
+    if len(guards) > 1:
+        RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards))
 
 
 class RemovalGuardComponent(pulumi.ComponentResource):
@@ -38,6 +52,6 @@ class RemovalGuardComponent(pulumi.ComponentResource):
             f"{name}-removal",
             execute=args.guard.execute,
             revert=args.guard.revert,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.graphs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.before),
         )
         self.register_outputs({})

@@ -13,6 +13,8 @@ from jobgraph.adopting import history_tables, stays
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.planning import GraphPlan
     from jobgraph.settings import Settings
 
@@ -30,6 +32,13 @@ def guard(graph: GraphPlan, settings: Settings) -> GuardPlan:
     nothing = f"SELECT {sql.literal(f'{graph.key} may be removed when no run of it is under way')} AS STATUS"
     revert = nothing if settings.force_destroy else sql.refuse_while_running(settings, graph.root.name, graph.key)
     return GuardPlan(nothing, revert)
+
+
+def guard_of_all(graphs: Sequence[GraphPlan], settings: Settings) -> GuardPlan:
+    """Return the guard of a stack with several graphs: if one of them runs, none loses its own guard to a destroy."""
+    nothing = sql.nothing("the stack may be removed when no run is under way")
+    roots = [graph.root.name for graph in graphs]
+    return GuardPlan(nothing, nothing if settings.force_destroy else sql.refuse_while_any_is_running(settings, roots))
 
 
 def drops(settings: Settings) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jobgraph.model import Condition
     from jobgraph.settings import Settings
@@ -131,17 +131,29 @@ def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:
     Plain SQL cannot raise an error of its own, but a conversion to a number that fails shows the text. The text holds
     a count, so that it is not converted before it is known whether it is needed.
     """
-    function = f"{quoted(settings.database)}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS"
-    runs = f"TABLE({function}(ROOT_TASK_NAME => {literal(root_task)}))"
-    here = f"DATABASE_NAME = {literal(settings.database)} AND SCHEMA_NAME = {literal(settings.schema)}"
-    remedy = (
-        f"Wait for them (jobgraph wait {graph}), cancel them (jobgraph cancel {graph}), or set force_destroy: true"
-        " in jobgraph:settings and run pulumi up first"
+    text = (
+        f" runs of graph {graph} are under way. Wait for them (jobgraph wait {graph}), cancel them (jobgraph cancel"
+        f" {graph}), or set force_destroy: true in jobgraph:settings and run pulumi up first."
     )
-    text = f"' runs of graph {graph} are under way. {remedy}.'"
+    return _refuse(settings, f"ROOT_TASK_NAME => {literal(root_task)}", text)
+
+
+def refuse_while_any_is_running(settings: Settings, root_tasks: Sequence[str]) -> str:
+    """Return the statement that fails as long as runs of any of several graphs are under way."""
+    text = (
+        " runs are under way (jobgraph status). Wait for them (jobgraph wait GRAPH), cancel them (jobgraph cancel"
+        " GRAPH), or set force_destroy: true in jobgraph:settings and run pulumi up first."
+    )
+    among = f" AND ROOT_TASK_NAME IN ({', '.join(literal(root) for root in root_tasks)})"
+    return _refuse(settings, "RESULT_LIMIT => 10000", text) + among
+
+
+def _refuse(settings: Settings, which: str, text: str) -> str:
+    function = f"{quoted(settings.database)}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS"
+    here = f"DATABASE_NAME = {literal(settings.database)} AND SCHEMA_NAME = {literal(settings.schema)}"
     return (
-        f"SELECT IFF(COUNT(*) = 0, 0, (COUNT(*) || {text})::NUMBER) AS RUNS_UNDER_WAY"
-        f" FROM {runs} WHERE STATE = 'EXECUTING' AND {here}"
+        f"SELECT IFF(COUNT(*) = 0, 0, (COUNT(*) || {literal(text)})::NUMBER) AS RUNS_UNDER_WAY"
+        f" FROM TABLE({function}({which})) WHERE STATE = 'EXECUTING' AND {here}"
     )
 
 

@@ -267,6 +267,16 @@ def test_options_of_graphs_and_jobs_reach_their_tasks(everything: Recorder) -> N
     assert {"TRAIN_EU_2", "TRAIN_US_3_5"} <= tasks.keys()
 
 
+def test_a_destroy_of_several_graphs_asks_for_the_runs_of_all_before_any_guard_is_gone(everything: Recorder) -> None:
+    steps = everything.of("Execute")
+    assert {"Execute nightly-removal", "Execute by_hand-removal"} <= set(steps["all-graphs-removal"]["dependencies"])
+    assert "'START'" in steps["all-graphs-removal"]["inputs"]["revert"]
+
+
+def test_one_graph_needs_one_guard(quickstart: Recorder) -> None:
+    assert [name for name in quickstart.of("Execute") if "graphs" in name] == []
+
+
 def test_a_graph_without_finalizer_has_none(everything: Recorder) -> None:
     tasks = everything.of("Task")
     assert "FINISH" in tasks

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobgraph import removal
+from sandbox.errors import SnowflakeError
 from tests.deploys.driver import root_changes
 from tests.reliability.deploys import Case
 
@@ -111,3 +113,13 @@ def test_somebody_resumes_the_root_after_a_kill_and_the_next_deploy_still_has_no
     # the interrupted deploy's own resumption comes on top of this one's
     assert [change.rstrip("!") for change in root_changes(stack.up(other), "ONE_ROOT")] == ONCE
     assert stack.up(other) == []
+
+
+def test_the_guard_of_several_graphs_counts_the_runs_of_all_of_them(stack: Stack) -> None:
+    graphs, settings = stack.planned({**GRAPH, "two": {"jobs": {"x": {"after": []}}}}, "STACK")
+    guard = removal.guard_of_all(graphs, settings)
+    stack.stack.up(graphs, settings)
+    assert stack.stack.rows(guard.revert) == [{"RUNS_UNDER_WAY": 0}]
+    stack.stack.rows("EXECUTE TASK D.STACK.TWO_ROOT")
+    with pytest.raises(SnowflakeError, match="1 runs are under way"):
+        stack.stack.rows(guard.revert)

@@ -89,3 +89,15 @@ def test_an_image_is_pinned_by_the_digest_of_its_tag() -> None:
     pinned = settings(image_digests={"my_job_image:latest": digest})
     assert pinned.pinned("my_job_image:latest") == f"my_job_image@{digest}"
     assert pinned.pinned("my_job_image:2") == "my_job_image:2"
+
+
+def test_a_stack_of_several_graphs_refuses_while_any_of_them_runs() -> None:
+    file = ROOT / "tests" / "jobgraph" / "golden" / "everything.yaml"
+    pools = {"PR_STD_POOL_XS": {}, "PR_STD_POOL_S": {}, "GPU_POOL": {"instance_family": "GPU_NV_S"}}
+    chosen = settings(pools=pools)
+    graphs = plan(read(str(file), chosen.pool_families), chosen, Procedures("a", "b")).graphs
+    guard = removal.guard_of_all(graphs, chosen)
+    assert guard.execute.startswith("SELECT ")
+    names = ", ".join(f"'{graph.root.name}'" for graph in graphs)
+    assert guard.revert.endswith(f"AND ROOT_TASK_NAME IN ({names})")
+    assert removal.guard_of_all(graphs, settings(pools=pools, force_destroy=True)).revert == guard.execute
