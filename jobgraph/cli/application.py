@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CONFIGURATION = "jobconfig.yaml"
 # What a shell reports for a command that an interrupt ended: 128 + SIGINT.
 EXIT_INTERRUPTED = 130
+# What people may say instead of a run's id.
+NEWEST = "last"
 # Commands that start runs.
 _STARTING = frozenset({"run", "retry"})
 # Wide enough that no cell is ever folded when the output goes to a file or a pipe.
@@ -116,6 +118,15 @@ def show_json(value: Any) -> None:
 def note(text: str) -> None:
     """Write a remark to standard error."""
     click.echo(text, err=True)
+
+
+def run_option(what: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """Return the option --run of a command for which the newest run is the usual one; `last` means that, too."""
+
+    def newest(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+        return None if given == NEWEST else given
+
+    return click.option("--run", "run_id", metavar="ID", callback=newest, help=what)
 
 
 def examples(*lines: str) -> str:

@@ -13,7 +13,7 @@ import click
 
 from jobgraph import drawing, grouping
 from jobgraph.cli import deployed, loading, lookup
-from jobgraph.cli.application import Application, examples, note
+from jobgraph.cli.application import NEWEST, Application, examples, note
 from jobgraph.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def graph(  # noqa: PLR0913  # one parameter for each option
         chosen, states = _chosen(loading.load(loading.file_of(application, file), environment), name), None
     else:
         found = lookup.graph(application, name)
-        seen = lookup.run(application.client, found, None if run_id == "last" else run_id)
+        seen = lookup.run(application.client, found, None if run_id == NEWEST else run_id)
         chosen, states = deployed.as_model(found), dict(seen.task_states)
     write(_FORMATS[form](chosen, states, way), output)
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.cli import lookup, views
-from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
+from jobgraph.cli.application import (
+    Application,
+    examples,
+    is_terminal,
+    note,
+    run_option,
+    show,
+    show_json,
+    terminal_width,
+)
 from jobgraph.cli.deployed import conditions
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
     short_help="Show a run, job by job.", epilog=examples("jobgraph status", "jobgraph status container_jobs --json")
 )
 @click.argument("graph", required=False)
-@click.option("--run", "run_id", metavar="ID", help="The run to show; the newest unless given.")
+@run_option("The run to show; the newest unless given.")
 @click.option("--job", metavar="NAME", help="Only that job, with all that is known of each of its attempts.")
 @click.option("--json", "as_json", is_flag=True, help="Write the run, or the job, as JSON.")
 @click.pass_context

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobgraph.cli import lookup, queries, runs
-from jobgraph.cli.application import EXIT_INTERRUPTED, Application, examples, is_terminal, note, show_json
+from jobgraph.cli.application import EXIT_INTERRUPTED, Application, examples, is_terminal, note, run_option, show_json
 from jobgraph.cli.containers import Log, Logs, added
 from jobgraph.cli.deployed import Task
 from jobgraph.errors import RunFailedError
@@ -36,7 +36,7 @@ _PAUSE = 1.0
     epilog=examples("jobgraph logs t_myjob_3", "jobgraph logs t_myjob_3 --attempt 1", "jobgraph logs t_myjob_3 -f"),
 )
 @click.argument("job")
-@click.option("--run", "run_id", metavar="ID", help="The run; the job's newest unless given.")
+@run_option("The run; the job's newest unless given.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only that attempt.")
 @click.option("--graph", metavar="NAME", help="The job's graph; needed if several are deployed.")
 @click.option("--follow", "-f", "following", is_flag=True, help="Show what comes, until the job has ended.")

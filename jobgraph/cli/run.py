@@ -12,7 +12,16 @@ import click
 
 from jobgraph import drawing
 from jobgraph.cli import deployed, lookup, progress, queries, runs, views
-from jobgraph.cli.application import EXIT_INTERRUPTED, Application, examples, is_terminal, note, show, show_json
+from jobgraph.cli.application import (
+    EXIT_INTERRUPTED,
+    Application,
+    examples,
+    is_terminal,
+    note,
+    run_option,
+    show,
+    show_json,
+)
 from jobgraph.cli.configuration import write
 from jobgraph.cli.history import show_failures
 from jobgraph.cli.watching import Watch
@@ -100,7 +109,7 @@ def _started(found: Deployed, run_id: str | None, *, as_json: bool) -> None:
     short_help="Wait for a run to end.", epilog=examples("jobgraph wait", "jobgraph wait container_jobs --timeout 600")
 )
 @click.argument("graph", required=False)
-@click.option("--run", "run_id", metavar="ID", help="The run to wait for; the newest unless given.")
+@run_option("The run to wait for; the newest unless given.")
 @_timeout
 @_picture
 @_json

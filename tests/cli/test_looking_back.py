@@ -98,6 +98,16 @@ def test_status_of_an_old_run_comes_from_the_history_tables(invoke: Invoke, serv
     assert (told["state"], told["duration_seconds"]) == ("DONE", 12.5)
 
 
+@pytest.mark.parametrize("command", [("status",), ("wait",), ("logs", "T_MYJOB_1")])
+def test_the_newest_run_may_be_called_last(invoke: Invoke, server: Server, command: tuple[str, ...]) -> None:
+    server.began = -1000.0
+    server.answers = {"JOB_LOGS": [{"ATTEMPT": 1, "INSTANCE_ID": "0", "CONTAINER_NAME": "main", "LOG": "a log"}]}
+    server.answers["SELECT GRAPH_RUN_ID"] = [{"GRAPH_RUN_ID": RUN}]
+    done = invoke(*command, "--run", "last")
+    assert done.exit_code == 0, done.output
+    assert RUN in done.output
+
+
 def test_status_of_an_unknown_run(invoke: Invoke, server: Server) -> None:
     server.answers = {"TASK_LOGGING_STATS": []}
     done = invoke("status", "--run", "nothing")
