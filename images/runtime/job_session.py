@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark import Session
 
@@ -33,7 +33,7 @@ def create() -> Session:
     return session
 
 
-def connection(environment: Mapping[str, str]) -> dict[str, str | int]:
+def connection(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return how to connect, by the variables that Snowflake sets in a container, and the job's own.
 
     A token lives for minutes, so it is read right before the connection is made.
@@ -43,9 +43,12 @@ def connection(environment: Mapping[str, str]) -> dict[str, str | int]:
     """
     names = ("account", "host", "port", "protocol", "database", "schema", "warehouse")
     found = {name: environment.get(f"SNOWFLAKE_{name.upper()}") for name in names}
-    parameters: dict[str, str | int] = {name: value for name, value in found.items() if value}
+    parameters: dict[str, Any] = {name: value for name, value in found.items() if value}
     if "port" in parameters:
         parameters["port"] = int(parameters["port"])
+    if tag := environment.get("JOB_QUERY_TAG"):
+        # so that the query history tells the job's own statements by run, task and attempt
+        parameters["session_parameters"] = {"QUERY_TAG": tag}
     token = Path(environment.get("SNOWFLAKE_TOKEN_FILE_PATH", TOKEN_FILE))
     if token.exists():
         return parameters | {"authenticator": "oauth", "token": token.read_text().strip()}

@@ -84,6 +84,11 @@ def test_without_a_token_user_and_password_of_the_environment_log_in(tmp_path: P
     assert "s3cret" not in outcome.out + outcome.err
 
 
+def test_its_statements_carry_the_tag_of_the_attempt(tmp_path: Path) -> None:
+    outcome = run(tmp_path, token="abc", JOB_QUERY_TAG="jobgraph g run-1 T_A 2")
+    assert outcome.record["connect"]["session_parameters"] == {"QUERY_TAG": "jobgraph g run-1 T_A 2"}
+
+
 def test_the_token_is_never_logged(tmp_path: Path) -> None:
     for fail in ("", "connect", "query"):
         outcome = run(tmp_path, token="t0ken", STUB_FAIL=fail)

@@ -151,6 +151,10 @@ def test_results_of_days_long_ago_are_removed_oldest_first_and_bounded() -> None
     left = sorted(name.split("/")[2] for name in session.files)
     assert result["days_of_results_removed"] == len(session.sent("REMOVE")) == 30
     assert left == ["0-readme", *(day for day in [*days, "2026-03-01"] if day >= "2026-01-31")]
+    for _ in range(2):
+        finalize_graph.main(session, json.dumps(definition))  # type: ignore[arg-type]  # a stand-in
+    left = sorted(name.split("/")[2] for name in session.files)
+    assert left == ["0-readme", *(day for day in [*days, "2026-03-01"] if day >= "2026-02-15")]
 
 
 def test_results_that_cannot_be_removed_are_named_and_fail_nothing() -> None:
@@ -181,3 +185,12 @@ def test_a_thousand_tasks_that_never_began_are_recorded_each_once() -> None:
     assert close(session)["attempts_recovered"] == 999
     assert close(session)["attempts_recovered"] == 0
     assert len({row["TASK_NAME"] for row in session.history}) == len(session.history) == 999
+
+
+def test_the_job_of_a_task_that_goes_on_is_left_to_its_runner() -> None:
+    session = RecordingSession()
+    service = add(session, "A", 0.01, "RUNNING", "jobgraph container_jobs run-1 A 1")
+    session.task_ends = [ended("A", "EXECUTING")]
+    assert close(session)["attempts_recovered"] == 0
+    assert service.status == "RUNNING"
+    assert not session.history

@@ -45,3 +45,7 @@ def test_the_platforms_own_cut_is_told() -> None:
 )
 def test_error_lines(log: str, first: str, last: str) -> None:
     assert error_lines(log) == (first, last)
+
+
+def test_control_characters_are_written_out() -> None:
+    assert kept("a\x1b[31mred\x00\r\nb\tc\x85", ()) == "a\\x1b[31mred\\x00\nb\tc\\x85"
