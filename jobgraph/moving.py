@@ -62,7 +62,11 @@ class Scene:
 def moves(scene: Scene) -> Moves:
     """Return who waits for whom, and who is made anew."""
     behind = _reversed(scene.before)
-    anew = {task for task in scene.staying if task in scene.torn or _would_have_two_roots(scene, task)}
+    anew = {
+        task
+        for task in scene.staying
+        if task in scene.torn or _would_have_two_roots(scene, task) or _takes_along(scene, task, behind.get(task, ()))
+    }
     waits: dict[str, frozenset[str]] = {}
     needs: dict[str, set[str]] = {task: set(before) for task, before in scene.after.items()}
     for task in sorted(scene.leaving & scene.before.keys()):
@@ -96,6 +100,11 @@ def _would_have_two_roots(scene: Scene, task: str) -> bool:
     """Whether a predecessor that the task loses is below another root than that of its graph, or will soon be."""
     root = scene.root.get(task)
     return any(root in scene.going or _roots(lost, scene.before) != {root} for lost in scene.loses(task))
+
+
+def _takes_along(scene: Scene, task: str, behind: Collection[str]) -> bool:
+    """Whether a task would take one that is to be removed below a new root, which is started before removals."""
+    return scene.root.get(task) in scene.going and not scene.after.keys() >= set(behind)
 
 
 def _roots(task: str, before: Mapping[str, Collection[str]]) -> set[str]:

@@ -61,6 +61,11 @@ def test_where_the_root_is_dropped_first_those_that_lose_a_predecessor_are_made_
     assert moves(scene({"a": ["N"], "b": ["N"], "c": ["b"]}, going=going)).anew == {"b", "c"}
 
 
+def test_no_removed_task_comes_below_the_root_that_replaces_another() -> None:
+    assert moves(scene({"a": ["N"], "c": ["a"]}, going=frozenset({"R"}))).anew == {"a", "c"}
+    assert moves(scene({"a": ["R"], "c": ["a"]})).anew == frozenset()
+
+
 def test_the_order_of_registration_heeds_waits() -> None:
     after = {"b": frozenset({"a"}), "c": frozenset({"b"})}
     assert ordered(after, {}) == ["b", "c"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # A case takes a second or two, so the common count of generated cases is divided.
 CASES_PER_COUNT = 12
 MOST_JOBS = 60
+# A pair of graphs that is killed everywhere takes as many deploys as it has writes, three times.
+FEW_JOBS = 7
 Graphs = dict[str, dict[str, Any]]
 # Which graphs a configuration has: so one is renamed, split, or joined with another.
 KEYS = (["one"], ["one"], ["one", "two"], ["one", "two"], ["two"], ["one", "three"], ["one", "two", "three"])
@@ -72,6 +75,7 @@ class Case:
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = Random(seed)  # noqa: S311  # a repeatable case
         self.folder = folder
+        self.kills = 0
         self.world = world.build(folder / "sandbox", (), ManualClock(START), password="-")
         self.session = logins.open_session(self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
         self.stack = Deployer(self.world, self.session, self.random)
@@ -157,8 +161,51 @@ def _differences(when: str, found: dict[str, str], expected: dict[str, str]) -> 
     return [f"{when}, {name}: {found.get(name)} instead of {expected.get(name)}" for name in names[:3]]
 
 
+def killed_everywhere(seed: int, most: int = FEW_JOBS) -> list[str]:
+    """Deploy B over A, killed after each of its writes in turn, and once more each time. What did not hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case(seed, Path(folder))
+        try:
+            return [f"deploys, seed {seed}, {one}" for one in _killed_everywhere(case, most)]
+        except ProviderError as error:
+            return [f"deploys, seed {seed}, killed {case.kills} times: a deploy failed: {error}"]
+        finally:
+            case.close()
+
+
+def _killed_everywhere(case: Case, most: int) -> list[str]:
+    before, after = (
+        case.planned(graphs, "STACK")
+        for graphs in (graphs_at_random(case.random, most), graphs_at_random(case.random, most))
+    )
+    failures: list[str] = []
+    case.stack.up(*before)
+    writes = len(case.stack.up(*after))
+    goal = case.shown("STACK")
+    for kill_after in range(writes):
+        case.stack.up(*before)
+        case.kills += 1
+        case.stack.up(*after, kill_after=kill_after)
+        case.stack.up(*after)
+        failures += _differences(f"killed after {kill_after} writes", case.shown("STACK"), goal)
+        again = case.stack.up(*after)
+        failures += [f"killed after {kill_after} writes, and mended: {again[:2]}"] if again else []
+    return failures
+
+
+def _taken(seed: int) -> tuple[list[str], int]:
+    """The claims of one seed; every tenth is killed everywhere as well. Failures, and pairs killed everywhere."""
+    if seed % 10:
+        return claims(seed), 0
+    return claims(seed) + killed_everywhere(seed), 1
+
+
 def run(seed: int, count: int) -> tuple[list[str], list[str]]:
-    """Figures and failures of `count` / `CASES_PER_COUNT` cases."""
+    """Figures and failures of `count` / `CASES_PER_COUNT` cases, on all cores."""
     cases = max(1, count // CASES_PER_COUNT)
-    failures = [failure for number in range(cases) for failure in claims(seed + number)]
-    return [f"deploys: {cases} pairs of graphs (seed {seed}), {len(failures)} claims did not hold"], failures
+    with ProcessPoolExecutor() as pool:
+        taken = list(pool.map(_taken, range(seed, seed + cases)))
+    failures = [failure for failed, _ in taken for failure in failed]
+    everywhere = sum(number for _, number in taken)
+    pairs = f"{cases} pairs of graphs (seed {seed}), {everywhere} pairs killed after each write in turn"
+    return [f"deploys: {pairs}, {len(failures)} claims did not hold"], failures
