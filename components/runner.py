@@ -47,7 +47,7 @@ class RunnerComponent(pulumi.ComponentResource):
         plan, self._args = args.plan, args
         self._superseded = _superseded_procedures(plan.settings)
         options = pulumi.ResourceOptions(parent=self, depends_on=[args.storage])
-        dropping = self._procedure(plan.drop_superseded, options)
+        self._dropping = dropping = self._procedure(plan.drop_superseded, options)
         own = call_grant(plan.drop_superseded)
         made = grant_all(self, plan.settings.role, [own], args.access, dropping)
         for procedure in (plan.run_job, plan.finalize_graph):
@@ -60,12 +60,19 @@ class RunnerComponent(pulumi.ComponentResource):
         self._payloads([dropping, *made])
         self.register_outputs({"run_job": plan.run_job.name, "finalize_graph": plan.finalize_graph.name})
 
+    def _before(self, statement: pulumi.Input[str]) -> pulumi.Output[str]:
+        """Return the statement of a step as an output of the procedure that undoes the step.
+
+        So the engine undoes it while that procedure is there, also where that is to be replaced, in another schema.
+        """
+        return pulumi.Output.all(statement, self._dropping.name).apply(lambda both: str(both[0]))
+
     def _needed(self, what: str, needed: pulumi.Resource, dropping: list[pulumi.Resource]) -> None:
         """Take a step that does nothing, and that refuses to be undone while runs may need what goes after it."""
         plan = self._args.plan
         snowflake.Execute(
             f"{what}-needed",
-            execute=sql.nothing(f"{what} goes when no run needs it"),
+            execute=self._before(sql.nothing(f"{what} goes when no run needs it")),
             revert=superseding.take_away(plan.settings, what, plan.drop_superseded),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[needed, self._args.compute, *dropping]),
         )
@@ -75,7 +82,7 @@ class RunnerComponent(pulumi.ComponentResource):
         plan = self._args.plan
         snowflake.Execute(
             "payloads-needed",
-            execute=sql.nothing("files of payloads go when no run needs them"),
+            execute=self._before(sql.nothing("files of payloads go when no run needs them")),
             revert=superseding.remove_payloads(plan.settings, plan.payloads, plan.drop_superseded),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -90,11 +97,11 @@ class RunnerComponent(pulumi.ComponentResource):
         comment = args.access.mark.comment(procedure.comment)
         step = snowflake.Execute(
             f"{procedure.name}-in-use",
-            execute=comment.apply(lambda text: superseding.use(procedure, text)),
+            execute=self._before(comment.apply(lambda text: superseding.use(procedure, text))),
             revert=superseding.supersede(settings, procedure, args.plan.drop_superseded),
-            # taken once: taken anew, its old self would be undone after it
+            # undone first where it is taken anew, or the mark would stay
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[args.storage, args.compute, *dropping], ignore_changes=["execute"]
+                parent=self, depends_on=[args.storage, args.compute, *dropping], delete_before_replace=True
             ),
         )
         there = procedure.name in self._superseded

@@ -15,7 +15,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
 from procedures.attempt import lower_keys
+from procedures.sending import error_code
 from procedures.superseded import LEAVING, NAME, SUPERSEDED, procedures
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 PAYLOAD = re.compile(r"payload_[0-9a-f]+\.json")
 # a deploy writes a file before there is a task that names it
 YOUNGEST = timedelta(days=1)
+# what Snowflake says of a stage that is not there
+ABSENT = (2003, 2043)
 RUNS = (
     "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, RUN_ID"
     " FROM TABLE({}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS(RESULT_LIMIT => 10000))"
@@ -123,7 +128,13 @@ def unused_payloads(files: Iterable[Mapping[str, Any]], tasks: Iterable[Mapping[
 
 
 def _remove_payloads(session: Session, stage: str, tasks: Iterable[Mapping[str, Any]]) -> list[str]:
-    names = unused_payloads(_rows(session, f"LIST {stage}/payload_"), tasks, datetime.now(UTC))
+    try:
+        files = _rows(session, f"LIST {stage}/payload_")
+    except SnowparkSQLException as error:
+        if error_code(error) not in ABSENT:
+            raise
+        files = []  # a deploy that moves to another schema has dropped the stage already
+    names = unused_payloads(files, tasks, datetime.now(UTC))
     for name in names:
         _rows(session, f"REMOVE {stage}/{name}")
     return names

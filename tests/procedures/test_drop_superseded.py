@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from snowflake.snowpark import Row
+from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.superseding import SUPERSEDED, is_superseded
 from procedures import drop_superseded, superseded
@@ -186,6 +187,21 @@ def test_files_of_payloads_go_when_no_task_names_them_and_no_earlier_run_can(*, 
     assert drop(account, stage="JOBS", payloads=[])["dropped"] == ([] if behind else ["payload_bb.json"])
     removed = [text for text in account.statements if text.startswith("REMOVE")]
     assert removed == ([] if behind else ['REMOVE @"D"."S"."JOBS"/payload_bb.json'])
+
+
+def test_a_stage_that_is_gone_has_no_files() -> None:
+    account = Account(**{NEW: "mine"})
+
+    def refuse(text: str) -> None:
+        if text.startswith("LIST"):
+            raise sql_error("Stage 'D.S.JOBS' does not exist or not authorized.", code)
+
+    account.before = refuse
+    code = 2003
+    assert drop(account, stage="JOBS", payloads=[])["dropped"] == []
+    code = 3001
+    with pytest.raises(SnowparkSQLException):
+        drop(account, stage="JOBS", payloads=[])
 
 
 def test_what_an_earlier_run_may_need_is_not_taken_away() -> None:
