@@ -186,3 +186,16 @@ def test_between_attempts_the_runner_waits_as_its_rules_say(monkeypatch: pytest.
     assert all(whole / 2 <= one <= whole for one, whole in zip(waited, (8, 16, 16, 16), strict=True))
     run(RecordingSession([_bad(), Service()]), retries=1)
     assert len(waited) == 4
+
+
+def test_a_service_that_is_there_is_known_by_the_errors_number_alone() -> None:
+    first = RecordingSession([Service(log='{"n": 1}')])
+    run(first)
+
+    def fault(text: str) -> None:
+        if text.startswith("EXECUTE"):
+            raise sql_error("in words of a later version", 2002)
+
+    session = RecordingSession([], fault)
+    session.services = first.services
+    assert run(session) == '{"n": 1}'
