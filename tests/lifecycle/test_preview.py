@@ -21,7 +21,7 @@ UNKNOWN = re.compile(
 
 # Content hashes follow every edit of a procedure or of the file; what they hash is shown elsewhere.
 HASH = re.compile(
-    r"(RUN_JOB_|FINALIZE_GRAPH_|DROP_SUPERSEDED_|jobconfig_|content |deploy |hash\W{1,5})[0-9A-Fa-f]{8,64}"
+    r"(RUN_JOB_|FINALIZE_GRAPH_|DROP_SUPERSEDED_|jobconfig_|content |deploy |hash\W{1,8})[0-9A-Fa-f]{8,64}"
 )
 
 
