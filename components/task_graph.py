@@ -102,6 +102,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         super().__init__("jobgraph:index:TaskGraph", name, None, opts)
         self._settings, self._graph, self._change, self._moves = args.settings, args.graph, args.change, args.moves
         self.key = args.graph.key
+        self._there = args.graph.root.name in args.present
         self._made: list[snowflake.Task | snowflake.Execute] = []
         self._hooks = dropping_left_overs(args.graph, args.present)
         if self._change.stays_suspended:
@@ -153,6 +154,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 parent=self,
                 depends_on=depends_on,
                 replace_on_changes=["revert", "query"] if replaced else [],
+                replacement_trigger=self._settings.role if replaced else None,
                 ignore_changes=None if differing else ["query"],
             ),
         )
@@ -176,12 +178,15 @@ class TaskGraphComponent(pulumi.ComponentResource):
     def _activation(self, graph: GraphPlan, last: Sequence[pulumi.Resource]) -> None:
         """Resume the root of a new graph. The name is the root's, because another root is to be resumed anew."""
         kept = self._change.former_root is None or self._change.resume
+        # a root that is not there, for its place is another one, is made suspended
         snowflake.Execute(
             f"{graph.root.name}-activate",
             execute=graph.activation.execute if kept else sql.nothing(f"{graph.root.name} was suspended"),
             revert=graph.activation.revert,
             # what resumes a root that is there is the old opening's revert, after the deletions
-            opts=pulumi.ResourceOptions(parent=self, depends_on=last, ignore_changes=["execute"]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=last, ignore_changes=["execute"] if self._there else None
+            ),
         )
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:
@@ -210,6 +215,8 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 ignore_changes=[*ignored, "showOutputs"],
                 aliases=[pulumi.Alias(name=former)] if former else None,
                 hooks=self._hooks.get(graph.root.name),
+                # a task belongs to the role that owns the schema's future tasks when it is made
+                replacement_trigger=self._settings.role,
             ),
             database=self._settings.database,
             schema=self._settings.schema,
@@ -246,6 +253,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 # the gate of this deploy is another one than the last deploy's, or the graph has another name
                 replace_with=[self.gate] if anew else None,
                 hooks=self._hooks.get(task.name),
+                replacement_trigger=self._settings.role,
             ),
             database=self._settings.database,
             schema=self._settings.schema,

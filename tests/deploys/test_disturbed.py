@@ -10,6 +10,7 @@ import snowflake.connector
 
 from tests.deploys.driver import SCHEMA, Deploys, deploys
 from tests.deploys.proxy import Trouble
+from tests.lifecycle import stack
 from tests.lifecycle.project import Project
 
 if TYPE_CHECKING:
@@ -112,3 +113,15 @@ def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(
     assert project.up() == []
     with pytest.raises(snowflake.connector.ProgrammingError):
         project.project.query(RETRY)
+
+
+def test_other_names_of_role_warehouse_and_pool_take_one_deploy(project: Deploys) -> None:
+    pools = {"PR_STD_POOL_XS": {}, "OTHER_POOL": {}}
+    stack.choose(project.project, role="OTHER_ROLE", warehouse="OTHER_WAREHOUSE", pools=pools)
+    project.up()
+    rows = project.project.query(f"SHOW TASKS IN SCHEMA {SCHEMA}")
+    rows = [row for row in rows if row["name"] != "INTRUDER"]
+    assert {(row["owner"], row["state"]) for row in rows} == {("OTHER_ROLE", "started")}
+    assert "SPCS_DEMO_ROLE" not in stack.names(project.project, "SHOW ROLES")
+    assert stack.names(project.project, "SHOW WAREHOUSES") == ["OTHER_WAREHOUSE"]
+    assert project.up() == []

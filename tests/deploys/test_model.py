@@ -39,9 +39,9 @@ def test_the_claims_fail_when_tasks_do_not_wait_for_the_gate(monkeypatch: pytest
         return add(component, task, gates, made)
 
     monkeypatch.setattr(TaskGraphComponent, "add", without_the_gate)
-    assert [failure for seed in range(1, 9) for failure in claims(seed, MOST_JOBS)]
+    assert any(claims(seed, MOST_JOBS) for seed in range(1, 9))
 
 
 def test_the_claims_fail_when_tasks_leave_their_graphs_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.task_graph.moving", lambda *_arguments: Moves())
-    assert [failure for seed in (44, 56) for failure in claims(seed, MOST_JOBS)]
+    assert any(claims(seed, MOST_JOBS) for seed in (44, 56))

@@ -36,8 +36,7 @@ def _definition(folder: Path, values: list[str]) -> dict[str, Any]:
     (task,) = plan(read(file), Settings(), Procedures("run", "finalize")).graphs[0].tasks
     reader = Reader(task.sql.partition("(")[2])
     assert reader.string() == "T_J"
-    while not reader.peek().startswith("{"):
-        reader.index += 1
+    reader.index = len(reader.tokens) - 2  # the definition is the last argument, before the closing parenthesis
     return dict(json.loads(reader.string()))
 
 
