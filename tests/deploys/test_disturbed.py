@@ -116,7 +116,7 @@ def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(
 
 
 def test_other_names_of_role_warehouse_and_pool_take_one_deploy(project: Deploys) -> None:
-    pools = {"PR_STD_POOL_XS": {}, "OTHER_POOL": {}}
+    pools: dict[str, dict[str, object]] = {"PR_STD_POOL_XS": {}, "OTHER_POOL": {}}
     stack.choose(project.project, role="OTHER_ROLE", warehouse="OTHER_WAREHOUSE", pools=pools)
     project.up()
     rows = project.project.query(f"SHOW TASKS IN SCHEMA {SCHEMA}")
