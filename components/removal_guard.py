@@ -30,13 +30,16 @@ class RemovalGuardArgs:
 
 
 def guard_removal(graphs: Sequence[GraphPlan], settings: Settings, components: Sequence[pulumi.Resource]) -> None:
-    """Make the guard of each graph; where there are several, one more that a destroy undoes before any of them."""
+    """Make the guard of each graph, and one more that a destroy undoes before any of them.
+
+    The last one is there for a single graph too: the second graph to leave must not take it along, as it asks for the
+    runs of all graphs.
+    """
     guards = [
         RemovalGuardComponent(graph.key, RemovalGuardArgs(removal.guard(graph, settings), components))
         for graph in graphs
     ]
-    if len(guards) > 1:
-        RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards))
+    RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards))
 
 
 class RemovalGuardComponent(pulumi.ComponentResource):

@@ -277,8 +277,8 @@ def test_a_destroy_of_several_graphs_asks_for_the_runs_of_all_before_any_guard_i
     assert "'START'" in steps["all-graphs-removal"]["inputs"]["revert"]
 
 
-def test_one_graph_needs_one_guard(quickstart: Recorder) -> None:
-    assert [name for name in quickstart.of("Execute") if "graphs" in name] == []
+def test_the_guard_of_all_graphs_is_there_for_one_so_that_no_second_graph_takes_it_along(quickstart: Recorder) -> None:
+    assert [name for name in quickstart.of("Execute") if "graphs" in name] == ["all-graphs-removal"]
 
 
 def test_a_graph_without_finalizer_has_none(everything: Recorder) -> None:

@@ -88,11 +88,11 @@ class Project:
         return preview
 
     def changes(self, *words: str) -> dict[str, str]:
-        """URN's last part -> operation, of every step of a preview that is not `same`."""
+        """URN's last part -> operation, of every step of a preview that changes something (`read` only looks)."""
         return {
             step["urn"].rsplit("::", 1)[-1]: step["op"]
             for step in self.preview(*words)["steps"]
-            if step["op"] != "same"
+            if step["op"] not in {"same", "read"}
         }
 
     def edit(self, old: str, new: str) -> None:

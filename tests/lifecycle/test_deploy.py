@@ -50,7 +50,8 @@ def test_after_up_there_is_nothing_to_do(deployed: Project) -> None:
     deployed.pulumi("preview", "--expect-no-changes")
 
 
-def test_refresh_finds_nothing(deployed: Project) -> None:
+def test_refresh_finds_nothing_after_a_deploy(deployed: Project) -> None:
+    deployed.up()
     deployed.pulumi("refresh", "--preview-only", "--expect-no-changes")
 
 

@@ -105,7 +105,9 @@ def run_only(project: Project, image: str) -> dict[str, object]:
     path = project.folder / "jobconfig.yaml"
     path.write_text(
         "version: 1\ngraphs:\n  container_jobs:\n    root_task: ROOT_TASK\n    finalizer_task: GET_GRAPH_STATS\n"
-        f"    jobs:\n      t_myjob_1: {{image: '{image}', compute_pool: PR_STD_POOL_XS}}\n"
+        "    jobs:\n      t_myjob_1:\n"
+        f"        image: '{image}'\n        compute_pool: PR_STD_POOL_XS\n"
+        "        retries: {count: 0, causes: {image: 0}}\n"
     )
     try:
         project.up()
