@@ -33,8 +33,14 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 def printed(document: Mapping[str, Any], remarks: Remarks | None = None, heading: Sequence[str] = ()) -> str:
     """Return the text of a configuration file; `heading` are remarks above everything, one a line."""
-    lines = [SCHEMA_LINE, *(f"# {line}".rstrip() for line in heading), *_block(document, (), remarks or {})]
+    lines = [SCHEMA_LINE, *(_comment(line) for line in heading), *_block(document, (), remarks or {})]
     return "\n".join(lines) + "\n"
+
+
+def _comment(remark: str) -> str:
+    """Return a comment; what YAML allows nowhere, and what would end the line, is written as an escape."""
+    safe = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in remark)
+    return f"# {safe}".rstrip()
 
 
 def _block(mapping: Mapping[str, Any], path: tuple[str, ...], remarks: Remarks) -> Iterator[str]:
@@ -42,7 +48,7 @@ def _block(mapping: Mapping[str, Any], path: tuple[str, ...], remarks: Remarks) 
     lead = "  " * len(path)
     for key, value in mapping.items():
         here = (*path, key)
-        yield from (f"{lead}# {remark}" for remark in remarks.get(here, ()))
+        yield from (f"{lead}{_comment(remark)}" for remark in remarks.get(here, ()))
         name = scalar(key)
         if isinstance(value, dict) and value and _opens(here, value, len(lead) + len(name) + 2, remarks):
             yield f"{lead}{name}:"

@@ -144,6 +144,8 @@ def test_any_bytes_are_imported_or_refused_with_problems(content: bytes) -> None
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.integers() | st.text() | st.none()), min_size=1, max_size=4))
+@example([("a", "\x1f", 0)])  # white space that YAML refuses, told in a comment
+@example([("a", "\u2028", 0)])
 def test_any_values_are_imported_or_refused_with_problems(values: list[tuple[str, str, Any]]) -> None:
     jobs = [
         job(1, task_name=f"t{n}", table_name=a, after_task_name=b, retry_count=c) for n, (a, b, c) in enumerate(values)
