@@ -116,7 +116,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self.gate = self._step("gate", args.graph.gate, [root, opening], seen, replaced=True)
         # named with every task: the engine orders deletions by direct dependencies
         self._around = [opening, self.gate]
-        self._arrivals = self._suspend_abandoned()
+        self._arrivals = self._suspend_abandoned(args.deploy)
 
     def add(
         self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], made: Mapping[str, pulumi.Resource]
@@ -159,11 +159,15 @@ class TaskGraphComponent(pulumi.ComponentResource):
             ),
         )
 
-    def _suspend_abandoned(self) -> snowflake.Execute:
-        """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing."""
+    def _suspend_abandoned(self, deploy: str) -> snowflake.Execute:
+        """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing.
+
+        The text names the deploy: a graph of that name may come and leave again, and the same text is not sent twice.
+        """
         came = sorted(self._change.abandoned.values())
         root = max(came, key=came.count) if came else None
-        execute = sql.suspend_root(self._settings.qualified(root)) if root else sql.nothing("no graph has joined")
+        suspend = f"{sql.suspend_root(self._settings.qualified(root))} /* deploy {deploy} */" if root else None
+        execute = suspend or sql.nothing("no graph has joined")
         opts = pulumi.ResourceOptions(
             parent=self, depends_on=self._around, ignore_changes=None if root else ["execute"]
         )
