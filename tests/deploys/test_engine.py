@@ -130,7 +130,8 @@ def test_many_tasks_of_a_started_graph_that_were_changed_by_hand_are_mended_by_o
     assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0
 
 
-@pytest.mark.parametrize(("at", "forward"), [(2, True), (11, True), (24, False)])
+# not earlier: a plugin ends the calls that it has begun when its engine is gone, and may resume the root by that
+@pytest.mark.parametrize(("at", "forward"), [(11, True), (24, False)])
 def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys, at: int, *, forward: bool) -> None:
     goal = deployed.tasks()
     deployed.up({"one": AFTER})
