@@ -193,12 +193,18 @@ class Settings:
         return f"/{self.database}/{self.schema}/{self.image_repository}".lower()
 
 
-def read_settings(given: Mapping[str, Any], where: str) -> Settings:
-    """Return the settings; what `given` does not say has its default. `where` is named in errors.
+def read_settings(given: Any, where: str) -> Settings:
+    """Return the settings; what `given`, a mapping, does not say has its default. `where` is named in errors.
 
     Raises:
         UsageError: with every unknown setting and every wrong value.
     """
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"jobgraph:settings is {given!r}, but a mapping is wanted",
+            where=where,
+            remedy="write each setting, a colon and its value on a line of its own below it",
+        )
     values, problems = _read(Settings, given)
     problems += _contradictions(Settings(**values))
     if problems:

@@ -20,11 +20,11 @@ from jobgraph import reading
 from jobgraph.cli.application import CONFIGURATION, Application
 from jobgraph.errors import ConfigErrors, Problem, UsageError, nearest
 from jobgraph.overlays import ENVIRONMENTS, take_environment
+from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jobgraph.model import Config
+    from jobgraph.settings import Settings
 
 
 def file_of(application: Application, given: str | None) -> str:
@@ -45,9 +45,10 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
     """
     pools = None
     if environment is not None:
-        pools = _pools(Path(path), environment)
-        if pools is None and not _is_known(Path(path), environment):
+        settings = stack_settings(_stack_file(Path(path), environment))
+        if settings is None and not _is_known(Path(path), environment):
             raise _unknown(Path(path), environment)
+        pools = settings.pool_families if settings else None
     try:
         return jobgraph.read(path, pools, environment, strict=strict)
     except ConfigErrors:
@@ -72,17 +73,23 @@ def _stack_file(path: Path, environment: str) -> Path:
     return path.parent / f"Pulumi.{environment}.yaml"
 
 
-def _pools(path: Path, environment: str) -> Mapping[str, str] | None:
-    """Return the pools of the stack, with their instance families; `None` if its file is not there."""
-    file = _stack_file(path, environment)
+def stack_settings(file: Path) -> Settings | None:
+    """Return the settings of a stack from its `Pulumi.<stack>.yaml`; `None` if that is not there.
+
+    Raises:
+        UsageError: if it cannot be read, or says what cannot be used.
+    """
     try:
-        found: Any = yaml.safe_load(file.read_bytes())
+        found: Any = yaml.safe_load(file.read_bytes()) or {}
     except FileNotFoundError:
         return None
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read: {error}", where=str(file), remedy="mend the stack's file") from error
-    given = (found or {}).get("config") or {} if isinstance(found or {}, dict) else {}
-    return jobgraph.read_settings(given.get("jobgraph:settings") or {}, str(file)).pool_families
+    config = (found.get("config") or {}) if isinstance(found, dict) else None
+    if not isinstance(config, dict):
+        remedy = "write `config:`, and on the lines below it keys, a colon and their values"
+        raise UsageError("the settings of a stack are a mapping below `config:`", where=str(file), remedy=remedy)
+    return read_settings(config.get("jobgraph:settings") or {}, str(file))
 
 
 def _is_known(path: Path, environment: str) -> bool:

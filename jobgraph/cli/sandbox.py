@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import yaml
 
 from jobgraph.cli import environment
 from jobgraph.cli.application import Application, examples, is_terminal, note, show_json
+from jobgraph.cli.loading import stack_settings
 from jobgraph.errors import NotConnectedError, UsageError
-from jobgraph.settings import Settings, read_settings
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,21 +54,6 @@ def state(project: Path) -> Status:
     from sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
 
     return control.status(data_folder(project))
-
-
-def stack_settings(project: Path) -> Settings:
-    """Return the settings of the sandbox's stack, for the names of warehouse, database and schema.
-
-    Raises:
-        UsageError: if its file cannot be used.
-    """
-    path = project / f"Pulumi.{STACK}.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(path), remedy="Mend the file.") from error
-    config = (content or {}).get("config") or {}
-    return read_settings(config.get("jobgraph:settings") or {}, str(path))
 
 
 @click.group()
@@ -171,7 +156,7 @@ def _snowflake(project: Path) -> dict[str, str]:
         found = control.environment(data_folder(project))
     except control.SandboxError as error:
         raise NotConnectedError(str(error)) from error
-    settings = stack_settings(project)
+    settings = stack_settings(project / f"Pulumi.{STACK}.yaml") or Settings()
     return {
         **found,
         "SNOWFLAKE_WAREHOUSE": settings.warehouse,
