@@ -6,42 +6,21 @@ of it would otherwise fail for ever with "already exists" (docs/decisions/0011).
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_snowflake as snowflake
 
+from components.connection import connected
 from jobgraph import sql
 from jobgraph.already_there import already_there, future_owner, holds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from components.connection import Ask
     from jobgraph.already_there import AlreadyThere, FutureOwner
-    from jobgraph.cli.client import Client
-    from jobgraph.cli.queries import Statement
 
 # Snowflake's own words, errors 002002 and, of a future owner, 003504
 _EXISTS = "already exists"
-# What the plugin reads from the stack's settings before it looks into the environment, by the variable's name.
-_SETTINGS = {
-    "SNOWFLAKE_ORGANIZATION_NAME": "organizationName",
-    "SNOWFLAKE_ACCOUNT_NAME": "accountName",
-    "SNOWFLAKE_USER": "user",
-    "SNOWFLAKE_PASSWORD": "password",
-    "SNOWFLAKE_AUTHENTICATOR": "authenticator",
-    "SNOWFLAKE_TOKEN": "token",
-    "SNOWFLAKE_ROLE": "role",
-    "SNOWFLAKE_HOST": "host",
-    "SNOWFLAKE_PORT": "port",
-    "SNOWFLAKE_PROTOCOL": "protocol",
-    "SNOWFLAKE_PRIVATE_KEY": "privateKey",
-    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "privateKeyPassphrase",
-}
 
 
 class StackMark:
@@ -84,12 +63,12 @@ def _makes_way(arguments: pulumi.ErrorHookArgs) -> bool:
     found = already_there(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if found is None:
         return False
-    with _client() as client:
-        refusal = _refusal(found, client)
+    with connected() as ask:
+        refusal = _refusal(found, ask)
         if refusal is not None:
             pulumi.warn(f"{found.kind.word} {found.name} is there already: {refusal}")
             return False
-        client.rows(_statement(found.drop))
+        ask(found.drop)
     pulumi.info(f"{found.kind.word} {found.name} was left by an interrupted deploy of this stack: it is made anew")
     return True
 
@@ -104,29 +83,29 @@ def _frees(arguments: pulumi.ErrorHookArgs, ending: str) -> bool:
     found = future_owner(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if found is None:
         return False
-    with _client() as client:
-        holder = found.holder(client.rows(_statement(found.show)))
+    with connected() as ask:
+        holder = found.holder(ask(found.show))
         if holder is None:
             return False
-        if not _is_ours(found, holder, ending, client):
+        if not _is_ours(found, holder, ending, ask):
             pulumi.warn(
                 f"Tasks made in {found.schema} belong to role {holder}, which this stack has not made. If this stack is"
                 f" to make tasks there, revoke that: {found.revoke(holder)}"
             )
             return False
-        client.rows(_statement(found.revoke(holder)))
+        ask(found.revoke(holder))
     return True
 
 
-def _is_ours(found: FutureOwner, holder: str, ending: str, client: Client) -> bool:
+def _is_ours(found: FutureOwner, holder: str, ending: str, ask: Ask) -> bool:
     """Whether a role is the stack's own, or was until now."""
-    rows = client.rows(_statement(found.show_role(holder)))
+    rows = ask(found.show_role(holder))
     return holder == found.role or any(row["name"] == holder and str(row["comment"]).endswith(ending) for row in rows)
 
 
-def _refusal(found: AlreadyThere, client: Client) -> str | None:
+def _refusal(found: AlreadyThere, ask: Ask) -> str | None:
     """Return why an object must stay; None if it may go."""
-    row = found.this(client.rows(_statement(found.show)))
+    row = found.this(ask(found.show))
     remedy = "name it in `imported` of jobgraph:settings to take it into this stack as it is"
     if row is None:
         return "but the role of this deploy cannot see it; it belongs to somebody else"
@@ -134,34 +113,6 @@ def _refusal(found: AlreadyThere, client: Client) -> str | None:
         return (
             f"this stack has not made it. Name it in `existing` of jobgraph:settings if it stays another's, or {remedy}"
         )
-    if found.in_use(row) or any(holds(client.rows(_statement(statement))) for statement in found.contents):
+    if found.in_use(row) or any(holds(ask(statement)) for statement in found.contents):
         return f"an interrupted deploy of this stack made it, but it is in use or not empty; {remedy}"
     return None
-
-
-def _statement(text: str) -> Statement:
-    from jobgraph.cli import queries  # noqa: PLC0415  # see _client
-
-    return queries.Statement(text)
-
-
-@contextmanager
-def _client() -> Iterator[Client]:
-    """Connect as the plugin does: by the stack's settings first, then by the environment."""
-    # loaded only here: it takes a second, and few deploys need it
-    from jobgraph.cli.client import Choice, connect  # noqa: PLC0415  # see above
-
-    settings = pulumi.Config("snowflake")
-    given = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **given}
-        if key := environment.get("SNOWFLAKE_PRIVATE_KEY"):
-            # the connector reads keys from files only; the folder is readable by its owner only, and goes at once
-            path = Path(folder) / "key.p8"
-            path.write_text(key)
-            environment["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(path)
-        client = connect(Choice(environment=environment))
-        try:
-            yield client
-        finally:
-            client.close()

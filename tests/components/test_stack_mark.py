@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
@@ -11,7 +11,7 @@ from components import stack_mark
 from tests.components.recorded import record
 
 if TYPE_CHECKING:
-    from jobgraph.cli.queries import Statement
+    from components.connection import Ask
 
 COMMENT = "jobgraph: images of the jobs (stack 3f2a9c1e)"
 INPUTS = {"name": "IMAGES", "database": "D", "schema": "S", "comment": COMMENT}
@@ -27,15 +27,15 @@ class Account:
     def __init__(self, answers: dict[str, list[dict[str, Any]]]) -> None:
         self.answers, self.sent = answers, list[str]()
 
-    def __enter__(self) -> Self:
-        return self
+    def __enter__(self) -> Ask:
+        return self.ask
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def rows(self, statement: Statement) -> list[dict[str, Any]]:
-        self.sent.append(statement.text)
-        return self.answers.get(statement.text, [])
+    def ask(self, statement: str) -> list[dict[str, Any]]:
+        self.sent.append(statement)
+        return self.answers.get(statement, [])
 
 
 def failed(*errors: str, operation: str = "create") -> pulumi.ErrorHookArgs:
@@ -53,7 +53,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def tried(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], arguments: Any) -> tuple[bool, list[str]]:
     account = Account(answers)
-    monkeypatch.setattr(stack_mark, "_client", lambda: account)
+    monkeypatch.setattr(stack_mark, "connected", lambda: account)
     return stack_mark._makes_way(arguments), account.sent
 
 
@@ -111,7 +111,7 @@ def test_the_former_owner_of_future_tasks_gives_way_if_it_is_this_stacks(
     arguments = pulumi.ErrorHookArgs("urn", "", "owner", token, inputs, None, None, "create", [OWNED])
     answers = {FUTURE: [HELD], "SHOW ROLES LIKE 'FORMER'": [{"name": "FORMER", "comment": comment}]}
     account = Account(answers)
-    monkeypatch.setattr(stack_mark, "_client", lambda: account)
+    monkeypatch.setattr(stack_mark, "connected", lambda: account)
     assert stack_mark._frees(arguments, " (stack 3f2a9c1e)") is again
     assert (REVOKE in account.sent) is again
     assert again or REVOKE in told[0]

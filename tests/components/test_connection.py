@@ -1,0 +1,50 @@
+"""Hooks log in where the provider does: by the stack's settings, and by the environment where these say nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from components.connection import connected
+from jobgraph.cli import client
+
+if TYPE_CHECKING:
+    import pytest
+
+    from jobgraph.cli.client import Choice
+
+
+class _Client:
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.key = Path(environment["SNOWFLAKE_PRIVATE_KEY_PATH"]).read_text()
+        self.environment, self.calls = environment, list[str]()
+
+    def rows(self, statement: Any) -> list[dict[str, Any]]:
+        self.calls.append(statement.text)
+        return [{"STATUS": "done"}]
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"accountName": "STACKS", "privateKey": "the stack's key"}
+    monkeypatch.setattr(pulumi.Config, "get", lambda _self, key, default=None: settings.get(key, default))
+    monkeypatch.setenv("SNOWFLAKE_ACCOUNT_NAME", "SHELLS")
+    monkeypatch.setenv("SNOWFLAKE_USER", "SHELLS_USER")
+    made: list[_Client] = []
+
+    def connect(choice: Choice) -> _Client:
+        made.append(_Client(dict(choice.environment)))
+        return made[0]
+
+    monkeypatch.setattr(client, "connect", connect)
+    with connected() as ask:
+        assert ask("SELECT 1") == [{"STATUS": "done"}]
+    found = made[0].environment
+    assert (found["SNOWFLAKE_ACCOUNT_NAME"], found["SNOWFLAKE_USER"]) == ("STACKS", "SHELLS_USER")
+    assert made[0].key == "the stack's key"
+    assert made[0].calls == ["SELECT 1", "close"]
+    assert not Path(found["SNOWFLAKE_PRIVATE_KEY_PATH"]).exists()
