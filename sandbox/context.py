@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sandbox import errors, logins
+from sandbox import data_sql, errors, logins
 from sandbox.objects import access, catalog
 from sandbox.parameters import SESSION, typed
 from sandbox.result import Result, status
@@ -18,7 +18,7 @@ from sandbox.statement import ObjectName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
 
 VERSION = "10.0.0"
 REGION = "AWS_US_WEST_2"
@@ -173,7 +173,7 @@ def _alter_session_unset(call: Call) -> Result:
 def _set_variable(call: Call) -> Result:
     name = call.reader.identifier()
     call.reader.expect("=")
-    call.session.variables[name] = call.world.data.evaluate(call, call.reader.rest())
+    call.session.variables[name] = data_sql.evaluate(call, call.reader.rest())
     return status()
 
 

@@ -27,7 +27,7 @@ from sandbox.store import StoreFormatError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.engine import World
+    from sandbox.call import World
 
 HOST = "127.0.0.1"
 _LOCK, _PROCESS, _CREDENTIALS, LOG = "lock", "process.json", "credentials.json", "sandbox.log"

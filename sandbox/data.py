@@ -1,7 +1,7 @@
 """The data plane: tables and rows in DuckDB, Snowflake's SQL dialect through fakesnow. The only importer of fakesnow.
 
-Knows DuckDB connections and the translation of data SQL; must not know the catalog's statements (objects/table.py calls
-the DDL methods here) nor HTTP. fakesnow's translation of one parsed statement is used, not its connection's
+Knows DuckDB's files and connections; must not know statements: data SQL is run by data_sql.py, and objects/table.py and
+others call the DDL methods here. fakesnow's translation of one parsed statement is used, not its connection's
 bookkeeping: sessions, names, privileges and results are the sandbox's own.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,23 +22,24 @@ from fakesnow.instance import FakeSnow
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
-from sandbox import changes, column_names, data_errors, data_types, errors, expand, formats, multi_insert, rewrite
-from sandbox.result import DDL, INSERT, MULTI_INSERT, SELECT, Column, Result, status
+from sandbox import data_errors, data_types, errors, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from sandbox.engine import Call
+    from sandbox.result import Column
     from sandbox.session import Session
     from sandbox.statement import ObjectName
-
-# DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
-_ATTEMPTS = 20
 
 
 def quoted(*parts: str) -> str:
     """A DuckDB name of quoted parts."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def duckdb_text(tree: exp.Expr) -> str:
+    """DuckDB's text of a translated tree; what DuckDB has no words for is an error, not left out with a warning."""
+    return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
 
 
 class _Translator(FakeSnowflakeCursor):
@@ -68,6 +69,44 @@ class Connection:
     in_transaction: bool = False
     tables_made: int = 0
     temporary: list[int] = field(default_factory=list)
+
+    def new_name(self) -> str:
+        """A name for a temporary table."""
+        self.tables_made += 1
+        return f"_result_{self.tables_made}"
+
+    def use(self, database: str | None, schema: str | None) -> None:
+        """Let names be looked up in a database and schema; where one is missing, the search path stays."""
+        wanted = (database, schema)
+        if wanted == self.current:
+            return
+        self.fakesnow.database, self.fakesnow._schema = wanted  # noqa: SLF001  # its setter is missing
+        if database is not None:
+            for tried in [schema, "main"] if schema else ["main"]:
+                try:
+                    self.duck.execute(f"SET schema = '{quoted(database, tried)}'".replace("''", "'"))
+                except duckdb.CatalogException:
+                    continue
+                self.current = wanted
+                return
+
+    def translate(self, tree: exp.Expr) -> list[exp.Expr]:
+        """A statement of Snowflake's as those that DuckDB must run, in order; the last one gives the result."""
+        return _Translator(self.fakesnow, self.duck).translate(tree)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All or nothing: a transaction of the statement's own, unless the session has one open."""
+        if self.in_transaction:
+            yield
+            return
+        self.duck.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.duck.execute("ROLLBACK")
+            raise
+        self.duck.execute("COMMIT")
 
 
 class DataPlane:
@@ -153,11 +192,11 @@ class DataPlane:
 
     def expression(self, text: str) -> str:
         """A Snowflake expression (a column's default) in DuckDB's words."""
-        tree = exp.select(rewrite.projections(text)[0])
+        tree = exp.select(trees.projections(text)[0])
         with self._root.cursor() as duck, data_errors.translated():
             opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
             translated: exp.Expr = _Translator(opened, duck).translate(tree)[-1].expressions[0]
-        return _duckdb(translated)
+        return duckdb_text(translated)
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
@@ -179,45 +218,16 @@ class DataPlane:
 
     def interrupt(self, session: Session) -> None:
         """Make the statement that the session runs in DuckDB, if any, fail soon."""
-        if session.data is not None:
-            session.data.duck.interrupt()
+        connection: Connection | None = session.data
+        if connection is not None:
+            connection.duck.interrupt()
 
     def stop(self) -> None:
         """Write everything out and close."""
         with self._lock:
             self._root.close()
 
-    # --- statements --------------------------------------------------------------------------------------------------
-
-    def execute(self, call: Call) -> Result:
-        """Run one data statement of a session.
-
-        Raises:
-            SnowflakeError: syntax, unknown names, conversion errors, in Snowflake's numbers.
-        """
-        tree = rewrite.parse(call.text)
-        connection = self.connection(call.session)
-        with connection.lock, data_errors.translated(), self._rewritten(call, connection, tree) as ready:
-            return self._run(call, connection, ready)
-
-    def describe(self, call: Call) -> Result:
-        """The columns that a query would give, without running it."""
-        tree = rewrite.parse(call.text)
-        connection = self.connection(call.session)
-        if not isinstance(tree, exp.Query):
-            return Result(changes.result_columns(tree), (), changes.type_id(tree))
-        for node in list(tree.find_all(exp.Placeholder)):
-            node.replace(exp.null())
-        with connection.lock, data_errors.translated(), self._rewritten(call, connection, tree) as ready:
-            return self._query(connection, ready, {}, rows=False)
-
-    def constant(self, call: Call, node: exp.Expr) -> Any:
-        """The value of an expression without columns, as DuckDB computes it."""
-        connection = self.connection(call.session)
-        tree = exp.select(node.copy())
-        with connection.lock, data_errors.translated():
-            result = self._query(connection, tree, call.binds)
-        return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+    # --- staged files ------------------------------------------------------------------------------------------------
 
     def load(self, session: Session, table: ObjectName, statement: str) -> int:
         """Run a DuckDB INSERT that COPY INTO made, in the session's transaction; the number of rows."""
@@ -228,10 +238,6 @@ class DataPlane:
         if row is None:
             raise errors.does_not_exist("TABLE", table.qualified)
         return int(row[0])
-
-    def read_file(self, path: Path, file_format: Mapping[str, str]) -> str:
-        """The DuckDB table function that reads a staged file."""
-        return data_types.file_reader(path, file_format)
 
     def describe_file(self, path: Path) -> tuple[Column, ...]:
         """The columns of a Parquet file."""
@@ -246,154 +252,3 @@ class DataPlane:
             form = f"FORMAT csv, HEADER {str(header).lower()}" if kind == "CSV" else "FORMAT parquet"
             duck.execute(f"COPY _rows TO '{target}' ({form})")
             return target.read_bytes()
-
-    def evaluate(self, call: Call, text: str) -> Any:
-        """The value of an expression given as text, functions and variables included (SET)."""
-        query = f"SELECT {text} AS RESULT"
-        result = self.execute(replace(call, text=query))
-        return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
-
-    @contextmanager
-    def _rewritten(self, call: Call, connection: Connection, tree: exp.Expr) -> Iterator[exp.Expr]:
-        self._use(call.session, connection)
-        column_names.name_columns(tree, call.text)
-        rewriting = rewrite.Rewriting(call, lambda: self._new_name(connection))
-        ready = rewriting.apply(tree)
-        ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
-        # Bodies of views and functions may call functions too.
-        ready = rewriting.apply(ready)
-        for name, rows in rewriting.tables.items():
-            data_types.make_table(connection.duck, name, rows)
-        try:
-            yield ready
-        finally:
-            for name in rewriting.tables:
-                connection.duck.execute(f"DROP TABLE IF EXISTS temp.{quoted(name)}")
-
-    def _new_name(self, connection: Connection) -> str:
-        connection.tables_made += 1
-        return f"_result_{connection.tables_made}"
-
-    def _use(self, session: Session, connection: Connection) -> None:
-        wanted = (session.database, session.schema)
-        if wanted == connection.current:
-            return
-        connection.fakesnow.database, connection.fakesnow._schema = wanted  # noqa: SLF001  # its setter is missing
-        if session.database is not None:
-            schemas = [session.schema, "main"] if session.schema else ["main"]
-            for schema in schemas:
-                try:
-                    connection.duck.execute(f"SET schema = '{quoted(session.database, schema)}'".replace("''", "'"))
-                except duckdb.CatalogException:
-                    continue
-                connection.current = wanted
-                return
-
-    def _run(self, call: Call, connection: Connection, tree: exp.Expr) -> Result:
-        if isinstance(tree, exp.Query):
-            return self._query(connection, tree, call.binds)
-        if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
-            return self._transaction(connection, tree)
-        if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
-            return self._change(connection, tree, call.binds)
-        if isinstance(tree, exp.MultitableInserts):
-            return self._insert_all(connection, tree, call)
-        raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
-
-    def _transaction(self, connection: Connection, tree: exp.Expr) -> Result:
-        # Snowflake does not mind a COMMIT or ROLLBACK outside of a transaction, nor BEGIN inside one.
-        wanted = isinstance(tree, exp.Transaction)
-        if wanted != connection.in_transaction:
-            connection.duck.execute("BEGIN" if wanted else tree.key.upper())
-            connection.in_transaction = wanted
-        return status()
-
-    def _query(self, connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True) -> Result:
-        values = rewrite.remaining_binds(tree, binds)
-        *before, last = self._translate(connection, tree)
-        for statement in before:
-            connection.duck.execute(_duckdb(statement))
-        relation = connection.duck.sql(_duckdb(last), params=values or None)
-        columns = data_types.columns(relation)
-        return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
-
-    def _translate(self, connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
-        formats.translate(tree)
-        # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
-        for node in list(tree.find_all(exp.Sum)):
-            node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
-        return _Translator(connection.fakesnow, connection.duck).translate(tree)
-
-    def _change(self, connection: Connection, tree: exp.Expr, binds: Mapping[str, Any]) -> Result:
-        batch = changes.batch(rewrite.remaining_binds(tree, binds))
-        columns, kind = changes.result_columns(tree), changes.type_id(tree)
-        if isinstance(tree, exp.Merge):
-            changes.prepare_merge(tree)
-        statements = [_duckdb(statement) for statement in self._translate(connection, tree)]
-        if isinstance(tree, exp.Merge):
-            statements = [f"{statement} RETURNING merge_action" for statement in statements]
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                counts = self._change_once(connection, statements, batch, kind)
-            except duckdb.TransactionException:
-                if connection.in_transaction or attempt == _ATTEMPTS:
-                    raise
-            else:
-                break
-        if kind == DDL:
-            return status()
-        if isinstance(tree, exp.Merge):
-            counts = changes.merge_counts(columns, counts)
-        counts += [0] * (len(columns) - len(counts))
-        return Result(columns, (tuple(counts[: len(columns)]),), kind)
-
-    def _change_once(
-        self, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
-    ) -> list[int]:
-        with self._whole(connection):
-            counts: list[int] = []
-            if len(batch) > 1 and kind == INSERT and len(statements) == 1:
-                connection.duck.executemany(statements[0], [list(values) for values in batch])
-                counts, batch = [len(batch)], ()
-            for values in batch:
-                row = self._run_all(connection, statements, values)
-                counts = [a + b for a, b in zip(counts or [0] * len(row), row, strict=True)]
-        return counts
-
-    @contextmanager
-    def _whole(self, connection: Connection) -> Iterator[None]:
-        """All or nothing: a transaction of the statement's own, unless the session has one open."""
-        if connection.in_transaction:
-            yield
-            return
-        connection.duck.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            connection.duck.execute("ROLLBACK")
-            raise
-        connection.duck.execute("COMMIT")
-
-    def _insert_all(self, connection: Connection, tree: exp.MultitableInserts, call: Call) -> Result:
-        multi_insert.refuse(call.text, call.binds)
-        source, counts = self._new_name(connection), list[int]()
-        with self._whole(connection):
-            data_types.make_table(connection.duck, source, self._query(connection, tree.args["source"], call.binds))
-            for insert in multi_insert.inserts(tree, source):
-                values = rewrite.remaining_binds(insert, call.binds)
-                translated = [_duckdb(one) for one in self._translate(connection, insert)]
-                counts += self._run_all(connection, translated, values)
-            connection.duck.execute(f"DROP TABLE temp.{quoted(source)}")
-        return Result(multi_insert.result_columns(tree), (multi_insert.row(tree, counts),), MULTI_INSERT)
-
-    def _run_all(self, connection: Connection, statements: Sequence[str], values: Sequence[Any]) -> list[int]:
-        counts: list[int] = []
-        for statement in statements:
-            connection.duck.execute(statement, list(values) if "$1" in statement else None)
-            counts = changes.counts(connection.duck.fetchall(), statement)
-        return counts
-
-
-def _duckdb(tree: exp.Expr) -> str:
-    """DuckDB's text of a translated tree; what DuckDB has no words for is an error, not left out with a warning."""
-    return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE)

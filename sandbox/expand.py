@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sandbox import errors, rewrite
+from sandbox import errors, rewrite, trees
 from sandbox.column_names import name_columns
 from sandbox.objects import access, catalog, function, signature
 from sandbox.statement import ObjectName
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.objects.signature import Argument
     from sandbox.result import Result
@@ -70,7 +70,7 @@ class Expansion:
         names = {cte.alias_or_name.upper() for cte in holder.find_all(exp.CTE)}
         for node in list(holder.find_all(exp.Table)):
             self._table(node, names, scopes)
-        return rewrite.unwrapped(holder)
+        return trees.unwrapped(holder)
 
     # --- tables and views --------------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Expansion:
             raise errors.insufficient_privileges(found.kind, found.name.name)
 
     def _view(self, node: exp.Table, found: SnowflakeObject, scopes: Scopes) -> None:
-        body = rewrite.parse(found["query"])
+        body = trees.parse(found["query"])
         name_columns(body, found["query"])
         inner = self.apply(body, scopes.inside(found))
         alias = node.args.get("alias")
@@ -158,7 +158,7 @@ class Expansion:
             self._table_function(rows, scopes)
         for node in list(holder.find_all(exp.Anonymous)):
             called = _outermost_dot(node)
-            parts = rewrite.dotted_name(called)
+            parts = trees.dotted_name(called)
             if parts and str(node.this).upper() not in self.call.world.functions:
                 self._scalar_function(called, node, parts, scopes)
 
@@ -168,7 +168,7 @@ class Expansion:
             return
         text = found["body"].strip().rstrip(";")
         is_query = text[:6].upper() in ("SELECT", "WITH\n") or text[:5].upper() == "WITH "
-        value = exp.Subquery(this=rewrite.parse(text)) if is_query else rewrite.projections(text)[0].unalias()
+        value = exp.Subquery(this=trees.parse(text)) if is_query else trees.projections(text)[0].unalias()
         holder = exp.Paren(this=value)
         _substitute(holder, signature.arguments_of(found), node.expressions)
         inner = self.apply(holder.this, scopes.inside(found))
@@ -176,7 +176,7 @@ class Expansion:
 
     def _table_function(self, node: exp.TableFromRows, scopes: Scopes) -> None:
         called = node.this
-        parts = rewrite.dotted_name(called)
+        parts = trees.dotted_name(called)
         call = called.expression if isinstance(called, exp.Dot) else called
         if not parts or not isinstance(call, exp.Anonymous):
             return
@@ -186,7 +186,7 @@ class Expansion:
         found = self._function(parts, len(arguments), scopes, table=True)
         if found is None:
             return
-        body = rewrite.parse(found["body"].strip().rstrip(";"))
+        body = trees.parse(found["body"].strip().rstrip(";"))
         name_columns(body, found["body"].strip().rstrip(";"))
         holder = exp.Paren(this=body)
         _substitute(holder, signature.arguments_of(found), arguments)
@@ -267,7 +267,7 @@ def _substitute(holder: exp.Expr, arguments: list[Argument], given: list[exp.Exp
 
 
 def _default(argument: Argument) -> exp.Expr:
-    return rewrite.projections(str(argument.default))[0].unalias()
+    return trees.projections(str(argument.default))[0].unalias()
 
 
 def session_scopes(call: Call) -> Scopes:

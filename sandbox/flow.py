@@ -18,7 +18,7 @@ from sandbox import errors
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
 
 # `->>` outside of strings, `$$` bodies and quoted names.
 _OPERATOR = TokenType.DARROW

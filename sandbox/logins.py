@@ -22,7 +22,7 @@ from sandbox.temporary import drop_temporary
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.engine import World
+    from sandbox.call import World
 
 ADMINISTRATOR = "SANDBOX_ADMIN"
 ORGANIZATION = "LOCAL"

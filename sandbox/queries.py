@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.result import Result
     from sandbox.session import Session
 

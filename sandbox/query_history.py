@@ -1,106 +1,49 @@
 """QUERY_HISTORY: the statements of late, with the tag, the role and the end of each.
 
-Knows the documented columns (sql-reference/functions/query_history) and which words stand before a secret; must not
-know how statements run. The last 2,000 statements are kept, in memory alone: a restart forgets them.
+Knows the documented columns (sql-reference/functions/query_history); must not know how statements run, nor how many
+are kept (query_records.py).
 """
 
 from __future__ import annotations
 
-import re
-import threading
-from collections import deque
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.errors import SnowflakeError
 from sandbox.function_arguments import Arguments
 from sandbox.objects import access
 from sandbox.parameters import session_text
+from sandbox.query_records import Record
 from sandbox.result import Result, columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
 
 _COLUMNS = columns(
     "QUERY_ID QUERY_TEXT DATABASE_NAME SCHEMA_NAME QUERY_TYPE SESSION_ID# USER_NAME ROLE_NAME WAREHOUSE_NAME"
     " WAREHOUSE_SIZE WAREHOUSE_TYPE CLUSTER_NUMBER# QUERY_TAG EXECUTION_STATUS ERROR_CODE ERROR_MESSAGE START_TIME@"
     " END_TIME@ TOTAL_ELAPSED_TIME# ROWS_PRODUCED# EXECUTION_TIME#"
 )
-_KEPT = 2000
-_LONGEST_TEXT = 100_000
 _DEFAULT_LIMIT, _MOST = 100, 10_000
-_HIDDEN = re.compile(
-    r"\b(SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_REFRESH_TOKEN|PRIVATE_KEY)\s*=\s*"
-    r"(?:'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
-@dataclass
-class Record:
-    """One statement; `end` is None while it runs, `error` None unless it failed."""
-
-    query_id: str
-    text: str
-    database: str | None
-    schema: str | None
-    session: int
-    user: str
-    role: str
-    warehouse: str | None
-    tag: str
-    start: datetime
-    end: datetime | None = None
-    error: SnowflakeError | None = None
-    rows: int | None = None
-
-
-class QueryHistory:
-    """The statements of a sandbox that ended of late or still run, oldest first."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._records: deque[Record] = deque(maxlen=_KEPT)
-
-    @contextmanager
-    def recording(self, call: Call) -> Iterator[Record]:
-        """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
-        session = call.session
-        record = Record(
-            call.query_id,
-            without_secrets(call.text)[:_LONGEST_TEXT],
-            session.database,
-            session.schema,
-            session.id,
-            session.user,
-            session.role,
-            session.warehouse,
-            str(call.parameters.get("QUERY_TAG") or session_text(session, "QUERY_TAG")),
-            call.now,
-        )
-        with self._lock:
-            self._records.append(record)
-        try:
-            yield record
-        except SnowflakeError as error:
-            record.error = error
-            raise
-        finally:
-            record.end = call.now
-
-    def records(self) -> list[Record]:
-        """All that is kept, newest first."""
-        with self._lock:
-            return list(reversed(self._records))
-
-
-def without_secrets(text: str) -> str:
-    """A statement's text as the history shows it: what must stay secret is starred out."""
-    return _HIDDEN.sub(lambda match: f"{match[1]} = '*****'", text)
+def recording(call: Call) -> AbstractContextManager[Record]:
+    """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
+    session = call.session
+    record = Record(
+        call.query_id,
+        call.text,
+        session.database,
+        session.schema,
+        session.id,
+        session.user,
+        session.role,
+        session.warehouse,
+        str(call.parameters.get("QUERY_TAG") or session_text(session, "QUERY_TAG")),
+        call.now,
+    )
+    return call.world.query_records.recording(record, call.world.clock)
 
 
 def register(world: World) -> None:
@@ -130,7 +73,7 @@ def _found(call: Call, arguments: Arguments, wanted: Callable[[Record], bool]) -
     roles = access.session_roles(call.world, call.session)
     rows = [
         _row(record)
-        for record in call.world.query_history.records()
+        for record in call.world.query_records.newest_first()
         if wanted(record)
         and (access.sees_everything(roles) or record.user == call.session.user or record.role in roles)
         and (start is None or (record.end or call.now) >= start)

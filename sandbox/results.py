@@ -12,7 +12,7 @@ from sandbox import errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.queries import Queries, Query
     from sandbox.result import Result
 

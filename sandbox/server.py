@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.queries import Queries, Query
     from sandbox.result import Result
     from sandbox.session import Session

@@ -17,7 +17,7 @@ from sandbox.statement import ObjectName
 from sandbox.statements import LONGEST_KIND, find_for, read_kind
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.objects.kind import Kind
     from sandbox.statement import Reader

@@ -17,7 +17,7 @@ from sandbox.result import Result, status
 from sandbox.statement import ObjectName, Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 _MODIFIERS = frozenset(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.engine import Call
+from sandbox.call import Call
 from sandbox.objects import catalog
 from sandbox.session import Session
 from sandbox.statement import Reader
 from sandbox.statements import drop_object
 
 if TYPE_CHECKING:
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.objects.catalog import SnowflakeObject
 
 _KINDS = ("TABLE", "VIEW", "STAGE", "FILE FORMAT")

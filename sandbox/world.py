@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 from sandbox import context, logins, query_history, results, showing, statements, temporary
+from sandbox.call import World
 from sandbox.data import DataPlane
-from sandbox.engine import World
 from sandbox.objects import access, catalog, registration, role, user
 from sandbox.objects.database import file_key
 from sandbox.queries import Queries

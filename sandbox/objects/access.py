@@ -15,7 +15,7 @@ from sandbox.statement import ObjectName
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.session import Session
     from sandbox.store import Transaction

@@ -12,7 +12,7 @@ from sandbox.session import Scope
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 # The provider refuses any other family (facts C5).

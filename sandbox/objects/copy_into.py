@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from sandbox import errors, rewrite, wire
+from sandbox import data_sql, data_types, errors, trees, wire
 from sandbox.data import quoted
 from sandbox.objects import access, catalog, stage, stage_files
 from sandbox.result import DDL, Result, columns
@@ -24,7 +24,7 @@ from sandbox.statement import Reader
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 _LOADED = columns(
@@ -99,7 +99,7 @@ def _unload(call: Call) -> Result:
     reader.expect("FROM")
     query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
     options = _read_options(call, reader)
-    result = call.world.data.execute(replace(call, text=query))
+    result = data_sql.execute(replace(call, text=query))
     kept = location.found["file_format"] if location.found else None
     file_format = {**(kept or {}), **options.file_format}
     kind = file_format.get("TYPE", "CSV").upper()
@@ -153,7 +153,7 @@ def _load(call: Call) -> Result:
     paths = _chosen(location, options)
     rows = []
     for path in paths:
-        source = call.world.data.read_file(path, file_format)
+        source = data_types.file_reader(path, file_format)
         count = call.world.data.load(call.session, table.name, _insert(table, given, projections, source, options))
         rows.append((f"{location.name}/{path.relative_to(location.root)}", "LOADED", count, count, 1, 0, *[None] * 4))
     if options.is_on("PURGE"):
@@ -184,7 +184,7 @@ def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expr], stage_file
     if reader.peek() != ")":
         reader.identifier()
     reader.expect(")")
-    return rewrite.projections(re.sub(r"^\s*SELECT\b", "", text, flags=re.IGNORECASE)), location
+    return trees.projections(re.sub(r"^\s*SELECT\b", "", text, flags=re.IGNORECASE)), location
 
 
 def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
@@ -232,4 +232,4 @@ def _projection(node: exp.Expr) -> str:
             found.replace(exp.column(path.this if path is not None else name, quoted=True))
     for parameter in list(holder.find_all(exp.Parameter)):
         parameter.replace(exp.Var(this=f"#{parameter.name}"))
-    return rewrite.unwrapped(holder).sql("duckdb")
+    return trees.unwrapped(holder).sql("duckdb")

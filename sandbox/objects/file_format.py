@@ -11,7 +11,7 @@ from sandbox.statement import Reader
 from sandbox.store import to_json
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
 
 _TEMPORARY = frozenset({"TEMPORARY", "TEMP", "SCOPED", "VOLATILE"})

@@ -14,7 +14,7 @@ from sandbox.showing import text_rows
 from sandbox.statement import ObjectName, Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
 
 _DESCRIPTION = "user-defined function"

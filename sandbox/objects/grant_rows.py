@@ -18,7 +18,7 @@ from sandbox.statements import find_for, read_kind
 if TYPE_CHECKING:
     import sqlite3
 
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
 
 _GRANTS = columns("created_on@ privilege granted_on name granted_to grantee_name grant_option granted_by")

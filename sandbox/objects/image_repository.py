@@ -12,7 +12,7 @@ from sandbox.statement import Reader
 from sandbox.statements import find_for
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 REGISTRY = "local-sandbox.registry.snowflakecomputing.com"

@@ -14,7 +14,7 @@ from sandbox.result import SHOW, Column, Result, columns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 _PRIMARY = columns(

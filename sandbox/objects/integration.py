@@ -13,7 +13,7 @@ from sandbox.showing import text_rows
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
 
 _SHOWN = columns("name type category enabled? comment created_on@")

@@ -28,7 +28,7 @@ from sandbox.objects import (
 )
 
 if TYPE_CHECKING:
-    from sandbox.engine import World
+    from sandbox.call import World
 
 _KINDS = (
     role.KIND,

@@ -13,7 +13,7 @@ from sandbox.statement import ObjectName, Reader
 from sandbox.statements import drop_children
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
 
 # Set on a database or schema; what is not set on a schema comes from its database.

@@ -18,7 +18,7 @@ from sandbox.statement import Reader
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 

@@ -1,6 +1,6 @@
 """TABLE (contract 6.11): CREATE in its forms, SHOW, DESCRIBE, DROP; ALTER's forms are in table_alter.py.
 
-Knows how a table of the catalog and its DuckDB table are made together; must not know how rows get in (data.py).
+Knows how a table of the catalog and its DuckDB table are made together; must not know how rows get in (data_sql.py).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sandbox import errors
+from sandbox import data_sql, errors
 from sandbox.data import quoted
 from sandbox.objects import access, catalog, column, schema, table_alter
 from sandbox.objects.kind import Creation, Kind, Property
@@ -18,7 +18,7 @@ from sandbox.statement import ObjectName, Reader
 from sandbox.statements import create_object, drop_object
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.objects.column import Column
 
@@ -107,7 +107,7 @@ def _source(call: Call, name: ObjectName) -> SnowflakeObject:
 
 
 def _query_columns(call: Call, properties: dict[str, Any]) -> list[Column]:
-    described = call.world.data.describe(replace(call, text=properties["query"]))
+    described = data_sql.describe(replace(call, text=properties["query"]))
     made = [column.from_result(one) for one in described.columns]
     given: list[Column] = properties.get("columns") or []
     names: list[str] = properties.get("names") or []
@@ -138,7 +138,7 @@ def fill(call: Call, made: SnowflakeObject) -> None:
         return
     insert = replace(call, text=f"INSERT INTO {made.name.quoted} {query}")
     try:
-        call.world.data.execute(insert)
+        data_sql.execute(insert)
     except errors.SnowflakeError:
         with call.world.store.transaction():
             drop_object(call, made)

@@ -16,7 +16,7 @@ from sandbox.session import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.objects.column import Column
     from sandbox.result import Result

@@ -16,7 +16,7 @@ from sandbox.statement import ObjectName, Reader
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.store import Transaction
 

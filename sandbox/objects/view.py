@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sandbox import data_sql
 from sandbox.objects import access, catalog, column, table
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.result import Column, Result, columns
@@ -12,7 +13,7 @@ from sandbox.session import Scope
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
 
 _TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE", "SCOPED"})
@@ -47,7 +48,7 @@ def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     if not properties.get("query"):
         raise call.reader.unexpected()
-    described = call.world.data.describe(replace(call, text=properties["query"]))
+    described = data_sql.describe(replace(call, text=properties["query"]))
     names = properties.pop("names", None) or [[one.name, ""] for one in described.columns]
     made = [
         replace(column.from_result(one), name=name, comment=comment)

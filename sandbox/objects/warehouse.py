@@ -12,7 +12,7 @@ from sandbox.session import Scope
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
 
 # The provider fails on a size that it cannot parse, so the spelling of SHOW is fixed.

@@ -8,7 +8,7 @@ from sandbox.procedures.call import call_statement
 from sandbox.procedures.host import ProcedureHost
 
 if TYPE_CHECKING:
-    from sandbox.engine import World
+    from sandbox.call import World
 
 
 def register(world: World) -> None:

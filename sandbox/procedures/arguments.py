@@ -12,14 +12,14 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sandbox import errors
+from sandbox import data_sql, errors
 from sandbox.errors import SnowflakeError
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.signature import Argument
     from sandbox.result import Result
 
@@ -101,7 +101,7 @@ def _is_literal(reader: Reader) -> bool:
 def _evaluate(call: Call, text: str, binds: dict[str, Any]) -> Any:
     statement = f"SELECT {text}"
     inner = replace(call, reader=Reader(statement, binds), text=statement, binds=binds)
-    return _cell(call.world.data.execute(inner))
+    return _cell(data_sql.execute(inner))
 
 
 def _cell(result: Result) -> Any:

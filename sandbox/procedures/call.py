@@ -23,7 +23,7 @@ from sandbox.session import Scope
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.procedures.arguments import Given
     from sandbox.session import Session

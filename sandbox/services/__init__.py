@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox.services import job, methods, records, service, supervisor, telemetry
 
 if TYPE_CHECKING:
-    from sandbox.engine import World
+    from sandbox.call import World
 
 TABLES = records.TABLES
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sandbox import logins
 
 if TYPE_CHECKING:
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.services.records import Job
 
 # The user that Snowflake shows for what a service does.

@@ -22,7 +22,7 @@ from sandbox.statement import ObjectName, Reader
 if TYPE_CHECKING:
     import threading
 
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.services.supervisor import Supervisor
 

@@ -19,7 +19,7 @@ from sandbox.session import Scope
 from sandbox.statement import ObjectName, Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 _MOST_LOG_BYTES = 100 * 1024

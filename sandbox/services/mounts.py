@@ -22,7 +22,7 @@ from sandbox.session import Scope, Session
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.services.machine import Key
     from sandbox.services.records import Job

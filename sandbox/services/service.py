@@ -19,7 +19,7 @@ from sandbox.showing import read_listing
 if TYPE_CHECKING:
     import sqlite3
 
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.services.machine import JobRun
 

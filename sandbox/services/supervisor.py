@@ -24,7 +24,7 @@ from sandbox.statement import ObjectName
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.services.machine import Event, Key, Step
     from sandbox.services.records import Job
 

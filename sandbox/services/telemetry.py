@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
 
 EVENT_TABLE = "SNOWFLAKE.TELEMETRY.EVENTS"
 _LOGS = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox.tasks import functions, graph, graph_history, history, runs, scheduler, task
 
 if TYPE_CHECKING:
-    from sandbox.engine import World
+    from sandbox.call import World
 
 TABLES = graph.TABLES + runs.TABLES + scheduler.TABLES
 

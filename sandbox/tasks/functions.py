@@ -22,7 +22,7 @@ from sandbox.tasks import task as kind
 if TYPE_CHECKING:
     import sqlite3
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 _LONGEST_RETURN_VALUE = 10 * 1024

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
 
 _GRAPHS = (

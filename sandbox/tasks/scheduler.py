@@ -23,7 +23,7 @@ from sandbox.tasks.statements import TaskStatement, Work
 if TYPE_CHECKING:
     import sqlite3
 
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.store import Transaction
 

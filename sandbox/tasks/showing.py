@@ -12,7 +12,7 @@ from sandbox.result import columns
 from sandbox.tasks import graph as graphs
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.statement import ObjectName
 

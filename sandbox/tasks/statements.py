@@ -18,7 +18,7 @@ from sandbox.tasks.runs import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.session import Session
 
 # The user that Snowflake shows for statements of tasks.

@@ -20,7 +20,7 @@ from sandbox.tasks import graph as graphs
 from sandbox.tasks import links, schedule, scheduler, showing
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.objects.catalog import SnowflakeObject
     from sandbox.store import Transaction
 

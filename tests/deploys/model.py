@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jobgraph.planning import GraphPlan
     from jobgraph.settings import Settings
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.session import Session
 
 Row = dict[str, Any]

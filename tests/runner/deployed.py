@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jobgraph.planning import GraphPlan, ProcedurePlan, TaskPlan
-    from sandbox.engine import World
+    from sandbox.call import World
 
 PROCEDURES = Path(__file__).resolve().parent.parent.parent / "procedures"
 SETTINGS = Settings(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.session import Session
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

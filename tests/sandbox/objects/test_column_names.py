@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from sandbox import rewrite
+from sandbox import trees
 from sandbox.column_names import name_columns
 
 
@@ -28,7 +28,7 @@ from sandbox.column_names import name_columns
     ],
 )
 def test_names(text: str, names: list[str]) -> None:
-    tree = rewrite.parse(text)
+    tree = trees.parse(text)
     name_columns(tree, text)
     select = tree.find_all(exp.Select)
     outermost = next(one for one in select if one.parent is None)
@@ -37,7 +37,7 @@ def test_names(text: str, names: list[str]) -> None:
 
 def test_inner_selects_are_named_too() -> None:
     text = "select * from (select 'hello' union all select 'b') union select upper('c')"
-    tree = rewrite.parse(text)
+    tree = trees.parse(text)
     name_columns(tree, text)
     assert "\"'HELLO'\"" in tree.sql("snowflake")
     assert "\"UPPER('C')\"" in tree.sql("snowflake")

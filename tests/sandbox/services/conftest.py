@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sandbox.engine import World
+    from sandbox.call import World
     from sandbox.session import Session
 
 ASYNC = "ASYNC = TRUE"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sandbox.engine import Call, World
+    from sandbox.call import Call, World
     from sandbox.session import Session
 
 START = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)

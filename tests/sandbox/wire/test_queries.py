@@ -11,7 +11,7 @@ from sandbox.errors import SnowflakeError, cancelled
 from sandbox.result import status
 
 if TYPE_CHECKING:
-    from sandbox.engine import Call
+    from sandbox.call import Call
     from sandbox.result import Result
 
 LONG = 30

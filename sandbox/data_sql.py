@@ -1,0 +1,194 @@
+"""A session's data SQL, run: SELECT, the statements that change rows, transactions.
+
+Knows the steps from a statement's text to its result; must not know files or how a connection is made (data.py), nor
+what any function means (rewrite.py, expand.py).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from sqlglot import exp
+
+from sandbox import (
+    changes,
+    column_names,
+    data_errors,
+    data_types,
+    errors,
+    expand,
+    formats,
+    multi_insert,
+    rewrite,
+    trees,
+)
+from sandbox.data import duckdb_text, quoted
+from sandbox.result import DDL, INSERT, MULTI_INSERT, SELECT, Result, status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sandbox.call import Call
+    from sandbox.data import Connection
+
+# DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
+_ATTEMPTS = 20
+
+
+def execute(call: Call) -> Result:
+    """Run one data statement of a session.
+
+    Raises:
+        SnowflakeError: syntax, unknown names, conversion errors, in Snowflake's numbers.
+    """
+    tree = trees.parse(call.text)
+    connection = call.world.data.connection(call.session)
+    with connection.lock, data_errors.translated(), _rewritten(call, connection, tree) as ready:
+        return _run(call, connection, ready)
+
+
+def describe(call: Call) -> Result:
+    """The columns that a query would give, without running it."""
+    tree = trees.parse(call.text)
+    connection = call.world.data.connection(call.session)
+    if not isinstance(tree, exp.Query):
+        return Result(changes.result_columns(tree), (), changes.type_id(tree))
+    for node in list(tree.find_all(exp.Placeholder)):
+        node.replace(exp.null())
+    with connection.lock, data_errors.translated(), _rewritten(call, connection, tree) as ready:
+        return _query(connection, ready, {}, rows=False)
+
+
+def evaluate(call: Call, text: str) -> Any:
+    """The value of an expression given as text, functions and variables included (SET)."""
+    query = f"SELECT {text} AS RESULT"
+    result = execute(replace(call, text=query))
+    return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+
+
+def constant(call: Call, node: exp.Expr) -> Any:
+    """The value of an expression without columns, as DuckDB computes it."""
+    connection = call.world.data.connection(call.session)
+    tree = exp.select(node.copy())
+    with connection.lock, data_errors.translated():
+        result = _query(connection, tree, call.binds)
+    return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+
+
+@contextmanager
+def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[exp.Expr]:
+    connection.use(call.session.database, call.session.schema)
+    column_names.name_columns(tree, call.text)
+    rewriting = rewrite.Rewriting(call, connection.new_name, lambda node: constant(call, node))
+    ready = rewriting.apply(tree)
+    ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
+    # Bodies of views and functions may call functions too.
+    ready = rewriting.apply(ready)
+    for name, rows in rewriting.tables.items():
+        data_types.make_table(connection.duck, name, rows)
+    try:
+        yield ready
+    finally:
+        for name in rewriting.tables:
+            connection.duck.execute(f"DROP TABLE IF EXISTS temp.{quoted(name)}")
+
+
+def _run(call: Call, connection: Connection, tree: exp.Expr) -> Result:
+    if isinstance(tree, exp.Query):
+        return _query(connection, tree, call.binds)
+    if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
+        return _transaction(connection, tree)
+    if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
+        return _change(connection, tree, call.binds)
+    if isinstance(tree, exp.MultitableInserts):
+        return _insert_all(connection, tree, call)
+    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+
+
+def _transaction(connection: Connection, tree: exp.Expr) -> Result:
+    # Snowflake does not mind a COMMIT or ROLLBACK outside of a transaction, nor BEGIN inside one.
+    wanted = isinstance(tree, exp.Transaction)
+    if wanted != connection.in_transaction:
+        connection.duck.execute("BEGIN" if wanted else tree.key.upper())
+        connection.in_transaction = wanted
+    return status()
+
+
+def _query(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True) -> Result:
+    values = trees.remaining_binds(tree, binds)
+    *before, last = _translate(connection, tree)
+    for statement in before:
+        connection.duck.execute(duckdb_text(statement))
+    relation = connection.duck.sql(duckdb_text(last), params=values or None)
+    columns = data_types.columns(relation)
+    return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
+
+
+def _translate(connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
+    formats.translate(tree)
+    # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
+    for node in list(tree.find_all(exp.Sum)):
+        node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
+    return connection.translate(tree)
+
+
+def _change(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any]) -> Result:
+    batch = changes.batch(trees.remaining_binds(tree, binds))
+    columns, kind = changes.result_columns(tree), changes.type_id(tree)
+    if isinstance(tree, exp.Merge):
+        changes.prepare_merge(tree)
+    statements = [duckdb_text(statement) for statement in _translate(connection, tree)]
+    if isinstance(tree, exp.Merge):
+        statements = [f"{statement} RETURNING merge_action" for statement in statements]
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            counts = _change_once(connection, statements, batch, kind)
+        except duckdb.TransactionException:
+            if connection.in_transaction or attempt == _ATTEMPTS:
+                raise
+        else:
+            break
+    if kind == DDL:
+        return status()
+    if isinstance(tree, exp.Merge):
+        counts = changes.merge_counts(columns, counts)
+    counts += [0] * (len(columns) - len(counts))
+    return Result(columns, (tuple(counts[: len(columns)]),), kind)
+
+
+def _change_once(
+    connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
+) -> list[int]:
+    with connection.whole():
+        counts: list[int] = []
+        if len(batch) > 1 and kind == INSERT and len(statements) == 1:
+            connection.duck.executemany(statements[0], [list(values) for values in batch])
+            counts, batch = [len(batch)], ()
+        for values in batch:
+            row = _run_all(connection, statements, values)
+            counts = [a + b for a, b in zip(counts or [0] * len(row), row, strict=True)]
+    return counts
+
+
+def _insert_all(connection: Connection, tree: exp.MultitableInserts, call: Call) -> Result:
+    multi_insert.refuse(call.text, call.binds)
+    source, counts = connection.new_name(), list[int]()
+    with connection.whole():
+        data_types.make_table(connection.duck, source, _query(connection, tree.args["source"], call.binds))
+        for insert in multi_insert.inserts(tree, source):
+            values = trees.remaining_binds(insert, call.binds)
+            translated = [duckdb_text(one) for one in _translate(connection, insert)]
+            counts += _run_all(connection, translated, values)
+        connection.duck.execute(f"DROP TABLE temp.{quoted(source)}")
+    return Result(multi_insert.result_columns(tree), (multi_insert.row(tree, counts),), MULTI_INSERT)
+
+
+def _run_all(connection: Connection, statements: Sequence[str], values: Sequence[Any]) -> list[int]:
+    counts: list[int] = []
+    for statement in statements:
+        connection.duck.execute(statement, list(values) if "$1" in statement else None)
+        counts = changes.counts(connection.duck.fetchall(), statement)
+    return counts
