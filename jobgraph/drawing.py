@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobgraph.grouping import AUTO, clusters
-from jobgraph.rules import topological
+from jobgraph.topology import topological
 from jobgraph.vectors import Box, Drawing, drawing_of
 
 if TYPE_CHECKING:

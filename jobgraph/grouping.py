@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import igraph
 
-from jobgraph.rules import edges, topological
+from jobgraph.topology import edges, topological
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

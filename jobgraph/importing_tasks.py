@@ -19,23 +19,21 @@ from jobgraph.importing import Imported
 from jobgraph.job_definitions import given, job_values, remarks_on
 from jobgraph.keys import OVERLAPS
 from jobgraph.model import Condition, Interval
-from jobgraph.planning import job_definition
 from jobgraph.printing import Remarks, printed
 from jobgraph.reading import parse
-from jobgraph.rules import edges, topological
 from jobgraph.settings import Settings
 from jobgraph.sql import ROOT_BODY
 from jobgraph.sql import condition as condition_text
+from jobgraph.task_definitions import job_definition
 from jobgraph.task_rows import Row, definition, descendants, finalized_root, predecessors, schedule
 from jobgraph.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain, most_seconds
+from jobgraph.topology import edges, topological
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from jobgraph.model import Graph, Schedule
 
-# the hash of the rest, and edges, of which tasks themselves tell and remarks are made
-_NOT_COMPARED = {"hash", "predecessors"}
 _HOISTED = ("image", "compute_pool")
 _JOB_COMMENT = re.compile(r"jobgraph: job (\w+) of graph \w+")
 _OPERATORS = {"=": "is", "<>": "is_not", ">": "above", "<": "below"}

@@ -1,7 +1,7 @@
 """The definition in a deployed task's body, turned back into what the file says of the job.
 
-Knows what `jobgraph.planning` and `jobgraph.specification` make of a job, and undoes it. Must not know rows of SHOW
-TASKS, nor YAML. Whatever it does not know of a definition is named, never passed over.
+Knows what `jobgraph.task_definitions` and `jobgraph.specification` make of a job, and undoes it. Must not know rows of
+SHOW TASKS, nor YAML. Whatever it does not know of a definition is named, never passed over.
 """
 
 from __future__ import annotations

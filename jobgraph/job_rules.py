@@ -47,14 +47,14 @@ _SECRET_VALUE = re.compile(
 _ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(?:[= ](.*))?", re.DOTALL)
 
 
-def place(job: Job, *keys: str) -> Mark:
-    """Return the mark of the first key that stands in the file; the job's own otherwise."""
-    return next((job.marks[key] for key in (*keys, "") if key in job.marks), Mark("", 1, 1))
+def mark_of(owner: Graph | Job, *keys: str) -> Mark:
+    """Return the mark of the first key that stands in the file; that of the graph or job itself otherwise."""
+    return next((owner.marks[key] for key in (*keys, "") if key in owner.marks), Mark("", 1, 1))
 
 
-def path(graph: Graph, job: Job, *rest: str) -> str:
-    """Return a job's place in the document."""
-    return ".".join(["graphs", graph.key, "jobs", job.key, *rest])
+def path_of(graph: Graph, job: Job | None = None, *rest: str) -> str:
+    """Return the place of a graph, or of a job, in the document."""
+    return ".".join(["graphs", graph.key, *(["jobs", job.key] if job else []), *rest])
 
 
 def complete(graph: Graph) -> Iterator[Problem]:
@@ -64,7 +64,7 @@ def complete(graph: Graph) -> Iterator[Problem]:
             if not value and not (key in job.marks or (key == "image" and "payload" in job.marks)):
                 what = f"job `{job.key}` has no `{key}`, and no defaults give one"
                 remedy = f"add `{key}:` to the job, or to `defaults:` of the graph or the file"
-                yield Problem(place(job), "job-complete", path(graph, job), what, remedy)
+                yield Problem(mark_of(job), "job-complete", path_of(graph, job), what, remedy)
 
 
 def service_names(graph: Graph) -> Iterator[Problem]:
@@ -72,11 +72,12 @@ def service_names(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         if job.key.startswith("_") and is_plain(job.key):
             what = f"`{job.key}` would make names of services that begin with an underscore, which Snowflake refuses"
-            yield Problem(place(job), "service-name", path(graph, job), what, "begin the name with a letter", job.key)
+            remedy = "begin the name with a letter"
+            yield Problem(mark_of(job), "service-name", path_of(graph, job), what, remedy, job.key)
         elif len(job.key) > LONGEST_IN_SERVICE_NAME and is_plain(job.key):
             what = f"the name has {len(job.key)} characters; names of services will show {LONGEST_IN_SERVICE_NAME}"
             remedy = "shorten the name, if you want to tell its services by it"
-            yield Problem(place(job), "service-name-length", path(graph, job), what, remedy, severity=WARNING)
+            yield Problem(mark_of(job), "service-name-length", path_of(graph, job), what, remedy, severity=WARNING)
 
 
 def mutable_tags(graph: Graph) -> Iterator[Problem]:
@@ -85,12 +86,12 @@ def mutable_tags(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         tag = job.image.rpartition(":")[2]
         if tag in MUTABLE_TAGS and "@" not in job.image:
-            mark = place(job, "image")
+            mark = mark_of(job, "image")
             if mark not in reported:
                 reported.add(mark)
                 what = f"the tag `{tag}` moves: the same text may be another image tomorrow, and no preview shows it"
                 remedy = "name a version that stays, as my_job_image:1.4.2, or a digest, as my_job_image@sha256:..."
-                at = path(graph, job, "image")
+                at = path_of(graph, job, "image")
                 yield Problem(mark, "image-tag", at, what, remedy, value=job.image, severity=WARNING)
 
 
@@ -102,7 +103,7 @@ def no_secrets(graph: Graph) -> Iterator[Problem]:
             certain = _SECRET_VALUE.search(value) is not None
             if not certain and not (_SECRET_NAME.search(name) and value.strip()):
                 continue
-            mark = place(job, key, key.partition(".")[0])
+            mark = mark_of(job, key, key.partition(".")[0])
             if (mark, name) in reported:
                 continue
             reported.add((mark, name))
@@ -110,7 +111,7 @@ def no_secrets(graph: Graph) -> Iterator[Problem]:
             what = f"{shown} {'holds' if certain else 'seems to hold'} a secret, for all to read"
             remedy = "make it a Snowflake secret and hand that over with `secrets: [{secret: NAME, env: VARIABLE}]`"
             # the value is left out on purpose: the report must not repeat it
-            at = path(graph, job, key.partition(".")[0])
+            at = path_of(graph, job, key.partition(".")[0])
             yield Problem(mark, "secret-literal", at, what, remedy, severity=ERROR if certain else WARNING)
 
 
@@ -132,7 +133,7 @@ def volumes_whole(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         paths: set[str] = set()
         for volume in job.volumes:
-            at, mark = path(graph, job, "volumes", volume.name), place(job, f"volumes.{volume.name}", "volumes")
+            at, mark = path_of(graph, job, "volumes", volume.name), mark_of(job, f"volumes.{volume.name}", "volumes")
             what, remedy = _volume_problem(volume)
             if what:
                 yield Problem(mark, "volume-complete", at, what, remedy)
@@ -162,7 +163,7 @@ def secrets_whole(graph: Graph) -> Iterator[Problem]:
     """A secret goes into a variable or into a folder, and into a variable that `env` does not set as well."""
     for job in graph.jobs:
         for number, secret in enumerate(job.secrets):
-            at, mark = path(graph, job, f"secrets[{number}]"), place(job, f"secrets.{number}", "secrets")
+            at, mark = path_of(graph, job, f"secrets[{number}]"), mark_of(job, f"secrets.{number}", "secrets")
             if (secret.env is None) == (secret.directory is None):
                 what = "a secret goes into a variable or into a folder: one of the two"
                 yield Problem(mark, "secret-target", at, what, "write `env: VARIABLE` or `directory: /folder`")
@@ -189,7 +190,8 @@ def container_limits(graph: Graph) -> Iterator[Problem]:
         ):
             if count > most:
                 what = f"job `{job.key}` has {count} {of}; Snowflake allows {most}"
-                yield Problem(place(job, key), "container-limit", path(graph, job, key), what, "do with less of them")
+                at = path_of(graph, job, key)
+                yield Problem(mark_of(job, key), "container-limit", at, what, "do with less of them")
 
 
 def one_of_two(graph: Graph) -> Iterator[Problem]:
@@ -204,12 +206,13 @@ def one_of_two(graph: Graph) -> Iterator[Problem]:
         if job.payload is not None and job.payload.pip_requirements and not job.external_access:
             what = "pip reaches no package index: a container reaches nothing outside Snowflake by itself"
             remedy = "add `external_access:` with an integration for the index"
-            mark, at = place(job, "payload.pip_requirements", "payload"), path(graph, job, "payload.pip_requirements")
-            yield Problem(mark, "payload-access", at, what, remedy, severity=WARNING)
+            key = "payload.pip_requirements"
+            mark = mark_of(job, key, "payload")
+            yield Problem(mark, "payload-access", path_of(graph, job, key), what, remedy, severity=WARNING)
 
 
 def _twice(graph: Graph, job: Job, key: str, what: str, remedy: str) -> Problem:
-    return Problem(place(job, key), "one-of-two", path(graph, job, key), what, remedy)
+    return Problem(mark_of(job, key), "one-of-two", path_of(graph, job, key), what, remedy)
 
 
 def time_limits(graph: Graph) -> Iterator[Problem]:
@@ -219,7 +222,7 @@ def time_limits(graph: Graph) -> Iterator[Problem]:
         seconds = job_seconds(job)
         if seconds <= LONGEST_TASK_SECONDS and (graph.timeout is None or job.timeout <= graph.timeout):
             continue
-        mark, at = place(job, "timeout", "retries"), path(graph, job, "timeout")
+        mark, at = mark_of(job, "timeout", "retries"), path_of(graph, job, "timeout")
         shown = duration_text(job.timeout)
         if (mark, job.retries) in reported:  # said once by defaults, told once
             continue
@@ -249,10 +252,10 @@ def pools_fit(config: Config, pools: Collection[str]) -> Iterator[Problem]:
     for graph in config.graphs:
         for job in graph.jobs:
             if job.compute_pool in known:
-                if job.resources is not None and job.compute_pool in families:
+                if job.compute_pool in families:
                     yield from _too_large(graph, job, families[job.compute_pool])
                 continue
-            mark = place(job, "compute_pool")
+            mark = mark_of(job, "compute_pool")
             if is_plain(job.compute_pool) and mark not in reported:
                 reported.add(mark)
                 yield _no_pool(graph, job, mark, known)
@@ -262,7 +265,7 @@ def _no_pool(graph: Graph, job: Job, mark: Mark, known: Collection[str]) -> Prob
     what = f"the stack has no compute pool `{job.compute_pool}`, on which job `{job.key}` is to run"
     remedy = f"use one of {', '.join(sorted(known)) or 'none'}, or add it to the pools of Pulumi.<stack>.yaml"
     close = nearest(job.compute_pool, known)
-    at = path(graph, job, "compute_pool")
+    at = path_of(graph, job, "compute_pool")
     return Problem(mark, "pool-exists", at, what, remedy, value=job.compute_pool, nearest=close)
 
 
@@ -281,7 +284,7 @@ def _too_large(graph: Graph, job: Job, family: str) -> Iterator[Problem]:
         what = f"job `{job.key}` wants {value} of {key}, but a node of {job.compute_pool} ({family}) has {has}"
         fitting = [name for name, n in FAMILIES.items() if _fits(job, n.cpu, n.memory, n.gpu)]
         remedy = f"ask for less, or use a pool of {', '.join(fitting[:3]) or 'larger nodes'}"
-        mark, at = place(job, f"resources.{key}", "resources"), path(graph, job, f"resources.{key}")
+        mark, at = mark_of(job, f"resources.{key}", "resources"), path_of(graph, job, f"resources.{key}")
         yield Problem(mark, "pool-fits", at, what, remedy, value=value)
 
 
@@ -299,7 +302,7 @@ def retry_rules_whole(graph: Graph) -> Iterator[Problem]:
     reported = set()
     for job in graph.jobs:
         for number, rule in enumerate(job.retry_rules.rules if job.retry_rules else ()):
-            mark, at = place(job, "retries"), path(graph, job, f"retries.rules[{number}]")
+            mark, at = mark_of(job, "retries"), path_of(graph, job, f"retries.rules[{number}]")
             what, remedy, value = _retry_rule_problem(rule)
             if what and (mark, number) not in reported:  # said once by defaults, told once
                 reported.add((mark, number))

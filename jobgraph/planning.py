@@ -1,25 +1,26 @@
-"""What is to be deployed: the configuration and the settings turned into names, SQL texts, specifications and hashes.
+"""What is to be deployed: the configuration and the settings turned into names, SQL texts and hashes.
 
 Knows the deployment as data. Must not know pulumi, nor do anything: the same input always gives the same plan.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import collection, sql
-from jobgraph.model import TABLE, Cron, Interval
+from jobgraph.model import Cron, Interval
 from jobgraph.names import content_hash, image_repository, stage_name
 from jobgraph.ordering import ordered
-from jobgraph.rules import edges, topological
-from jobgraph.specification import payload_file, query_warehouse, specification
+from jobgraph.specification import payload_file
+from jobgraph.task_definitions import finalizer_definition, job_definition
 from jobgraph.timing import LONGEST_TASK_SECONDS, longest_chain, most_seconds
+from jobgraph.topology import edges, topological
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.model import Config, Graph, Job, RetryRules, Schedule
+    from jobgraph.model import Config, Graph, Job, Schedule
     from jobgraph.settings import Settings
 
 # What is kept of a job in the staged configuration; names that are the same for all jobs are not.
@@ -103,7 +104,6 @@ class GraphPlan:
     """
 
     key: str
-    hash: str
     root: TaskPlan
     tasks: tuple[TaskPlan, ...]
     finalizer: TaskPlan | None
@@ -227,7 +227,6 @@ def _graph(
     starting = sql.resume_root(full_name) if graph.schedule else sql.nothing(f"{root.name} has no schedule")
     return GraphPlan(
         key=graph.key,
-        hash=digest,
         root=root,
         tasks=tasks,
         finalizer=finalizer,
@@ -282,79 +281,12 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
     )
 
 
-def job_definition(graph: Graph, job: Job, settings: Settings) -> dict[str, Any]:
-    """Return what the runner gets to know of a job: frozen in its task's body when it is deployed.
-
-    The hash makes every change visible: the provider compares task bodies without regard to case and white space.
-    """
-    definition: dict[str, Any] = {
-        "graph": graph.key,
-        "database": settings.database,
-        "schema": settings.schema,
-        "compute_pool": job.compute_pool,
-        "query_warehouse": query_warehouse(job, settings),
-        "retries": job.retries,
-        "timeout": job.timeout,
-        "on_failure": job.on_failure,
-        "job_runs_table": settings.job_runs_table,
-        "job_logs_table": settings.job_logs_table,
-        "results": _results(settings),
-        "specification": specification(job, settings),
-    }
-    if family := settings.pool_families.get(job.compute_pool):
-        definition["instance_family"] = family
-    returning = sorted(set(job.after) - graph.disabled)
-    if returning:
-        definition["predecessors"] = returning
-    if not job.enabled:
-        definition["enabled"] = False  # so that a run shows: its task was not suspended by an operator
-    if job.replicas > 1:
-        definition["replicas"] = job.replicas
-    if job.external_access:
-        definition["external_access"] = list(job.external_access)
-    if job.retry_rules is not None:
-        definition["retry_rules"] = _retry_rules(job.retry_rules)
-    if job.outputs_file is not None:
-        definition["outputs_file"] = job.outputs_file
-    if job.logs != TABLE:
-        definition["logs"] = job.logs
-    return {"hash": content_hash(definition), **definition}
-
-
-def _retry_rules(rules: RetryRules) -> dict[str, Any]:
-    """Return the rules without what they do not say: but a pause of no seconds, or no more attempts, says something."""
-    said = {name: value for name, value in asdict(rules).items() if value not in (None, (), {})}
-    if rules.rules:
-        said["rules"] = [{k: v for k, v in asdict(rule).items() if v not in (None, "", ())} for rule in rules.rules]
-    return said
-
-
-def _results(settings: Settings) -> str:
-    """Return the folder in the stack's stage for what attempts leave to others."""
-    return f"@{settings.qualified(settings.stage)}/runs"
-
-
 def _finalizer(
     graph: Graph, settings: Settings, uses: tuple[ProcedurePlan, ProcedurePlan], dropping: ProcedurePlan
 ) -> TaskPlan:
-    """Return the finalizer; it knows the procedures that its version of the graph `uses`, and the one that drops."""
-    definition: dict[str, Any] = {
-        "graph": graph.key,
-        "database": settings.database,
-        "schema": settings.schema,
-        "job_runs_table": settings.job_runs_table,
-        "job_logs_table": settings.job_logs_table,
-        "task_runs_table": settings.task_runs_table,
-        "task_runs_function": settings.task_runs_function,
-        "keep_services_days": settings.keep_services_days,
-        "results": _results(settings),
-        "keep_results_days": settings.keep_results_days,
-        "uses": [procedure.name for procedure in uses],
-        "drop_superseded": dropping.name,
-    }
-    if graph.overlap is not None:
-        definition["overlap"] = graph.overlap  # for an import: SHOW TASKS does not tell it
-    definition = {"hash": content_hash(definition), **definition}
+    """Return the finalizer; of the procedures that the graph `uses` it calls the last, its own."""
+    names = [procedure.name for procedure in uses]
+    definition = finalizer_definition(graph, settings, names, dropping.name)
     return TaskPlan(
         name=graph.finalizer_task,
         full_name=settings.qualified(graph.finalizer_task),

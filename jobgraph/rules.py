@@ -1,4 +1,4 @@
-"""The rules that a job configuration has to keep as a whole: one function each, listed in `RULES`.
+"""The rules that a job configuration has to keep as a whole: one function each, listed at the end.
 
 Knows the model and Snowflake's limits for task graphs. Must not know YAML or how a value is written in the file.
 A rule yields a problem for every place that breaks it, and assumes nothing about the rules before it.
@@ -11,10 +11,11 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from jobgraph.errors import WARNING, Mark, Problem, nearest
-from jobgraph.job_rules import JOB_RULES, pools_fit
+from jobgraph.job_rules import JOB_RULES, mark_of, path_of, pools_fit
 from jobgraph.model import Cron
 from jobgraph.names import NAME_REMEDY, is_plain, not_plain
 from jobgraph.timing import duration_text, longest_chain, only_in_maintenance, rounded_text
+from jobgraph.topology import ancestors, edges, topological
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -38,38 +39,13 @@ def broken_rules(config: Config, pools: Collection[str] | None) -> list[Problem]
     return problems
 
 
-def edges(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """Return the predecessors among the graph's jobs, by task name; unknown ones and the task itself left out."""
-    names = {job.name for job in graph.jobs}
-    return {job.name: tuple(p for p in dict.fromkeys(job.after) if p in names and p != job.name) for job in graph.jobs}
-
-
-def topological(graph: Graph) -> tuple[Job, ...]:
-    """Return the jobs so that each follows its predecessors, always in the same order.
-
-    Raises:
-        graphlib.CycleError: if there is a cycle.
-    """
-    by_name = {job.name: job for job in graph.jobs}
-    return tuple(by_name[name] for name in TopologicalSorter(edges(graph)).static_order())
-
-
-def _mark(marks: Mapping[str, Mark], *keys: str) -> Mark:
-    """Return the mark of the first key that stands in the file; the section's own otherwise."""
-    return next((marks[key] for key in (*keys, "") if key in marks), Mark("", 1, 1))
-
-
-def _path(graph: Graph, job: Job | None = None, *rest: str) -> str:
-    return ".".join(["graphs", graph.key, *(["jobs", job.key] if job else []), *rest])
-
-
 def graphs_exist(config: Config) -> Iterator[Problem]:
     """A file deploys at least one graph, a graph at least one job."""
     for graph in config.graphs:
         if not graph.jobs and "jobs" in graph.marks:
             what = f"graph `{graph.key}` has no jobs"
             remedy = "add a job below `jobs:`, or remove the graph"
-            yield Problem(_mark(graph.marks, "jobs"), "no-jobs", _path(graph, None, "jobs"), what, remedy)
+            yield Problem(mark_of(graph, "jobs"), "no-jobs", path_of(graph, None, "jobs"), what, remedy)
 
 
 def task_names_unique(config: Config) -> Iterator[Problem]:
@@ -86,8 +62,8 @@ def task_names_unique(config: Config) -> Iterator[Problem]:
             what = f"{_owner(graph, owner)} and {_owner(*owners[name])} would both be task {name}"
             remedy = "give one of them another name; upper and lower case make no difference"
             job = None if isinstance(owner, str) else owner
-            mark = _mark(job.marks) if job else _mark(graph.marks, f"{owner}_task")
-            yield Problem(mark, "task-name-unique", _path(graph, job), what, remedy, value=name)
+            mark = mark_of(job) if job else mark_of(graph, f"{owner}_task")
+            yield Problem(mark, "task-name-unique", path_of(graph, job), what, remedy, value=name)
 
 
 def _owner(graph: Graph, owner: Job | str) -> str:
@@ -103,7 +79,7 @@ def names_legal(graph: Graph) -> Iterator[Problem]:
         own = [entry for entry in own if not entry[1].startswith(f"{graph.key.upper()}_")]
     for key, graph_name in own:
         if not is_plain(graph_name):
-            yield _illegal(graph_name, _mark(graph.marks, key), _path(graph, None, *filter(None, [key])))
+            yield _illegal(graph_name, mark_of(graph, key), path_of(graph, None, *filter(None, [key])))
     for job in graph.jobs:
         for key, name in (
             ("", job.key),
@@ -113,7 +89,7 @@ def names_legal(graph: Graph) -> Iterator[Problem]:
             *(("external_access", name) for name in job.external_access),
         ):
             if (name or not key) and not is_plain(name or ""):
-                yield _illegal(name or "", _mark(job.marks, key), _path(graph, job, *filter(None, [key])))
+                yield _illegal(name or "", mark_of(job, key), path_of(graph, job, *filter(None, [key])))
 
 
 def _illegal(name: str, mark: Mark, path: str) -> Problem:
@@ -129,7 +105,7 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
         for place, name in enumerate(job.after):
             if name not in names:
                 written = job.after_as_written[place] if job.after_as_written else name
-                mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
+                mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
                 if name == graph.finalizer_task and graph.finalizer:
                     what = f"job `{job.key}` is to run after the finalizer, which runs after everything else"
                     remedy = "let it follow a job; nothing can follow the finalizer"
@@ -148,7 +124,7 @@ def predecessors_once(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         for place, name in enumerate(job.after):
             if name in job.after[:place]:
-                mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
+                mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
                 what = f"job `{job.key}` names `{name}` more than once"
                 yield Problem(mark, "predecessor-once", path, what, "name it once", value=name)
 
@@ -158,7 +134,7 @@ def no_self_edges(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         for place, name in enumerate(job.after):
             if name == job.name:
-                mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
+                mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
                 what = f"job `{job.key}` is to run after itself"
                 yield Problem(mark, "self-edge", path, what, "remove it from its own `after`", value=name)
 
@@ -192,7 +168,7 @@ def _cycle_problem(graph: Graph, by_name: Mapping[str, Job], cycle: list[str]) -
     shown = " -> ".join(by_name[name].key for name in cycle)
     what = f"these jobs wait for one another: {shown}"
     remedy = f"remove one of the edges, as `{by_name[predecessor].key}` from the `after` of `{job.key}`"
-    mark, path = _mark(job.marks, f"after.{place}", "after"), _path(graph, job, f"after[{place}]")
+    mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
     return Problem(mark, "cycle", path, what, remedy, value=predecessor)
 
 
@@ -201,7 +177,7 @@ def graph_size(graph: Graph) -> Iterator[Problem]:
     count = len(graph.jobs) + 1
     if count > MOST_TASKS:
         what = f"graph `{graph.key}` has {count} tasks with its root; Snowflake allows {MOST_TASKS}"
-        yield Problem(_mark(graph.marks), "graph-size", _path(graph), what, "make two graphs of it")
+        yield Problem(mark_of(graph), "graph-size", path_of(graph), what, "make two graphs of it")
 
 
 def predecessor_count(graph: Graph) -> Iterator[Problem]:
@@ -210,14 +186,14 @@ def predecessor_count(graph: Graph) -> Iterator[Problem]:
         if len(job.after) > MOST_PREDECESSORS:
             what = f"job `{job.key}` has {len(job.after)} predecessors; Snowflake allows {MOST_PREDECESSORS}"
             remedy = "collect some of them in a job between"
-            yield Problem(_mark(job.marks, "after"), "predecessor-count", _path(graph, job, "after"), what, remedy)
+            yield Problem(mark_of(job, "after"), "predecessor-count", path_of(graph, job, "after"), what, remedy)
 
 
 def child_count(graph: Graph) -> Iterator[Problem]:
     """Snowflake allows 100 tasks that follow one task; jobs without `after` follow the root."""
     children = Counter(name for job in graph.jobs for name in job.after or (graph.root_task,))
-    places = {job.name: (_mark(job.marks), _path(graph, job)) for job in graph.jobs}
-    places[graph.root_task] = (_mark(graph.marks), _path(graph))
+    places = {job.name: (mark_of(job), path_of(graph, job)) for job in graph.jobs}
+    places[graph.root_task] = (mark_of(graph), path_of(graph))
     for name, count in children.items():
         if count > MOST_CHILDREN and name in places:
             mark, path = places[name]
@@ -232,32 +208,22 @@ def conditions_hold(graph: Graph) -> Iterator[Problem]:
     before = edges(graph) if conditional else {}
     by_name = {job.name: job for job in graph.jobs} if conditional else {}
     for job in conditional:
-        mark, at = _mark(job.marks, "when.job", "when"), _path(graph, job, "when.job")
+        mark, at = mark_of(job, "when.job", "when"), path_of(graph, job, "when.job")
         if job.when is None:
             what = "a condition looks at one job and has one of is, is_not, above, below"
             yield Problem(mark, "when-complete", at, what, "write {job: NAME, output: FIELD, above: 0}")
             continue
-        ancestors = _ancestors(before, job.name)
+        earlier = ancestors(before, job.name)
         other = by_name.get(job.when.job)
-        if job.when.job not in ancestors:
+        if job.when.job not in earlier:
             what = f"`{job.when.job}` is {'no job of this graph' if other is None else 'none that comes before'}"
             what += f", so job `{job.key}` cannot look at what it returned"
-            close = nearest(job.when.job, [by_name[name].key for name in ancestors])
+            close = nearest(job.when.job, [by_name[name].key for name in earlier])
             remedy = f"add it to the `after` of `{job.key}`, or name a job that comes before"
             yield Problem(mark, "when-ancestor", at, what, remedy, value=job.when.job, nearest=close)
         elif other is not None and not other.enabled:
             what = f"job `{other.key}` is not enabled, so it returns nothing that `{job.key}` could look at"
             yield Problem(mark, "when-enabled", at, what, "enable it, or remove the condition", value=job.when.job)
-
-
-def _ancestors(before: Mapping[str, tuple[str, ...]], name: str) -> set[str]:
-    found: set[str] = set()
-    todo = list(before[name])
-    while todo:
-        if (one := todo.pop()) not in found:
-            found.add(one)
-            todo += before[one]
-    return found
 
 
 def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
@@ -274,8 +240,8 @@ def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
         whole = duration_text(graph.timeout)
         what = f"{shown} may take {rounded_text(seconds)} with all attempts, but the graph ends after {whole}"
         remedy = "give the graph a longer `timeout`, or the jobs shorter ones"
-        mark = _mark(graph.marks, "timeout")
-        yield Problem(mark, "critical-path", _path(graph, None, "timeout"), what, remedy, whole, severity=WARNING)
+        mark = mark_of(graph, "timeout")
+        yield Problem(mark, "critical-path", path_of(graph, None, "timeout"), what, remedy, whole, severity=WARNING)
 
 
 def maintenance(graph: Graph) -> Iterator[Problem]:
@@ -287,7 +253,7 @@ def maintenance(graph: Graph) -> Iterator[Problem]:
             "20:00 to Monday 08:00 by the region's clock), which interrupts jobs"
         )
         remedy = "choose another hour, or give the jobs `retries`"
-        mark, at = _mark(graph.marks, "schedule"), _path(graph, None, "schedule")
+        mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
         yield Problem(mark, "maintenance", at, what, remedy, value=schedule.expression, severity=WARNING)
 
 
@@ -296,7 +262,7 @@ def notify_whole(graph: Graph) -> Iterator[Problem]:
     if graph.notify is not None and not graph.notify.email and graph.notify.integration is None:
         what = "`notify` names nobody"
         remedy = "add `email: [name@example.org]`, or an `integration`"
-        yield Problem(_mark(graph.marks, "notify"), "notify-complete", _path(graph, None, "notify"), what, remedy)
+        yield Problem(mark_of(graph, "notify"), "notify-complete", path_of(graph, None, "notify"), what, remedy)
 
 
 FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {

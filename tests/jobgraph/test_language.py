@@ -171,7 +171,7 @@ def test_a_payload_is_staged_once_under_its_hash_and_another_content_is_another_
     (tmp_path / "code.py").write_text("print(3)")
     second = planned(read(tmp_path / "jobs.yaml", POOLS))
     assert [p.name for p in first.payloads if p not in second.payloads] == [first.payloads[1].name]
-    assert first.graphs[0].hash != second.graphs[0].hash
+    assert first.graphs[0].gate != second.graphs[0].gate
 
 
 def test_a_payload_that_is_too_large_or_empty(tmp_path: Path) -> None:

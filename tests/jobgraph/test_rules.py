@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from jobgraph import ConfigErrors, Procedures, Settings, plan, read
 from jobgraph.model import Config, Graph, Job
-from jobgraph.rules import broken_rules, topological
+from jobgraph.rules import broken_rules
+from jobgraph.topology import topological
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from jobgraph import Procedures, Settings, plan
 from jobgraph.reading import compose, parse, understand
 from jobgraph.resolving import resolved
-from jobgraph.rules import edges
 from jobgraph.schema import json_schema
+from jobgraph.topology import edges
 from tests.reliability.configurations import configuration, text
 
 SCHEMA = Draft202012Validator(json_schema())
