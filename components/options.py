@@ -14,7 +14,7 @@ from jobgraph.adopting import import_id, stays
 from jobgraph.privileges import Grant, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from jobgraph.settings import Settings
 
@@ -44,7 +44,7 @@ def adopting(options: pulumi.ResourceOptions, settings: Settings, kind: str, nam
 def grant_all(
     parent: pulumi.Resource,
     role: str,
-    grants: Sequence[Grant],
+    grants: Iterable[Grant],
     *depends_on: pulumi.Resource,
     deleted_with: pulumi.Resource | None = None,
 ) -> list[snowflake.GrantPrivilegesToAccountRole]:

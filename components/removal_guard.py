@@ -16,16 +16,15 @@ from jobgraph import removal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobgraph.planning import GraphPlan
-    from jobgraph.removal import GuardPlan
+    from jobgraph.planning import GraphPlan, StepPlan
     from jobgraph.settings import Settings
 
 
 @dataclass(frozen=True)
 class RemovalGuardArgs:
-    """The statements of a guard, and the components of all graphs, or of all their guards."""
+    """The guard, and the components of all graphs, or of all their guards."""
 
-    guard: GuardPlan
+    guard: StepPlan
     before: Sequence[pulumi.Resource]
 
 

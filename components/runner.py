@@ -18,7 +18,7 @@ import pulumi_snowflake as snowflake
 
 from components.options import grant_all
 from jobgraph import sql, superseding
-from jobgraph.privileges import call_grant, runner_grants
+from jobgraph.privileges import call_grant, needed_grants
 
 if TYPE_CHECKING:
     from components.access import AccessComponent
@@ -52,7 +52,7 @@ class RunnerComponent(pulumi.ComponentResource):
         made = grant_all(self, plan.settings.role, [own], args.access, dropping)
         for procedure in (plan.run_job, plan.finalize_graph):
             self._kept(procedure, [dropping, *made])
-        for granted in grant_all(self, plan.settings.role, runner_grants(plan), args.access):
+        for granted in grant_all(self, plan.settings.role, needed_grants(plan.needs), args.access):
             self._needed(granted.pulumi_resource_name, granted, [dropping, *made])
         for pool in plan.settings.pools:
             if not pool.existing:

@@ -34,10 +34,7 @@ class StorageArgs:
 
 
 class StorageComponent(pulumi.ComponentResource):
-    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role.
-
-    owner: the grant that makes it so. It is another one for another role; tasks made before keep the former owner.
-    """
+    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role."""
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:Storage", name, None, opts)
@@ -97,8 +94,11 @@ class StorageComponent(pulumi.ComponentResource):
         )
 
     def _tasks_belong_to_the_role(self, settings: Settings, access: pulumi.Resource) -> None:
-        """A task runs with its owner's privileges, so the deploying role must not stay the owner."""
-        self.owner = snowflake.GrantOwnership(
+        """Make the run role the owner of tasks made from now on; those made before keep the former owner.
+
+        A task runs with its owner's privileges, so the deploying role must not stay the owner.
+        """
+        snowflake.GrantOwnership(
             "owner-of-tasks",
             account_role_name=settings.role,
             on=snowflake.GrantOwnershipOnArgs(
@@ -117,7 +117,8 @@ class StorageComponent(pulumi.ComponentResource):
         """
         opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
         write = stage.name.apply(lambda _name: file.write)
-        written = snowflake.Execute(name, execute=write, revert=sql.keep_on_stage(file.name), opts=opts)
+        stays = sql.nothing(f"{file.name} stays in the stage")
+        written = snowflake.Execute(name, execute=write, revert=stays, opts=opts)
         if file.remove is not None:
             made = sql.nothing(f"{file.name} is removed when this step is undone")
             snowflake.Execute(f"{name}-removal", execute=made, revert=file.remove, opts=opts)

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from jobgraph.settings import Settings
 
 
-def history_tables(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the tables that hold history."""
-    return (settings.job_runs_table, settings.job_logs_table, settings.task_runs_table)
-
-
 def import_id(settings: Settings, kind: str, name: str = "") -> str | None:
     """Return the id by which the provider imports an object, or None if the settings do not have it imported.
 

@@ -15,7 +15,7 @@ from jobgraph.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobgraph.planning import Needs, Plan, ProcedurePlan
+    from jobgraph.planning import Needs, ProcedurePlan
     from jobgraph.settings import Settings
 
 
@@ -71,17 +71,11 @@ def compute_grants(settings: Settings) -> tuple[Grant, ...]:
 
 def history_grants(settings: Settings) -> tuple[Grant, ...]:
     """Return the privileges to write history once and to read it; nothing in it may be changed."""
-    tables = (settings.job_runs_table, settings.job_logs_table, settings.task_runs_table)
     function = f"{settings.qualified(settings.task_runs_function)}(VARCHAR, TIMESTAMP_LTZ)"
     return (
-        *(_on("TABLE", settings, name, "INSERT", "SELECT") for name in tables),
+        *(_on("TABLE", settings, name, "INSERT", "SELECT") for name in settings.history_tables),
         Grant(settings.task_runs_function, ("USAGE",), Level.SCHEMA_OBJECT, "FUNCTION", function),
     )
-
-
-def runner_grants(plan: Plan) -> tuple[Grant, ...]:
-    """Return the privileges to use what jobs name that the stack does not make itself."""
-    return tuple(_needed(plan.needs))
 
 
 def call_grant(procedure: ProcedurePlan) -> Grant:
@@ -89,8 +83,11 @@ def call_grant(procedure: ProcedurePlan) -> Grant:
     return Grant(procedure.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", procedure.signature)
 
 
-def _needed(needs: Needs) -> Iterator[Grant]:
-    """Yield the privileges on what others have made; a label names the type too, for names may be the same."""
+def needed_grants(needs: Needs) -> Iterator[Grant]:
+    """Yield the privileges to use what jobs name that the stack does not make itself.
+
+    A label names the type too, for names may be the same.
+    """
     for object_type, names in (
         ("WAREHOUSE", needs.warehouses),
         ("INTEGRATION", needs.integrations),
@@ -111,4 +108,4 @@ def _needed(needs: Needs) -> Iterator[Grant]:
 
 
 def _on(object_type: str, settings: Settings, name: str, *privileges: str) -> Grant:
-    return Grant(name, privileges, Level.SCHEMA_OBJECT, object_type, quoted(settings.database, settings.schema, name))
+    return Grant(name, privileges, Level.SCHEMA_OBJECT, object_type, settings.qualified(name))

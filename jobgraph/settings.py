@@ -188,6 +188,11 @@ class Settings:
         return tuple(pool.name for pool in self.pools)
 
     @property
+    def history_tables(self) -> tuple[str, ...]:
+        """Names of the tables that hold history."""
+        return (self.job_runs_table, self.job_logs_table, self.task_runs_table)
+
+    @property
     def repository_path(self) -> str:
         """The image repository as the path that starts an image reference; lower case, as Snowflake shows it."""
         return f"/{self.database}/{self.schema}/{self.image_repository}".lower()

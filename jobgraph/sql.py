@@ -165,11 +165,6 @@ def write_to_stage(settings: Settings, file: str, content: Any) -> str:
     return f"COPY INTO {location} FROM ({query}) {form}"
 
 
-def keep_on_stage(file: str) -> str:
-    """Return a statement that changes nothing, for a file that runs under way may still need."""
-    return f"SELECT {literal(f'{file} stays in the stage')} AS STATUS"
-
-
 def remove_from_stage(settings: Settings, file: str) -> str:
     """Return the statement that removes that file."""
     return f"REMOVE @{settings.qualified(settings.stage)}/{file}"

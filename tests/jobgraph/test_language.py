@@ -15,7 +15,7 @@ from jobgraph import ConfigErrors, Plan, Procedures, Settings, plan, read
 from jobgraph.errors import ERROR, WARNING, UsageError
 from jobgraph.model import Config, Cron
 from jobgraph.names import image_repository
-from jobgraph.privileges import runner_grants
+from jobgraph.privileges import needed_grants
 from jobgraph.resolving import resolved
 from jobgraph.timing import cron_problem, duration_text, only_in_maintenance
 
@@ -130,14 +130,14 @@ def test_a_matrix_is_a_job_for_each_combination_and_its_name_stands_for_all() ->
 
 
 def test_what_jobs_use_beyond_the_stack_is_granted_to_the_run_role() -> None:
-    grants = {(g.object_type, g.object): g.privileges for g in runner_grants(planned(read(EVERYTHING, POOLS)))}
+    grants = {(g.object_type, g.object): g.privileges for g in needed_grants(planned(read(EVERYTHING, POOLS)).needs)}
     assert grants["WAREHOUSE", "LOAD_WH"] == grants["INTEGRATION", "PYPI_ACCESS"] == ("USAGE",)
     assert grants["SECRET", '"VAULT"."SAFE"."LOGIN"'] == ("READ",)
     assert grants["SECRET", '"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."MY_TOKEN"'] == ("READ",)
     assert grants["STAGE", '"LAKE"."RAW"."FILES"'] == ("READ", "WRITE")
     assert grants["IMAGE REPOSITORY", '"OTHER_DB"."SC"."IMAGES"'] == ("READ",)
     assert {name for kind, name in grants if kind == "DATABASE"} == {"LAKE", "OTHER_DB", "VAULT"}
-    schemas = {g.object for g in runner_grants(planned(read(EVERYTHING, POOLS))) if g.label.startswith("schema ")}
+    schemas = {g.object for g in needed_grants(planned(read(EVERYTHING, POOLS)).needs) if g.label.startswith("schema ")}
     assert schemas == {'"LAKE"."RAW"', '"OTHER_DB"."SC"', '"VAULT"."SAFE"'}
 
 
