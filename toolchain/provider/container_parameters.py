@@ -3,23 +3,18 @@
 Knows names, literals and the order in which they are sent. Must not know the two resource types that use them.
 """
 
-from toolchain.provider.cells import filled, flag_or_none, identifier, upper, warehouse_size, whole
+from toolchain.provider.cells import filled, identifier
 from toolchain.provider.definition import Property
-from toolchain.provider.sql import boolean, number, requoted, text
+from toolchain.provider.properties import (
+    flag_parameter,
+    keyword_parameter,
+    size_parameter,
+    text_parameter,
+    whole_parameter,
+)
+from toolchain.provider.sql import requoted, text
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF")
-
-
-def _whole(name: str, word: str) -> Property:
-    return Property(name=name, sql=word, literal=number, form="number", parameter=True, read=whole)
-
-
-def _flag(name: str, word: str) -> Property:
-    return Property(name=name, sql=word, literal=boolean, form="boolean", parameter=True, read=flag_or_none)
-
-
-def _keyword(name: str, word: str, allowed: tuple[str, ...] = ()) -> Property:
-    return Property(name=name, sql=word, literal=text, allowed=allowed, normal=upper, parameter=True, read=filled)
 
 
 def _pool(name: str, word: str) -> Property:
@@ -31,41 +26,28 @@ def _named(name: str, word: str) -> Property:
 
 
 _FIRST = (
-    _whole("dataRetentionTimeInDays", "DATA_RETENTION_TIME_IN_DAYS"),
-    _whole("maxDataExtensionTimeInDays", "MAX_DATA_EXTENSION_TIME_IN_DAYS"),
+    whole_parameter("dataRetentionTimeInDays", "DATA_RETENTION_TIME_IN_DAYS"),
+    whole_parameter("maxDataExtensionTimeInDays", "MAX_DATA_EXTENSION_TIME_IN_DAYS"),
     _named("externalVolume", "EXTERNAL_VOLUME"),
     _named("catalog", "CATALOG"),
 )
 _REST = (
-    _flag("replaceInvalidCharacters", "REPLACE_INVALID_CHARACTERS"),
-    Property(
-        name="defaultDdlCollation",
-        sql="DEFAULT_DDL_COLLATION",
-        literal=text,
-        parameter=True,
-        read=filled,
-    ),
+    flag_parameter("replaceInvalidCharacters", "REPLACE_INVALID_CHARACTERS"),
+    text_parameter("defaultDdlCollation", "DEFAULT_DDL_COLLATION"),
     _pool("defaultNotebookComputePoolCpu", "DEFAULT_NOTEBOOK_COMPUTE_POOL_CPU"),
     _pool("defaultNotebookComputePoolGpu", "DEFAULT_NOTEBOOK_COMPUTE_POOL_GPU"),
-    _keyword("storageSerializationPolicy", "STORAGE_SERIALIZATION_POLICY", ("COMPATIBLE", "OPTIMIZED")),
-    _keyword("logLevel", "LOG_LEVEL", _LEVELS),
-    _keyword("logEventLevel", "LOG_EVENT_LEVEL", _LEVELS),
-    _keyword("traceLevel", "TRACE_LEVEL", ("ALWAYS", "ON_EVENT", "PROPAGATE", "OFF")),
-    _whole("suspendTaskAfterNumFailures", "SUSPEND_TASK_AFTER_NUM_FAILURES"),
-    _whole("taskAutoRetryAttempts", "TASK_AUTO_RETRY_ATTEMPTS"),
-    Property(
-        name="userTaskManagedInitialWarehouseSize",
-        sql="USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE",
-        literal=lambda value: text(warehouse_size(value)),
-        normal=warehouse_size,
-        parameter=True,
-        read=filled,
-    ),
-    _whole("userTaskTimeoutMs", "USER_TASK_TIMEOUT_MS"),
-    _whole("userTaskMinimumTriggerIntervalInSeconds", "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"),
-    _flag("quotedIdentifiersIgnoreCase", "QUOTED_IDENTIFIERS_IGNORE_CASE"),
-    _flag("enableConsoleOutput", "ENABLE_CONSOLE_OUTPUT"),
+    keyword_parameter("storageSerializationPolicy", "STORAGE_SERIALIZATION_POLICY", ("COMPATIBLE", "OPTIMIZED")),
+    keyword_parameter("logLevel", "LOG_LEVEL", _LEVELS),
+    keyword_parameter("logEventLevel", "LOG_EVENT_LEVEL", _LEVELS),
+    keyword_parameter("traceLevel", "TRACE_LEVEL", ("ALWAYS", "ON_EVENT", "PROPAGATE", "OFF")),
+    whole_parameter("suspendTaskAfterNumFailures", "SUSPEND_TASK_AFTER_NUM_FAILURES"),
+    whole_parameter("taskAutoRetryAttempts", "TASK_AUTO_RETRY_ATTEMPTS"),
+    size_parameter("userTaskManagedInitialWarehouseSize", "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"),
+    whole_parameter("userTaskTimeoutMs", "USER_TASK_TIMEOUT_MS"),
+    whole_parameter("userTaskMinimumTriggerIntervalInSeconds", "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"),
+    flag_parameter("quotedIdentifiersIgnoreCase", "QUOTED_IDENTIFIERS_IGNORE_CASE"),
+    flag_parameter("enableConsoleOutput", "ENABLE_CONSOLE_OUTPUT"),
 )
 
 DATABASE_PARAMETERS = (*_FIRST, *_REST)
-SCHEMA_PARAMETERS = (*_FIRST, _flag("pipeExecutionPaused", "PIPE_EXECUTION_PAUSED"), *_REST)
+SCHEMA_PARAMETERS = (*_FIRST, flag_parameter("pipeExecutionPaused", "PIPE_EXECUTION_PAUSED"), *_REST)

@@ -36,7 +36,6 @@ class Statement:
     sql: str
     tracked: bool = True
     creates: bool = False
-    operation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,6 @@ Statements = Generator[Step, list[Row], None]
 Observation = Generator[Step, list[Row], Observed | None]
 """Steps that return what the server says of the object; None: there is no such object."""
 
-Rows = Generator[Step, list[Row], list[Row]]
 FoundRow = Generator[Step, list[Row], Row | None]
 
 

@@ -127,11 +127,6 @@ def imported(resource: ResourceType, named: Values, observed: Values) -> Values:
     return result
 
 
-def known_only(values: Values) -> Values:
-    """The values without those that are not known yet."""
-    return {name: value for name, value in values.items() if not has_unknown(value)}
-
-
 def preview_outputs(resource: ResourceType, news: Values) -> Values:
     """The outputs of an object that is not made yet: inputs, what follows from them, and the rest unknown."""
     outputs: Values = {**dict.fromkeys(resource.computed, UNKNOWN), **news}

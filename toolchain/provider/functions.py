@@ -5,7 +5,6 @@ Knows which there are, and the preview feature that one needs. A new function is
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
 
 from toolchain.provider import procedure_listing, task_listing
 from toolchain.provider.definition import Row, Step, Values
@@ -19,12 +18,7 @@ class Function:
     preview_feature: str = ""
 
 
-def _tasks(arguments: Values) -> Generator[Step, list[Row], Values]:
-    listed: Any = yield from task_listing.list_tasks(arguments)
-    return task_listing.result(arguments, listed)
-
-
 FUNCTIONS = {
-    task_listing.TOKEN: Function(_tasks),
+    task_listing.TOKEN: Function(task_listing.list_tasks),
     procedure_listing.TOKEN: Function(procedure_listing.list_procedures, procedure_listing.FEATURE),
 }

@@ -82,7 +82,7 @@ class Run:
         return rows
 
     def _text(self, step: Statement) -> str:
-        return step.sql + tracking_comment(self.label, step.operation or self.operation) if step.tracked else step.sql
+        return step.sql + tracking_comment(self.label, self.operation) if step.tracked else step.sql
 
 
 @dataclass(frozen=True)

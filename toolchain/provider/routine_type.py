@@ -41,7 +41,7 @@ class Routine:
     language: str
     written_in: str
     middle: Callable[[Values], Iterable[str]]
-    described: Callable[[Values, Values], Values]
+    described: Callable[[Values], Values]
     altered: Callable[[Change, str], list[Statement]]
     altered_first: bool = False
 
@@ -54,7 +54,7 @@ def resource_type(routine: Routine) -> ResourceType:
         return routines.signature(kind, values)
 
     def read(values: Values) -> Observation:
-        row = yield from routines.show_routine(kind, values, kind.plural)
+        row = yield from routines.show_routine(kind, values)
         if row is None:
             return None
         described = yield from routines.describe(kind, values)
@@ -63,7 +63,7 @@ def resource_type(routine: Routine) -> ResourceType:
         rows = yield show_parameters(values)
         seen = columns_read(routine.properties, row) | parameters_read(routine.properties, rows, kind.name)
         seen["arguments"] = routines.described_arguments(described, values.get("arguments"))
-        seen |= routine.described(described, values)
+        seen |= routine.described(described)
         outputs = {
             "fullyQualifiedName": full_name(values),
             routine.language: str(described.get("language") or routine.written_in),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from toolchain.provider.cells import filled, flag_or_none, flag_text, upper
+from toolchain.provider.cells import filled, flag_text
 from toolchain.provider.data_types import (
     TableType,
     data_type,
@@ -19,7 +19,8 @@ from toolchain.provider.data_types import (
 from toolchain.provider.definition import Change, FoundRow, Property, Row, Statement, Statements, Values
 from toolchain.provider.errors import NotThereError, SnowflakeError
 from toolchain.provider.objects import Kind, alter, clauses, rows_or_none, show_text
-from toolchain.provider.sql import boolean, dollars, quoted, signature_split, text
+from toolchain.provider.properties import flag_parameter, keyword_parameter
+from toolchain.provider.sql import dollars, quoted, signature_split, text
 
 _ARGUMENTS = re.compile(r"^[^(]*\((.*)\) RETURN (.*)$", re.DOTALL)
 
@@ -51,22 +52,10 @@ ARGUMENTS = Property(
 )
 SECURE = Property(name="isSecure", form="boolean text", column="is_secure", read=flag_text, initial="false")
 PARAMETERS = (
-    Property(
-        name="enableConsoleOutput",
-        sql="ENABLE_CONSOLE_OUTPUT",
-        literal=boolean,
-        form="boolean",
-        parameter=True,
-        read=flag_or_none,
-    ),
-    *(
-        Property(name=name, sql=word, literal=text, normal=upper, parameter=True, read=filled)
-        for name, word in (
-            ("logLevel", "LOG_LEVEL"),
-            ("metricLevel", "METRIC_LEVEL"),
-            ("traceLevel", "TRACE_LEVEL"),
-        )
-    ),
+    flag_parameter("enableConsoleOutput", "ENABLE_CONSOLE_OUTPUT"),
+    keyword_parameter("logLevel", "LOG_LEVEL"),
+    keyword_parameter("metricLevel", "METRIC_LEVEL"),
+    keyword_parameter("traceLevel", "TRACE_LEVEL"),
 )
 
 
@@ -137,11 +126,11 @@ def alter_comment_and_parameters(kind: Kind, comment_property: Property, change:
     return alter(kind, (comment_property, *PARAMETERS), change, signature(kind, change.news))
 
 
-def show_routine(kind: Kind, values: Values, plural: str) -> FoundRow:
+def show_routine(kind: Kind, values: Values) -> FoundRow:
     """The SHOW row of the overload with these argument types."""
     parts = kind.parts(values)
     try:
-        rows = yield Statement(show_text(Kind(kind.name, plural, "", kind.container), parts))
+        rows = yield Statement(show_text(kind, parts))
     except SnowflakeError as error:
         if not error.absent:
             raise

@@ -82,11 +82,6 @@ def doubled_text(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def bare(value: Any) -> str:
-    """A keyword or expression, as it is."""
-    return str(value)
-
-
 def number(value: Any) -> str:
     """A whole number."""
     return str(int(value))

@@ -15,18 +15,16 @@ from toolchain.provider.task_graph import TASK
 TOKEN = "snowflake:index/getTasks:getTasks"  # noqa: S105  # a type token
 _PARAMETER_FIELDS = ("key", "value", "default", "level", "description")
 
-Listed = tuple[Row, list[Row]]
-"""A row of SHOW TASKS and the rows of SHOW PARAMETERS of that task, none if they were not asked for."""
-
 
 class UnknownArgumentError(ValueError):
     """An argument of the function that only the official plugin understands."""
 
 
-def list_tasks(arguments: Values) -> Generator[Step, list[Row], list[Listed]]:
-    """The tasks; of the arguments those that need one statement: `like`, `rootOnly`, `startsWith`, `in`.
+def list_tasks(arguments: Values) -> Generator[Step, list[Row], Values]:
+    """The function's result: its arguments and, per task, the row as `showOutputs`, and its `parameters`.
 
-    Parameters are one more statement per task, unless `withParameters` is false.
+    Of the arguments those are known that need one statement: `like`, `rootOnly`, `startsWith`, `in`. Parameters are one
+    more statement per task, unless `withParameters` is false.
 
     Raises:
         UnknownArgumentError: `limit` is asked for.
@@ -42,12 +40,11 @@ def list_tasks(arguments: Values) -> Generator[Step, list[Row], list[Listed]]:
     if arguments.get("rootOnly"):
         words.append("ROOT ONLY")
     rows = yield Statement(" ".join(words), tracked=False)
-    if not arguments.get("withParameters", True):
-        return [(row, []) for row in rows]
-    parameters = []
+    tasks = []
     for row in rows:
-        parameters.append((yield _parameters(row)))  # noqa: PERF401  # a comprehension cannot yield
-    return list(zip(rows, parameters, strict=True))
+        parameters = (yield _parameters(row)) if arguments.get("withParameters", True) else []
+        tasks.append({"showOutputs": [show_task_output(row)], "parameters": _shown(parameters)})
+    return {**arguments, "id": TASK.plural.lower() + "_read", "tasks": tasks}
 
 
 def _parameters(row: Row) -> Statement:
@@ -61,12 +58,6 @@ def _place(place: Values) -> list[str]:
     if place.get("database"):
         return [f"IN DATABASE {requoted(place['database'])}"]
     return ["IN ACCOUNT"] if place.get("account") else []
-
-
-def result(arguments: Values, listed: list[Listed]) -> Values:
-    """The function's result: its arguments and, per task, the row as `show_outputs`, and its `parameters`."""
-    tasks = [{"showOutputs": [show_task_output(row)], "parameters": _shown(rows)} for row, rows in listed]
-    return {**arguments, "id": TASK.plural.lower() + "_read", "tasks": tasks}
 
 
 def _shown(rows: list[Row]) -> list[dict[str, Any]]:

@@ -10,15 +10,20 @@ from toolchain.provider.cells import (
     camel,
     collapsed,
     filled,
-    flag_or_none,
     flag_text,
     identifier,
-    upper,
-    warehouse_size,
-    whole,
 )
 from toolchain.provider.definition import Property
-from toolchain.provider.sql import boolean, dollars, number, requoted, text
+from toolchain.provider.properties import (
+    COMMENT,
+    IN_SCHEMA,
+    flag_parameter,
+    keyword_parameter,
+    size_parameter,
+    text_parameter,
+    whole_parameter,
+)
+from toolchain.provider.sql import boolean, dollars, requoted, text
 
 _UNITS = {"hours": "HOUR", "minutes": "MINUTE", "seconds": "SECOND"}
 
@@ -49,30 +54,6 @@ def _period_normal(value: Any) -> str:
 def _interval(value: Any) -> str:
     written = period(value)
     return text(written if written.startswith("1 ") else written + "S")
-
-
-def _size(value: Any) -> str:
-    return text(warehouse_size(value))
-
-
-def _plain(name: str, word: str) -> Property:
-    return Property(name=name, sql=word, literal=text, parameter=True, read=filled)
-
-
-def _keyword(name: str, word: str) -> Property:
-    return Property(name=name, sql=word, literal=text, normal=upper, parameter=True, read=filled)
-
-
-def _whole(name: str, word: str) -> Property:
-    return Property(name=name, sql=word, literal=number, form="number", parameter=True, read=whole)
-
-
-def _flag(name: str, word: str) -> Property:
-    return Property(name=name, sql=word, literal=boolean, form="boolean", parameter=True, read=flag_or_none)
-
-
-def _sized(name: str, word: str) -> Property:
-    return Property(name=name, sql=word, literal=_size, normal=warehouse_size, parameter=True, read=filled)
 
 
 _FLAGS = [
@@ -146,10 +127,10 @@ def _wire_name(word: str) -> str:
 SESSION_PARAMETERS = tuple(
     sorted(
         (
-            *(_flag(_wire_name(word), word) for word in _FLAGS),
-            *(_whole(_wire_name(word), word) for word in _NUMBERS),
-            *(_keyword(_wire_name(word), word) for word in _KEYWORDS),
-            *(_plain(_wire_name(word), word) for word in _TEXTS),
+            *(flag_parameter(_wire_name(word), word) for word in _FLAGS),
+            *(whole_parameter(_wire_name(word), word) for word in _NUMBERS),
+            *(keyword_parameter(_wire_name(word), word) for word in _KEYWORDS),
+            *(text_parameter(_wire_name(word), word) for word in _TEXTS),
         ),
         key=lambda one: one.sql,
     )
@@ -165,7 +146,7 @@ BEFORE_SESSION = (
         read=filled,
         initial=None,
     ),
-    _sized("userTaskManagedInitialWarehouseSize", "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"),
+    size_parameter("userTaskManagedInitialWarehouseSize", "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"),
     Property(
         name="schedule",
         sql="SCHEDULE",
@@ -190,8 +171,8 @@ BEFORE_SESSION = (
     ),
 )
 AFTER_SESSION = (
-    _whole("userTaskTimeoutMs", "USER_TASK_TIMEOUT_MS"),
-    _whole("suspendTaskAfterNumFailures", "SUSPEND_TASK_AFTER_NUM_FAILURES"),
+    whole_parameter("userTaskTimeoutMs", "USER_TASK_TIMEOUT_MS"),
+    whole_parameter("suspendTaskAfterNumFailures", "SUSPEND_TASK_AFTER_NUM_FAILURES"),
     Property(
         name="errorIntegration",
         sql="ERROR_INTEGRATION",
@@ -201,12 +182,12 @@ AFTER_SESSION = (
         read=filled,
         initial=None,
     ),
-    Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
+    COMMENT,
 )
 FINALIZE = Property(name="finalize", normal=identifier, initial=None)
 AFTER_FINALIZE = (
-    _whole("taskAutoRetryAttempts", "TASK_AUTO_RETRY_ATTEMPTS"),
-    _whole("userTaskMinimumTriggerIntervalInSeconds", "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"),
+    whole_parameter("taskAutoRetryAttempts", "TASK_AUTO_RETRY_ATTEMPTS"),
+    whole_parameter("userTaskMinimumTriggerIntervalInSeconds", "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"),
     Property(
         name="targetCompletionInterval",
         sql="TARGET_COMPLETION_INTERVAL",
@@ -217,15 +198,14 @@ AFTER_FINALIZE = (
         read=period_read,
         initial=None,
     ),
-    _sized("serverlessTaskMinStatementSize", "SERVERLESS_TASK_MIN_STATEMENT_SIZE"),
-    _sized("serverlessTaskMaxStatementSize", "SERVERLESS_TASK_MAX_STATEMENT_SIZE"),
+    size_parameter("serverlessTaskMinStatementSize", "SERVERLESS_TASK_MIN_STATEMENT_SIZE"),
+    size_parameter("serverlessTaskMaxStatementSize", "SERVERLESS_TASK_MAX_STATEMENT_SIZE"),
 )
 CLAUSES = (*BEFORE_SESSION, *SESSION_PARAMETERS, *AFTER_SESSION, *AFTER_FINALIZE)
 """What SET and UNSET write, in their order."""
 
 PROPERTIES = (
-    Property(name="database", required=True, replaces=True),
-    Property(name="schema", required=True, replaces=True),
+    *IN_SCHEMA,
     Property(name="name", replaces=True),
     Property(name="started", form="boolean", required=True),
     Property(name="sqlStatement", required=True, normal=collapsed, column="definition"),

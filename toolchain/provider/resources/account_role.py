@@ -3,10 +3,9 @@
 Knows the statements and columns of account roles. Must not know how statements are sent.
 """
 
-from toolchain.provider.cells import filled
 from toolchain.provider.definition import Change, Observation, Property, ResourceType, Statement, Values
 from toolchain.provider.objects import Kind, alter, clauses, drop, observe, rename, run
-from toolchain.provider.sql import text
+from toolchain.provider.properties import COMMENT
 
 KIND = Kind(
     name="ROLE",
@@ -16,7 +15,7 @@ KIND = Kind(
 )
 PROPERTIES = (
     Property(name="name"),
-    Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
+    COMMENT,
 )
 
 

@@ -15,7 +15,8 @@ from toolchain.provider.definition import (
     Values,
 )
 from toolchain.provider.objects import Kind, alter, clauses, observe, run
-from toolchain.provider.sql import boolean, number, requoted, text
+from toolchain.provider.properties import COMMENT
+from toolchain.provider.sql import boolean, number, requoted
 
 KIND = Kind(
     name="COMPUTE POOL",
@@ -80,7 +81,7 @@ PROPERTIES = (
         read=whole,
         initial=3600,
     ),
-    Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
+    COMMENT,
 )
 
 

@@ -5,7 +5,6 @@ Knows the statements and columns of databases. Must not know how statements are 
 
 from collections.abc import Generator
 
-from toolchain.provider.cells import filled
 from toolchain.provider.container_parameters import DATABASE_PARAMETERS
 from toolchain.provider.definition import (
     Change,
@@ -22,7 +21,8 @@ from toolchain.provider.definition import (
 )
 from toolchain.provider.errors import SnowflakeError
 from toolchain.provider.objects import Kind, alter, clauses, drop, observe, parameters_read, rename, run
-from toolchain.provider.sql import quoted, text
+from toolchain.provider.properties import COMMENT
+from toolchain.provider.sql import quoted
 
 KIND = Kind(
     name="DATABASE",
@@ -41,7 +41,7 @@ PROPERTIES = (
         initial=False,
     ),
     *DATABASE_PARAMETERS,
-    Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
+    COMMENT,
     Property(name="dropPublicSchemaOnCreation", form="boolean", create_only=True),
 )
 _CONTEXT = (

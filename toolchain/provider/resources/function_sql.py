@@ -9,6 +9,7 @@ from toolchain.provider import routines
 from toolchain.provider.cells import collapsed
 from toolchain.provider.definition import Change, Property, Statement, Values
 from toolchain.provider.objects import Kind, clauses
+from toolchain.provider.properties import IN_SCHEMA
 from toolchain.provider.routine_type import Routine, resource_type
 
 KIND = Kind(
@@ -21,8 +22,7 @@ KIND = Kind(
 )
 COMMENT = routines.comment("user-defined function")
 PROPERTIES = (
-    Property(name="database", required=True, replaces=True),
-    Property(name="schema", required=True, replaces=True),
+    *IN_SCHEMA,
     Property(name="name"),
     routines.ARGUMENTS,
     routines.RETURN_TYPE,
@@ -41,7 +41,7 @@ def _middle(values: Values) -> Iterable[str]:
     yield from clauses((COMMENT,), values)
 
 
-def _described(described: Values, _values: Values) -> Values:
+def _described(described: Values) -> Values:
     seen: Values = {"returnType": described["returns"]} if described.get("returns") else {}
     return seen | ({"functionDefinition": described["body"]} if described.get("body") is not None else {})
 

@@ -6,6 +6,7 @@ Knows the statements and columns of image repositories. Must not know how statem
 from toolchain.provider.cells import filled, upper
 from toolchain.provider.definition import Change, Observation, Property, ResourceType, Statement, Values
 from toolchain.provider.objects import Kind, alter, clauses, drop, observe, run
+from toolchain.provider.properties import EMPTIED_COMMENT, IN_SCHEMA
 from toolchain.provider.sql import text
 
 KIND = Kind(
@@ -17,8 +18,7 @@ KIND = Kind(
     "privatelink_repository_url",
 )
 PROPERTIES = (
-    Property(name="database", required=True, replaces=True),
-    Property(name="schema", required=True, replaces=True),
+    *IN_SCHEMA,
     Property(name="name", replaces=True),
     Property(
         name="encryption",
@@ -30,15 +30,7 @@ PROPERTIES = (
         column="encryption",
         read=filled,
     ),
-    Property(
-        name="comment",
-        sql="COMMENT",
-        literal=text,
-        on_unset="COMMENT = ''",
-        column="comment",
-        read=filled,
-        initial=None,
-    ),
+    EMPTIED_COMMENT,
 )
 
 

@@ -12,6 +12,7 @@ from toolchain.provider import routines
 from toolchain.provider.cells import as_set, collapsed, identifier, upper
 from toolchain.provider.definition import Change, Property, Statement, Values
 from toolchain.provider.objects import Kind, clauses
+from toolchain.provider.properties import IN_SCHEMA
 from toolchain.provider.routine_type import Routine, resource_type
 from toolchain.provider.sql import identifier_parts, name_list, quoted, requoted, text, text_list
 
@@ -43,8 +44,7 @@ def _secrets_normal(secrets: Iterable[Values]) -> frozenset[tuple[Any, ...]]:
 COMMENT = routines.comment("user-defined procedure")
 EXECUTE_AS = Property(name="executeAs", allowed=("OWNER", "CALLER"), normal=upper, initial="OWNER")
 PROPERTIES = (
-    Property(name="database", required=True, replaces=True),
-    Property(name="schema", required=True, replaces=True),
+    *IN_SCHEMA,
     Property(name="name"),
     routines.ARGUMENTS,
     routines.RETURN_TYPE,
@@ -94,7 +94,7 @@ def _middle(values: Values) -> Iterable[str]:
         yield f"EXECUTE AS {upper(values['executeAs'])}"
 
 
-def _described(described: Values, _values: Values) -> Values:
+def _described(described: Values) -> Values:
     """What DESCRIBE PROCEDURE tells; a row that is missing tells nothing."""
     plain = {
         "returnType": "returns",

@@ -3,7 +3,7 @@
 Knows the statements and columns of schemas. Must not know how statements are sent.
 """
 
-from toolchain.provider.cells import filled, show_output
+from toolchain.provider.cells import show_output
 from toolchain.provider.container_parameters import SCHEMA_PARAMETERS
 from toolchain.provider.definition import (
     Change,
@@ -28,7 +28,7 @@ from toolchain.provider.objects import (
     run,
     show,
 )
-from toolchain.provider.sql import text
+from toolchain.provider.properties import COMMENT
 
 KIND = Kind(
     name="SCHEMA",
@@ -63,7 +63,7 @@ PROPERTIES = (
         initial="false",
     ),
     *SCHEMA_PARAMETERS,
-    Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
+    COMMENT,
 )
 
 

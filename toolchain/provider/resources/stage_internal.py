@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from toolchain.provider.cells import camel, filled, flag, show_output
+from toolchain.provider.cells import camel, flag, show_output
 from toolchain.provider.definition import (
     Change,
     Failure,
@@ -20,6 +20,7 @@ from toolchain.provider.definition import (
     Values,
 )
 from toolchain.provider.objects import Kind, alter, clauses, drop, observe, rename, run
+from toolchain.provider.properties import EMPTIED_COMMENT, IN_SCHEMA
 from toolchain.provider.sql import requoted, text, text_list
 
 KIND = Kind(
@@ -81,8 +82,7 @@ def _format_normal(value: Values) -> Any:
 
 
 PROPERTIES = (
-    Property(name="database", required=True, replaces=True),
-    Property(name="schema", required=True, replaces=True),
+    *IN_SCHEMA,
     Property(name="name"),
     Property(
         name="encryption",
@@ -102,15 +102,7 @@ PROPERTIES = (
         initial={"enable": False},
     ),
     Property(name="fileFormat", sql="FILE_FORMAT", literal=_format_text, form="object", normal=_format_normal),
-    Property(
-        name="comment",
-        sql="COMMENT",
-        literal=text,
-        on_unset="COMMENT = ''",
-        column="comment",
-        read=filled,
-        initial=None,
-    ),
+    EMPTIED_COMMENT,
 )
 
 

@@ -6,7 +6,7 @@ Knows the statements and columns of tables. Must not know how statements are sen
 import re
 from typing import Any
 
-from toolchain.provider.cells import filled, flag, whole
+from toolchain.provider.cells import flag, whole
 from toolchain.provider.columns import (
     alter_columns,
     column_text,
@@ -37,7 +37,8 @@ from toolchain.provider.objects import (
     show,
     show_text,
 )
-from toolchain.provider.sql import boolean, identifier_parts, number, quoted, text
+from toolchain.provider.properties import COMMENT, IN_SCHEMA
+from toolchain.provider.sql import boolean, identifier_parts, number, quoted
 
 KIND = Kind(
     name="TABLE",
@@ -56,8 +57,7 @@ def _cluster_by(cell: Any) -> list[str] | None:
 
 
 PROPERTIES = (
-    Property(name="database", required=True, replaces=True),
-    Property(name="schema", required=True, replaces=True),
+    *IN_SCHEMA,
     Property(name="name"),
     Property(name="columns", form="objects", required=True, normal=columns_normal),
     Property(name="clusterBies", form="texts", normal=tuple, column="cluster_by", read=_cluster_by, initial=None),
@@ -79,7 +79,7 @@ PROPERTIES = (
         read=flag,
         initial=False,
     ),
-    Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
+    COMMENT,
     Property(name="primaryKey", form="object", normal=lambda value: tuple(value["keys"])),
 )
 

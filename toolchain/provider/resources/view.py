@@ -19,6 +19,7 @@ from toolchain.provider.definition import (
 )
 from toolchain.provider.errors import SnowflakeError
 from toolchain.provider.objects import Kind, drop, observe, rename
+from toolchain.provider.properties import IN_SCHEMA
 from toolchain.provider.sql import quoted, text
 
 KIND = Kind(
@@ -58,8 +59,7 @@ def _columns_normal(columns: list[Values]) -> tuple[tuple[str, str], ...]:
 
 
 PROPERTIES = (
-    Property(name="database", required=True, replaces=True),
-    Property(name="schema", required=True, replaces=True),
+    *IN_SCHEMA,
     Property(name="name"),
     Property(name="statement", required=True, normal=collapsed, column="text", read=query_of),
     Property(name="columns", form="objects", normal=_columns_normal),

@@ -25,6 +25,7 @@ from toolchain.provider.objects import (
     rename,
     show,
 )
+from toolchain.provider.properties import COMMENT, size_literal, whole_parameter
 from toolchain.provider.sql import boolean, number, requoted, text
 
 KIND = Kind(
@@ -42,10 +43,6 @@ _SIZES = (
 )
 _SUSPEND_CHECKS = 5
 _SUSPEND_CHECK_SECONDS = 1.0
-
-
-def _size(value: object) -> str:
-    return text(warehouse_size(value))
 
 
 def _keyword(value: object) -> str:
@@ -68,7 +65,7 @@ PROPERTIES = (
     Property(
         name="warehouseSize",
         sql="WAREHOUSE_SIZE",
-        literal=_size,
+        literal=size_literal,
         allowed=_SIZES,
         normal=warehouse_size,
         column="size",
@@ -130,7 +127,7 @@ PROPERTIES = (
         read=filled,
         initial=None,
     ),
-    Property(name="comment", sql="COMMENT", literal=text, column="comment", read=filled, initial=None),
+    COMMENT,
     Property(
         name="enableQueryAcceleration",
         sql="ENABLE_QUERY_ACCELERATION",
@@ -158,14 +155,9 @@ PROPERTIES = (
         read=filled,
     ),
     Property(name="generation", sql="GENERATION", literal=text, column="generation", read=filled),
-    *(
-        Property(name=name, sql=word, literal=number, form="number", parameter=True, read=whole)
-        for name, word in (
-            ("maxConcurrencyLevel", "MAX_CONCURRENCY_LEVEL"),
-            ("statementQueuedTimeoutInSeconds", "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"),
-            ("statementTimeoutInSeconds", "STATEMENT_TIMEOUT_IN_SECONDS"),
-        )
-    ),
+    whole_parameter("maxConcurrencyLevel", "MAX_CONCURRENCY_LEVEL"),
+    whole_parameter("statementQueuedTimeoutInSeconds", "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"),
+    whole_parameter("statementTimeoutInSeconds", "STATEMENT_TIMEOUT_IN_SECONDS"),
 )
 
 
@@ -198,7 +190,7 @@ def _update(change: Change) -> Observation:
         yield from _change_type(change)
     for statement in alter(KIND, PROPERTIES, change, KIND.full_name(change.news)):
         # The size must be in force before the next statement counts on it.
-        size = _size(change.news.get("warehouseSize"))
+        size = size_literal(change.news.get("warehouseSize"))
         waiting = f"WAREHOUSE_SIZE = {size} WAIT_FOR_COMPLETION = true"
         yield Statement(statement.sql.replace(f"WAREHOUSE_SIZE = {size}", waiting, 1))
     return (yield from _read(change.news))
