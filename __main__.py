@@ -19,7 +19,7 @@ except UserError as error:
 for warning in config.warnings:
     pulumi.warn(warning.text())
 sources = {path.stem: path.read_text("utf-8") for path in Path(__file__).with_name("procedures").glob("*.py")}
-planned = plan(config, settings, Procedures(*texts(sources)))
+planned = plan(config, settings, Procedures(**texts(sources)))
 present = c.tasks_present(settings, planned.graphs)
 
 access = c.AccessComponent("access", c.AccessArgs(settings))

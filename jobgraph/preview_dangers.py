@@ -27,7 +27,7 @@ _LOSSES = {
 }
 _ORDER = (*_LOSSES, "ProcedurePython", "Task")
 _WORDS = {"StageInternal": "stage", "AccountRole": "role", "ProcedurePython": "procedure"}
-# the step that keeps a pool as long as runs need it (components.compute)
+# the step that keeps a pool as long as runs need it (components.runner)
 _GUARD = "compute pool {}-needed"
 _EXECUTE = "Execute"
 _TABLE, _POOL, _TASK, _PROCEDURE = "Table", "ComputePool", "Task", "ProcedurePython"

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 PACKAGE = "procedures"
-# the files that are procedures, in the order of `Procedures`; the others are parts of their texts
+# the files that are procedures, named as in `Procedures`; the others are parts of their texts
 ENTRIES = ("run_job", "finalize_graph", "drop_superseded")
 
 
-def texts(sources: Mapping[str, str]) -> list[str]:
-    """Return the text of each procedure, in the order of `Procedures`; raises as `joined` does."""
-    return [joined(entry, sources) for entry in ENTRIES]
+def texts(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of each procedure, by its name in `Procedures`; raises as `joined` does."""
+    return {entry: joined(entry, sources) for entry in ENTRIES}
 
 
 def joined(entry: str, sources: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import lower_keys
+from procedures.attempt import literal, lower_keys
 from procedures.sending import error_code
 from procedures.superseded import LEAVING, NAME, SUPERSEDED, procedures
 
@@ -83,11 +83,6 @@ def main(session: Session, request: str) -> str:
 def quoted(name: str) -> str:
     """Return a name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    r"""Return a single-quoted constant; Snowflake reads a backslash in it as an escape."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def called(tasks: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -158,7 +153,7 @@ def _marked(session: Session, place: str, one: Procedure) -> Procedure:
     if one.superseded:
         return one
     comment = one.comment + SUPERSEDED
-    _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} SET COMMENT = {text(comment)}")
+    _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} SET COMMENT = {literal(comment)}")
     return one._replace(comment=comment)
 
 
