@@ -1,0 +1,87 @@
+"""What the documents name is there: files, headings, commands and their options, settings."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+
+from jobgraph import Settings
+from jobgraph.cli.main import cli
+from jobgraph.settings import Pool
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+]
+PARTS = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document as GitHub's links name them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@documents
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", document.read_text("utf-8")):
+        if not link.startswith("https://"):
+            path, _, anchor = link.partition("#")
+            target = (document.parent / path).resolve() if path else document
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@documents
+def test_files_and_folders_of_the_project_that_are_named_exist(document: Path) -> None:
+    named = re.findall(rf"(?<![\w./])(?:{'|'.join(PARTS)})/[\w/.-]*\w", document.read_text("utf-8"))
+    # `docs/decisions/0009` stands for the file that begins so
+    missing = [name for name in named if not (ROOT / name).exists() and not list(ROOT.glob(f"{name}[-.]*"))]
+    assert missing == []
+
+
+def known(command: click.Command) -> set[str]:
+    """The options of a command, long and short."""
+    context = click.Context(command)
+    return {option for parameter in command.get_params(context) for option in parameter.opts}
+
+
+@documents
+def test_commands_and_their_options_exist(document: Path) -> None:
+    fenced_or_not = r"^ *```\w*\n(.*?)^ *```$|`([^`\n]+)`"
+    code = re.findall(fenced_or_not, document.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    calls = re.findall(r"\bjobgraph ([a-z-][^`|;#)\n]*)", "\n".join(block or span for block, span in code))
+    for call in calls:
+        words = call.split()
+        options = {word.partition("=")[0] for word in words if re.match("--?[a-z]", word)}
+        named = [word for word in words if word in cli.commands]
+        assert named, f"jobgraph {call}"
+        assert options <= known(cli) | known(cli.commands[named[0]]), f"jobgraph {call}"
+
+
+@pytest.mark.parametrize("shape", [Settings, Pool])
+def test_every_setting_of_a_stack_is_explained(shape: type[Settings | Pool]) -> None:
+    """A row of a table each, with the default: as a number, a word or a list of words."""
+    text = (ROOT / "docs" / "account.md").read_text("utf-8")
+    for setting in fields(shape):
+        if setting.name in {"name", "pools"}:
+            continue  # a pool's name is its key, and the two usual pools are told below the table
+        default = setting.default
+        if isinstance(default, tuple):
+            default = ", ".join(default) or "none"
+        words = {str(default), str(default).lower(), f"`{default}`"}
+        row = f"| `{setting.name}` | "
+        assert any(f"{row}{word} | {setting.metadata['doc']} |\n" in text for word in words), row
