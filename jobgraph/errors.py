@@ -156,6 +156,12 @@ def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(by_folded[folded] for folded in close)
 
 
+def perhaps(name: str, known: Iterable[str]) -> str:
+    """Return how a sentence on a wrong name ends: with the `known` names that may have been meant; empty if none is."""
+    close = nearest(name, known)
+    return f"; perhaps you meant {' or '.join(close)}" if close else ""
+
+
 @lru_cache(maxsize=20_000)
 def _pairs(name: str) -> frozenset[str]:
     """Return the pairs of neighbouring characters; names that resemble one another share most of them."""

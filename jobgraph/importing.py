@@ -21,6 +21,8 @@ from jobgraph.printing import printed
 from jobgraph.reading import compose, understand
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jobgraph.printing import Remarks
 
 GRAPH = "container_jobs"
@@ -69,8 +71,10 @@ def from_quickstart(content: bytes, file: str) -> Imported:
     for number, node in enumerate(_items(root, document)):
         _job(node, f"[{number}]", jobs)
     _check(root, jobs)
-    defaults = _defaults(jobs.values)
-    text = printed(_file(jobs.values, defaults), jobs.remarks | _choices(defaults), _heading(file))
+    defaults = common_values(jobs.values)
+    options = {"schedule": SCHEDULE, "root_task": ROOT_TASK.upper(), "finalizer_task": FINALIZER_TASK}
+    values = file_values(GRAPH, options, jobs.values, defaults)
+    text = printed(values, jobs.remarks | _choices(defaults), _heading(file))
     notes = [f"{job[-1]}: {remark}" for job, remarks in jobs.remarks.items() for remark in remarks]
     return Imported(text, notes)
 
@@ -228,8 +232,8 @@ def _check(root: yaml.Node, jobs: _Jobs) -> None:
         raise ConfigErrors(jobs.document.file, problems)
 
 
-def _defaults(jobs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the image and the pool that most jobs have."""
+def common_values(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the image and the pool that most jobs have; nothing of a single job."""
     return {
         key: Counter(job[key] for job in jobs.values()).most_common(1)[0][0]
         for key in _COPIED.values()
@@ -237,10 +241,12 @@ def _defaults(jobs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _file(jobs: dict[str, dict[str, Any]], defaults: dict[str, Any]) -> dict[str, Any]:
-    own = {name: {key: value for key, value in job.items() if defaults.get(key) != value} for name, job in jobs.items()}
-    graph = {"schedule": SCHEDULE, "root_task": ROOT_TASK.upper(), "finalizer_task": FINALIZER_TASK, "jobs": own}
-    return {"version": 1} | ({"defaults": defaults} if defaults else {}) | {"graphs": {GRAPH: graph}}
+def file_values(
+    key: str, options: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]], defaults: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a file says of one graph: its jobs without what its defaults say already."""
+    own = {name: {k: value for k, value in job.items() if defaults.get(k) != value} for name, job in jobs.items()}
+    return {"version": 1} | ({"defaults": defaults} if defaults else {}) | {"graphs": {key: {**options, "jobs": own}}}
 
 
 def _heading(file: str) -> list[str]:

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.errors import ConfigErrors, UsageError, nearest
-from jobgraph.importing import Imported
+from jobgraph.errors import ConfigErrors, UsageError, perhaps
+from jobgraph.importing import Imported, common_values, file_values
 from jobgraph.job_definitions import given, job_values, remarks_on
-from jobgraph.keys import OVERLAPS
-from jobgraph.model import Condition, Interval
+from jobgraph.model import Condition
 from jobgraph.printing import Remarks, printed
 from jobgraph.reading import parse
+from jobgraph.resolving import OVERLAP_WORDS, schedule_value
 from jobgraph.settings import Settings
 from jobgraph.sql import ROOT_BODY
 from jobgraph.sql import condition as condition_text
@@ -32,9 +31,8 @@ from jobgraph.topology import edges, topological
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from jobgraph.model import Graph, Schedule
+    from jobgraph.model import Graph
 
-_HOISTED = ("image", "compute_pool")
 _JOB_COMMENT = re.compile(r"jobgraph: job (\w+) of graph \w+")
 _OPERATORS = {"=": "is", "<>": "is_not", ">": "above", "<": "below"}
 _CONDITION = re.compile(
@@ -91,7 +89,7 @@ def from_tasks(
     values, remarks = _jobs(key, jobs, live)
     notes = [*_foreign(live), *(f"{path[-1]}: {text}" for path, texts in remarks.items() for text in texts)]
     heading = [f"Imported from {database}.{schema}.{live.root['name']}.", *_foreign(live)]
-    document = _document(key, _options(live, key), values)
+    document = file_values(key, _options(live, key), values, common_values(values))
     try:
         found = parse(printed(document).encode(), root_task).graphs[0]
     except ConfigErrors as error:
@@ -114,13 +112,6 @@ def _jobs(key: str, jobs: Mapping[str, Row], live: _Live) -> tuple[dict[str, dic
     return values, remarks
 
 
-def _document(key: str, options: dict[str, Any], jobs: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the file's values; the image and the pool that most jobs have go to its defaults."""
-    defaults = {h: Counter(job[h] for job in jobs.values()).most_common(1)[0][0] for h in _HOISTED if len(jobs) > 1}
-    own = {name: {k: v for k, v in job.items() if defaults.get(k) != v} for name, job in jobs.items()}
-    return {"version": 1} | ({"defaults": defaults} if defaults else {}) | {"graphs": {key: {**options, "jobs": own}}}
-
-
 # what a definition holds that follows from the rest of the file, the edges above all, or from the task's own state
 _DERIVED = {"hash", "predecessors", "instance_family", "enabled"}
 
@@ -138,10 +129,8 @@ def _live(rows: Sequence[Row], database: str, schema: str, root_task: str) -> _L
     root = next((row for row in rows if str(row["name"]).upper() == root_task.upper()), None)
     if root is None or predecessors(root) or finalized_root(root):
         roots = [str(row["name"]) for row in rows if not predecessors(row) and not finalized_root(row)]
-        close = nearest(root_task, roots)
-        hint = f"; perhaps you meant {' or '.join(close)}" if close else ""
         raise UsageError(
-            f"there is no root task {root_task!r}{hint}",
+            f"there is no root task {root_task!r}{perhaps(root_task, roots)}",
             where=f"{database}.{schema}",
             remedy=f"root tasks there: {', '.join(roots) or 'none that this role can see'}",
         )
@@ -271,12 +260,11 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
     """Return what the file says of the graph itself."""
     row = live.root
     comment, config = row.get("comment") or None, row.get("config")
-    words = {policy: word for word, policy in OVERLAPS.items()}
-    overlap = words.get(definition(live.finalizer).get("overlap", "")) if live.finalizer else None
+    overlap = OVERLAP_WORDS.get(definition(live.finalizer).get("overlap", "")) if live.finalizer else None
     if str(row.get("allow_overlapping_execution")).lower() == "true":
         overlap = overlap or "all"
     return given(
-        schedule=_schedule(schedule(row)),
+        schedule=schedule_value(schedule(row)),
         root_task=row["name"],
         finalizer=None if live.finalizer else False,
         finalizer_task=live.finalizer["name"] if live.finalizer else None,
@@ -284,13 +272,6 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
         config=json.loads(config) if config and config != "null" else None,
         overlap=overlap,
     )
-
-
-def _schedule(found: Schedule | None) -> str | dict[str, str] | None:
-    """Return a root's schedule as the file has it."""
-    if isinstance(found, Interval):
-        return str(found).removeprefix("every ")
-    return {"cron": found.expression, "timezone": found.timezone} if found else None
 
 
 def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobgraph.model import Condition, Config, Graph, Job, RetryRule, Schedule
 
-_WORDS_OF_OVERLAP = {policy: word for word, policy in OVERLAPS.items()}
+OVERLAP_WORDS = {policy: word for word, policy in OVERLAPS.items()}
 
 
 def resolved(config: Config) -> str:
@@ -39,12 +39,12 @@ def _said(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _graph(graph: Graph) -> dict[str, Any]:
     values = {
-        "schedule": _schedule(graph.schedule),
+        "schedule": schedule_value(graph.schedule),
         "root_task": graph.root_task,
         "finalizer": graph.finalizer,
         "finalizer_task": graph.finalizer_task,
         "comment": graph.comment,
-        "overlap": _WORDS_OF_OVERLAP[graph.overlap] if graph.overlap else None,
+        "overlap": OVERLAP_WORDS[graph.overlap] if graph.overlap else None,
         "suspend_after_failures": graph.suspend_after_failures,
         "auto_retry": graph.auto_retry,
         "timeout": duration_text(graph.timeout) if graph.timeout else None,
@@ -55,7 +55,8 @@ def _graph(graph: Graph) -> dict[str, Any]:
     return {**_said(values), **config, "jobs": {job.key: _job(job) for job in graph.jobs}}
 
 
-def _schedule(schedule: Schedule | None) -> str | dict[str, str] | None:
+def schedule_value(schedule: Schedule | None) -> str | dict[str, str] | None:
+    """Return a schedule as the file has it."""
     match schedule:
         case Interval(number, unit):
             return f"{number} {unit.lower() if number != 1 else unit.lower().removesuffix('s')}"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from jobgraph.errors import UsageError, nearest
+from jobgraph.errors import UsageError, perhaps
 from jobgraph.names import is_plain, quoted, upper
 
 
@@ -241,8 +241,7 @@ def _read(shape: type, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[s
     values, problems = {}, []
     for name, value in given.items():
         if name not in known:
-            close = nearest(str(name), known)
-            hint = f"; perhaps you meant {' or '.join(close)}" if close else f"; known are {', '.join(known)}"
+            hint = perhaps(str(name), known) or f"; known are {', '.join(known)}"
             problems.append(f"`{name}` is no setting{hint}")
             continue
         try:

@@ -14,7 +14,7 @@ import click
 from jobgraph import drawing, grouping
 from jobgraph.cli import deployed, loading, lookup
 from jobgraph.cli.application import NEWEST, Application, examples, note
-from jobgraph.errors import UsageError, nearest
+from jobgraph.errors import UsageError, perhaps
 
 if TYPE_CHECKING:
     from jobgraph.model import Config, Graph
@@ -31,11 +31,8 @@ def _chosen(config: Config, name: str | None) -> Graph:
     try:
         return config.graph(name)
     except KeyError:
-        close = nearest(name, known)
-        hint = f"; perhaps you meant {' or '.join(close)}" if close else ""
-        raise UsageError(
-            f"{config.file} has no graph {name!r}{hint}", remedy=f"Graphs there: {', '.join(known)}."
-        ) from None
+        what = f"{config.file} has no graph {name!r}{perhaps(name, known)}"
+        raise UsageError(what, remedy=f"Graphs there: {', '.join(known)}.") from None
 
 
 @click.command(

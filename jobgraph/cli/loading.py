@@ -18,7 +18,7 @@ import yaml
 import jobgraph
 from jobgraph import reading
 from jobgraph.cli.application import CONFIGURATION, Application
-from jobgraph.errors import ConfigErrors, Problem, UsageError, nearest
+from jobgraph.errors import ConfigErrors, Problem, UsageError, perhaps
 from jobgraph.overlays import ENVIRONMENTS, take_environment
 from jobgraph.settings import read_settings
 
@@ -101,10 +101,8 @@ def _is_known(path: Path, environment: str) -> bool:
 
 def _unknown(path: Path, environment: str) -> UsageError:
     stacks = sorted(file.name.split(".")[1] for file in path.parent.glob("Pulumi.*.yaml"))
-    close = nearest(environment, stacks)
-    hint = f"; perhaps you meant {' or '.join(close)}" if close else ""
     return UsageError(
-        f"nothing is known of an environment {environment!r}{hint}",
+        f"nothing is known of an environment {environment!r}{perhaps(environment, stacks)}",
         where=str(path),
         cause=f"there is neither {_stack_file(path, environment).name}, nor {path.stem}.{environment}{path.suffix}, "
         f"nor `{environment}` in the file's `{ENVIRONMENTS}`",

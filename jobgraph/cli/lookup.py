@@ -13,7 +13,7 @@ from jobgraph.cli import deployed, queries, runs
 from jobgraph.cli.application import CONFIGURATION
 from jobgraph.cli.attempts import instant
 from jobgraph.cli.client import AbsentError
-from jobgraph.errors import RunFailedError, UsageError, UserError, nearest
+from jobgraph.errors import RunFailedError, UsageError, UserError, perhaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,9 @@ def graph(application: Application, name: str | None) -> Deployed:
             cause="Nothing is deployed there yet.",
             remedy="Deploy it with `pulumi up`, or choose another role, database or schema.",
         )
-    close = nearest(wanted, [known for one in found for known in (one.key, one.root_task)])
+    known = [name for one in found for name in (one.key, one.root_task)]
     raise UsageError(
-        f"There is no graph {wanted!r} in {place}" + (f"; perhaps you meant {' or '.join(close)}" if close else ""),
+        f"There is no graph {wanted!r} in {place}{perhaps(wanted, known)}",
         cause=f"Deployed there: {_some([one.key for one in found])}.",
         remedy="Name one of these, deploy it with `pulumi up`, or choose another role, database or schema.",
     )
@@ -89,11 +89,8 @@ def job_name(found: Deployed, given: str, known: Sequence[str]) -> str:
     names = {name.casefold(): name for name in known}
     if given.casefold() in names:
         return names[given.casefold()]
-    close = nearest(given, names.values())
-    raise UsageError(
-        f"Graph {found.key} has no job {given!r}" + (f"; perhaps you meant {' or '.join(close)}" if close else ""),
-        remedy=f"Its jobs: {_some(known)}.",
-    )
+    what = f"Graph {found.key} has no job {given!r}{perhaps(given, names.values())}"
+    raise UsageError(what, remedy=f"Its jobs: {_some(known)}.")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ _Result = TypeVar("_Result")
 # Without --wait, how long to look for the new run's id before leaving without it, in seconds.
 _PATIENCE = 10.0
 
+_waiting = click.option("--wait", "waiting", is_flag=True, help="Follow the run to its end and show the results.")
 _timeout = click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after that time (exit code 4)."
 )
@@ -63,7 +64,7 @@ class _Output:
     ),
 )
 @click.argument("graph", required=False)
-@click.option("--wait", "waiting", is_flag=True, help="Follow the run to its end and show the results.")
+@_waiting
 @_timeout
 @_picture
 @_json
@@ -139,7 +140,7 @@ def wait(  # noqa: PLR0913  # one parameter for each option
     epilog=examples("jobgraph retry", "jobgraph retry container_jobs --wait"),
 )
 @click.argument("graph", required=False)
-@click.option("--wait", "waiting", is_flag=True, help="Follow the run to its end and show the results.")
+@_waiting
 @_timeout
 @_picture
 @_json
@@ -175,7 +176,7 @@ def retry(  # noqa: PLR0913  # one parameter for each option
 
 
 def _unless_interrupted(found: Deployed, action: Callable[[], _Result]) -> _Result:
-    """Return the action's result; an interrupt or a timeout says that the run goes on."""
+    """Return the action's result; an interrupt ends the command, and says that the run goes on."""
     try:
         return action()
     except KeyboardInterrupt:
