@@ -1,6 +1,6 @@
-"""What holds for all tests: no example of Hypothesis fails for being slow, for a busy machine is no defect."""
+"""What holds for all property tests: a busy machine is no defect, and the thousands of cases are `make reliability`'s."""
 
 from hypothesis import settings
 
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+settings.register_profile("unit", deadline=None, max_examples=40)
+settings.load_profile("unit")

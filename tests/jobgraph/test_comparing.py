@@ -6,7 +6,7 @@ import random
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobgraph.comparing import compared
@@ -119,7 +119,6 @@ def test_of_a_large_graph_only_what_changed_is_drawn() -> None:
     assert '  more(["498 more, not changed"])' in lines
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_any_two_configurations_are_compared(one: int, other: int) -> None:
     configs = []

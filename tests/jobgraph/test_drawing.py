@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobgraph import read
@@ -75,7 +75,6 @@ def test_the_svg_is_a_document_with_every_task_once() -> None:
     assert svg(GRAPH) == svg(GRAPH)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.data())
 def test_no_two_boxes_of_a_picture_overlap_and_arrows_go_right(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 25))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobgraph import Procedures, Settings, plan, read
@@ -84,7 +84,6 @@ def test_our_own_graph_comes_back_as_its_file() -> None:
     assert notes == []
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**9))
 def test_the_plan_of_any_configuration_survives_deploying_and_importing(seed: int) -> None:
     """But for what tasks do not show: payloads' folders, who is notified; without a finalizer, which overlap it is."""

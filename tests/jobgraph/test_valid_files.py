@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -26,7 +26,6 @@ def made(seed: int) -> str:
     return text(random, configuration(random))
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**9))
 def test_a_valid_file_is_planned_and_says_the_same_when_it_is_written_out(seed: int) -> None:
     config = parse(made(seed).encode(), "jobs.yaml")
@@ -40,7 +39,6 @@ def test_a_valid_file_is_planned_and_says_the_same_when_it_is_written_out(seed: 
         assert all(task.sql.count("$$") == 2 for task in graph_plan.tasks)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10**9))
 def test_the_schema_accepts_every_valid_file_and_what_is_written_out(seed: int) -> None:
     written = made(seed)
@@ -49,7 +47,6 @@ def test_the_schema_accepts_every_valid_file_and_what_is_written_out(seed: int) 
         assert [error.message for error in SCHEMA.iter_errors(data)] == []
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**9), st.data())
 def test_a_key_that_is_misspelt_anywhere_is_an_error_on_its_line(seed: int, data: st.DataObject) -> None:
     """Among names that the user chooses, any text is good; all others are the language's."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobgraph import ConfigErrors, reading, rules
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SEEDS = range(12)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**9))
 @example(101)  # edges to the jobs of a matrix
 @example(4621)  # a default that no job uses

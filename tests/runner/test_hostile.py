@@ -40,7 +40,7 @@ def _definition(folder: Path, values: list[str]) -> dict[str, Any]:
     return dict(json.loads(reader.string()))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(TEXTS, min_size=1, max_size=4))
 @example(["$$; DROP TABLE X; --", "😀\ud7ff\ue000\ufeff", "a\x85b\u2028c", "\\u0024", "'" * 3])
 def test_arguments_and_variables_arrive_byte_for_byte(tmp_path: Path, values: list[str]) -> None:
@@ -57,7 +57,7 @@ def test_arguments_and_variables_arrive_byte_for_byte(tmp_path: Path, values: li
     assert container.env["OUTPUTS_T_A"] == RUN.returned["T_A"]
 
 
-@pytest.mark.parametrize("value", ["a\0b", "x" * 1_000_000])
+@pytest.mark.parametrize("value", ["a\0b", "x" * 130_001])
 def test_what_no_program_can_be_given_is_refused(tmp_path: Path, value: str) -> None:
     with pytest.raises(ConfigErrors, match=r"NUL character|130,000 bytes"):
         _definition(tmp_path, [value])
