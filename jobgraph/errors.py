@@ -24,6 +24,8 @@ EXIT_RUN_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NOT_CONNECTED = 3
 EXIT_TIMED_OUT = 4
+# what a shell reports for a command that an interrupt ended: 128 + SIGINT
+EXIT_INTERRUPTED = 130
 
 ERROR = "error"
 WARNING = "warning"

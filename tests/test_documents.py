@@ -11,7 +11,7 @@ import click
 import pytest
 
 from jobgraph import Settings
-from jobgraph.cli.main import cli
+from jobgraph.cli.commands import cli
 from jobgraph.settings import Pool
 
 ROOT = Path(__file__).resolve().parent.parent

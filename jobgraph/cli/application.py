@@ -19,7 +19,7 @@ from rich.text import Text
 
 from jobgraph.cli import client as connecting
 from jobgraph.cli.watching import SystemClock
-from jobgraph.errors import UserError
+from jobgraph.errors import EXIT_INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from jobgraph.cli.watching import Clock
 
 CONFIGURATION = "jobconfig.yaml"
-# What a shell reports for a command that an interrupt ended: 128 + SIGINT.
-EXIT_INTERRUPTED = 130
 # What people may say instead of a run's id.
 NEWEST = "last"
 # Commands that start runs.

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from jobgraph.cli import lookup, queries, runs
-from jobgraph.cli.application import EXIT_INTERRUPTED, Application, examples, is_terminal, note, run_option, show_json
+from jobgraph.cli.application import Application, examples, is_terminal, note, run_option, show_json
 from jobgraph.cli.containers import Log, Logs, added
 from jobgraph.cli.deployed import Task
-from jobgraph.errors import RunFailedError
+from jobgraph.errors import EXIT_INTERRUPTED, RunFailedError
 from jobgraph.names import upper
 from procedures.logs import TELLING
 

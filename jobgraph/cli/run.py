@@ -13,7 +13,6 @@ import click
 from jobgraph import drawing
 from jobgraph.cli import deployed, lookup, progress, queries, runs, views
 from jobgraph.cli.application import (
-    EXIT_INTERRUPTED,
     Application,
     examples,
     is_terminal,
@@ -25,7 +24,7 @@ from jobgraph.cli.application import (
 from jobgraph.cli.configuration import write
 from jobgraph.cli.history import show_failures
 from jobgraph.cli.watching import Watch
-from jobgraph.errors import EXIT_DONE, EXIT_RUN_FAILED
+from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jobgraph.cli.application import Application
-from jobgraph.cli.main import cli
+from jobgraph.cli.commands import cli
 from tests.cli.recorded import ManualClock, Server
 from tests.cli.shell import Shell
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -288,3 +290,23 @@ def test_every_command_explains_itself_with_an_example(invoke: Invoke, command: 
     assert done.exit_code == 0
     assert f"  jobgraph {command}" in done.stdout
     assert "Example" in done.stdout
+
+
+INTERRUPTED_IMPORT = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from jobgraph.cli.main import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_command_loads_ends_it_in_one_line() -> None:
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nInterrupted.\n")
