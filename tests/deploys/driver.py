@@ -6,8 +6,6 @@ Knows how to drive the real engine through the proxy. Must not know what any tes
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,7 +94,7 @@ class Deploys:
         def kill() -> None:
             if not done:
                 done.append(True)
-                os.killpg(holder[0].pid, signal.SIGKILL)
+                projects.kill(holder[0], plugins=True)
 
         self.proxy.trap(at, kill, forward=forward)
         holder.append(self._start(*words, "--yes", "--skip-preview"))

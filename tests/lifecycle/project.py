@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +133,31 @@ class Project:
             cursor = connection.cursor(snowflake.connector.DictCursor)
             cursor.execute(sql, values)
             return list(cursor.fetchall())
+
+
+def children(process: int) -> list[int]:
+    """The processes that a process has started, from any of its threads."""
+    return [
+        int(child) for file in Path(f"/proc/{process}/task").glob("*/children") for child in file.read_text().split()
+    ]
+
+
+def kill(engine: subprocess.Popen[str], *, plugins: bool) -> None:
+    """End an engine with a signal that it cannot handle, and wait until its plugins are gone.
+
+    Args:
+        engine: started in a session of its own.
+        plugins: they are killed too, as by a machine that dies. Else they end the calls that they have begun: they are
+            in process groups of their own.
+    """
+    started = [(child, os.pidfd_open(child)) for child in children(engine.pid)]
+    os.killpg(engine.pid, signal.SIGKILL)
+    for child, descriptor in started:
+        if plugins:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        assert select.select([descriptor], [], [], 60)[0], f"process {child} outlives its engine"
+        os.close(descriptor)
 
 
 def make(folder: Path) -> Project:

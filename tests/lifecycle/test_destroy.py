@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lifecycle import stack
+from tests.lifecycle.project import kill
 from tests.lifecycle.test_deploy import inventory
 
 if TYPE_CHECKING:
@@ -77,13 +75,6 @@ def refused_and_untouched(project: Project, expected: dict[str, str], reason: st
     assert tasks(project) == expected
 
 
-def children(process: int) -> list[int]:
-    """The processes that a process has started, from any of its threads."""
-    return [
-        int(child) for file in Path(f"/proc/{process}/task").glob("*/children") for child in file.read_text().split()
-    ]
-
-
 def killed_in_the_middle(project: Project) -> None:
     """End the engine with a signal that it cannot handle, once it has deleted the first task."""
     command = ["pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive", "--stack", "dev"]
@@ -99,13 +90,8 @@ def killed_in_the_middle(project: Project) -> None:
         assert engine.stdout
         for line in engine.stdout:
             if "Task T_MYJOB" in line and "deleted" in line:
-                plugins = [os.pidfd_open(child) for child in children(engine.pid)]
-                os.killpg(engine.pid, signal.SIGKILL)
+                kill(engine, plugins=False)
                 break
     assert engine.returncode == -signal.SIGKILL
-    # plugins are in process groups of their own, and end the calls that they have begun
-    for plugin in plugins:
-        assert select.select([plugin], [], [], 60)[0]
-        os.close(plugin)
     assert stack.names(project, "SHOW COMPUTE POOLS LIKE 'PR_STD_POOL_S'")
     project.pulumi("cancel", "--yes", check=False)
