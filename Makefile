@@ -27,7 +27,7 @@ demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, sho
 	@$(BIN)/jobgraph sandbox start
 	@eval "$$($(BIN)/jobgraph sandbox env)"; \
 	pulumi stack select --create dev --non-interactive >/dev/null; \
-	pulumi up --yes --skip-preview --non-interactive --suppress-permalink --stack dev; \
+	pulumi up --yes --skip-preview --non-interactive --stack dev; \
 	jobgraph run --wait --picture .jobgraph/graph.svg
 
 test: setup unit lifecycle ## every test, the lifecycle with the real Pulumi engine included

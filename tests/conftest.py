@@ -1,4 +1,4 @@
-"""What holds for all property tests: a busy machine is no defect, and the thousands of cases are `make reliability`'s."""
+"""What holds for all property tests: a busy machine is no defect; the thousands of cases are `make reliability`'s."""
 
 from hypothesis import settings
 
