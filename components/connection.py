@@ -49,6 +49,8 @@ def connected() -> Iterator[Ask]:
     given = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, **given}
+        # the command reads it and the plugin does not, so it may name another account than the stack's
+        environment.pop("SNOWFLAKE_ACCOUNT", None)
         if key := environment.get("SNOWFLAKE_PRIVATE_KEY"):
             # the connector reads keys from files only; the folder is readable by its owner only, and goes at once
             path = Path(folder) / "key.p8"

@@ -30,9 +30,10 @@ class _Client:
 
 
 def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = {"accountName": "STACKS", "privateKey": "the stack's key"}
+    settings = {"organizationName": "ORG", "accountName": "STACKS", "privateKey": "the stack's key"}
     monkeypatch.setattr(pulumi.Config, "get", lambda _self, key, default=None: settings.get(key, default))
     monkeypatch.setenv("SNOWFLAKE_ACCOUNT_NAME", "SHELLS")
+    monkeypatch.setenv("SNOWFLAKE_ACCOUNT", "ORG-SHELLS")
     monkeypatch.setenv("SNOWFLAKE_USER", "SHELLS_USER")
     made: list[_Client] = []
 
@@ -44,7 +45,8 @@ def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.Mon
     with connected() as ask:
         assert ask("SELECT 1") == [{"STATUS": "done"}]
     found = made[0].environment
-    assert (found["SNOWFLAKE_ACCOUNT_NAME"], found["SNOWFLAKE_USER"]) == ("STACKS", "SHELLS_USER")
+    login = client.from_variables(found)
+    assert (login["account"], login["user"]) == ("ORG-STACKS", "SHELLS_USER")
     assert made[0].key == "the stack's key"
     assert made[0].calls == ["SELECT 1", "close"]
     assert not Path(found["SNOWFLAKE_PRIVATE_KEY_PATH"]).exists()
