@@ -58,7 +58,7 @@ def _cancel_services(client: Client, run_id: str, job: str) -> list[str]:
 def suspend(context: click.Context, graph: str | None) -> None:
     """Stop a graph from being started by its schedule; a run under way goes on.
 
-    The next `pulumi up` that changes the graph resumes it.
+    Deploys leave it suspended; `jobgraph resume` ends it.
     """
     application: Application = context.obj
     found = lookup.graph(application, graph)

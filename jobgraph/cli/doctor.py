@@ -61,7 +61,7 @@ def _connection(application: Application) -> Check:
         client = application.client
         row = client.rows(queries.session())[0]
     except UserError as error:
-        return Check("connection", ok=False, version="", detail=f"{error.what} {error.remedy}".strip())
+        return Check("connection", ok=False, version="", detail=f"{error.what.rstrip('.')}. {error.remedy}".strip())
     detail = f"{client.server}: user {row['USER_NAME']}, role {row['ROLE']}, warehouse {row['WAREHOUSE'] or 'none'}"
     return Check("connection", ok=True, version=str(row["VERSION"]), detail=detail)
 
