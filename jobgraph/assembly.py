@@ -143,7 +143,7 @@ class Assembler:
             self.document.report(
                 node, f"{path}.payload.entrypoint", rule="payload-missing", what=what, remedy=remedy, close=close
             )
-        return Payload(values["path"], entrypoint, packages, found.files)
+        return replace(payload, files=found.files)
 
 
 @dataclass(frozen=True)

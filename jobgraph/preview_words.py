@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.task_rows import last_part
 from jobgraph.timing import duration_text
 
 if TYPE_CHECKING:
@@ -94,11 +95,6 @@ def _without_defaults(named: Mapping[str, Any]) -> dict[str, Any]:
     return {key: one for key, one in named.items() if key != "name" and (key, one) != ("nullable", True)}
 
 
-def bare(full_name: str) -> str:
-    """Return the last part of a quoted name: `"DB"."SCHEMA"."T"` is `T`."""
-    return full_name.rpartition(".")[2].strip('"')
-
-
 def definition(statement: str) -> tuple[str, dict[str, Any]]:
     """Return the procedure that a task's statement calls, and the definition that it hands over; else nothing."""
     found = _CALL.match(statement.strip())
@@ -114,8 +110,8 @@ def definition(statement: str) -> tuple[str, dict[str, Any]]:
 def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
     statement = str(inputs.get("sqlStatement", ""))
     procedure, content = definition(statement)
-    told: dict[str, Any] = {"after": sorted(bare(name) for name in inputs.get("afters") or [])}
-    told |= {"finalizer of": bare(inputs["finalize"])} if inputs.get("finalize") else {}
+    told: dict[str, Any] = {"after": sorted(last_part(name) for name in inputs.get("afters") or [])}
+    told |= {"finalizer of": last_part(inputs["finalize"])} if inputs.get("finalize") else {}
     told |= {"enabled": inputs.get("started")}
     comment = str(inputs.get("comment") or "")
     told |= {"comment": None if content and _OWN_COMMENT.fullmatch(comment) else comment or None}

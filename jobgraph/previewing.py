@@ -25,7 +25,8 @@ from jobgraph.preview_changes import (
     Summary,
 )
 from jobgraph.preview_dangers import dangers
-from jobgraph.preview_words import READS, TASK, about, bare, words
+from jobgraph.preview_words import READS, TASK, about, words
+from jobgraph.task_rows import last_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -158,7 +159,7 @@ def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> li
 
 def _node(step: Mapping[str, Any], state: Mapping[str, Any]) -> Node:
     inputs = state.get("inputs") or {}
-    finalizes = bare(str(inputs.get("finalize") or ""))
+    finalizes = last_part(str(inputs.get("finalize") or ""))
     action = _ACTIONS.get(step["op"], "")
     old, new = (_follows(step.get(one)) for one in ("oldState", "newState"))
     if not action:
@@ -167,4 +168,4 @@ def _node(step: Mapping[str, Any], state: Mapping[str, Any]) -> Node:
 
 
 def _follows(state: Mapping[str, Any] | None) -> tuple[str, ...]:
-    return tuple(sorted(bare(name) for name in ((state or {}).get("inputs") or {}).get("afters") or []))
+    return tuple(sorted(last_part(name) for name in ((state or {}).get("inputs") or {}).get("afters") or []))

@@ -19,7 +19,6 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-Document = dict[str, Any]
 Remarks = dict[tuple[str, ...], list[str]]
 
 SCHEMA_LINE = "# yaml-language-server: $schema=./jobconfig.schema.json"

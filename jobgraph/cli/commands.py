@@ -12,12 +12,12 @@ import click
 
 from jobgraph.cli import (
     comparison,
-    configuration,
     control,
     doctor,
     history,
     importation,
     logs,
+    pictures,
     previews,
     run,
     sandbox,
@@ -50,7 +50,7 @@ def cli(context: click.Context, connection: str | None, database: str | None, sc
 
 for command in (
     validation.validate,
-    configuration.graph,
+    pictures.graph,
     comparison.diff,
     importation.import_command,
     previews.preview_summary,

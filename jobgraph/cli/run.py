@@ -21,8 +21,8 @@ from jobgraph.cli.application import (
     show,
     show_json,
 )
-from jobgraph.cli.configuration import write
 from jobgraph.cli.history import show_failures
+from jobgraph.cli.pictures import write
 from jobgraph.cli.watching import Watch
 from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED
 
