@@ -1,7 +1,8 @@
 """How a payload gets its Snowflake session: `import job_session; session = job_session.create()`.
 
 Knows how a container logs in: with the token that Snowflake puts into it, or, where there is none (on a laptop), with
-user and password from the environment. Must not know what a payload does with the session.
+user and password from the environment. Must not know what a payload does with the session. The example in images/my_job
+logs in the same way by itself: an image is built of its own folder and can take nothing from another.
 """
 
 from __future__ import annotations
