@@ -299,12 +299,12 @@ class Supervisor:
         try:
             launch, token = self._prepare(job, key)
         except (images.ImageError, mounts.MountError) as error:
-            self._apply(job.object_id, CannotStart(key, str(error)))
+            self._give_up(job, key, str(error))
             return
         except Exception as error:  # noqa: BLE001  # logged, and the job fails with it
             # A defect, or a full disk: it must fail the job, not leave it waiting for ever.
             _log.exception("container %s of service %s cannot be started", key[1], job.name)
-            self._apply(job.object_id, CannotStart(key, f"The sandbox could not start the container: {error}"))
+            self._give_up(job, key, f"The sandbox could not start the container: {error}")
             return
 
         def on_start(pid: int, known: str) -> None:
@@ -328,6 +328,11 @@ class Supervisor:
                 process.stop()
             process.start()
 
+    def _give_up(self, job: Job, key: Key, reason: str) -> None:
+        # Secrets and the token may be laid out already.
+        shutil.rmtree(self._root(job, key), ignore_errors=True)
+        self._apply(job.object_id, CannotStart(key, reason))
+
     def _root(self, job: Job, key: Key) -> Path:
         return self.folder(job.object_id) / f"{key[0]}-{key[1]}"
 
@@ -346,12 +351,16 @@ class Supervisor:
         working_folder = images.lay_out(image, root)
         with self._world.store.transaction() as tx:
             records.write_digest(tx, job, key, image.digest)
+        command = images.command_line(image, root, container.command, container.args, sys.executable)
         token, token_file = environment.write_token(self._world, job, root)
+        try:
+            given = mounts.give(self._world, job, parsed, key, root)
+        except BaseException:
+            logins.revoke_token(self._world, token)
+            raise
         replicas = 1 + max(number for number, _ in job.run.containers)
         variables = environment.variables(self._world, job, root, token_file)
-        given = mounts.give(self._world, job, parsed, key, root)
         variables |= {"SNOWFLAKE_JOBS_COUNT": str(replicas), "SNOWFLAKE_JOB_INDEX": str(key[0])}
-        command = images.command_line(image, root, container.command, container.args, sys.executable)
         launch = Launch(
             tuple(command),
             working_folder,

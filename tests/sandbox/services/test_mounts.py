@@ -120,6 +120,10 @@ def test_a_secret_that_went_before_its_container_started(secrets: Jobs, tmp_path
     secrets.run(job("J", "lines", "1", options=ASYNC, secrets=given), "DROP SECRET TOKEN", "CALL B!SPCS_CANCEL_JOB()")
     assert secrets.end("J") == "FAILED"
     assert "Secret 'D.S.TOKEN' does not exist" in secrets.container("J")["message"]
+    # Nor is there anything left that the container would have logged in with.
+    assert not list((tmp_path / "sandbox" / "services").glob("*/0-main"))
+    with secrets.world.store.transaction() as tx:
+        assert not tx.rows("SELECT * FROM oauth_token WHERE service = 'J'")
 
 
 @pytest.mark.skipif(not mounts_work(), reason="this system lets no process make mounts")
