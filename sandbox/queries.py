@@ -96,7 +96,7 @@ class Queries:
         self._queries[query.id] = query
         if query.request_id:
             self._by_request[query.request_id] = query
-        for old in [found for found in list(self._queries.values())[: -_KEPT or None] if found.future.done()]:
+        for old in [found for found in list(self._queries.values())[:-_KEPT] if found.future.done()]:
             del self._queries[old.id]
             self._by_request.pop(old.request_id, None)
 

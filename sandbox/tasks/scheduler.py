@@ -286,16 +286,17 @@ class Scheduler:
         """SUSPEND_TASK_AFTER_NUM_FAILURES: of the root for any of its tasks, of a child for that child alone."""
         most = int(graphs.parameter(tx, root, "SUSPEND_TASK_AFTER_NUM_FAILURES"))
         too_often = [name for name, count in counts.items() if most and count >= most]
+        for_the_root = bool(too_often)
         for task in graphs.members(tx, root):
             own = task.parameters.get("SUSPEND_TASK_AFTER_NUM_FAILURES")
             if task.id != root.id and own and 0 < int(own) <= counts.get(task.name.name, 0):
                 too_often.append(task.name.name)
                 suspend(tx, task, now, "SUSPENDED_DUE_TO_ERRORS")
-        if most and any(count >= most for count in counts.values()):
+        if for_the_root:
             suspend(tx, root, now, "SUSPENDED_DUE_TO_ERRORS")
         for name in too_often:
             tx.run("UPDATE task_run SET auto_suspended = 1 WHERE id = ?", active.task_run_ids[name])
-        return bool(most) and any(count >= most for count in counts.values())
+        return for_the_root
 
 
 def may_overlap(root: SnowflakeObject) -> bool:
