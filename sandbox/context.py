@@ -154,16 +154,25 @@ def _alter_session_set(call: Call) -> Result:
         value = reader.value()
         values[name] = typed(value) if isinstance(value, str) and isinstance(typed(SESSION[name]), bool) else value
         reader.accept(",")
-    call.session.parameters.update(values)
+    if not values:
+        raise reader.unexpected()
+    if values.get("AUTOCOMMIT") is False:
+        raise errors.not_supported("AUTOCOMMIT = FALSE")
     call.world.data.apply_parameters(call.session, values)
+    call.session.parameters.update(values)
     return status()
 
 
 def _alter_session_unset(call: Call) -> Result:
     names: list[str] = []
     while not call.reader.at_end:
-        names.append(call.reader.identifier())
+        name = call.reader.identifier()
+        if name not in SESSION:
+            raise errors.invalid_property(name, "ALTER SESSION")
+        names.append(name)
         call.reader.accept(",")
+    if not names:
+        raise call.reader.unexpected()
     for name in names:
         call.session.parameters.pop(name, None)
     call.world.data.apply_parameters(call.session, {name: SESSION.get(name) for name in names})

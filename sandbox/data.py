@@ -90,6 +90,25 @@ class Connection:
                 self.current = wanted
                 return
 
+    def set_zone(self, zone: str) -> None:
+        """Set the time zone in which instants are read and written.
+
+        Raises:
+            SnowflakeError: 001008, an unknown time zone.
+        """
+        try:
+            self.duck.execute(f"SET TimeZone = '{zone.replace(chr(39), '')}'")
+        except duckdb.Error as error:
+            raise errors.invalid_value(zone, "TIMEZONE") from error
+
+    def is_aborted(self) -> bool:
+        """Whether the session's transaction is lost: DuckDB gives it up with the first statement in it that fails."""
+        try:
+            self.duck.execute("SELECT 1")
+        except duckdb.TransactionException:
+            return True
+        return False
+
     def translate(self, tree: exp.Expr) -> list[exp.Expr]:
         """A statement of Snowflake's as those that DuckDB must run, in order; the last one gives the result."""
         return _Translator(self.fakesnow, self.duck).translate(tree)
@@ -164,12 +183,10 @@ class DataPlane:
         """Pass on the session parameters that DuckDB has a setting for.
 
         Raises:
-            SnowflakeError: an unknown time zone.
+            SnowflakeError: 001008, an unknown time zone.
         """
-        zone = values.get("TIMEZONE")
-        if zone is not None:
-            with data_errors.translated():
-                self.connection(session).duck.execute(f"SET TimeZone = '{str(zone).replace(chr(39), '')}'")
+        if values.get("TIMEZONE") is not None:
+            self.connection(session).set_zone(str(values["TIMEZONE"]))
 
     def define(self, *statements: str) -> None:
         """Run DuckDB DDL that is none of a session's business; each statement commits.
@@ -201,13 +218,21 @@ class DataPlane:
     # --- sessions ----------------------------------------------------------------------------------------------------
 
     def connection(self, session: Session) -> Connection:
-        """The session's connection, made on first use."""
+        """The session's connection, made on first use.
+
+        Raises:
+            SnowflakeError: 001008, the session was opened with an unknown time zone.
+        """
         with self._lock:
             if session.data is None:
                 opened = self._fakesnow.connect(paramstyle="qmark")
-                session.data = Connection(opened, opened._duck_conn)  # noqa: SLF001  # it has no public name
-            made: Connection = session.data
-        return made
+                made = Connection(opened, opened._duck_conn)  # noqa: SLF001  # it has no public name
+                # Given at the login, or a task's own.
+                if session.parameters.get("TIMEZONE") is not None:
+                    made.set_zone(str(session.parameters["TIMEZONE"]))
+                session.data = made
+            found: Connection = session.data
+        return found
 
     def close(self, session: Session) -> None:
         """Close the session's connection; temporary tables go, an open transaction is rolled back."""

@@ -14,11 +14,12 @@ import duckdb
 import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
 
-from sandbox.errors import SnowflakeError
+from sandbox.errors import SnowflakeError, cancelled, transaction_lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DIVISION_BY_ZERO = "Division by zero"
 _COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|with name) "|column named )"?([^"\n]+?)"')
 _TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate) Function with name (.+?) does not exist", re.IGNORECASE)
@@ -66,7 +67,7 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
     """The SnowflakeError that says the same."""
     text = str(error).split("\nLINE ")[0]
     if isinstance(error, duckdb.InterruptException):
-        return SnowflakeError(604, "57014", "SQL execution canceled")
+        return cancelled()
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
         return _compilation(text)
     if isinstance(error, duckdb.ConversionException):
@@ -79,13 +80,14 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
             return SnowflakeError(100072, "22000", f"NULL result in a non-nullable column '{found[1]}'")
         return SnowflakeError(200001, "22000", f"SQL execution error:\n{text}")
     if isinstance(error, duckdb.TransactionException):
-        return SnowflakeError(
+        conflict = SnowflakeError(
             625, "57014", "Statement has locked table or was locked: transaction conflict; try again."
         )
+        return transaction_lost() if "transaction is aborted" in text else conflict
     if "same target row more than once" in text:
         return SnowflakeError(100090, "42P18", "Duplicate row detected during DML action")
-    if "Division by zero" in text or "division by zero" in text:
-        return SnowflakeError(100051, "22012", "Division by zero")
+    if DIVISION_BY_ZERO.lower() in text.lower():
+        return SnowflakeError(100051, "22012", DIVISION_BY_ZERO)
     return SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
 
 

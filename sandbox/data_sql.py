@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -112,8 +113,12 @@ def _transaction(connection: Connection, tree: exp.Expr) -> Result:
     # Snowflake does not mind a COMMIT or ROLLBACK outside of a transaction, nor BEGIN inside one.
     wanted = isinstance(tree, exp.Transaction)
     if wanted != connection.in_transaction:
+        # DuckDB's COMMIT would throw the changes away and say nothing.
+        lost = isinstance(tree, exp.Commit) and connection.is_aborted()
         connection.duck.execute("BEGIN" if wanted else tree.key.upper())
         connection.in_transaction = wanted
+        if lost:
+            raise errors.transaction_lost()
     return status()
 
 
@@ -132,7 +137,23 @@ def _translate(connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
     # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
     for node in list(tree.find_all(exp.Sum)):
         node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
+    # Innermost first: what is copied below must be done with.
+    for division in reversed(list(tree.find_all(exp.Div))):
+        _refuse_zero(division)
     return connection.translate(tree)
+
+
+def _refuse_zero(division: exp.Div) -> None:
+    """Have a division end the statement where the divisor is zero, as in Snowflake; DuckDB would give infinity."""
+    divided, divisor = division.this, division.expression
+    if isinstance(divisor, exp.Literal) and (divisor.is_string or Decimal(divisor.this)):
+        return
+    is_zero: exp.Expr = exp.EQ(this=exp.paren(divisor), expression=exp.Literal.number(0))
+    if not isinstance(divided, exp.Literal):
+        # NULL divided by zero is NULL.
+        is_zero = exp.and_(is_zero, exp.paren(divided).is_(exp.null()).not_())
+    error = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string(data_errors.DIVISION_BY_ZERO)])
+    division.set("expression", exp.paren(exp.Case(ifs=[exp.If(this=is_zero, true=error)], default=divisor)))
 
 
 def _change(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any]) -> Result:

@@ -36,11 +36,7 @@ _DATA_WORDS = frozenset(
         "BEGIN",
         "COMMIT",
         "ROLLBACK",
-        "SET",
-        "UNSET",
         "(",
-        "EXPLAIN",
-        "VALUES",
     ]
 )
 # Statements that change nothing, so that running them describes them.

@@ -48,6 +48,13 @@ def future_owner_exists(kind: str, place: str) -> SnowflakeError:
     )
 
 
+def other_width() -> SnowflakeError:
+    """002026: a table or view is given another number of columns than its query has."""
+    return SnowflakeError(
+        2026, "42601", "SQL compilation error:\nInvalid column definition list: it has another length than the query."
+    )
+
+
 def syntax_error(found: str, position: int) -> SnowflakeError:
     """001003: the text cannot be read as the statement that it starts as."""
     return SnowflakeError(
@@ -102,6 +109,11 @@ def not_supported(what: str) -> SnowflakeError:
     return SnowflakeError(
         2, "0A000", f"Unsupported feature '{what}'. (The sandbox does not have it: docs/deviations.md.)"
     )
+
+
+def transaction_lost() -> SnowflakeError:
+    """000002: a statement of the transaction failed, with which Snowflake undoes that statement alone."""
+    return not_supported("going on with a transaction, or COMMIT, after a statement in it failed: use ROLLBACK")
 
 
 def statement_count(count: int) -> SnowflakeError:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import logging
 import secrets
 import zlib
 from functools import partial
@@ -21,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import logins, wire
-from sandbox.errors import SnowflakeError
+from sandbox.errors import SnowflakeError, internal
 from sandbox.parameters import session_value, wire_parameters
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _IN_PROGRESS_ASYNC = "333334"
 _TOKEN_VALIDITY_IN_SECONDS = 3600
 _MASTER_VALIDITY_IN_SECONDS = 14400
 _ARROW_CLIENTS = ("PythonConnector", "PythonSnowpark")
+
+_log = logging.getLogger("sandbox.server")
 
 
 class Server:
@@ -78,6 +81,10 @@ class Server:
                 return await endpoint(request)
             except SnowflakeError as error:
                 return _failure(error)
+            except Exception:  # noqa: BLE001  # a defect, or values that cannot be read; after a 5xx drivers try for minutes
+                incident = self._world.new_id()
+                _log.exception("request %s failed inside the sandbox, incident %s", request.url.path, incident)
+                return _failure(internal(incident))
 
         return guarded
 

@@ -112,11 +112,7 @@ def _query_columns(call: Call, properties: dict[str, Any]) -> list[Column]:
     given: list[Column] = properties.get("columns") or []
     names: list[str] = properties.get("names") or []
     if len(given) not in (0, len(made)) or len(names) not in (0, len(made)):
-        raise errors.SnowflakeError(
-            2026,
-            "42601",
-            "SQL compilation error:\nInvalid column definition list: it has another length than the query.",
-        )
+        raise errors.other_width()
     if given:
         return given
     return [replace(one, name=name) for one, name in zip(made, names, strict=True)] if names else made

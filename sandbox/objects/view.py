@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sandbox import data_sql
+from sandbox import data_sql, errors
 from sandbox.objects import access, catalog, column, table
 from sandbox.objects.kind import Creation, Kind, Property
 from sandbox.result import Column, Result, columns
@@ -50,6 +50,8 @@ def _finish(call: Call, creation: Creation) -> None:
         raise call.reader.unexpected()
     described = data_sql.describe(replace(call, text=properties["query"]))
     names = properties.pop("names", None) or [[one.name, ""] for one in described.columns]
+    if len(names) != len(described.columns):
+        raise errors.other_width()
     made = [
         replace(column.from_result(one), name=name, comment=comment)
         for one, (name, comment) in zip(described.columns, names, strict=True)

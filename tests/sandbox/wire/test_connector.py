@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import importlib
+import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -188,6 +191,18 @@ def test_transactions(connection: Any) -> None:
     cursor.execute("COMMIT")
 
 
+def test_a_transaction_in_which_a_statement_failed_is_not_committed_in_silence(connection: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE LOST (A INT)")
+    cursor.execute("BEGIN")
+    cursor.execute("INSERT INTO LOST VALUES (1)")
+    for statement in ("INSERT INTO LOST SELECT 'x'", "INSERT INTO LOST VALUES (2)", "COMMIT"):
+        with pytest.raises(ProgrammingError):
+            cursor.execute(statement)
+    cursor.execute("INSERT INTO LOST VALUES (3)")
+    assert cursor.execute("SELECT * FROM LOST").fetchall() == [(3,)]
+
+
 def test_temporary_tables_end_with_the_session(service: Any, connection: Any) -> None:
     with service.connect(database="CONNECTOR", schema="PUBLIC") as other:
         other.cursor().execute("CREATE TEMPORARY TABLE GOES (A INT)")
@@ -201,6 +216,29 @@ def test_time_zone_of_the_session(connection: Any) -> None:
     (found,) = cursor.execute("SELECT '2024-01-01 00:00:00'::TIMESTAMP_LTZ").fetchone()
     assert found.utcoffset().total_seconds() == -5 * 3600
     assert found.astimezone(UTC) == datetime(2024, 1, 1, 5, tzinfo=UTC)
+
+
+def test_time_zone_of_the_login(service: Any) -> None:
+    with service.connect(session_parameters={"TIMEZONE": "America/New_York"}) as other:
+        (found,) = other.cursor().execute("SELECT '2024-01-01 00:00:00'::TIMESTAMP_LTZ").fetchone()
+    assert found.astimezone(UTC) == datetime(2024, 1, 1, 5, tzinfo=UTC)
+
+
+def test_a_refused_parameter_is_not_kept(connection: Any) -> None:
+    cursor = connection.cursor()
+    with pytest.raises(ProgrammingError, match=r"invalid value \[Nowhere/At All\] for parameter 'TIMEZONE'"):
+        cursor.execute("ALTER SESSION SET TIMEZONE = 'Nowhere/At All'")
+    assert cursor.execute("SHOW PARAMETERS LIKE 'TIMEZONE' IN SESSION").fetchone()[1] == "UTC"
+
+
+def test_what_cannot_be_read_is_an_error_that_no_driver_repeats(service: Any, connection: Any) -> None:
+    headers = {"Authorization": f'Snowflake Token="{connection.rest.token}"', "Content-Type": "application/json"}
+    body = {"sqlText": "SELECT ?", "bindings": {"1": {"type": "FIXED", "value": "no number"}}}
+    sent = http.client.HTTPConnection("127.0.0.1", service.port)
+    with contextlib.closing(sent):
+        sent.request("POST", "/queries/v1/query-request?requestId=x", json.dumps(body), headers)
+        answer = sent.getresponse()
+        assert (answer.status, json.load(answer)["code"]) == (200, "000603")
 
 
 def test_json_results_on_demand(connection: Any) -> None:
