@@ -1,0 +1,42 @@
+"""What procedures say for themselves, because they import nothing of `jobgraph`, is what `jobgraph` says."""
+
+from __future__ import annotations
+
+import re
+
+from jobgraph import history as tables
+from jobgraph import model, nested_keys, timing
+from jobgraph.cli import queries
+from jobgraph.settings import Settings
+from procedures import finalize_graph, history, outcome, retries
+
+JOB_RUNS, JOB_LOGS, TASK_RUNS = ({column.name for column in table.columns} for table in tables.tables(Settings()))
+
+
+def test_the_columns_of_history() -> None:
+    written = {"CREATED_DATE"}  # by the table's own default
+    assert set(history.RUN_COLUMNS) == JOB_RUNS - written
+    assert set(history.LOG_COLUMNS) == JOB_LOGS - written
+    assert {*finalize_graph.COPIED, "ROOT_TASK_NAME"} == TASK_RUNS
+
+
+def test_the_columns_that_the_command_reads() -> None:
+    place, names = queries.Place("D", "S"), queries.Tables()
+    text = queries.attempts(place, names, "1").text
+    assert set(re.findall(r"\w+", text.partition("SELECT ")[2].partition(" FROM")[0])) <= JOB_RUNS
+
+
+def test_the_retries_of_infrastructure_by_which_a_tasks_time_limit_is_reckoned() -> None:
+    assert retries.INFRASTRUCTURE_RETRIES == timing.INFRASTRUCTURE_RETRIES
+    assert retries.INFRASTRUCTURE_BACKOFF == timing.INFRASTRUCTURE_BACKOFF
+
+
+def test_the_words_of_retries() -> None:
+    assert set(retries.CAUSES.values()) == set(nested_keys.CAUSES)
+    assert set(retries.CAUSES) == set(nested_keys.RETRYABLE)
+    told = {name for name, _ in (*outcome.OF_MESSAGE, *outcome.OF_ERROR)}
+    assert told - retries.CAUSES.keys() == {"spec_invalid", "permission"}
+
+
+def test_where_logs_are_kept() -> None:
+    assert history.EVENT_TABLE == model.EVENT_TABLE
