@@ -57,6 +57,7 @@ lock: ## resolve requirements/*.in into requirements.lock
 	@uv pip compile --quiet --generate-hashes --python-version 3.11 --output-file requirements.lock requirements/check.in
 
 destroy: ## remove what `make demo` deployed, and stop the sandbox
+	@$(BIN)/jobgraph sandbox start
 	@eval "$$($(BIN)/jobgraph sandbox env)"; pulumi destroy --yes --skip-preview --non-interactive --stack dev
 	@$(BIN)/jobgraph sandbox stop
 
