@@ -47,61 +47,63 @@ class RunnerComponent(pulumi.ComponentResource):
         plan, self._args = args.plan, args
         self._superseded = _superseded_procedures(plan.settings)
         options = pulumi.ResourceOptions(parent=self, depends_on=[args.storage])
-        self._dropping = dropping = self._procedure(plan.drop_superseded, options)
+        self._dropping = self._procedure(plan.drop_superseded, options)
         own = call_grant(plan.drop_superseded)
-        made = grant_all(self, plan.settings.role, [own], args.access, dropping)
+        granted = grant_all(self, plan.settings.role, [own], args.access, self._dropping)
+        # by what steps are undone: the procedure, the privilege to call it, its warehouse
+        self._undoing = [self._dropping, *granted, args.compute]
         for procedure in (plan.run_job, plan.finalize_graph):
-            self._kept(procedure, [dropping, *made])
-        for granted in grant_all(self, plan.settings.role, needed_grants(plan.needs), args.access):
-            self._needed(granted.pulumi_resource_name, granted, [dropping, *made])
+            self._kept(procedure)
+        for needed in grant_all(self, plan.settings.role, needed_grants(plan.needs), args.access):
+            self._needed(needed.pulumi_resource_name, needed)
         for pool in plan.settings.pools:
             if not pool.existing:
-                self._needed(f"compute pool {pool.name}", args.compute, [dropping, *made])
-        self._payloads([dropping, *made])
+                self._needed(f"compute pool {pool.name}", args.compute)
+        self._payloads()
         self.register_outputs({"run_job": plan.run_job.name, "finalize_graph": plan.finalize_graph.name})
 
-    def _before(self, statement: pulumi.Input[str]) -> pulumi.Output[str]:
+    def _tied(self, statement: pulumi.Input[str]) -> pulumi.Output[str]:
         """Return the statement of a step as an output of the procedure that undoes the step.
 
         So the engine undoes it while that procedure is there, also where that is to be replaced, in another schema.
         """
         return pulumi.Output.all(statement, self._dropping.name).apply(lambda both: str(both[0]))
 
-    def _needed(self, what: str, needed: pulumi.Resource, dropping: list[pulumi.Resource]) -> None:
+    def _needed(self, what: str, needed: pulumi.Resource) -> None:
         """Take a step that does nothing, and that refuses to be undone while runs may need what goes after it."""
         plan = self._args.plan
         snowflake.Execute(
             f"{what}-needed",
-            execute=self._before(sql.nothing(f"{what} goes when no run needs it")),
+            execute=self._tied(sql.nothing(f"{what} goes when no run needs it")),
             revert=superseding.take_away(plan.settings, what, plan.drop_superseded),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[needed, self._args.compute, *dropping]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[needed, *self._undoing]),
         )
 
-    def _payloads(self, dropping: list[pulumi.Resource]) -> None:
+    def _payloads(self) -> None:
         """Take a step whose old self, undone when other payloads have come, removes the files that no run needs."""
         plan = self._args.plan
         snowflake.Execute(
             "payloads-needed",
-            execute=self._before(sql.nothing("files of payloads go when no run needs them")),
+            execute=self._tied(sql.nothing("files of payloads go when no run needs them")),
             revert=superseding.remove_payloads(plan.settings, plan.payloads, plan.drop_superseded),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[self._args.storage, self._args.compute, *dropping],
+                depends_on=[self._args.storage, *self._undoing],
                 replace_on_changes=["revert"],
             ),
         )
 
-    def _kept(self, procedure: ProcedurePlan, dropping: list[pulumi.Resource]) -> None:
+    def _kept(self, procedure: ProcedurePlan) -> None:
         """Make a procedure that stays while runs need it, and the privilege to call it."""
         args, settings = self._args, self._args.plan.settings
         comment = args.access.mark.comment(procedure.comment)
         step = snowflake.Execute(
             f"{procedure.name}-in-use",
-            execute=self._before(comment.apply(lambda text: superseding.use(procedure, text))),
+            execute=self._tied(comment.apply(lambda text: superseding.use(procedure, text))),
             revert=superseding.supersede(settings, procedure, args.plan.drop_superseded),
             # undone first where it is taken anew, or the mark would stay
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[args.storage, args.compute, *dropping], delete_before_replace=True
+                parent=self, depends_on=[args.storage, *self._undoing], delete_before_replace=True
             ),
         )
         there = procedure.name in self._superseded

@@ -1,6 +1,7 @@
 """What every command is given: the connection, the clock, the project's folder and the terminal.
 
-Knows how these are put together. Must not know any command. Tests make one with a client and a clock of their own.
+Knows how these are put together. Must not know any command, but for the names of those that start runs.
+Tests make one with a client and a clock of their own.
 """
 
 from __future__ import annotations
