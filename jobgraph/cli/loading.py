@@ -9,6 +9,7 @@ import io
 import subprocess
 import tarfile
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,15 +122,36 @@ def at(application: Application, given: str, environment: str | None) -> Config:
         return load(given, environment)
     revision, _, path = given.partition(":")
     top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())
-    inside = path or Path(file_of(application, None)).resolve().relative_to(top.resolve()).as_posix()
-    if inside.startswith("./"):
-        inside = (Path.cwd() / inside).resolve().relative_to(top.resolve()).as_posix()
+    inside = path
+    if not path or path.startswith(("./", "../")):  # as for git, seen from here
+        inside = _from_top(top.resolve(), (Path.cwd() / (path or file_of(application, None))).resolve())
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", of=given)
     archive = _git(top, "archive", "--format=tar", commit.decode().strip())
     with tempfile.TemporaryDirectory(prefix="jobgraph-") as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
+        # a revision without any file makes an archive that cannot be opened; then the file is not there
+        with suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter=_safe)  # noqa: S202  # the filter is the safe one, less its errors
         return _named(Path(folder), inside, f"{revision}:", environment)
+
+
+def _from_top(top: Path, place: Path) -> str:
+    """Return where a file is, seen from the top of its repository.
+
+    Raises:
+        UsageError: if it is not in the repository.
+    """
+    if not place.is_relative_to(top):
+        remedy = "give the command in a folder of the repository that holds the file, or name two files"
+        raise UsageError(f"is not in the repository {top}", where=str(place), remedy=remedy)
+    return place.relative_to(top).as_posix()
+
+
+def _safe(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Return a file of a revision as it may be unpacked; links that lead out of the repository are left out."""
+    try:
+        return tarfile.data_filter(member, folder)
+    except tarfile.FilterError:
+        return None
 
 
 def _named(folder: Path, path: str, revision: str, environment: str | None) -> Config:

@@ -105,3 +105,34 @@ def test_another_order_is_no_difference(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "two.yaml").write_text(start + other + jobs[1])
     done = invoke("diff", str(tmp_path / "one.yaml"), str(tmp_path / "two.yaml"), "--exit-code")
     assert (done.exit_code, done.stdout) == (0, "No difference: both say the same.\n")
+
+
+def test_a_revision_without_any_file(invoke: Invoke, project: Path) -> None:
+    git(project, "rm", "--quiet", "-f", "jobconfig.yaml")
+    git(project, "commit", "--quiet", "--message=nothing left")
+    (project / "jobconfig.yaml").write_text(NEW)
+    done = invoke("diff", "HEAD")
+    assert done.exit_code == 2
+    assert "HEAD:jobconfig.yaml: cannot be read" in done.stderr
+
+
+def test_a_repository_with_a_link_that_leads_out_of_it(invoke: Invoke, project: Path) -> None:
+    (project / "hosts").symlink_to("/etc/hosts")
+    git(project, "add", "hosts")
+    git(project, "commit", "--quiet", "--message=link")
+    done = invoke("diff", "HEAD")
+    assert (done.exit_code, done.stdout) == (0, TOLD), done.output
+
+
+@pytest.mark.parametrize("old", ["HEAD", "HEAD:../jobconfig.yaml", "HEAD:./../jobconfig.yaml"])
+def test_a_file_outside_the_repository(
+    invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch, old: str
+) -> None:
+    inner = project / "inner"
+    inner.mkdir()
+    git(inner, "init", "--quiet", "--initial-branch=main")
+    git(inner, "commit", "--quiet", "--allow-empty", "--message=first")
+    monkeypatch.chdir(inner)
+    done = invoke("diff", old)
+    assert done.exit_code == 2
+    assert f"{project / 'jobconfig.yaml'}: is not in the repository {inner}" in done.stderr
