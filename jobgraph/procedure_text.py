@@ -8,6 +8,7 @@ text, which has one namespace, the names are simply there.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def joined(entry: str, sources: Mapping[str, str]) -> str:
         ValueError: a file is missing, two define the same name, imports are in a form that cannot be joined, or the
             text holds two dollar signs in a row, which would end it in CREATE PROCEDURE.
     """
-    files = {name: ast.parse(sources[name]) for name in _order(entry, sources, [])}
+    files = {name: _parsed(sources[name]) for name in _order(entry, sources, [])}
     _check_names(files)
     imports = _merged(node for tree in files.values() for node in _imports(tree) if not _is_ours(node))
     bodies = [_body(sources[name], tree) for name, tree in files.items()]
@@ -41,12 +42,18 @@ def joined(entry: str, sources: Mapping[str, str]) -> str:
     return text + "\n"
 
 
+@cache
+def _parsed(source: str) -> ast.Module:
+    """Return the tree of a file, to be read only: most files are part of several texts, and each preview joins all."""
+    return ast.parse(source)
+
+
 def _order(name: str, sources: Mapping[str, str], known: list[str]) -> list[str]:
     """Return the files that `name` needs and then itself, but for those that are `known`."""
     if name not in sources:
         raise ValueError(f"{PACKAGE}/{name}.py is imported and is not there")
     found: list[str] = []
-    for node in _imports(ast.parse(sources[name])):
+    for node in _imports(_parsed(sources[name])):
         if _is_ours(node) and isinstance(node, ast.ImportFrom):
             other = str(node.module).removeprefix(f"{PACKAGE}.")
             if other not in (*known, *found):
