@@ -56,7 +56,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
         found = json.loads(text[text.index("{") :])
     except ValueError:
         found = None
-    if not isinstance(found, dict) or not isinstance(found.get("steps", found.get("diagnostics")), list):
+    if not isinstance(found, dict) or not _is_preview(found):
         raise UsageError(
             "This is not the output of a preview",
             where=where,
@@ -64,6 +64,13 @@ def parse(text: str, where: str) -> dict[str, Any]:
             remedy="pulumi preview --json > preview.json, then jobgraph preview-summary preview.json",
         )
     return found
+
+
+def _is_preview(found: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping has what all previews have: steps, or without any the errors that prevented them."""
+    listed = found.get("steps", found.get("diagnostics"))
+    steps = found.get("steps") or ()
+    return isinstance(listed, list) and all(isinstance(step, dict) and {"op", "urn"} <= step.keys() for step in steps)
 
 
 def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = None) -> Summary:

@@ -73,10 +73,15 @@ def read(
     if environment is not None:
         own = take_environment(root, environment)
         root = merged(root, own) if own is not None else root
-        overlay = path.with_name(f"{path.stem}.{environment}{path.suffix}")
+        overlay = overlay_of(path, environment)
         if overlay.exists():
             root = merged(root, from_file(compose(_content(overlay), str(overlay)), str(overlay)))
     return understand(root, file, pools, strict=strict, payloads=PayloadFolder(path.parent))
+
+
+def overlay_of(path: Path, environment: str) -> Path:
+    """Return the file that holds what is different in an environment: `jobconfig.prod.yaml` of `jobconfig.yaml`."""
+    return path.parent / f"{path.stem}.{environment}{path.suffix}"
 
 
 def _content(path: Path) -> bytes:

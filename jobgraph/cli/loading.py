@@ -66,7 +66,7 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
 def _overlaid(path: Path) -> tuple[Path | None, str]:
     """Return the file over which a file of this name is merged, if it is there, and in which environment."""
     stem, _, environment = path.stem.rpartition(".")
-    base = path.with_name(f"{stem}{path.suffix}")
+    base = path.parent / f"{stem}{path.suffix}"
     return (base, environment) if stem and base.is_file() else (None, "")
 
 
@@ -94,7 +94,7 @@ def stack_settings(file: Path) -> Settings | None:
 
 
 def _is_known(path: Path, environment: str) -> bool:
-    if path.with_name(f"{path.stem}.{environment}{path.suffix}").exists():
+    if reading.overlay_of(path, environment).exists():
         return True
     content = path.read_bytes() if path.is_file() else b"{}"
     return take_environment(reading.compose(content, str(path)), environment) is not None
@@ -105,7 +105,7 @@ def _unknown(path: Path, environment: str) -> UsageError:
     return UsageError(
         f"nothing is known of an environment {environment!r}{perhaps(environment, stacks)}",
         where=str(path),
-        cause=f"there is neither {_stack_file(path, environment).name}, nor {path.stem}.{environment}{path.suffix}, "
+        cause=f"there is neither {_stack_file(path, environment).name}, nor {reading.overlay_of(path, environment).name}, "
         f"nor `{environment}` in the file's `{ENVIRONMENTS}`",
         remedy=f"stacks there: {', '.join(stacks) or 'none'}",
     )
@@ -123,7 +123,7 @@ def at(application: Application, given: str, environment: str | None) -> Config:
     revision, _, path = given.partition(":")
     top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())
     inside = path
-    if not path or path.startswith(("./", "../")):  # as for git, seen from here
+    if not path or path.startswith(("./", "../", "/")):  # as for git, seen from here
         inside = _from_top(top.resolve(), (Path.cwd() / (path or file_of(application, None))).resolve())
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", of=given)
     archive = _git(top, "archive", "--format=tar", commit.decode().strip())
@@ -170,15 +170,15 @@ def _moved(problem: Problem, folder: Path, revision: str) -> Problem:
     return replace(problem, mark=replace(problem.mark, file=file))
 
 
-def _git(folder: Path, *arguments: str, of: str = "") -> bytes:
+def _git(folder: Path, *arguments: str, of: str | None = None) -> bytes:
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
     except FileNotFoundError as error:
         raise UsageError("git is not on the PATH", remedy="install git, or name two files") from error
     except subprocess.CalledProcessError as error:
-        what = (
-            f"{of!r} is neither a file nor a revision of git" if of else error.stderr.decode(errors="replace").strip()
-        )
+        what = f"{of!r} is neither a file nor a revision of git"
+        if of is None:
+            what = error.stderr.decode(errors="replace").strip()
         remedy = "name a file, a revision as HEAD~1, or a file of a revision as HEAD~1:jobconfig.yaml"
         raise UsageError(what, remedy=remedy) from error
     return done.stdout

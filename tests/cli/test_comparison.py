@@ -70,7 +70,7 @@ def test_a_revision_that_is_wrong_is_named_at_its_lines(invoke: Invoke) -> None:
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("old", ["HEAD~7", "none.yaml", "--output=x", "HEAD:none.yaml", "HEAD~7:jobconfig.yaml"])
+@pytest.mark.parametrize("old", ["HEAD~7", "none.yaml", "--output=x", "", "HEAD:none.yaml", "HEAD~7:jobconfig.yaml"])
 def test_neither_a_file_nor_a_revision(invoke: Invoke, old: str) -> None:
     done = invoke("diff", "--", old)
     assert done.exit_code == 2
@@ -124,7 +124,7 @@ def test_a_repository_with_a_link_that_leads_out_of_it(invoke: Invoke, project: 
     assert (done.exit_code, done.stdout) == (0, TOLD), done.output
 
 
-@pytest.mark.parametrize("old", ["HEAD", "HEAD:../jobconfig.yaml", "HEAD:./../jobconfig.yaml"])
+@pytest.mark.parametrize("old", ["HEAD", "HEAD:../jobconfig.yaml", "HEAD:./../jobconfig.yaml", "HEAD:{}"])
 def test_a_file_outside_the_repository(
     invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch, old: str
 ) -> None:
@@ -133,6 +133,6 @@ def test_a_file_outside_the_repository(
     git(inner, "init", "--quiet", "--initial-branch=main")
     git(inner, "commit", "--quiet", "--allow-empty", "--message=first")
     monkeypatch.chdir(inner)
-    done = invoke("diff", old)
+    done = invoke("diff", old.format(project / "jobconfig.yaml"))
     assert done.exit_code == 2
     assert f"{project / 'jobconfig.yaml'}: is not in the repository {inner}" in done.stderr

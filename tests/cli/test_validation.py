@@ -111,6 +111,15 @@ def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None
     assert done.exit_code == 2
     assert "perhaps you meant prod" in done.stderr
     assert "neither Pulumi.prd.yaml, nor jobconfig.prd.yaml" in done.stderr
+    # as Pulumi names stacks in full
+    assert "nothing is known of an environment 'acme/jobs/prod'" in invoke("validate", "-e", "acme/jobs/prod").stderr
+
+
+def test_a_file_whose_name_has_no_ending(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "jobconfig").write_text("version: 1\ngraphs: 5\n")
+    done = invoke("validate", str(tmp_path / "jobconfig"))
+    assert done.exit_code == 2
+    assert "jobconfig:2:9: a mapping of graphs by name is wanted here" in done.stderr
 
 
 def test_an_overlay_alone_is_told_for_what_it_is(invoke: Invoke, tmp_path: Path) -> None:

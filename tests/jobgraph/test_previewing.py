@@ -213,7 +213,7 @@ def test_what_a_refresh_reads_is_no_drift_where_the_program_says_nothing() -> No
 
 def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
     assert parse('a line\n{"steps": []}', "x") == {"steps": []}
-    for text in ("", "no json", "{}", '{"steps": 1}'):
+    for text in ("", "no json", "{}", '{"steps": 1}', '{"steps": [1]}', '{"steps": [{"op": "same"}]}'):
         with pytest.raises(UsageError, match="pulumi preview --json"):
             parse(text, "x")
 
