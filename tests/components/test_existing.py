@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tests.components.recorded import record
+
+if TYPE_CHECKING:
+    from tests.components.recorded import Recorder
 
 EXISTING = ["role", "warehouse", "database", "schema", "image_repository"]
 
 
-def test_what_exists_is_granted_on_and_not_made() -> None:
-    made = record()
+def test_what_exists_is_granted_on_and_not_made(quickstart: Recorder) -> None:
     used = record({"existing": EXISTING, "pools": {"PR_STD_POOL_XS": {"existing": True}, "PR_STD_POOL_S": {}}})
     kinds = {entry["type"].rpartition(":")[2] for entry in used.recorded}
     assert not kinds & {"AccountRole", "Warehouse", "Database", "Schema", "ImageRepository"}
     assert set(used.of("ComputePool")) == {"PR_STD_POOL_S"}
     grants = "GrantPrivilegesToAccountRole"
     assert {name: one["inputs"] for name, one in used.of(grants).items()} == {
-        name: one["inputs"] for name, one in made.of(grants).items()
+        name: one["inputs"] for name, one in quickstart.of(grants).items()
     }
     assert "StageInternal JOBS" in used.of(grants)["SPCS_DEMO_ROLE-JOBS"]["dependencies"]

@@ -17,11 +17,6 @@ GOLDEN = Path(__file__).parent / "golden" / "quickstart.json"
 PREFIX = '"PR_CONTAINER_ORCHESTRATION"."PUBLIC".'
 
 
-@pytest.fixture(scope="module")
-def quickstart() -> Recorder:
-    return record()
-
-
 def normalised(recorder: Recorder) -> list[dict[str, Any]]:
     """All resources by type and name; the procedures' texts, and hashes of them, are left out."""
     entries = json.loads(json.dumps(recorder.recorded))

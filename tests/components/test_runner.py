@@ -10,12 +10,11 @@ def names(recorder: Recorder) -> dict[str, str]:
     return {name.rpartition("_")[0]: name for name in recorder.of("ProcedurePython")}
 
 
-def test_runner_and_finalizer_go_with_their_steps_and_never_by_themselves() -> None:
-    recorder = record()
-    made = names(recorder)
+def test_runner_and_finalizer_go_with_their_steps_and_never_by_themselves(quickstart: Recorder) -> None:
+    made = names(quickstart)
     for base in ("RUN_JOB", "FINALIZE_GRAPH"):
-        procedure = recorder.of("ProcedurePython")[made[base]]
-        grant = recorder.of("GrantPrivilegesToAccountRole")[f"SPCS_DEMO_ROLE-{made[base]}"]
+        procedure = quickstart.of("ProcedurePython")[made[base]]
+        grant = quickstart.of("GrantPrivilegesToAccountRole")[f"SPCS_DEMO_ROLE-{made[base]}"]
         assert procedure["deletedWith"] == grant["deletedWith"] == f"Execute {made[base]}-in-use"
         assert procedure["deletedWith"] in procedure["dependencies"]
         assert "importId" not in procedure
@@ -23,11 +22,10 @@ def test_runner_and_finalizer_go_with_their_steps_and_never_by_themselves() -> N
         assert procedure["inputs"]["executeAs"] == "CALLER"
 
 
-def test_what_a_deploy_supersedes_is_handed_to_the_procedure_that_drops() -> None:
-    recorder = record()
-    made = names(recorder)
-    step = recorder.of("Execute")[f"{made['RUN_JOB']}-in-use"]
-    dropping = recorder.of("ProcedurePython")[made["DROP_SUPERSEDED"]]
+def test_what_a_deploy_supersedes_is_handed_to_the_procedure_that_drops(quickstart: Recorder) -> None:
+    made = names(quickstart)
+    step = quickstart.of("Execute")[f"{made['RUN_JOB']}-in-use"]
+    dropping = quickstart.of("ProcedurePython")[made["DROP_SUPERSEDED"]]
     assert made["DROP_SUPERSEDED"] in step["inputs"]["revert"]
     assert f'"superseded": "{made["RUN_JOB"]}"' in step["inputs"]["revert"]
     assert f"ProcedurePython {made['DROP_SUPERSEDED']}" in step["dependencies"]
@@ -37,8 +35,8 @@ def test_what_a_deploy_supersedes_is_handed_to_the_procedure_that_drops() -> Non
     assert "Warehouse SMALL_WAREHOUSE" in step["dependencies"]
 
 
-def test_a_procedure_that_was_superseded_is_taken_back_as_it_is() -> None:
-    run_job = names(record())["RUN_JOB"]
+def test_a_procedure_that_was_superseded_is_taken_back_as_it_is(quickstart: Recorder) -> None:
+    run_job = names(quickstart)["RUN_JOB"]
     comments = {run_job: "jobgraph: runs one job of a graph [superseded]", "RUN_JOB_00000000": "x [superseded]"}
     recorder = record(procedures=comments)
     procedure = recorder.of("ProcedurePython")[run_job]
@@ -51,22 +49,21 @@ def test_a_procedure_that_was_superseded_is_taken_back_as_it_is() -> None:
     assert "RUN_JOB_00000000" not in recorder.of("ProcedurePython")
 
 
-def test_a_procedure_that_is_in_use_is_not_imported_anew() -> None:
-    run_job = names(record())["RUN_JOB"]
+def test_a_procedure_that_is_in_use_is_not_imported_anew(quickstart: Recorder) -> None:
+    run_job = names(quickstart)["RUN_JOB"]
     recorder = record(procedures={run_job: "jobgraph: runs one job of a graph"})
     assert "importId" not in recorder.of("ProcedurePython")[run_job]
 
 
-def test_what_runs_need_is_not_taken_away_before_the_runs_were_asked_for() -> None:
-    recorder = record()
-    step = recorder.of("Execute")["compute pool PR_STD_POOL_S-needed"]
+def test_what_runs_need_is_not_taken_away_before_the_runs_were_asked_for(quickstart: Recorder) -> None:
+    step = quickstart.of("Execute")["compute pool PR_STD_POOL_S-needed"]
     assert "ComputePool PR_STD_POOL_S" in step["dependencies"]
     assert '"takes": "compute pool PR_STD_POOL_S"' in step["inputs"]["revert"]
     forced = record({"force_destroy": True}).of("Execute")["compute pool PR_STD_POOL_S-needed"]
     assert forced["inputs"]["revert"].startswith("SELECT ")
 
 
-def test_a_change_of_payloads_replaces_the_step_that_removes_their_files() -> None:
-    step = record().of("Execute")["payloads-needed"]
+def test_a_change_of_payloads_replaces_the_step_that_removes_their_files(quickstart: Recorder) -> None:
+    step = quickstart.of("Execute")["payloads-needed"]
     assert step["replaceOnChanges"] == ["revert"]
     assert '"stage": "JOBS"' in step["inputs"]["revert"]
