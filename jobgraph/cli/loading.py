@@ -102,11 +102,13 @@ def _is_known(path: Path, environment: str) -> bool:
 
 def _unknown(path: Path, environment: str) -> UsageError:
     stacks = sorted(file.name.split(".")[1] for file in path.parent.glob("Pulumi.*.yaml"))
+    # Pulumi names a stack in full as organization/project/stack
+    hint = perhaps(environment.rpartition("/")[2], stacks)
+    files = f"neither Pulumi.{environment}.yaml, nor {path.stem}.{environment}{path.suffix}"
     return UsageError(
-        f"nothing is known of an environment {environment!r}{perhaps(environment, stacks)}",
+        f"nothing is known of an environment {environment!r}{hint}",
         where=str(path),
-        cause=f"there is neither {_stack_file(path, environment).name}, nor {reading.overlay_of(path, environment).name}, "
-        f"nor `{environment}` in the file's `{ENVIRONMENTS}`",
+        cause=f"there is {files}, nor `{environment}` in the file's `{ENVIRONMENTS}`",
         remedy=f"stacks there: {', '.join(stacks) or 'none'}",
     )
 

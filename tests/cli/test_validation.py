@@ -111,8 +111,7 @@ def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None
     assert done.exit_code == 2
     assert "perhaps you meant prod" in done.stderr
     assert "neither Pulumi.prd.yaml, nor jobconfig.prd.yaml" in done.stderr
-    # as Pulumi names stacks in full
-    assert "nothing is known of an environment 'acme/jobs/prod'" in invoke("validate", "-e", "acme/jobs/prod").stderr
+    assert "'acme/jobs/prod'; perhaps you meant prod" in invoke("validate", "-e", "acme/jobs/prod").stderr
 
 
 def test_a_file_whose_name_has_no_ending(invoke: Invoke, tmp_path: Path) -> None:
