@@ -101,7 +101,7 @@ def _is_known(path: Path, environment: str) -> bool:
 
 
 def _unknown(path: Path, environment: str) -> UsageError:
-    stacks = sorted(file.name.split(".")[1] for file in path.parent.glob("Pulumi.*.yaml"))
+    stacks = sorted(file.stem.removeprefix("Pulumi.") for file in path.parent.glob("Pulumi.*.yaml"))
     # Pulumi names a stack in full as organization/project/stack
     hint = perhaps(environment.rpartition("/")[2], stacks)
     files = f"neither Pulumi.{environment}.yaml, nor {path.stem}.{environment}{path.suffix}"

@@ -106,11 +106,13 @@ def test_a_stacks_file_that_is_wrong(invoke: Invoke, project: Path, content: str
 
 
 def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None:
-    (project / "Pulumi.prod.yaml").write_text("config: {}\n")
+    for stack in ("prod", "dev.eu"):
+        (project / f"Pulumi.{stack}.yaml").write_text("config: {}\n")
     done = invoke("validate", "--environment", "prd")
     assert done.exit_code == 2
     assert "perhaps you meant prod" in done.stderr
     assert "neither Pulumi.prd.yaml, nor jobconfig.prd.yaml" in done.stderr
+    assert "stacks there: dev.eu, prod" in done.stderr
     assert "'acme/jobs/prod'; perhaps you meant prod" in invoke("validate", "-e", "acme/jobs/prod").stderr
 
 
