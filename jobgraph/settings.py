@@ -103,18 +103,27 @@ class Pool:
 def _pools(value: Any) -> tuple[Pool, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError("pools by name are wanted, as {MY_POOL: {instance_family: CPU_X64_XS}}")
-    pools = []
+    pools: dict[str, Pool] = {}
     for name, given in value.items():
-        values, problems = _read(Pool, {**(given if isinstance(given, Mapping) else {"": given}), "name": name})
-        if problems:
-            raise ValueError(f"pool {name}: " + "; ".join(problems))
-        pool = Pool(**values)
-        if pool.max_nodes < pool.min_nodes:
-            raise ValueError(f"pool {name}: max_nodes {pool.max_nodes} is less than min_nodes {pool.min_nodes}")
-        if pool.existing and pool.imported:
-            raise ValueError(f"pool {name}: either existing or imported, not both")
-        pools.append(pool)
-    return tuple(pools)
+        pool = _pool(name, {} if given is None else given)
+        if pool.name in pools:
+            raise ValueError(f"pool {pool.name} stands there twice: upper and lower case make no difference")
+        pools[pool.name] = pool
+    return tuple(pools.values())
+
+
+def _pool(name: Any, given: Any) -> Pool:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"pool {name}: a mapping is wanted, as {{instance_family: CPU_X64_XS}}")  # noqa: TRY004  # all wrong settings are told by ValueError
+    values, problems = _read(Pool, {**given, "name": name})
+    if problems:
+        raise ValueError(f"pool {name}: " + "; ".join(problems))
+    pool = Pool(**values)
+    if pool.max_nodes < pool.min_nodes:
+        raise ValueError(f"pool {name}: max_nodes {pool.max_nodes} is less than min_nodes {pool.min_nodes}")
+    if pool.existing and pool.imported:
+        raise ValueError(f"pool {name}: either existing or imported, not both")
+    return pool
 
 
 _QUICKSTART_POOLS = (

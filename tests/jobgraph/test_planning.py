@@ -150,10 +150,25 @@ def test_settings_tell_everything_wrong_with_them_at_once() -> None:
         assert part in text
 
 
-@pytest.mark.parametrize("pools", [{}, [], {"P": 1}, {"P": {"min_nodes": 3}}, {"p p": {}}, {"P": {"max_nodes": True}}])
-def test_wrong_pools(pools: object) -> None:
-    with pytest.raises(UsageError, match="pools: "):
+@pytest.mark.parametrize(
+    ("pools", "told"),
+    [
+        ({}, "pools by name are wanted"),
+        ([], "pools by name are wanted"),
+        ({"P": 1}, "pool P: a mapping is wanted"),
+        ({"P": {"min_nodes": 3}}, "max_nodes 1 is less than min_nodes 3"),
+        ({"p p": {}}, "a plain Snowflake identifier is wanted"),
+        ({"P": {"max_nodes": True}}, "a whole number from 1 to 150 is wanted"),
+        ({"P": {}, "p": {}}, "pool P stands there twice"),
+    ],
+)
+def test_wrong_pools(pools: object, told: str) -> None:
+    with pytest.raises(UsageError, match=f"pools: .*{told}"):
         read_settings({"pools": pools}, "x")
+
+
+def test_a_pool_of_which_nothing_is_said_has_all_defaults() -> None:
+    assert read_settings({"pools": {"P": None}}, "x").pools == (Pool("P"),)
 
 
 def test_settings_are_upper_case_and_may_be_text() -> None:
