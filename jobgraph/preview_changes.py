@@ -10,7 +10,7 @@ from typing import Any
 
 CREATED, CHANGED, REPLACED, DELETED, KEPT, IMPORTED = "created", "changed", "replaced", "deleted", "kept", "imported"
 
-# what becomes of an object that another one's step takes away (components.runner): a runner that runs under way call
+# what becomes of a procedure whose step goes with it (components.runner): it is dropped when no run calls it any more
 SUPERSEDED = "stays as long as runs under way need it"
 
 
