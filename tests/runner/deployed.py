@@ -15,9 +15,10 @@ import uvicorn
 
 from jobgraph import Procedures, Settings, history, joined, plan, read
 from jobgraph.settings import Pool
-from sandbox import engine, logins, wire, world
+from sandbox import logins, world
 from sandbox.clock import SystemClock
 from sandbox.server import Server
+from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ class Deployed:
         self.world = made
         self.changed = threading.Condition()
         scheduler = made.parts["tasks"]
-        scheduler._apply = self._observed(scheduler._apply)
+        scheduler._apply = in_process.announced(scheduler._apply, self.changed)
         self.session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
         for statement in ("CREATE DATABASE D", "CREATE SCHEMA D.S", "CREATE IMAGE REPOSITORY D.S.IMAGES"):
             self.rows(statement)
@@ -59,15 +60,6 @@ class Deployed:
         self.graph: GraphPlan = planned.graphs[0]
         for statement in self._statements((planned.run_job, planned.finalize_graph), change):
             self.rows(statement)
-
-    def _observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def observed(*arguments: Any) -> Any:
-            result = method(*arguments)
-            with self.changed:
-                self.changed.notify_all()
-            return result
-
-        return observed
 
     def _statements(self, procedures: tuple[ProcedurePlan, ...], change: Callable[[TaskPlan], str]) -> Iterator[str]:
         yield "CREATE WAREHOUSE WH"
@@ -109,9 +101,7 @@ class Deployed:
 
     def rows(self, text: str) -> list[dict[str, Any]]:
         """Run a statement; its rows by column name."""
-        result = engine.execute(self.world, self.session, text)
-        names = [column.name for column in result.columns]
-        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+        return in_process.rows(self.world, self.session, text)
 
     def start(self) -> None:
         """Start a run of the graph."""

@@ -12,10 +12,11 @@ import pytest
 import snowflake.connector
 import uvicorn
 
-from sandbox import engine, logins, wire, world
+from sandbox import logins, world
 from sandbox.clock import ManualClock
 from sandbox.errors import SnowflakeError
 from sandbox.server import Server
+from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,9 +38,7 @@ class Client:
 
     def rows(self, text: str, binds: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a statement; its rows by column name."""
-        result = engine.execute(self.world, self.session, text, binds)
-        names = [column.name for column in result.columns]
-        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+        return in_process.rows(self.world, self.session, text, binds)
 
     def values(self, text: str, binds: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The same as tuples."""

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvicorn
 
-from sandbox import engine, logins, wire, world
+from sandbox import logins, world
 from sandbox.clock import SystemClock
 from sandbox.errors import SnowflakeError
 from sandbox.procedures import call
 from sandbox.procedures.call import log_path
 from sandbox.server import Server
+from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +38,7 @@ class Procedures:
     session: Session
 
     def rows(self, text: str, **more: Any) -> list[dict[str, Any]]:
-        result = engine.execute(self.world, more.pop("session", self.session), text, **more)
-        names = [column.name for column in result.columns]
-        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+        return in_process.rows(self.world, more.pop("session", self.session), text, **more)
 
     def create(self, name: str, body: str, returns: str = "VARCHAR", execute_as: str = "CALLER") -> None:
         lines = "\n".join(f"    {line}" for line in body.splitlines())

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import engine, logins, wire, world
+from sandbox import logins, world
 from sandbox.clock import ManualClock
 from sandbox.errors import SnowflakeError
+from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +75,7 @@ class Jobs:
         world.stop(self.world)
 
     def rows(self, text: str, session: Session | None = None) -> list[dict[str, Any]]:
-        result = engine.execute(self.world, session or self.session, text)
-        names = [column.name for column in result.columns]
-        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+        return in_process.rows(self.world, session or self.session, text)
 
     def run(self, *statements: str) -> None:
         for statement in statements:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import engine, errors, logins, wire, world
+from sandbox import errors, logins, world
 from sandbox.clock import ManualClock
 from sandbox.errors import SnowflakeError
+from tests import in_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sandbox.call import Call, World
@@ -48,22 +49,13 @@ class Tasks:
         scheduler = self.world.parts["tasks"]
         self.scheduler = scheduler
         for name in ("_apply", "_adopt", "_fire_one"):
-            setattr(scheduler, name, self._observed(getattr(scheduler, name)))
+            setattr(scheduler, name, in_process.announced(getattr(scheduler, name), self.changed))
         self.session = logins.open_session(self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
         scheduler.start()
 
     def stop(self) -> None:
         self.world.parts.pop("procedures")
         world.stop(self.world)
-
-    def _observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def observed(*arguments: Any) -> Any:
-            result = method(*arguments)
-            with self.changed:
-                self.changed.notify_all()
-            return result
-
-        return observed
 
     def _gate(self, call: Call, arguments: tuple[Any, ...]) -> str:
         name = str(arguments[0])
@@ -97,9 +89,7 @@ class Tasks:
         return {self.entered.get(timeout=PATIENCE) for _ in range(count)}
 
     def rows(self, text: str) -> list[dict[str, Any]]:
-        result = engine.execute(self.world, self.session, text)
-        names = [column.name for column in result.columns]
-        return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
+        return in_process.rows(self.world, self.session, text)
 
     def run(self, *statements: str) -> None:
         for statement in statements:
