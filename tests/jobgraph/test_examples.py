@@ -50,12 +50,6 @@ def test_inference_predicts_by_region() -> None:
     assert graph.tasks[3].predecessors == ("GENERATE_FEATURES_NORTH", "GENERATE_FEATURES_SOUTH")
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
-def test_every_python_file_of_an_example_compiles(path: Path) -> None:
-    for source in (path.parent / "src").glob("*.py"):
-        compile(source.read_text(), str(source), "exec")
-
-
 def test_the_regression_finds_the_weights_of_exact_trips() -> None:
     module: dict[str, Any] = runpy.run_path(str(ROOT / "examples" / "training" / "src" / "regression.py"))
     trips = [(x, y, 1 + 2 * x + 3 * y) for x in (1.0, 2.0, 5.0) for y in (0.0, 1.0, 4.0)]

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc  # type: ignore[import-untyped]  # ships no types
@@ -26,15 +28,21 @@ class RpcFailed(grpc.RpcError, grpc.Call):  # type: ignore[misc]  # gRPC's own e
         return "the details"
 
 
-def failure(folder: Path, source: str) -> BaseException:
-    """What a program raises when it is run as the host runs it."""
+@contextmanager
+def written(folder: Path, source: str) -> Iterator[Program]:
+    """A program; what its run changes for the whole process is put back."""
     (folder / "__main__.py").write_text(source, encoding="utf-8")
     path, arguments = list(sys.path), list(sys.argv)
     try:
-        with pytest.raises(BaseException) as caught:  # noqa: PT011  # each program raises something else
-            Program(folder, ".").run()
+        yield Program(folder, ".")
     finally:
         sys.path[:], sys.argv[:] = path, arguments
+
+
+def failure(folder: Path, source: str) -> BaseException:
+    """What a program raises when it is run as the host runs it."""
+    with written(folder, source) as program, pytest.raises(BaseException) as caught:  # noqa: PT011  # each has its own
+        program.run()
     started_by_this_test = caught.value.__traceback__
     return caught.value.with_traceback(started_by_this_test and started_by_this_test.tb_next)
 
@@ -80,15 +88,8 @@ def test_a_message_to_the_user_stands_alone(source: str, message: str, tmp_path:
 
 @pytest.mark.parametrize("code", ["", "0", "None"])
 def test_an_exit_without_a_failure_is_none(code: str, tmp_path: Path) -> None:
-    (tmp_path / "__main__.py").write_text(f"raise SystemExit({code})")
-    done = subprocess.run(
-        [sys.executable, "-c", f"from toolchain.program import *; Program(Path({str(tmp_path)!r}), '.').run()"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, done.stderr) == (0, "")
+    with written(tmp_path, f"raise SystemExit({code})") as program:
+        program.run()  # a failure would be raised
 
 
 def test_an_engine_that_has_ended_is_not_the_programs_failure() -> None:
