@@ -112,11 +112,9 @@ def test_killed_in_the_middle_of_a_run_nothing_is_lost_or_doubled(fresh: Project
 
 
 def wait_for_a_running_job(project: Project) -> None:
-    """Block until a job's containers run, by asking Snowflake to wait."""
-    while True:
-        rows = project.query(f"SHOW JOB SERVICES IN SCHEMA {SCHEMA}")
-        if any(row["status"] == "RUNNING" for row in rows):
-            return
+    """Ask until a job's containers run; fail if the run ends before one was seen."""
+    while not any(row["status"] == "RUNNING" for row in project.query(f"SHOW JOB SERVICES IN SCHEMA {SCHEMA}")):
+        assert not project.query(f"SELECT NAME FROM {SCHEMA}.TASK_LOGGING_STATS"), "the run has ended"
 
 
 def children_of(folder: Path) -> list[str]:
