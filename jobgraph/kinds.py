@@ -8,13 +8,14 @@ A kind returns the value read, or `None` after it has reported why there is none
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
-from jobgraph.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries
+from jobgraph.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries, found
 from jobgraph.errors import nearest
 from jobgraph.names import NAME_REMEDY, is_plain, not_plain
 
@@ -149,7 +150,8 @@ class Flag:
         if not isinstance(node, yaml.ScalarNode) or node.tag != FLAG:
             document.wrong_type(node, path, self.expected, "write true or false, without quotes")
             return None
-        return bool(_SCALARS.construct_yaml_bool(node))
+        value = _constructed(node, path, document)
+        return None if value is None else bool(value)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Plain:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in wanted or odd:
             document.wrong_type(node, path, self.expected, f"write {self.expected}, without quotes if no text")
             return None
-        value: str | int | float | bool = _SCALARS.construct_object(node)
+        value: str | int | float | bool | None = _constructed(node, path, document)
         return value
 
 
@@ -305,8 +307,25 @@ class JsonValue:
             return {n: self._value(v, f"{path}.{n}", document, depth + 1) for n, _, v in entries(node, path, document)}
         if isinstance(node, yaml.SequenceNode):
             return [self._value(v, f"{path}[{i}]", document, depth + 1) for i, v in enumerate(node.value)]
-        value = _SCALARS.construct_object(node)
+        value = _constructed(node, path, document)
+        if isinstance(value, float) and not math.isfinite(value):
+            remedy = "leave it out, or put it in quotes"
+            document.report(node, path, rule="value-form", what="JSON has no such number", remedy=remedy)
+            return None
         return value if isinstance(value, str | int | float | bool | None) else str(node.value)
 
 
 _SCALARS = yaml.constructor.SafeConstructor()
+
+
+def _constructed(node: yaml.Node, path: str, document: Document) -> Any | None:
+    """Return the value that YAML makes of a scalar; `None` for nothing, and after reporting that it makes none.
+
+    A text may look like a date that there is not, or have a tag (`!!int`) that it does not keep.
+    """
+    try:
+        return _SCALARS.construct_object(node)
+    except (yaml.YAMLError, ValueError, KeyError):
+        what = f"YAML reads this as {found(node)}, and it is none"
+        document.report(node, path, rule="value-form", what=what, remedy="put the value in quotes, without a tag")
+        return None

@@ -56,6 +56,27 @@ def test_the_quickstarts_six_jobs() -> None:
     assert graph.jobs[5].args == ("--query=select current_time() as time,'hello'", "--result_table=results_6")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["2001-99-99", "!!int x", "!!float x", "!!bool maybe", "!mine x", "!!binary x", ".nan", "-.inf", "1.0e+999"],
+)
+def test_what_yaml_or_json_cannot_say(value: str) -> None:
+    text = one_job("").replace("{jobs:", f"{{config: {{deep: [{value}]}}, jobs:")
+    assert problems(text) == ["2:30 value-form"]
+
+
+def test_a_tag_that_a_value_does_not_keep() -> None:
+    assert problems(one_job("enabled: !!bool maybe")) == ["3:10 value-form"]
+    assert "3:20 value-form" in problems(one_job("when: {job: b, is: !!bool maybe}"))
+
+
+def test_a_payload_at_a_path_that_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    file.write_text(one_job('payload: {path: "a\\0b", entrypoint: run.py}'))
+    with pytest.raises(ConfigErrors, match="no path"):
+        read(file)
+
+
 def test_every_mistake_of_a_file_is_told_at_once() -> None:
     with pytest.raises(ConfigErrors) as caught:
         parse((GOLDEN / "wrong.yaml").read_bytes(), "wrong.yaml", POOLS)
