@@ -140,6 +140,8 @@ class DataPlane:
         # fakesnow's macros live in each database; sessions without one find them here.
         self._root.execute(macros.creation_sql("memory"))
         self._lock = threading.Lock()
+        # Held by the one session that tries a change again after it met another session's (data_sql.py).
+        self.after_conflict = threading.Lock()
 
     # --- databases, schemas, and the DDL of tables and views ---------------------------------------------------------
 

@@ -6,7 +6,7 @@ what any function means (rewrite.py, expand.py).
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sandbox.call import Call
-    from sandbox.data import Connection
+    from sandbox.data import Connection, DataPlane
 
 # DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
 _ATTEMPTS = 20
@@ -103,7 +103,7 @@ def _run(call: Call, connection: Connection, tree: exp.Expr) -> Result:
     if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
         return _transaction(connection, tree)
     if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
-        return _change(connection, tree, call.binds)
+        return _change(call, connection, tree)
     if isinstance(tree, exp.MultitableInserts):
         return _insert_all(connection, tree, call)
     raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
@@ -156,28 +156,37 @@ def _refuse_zero(division: exp.Div) -> None:
     division.set("expression", exp.paren(exp.Case(ifs=[exp.If(this=is_zero, true=error)], default=divisor)))
 
 
-def _change(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any]) -> Result:
-    batch = changes.batch(trees.remaining_binds(tree, binds))
+def _change(call: Call, connection: Connection, tree: exp.Expr) -> Result:
+    batch = changes.batch(trees.remaining_binds(tree, call.binds))
     columns, kind = changes.result_columns(tree), changes.type_id(tree)
     if isinstance(tree, exp.Merge):
         changes.prepare_merge(tree)
     statements = [duckdb_text(statement) for statement in _translate(connection, tree)]
     if isinstance(tree, exp.Merge):
         statements = [f"{statement} RETURNING merge_action" for statement in statements]
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            counts = _change_once(connection, statements, batch, kind)
-        except duckdb.TransactionException:
-            if connection.in_transaction or attempt == _ATTEMPTS:
-                raise
-        else:
-            break
+    try:
+        counts = _change_once(connection, statements, batch, kind)
+    except duckdb.TransactionException:
+        if connection.in_transaction:
+            raise
+        counts = _change_after_conflict(call.world.data, connection, statements, batch, kind)
     if kind == DDL:
         return status()
     if isinstance(tree, exp.Merge):
         counts = changes.merge_counts(columns, counts)
     counts += [0] * (len(columns) - len(counts))
     return Result(columns, (tuple(counts[: len(columns)]),), kind)
+
+
+def _change_after_conflict(
+    data: DataPlane, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
+) -> list[int]:
+    """Try again, one session at a time: those that try side by side would only meet each other again."""
+    with data.after_conflict:
+        for _ in range(_ATTEMPTS):
+            with suppress(duckdb.TransactionException):
+                return _change_once(connection, statements, batch, kind)
+        return _change_once(connection, statements, batch, kind)
 
 
 def _change_once(

@@ -82,7 +82,7 @@ def test_concurrent_changes_of_one_table_lose_nothing(client: Any) -> None:
     client.rows("CREATE TABLE T (K INT, N INT)")
     client.rows("INSERT INTO T VALUES (1, 0)")
     merge = "MERGE INTO T USING (SELECT 1 AS K) S ON T.K = S.K WHEN MATCHED THEN UPDATE SET T.N = T.N + 1"
-    workers = [client.as_role("ACCOUNTADMIN") for _ in range(4)]
+    workers = [client.as_role("ACCOUNTADMIN") for _ in range(16)]
 
     def work(worker: Any) -> None:
         for _ in range(5):
@@ -93,4 +93,4 @@ def test_concurrent_changes_of_one_table_lose_nothing(client: Any) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert client.values("SELECT N FROM T") == [(20,)]
+    assert client.values("SELECT N FROM T") == [(80,)]
