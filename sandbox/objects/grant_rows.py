@@ -86,7 +86,7 @@ def _on(call: Call) -> Result:
         with call.world.store.transaction() as tx:
             rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", access.ACCOUNT_ID)
         return Result(_GRANTS, [_row(call, row, None) for row in rows], SHOW)
-    found = _read_object(call)
+    found = read_object(call, "SHOW GRANTS")
     call.reader.end()
     if not access.visible(call, [found]):
         raise errors.does_not_exist(found.kind, found.name.qualified)
@@ -96,7 +96,12 @@ def _on(call: Call) -> Result:
     return Result(_GRANTS, owned + [_row(call, row, found) for row in rows], SHOW)
 
 
-def _read_object(call: Call) -> SnowflakeObject:
+def read_object(call: Call, command: str) -> SnowflakeObject:
+    """The object that a statement about grants names, with its kind before the name; INTEGRATION is any kind of those.
+
+    Raises:
+        SnowflakeError: 002003.
+    """
     if call.reader.accept("INTEGRATION"):
         name = ObjectName(call.reader.object_name().name)
         with call.world.store.transaction() as tx:
@@ -106,7 +111,7 @@ def _read_object(call: Call) -> SnowflakeObject:
             raise errors.does_not_exist("INTEGRATION", name.name)
         return found
     kind = read_kind(call.world, call.reader)
-    named = find_for(call, kind, "SHOW GRANTS")
+    named = find_for(call, kind, command)
     if named is None:
         raise errors.does_not_exist(kind.name, "")
     return named

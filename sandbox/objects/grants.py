@@ -14,7 +14,6 @@ from sandbox.objects import access, catalog, grant_rows, privileges, role
 from sandbox.result import Result, status
 from sandbox.session import Scope
 from sandbox.statement import ObjectName
-from sandbox.statements import find_for, read_kind
 
 if TYPE_CHECKING:
     from sandbox.call import Call, World
@@ -74,21 +73,8 @@ def _read_target(call: Call) -> Target:
     for word in ("ALL", "FUTURE"):
         if reader.accept(word):
             return _read_many(call, future=word == "FUTURE")
-    if reader.accept("INTEGRATION"):
-        return _integration(call)
-    kind = read_kind(call.world, reader)
-    found = find_for(call, kind, "GRANT")
-    return Target(kind.name, (found,) if found else ())
-
-
-def _integration(call: Call) -> Target:
-    name = ObjectName(call.reader.object_name().name)
-    with call.world.store.transaction() as tx:
-        for kind in call.world.kinds:
-            found = catalog.find(tx, kind, name) if kind.endswith("INTEGRATION") else None
-            if found is not None:
-                return Target(kind, (found,))
-    raise errors.does_not_exist("INTEGRATION", name.name)
+    found = grant_rows.read_object(call, "GRANT")
+    return Target(found.kind, (found,))
 
 
 def _read_many(call: Call, *, future: bool) -> Target:
