@@ -100,9 +100,11 @@ def read(path: Path) -> Iterator[Line]:
     if not path.exists():
         return
     for text in path.read_text().splitlines():
-        if text.endswith("}"):
+        try:
             kept = json.loads(text)
-            yield Line(datetime.fromisoformat(kept[_INSTANT]), kept[_STREAM], kept[_TEXT])
+        except ValueError:
+            continue
+        yield Line(datetime.fromisoformat(kept[_INSTANT]), kept[_STREAM], kept[_TEXT])
 
 
 @dataclass(frozen=True)

@@ -168,10 +168,13 @@ class _Problems:
     def add(self, text: str) -> None:
         self.found.append(text)
 
-    def mapping(self, value: Any, where: str, known: set[str]) -> dict[str, Any]:
+    def mapping(self, value: Any, where: str, known: set[str] | None) -> dict[str, Any]:
+        """The value if it is a mapping of known keys; without `known`, of any."""
         if not isinstance(value, dict):
             self.add(f"{where} must be a mapping.")
             return {}
+        if known is None:
+            return value
         for key in value:
             if key not in known:
                 self.add(f"unknown option '{key}' for '{where}'. Known: {', '.join(sorted(known))}.")
@@ -205,7 +208,7 @@ def _container(item: Any, where: str, problems: _Problems) -> Container:
     name = str(values.get("name", ""))
     if name and not _NAME.fullmatch(name):
         problems.add(f"{where}.name: '{name}' must be lower-case letters, digits and hyphens, at most 63 characters.")
-    env = problems.mapping(values.get("env", {}), f"{where}.env", set(values.get("env") or {}))
+    env = problems.mapping(values.get("env", {}), f"{where}.env", None)
     resources = problems.mapping(values.get("resources", {}), f"{where}.resources", {"requests", "limits"})
     known = {"cpu", "memory", "nvidia.com/gpu"}
     requests = problems.mapping(resources.get("requests", {}), f"{where}.resources.requests", known)

@@ -6,6 +6,7 @@ stages, secrets nor files: giving them to a container is mounts.py's.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     Report = Callable[[str], None]
 
+# A volume's folder is called so.
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _SOURCES = ("local", "memory", "block", "stage")
 _SIZED = ("memory", "block")
 _KEYS = ("username", "password", "secret_string", "access_token")
@@ -89,6 +92,8 @@ def _volume(item: Mapping[str, Any], where: str, report: Report) -> Volume | Non
     name, source = str(item.get("name") or ""), str(item.get("source") or "")
     if not name:
         report(f"{where}.name is missing.")
+    elif not _NAME.fullmatch(name):
+        report(f"{where}.name: '{name}' must be letters, digits, hyphens, underscores and dots, no dot first.")
     stage = None
     if source.startswith("@"):
         source, stage = "stage", source

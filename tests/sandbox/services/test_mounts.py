@@ -211,6 +211,7 @@ launcher.mount_all(sys.argv[1] + "/work", [(sys.argv[1], "/data", False)])
 @pytest.mark.parametrize(
     ("volumes", "mounts", "message"),
     [
+        ([{"name": "../v", "source": "local"}], [], "spec.volumes[0].name: '../v' must be letters"),
         ([{"name": "v"}], [], "spec.volumes[0].source: '' is none of local, memory, block, stage"),
         ([{"name": "v", "source": "memory"}], [], "a memory volume needs one"),
         ([{"name": "v", "source": "local", "size": "1Gi"}], [], "a local volume takes none"),

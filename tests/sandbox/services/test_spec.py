@@ -56,7 +56,7 @@ def test_all_problems_are_reported_at_once() -> None:
     text = """
 spec:
   containers:
-  - {name: Main, image: x, colour: red}
+  - {name: Main, image: x, colour: red, env: 7}
   - {name: a, resources: {requests: {memory: lots}}}
   - {name: a, image: x, args: {}, resources: {requests: {memory: 2Gi}, limits: {memory: 1Gi}}}
   volume: []
@@ -73,6 +73,7 @@ spec:
         "spec.containers[2].args must be a list",
         "more than its limit",
         "container name 'a' is used more than once",
+        "spec.containers[0].env must be a mapping",
         "unknown option 'volume' for 'spec'",
     ):
         assert expected in message

@@ -140,3 +140,11 @@ def test_a_structured_line_states_its_own_instant_and_severity() -> None:
     found = events.record(events.Line(NOW, "stdout", text))
     assert found.instant == datetime(2025, 1, 1, 12, 34, 56, 789_000)  # noqa: DTZ001  # UTC without a zone, as there
     assert (found.record, found.scope) == ({"severity_number": 5, "severity_text": "DEBUG"}, {"name": "s"})
+
+
+def test_a_line_half_written_by_a_kill_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "0-main.jsonl"
+    whole = '{"instant": "2026-01-02T03:04:05+00:00", "stream": "stdout", "text": "kept"}\n'
+    # The container that starts again after the kill appends to the same file.
+    path.write_text(f'{whole}{{"instant": "2026-01-02T03:04:05+00:00", "text": "{{}}{whole}{whole}')
+    assert [line.text for line in events.read(path)] == ["kept", "kept"]
