@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sandbox import data_sql, errors, logins
+from sandbox.function_arguments import counted
 from sandbox.objects import access, catalog
 from sandbox.parameters import SESSION, typed
 from sandbox.result import Result, status
@@ -70,7 +71,8 @@ def _plain(value: Callable[[Call], Any]) -> Callable[[Call, tuple[Any, ...]], An
 
 
 def _is_role_in_session(call: Call, arguments: tuple[Any, ...]) -> bool:
-    return arguments[0] in access.session_roles(call.world, call.session)
+    (role,) = counted(arguments, 1, 1, "IS_ROLE_IN_SESSION")
+    return role in access.session_roles(call.world, call.session)
 
 
 def _last_query_id(call: Call, _arguments: tuple[Any, ...]) -> str | None:
@@ -156,7 +158,7 @@ def _alter_session_set(call: Call) -> Result:
         reader.accept(",")
     if not values:
         raise reader.unexpected()
-    if values.get("AUTOCOMMIT") is False:
+    if not values.get("AUTOCOMMIT", True):
         raise errors.not_supported("AUTOCOMMIT = FALSE")
     call.world.data.apply_parameters(call.session, values)
     call.session.parameters.update(values)

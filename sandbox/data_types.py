@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sandbox.errors import not_supported
+from sandbox.errors import invalid_value, not_supported
 from sandbox.result import Column, ColumnType, Result
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def file_reader(path: Path, file_format: Mapping[str, str]) -> str:
     """The DuckDB table function that reads a CSV, JSON or Parquet file.
 
     Raises:
-        SnowflakeError: 000002 for another format.
+        SnowflakeError: 000002 for another format, 001008 for a SKIP_HEADER that is no number.
     """
     kind = file_format.get("TYPE", "CSV").upper()
     if kind == "PARQUET":
@@ -133,9 +133,12 @@ def file_reader(path: Path, file_format: Mapping[str, str]) -> str:
         return f"read_json_objects({_text(str(path))}, format = 'auto')"
     if kind != "CSV":
         raise not_supported(f"COPY INTO … TYPE = {kind}")
+    skip = file_format.get("SKIP_HEADER", "0")
+    if not skip.isdecimal():
+        raise invalid_value(skip, "SKIP_HEADER")
     options = {
         "delim": _text(file_format.get("FIELD_DELIMITER", ",").replace("\\t", "\t")),
-        "skip": file_format.get("SKIP_HEADER", "0"),
+        "skip": skip,
         "header": "false",
         "all_varchar": "true",
     }

@@ -1,4 +1,4 @@
-"""Arguments of table functions, by name or by position; shared by those about task runs, statements and services.
+"""Arguments of functions: their number, whole numbers and instants; those of table functions by name or by position.
 
 Knows how Snowflake writes them; must not know any function.
 """
@@ -13,6 +13,35 @@ from sandbox.errors import SnowflakeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def counted(given: tuple[Any, ...], least: int, most: int, function: str) -> tuple[Any, ...]:
+    """The arguments of a scalar function.
+
+    Raises:
+        SnowflakeError: 000938 for too few of them, 000939 for too many.
+    """
+    if not least <= len(given) <= most:
+        few = "not enough" if len(given) < least else "too many"
+        raise SnowflakeError(
+            938 if len(given) < least else 939,
+            "22023",
+            f"SQL compilation error: error line 1 at position 7\n{few} arguments for function [{function}],"
+            f" expected {least if len(given) < least else most}, got {len(given)}",
+        )
+    return given
+
+
+def whole(value: Any, name: str) -> int:
+    """An argument as a whole number.
+
+    Raises:
+        SnowflakeError: 001008 when it is none.
+    """
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise errors.invalid_value(str(value), name) from error
 
 
 class Arguments:
@@ -40,7 +69,8 @@ class Arguments:
 
     def limit(self, default: int, most: int) -> int:
         """RESULT_LIMIT, checked."""
-        value = int(self._values.get("RESULT_LIMIT") or default)
+        given = self._values.get("RESULT_LIMIT")
+        value = default if given is None else whole(given, "RESULT_LIMIT")
         if not 1 <= value <= most:
             raise errors.invalid_value(str(value), "RESULT_LIMIT")
         return value

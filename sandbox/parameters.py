@@ -70,6 +70,13 @@ SESSION: dict[str, str] = {
     "WEEK_START": "0",
 }
 
+# Documented ranges of parameters that the sandbox acts upon.
+_RANGES = {
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": (0, 2**31 - 1),
+    "TASK_AUTO_RETRY_ATTEMPTS": (0, 30),
+    "USER_TASK_TIMEOUT_MS": (0, 604_800_000),
+}
+
 # What drivers are told at login and with each result. The last two are no user parameters: telemetry would only be
 # thrown away, and 0 makes drivers send executemany's values inline instead of through a temporary stage.
 _TOLD = (
@@ -114,6 +121,12 @@ def typed(text: str) -> Any:
 def wire_parameters(session: Session) -> list[dict[str, Any]]:
     """The `parameters` of a login or query response."""
     return [{"name": name, "value": typed(session_text(session, name))} for name in _TOLD] + list(_FIXED)
+
+
+def in_range(name: str, value: str) -> bool:
+    """Whether a number is one that a parameter may have, as far as the sandbox acts upon it."""
+    least, most = _RANGES.get(name, (None, None))
+    return least is None or most is None or least <= int(value) <= most
 
 
 def type_of(default: str) -> str:

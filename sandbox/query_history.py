@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.function_arguments import Arguments
+from sandbox.function_arguments import Arguments, whole
 from sandbox.objects import access
 from sandbox.parameters import session_text
 from sandbox.query_records import Record
@@ -64,7 +64,7 @@ def _by_session(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) ->
     """QUERY_HISTORY_BY_SESSION([SESSION_ID] …): by default the session's own statements."""
     order = "SESSION_ID END_TIME_RANGE_START END_TIME_RANGE_END RESULT_LIMIT INCLUDE_CLIENT_GENERATED_STATEMENT"
     arguments = Arguments("QUERY_HISTORY_BY_SESSION", order, given, named)
-    wanted = int(arguments.text("SESSION_ID") or call.session.id)
+    wanted = whole(arguments.text("SESSION_ID") or call.session.id, "SESSION_ID")
     return _found(call, arguments, lambda record: record.session == wanted)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
+from sandbox.function_arguments import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,8 @@ def _result_scan(call: Call, arguments: tuple[Any, ...], _named: Mapping[str, An
 
 
 def _cancel_query(call: Call, arguments: tuple[Any, ...]) -> str:
-    query = _find(call, str(arguments[0]))
+    (query_id,) = counted(arguments, 1, 1, "SYSTEM$CANCEL_QUERY")
+    query = _find(call, str(query_id))
     if query.future.done():
         return "Identified SQL statement is not currently executing."
     _queries(call).abort(query)
@@ -55,9 +57,10 @@ def _cancel_query(call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def _cancel_all_queries(call: Call, arguments: tuple[Any, ...]) -> str:
+    (session_id,) = counted(arguments, 1, 1, "SYSTEM$CANCEL_ALL_QUERIES")
     cancelled = 0
     for query in _queries(call).running():
-        if str(query.session.id) == str(arguments[0]) and query.id != call.query_id:
+        if str(query.session.id) == str(session_id) and query.id != call.query_id:
             _queries(call).abort(query)
             cancelled += 1
     return f"{cancelled} cancelled."

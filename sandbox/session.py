@@ -69,8 +69,11 @@ class Session:
         """The name with database and schema filled in from the session, as far as the scope needs them.
 
         Raises:
-            SnowflakeError: 090105 or 090106, when the session lacks what the name leaves out.
+            SnowflakeError: 090105 or 090106, when the session lacks what the name leaves out; 001003 for a name with
+                more parts than the scope has.
         """
+        if len([part for part in (name.database, name.schema) if part is not None]) >= scope.value:
+            raise errors.syntax_error(".", 0)
         if scope is Scope.ACCOUNT:
             return ObjectName(name.name)
         if scope is Scope.DATABASE:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox import errors
 from sandbox.objects import access, catalog, future
 from sandbox.objects.kind import Creation, Kind, Property
-from sandbox.parameters import text_of, type_of
+from sandbox.parameters import in_range, text_of, type_of
 from sandbox.result import Result, status
 from sandbox.statement import ObjectName, Reader
 
@@ -134,13 +134,13 @@ def read_parameter(reader: Reader, name: str, default: str) -> str:
     """A parameter's value as text; its default says whether it must be boolean or a number.
 
     Raises:
-        SnowflakeError: 001008 for a value of another type.
+        SnowflakeError: 001008 for a value of another type, or out of the documented range.
     """
     value = text_of(reader.value())
     expected = type_of(default)
     if expected == "BOOLEAN":
         value = value.lower()
-    if expected != "STRING" and type_of(value) != expected:
+    if (expected != "STRING" and type_of(value) != expected) or not in_range(name, value):
         raise errors.invalid_value(value, name)
     return value
 

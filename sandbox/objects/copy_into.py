@@ -123,7 +123,7 @@ def _unload(call: Call) -> Result:
 
 def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:
     if kind == "JSON":
-        if len(result.columns) != 1:
+        if [one.type in ("variant", "object", "array") for one in result.columns] != [True]:
             raise errors.SnowflakeError(
                 2154, "22023", "SQL compilation error:\nJSON file format needs exactly one column of type VARIANT."
             )
@@ -195,8 +195,8 @@ def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
         if missing:
             raise errors.SnowflakeError(100016, "22000", f"Remote file '{missing[0]}' was not found.")
         return [names[name] for name in wanted]
-    pattern = re.compile(options.pattern) if options.pattern else None
-    return [path for name, path in names.items() if pattern is None or pattern.fullmatch(name)]
+    pattern = stage_files.pattern(options.pattern)
+    return [path for name, path in names.items() if pattern.fullmatch(name)]
 
 
 def _insert(

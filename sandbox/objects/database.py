@@ -55,7 +55,7 @@ def _dropping(call: Call, found: SnowflakeObject) -> None:
 
 def _rename(call: Call, found: SnowflakeObject) -> Result | None:
     access.require(call, "OWNERSHIP", found)
-    name = ObjectName(call.reader.object_name().name)
+    name = call.session.resolve(call.reader.object_name(), Scope.ACCOUNT, "ALTER DATABASE")
     with call.world.store.transaction() as tx:
         catalog.rename(tx, found, name)
         tx.run("UPDATE object SET database_name = ? WHERE database_name = ?", name.name, found.name.name)

@@ -207,7 +207,7 @@ def _stages(call: Call, database: str) -> Result:
 
 def _infer_schema(call: Call, _given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
     """The columns of staged Parquet files; write_pandas asks for them before it makes a table."""
-    location = stage_files.locate(call, str(named["LOCATION"]), "READ")
+    location = stage_files.locate(call, str(named.get("LOCATION", "")), "READ")
     files = location.files()
     described = call.world.data.describe_file(files[0]) if files else ()
     names = (*columns("COLUMN_NAME TYPE"), Column("NULLABLE", "boolean"), *columns("EXPRESSION FILENAMES ORDER_ID#"))

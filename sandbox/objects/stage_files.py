@@ -90,6 +90,18 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
     return Location(name.name.lower(), root, path, found)
 
 
+def pattern(text: str | None) -> re.Pattern[str]:
+    """A PATTERN for names of files; without text, one that all of them match.
+
+    Raises:
+        SnowflakeError: 001008 for what is no regular expression.
+    """
+    try:
+        return re.compile(text or ".*", re.DOTALL)
+    except re.error as error:
+        raise errors.invalid_value(text or "", "PATTERN") from error
+
+
 def split(text: str) -> tuple[str, str, str]:
     """The stage's name and the path behind the first slash outside of quotes."""
     quoted = False
@@ -150,9 +162,9 @@ def _put(call: Call) -> Result:
 def _get(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, source, "READ")
-    pattern = re.compile(_unquoted(options["PATTERN"])) if "PATTERN" in options else None
+    wanted = pattern(_unquoted(options.get("PATTERN", "")))
     names = [str(path.relative_to(location.root)) for path in location.files()]
-    chosen = [name for name in names if pattern is None or pattern.fullmatch(name)]
+    chosen = [name for name in names if wanted.fullmatch(name)]
     return _transfer("DOWNLOAD", location, location.root, chosen, localLocation=_local_path(target))
 
 
@@ -162,13 +174,13 @@ def _local_path(text: str) -> str:
 
 def _list(call: Call) -> Result:
     location = locate(call, read_location(call.reader), "READ")
-    pattern = None
+    wanted = pattern("")
     if call.reader.accept("PATTERN"):
         call.reader.accept("=")
-        pattern = re.compile(call.reader.string())
+        wanted = pattern(call.reader.string())
     call.reader.end()
     rows = [_listed(location, path) for path in location.files()]
-    kept = [row for row in rows if pattern is None or pattern.fullmatch(row[0])]
+    kept = [row for row in rows if wanted.fullmatch(row[0])]
     return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), kept, SHOW)
 
 

@@ -144,7 +144,7 @@ def _template_values(reader: Reader) -> _CaseInsensitive:
     reader.expect("(")
     values: dict[str, Any] = {}
     while not reader.accept(")"):
-        name = reader.identifier() if reader.peek() else str(reader.tokens[reader.index].text)
+        name = reader.identifier()
         values[name.lower()] = _template_value(reader)
         reader.accept(",")
     return _CaseInsensitive(values)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
 from sandbox.errors import SnowflakeError
+from sandbox.function_arguments import counted, whole
 from sandbox.objects import access, catalog
 from sandbox.result import CALL, Column, Result
 from sandbox.services import job, logs, machine, records
@@ -68,7 +69,7 @@ def _cancel_job(call: Call, found: SnowflakeObject) -> Result:
 def _wait_for(call: Call, found: SnowflakeObject, arguments: tuple[Any, ...]) -> Result:
     """Wait until the job has the status: an error when the time is over, or when it ended with another one."""
     wanted = str(arguments[0]).upper() if arguments else "DONE"
-    seconds = float(arguments[1]) if len(arguments) > 1 else 0.0
+    seconds = whole(arguments[1], "timeout") if len(arguments) > 1 else 0
     if wanted != JobStatus.DONE:
         raise errors.not_supported(f"SPCS_WAIT_FOR('{wanted}')")
     ended = call.world.parts["services"].ended(found.id)
@@ -79,7 +80,7 @@ def _wait_for(call: Call, found: SnowflakeObject, arguments: tuple[Any, ...]) ->
         raise SnowflakeError(
             395042,  # guess
             "P0000",
-            f"Timed out after {seconds:g} seconds: service {found.name.name} has status {_status(call, found)}.",
+            f"Timed out after {seconds} seconds: service {found.name.name} has status {_status(call, found)}.",
         )
     reached = _status(call, found)
     if reached != wanted:
@@ -103,16 +104,10 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
     Raises:
         SnowflakeError: 002003, or no such instance or container.
     """
-    if not 3 <= len(arguments) <= 5:  # noqa: PLR2004  # the documented number of arguments
-        raise SnowflakeError(
-            938,
-            "22023",
-            "SQL compilation error:\nSYSTEM$GET_SERVICE_LOGS takes service, instance id, container [, lines].",
-        )
-    found = _find(call, Reader(str(arguments[0])).object_name(), "MONITOR")
-    key = (int(arguments[1]), str(arguments[2]))
-    given = arguments[3] if len(arguments) > 3 else None  # noqa: PLR2004  # lines is the fourth
-    lines = _DEFAULT_LINES if given is None else int(given)
+    service, instance, container, *more = counted(arguments, 3, 5, "SYSTEM$GET_SERVICE_LOGS")
+    found = _find(call, Reader(str(service)).object_name(), "MONITOR")
+    key = (whole(instance, "instance id"), str(container))
+    lines = _DEFAULT_LINES if not more or more[0] is None else whole(more[0], "lines")
     with call.world.store.transaction() as tx:
         known = {(row["instance"], row["name"]): row for row in records.containers(tx, found.id)}
     if key not in known:
@@ -146,20 +141,20 @@ def lose_node(call: Call, arguments: tuple[Any, ...]) -> str:
 
     Nodes are numbered from 0; without a number it is the lowest in use.
     """
-    if not 1 <= len(arguments) <= 2:  # noqa: PLR2004  # pool and node
-        raise SnowflakeError(938, "22023", "SQL compilation error:\nSYSTEM$SANDBOX_LOSE_NODE takes pool [, node].")
-    name = Reader(str(arguments[0])).object_name().name
+    given, *more = counted(arguments, 1, 2, "SYSTEM$SANDBOX_LOSE_NODE")
+    name = Reader(str(given)).object_name().name
     with call.world.store.transaction() as tx:
         pool = catalog.get(tx, "COMPUTE POOL", ObjectName(name))
     access.require(call, "OPERATE", pool)
-    node = int(arguments[1]) if arguments[1:] else None
+    node = whole(more[0], "node") if more else None
     lost = call.world.parts["services"].lose_node(name, node)
     return f"Node lost: {lost} instances ran on it."
 
 
 def get_service_status(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$GET_SERVICE_STATUS(service [, timeout]), deprecated by Snowflake: JSON, one item per container."""
-    found = _find(call, Reader(str(arguments[0])).object_name(), "MONITOR")
+    service, *_timeout = counted(arguments, 1, 2, "SYSTEM$GET_SERVICE_STATUS")
+    found = _find(call, Reader(str(service)).object_name(), "MONITOR")
     with call.world.store.transaction() as tx:
         listed = records.containers(tx, found.id)
     return json.dumps(

@@ -80,9 +80,8 @@ def get_logs(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Re
     Raises:
         SnowflakeError: 002003 no such service, 003001 without MONITOR.
     """
-    service, *more = given
-    arguments = Arguments("SPCS_GET_LOGS", "START_TIME END_TIME", tuple(more), named)
-    name = call.session.resolve(Reader(str(service)).object_name(), Scope.SCHEMA, "SELECT")
+    arguments = Arguments("SPCS_GET_LOGS", "service START_TIME END_TIME", given, named)
+    name = call.session.resolve(Reader(arguments.text("service") or "").object_name(), Scope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
         found = catalog.get(tx, "SERVICE", name)
         listed = records.containers(tx, found.id)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
 from sandbox.errors import SnowflakeError
+from sandbox.function_arguments import counted, whole
 from sandbox.objects import access, catalog
 from sandbox.result import Result, status
 from sandbox.session import Scope
@@ -57,7 +58,9 @@ def execute_task(call: Call) -> Result:
     name = call.session.resolve(reader.object_name(), Scope.SCHEMA, "EXECUTE TASK")
     config = _read_config(reader) if reader.accept("USING CONFIG") else None
     retry_last = reader.accept("RETRY LAST")
-    group = int(reader.word()) if not retry_last and reader.accept("RETRY GRAPH RUN GROUP") else None
+    group = None
+    if not retry_last and reader.accept("RETRY GRAPH RUN GROUP"):
+        group = whole(reader.word(), "RETRY GRAPH RUN GROUP")
     reader.end()
     with call.world.store.transaction() as tx:
         task = catalog.get(tx, "TASK", name)
@@ -96,7 +99,7 @@ def _named_task(call: Call, text: Any, *privileges: str) -> SnowflakeObject:
 
 def task_dependents_enable(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$TASK_DEPENDENTS_ENABLE('root'): resume the root and every task below it, the finalizer too."""
-    (name,) = _arguments(arguments, 1, 1, "SYSTEM$TASK_DEPENDENTS_ENABLE")
+    (name,) = counted(arguments, 1, 1, "SYSTEM$TASK_DEPENDENTS_ENABLE")
     task = _named_task(call, name, "OPERATE")
     with call.world.store.transaction() as tx:
         for member in reversed(graphs.members(tx, task)):
@@ -108,23 +111,11 @@ def task_dependents_enable(call: Call, arguments: tuple[Any, ...]) -> str:
 
 def cancel_ongoing_executions(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('task'): of that task alone, as documented, not of its graph."""
-    (name,) = _arguments(arguments, 1, 1, "SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS")
+    (name,) = counted(arguments, 1, 1, "SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS")
     task = _named_task(call, name, "OPERATE")
     if call.world.parts["tasks"].cancel(task["uuid"]):
         return f"Canceled ongoing executions of task {task.name.qualified}."
     return f"Task {task.name.qualified} has no ongoing executions to cancel."
-
-
-def _arguments(given: tuple[Any, ...], least: int, most: int, function: str) -> tuple[Any, ...]:
-    if not least <= len(given) <= most:
-        few = "not enough" if len(given) < least else "too many"
-        raise SnowflakeError(
-            938 if len(given) < least else 939,
-            "22023",
-            f"SQL compilation error: error line 1 at position 7\n{few} arguments for function [{function}],"
-            f" expected {least if len(given) < least else most}, got {len(given)}",
-        )
-    return given
 
 
 def _current_run(call: Call, function: str) -> sqlite3.Row:
@@ -140,7 +131,7 @@ def _current_run(call: Call, function: str) -> sqlite3.Row:
 
 def task_runtime_info(call: Call, arguments: tuple[Any, ...]) -> str | None:
     """SYSTEM$TASK_RUNTIME_INFO('<what>') (sql-reference/functions/system_task_runtime_info)."""
-    (asked,) = _arguments(arguments, 1, 1, "SYSTEM$TASK_RUNTIME_INFO")
+    (asked,) = counted(arguments, 1, 1, "SYSTEM$TASK_RUNTIME_INFO")
     row = _current_run(call, "SYSTEM$TASK_RUNTIME_INFO")
     what = str(asked).upper()
     if what in _RUNTIME_INFO:
@@ -177,7 +168,7 @@ _LAST_SUCCESSFUL = {
 
 def set_return_value(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$SET_RETURN_VALUE('<text>'), at most 10 kB."""
-    (value,) = _arguments(arguments, 1, 1, "SYSTEM$SET_RETURN_VALUE")
+    (value,) = counted(arguments, 1, 1, "SYSTEM$SET_RETURN_VALUE")
     _current_run(call, "SYSTEM$SET_RETURN_VALUE")
     text = "" if value is None else str(value)
     if len(text.encode()) > _LONGEST_RETURN_VALUE:
@@ -194,7 +185,7 @@ def set_return_value(call: Call, arguments: tuple[Any, ...]) -> str:
 
 def get_predecessor_return_value(call: Call, arguments: tuple[Any, ...]) -> str | None:
     """SYSTEM$GET_PREDECESSOR_RETURN_VALUE(['NAME']); ancestors too; the name is needed with several predecessors."""
-    given = _arguments(arguments, 0, 1, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
+    given = counted(arguments, 0, 1, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
     row = _current_run(call, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
     frozen = {task["name"]: task for task in json.loads(row["definition"])["tasks"]}
     after = frozen[row["name"]]["after"]
@@ -214,7 +205,7 @@ def get_predecessor_return_value(call: Call, arguments: tuple[Any, ...]) -> str 
 
 def get_task_graph_config(call: Call, arguments: tuple[Any, ...]) -> str | None:
     """SYSTEM$GET_TASK_GRAPH_CONFIG(['path']): the run's configuration, or what a dotted path finds in it."""
-    given = _arguments(arguments, 0, 1, "SYSTEM$GET_TASK_GRAPH_CONFIG")
+    given = counted(arguments, 0, 1, "SYSTEM$GET_TASK_GRAPH_CONFIG")
     row = _current_run(call, "SYSTEM$GET_TASK_GRAPH_CONFIG")
     if not given or row["config"] is None:
         return None if row["config"] is None else str(row["config"])
