@@ -12,6 +12,7 @@ from jobgraph.cli.application import Application
 from jobgraph.cli.commands import cli
 from tests.cli.recorded import ManualClock, Server
 from tests.cli.shell import Shell
+from tests.golden import compare
 
 PROJECT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -42,16 +43,8 @@ def invoke(server: Server, clock: ManualClock, tmp_path: Path) -> Invoke:
 
 @pytest.fixture
 def golden() -> Callable[[str, str], None]:
-    """Compare a text with tests/cli/golden/NAME. To record anew, delete the file and run the test once: it fails."""
-
-    def compare(name: str, text: str) -> None:
-        path = GOLDEN / name
-        if not path.exists():
-            path.write_text(text)
-            pytest.fail(f"{path} was recorded; look at it, then run again")
-        assert text == path.read_text()
-
-    return compare
+    """Compare a text with tests/cli/golden/NAME."""
+    return lambda name, text: compare(GOLDEN / name, text)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pulumi
 import pytest
 
 from tests.components.recorded import ROOT, Recorder, record
+from tests.golden import compare
 
 GOLDEN = Path(__file__).parent / "golden" / "quickstart.json"
 PREFIX = '"PR_CONTAINER_ORCHESTRATION"."PUBLIC".'
@@ -33,11 +33,7 @@ def normalised(recorder: Recorder) -> list[dict[str, Any]]:
 
 
 def test_the_quickstart_deploys_exactly_these_resources(quickstart: Recorder) -> None:
-    found = json.dumps(normalised(quickstart), indent=1, sort_keys=True) + "\n"
-    if os.environ.get("UPDATE_GOLDENS") == "1":
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(found)
-    assert found == GOLDEN.read_text()
+    compare(GOLDEN, json.dumps(normalised(quickstart), indent=1, sort_keys=True) + "\n")
 
 
 def test_every_resource_belongs_to_a_component_of_a_stable_type(quickstart: Recorder) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,11 @@ from jobgraph.names import image_repository
 from jobgraph.privileges import needed_grants
 from jobgraph.resolving import resolved
 from jobgraph.timing import cron_problem, duration_text, only_in_maintenance
+from tests.golden import compare
 
 GOLDEN = Path(__file__).parent / "golden"
 POOLS = {"PR_STD_POOL_XS": "CPU_X64_XS", "PR_STD_POOL_S": "CPU_X64_S", "GPU_POOL": "GPU_NV_S"}
 EVERYTHING = GOLDEN / "everything.yaml"
-
-
-def compare(name: str, found: str) -> None:
-    if os.environ.get("UPDATE_GOLDENS") == "1":
-        (GOLDEN / name).write_text(found)
-    assert found == (GOLDEN / name).read_text()
 
 
 def planned(config: Config) -> Plan:
@@ -45,20 +39,20 @@ def without_hashes(value: Any) -> Any:
 
 def test_every_option_reaches_the_plan() -> None:
     found = planned(read(EVERYTHING, POOLS))
-    compare("everything.plan.json", json.dumps(without_hashes(asdict(found)), indent=1) + "\n")
+    compare(GOLDEN / "everything.plan.json", json.dumps(without_hashes(asdict(found)), indent=1) + "\n")
 
 
 def test_the_resolved_file_says_the_same() -> None:
     config = read(EVERYTHING, POOLS)
     text = resolved(config)
-    compare("everything.resolved.yaml", text)
+    compare(GOLDEN / "everything.resolved.yaml", text)
     assert read(GOLDEN / "everything.resolved.yaml", POOLS).graphs == config.graphs
 
 
 def test_every_mistake_by_itself_is_told() -> None:
     with pytest.raises(ConfigErrors) as caught:
         read(GOLDEN / "mistakes.yaml", POOLS)
-    compare("mistakes.txt", str(caught.value).replace(str(GOLDEN / "mistakes.yaml"), "mistakes.yaml") + "\n")
+    compare(GOLDEN / "mistakes.txt", str(caught.value).replace(str(GOLDEN / "mistakes.yaml"), "mistakes.yaml") + "\n")
 
 
 def test_no_report_repeats_a_secret() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 from jobgraph import ConfigErrors, read
+from tests.golden import compare
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -66,9 +66,7 @@ def test_limits_and_broken_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "large" / "a.py").write_bytes(b"#" * 600_001)
     (tmp_path / "hollow").mkdir()
     found = "".join(f"=== {name}\n{told(tmp_path, content)}\n" for name, content in FILES.items())
-    if os.environ.get("UPDATE_GOLDENS") == "1":
-        (GOLDEN / "limits.txt").write_text(found)
-    assert found == (GOLDEN / "limits.txt").read_text()
+    compare(GOLDEN / "limits.txt", found)
 
 
 def test_every_rule_has_its_message_in_a_golden() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from textwrap import dedent
@@ -16,6 +15,7 @@ from jobgraph import ConfigErrors, read
 from jobgraph.errors import EXIT_USAGE, Problem, UsageError
 from jobgraph.model import Config, Cron, Interval, Resources
 from jobgraph.reading import parse
+from tests.golden import compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,10 +80,7 @@ def test_a_payload_at_a_path_that_is_none(tmp_path: Path) -> None:
 def test_every_mistake_of_a_file_is_told_at_once() -> None:
     with pytest.raises(ConfigErrors) as caught:
         parse((GOLDEN / "wrong.yaml").read_bytes(), "wrong.yaml", POOLS)
-    found = f"{caught.value}\n"
-    if os.environ.get("UPDATE_GOLDENS") == "1":
-        (GOLDEN / "wrong.txt").write_text(found)
-    assert found == (GOLDEN / "wrong.txt").read_text()
+    compare(GOLDEN / "wrong.txt", f"{caught.value}\n")
     assert caught.value.exit_code == EXIT_USAGE
 
 

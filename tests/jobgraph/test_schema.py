@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from jobgraph.payloads import PayloadFolder
 from jobgraph.reading import compose, parse, understand
 from jobgraph.reference import Entry, entries, reference
 from jobgraph.schema import json_schema, overlay_schema
+from tests.golden import compare
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,12 +25,6 @@ VALID = [
     GOLDEN / "everything.yaml",
     GOLDEN / "everything.resolved.yaml",
 ]
-
-
-def current(path: Path, text: str) -> None:
-    if os.environ.get("UPDATE_GOLDENS") == "1":
-        path.write_text(text)
-    assert text == path.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +55,15 @@ def outcome_of(text: str, folder: Path) -> Any:
 
 
 def test_the_committed_schema_is_current() -> None:
-    current(ROOT / "jobconfig.schema.json", json.dumps(json_schema(), indent=1) + "\n")
+    compare(ROOT / "jobconfig.schema.json", json.dumps(json_schema(), indent=1) + "\n")
 
 
 def test_the_committed_schema_of_overlays_is_current() -> None:
-    current(ROOT / "jobconfig.overlay.schema.json", json.dumps(overlay_schema(), indent=1) + "\n")
+    compare(ROOT / "jobconfig.overlay.schema.json", json.dumps(overlay_schema(), indent=1) + "\n")
 
 
 def test_the_committed_reference_is_current() -> None:
-    current(ROOT / "docs" / "reference.md", reference())
+    compare(ROOT / "docs" / "reference.md", reference())
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.parent.name + "/" + path.name)

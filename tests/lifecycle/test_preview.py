@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.golden import compare
 
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project
@@ -45,8 +46,4 @@ def test_the_first_preview_reads_as_text(fresh: Project) -> None:
     assert len(tasks) == 8
     for task in tasks:
         assert not UNKNOWN.search(json.dumps(task["inputs"])), task
-    text = json.dumps(steps, indent=1, sort_keys=True) + "\n"
-    if os.environ.get("UPDATE_GOLDENS"):
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(text)
-    assert text == GOLDEN.read_text(), "UPDATE_GOLDENS=1 writes the new text: read its diff"
+    compare(GOLDEN, json.dumps(steps, indent=1, sort_keys=True) + "\n")
