@@ -244,7 +244,8 @@ def _filled(texts: tuple[str, ...], chosen: dict[str, str]) -> tuple[str, ...]:
 
 
 def _retry_rules(values: Mapping[str, Any]) -> RetryRules | None:
-    rules = {name: value for name, value in values.items() if name != "count"}
+    # no causes and no rules say nothing
+    rules = {name: value for name, value in values.items() if name != "count" and value not in ({}, ())}
     if "rules" in rules:
         rules["rules"] = tuple(_retry_rule(block.values) for block in _items(rules["rules"]))
     return RetryRules(**rules) if rules else None

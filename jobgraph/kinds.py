@@ -55,6 +55,10 @@ class Text:
         if not isinstance(node, yaml.ScalarNode) or node.tag != TEXT:
             document.wrong_type(node, path, self.expected, self.example)
             return None
+        if "\0" in node.value:
+            what = "the value holds a NUL character"
+            document.report(node, path, rule="value-form", what=what, remedy="remove it")
+            return None
         if len(node.value) > self.longest:
             what = f"the value has {len(node.value)} characters; {self.longest} are allowed"
             document.report(node, path, rule="value-length", what=what, remedy="shorten it")

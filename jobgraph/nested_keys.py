@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from jobgraph.kinds import Duration, Identifier, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
+from jobgraph.names import LONGEST_IDENTIFIER
 from jobgraph.sections import Key, Section
 
 CAUSES = ("application", "image", "infrastructure", "out_of_memory", "timeout")
@@ -43,7 +44,7 @@ WHEN_KEYS = (
     Key("job", NAME, "the ancestor whose return value is looked at", required=True, example="{job: check, is: go}"),
     Key(
         "output",
-        Text("the name of a field", "write the name as plain text", VARIABLE),
+        Text("the name of a field", "write the name as plain text", VARIABLE, longest=LONGEST_IDENTIFIER),
         "a field of the JSON object that the job's program printed last; without it, the whole return value",
         example="{job: check, output: rows_written, above: 0}",
     ),

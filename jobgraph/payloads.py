@@ -56,8 +56,6 @@ def _found(place: Path, path: str) -> Found:
     except OSError as error:
         what = f"`{path}` cannot be read: {error.strerror}"
         return Found(rule="payload-missing", what=what, remedy="make the files readable")
-    except ValueError as error:
-        return Found(rule="payload-missing", what=f"{path!r} is no path: {error}", remedy="name a file or a folder")
     return Found(files)
 
 

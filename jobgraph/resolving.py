@@ -102,7 +102,7 @@ def _payload(job: Job) -> dict[str, Any] | None:
         return None
     payload = job.payload
     given = {"path": payload.path, "entrypoint": payload.entrypoint}
-    return _said({**given, "pip_requirements": list(payload.pip_requirements)})
+    return {**given, **_said({"pip_requirements": list(payload.pip_requirements)})}
 
 
 def _retries(job: Job) -> int | dict[str, Any]:

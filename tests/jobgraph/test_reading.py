@@ -70,13 +70,6 @@ def test_a_tag_that_a_value_does_not_keep() -> None:
     assert "3:20 value-form" in problems(one_job("when: {job: b, is: !!bool maybe}"))
 
 
-def test_a_payload_at_a_path_that_is_none(tmp_path: Path) -> None:
-    file = tmp_path / "jobs.yaml"
-    file.write_text(one_job('payload: {path: "a\\0b", entrypoint: run.py}'))
-    with pytest.raises(ConfigErrors, match="no path"):
-        read(file)
-
-
 def test_every_mistake_of_a_file_is_told_at_once() -> None:
     with pytest.raises(ConfigErrors) as caught:
         parse((GOLDEN / "wrong.yaml").read_bytes(), "wrong.yaml", POOLS)
