@@ -40,11 +40,11 @@ lifecycle: setup ## the tests with the real engine and a real sandbox process
 
 check: lint types test ## lint, types and tests: what CI runs
 
-lint: $(STAMP)
+lint: $(STAMP) ## ruff: every rule, and the format
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 
-types: $(STAMP)
+types: $(STAMP) ## mypy, strictly
 	@$(BIN)/mypy
 
 reliability: $(STAMP) ## thousands of generated cases: what is claimed holds for each (COUNT=12000 SEED=1)
