@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from jobgraph.cli.application import Application
 from jobgraph.cli.commands import cli
+from tests.cli.configuration import GOOD
 from tests.cli.recorded import ManualClock, Server
 from tests.cli.shell import Shell
 from tests.golden import compare
@@ -39,6 +40,14 @@ def invoke(server: Server, clock: ManualClock, tmp_path: Path) -> Invoke:
         return CliRunner().invoke(cli, arguments, obj=application)
 
     return run
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a valid jobconfig.yaml, the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobconfig.yaml").write_text(GOOD)
+    return tmp_path
 
 
 @pytest.fixture

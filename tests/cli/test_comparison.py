@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.test_configuration import BAD, GOOD
+from tests.cli.configuration import BAD, GOOD
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.configuration import BAD, GOOD
 from tests.cli.recorded import RUN, Server
 
 if TYPE_CHECKING:
@@ -14,25 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Invoke
-
-GOOD = """\
-version: 1
-defaults: {image: "my_job_image:latest", compute_pool: POOL}
-graphs:
-  nightly:
-    schedule: 59 minutes
-    jobs:
-      load: {}
-      report: {after: [load], retries: 2}
-"""
-BAD = GOOD.replace("after: [load]", "after: [laod]").replace("retries", "retrys")
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "jobconfig.yaml").write_text(GOOD)
-    return tmp_path
 
 
 @pytest.mark.usefixtures("project")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.reading import parse
-from tests.cli.test_configuration import BAD, GOOD
+from tests.cli.configuration import BAD, GOOD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 
 MATRIX = GOOD.replace("load: {}", "load: {matrix: {region: [eu, us]}, args: ['${{ matrix.region }}']}")
 ENVIRONMENTS = f"{GOOD}environments:\n  prod: {{graphs: {{nightly: {{schedule: 2 hours}}}}}}\n"
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "jobconfig.yaml").write_text(GOOD)
-    return tmp_path
 
 
 @pytest.mark.usefixtures("project")
