@@ -6,11 +6,11 @@ note of it would otherwise fail for ever with "already exists".
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pulumi
 
+from components.connection import connected
 from jobgraph.changing import left_over, left_over_root
 
 if TYPE_CHECKING:
@@ -20,31 +20,24 @@ if TYPE_CHECKING:
     from jobgraph.task_rows import Row
 
 
-def dropping_left_overs(graph: GraphPlan, present: Mapping[str, Row]) -> dict[str, pulumi.ResourceHookBinding]:
+def dropping_left_overs(graph: GraphPlan, present: Mapping[str, Row]) -> dict[str, pulumi.ResourceHook]:
     """Return what is to happen before a task is created, for those that are there and were made for this graph.
 
     The engine calls it only for what its state does not have, and for what it has just dropped to make it anew.
     """
-    found: dict[str, pulumi.ResourceHookBinding] = {}
+    found: dict[str, pulumi.ResourceHook] = {}
     for task in (graph.root, *graph.members):
         row = present.get(task.name)
         if row is None:
             continue
         if left_over_root(row, graph) if task is graph.root else left_over(row, graph.key):
-            found[task.name] = pulumi.ResourceHookBinding(before_create=[_dropping(task.full_name)])
+            found[task.name] = _dropping(task.full_name)
     return found
 
 
 def _dropping(full_name: str) -> pulumi.ResourceHook:
     def drop(_arguments: pulumi.ResourceHookArgs) -> None:
-        # loaded only here: it takes a second, and few deploys need it
-        from jobgraph.cli.client import Choice, connect  # noqa: PLC0415  # see above
-        from jobgraph.cli.queries import Statement  # noqa: PLC0415  # see above
-
-        client = connect(Choice(environment=os.environ))
-        try:
-            client.rows(Statement(f"DROP TASK IF EXISTS {full_name}"))
-        finally:
-            client.close()
+        with connected() as ask:
+            ask(f"DROP TASK IF EXISTS {full_name}")
 
     return pulumi.ResourceHook(f"drop {full_name}", drop)

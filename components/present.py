@@ -58,6 +58,14 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan]) -> list[Row] 
     return rows
 
 
+def present_after(settings: Settings, made: Sequence[pulumi.Resource]) -> pulumi.Output[list[Row]]:
+    """Return the rows of SHOW TASKS of the schema as they are when all of `made` is there as planned."""
+    options = pulumi.InvokeOutputOptions(depends_on=made)
+    place = snowflake.GetTasksInArgs(schema=settings.qualified())
+    found = snowflake.get_tasks_output(in_=place, with_parameters=False, opts=options)
+    return found.apply(lambda listed: [_row(task.show_outputs[0]) for task in listed.tasks])
+
+
 def _listed(place: snowflake.GetTasksInArgs) -> Any:
     return snowflake.get_tasks(in_=place, with_parameters=False)
 

@@ -26,6 +26,7 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from components.left_over import dropping_left_overs
+from components.mending import Mending
 from jobgraph import sql
 from jobgraph.as_planned import ROOT_WAREHOUSE_SIZE
 from jobgraph.changing import GraphChange, changes, moving, planned_edges
@@ -52,7 +53,8 @@ class TaskGraphArgs:
     """The graph's plan, the names around it (`settings`), and all components that must be there before it.
 
     change: what the deploy may do to a root that is there. present: rows of SHOW TASKS before the deploy, by name.
-    deploy: tells this deploy from all others. moves: the order in which tasks of all graphs leave theirs.
+    deploy: tells this deploy from all others. moves: the order in which tasks of all graphs leave theirs. mending: what
+    is done with tasks that the engine's state does not know as they are.
     """
 
     graph: GraphPlan
@@ -62,6 +64,7 @@ class TaskGraphArgs:
     present: Mapping[str, Row]
     deploy: str
     moves: Moves
+    mending: Mending
 
 
 def task_graphs(
@@ -74,10 +77,10 @@ def task_graphs(
     allowed = changes(graphs, present)
     moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}
-    deploy = uuid.uuid4().hex[:8]
+    deploy, mending = uuid.uuid4().hex[:8], Mending(graphs, settings, rows)
     made = {
         graph.key: TaskGraphComponent(
-            graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows, deploy, moves)
+            graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows, deploy, moves, mending)
         )
         for graph in graphs
     }
@@ -104,18 +107,20 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self.key = args.graph.key
         self._there = args.graph.root.name in args.present
         self._made: list[snowflake.Task | snowflake.Execute] = []
-        self._hooks = dropping_left_overs(args.graph, args.present)
+        self._mending, self._left_over = args.mending, dropping_left_overs(args.graph, args.present)
+        self._beginning = pulumi.ResourceHook(f"{self.key}: a deploy begins", self._begin)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
         differing = _differing(args) if self._change.differing else None
-        opening = self._step("opening", args.graph.opening, args.needs, differing, replaced=self._change.resume)
-        root = self._root(args.graph, [*args.needs, opening])
+        self._begun = False
+        self._opening = self._step("opening", args.graph.opening, args.needs, differing, replaced=self._change.resume)
+        root = self._root(args.graph, [*args.needs, self._opening])
         # suspending what is suspended does no harm, and the provider resumes a root that a refresh saw started
         torn = any(task.name in args.moves.anew for task in args.graph.tasks)
         seen = differing if self._change.suspend or self._change.resume or torn else None
-        self.gate = self._step("gate", args.graph.gate, [root, opening], seen, replaced=True)
+        self.gate = self._step("gate", args.graph.gate, [root, self._opening], seen, replaced=True)
         # named with every task: the engine orders deletions by direct dependencies
-        self._around = [opening, self.gate]
+        self._around = [self._opening, self.gate]
         self._arrivals = self._suspend_abandoned(args.deploy)
 
     def add(
@@ -137,7 +142,8 @@ class TaskGraphComponent(pulumi.ComponentResource):
         graph = self._graph
         if graph.overlap is not None:
             self._made.append(self._once("overlap", graph.overlap))
-        self._activation(graph, [self.gate, *self._made])
+        last = [self.gate, *self._made]
+        self._activation(graph, self._mending.after(graph, last) if self._change.differing else last)
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})
 
     def _step(
@@ -156,8 +162,27 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 replace_on_changes=["revert", "query"] if replaced else [],
                 replacement_trigger=self._settings.role if replaced else None,
                 ignore_changes=None if differing else ["query"],
+                hooks=pulumi.ResourceHookBinding(before_create=[self._beginning]) if name == "opening" else None,
             ),
         )
+
+    def _begin(self, _arguments: pulumi.ResourceHookArgs) -> None:
+        """Note that the opening is made in this deploy: no other deploy of this graph has begun before."""
+        self._begun = True
+
+    def _resumption(self) -> pulumi.Input[str]:
+        """Return what the activation sends: not the resumption of a renamed root that an operator has suspended.
+
+        If the opening is there already, a deploy was interrupted, which has suspended the root before it dropped it.
+        """
+        resume, root = self._graph.activation.execute, self._graph.root.name
+        stays = sql.nothing(f"{root} was suspended")
+        if self._change.former_root is None or self._change.resume:
+            return resume
+        if pulumi.runtime.is_dry_run():
+            return stays
+        text: pulumi.Output[str] = self._opening.id.apply(lambda _: stays if self._begun else resume)
+        return text
 
     def _suspend_abandoned(self, deploy: str) -> snowflake.Execute:
         """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing.
@@ -179,18 +204,25 @@ class TaskGraphComponent(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions(parent=self, depends_on=self._around, delete_before_replace=True)
         return snowflake.Execute(f"{self.key}-{name}", execute=step.execute, revert=step.revert, opts=opts)
 
-    def _activation(self, graph: GraphPlan, last: Sequence[pulumi.Resource]) -> None:
+    def _activation(self, graph: GraphPlan, last: pulumi.Input[Sequence[pulumi.Resource]]) -> None:
         """Resume the root of a new graph. The name is the root's, because another root is to be resumed anew."""
-        kept = self._change.former_root is None or self._change.resume
-        # a root that is not there, for its place is another one, is made suspended
         snowflake.Execute(
             f"{graph.root.name}-activate",
-            execute=graph.activation.execute if kept else sql.nothing(f"{graph.root.name} was suspended"),
+            # a root that is not there, for its place is another one, is made suspended
+            execute=self._resumption(),
             revert=graph.activation.revert,
             # what resumes a root that is there is the old opening's revert, after the deletions
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=last, ignore_changes=["execute"] if self._there else None
             ),
+        )
+
+    def _hooks(self, task: TaskPlan) -> pulumi.ResourceHookBinding:
+        left_over = self._left_over.get(task.name)
+        return pulumi.ResourceHookBinding(
+            before_create=[left_over] if left_over else None,
+            before_update=[self._mending.before_update],
+            on_error=[self._mending.on_error],
         )
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:
@@ -218,7 +250,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 # what SHOW TASKS says of the state goes with it: the plugin calls all of it changed where the state is
                 ignore_changes=[*ignored, "showOutputs"],
                 aliases=[pulumi.Alias(name=former)] if former else None,
-                hooks=self._hooks.get(graph.root.name),
+                hooks=self._hooks(graph.root),
                 # a task belongs to the role that owns the schema's future tasks when it is made
                 replacement_trigger=self._settings.role,
             ),
@@ -256,7 +288,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 replace_on_changes=_IN_ANOTHER_GRAPH if leaves or anew else _FINALIZES,
                 # the gate of this deploy is another one than the last deploy's, or the graph has another name
                 replace_with=[self.gate] if anew else None,
-                hooks=self._hooks.get(task.name),
+                hooks=self._hooks(task),
                 replacement_trigger=self._settings.role,
             ),
             database=self._settings.database,

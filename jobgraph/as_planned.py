@@ -29,30 +29,27 @@ def not_as_planned(graph: GraphPlan, present: Mapping[str, Row], planned: Collec
     set on it) if someone asked for them, of other tasks a difference is not seen. `planned` are the tasks of all
     graphs: what is in none of them, and was made for this one, is to be dropped.
     """
-    root = [] if _root_is(graph, present.get(graph.root.name)) else [graph.root.name]
-    tasks = [task.name for task in graph.tasks if not _is(task, present.get(task.name))]
-    finalizer = graph.finalizer
-    if finalizer is not None and not _is(finalizer, present.get(finalizer.name), graph.root.name):
-        tasks.append(finalizer.name)
+    root = [graph.root.name] if root_differences(graph, present.get(graph.root.name)) else []
     below = descendants(list(present.values()), graph.root.name)
     too_many = [
         name for name, row in below.items() if name not in planned and definition(row).get("graph") == graph.key
     ]
+    tasks = [task.name for task in graph.members if differences(graph, task, present.get(task.name))]
     return tuple(root + tasks + sorted(too_many))
 
 
-def _is(task: TaskPlan, row: Row | None, finalizes: str | None = None) -> bool:
-    """Whether a task is as planned."""
+def differences(graph: GraphPlan, task: TaskPlan, row: Row | None) -> frozenset[str]:
+    """Return what of a task is not as planned, by the columns of SHOW TASKS; `name` where there is no such task."""
     if row is None:
-        return False
-    return (
-        (row["state"] == "started") == task.started
-        and same_body(task, row)
-        and _loose(row.get("condition")) == _loose(task.when)
-        and (row.get("comment") or "") == task.comment
-        and _name(row.get("warehouse")) == _name(task.warehouse)
-        and set(predecessors(row)) == set(task.predecessors)
-        and finalized_root(row) == finalizes
+        return frozenset({"name"})
+    return _unequal(
+        state=(row["state"] == "started", task.started),
+        definition=(_loose(row.get("definition")), _loose(task.sql)),
+        condition=(_loose(row.get("condition")), _loose(task.when)),
+        comment=(row.get("comment") or "", task.comment),
+        warehouse=(_name(row.get("warehouse")), _name(task.warehouse)),
+        predecessors=(set(predecessors(row)), set(task.predecessors)),
+        task_relations=(finalized_root(row), graph.root.name if task is graph.finalizer else None),
     )
 
 
@@ -61,20 +58,25 @@ def same_body(task: TaskPlan, row: Row) -> bool:
     return _loose(row.get("definition")) == _loose(task.sql)
 
 
-def _root_is(graph: GraphPlan, row: Row | None) -> bool:
-    """Whether the root is as planned; whether it is started is not the plan's matter."""
+def root_differences(graph: GraphPlan, row: Row | None) -> frozenset[str]:
+    """Return what of the root is not as planned; whether it is started is not the plan's matter."""
     if row is None:
-        return False
+        return frozenset({"name"})
     own = row.get("parameters")
-    return (
-        schedule(row) == graph.schedule
-        and same_body(graph.root, row)
-        and (row.get("comment") or "") == graph.root.comment
-        and (_text(row.get("config")) or None) == sql.config_text(graph.config)
-        and not predecessors(row)
-        and finalized_root(row) is None
-        and (own is None or _sizes(own) == root_parameters(graph))
+    return _unequal(
+        schedule=(schedule(row), graph.schedule),
+        definition=(_loose(row.get("definition")), _loose(graph.root.sql)),
+        comment=(row.get("comment") or "", graph.root.comment),
+        config=(_text(row.get("config")) or None, sql.config_text(graph.config)),
+        predecessors=(set(predecessors(row)), set()),
+        task_relations=(finalized_root(row), None),
+        parameters=(root_parameters(graph) if own is None else _sizes(own), root_parameters(graph)),
     )
+
+
+def _unequal(**pairs: tuple[Any, Any]) -> frozenset[str]:
+    """Return the names of the pairs, each of what is there and what is planned, that are not the same."""
+    return frozenset(name for name, (found, planned) in pairs.items() if found != planned)
 
 
 def root_parameters(graph: GraphPlan) -> dict[str, str]:

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from components.task_graph import task_graphs
-from jobgraph.changing import left_over, left_over_root
+from jobgraph.changing import changes, left_over, left_over_root
+from jobgraph.mending import before, mending, stand_in, unchanged
 from sandbox import engine, errors, wire
 from tests.components.recorded import Recorder, run
 from tests.deploys.proxy import TRACKING, is_write
-from toolchain.provider.errors import NoConnectionError, ProviderError, SnowflakeError
+from toolchain.provider.errors import (
+    NoConnectionError,
+    NotThereError,
+    PartialFailureError,
+    ProviderError,
+    SnowflakeError,
+)
 from toolchain.provider.lifecycle import Lifecycle
 from toolchain.provider.resources import BY_TOKEN
 
@@ -47,7 +54,8 @@ class Deployer:
     """A stack: the engine's state, and a sandbox.
 
     live: resources by name. pending: replaced ones that are still to be deleted. statements: all that was sent.
-    replaced: the names of those that the last deploy made anew.
+    replaced: the names of those that the last deploy made anew. planned, present, updated: what the last deploy
+    deploys, found and updated.
     """
 
     world: World
@@ -58,6 +66,10 @@ class Deployer:
     statements: list[str] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
     kill_after: int | None = None
+    refuse: int | None = None
+    planned: tuple[Sequence[GraphPlan], Settings] | None = None
+    present: dict[str, Row] = field(default_factory=dict)
+    updated: set[str] = field(default_factory=set)
 
     def rows(self, sql: str) -> list[Row]:
         """The rows of one statement, sent at once."""
@@ -65,30 +77,87 @@ class Deployer:
         names = [column.name for column in result.columns]
         return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
 
-    def up(self, graphs: Sequence[GraphPlan], settings: Settings, kill_after: int | None = None) -> list[str]:
+    def up(
+        self,
+        graphs: Sequence[GraphPlan],
+        settings: Settings,
+        kill_after: int | None = None,
+        refuse: int | None = None,
+    ) -> list[str]:
         """Deploy; the writes that were sent.
 
         Args:
             graphs: what to deploy.
             settings: names around it.
             kill_after: the engine is killed when so many writes were done.
+            refuse: Snowflake refuses the write of that number, from 1.
 
         Raises:
             ProviderError: the first step that failed.
         """
-        self.statements, self.kill_after, self.replaced = [], kill_after, set()
+        self.statements, self.kill_after, self.refuse, self.replaced = [], kill_after, refuse, set()
+        self.planned, self.updated = (graphs, settings), set()
         present = self._present(graphs, settings)
+        self.present = {row["name"]: row for row in present}
         recorder = Recorder()
         with patch("components.task_graph.dropping_left_overs", return_value={}), patch("pulumi.warn"):
             run(lambda: _ignore(task_graphs(graphs, settings, [], present)), recorder)
         wanted = [one for one in recorder.recorded if one["type"].startswith("snowflake:")]
         old = {name for one in wanted for name in (one["name"], *one["aliases"])}
+        self._told_apart(graphs, present, wanted)
         drops = _left_overs(graphs, present)
         steps = {one["name"]: (_needed(one["dependencies"]), self._step(one, drops)) for one in wanted}
         if self._all_at_once(steps):
             gone = [*self.pending, *(entry for name, entry in self.live.items() if name not in old)]
             self._all_at_once({str(number): self._deletion(number, gone) for number in range(len(gone))})
         return [one for one in self.statements if is_write(one)]
+
+    def _told_apart(self, graphs: Sequence[GraphPlan], present: Sequence[Row], wanted: Sequence[Row]) -> None:
+        """What the component does where the root of a renamed graph is suspended and its opening is there already."""
+        found = changes(graphs, present)
+        for graph in graphs:
+            if found[graph.key].former_root and not found[graph.key].resume and f"{graph.key}-opening" in self.live:
+                name = f"{graph.root.name}-activate"
+                next(one for one in wanted if one["name"] == name)["inputs"]["execute"] = graph.activation.execute
+
+    def _mended_at_last(self, lifecycle: Lifecycle, root: str) -> None:
+        """What `components.mending` does after the last task of a graph and before its activation."""
+        plan = self._plan_of(root)
+        graphs, _ = self.planned or ((), None)
+        if plan and changes(graphs, self.present.values())[plan[0].key].differing:
+            names = {task.name for task in (plan[0].root, *plan[0].members)} - self.updated
+            for statement in mending(*plan, self._shown(lifecycle, plan[1]), names):
+                lifecycle.session.execute(statement)
+
+    def _shown(self, lifecycle: Lifecycle, settings: Settings) -> dict[str, Row]:
+        shown = lifecycle.session.execute(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
+        return {row["name"]: dict(row) for row in shown}
+
+    def _mended_before(self, lifecycle: Lifecycle, name: str) -> bool:
+        """What `components.mending` does when a task's update has failed: whether it may go well now."""
+        plan = self._plan_of(name)
+        if plan is None:
+            return False
+        graph, settings = plan
+        rows = self._shown(lifecycle, settings)
+        statements = mending(graph, settings, rows, before(graph, name) - self.updated)
+        for statement in statements:
+            lifecycle.session.execute(statement)
+        return bool(statements)
+
+    def _mended_itself(self, lifecycle: Lifecycle, name: str, olds: Row, news: Row) -> None:
+        """What `components.mending` does before a task is updated."""
+        self.updated.add(name)
+        plan = self._plan_of(name)
+        if plan is not None:
+            for statement in mending(*plan, self.present, {name}, unchanged(olds, news)):
+                lifecycle.session.execute(statement)
+
+    def _plan_of(self, name: str) -> tuple[GraphPlan, Settings] | None:
+        graphs, settings = self.planned or ((), None)
+        owners = (graph for graph in graphs if name in {task.name for task in (graph.root, *graph.members)})
+        graph = next(owners, None)
+        return (graph, settings) if graph and settings else None
 
     def _present(self, graphs: Sequence[GraphPlan], settings: Settings) -> list[Row]:
         """What `components.present` asks for."""
@@ -117,7 +186,7 @@ class Deployer:
         first = frozenset(str(index) for index, other in enumerate(gone) if entry.name in other.dependencies)
 
         def delete(lifecycle: Lifecycle) -> None:
-            lifecycle.delete(BY_TOKEN[entry.token], entry.outputs, print)
+            self._delete(lifecycle, entry)
             if entry in self.pending:
                 self.pending.remove(entry)
             else:
@@ -132,10 +201,17 @@ class Deployer:
         def create(lifecycle: Lifecycle) -> None:
             if name in drops:
                 lifecycle.session.execute(drops[name])
-            _, state = lifecycle.create(resource, news, print)
-            self.live[name] = Entry(name, wanted["type"], state.outputs, _needed(wanted["dependencies"]))
+            entry = Entry(name, wanted["type"], news, _needed(wanted["dependencies"]))
+            try:
+                entry.outputs = lifecycle.create(resource, news, print)[1].outputs
+            except PartialFailureError:
+                self.live[name] = entry
+                raise
+            self.live[name] = entry
 
         def step(lifecycle: Lifecycle) -> None:
+            if name.endswith("-activate"):
+                self._mended_at_last(lifecycle, name.removesuffix("-activate"))
             known = next((one for one in (name, *wanted["aliases"]) if one in self.live), None)
             if known is None:
                 create(lifecycle)
@@ -151,16 +227,35 @@ class Deployer:
                 self._replace(entry, create, lifecycle, delete_first=wanted["deleteBeforeReplace"])
                 return
             if found.changes:
-                entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
+                self._update(lifecycle, entry, name, news)
             entry.name, entry.dependencies = name, _needed(wanted["dependencies"])
 
         return step
+
+    def _update(self, lifecycle: Lifecycle, entry: Entry, name: str, news: Row) -> None:
+        resource = BY_TOKEN[entry.token]
+        self._mended_itself(lifecycle, name, entry.outputs, news)
+        try:
+            entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
+        except PartialFailureError as error:
+            if not self._mended_before(lifecycle, name):
+                entry.outputs = error.outputs
+                raise
+            entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
+
+    def _delete(self, lifecycle: Lifecycle, entry: Entry) -> None:
+        resource = BY_TOKEN[entry.token]
+        try:
+            lifecycle.delete(resource, entry.outputs, print)
+        except NotThereError:
+            lifecycle.session.execute(stand_in(resource.identity(entry.outputs)))
+            lifecycle.delete(resource, entry.outputs, print)
 
     def _replace(
         self, entry: Entry, create: Callable[[Lifecycle], None], lifecycle: Lifecycle, *, delete_first: bool
     ) -> None:
         if delete_first:
-            lifecycle.delete(BY_TOKEN[entry.token], entry.outputs, print)
+            self._delete(lifecycle, entry)
             self.live = {name: one for name, one in self.live.items() if one is not entry}
             create(lifecycle)
         else:
@@ -232,6 +327,8 @@ class Shuffle:
             self.killed = True
             return NoConnectionError("sandbox", "nobody", "the engine is gone")
         deployer.statements.append(plain)
+        if is_write(plain) and writes + 1 == deployer.refuse:
+            return SnowflakeError(3001, "42501", "Insufficient privileges to operate on this object.", plain[:80])
         try:
             return deployer.rows(sql)
         except errors.SnowflakeError as error:

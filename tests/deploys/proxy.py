@@ -9,6 +9,7 @@ import gzip
 import http.client
 import json
 import re
+import sys
 import threading
 from dataclasses import dataclass, field
 from enum import Enum
@@ -51,6 +52,15 @@ REFUSAL = {
 }
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that were killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @dataclass
 class Proxy:
     """Listens on a port of its own; `statements` are those sent since `clear`, in the order of their arrival.
@@ -69,8 +79,7 @@ class Proxy:
 
     def __post_init__(self) -> None:
         handler = type("Handler", (_Handler,), {"proxy": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), handler)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 

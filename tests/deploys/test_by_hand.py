@@ -71,6 +71,31 @@ def test_an_operators_suspension_survives_a_refresh_and_a_change_of_the_root(sta
     assert stack.state("ONE_ROOT") == "suspended"
 
 
+def test_what_was_changed_by_hand_is_mended_without_a_refresh(stack: Stack) -> None:
+    fresh = stack.shown("STACK")
+    stack.by_hand(
+        *(f"ALTER TASK D.STACK.J{number} MODIFY AS SELECT 1" for number in range(4)),
+        "ALTER TASK D.STACK.J5 SUSPEND",
+        "ALTER TASK D.STACK.J7 ADD AFTER D.STACK.J0",
+        "ALTER TASK D.STACK.J7 REMOVE AFTER D.STACK.J4",
+        "ALTER TASK D.STACK.ONE_FINALIZER UNSET FINALIZE",
+        f"ALTER TASK {ROOT} SET SCHEDULE = '5 HOURS'",
+    )
+    assert root_changes(stack.up(GRAPH), "ONE_ROOT") == ONCE
+    assert stack.shown("STACK") == fresh
+    assert stack.up(GRAPH) == []
+
+
+def test_what_is_changed_in_a_task_whose_other_half_was_changed_by_hand_leaves_nothing_to_do(stack: Stack) -> None:
+    stack.by_hand("ALTER TASK D.STACK.J3 MODIFY AS SELECT 1", f"ALTER TASK {ROOT} SET COMMENT = 'mine'")
+    other = {"one": {"jobs": {**JOBS, "j3": {"after": ["j1", "j2"]}}, "schedule": "2 hours"}}
+    stack.up(other)
+    made = stack.shown("STACK")
+    assert "RUN_JOB" in made["J3"]
+    assert "mine" not in made["ONE_ROOT"]
+    assert stack.up(other) == []
+
+
 def test_many_tasks_changed_by_hand_are_mended_while_the_root_is_suspended_once(stack: Stack) -> None:
     fresh = stack.shown("STACK")
     stack.by_hand(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.deploys.driver import SCHEMA, Deploys, deploys, root_changes, summary
+from tests.deploys.proxy import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,8 +131,32 @@ def test_many_tasks_of_a_started_graph_that_were_changed_by_hand_are_mended_by_o
     assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0
 
 
-# not earlier: a plugin ends the calls that it has begun when its engine is gone, and may resume the root by that
-@pytest.mark.parametrize(("at", "forward"), [(11, True), (24, False)])
+def test_tasks_that_were_changed_by_hand_are_mended_although_nothing_was_refreshed(deployed: Deploys) -> None:
+    before = deployed.tasks()
+    changes = ("A MODIFY AS SELECT 1", "D REMOVE AFTER {}.B", "E SUSPEND", "ONE_ROOT SET SCHEDULE = '5 HOURS'")
+    deployed.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT SUSPEND")
+    for change in changes:
+        deployed.project.query(f"ALTER TASK {SCHEMA}.{change.format(SCHEMA)}")
+    deployed.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT RESUME")
+    assert "not as planned when deploy" in deployed.pulumi("preview", "--diff")[1]
+    assert root_changes(deployed.up(), "ONE_ROOT") == ONCE
+    assert deployed.tasks() == before
+    assert deployed.up() == []
+    assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0
+
+
+def test_a_task_that_somebody_dropped_can_leave_the_configuration(deployed: Deploys) -> None:
+    before = deployed.tasks()
+    root = f"ALTER TASK {SCHEMA}.ONE_ROOT"
+    for statement in (f"{root} SUSPEND", f"DROP TASK {SCHEMA}.X", f"DROP TASK {SCHEMA}.Z", f"{root} RESUME"):
+        deployed.project.query(statement)
+    deployed.up({"one": {"jobs": {name: after for name, after in BEFORE["jobs"].items() if name not in "xz"}}})
+    assert deployed.tasks().keys() == before.keys() - {"X", "Z"}
+    deployed.up({"one": BEFORE})
+    assert deployed.tasks() == before
+
+
+@pytest.mark.parametrize(("at", "forward"), [(2, True), (11, True), (24, False)])
 def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys, at: int, *, forward: bool) -> None:
     goal = deployed.tasks()
     deployed.up({"one": AFTER})
@@ -143,3 +168,21 @@ def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys, at: 
     deployed.up()
     assert deployed.tasks() == goal
     assert deployed.up() == []
+
+
+@pytest.mark.parametrize(("at", "trouble"), [(4, Trouble.REFUSED), (9, Trouble.LOST)])
+def test_a_change_that_was_refused_or_whose_answer_was_lost_is_made_up_for(
+    deployed: Deploys, at: int, trouble: Trouble
+) -> None:
+    """The provider notes the task as changed, so the engine does not ask for that change again."""
+    goal = deployed.tasks()
+    deployed.up({"one": AFTER})
+    deployed.write({"one": BEFORE})
+    deployed.proxy.trap(at, lambda: None, forward=False, trouble=trouble)
+    assert deployed.pulumi("up", "--yes", "--skip-preview")[0] != 0
+    deployed.proxy.clear()
+    assert deployed.tasks() != goal
+    deployed.up()
+    assert deployed.tasks() == goal
+    assert deployed.up() == []
+    assert deployed.pulumi("preview", "--refresh", "--expect-no-changes")[0] == 0

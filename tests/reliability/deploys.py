@@ -1,4 +1,4 @@
-"""Deploys from one generated graph to another: the state of a fresh deploy, one change of the root, healed after kills.
+"""Deploys from one generated graph to another: as a fresh deploy, one change of the root, healed after kills, refusals.
 
 Knows the claims. Must not know how the engine orders steps (tests.deploys.model).
 """
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 # A case takes a second or two, so the common count of generated cases is divided.
 CASES_PER_COUNT = 12
 MOST_JOBS = 60
-# A pair of graphs that is killed everywhere takes as many deploys as it has writes, three times.
+# A pair of graphs that is disturbed everywhere takes six deploys for each of its writes.
 FEW_JOBS = 7
 Graphs = dict[str, dict[str, Any]]
+Planned = tuple["tuple[GraphPlan, ...]", "Settings"]
 # Which graphs a configuration has: so one is renamed, split, or joined with another.
 KEYS = (["one"], ["one"], ["one", "two"], ["one", "two"], ["two"], ["one", "three"], ["one", "two", "three"])
 
@@ -75,7 +76,7 @@ class Case:
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = Random(seed)  # noqa: S311  # a repeatable case
         self.folder = folder
-        self.kills = 0
+        self.disturbed = 0
         self.world = world.build(folder / "sandbox", (), ManualClock(START), password="-")
         self.session = logins.open_session(self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
         self.stack = Deployer(self.world, self.session, self.random)
@@ -90,7 +91,7 @@ class Case:
     def close(self) -> None:
         world.stop(self.world)
 
-    def planned(self, graphs: Graphs, schema: str) -> tuple[tuple[GraphPlan, ...], Settings]:
+    def planned(self, graphs: Graphs, schema: str) -> Planned:
         """The plan of a configuration in one of the schemas."""
         file = self.folder / "jobs.json"
         file.write_text(document(graphs))
@@ -156,24 +157,33 @@ def _claims(case: Case, most: int) -> list[str]:
     return failures
 
 
+def _refused(case: Case, planned: Planned, number: int) -> None:
+    """Deploy, Snowflake refusing the write of that number, if there are so many."""
+    try:
+        case.stack.up(*planned, refuse=number)
+    except ProviderError as error:
+        if "Insufficient privileges" not in str(error):
+            raise
+
+
 def _differences(when: str, found: dict[str, str], expected: dict[str, str]) -> list[str]:
     names = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
     return [f"{when}, {name}: {found.get(name)} instead of {expected.get(name)}" for name in names[:3]]
 
 
-def killed_everywhere(seed: int, most: int = FEW_JOBS) -> list[str]:
-    """Deploy B over A, killed after each of its writes in turn, and once more each time. What did not hold."""
+def disturbed_everywhere(seed: int, most: int = FEW_JOBS) -> list[str]:
+    """Deploy B over A, killed after each of its writes in turn, and each refused in turn; once more each time."""
     with tempfile.TemporaryDirectory() as folder:
         case = Case(seed, Path(folder))
         try:
-            return [f"deploys, seed {seed}, {one}" for one in _killed_everywhere(case, most)]
+            return [f"deploys, seed {seed}, {one}" for one in _disturbed_everywhere(case, most)]
         except ProviderError as error:
-            return [f"deploys, seed {seed}, killed {case.kills} times: a deploy failed: {error}"]
+            return [f"deploys, seed {seed}, disturbed {case.disturbed} times: a deploy failed: {error}"]
         finally:
             case.close()
 
 
-def _killed_everywhere(case: Case, most: int) -> list[str]:
+def _disturbed_everywhere(case: Case, most: int) -> list[str]:
     before, after = (
         case.planned(graphs, "STACK")
         for graphs in (graphs_at_random(case.random, most), graphs_at_random(case.random, most))
@@ -182,22 +192,26 @@ def _killed_everywhere(case: Case, most: int) -> list[str]:
     case.stack.up(*before)
     writes = len(case.stack.up(*after))
     goal = case.shown("STACK")
-    for kill_after in range(writes):
-        case.stack.up(*before)
-        case.kills += 1
-        case.stack.up(*after, kill_after=kill_after)
-        case.stack.up(*after)
-        failures += _differences(f"killed after {kill_after} writes", case.shown("STACK"), goal)
-        again = case.stack.up(*after)
-        failures += [f"killed after {kill_after} writes, and mended: {again[:2]}"] if again else []
+    for number in range(writes):
+        for how in ("killed", "refused"):
+            case.stack.up(*before)
+            case.disturbed += 1
+            if how == "killed":
+                case.stack.up(*after, kill_after=number)
+            else:
+                _refused(case, after, number + 1)
+            case.stack.up(*after)
+            failures += _differences(f"{how} at write {number}", case.shown("STACK"), goal)
+            again = case.stack.up(*after)
+            failures += [f"{how} at write {number}, and mended: {again[:2]}"] if again else []
     return failures
 
 
 def _taken(seed: int) -> tuple[list[str], int]:
-    """The claims of one seed; every tenth is killed everywhere as well. Failures, and pairs killed everywhere."""
+    """The claims of one seed; every tenth is disturbed everywhere as well. Failures, and pairs disturbed everywhere."""
     if seed % 10:
         return claims(seed), 0
-    return claims(seed) + killed_everywhere(seed), 1
+    return claims(seed) + disturbed_everywhere(seed), 1
 
 
 def run(seed: int, count: int) -> tuple[list[str], list[str]]:
@@ -207,5 +221,5 @@ def run(seed: int, count: int) -> tuple[list[str], list[str]]:
         taken = list(pool.map(_taken, range(seed, seed + cases)))
     failures = [failure for failed, _ in taken for failure in failed]
     everywhere = sum(number for _, number in taken)
-    pairs = f"{cases} pairs of graphs (seed {seed}), {everywhere} pairs killed after each write in turn"
+    pairs = f"{cases} pairs of graphs (seed {seed}), {everywhere} pairs disturbed at each write in turn"
     return [f"deploys: {pairs}, {len(failures)} claims did not hold"], failures

@@ -153,6 +153,8 @@ class ResourceType:
     level, show_parameters: for types with parameters, their level and the statement that shows them.
     must_replace: of the properties that differ, those that here, with these values, need a new object.
     always_differ: properties that count as changed at every run, for a type that is told to repeat itself.
+    partial: a failed update leaves the state as it was. The official plugin's other types save what was planned, which
+    is what Terraform's framework does unless a type calls `d.Partial(true)`.
     """
 
     token: str
@@ -174,6 +176,7 @@ class ResourceType:
         frozenset()
     )
     always_differ: Callable[[Values], frozenset[str]] = lambda _news: frozenset()
+    partial: bool = False
 
     def property_named(self, name: str) -> Property | None:
         """The property of that wire name."""

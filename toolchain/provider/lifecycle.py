@@ -105,7 +105,7 @@ class Lifecycle:
 
         Raises:
             ProviderError: nothing was made.
-            PartialFailureError: the object is there, but a later step failed.
+            PartialFailureError: the object is there, but a later step failed. The state says what was wanted.
         """
         run = self._run(resource, "create", warn)
         resource_id = resource.identity(inputs)
@@ -114,9 +114,7 @@ class Lifecycle:
         except ProviderError as error:
             if not run.created:
                 raise
-            found = self._after_failure(resource, inputs, warn)
-            outputs = _state(resource, inputs, found).outputs if found else inputs
-            raise PartialFailureError(resource_id, outputs, str(error)) from error
+            raise PartialFailureError(resource_id, inputs, str(error)) from error
         return resource_id, _state(resource, inputs, observed)
 
     def read(
@@ -153,17 +151,19 @@ class Lifecycle:
         """Change the object in place and read it back.
 
         Raises:
-            PartialFailureError: a step failed; the state is as Snowflake has the object now.
+            PartialFailureError: a step failed. What the state is then depends on the type (`ResourceType.partial`).
         """
         changed = self.compare(resource, olds, news, (), warn).changed
+        if not changed:
+            # after a failed update the engine asks for one although nothing differs; the official bridge does nothing
+            return State(news, olds)
         run = self._run(resource, "update", warn)
         try:
             observed = run.drive(resource.update(Change(olds, news, changed)))
         except ProviderError as error:
-            observed = self._after_failure(resource, news, warn)
-            if observed is None:
-                raise
-            raise PartialFailureError(resource_id, _state(resource, news, observed).outputs, str(error)) from error
+            wanted = {name: value for name, value in olds.items() if name in resource.computed} | dict(news)
+            kept = olds if resource.partial else wanted
+            raise PartialFailureError(resource_id, kept, str(error)) from error
         return _state(resource, news, _present(resource, resource_id, observed))
 
     def delete(self, resource: ResourceType, state: Values, warn: Callable[[str], None]) -> None:
@@ -186,13 +186,6 @@ class Lifecycle:
                 f"{error}\nThe state has an object that Snowflake does not. Usual cause: it was dropped by hand. "
                 "Run `pulumi refresh`, then `pulumi up`."
             ) from error
-
-    def _after_failure(self, resource: ResourceType, values: Values, warn: Callable[[str], None]) -> Observed | None:
-        """The object as it is after a failed step, or None where that cannot be had; the first failure is told."""
-        try:
-            return self._run(resource, "read", warn).drive(resource.read(values))
-        except ProviderError:
-            return None
 
 
 def _inputs_of(resource: ResourceType, state: Values) -> Values:

@@ -100,6 +100,7 @@ def resource_type(routine: Routine) -> ResourceType:
         update=update,
         delete=delete,
         preview_feature=routine.feature,
+        partial=True,
         level=kind.name,
         show_parameters=show_parameters,
     )

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from toolchain.provider.definition import Row, Statement, Step
+from toolchain.provider.definition import Row, Statement, Step, Warn
 from toolchain.provider.errors import NotThereError, SnowflakeError
 from toolchain.provider.objects import Kind, show
 from toolchain.provider.sql import identifier_parts, quoted
@@ -100,10 +100,9 @@ def suspend_roots(start: Parts, own: Parts, suspended: list[Parts]) -> Generator
 
 
 def resume(suspended: list[Parts]) -> Generator[Step, list[Row], None]:
-    """Resume what was suspended; a root that is gone meanwhile is no failure."""
+    """Resume what was suspended; what fails is a warning."""
     for parts in suspended:
         try:
             yield Statement(f"ALTER TASK {quoted(*parts)} RESUME")
         except SnowflakeError as error:
-            if not error.absent:
-                raise
+            yield Warn(f"Failed to resume the task {quoted(*parts)}: {error}")

@@ -124,6 +124,7 @@ def _update(change: Change) -> Observation:
 RESOURCE = ResourceType(
     token="snowflake:index/schema:Schema",  # noqa: S106  # a type token
     label="snowflake_schema",
+    partial=True,
     properties=PROPERTIES,
     computed=("describeOutputs", "fullyQualifiedName", "showOutputs"),
     identity=KIND.full_name,

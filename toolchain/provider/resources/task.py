@@ -4,7 +4,6 @@ Knows the statements of tasks and their order, which suspends a graph's root aro
 Must not know how statements are sent. All order is here; the properties are in `task_properties`.
 """
 
-from contextlib import suppress
 from typing import Any
 
 from toolchain.provider.cells import show_output
@@ -209,8 +208,7 @@ def _change_predecessors(news: Values, row: Row, own: Parts, suspended: list[Par
 def _delete(values: Values) -> Statements:
     own, suspended = TASK.parts(values), list[Parts]()
     try:
-        with suppress(NotThereError):  # it, or a task above it, was dropped meanwhile: the DROP settles what is left
-            yield from suspend_roots(own, own, suspended)
+        yield from suspend_roots(own, own, suspended)
         yield Statement(f"DROP TASK IF EXISTS {quoted(*own)}")
     finally:
         yield from resume(suspended)
