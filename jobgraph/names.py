@@ -19,7 +19,7 @@ LONGEST_IDENTIFIER = 255
 NAME_REMEDY = f"use letters, digits and underscores, no digit first, at most {LONGEST_IDENTIFIER} characters"
 
 IMAGE_REFERENCE = re.compile(
-    r"(?P<repository>(?:[a-z0-9.-]+\.[a-z]+(?::\d+)?)?/(?:[a-z0-9_]+/){3})?"
+    r"(?P<repository>(?:[a-z0-9.-]+\.[a-z]+(?::\d+)?)?/(?:[a-z_][a-z0-9_]{0,254}/){3})?"
     r"(?P<image>[a-z0-9]+(?:[._-]+[a-z0-9]+)*)"
     r"(?P<version>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})",
 )

@@ -25,7 +25,7 @@ _FOLDER = Text("an absolute path in the container", "write /data", re.compile(r"
 _OBJECT = Text(
     "the name of an object",
     "write my_secret (in the stack's schema), or my_database.my_schema.my_secret",
-    re.compile(r"([A-Za-z_]\w*\.){0,2}[A-Za-z_]\w*", re.ASCII),
+    re.compile(r"([A-Za-z_]\w{0,254}\.){0,2}[A-Za-z_]\w{0,254}", re.ASCII),
     longest=800,
 )
 
@@ -102,7 +102,7 @@ VOLUME_KEYS = (
         Text(
             "a stage, perhaps with a folder",
             "write my_stage/folder, or my_database.my_schema.my_stage/folder",
-            re.compile(r"@?([A-Za-z_]\w*\.){0,2}[A-Za-z_]\w*(/[\w.=-]+)*/?", re.ASCII),
+            re.compile(r"@?([A-Za-z_]\w{0,254}\.){0,2}[A-Za-z_]\w{0,254}(/[\w.=-]+)*/?", re.ASCII),
             longest=800,
         ),
         "the stage, perhaps with a folder; needed for stage",

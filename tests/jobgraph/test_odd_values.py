@@ -15,10 +15,17 @@ from tests.jobgraph.test_reading import config, one_job, problems
         ('table_name: "a\\0b"', "3:13 value-form"),
         ('comment: "a\\0b"', "3:10 value-form"),
         (f"when: {{output: {'a' * 256}, job: b, is: 1}}", "3:16 value-length"),
+        (f"secrets: [{{secret: s.{'a' * 256}, env: E}}]", "3:20 value-form"),
+        (f"volumes: {{v: {{source: stage, path: /v, stage: {'a' * 256}}}}}", "3:47 value-form"),
     ],
 )
 def test_texts_that_no_deploy_could_use(job: str, told: str) -> None:
     assert told in problems(one_job(job))
+
+
+@pytest.mark.parametrize("repository", ["1d/s/r", f"d/s/{'a' * 256}"])
+def test_an_image_in_what_can_be_no_repository(repository: str) -> None:
+    assert problems(one_job("").replace("x:1", f"/{repository}/x:1")) == ["2:32 value-form"]
 
 
 @pytest.mark.parametrize(
