@@ -91,9 +91,10 @@ def _dropping(call: Call, found: SnowflakeObject) -> None:
 
 def _rename(call: Call, found: SnowflakeObject) -> Result | None:
     access.require(call, "OWNERSHIP", found)
-    old, new = found.name.name, call.reader.object_name().name
+    name = call.session.resolve(call.reader.object_name(), Scope.ACCOUNT, "ALTER ROLE")
+    old, new = found.name.name, name.name
     with call.world.store.transaction() as tx:
-        catalog.rename(tx, found, ObjectName(new))
+        catalog.rename(tx, found, name)
         tx.run("UPDATE role_grant SET role = ? WHERE role = ?", new, old)
         tx.run("UPDATE role_grant SET grantee = ? WHERE granted_to = 'ROLE' AND grantee = ?", new, old)
         for table in ("object_grant", "future_grant"):

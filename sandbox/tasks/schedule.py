@@ -18,8 +18,8 @@ from sandbox import errors
 _INTERVAL = re.compile(r"\s*(\d+)\s+(SECONDS?|S|MINUTES?|M|HOURS?|H)\s*", re.IGNORECASE)
 _CRON = re.compile(r"\s*USING\s+CRON\s+((?:\S+\s+){5})(\S+)\s*", re.IGNORECASE)
 _SECONDS = {"S": 1, "M": 60, "H": 3600}
-# Documented bounds of an interval: 10 seconds to 8 days (11,520 minutes).
-_SHORTEST, _LONGEST = timedelta(seconds=10), timedelta(days=8)
+# Documented bounds of an interval in seconds: 10 seconds to 8 days (11,520 minutes).
+_SHORTEST, _LONGEST = 10, 8 * 86_400
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def parse(text: str) -> Schedule:
     """
     interval = _INTERVAL.fullmatch(text)
     if interval:
-        length = timedelta(seconds=int(interval[1]) * _SECONDS[interval[2][0].upper()])
-        if not _SHORTEST <= length <= _LONGEST:
+        seconds = int(interval[1]) * _SECONDS[interval[2][0].upper()]
+        if not _SHORTEST <= seconds <= _LONGEST:
             raise errors.invalid_value(text, "SCHEDULE")
-        return Interval(length)
+        return Interval(timedelta(seconds=seconds))
     cron = _CRON.fullmatch(text)
     if not cron:
         raise errors.invalid_value(text, "SCHEDULE")

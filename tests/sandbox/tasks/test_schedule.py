@@ -31,6 +31,7 @@ def test_an_interval_is_read(text: str, seconds: int) -> None:
         "0 MINUTES",
         "9 SECONDS",
         "11521 MINUTES",
+        "99999999999999999999 HOURS",
         "5 DAYS",
         "USING CRON * * * * *",
         "USING CRON 0 25 * * * UTC",
