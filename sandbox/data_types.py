@@ -1,6 +1,6 @@
-"""Types at the border to DuckDB: result columns from a relation, and results as temporary tables.
+"""What crosses the border to DuckDB: result columns from a relation, results as temporary tables, staged files.
 
-Knows DuckDB's and Snowflake's type names; must not know sessions or statements.
+Knows DuckDB's and Snowflake's type names and DuckDB's readers of files; must not know sessions or statements.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Every error that a client of the sandbox can see, with Snowflake's own error number, SQL state and wording.
+"""What a client is told of an error, and the errors of several statements, with Snowflake's number, state and wording.
 
-Knows error texts only. Numbers and wordings are documented ones where the comment says so; clients match on substrings
-of these texts (the provider on `does not exist or not authorized`), so an edit here is a change of the protocol.
+Knows error texts only; an error of one statement alone stands where it is raised. Numbers and wordings are documented
+ones where the comment says so; clients match on substrings of these texts (the provider on `does not exist or not
+authorized`), so an edit here is a change of the protocol.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Session parameters: their defaults, their types, and which of them a client is told of.
+"""Parameters: the defaults and types of those of a session, which of them a client is told of, and ranges.
 
-Knows names and default values (contract section 5); must not know statements nor HTTP. Levels above the session are
+Knows names and values (contract section 5); must not know statements nor HTTP. Levels above the session are
 not kept: an account of the sandbox has the defaults below.
 """
 

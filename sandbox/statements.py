@@ -1,7 +1,8 @@
 """CREATE, ALTER, DROP and DESCRIBE for every kind of object, from its `Kind` declaration (SHOW: showing.py).
 
 Knows the parts of these statements that are the same for all kinds; must not know any kind: what differs is declared
-there (objects/kind.py). Every change of an object is one transaction of the store, its hooks included.
+there (objects/kind.py). Every change of an object is one transaction of the store, its hooks included; an action of
+ALTER makes its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The control plane's memory: one SQLite file in the data folder, every change a transaction that survives a kill.
 
 Knows tables and transactions; must not know Snowflake's statements, nor table data (data.py keeps that in DuckDB).
-Each part of the sandbox hands in its own tables (`TABLES` of objects/catalog.py, grants.py, tasks/, services/).
+Each part of the sandbox hands in its own tables (`TABLES` of objects/catalog.py, objects/access.py, logins.py, tasks/
+and services/).
 """
 
 from __future__ import annotations

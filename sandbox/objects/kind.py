@@ -1,6 +1,7 @@
 """The one anatomy of a kind of object: what a file in this folder (or tasks/task.py, services/service.py) declares.
 
-Knows the shape only. statements.py turns a declaration into CREATE, ALTER, DROP, SHOW, DESCRIBE and SHOW PARAMETERS.
+Knows the shape only. statements.py turns a declaration into CREATE, ALTER, DROP and DESCRIBE, showing.py into SHOW and
+SHOW PARAMETERS.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The kinds of objects that are only kept and shown: everything but tasks, services and running procedures."""
+"""What this folder adds to a world: its kinds of objects, and the statements and tables that are no kind's own.
+
+Knows which there are; must not know what any of them does. Tasks, services and the running of procedures are parts of
+their own.
+"""
 
 from __future__ import annotations
 

@@ -90,12 +90,6 @@ def newest(path: Path, lines: int | None, most_bytes: int) -> str:
     return "".join(deque(text.splitlines(keepends=True), maxlen=lines))
 
 
-def remove(path: Path) -> None:
-    """Delete all parts."""
-    for part in (path, _older(path), _newer(path), _cut(path)):
-        part.unlink(missing_ok=True)
-
-
 def _bytes(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 

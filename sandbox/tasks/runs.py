@@ -1,7 +1,8 @@
 """Graph runs in the store: written with every transition and its event row, read back after a restart.
 
-Knows four SQLite tables; must not know threads, statements nor what a transition means (machine.py). Everything here
-takes the caller's transaction: a transition, its event row and what follows from it are written together or not at all.
+Knows the SQLite tables of runs; must not know threads, statements nor what a transition means (machine.py). Everything
+here takes the caller's transaction: a transition, its event row and what follows from it are written together or not at
+all.
 """
 
 from __future__ import annotations

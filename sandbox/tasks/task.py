@@ -1,6 +1,7 @@
-"""TASK (contract 6.15): the declaration of the kind, and the rules for changing a graph.
+"""TASK (contract 6.15): the declaration of the kind, and what a task needs to be started.
 
-Knows CREATE, ALTER, SHOW and DESCRIBE of tasks; must not know how runs go (scheduler.py, machine.py).
+Knows CREATE, ALTER and DESCRIBE of tasks; must not know how runs go (scheduler.py, machine.py). The rules for changing
+a graph are links.py's, the row of SHOW is showing.py's.
 """
 
 from __future__ import annotations

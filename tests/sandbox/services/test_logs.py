@@ -61,12 +61,6 @@ def test_a_log_goes_on_after_a_restart(tmp_path: Path) -> None:
     assert logs.read(path) == "x" * 150 + "y" * 40
 
 
-def test_remove_takes_all_parts(tmp_path: Path) -> None:
-    write(tmp_path / "a.log", b"x" * 1000)
-    logs.remove(tmp_path / "a.log")
-    assert list(tmp_path.iterdir()) == []
-
-
 @given(st.lists(st.binary(max_size=120), max_size=20))
 def test_nothing_is_lost_below_three_parts(tmp_path_factory: object, pieces: list[bytes]) -> None:
     path = tmp_path_factory.mktemp("log") / "a.log"  # type: ignore[attr-defined]  # pytest's factory has no public type
