@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Tasks  # type: ignore[import-not-found]  # pytest finds it, mypy need not
+    from tests.sandbox.tasks.conftest import Tasks
 
 
 def states(tasks: Tasks) -> dict[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Tasks  # type: ignore[import-not-found]  # pytest finds it, mypy need not
+    from tests.sandbox.tasks.conftest import Tasks
 
 HOUR = 3600
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox.tasks import task
 
 if TYPE_CHECKING:
-    from conftest import Tasks  # type: ignore[import-not-found]  # pytest finds it, mypy need not
+    from tests.sandbox.tasks.conftest import Tasks
 
 TRACKING = ' --terraform_provider_usage_tracking {"json_schema_version":"1","operation":"create"}'
 NOT_SUSPENDED = "Unable to update graph with root task D.S.ROOT since that root task is not suspended."
