@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from jobgraph import ConfigErrors, Procedures, Settings, plan
+from jobgraph.keys import GRAPH_KEYS, JOB_KEYS
+from jobgraph.privileges import needed_grants
 from jobgraph.resolving import resolved
 from tests.jobgraph.test_reading import config, one_job, problems
 
@@ -44,3 +47,41 @@ def test_what_is_empty_is_the_same_when_it_is_resolved(job: str) -> None:
 
 def test_retries_with_no_causes_and_no_rules_are_a_number() -> None:
     assert config(one_job("retries: {count: 2, causes: {}, rules: []}")).graphs == config(one_job("retries: 2")).graphs
+
+
+LONG = "a" * 300
+ODD = (
+    *("~", '""', '" "', '"a\\0b"', '"\\x1b[31m"', '"$$"', '"*/"', '"${{ matrix. }}"', LONG, f"d.s.{LONG}", "yes"),
+    *("2001-99-99", "!!int x", "!mine x", ".nan", "-0", "0o7", "1:99", "1e3", "1.5", "9223372036854775808"),
+    *("[]", "{}", "[[]]", "[~]", "[{}]", "{a: ~}", "{~: 1}", "{[a]: b}", "&x [*x]", "&y {a: *y}", f"[{LONG}]"),
+    *("a.b.c.d", "/1/b/c/d:1", "{job: b}", "{job: b, is: 1}", "{a: [x], b: ['y z']}", "{v: {}}", "{path: ''}"),
+    *(f"[{{secret: {LONG}, env: E}}]", "[{secret: s}]", f"{{v: {{source: stage, path: /x, stage: {LONG}}}}}"),
+    *("{count: 1, rules: [{count: 1, message: '('}]}", "{count: 1, causes: {}}", "{file: ../x}", "{query: a, task: b}"),
+    *("{cron: '0 0 30 2 *', timezone: UTC}", "{cron: '* * * * *', timezone: Mars}", "99999999999 days"),
+)
+
+
+def reported_or_planned(text: str) -> None:
+    try:
+        found = config(text)
+    except ConfigErrors:
+        return
+    planned = plan(found, Settings(), Procedures("run", "finalize"))
+    assert len(planned.graphs) == 1
+    list(needed_grants(planned.needs))
+    assert config(resolved(found)).graphs == found.graphs
+
+
+@pytest.mark.parametrize("key", [key.name for key in JOB_KEYS])
+def test_whatever_a_key_of_a_job_says_it_is_reported_or_can_be_deployed(key: str) -> None:
+    whole = {"image": "x:1", "compute_pool": "PR_STD_POOL_S"}
+    others = "".join(f"{name}: {value}, " for name, value in whole.items() if name != key)
+    for value in ODD:
+        jobs = f"b: {{image: x:1, compute_pool: PR_STD_POOL_S}}, a: {{{others}{key}: {value}}}"
+        reported_or_planned(f"version: 1\ngraphs: {{g: {{jobs: {{{jobs}}}}}}}\n")
+
+
+@pytest.mark.parametrize("key", [key.name for key in GRAPH_KEYS if key.name != "jobs"])
+def test_whatever_a_key_of_a_graph_says_it_is_reported_or_can_be_deployed(key: str) -> None:
+    for value in ODD:
+        reported_or_planned(one_job("").replace("{jobs:", f"{{{key}: {value}, jobs:"))
