@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -121,11 +122,24 @@ class Tasks:
             assert self.changed.wait_for(lambda: not self.scheduler._active, PATIENCE), self.history()
 
 
-@pytest.fixture
-def tasks(tmp_path: Path) -> Iterator[Tasks]:
-    made = Tasks(tmp_path / "sandbox", ManualClock(START))
+@contextmanager
+def running(folder: Path) -> Iterator[Tasks]:
+    made = Tasks(folder, ManualClock(START))
     made.start()
     made.run("CREATE DATABASE D", "CREATE SCHEMA S", "CREATE WAREHOUSE W", "USE SCHEMA D.S")
     yield made
     made.open(*made.gates)
     made.stop()
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> Iterator[Tasks]:
+    with running(tmp_path / "sandbox") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tasks]:
+    """For tests that leave everything as they found it."""
+    with running(tmp_path_factory.mktemp("tasks") / "sandbox") as made:
+        yield made
