@@ -48,6 +48,9 @@ def execute(call: Call) -> Result:
     tree = trees.parse(call.text)
     connection = call.world.data.connection(call.session)
     with connection.lock, data_errors.translated(), _rewritten(call, connection, tree) as ready:
+        # It may have been aborted before there was anything to interrupt.
+        if call.cancelled.is_set():
+            raise errors.cancelled()
         return _run(call, connection, ready)
 
 

@@ -65,11 +65,10 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
         parameters: parameters for this statement alone.
 
     Raises:
-        SnowflakeError: whatever Snowflake would report.
+        SnowflakeError: whatever Snowflake would report; 000604 when `cancelled` is set.
     """
     results: tuple[Result, ...] = ()
-    whole = replace(_call(world, session, text, binds, query_id, cancelled), parameters=parameters or {})
-    for call in flow.statements(whole):
+    for call in flow.statements(_call(world, session, text, binds, query_id, cancelled, parameters)):
         with query_history.recording(call) as record:
             result = _execute(replace(call, results=results))
             record.rows = len(result.rows) if result.arrow is None else result.arrow.num_rows
@@ -78,6 +77,9 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
 
 
 def _execute(call: Call) -> Result:
+    # An abort between two statements of a chain finds nothing to interrupt.
+    if call.results and call.cancelled.is_set():
+        raise errors.cancelled()
     session = call.session
     session.previous_query_id, session.last_query_id = session.last_query_id, call.query_id
     handler = find_handler(call.world, call.reader)
@@ -95,6 +97,7 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
     binds: Mapping[str, Any] | None,
     query_id: str | None,
     cancelled: threading.Event | None,
+    parameters: Mapping[str, Any] | None,
 ) -> Call:
     stripped = strip_tracking(text)
     if not stripped:
@@ -111,6 +114,7 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
         stripped,
         binds or {},
         cancelled or threading.Event(),
+        parameters=parameters or {},
     )
 
 
@@ -130,8 +134,7 @@ def describe(  # noqa: PLR0913, PLR0917  # as execute
         SnowflakeError: the statement cannot be compiled.
     """
     results: tuple[Result, ...] = ()
-    whole = replace(_call(world, session, text, binds, query_id, cancelled), parameters=parameters or {})
-    for call in flow.statements(whole):
+    for call in flow.statements(_call(world, session, text, binds, query_id, cancelled, parameters)):
         results = (_describe(replace(call, results=results)), *results)
     return results[0]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox import engine
 from sandbox.errors import SnowflakeError, cancelled
 from sandbox.result import status
 
@@ -76,6 +77,28 @@ def test_a_defect_is_an_internal_error_and_the_text_stays_out_of_the_log(
         query.future.result(LONG)
     assert query.id in caplog.text
     assert "a-secret" not in caplog.text
+
+
+def test_a_statement_that_is_aborted_before_it_runs_does_nothing(client: Any) -> None:
+    client.rows("CREATE TABLE D.PUBLIC.T (A INT)")
+    aborted = threading.Event()
+    aborted.set()
+    with pytest.raises(SnowflakeError) as raised:
+        engine.execute(client.world, client.session, "INSERT INTO D.PUBLIC.T VALUES (1)", cancelled=aborted)
+    assert raised.value.errno == 604
+    assert client.values("SELECT COUNT(*) AS N FROM D.PUBLIC.T") == [(0,)]
+
+
+def test_an_abort_between_two_statements_ends_a_chain(client: Any) -> None:
+    client.rows("CREATE TABLE D.PUBLIC.T (A INT)")
+
+    def aborting(call: Call) -> Result:
+        call.cancelled.set()
+        return status()
+
+    client.world.statements["ABORTING"] = aborting
+    assert client.errno("ABORTING ->> INSERT INTO D.PUBLIC.T VALUES (1)") == 604
+    assert client.values("SELECT COUNT(*) AS N FROM D.PUBLIC.T") == [(0,)]
 
 
 def test_concurrent_changes_of_one_table_lose_nothing(client: Any) -> None:
