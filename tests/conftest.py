@@ -4,5 +4,5 @@ import pytest
 from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.golden")  # so that a failure shows the difference
-settings.register_profile("unit", deadline=None, max_examples=40)
+settings.register_profile("unit", deadline=None, max_examples=30)
 settings.load_profile("unit")
