@@ -33,6 +33,8 @@ PAYLOAD = re.compile(r"payload_[0-9a-f]+\.json")
 YOUNGEST = timedelta(days=1)
 # what Snowflake says of a stage that is not there
 ABSENT = (2003, 2043)
+# what it says of a new name that is taken, or of a procedure that went between its look and its change
+TAKEN = (2002, *ABSENT)
 RUNS = (
     "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, RUN_ID"
     " FROM TABLE({}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS(RESULT_LIMIT => 10000))"
@@ -166,7 +168,12 @@ def _drop(session: Session, place: str, one: Procedure) -> bool:
     leaving = one
     if one.name == one.called:
         leaving = one._replace(name=one.name + LEAVING, signature=one.signature.replace(one.name, one.name + LEAVING))
-        _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} RENAME TO {place}.{leaving.name}")
+        try:
+            _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} RENAME TO {place}.{leaving.name}")
+        except SnowparkSQLException as error:
+            if error_code(error) not in TAKEN:
+                raise
+            return False  # another deploy or finalizer is dropping it in this moment
     # none is there if another finalizer has dropped it
     if any(again.name == leaving.name and not again.superseded for again in _present(session, place)):
         _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{leaving.signature} RENAME TO {place}.{one.called}")

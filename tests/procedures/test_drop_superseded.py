@@ -167,6 +167,30 @@ def test_what_another_has_dropped_in_that_moment_is_gone() -> None:
     assert account.comments == {}
 
 
+@pytest.mark.parametrize("number", [2002, 2003])
+def test_what_another_drops_in_that_moment_is_left_to_it(number: int) -> None:
+    account = Account(**{OLD: f"mine{SUPERSEDED}"})
+    account.before = refusing(number)
+    assert drop(account) == {"dropped": [], "kept": [OLD], "runs": []}
+
+
+def test_any_other_refusal_of_a_drop_is_told() -> None:
+    account = Account(**{OLD: f"mine{SUPERSEDED}"})
+    account.before = refusing(3001)
+    with pytest.raises(SnowparkSQLException):
+        drop(account)
+
+
+def refusing(number: int) -> Callable[[str], None]:
+    """Snowflake's error of that number, in answer to a new name."""
+
+    def refuse(text: str) -> None:
+        if "RENAME TO" in text:
+            raise sql_error("refused", number)
+
+    return refuse
+
+
 def test_a_drop_that_was_interrupted_is_finished() -> None:
     account = Account(**{f"{OLD}_DROPPED": SUPERSEDED})
     assert drop(account)["dropped"] == [OLD]
