@@ -206,7 +206,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
 
     def _activation(self, graph: GraphPlan, last: pulumi.Input[Sequence[pulumi.Resource]]) -> None:
         """Resume the root of a new graph. The name is the root's, because another root is to be resumed anew."""
-        snowflake.Execute(
+        activation = snowflake.Execute(
             f"{graph.root.name}-activate",
             # a root that is not there, for its place is another one, is made suspended
             execute=self._resumption(),
@@ -215,6 +215,13 @@ class TaskGraphComponent(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=last, ignore_changes=["execute"] if self._there else None
             ),
+        )
+        # whether a root is started is the operators', and no refresh looks at it; of what is merely read, it does
+        snowflake.Execute.get(
+            f"{graph.root.name}-suspended-by-failures",
+            activation.id,
+            pulumi.ResourceOptions(parent=self),
+            query=sql.suspended_by_failures(self._settings, graph.root.name),
         )
 
     def _hooks(self, task: TaskPlan) -> pulumi.ResourceHookBinding:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.as_planned import not_as_planned, same_body
 from jobgraph.moving import Moves, Scene, moves
+from jobgraph.sql import SUSPENDED_BY_FAILURES
 from jobgraph.task_rows import definition, finalized_root, predecessors
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from jobgraph.planning import GraphPlan, TaskPlan
     from jobgraph.task_rows import Row
-
-# What SHOW TASKS gives as last_suspended_reason of a root that failed too often.
-SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
 
 
 @dataclass(frozen=True)

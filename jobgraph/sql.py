@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jobgraph.settings import Settings
 
 ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
+# What SHOW TASKS gives as last_suspended_reason of a root that failed too often.
+SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
 
 
 def literal(text: str) -> str:
@@ -173,6 +175,13 @@ def remove_from_stage(settings: Settings, file: str) -> str:
 def list_on_stage(settings: Settings, file: str) -> str:
     """Return the statement that shows that file of the stage: its size, checksum and last change; nothing if gone."""
     return f"LIST @{settings.qualified(settings.stage)}/{file}"
+
+
+def suspended_by_failures(settings: Settings, root: str) -> str:
+    """Return the query that shows a root that Snowflake suspended because its runs failed; nothing of any other."""
+    shown = f"SHOW TASKS LIKE {literal(root)} IN SCHEMA {settings.qualified()}"
+    which = f""""name" = {literal(root)} AND "last_suspended_reason" = {literal(SUSPENDED_BY_FAILURES)}"""
+    return f'{shown} ->> SELECT "name", "last_suspended_reason" FROM $1 WHERE {which}'
 
 
 def config_text(config: Mapping[str, Any] | None) -> str | None:

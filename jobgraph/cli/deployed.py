@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.changing import SUSPENDED_BY_FAILURES
 from jobgraph.cli.queries import Tables
-from jobgraph.model import Graph, Job
+from jobgraph.model import EVENT_TABLE, Graph, Job
+from jobgraph.sql import SUSPENDED_BY_FAILURES
 from jobgraph.task_rows import definition, descendants, finalized_root, predecessors, schedule
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from jobgraph.model import Schedule
     from jobgraph.task_rows import Row
-
-# What a definition says as `logs` if Snowflake's event table has them.
-EVENT_TABLE = "event_table"
 
 
 @dataclass(frozen=True)
