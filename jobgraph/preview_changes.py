@@ -72,7 +72,10 @@ class GraphSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole preview. `drift`: it compares with the account and not with the program. `kept` outlive the stack."""
+    """A whole preview. `drift`: it compares with the account and not with the program. `kept` outlive the stack.
+
+    unnamed: how many steps that only look would see something else; the engine counts them and does not list them.
+    """
 
     drift: bool
     dangers: tuple[Danger, ...]
@@ -80,8 +83,9 @@ class Summary:
     others: tuple[Change, ...]
     kept: tuple[Change, ...]
     errors: tuple[str, ...]
+    unnamed: int = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes."""
-        return not (self.graphs or self.others or self.kept)
+        return not (self.graphs or self.others or self.kept or self.unnamed)

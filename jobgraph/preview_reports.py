@@ -25,6 +25,7 @@ LONGEST_VALUE = 200
 _BEFORE_DIFFERENCE = 40
 _SIGNS = {CREATED: "+", CHANGED: "~", REPLACED: "±", DELETED: "-", IMPORTED: "="}
 _LOOKS = {CREATED: DONE, CHANGED: WAITING, REPLACED: RUNNING, DELETED: FAILED, IMPORTED: DONE}
+_LOOKED = "a staged file, or a root that failed too often: `pulumi refresh --preview-only` without --json names it"
 _LOOSELY = "only case or white space"
 # so many objects that are changed alike are told together, and so many of them by name
 _FEWEST_ALIKE = 3
@@ -68,6 +69,7 @@ def _title(summary: Summary) -> str:
     tasks = ", ".join(f"{count} {action}" for action, count in counts if count)
     others = len(summary.others)
     parts = [f"tasks: {tasks}" if tasks else "", f"{others} other object{'s' * (others != 1)}" if others else ""]
+    parts.append(f"{summary.unnamed} seen by looking ({_LOOKED})" if summary.unnamed else "")
     start = "Changed behind the program" if summary.drift else "What changes"
     return f"{start}: {'; '.join(part for part in parts if part) or 'what stays is given up'}"
 
@@ -233,6 +235,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         ],
         "others": [_change_json(change) for change in summary.others],
         "kept": [_change_json(change) for change in summary.kept],
+        "seen_by_looking": summary.unnamed,
     }
 
 

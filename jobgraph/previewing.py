@@ -80,8 +80,10 @@ def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = No
     changes.sort(key=lambda change: (change.kind, change.name))
     graphs = _graphs(steps, changes)
     others = [change for change in changes if not change.graph and change.action != KEPT and _is_told(change)]
+    drift = any(step["op"] == "refresh" for step in steps)
+    listed = sum(step["op"] == "update" for step in steps)
     return Summary(
-        drift=any(step["op"] == "refresh" for step in steps),
+        drift=drift,
         dangers=tuple(dangers(graphs, changes, running or {})),
         graphs=tuple(graphs),
         others=tuple(others),
@@ -91,6 +93,7 @@ def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = No
             for one in preview.get("diagnostics") or []
             if one.get("severity") == "error"
         ),
+        unnamed=max(0, (preview.get("changeSummary") or {}).get("update", 0) - listed) if drift else 0,
     )
 
 

@@ -60,6 +60,21 @@ def test_a_deploy_without_a_change_leaves_the_last_run_to_be_retried(project: De
     assert project.project.jobgraph("wait", "one", check=False).returncode == 1
 
 
+def test_a_root_that_failed_too_often_is_shown_by_a_refresh_and_resumed_by_the_next_up(project: Deploys) -> None:
+    quiet = ("refresh", "--preview-only", "--expect-no-changes")
+    project.up({"one": BEFORE | {"suspend_after_failures": 1}})
+    project.project.pulumi(*quiet)
+    assert project.project.jobgraph("run", "one", "--wait", check=False).returncode == 1
+    assert project.tasks()["ONE_ROOT"]["state"] == "suspended"
+    shown = project.project.pulumi(*quiet, check=False)
+    assert shown.returncode != 0
+    assert "ONE_ROOT-suspended-by-failures update" in shown.stdout
+    project.up()
+    assert project.tasks()["ONE_ROOT"]["state"] == "started"
+    project.project.pulumi(*quiet)
+    project.up({"one": BEFORE})
+
+
 def test_another_machine_locale_and_time_zone_see_no_change(project: Deploys, tmp_path: Path) -> None:
     kept = shutil.ignore_patterns(".jobgraph", "__pycache__")
     folder = shutil.copytree(project.project.folder, tmp_path / "elsewhere", symlinks=True, ignore=kept)

@@ -198,6 +198,10 @@ def test_nothing_drift_and_failure_are_told() -> None:
     assert preview_reports.as_text(summarize({"steps": []})) == "Nothing changes\n"
     drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "View", "V", {"a": 1}, {"a": 2})]}
     assert preview_reports.as_text(summarize(drift)).startswith("Changed behind the program: 1 other object\n")
+    # a step that only looks is counted by the engine, and not listed
+    seen = {"steps": drift["steps"][:1], "changeSummary": {"same": 4, "update": 1}}
+    assert "1 seen by looking (a staged file, or a root" in preview_reports.as_text(summarize(seen))
+    assert "looking" not in preview_reports.as_text(summarize({**drift, "changeSummary": {"update": 1}}))
     failed = summarize({"steps": [], "diagnostics": [{"severity": "error", "message": "no"}, {"severity": "info"}]})
     assert preview_reports.as_text(failed) == "The preview failed\n  error: no\n"
 
@@ -220,7 +224,7 @@ def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
 
 def test_the_json_form_keeps_its_keys() -> None:
     told = preview_reports.as_json(summarize(around()))
-    assert set(told) == {"drift", "errors", "destructive", "graphs", "others", "kept"}
+    assert set(told) == {"drift", "errors", "destructive", "graphs", "others", "kept", "seen_by_looking"}
     assert set(told["others"][0]) == {"name", "kind", "action", "about", "fields"}
     assert set(told["others"][0]["fields"][0]) == {"field", "old", "new", "only_case_or_white_space"}
     json.dumps(told)
