@@ -89,11 +89,16 @@ def test_only_the_tasks_and_columns_that_are_asked_for_are_changed(case: Deploye
     assert not any("AFTER" in one for one in mending(graph, settings, rows, {*others}, {"definition", "condition"}))
 
 
-def test_a_task_that_lost_its_root_closes_it_again(case: Deployed) -> None:
+def test_the_state_of_a_task_and_the_finalizers_root_alone_are_put_right(case: Deployed) -> None:
     graph, settings = case.plan()
     assert graph.finalizer is not None
-    case.send((f"ALTER TASK {graph.finalizer.full_name} UNSET FINALIZE",))
     case.send(mending(graph, settings, case.rows(), names(graph)))
+    (started, suspended) = (next(task for task in graph.tasks if task.started is wanted) for wanted in (True, False))
+    case.send((f"ALTER TASK {started.full_name} SUSPEND", f"ALTER TASK {suspended.full_name} RESUME"))
+    case.send((f"ALTER TASK {graph.finalizer.full_name} UNSET FINALIZE",))
+    statements = mending(graph, settings, case.rows(), names(graph))
+    assert f"ALTER TASK {suspended.full_name} SUSPEND" in statements
+    case.send(statements)
     assert not_as_planned(graph, case.rows(), names(graph)) == ()
 
 
