@@ -137,7 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _pass(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the client was killed
+            return
         caught = False
         if self.proxy.down:
             self._lost()
