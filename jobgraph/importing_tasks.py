@@ -24,7 +24,15 @@ from jobgraph.settings import Settings
 from jobgraph.sql import ROOT_BODY
 from jobgraph.sql import condition as condition_text
 from jobgraph.task_definitions import job_definition
-from jobgraph.task_rows import Row, definition, descendants, finalized_root, predecessors, schedule
+from jobgraph.task_rows import (
+    Row,
+    definition,
+    descendants,
+    finalized_root,
+    predecessors,
+    root_comment,
+    schedule,
+)
 from jobgraph.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain, most_seconds
 from jobgraph.topology import edges, topological
 
@@ -268,7 +276,7 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
         root_task=row["name"],
         finalizer=None if live.finalizer else False,
         finalizer_task=live.finalizer["name"] if live.finalizer else None,
-        comment=None if comment == f"jobgraph: starts graph {key}" else comment,
+        comment=None if comment == root_comment(key) else comment,
         config=json.loads(config) if config and config != "null" else None,
         overlap=overlap,
     )

@@ -14,6 +14,7 @@ from jobgraph.names import content_hash, image_repository, stage_name
 from jobgraph.ordering import ordered
 from jobgraph.specification import payload_file
 from jobgraph.task_definitions import finalizer_definition, job_definition
+from jobgraph.task_rows import root_comment
 from jobgraph.timing import LONGEST_TASK_SECONDS, longest_chain, most_seconds
 from jobgraph.topology import edges, topological
 
@@ -257,7 +258,7 @@ def _overlap(graph: Graph, root: str) -> StepPlan | None:
 
 def _root(graph: Graph, jobs: Sequence[Job], settings: Settings) -> TaskPlan:
     """Return the root. Its time limit is that of the whole graph, which Snowflake would end after one hour."""
-    comment = graph.comment or f"jobgraph: starts graph {graph.key}"
+    comment = graph.comment or root_comment(graph.key)
     seconds = graph.timeout or min(longest_chain(jobs, edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     full_name = settings.qualified(graph.root_task)
     return TaskPlan(graph.root_task, full_name, sql.ROOT_BODY, comment, timeout_ms=seconds * 1000)

@@ -21,6 +21,7 @@ Row = dict[str, Any]
 
 # A definition stands between $$ and never holds a $ itself (jobgraph.sql.json_literal).
 _DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
+_STARTS = "jobgraph: starts graph "
 _UNITS = {"S": "SECONDS", "M": "MINUTES", "H": "HOURS"}
 _CRON = re.compile(r"USING CRON (.+) (\S+)", re.IGNORECASE)
 _LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
@@ -58,6 +59,16 @@ def finalized_root(row: Mapping[str, Any]) -> str | None:
     """Return the name of the root whose graph a finalizer closes; None for any other task."""
     root = _relations(row).get("FinalizedRootTask")
     return last_part(root) if root else None
+
+
+def root_comment(key: str) -> str:
+    """Return the comment of a root whose graph has none of its own."""
+    return f"{_STARTS}{key}"
+
+
+def key_of_comment(comment: str) -> str:
+    """Return the key of the graph in such a comment; nothing of any other."""
+    return comment.removeprefix(_STARTS) if comment.startswith(_STARTS) else ""
 
 
 def definition(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.cli.queries import Tables
 from jobgraph.model import EVENT_TABLE, Graph, Job
-from jobgraph.sql import SUSPENDED_BY_FAILURES
-from jobgraph.task_rows import definition, descendants, finalized_root, predecessors, schedule
+from jobgraph.sql import ROOT_BODY, SUSPENDED_BY_FAILURES
+from jobgraph.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -81,9 +81,13 @@ class Deployed:
 
 
 def _roots(rows: Sequence[Row]) -> list[Row]:
-    """Return the tasks that follow none and that other tasks follow, or that a finalizer closes."""
+    """Return the tasks that follow none and that other tasks follow, or that a finalizer closes.
+
+    A root that an interrupted removal has left alone is one too: it has the body of a root that a deploy makes.
+    """
     followed = {name for row in rows for name in predecessors(row)}
     followed |= {root for row in rows if (root := finalized_root(row))}
+    followed |= {str(row["name"]) for row in rows if row.get("definition") == ROOT_BODY}
     return [row for row in rows if row["name"] in followed and not predecessors(row) and not finalized_root(row)]
 
 
@@ -125,7 +129,7 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
     known = (definition(finalizer) if finalizer else {}) | dict(jobs[0].definition if jobs else {})
     usual = Tables()
     return Deployed(
-        key=str(known.get("graph") or root["name"]),
+        key=str(known.get("graph") or key_of_comment(str(root.get("comment") or "")) or root["name"]),
         root_task=root["name"],
         root_id=str(root["id"]),
         started=root["state"] == "started",
@@ -163,6 +167,8 @@ def conditions(graph: Deployed) -> list[str]:
             f"The root {graph.root_task} is suspended ({why}): no run starts by schedule, `jobgraph run` still works. "
             f"{finish} and resumes the root. If nobody deploys: `jobgraph resume {graph.key}`."
         )
+    if not graph.jobs:
+        found.append(f"The root {graph.root_task} has no jobs. {finish}.")
     if graph.strays:
         found.append(f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}.")
     if graph.suspended:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from jobgraph.cli import deployed
+from jobgraph.sql import ROOT_BODY
+from jobgraph.task_rows import root_comment
 
 
 def row(name: str, *after: str, **columns: Any) -> dict[str, Any]:
@@ -45,6 +47,16 @@ def test_tasks_that_hang_nowhere_are_named() -> None:
     stray = row("B", definition=row("X", "Y")["definition"], state="suspended")
     (graph,) = deployed.read([row("ROOT", schedule="5 MINUTES"), row("A", "ROOT"), stray])
     assert "No run reaches these tasks of the graph: B." in deployed.conditions(graph)[0]
+
+
+def test_a_root_that_a_removal_has_left_alone_is_told_by_its_graphs_name() -> None:
+    lone = row("ROOT", definition=ROOT_BODY, comment=root_comment("g"), state="suspended")
+    graphs = deployed.read([lone, row("OTHERS")])
+    (graph,) = graphs
+    assert deployed.named(graphs, "g") is graph
+    (told,) = deployed.conditions(graph)
+    assert "The root ROOT has no jobs." in told
+    assert "`pulumi destroy --refresh`" in told
 
 
 def test_suspended_tasks_are_named_but_not_those_of_disabled_jobs() -> None:
