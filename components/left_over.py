@@ -14,30 +14,32 @@ from components.connection import connected
 from jobgraph.changing import left_over, left_over_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from jobgraph.planning import GraphPlan
+    from jobgraph.planning import GraphPlan, TaskPlan
     from jobgraph.task_rows import Row
 
 
-def dropping_left_overs(graph: GraphPlan, present: Mapping[str, Row]) -> dict[str, pulumi.ResourceHook]:
-    """Return what is to happen before a task is created, for those that are there and were made for this graph.
+def dropping_left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row]) -> pulumi.ResourceHook:
+    """Return what is to happen before a task is created: it is dropped if it is there and was made for its graph.
 
-    The engine calls it only for what its state does not have, and for what it has just dropped to make it anew.
+    The engine calls it only for what its state does not have, and for what it has just dropped to make it anew. It is
+    one hook for all tasks and deploys: the engine writes its whole state anew for each task whose hooks have changed.
     """
-    found: dict[str, pulumi.ResourceHook] = {}
-    for task in (graph.root, *graph.members):
-        row = present.get(task.name)
-        if row is None:
-            continue
-        if left_over_root(row, graph) if task is graph.root else left_over(row, graph.key):
-            found[task.name] = _dropping(task.full_name)
-    return found
+    left = {
+        task.name: task.full_name
+        for graph in graphs
+        for task in (graph.root, *graph.members)
+        if task.name in present and _is_left_over(graph, task, present[task.name])
+    }
+
+    def drop(arguments: pulumi.ResourceHookArgs) -> None:
+        if arguments.name in left:
+            with connected() as ask:
+                ask(f"DROP TASK IF EXISTS {left[arguments.name]}")
+
+    return pulumi.ResourceHook("drop a task that an interrupted deploy left", drop)
 
 
-def _dropping(full_name: str) -> pulumi.ResourceHook:
-    def drop(_arguments: pulumi.ResourceHookArgs) -> None:
-        with connected() as ask:
-            ask(f"DROP TASK IF EXISTS {full_name}")
-
-    return pulumi.ResourceHook(f"drop {full_name}", drop)
+def _is_left_over(graph: GraphPlan, task: TaskPlan, row: Row) -> bool:
+    return left_over_root(row, graph) if task is graph.root else left_over(row, graph.key)

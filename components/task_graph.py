@@ -54,7 +54,7 @@ class TaskGraphArgs:
 
     change: what the deploy may do to a root that is there. present: rows of SHOW TASKS before the deploy, by name.
     deploy: tells this deploy from all others. moves: the order in which tasks of all graphs leave theirs. mending: what
-    is done with tasks that the engine's state does not know as they are.
+    is done with tasks that the engine's state does not know as they are. left_over: with those that it does not know.
     """
 
     graph: GraphPlan
@@ -65,6 +65,7 @@ class TaskGraphArgs:
     deploy: str
     moves: Moves
     mending: Mending
+    left_over: pulumi.ResourceHook
 
 
 def task_graphs(
@@ -77,11 +78,9 @@ def task_graphs(
     allowed = changes(graphs, present)
     moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}
-    deploy, mending = uuid.uuid4().hex[:8], Mending(graphs, settings, rows)
+    common = (rows, uuid.uuid4().hex[:8], moves, Mending(graphs, settings, rows), dropping_left_overs(graphs, rows))
     made = {
-        graph.key: TaskGraphComponent(
-            graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], rows, deploy, moves, mending)
-        )
+        graph.key: TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], *common))
         for graph in graphs
     }
     gates = {component.key: component.gate for component in made.values()}
@@ -107,7 +106,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self.key = args.graph.key
         self._there = args.graph.root.name in args.present
         self._made: list[snowflake.Task | snowflake.Execute] = []
-        self._mending, self._left_over = args.mending, dropping_left_overs(args.graph, args.present)
+        self._mending, self._left_over = args.mending, args.left_over
         self._beginning = pulumi.ResourceHook(f"{self.key}: a deploy begins", self._begin)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
@@ -224,10 +223,9 @@ class TaskGraphComponent(pulumi.ComponentResource):
             query=sql.suspended_by_failures(self._settings, graph.root.name),
         )
 
-    def _hooks(self, task: TaskPlan) -> pulumi.ResourceHookBinding:
-        left_over = self._left_over.get(task.name)
+    def _hooks(self) -> pulumi.ResourceHookBinding:
         return pulumi.ResourceHookBinding(
-            before_create=[left_over] if left_over else None,
+            before_create=[self._left_over],
             before_update=[self._mending.before_update],
             on_error=[self._mending.on_error],
         )
@@ -257,7 +255,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 # what SHOW TASKS says of the state goes with it: the plugin calls all of it changed where the state is
                 ignore_changes=[*ignored, "showOutputs"],
                 aliases=[pulumi.Alias(name=former)] if former else None,
-                hooks=self._hooks(graph.root),
+                hooks=self._hooks(),
                 # a task belongs to the role that owns the schema's future tasks when it is made
                 replacement_trigger=self._settings.role,
             ),
@@ -295,7 +293,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 replace_on_changes=_IN_ANOTHER_GRAPH if leaves or anew else _FINALIZES,
                 # the gate of this deploy is another one than the last deploy's, or the graph has another name
                 replace_with=[self.gate] if anew else None,
-                hooks=self._hooks(task),
+                hooks=self._hooks(),
                 replacement_trigger=self._settings.role,
             ),
             database=self._settings.database,

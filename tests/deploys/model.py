@@ -100,7 +100,7 @@ class Deployer:
         present = self._present(graphs, settings)
         self.present = {row["name"]: row for row in present}
         recorder = Recorder()
-        with patch("components.task_graph.dropping_left_overs", return_value={}), patch("pulumi.warn"):
+        with patch("pulumi.warn"):
             run(lambda: _ignore(task_graphs(graphs, settings, [], present)), recorder)
         wanted = [one for one in recorder.recorded if one["type"].startswith("snowflake:")]
         old = {name for one in wanted for name in (one["name"], *one["aliases"])}
