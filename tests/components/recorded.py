@@ -60,6 +60,7 @@ class Recorder(mocks.MockMonitor):
                     **({"deletedWith": short(request.deletedWith)} if request.deletedWith else {}),
                     **({"importId": request.importId} if request.importId else {}),
                     "onError": list(request.hooks.on_error),
+                    "before": [*request.hooks.before_create, *request.hooks.before_update],
                     "aliases": [one.spec.name for one in request.aliases],
                     "inputs": rpc.deserialize_properties(request.object),
                 },

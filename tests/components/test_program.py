@@ -189,6 +189,16 @@ def shown(name: str, **columns: Any) -> dict[str, Any]:
     return {"name": name, "state": "started", "schedule": "59 MINUTES", "definition": "", "predecessors": [], **columns}
 
 
+def test_hooks_are_the_same_in_each_deploy() -> None:
+    """The engine writes its whole state anew for each resource whose hooks have changed."""
+    jobs = [shown(f"T_MYJOB_{number}", definition='CALL R($${"graph": "container_jobs"}$$)') for number in range(1, 7)]
+    first, second = (
+        {(one["type"], one["name"]): one["before"] + one["onError"] for one in recorder.recorded}
+        for recorder in (record(), record(tasks=[shown("ROOT_TASK"), *jobs]))
+    )
+    assert first == second
+
+
 def test_a_root_that_an_operator_suspended_is_not_resumed_even_if_a_refresh_saw_it_started() -> None:
     recorder = record(tasks=[shown("ROOT_TASK", state="SUSPENDED", lastSuspendedReason="USER_SUSPENDED")])
     opening = recorder.of("Execute")["container_jobs-opening"]
