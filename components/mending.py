@@ -16,7 +16,8 @@ import pulumi
 
 from components.connection import connected
 from components.present import present_after
-from jobgraph.mending import before, mending, stand_in, unchanged
+from jobgraph import sql
+from jobgraph.mending import before, mending, placeholder, unchanged
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Mending:
     """
 
     def __init__(self, graphs: Sequence[GraphPlan], settings: Settings, present: Mapping[str, Row]) -> None:
-        self._graphs = {task.name: graph for graph in graphs for task in (graph.root, *graph.members)}
+        self._graphs = {task.name: graph for graph in graphs for task in graph.all_tasks}
         self._settings, self._present = settings, present
         self._updated: set[str] = set()
         self.before_update = pulumi.ResourceHook("mend a task before it is changed", self._before_update)
@@ -50,7 +51,7 @@ class Mending:
             return made
 
         def mend(rows: Sequence[Row]) -> Sequence[pulumi.Resource]:
-            names = {task.name for task in (graph.root, *graph.members)} - self._updated
+            names = {task.name for task in graph.all_tasks} - self._updated
             statements = mending(graph, self._settings, _by_name(rows), names)
             if statements:
                 pulumi.info(_told(graph, statements))
@@ -92,12 +93,12 @@ def _made_to_be_dropped(inputs: Mapping[str, Any]) -> bool:
     with connected() as ask:
         gone = name not in _shown(ask, schema)
         if gone:
-            ask(stand_in(f"{schema}.{quoted(name)}"))
+            ask(placeholder(f"{schema}.{quoted(name)}"))
     return gone
 
 
 def _shown(ask: Ask, schema: str) -> dict[str, Row]:
-    return _by_name(ask(f"SHOW TASKS IN SCHEMA {schema}"))
+    return _by_name(ask(sql.show_tasks(schema)))
 
 
 def _send(ask: Ask, statements: Sequence[str]) -> None:

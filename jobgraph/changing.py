@@ -112,6 +112,17 @@ def left_over_root(row: Row, graph: GraphPlan) -> bool:
     return same and row["state"] == "suspended" and not predecessors(row)
 
 
+def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[str, str]:
+    """Return the full names of the planned tasks that are there and that a deploy may make again, by their names."""
+    return {
+        task.name: task.full_name
+        for graph in graphs
+        for task in graph.all_tasks
+        if (row := present.get(task.name)) is not None
+        and (left_over_root(row, graph) if task is graph.root else left_over(row, graph.key))
+    }
+
+
 def _root_of(name: str, present: Mapping[str, Row]) -> str:
     """Return the root of the graph that a task is in; all ways up end in the same one."""
     seen: set[str] = set()

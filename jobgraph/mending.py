@@ -14,6 +14,7 @@ from jobgraph.as_planned import differences, root_differences
 from jobgraph.model import Cron, Interval
 from jobgraph.names import quoted
 from jobgraph.task_rows import predecessors
+from jobgraph.topology import ancestors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -71,7 +72,7 @@ def mending(
         columns: what of them may be changed.
     """
     found: list[Change] = []
-    for task in (graph.root, *graph.members):
+    for task in graph.all_tasks:
         row = present.get(task.name)
         if row is None or task.name not in among:
             continue
@@ -89,18 +90,10 @@ def mending(
 
 def before(graph: GraphPlan, name: str) -> frozenset[str]:
     """Return the root and all tasks that a task follows, directly or not: a deploy is done with them before it."""
-    tasks = {task.name: task.predecessors for task in graph.members}
-    found = {graph.root.name}
-    left = [*tasks.get(name, ())]
-    while left:
-        one = left.pop()
-        if one not in found:
-            found.add(one)
-            left.extend(tasks.get(one, ()))
-    return frozenset(found)
+    return frozenset(ancestors({task.name: task.predecessors for task in graph.all_tasks}, name)) | {graph.root.name}
 
 
-def stand_in(full_name: str) -> str:
+def placeholder(full_name: str) -> str:
     """Return the statement that makes a task for the provider to drop: it cannot drop one that is gone."""
     return (
         f"CREATE TASK IF NOT EXISTS {full_name} USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = 'XSMALL'"

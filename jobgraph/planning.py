@@ -123,6 +123,11 @@ class GraphPlan:
         """All tasks but the root."""
         return (*self.tasks, self.finalizer) if self.finalizer else self.tasks
 
+    @property
+    def all_tasks(self) -> tuple[TaskPlan, ...]:
+        """The root, and all other tasks."""
+        return (self.root, *self.members)
+
 
 @dataclass(frozen=True)
 class StagedFile:

@@ -87,6 +87,16 @@ def resume_root(root: str) -> str:
     return f"ALTER TASK IF EXISTS {root} RESUME"
 
 
+def show_tasks(schema: str) -> str:
+    """Return the statement that shows the tasks of a schema; `schema` is its quoted name."""
+    return f"SHOW TASKS IN SCHEMA {schema}"
+
+
+def drop_task(task: str) -> str:
+    """Return the statement that drops a task, if it is there."""
+    return f"DROP TASK IF EXISTS {task}"
+
+
 def free_finalizer(finalizer: str) -> str:
     """Return the statement that makes a task close no graph any more: a root has one finalizer at a time."""
     return f"ALTER TASK IF EXISTS {finalizer} UNSET FINALIZE"

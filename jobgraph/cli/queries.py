@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobgraph import sql
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def now() -> Statement:
 
 def show_tasks(place: Place) -> Statement:
     """Every task of the schema, with its predecessors and its state."""
-    return Statement(f"SHOW TASKS IN SCHEMA {quoted(place.database, place.schema)}")
+    return Statement(sql.show_tasks(quoted(place.database, place.schema)))
 
 
 def task_parameters(place: Place, task: str) -> Statement:

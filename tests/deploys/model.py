@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from components.task_graph import task_graphs
-from jobgraph.changing import changes, left_over, left_over_root
-from jobgraph.mending import before, mending, stand_in, unchanged
+from jobgraph import sql
+from jobgraph.changing import changes, left_overs
+from jobgraph.mending import before, mending, placeholder, unchanged
 from sandbox import engine, errors, wire
 from tests.components.recorded import Recorder, run
 from tests.deploys.proxy import TRACKING, is_write
@@ -105,7 +106,7 @@ class Deployer:
         wanted = [one for one in recorder.recorded if one["type"].startswith("snowflake:")]
         old = {name for one in wanted for name in (one["name"], *one["aliases"])}
         self._told_apart(graphs, present, wanted)
-        drops = _left_overs(graphs, present)
+        drops = {name: sql.drop_task(task) for name, task in left_overs(graphs, self.present).items()}
         steps = {one["name"]: (_needed(one["dependencies"]), self._step(one, drops)) for one in wanted}
         if self._all_at_once(steps):
             gone = [*self.pending, *(entry for name, entry in self.live.items() if name not in old)]
@@ -125,7 +126,7 @@ class Deployer:
         plan = self._plan_of(root)
         graphs, _ = self.planned or ((), None)
         if plan and changes(graphs, self.present.values())[plan[0].key].differing:
-            names = {task.name for task in (plan[0].root, *plan[0].members)} - self.updated
+            names = {task.name for task in plan[0].all_tasks} - self.updated
             for statement in mending(*plan, self._shown(lifecycle, plan[1]), names):
                 lifecycle.session.execute(statement)
 
@@ -155,7 +156,7 @@ class Deployer:
 
     def _plan_of(self, name: str) -> tuple[GraphPlan, Settings] | None:
         graphs, settings = self.planned or ((), None)
-        owners = (graph for graph in graphs if name in {task.name for task in (graph.root, *graph.members)})
+        owners = (graph for graph in graphs if name in {task.name for task in graph.all_tasks})
         graph = next(owners, None)
         return (graph, settings) if graph and settings else None
 
@@ -248,7 +249,7 @@ class Deployer:
         try:
             lifecycle.delete(resource, entry.outputs, print)
         except NotThereError:
-            lifecycle.session.execute(stand_in(resource.identity(entry.outputs)))
+            lifecycle.session.execute(placeholder(resource.identity(entry.outputs)))
             lifecycle.delete(resource, entry.outputs, print)
 
     def _replace(
@@ -384,15 +385,3 @@ def _ignore(_made: object) -> None:
 
 def _needed(dependencies: Iterable[str]) -> frozenset[str]:
     return frozenset(one.partition(" ")[2] for one in dependencies)
-
-
-def _left_overs(graphs: Sequence[GraphPlan], present: Sequence[Row]) -> dict[str, str]:
-    """What the hook before a creation drops, by the task's name."""
-    rows = {row["name"]: row for row in present}
-    found: dict[str, str] = {}
-    for graph in graphs:
-        for task in (graph.root, *graph.members):
-            row = rows.get(task.name)
-            if row and (left_over_root(row, graph) if task is graph.root else left_over(row, graph.key)):
-                found[task.name] = f"DROP TASK IF EXISTS {task.full_name}"
-    return found

@@ -64,7 +64,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployed]:
 
 
 def names(graph: GraphPlan) -> set[str]:
-    return {task.name for task in (graph.root, *graph.members)}
+    return {task.name for task in graph.all_tasks}
 
 
 @pytest.mark.parametrize("case", range(4), indirect=True)
