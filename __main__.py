@@ -13,7 +13,8 @@ from jobgraph import Procedures, UserError, drawing, history, ordered, plan, rea
 CONFIG = pulumi.Config()
 try:
     settings = read_settings(CONFIG.get_object("settings") or {}, f"Pulumi.{pulumi.get_stack()}.yaml")
-    config = ordered(read(CONFIG.get("file") or "jobconfig.yaml", settings.pool_families, pulumi.get_stack()))
+    file, zone = CONFIG.get("file") or "jobconfig.yaml", settings.region_timezone
+    config = ordered(read(file, settings.pool_families, pulumi.get_stack(), region_timezone=zone))
 except UserError as error:
     raise pulumi.RunError(str(error)) from None
 for warning in config.warnings:

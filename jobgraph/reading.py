@@ -55,14 +55,15 @@ def read(
     pools: Collection[str] | None = None,
     environment: str | None = None,
     *,
+    region_timezone: str | None = None,
     strict: bool = False,
 ) -> Config:
     """Read and check a job configuration.
 
     `pools` are the names of the compute pools that the stack has, perhaps as a mapping to their instance families;
     without them, pool names are not looked up. `environment` is the Pulumi stack: what the file's `environments` say
-    of it, and a file of the same name with `.<environment>` before its ending, are merged over the file. With
-    `strict`, a warning is an error.
+    of it, and a file of the same name with `.<environment>` before its ending, are merged over the file.
+    `region_timezone` is that of the account's region. With `strict`, a warning is an error.
 
     Raises:
         ConfigErrors: with every problem of the file, warnings included, if one is an error.
@@ -76,7 +77,8 @@ def read(
         overlay = overlay_of(path, environment)
         if overlay.exists():
             root = merged(root, from_file(compose(_content(overlay), str(overlay)), str(overlay)))
-    return understand(root, file, pools, strict=strict, payloads=PayloadFolder(path.parent))
+    payloads = PayloadFolder(path.parent)
+    return understand(root, file, pools, region_timezone=region_timezone, strict=strict, payloads=payloads)
 
 
 def overlay_of(path: Path, environment: str) -> Path:
@@ -107,11 +109,12 @@ def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, st
     return understand(compose(content, file), file, pools, strict=strict)
 
 
-def understand(
+def understand(  # noqa: PLR0913  # what a stack and the caller say, all but three named at the call
     root: yaml.Node,
     file: str,
     pools: Collection[str] | None = None,
     *,
+    region_timezone: str | None = None,
     strict: bool = False,
     payloads: PayloadFolder | None = None,
 ) -> Config:
@@ -127,7 +130,7 @@ def understand(
     if block is None:
         raise ConfigErrors(file, document.problems)
     config = Assembler(document, payloads).config(block)
-    problems = [*document.problems, *broken_rules(config, pools)]
+    problems = [*document.problems, *broken_rules(config, pools, region_timezone)]
     if any(strict or problem.severity == ERROR for problem in problems):
         raise ConfigErrors(file, problems)
     return replace(config, warnings=in_order(problems))

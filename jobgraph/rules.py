@@ -10,11 +10,12 @@ from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from jobgraph.cron import clock_change_effects, only_in_maintenance
 from jobgraph.errors import WARNING, Mark, Problem, nearest
 from jobgraph.job_rules import JOB_RULES, mark_of, path_of, pools_fit
 from jobgraph.model import Cron
 from jobgraph.names import NAME_REMEDY, is_plain, not_plain
-from jobgraph.timing import duration_text, longest_chain, only_in_maintenance, rounded_text
+from jobgraph.timing import duration_text, longest_chain, rounded_text
 from jobgraph.topology import ancestors, edges, topological
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ MOST_CYCLES_SHOWN = 20
 MOST_SUGGESTIONS = 50
 
 
-def broken_rules(config: Config, pools: Collection[str] | None) -> list[Problem]:
-    """Return every problem of the configuration; `pools` of None: no pool is looked up."""
+def broken_rules(config: Config, pools: Collection[str] | None, region_timezone: str | None = None) -> list[Problem]:
+    """Return every problem of the configuration.
+
+    Without `pools`, no pool is looked up; without `region_timezone`, a schedule's own zone is taken for the region's.
+    """
     problems = [problem for rule in FILE_RULES.values() for problem in rule(config)]
     problems += [problem for graph in config.graphs for rule in GRAPH_RULES.values() for problem in rule(graph)]
     if pools is not None:
         problems += pools_fit(config, pools)
-    return problems
+    return [*problems, *(problem for graph in config.graphs for problem in maintenance(graph, region_timezone))]
 
 
 def graphs_exist(config: Config) -> Iterator[Problem]:
@@ -244,17 +248,36 @@ def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
         yield Problem(mark, "critical-path", path_of(graph, None, "timeout"), what, remedy, whole, severity=WARNING)
 
 
-def maintenance(graph: Graph) -> Iterator[Problem]:
+def maintenance(graph: Graph, region_timezone: str | None) -> Iterator[Problem]:
     """A graph that runs only at hours of the weekly maintenance of compute pools will have its jobs interrupted."""
     schedule = graph.schedule
-    if isinstance(schedule, Cron) and only_in_maintenance(schedule):
-        what = (
-            "this always falls into the weekly maintenance of compute pools (Saturday 20:00 to Sunday 08:00, Sunday "
-            "20:00 to Monday 08:00 by the region's clock), which interrupts jobs"
-        )
-        remedy = "choose another hour, or give the jobs `retries`"
-        mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
-        yield Problem(mark, "maintenance", at, what, remedy, value=schedule.expression, severity=WARNING)
+    if not isinstance(schedule, Cron) or not only_in_maintenance(schedule, region_timezone):
+        return
+    zone = region_timezone or f"{schedule.timezone}, if the account's region has that time"
+    what = (
+        "this always falls into the weekly maintenance of compute pools, which interrupts jobs: Saturday 20:00 to "
+        f"Sunday 08:00 and Sunday 20:00 to Monday 08:00 in the region's time ({zone})"
+    )
+    remedy = "choose another hour, or give the jobs `retries`"
+    if region_timezone is None:
+        remedy += "; the setting `region_timezone` of the stack says which time the region has"
+    mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
+    yield Problem(mark, "maintenance", at, what, remedy, value=schedule.expression, severity=WARNING)
+
+
+def clock_changes(graph: Graph) -> Iterator[Problem]:
+    """A schedule within the hour that a change of the clocks repeats or leaves out runs twice that day, or not."""
+    schedule = graph.schedule
+    if not isinstance(schedule, Cron):
+        return
+    twice, skipped = clock_change_effects(schedule)
+    if not twice and not skipped:
+        return
+    effects = [text for text, holds in (("runs this twice", twice), ("leaves a run out", skipped)) if holds]
+    what = f"on days when the clocks of {schedule.timezone} change, Snowflake {' or '.join(effects)}"
+    remedy = "choose an hour outside the change, as 4, or `timezone: UTC`, which never changes"
+    mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
+    yield Problem(mark, "clock-change", at, what, remedy, value=schedule.expression, severity=WARNING)
 
 
 def notify_whole(graph: Graph) -> Iterator[Problem]:
@@ -280,7 +303,7 @@ GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "child-count": child_count,
     "when-ancestor": conditions_hold,
     "critical-path": longest_chain_fits,
-    "maintenance": maintenance,
+    "clock-change": clock_changes,
     "notify-complete": notify_whole,
     **JOB_RULES,
 }

@@ -12,11 +12,11 @@ from zoneinfo import available_timezones
 
 import yaml
 
+from jobgraph.cron import NEVER_FIRES, cron_problem
 from jobgraph.document import NULL, Document, entries
 from jobgraph.errors import nearest
 from jobgraph.kinds import SECONDS, Kind, MapOf, Text, number_and_unit
 from jobgraph.model import Cron, Interval, Schedule
-from jobgraph.timing import NEVER_FIRES, cron_problem
 
 # docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE
 SHORTEST_INTERVAL = 10
@@ -174,7 +174,7 @@ class ScheduleText:
         cron, timezone = block.values.get("cron"), block.values.get("timezone")
         wrong = cron_problem(cron) if cron is not None else ""
         if wrong:
-            remedy = "write five fields: minute, hour, day of month, month, day of week"
+            remedy = "write five fields: minute, hour, day of month, month, day of week, as 30 2 * * MON-FRI"
             if wrong == NEVER_FIRES:
                 remedy = "choose a day that the month has, or L for its last"
             document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=wrong, remedy=remedy)
@@ -185,7 +185,7 @@ class ScheduleText:
             place, at = block.nodes["timezone"], f"{path}.timezone"
             document.report(place, at, rule="schedule-timezone", what=what, remedy=remedy, close=close)
             return None
-        return Cron(" ".join(cron.split()), timezone) if cron and timezone else None
+        return Cron(" ".join(cron.upper().split()), timezone) if cron and timezone else None
 
 
 @cache

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
+from zoneinfo import available_timezones
 
 from jobgraph.errors import UsageError, perhaps
 from jobgraph.names import is_plain, quoted, upper
@@ -31,6 +32,13 @@ def _version(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"\d+(\.\d+)+", value):
         raise ValueError("a version is wanted, in quotes, as '1.33.0'")
     return value
+
+
+def _timezone(value: Any) -> str:
+    if value not in available_timezones():
+        close = perhaps(str(value), available_timezones())
+        raise ValueError(f"a name of the IANA list of time zones is wanted, as UTC or Europe/Berlin{close}")
+    return str(value)
 
 
 def _whole(low: int, high: int) -> Callable[[Any], int]:
@@ -152,6 +160,7 @@ class Settings:
     job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")
     task_runs_table: str = _setting("TASK_LOGGING_STATS", _name, "history: one row per task of a graph run")
     task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
+    region_timezone: str | None = _setting(None, _timezone, "time zone of the account's region, as Europe/Berlin")
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
     keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
     keep_results_days: int = _setting(14, _whole(2, 3650), "days that files which jobs leave to others are kept")

@@ -44,14 +44,14 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
         ConfigErrors: with everything that is wrong in it.
         UsageError: if the file, or the stack's, cannot be read, or nothing is known of the environment.
     """
-    pools = None
+    pools = zone = None
     if environment is not None:
         settings = stack_settings(_stack_file(Path(path), environment))
         if settings is None and not _is_known(Path(path), environment):
             raise _unknown(Path(path), environment)
-        pools = settings.pool_families if settings else None
+        pools, zone = (settings.pool_families, settings.region_timezone) if settings else (None, None)
     try:
-        return jobgraph.read(path, pools, environment, strict=strict)
+        return jobgraph.read(path, pools, environment, region_timezone=zone, strict=strict)
     except ConfigErrors:
         base, of = _overlaid(Path(path))
         if base is None:

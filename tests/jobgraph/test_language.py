@@ -16,7 +16,7 @@ from jobgraph.model import Config, Cron
 from jobgraph.names import image_repository
 from jobgraph.privileges import needed_grants
 from jobgraph.resolving import resolved
-from jobgraph.timing import cron_problem, duration_text, only_in_maintenance
+from jobgraph.timing import duration_text
 from tests.golden import compare
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -178,36 +178,6 @@ def test_a_payload_that_is_too_large_or_empty(tmp_path: Path) -> None:
         with pytest.raises(ConfigErrors) as caught:
             read(file, POOLS)
         assert [p.rule for p in caught.value.problems if p.severity == ERROR] == [rule]
-
-
-@pytest.mark.parametrize("expression", ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "0 0 31 FEB *"])
-def test_dates_that_no_year_has(expression: str) -> None:
-    assert cron_problem(expression) == "this never fires: no month has such a day"
-
-
-@pytest.mark.parametrize("expression", ["* * * * *", "0 0 29 2 *", "*/5 8-18 * * MON-FRI", "0 0 L * *"])
-def test_dates_that_some_year_has(expression: str) -> None:
-    assert cron_problem(expression) == ""
-
-
-@pytest.mark.parametrize("expression", ["", "* * * *", "* * * * * *", "61 * * * *", "0 0 0 * *", "a b c d e"])
-def test_what_is_no_cron_expression(expression: str) -> None:
-    assert cron_problem(expression).startswith("this is no cron expression")
-
-
-@pytest.mark.parametrize(
-    ("expression", "zone", "inside"),
-    [
-        ("0 22 * * SAT", "UTC", True),
-        ("59 7 * * SUN", "UTC", True),
-        ("0 8 * * SUN", "UTC", False),
-        ("0 2 * * MON", "Asia/Tokyo", True),
-        ("0 2 * * *", "UTC", False),
-        ("0 19 * * SAT", "America/New_York", False),
-    ],
-)
-def test_the_weekly_maintenance(expression: str, zone: str, inside: bool) -> None:  # noqa: FBT001  # a parametrized value
-    assert only_in_maintenance(Cron(expression, zone)) is inside
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""Cron expressions: Snowflake's grammar, dates that never come, maintenance, and days when the clocks change."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobgraph.cron import NEVER_FIRES, clock_change_effects, cron_problem, only_in_maintenance
+from jobgraph.errors import WARNING
+from jobgraph.model import Cron
+from jobgraph.reading import parse
+
+FILE = """\
+version: 1
+graphs:
+  g:
+    schedule: {{cron: '{expression}', timezone: {zone}}}
+    jobs: {{a: {{image: 'x:1', compute_pool: P}}}}
+"""
+
+
+def warnings_of(expression: str, zone: str) -> list[str]:
+    config = parse(FILE.format(expression=expression, zone=zone).encode(), "x.yaml")
+    assert all(problem.severity == WARNING for problem in config.warnings)
+    return [problem.rule for problem in config.warnings]
+
+
+@pytest.mark.parametrize("expression", ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "0 0 31 FEB *", "0 0 30,31 2 *"])
+def test_a_date_that_no_year_has_never_fires(expression: str) -> None:
+    assert cron_problem(expression) == NEVER_FIRES
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("* * * * *", "0 0 29 2 *", "*/5 8-18 * * MON-FRI", "0 0 L * *", "0 0 * * L", "0 0 * * 5L", "0 0 1,L * *"),
+        *("0 0 1 4/3 *", "0-59/5 0 * JAN-MAR sat", "0 0 10-20 * TUE,THU", "5/15 * * * 0-6", "0 0 30 2 MON"),
+    ],
+)
+def test_what_snowflake_documents_is_accepted(expression: str) -> None:
+    assert cron_problem(expression) == ""
+
+
+@pytest.mark.parametrize("expression", ["", "* * * *", "* * * * * *", "@daily"])
+def test_a_cron_expression_has_five_fields(expression: str) -> None:
+    assert cron_problem(expression).startswith("this is no cron expression")
+
+
+@pytest.mark.parametrize(
+    ("expression", "item", "field"),
+    [
+        ("0 0 * * 2#1", "2#1", "day of week"),
+        ("0 0 * * MON#1", "MON#1", "day of week"),
+        ("0 0 LW * *", "LW", "day of month"),
+        ("0 0 15W * *", "15W", "day of month"),
+        ("0 0 * * 7", "7", "day of week"),
+        ("0 0 * * 7L", "7L", "day of week"),
+        ("0 0 * * FRI-MON", "FRI-MON", "day of week"),
+        ("0 0 ? * MON", "?", "day of month"),
+        ("0 0 * * MON,", "", "day of week"),
+        ("*/0 * * * *", "*/0", "minute"),
+        ("*-5 * * * *", "*-5", "minute"),
+        ("61 * * * *", "61", "minute"),
+        ("0 24 * * *", "24", "hour"),
+        ("L * * * *", "L", "minute"),
+        ("0 0 0 * *", "0", "day of month"),
+        ("0 0 * 13 *", "13", "month"),
+        ("0 0 * MAI *", "MAI", "month"),
+        ("0 0 L-3 * *", "L-3", "day of month"),
+        ("0 0 ² * *", "²", "day of month"),
+    ],
+)
+def test_what_snowflake_does_not_document_is_refused_with_what_it_accepts(
+    expression: str, item: str, field: str
+) -> None:
+    problem = cron_problem(expression)
+    assert problem.startswith(f"Snowflake does not accept `{item}` as {field}; it accepts *, ")
+
+
+def test_an_expression_is_kept_as_snowflake_documents_it() -> None:
+    (graph,) = parse(FILE.format(expression="0  4 * jan-mar  mon", zone="UTC").encode(), "x.yaml").graphs
+    assert graph.schedule == Cron("0 4 * JAN-MAR MON", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "inside"),
+    [
+        ("0 22 * * SAT", "UTC", True),
+        ("59 7 * * SUN", "UTC", True),
+        ("0 8 * * SUN", "UTC", False),
+        ("0 2 * * MON", "Asia/Tokyo", True),
+        ("0 2 * * *", "UTC", False),
+        ("0 19 * * SAT", "America/New_York", False),
+        ("*/5 * * * *", "UTC", False),
+        ("* * * * *", "Europe/Berlin", False),
+        ("*/5 0-7 * * MON", "UTC", True),
+        ("* 0-8 * * MON", "UTC", False),
+    ],
+)
+def test_the_weekly_maintenance(expression: str, zone: str, inside: bool) -> None:  # noqa: FBT001  # a parametrized value
+    assert only_in_maintenance(Cron(expression, zone)) is inside
+    assert ("maintenance" in warnings_of(expression, zone)) is inside
+
+
+def test_maintenance_is_at_the_regions_time() -> None:
+    schedule = Cron("0 22 * * SAT", "UTC")  # 14:00 in Los Angeles, 07:00 on Sunday in Tokyo
+    assert not only_in_maintenance(schedule, "America/Los_Angeles")
+    assert only_in_maintenance(schedule, "Asia/Tokyo")
+    assert only_in_maintenance(schedule)
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "twice", "skipped"),
+    [
+        ("0 1 * * *", "America/Los_Angeles", True, False),
+        ("0 2 * * *", "America/Los_Angeles", False, True),
+        ("0 2 * * *", "Europe/Berlin", True, True),
+        ("30 1 * * *", "Europe/London", True, True),
+        ("0 */2 * * *", "America/Los_Angeles", False, True),
+        ("0 3 * * *", "America/Los_Angeles", False, False),
+        ("0 2 * * MON-FRI", "Europe/Berlin", False, False),  # the clocks change on Sundays
+        ("0 2 L 3 SUN", "Europe/Berlin", False, True),
+        ("0 2 * * *", "UTC", False, False),
+        ("0 2 * * *", "Asia/Tokyo", False, False),
+        ("0 * * * *", "Europe/Berlin", False, False),
+        ("*/5 * * * *", "America/Los_Angeles", False, False),
+    ],
+)
+def test_days_when_the_clocks_change(expression: str, zone: str, twice: bool, skipped: bool) -> None:  # noqa: FBT001  # parametrized values
+    assert clock_change_effects(Cron(expression, zone)) == (twice, skipped)
+    assert ("clock-change" in warnings_of(expression, zone)) is (twice or skipped)
