@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sandbox import multi_insert
-from sandbox.result import DDL, DELETE, INSERT, MERGE, MULTI_INSERT, UPDATE, Column
+from sandbox.result import DDL, DELETE, INSERT, MERGE, UPDATE, Column
 
 
 def batch(values: list[Any]) -> list[list[Any]]:
@@ -26,7 +25,6 @@ _DML: dict[type[exp.Expr], int] = {
     exp.Delete: DELETE,
     exp.Merge: MERGE,
     exp.TruncateTable: DDL,
-    exp.MultitableInserts: MULTI_INSERT,
 }
 
 
@@ -39,8 +37,6 @@ def result_columns(tree: exp.Expr) -> tuple[Column, ...]:
     """The columns of the one row that a changing statement answers with."""
     if isinstance(tree, exp.Insert):
         return (Column("number of rows inserted", "fixed"),)
-    if isinstance(tree, exp.MultitableInserts):
-        return multi_insert.result_columns(tree)
     if isinstance(tree, exp.Update):
         return (Column("number of rows updated", "fixed"), Column("number of multi-joined rows updated", "fixed"))
     if isinstance(tree, exp.Delete):

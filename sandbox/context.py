@@ -158,8 +158,8 @@ def _alter_session_set(call: Call) -> Result:
         reader.accept(",")
     if not values:
         raise reader.unexpected()
-    if not values.get("AUTOCOMMIT", True):
-        raise errors.not_supported("AUTOCOMMIT = FALSE")
+    if "AUTOCOMMIT" in values:
+        data_sql.commit(call)
     call.world.data.apply_parameters(call.session, values)
     call.session.parameters.update(values)
     return status()

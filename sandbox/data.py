@@ -59,6 +59,8 @@ class Connection:
     Attributes:
         lock: keeps the session's statements apart.
         current: database and schema that DuckDB's search path stands on.
+        in_transaction: whether a transaction of the session is open (transactions.py).
+        has_changes: whether a statement of that transaction has changed rows.
         temporary: ids of the session's temporary tables, which go with it.
     """
 
@@ -67,6 +69,7 @@ class Connection:
     lock: threading.RLock = field(default_factory=threading.RLock)
     current: tuple[str | None, str | None] = (None, None)
     in_transaction: bool = False
+    has_changes: bool = False
     tables_made: int = 0
     temporary: list[int] = field(default_factory=list)
 
@@ -156,6 +159,10 @@ class DataPlane:
         with self._root.cursor() as duck:
             duck.execute(f"ATTACH '{file}' AS {quoted(name)}")
             duck.execute(macros.creation_sql(quoted(name)))
+            duck.execute(
+                f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', '_loaded_files')}"
+                " (table_id BIGINT, file VARCHAR, tag VARCHAR, loaded_on TIMESTAMPTZ)"
+            )
 
     def detach(self, name: str, key: str | None = None) -> None:
         """Take a database away; with `key` its file is deleted too."""
@@ -255,16 +262,6 @@ class DataPlane:
             self._root.close()
 
     # --- staged files ------------------------------------------------------------------------------------------------
-
-    def load(self, session: Session, table: ObjectName, statement: str) -> int:
-        """Run a DuckDB INSERT that COPY INTO made, in the session's transaction; the number of rows."""
-        connection = self.connection(session)
-        with connection.lock, data_errors.translated():
-            connection.duck.execute(statement)
-            row = connection.duck.fetchone()
-        if row is None:
-            raise errors.does_not_exist("TABLE", table.qualified)
-        return int(row[0])
 
     def describe_file(self, path: Path) -> tuple[Column, ...]:
         """The columns of a Parquet file."""

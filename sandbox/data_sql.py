@@ -22,12 +22,14 @@ from sandbox import (
     errors,
     expand,
     formats,
-    multi_insert,
     rewrite,
+    transactions,
     trees,
 )
 from sandbox.data import duckdb_text, quoted
-from sandbox.result import DDL, INSERT, MULTI_INSERT, SELECT, Result, status
+from sandbox.objects import catalog, load_metadata
+from sandbox.result import INSERT, SELECT, Result, status
+from sandbox.statement import ObjectName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,6 +68,13 @@ def describe(call: Call) -> Result:
         return _query(connection, ready, {}, rows=False)
 
 
+def commit(call: Call) -> None:
+    """Commit the session's transaction, if one is open (ALTER SESSION SET AUTOCOMMIT)."""
+    connection = call.world.data.connection(call.session)
+    with connection.lock, data_errors.translated():
+        transactions.commit(connection)
+
+
 def evaluate(call: Call, text: str) -> Any:
     """The value of an expression given as text, functions and variables included (SET)."""
     query = f"SELECT {text} AS RESULT"
@@ -102,26 +111,23 @@ def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[e
 
 def _run(call: Call, connection: Connection, tree: exp.Expr) -> Result:
     if isinstance(tree, exp.Query):
-        return _query(connection, tree, call.binds)
+        with transactions.reading(connection):
+            return _query(connection, tree, call.binds)
     if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
         return _transaction(connection, tree)
     if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
-        return _change(call, connection, tree)
-    if isinstance(tree, exp.MultitableInserts):
-        return _insert_all(connection, tree, call)
+        with transactions.changing(call.session, connection):
+            return _change(call, connection, tree)
     raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
 
 
 def _transaction(connection: Connection, tree: exp.Expr) -> Result:
-    # Snowflake does not mind a COMMIT or ROLLBACK outside of a transaction, nor BEGIN inside one.
-    wanted = isinstance(tree, exp.Transaction)
-    if wanted != connection.in_transaction:
-        # DuckDB's COMMIT would throw the changes away and say nothing.
-        lost = isinstance(tree, exp.Commit) and connection.is_aborted()
-        connection.duck.execute("BEGIN" if wanted else tree.key.upper())
-        connection.in_transaction = wanted
-        if lost:
-            raise errors.transaction_lost()
+    if isinstance(tree, exp.Transaction):
+        transactions.begin(connection)
+    elif isinstance(tree, exp.Commit):
+        transactions.commit(connection)
+    else:
+        transactions.rollback(connection)
     return status()
 
 
@@ -162,6 +168,7 @@ def _refuse_zero(division: exp.Div) -> None:
 def _change(call: Call, connection: Connection, tree: exp.Expr) -> Result:
     batch = changes.batch(trees.remaining_binds(tree, call.binds))
     columns, kind = changes.result_columns(tree), changes.type_id(tree)
+    tables = [ObjectName(node.name, node.db, node.catalog) for node in tree.expressions if isinstance(node, exp.Table)]
     if isinstance(tree, exp.Merge):
         changes.prepare_merge(tree)
     statements = [duckdb_text(statement) for statement in _translate(connection, tree)]
@@ -173,12 +180,20 @@ def _change(call: Call, connection: Connection, tree: exp.Expr) -> Result:
         if connection.in_transaction:
             raise
         counts = _change_after_conflict(call.world.data, connection, statements, batch, kind)
-    if kind == DDL:
+    if isinstance(tree, exp.TruncateTable):
+        _forget_loads(call, connection, tables)
         return status()
     if isinstance(tree, exp.Merge):
         counts = changes.merge_counts(columns, counts)
     counts += [0] * (len(columns) - len(counts))
     return Result(columns, (tuple(counts[: len(columns)]),), kind)
+
+
+def _forget_loads(call: Call, connection: Connection, tables: Sequence[ObjectName]) -> None:
+    with call.world.store.transaction() as tx:
+        truncated = [catalog.get(tx, "TABLE", name) for name in tables]
+    for table in truncated:
+        load_metadata.forget(connection.duck, table)
 
 
 def _change_after_conflict(
@@ -204,19 +219,6 @@ def _change_once(
             row = _run_all(connection, statements, values)
             counts = [a + b for a, b in zip(counts or [0] * len(row), row, strict=True)]
     return counts
-
-
-def _insert_all(connection: Connection, tree: exp.MultitableInserts, call: Call) -> Result:
-    multi_insert.refuse(call.text, call.binds)
-    source, counts = connection.new_name(), list[int]()
-    with connection.whole():
-        data_types.make_table(connection.duck, source, _query(connection, tree.args["source"], call.binds))
-        for insert in multi_insert.inserts(tree, source):
-            values = trees.remaining_binds(insert, call.binds)
-            translated = [duckdb_text(one) for one in _translate(connection, insert)]
-            counts += _run_all(connection, translated, values)
-        connection.duck.execute(f"DROP TABLE temp.{quoted(source)}")
-    return Result(multi_insert.result_columns(tree), (multi_insert.row(tree, counts),), MULTI_INSERT)
 
 
 def _run_all(connection: Connection, statements: Sequence[str], values: Sequence[Any]) -> list[int]:

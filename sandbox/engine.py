@@ -10,7 +10,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sandbox import data_sql, errors, flow, query_history
+from sandbox import data_sql, errors, flow, query_history, transactions
 from sandbox.call import Call
 from sandbox.result import CALL, Column, Result, status
 from sandbox.statement import Reader, strip_tracking
@@ -82,6 +82,7 @@ def _execute(call: Call) -> Result:
         raise errors.cancelled()
     session = call.session
     session.previous_query_id, session.last_query_id = session.last_query_id, call.query_id
+    transactions.commit_before_ddl(call)
     handler = find_handler(call.world, call.reader)
     if handler is not None:
         return handler(call)

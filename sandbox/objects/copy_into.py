@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from sandbox import data_sql, data_types, errors, trees, wire
+from sandbox import data_errors, data_sql, data_types, errors, transactions, trees, wire
 from sandbox.data import quoted
-from sandbox.objects import access, catalog, stage, stage_files
+from sandbox.objects import access, catalog, load_metadata, stage, stage_files
 from sandbox.result import DDL, Result, columns
 from sandbox.session import Scope
 from sandbox.statement import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sandbox.call import Call, World
@@ -32,6 +33,19 @@ _LOADED = columns(
     " first_error_character# first_error_column_name"
 )
 _UNLOADED = columns("rows_unloaded# input_bytes# output_bytes#")
+_LOAD_OPTIONS = frozenset(
+    {
+        "ENFORCE_LENGTH",
+        "FORCE",
+        "LOAD_UNCERTAIN_FILES",
+        "MATCH_BY_COLUMN_NAME",
+        "ON_ERROR",
+        "PURGE",
+        "RETURN_FAILED_ONLY",
+        "TRUNCATECOLUMNS",
+    }
+)
+_UNLOAD_OPTIONS = frozenset({"HEADER", "MAX_FILE_SIZE", "OVERWRITE", "SINGLE"})
 _SUFFIX = {"CSV": ".csv", "JSON": ".json", "PARQUET": ".snappy.parquet"}
 
 
@@ -51,6 +65,13 @@ class _Options:
 
     def is_on(self, name: str) -> bool:
         return str(self.flags.get(name, "false")).lower() == "true"
+
+    def refuse_others(self, names: frozenset[str]) -> None:
+        """Refuse the options that the sandbox does not have, and ON_ERROR's other values."""
+        for name, value in self.flags.items():
+            other_rule = name == "ON_ERROR" and str(value).upper() != "ABORT_STATEMENT"
+            if name not in names or other_rule:
+                raise errors.not_supported(f"COPY INTO … {name} = {value}")
 
 
 def _read_options(call: Call, reader: Reader) -> _Options:
@@ -99,6 +120,7 @@ def _unload(call: Call) -> Result:
     reader.expect("FROM")
     query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
     options = _read_options(call, reader)
+    options.refuse_others(_UNLOAD_OPTIONS)
     result = data_sql.execute(replace(call, text=query))
     kept = location.found["file_format"] if location.found else None
     file_format = {**(kept or {}), **options.file_format}
@@ -144,24 +166,52 @@ def _load(call: Call) -> Result:
     with call.world.store.transaction() as tx:
         table = catalog.get(tx, "TABLE", name)
     access.require(call, "INSERT", table)
-    given = [one.name for one in _names(reader)] if reader.peek() == "(" else []
+    names = [name.name for name in _names(reader)] if reader.peek() == "(" else []
     reader.expect("FROM")
     projections, location = _read_source(call, reader)
     options = _read_options(call, reader)
-    kept = location.found["file_format"] if location.found else None
-    file_format = {**(kept or {}), **options.file_format}
-    paths = _chosen(location, options)
-    rows = []
-    for path in paths:
-        source = data_types.file_reader(path, file_format)
-        count = call.world.data.load(call.session, table.name, _insert(table, given, projections, source, options))
-        rows.append((f"{location.name}/{path.relative_to(location.root)}", "LOADED", count, count, 1, 0, *[None] * 4))
+    options.refuse_others(_LOAD_OPTIONS)
+    defaults = location.found["file_format"] if location.found else None
+    file_format = {**(defaults or {}), **options.file_format}
+    files = {f"{location.name}/{path.relative_to(location.root)}": path for path in _chosen(location, options)}
+
+    def statement(path: Path) -> str:
+        return _insert(table, names, projections, data_types.file_reader(path, file_format), options)
+
+    rows, loaded = _load_files(call, table, files, statement, options)
     if options.is_on("PURGE"):
-        for path in paths:
+        for path in loaded:
             path.unlink()
     if not rows:
         return Result(columns("status"), (("Copy executed with 0 files processed.",),), DDL)
     return Result(_LOADED, rows, DDL)
+
+
+def _load_files(
+    call: Call,
+    table: SnowflakeObject,
+    files: dict[str, Path],
+    statement: Callable[[Path], str],
+    options: _Options,
+) -> tuple[list[tuple[Any, ...]], list[Path]]:
+    """Load those files that the table does not have yet, all or none; the answer's rows, and the files."""
+    connection = call.world.data.connection(call.session)
+    rows = []
+    with (
+        connection.lock,
+        data_errors.translated(),
+        transactions.changing(call.session, connection),
+        connection.whole(),
+    ):
+        duck = connection.duck
+        if not options.is_on("FORCE"):
+            uncertain = options.is_on("LOAD_UNCERTAIN_FILES")
+            files = load_metadata.unloaded(duck, table, files, call.now, uncertain=uncertain)
+        for name, path in files.items():
+            (count,) = duck.execute(statement(path)).fetchone() or (0,)
+            load_metadata.remember(duck, table, name, path, call.now)
+            rows.append((name, "LOADED", count, count, 1, 0, *[None] * 4))
+    return rows, list(files.values())
 
 
 def _names(reader: Reader) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """SCHEDULE of a task: reading its text and finding the next due instant.
 
 Pure: the present instant comes in as an argument. Must not know tasks, runs or threads.
-Forms (CREATE TASK page): `59 MINUTES`, also HOUR(S), SECOND(S), H, M, S; `USING CRON <5 fields> <time zone>`.
+Forms (CREATE TASK page): `59 MINUTES`, also HOUR(S), SECOND(S), H, M, S; `USING CRON <5 fields> <time zone>` (cron.py).
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from cronsim import CronSim, CronSimError
+from zoneinfo import ZoneInfoNotFoundError
 
 from sandbox import errors
+from sandbox.tasks import cron
+from sandbox.tasks.cron import Cron
 
 _INTERVAL = re.compile(r"\s*(\d+)\s+(SECONDS?|S|MINUTES?|M|HOURS?|H)\s*", re.IGNORECASE)
 _CRON = re.compile(r"\s*USING\s+CRON\s+((?:\S+\s+){5})(\S+)\s*", re.IGNORECASE)
@@ -27,14 +27,6 @@ class Interval:
     """Every `length`, counted from the instant at which the task was resumed."""
 
     length: timedelta
-
-
-@dataclass(frozen=True)
-class Cron:
-    """A cron expression of five fields in a time zone."""
-
-    expression: str
-    zone: str
 
 
 Schedule = Interval | Cron
@@ -55,18 +47,17 @@ def parse(text: str) -> Schedule:
         if not _SHORTEST <= seconds <= _LONGEST:
             raise errors.invalid_value(text, "SCHEDULE")
         return Interval(timedelta(seconds=seconds))
-    cron = _CRON.fullmatch(text)
-    if not cron:
+    match = _CRON.fullmatch(text)
+    if not match:
         raise errors.invalid_value(text, "SCHEDULE")
-    return _cron(text, " ".join(cron[1].split()), cron[2])
+    return _cron(text, " ".join(match[1].split()), match[2])
 
 
 def _cron(text: str, expression: str, zone: str) -> Cron:
     try:
-        CronSim(expression.upper(), datetime(2000, 1, 1, tzinfo=ZoneInfo(zone)))
-    except (CronSimError, ZoneInfoNotFoundError, ValueError) as error:
+        return cron.read(expression, zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
         raise errors.invalid_value(text, "SCHEDULE") from error
-    return Cron(expression, zone)
 
 
 def next_due(schedule: Schedule, resumed: datetime, after: datetime) -> datetime | None:
@@ -80,6 +71,4 @@ def next_due(schedule: Schedule, resumed: datetime, after: datetime) -> datetime
     if isinstance(schedule, Interval):
         passed = max(after - resumed, timedelta(0)) // schedule.length
         return (resumed + (passed + 1) * schedule.length).astimezone(UTC)
-    following = CronSim(schedule.expression.upper(), after.astimezone(ZoneInfo(schedule.zone)))
-    found = next(following, None)
-    return found.astimezone(UTC) if found else None
+    return cron.next_due(schedule, after)

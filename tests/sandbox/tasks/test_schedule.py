@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import SnowflakeError
-from sandbox.tasks.schedule import Cron, Interval, next_due, parse
+from sandbox.tasks.cron import Cron
+from sandbox.tasks.schedule import Interval, next_due, parse
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -37,6 +38,14 @@ def test_an_interval_is_read(text: str, seconds: int) -> None:
         "USING CRON 0 25 * * * UTC",
         "USING CRON 0 2 * * * Nowhere/Town",
         "USING CRON 0 2 * * * * UTC",
+        "USING CRON 0 0 * * 2#1 UTC",
+        "USING CRON 0 0 * * MON#1 UTC",
+        "USING CRON 0 0 LW * * UTC",
+        "USING CRON 0 0 * * 7 UTC",
+        "USING CRON L 0 * * * UTC",
+        "USING CRON 0 0 * L * UTC",
+        "USING CRON */0 * * * * UTC",
+        "USING CRON 0 0 * * FRI-MON UTC",
     ],
 )
 def test_what_snowflake_refuses_is_refused(text: str) -> None:
@@ -47,6 +56,55 @@ def test_what_snowflake_refuses_is_refused(text: str) -> None:
 
 def test_cron_is_read() -> None:
     assert parse("USING CRON 0 9-17 * * SUN America/Los_Angeles") == Cron("0 9-17 * * SUN", "America/Los_Angeles")
+
+
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [
+        ("0 0 * * L", ["2026-03-07", "2026-03-14"]),
+        ("0 0 * * 5L", ["2026-03-27", "2026-04-24"]),
+        ("0 0 L * *", ["2026-03-31", "2026-04-30"]),
+        ("0 0 1 4/3 *", ["2026-04-01", "2026-07-01", "2026-10-01", "2027-04-01"]),
+        ("0 0 10-20/5,28 3 *", ["2026-03-10", "2026-03-15", "2026-03-20", "2026-03-28"]),
+        ("0 0 * JAN,mar sun", ["2026-03-08", "2026-03-15"]),
+    ],
+)
+def test_the_documented_grammar_of_days(expression: str, days: list[str]) -> None:
+    schedule, due = parse(f"USING CRON {expression} UTC"), START
+    for day in days:
+        instant = next_due(schedule, START, due)
+        assert instant is not None
+        assert instant.isoformat() == f"{day}T00:00:00+00:00"
+        due = instant
+
+
+def every_due(expression: str, start: datetime, end: datetime) -> list[datetime]:
+    schedule, due = parse(f"USING CRON {expression} America/Los_Angeles"), start
+    instants: list[datetime] = []
+    while True:
+        instant = next_due(schedule, start, due)
+        if instant is None or instant >= end:
+            return instants
+        instants.append(instant)
+        due = instant
+
+
+def test_an_hour_that_comes_twice_is_due_twice() -> None:
+    clocks_go_back = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
+    instants = every_due("0 1 * * *", clocks_go_back, clocks_go_back + timedelta(days=1))
+    assert instants == [datetime(2026, 11, 1, 8, 0, tzinfo=UTC), datetime(2026, 11, 1, 9, 0, tzinfo=UTC)]
+
+
+def test_an_hour_that_is_skipped_is_not_due() -> None:
+    clocks_go_forward = datetime(2026, 3, 8, 8, 0, tzinfo=UTC)
+    instants = every_due("0 2 * * *", clocks_go_forward, clocks_go_forward + timedelta(days=2))
+    assert instants == [datetime(2026, 3, 9, 9, 0, tzinfo=UTC)]
+
+
+def test_every_minute_comes_once_over_both_changes() -> None:
+    for start in (datetime(2026, 11, 1, 6, 0, tzinfo=UTC), datetime(2026, 3, 8, 7, 0, tzinfo=UTC)):
+        instants = every_due("*/10 * * * *", start, start + timedelta(hours=6))
+        assert instants == [start + timedelta(minutes=10 * number) for number in range(1, 36)]
 
 
 def test_an_interval_counts_from_the_resume() -> None:

@@ -1,11 +1,11 @@
-"""Chains of statements (`->>`), multi-table INSERT and query tags with bound values, through the real clients."""
+"""Chains of statements (`->>`) and query tags with bound values, through the real clients."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from snowflake.connector.errors import DatabaseError, ProgrammingError
+from snowflake.connector.errors import ProgrammingError
 from snowflake.snowpark import Session
 
 if TYPE_CHECKING:
@@ -35,21 +35,6 @@ def test_an_error_ends_the_chain_after_what_was_done(connection: Any) -> None:
     with pytest.raises(ProgrammingError, match="NOPE"):
         connection.cursor().execute(chain, ("first", "second"))
     assert connection.cursor().execute("SELECT B FROM T").fetchall() == [("first",)]
-
-
-def test_a_multi_table_insert_with_bound_values(connection: Any) -> None:
-    connection.cursor().execute("CREATE TABLE U (B VARCHAR)")
-    cursor = connection.cursor()
-    cursor.execute("INSERT ALL INTO T VALUES (N, ?) INTO U VALUES (X) SELECT ?::int AS N, ? AS X", ("a", 3, "b"))
-    assert cursor.rowcount == 2
-    assert connection.cursor().execute("SELECT T.A, T.B, U.B FROM T, U").fetchall() == [(3, "a", "b")]
-
-
-def test_a_multi_table_insert_that_fails_has_inserted_nothing(connection: Any) -> None:
-    connection.cursor().execute("CREATE TABLE U (A INT NOT NULL)")
-    with pytest.raises(DatabaseError, match="NULL result"):
-        connection.cursor().execute("INSERT ALL INTO T (A) VALUES (N) INTO U VALUES (NULL) SELECT 1 AS N")
-    assert connection.cursor().execute("SELECT COUNT(*) FROM T").fetchall() == [(0,)]
 
 
 def test_the_result_is_the_last_statements_also_for_a_later_scan(connection: Any) -> None:
