@@ -17,7 +17,6 @@ from jobgraph.model import (
     Config,
     Graph,
     Job,
-    Notify,
     Payload,
     Resources,
     RetryRule,
@@ -78,7 +77,6 @@ class Assembler:
             suspend_after_failures=values.get("suspend_after_failures"),
             auto_retry=values.get("auto_retry"),
             timeout=values.get("timeout"),
-            notify=_notify(values["notify"]) if "notify" in values else None,
             marks=Places(self.document, {"": node, **nodes}),
         )
 
@@ -130,20 +128,20 @@ class Assembler:
         payload = Payload(values["path"], entrypoint, packages)
         if self.payloads is None:
             return payload
-        found = self.payloads.find(values["path"])
-        if found.rule:
-            place = block.nodes["path"]
-            self.document.report(place, f"{path}.payload.path", rule=found.rule, what=found.what, remedy=found.remedy)
-        elif entrypoint not in found.files:
+        content = self.payloads.read(values["path"])
+        if content.rule:
+            node, at = block.nodes["path"], f"{path}.payload.path"
+            self.document.report(node, at, rule=content.rule, what=content.what, remedy=content.remedy)
+        elif entrypoint not in content.files:
             node = block.nodes.get("entrypoint", block.node)
             what = f"`{values['path']}` has no file `{entrypoint}`"
             if "entrypoint" not in values:
                 what = f"`{values['path']}` is a folder, and nothing says which of its files is to run"
-            remedy, close = "name the file to run with `entrypoint:`", nearest(entrypoint, found.files)
+            remedy, close = "name the file to run with `entrypoint:`", nearest(entrypoint, content.files)
             self.document.report(
                 node, f"{path}.payload.entrypoint", rule="payload-missing", what=what, remedy=remedy, close=close
             )
-        return replace(payload, files=found.files)
+        return replace(payload, files=content.files)
 
 
 @dataclass(frozen=True)
@@ -273,12 +271,6 @@ def _condition(block: Block) -> Condition | None:
 
 def _volume(name: str, block: Block) -> Volume:
     return Volume(name, **{"source": "", "path": "", **block.values})
-
-
-def _notify(block: Block) -> Notify:
-    email, integration = _items(block.values.get("email")), block.values.get("integration")
-    events = _items(block.values.get("events"))
-    return Notify(email, integration, events) if events else Notify(email, integration)
 
 
 def _expanded(job: Job, members: Mapping[str, tuple[str, ...]]) -> Job:

@@ -121,7 +121,7 @@ def _inner(node: yaml.Node | None, path: str) -> yaml.Node | None:
             node = next((value for key, value in node.value if key.value == step), None)
         elif isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
             node = node.value[int(step)]
-        elif step != "0":  # a single value stands for a list of one
+        else:
             return None
     return node
 

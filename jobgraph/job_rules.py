@@ -10,8 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from jobgraph.errors import ERROR, WARNING, Mark, Problem, nearest
-from jobgraph.instances import FAMILIES, GIB, cpus, has_gpu, size_bytes
+from jobgraph.instances import FAMILIES, GIB, cpus, size_bytes
 from jobgraph.names import is_plain
+from jobgraph.patterns import pattern_problem
 from jobgraph.timing import LONGEST_TASK_SECONDS, duration_text, job_seconds, rounded_text
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _SECRET_VALUE = re.compile(
     r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."
     r"|://[^/\s:@]+:[^/\s:@]+@",
 )
+_SIMPLER = r"write it without a repeat inside a repeat: `timed out` finds what `(\w+ *)+timed out` does"
 _ARGUMENT = re.compile(r"--?([A-Za-z][\w-]*)(?:[= ](.*))?", re.DOTALL)
 
 
@@ -272,7 +274,7 @@ def _no_pool(graph: Graph, job: Job, mark: Mark, known: Collection[str]) -> Prob
 def _too_large(graph: Graph, job: Job, family: str) -> Iterator[Problem]:
     """Yield each resource that a node of the family does not have."""
     wanted, node = job.resources, FAMILIES.get(family)
-    gpus = node.gpu if node else (0 if not has_gpu(family) else None)
+    gpus = node.gpu if node else None
     too_much = []
     if node and wanted.cpu is not None and cpus(wanted.cpu) > node.cpu:
         too_much.append(("cpu", wanted.cpu, f"{node.cpu} processor{'s' if node.cpu > 1 else ''}"))
@@ -317,12 +319,9 @@ def _retry_rule_problem(rule: RetryRule) -> tuple[str, str, str]:
         if not low <= high <= HIGHEST_EXIT_CODE:
             text = str(low) if low == high else f"{low}-{high}"
             return f"{text} is no exit code, or range of them: they go from 0 to 255", "write 75 or 100-110", text
-    try:
-        re.compile(rule.message)
-    except re.error as error:
-        what, remedy = f"the message is no regular expression: {error}", r"escape what is meant as it stands: \( \[ \."
-        return what, remedy, rule.message
-    return "", "", ""
+    what = pattern_problem(rule.message)
+    remedy = _SIMPLER if "could take forever" in what else r"escape what is meant as it stands: \( \[ \."
+    return (what, remedy, rule.message) if what else ("", "", "")
 
 
 JOB_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {

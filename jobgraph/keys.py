@@ -6,12 +6,10 @@ is used. The JSON Schema and docs/reference.md are made of these tables.
 
 from __future__ import annotations
 
-from jobgraph.kinds import Duration, Flag, JsonValue, ListOf, MapOf, OneOf, Scalar, Text, Whole
+from jobgraph.kinds import Duration, Flag, Image, JsonValue, ListOf, MapOf, OneOf, Refused, Scalar, Text, Whole
 from jobgraph.model import CONTINUE, EVENT_TABLE, STOP, TABLE
-from jobgraph.names import IMAGE_REFERENCE
 from jobgraph.nested_keys import (
     NAME,
-    NOTIFY_KEYS,
     OBJECT,
     OUTPUT_KEYS,
     PAYLOAD_KEYS,
@@ -29,12 +27,7 @@ from jobgraph.sections import CRON, Either, Key, Named, ScheduleText, Section, p
 OVERLAPS = {"none": "NO_OVERLAP", "children": "ALLOW_CHILD_OVERLAP", "all": "ALLOW_ALL_OVERLAP"}
 
 _COMMENT = Text("a text", "put the comment in quotes", longest=1000)
-_IMAGE = Text(
-    "an image with its version",
-    "write my_job_image:latest (in the stack's image repository), or /database/schema/repository/name:version",
-    IMAGE_REFERENCE,
-    longest=500,
-)
+_IMAGE = Image(longest=500)
 _ENVIRONMENT = MapOf(Scalar(), VARIABLE, VARIABLE_RULE)
 _ON_FAILURE = OneOf((STOP, CONTINUE))
 _WAREHOUSE = Section(WAREHOUSE_KEYS)
@@ -45,7 +38,6 @@ _VOLUME = Section(VOLUME_KEYS)
 _PAYLOAD = Section(PAYLOAD_KEYS)
 _RETRIES = Section(RETRY_KEYS)
 _OUTPUTS = Section(OUTPUT_KEYS)
-_NOTIFY = Section(NOTIFY_KEYS)
 
 JOB_KEYS = (
     Key(
@@ -239,9 +231,8 @@ GRAPH_KEYS = (
     Key("on_failure", _ON_FAILURE, "`on_failure` of the graph's jobs that do not say otherwise", example="continue"),
     Key(
         "notify",
-        _NOTIFY,
-        "who is told when a run ends; checked, and kept for later",
-        example="{email: [data@example.org]}",
+        Refused("nothing is sent yet when a run ends: this version has no alerts", "remove `notify`"),
+        "will say who is told when a run ends. Until alerts exist it is an error, so that nobody relies on it",
     ),
     Key(
         "defaults",
@@ -298,7 +289,6 @@ _CHANGED = {"defaults": _DEFAULTS, "graph": _GRAPH, "job": _JOB}
 SHARED = {
     "cron": CRON,
     "defaults": _DEFAULTS,
-    "notify": _NOTIFY,
     "outputs": _OUTPUTS,
     "payload": _PAYLOAD,
     "resources": _RESOURCES,

@@ -8,8 +8,10 @@ A kind returns the value read, or `None` after it has reported why there is none
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +19,7 @@ import yaml
 
 from jobgraph.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries, found
 from jobgraph.errors import nearest
+from jobgraph.images import image_problem
 from jobgraph.names import NAME_REMEDY, is_plain, not_plain
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ class Text:
     def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
         """Return the text."""
         if not isinstance(node, yaml.ScalarNode) or node.tag != TEXT:
-            document.wrong_type(node, path, self.expected, self.example)
+            document.wrong_type(node, path, self.expected, self._remedy(node))
             return None
         if "\0" in node.value:
             what = "the value holds a NUL character"
@@ -68,6 +71,36 @@ class Text:
             document.report(node, path, rule="value-form", what=what, remedy=self.example)
             return None
         return str(node.value)
+
+    def _remedy(self, node: yaml.Node) -> str:
+        """Return what to do about a value that YAML takes for something else than a text: quotes, if they help."""
+        scalar = isinstance(node, yaml.ScalarNode) and node.tag != NULL and node.value.isprintable()
+        if not scalar or not self._fits(node.value):
+            return self.example
+        return f"put it in quotes, so that YAML takes it for a text: {json.dumps(node.value)}"
+
+    def _fits(self, text: str) -> bool:
+        """Tell whether a text would be accepted."""
+        return self.pattern is None or self.pattern.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Image(Text):
+    """An image that Snowflake can run: in one of its repositories, and with its version."""
+
+    expected: str = "an image with its version"
+    example: str = "write my_job_image:1.0.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
+        """Return the image as it is written."""
+        reference = super().read(node, path, document)
+        what, remedy = image_problem(reference) if reference is not None else ("", "")
+        if what:
+            document.report(node, path, rule="value-form", what=what, remedy=remedy)
+        return None if what else reference
+
+    def _fits(self, text: str) -> bool:
+        return image_problem(text) == ("", "")
 
 
 @dataclass(frozen=True)
@@ -215,12 +248,24 @@ class ListOf:
 
     def read(self, node: yaml.Node, path: str, document: Document) -> tuple[Any, ...] | None:
         """Return the items that could be read, as (place in the list, value, node)."""
-        if isinstance(node, yaml.MappingNode) or node.tag == NULL:
-            document.wrong_type(node, path, "a list", "write [first, second]")
+        if not isinstance(node, yaml.SequenceNode):
+            document.wrong_type(node, path, "a list", self._remedy(node))
             return None
-        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        read = [(index, self.kind.read(item, f"{path}[{index}]", document), item) for index, item in enumerate(items)]
+        read = [(n, self.kind.read(item, f"{path}[{n}]", document), item) for n, item in enumerate(node.value)]
         return tuple(item for item in read if item[1] is not None)
+
+    def _remedy(self, node: yaml.Node) -> str:
+        """Return what to do about a single value: write the list that a shell, or a reader, would make of it."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag == NULL or not node.value.isprintable():
+            return "write [first, second]"
+        if isinstance(self.kind, Scalar) and self.kind.pattern is None:
+            try:
+                items = shlex.split(node.value)
+            except ValueError:
+                items = [node.value]
+        else:
+            items = [item for item in re.split(r"[,\s]+", node.value) if item]
+        return f"write {json.dumps(items, ensure_ascii=False)}"
 
 
 @dataclass(frozen=True)
@@ -276,6 +321,19 @@ class Duration:
             document.report(node, path, rule="value-range", what=what, remedy="choose a length in that range")
             return None
         return seconds
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A key that this version knows and cannot act on: whatever stands there is an error that says so."""
+
+    what: str
+    remedy: str
+    expected: str = "refused by this version"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> None:
+        """Report that the key cannot be used."""
+        document.report(node, path, rule="not-yet", what=self.what, remedy=self.remedy)
 
 
 def number_and_unit(node: yaml.Node) -> tuple[int, str] | None:

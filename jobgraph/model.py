@@ -146,15 +146,6 @@ class Payload:
 
 
 @dataclass(frozen=True)
-class Notify:
-    """Who is told of a run's end: e-mail addresses, a notification integration; `events` says of which ends."""
-
-    email: tuple[str, ...] = ()
-    integration: str | None = None
-    events: tuple[str, ...] = ("failure",)
-
-
-@dataclass(frozen=True)
 class Job:
     """One containerized job. `key` is its name in the file, `name` its task's; `after` names tasks of other jobs.
 
@@ -213,7 +204,6 @@ class Graph:
     suspend_after_failures: int | None = None
     auto_retry: int | None = None
     timeout: int | None = None
-    notify: Notify | None = None
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
 
     @cached_property

@@ -18,12 +18,6 @@ PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LONGEST_IDENTIFIER = 255
 NAME_REMEDY = f"use letters, digits and underscores, no digit first, at most {LONGEST_IDENTIFIER} characters"
 
-IMAGE_REFERENCE = re.compile(
-    r"(?P<repository>(?:[a-z0-9.-]+\.[a-z]+(?::\d+)?)?/(?:[a-z_][a-z0-9_]{0,254}/){3})?"
-    r"(?P<image>[a-z0-9]+(?:[._-]+[a-z0-9]+)*)"
-    r"(?P<version>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})",
-)
-
 
 def upper(name: str) -> str:
     """Return the name as Snowflake keeps an unquoted one."""
@@ -53,17 +47,6 @@ def quoted(*parts: str) -> str:
         if not is_plain(part):
             raise ValueError(f"not a plain Snowflake identifier: {part!r}")
     return ".".join(f'"{part}"' for part in parts)
-
-
-def image_path(reference: str, repository: str) -> str:
-    """Return the full path of an image: a bare `name:tag` is looked for in `repository` (`/db/schema/name`)."""
-    return reference if "/" in reference else f"{repository}/{reference}"
-
-
-def image_repository(reference: str) -> str:
-    """Return the full name of the repository in an image's path, upper case; empty for a bare `name:tag`."""
-    found = IMAGE_REFERENCE.fullmatch(reference)
-    return ".".join(found["repository"].split("/")[-4:-1]).upper() if found and found["repository"] else ""
 
 
 def stage_name(location: str) -> str:

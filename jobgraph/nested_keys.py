@@ -232,26 +232,3 @@ WAREHOUSE_KEYS = (
         example="{task: SMALL_WAREHOUSE}",
     ),
 )
-
-NOTIFY_KEYS = (
-    Key(
-        "email",
-        ListOf(
-            Text("an e-mail address", "write name@example.org", re.compile(r"[^@\s,;'$]+@[^@\s,;'$]+\.[^@\s,;'$]+"))
-        ),
-        "addresses, of verified users of the account",
-        example="{email: [data@example.org]}",
-    ),
-    Key(
-        "integration",
-        NAME,
-        "the notification integration that sends",
-        example="{integration: MY_EMAIL, email: [data@example.org]}",
-    ),
-    Key(
-        "events",
-        ListOf(OneOf(("failure", "success"))),
-        "of which ends of a run; failure unless given",
-        example="{events: [failure, success], email: [data@example.org]}",
-    ),
-)

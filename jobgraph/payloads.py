@@ -17,7 +17,7 @@ MOST_FILES = 500
 
 
 @dataclass(frozen=True)
-class Found:
+class PayloadFiles:
     """The files of a payload by name below its path, in base64; or what is wrong, and its rule and remedy."""
 
     files: dict[str, str] = field(default_factory=dict)
@@ -28,43 +28,62 @@ class Found:
 
 @dataclass
 class PayloadFolder:
-    """Finds payloads below a folder; each is read once."""
+    """Reads payloads below `folder`, each once. Nothing outside of `project` is read: files go into Pulumi's state."""
 
     folder: Path
-    known: dict[str, Found] = field(default_factory=dict)
+    project: Path
+    _read: dict[str, PayloadFiles] = field(default_factory=dict)
 
-    def find(self, path: str) -> Found:
+    def read(self, path: str) -> PayloadFiles:
         """Return the files of a payload; `path` as the configuration has it."""
-        if path not in self.known:
-            self.known[path] = _found(self.folder / path, path)
-        return self.known[path]
+        if path not in self._read:
+            self._read[path] = _read(self.folder / path, path, self.project.resolve())
+        return self._read[path]
 
 
-def _found(place: Path, path: str) -> Found:
+def _read(place: Path, path: str, project: Path) -> PayloadFiles:
     try:
-        names = [place] if place.is_file() else _names(place)
-        if not names:
+        if not place.resolve().is_relative_to(project):
+            return _outside(path, f"`{path}` leads out of the project {project}")
+        files = [place] if place.is_file() else _below(place)
+        if not files:
             what = f"there is nothing at `{path}`" if not place.exists() else f"`{path}` has no files"
             remedy = "give a file or a folder with code; the path is seen from the configuration's folder"
-            return Found(rule="payload-missing", what=what, remedy=remedy)
-        if len(names) > MOST_FILES or sum(name.stat().st_size for name in names) > MOST_BYTES:
+            return PayloadFiles(rule="payload-missing", what=what, remedy=remedy)
+        odd = next((file for file in files if not (file.is_file() and file.resolve().is_relative_to(project))), None)
+        if odd is not None:
+            return _outside(path, f"`{odd.relative_to(place).as_posix()}` in `{path}` {_oddity(odd)}")
+        if len(files) > MOST_FILES or sum(file.stat().st_size for file in files) > MOST_BYTES:
             what = f"the files of `{path}` are more than {MOST_FILES}, or have more than {MOST_BYTES} bytes"
             remedy = "leave out data, which belongs on a stage; or build an image"
-            return Found(rule="payload-size", what=what, remedy=remedy)
+            return PayloadFiles(rule="payload-size", what=what, remedy=remedy)
         top = place.parent if place.is_file() else place
-        files = {n.relative_to(top).as_posix(): base64.b64encode(n.read_bytes()).decode() for n in names}
-    except OSError as error:
-        what = f"`{path}` cannot be read: {error.strerror}"
-        return Found(rule="payload-missing", what=what, remedy="make the files readable")
-    return Found(files)
+        content = {file.relative_to(top).as_posix(): base64.b64encode(file.read_bytes()).decode() for file in files}
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL in the path
+        what = f"`{path}` cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+        return PayloadFiles(rule="payload-missing", what=what, remedy="make the files readable")
+    return PayloadFiles(content)
 
 
-def _names(place: Path) -> list[Path]:
-    """Return the files below a folder, sorted; hidden ones and what Python compiled are left out."""
-    found: list[Path] = []
-    for folder, folders, files in os.walk(place):
+def _outside(path: str, what: str) -> PayloadFiles:
+    remedy = f"copy into the project what `{path}` needs: payloads are shown in previews and kept in Pulumi's state"
+    return PayloadFiles(rule="payload-outside", what=what, remedy=remedy)
+
+
+def _oddity(file: Path) -> str:
+    if file.is_dir():
+        return "is a link to a folder, which is not followed"
+    return "is a link that leads out of the project" if file.is_file() else "is a link to nothing, or no regular file"
+
+
+def _below(place: Path) -> list[Path]:
+    """Return the files below a folder, and links to folders, sorted; hidden ones and compiled Python are left out."""
+    files: list[Path] = []
+    for folder, folders, names in os.walk(place):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
-        found += [Path(folder, name) for name in files if not name.startswith(".") and not name.endswith(".pyc")]
-        if len(found) > MOST_FILES:
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        named = [name for name in names if not name.startswith(".") and not name.endswith(".pyc")]
+        files += [Path(folder, name) for name in (*named, *links)]
+        if len(files) > MOST_FILES:
             break
-    return sorted(found)
+    return sorted(files)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import collection, sql
+from jobgraph.images import image_repository
 from jobgraph.model import Cron, Interval
-from jobgraph.names import content_hash, image_repository, stage_name
+from jobgraph.names import content_hash, stage_name
 from jobgraph.ordering import ordered
 from jobgraph.specification import payload_file
 from jobgraph.task_definitions import finalizer_definition, job_definition

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from jobgraph.model import Config
 
 DEEPEST = 100
+# so many nodes may be read again because an alias stands for them: a thousand jobs with a hundred each
+MOST_REPEATED = 100_000
 
 
 # libyaml's loader reads a thousand jobs in a tenth of the time; PyYAML has it on every platform with a wheel.
@@ -77,13 +79,19 @@ def read(
         overlay = overlay_of(path, environment)
         if overlay.exists():
             root = merged(root, from_file(compose(_content(overlay), str(overlay)), str(overlay)))
-    payloads = PayloadFolder(path.parent)
+    payloads = PayloadFolder(path.parent, project_of(path))
     return understand(root, file, pools, region_timezone=region_timezone, strict=strict, payloads=payloads)
 
 
 def overlay_of(path: Path, environment: str) -> Path:
     """Return the file that holds what is different in an environment: `jobconfig.prod.yaml` of `jobconfig.yaml`."""
     return path.parent / f"{path.stem}.{environment}{path.suffix}"
+
+
+def project_of(path: Path) -> Path:
+    """Return the folder of the Pulumi project that a configuration belongs to; its own, if it belongs to none."""
+    folders = path.absolute().parents
+    return next((folder for folder in folders if (folder / "Pulumi.yaml").is_file()), folders[0])
 
 
 def _content(path: Path) -> bytes:
@@ -159,7 +167,42 @@ def compose(content: bytes, file: str) -> yaml.Node:
     if node is None:
         remedy = "write `version: 1` and `graphs:`; README.md shows an example"
         raise _unreadable(Mark(file, 1, 1), "the file is empty", remedy)
+    _bound_aliases(node, file)
     return node
+
+
+def _bound_aliases(root: yaml.Node, file: str) -> None:
+    """Refuse a file whose aliases stand for more nodes than could be read: nested nine-fold, eight make 43 million.
+
+    An alias inside its own anchor counts once; the reader reports it.
+
+    Raises:
+        ConfigErrors: at the node that makes too many.
+    """
+    sizes: dict[int, int] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        if id(node) in sizes and sizes[id(node)]:
+            stack.pop()
+            continue
+        children = _children(node)
+        if id(node) not in sizes:
+            sizes[id(node)] = 0  # being counted
+            stack += [child for child in children if id(child) not in sizes]
+            continue
+        stack.pop()
+        sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
+        if sizes[id(node)] - len(sizes) > MOST_REPEATED:
+            mark = Mark(file, node.start_mark.line + 1, node.start_mark.column + 1)
+            what = f"aliases (`*name`) make more than {MOST_REPEATED:,} values of what stands here"
+            raise _unreadable(mark, what, "write it without aliases inside of what other aliases name")
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _unreadable(mark: Mark, what: str, remedy: str) -> ConfigErrors:

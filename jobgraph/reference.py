@@ -92,8 +92,8 @@ def _described(entry: Entry) -> str:
         facts.append(f"default {default}")
     if key.inherited:
         facts.append("may stand in `defaults`")
-    example = f"```yaml\n{entry.example}\n```\n"
-    return f"\n### `{entry.title}`\n\n{_sentence(key.doc)} *{'; '.join(facts)}.*\n\n{example}"
+    example = f"\n```yaml\n{entry.example}\n```\n" if key.example else ""
+    return f"\n### `{entry.title}`\n\n{_sentence(key.doc)} *{'; '.join(facts)}.*\n{example}"
 
 
 def _sentence(text: str) -> str:

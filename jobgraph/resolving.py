@@ -48,7 +48,6 @@ def _graph(graph: Graph) -> dict[str, Any]:
         "suspend_after_failures": graph.suspend_after_failures,
         "auto_retry": graph.auto_retry,
         "timeout": duration_text(graph.timeout) if graph.timeout else None,
-        "notify": _said(_lists(asdict(graph.notify))) if graph.notify else None,
     }
     # an empty configuration is one, too
     config = {} if graph.config is None else {"config": dict(graph.config)}
@@ -120,7 +119,3 @@ def _retry_rule(rule: RetryRule) -> dict[str, Any]:
     codes = [str(low) if low == high else f"{low}-{high}" for low, high in rule.exit_codes]
     said = _said({"reasons": list(rule.reasons), "exit_codes": codes, "message": rule.message})
     return {"count": rule.count, **said, **{k: duration_text(v) for k, v in times.items() if v is not None}}
-
-
-def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -280,14 +280,6 @@ def clock_changes(graph: Graph) -> Iterator[Problem]:
     yield Problem(mark, "clock-change", at, what, remedy, value=schedule.expression, severity=WARNING)
 
 
-def notify_whole(graph: Graph) -> Iterator[Problem]:
-    """Someone has to be told, by something that sends."""
-    if graph.notify is not None and not graph.notify.email and graph.notify.integration is None:
-        what = "`notify` names nobody"
-        remedy = "add `email: [name@example.org]`, or an `integration`"
-        yield Problem(mark_of(graph, "notify"), "notify-complete", path_of(graph, None, "notify"), what, remedy)
-
-
 FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {
     "no-jobs": graphs_exist,
     "task-name-unique": task_names_unique,
@@ -304,6 +296,5 @@ GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "when-ancestor": conditions_hold,
     "critical-path": longest_chain_fits,
     "clock-change": clock_changes,
-    "notify-complete": notify_whole,
     **JOB_RULES,
 }

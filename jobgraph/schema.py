@@ -10,8 +10,23 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.images import IMAGE_REFERENCE
 from jobgraph.keys import FILE, OVERLAY, SHARED
-from jobgraph.kinds import Duration, Flag, Identifier, JsonValue, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
+from jobgraph.kinds import (
+    Duration,
+    Flag,
+    Identifier,
+    Image,
+    JsonValue,
+    ListOf,
+    MapOf,
+    OneOf,
+    Plain,
+    Refused,
+    Scalar,
+    Text,
+    Whole,
+)
 from jobgraph.names import LONGEST_IDENTIFIER, PLAIN_IDENTIFIER
 from jobgraph.sections import CRON, Either, Named, ScheduleText, Section
 from jobgraph.sections import partial as changes_to
@@ -65,6 +80,8 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
     match kind:
         case Identifier():
             return {"type": "string", "maxLength": LONGEST_IDENTIFIER, **_pattern(PLAIN_IDENTIFIER)}
+        case Image(longest=longest):
+            return {"type": "string", "maxLength": longest, **_pattern(IMAGE_REFERENCE)}
         case Text(pattern=pattern, longest=longest):
             return {"type": "string", "maxLength": longest, **_pattern(pattern)}
         case Scalar(pattern=pattern):
@@ -81,8 +98,10 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
             return {"type": "string", "pattern": _length_of_time("second", "minute", "hour", "day")}
         case JsonValue():
             return {"type": "object"}
+        case Refused():
+            return {"not": {}}
         case ListOf(kind=item):
-            return _list(item)
+            return {"type": "array", "items": of_kind(item)}
         case MapOf(kind=value, names=names, partial=partial):
             named = {"propertyNames": _pattern(names), "additionalProperties": _or_nothing(of_kind(value), partial)}
             return {"type": "object", **named}
@@ -113,12 +132,6 @@ def _property(doc: str, schema: Schema, partial: bool) -> Schema:  # noqa: FBT00
 
 def _or_nothing(schema: Schema, partial: bool) -> Schema:  # noqa: FBT001  # private, for the functions around it
     return {"anyOf": [{"type": "null"}, schema]} if partial else schema
-
-
-def _list(item: Kind) -> Schema:
-    """Return the schema of a list; a single value, which is no mapping, stands for a list of one."""
-    many = {"type": "array", "items": of_kind(item)}
-    return many if isinstance(item, Section) else {"anyOf": [many, of_kind(item)]}
 
 
 def _pattern(pattern: re.Pattern[str] | None) -> Schema:

@@ -7,12 +7,13 @@ Must not know where that mapping comes from nor what is built with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 from zoneinfo import available_timezones
 
 from jobgraph.errors import UsageError, perhaps
+from jobgraph.instances import FAMILIES
 from jobgraph.names import is_plain, quoted, upper
 
 
@@ -32,6 +33,47 @@ def _version(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"\d+(\.\d+)+", value):
         raise ValueError("a version is wanted, in quotes, as '1.33.0'")
     return value
+
+
+# docs.snowflake.com/en/sql-reference/sql/create-warehouse
+WAREHOUSE_SIZES = (
+    "XSMALL",
+    "SMALL",
+    "MEDIUM",
+    "LARGE",
+    "XLARGE",
+    "XXLARGE",
+    "XXXLARGE",
+    "X4LARGE",
+    "X5LARGE",
+    "X6LARGE",
+)
+# roles that every account has. Snowflake starts no service for the privileged ones
+# (docs.snowflake.com/en/developer-guide/snowpark-container-services/additional-considerations-services-jobs), and a
+# stack that made, granted or dropped any of them would change the account for everyone
+SYSTEM_ROLES = frozenset(
+    ("ACCOUNTADMIN", "GLOBALORGADMIN", "ORGADMIN", "PUBLIC", "SECURITYADMIN", "SYSADMIN", "USERADMIN")
+)
+
+
+def _role(value: Any) -> str:
+    role = _name(value)
+    if role in SYSTEM_ROLES:
+        raise ValueError("a role of the stack's own is wanted: Snowflake runs no container for a role of the account's")
+    return role
+
+
+def _one_of(words: Iterable[str]) -> Callable[[Any], str]:
+    allowed = tuple(words)
+
+    def read(value: Any) -> str:
+        word = upper(value) if isinstance(value, str) else value
+        if word not in allowed:
+            close = perhaps(str(value), allowed)
+            raise ValueError(f"one of these is wanted{close}: {', '.join(allowed)}")
+        return str(word)
+
+    return read
 
 
 def _timezone(value: Any) -> str:
@@ -100,7 +142,7 @@ class Pool:
     """A compute pool. `auto_suspend_secs`: idle seconds until its nodes are given back; they cost till then."""
 
     name: str = _setting("", _name, "name of the pool")
-    instance_family: str = _setting("CPU_X64_XS", _name, "instance family of its nodes")
+    instance_family: str = _setting("CPU_X64_XS", _one_of(FAMILIES), "instance family of its nodes")
     min_nodes: int = _setting(1, _whole(1, 150), "nodes it keeps while it runs")
     max_nodes: int = _setting(1, _whole(1, 150), "nodes it may grow to")
     auto_suspend_secs: int = _setting(300, _whole(0, 31_536_000), "idle seconds until it is suspended; 0 = never")
@@ -146,11 +188,11 @@ class Settings:
 
     database: str = _setting("PR_CONTAINER_ORCHESTRATION", _name, "database of everything")
     schema: str = _setting("PUBLIC", _name, "schema of everything")
-    role: str = _setting("SPCS_DEMO_ROLE", _name, "role that owns the tasks, so runs the jobs")
+    role: str = _setting("SPCS_DEMO_ROLE", _role, "role that owns the tasks, so runs the jobs")
     users: tuple[str, ...] = _setting((), _texts, "users who get the role")
     parent_roles: tuple[str, ...] = _setting(("SYSADMIN",), _texts, "roles that get the role")
     warehouse: str = _setting("SMALL_WAREHOUSE", _name, "warehouse of the tasks and of the containers' queries")
-    warehouse_size: str = _setting("XSMALL", _name, "size of that warehouse")
+    warehouse_size: str = _setting("XSMALL", _one_of(WAREHOUSE_SIZES), "size of that warehouse")
     warehouse_auto_suspend: int = _setting(60, _whole(0, 86400), "idle seconds until it is suspended")
     pools: tuple[Pool, ...] = _setting(_QUICKSTART_POOLS, _pools, "compute pools by name")
     stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
@@ -231,7 +273,9 @@ def read_settings(given: Any, where: str) -> Settings:
     values, problems = _read(Settings, given)
     problems += _contradictions(Settings(**values))
     if problems:
-        remedy = "known settings: " + ", ".join(f.name for f in fields(Settings))
+        remedy = "correct these values below `jobgraph:settings`; docs/account.md explains every setting"
+        if any("is no setting" in problem for problem in problems):
+            remedy += "; known settings: " + ", ".join(f.name for f in fields(Settings))
         raise UsageError("wrong settings\n    " + "\n    ".join(problems), where=where, remedy=remedy)
     return Settings(**values)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.images import image_path
 from jobgraph.model import EVENT_TABLE
-from jobgraph.names import content_hash, image_path
+from jobgraph.names import content_hash
 
 if TYPE_CHECKING:
     from jobgraph.model import Job, Payload, Secret, Volume

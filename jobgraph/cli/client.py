@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jobgraph.cli.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
+from jobgraph.names import NAME_REMEDY, is_plain, upper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +138,21 @@ def parameters(choice: Choice) -> dict[str, Any]:
     if "port" in found:
         found["port"] = int(found["port"])
     found.update({key: value for key, value in (("database", choice.database), ("schema", choice.schema)) if value})
+    found.update({key: object_name(str(found[key]), key) for key in ("database", "schema") if found.get(key)})
     return found
+
+
+def object_name(text: str, kind: str) -> str:
+    """Return the name of a database or schema as Snowflake keeps it: upper case, unless it stands in double quotes.
+
+    Raises:
+        UsageError: if it is no plain identifier, which all names of a stack are.
+    """
+    in_quotes = len(text) > 1 and text[0] == text[-1] == '"'
+    bare = text[1:-1] if in_quotes else text
+    if not is_plain(bare):
+        raise UsageError(f"{bare!r} is no name of a {kind}: {NAME_REMEDY}")
+    return bare if in_quotes else upper(bare)
 
 
 def _address(found: Mapping[str, Any]) -> str:
@@ -218,15 +233,16 @@ class SnowflakeClient:
         Raises:
             UsageError: if it names none.
         """
-        database = self._found.get("database") or self._connection.database
-        schema = self._found.get("schema") or self._connection.schema or "PUBLIC"
+        names = {key: self._found.get(key) or getattr(self._connection, key) for key in ("database", "schema")}
+        database, schema = names["database"], names["schema"] or "PUBLIC"
         if not database:
             raise UsageError(
                 "The connection names no database",
                 remedy="Give the one that holds the graph: `jobgraph --database NAME [--schema NAME] ...`,"
                 " `database` in connections.toml, or SNOWFLAKE_DATABASE.",
             )
-        return Place(str(database), str(schema))
+        # what the session says is a name already; what was asked for has been made one
+        return Place(object_name(f'"{database}"', "database"), object_name(f'"{schema}"', "schema"))
 
     @property
     def server(self) -> str:

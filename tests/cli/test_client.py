@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -39,6 +39,32 @@ def test_the_account_may_be_given_in_two_parts() -> None:
 def test_a_private_key_is_used_by_itself() -> None:
     found = client.from_variables({"SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_PRIVATE_KEY_FILE": "key.p8"})
     assert found["authenticator"] == "SNOWFLAKE_JWT"
+
+
+@pytest.mark.parametrize("name", ["a; drop", "../../x", 'x"y', "a b", "ä", '"'])
+@pytest.mark.parametrize("kind", ["database", "schema"])
+def test_a_name_that_is_none_is_an_error_of_one_line(name: str, kind: str) -> None:
+    option: dict[str, Any] = {kind: name}
+    for choice in (
+        Choice(**option, environment=VARIABLES),
+        Choice(environment={**VARIABLES, f"SNOWFLAKE_{kind.upper()}": name}),
+    ):
+        with pytest.raises(UsageError) as caught:
+            client.parameters(choice)
+        assert str(caught.value).startswith(f"{name!r} is no name of a {kind}: use letters")
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_session_in_a_database_of_another_kind_of_name_is_an_error() -> None:
+    session = Session()
+    session.database = "my-db"
+    with pytest.raises(UsageError, match="'my-db' is no name of a database"):
+        _ = client.SnowflakeClient(session, {}).place
+
+
+def test_a_name_is_kept_as_snowflake_keeps_it() -> None:
+    found = client.parameters(Choice(database="my_db", schema='"PUBLIC"', environment=VARIABLES))
+    assert (found["database"], found["schema"]) == ("MY_DB", "PUBLIC")
 
 
 def test_the_command_lines_database_wins() -> None:
@@ -168,8 +194,8 @@ def test_another_refusal_keeps_snowflakes_words() -> None:
 class Session:
     """What SnowflakeClient needs of a connection."""
 
-    database = None
-    schema = None
+    database: str | None = None
+    schema: str | None = None
 
 
 def test_the_place_comes_from_the_connection() -> None:

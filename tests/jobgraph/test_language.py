@@ -12,8 +12,8 @@ import yaml
 
 from jobgraph import ConfigErrors, Plan, Procedures, Settings, plan, read
 from jobgraph.errors import ERROR, WARNING, UsageError
+from jobgraph.images import image_repository
 from jobgraph.model import Config, Cron
-from jobgraph.names import image_repository
 from jobgraph.privileges import needed_grants
 from jobgraph.resolving import resolved
 from jobgraph.timing import duration_text
@@ -82,16 +82,16 @@ def test_an_overlay_file_comes_last_and_its_mistakes_are_told_in_it(tmp_path: Pa
         "environments: {dev: {graphs: {g: {jobs: {a: {retries: 1, timeout: 1 hour}}}}}}\n"
         "graphs: {g: {jobs: {a: {}}}}\n"
     )
-    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: 2}, b: {after: a}}}\n")
+    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: 2}, b: {after: [a]}}}\n")
     jobs = read(file, POOLS, "dev").graphs[0].jobs
     assert [(job.key, job.retries, job.timeout) for job in jobs] == [("a", 2, 3600), ("b", 0, 3600)]
     assert read(file, POOLS).graphs[0].jobs[0].retries == 0
-    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: two}, b: {after: c}}}\n")
+    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: two}, b: {after: [c]}}}\n")
     with pytest.raises(ConfigErrors) as caught:
         read(file, POOLS, "dev")
     assert [(p.mark.file, p.mark.line, p.mark.column, p.rule) for p in caught.value.problems] == [
         (str(overlay), 3, 27, "value-type"),
-        (str(overlay), 3, 44, "predecessor-exists"),
+        (str(overlay), 3, 45, "predecessor-exists"),
     ]
 
 

@@ -46,9 +46,13 @@ FILES: dict[str, str | bytes] = {
     "an anchor in itself": HEAD.replace("    jobs:\n", "    config: &c {again: *c}\n    jobs: {a: }\n"),
     "a large payload": jobs("a: {payload: {path: large, entrypoint: a.py}}"),
     "rules for retries": jobs(
-        "a: {retries: {count: 1, rules: [{count: 1}, {count: 1, exit_codes: [1, 256]}, {count: 1, exit_codes: 9-3}]}}",
-        "b: {retries: {count: 1, rules: [{count: 1, message: '(['}, {reasons: cancelled, count: 2}, {message: x}]}}",
+        "a: {retries: {count: 1, rules: [{count: 1}, {count: 1, exit_codes: [1, 256]}]}}",
+        "b: {retries: {count: 1, rules: [{count: 1, message: '(['}, {reasons: [cancelled], count: 2}, {message: x}]}}",
+        "c: {retries: {count: 1, rules: [{count: 1, exit_codes: [9-3]}, {count: 1, message: '(a+)+$'}]}}",
     ),
+    "aliases of aliases": "a: &a0 [x, x, x, x, x, x, x, x, x]\n"
+    + "".join(f"b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)),
+    "payloads outside of the project": jobs("a: {payload: {path: /etc, entrypoint: a.py}}", "b: {payload: {path: ..}}"),
     "an empty payload": jobs("a: {payload: {path: hollow, entrypoint: a.py}}"),
 }
 
@@ -58,7 +62,7 @@ def told(folder: Path, content: str | bytes) -> str:
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigErrors) as caught:
         read(file, POOLS)
-    return str(caught.value).replace(str(file), "jobs.yaml")
+    return str(caught.value).replace(str(file), "jobs.yaml").replace(str(folder), "/project")
 
 
 def test_limits_and_broken_files_are_told(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_anchors_and_merge_keys() -> None:
           g:
             jobs:
               a: &a {image: "x:1", compute_pool: PR_STD_POOL_S, retries: 3}
-              b: {<<: *a, retries: 1, after: A}
+              b: {<<: *a, retries: 1, after: [A]}
     """).graphs
     assert (graph.jobs[1].image, graph.jobs[1].retries, graph.jobs[1].after) == ("x:1", 1, ("A",))
 
@@ -146,7 +146,7 @@ def unused(defaults: str) -> str:
         ("version: 1\ngraphs: {g: }\n", ["2:13 missing-key"]),
         ("version: true\ngraphs: {}\n", ["1:10 value-type"]),
         ("version: 1\ngraphs: {? [a] : {jobs: {}}}\n", ["2:12 value-type"]),
-        (one_job("after: a"), ["3:8 self-edge"]),
+        (one_job("after: [a]"), ["3:9 self-edge"]),
         (one_job("after: [b]"), ["3:9 predecessor-exists"]),
         (one_job("retries: -1"), ["3:10 value-range"]),
         (one_job("retries: 31"), ["3:10 value-range"]),

@@ -146,7 +146,6 @@ def _graph(random: Random, key: str, defaults: Values) -> Values:
         "auto_retry": random.randint(0, 3),
         "timeout": "20 hours",
         "on_failure": random.choice(("stop", "continue")),
-        "notify": {"email": ["data@example.org"], "integration": "MAIL", "events": ["failure", "success"]},
         "defaults": _some(random, _inherited(random), 0.2),
     }
     found = _some(random, options, 0.35)
