@@ -12,16 +12,16 @@ STAMP := $(VENV)/.installed
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml sandbox/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH. Install Python 3.11, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "setup: installing the Python packages pinned in requirements.lock into $(VENV)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable sandbox
 	@touch $@
 
 setup: $(STAMP) ## install the Python packages, the Pulumi CLI and its plugins
-	@$(BIN)/python -m toolchain setup
+	@$(BIN)/python -m jobgraph.toolchain setup
 
 demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, show the results
 	@$(BIN)/jobgraph sandbox start

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pulumi
 
-import components as c
-from jobgraph import Procedures, UserError, drawing, history, ordered, plan, read, read_settings, removal, texts
+from jobgraph import components as c
+from jobgraph.config.reading import read
+from jobgraph.deploy import removal
+from jobgraph.drawing import pictures
+from jobgraph.errors import UserError
+from jobgraph.plan import history
+from jobgraph.plan.ordering import ordered
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.procedure_text import texts
+from jobgraph.settings import read_settings
 
 CONFIG = pulumi.Config()
 try:
@@ -36,4 +44,4 @@ pulumi.export("roots", {graph.key: graph.root.full_name for graph in planned.gra
 pulumi.export("pools", list(settings.pool_names))
 pulumi.export("tables", [settings.qualified(table.name) for table in history.tables(settings)])
 pulumi.export("to_drop_what_destroy_keeps", removal.drops(settings))
-pulumi.export("mermaid", {graph.key: drawing.mermaid(graph) for graph in config.graphs})
+pulumi.export("mermaid", {graph.key: pictures.mermaid(graph) for graph in config.graphs})

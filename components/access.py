@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import adopting, grant_all, named
-from components.stack_mark import StackMark
-from jobgraph.privileges import account_grants
+from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.components.stack_mark import StackMark
+from jobgraph.plan.privileges import account_grants
 
 if TYPE_CHECKING:
     from jobgraph.settings import Settings

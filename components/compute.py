@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import adopting, grant_all, named
-from jobgraph.privileges import compute_grants
+from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.plan.privileges import compute_grants
 
 if TYPE_CHECKING:
-    from components.access import AccessComponent
+    from jobgraph.components.access import AccessComponent
     from jobgraph.settings import Pool, Settings
 
 

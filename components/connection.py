@@ -42,8 +42,8 @@ def connected() -> Iterator[Ask]:
 
     Yields the function that sends a statement and returns its rows, by the names of their columns.
     """
-    from jobgraph.cli.client import Choice, connect  # noqa: PLC0415  # see above
-    from jobgraph.cli.queries import Statement  # noqa: PLC0415  # likewise
+    from jobgraph.account.client import Choice, connect  # noqa: PLC0415  # see above
+    from jobgraph.account.queries import Statement  # noqa: PLC0415  # likewise
 
     settings = pulumi.Config("snowflake")
     given = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}

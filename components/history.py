@@ -1,6 +1,6 @@
 """The history of runs: tables, the table function, views.
 
-Knows the provider's resources for them. Must not know their columns or queries: they are data of `jobgraph.history`.
+Knows the provider's resources for them. Must not know their columns or queries (see `jobgraph.plan.history`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import adopting, grant_all, named
-from jobgraph import history
-from jobgraph.privileges import history_grants
+from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.plan import history
+from jobgraph.plan.privileges import history_grants
 
 if TYPE_CHECKING:
-    from components.access import AccessComponent
+    from jobgraph.components.access import AccessComponent
     from jobgraph.settings import Settings
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.adopting import import_id, stays
-from jobgraph.privileges import Grant, Level
+from jobgraph.deploy.adoption import import_id, stays
+from jobgraph.plan.privileges import Grant, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

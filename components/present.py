@@ -14,9 +14,9 @@ import pulumi_snowflake as snowflake
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobgraph.planning import GraphPlan
+    from jobgraph.plan.planning import GraphPlan
+    from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
-    from jobgraph.task_rows import Row
 
 # What Snowflake says of a database or schema that is not there yet (002003, 002043).
 _ABSENT = "does not exist"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph import removal
+from jobgraph.deploy import removal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobgraph.planning import GraphPlan, StepPlan
+    from jobgraph.plan.planning import GraphPlan, StepPlan
     from jobgraph.settings import Settings
 
 

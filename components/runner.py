@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import grant_all
-from jobgraph import sql, superseding
-from jobgraph.privileges import call_grant, needed_grants
+from jobgraph.components.options import grant_all
+from jobgraph.deploy import retirement
+from jobgraph.plan import sql
+from jobgraph.plan.privileges import call_grant, needed_grants
 
 if TYPE_CHECKING:
-    from components.access import AccessComponent
-    from jobgraph.planning import Plan, ProcedurePlan
+    from jobgraph.components.access import AccessComponent
+    from jobgraph.plan.planning import Plan, ProcedurePlan
     from jobgraph.settings import Settings
 
 
@@ -75,7 +76,7 @@ class RunnerComponent(pulumi.ComponentResource):
         snowflake.Execute(
             f"{what}-needed",
             execute=self._tied(sql.nothing(f"{what} goes when no run needs it")),
-            revert=superseding.take_away(plan.settings, what, plan.drop_superseded),
+            revert=retirement.take_away(plan.settings, what, plan.drop_superseded),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[needed, *self._undoing]),
         )
 
@@ -85,7 +86,7 @@ class RunnerComponent(pulumi.ComponentResource):
         snowflake.Execute(
             "payloads-needed",
             execute=self._tied(sql.nothing("files of payloads go when no run needs them")),
-            revert=superseding.remove_payloads(plan.settings, plan.payloads, plan.drop_superseded),
+            revert=retirement.remove_payloads(plan.settings, plan.payloads, plan.drop_superseded),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[self._args.storage, *self._undoing],
@@ -99,8 +100,8 @@ class RunnerComponent(pulumi.ComponentResource):
         comment = args.access.mark.comment(procedure.comment)
         step = snowflake.Execute(
             f"{procedure.name}-in-use",
-            execute=self._tied(comment.apply(lambda text: superseding.use(procedure, text))),
-            revert=superseding.supersede(settings, procedure, args.plan.drop_superseded),
+            execute=self._tied(comment.apply(lambda text: retirement.use(procedure, text))),
+            revert=retirement.supersede(settings, procedure, args.plan.drop_superseded),
             # undone first where it is taken anew, or the mark would stay
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[args.storage, *self._undoing], delete_before_replace=True
@@ -162,4 +163,4 @@ def _superseded_procedures(settings: Settings) -> frozenset[str]:
         )
         return frozenset()
     # before the first deploy there is no schema, and the answer has no list
-    return frozenset(row.name for row in found.procedures or () if superseding.is_superseded(row.comment))
+    return frozenset(row.name for row in found.procedures or () if retirement.is_superseded(row.comment))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.connection import connected
-from jobgraph import sql
-from jobgraph.already_there import already_there, future_owner, holds
+from jobgraph.components.connection import connected
+from jobgraph.deploy.orphans import already_there, future_owner, holds
+from jobgraph.plan import sql
 
 if TYPE_CHECKING:
-    from components.connection import Ask
-    from jobgraph.already_there import AlreadyThere, FutureOwner
+    from jobgraph.components.connection import Ask
+    from jobgraph.deploy.orphans import AlreadyThere, FutureOwner
 
 # Snowflake's own words, errors 002002 and, of a future owner, 003504
 _EXISTS = "already exists"

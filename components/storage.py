@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.options import adopting, grant_all, named
-from jobgraph import sql
-from jobgraph.privileges import storage_grants
+from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.plan import sql
+from jobgraph.plan.privileges import storage_grants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from components.access import AccessComponent
-    from jobgraph.planning import StagedFile
+    from jobgraph.components.access import AccessComponent
+    from jobgraph.plan.planning import StagedFile
     from jobgraph.settings import Settings
 
 

@@ -25,22 +25,22 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from components.left_over import dropping_left_overs
-from components.mending import Mending
-from jobgraph import sql
-from jobgraph.as_planned import ROOT_WAREHOUSE_SIZE
-from jobgraph.changing import GraphChange, changes, moving, planned_edges
-from jobgraph.model import Cron, Interval
-from jobgraph.moving import ordered
+from jobgraph.components.orphans import dropping_left_overs
+from jobgraph.components.repair import Mending
+from jobgraph.config.model import Cron, Interval
+from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
+from jobgraph.deploy.moving import ordered
+from jobgraph.deploy.root_changes import GraphChange, changes, moving, planned_edges
+from jobgraph.plan import sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.model import Schedule
-    from jobgraph.moving import Moves
-    from jobgraph.planning import GraphPlan, StepPlan, TaskPlan
+    from jobgraph.config.model import Schedule
+    from jobgraph.deploy.moving import Moves
+    from jobgraph.plan.planning import GraphPlan, StepPlan, TaskPlan
+    from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
-    from jobgraph.task_rows import Row
 
 # What a job's task cannot become while it is in the way of another, or in another graph.
 _FINALIZES = ["finalize"]

@@ -1,27 +1,4 @@
-"""jobgraph: graphs of containerized jobs on Snowflake, read from `jobconfig.yaml` and turned into a plan."""
+"""jobgraph: graphs of containerized jobs on Snowflake, deployed with Pulumi.
 
-from jobgraph.errors import ConfigErrors, UserError
-from jobgraph.model import Config, Graph, Job
-from jobgraph.ordering import ordered
-from jobgraph.planning import Plan, Procedures, plan
-from jobgraph.procedure_text import ENTRIES, joined, texts
-from jobgraph.reading import read
-from jobgraph.settings import Settings, read_settings
-
-__all__ = [
-    "ENTRIES",
-    "Config",
-    "ConfigErrors",
-    "Graph",
-    "Job",
-    "Plan",
-    "Procedures",
-    "Settings",
-    "UserError",
-    "joined",
-    "ordered",
-    "plan",
-    "read",
-    "read_settings",
-    "texts",
-]
+Importing this package is cheap on purpose: plugins and commands start with it.
+"""

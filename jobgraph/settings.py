@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from jobgraph.errors import UsageError, perhaps
-from jobgraph.instances import FAMILIES
+from jobgraph.instance_families import FAMILIES
 from jobgraph.names import is_plain, quoted, upper
 
 

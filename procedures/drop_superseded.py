@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import literal, lower_keys
-from procedures.sending import error_code
-from procedures.superseded import LEAVING, NAME, SUPERSEDED, procedures
+from jobgraph.procedures.attempt import literal, lower_keys
+from jobgraph.procedures.sending import error_code
+from jobgraph.procedures.superseded import LEAVING, NAME, SUPERSEDED, procedures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from snowflake.snowpark import Session
 
-    from procedures.superseded import Procedure
+    from jobgraph.procedures.superseded import Procedure
 
 PAYLOAD = re.compile(r"payload_[0-9a-f]+\.json")
 # a deploy writes a file before there is a task that names it

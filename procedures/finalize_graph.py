@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import Run, bare_name, identifier, object_name, one_line
-from procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
-from procedures.sending import Tagged, error_text, send
-from procedures.superseded import drop_superseded
-from procedures.sweeping import drop, remove_old_results
+from jobgraph.procedures.attempt import Run, bare_name, identifier, object_name, one_line
+from jobgraph.procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
+from jobgraph.procedures.sending import Tagged, error_text, send
+from jobgraph.procedures.superseded import drop_superseded
+from jobgraph.procedures.sweeping import drop, remove_old_results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from snowflake.snowpark import Session
 
-    from procedures.recovery import Service
+    from jobgraph.procedures.recovery import Service
 
 # a graph of a thousand jobs leaves a thousand services an hour; a run must not spend its hour on the sweep
 MOST_DROPS = 200

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from procedures.attempt import DONE, Attempt, Run, object_name
-from procedures.sending import send
+from jobgraph.procedures.attempt import DONE, Attempt, Run, object_name
+from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from procedures.sending import Tagged
+    from jobgraph.procedures.sending import Tagged
 
 ERRORS_TAIL = 4_000
 LOGS_AT_ONCE_WRITTEN = 10

@@ -13,14 +13,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, Run, one_line
-from procedures.logs import error_lines, last_json_line
-from procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal
+from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, Run, one_line
+from jobgraph.procedures.logs import error_lines, last_json_line
+from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal
 
 if TYPE_CHECKING:
     from snowflake.snowpark.exceptions import SnowparkSQLException
 
-    from procedures.attempt import Container
+    from jobgraph.procedures.attempt import Container
 
 NO_PRIVILEGE = 3001
 # docs.snowflake.com/en/sql-reference/functions/system_set_return_value: 10 kB

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import DONE, FAILED, Attempt, Run, lower_keys, one_line, results_path
-from procedures.logs import last_json_line
-from procedures.outcome import MOST_RETURN_BYTES
-from procedures.sending import error_text, is_refusal, send
+from jobgraph.procedures.attempt import DONE, FAILED, Attempt, Run, lower_keys, one_line, results_path
+from jobgraph.procedures.logs import last_json_line
+from jobgraph.procedures.outcome import MOST_RETURN_BYTES
+from jobgraph.procedures.sending import error_text, is_refusal, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from procedures.sending import Tagged
+    from jobgraph.procedures.sending import Tagged
 
 TIMES_FETCHED = 3
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from procedures.attempt import (
+from jobgraph.procedures.attempt import (
     CANCELLED,
     DONE,
     FAILED,
@@ -21,16 +21,16 @@ from procedures.attempt import (
     object_name,
     one_line,
 )
-from procedures.history import record
-from procedures.outcome import judge
-from procedures.sending import send
-from procedures.service import containers, stop
+from jobgraph.procedures.history import record
+from jobgraph.procedures.outcome import judge
+from jobgraph.procedures.sending import send
+from jobgraph.procedures.service import containers, stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from procedures.sending import Tagged
+    from jobgraph.procedures.sending import Tagged
 
 # jobgraph, graph, run, task, attempt
 COMMENT_WORDS = 5

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from procedures.attempt import Attempt
+    from jobgraph.procedures.attempt import Attempt
 
 # reason class -> cause, as the job configuration names it; nothing can be gained by another attempt after the others
 CAUSES = {

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, mark, one_line
-from procedures.history import SET_RETURN_VALUE, record
-from procedures.logs import secret_values
-from procedures.outcome import failure_line, judge, refused, returned_value
-from procedures.outputs import file_outputs
-from procedures.retries import Rules, goes_on, pause, rules_of
-from procedures.sending import DOES_NOT_EXIST, Tagged, error_code, error_text, is_refusal, send
-from procedures.service import Ended, containers, describe, service_name, start, start_statement, stop, wait
-from procedures.situation import of_this_task_run, situation
+from jobgraph.procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, mark, one_line
+from jobgraph.procedures.history import SET_RETURN_VALUE, record
+from jobgraph.procedures.logs import secret_values
+from jobgraph.procedures.outcome import failure_line, judge, refused, returned_value
+from jobgraph.procedures.outputs import file_outputs
+from jobgraph.procedures.retries import Rules, goes_on, pause, rules_of
+from jobgraph.procedures.sending import DOES_NOT_EXIST, Tagged, error_code, error_text, is_refusal, send
+from jobgraph.procedures.service import Ended, containers, describe, service_name, start, start_statement, stop, wait
+from jobgraph.procedures.situation import of_this_task_run, situation
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session

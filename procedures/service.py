@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import (
+from jobgraph.procedures.attempt import (
     CANCELLED,
     DONE,
     FINAL,
@@ -26,13 +26,13 @@ from procedures.attempt import (
     one_line,
     results_path,
 )
-from procedures.logs import kept
-from procedures.sending import ALREADY_EXISTS, error_code, error_text, is_refusal, send
+from jobgraph.procedures.logs import kept
+from jobgraph.procedures.sending import ALREADY_EXISTS, error_code, error_text, is_refusal, send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from procedures.sending import Tagged
+    from jobgraph.procedures.sending import Tagged
 
 # a service's name must serve as a DNS label: docs.snowflake.com/en/sql-reference/sql/execute-job-service
 LONGEST_SERVICE_NAME = 63

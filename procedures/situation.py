@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from procedures.attempt import DONE, Attempt, Run, bare_name, object_name, results_path
-from procedures.outcome import returned_value
-from procedures.sending import send
+from jobgraph.procedures.attempt import DONE, Attempt, Run, bare_name, object_name, results_path
+from jobgraph.procedures.outcome import returned_value
+from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from procedures.sending import Tagged
+    from jobgraph.procedures.sending import Tagged
 
 
 def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[Attempt]]:

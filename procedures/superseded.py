@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import lower_keys, object_name, one_line
-from procedures.sending import error_text, send
+from jobgraph.procedures.attempt import lower_keys, object_name, one_line
+from jobgraph.procedures.sending import error_text, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from procedures.attempt import Run
-    from procedures.sending import Tagged
+    from jobgraph.procedures.attempt import Run
+    from jobgraph.procedures.sending import Tagged
 
-# the end of the comment of a procedure that no task of the last deploy calls; jobgraph.superseding has it too
+# the end of the comment of a procedure that no task of the last deploy calls; jobgraph.deploy.retirement has it too
 SUPERSEDED = " [superseded]"
 # the name that a procedure has between the decision to drop it and the drop
 LEAVING = "_DROPPED"

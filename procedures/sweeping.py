@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.attempt import one_line
-from procedures.sending import error_text, send
+from jobgraph.procedures.attempt import one_line
+from jobgraph.procedures.sending import error_text, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from procedures.sending import Tagged
+    from jobgraph.procedures.sending import Tagged
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 # a graph that was not run for long has more to remove than one run should take the time for

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import engine, wire
+from snowflake_sandbox.protocol import wire
+from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from sandbox.call import World
-    from sandbox.session import Session
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.session import Session
 
 
 def rows(world: World, session: Session, text: str, *binds: Any, **more: Any) -> list[dict[str, Any]]:
     """Run a statement; its rows by column name. What follows the text is the engine's."""
-    result = engine.execute(world, session, text, *binds, **more)
+    result = dispatch.execute(world, session, text, *binds, **more)
     names = [column.name for column in result.columns]
     return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
 

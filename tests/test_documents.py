@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from jobgraph import Settings
-from jobgraph.cli.commands import cli
-from jobgraph.settings import Pool
+from jobgraph.cli.command_line import cli
+from jobgraph.settings import Pool, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [

@@ -1,4 +1,4 @@
-"""The command `python -m toolchain`: `setup`, which `make setup` runs, and `doctor`.
+"""The command `python -m jobgraph.toolchain`: `setup`, which `make setup` runs, and `doctor`.
 
 Knows arguments, output and exit codes; the work is done elsewhere in this package.
 """
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from toolchain import layout
-from toolchain.errors import EXIT_CODE, ToolchainError
-from toolchain.installed import report
-from toolchain.progress import Reporter
-from toolchain.setup import Setup
-from toolchain.sources import Component, Source
+from jobgraph.toolchain import layout
+from jobgraph.toolchain.errors import EXIT_CODE, ToolchainError
+from jobgraph.toolchain.installed import report
+from jobgraph.toolchain.progress import Reporter
+from jobgraph.toolchain.setup import Setup
+from jobgraph.toolchain.sources import Component, Source
 
 PROJECT = click.option(
     "--project", type=click.Path(path_type=Path, file_okay=False), default=layout.CODE, help="Folder of the clone."

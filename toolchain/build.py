@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from toolchain import layout
-from toolchain.errors import BuildError, PinMismatchError
-from toolchain.progress import Reporter, Step
+from jobgraph.toolchain import layout
+from jobgraph.toolchain.errors import BuildError, PinMismatchError
+from jobgraph.toolchain.progress import Reporter, Step
 
 LAST_LINES = 15
 IDLE_SECONDS = 5.0

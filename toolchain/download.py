@@ -15,7 +15,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from toolchain.progress import Step
+from jobgraph.toolchain.progress import Step
 
 ANSWER_SECONDS = 4.0
 """How long the download server may take to answer at all, name lookup included, before it is given up."""

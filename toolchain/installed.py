@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from toolchain import layout
-from toolchain.errors import NotSetUpError
-from toolchain.sources import Component, Source
+from jobgraph.toolchain import layout
+from jobgraph.toolchain.errors import NotSetUpError
+from jobgraph.toolchain.sources import Component, Source
 
 COMPONENTS = ("pulumi", layout.LANGUAGE_HOST, layout.SNOWFLAKE_PLUGIN)
 

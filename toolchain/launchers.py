@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.errors import NotWritableError
+from jobgraph.toolchain.errors import NotWritableError
 
 MARK = "# stand-in of jobgraph, written by `make setup`: changes are lost"
 
@@ -20,9 +20,9 @@ class Launcher:
     """A stand-in to start.
 
     Attributes:
-        module: The Python module that serves the plugin, such as `toolchain.language_host`.
+        module: The Python module that serves the plugin, such as `jobgraph.toolchain.standins.language_host`.
         python: The interpreter that has the project's dependencies.
-        code: The folder that holds the package `toolchain`.
+        code: The folder that holds the package `jobgraph`.
     """
 
     module: str

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-CODE = Path(__file__).resolve().parents[1]
-"""The folder that holds the package `toolchain`: what a launcher needs on Python's path."""
+import jobgraph
+
+CODE = Path(jobgraph.__file__).resolve().parents[1]
+"""The folder that holds the package `jobgraph`: what a launcher needs on Python's path."""
 
 GO_MODULE = Path(__file__).resolve().parent / "pulumi_cli"
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"

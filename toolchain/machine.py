@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from toolchain import layout
-from toolchain.sources import Component, Source, first_line
+from jobgraph.toolchain import layout
+from jobgraph.toolchain.sources import Component, Source, first_line
 
 ANSWER_SECONDS = 30.0
 """How long `pulumi version` may take; it needs a tenth of a second."""

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import build, download, installed, launchers, layout, machine
-from toolchain.errors import NoCommandLineError, NotWritableError, WrongVersionError
-from toolchain.progress import Reporter
-from toolchain.sources import Component, Machine, Placement, Source, choose_command_line, choose_plugin
+from jobgraph.toolchain import build, download, installed, launchers, layout, machine
+from jobgraph.toolchain.errors import NoCommandLineError, NotWritableError, WrongVersionError
+from jobgraph.toolchain.progress import Reporter
+from jobgraph.toolchain.sources import Component, Machine, Placement, Source, choose_command_line, choose_plugin
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ class Setup:
     def _language_host(self, command_line: Component) -> Component:
         name, release = layout.LANGUAGE_HOST, layout.pulumi_version()
         ambient = machine.on_path(name, self.search) or machine.beside(command_line)
-        return self._plugin(name, release, "toolchain.language_host", ambient, self._users_plugin(name, release))
+        return self._plugin(
+            name, release, "jobgraph.toolchain.standins.language_host", ambient, self._users_plugin(name, release)
+        )
 
     def _snowflake_plugin(self) -> Component:
         name, release = layout.SNOWFLAKE_PLUGIN, layout.snowflake_version()
@@ -104,7 +106,7 @@ class Setup:
         if not ambient and path.exists() and not path.is_symlink() and not launchers.is_launcher(path):
             return Component(name, release, path, Source.DOWNLOAD)  # the engine itself put it there
         elsewhere = None if ambient else self._users_plugin(name, release) or self._downloaded_plugin(name, release)
-        return self._plugin(name, release, "toolchain.provider", ambient, elsewhere)
+        return self._plugin(name, release, "jobgraph.toolchain.standins.provider", ambient, elsewhere)
 
     def _users_plugin(self, name: str, release: str) -> Component | None:
         return machine.in_plugins(machine.user_homes(os.environ, self._home), name, release)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.text import Text
 
-from jobgraph.cli import client as connecting
+from jobgraph.account import client as connecting
 from jobgraph.cli.watching import SystemClock
 from jobgraph.errors import EXIT_INTERRUPTED, UserError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from jobgraph.cli.client import Choice, Client
+    from jobgraph.account.client import Choice, Client
     from jobgraph.cli.watching import Clock
 
 CONFIGURATION = "jobconfig.yaml"

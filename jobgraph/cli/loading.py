@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-import jobgraph
-from jobgraph import reading
 from jobgraph.cli.application import CONFIGURATION, Application
+from jobgraph.config import reading
+from jobgraph.config.overlays import ENVIRONMENTS, take_environment
 from jobgraph.errors import ConfigErrors, Problem, UsageError, perhaps
-from jobgraph.overlays import ENVIRONMENTS, take_environment
 from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
-    from jobgraph.model import Config
+    from jobgraph.config.model import Config
     from jobgraph.settings import Settings
 
 
@@ -51,7 +50,7 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
             raise _unknown(Path(path), environment)
         pools, zone = (settings.pool_families, settings.region_timezone) if settings else (None, None)
     try:
-        return jobgraph.read(path, pools, environment, region_timezone=zone, strict=strict)
+        return reading.read(path, pools, environment, region_timezone=zone, strict=strict)
     except ConfigErrors:
         base, of = _overlaid(Path(path))
         if base is None:

@@ -8,21 +8,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import jobgraph
-from jobgraph.cli import deployed, queries, runs
+from jobgraph.account import queries
+from jobgraph.account.client import AbsentError
 from jobgraph.cli.application import CONFIGURATION
-from jobgraph.cli.attempts import instant
-from jobgraph.cli.client import AbsentError
+from jobgraph.config.reading import read
 from jobgraph.errors import RunFailedError, UsageError, UserError, perhaps
+from jobgraph.runs import deployed, graph_run
+from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from jobgraph.account.client import Client
     from jobgraph.cli.application import Application
-    from jobgraph.cli.client import Client
-    from jobgraph.cli.deployed import Deployed
-    from jobgraph.cli.runs import Run, TaskRun
+    from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.graph_run import Run, TaskRun
 
 _SLACK = timedelta(seconds=2)
 # A graph may have a thousand jobs.
@@ -75,7 +76,7 @@ def _only(found: Sequence[Deployed], folder: Path) -> str:
 def _configured(file: Path) -> list[str]:
     """Return the keys of the configuration file's graphs; none if it cannot be used, which is `validate`'s to say."""
     try:
-        return [one.key for one in jobgraph.read(file).graphs]
+        return [one.key for one in read(file).graphs]
     except UserError:
         return []
 
@@ -99,7 +100,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _root_runs(client: Client, found: Deployed) -> tuple[TaskRun, ...]:
-    return runs.task_runs(client.rows(queries.task_history(client.place, found.root_id, task=found.root_task)))
+    return graph_run.task_runs(client.rows(queries.task_history(client.place, found.root_id, task=found.root_task)))
 
 
 def newest(client: Client, found: Deployed) -> TaskRun:
@@ -108,7 +109,7 @@ def newest(client: Client, found: Deployed) -> TaskRun:
     Raises:
         RunFailedError: if it has none in the last seven days.
     """
-    row = runs.newest_run(_root_runs(client, found), found.root_task)
+    row = graph_run.newest_run(_root_runs(client, found), found.root_task)
     if row is None:
         raise RunFailedError(
             f"Graph {found.key} has not run in the last seven days",
@@ -131,7 +132,7 @@ def root_row(client: Client, found: Deployed, run_id: str | None) -> TaskRun | N
 
 def attempt(client: Client, found: Deployed, row: TaskRun) -> int:
     """Return how many times a run has been tried as a whole: 1, and one more for each RETRY LAST."""
-    rows = runs.task_runs(client.rows(queries.task_history(client.place, found.root_id, row.scheduled)))
+    rows = graph_run.task_runs(client.rows(queries.task_history(client.place, found.root_id, row.scheduled)))
     return max((one.attempt for one in rows if one.run_id == row.run_id), default=row.attempt)
 
 
@@ -149,7 +150,7 @@ def run(client: Client, found: Deployed, run_id: str | None = None) -> Run:
     rows = client.rows(queries.task_history(client.place, found.root_id, since))
     attempts = client.rows(queries.attempts(client.place, found.tables, row.run_id))
     now = instant(rows[0]["NOW"]) if rows else None
-    return runs.assemble(found, row.run_id, runs.task_runs(rows), attempts, now)
+    return graph_run.assemble(found, row.run_id, graph_run.task_runs(rows), attempts, now)
 
 
 def _older(client: Client, found: Deployed, run_id: str) -> Run:
@@ -159,7 +160,7 @@ def _older(client: Client, found: Deployed, run_id: str) -> Run:
             f"Graph {found.key} has no run {run_id!r}", remedy=f"`jobgraph history {found.key}` lists its runs."
         )
     attempts = client.rows(queries.attempts(client.place, found.tables, run_id))
-    return runs.from_log(found, run_id, runs.task_runs(rows), attempts)
+    return graph_run.from_log(found, run_id, graph_run.task_runs(rows), attempts)
 
 
 def history(client: Client, found: Deployed, limit: int) -> list[Run]:
@@ -168,9 +169,9 @@ def history(client: Client, found: Deployed, limit: int) -> list[Run]:
     rows = client.rows(queries.finished_runs(place, tables, found.root_task, limit))
     ids = list(dict.fromkeys(str(row["GRAPH_RUN_GROUP_ID"]) for row in rows))
     attempts = client.rows(queries.attempts_of_runs(place, tables, ids)) if ids else []
-    tasks = runs.task_runs(rows)
+    tasks = graph_run.task_runs(rows)
     return [
-        runs.from_log(
+        graph_run.from_log(
             found,
             run_id,
             [row for row in tasks if row.run_id == run_id],

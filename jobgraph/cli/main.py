@@ -13,7 +13,7 @@ from jobgraph.errors import EXIT_INTERRUPTED
 def main() -> None:
     """Run the command that the process was started with; ends the process with the command's exit code."""
     try:
-        from jobgraph.cli.commands import cli  # noqa: PLC0415  # so that an interrupt is met here
+        from jobgraph.cli.command_line import cli  # noqa: PLC0415  # so that an interrupt is met here
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
         sys.exit(EXIT_INTERRUPTED)

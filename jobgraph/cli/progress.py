@@ -18,7 +18,7 @@ from jobgraph.cli import views
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jobgraph.cli.runs import Job, Run
+    from jobgraph.runs.graph_run import Job, Run
 
 
 class Lines:

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from jobgraph.cli import runs
+from jobgraph.runs import graph_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
     from rich.console import JustifyMethod
 
-    from jobgraph.cli.attempts import Attempt
-    from jobgraph.cli.deployed import Deployed
-    from jobgraph.cli.runs import Job, Run
-    from jobgraph.model import Config
+    from jobgraph.config.model import Config
+    from jobgraph.runs.attempts import Attempt
+    from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.graph_run import Job, Run
 
 _COLOURS = {
-    runs.DONE: "green",
-    runs.FAILED: "bold red",
-    runs.RUNNING: "cyan",
-    runs.PENDING: "dim",
-    runs.SKIPPED: "yellow",
-    runs.CANCELLED: "yellow",
-    runs.SUSPENDED: "yellow",
-    runs.DISABLED: "dim",
+    graph_run.DONE: "green",
+    graph_run.FAILED: "bold red",
+    graph_run.RUNNING: "cyan",
+    graph_run.PENDING: "dim",
+    graph_run.SKIPPED: "yellow",
+    graph_run.CANCELLED: "yellow",
+    graph_run.SUSPENDED: "yellow",
+    graph_run.DISABLED: "dim",
 }
 _MINUTE = 60
 _HOUR = 3600
@@ -116,8 +116,8 @@ def progress_table(run: Run, height: int) -> Table:
     room = max(height - _FRAME_LINES, 1)
     jobs = run.jobs
     if len(jobs) > room:
-        order = {runs.RUNNING: 0, runs.FAILED: 1, runs.PENDING: 3}
-        jobs = tuple(sorted(jobs, key=lambda job: order.get(job.state, 2 if job.state != runs.DONE else 4))[:room])
+        order = {graph_run.RUNNING: 0, graph_run.FAILED: 1, graph_run.PENDING: 3}
+        jobs = tuple(sorted(jobs, key=lambda job: order.get(job.state, 2 if job.state != graph_run.DONE else 4))[:room])
     made = run_table(replace(run, jobs=jobs), terminal=True)
     counts = Counter(job.state for job in run.jobs)
     made.caption = f"{duration(run.duration)}  " + ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -139,11 +139,11 @@ def failures(run: Run) -> list[str]:
         lines.append(f"{job.name} {job.state}{tries}: {job.cause}")
         if job.attempts:
             lines.append(f"  its log: jobgraph logs {job.name} --run {run.run_id}")
-    for cause in (runs.BLOCKED, runs.CONDITION_FALSE):
-        skipped = [job.name for job in run.jobs if job.state == runs.SKIPPED and job.cause == cause]
+    for cause in (graph_run.BLOCKED, graph_run.CONDITION_FALSE):
+        skipped = [job.name for job in run.jobs if job.state == graph_run.SKIPPED and job.cause == cause]
         if skipped and run.ended:
             lines.append(f"skipped, because {cause}: {', '.join(skipped)}")
-    disabled = [job.name for job in run.jobs if job.state == runs.DISABLED]
+    disabled = [job.name for job in run.jobs if job.state == graph_run.DISABLED]
     if disabled and run.ended:
         lines.append(f"passed over, because the job configuration says `enabled: false`: {', '.join(disabled)}")
     return lines
@@ -155,7 +155,7 @@ def next_commands(graph: Deployed, run: Run) -> str:
     commands = [f"jobgraph status {graph.key}", f"jobgraph history {graph.key}"]
     if telling:
         commands.insert(0, f"jobgraph logs {telling.name}")
-    if run.state in {runs.FAILED, runs.CANCELLED}:
+    if run.state in {graph_run.FAILED, graph_run.CANCELLED}:
         commands.append(f"jobgraph retry {graph.key} --wait")
     return "Next: " + "   ".join(commands)
 
@@ -206,7 +206,7 @@ def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
 
     `results` is the folder of the stage in which attempts may leave files, below the run's day and id.
     """
-    took = f" in {duration(job.duration)}" if job.duration is not None and job.state != runs.RUNNING else ""
+    took = f" in {duration(job.duration)}" if job.duration is not None and job.state != graph_run.RUNNING else ""
     cause = f": {job.cause}" if job.cause and not job.tries else ""
     lines = [Text.assemble(f"{job.name}, run {run.run_id}: ", state(job.state), took, cause)]
     for attempt in job.tries:
@@ -215,7 +215,7 @@ def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
         length = f", {duration(attempt.duration)}" if attempt.duration is not None else ""
         lines.append(Text.assemble(f"\nattempt {attempt.number}: ", state(attempt.state), label, when, length))
         lines += [Text(f"  {f'{name}:':<11}{value}") for name, value in _facts(run, job, attempt) if value]
-        if results and attempt.state == runs.DONE:
+        if results and attempt.state == graph_run.DONE:
             lines.append(Text(f"  {'files:':<11}LIST {results} PATTERN = '.*/{run.run_id}/{job.name}/.*'"))
     if job.attempts > len(job.tries):
         lines.append(Text.assemble(f"\nattempt {job.attempts}: ", state(job.state)))
@@ -271,7 +271,7 @@ def history_table(history: Sequence[Run], *, terminal: bool, width: int | None =
             _time(run.started),
             duration(run.duration),
             run.scheduled_from,
-            f"{sum(job.state == runs.DONE for job in run.jobs)}/{len(run.jobs)}",
+            f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs)}",
             str(sum(job.attempts for job in run.jobs)),
             ", ".join(_failed(job) for job in run.failed),
         )

@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jobgraph.cli import queries, runs
-from jobgraph.cli.attempts import instant
+from jobgraph.account import queries
 from jobgraph.errors import TimedOutError
+from jobgraph.runs import graph_run
+from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from jobgraph.cli.client import Client
-    from jobgraph.cli.deployed import Deployed
-    from jobgraph.cli.runs import Run, TaskRun
+    from jobgraph.account.client import Client
+    from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.graph_run import Run, TaskRun
 
 # Seconds between two polls: short while a person watches a short run, longer for a run of hours.
 _FIRST_PAUSE = 0.35
@@ -92,7 +93,7 @@ class Watch:
         before = self._root_history(since - timedelta(hours=1))
         waiting = frozenset(row.run_id for row in before if row.manual and row.state == "SCHEDULED")
         self._client.rows(queries.execute(self._client.place, root))
-        return Asked(since, runs.started_runs(before, root), waiting)
+        return Asked(since, graph_run.started_runs(before, root), waiting)
 
     def find(self, asked: Asked, patience: float | None = None) -> str | None:
         """Wait until the run that `execute` asked for shows; its id, or None after `patience` seconds.
@@ -105,7 +106,7 @@ class Watch:
             elapsed = self._clock.monotonic() - began
             waiting = asked.waiting if elapsed < _WAITING_RUN_AFTER else frozenset()
             earliest = asked.since if waiting == asked.waiting else asked.since - timedelta(hours=1)
-            run_id = runs.new_run(self._root_history(earliest), self._graph.root_task, asked.known, waiting)
+            run_id = graph_run.new_run(self._root_history(earliest), self._graph.root_task, asked.known, waiting)
             if run_id is not None or (patience is not None and elapsed >= patience):
                 return run_id
             self._rest("the run to be scheduled")
@@ -132,11 +133,11 @@ class Watch:
     def _look(self, run_id: str, since: datetime, after_attempt: int) -> Run:
         statement = queries.task_history(self._client.place, self._graph.root_id, since - _SLACK)
         rows = self._client.rows(statement)
-        history = tuple(row for row in runs.task_runs(rows) if row.run_id == run_id)
+        history = tuple(row for row in graph_run.task_runs(rows) if row.run_id == run_id)
         now = instant(rows[0]["NOW"]) if rows else None
-        run = runs.assemble(self._graph, run_id, history, self._attempts_of(run_id, history), now)
+        run = graph_run.assemble(self._graph, run_id, history, self._attempts_of(run_id, history), now)
         if max((row.attempt for row in history), default=0) <= after_attempt:
-            return replace(run, ended=False, state=runs.PENDING)
+            return replace(run, ended=False, state=graph_run.PENDING)
         return run
 
     def _attempts_of(self, run_id: str, history: Sequence[TaskRun]) -> list[dict[str, Any]]:
@@ -155,7 +156,7 @@ class Watch:
     def _root_history(self, since: datetime) -> tuple[TaskRun, ...]:
         graph = self._graph
         statement = queries.task_history(self._client.place, graph.root_id, since, task=graph.root_task)
-        return runs.task_runs(self._client.rows(statement))
+        return graph_run.task_runs(self._client.rows(statement))
 
     def _server_now(self) -> datetime:
         found = instant(self._client.rows(queries.now())[0]["NOW"])

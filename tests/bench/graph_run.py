@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jobgraph import read
+from jobgraph.config.reading import read
 from tests.bench.figure import Figure
 from tests.lifecycle import project as projects
 

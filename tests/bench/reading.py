@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from jobgraph import ConfigErrors, Procedures, Settings, plan
-from jobgraph.reading import parse
+from jobgraph.config.reading import parse
+from jobgraph.errors import ConfigErrors
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.settings import Settings
 from tests.bench.figure import Figure, paired, seconds
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jobgraph.cli.application import Application
-from jobgraph.cli.commands import cli
+from jobgraph.cli.command_line import cli
 from tests.cli.configuration import GOOD
 from tests.cli.recorded import ManualClock, Server
 from tests.cli.shell import Shell

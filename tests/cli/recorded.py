@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.cli.client import AbsentError
-from jobgraph.cli.queries import Place, Statement
+from jobgraph.account.client import AbsentError
+from jobgraph.account.queries import Place, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable

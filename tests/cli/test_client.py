@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import pytest
 
-from jobgraph.cli import client
-from jobgraph.cli.client import Choice
-from jobgraph.cli.queries import Place, Statement
+from jobgraph.account import client
+from jobgraph.account.client import Choice
+from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError, UserError
 
 VARIABLES = {

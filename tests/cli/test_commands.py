@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.cli.client import AbsentError
-from jobgraph.cli.queries import Place
+from jobgraph.account.client import AbsentError
+from jobgraph.account.queries import Place
 from jobgraph.errors import NotConnectedError
 from tests.cli.recorded import (
     FAILED_ATTEMPTS,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobgraph.cli import deployed
-from jobgraph.sql import ROOT_BODY
-from jobgraph.task_rows import root_comment
+from jobgraph.plan.sql import ROOT_BODY
+from jobgraph.plan.task_rows import root_comment
+from jobgraph.runs import deployed
 
 
 def row(name: str, *after: str, **columns: Any) -> dict[str, Any]:

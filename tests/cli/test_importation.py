@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph import Procedures, Settings, plan, read
-from jobgraph.cli.client import Choice, connect
-from jobgraph.cli.queries import Statement
-from jobgraph.planning import schedule_text
-from jobgraph.sql import literal
+from jobgraph.account.client import Choice, connect
+from jobgraph.account.queries import Statement
+from jobgraph.config.reading import read
+from jobgraph.plan.planning import Procedures, plan, schedule_text
+from jobgraph.plan.sql import literal
+from jobgraph.settings import Settings
 from tests.jobgraph.test_importing import job
 from tests.jobgraph.test_importing_tasks import deployed
 
 if TYPE_CHECKING:
-    from jobgraph.planning import GraphPlan, TaskPlan
+    from jobgraph.plan.planning import GraphPlan, TaskPlan
     from tests.cli.conftest import Invoke
     from tests.cli.recorded import Server
     from tests.cli.shell import Shell

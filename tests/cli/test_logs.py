@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph.cli.containers import added
-from procedures.logs import kept, secret_values
+from jobgraph.account.containers import added
+from jobgraph.procedures.logs import kept, secret_values
 from tests.cli.recorded import FAILED_ATTEMPTS, FAILING, GOOD, RUN, ManualClock, Row, Server, Step, attempt, task
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def test_on_a_terminal_lines_of_errors_stand_out(
 ) -> None:
     long = "error: " + "x" * 200
     server.answers = {"JOB_LOGS": [log(1, f"fine\n{long}\n")]}
-    monkeypatch.setattr("jobgraph.cli.logs.is_terminal", lambda: True)
+    monkeypatch.setattr("jobgraph.cli.commands.logs.is_terminal", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")

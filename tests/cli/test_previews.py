@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from click.testing import CliRunner
 
 from jobgraph.cli.application import Application
-from jobgraph.cli.commands import cli
+from jobgraph.cli.command_line import cli
 from tests.jobgraph.test_previewing import around
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph.cli import queries
-from jobgraph.cli.queries import Place, Tables
+from jobgraph.account import queries
+from jobgraph.account.queries import Place, Tables
 from tests.cli.recorded import START
 
 PLACE = Place("DB", "PUBLIC")
@@ -52,7 +52,7 @@ def test_statements_that_steer_a_graph() -> None:
 
 
 def test_services_are_looked_for_by_the_name_that_the_runner_gives_them() -> None:
-    from procedures.service import service_name  # noqa: PLC0415  # brings Snowpark, which is slow to import
+    from jobgraph.procedures.service import service_name  # noqa: PLC0415  # brings Snowpark, which is slow to import
 
     pattern = queries.job_services(PLACE, "run", "T_A").text.split("'")[1]
     assert pattern.strip("%") in service_name("run", "T_A", 2)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobgraph.cli import deployed, runs
-from jobgraph.cli.attempts import instant
+from jobgraph.runs import deployed, graph_run
+from jobgraph.runs.attempts import instant
 from tests.cli.recorded import FAILED_ATTEMPTS, OLD_RUN, RUN, START, Row, attempt, history_row, quickstart, task
 
 ENDED = {"QUERY_START_TIME": START, "COMPLETED_TIME": START + timedelta(seconds=2)}
@@ -18,8 +18,8 @@ def graph(**states: str) -> deployed.Deployed:
     return deployed.read(quickstart(**states))[0]
 
 
-def assemble(history: list[Row], attempts: list[Row], of: deployed.Deployed | None = None) -> runs.Run:
-    return runs.assemble(of or graph(), RUN, runs.task_runs(history), attempts, START + timedelta(seconds=9))
+def assemble(history: list[Row], attempts: list[Row], of: deployed.Deployed | None = None) -> graph_run.Run:
+    return graph_run.assemble(of or graph(), RUN, graph_run.task_runs(history), attempts, START + timedelta(seconds=9))
 
 
 def all_done() -> tuple[list[Row], list[Row]]:
@@ -217,35 +217,35 @@ def test_the_new_run_is_the_manual_one_that_was_not_there_before() -> None:
     later = history_row(
         "ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID="later", SCHEDULED_TIME=START + timedelta(seconds=1)
     )
-    rows = runs.task_runs([later, scheduled, old, history_row("ROOT_TASK", "EXECUTING")])
-    known = runs.started_runs(runs.task_runs([old]), "ROOT_TASK")
-    assert runs.new_run(rows, "ROOT_TASK", known) == RUN
-    assert runs.new_run(rows[:3], "ROOT_TASK", known, frozenset({"later"})) is None
-    assert runs.new_run(rows[:3], "ROOT_TASK", known) == "later"
+    rows = graph_run.task_runs([later, scheduled, old, history_row("ROOT_TASK", "EXECUTING")])
+    known = graph_run.started_runs(graph_run.task_runs([old]), "ROOT_TASK")
+    assert graph_run.new_run(rows, "ROOT_TASK", known) == RUN
+    assert graph_run.new_run(rows[:3], "ROOT_TASK", known, frozenset({"later"})) is None
+    assert graph_run.new_run(rows[:3], "ROOT_TASK", known) == "later"
 
 
 def test_the_newest_run_is_not_the_one_that_the_schedule_will_start() -> None:
     coming = history_row("ROOT_TASK", "SCHEDULED", SCHEDULED_FROM="SCHEDULE", SCHEDULED_TIME=START + timedelta(hours=1))
-    rows = runs.task_runs([history_row("ROOT_TASK", "SUCCEEDED"), coming])
-    newest = runs.newest_run(rows, "ROOT_TASK")
+    rows = graph_run.task_runs([history_row("ROOT_TASK", "SUCCEEDED"), coming])
+    newest = graph_run.newest_run(rows, "ROOT_TASK")
     assert newest is not None
     assert newest.state == "SUCCEEDED"
-    assert runs.newest_run(rows[1:], "ROOT_TASK") is None
+    assert graph_run.newest_run(rows[1:], "ROOT_TASK") is None
 
 
 def test_a_waiting_run_has_no_id_to_show_it_by() -> None:
     later = START + timedelta(seconds=1)
     waiting = history_row("ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID=None, SCHEDULED_TIME=later)
-    rows = runs.task_runs([history_row("ROOT_TASK", "EXECUTING"), waiting])
-    newest = runs.newest_run(rows, "ROOT_TASK")
+    rows = graph_run.task_runs([history_row("ROOT_TASK", "EXECUTING"), waiting])
+    newest = graph_run.newest_run(rows, "ROOT_TASK")
     assert newest is not None
     assert newest.run_id == RUN
-    assert runs.new_run(rows[1:], "ROOT_TASK", frozenset()) is None
+    assert graph_run.new_run(rows[1:], "ROOT_TASK", frozenset()) is None
 
 
 def test_a_kept_run_shows_jobs_that_are_no_longer_deployed() -> None:
     rows = [history_row(name, "SUCCEEDED", **ENDED) for name in ("ROOT_TASK", "T_MYJOB_1", "T_GONE")]
-    run = runs.from_log(graph(), RUN, runs.task_runs(rows), [attempt("T_MYJOB_1"), attempt("T_GONE")])
+    run = graph_run.from_log(graph(), RUN, graph_run.task_runs(rows), [attempt("T_MYJOB_1"), attempt("T_GONE")])
     assert [job.name for job in run.jobs] == ["T_MYJOB_1", "T_GONE"]
     assert (run.state, run.ended) == ("DONE", True)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox import control
 
-import toolchain
-from jobgraph.cli import client, queries
+from jobgraph import toolchain
+from jobgraph.account import client, queries
 from jobgraph.errors import NotConnectedError
-from sandbox import control
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Invoke

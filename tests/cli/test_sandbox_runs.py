@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.cli import client
-from jobgraph.cli.queries import Statement
+from jobgraph.account import client
+from jobgraph.account.queries import Statement
 
 if TYPE_CHECKING:
     from tests.cli.shell import Shell

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.reading import parse
+from jobgraph.config.reading import parse
 from tests.cli.configuration import BAD, GOOD
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from jobgraph.cli import application, deployed, progress, runs, views
-from jobgraph.cli.runs import Job, Run
+from jobgraph.cli import application, progress, views
+from jobgraph.runs import deployed, graph_run
+from jobgraph.runs.graph_run import Job, Run
 from tests.cli.recorded import RUN, quickstart
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_failures_name_cause_and_log() -> None:
         Job("B", "SKIPPED", cause="a predecessor did not succeed"),
         Job("C", "SUSPENDED", cause="its task is suspended"),
         ended=True,
-        state=runs.FAILED,
+        state=graph_run.FAILED,
         cause="",
     )
     assert views.failures(run) == [
@@ -106,10 +107,10 @@ def test_failures_name_cause_and_log() -> None:
 
 def test_next_commands_fit_the_outcome() -> None:
     graph = deployed.read(quickstart())[0]
-    failed = run_of(Job("A", "DONE", 1), Job("B", "FAILED", 1), state=runs.FAILED, ended=True)
+    failed = run_of(Job("A", "DONE", 1), Job("B", "FAILED", 1), state=graph_run.FAILED, ended=True)
     assert "jobgraph logs B" in views.next_commands(graph, failed)
     assert "jobgraph retry" in views.next_commands(graph, failed)
-    done = run_of(Job("A", "DONE", 1), state=runs.DONE, ended=True)
+    done = run_of(Job("A", "DONE", 1), state=graph_run.DONE, ended=True)
     assert "jobgraph logs A" in views.next_commands(graph, done)
     assert "jobgraph retry" not in views.next_commands(graph, done)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.cli import deployed, runs
 from jobgraph.cli.watching import Watch, pause
 from jobgraph.errors import TimedOutError
+from jobgraph.runs import deployed, graph_run
 from tests.cli.recorded import OLD_RUN, RUN, START, ManualClock, Server, history_row
 
 if TYPE_CHECKING:
-    from jobgraph.cli.runs import Run
+    from jobgraph.runs.graph_run import Run
 
 
 def watch(server: Server, clock: ManualClock, timeout: float | None = None) -> Watch:
@@ -100,7 +100,7 @@ def test_a_retried_run_is_not_over_before_its_new_attempt_shows(server: Server, 
     server.began = -100.0
     following = watch(server, clock, timeout=2)
     since = START - timedelta(seconds=100)
-    assert following.follow(RUN, since, lambda _: None).state == runs.DONE
+    assert following.follow(RUN, since, lambda _: None).state == graph_run.DONE
     seen: list[Run] = []
     with pytest.raises(TimedOutError):
         following.follow(RUN, since, seen.append, after_attempt=1)

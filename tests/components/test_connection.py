@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from components.connection import connected
-from jobgraph.cli import client
+from jobgraph.account import client
+from jobgraph.components.connection import connected
 
 if TYPE_CHECKING:
     import pytest
 
-    from jobgraph.cli.client import Choice
+    from jobgraph.account.client import Choice
 
 
 class _Client:

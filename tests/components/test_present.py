@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import present
-from jobgraph import Settings
+from jobgraph.components import present
+from jobgraph.settings import Settings
 
 REFUSED = "1 error occurred: open snowflake connection: Post http://127.0.0.1:1: dial tcp: connect: connection refused"
 

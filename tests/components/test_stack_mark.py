@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from components import stack_mark
+from jobgraph.components import stack_mark
 from tests.components.recorded import record
 
 if TYPE_CHECKING:
-    from components.connection import Ask
+    from jobgraph.components.connection import Ask
 
 COMMENT = "jobgraph: images of the jobs (stack 3f2a9c1e)"
 INPUTS = {"name": "IMAGES", "database": "D", "schema": "S", "comment": COMMENT}

@@ -11,31 +11,35 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from components.task_graph import task_graphs
-from jobgraph import sql
-from jobgraph.changing import changes, left_overs
-from jobgraph.mending import before, mending, placeholder, unchanged
-from sandbox import engine, errors, wire
-from tests.components.recorded import Recorder, run
-from tests.deploys.proxy import TRACKING, is_write
-from toolchain.provider.errors import (
+from snowflake_sandbox import errors
+from snowflake_sandbox.protocol import wire
+from snowflake_sandbox.statements import dispatch
+
+from jobgraph.components.task_graph import task_graphs
+from jobgraph.deploy.repair import before, mending, placeholder, unchanged
+from jobgraph.deploy.root_changes import changes, left_overs
+from jobgraph.plan import sql
+from jobgraph.toolchain.standins.provider.errors import (
     NoConnectionError,
     NotThereError,
     PartialFailureError,
     ProviderError,
     SnowflakeError,
 )
-from toolchain.provider.lifecycle import Lifecycle
-from toolchain.provider.resources import BY_TOKEN
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
+from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
+from tests.components.recorded import Recorder, run
+from tests.deploys.proxy import TRACKING, is_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from random import Random
 
-    from jobgraph.planning import GraphPlan
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.session import Session
+
+    from jobgraph.plan.planning import GraphPlan
     from jobgraph.settings import Settings
-    from sandbox.call import World
-    from sandbox.session import Session
 
 Row = dict[str, Any]
 
@@ -74,7 +78,7 @@ class Deployer:
 
     def rows(self, sql: str) -> list[Row]:
         """The rows of one statement, sent at once."""
-        result = engine.execute(self.world, self.session, sql)
+        result = dispatch.execute(self.world, self.session, sql)
         names = [column.name for column in result.columns]
         return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
 
@@ -122,7 +126,7 @@ class Deployer:
                 next(one for one in wanted if one["name"] == name)["inputs"]["execute"] = graph.activation.execute
 
     def _mended_at_last(self, lifecycle: Lifecycle, root: str) -> None:
-        """What `components.mending` does after the last task of a graph and before its activation."""
+        """What `jobgraph.components.repair` does after the last task of a graph and before its activation."""
         plan = self._plan_of(root)
         graphs, _ = self.planned or ((), None)
         if plan and changes(graphs, self.present.values())[plan[0].key].differing:
@@ -135,7 +139,7 @@ class Deployer:
         return {row["name"]: dict(row) for row in shown}
 
     def _mended_before(self, lifecycle: Lifecycle, name: str) -> bool:
-        """What `components.mending` does when a task's update has failed: whether it may go well now."""
+        """What `jobgraph.components.repair` does when a task's update has failed: whether it may go well now."""
         plan = self._plan_of(name)
         if plan is None:
             return False
@@ -147,7 +151,7 @@ class Deployer:
         return bool(statements)
 
     def _mended_itself(self, lifecycle: Lifecycle, name: str, olds: Row, news: Row) -> None:
-        """What `components.mending` does before a task is updated."""
+        """What `jobgraph.components.repair` does before a task is updated."""
         self.updated.add(name)
         plan = self._plan_of(name)
         if plan is not None:
@@ -161,7 +165,7 @@ class Deployer:
         return (graph, settings) if graph and settings else None
 
     def _present(self, graphs: Sequence[GraphPlan], settings: Settings) -> list[Row]:
-        """What `components.present` asks for."""
+        """What `jobgraph.components.present` asks for."""
         rows = self.rows(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
         roots = {graph.root.name: graph.root.full_name for graph in graphs}
         for row in rows:

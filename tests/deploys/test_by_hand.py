@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox.errors import SnowflakeError
 
-from jobgraph import removal
-from sandbox.errors import SnowflakeError
+from jobgraph.deploy import removal
 from tests.deploys.driver import root_changes
 from tests.reliability.deploys import Case
 

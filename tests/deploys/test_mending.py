@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph.as_planned import not_as_planned
-from jobgraph.mending import before, mending, unchanged
+from jobgraph.deploy.drift import not_as_planned
+from jobgraph.deploy.repair import before, mending, unchanged
 from tests.reliability.deploys import Case
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from jobgraph.planning import GraphPlan
+    from jobgraph.plan.planning import GraphPlan
+    from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
-    from jobgraph.task_rows import Row
 
 NAMES = [f"j{number}" for number in range(9)]
 SCHEDULES = ("59 minutes", "2 hours", {"cron": "0 2 * * *", "timezone": "UTC"}, None)

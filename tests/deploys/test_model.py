@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.task_graph import TaskGraphComponent
-from jobgraph.moving import Moves
+from jobgraph.components.task_graph import TaskGraphComponent
+from jobgraph.deploy.moving import Moves
 from tests.reliability.deploys import FEW_JOBS, claims
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pulumi
     import pulumi_snowflake as snowflake
 
-    from jobgraph.planning import TaskPlan
+    from jobgraph.plan.planning import TaskPlan
 
 MOST_JOBS = 14
 
@@ -43,5 +43,5 @@ def test_the_claims_fail_when_tasks_do_not_wait_for_the_gate(monkeypatch: pytest
 
 
 def test_the_claims_fail_when_tasks_leave_their_graphs_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.task_graph.moving", lambda *_arguments: Moves())
+    monkeypatch.setattr("jobgraph.components.task_graph.moving", lambda *_arguments: Moves())
     assert any(claims(seed, MOST_JOBS) for seed in (44, 56))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from jobgraph import Settings
+from jobgraph.settings import Settings
 
 HERE = Path(__file__).parent
 IMAGE = HERE.parents[1] / "images" / "runtime"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobgraph.already_there import already_there, holds
+from jobgraph.deploy.orphans import already_there, holds
 
 PLACE = {"database": "D", "schema": "S"}
 MARKED = "jobgraph: something (stack 3f2a9c1e)"

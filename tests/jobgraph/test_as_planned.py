@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph.as_planned import not_as_planned
+from jobgraph.deploy.drift import not_as_planned
 from tests.jobgraph.test_changing import planned, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobgraph.planning import GraphPlan
+    from jobgraph.plan.planning import GraphPlan
 
 GRAPH: dict[str, Any] = {
     "g": {"schedule": "59 minutes", "config": {"a": 1}, "auto_retry": 1, "jobs": {"a": [], "b": ["a"]}}

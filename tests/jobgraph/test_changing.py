@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph import Procedures, changing, plan, read, read_settings
-from jobgraph.as_planned import root_parameters
-from jobgraph.changing import GraphChange, left_over, left_over_root
+from jobgraph.config.reading import read
+from jobgraph.deploy import root_changes
+from jobgraph.deploy.drift import root_parameters
+from jobgraph.deploy.root_changes import GraphChange, left_over, left_over_root
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobgraph.planning import GraphPlan
+    from jobgraph.plan.planning import GraphPlan
 
 Row = dict[str, Any]
 
@@ -70,7 +73,7 @@ def rows(graph: GraphPlan, state: str = "started", schedule: str | None = "59 MI
 
 def changes(graphs: tuple[GraphPlan, ...], present: list[Row]) -> dict[str, GraphChange]:
     """What a deploy may do, leaving out which tasks are not as planned."""
-    found = changing.changes(graphs, present)
+    found = root_changes.changes(graphs, present)
     return {key: replace(change, differing=(), root_differs=False) for key, change in found.items()}
 
 
@@ -150,11 +153,11 @@ def test_of_two_graphs_that_come_from_one_the_larger_takes_the_root_over(tmp_pat
 def test_a_deploy_has_to_suspend_the_root_where_tasks_are_not_as_planned(tmp_path: Path) -> None:
     graphs = planned(tmp_path, ONE)
     present = rows(graphs[0])
-    assert changing.changes(graphs, present)["g"].differing == ()
-    assert changing.changes(graphs, None)["g"].differing == ()
+    assert root_changes.changes(graphs, present)["g"].differing == ()
+    assert root_changes.changes(graphs, None)["g"].differing == ()
     present[1]["definition"] = "SELECT 1"
-    assert changing.changes(graphs, present)["g"] == GraphChange(differing=("A",))
-    assert changing.changes(graphs, present[1:])["g"] == GraphChange(differing=("G_ROOT", "A"), root_differs=True)
+    assert root_changes.changes(graphs, present)["g"] == GraphChange(differing=("A",))
+    assert root_changes.changes(graphs, present[1:])["g"] == GraphChange(differing=("G_ROOT", "A"), root_differs=True)
 
 
 def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_suspended_is_not(
@@ -162,8 +165,8 @@ def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_
 ) -> None:
     graphs = planned(tmp_path, ONE)
     failed = rows(graphs[0], "suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
-    assert changing.changes(graphs, failed)["g"] == GraphChange(suspend=False, differing=("G_ROOT",))
-    assert changing.changes(graphs, rows(graphs[0], "suspended"))["g"].differing == ()
+    assert root_changes.changes(graphs, failed)["g"] == GraphChange(suspend=False, differing=("G_ROOT",))
+    assert root_changes.changes(graphs, rows(graphs[0], "suspended"))["g"].differing == ()
 
 
 def test_only_what_a_deploy_of_the_graph_made_is_left_over(tmp_path: Path) -> None:

@@ -6,15 +6,15 @@ import gc
 
 import pytest
 
-from jobgraph import collection
+from jobgraph import garbage_collector
 
 
-@collection.paused()
+@garbage_collector.paused()
 def enabled() -> bool:
     return gc.isenabled()
 
 
-@collection.paused()
+@garbage_collector.paused()
 def fails() -> None:
     raise ValueError("on purpose")
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph.comparing import compared
-from jobgraph.differences import as_json, as_markdown, as_text, picture
-from jobgraph.reading import parse
+from jobgraph.config.reading import parse
+from jobgraph.diff.comparison import compared
+from jobgraph.diff.rendering import as_json, as_markdown, as_text, picture
 from tests.reliability.configurations import configuration, text
 
 if TYPE_CHECKING:
-    from jobgraph.comparing import GraphDifference
-    from jobgraph.model import Config
+    from jobgraph.config.model import Config
+    from jobgraph.diff.comparison import GraphDifference
 
 
 def config(jobs: str, more: str = "") -> Config:

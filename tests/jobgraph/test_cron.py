@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph.cron import NEVER_FIRES, clock_change_effects, cron_problem, only_in_maintenance
+from jobgraph.config.cron import NEVER_FIRES, clock_change_effects, cron_problem, only_in_maintenance
+from jobgraph.config.model import Cron
+from jobgraph.config.reading import parse
 from jobgraph.errors import WARNING
-from jobgraph.model import Cron
-from jobgraph.reading import parse
 
 FILE = """\
 version: 1

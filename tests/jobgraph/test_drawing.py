@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph import read
-from jobgraph.drawing import LOOKS, mermaid, svg, text
-from jobgraph.grouping import AUTO, LAYER, MOST_GROUPS, NONE, POOL, PREFIX, clusters
-from jobgraph.model import Graph, Job
+from jobgraph.config.model import Graph, Job
+from jobgraph.config.reading import read
+from jobgraph.drawing.grouping import AUTO, LAYER, MOST_GROUPS, NONE, POOL, PREFIX, clusters
+from jobgraph.drawing.pictures import LOOKS, mermaid, svg, text
 
 if TYPE_CHECKING:
     from random import Random

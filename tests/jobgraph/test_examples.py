@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from jobgraph import Plan, Procedures, Settings, plan, read
+from jobgraph.config.reading import read
+from jobgraph.plan.planning import Plan, Procedures, plan
+from jobgraph.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(ROOT.glob("examples/*/jobconfig.yaml"))

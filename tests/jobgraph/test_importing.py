@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobgraph import ConfigErrors, read
-from jobgraph.importing import Imported, from_quickstart
-from jobgraph.reading import parse
+from jobgraph.config.reading import parse, read
+from jobgraph.errors import ConfigErrors
+from jobgraph.importing.quickstart import Imported, from_quickstart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph import Procedures, Settings, plan, read
+from jobgraph.config.reading import parse, read
 from jobgraph.errors import UsageError
-from jobgraph.importing_tasks import from_tasks
-from jobgraph.planning import schedule_text
-from jobgraph.reading import parse
-from jobgraph.sql import config_text
+from jobgraph.importing.live_graph import from_tasks
+from jobgraph.plan.planning import Procedures, plan, schedule_text
+from jobgraph.plan.sql import config_text
+from jobgraph.settings import Settings
 from tests.reliability.configurations import configuration, text
 
 if TYPE_CHECKING:
-    from jobgraph.model import Config
-    from jobgraph.planning import GraphPlan, TaskPlan
+    from jobgraph.config.model import Config
+    from jobgraph.plan.planning import GraphPlan, TaskPlan
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = Procedures("run", "finalize")

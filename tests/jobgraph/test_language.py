@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
-from jobgraph import ConfigErrors, Plan, Procedures, Settings, plan, read
-from jobgraph.errors import ERROR, WARNING, UsageError
+from jobgraph.config.explain.resolving import resolved
+from jobgraph.config.model import Config, Cron
+from jobgraph.config.reading import read
+from jobgraph.config.timing import duration_text
+from jobgraph.errors import ERROR, WARNING, ConfigErrors, UsageError
 from jobgraph.images import image_repository
-from jobgraph.model import Config, Cron
-from jobgraph.privileges import needed_grants
-from jobgraph.resolving import resolved
-from jobgraph.timing import duration_text
+from jobgraph.plan.planning import Plan, Procedures, plan
+from jobgraph.plan.privileges import needed_grants
+from jobgraph.settings import Settings
 from tests.golden import compare
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobgraph.moving import Moves, Scene, moves, ordered
+from jobgraph.deploy.moving import Moves, Scene, moves, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph import ConfigErrors, Procedures, Settings, plan
-from jobgraph.keys import GRAPH_KEYS, JOB_KEYS
-from jobgraph.privileges import needed_grants
-from jobgraph.resolving import resolved
+from jobgraph.config.explain.resolving import resolved
+from jobgraph.config.keys import GRAPH_KEYS, JOB_KEYS
+from jobgraph.errors import ConfigErrors
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.privileges import needed_grants
+from jobgraph.settings import Settings
 from tests.jobgraph.test_reading import config, one_job, problems
 
 

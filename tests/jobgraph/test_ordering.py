@@ -5,12 +5,19 @@ from __future__ import annotations
 import random
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from jobgraph import Config, Plan, Procedures, Settings, drawing, ordered, plan, read
+from jobgraph.config.reading import read
+from jobgraph.drawing import pictures
+from jobgraph.plan.ordering import ordered
+from jobgraph.plan.planning import Plan, Procedures, plan
+from jobgraph.settings import Settings
+
+if TYPE_CHECKING:
+    from jobgraph.config.model import Config
 
 GOLDEN = Path(__file__).parent / "golden"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -56,7 +63,7 @@ def test_another_order_of_keys_changes_nothing(source: Path, seed: int, tmp_path
         task.sql for graph in planned(two).graphs for task in graph.tasks
     ]
     assert planned(one).configuration.write == planned(two).configuration.write
-    assert list(map(drawing.mermaid, ordered(one).graphs)) == list(map(drawing.mermaid, ordered(two).graphs))
+    assert list(map(pictures.mermaid, ordered(one).graphs)) == list(map(pictures.mermaid, ordered(two).graphs))
 
 
 def test_an_order_that_means_something_is_kept(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from jobgraph import Plan, Procedures, Settings, plan, read
+from jobgraph.config.model import Job, Resources
+from jobgraph.config.reading import read
 from jobgraph.errors import UsageError, UserError, nearest
-from jobgraph.model import Job, Resources
 from jobgraph.names import quoted
-from jobgraph.settings import Pool, read_settings
-from jobgraph.specification import specification
-from jobgraph.sql import literal, noted
+from jobgraph.plan.planning import Plan, Procedures, plan
+from jobgraph.plan.specification import specification
+from jobgraph.plan.sql import literal, noted
+from jobgraph.settings import Pool, Settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCEDURES = Procedures("run", "finalize")

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph import Procedures, Settings, plan, preview_reports, read
+from jobgraph.config.reading import read
 from jobgraph.errors import UsageError
-from jobgraph.previewing import parse, summarize
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.preview import rendering
+from jobgraph.preview.engine_preview import parse, summarize
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
-    from jobgraph.preview_changes import Summary
+    from jobgraph.preview.changes import Summary
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "jobconfig.yaml").read_text()
@@ -98,7 +101,7 @@ def test_case_and_white_space_alone_are_told_as_such(tmp_path: Path) -> None:
     ((change,),) = (graph.changes,)
     assert change.fields[0].name == "args"
     assert change.fields[0].loosely_same
-    assert "only case or white space" in preview_reports.as_text(summarize(preview(tasks(TEXT, tmp_path), new)))
+    assert "only case or white space" in rendering.as_text(summarize(preview(tasks(TEXT, tmp_path), new)))
 
 
 def test_an_image_whose_tag_moved_is_a_change_where_the_stack_pins_digests(tmp_path: Path) -> None:
@@ -119,7 +122,7 @@ def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_p
         "T_MYJOB_5": "deleted",
     }
     assert [danger.what for danger in summary.dangers] == ["task T_MYJOB_5 is deleted"]
-    picture = preview_reports.picture(summary.graphs[0])
+    picture = rendering.picture(summary.graphs[0])
     assert "T_MYJOB_1 --> T_OTHER" in picture
     assert "style T_MYJOB_5 fill:#ffebe9,stroke:#cf222e,stroke-width:2px,stroke-dasharray:5 4" in picture
     assert "style T_MYJOB_1 " not in picture
@@ -127,13 +130,13 @@ def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_p
 
 def test_edges_that_come_and_go_are_marked(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("after: [t_myjob_1]", "after: [t_myjob_3]"), tmp_path)
-    lines = preview_reports.picture(summarize(preview(tasks(TEXT, tmp_path), new)).graphs[0]).splitlines()
+    lines = rendering.picture(summarize(preview(tasks(TEXT, tmp_path), new)).graphs[0]).splitlines()
     edges = [line.strip() for line in lines if "->" in line]
     styles = {line.split()[2].split(",")[0]: line.split()[1] for line in lines if "linkStyle" in line}
     assert edges[int(styles["stroke:#1a7f37"])] == "T_MYJOB_3 --> T_MYJOB_5"
     assert edges[int(styles["stroke:#cf222e"])] == "T_MYJOB_1 -.-> T_MYJOB_5"
     other = tasks(TEXT.replace("retries: 2", "retries: 3"), tmp_path)
-    assert "linkStyle" not in preview_reports.picture(summarize(preview(tasks(TEXT, tmp_path), other)).graphs[0])
+    assert "linkStyle" not in rendering.picture(summarize(preview(tasks(TEXT, tmp_path), other)).graphs[0])
 
 
 def around() -> dict[str, Any]:
@@ -172,7 +175,7 @@ def test_what_is_destructive_comes_first() -> None:
             "runs under way that call it later fail",
         ),
     ]
-    for text in (preview_reports.as_text(summary), preview_reports.as_markdown(summary)):
+    for text in (rendering.as_text(summary), rendering.as_markdown(summary)):
         assert 0 < text.index("Destructive") < text.index("Around the graphs") < text.index("KEPT")
         assert "gate" not in text
         assert "Warehouse" not in text
@@ -181,7 +184,7 @@ def test_what_is_destructive_comes_first() -> None:
 
 def test_values_cannot_break_out_of_their_cell() -> None:
     steps = [step("update", "View", "V", {"statement": "a"}, {"statement": "`</code>|\n<script>@someone"})]
-    row = preview_reports.as_markdown(summarize({"steps": steps})).splitlines()[-1]
+    row = rendering.as_markdown(summarize({"steps": steps})).splitlines()[-1]
     assert row.count("|") == 6
     assert "<script>" not in row
     assert "`" not in row
@@ -189,21 +192,21 @@ def test_values_cannot_break_out_of_their_cell() -> None:
 
 def test_long_values_are_cut_around_the_difference() -> None:
     steps = [step("update", "View", "V", {"statement": "x" * 5000 + "old"}, {"statement": "x" * 5000 + "new"})]
-    text = preview_reports.as_text(summarize({"steps": steps}))
+    text = rendering.as_text(summarize({"steps": steps}))
     assert "xold -> …x" in text
     assert len(text) < 300
 
 
 def test_nothing_drift_and_failure_are_told() -> None:
-    assert preview_reports.as_text(summarize({"steps": []})) == "Nothing changes\n"
+    assert rendering.as_text(summarize({"steps": []})) == "Nothing changes\n"
     drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "View", "V", {"a": 1}, {"a": 2})]}
-    assert preview_reports.as_text(summarize(drift)).startswith("Changed behind the program: 1 other object\n")
+    assert rendering.as_text(summarize(drift)).startswith("Changed behind the program: 1 other object\n")
     # a step that only looks is counted by the engine, and not listed
     seen = {"steps": drift["steps"][:1], "changeSummary": {"same": 4, "update": 1}}
-    assert "1 seen by looking (a staged file, or a root" in preview_reports.as_text(summarize(seen))
-    assert "looking" not in preview_reports.as_text(summarize({**drift, "changeSummary": {"update": 1}}))
+    assert "1 seen by looking (a staged file, or a root" in rendering.as_text(summarize(seen))
+    assert "looking" not in rendering.as_text(summarize({**drift, "changeSummary": {"update": 1}}))
     failed = summarize({"steps": [], "diagnostics": [{"severity": "error", "message": "no"}, {"severity": "info"}]})
-    assert preview_reports.as_text(failed) == "The preview failed\n  error: no\n"
+    assert rendering.as_text(failed) == "The preview failed\n  error: no\n"
 
 
 def test_what_a_refresh_reads_is_no_drift_where_the_program_says_nothing() -> None:
@@ -212,7 +215,7 @@ def test_what_a_refresh_reads_is_no_drift_where_the_program_says_nothing() -> No
     drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "Table", "T", old, new)]}
     summary = summarize(drift)
     assert [field.name for field in summary.others[0].fields] == ["columns.B"]
-    assert "Lost behind the program:\n  ! table T loses column B" in preview_reports.as_text(summary)
+    assert "Lost behind the program:\n  ! table T loses column B" in rendering.as_text(summary)
 
 
 def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
@@ -223,7 +226,7 @@ def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
 
 
 def test_the_json_form_keeps_its_keys() -> None:
-    told = preview_reports.as_json(summarize(around()))
+    told = rendering.as_json(summarize(around()))
     assert set(told) == {"drift", "errors", "destructive", "graphs", "others", "kept", "seen_by_looking"}
     assert set(told["others"][0]) == {"name", "kind", "action", "about", "fields"}
     assert set(told["others"][0]["fields"][0]) == {"field", "old", "new", "only_case_or_white_space"}
@@ -238,8 +241,8 @@ def test_a_comment_is_never_longer_than_a_pull_request_takes() -> None:
     others = [
         step("update", "View", f"V{n}", {"statement": f"{n}" + "a" * 300}, {"statement": "b" * 300}) for n in range(400)
     ]
-    text = preview_reports.as_markdown(summarize({"steps": [*graph, *others]}))
-    assert preview_reports.LONGEST_COMMENT - 1000 < len(text) < 65_536
+    text = rendering.as_markdown(summarize({"steps": [*graph, *others]}))
+    assert rendering.LONGEST_COMMENT - 1000 < len(text) < 65_536
     assert text.count("```") % 2 == 0
     assert text.endswith("The rest is left out: a comment may not be longer.\n")
 
@@ -247,13 +250,13 @@ def test_a_comment_is_never_longer_than_a_pull_request_takes() -> None:
 def test_objects_that_are_changed_alike_are_told_together(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("my_job_image:1.0.0", "my_job_image:2.0.0"), tmp_path)
     summary = summarize(preview(tasks(TEXT, tmp_path), new))
-    text = preview_reports.as_text(summary)
+    text = rendering.as_text(summary)
     assert "~ T_MYJOB_1, T_MYJOB_2, T_MYJOB_3, T_MYJOB_4, T_MYJOB_5, T_MYJOB_6 (6 changed alike)\n      image: " in text
     assert text.count("image: ") == 1
-    assert preview_reports.as_markdown(summary).count("| image |") == 1
-    assert len(preview_reports.as_json(summary)["graphs"][0]["tasks"]) == 6
+    assert rendering.as_markdown(summary).count("| image |") == 1
+    assert len(rendering.as_json(summary)["graphs"][0]["tasks"]) == 6
     many = [step("create", "View", f"V_{number:02}", None, {"name": "V"}) for number in range(30)]
-    assert "V_09 and 20 more (30 created)\n" in preview_reports.as_text(summarize({"steps": many}))
+    assert "V_09 and 20 more (30 created)\n" in rendering.as_text(summarize({"steps": many}))
 
 
 def test_the_order_of_the_steps_says_nothing(tmp_path: Path) -> None:
@@ -261,17 +264,17 @@ def test_the_order_of_the_steps_says_nothing(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("t_myjob_5:", "t_other:").replace("t_myjob_5]", "t_other]"), tmp_path)
     steps = [*preview(tasks(TEXT, tmp_path), new)["steps"], *around()["steps"][2:]]
     one, other = summarize({"steps": steps}), summarize({"steps": steps[::-1]})
-    assert preview_reports.as_text(one) == preview_reports.as_text(other)
-    assert preview_reports.as_markdown(one) == preview_reports.as_markdown(other)
+    assert rendering.as_text(one) == rendering.as_text(other)
+    assert rendering.as_markdown(one) == rendering.as_markdown(other)
 
 
 def test_a_new_job_is_described(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("t_myjob_5:", "t_other:").replace("t_myjob_5]", "t_other]"), tmp_path)
     summary = summarize(preview(tasks(TEXT, tmp_path), new))
     line = "T_OTHER (created): my_job_image:1.0.0 on PR_STD_POOL_XS, after T_MYJOB_1\n"
-    assert line in preview_reports.as_text(summary)
+    assert line in rendering.as_text(summary)
     row = "<code>my_job_image:1.0.0 on PR_STD_POOL_XS, after T_MYJOB_1</code>"
-    assert row in preview_reports.as_markdown(summary)
+    assert row in rendering.as_markdown(summary)
 
 
 def test_what_follows_a_job_that_is_disabled_is_not_said_to_change_in_case_alone(tmp_path: Path) -> None:
@@ -279,7 +282,7 @@ def test_what_follows_a_job_that_is_disabled_is_not_said_to_change_in_case_alone
     summary = summarize(preview(tasks(TEXT, tmp_path), new))
     read = (["T_MYJOB_3", "T_MYJOB_4", "T_MYJOB_5"], ["T_MYJOB_4", "T_MYJOB_5"])
     assert fields(summary)["T_MYJOB_6"] == {"reads the return values of": read}
-    assert "only case" not in preview_reports.as_text(summary)
+    assert "only case" not in rendering.as_text(summary)
 
 
 def test_a_task_that_is_replaced_for_its_name_says_so() -> None:
@@ -294,7 +297,7 @@ def test_a_runner_that_is_superseded_is_no_danger() -> None:
     gone["oldState"]["deletedWith"] = urn("Execute", "RUN_JOB_1-in-use")
     summary = summarize({"steps": [gone]})
     assert not summary.dangers
-    assert "RUN_JOB_1 (deleted): stays as long as runs under way need it\n" in preview_reports.as_text(summary)
+    assert "RUN_JOB_1 (deleted): stays as long as runs under way need it\n" in rendering.as_text(summary)
 
 
 def test_a_pool_that_runs_keep_is_told_so() -> None:
@@ -325,7 +328,7 @@ def test_marks_of_the_engine_are_put_into_words() -> None:
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     old = {"comment": "a", "options": {"key": "x"}, "list": ["x"]}
     new = {"comment": unknown, "options": {"key": secret}, "list": [unknown]}
-    text = preview_reports.as_text(summarize({"steps": [step("update", "View", "V", old, new)]}))
+    text = rendering.as_text(summarize({"steps": [step("update", "View", "V", old, new)]}))
     assert "comment: a -> (known only when it is deployed)\n" in text
     assert "(secret)" in text
     assert "v1:abc" not in text
@@ -341,5 +344,5 @@ def test_the_step_that_sets_which_runs_may_overlap_is_told() -> None:
     gone = step(
         "delete", "Execute", "g-overlap", {"execute": "ALTER TASK R SET OVERLAP_POLICY = ALLOW_ALL_OVERLAP"}, None
     )
-    assert "- Execute g-overlap (deleted)" in preview_reports.as_text(summarize({"steps": [gone]}))
+    assert "- Execute g-overlap (deleted)" in rendering.as_text(summarize({"steps": [gone]}))
     assert not summarize({"steps": [step("delete", "Execute", "g-gate", {"execute": "SELECT 1"}, None)]}).others

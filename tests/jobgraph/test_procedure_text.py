@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobgraph import ENTRIES, joined
+from jobgraph.plan.procedure_text import ENTRIES, joined
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "procedures"
 SOURCES = {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.py")}
@@ -14,7 +14,7 @@ SOURCES = {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.py")}
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_procedure_is_one_text_that_needs_no_other_file(entry: str) -> None:
     text = joined(entry, SOURCES)
-    assert "procedures" not in [line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith("from ")]
+    assert "jobgraph" not in [line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith("from ")]
     assert "$$" not in text
     namespace: dict[str, Any] = {"__name__": "body"}
     exec(compile(text, entry, "exec"), namespace)  # noqa: S102  # as Snowflake does
@@ -25,8 +25,9 @@ def test_the_text_holds_each_file_once_in_the_order_of_need() -> None:
     text = joined(
         "a",
         {
-            "a": '"""Doc."""\nfrom procedures.b import f\nfrom procedures.c import X\n\n# said\ndef main(): return X\n',
-            "b": "import re\nfrom procedures.c import X\n\ndef f(): return X\n",
+            "a": '"""Doc."""\nfrom jobgraph.procedures.b import f\nfrom jobgraph.procedures.c import X\n\n# said\n'
+            "def main(): return X\n",
+            "b": "import re\nfrom jobgraph.procedures.c import X\n\ndef f(): return X\n",
             "c": "from typing import Any, NamedTuple\nX = 2\n",
             "d": "Y = 1\n",
         },
@@ -40,10 +41,10 @@ def test_the_text_holds_each_file_once_in_the_order_of_need() -> None:
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ({"a": "from procedures.b import x\n"}, "procedures/b.py is imported and is not there"),
-        ({"a": "from procedures.b import y\nX = 1\n", "b": "X = 2\n"}, "both define X"),
-        ({"a": "from procedures.b import y as z\n", "b": ""}, "without `as`"),
-        ({"a": "import procedures.b\n", "b": ""}, "write `from procedures.x import y`"),
+        ({"a": "from jobgraph.procedures.b import x\n"}, "procedures/b.py is imported and is not there"),
+        ({"a": "from jobgraph.procedures.b import y\nX = 1\n", "b": "X = 2\n"}, "both define X"),
+        ({"a": "from jobgraph.procedures.b import y as z\n", "b": ""}, "without `as`"),
+        ({"a": "import jobgraph.procedures.b\n", "b": ""}, "write `from jobgraph.procedures.x import y`"),
         ({"a": "X = '$" + "$'\n"}, "two dollar signs"),
     ],
 )

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph import ConfigErrors, read
-from jobgraph.errors import EXIT_USAGE, Problem, UsageError
-from jobgraph.model import Config, Cron, Interval, Resources
-from jobgraph.reading import parse
+from jobgraph.config.model import Config, Cron, Interval, Resources
+from jobgraph.config.reading import parse, read
+from jobgraph.errors import EXIT_USAGE, ConfigErrors, Problem, UsageError
 from tests.golden import compare
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobgraph import Procedures, Settings, adopting, plan, read, removal
+from jobgraph.config.reading import read
+from jobgraph.deploy import adoption, removal
 from jobgraph.errors import UsageError
-from jobgraph.settings import IMPORTED_KINDS, read_settings
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.settings import IMPORTED_KINDS, Settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = '"PR_CONTAINER_ORCHESTRATION"."PUBLIC"'
@@ -40,7 +42,7 @@ def test_what_is_imported_stays_too_and_what_only_exists_is_nobodys_to_drop() ->
 
 def test_ids_of_imported_objects_are_those_of_the_provider() -> None:
     given = settings(imported=list(IMPORTED_KINDS), pools={"MINE": {"imported": True}})
-    ids = {kind: adopting.import_id(given, kind, "JOB_LOGS") for kind in IMPORTED_KINDS}
+    ids = {kind: adoption.import_id(given, kind, "JOB_LOGS") for kind in IMPORTED_KINDS}
     assert ids == {
         "role": '"SPCS_DEMO_ROLE"',
         "warehouse": '"SMALL_WAREHOUSE"',
@@ -50,8 +52,8 @@ def test_ids_of_imported_objects_are_those_of_the_provider() -> None:
         "stage": f'{PLACE}."JOBS"',
         "history": "PR_CONTAINER_ORCHESTRATION|PUBLIC|JOB_LOGS",
     }
-    assert adopting.import_id(given, "pool", "MINE") == '"MINE"'
-    assert adopting.import_id(settings(), "warehouse") is None
+    assert adoption.import_id(given, "pool", "MINE") == '"MINE"'
+    assert adoption.import_id(settings(), "warehouse") is None
 
 
 @pytest.mark.parametrize(

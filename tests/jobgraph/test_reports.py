@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from jobgraph.config.explain.problem_reports import as_github, as_json, as_sarif, as_text
 from jobgraph.errors import WARNING, Mark, Problem
-from jobgraph.reports import as_github, as_json, as_sarif, as_text
 
 WRONG = Problem(
     Mark("my jobs/a,b.yaml", 8, 20), "unknown-key", "graphs.g.jobs.a.retrys", "`retrys` is not known here", "remove it",

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph import ConfigErrors, Procedures, Settings, plan, read
-from jobgraph.model import Config, Graph, Job
-from jobgraph.rules import broken_rules
-from jobgraph.topology import topological
+from jobgraph.config.model import Config, Graph, Job
+from jobgraph.config.reading import read
+from jobgraph.config.rules import broken_rules
+from jobgraph.config.topology import topological
+from jobgraph.errors import ConfigErrors
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from jobgraph import ConfigErrors, read
-from jobgraph.kinds import Refused
-from jobgraph.payloads import PayloadFolder
-from jobgraph.reading import compose, parse, understand
-from jobgraph.reference import Entry, entries, reference
-from jobgraph.schema import json_schema, overlay_schema
+from jobgraph.config.explain.reference import Entry, entries, reference
+from jobgraph.config.explain.schema import json_schema, overlay_schema
+from jobgraph.config.kinds import Refused
+from jobgraph.config.payloads import PayloadFolder
+from jobgraph.config.reading import compose, parse, read, understand
+from jobgraph.errors import ConfigErrors
 from tests.golden import compare
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph.model import Cron, Interval
-from jobgraph.task_rows import schedule
+from jobgraph.config.model import Cron, Interval
+from jobgraph.plan.task_rows import schedule
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from jobgraph import Procedures, Settings, plan
-from jobgraph.reading import compose, parse, understand
-from jobgraph.resolving import resolved
-from jobgraph.schema import json_schema
-from jobgraph.topology import edges
+from jobgraph.config.explain.resolving import resolved
+from jobgraph.config.explain.schema import json_schema
+from jobgraph.config.reading import compose, parse, understand
+from jobgraph.config.topology import edges
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.settings import Settings
 from tests.reliability.configurations import configuration, text
 
 SCHEMA = Draft202012Validator(json_schema())

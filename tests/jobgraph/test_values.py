@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph import ConfigErrors, read, read_settings
-from jobgraph.errors import UsageError
+from jobgraph.config.reading import parse, read
+from jobgraph.errors import ConfigErrors, UsageError
 from jobgraph.images import IMAGE_REFERENCE, image_problem, image_repository
-from jobgraph.instances import FAMILIES
+from jobgraph.instance_families import FAMILIES
 from jobgraph.patterns import pattern_problem
-from jobgraph.reading import parse
+from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -33,6 +33,7 @@ PARTS = (
     "components",
     "jobgraph",
     "procedures",
+    "toolchain",
     "images",
 )
 EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
@@ -166,7 +167,7 @@ def make(folder: Path) -> Project:
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / part)
     (folder / ".venv").symlink_to(ROOT / ".venv")
@@ -174,7 +175,7 @@ def make(folder: Path) -> Project:
         name: os.environ[name] for name in ("HOME", "LANG", "XDG_CACHE_HOME", "GOPATH", "GOFLAGS") if name in os.environ
     }
     project = Project(folder, {**keep, "PATH": f"{BIN}:{os.environ['PATH']}"})
-    project.run(str(BIN / "python"), "-m", "toolchain", "setup", "--project", str(folder))
+    project.run(str(BIN / "python"), "-m", "jobgraph.toolchain", "setup", "--project", str(folder))
     project.jobgraph("sandbox", "start")
     project.activate()
     project.run("pulumi", "stack", "select", "--create", "dev", "--non-interactive")

@@ -12,10 +12,10 @@ import pytest
 from snowflake.snowpark import Row
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.superseding import SUPERSEDED, is_superseded
-from procedures import drop_superseded, superseded
-from procedures.attempt import Run
-from procedures.sending import Tagged
+from jobgraph.deploy.retirement import SUPERSEDED, is_superseded
+from jobgraph.procedures import drop_superseded, superseded
+from jobgraph.procedures.attempt import Run
+from jobgraph.procedures.sending import Tagged
 from tests.procedures.recording import sql_error
 
 if TYPE_CHECKING:

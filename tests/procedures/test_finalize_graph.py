@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from procedures import finalize_graph
+from jobgraph.procedures import finalize_graph
 from tests.procedures.recording import RecordingSession, Service, sql_error
 
 DEFINITION: dict[str, Any] = {

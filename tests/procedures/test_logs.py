@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from procedures.logs import PLATFORM_CUT, error_lines, kept, masked, secret_values
+from jobgraph.procedures.logs import PLATFORM_CUT, error_lines, kept, masked, secret_values
 
 
 @pytest.mark.parametrize(

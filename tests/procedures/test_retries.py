@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from procedures.attempt import Attempt
-from procedures.retries import goes_on, pause, rules_of
+from jobgraph.procedures.attempt import Attempt
+from jobgraph.procedures.retries import goes_on, pause, rules_of
 
 
 def attempts(*classes: str) -> list[Attempt]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from procedures import logs, run_job
-from procedures import service as job_service
-from procedures.attempt import JobFailed
+from jobgraph.procedures import logs, run_job
+from jobgraph.procedures import service as job_service
+from jobgraph.procedures.attempt import JobFailed
 from tests.procedures.recording import RecordingSession, Service, sql_error
 
 DEFINITION: dict[str, Any] = {

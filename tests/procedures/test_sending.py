@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures.sending import Tagged, send
+from jobgraph.procedures.sending import Tagged, send
 from tests.procedures.recording import RecordingSession, sql_error
 
 LOST, INTERNAL, REFUSED = 250_001, 603, 2003

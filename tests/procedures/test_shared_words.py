@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from jobgraph import history as tables
-from jobgraph import model, nested_keys, timing
-from jobgraph.cli import queries
+from jobgraph.account import queries
+from jobgraph.config import model, nested_keys, timing
+from jobgraph.plan import history as tables
+from jobgraph.procedures import finalize_graph, history, outcome, retries
 from jobgraph.settings import Settings
-from procedures import finalize_graph, history, outcome, retries
 
 JOB_RUNS, JOB_LOGS, TASK_RUNS = ({column.name for column in table.columns} for table in tables.tables(Settings()))
 

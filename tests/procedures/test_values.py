@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from procedures.attempt import JobFailed
+from jobgraph.procedures.attempt import JobFailed
 from tests.procedures.recording import RecordingSession, Service, sql_error
 from tests.procedures.test_run_job import run
 
@@ -179,7 +179,7 @@ def test_the_reason_class_is_what_the_platform_says(status: str, message: str, w
 
 def test_between_attempts_the_runner_waits_as_its_rules_say(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("procedures.run_job.time.sleep", waited.append)
+    monkeypatch.setattr("jobgraph.procedures.run_job.time.sleep", waited.append)
     rules = {"backoff": 8, "longest_backoff": 16}
     run(RecordingSession([_bad(), _bad(), _bad(), _bad(), Service()]), retries=4, retry_rules=rules)
     assert len(waited) == 4

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from toolchain.provider.definition import Row
-from toolchain.provider.errors import SnowflakeError
-from toolchain.provider.lifecycle import Lifecycle
+from jobgraph.toolchain.standins.provider.definition import Row
+from jobgraph.toolchain.standins.provider.errors import SnowflakeError
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
 
 Rows = list[Row]
 Answer = Rows | Callable[[str], Rows]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from snowflake.connector import errors
 
-from toolchain.provider import connection
-from toolchain.provider.connection import MOST_CONNECTIONS, Pool
-from toolchain.provider.errors import NoConnectionError, SnowflakeError
-from toolchain.provider.settings import SettingsError, require_login, settings
+from jobgraph.toolchain.standins.provider import connection
+from jobgraph.toolchain.standins.provider.connection import MOST_CONNECTIONS, Pool
+from jobgraph.toolchain.standins.provider.errors import NoConnectionError, SnowflakeError
+from jobgraph.toolchain.standins.provider.settings import SettingsError, require_login, settings
 
 SANDBOX = {
     "SNOWFLAKE_HOST": "127.0.0.1",

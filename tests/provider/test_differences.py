@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from toolchain.provider.definition import UNKNOWN, ResourceType
-from toolchain.provider.errors import PartialFailureError, ProviderError, SnowflakeError
-from toolchain.provider.lifecycle import Lifecycle
-from toolchain.provider.resources import BY_TOKEN
+from jobgraph.toolchain.standins.provider.definition import UNKNOWN, ResourceType
+from jobgraph.toolchain.standins.provider.errors import PartialFailureError, ProviderError, SnowflakeError
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
+from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 
 Row = dict[str, Any]
 KINDS: dict[str, ResourceType] = {token.rpartition(":")[2]: one for token, one in BY_TOKEN.items()}

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from toolchain.provider.errors import SnowflakeError
-from toolchain.provider.lifecycle import Lifecycle
-from toolchain.provider.resources import BY_TOKEN
+from jobgraph.toolchain.standins.provider.errors import SnowflakeError
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
+from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 
 PRIVILEGES = BY_TOKEN["snowflake:index/grantPrivilegesToAccountRole:GrantPrivilegesToAccountRole"]
 OWNERSHIP = BY_TOKEN["snowflake:index/grantOwnership:GrantOwnership"]

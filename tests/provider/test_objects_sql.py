@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from toolchain.provider.definition import ResourceType
-from toolchain.provider.diff import Difference
-from toolchain.provider.lifecycle import Lifecycle, State
-from toolchain.provider.resources import BY_TOKEN
+from jobgraph.toolchain.standins.provider.definition import ResourceType
+from jobgraph.toolchain.standins.provider.diff import Difference
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle, State
+from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 
 KINDS: dict[str, ResourceType] = {token.rpartition(":")[2]: one for token, one in BY_TOKEN.items()}
 Row = dict[str, Any]

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_port_is_its_first_line_and_the_engines_end_is_its_end() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "toolchain.provider", "127.0.0.1:1", "--logtostderr"],
+        [sys.executable, "-m", "jobgraph.toolchain.standins.provider", "127.0.0.1:1", "--logtostderr"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,

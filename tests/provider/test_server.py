@@ -12,10 +12,10 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # ships n
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from toolchain.provider.definition import UNKNOWN
-from toolchain.provider.errors import SnowflakeError
-from toolchain.provider.server import EngineLog, Provider
-from toolchain.provider.wire import received, sent
+from jobgraph.toolchain.standins.provider.definition import UNKNOWN
+from jobgraph.toolchain.standins.provider.errors import SnowflakeError
+from jobgraph.toolchain.standins.provider.server import EngineLog, Provider
+from jobgraph.toolchain.standins.provider.wire import received, sent
 
 FEATURES = json.dumps(
     ["snowflake_table_resource", "snowflake_procedure_python_resource", "snowflake_procedures_datasource"]

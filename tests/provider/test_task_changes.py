@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from toolchain.provider.definition import UNKNOWN
-from toolchain.provider.lifecycle import Lifecycle
-from toolchain.provider.resources import BY_TOKEN
+from jobgraph.toolchain.standins.provider.definition import UNKNOWN
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
+from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 
 TASK = BY_TOKEN["snowflake:index/task:Task"]
 Row = dict[str, Any]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from toolchain.provider.errors import PartialFailureError, ProviderError, SnowflakeError
-from toolchain.provider.lifecycle import Lifecycle
-from toolchain.provider.resources import BY_TOKEN
+from jobgraph.toolchain.standins.provider.errors import PartialFailureError, ProviderError, SnowflakeError
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
+from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 
 TASK = BY_TOKEN["snowflake:index/task:Task"]
 ROOT, CHILD, FINAL = '"D"."S"."ROOT"', '"D"."S"."CHILD"', '"D"."S"."FINAL"'

@@ -2,11 +2,11 @@
 
 import pytest
 
-from toolchain.provider import sql
-from toolchain.provider.data_types import data_type, result_type
-from toolchain.provider.errors import SnowflakeError
-from toolchain.provider.resources.view import query_of
-from toolchain.provider.task_properties import period, period_read
+from jobgraph.toolchain.standins.provider import sql
+from jobgraph.toolchain.standins.provider.data_types import data_type, result_type
+from jobgraph.toolchain.standins.provider.errors import SnowflakeError
+from jobgraph.toolchain.standins.provider.resources.view import query_of
+from jobgraph.toolchain.standins.provider.tasks.task_properties import period, period_read
 
 
 @pytest.mark.parametrize(

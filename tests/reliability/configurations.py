@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from jobgraph.printing import printed
+from jobgraph.config.explain.printing import printed
 
 if TYPE_CHECKING:
     from random import Random

@@ -12,19 +12,23 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from jobgraph import Procedures, plan, read, read_settings
-from sandbox import logins, world
-from sandbox.clock import ManualClock
-from sandbox.objects import catalog
-from sandbox.statement import ObjectName
-from sandbox.tasks import graph as sandbox_graph
+from snowflake_sandbox import world
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.clock import ManualClock
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.statements.reader import ObjectName
+from snowflake_sandbox.tasks import graph as sandbox_graph
+
+from jobgraph.config.reading import read
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.settings import read_settings
+from jobgraph.toolchain.standins.provider.errors import ProviderError
 from tests.deploys.driver import COLUMNS, document, root_changes
 from tests.deploys.model import Deployer
 from tests.sandbox.conftest import START
-from toolchain.provider.errors import ProviderError
 
 if TYPE_CHECKING:
-    from jobgraph.planning import GraphPlan
+    from jobgraph.plan.planning import GraphPlan
     from jobgraph.settings import Settings
 
 # A case takes a second or two, so the common count of generated cases is divided.

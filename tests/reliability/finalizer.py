@@ -16,7 +16,7 @@ import yaml
 from tests.runner.deployed import Deployed, deployed
 
 if TYPE_CHECKING:
-    from jobgraph.planning import TaskPlan
+    from jobgraph.plan.planning import TaskPlan
 
 # with root and finalizer a thousand: docs.snowflake.com/en/user-guide/tasks-graphs
 JOBS = 998

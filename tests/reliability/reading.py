@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from jobgraph import ConfigErrors, Procedures, Settings, plan
-from jobgraph.errors import ERROR, Problem
-from jobgraph.reading import parse
-from jobgraph.resolving import resolved
+from jobgraph.config.explain.resolving import resolved
+from jobgraph.config.reading import parse
+from jobgraph.errors import ERROR, ConfigErrors, Problem
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.settings import Settings
 from tests.reliability.configurations import configuration, text
 from tests.reliability.mutations import MUTATIONS, File, Mutation, damaged
 

@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from procedures import finalize_graph, run_job
-from procedures.attempt import JobFailed
+from jobgraph.procedures import finalize_graph, run_job
+from jobgraph.procedures.attempt import JobFailed
 from tests.procedures.recording import FINAL, RecordingSession, Service, sql_error
 
 if TYPE_CHECKING:

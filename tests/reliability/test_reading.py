@@ -10,9 +10,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobgraph import ConfigErrors, reading, rules
-from jobgraph.document import Places
-from jobgraph.sections import Section
+from jobgraph.config import reading, rules
+from jobgraph.config.document import Places
+from jobgraph.config.sections import Section
+from jobgraph.errors import ConfigErrors
 from tests.reliability.configurations import configuration, text
 from tests.reliability.mutations import MUTATIONS, File
 from tests.reliability.reading import Outcome, check, run

@@ -12,19 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from snowflake_sandbox import world
+from snowflake_sandbox.clock import SystemClock
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.protocol.server import Server
 
-from jobgraph import Procedures, Settings, history, joined, plan, read
-from jobgraph.settings import Pool
-from sandbox import logins, world
-from sandbox.clock import SystemClock
-from sandbox.server import Server
+from jobgraph.config.reading import read
+from jobgraph.plan import history
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.procedure_text import joined
+from jobgraph.settings import Pool, Settings
 from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jobgraph.planning import GraphPlan, ProcedurePlan, TaskPlan
-    from sandbox.call import World
+    from snowflake_sandbox.call import World
+
+    from jobgraph.plan.planning import GraphPlan, ProcedurePlan, TaskPlan
 
 PROCEDURES = Path(__file__).resolve().parent.parent.parent / "procedures"
 SETTINGS = Settings(

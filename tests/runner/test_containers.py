@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from procedures import run_job
-from procedures.attempt import JobFailed
+from jobgraph.procedures import run_job
+from jobgraph.procedures.attempt import JobFailed
 from tests.procedures.recording import RecordingSession, Service
 from tests.runner.deployed import Deployed, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobgraph.planning import TaskPlan
+    from jobgraph.plan.planning import TaskPlan
 
 pytestmark = pytest.mark.sandbox
 

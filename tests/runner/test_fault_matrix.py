@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from procedures import history, recovery, run_job, service
+from jobgraph.procedures import history, recovery, run_job, service
 from tests.reliability import runner
 
 if TYPE_CHECKING:

@@ -9,14 +9,16 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
+from snowflake_sandbox.services import spec
+from snowflake_sandbox.statements.reader import Reader
 
-from jobgraph import Procedures, Settings, plan, read
+from jobgraph.config.reading import read
 from jobgraph.errors import ConfigErrors
-from procedures.attempt import Run
-from procedures.logs import fit, last_json_line, masked, safe
-from procedures.service import specification_text, start_statement
-from sandbox.services import spec
-from sandbox.statement import Reader
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.procedures.attempt import Run
+from jobgraph.procedures.logs import fit, last_json_line, masked, safe
+from jobgraph.procedures.service import specification_text, start_statement
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import snowflake.connector
 import uvicorn
+from snowflake_sandbox import world
+from snowflake_sandbox.clock import ManualClock
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.protocol.server import Server
 
-from sandbox import logins, world
-from sandbox.clock import ManualClock
-from sandbox.errors import SnowflakeError
-from sandbox.server import Server
 from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from sandbox.call import World
-    from sandbox.session import Session
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.session import Session
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PASSWORD = "a-password-of-the-tests"

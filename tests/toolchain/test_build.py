@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from toolchain import build
+from jobgraph.toolchain import build
 
 
 def test_the_users_own_settings_reach_go() -> None:

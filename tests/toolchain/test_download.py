@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from toolchain import download
+from jobgraph.toolchain import download
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

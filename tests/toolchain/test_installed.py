@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import environment, errors, installed, layout, report
-from toolchain.sources import Component, Source
+from jobgraph.toolchain import environment, errors, installed, layout, report
+from jobgraph.toolchain.sources import Component, Source
 
 
 def record(project: Path) -> list[Component]:

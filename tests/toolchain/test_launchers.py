@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from toolchain import launchers, layout
+from jobgraph.toolchain import launchers, layout
 
 
 def launch(launcher: launchers.Launcher, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -14,7 +14,7 @@ def launch(launcher: launchers.Launcher, folder: Path, **variables: str) -> subp
 
 
 def test_it_starts_the_module_from_any_folder_and_leaves_pythonpath_alone(tmp_path: Path) -> None:
-    (tmp_path / "toolchain.py").write_text("raise SystemExit('the wrong toolchain')")
+    (tmp_path / "jobgraph.py").write_text("raise SystemExit('the wrong jobgraph')")
     code = tmp_path / "it's code"
     code.mkdir()
     (code / "stand_in.py").write_text(
@@ -28,7 +28,9 @@ def test_it_starts_the_module_from_any_folder_and_leaves_pythonpath_alone(tmp_pa
 
 
 def test_the_language_host_starts_by_its_launcher(tmp_path: Path) -> None:
-    done = launch(launchers.Launcher("toolchain.language_host", Path(sys.executable), layout.CODE), tmp_path)
+    done = launch(
+        launchers.Launcher("jobgraph.toolchain.standins.language_host", Path(sys.executable), layout.CODE), tmp_path
+    )
 
     assert done.returncode == 0, done.stderr
     assert "engine_address" in done.stdout

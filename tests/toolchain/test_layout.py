@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import layout
-from toolchain.build import check_pin
-from toolchain.errors import PinMismatchError
+from jobgraph.toolchain import layout
+from jobgraph.toolchain.build import check_pin
+from jobgraph.toolchain.errors import PinMismatchError
 
 
 def test_go_builds_the_release_that_requirements_pin() -> None:

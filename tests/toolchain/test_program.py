@@ -9,8 +9,8 @@ import pulumi
 import pytest
 from pulumi.runtime.proto import language_pb2
 
-from toolchain.language_host import refusal
-from toolchain.program import Program, describe
+from jobgraph.toolchain.standins.language_host import refusal
+from jobgraph.toolchain.standins.program import Program, describe
 
 HOST_FILES = ("toolchain/", "runpy", "asyncio", "pulumi/runtime/stack.py")
 
@@ -105,7 +105,11 @@ def test_the_program_sees_what_python_would_show_it(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("name = 'beside'")
     (tmp_path / "__main__.py").write_text("import sys, beside\nprint(__name__, sys.argv, sys.path[0], beside.name)")
     done = subprocess.run(
-        [sys.executable, "-c", f"from toolchain.program import *; Program(Path({str(tmp_path)!r}), '.').run()"],
+        [
+            sys.executable,
+            "-c",
+            f"from jobgraph.toolchain.standins.program import *; Program(Path({str(tmp_path)!r}), '.').run()",
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -1,6 +1,6 @@
 import io
 
-from toolchain.progress import Reporter, elapsed
+from jobgraph.toolchain.progress import Reporter, elapsed
 
 
 class Clock:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import download, installed, launchers, layout
-from toolchain.errors import BuildError, NoCommandLineError, NotWritableError, WrongVersionError
-from toolchain.progress import Reporter
-from toolchain.setup import Setup
-from toolchain.sources import Component, Source
+from jobgraph.toolchain import download, installed, launchers, layout
+from jobgraph.toolchain.errors import BuildError, NoCommandLineError, NotWritableError, WrongVersionError
+from jobgraph.toolchain.progress import Reporter
+from jobgraph.toolchain.setup import Setup
+from jobgraph.toolchain.sources import Component, Source
 
 RELEASE = layout.pulumi_version()
 SNOWFLAKE = layout.SNOWFLAKE_PLUGIN
@@ -80,7 +80,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed_port: i
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("PULUMI_HOME", raising=False)
     monkeypatch.setattr(download, "BASE", f"http://127.0.0.1:{closed_port}")
-    monkeypatch.setattr("toolchain.machine.GO_INSTALLED", str(tmp_path / "no-go"))
+    monkeypatch.setattr("jobgraph.toolchain.machine.GO_INSTALLED", str(tmp_path / "no-go"))
     return BareMachine(tmp_path, tmp_path / "project", tmp_path / "cache", tmp_path / "tools")
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.sources import (
+from jobgraph.toolchain.sources import (
     Component,
     Machine,
     Placement,

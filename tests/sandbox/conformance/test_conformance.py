@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 import snowflake.connector
 import yaml
-
-from sandbox import engine, logins, wire
-from sandbox.errors import SnowflakeError
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.protocol import logins, wire
+from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ class InProcess:
 
     def run(self, text: str) -> Rows:
         try:
-            result = engine.execute(self.world, self.session, text)
+            result = dispatch.execute(self.world, self.session, text)
         except SnowflakeError as error:
             raise RefusedError(error.errno) from error
         names = [column.name for column in result.columns]

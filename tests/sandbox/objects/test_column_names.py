@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from snowflake_sandbox.data import trees
+from snowflake_sandbox.data.column_names import name_columns
 from sqlglot import exp
-
-from sandbox import trees
-from sandbox.column_names import name_columns
 
 
 @pytest.mark.parametrize(

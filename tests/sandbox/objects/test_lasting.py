@@ -6,10 +6,11 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from sandbox import engine, logins, wire, world
-from sandbox.clock import SystemClock
-from sandbox.store import StoreFormatError
+from snowflake_sandbox import world
+from snowflake_sandbox.clock import SystemClock
+from snowflake_sandbox.protocol import logins, wire
+from snowflake_sandbox.statements import dispatch
+from snowflake_sandbox.store import StoreFormatError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def values(made: Any, text: str) -> list[tuple[Any, ...]]:
     session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="PUBLIC")
-    return list(wire.python_rows(engine.execute(made, session, text)))
+    return list(wire.python_rows(dispatch.execute(made, session, text)))
 
 
 def reopened(folder: Path) -> Any:

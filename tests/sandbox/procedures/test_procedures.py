@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
+from snowflake_sandbox import world
+from snowflake_sandbox.clock import SystemClock
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.procedures import call
+from snowflake_sandbox.procedures.call import log_path
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.protocol.server import Server
 
-from sandbox import logins, world
-from sandbox.clock import SystemClock
-from sandbox.errors import SnowflakeError
-from sandbox.procedures import call
-from sandbox.procedures.call import log_path
-from sandbox.server import Server
 from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sandbox.call import World
-    from sandbox.session import Session
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.session import Session
 
 PATIENCE = 30.0
 

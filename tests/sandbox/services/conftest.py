@@ -10,18 +10,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox import world
+from snowflake_sandbox.clock import ManualClock
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.protocol import logins
 
-from sandbox import logins, world
-from sandbox.clock import ManualClock
-from sandbox.errors import SnowflakeError
 from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sandbox.call import World
-    from sandbox.session import Session
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.session import Session
 
 ASYNC = "ASYNC = TRUE"
 DOCKERFILE = 'FROM python:3.11-slim\nENV MODE=batch\nWORKDIR /app\nCOPY main.py ./\nENTRYPOINT ["python3", "main.py"]\n'

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-from sandbox.services import containers, logs
-from sandbox.services.containers import ContainerProcess, Ended, Launch
+from snowflake_sandbox.services import containers, logs
+from snowflake_sandbox.services.containers import ContainerProcess, Ended, Launch
 
 PATIENCE = 20.0
 
@@ -144,7 +143,7 @@ def test_children_end_with_their_container(tmp_path: Path) -> None:
 SANDBOX = """
 import sys, signal
 from pathlib import Path
-from sandbox.services.containers import ContainerProcess, Launch
+from snowflake_sandbox.services.containers import ContainerProcess, Launch
 program = "import subprocess,signal as s; subprocess.Popen(['sleep', '600']); s.pause()"
 folder = Path(sys.argv[1])
 launch = Launch((sys.executable, "-c", program), folder, {}, folder / "main.log")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from sandbox.services import images
-from sandbox.services.images import ImageError, Reference, parse_reference
+from snowflake_sandbox.services import images
+from snowflake_sandbox.services.images import ImageError, Reference, parse_reference
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.objects import stage
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.statements import dispatch
+from snowflake_sandbox.statements.reader import ObjectName
 
-from sandbox import engine, logins
-from sandbox.errors import SnowflakeError
-from sandbox.objects import catalog, stage
-from sandbox.statement import ObjectName
 from tests.sandbox.services.conftest import ASYNC, Jobs, job
 
 if TYPE_CHECKING:
@@ -121,10 +123,10 @@ def test_a_wait_ends_with_its_time_or_its_statement(jobs: Jobs, tmp_path: Path) 
     cancelled = threading.Event()
     cancelled.set()
     with pytest.raises(SnowflakeError, match="SQL execution canceled"):
-        engine.execute(jobs.world, jobs.session, "CALL J!SPCS_WAIT_FOR('DONE', 60)", cancelled=cancelled)
+        dispatch.execute(jobs.world, jobs.session, "CALL J!SPCS_WAIT_FOR('DONE', 60)", cancelled=cancelled)
     assert jobs.status("J") in ("PENDING", "RUNNING")
     with pytest.raises(SnowflakeError, match="SQL execution canceled"):
-        engine.execute(jobs.world, jobs.session, job("SYNC", "wait", str(tmp_path / "gate")), cancelled=cancelled)
+        dispatch.execute(jobs.world, jobs.session, job("SYNC", "wait", str(tmp_path / "gate")), cancelled=cancelled)
     assert "CANCELLED" in jobs.error("CALL SYNC!SPCS_WAIT_FOR('DONE', 60)").message
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sandbox.services import logs
-from sandbox.services.logs import LogWriter
+from snowflake_sandbox.services import logs
+from snowflake_sandbox.services.logs import LogWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sandbox.services import machine
-from sandbox.services.machine import (
+from snowflake_sandbox.services import machine
+from snowflake_sandbox.services.machine import (
     Cancel,
     CannotStart,
     Complete,

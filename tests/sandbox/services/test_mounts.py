@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.services import launcher
+from snowflake_sandbox.services.spec import parse
 
-from sandbox import logins
-from sandbox.errors import SnowflakeError
-from sandbox.services import launcher
-from sandbox.services.spec import parse
 from tests.sandbox.services.conftest import ASYNC, Jobs, job
 
 VALUE = "s3cr'et \u2603 value"
@@ -28,7 +28,7 @@ def mounts_work() -> bool:
     """Whether this system lets a process make mounts of its own."""
     if platform.system() != "Linux":
         return False
-    tried = [sys.executable, "-c", "from sandbox.services.launcher import Mounting as M; M('/tmp').enter()"]
+    tried = [sys.executable, "-c", "from snowflake_sandbox.services.launcher import Mounting as M; M('/tmp').enter()"]
     return subprocess.run(tried, check=False, cwd=Path(__file__).parents[3], stderr=subprocess.DEVNULL).returncode == 0
 
 
@@ -200,7 +200,7 @@ def test_without_mounts_the_log_says_what_is_where(capfd: pytest.CaptureFixture[
 
 WITHOUT = """
 import sys
-from sandbox.services import launcher
+from snowflake_sandbox.services import launcher
 def refuse(self):
     raise OSError(1, "no")
 launcher.Mounting.enter = refuse

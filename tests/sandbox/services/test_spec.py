@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from sandbox.errors import SnowflakeError
-from sandbox.services.spec import Container, Specification, fill_template, parse
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.services.spec import Container, Specification, fill_template, parse
 
 WHOLE = """
 spec:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.services import events
 
-from sandbox import logins
-from sandbox.services import events
 from tests.sandbox.services.conftest import ASYNC, Jobs, job
 
 if TYPE_CHECKING:

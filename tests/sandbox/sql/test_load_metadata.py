@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from snowflake_sandbox.data import load_metadata
 
-from sandbox.objects import load_metadata
 from tests.sandbox.conftest import START
 
 DAY = timedelta(days=1)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from sandbox import logins
+from snowflake_sandbox.protocol import logins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

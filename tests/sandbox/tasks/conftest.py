@@ -10,18 +10,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox import errors, world
+from snowflake_sandbox.clock import ManualClock
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.protocol import logins
 
-from sandbox import errors, logins, world
-from sandbox.clock import ManualClock
-from sandbox.errors import SnowflakeError
 from tests import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sandbox.call import Call, World
-    from sandbox.session import Session
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.session import Session
 
 START = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)
 PATIENCE = 20.0

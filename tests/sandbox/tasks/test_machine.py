@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sandbox.tasks import machine
-from sandbox.tasks.machine import (
+from snowflake_sandbox.tasks import machine
+from snowflake_sandbox.tasks.machine import (
     Begin,
     Complete,
     Graph,

@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sandbox.errors import SnowflakeError
-from sandbox.tasks.cron import Cron
-from sandbox.tasks.schedule import Interval, next_due, parse
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.tasks.cron import Cron
+from snowflake_sandbox.tasks.schedule import Interval, next_due, parse
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

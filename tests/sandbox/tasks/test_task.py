@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from sandbox.tasks import task
+from snowflake_sandbox.tasks import task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,7 @@ import pytest
 from snowflake.connector import DictCursor
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 from snowflake.connector.pandas_tools import write_pandas
-
-from sandbox import logins
+from snowflake_sandbox.protocol import logins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

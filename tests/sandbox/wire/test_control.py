@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import snowflake.connector
-
-from sandbox import control
+from snowflake_sandbox import control
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

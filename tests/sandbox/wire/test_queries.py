@@ -6,14 +6,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from sandbox import engine
-from sandbox.errors import SnowflakeError, cancelled
-from sandbox.result import status
+from snowflake_sandbox.errors import SnowflakeError, cancelled
+from snowflake_sandbox.result import status
+from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
-    from sandbox.call import Call
-    from sandbox.result import Result
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.result import Result
 
 LONG = 30
 
@@ -84,7 +83,7 @@ def test_a_statement_that_is_aborted_before_it_runs_does_nothing(client: Any) ->
     aborted = threading.Event()
     aborted.set()
     with pytest.raises(SnowflakeError) as raised:
-        engine.execute(client.world, client.session, "INSERT INTO D.PUBLIC.T VALUES (1)", cancelled=aborted)
+        dispatch.execute(client.world, client.session, "INSERT INTO D.PUBLIC.T VALUES (1)", cancelled=aborted)
     assert raised.value.errno == 604
     assert client.values("SELECT COUNT(*) AS N FROM D.PUBLIC.T") == [(0,)]
 

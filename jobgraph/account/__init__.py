@@ -1,0 +1,1 @@
+"""The connection to Snowflake. The only folder that imports the connector."""

@@ -1,0 +1,324 @@
+"""The connection to Snowflake: the only module that imports the connector, and only when a command needs it.
+
+Knows how a connection is found (the connector's own ways), how fast an unreachable server must be told, and which of
+the connector's errors mean what to a user. Must not know any statement, nor whether the server is an account or the
+sandbox.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jobgraph.account.queries import Place, Statement
+from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
+from jobgraph.names import NAME_REMEDY, is_plain, upper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The connector tries again for five minutes by default; a person at a terminal wants to know within seconds.
+LOGIN_SECONDS = 8
+# For one request and its repetitions. Every statement of this command ends within a moment.
+REQUEST_SECONDS = 30
+
+# Variables that the Snowflake provider, the `snow` command and this one all read.
+_VARIABLES = {
+    "SNOWFLAKE_ACCOUNT": "account",
+    "SNOWFLAKE_HOST": "host",
+    "SNOWFLAKE_PORT": "port",
+    "SNOWFLAKE_PROTOCOL": "protocol",
+    "SNOWFLAKE_USER": "user",
+    "SNOWFLAKE_PASSWORD": "password",
+    "SNOWFLAKE_TOKEN": "token",
+    "SNOWFLAKE_PRIVATE_KEY_FILE": "private_key_file",
+    "SNOWFLAKE_PRIVATE_KEY_PATH": "private_key_file",
+    "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": "private_key_file_pwd",
+    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "private_key_file_pwd",
+    "SNOWFLAKE_AUTHENTICATOR": "authenticator",
+    "SNOWFLAKE_ROLE": "role",
+    "SNOWFLAKE_WAREHOUSE": "warehouse",
+    "SNOWFLAKE_DATABASE": "database",
+    "SNOWFLAKE_SCHEMA": "schema",
+}
+
+# 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification; the account also says 090105
+# and 090106 when the database or schema of the connection is not there.
+_ABSENT = frozenset({2003, 2043, 90105, 90106})
+# At a login the connector has a number of its own (250001) and Snowflake's text, so the text decides.
+# The session ended on the server's side, as at a restart of the sandbox.
+_SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
+_WRONG_LOGIN = ("Incorrect username or password", "JWT token is invalid", "Authentication token", "OAuth access token")
+_EXPIRED = ("expired", "has ended")
+_WRONG_ROLE = "is not granted to this user"
+# What the connector says of a server that is not there, in different places.
+_SILENT = ("Could not connect to Snowflake backend", "Connection refused", "Max retries exceeded")
+
+
+class Client(Protocol):
+    """What the commands need of a connection."""
+
+    @property
+    def place(self) -> Place:
+        """The database and schema that the connection names."""
+
+    @property
+    def server(self) -> str:
+        """The server, for messages."""
+
+    def rows(self, statement: Statement) -> list[dict[str, Any]]:
+        """Run one statement; the rows by column name, SHOW's in lower case, SELECT's in upper case."""
+
+
+class AbsentError(RunFailedError):
+    """An object that the statement names is not there, or the role may not see it: most often, not deployed yet."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user said about the connection on the command line and in the environment."""
+
+    connection: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the connector's parameters that SNOWFLAKE_* variables give; empty if they name no server."""
+    found: dict[str, Any] = {key: environment[name] for name, key in _VARIABLES.items() if environment.get(name)}
+    organization, account = environment.get("SNOWFLAKE_ORGANIZATION_NAME"), environment.get("SNOWFLAKE_ACCOUNT_NAME")
+    if organization and account:
+        found.setdefault("account", f"{organization}-{account}")
+    if "account" not in found:
+        return {}
+    if "private_key_file" in found and "password" not in found:
+        found.setdefault("authenticator", "SNOWFLAKE_JWT")
+    return found
+
+
+def _from_files(name: str | None) -> dict[str, Any]:
+    from snowflake.connector.config_manager import CONFIG_MANAGER  # noqa: PLC0415  # slow: only when needed
+    from snowflake.connector.errors import Error  # noqa: PLC0415  # likewise
+
+    try:
+        connections: Any = CONFIG_MANAGER["connections"]
+        chosen: Any = name or CONFIG_MANAGER["default_connection_name"]
+        found = connections.get(chosen)
+    except Error as error:
+        raise UsageError(
+            f"The connector cannot read its connection files: {error.msg}",
+            remedy="Mend connections.toml (its mode must be 0600), or set SNOWFLAKE_HOME to another folder.",
+        ) from error
+    if found is None:
+        raise UsageError(
+            f"There is no connection named {chosen!r}" if name else "No connection to Snowflake is configured",
+            cause=f"connections.toml names: {', '.join(connections) or 'none'}"
+            + ("." if name else "; no SNOWFLAKE_ACCOUNT is set either."),
+            remedy='For the sandbox: `jobgraph sandbox start`, then eval "$(jobgraph sandbox env)". For an account:'
+            " `--connection NAME` of connections.toml, or SNOWFLAKE_* variables.",
+        )
+    return dict(found)
+
+
+def parameters(choice: Choice) -> dict[str, Any]:
+    """Return what the connector is to be called with.
+
+    `--connection` comes first, then SNOWFLAKE_* variables, then the default connection of connections.toml.
+
+    Raises:
+        UsageError: if nothing says where to connect to, or the port is none.
+    """
+    found = {} if choice.connection else from_variables(choice.environment)
+    found = found or _from_files(choice.connection)
+    if not str(found.get("port", 0)).isdigit():
+        remedy = "Set SNOWFLAKE_PORT, or `port` in connections.toml, to a number, or leave it out."
+        raise UsageError(f"The port {found['port']!r} is no number", remedy=remedy)
+    if "port" in found:
+        found["port"] = int(found["port"])
+    found.update({key: value for key, value in (("database", choice.database), ("schema", choice.schema)) if value})
+    found.update({key: object_name(str(found[key]), key) for key in ("database", "schema") if found.get(key)})
+    return found
+
+
+def object_name(text: str, kind: str) -> str:
+    """Return the name of a database or schema as Snowflake keeps it: upper case, unless it stands in double quotes.
+
+    Raises:
+        UsageError: if it is no plain identifier, which all names of a stack are.
+    """
+    in_quotes = len(text) > 1 and text[0] == text[-1] == '"'
+    bare = text[1:-1] if in_quotes else text
+    if not is_plain(bare):
+        raise UsageError(f"{bare!r} is no name of a {kind}: {NAME_REMEDY}")
+    return bare if in_quotes else upper(bare)
+
+
+def _address(found: Mapping[str, Any]) -> str:
+    host = found.get("host") or f"{found.get('account', '?')}.snowflakecomputing.com"
+    return f"{host}:{found['port']}" if found.get("port") else str(host)
+
+
+def _is_local(found: Mapping[str, Any]) -> bool:
+    host = str(found.get("host", ""))
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def not_connected(found: Mapping[str, Any], text: str) -> NotConnectedError:
+    """Put a failed login, or a server that has gone, into words; `text` is the connector's."""
+    told = " ".join(text.split())
+    if any(words in told for words in _WRONG_LOGIN):
+        return _wrong_login(found, told)
+    if _WRONG_ROLE in told:
+        return NotConnectedError(
+            f"{_address(found)} refuses the login: {told}",
+            cause=f"User {found.get('user', '?')!r} does not have the role {found.get('role', '?')!r}.",
+            remedy="Name another role in SNOWFLAKE_ROLE or in connections.toml, or have it granted.",
+        )
+    return _not_there(found, told)
+
+
+def _wrong_login(found: Mapping[str, Any], told: str) -> NotConnectedError:
+    what = f"{_address(found)} does not accept the login of user {found.get('user', '?')!r}: {told}"
+    if _is_local(found):
+        cause = "The password is not the one that the server knows: this shell has the variables of an earlier sandbox."
+        return NotConnectedError(what, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
+    if any(word in told for word in _EXPIRED):
+        cause, remedy = "The token is too old.", "Log in again, or have a new token made, and give the command again."
+    else:
+        cause = "The password or key is not the one that the server knows."
+        remedy = "Check the user, and its password, key or token, in connections.toml or the SNOWFLAKE_* variables."
+    return NotConnectedError(what, cause=cause, remedy=remedy)
+
+
+def _not_there(found: Mapping[str, Any], told: str) -> NotConnectedError:
+    silent = not told or any(words in told for words in _SILENT)
+    what = f"Cannot connect to {_address(found)}: {'nothing answers there' if silent else told}"
+    if _is_local(found):
+        remedy = "jobgraph sandbox start; a run that was under way goes on then: `jobgraph wait` follows it."
+        return NotConnectedError(what, cause="The sandbox is not running.", remedy=remedy)
+    return NotConnectedError(
+        what,
+        cause="The account name is wrong, or the network does not let through.",
+        remedy="Check `account` (ORGANIZATION-ACCOUNT) and the proxy settings; `jobgraph doctor` tries the connection.",
+    )
+
+
+def session_gone(found: Mapping[str, Any]) -> NotConnectedError:
+    """Say that the server no longer knows the session; a run goes on without it."""
+    return NotConnectedError(
+        f"{_address(found)} has ended the session",
+        cause="The server was started anew."
+        if _is_local(found)
+        else "The session was idle for too long, or was closed.",
+        remedy="Give the command again; a run that was started goes on: `jobgraph wait` follows it.",
+    )
+
+
+class SnowflakeClient:
+    """A connection through the official connector. Values are bound on the server (`?`)."""
+
+    def __init__(self, connection: Any, found: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._found = found
+
+    @property
+    def place(self) -> Place:
+        """The database and schema of the connection.
+
+        Raises:
+            UsageError: if it names none.
+        """
+        names = {key: self._found.get(key) or getattr(self._connection, key) for key in ("database", "schema")}
+        database, schema = names["database"], names["schema"] or "PUBLIC"
+        if not database:
+            raise UsageError(
+                "The connection names no database",
+                remedy="Give the one that holds the graph: `jobgraph --database NAME [--schema NAME] ...`,"
+                " `database` in connections.toml, or SNOWFLAKE_DATABASE.",
+            )
+        # what the session says is a name already; what was asked for has been made one
+        return Place(object_name(f'"{database}"', "database"), object_name(f'"{schema}"', "schema"))
+
+    @property
+    def server(self) -> str:
+        """Host and port."""
+        return _address(self._found)
+
+    def rows(self, statement: Statement) -> list[dict[str, Any]]:
+        """Run one statement.
+
+        Raises:
+            AbsentError: if an object is not there.
+            NotConnectedError: if the server went away.
+            RunFailedError: if Snowflake refuses the statement for another reason; the text is Snowflake's own.
+        """
+        from snowflake.connector import DictCursor, errors  # noqa: PLC0415  # slow: only when needed
+
+        try:
+            with self._connection.cursor(DictCursor) as cursor:
+                # The connector would repeat a failed request for half a minute. That bridges a fault of the network;
+                # a server of this machine that is gone is gone.
+                cursor.execute(statement.text, statement.binds or None, _no_retry=_is_local(self._found))
+                return [dict(row) for row in cursor.fetchall()]
+        except (errors.OperationalError, errors.InterfaceError) as error:
+            raise not_connected(self._found, str(error.raw_msg or error.msg)) from error
+        except errors.DatabaseError as error:
+            number = error.errno or 0
+            if number in _SESSION_GONE:
+                raise session_gone(self._found) from error
+            raise refused(statement, number, str(error.raw_msg or error.msg)) from error
+
+    def close(self) -> None:
+        """End the session on the server."""
+        self._connection.close(retry=False)
+
+
+def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
+    """Put Snowflake's refusal of a statement into words."""
+    told = " ".join(text.split())
+    if errno in _ABSENT or "does not exist" in text:
+        return AbsentError(
+            told,
+            cause="The graph is not deployed there, or the role may not see it.",
+            remedy="Run `pulumi up`, or choose another role, database or schema.",
+        )
+    return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {told}", where=statement.text[:80])
+
+
+def connect(choice: Choice) -> SnowflakeClient:
+    """Log in.
+
+    Raises:
+        UsageError: if nothing says where to connect to.
+        NotConnectedError: within seconds, if the server is not there or does not accept the login.
+    """
+    found = parameters(choice)
+    import snowflake.connector  # noqa: PLC0415  # takes a second: `jobgraph --help` and `validate` do without
+    from snowflake.connector import errors  # noqa: PLC0415  # likewise
+    from snowflake.connector.backoff_policies import linear_backoff  # noqa: PLC0415  # likewise
+
+    # The connector's own pauses grow with every request of a connection, good ones too: after a few polls, one fault
+    # would cost 16 s. Here every pause is one second.
+    settings = {
+        "paramstyle": "qmark",
+        "login_timeout": LOGIN_SECONDS,
+        "network_timeout": REQUEST_SECONDS,
+        "backoff_policy": linear_backoff(factor=0, base=1, cap=1, enable_jitter=False),
+        "application": "jobgraph",
+        **found,
+    }
+    try:
+        connection = snowflake.connector.connect(**settings)
+    except errors.Error as error:
+        raise not_connected(found, str(error.raw_msg or error.msg)) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"The connection's parameters cannot be used: {error}",
+            remedy="Check the private key file, the port and the other parameters of the connection.",
+        ) from error
+    return SnowflakeClient(connection, found)

@@ -1,0 +1,102 @@
+"""The logs of a job's containers: those that history keeps, and those of services that are still there.
+
+Knows where logs are and in which order they are told. Must not know how they are shown. A log read from a service is
+made safe by the very rules by which the runner keeps one: secrets hidden, control characters written out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.account import queries
+from jobgraph.procedures.logs import masked, safe, secret_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jobgraph.account.client import Client
+    from jobgraph.runs.deployed import Deployed, Task
+
+# The newest lines of a container that runs; Snowflake gives 100 KB at most anyway.
+LIVE_LINES = 1000
+
+
+@dataclass(frozen=True)
+class Log:
+    """What one container of one attempt wrote, so far if `live`."""
+
+    attempt: int
+    instance: str
+    container: str
+    text: str
+    live: bool = False
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """Which container of which attempt it is."""
+        return self.attempt, self.instance, self.container
+
+
+class Logs:
+    """The logs of one job."""
+
+    def __init__(self, client: Client, graph: Deployed, task: Task) -> None:
+        self._client = client
+        self._graph = graph
+        self._task = task
+        self._secrets = secret_values(_variables(task.definition))
+
+    def of(self, run_id: str, attempt: int | None, *, live: bool) -> list[Log]:
+        """Return the logs of a run, by attempt; with `live`, of services that are still there, too."""
+        found = self._kept(run_id, attempt)
+        if live:
+            found += self._live(run_id, attempt, {log.attempt for log in found})
+        return sorted(found, key=lambda log: log.key)
+
+    def _kept(self, run_id: str, attempt: int | None) -> list[Log]:
+        rows = self._client.rows(queries.logs(self._client.place, self._graph.tables, run_id, self._task.name, attempt))
+        return [
+            Log(int(row["ATTEMPT"]), str(row["INSTANCE_ID"]), row["CONTAINER_NAME"], row["LOG"] or "") for row in rows
+        ]
+
+    def _live(self, run_id: str, attempt: int | None, kept: set[int]) -> list[Log]:
+        services = self._client.rows(queries.job_services(self._client.place, run_id, self._task.name))
+        numbered = {int(row["name"].rpartition("_")[2]): str(row["name"]) for row in services}
+        wanted = [number for number in numbered if number not in kept and attempt in {None, number}]
+        return [log for number in wanted for log in self._of_service(number, numbered[number])]
+
+    def _of_service(self, number: int, service: str) -> Iterator[Log]:
+        place = self._client.place
+        for row in self._client.rows(queries.containers(place, service)):
+            instance, container = str(row["instance_id"]), row["container_name"]
+            found = self._client.rows(queries.live_log(place, service, instance, container, LIVE_LINES))
+            text = (found[0]["LOG"] or "") if found else ""
+            yield Log(number, instance, container, safe(masked(text, self._secrets)), live=True)
+
+
+def _variables(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables that the job's specification sets."""
+    containers = definition.get("specification", {}).get("spec", {}).get("containers", [])
+    return {name: str(value) for one in containers for name, value in one.get("env", {}).items()}
+
+
+def added(seen: str, now: str) -> str:
+    """Return what has come to a log since it was `seen`.
+
+    Only the newest lines of a log can be read, so what was seen first may be gone; a kept log may be cut in its middle.
+    """
+    if now.startswith(seen):
+        return now[len(seen) :]
+    old, new = seen.splitlines(keepends=True), now.splitlines(keepends=True)
+    for start in range(1, len(old)):
+        if old[start:] == new[: len(old) - start]:
+            return "".join(new[len(old) - start :])
+    last = "".join(old[-_TELLING_LINES:])
+    place = now.rfind(last)
+    return now[place + len(last) :] if place >= 0 else f"{_GAP}{now}"
+
+
+# Enough lines to find a place in a log again.
+_TELLING_LINES = 3
+_GAP = "[... lines that came and went between two looks are missing here ...]\n"

@@ -1,0 +1,69 @@
+"""The `jobgraph` command: the options that all its commands share, and the commands themselves.
+
+Knows which commands there are. Must not know what any of them does.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import click
+
+from jobgraph.account.client import Choice
+from jobgraph.cli.application import Application, Group
+from jobgraph.cli.commands import (
+    control,
+    diff,
+    doctor,
+    graph,
+    history,
+    import_,
+    logs,
+    preview_summary,
+    run,
+    sandbox,
+    validate,
+)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--connection", "-c", metavar="NAME", help="Connection of connections.toml to use.")
+@click.option("--database", metavar="NAME", help="Database of the graphs, if not the connection's.")
+@click.option("--schema", metavar="NAME", help="Schema of the graphs, if not the connection's.")
+@click.version_option(package_name="jobgraph", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, connection: str | None, database: str | None, schema: str | None) -> None:
+    """Check, run, watch and steer graphs of containerized jobs on Snowflake.
+
+    Without --connection, the SNOWFLAKE_* variables say where Snowflake is, then the default connection of
+    connections.toml. For the local sandbox: eval "$(jobgraph sandbox env)".
+
+    Exit codes: 0 done, 1 the run or a job failed, 2 wrong usage or configuration, 3 cannot connect, 4 timed out,
+    130 interrupted.
+    """
+    application = context.obj if isinstance(context.obj, Application) else Application()
+    choice = Choice(connection, database, schema, dict(os.environ))
+    context.obj = replace(application, choice=choice)
+    context.call_on_close(context.obj.close)
+
+
+for command in (
+    validate.validate,
+    graph.graph,
+    diff.diff,
+    import_.import_command,
+    preview_summary.preview_summary,
+    run.run,
+    run.wait,
+    run.retry,
+    history.status,
+    history.history,
+    logs.logs,
+    control.cancel,
+    control.suspend,
+    control.resume,
+    sandbox.sandbox,
+    doctor.doctor,
+):
+    cli.add_command(command)

@@ -1,0 +1,52 @@
+"""The command `diff`: what is different between two job configurations.
+
+Knows its options and output. Must not know how differences are found (jobgraph.diff.comparison) or worded
+(jobgraph.diff.rendering). Makes no connection.
+"""
+
+from __future__ import annotations
+
+import click
+
+from jobgraph.cli import loading
+from jobgraph.cli.application import examples, show_json
+from jobgraph.diff import rendering
+from jobgraph.diff.comparison import compared
+from jobgraph.errors import EXIT_RUN_FAILED
+from jobgraph.plan.ordering import ordered
+
+_FORMATS = ("text", "json", "markdown")
+
+
+@click.command(
+    short_help="Compare two job configurations.",
+    epilog=examples(
+        "jobgraph diff HEAD",
+        "jobgraph diff main HEAD --format markdown",
+        "jobgraph diff HEAD~1:jobconfig.yaml jobconfig.yaml --environment prod",
+    ),
+)
+@click.argument("old")
+@click.argument("new", required=False)
+@click.option("--environment", "-e", metavar="NAME", help="Compare them as the Pulumi stack of that name has them.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
+@click.pass_context
+def diff(  # noqa: PLR0913  # one parameter for each option
+    context: click.Context, old: str, new: str | None, *, environment: str | None, form: str, exit_code: bool
+) -> None:
+    """Tell jobs that were added, removed and changed, with the fields and edges that are not the same.
+
+    OLD and NEW are files or git revisions: HEAD~1:jobconfig.yaml, or only HEAD~1 for the project's own file. NEW is
+    jobconfig.yaml as it stands unless given. --format markdown is for a pull request: a picture and a table.
+    """
+    before = loading.at(context.obj, old, environment)
+    after = loading.at(context.obj, new or loading.file_of(context.obj, None), environment)
+    found = compared(ordered(before), ordered(after))
+    if form == "json":
+        show_json(rendering.as_json(found))
+    else:
+        told = rendering.as_markdown(found) if form == "markdown" else rendering.as_text(found)
+        click.echo(told, nl=False)
+    if exit_code and found:
+        context.exit(EXIT_RUN_FAILED)

@@ -1,0 +1,102 @@
+"""The command `graph`: pictures of a graph of the configuration file, or of one that is deployed.
+
+Knows its options and output. Must not know how a graph is drawn (jobgraph.drawing). Only `--run` needs a connection.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobgraph.cli import loading, lookup
+from jobgraph.cli.application import NEWEST, Application, examples, note
+from jobgraph.drawing import grouping, pictures
+from jobgraph.errors import UsageError, perhaps
+from jobgraph.runs import deployed
+
+if TYPE_CHECKING:
+    from jobgraph.config.model import Config, Graph
+
+_FORMATS = {"text": pictures.text, "mermaid": pictures.mermaid, "svg": pictures.svg}
+
+
+def _chosen(config: Config, name: str | None) -> Graph:
+    known = [graph.key for graph in config.graphs]
+    if name is None and len(known) == 1:
+        return config.graphs[0]
+    if name is None:
+        raise UsageError(f"Which graph? {config.file} has {', '.join(known)}", remedy="Name one with --graph.")
+    try:
+        return config.graph(name)
+    except KeyError:
+        what = f"{config.file} has no graph {name!r}{perhaps(name, known)}"
+        raise UsageError(what, remedy=f"Graphs there: {', '.join(known)}.") from None
+
+
+@click.command(
+    short_help="Draw a graph, with the states of a run.",
+    epilog=examples(
+        "jobgraph graph", "jobgraph graph --format mermaid", "jobgraph graph --format svg --output graph.svg --run last"
+    ),
+)
+@click.argument("file", required=False)
+@click.option("--graph", "name", metavar="NAME", help="The graph to draw; needed if the file has several.")
+@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="text", show_default=True)
+@click.option("--output", metavar="FILE", help="Write the picture there instead of to standard output.")
+@click.option("--environment", "-e", metavar="NAME", help="Draw it as the Pulumi stack of that name has it.")
+@click.option(
+    "--group-by",
+    "way",
+    type=click.Choice(grouping.WAYS),
+    default=grouping.AUTO,
+    show_default=True,
+    help=f"How jobs are put together; auto draws up to {grouping.MOST_SINGLE} jobs one by one.",
+)
+@click.option(
+    "--run", "run_id", metavar="ID", help="Colour the tasks by their states in that run; `last` is the newest."
+)
+@click.pass_context
+def graph(  # noqa: PLR0913  # one parameter for each option
+    context: click.Context,
+    file: str | None,
+    *,
+    name: str | None,
+    form: str,
+    output: str | None,
+    environment: str | None,
+    way: str,
+    run_id: str | None,
+) -> None:
+    """Draw a graph as text, as a Mermaid flowchart or as an SVG picture.
+
+    FILE is jobconfig.yaml unless given.
+    """
+    application: Application = context.obj
+    if run_id is None:
+        chosen, states = _chosen(loading.load(loading.file_of(application, file), environment), name), None
+    else:
+        found = lookup.graph(application, name)
+        seen = lookup.run(application.client, found, None if run_id == NEWEST else run_id)
+        chosen, states = deployed.as_model(found), dict(seen.task_states)
+    write(_FORMATS[form](chosen, states, way), output)
+
+
+def write(text: str, output: str | None) -> None:
+    """Write a picture to a file, its folder made if missing, or to standard output.
+
+    Raises:
+        UsageError: if the file cannot be written.
+    """
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"The picture cannot be written: {error.strerror}", where=output, remedy="Give the path of a file."
+        ) from error
+    note(f"Picture: {output}")

@@ -1,0 +1,91 @@
+"""The command `import`: a job configuration from the quickstart's JSON list, or from a graph that is deployed.
+
+Knows its options, and which rows of the server are needed. Must not know what is made of them
+(jobgraph.importing). Only `--from-snowflake` makes a connection.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobgraph.account import queries
+from jobgraph.cli.application import Application, examples, note
+from jobgraph.errors import UsageError
+from jobgraph.importing.live_graph import from_tasks
+from jobgraph.importing.quickstart import Imported, from_quickstart
+from jobgraph.names import is_plain, upper
+
+if TYPE_CHECKING:
+    from jobgraph.account.client import Client
+
+_PARTS = 3
+
+
+@click.command(
+    "import",
+    short_help="Make a job configuration of the quickstart's, or of a live graph.",
+    epilog=examples(
+        "jobgraph import jobconfig.json -o jobconfig.yaml",
+        "jobgraph import --from-snowflake MY_DB.PUBLIC.ROOT_TASK -o jobconfig.yaml",
+    ),
+)
+@click.argument("file", required=False, metavar="[JOBCONFIG.JSON]")
+@click.option("--from-snowflake", "live", metavar="DATABASE.SCHEMA.ROOT", help="Take the tasks of that root task.")
+@click.option("--output", "-o", metavar="FILE", help="Write it there instead of to standard output.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.pass_context
+def import_command(
+    context: click.Context, file: str | None, *, live: str | None, output: str | None, force: bool
+) -> None:
+    """Write a jobconfig.yaml that says what a quickstart's jobconfig.json says, or what is deployed.
+
+    Where a choice was made, a comment says so. Tasks that jobgraph did not make are named and left out.
+    """
+    if (file is None) == (live is None):
+        remedy = "jobgraph import jobconfig.json, or jobgraph import --from-snowflake DATABASE.SCHEMA.ROOT"
+        raise UsageError("one thing to import is needed: a JSON file, or a root task", remedy=remedy)
+    if output is not None and Path(output).exists() and not force:
+        raise UsageError("the file is there already", where=output, remedy="name another file, or give --force")
+    found = _from_file(file) if file is not None else _from_snowflake(context.obj, live or "")
+    for line in found.notes:
+        note(f"note: {line}")
+    if output is None:
+        click.echo(found.text, nl=False)
+        return
+    try:
+        Path(output).write_text(found.text, encoding="utf-8")
+    except OSError as error:
+        remedy = "give the path of a file in a folder that is there"
+        raise UsageError(f"cannot be written: {error.strerror}", where=output, remedy=remedy) from error
+    note(f"{output} was written. `jobgraph validate {output}` checks it, `jobgraph graph {output}` draws it.")
+
+
+def _from_file(file: str) -> Imported:
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        remedy = "give the path of a quickstart's jobconfig.json"
+        raise UsageError(f"cannot be read: {error.strerror}", where=file, remedy=remedy) from error
+    return from_quickstart(content, file)
+
+
+def _from_snowflake(application: Application, name: str) -> Imported:
+    place, root = _place(application, name)
+    client: Client = application.client
+    rows = client.rows(queries.show_tasks(place))
+    known = {upper(str(row["name"])): str(row["name"]) for row in rows}
+    parameters = client.rows(queries.task_parameters(place, known[root])) if root in known else []
+    return from_tasks(rows, place.database, place.schema, root, parameters)
+
+
+def _place(application: Application, name: str) -> tuple[queries.Place, str]:
+    """Return where a root task is, and its name; a name alone is looked for where the connection is."""
+    parts = [upper(part) for part in name.replace('"', "").split(".")]
+    if len(parts) not in (1, _PARTS) or not all(is_plain(part) for part in parts):
+        remedy = "write DATABASE.SCHEMA.ROOT, or only ROOT for one in the connection's schema"
+        raise UsageError(f"{name!r} is no name of a task", remedy=remedy)
+    place = queries.Place(parts[0], parts[1]) if len(parts) == _PARTS else application.client.place
+    return place, parts[-1]

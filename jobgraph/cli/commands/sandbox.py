@@ -1,0 +1,205 @@
+"""The commands on the sandbox: `start`, `stop`, `status`, `env` and `reset`.
+
+Knows where a clone keeps the sandbox's data, and how the variables of an activated shell come together. Must not know
+how the sandbox works: `snowflake_sandbox.control` starts and stops it, `toolchain` says where `pulumi` is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from jobgraph.cli import environment
+from jobgraph.cli.application import Application, examples, is_terminal, note, show_json
+from jobgraph.cli.loading import stack_settings
+from jobgraph.errors import NotConnectedError, UsageError
+from jobgraph.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from snowflake_sandbox.control import Status
+
+# The stack of the sandbox: `make demo` selects it, Pulumi.dev.yaml is its file.
+STACK = "dev"
+
+
+def data_folder(project: Path) -> Path:
+    """Return where a clone's sandbox keeps everything."""
+    return project / ".jobgraph" / "sandbox"
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn the sandbox's own errors into this command's.
+
+    Raises:
+        UsageError: with the sandbox's text.
+    """
+    from snowflake_sandbox.control import SandboxError  # noqa: PLC0415  # only the sandbox's commands need it
+
+    try:
+        yield
+    except SandboxError as error:
+        raise UsageError(str(error)) from error
+
+
+def state(project: Path) -> Status:
+    """Return whether the clone's sandbox runs."""
+    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
+
+    return control.status(data_folder(project))
+
+
+@click.group()
+def sandbox() -> None:
+    """Start, stop and use the local Snowflake of this project."""
+
+
+@sandbox.command(epilog=examples("jobgraph sandbox start", "jobgraph sandbox start --port 8765"))
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port to listen on; the last one, or a free one, unless given."
+)
+@click.pass_context
+def start(context: click.Context, port: int | None) -> None:
+    """Start the sandbox in the background; one that runs already is left alone."""
+    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
+
+    application: Application = context.obj
+    project = application.folder
+    images = project / "images"
+    before = state(project)
+    try:
+        with told():
+            found = control.start(data_folder(project), (images,) if images.is_dir() else (), port)
+    except UsageError as error:
+        if port is None:
+            raise
+        raise UsageError(
+            error.what, remedy="jobgraph sandbox start --port with another number, or without --port."
+        ) from error
+    verb = "runs already" if before.running else "has started"
+    click.echo(f"The sandbox {verb} on 127.0.0.1:{found.port} (process {found.pid}).")
+    note('Next: eval "$(jobgraph sandbox env)"   then: pulumi up')
+
+
+@sandbox.command(epilog=examples("jobgraph sandbox stop"))
+@click.pass_context
+def stop(context: click.Context) -> None:
+    """Stop the sandbox and the containers it runs; its data stays, and runs go on at the next start."""
+    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
+
+    application: Application = context.obj
+    with told():
+        stopped = control.stop(data_folder(application.folder))
+    click.echo("The sandbox has stopped." if stopped else "The sandbox was not running.")
+
+
+@sandbox.command(epilog=examples("jobgraph sandbox status", "jobgraph sandbox status --json"))
+@click.option("--json", "as_json", is_flag=True, help="Write the state as JSON.")
+@click.pass_context
+def status(context: click.Context, *, as_json: bool) -> None:
+    """Tell whether the sandbox runs, and where."""
+    application: Application = context.obj
+    found = state(application.folder)
+    if as_json:
+        show_json(
+            {
+                "running": found.running,
+                "pid": found.pid if found.running else None,
+                "port": found.port if found.running else None,
+                "data_folder": str(data_folder(application.folder)),
+            }
+        )
+    else:
+        click.echo(describe(found))
+
+
+def describe(found: Status) -> str:
+    """Return the sandbox's state as a sentence."""
+    if found.running:
+        return f"The sandbox runs on 127.0.0.1:{found.port} (process {found.pid})."
+    return "The sandbox is not running: jobgraph sandbox start"
+
+
+@sandbox.command(epilog=examples('eval "$(jobgraph sandbox env)"'))
+@click.pass_context
+def env(context: click.Context) -> None:
+    """Print the variables that point `pulumi` and every Snowflake client at the sandbox, for a POSIX shell.
+
+    They hold the sandbox's password. A connection named `sandbox` is written to connections.toml in the project's
+    .jobgraph/snowflake folder as well, readable for you alone.
+    """
+    application: Application = context.obj
+    project = application.folder
+    found = state(project)
+    variables = {**_snowflake(project), **_toolchain(project), **_pulumi(project)}
+    environment.write_private(
+        project / ".jobgraph" / "snowflake" / "connections.toml", environment.connections(variables)
+    )
+    click.echo(environment.exports(variables), nl=False)
+    if not found.running:
+        note("The sandbox is not running: jobgraph sandbox start")
+    if is_terminal():
+        note('To set them in this shell: eval "$(jobgraph sandbox env)"')
+
+
+def _snowflake(project: Path) -> dict[str, str]:
+    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
+
+    try:
+        found = control.environment(data_folder(project))
+    except control.SandboxError as error:
+        raise NotConnectedError(str(error)) from error
+    settings = stack_settings(project / f"Pulumi.{STACK}.yaml") or Settings()
+    return {
+        **found,
+        "SNOWFLAKE_WAREHOUSE": settings.warehouse,
+        "SNOWFLAKE_DATABASE": settings.database,
+        "SNOWFLAKE_SCHEMA": settings.schema,
+        "SNOWFLAKE_HOME": str(project / ".jobgraph" / "snowflake"),
+        "SNOWFLAKE_DEFAULT_CONNECTION_NAME": environment.CONNECTION,
+    }
+
+
+def _toolchain(project: Path) -> dict[str, str]:
+    """Return the toolchain's variables; before `make setup` there are none, and Snowflake clients work without."""
+    from jobgraph import toolchain  # noqa: PLC0415  # only this command needs it
+
+    try:
+        return toolchain.environment(project, os.environ)
+    except toolchain.errors.ToolchainError as error:
+        note(f"pulumi is not part of this environment: {error}")
+        return {}
+
+
+def _pulumi(project: Path) -> dict[str, str]:
+    variables = environment.pulumi(project)
+    (project / ".jobgraph" / "pulumi").mkdir(parents=True, exist_ok=True)
+    return variables
+
+
+@sandbox.command(epilog=examples("jobgraph sandbox reset --yes"))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def reset(context: click.Context, *, yes: bool) -> None:
+    """Stop the sandbox and delete everything in it, and Pulumi's record of what was deployed to it."""
+    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
+
+    application: Application = context.obj
+    project = application.folder
+    folders = [data_folder(project), project / ".jobgraph" / "pulumi"]
+    if not yes:
+        click.confirm(f"Delete {' and '.join(map(str, folders))}?", abort=True, err=True)
+    with told():
+        control.reset(folders[0])
+    # What the sandbox's stack remembers is gone with the sandbox: a record kept would make `pulumi up` do nothing.
+    if folders[1].exists():
+        shutil.rmtree(folders[1])
+    click.echo("The sandbox is reset: no data, no deployment.")
+    note("Next: jobgraph sandbox start")

@@ -1,0 +1,287 @@
+"""Makes the model of what was read: defaults filled in, matrices expanded, values given their types.
+
+Knows the sections that `keys` describes and the model. Must not know the rules that the whole has to keep (`rules`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config import matrices
+from jobgraph.config.document import Document, Places
+from jobgraph.config.keys import JOB_KEYS, OVERLAPS
+from jobgraph.config.model import (
+    Condition,
+    Config,
+    Graph,
+    Job,
+    Payload,
+    Resources,
+    RetryRule,
+    RetryRules,
+    Secret,
+    Volume,
+)
+from jobgraph.config.nested_keys import TESTS
+from jobgraph.errors import nearest
+from jobgraph.names import upper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import yaml
+
+    from jobgraph.config.payloads import PayloadFolder
+    from jobgraph.config.sections import Block
+
+_EMPTY: dict[str, Any] = {key.name: key.default for key in JOB_KEYS}
+
+
+@dataclass(frozen=True)
+class Assembler:
+    """Makes the model. Problems go to the document; without `payloads`, no file of a payload is looked for."""
+
+    document: Document
+    payloads: PayloadFolder | None = None
+
+    def config(self, block: Block) -> Config:
+        """Return the whole configuration."""
+        defaults = block.values.get("defaults")
+        graphs = tuple(
+            self._graph(key, node, graph, defaults) for key, (node, graph) in block.values.get("graphs", {}).items()
+        )
+        return Config(self.document.file, block.values.get("version", 1), graphs)
+
+    def _graph(self, key: str, node: yaml.Node, block: Block, file_defaults: Block | None) -> Graph:
+        values = block.values
+        base = _Base.of(file_defaults, values)
+        jobs: list[Job] = []
+        members: dict[str, tuple[str, ...]] = {}
+        for job_key, (job_node, job) in values.get("jobs", {}).items():
+            made = tuple(self._jobs(f"graphs.{key}.jobs.{job_key}", job_key, job_node, job, base))
+            jobs += made
+            if "matrix" in job.values:
+                members[upper(job_key)] = tuple(one.name for one in made)
+        nodes = {name: value for name, value in block.nodes.items() if name not in block.wrong}
+        return Graph(
+            key=key,
+            root_task=upper(values.get("root_task", f"{key}_ROOT")),
+            finalizer_task=upper(values.get("finalizer_task", f"{key}_FINALIZER")),
+            jobs=tuple(_expanded(job, members) for job in jobs) if members else tuple(jobs),
+            schedule=values.get("schedule"),
+            comment=values.get("comment", ""),
+            config=values.get("config"),
+            finalizer=values.get("finalizer", True),
+            overlap=OVERLAPS.get(values.get("overlap", "")),
+            suspend_after_failures=values.get("suspend_after_failures"),
+            auto_retry=values.get("auto_retry"),
+            timeout=values.get("timeout"),
+            marks=Places(self.document, {"": node, **nodes}),
+        )
+
+    def _jobs(self, path: str, key: str, node: yaml.Node, block: Block, base: _Base) -> Iterator[Job]:
+        """Yield the job, or those of its matrix."""
+        values, nodes = base.over(block)
+        nodes[""] = node
+        places = Places(self.document, nodes, block.nodes)
+        payload = self._payload(path, values["payload"]) if values["payload"] else None
+        matrix = {name: _items(items) for name, items in (values["matrix"] or {}).items()}
+        self._matrix_problems(path, block, matrix)
+        if not matrix:
+            yield _job(key, values, payload, places, {})
+        elif matrices.size(matrix) <= matrices.MOST_COMBINATIONS:
+            for combination in matrices.combinations(matrix):
+                yield _job(matrices.job_name(key, combination), values, payload, places, combination)
+        else:
+            most = matrices.MOST_COMBINATIONS
+            what = f"the matrix has {matrices.size(matrix)} combinations; {most} are allowed"
+            remedy = f"Snowflake allows {most} tasks that follow one: make several jobs of it"
+            self.document.report(block.nodes["matrix"], f"{path}.matrix", rule="matrix-size", what=what, remedy=remedy)
+
+    def _matrix_problems(self, path: str, block: Block, matrix: Mapping[str, tuple[str, ...]]) -> None:
+        """Report `${{ matrix.NAME }}` with a name that the job's matrix does not have."""
+        for key in ("after", "args", "command", "env", "table_name", "comment"):
+            if key not in block.values:
+                continue
+            for text in _texts(block.values[key]):
+                for name in matrices.unknown_names(text, matrix) if "${{" in text else ():
+                    what = f"`{name}` is no name of the job's matrix"
+                    remedy = f"use one of {', '.join(matrix)}" if matrix else "give the job a `matrix:` with that name"
+                    close = nearest(name, matrix)
+                    self.document.report(
+                        block.nodes[key], f"{path}.{key}", rule="matrix-name", what=what, remedy=remedy, close=close
+                    )
+        for name, values in matrix.items():
+            if not values:
+                what, remedy = f"`{name}` has no values, so the job would not be made at all", "give it values"
+                node = block.nodes["matrix"]
+                self.document.report(node, f"{path}.matrix.{name}", rule="matrix-empty", what=what, remedy=remedy)
+
+    def _payload(self, path: str, block: Block) -> Payload | None:
+        """Return the payload with its files; what is wrong with them is reported."""
+        values = block.values
+        if "path" not in values:
+            return None
+        entrypoint = values.get("entrypoint", values["path"].rpartition("/")[2]).removeprefix("./")
+        packages = _items(values.get("pip_requirements", ()))
+        payload = Payload(values["path"], entrypoint, packages)
+        if self.payloads is None:
+            return payload
+        content = self.payloads.read(values["path"])
+        if content.rule:
+            node, at = block.nodes["path"], f"{path}.payload.path"
+            self.document.report(node, at, rule=content.rule, what=content.what, remedy=content.remedy)
+        elif entrypoint not in content.files:
+            node = block.nodes.get("entrypoint", block.node)
+            what = f"`{values['path']}` has no file `{entrypoint}`"
+            if "entrypoint" not in values:
+                what = f"`{values['path']}` is a folder, and nothing says which of its files is to run"
+            remedy, close = "name the file to run with `entrypoint:`", nearest(entrypoint, content.files)
+            self.document.report(
+                node, f"{path}.payload.entrypoint", rule="payload-missing", what=what, remedy=remedy, close=close
+            )
+        return replace(payload, files=content.files)
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What defaults say for every job of a graph: values, and the nodes that say so."""
+
+    values: dict[str, Any]
+    nodes: dict[str, yaml.Node]
+
+    @staticmethod
+    def of(file: Block | None, graph: Mapping[str, Any]) -> _Base:
+        """Lay the defaults of the file, what the graph says of its jobs and its defaults over one another."""
+        base = _Base(_EMPTY, {})
+        if "timeout" in graph:  # a job that does not say how long it may take does not outlast its graph
+            base = _Base({**_EMPTY, "timeout": min(_EMPTY["timeout"], graph["timeout"])}, {})
+        if file is not None:
+            base = _Base(*base.over(file))
+        if "on_failure" in graph:
+            base = _Base({**base.values, "on_failure": graph["on_failure"]}, base.nodes)
+        return _Base(*base.over(graph["defaults"])) if graph.get("defaults") is not None else base
+
+    def over(self, block: Block) -> tuple[dict[str, Any], dict[str, yaml.Node]]:
+        """Return values and nodes of a section on top of these; variables are added name by name."""
+        values = {**self.values, **block.values}
+        for name in block.wrong:
+            values[name] = _EMPTY.get(name)
+        nodes = {**self.nodes, **block.nodes}
+        for name in block.wrong - nodes.keys():
+            nodes[name] = block.node
+        if self.values["env"] and "env" in block.values:
+            values["env"] = {**self.values["env"], **block.values["env"]}
+        return values, nodes
+
+
+def _items(read: Any) -> tuple[Any, ...]:
+    """Return the values of a list as it was read."""
+    return tuple([value for _, value, _ in read]) if read else ()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a value as it was read."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value.values()
+    else:
+        yield from (text for _, text, _ in value)
+
+
+def _job(key: str, values: Mapping[str, Any], payload: Payload | None, marks: Places, chosen: dict[str, str]) -> Job:
+    after = _filled(_items(values["after"]), chosen)
+    args = _filled(_items(values["args"]), chosen)
+    env = values["env"] or {}
+    if chosen:
+        env = {name: matrices.filled(value, chosen) for name, value in env.items()}
+    if values["table_name"]:
+        args = (*args, f"--result_table={matrices.filled(values['table_name'], chosen)}")
+    warehouse = values["warehouse"].values if values["warehouse"] else {}
+    retries = values["retries"].values if values["retries"] else {}
+    # a payload runs in the runtime image unless the job itself names another
+    image = values["image"] or ""
+    return Job(
+        key=key,
+        name=upper(key),
+        image="" if payload and not marks.own("image") else image,
+        compute_pool=upper(values["compute_pool"] or ""),
+        after=tuple(map(upper, after)),
+        after_as_written=after,
+        args=args,
+        command=_filled(_items(values["command"]), chosen),
+        env=env,
+        retries=retries.get("count", 0),
+        retry_rules=_retry_rules(retries),
+        timeout=values["timeout"],
+        on_failure=values["on_failure"],
+        comment=matrices.filled(values["comment"], chosen),
+        warehouse=upper(warehouse["query"]) if "query" in warehouse else None,
+        task_warehouse=upper(warehouse["task"]) if "task" in warehouse else None,
+        resources=Resources(**values["resources"].values) if values["resources"] else _NO_RESOURCES,
+        enabled=values["enabled"],
+        replicas=values["replicas"],
+        when=_condition(values["when"]) if values["when"] else None,
+        secrets=tuple(Secret(**{"secret": "", **b.values}) for b in _items(values["secrets"])),
+        volumes=tuple(_volume(name, block) for name, (_, block) in (values["volumes"] or {}).items()),
+        external_access=tuple(map(upper, _items(values["external_access"]))),
+        payload=payload,
+        outputs_file=values["outputs"].values.get("file") if values["outputs"] else None,
+        logs=values["logs"],
+        marks=marks,
+    )
+
+
+_NO_RESOURCES = Resources()
+
+
+def _filled(texts: tuple[str, ...], chosen: dict[str, str]) -> tuple[str, ...]:
+    return tuple(matrices.filled(text, chosen) for text in texts) if chosen else texts
+
+
+def _retry_rules(values: Mapping[str, Any]) -> RetryRules | None:
+    # no causes and no rules say nothing
+    rules = {name: value for name, value in values.items() if name != "count" and value not in ({}, ())}
+    if "rules" in rules:
+        rules["rules"] = tuple(_retry_rule(block.values) for block in _items(rules["rules"]))
+    return RetryRules(**rules) if rules else None
+
+
+def _retry_rule(values: Mapping[str, Any]) -> RetryRule:
+    codes = tuple(_exit_codes(text) for text in _items(values.get("exit_codes")))
+    # a rule without a count has been reported
+    return RetryRule(**{"count": 0, **values, "reasons": _items(values.get("reasons")), "exit_codes": codes})
+
+
+def _exit_codes(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    return int(low), int(high or low)
+
+
+def _condition(block: Block) -> Condition | None:
+    """Return the condition; `None` if the section lacks what it needs, which the rules or the reader tell."""
+    tests = [test for test in TESTS if test in block.values]
+    if "job" not in block.values or len(tests) != 1:
+        return None
+    values = block.values
+    return Condition(upper(values["job"]), tests[0], values[tests[0]], values.get("output"))
+
+
+def _volume(name: str, block: Block) -> Volume:
+    return Volume(name, **{"source": "", "path": "", **block.values})
+
+
+def _expanded(job: Job, members: Mapping[str, tuple[str, ...]]) -> Job:
+    """Return the job with the names of matrices in its `after` replaced by those of their jobs."""
+    if not any(name in members for name in job.after):
+        return job
+    items = [(one, place) for place, name in enumerate(job.after) for one in members.get(name, (name,))]
+    places = tuple(place for _, place in items)
+    return replace(
+        job,
+        after=tuple(one for one, _ in items),
+        after_as_written=tuple(job.after_as_written[place] for place in places),
+        marks=job.marks.rearranged("after", places) if isinstance(job.marks, Places) else job.marks,
+    )

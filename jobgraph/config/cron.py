@@ -1,0 +1,175 @@
+"""Cron expressions as Snowflake documents them: which it accepts, when they fire, and what the clock does to them.
+
+Knows docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE. Must not know what time it is: instants are given.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.config.model import Cron
+
+NEVER_FIRES = "this never fires: no month has such a day"
+# A cron expression means the same in every year, so any instant will do to try it from.
+ANY_INSTANT = datetime(2001, 1, 1, tzinfo=UTC)
+_FEWEST_FIRINGS = 50
+_WEEK = timedelta(days=7)
+# docs.snowflake.com/en/developer-guide/snowpark-container-services/working-with-compute-pool: hours of the week,
+# counted from Monday 00:00: Saturday 20:00 to Sunday 08:00, Sunday 20:00 to Monday 08:00
+_MAINTENANCE_HOURS = (*range(5 * 24 + 20, 6 * 24 + 8), *range(6 * 24 + 20, 7 * 24), *range(8))
+# Years whose clock changes are tried. They lie ahead, so that the zone's present rules hold in them.
+_TRIED_YEARS = range(2030, 2036)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One of the five fields: its range, the names that stand for numbers, and where L may stand in it."""
+
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+    last: re.Pattern[str] | None = None
+
+    @property
+    def accepts(self) -> str:
+        """What Snowflake documents for the field, in words."""
+        names = f" or {self.names[0]}-{self.names[-1]}" if self.names else ""
+        last = ", L" if self.last else ""
+        return f"*, {self.low}-{self.high}{names}{last}, ranges (1-5), lists (1,3) and steps (*/2)"
+
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_FIELDS = (
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of month", 1, 31, last=re.compile("L")),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of week", 0, 6, _DAYS, last=re.compile("[0-6]?L")),
+)
+_HOUR, _DAY_OF_WEEK = 1, 4
+_ITEM = re.compile(r"(?P<start>\*|\w+)(?:-(?P<end>\w+))?(?:/(?P<step>\d{1,2}))?", re.ASCII)
+
+
+def cron_problem(expression: str) -> str:
+    """Return what is wrong with a cron expression: Snowflake does not accept it, or it never fires; empty: nothing."""
+    parts = expression.upper().split()
+    if len(parts) != len(_FIELDS):
+        return f"this is no cron expression: it has {len(parts)} fields instead of {len(_FIELDS)}"
+    for field, text in zip(_FIELDS, parts, strict=True):
+        for item in text.split(","):
+            if not _accepted(field, item):
+                return f"Snowflake does not accept `{item}` as {field.name}; it accepts {field.accepts}"
+    try:
+        next(_simulation(expression, ANY_INSTANT))
+    except (CronSimError, StopIteration):
+        return NEVER_FIRES
+    return ""
+
+
+def _accepted(field: _Field, item: str) -> bool:
+    if field.last is not None and field.last.fullmatch(item):
+        return True
+    match = _ITEM.fullmatch(item)
+    if match is None:
+        return False
+    start, end, step = match["start"], match["end"], match["step"]
+    if step is not None and int(step) == 0:
+        return False
+    if start == "*":
+        return end is None
+    numbers = [_number(field, text) for text in (start, end) if text is not None]
+    return all(field.low <= number <= field.high for number in numbers) and numbers == sorted(numbers)
+
+
+def _number(field: _Field, text: str) -> int:
+    """Return the number that a text stands for; -1, which no field takes, if there is none."""
+    if text in field.names:
+        return field.names.index(text) + field.low
+    return int(text) if text.isdecimal() and len(text) <= len("59") else -1
+
+
+def _simulation(expression: str, start: datetime) -> CronSim:
+    """Return the firings after `start`."""
+    parts = expression.upper().split()
+    parts[_DAY_OF_WEEK] = ",".join(map(_weekday, parts[_DAY_OF_WEEK].split(",")))
+    return CronSim(" ".join(parts), start)
+
+
+def _weekday(item: str) -> str:
+    """Return an item of the field day of week as CronSim reads it, to which 7 is a Sunday.
+
+    A bare L is taken for the last day of the week, Saturday: Snowflake's page does not say what it means.
+    """
+    if item == "L":
+        return "6"
+    start, slash, step = item.partition("/")
+    return f"{start}-6/{step}" if slash and start != "*" and "-" not in start else item
+
+
+def only_in_maintenance(schedule: Cron, region_timezone: str | None = None, start: datetime = ANY_INSTANT) -> bool:
+    """Tell whether a schedule fires only in the weekly maintenance of compute pools.
+
+    Maintenance is at hours of the region's local time; without it, the schedule's own zone is taken for the region's.
+    """
+    region = ZoneInfo(region_timezone or schedule.timezone)
+    firings = _simulation(schedule.expression, start.astimezone(ZoneInfo(schedule.timezone)))
+    for count, firing in enumerate(firings, 1):
+        local = firing.astimezone(region)
+        if local.weekday() * 24 + local.hour not in _MAINTENANCE_HOURS:
+            return False
+        if count >= _FEWEST_FIRINGS and firing - start >= _WEEK:
+            break
+    return True
+
+
+def clock_change_effects(schedule: Cron) -> tuple[bool, bool]:
+    """Tell whether a change of the clocks makes a schedule run twice, and whether it makes it skip a run.
+
+    Snowflake goes by the local time (docstring of snowflake.core.task.Cron): what is scheduled in the hour that comes
+    twice runs twice, what is scheduled in the hour that is left out does not run. To a schedule of every hour that
+    makes no difference.
+    """
+    if schedule.expression.split()[_HOUR] == "*":
+        return False, False
+    twice = skipped = False
+    for start, end, repeated in _clock_changes(schedule.timezone):
+        if next(_simulation(schedule.expression, start - timedelta(minutes=1))) < end:
+            twice, skipped = twice or repeated, skipped or not repeated
+    return twice, skipped
+
+
+@lru_cache(maxsize=64)
+def _clock_changes(timezone: str) -> tuple[tuple[datetime, datetime, bool], ...]:
+    """Return start and end of local times, without a zone, that come twice or not at all, and whether it is twice."""
+    return tuple(_changes(ZoneInfo(timezone)))
+
+
+def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, datetime, bool]]:
+    day = datetime(_TRIED_YEARS.start, 1, 1, tzinfo=UTC)
+    while day.year < _TRIED_YEARS.stop:
+        following = day + timedelta(days=1)
+        if _offset(day, zone) != _offset(following, zone):
+            instant = next(
+                later
+                for minutes in range(1, 24 * 60 + 1)
+                if _offset(later := day + timedelta(minutes=minutes), zone) != _offset(day, zone)
+            )
+            before, after = ((instant + _offset(at, zone)).replace(tzinfo=None) for at in (day, instant))
+            yield min(before, after), max(before, after), after < before
+        day = following
+
+
+def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
+    return instant.astimezone(zone).utcoffset() or timedelta()

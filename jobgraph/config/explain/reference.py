@@ -1,0 +1,102 @@
+"""The reference of every key, docs/reference.md, made of the tables of keys.
+
+Knows Markdown and the tables. Must not know any key by name, nor where the text is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jobgraph.config.keys import FILE_KEYS, GRAPH_KEYS, JOB_KEYS
+from jobgraph.config.kinds import ListOf
+from jobgraph.config.sections import CRON, Either, Named, ScheduleText, Section
+from jobgraph.config.timing import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.config.kinds import Kind
+    from jobgraph.config.sections import Key
+
+_HEAD = """# Reference of `jobconfig.yaml`
+
+Made from `jobgraph/config/keys.py` and `jobgraph/config/nested_keys.py`; every example here is read by a test.
+To write it anew:
+`UPDATE_GOLDENS=1 .venv/bin/python -m pytest tests/jobgraph/test_schema.py`. For completion in an editor, let a file
+begin with `# yaml-language-server: $schema=./jobconfig.schema.json`; an overlay, `jobconfig.<stack>.yaml`, with
+`# yaml-language-server: $schema=./jobconfig.overlay.schema.json`.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key as the reference has it. `owner` is file, graph or job; `within` the key in whose value it stands."""
+
+    owner: str
+    key: Key
+    within: Key | None = None
+
+    @property
+    def example(self) -> str:
+        """The example as YAML, with the name of the owner's key."""
+        return f"{(self.within or self.key).name}: {self.key.example}"
+
+    @property
+    def title(self) -> str:
+        """The key's name, with that of the key in whose value it stands."""
+        return f"{self.within.name}.{self.key.name}" if self.within else self.key.name
+
+
+def entries() -> Iterator[Entry]:
+    """Yield every key: of the file, of a graph, of a job, each followed by those inside its value."""
+    for owner, keys in (("file", FILE_KEYS), ("graph", GRAPH_KEYS), ("job", JOB_KEYS)):
+        for key in keys:
+            yield Entry(owner, key)
+            for inner in _inside(key.kind):
+                yield Entry(owner, inner, key)
+                for innermost in _inside(inner.kind):
+                    yield Entry(owner, replace(innermost, name=f"{inner.name}.{innermost.name}"), key)
+
+
+def _inside(kind: Kind) -> tuple[Key, ...]:
+    """Return the keys inside a value; those of jobs, graphs and defaults are entries of their own."""
+    match kind:
+        case Section(keys=keys):
+            own = keys
+        case Either(section=section) | Named(section=section) | ListOf(kind=Section() as section):
+            own = section.keys
+        case ScheduleText():
+            own = CRON.keys
+        case _:
+            own = ()
+    return () if {key.name for key in own} & {"jobs", "graphs", "image"} else own
+
+
+def reference() -> str:
+    """Return the text of the page."""
+    titles = {"file": "The file", "graph": "A graph, below `graphs`", "job": "A job, below `jobs` of a graph"}
+    parts = [_HEAD]
+    for owner, title in titles.items():
+        parts.append(f"\n## {title}\n")
+        parts += [_described(entry) for entry in entries() if entry.owner == owner]
+    return "".join(parts)
+
+
+def _described(entry: Entry) -> str:
+    key = entry.key
+    facts = [key.kind.expected]
+    if key.required:
+        facts.append("required")
+    if key.default not in (None, ""):
+        default = duration_text(key.default) if key.name == "timeout" else str(key.default).lower()
+        facts.append(f"default {default}")
+    if key.inherited:
+        facts.append("may stand in `defaults`")
+    example = f"\n```yaml\n{entry.example}\n```\n" if key.example else ""
+    return f"\n### `{entry.title}`\n\n{_sentence(key.doc)} *{'; '.join(facts)}.*\n{example}"
+
+
+def _sentence(text: str) -> str:
+    """Return a text as a sentence. One that begins with code or a name's own spelling stays as it is."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")

@@ -1,0 +1,393 @@
+"""The kinds of values that a key of the configuration file may hold, each able to read itself from a YAML node.
+
+Knows how a wrong value is reported. Must not know which keys exist (see `keys`) nor any rule that looks at more than
+one value (see `rules`).
+
+A kind returns the value read, or `None` after it has reported why there is none: so one mistake never hides the next.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import yaml
+
+from jobgraph.config.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries, found
+from jobgraph.errors import nearest
+from jobgraph.images import image_problem
+from jobgraph.names import NAME_REMEDY, is_plain, not_plain
+
+if TYPE_CHECKING:
+    from jobgraph.config.document import Document
+
+DEEPEST_JSON = 32
+# execve(2): MAX_ARG_STRLEN is 32 pages, with the NUL at the end; a variable has its name and `=` besides
+LONGEST_ARGUMENT = 130_000
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+class Kind(Protocol):
+    """One kind of value; `expected` says in words what it takes."""
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        ...
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> Any | None:
+        """Return the value, or `None` after reporting why there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, which may have to match a pattern. Numbers and yes/no must be quoted, so that nothing is guessed."""
+
+    expected: str = "a text"
+    example: str = "put the value in quotes"
+    pattern: re.Pattern[str] | None = None
+    longest: int = 10_000
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
+        """Return the text."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag != TEXT:
+            document.wrong_type(node, path, self.expected, self._remedy(node))
+            return None
+        if "\0" in node.value:
+            what = "the value holds a NUL character"
+            document.report(node, path, rule="value-form", what=what, remedy="remove it")
+            return None
+        if len(node.value) > self.longest:
+            what = f"the value has {len(node.value)} characters; {self.longest} are allowed"
+            document.report(node, path, rule="value-length", what=what, remedy="shorten it")
+            return None
+        if self.pattern is not None and not self.pattern.fullmatch(node.value):
+            what = f"{self.expected} is wanted here"
+            document.report(node, path, rule="value-form", what=what, remedy=self.example)
+            return None
+        return str(node.value)
+
+    def _remedy(self, node: yaml.Node) -> str:
+        """Return what to do about a value that YAML takes for something else than a text: quotes, if they help."""
+        scalar = isinstance(node, yaml.ScalarNode) and node.tag != NULL and node.value.isprintable()
+        if not scalar or not self._fits(node.value):
+            return self.example
+        return f"put it in quotes, so that YAML takes it for a text: {json.dumps(node.value)}"
+
+    def _fits(self, text: str) -> bool:
+        """Tell whether a text would be accepted."""
+        return self.pattern is None or self.pattern.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Image(Text):
+    """An image that Snowflake can run: in one of its repositories, and with its version."""
+
+    expected: str = "an image with its version"
+    example: str = "write my_job_image:1.0.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
+        """Return the image as it is written."""
+        reference = super().read(node, path, document)
+        what, remedy = image_problem(reference) if reference is not None else ("", "")
+        if what:
+            document.report(node, path, rule="value-form", what=what, remedy=remedy)
+        return None if what else reference
+
+    def _fits(self, text: str) -> bool:
+        return image_problem(text) == ("", "")
+
+
+@dataclass(frozen=True)
+class Identifier(Text):
+    """The name of an object that is not made here; told where it stands, also in defaults that no job uses."""
+
+    expected: str = "a name"
+    example: str = "write the name as plain text"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
+        """Return the name as it is written."""
+        name = super().read(node, path, document)
+        if name is None or is_plain(name):
+            return name
+        document.report(node, path, rule="name-legal", what=not_plain(name), remedy=NAME_REMEDY)
+        return None
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A text, number or yes/no, kept as the text that stands in the file (`1.50` stays `1.50`)."""
+
+    expected: str = "a text or a number"
+    example: str = 'write a value; an empty text is ""'
+    pattern: re.Pattern[str] | None = None
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
+        """Return the text."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag == NULL:
+            document.wrong_type(node, path, self.expected, self.example)
+            return None
+        if self.pattern is not None and not self.pattern.fullmatch(node.value):
+            what = f"{self.expected} is wanted here"
+            document.report(node, path, rule="value-form", what=what, remedy=self.example)
+            return None
+        return str(node.value) if _fits_a_program(node, path, document) else None
+
+
+def _fits_a_program(node: yaml.ScalarNode, path: str, document: Document) -> bool:
+    """Tell whether a value can be an argument or a variable of a program; reports why it cannot."""
+    what = ""
+    if "\0" in node.value:
+        what = "the value holds a NUL character, which no program can be given"
+    elif len(node.value.encode(errors="replace")) > LONGEST_ARGUMENT:
+        what = f"the value is longer than the {LONGEST_ARGUMENT:,} bytes that Linux gives to a program in one piece"
+    if what:
+        document.report(node, path, rule="value-form", what=what, remedy="put it into a file of a stage and mount that")
+    return not what
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number from `low` to `high`."""
+
+    low: int
+    high: int
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return f"a whole number from {self.low} to {self.high}" if self.low < self.high else f"the number {self.low}"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> int | None:
+        """Return the number."""
+        example = f"write {self.expected.removeprefix('a whole ').removeprefix('the ')}, without quotes"
+        if not isinstance(node, yaml.ScalarNode) or node.tag != WHOLE or not re.fullmatch(r"[-+]?\d{1,18}", node.value):
+            document.wrong_type(node, path, self.expected, example)
+            return None
+        number = int(node.value)
+        if not self.low <= number <= self.high:
+            document.report(node, path, rule="value-range", what=f"{self.expected} is wanted here", remedy=example)
+            return None
+        return number
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Yes or no; every way in which YAML writes it is taken."""
+
+    expected: str = "true or false"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> bool | None:
+        """Return it."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag != FLAG:
+            document.wrong_type(node, path, self.expected, "write true or false, without quotes")
+            return None
+        value = _constructed(node, path, document)
+        return None if value is None else bool(value)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A text, a number or true/false, as the value that YAML makes of it."""
+
+    numbers_only: bool = False
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return "a number" if self.numbers_only else "a text, a number, or true or false"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | int | float | bool | None:
+        """Return the value."""
+        wanted = (WHOLE, FRACTION) if self.numbers_only else (WHOLE, FRACTION, TEXT, FLAG)
+        odd = node.tag in (WHOLE, FRACTION) and not re.fullmatch(r"[-+]?\d{1,18}(\.\d{1,18})?", str(node.value))
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in wanted or odd:
+            document.wrong_type(node, path, self.expected, f"write {self.expected}, without quotes if no text")
+            return None
+        value: str | int | float | bool | None = _constructed(node, path, document)
+        return value
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return f"one of {', '.join(self.words)}"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
+        """Return the word."""
+        if isinstance(node, yaml.ScalarNode) and node.value in self.words:
+            return str(node.value)
+        text = node.value if isinstance(node, yaml.ScalarNode) else ""
+        what = f"{self.expected} is wanted here"
+        close = nearest(text, self.words)
+        document.report(node, path, rule="value-choice", what=what, remedy="write one of these words", close=close)
+        return None
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list of values of one kind; a single value stands for a list of one."""
+
+    kind: Kind
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return f"a list; each item {self.kind.expected}"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> tuple[Any, ...] | None:
+        """Return the items that could be read, as (place in the list, value, node)."""
+        if not isinstance(node, yaml.SequenceNode):
+            document.wrong_type(node, path, "a list", self._remedy(node))
+            return None
+        read = [(n, self.kind.read(item, f"{path}[{n}]", document), item) for n, item in enumerate(node.value)]
+        return tuple(item for item in read if item[1] is not None)
+
+    def _remedy(self, node: yaml.Node) -> str:
+        """Return what to do about a single value: write the list that a shell, or a reader, would make of it."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag == NULL or not node.value.isprintable():
+            return "write [first, second]"
+        if isinstance(self.kind, Scalar) and self.kind.pattern is None:
+            try:
+                items = shlex.split(node.value)
+            except ValueError:
+                items = [node.value]
+        else:
+            items = [item for item in re.split(r"[,\s]+", node.value) if item]
+        return f"write {json.dumps(items, ensure_ascii=False)}"
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """Names, which must match a pattern, with values of one kind. In a `partial` one, nothing takes an entry away."""
+
+    kind: Kind
+    names: re.Pattern[str]
+    name_rule: str
+    partial: bool = False
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return f"a mapping; each value {self.kind.expected}"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> dict[str, Any] | None:
+        """Return the entries that could be read."""
+        if not isinstance(node, yaml.MappingNode):
+            document.wrong_type(node, path, "a mapping", "write {NAME: value}")
+            return None
+        values = {}
+        for name, key, value in entries(node, path, document):
+            place = f"{path}.{name}"
+            if not self.names.fullmatch(name):
+                what = f"`{name}` is no name for an entry here"
+                document.report(key, place, rule="entry-name", what=what, remedy=self.name_rule)
+            if self.partial and value.tag == NULL:
+                continue
+            read = self.kind.read(value, place, document)
+            if read is not None:
+                values[name] = read
+        return values
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of time, as `30 minutes`; read as seconds."""
+
+    shortest: int = 1
+    longest: int = 7 * 86400
+    expected: str = "a length of time"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> int | None:
+        """Return the seconds."""
+        parts = number_and_unit(node)
+        if parts is None:
+            document.wrong_type(node, path, self.expected, "write a number and a unit: 90 seconds, 30 minutes, 2 hours")
+            return None
+        seconds = parts[0] * SECONDS[parts[1]]
+        if not self.shortest <= seconds <= self.longest:
+            what = f"{self.shortest} seconds to {self.longest // 86400} days are allowed here"
+            document.report(node, path, rule="value-range", what=what, remedy="choose a length in that range")
+            return None
+        return seconds
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A key that this version knows and cannot act on: whatever stands there is an error that says so."""
+
+    what: str
+    remedy: str
+    expected: str = "refused by this version"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> None:
+        """Report that the key cannot be used."""
+        document.report(node, path, rule="not-yet", what=self.what, remedy=self.remedy)
+
+
+def number_and_unit(node: yaml.Node) -> tuple[int, str] | None:
+    """Return number and unit (singular, lower case) of a scalar such as `59 minutes`."""
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    match = re.fullmatch(r"\s*(\d{1,9})\s*(second|minute|hour|day)s?\s*", node.value, re.IGNORECASE)
+    return (int(match[1]), match[2].lower()) if match else None
+
+
+@dataclass(frozen=True)
+class JsonValue:
+    """A mapping of anything that JSON can say."""
+
+    expected: str = "a mapping"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> dict[str, Any] | None:
+        """Return the mapping."""
+        if not isinstance(node, yaml.MappingNode):
+            document.wrong_type(node, path, self.expected, "write {name: value}")
+            return None
+        value = self._value(node, path, document, 0)
+        return value if isinstance(value, dict) else None
+
+    def _value(self, node: yaml.Node, path: str, document: Document, depth: int) -> Any:
+        if depth > DEEPEST_JSON:
+            what = f"more than {DEEPEST_JSON} levels stand inside one another here"
+            document.report(
+                node, path, rule="value-depth", what=what, remedy="write it flatter, without an anchor in itself"
+            )
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return {n: self._value(v, f"{path}.{n}", document, depth + 1) for n, _, v in entries(node, path, document)}
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(v, f"{path}[{i}]", document, depth + 1) for i, v in enumerate(node.value)]
+        value = _constructed(node, path, document)
+        if isinstance(value, float) and not math.isfinite(value):
+            remedy = "leave it out, or put it in quotes"
+            document.report(node, path, rule="value-form", what="JSON has no such number", remedy=remedy)
+            return None
+        return value if isinstance(value, str | int | float | bool | None) else str(node.value)
+
+
+_SCALARS = yaml.constructor.SafeConstructor()
+
+
+def _constructed(node: yaml.Node, path: str, document: Document) -> Any | None:
+    """Return the value that YAML makes of a scalar; `None` for nothing, and after reporting that it makes none.
+
+    A text may look like a date that there is not, or have a tag (`!!int`) that it does not keep.
+    """
+    try:
+        return _SCALARS.construct_object(node)
+    except (yaml.YAMLError, ValueError, KeyError):
+        what = f"YAML reads this as {found(node)}, and it is none"
+        document.report(node, path, rule="value-form", what=what, remedy="put the value in quotes, without a tag")
+        return None

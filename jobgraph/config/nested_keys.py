@@ -1,0 +1,234 @@
+"""The keys inside the values of a job and of a graph: resources, secrets, volumes and so on, as tables.
+
+Knows what each may say, one value at a time. Must not know rules between values (see `rules`), nor how a key is used.
+"""
+
+from __future__ import annotations
+
+import re
+
+from jobgraph.config.kinds import Duration, Identifier, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
+from jobgraph.config.sections import Key, Section
+from jobgraph.names import LONGEST_IDENTIFIER
+
+CAUSES = ("application", "image", "infrastructure", "out_of_memory", "timeout")
+SOURCES = ("local", "memory", "stage", "block")
+TESTS = ("is", "is_not", "above", "below")
+SECRET_PARTS = ("secret_string", "username", "password", "access_token")
+
+NAME = Text("a name", "write the name as plain text")
+OBJECT = Identifier()
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE_RULE = "use letters, digits and underscores, and no digit first"
+_SIZE = Text("an amount of memory", "write 512Mi or 2Gi", re.compile(r"\d+(\.\d+)?(M|Mi|G|Gi)"))
+_FOLDER = Text("an absolute path in the container", "write /data", re.compile(r"/[^\s$]*"), longest=500)
+_OBJECT = Text(
+    "the name of an object",
+    "write my_secret (in the stack's schema), or my_database.my_schema.my_secret",
+    re.compile(r"([A-Za-z_]\w{0,254}\.){0,2}[A-Za-z_]\w{0,254}", re.ASCII),
+    longest=800,
+)
+
+RESOURCE_KEYS = (
+    Key(
+        "cpu",
+        Scalar("a number of processors", "write 0.5 or 500m", re.compile(r"\d+(\.\d+)?|\d+m")),
+        "processors requested, and the most that may be used: 0.5 or 500m",
+        example="{cpu: 500m}",
+    ),
+    Key("memory", _SIZE, "memory requested, and the most that may be used: 512Mi or 2Gi", example="{memory: 2Gi}"),
+    Key("gpu", Whole(1, 8), "GPUs; the pool's instance family must have as many", example="{gpu: 1, memory: 8Gi}"),
+)
+
+WHEN_KEYS = (
+    Key("job", NAME, "the ancestor whose return value is looked at", required=True, example="{job: check, is: go}"),
+    Key(
+        "output",
+        Text("the name of a field", "write the name as plain text", VARIABLE, longest=LONGEST_IDENTIFIER),
+        "a field of the JSON object that the job's program printed last; without it, the whole return value",
+        example="{job: check, output: rows_written, above: 0}",
+    ),
+    Key("is", Plain(), "run only if it is this", example="{job: check, output: ready, is: true}"),
+    Key("is_not", Plain(), "run only if it is not this", example="{job: check, output: state, is_not: empty}"),
+    Key("above", Plain(numbers_only=True), "run only if it is more", example="{job: check, output: n, above: 0.5}"),
+    Key("below", Plain(numbers_only=True), "run only if it is less", example="{job: check, output: n, below: 10}"),
+)
+
+SECRET_KEYS = (
+    Key("secret", _OBJECT, "the Snowflake secret", required=True, example="[{secret: my_token, env: API_TOKEN}]"),
+    Key(
+        "env",
+        Text("the name of a variable", VARIABLE_RULE, VARIABLE),
+        "the variable that gets its value",
+        example="[{secret: my_token, env: API_TOKEN}]",
+    ),
+    Key(
+        "directory",
+        _FOLDER,
+        "the folder in which its parts are files, kept up to date",
+        example="[{secret: db.safe.my_login, directory: /secrets/login}]",
+    ),
+    Key(
+        "key",
+        OneOf(SECRET_PARTS),
+        "which part of the secret the variable gets; secret_string unless given",
+        example="[{secret: my_login, env: DB_PASSWORD, key: password}]",
+    ),
+)
+
+VOLUME_KEYS = (
+    Key(
+        "source",
+        OneOf(SOURCES),
+        "where its files are: local (the node's disk), memory, stage, block (a disk of its own)",
+        required=True,
+        example="{scratch: {source: local, path: /scratch}}",
+    ),
+    Key(
+        "path",
+        _FOLDER,
+        "where it is mounted in the container",
+        required=True,
+        example="{scratch: {source: local, path: /scratch}}",
+    ),
+    Key(
+        "size",
+        _SIZE,
+        "its size; needed for memory and block",
+        example="{cache: {source: memory, path: /dev/shm, size: 1Gi}}",
+    ),
+    Key(
+        "stage",
+        Text(
+            "a stage, perhaps with a folder",
+            "write my_stage/folder, or my_database.my_schema.my_stage/folder",
+            re.compile(r"@?([A-Za-z_]\w{0,254}\.){0,2}[A-Za-z_]\w{0,254}(/[\w.=-]+)*/?", re.ASCII),
+            longest=800,
+        ),
+        "the stage, perhaps with a folder; needed for stage",
+        example="{data: {source: stage, path: /data, stage: jobs/data}}",
+    ),
+)
+
+RETRYABLE = ("app_error", "out_of_memory", "image_pull", "timeout", "pool_unavailable", "preempted", "internal")
+RETRY_RULE_KEYS = (
+    Key(
+        "count",
+        Whole(0, 30),
+        "attempts after failures that this rule fits; they are counted apart from all others",
+        required=True,
+        example="{count: 1, rules: [{exit_codes: [75], count: 5}]}",
+    ),
+    Key(
+        "reasons",
+        ListOf(OneOf(RETRYABLE)),
+        "fits only these reason classes. The others, spec_invalid, permission and cancelled, are never tried again",
+        example="{count: 1, rules: [{reasons: [out_of_memory, timeout], count: 0}]}",
+    ),
+    Key(
+        "exit_codes",
+        ListOf(Scalar("an exit code, or a range", "write 75 or 100-110", re.compile(r"\d{1,3}(-\d{1,3})?"))),
+        "fits only these exit codes, 0 to 255, and ranges of them",
+        example="{count: 1, rules: [{exit_codes: [75, 100-110], count: 5, backoff: 1 minute}]}",
+    ),
+    Key(
+        "message",
+        Text("a regular expression", "write it in single quotes", longest=1000),
+        "fits only if this regular expression, as Python reads it, is found in what the platform says of the failure, "
+        "or in the first or the last line of the log that speaks of an error",
+        example="{count: 1, rules: [{message: '(?i)deadlock|lock timeout', count: 3}]}",
+    ),
+    Key(
+        "backoff",
+        Duration(0),
+        "`backoff` after failures that this rule fits",
+        example="{count: 1, rules: [{exit_codes: [75], count: 5, backoff: 1 minute}]}",
+    ),
+    Key(
+        "longest_backoff",
+        Duration(),
+        "`longest_backoff` after failures that this rule fits",
+        example="{count: 1, rules: [{exit_codes: [75], count: 9, backoff: 1 minute, longest_backoff: 5 minutes}]}",
+    ),
+)
+
+OUTPUT_KEYS = (
+    Key(
+        "file",
+        Text("the name of a file", "write outputs.json", re.compile(r"[\w][\w.-]*", re.ASCII), longest=200),
+        "the file with a JSON object of at most 10,000 bytes that the program puts at the stage path in the variable "
+        "JOB_RESULTS_STAGE_PATH; if it is not there or is something else, the attempt has failed",
+        required=True,
+        example="{file: outputs.json}",
+    ),
+)
+
+RETRY_KEYS = (
+    Key("count", Whole(0, 30), "attempts after a failed first one", required=True, example="{count: 3}"),
+    Key(
+        "backoff",
+        Duration(0),
+        "pause before the second attempt; doubled for each after it, less a part of up to a half that differs from "
+        "run to run. Faults of the infrastructure have 30 seconds unless this is given",
+        example="{count: 3, backoff: 30 seconds}",
+    ),
+    Key(
+        "longest_backoff",
+        Duration(),
+        "the longest such pause",
+        example="{count: 9, backoff: 1 minute, longest_backoff: 10 minutes}",
+    ),
+    Key(
+        "max_elapsed",
+        Duration(),
+        "after this much time no new attempt is begun",
+        example="{count: 5, max_elapsed: 2 hours}",
+    ),
+    Key(
+        "causes",
+        MapOf(Whole(0, 30), re.compile("|".join(CAUSES)), f"causes are {', '.join(CAUSES)}"),
+        f"attempts after a failure of that cause ({', '.join(CAUSES)}), counted apart, instead of `count`. Without it, "
+        "faults before the program began (no node, no image) have 2 of their own, and a lost node or an error of "
+        "Snowflake's has 2 of its own if `count` is more than 0",
+        example="{count: 2, causes: {out_of_memory: 0, infrastructure: 5}}",
+    ),
+    Key(
+        "rules",
+        ListOf(Section(RETRY_RULE_KEYS)),
+        "what holds for some failures, by reason class, exit code or message; the first rule that fits decides, before "
+        "`causes` and `count`",
+        example="{count: 1, backoff: 10 seconds, rules: [{exit_codes: [75], message: busy, count: 5}]}",
+    ),
+)
+
+PAYLOAD_KEYS = (
+    Key(
+        "path",
+        Text("a path", "write ./src"),
+        "the file or folder with the code, seen from this file's folder",
+        required=True,
+        example="{path: examples/training/src, entrypoint: train_model.py}",
+    ),
+    Key(
+        "entrypoint",
+        Text("a path", "write train.py"),
+        "the Python file to run, below `path`; a single file needs none",
+        example="{path: examples/training/src, entrypoint: train_model.py}",
+    ),
+    Key(
+        "pip_requirements",
+        ListOf(Text("a requirement", "write numpy==2.2.*", re.compile(r"[^\s$-][^\n$]*"))),
+        "packages that pip installs first; needs external_access to a package index",
+        example="{path: examples/training/src, entrypoint: train_model.py, pip_requirements: ['numpy==2.2.*']}",
+    ),
+)
+
+WAREHOUSE_KEYS = (
+    Key("query", OBJECT, "the warehouse for the container's queries", example="{query: SMALL_WAREHOUSE}"),
+    Key(
+        "task",
+        OBJECT,
+        "the warehouse on which the job's task waits for the container",
+        example="{task: SMALL_WAREHOUSE}",
+    ),
+)

@@ -1,0 +1,224 @@
+"""Reads `jobconfig.yaml` into the model, or says everything that is wrong with it.
+
+Knows YAML's errors and which files belong together. Must not know what a key may hold (see `keys`), which rules the
+whole has to keep (see `rules`), nor anything of a deployment. With `payloads`, the only module here that reads files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from jobgraph import garbage_collector
+from jobgraph.config.assembly import Assembler
+from jobgraph.config.document import Document
+from jobgraph.config.keys import FILE
+from jobgraph.config.overlays import from_file, merged, take_environment
+from jobgraph.config.payloads import PayloadFolder
+from jobgraph.config.rules import broken_rules
+from jobgraph.errors import ERROR, ConfigErrors, Mark, Problem, UsageError, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from jobgraph.config.model import Config
+
+DEEPEST = 100
+# so many nodes may be read again because an alias stands for them: a thousand jobs with a hundred each
+MOST_REPEATED = 100_000
+
+
+# libyaml's loader reads a thousand jobs in a tenth of the time; PyYAML has it on every platform with a wheel.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # which one is known only at run time
+    """A loader that refuses what is nested too deeply: libyaml's own would crash the process."""
+
+    depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: object) -> None:
+        """Note one level more; called for every node."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            mark = parent.start_mark if parent is not None else None
+            raise yaml.composer.ComposerError(problem=f"more than {DEEPEST} levels are nested here", problem_mark=mark)
+        super().descend_resolver(parent, index)
+
+    def ascend_resolver(self) -> None:
+        """Note one level less."""
+        self.depth -= 1
+        super().ascend_resolver()
+
+
+@garbage_collector.paused()
+def read(
+    path: str | Path,
+    pools: Collection[str] | None = None,
+    environment: str | None = None,
+    *,
+    region_timezone: str | None = None,
+    strict: bool = False,
+) -> Config:
+    """Read and check a job configuration.
+
+    `pools` are the names of the compute pools that the stack has, perhaps as a mapping to their instance families;
+    without them, pool names are not looked up. `environment` is the Pulumi stack: what the file's `environments` say
+    of it, and a file of the same name with `.<environment>` before its ending, are merged over the file.
+    `region_timezone` is that of the account's region. With `strict`, a warning is an error.
+
+    Raises:
+        ConfigErrors: with every problem of the file, warnings included, if one is an error.
+        UsageError: if the file cannot be read at all.
+    """
+    path, file = Path(path), str(path)
+    root = compose(_content(path), file)
+    if environment is not None:
+        own = take_environment(root, environment)
+        root = merged(root, own) if own is not None else root
+        overlay = overlay_of(path, environment)
+        if overlay.exists():
+            root = merged(root, from_file(compose(_content(overlay), str(overlay)), str(overlay)))
+    payloads = PayloadFolder(path.parent, project_of(path))
+    return understand(root, file, pools, region_timezone=region_timezone, strict=strict, payloads=payloads)
+
+
+def overlay_of(path: Path, environment: str) -> Path:
+    """Return the file that holds what is different in an environment: `jobconfig.prod.yaml` of `jobconfig.yaml`."""
+    return path.parent / f"{path.stem}.{environment}{path.suffix}"
+
+
+def project_of(path: Path) -> Path:
+    """Return the folder of the Pulumi project that a configuration belongs to; its own, if it belongs to none."""
+    folders = path.absolute().parents
+    return next((folder for folder in folders if (folder / "Pulumi.yaml").is_file()), folders[0])
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        remedy = "give the path of a job configuration; the project's own is jobconfig.yaml"
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path), remedy=remedy) from error
+
+
+@garbage_collector.paused()
+def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, strict: bool = False) -> Config:
+    """Read and check a job configuration from its bytes; `file` is the name used in messages.
+
+    Raises:
+        ConfigErrors: with every problem of the file.
+    """
+    return understand(compose(content, file), file, pools, strict=strict)
+
+
+def understand(  # noqa: PLR0913  # what a stack and the caller say, all but three named at the call
+    root: yaml.Node,
+    file: str,
+    pools: Collection[str] | None = None,
+    *,
+    region_timezone: str | None = None,
+    strict: bool = False,
+    payloads: PayloadFolder | None = None,
+) -> Config:
+    """Read and check a job configuration from its YAML nodes, wherever they come from; their marks are in `file`.
+
+    Without `payloads`, the files of payloads are not looked for.
+
+    Raises:
+        ConfigErrors: with every problem found.
+    """
+    document = Document(file)
+    block = FILE.read(root, "", document)
+    if block is None:
+        raise ConfigErrors(file, document.problems)
+    config = Assembler(document, payloads).config(block)
+    problems = [*document.problems, *broken_rules(config, pools, region_timezone)]
+    if any(strict or problem.severity == ERROR for problem in problems):
+        raise ConfigErrors(file, problems)
+    return replace(config, warnings=in_order(problems))
+
+
+def compose(content: bytes, file: str) -> yaml.Node:
+    """Return the root node of the only document.
+
+    Raises:
+        ConfigErrors: if this is no YAML, or empty.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+        node = yaml.compose(text, Loader=_Loader)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        what, remedy = f"byte 0x{content[error.start]:02x} is not UTF-8", "save the file in the encoding UTF-8"
+        raise _unreadable(Mark(file, line, column), what, remedy) from error
+    except yaml.MarkedYAMLError as error:
+        raise _unreadable(_yaml_mark(file, error), _yaml_text(error), "mend the YAML here or just above") from error
+    except yaml.YAMLError as error:
+        what = str(error).strip().splitlines()[0]
+        mark = _position_mark(file, text, getattr(error, "position", 0))
+        raise _unreadable(mark, f"this is no YAML: {what}", "remove this character") from error
+    if node is None:
+        remedy = "write `version: 1` and `graphs:`; README.md shows an example"
+        raise _unreadable(Mark(file, 1, 1), "the file is empty", remedy)
+    _bound_aliases(node, file)
+    return node
+
+
+def _bound_aliases(root: yaml.Node, file: str) -> None:
+    """Refuse a file whose aliases stand for more nodes than could be read: nested nine-fold, eight make 43 million.
+
+    An alias inside its own anchor counts once; the reader reports it.
+
+    Raises:
+        ConfigErrors: at the node that makes too many.
+    """
+    sizes: dict[int, int] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        if id(node) in sizes and sizes[id(node)]:
+            stack.pop()
+            continue
+        children = _children(node)
+        if id(node) not in sizes:
+            sizes[id(node)] = 0  # being counted
+            stack += [child for child in children if id(child) not in sizes]
+            continue
+        stack.pop()
+        sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
+        if sizes[id(node)] - len(sizes) > MOST_REPEATED:
+            mark = Mark(file, node.start_mark.line + 1, node.start_mark.column + 1)
+            what = f"aliases (`*name`) make more than {MOST_REPEATED:,} values of what stands here"
+            raise _unreadable(mark, what, "write it without aliases inside of what other aliases name")
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _unreadable(mark: Mark, what: str, remedy: str) -> ConfigErrors:
+    return ConfigErrors(mark.file, [Problem(mark, "yaml", "", what, remedy)])
+
+
+def _yaml_mark(file: str, error: yaml.MarkedYAMLError) -> Mark:
+    mark = error.problem_mark or error.context_mark
+    return Mark(file, mark.line + 1, mark.column + 1) if mark else Mark(file, 1, 1)
+
+
+def _yaml_text(error: yaml.MarkedYAMLError) -> str:
+    parts = [part for part in (error.context, error.problem) if part]
+    return "this is no YAML: " + ", ".join(parts)
+
+
+def _position_mark(file: str, text: str, position: int | None) -> Mark:
+    before = text[: position or 0]
+    return Mark(file, before.count("\n") + 1, len(before) - before.rfind("\n"))

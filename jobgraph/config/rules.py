@@ -1,0 +1,300 @@
+"""The rules that a job configuration has to keep as a whole: one function each, listed at the end.
+
+Knows the model and Snowflake's limits for task graphs. Must not know YAML or how a value is written in the file.
+A rule yields a problem for every place that breaks it, and assumes nothing about the rules before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+from jobgraph.config.cron import clock_change_effects, only_in_maintenance
+from jobgraph.config.job_rules import JOB_RULES, mark_of, path_of, pools_fit
+from jobgraph.config.model import Cron
+from jobgraph.config.timing import duration_text, longest_chain, rounded_text
+from jobgraph.config.topology import ancestors, edges, topological
+from jobgraph.errors import WARNING, Mark, Problem, nearest
+from jobgraph.names import NAME_REMEDY, is_plain, not_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from jobgraph.config.model import Config, Graph, Job
+
+# docs.snowflake.com/en/user-guide/tasks-graphs, "limits": the root counts, the finalizer is not said to.
+MOST_TASKS = 1000
+MOST_PREDECESSORS = 100
+MOST_CHILDREN = 100
+MOST_CYCLES_SHOWN = 20
+MOST_SUGGESTIONS = 50
+
+
+def broken_rules(config: Config, pools: Collection[str] | None, region_timezone: str | None = None) -> list[Problem]:
+    """Return every problem of the configuration.
+
+    Without `pools`, no pool is looked up; without `region_timezone`, a schedule's own zone is taken for the region's.
+    """
+    problems = [problem for rule in FILE_RULES.values() for problem in rule(config)]
+    problems += [problem for graph in config.graphs for rule in GRAPH_RULES.values() for problem in rule(graph)]
+    if pools is not None:
+        problems += pools_fit(config, pools)
+    return [*problems, *(problem for graph in config.graphs for problem in maintenance(graph, region_timezone))]
+
+
+def graphs_exist(config: Config) -> Iterator[Problem]:
+    """A file deploys at least one graph, a graph at least one job."""
+    for graph in config.graphs:
+        if not graph.jobs and "jobs" in graph.marks:
+            what = f"graph `{graph.key}` has no jobs"
+            remedy = "add a job below `jobs:`, or remove the graph"
+            yield Problem(mark_of(graph, "jobs"), "no-jobs", path_of(graph, None, "jobs"), what, remedy)
+
+
+def task_names_unique(config: Config) -> Iterator[Problem]:
+    """All graphs live in one schema, and Snowflake keeps names in upper case: no two tasks may share one."""
+    owners: dict[str, tuple[Graph, Job | str]] = {}
+    for graph in config.graphs:
+        owned: list[tuple[str, Job | str]] = [(graph.root_task, "root")]
+        owned += [(graph.finalizer_task, "finalizer")] if graph.finalizer else []
+        owned += [(job.name, job) for job in graph.jobs]
+        for name, owner in owned:
+            if name not in owners:
+                owners[name] = (graph, owner)
+                continue
+            what = f"{_owner(graph, owner)} and {_owner(*owners[name])} would both be task {name}"
+            remedy = "give one of them another name; upper and lower case make no difference"
+            job = None if isinstance(owner, str) else owner
+            mark = mark_of(job) if job else mark_of(graph, f"{owner}_task")
+            yield Problem(mark, "task-name-unique", path_of(graph, job), what, remedy, value=name)
+
+
+def _owner(graph: Graph, owner: Job | str) -> str:
+    if isinstance(owner, str):
+        return f"the root of graph `{graph.key}`" if owner == "root" else f"the finalizer of `{graph.key}`"
+    return f"job `{owner.key}` of `{graph.key}`"
+
+
+def names_legal(graph: Graph) -> Iterator[Problem]:
+    """Graphs, jobs, tasks, pools and warehouses have plain identifiers, because job services refuse quoted ones."""
+    own = [("", graph.key), ("root_task", graph.root_task), ("finalizer_task", graph.finalizer_task)]
+    if not is_plain(graph.key):  # the names made of it would only repeat the complaint
+        own = [entry for entry in own if not entry[1].startswith(f"{graph.key.upper()}_")]
+    for key, graph_name in own:
+        if not is_plain(graph_name):
+            yield _illegal(graph_name, mark_of(graph, key), path_of(graph, None, *filter(None, [key])))
+    for job in graph.jobs:
+        for key, name in (
+            ("", job.key),
+            ("compute_pool", job.compute_pool),
+            ("warehouse", job.warehouse),
+            ("warehouse", job.task_warehouse),
+            *(("external_access", name) for name in job.external_access),
+        ):
+            if (name or not key) and not is_plain(name or ""):
+                yield _illegal(name or "", mark_of(job, key), path_of(graph, job, *filter(None, [key])))
+
+
+def _illegal(name: str, mark: Mark, path: str) -> Problem:
+    what = not_plain(name)
+    return Problem(mark, "name-legal", path, what, NAME_REMEDY, value=what.split("`")[1])
+
+
+def predecessors_exist(graph: Graph) -> Iterator[Problem]:
+    """A job runs after jobs of its own graph."""
+    names = {job.name for job in graph.jobs}
+    keys, unknown = {job.key for job in graph.jobs}, 0
+    for job in graph.jobs:
+        for place, name in enumerate(job.after):
+            if name not in names:
+                written = job.after_as_written[place] if job.after_as_written else name
+                mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
+                if name == graph.finalizer_task and graph.finalizer:
+                    what = f"job `{job.key}` is to run after the finalizer, which runs after everything else"
+                    remedy = "let it follow a job; nothing can follow the finalizer"
+                    yield Problem(mark, "finalizer-child", path, what, remedy, value=written)
+                    continue
+                what = f"job `{job.key}` is to run after `{written}`, which is no job of graph `{graph.key}`"
+                remedy = "name a job of this graph; a job that follows only the root has no `after`"
+                # finding them takes longer than all the rest, and nobody reads them by the hundred
+                close = nearest(written, keys - {job.key}) if unknown < MOST_SUGGESTIONS else ()
+                unknown += 1
+                yield Problem(mark, "predecessor-exists", path, what, remedy, value=written, nearest=close)
+
+
+def predecessors_once(graph: Graph) -> Iterator[Problem]:
+    """A predecessor is named once."""
+    for job in graph.jobs:
+        for place, name in enumerate(job.after):
+            if name in job.after[:place]:
+                mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
+                what = f"job `{job.key}` names `{name}` more than once"
+                yield Problem(mark, "predecessor-once", path, what, "name it once", value=name)
+
+
+def no_self_edges(graph: Graph) -> Iterator[Problem]:
+    """A job does not wait for itself."""
+    for job in graph.jobs:
+        for place, name in enumerate(job.after):
+            if name == job.name:
+                mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
+                what = f"job `{job.key}` is to run after itself"
+                yield Problem(mark, "self-edge", path, what, "remove it from its own `after`", value=name)
+
+
+def no_cycles(graph: Graph) -> Iterator[Problem]:
+    """No job waits, through others, for itself. Each cycle found is cut, and the search goes on.
+
+    It is cut, and told, at the edge that leads furthest back in the file: most likely that is the one too many, and
+    cutting another would leave more cycles to be told.
+    """
+    left = {name: list(predecessors) for name, predecessors in edges(graph).items()}
+    by_name = {job.name: job for job in graph.jobs}
+    place = {name: number for number, name in enumerate(by_name)}
+    for _ in range(MOST_CYCLES_SHOWN):
+        try:
+            TopologicalSorter(left).prepare()
+        except CycleError as error:
+            cycle = error.args[1][:-1]
+            back = max(range(len(cycle)), key=lambda n: place[cycle[n]] - place[cycle[(n + 1) % len(cycle)]])
+            cycle = [*cycle[back:], *cycle[: back + 1]]
+            left[cycle[1]].remove(cycle[0])
+            yield _cycle_problem(graph, by_name, cycle)
+        else:
+            return
+
+
+def _cycle_problem(graph: Graph, by_name: Mapping[str, Job], cycle: list[str]) -> Problem:
+    """Return the problem at the edge that closes the cycle; `cycle` starts and ends with the same task."""
+    job, predecessor = by_name[cycle[1]], cycle[0]
+    place = job.after.index(predecessor)
+    shown = " -> ".join(by_name[name].key for name in cycle)
+    what = f"these jobs wait for one another: {shown}"
+    remedy = f"remove one of the edges, as `{by_name[predecessor].key}` from the `after` of `{job.key}`"
+    mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
+    return Problem(mark, "cycle", path, what, remedy, value=predecessor)
+
+
+def graph_size(graph: Graph) -> Iterator[Problem]:
+    """Snowflake allows 1000 tasks in a graph, the root included."""
+    count = len(graph.jobs) + 1
+    if count > MOST_TASKS:
+        what = f"graph `{graph.key}` has {count} tasks with its root; Snowflake allows {MOST_TASKS}"
+        yield Problem(mark_of(graph), "graph-size", path_of(graph), what, "make two graphs of it")
+
+
+def predecessor_count(graph: Graph) -> Iterator[Problem]:
+    """Snowflake allows 100 predecessors of a task."""
+    for job in graph.jobs:
+        if len(job.after) > MOST_PREDECESSORS:
+            what = f"job `{job.key}` has {len(job.after)} predecessors; Snowflake allows {MOST_PREDECESSORS}"
+            remedy = "collect some of them in a job between"
+            yield Problem(mark_of(job, "after"), "predecessor-count", path_of(graph, job, "after"), what, remedy)
+
+
+def child_count(graph: Graph) -> Iterator[Problem]:
+    """Snowflake allows 100 tasks that follow one task; jobs without `after` follow the root."""
+    children = Counter(name for job in graph.jobs for name in job.after or (graph.root_task,))
+    places = {job.name: (mark_of(job), path_of(graph, job)) for job in graph.jobs}
+    places[graph.root_task] = (mark_of(graph), path_of(graph))
+    for name, count in children.items():
+        if count > MOST_CHILDREN and name in places:
+            mark, path = places[name]
+            what = f"{count} jobs follow {name} at once; Snowflake allows {MOST_CHILDREN}"
+            remedy = "let some of them follow a job between"
+            yield Problem(mark, "child-count", path, what, remedy, value=str(count))
+
+
+def conditions_hold(graph: Graph) -> Iterator[Problem]:
+    """A `when` looks at what an enabled ancestor returned; of other tasks Snowflake knows no return value."""
+    conditional = [job for job in graph.jobs if job.when is not None or "when" in job.marks]
+    before = edges(graph) if conditional else {}
+    by_name = {job.name: job for job in graph.jobs} if conditional else {}
+    for job in conditional:
+        mark, at = mark_of(job, "when.job", "when"), path_of(graph, job, "when.job")
+        if job.when is None:
+            what = "a condition looks at one job and has one of is, is_not, above, below"
+            yield Problem(mark, "when-complete", at, what, "write {job: NAME, output: FIELD, above: 0}")
+            continue
+        earlier = ancestors(before, job.name)
+        other = by_name.get(job.when.job)
+        if job.when.job not in earlier:
+            what = f"`{job.when.job}` is {'no job of this graph' if other is None else 'none that comes before'}"
+            what += f", so job `{job.key}` cannot look at what it returned"
+            close = nearest(job.when.job, [by_name[name].key for name in earlier])
+            remedy = f"add it to the `after` of `{job.key}`, or name a job that comes before"
+            yield Problem(mark, "when-ancestor", at, what, remedy, value=job.when.job, nearest=close)
+        elif other is not None and not other.enabled:
+            what = f"job `{other.key}` is not enabled, so it returns nothing that `{job.key}` could look at"
+            yield Problem(mark, "when-enabled", at, what, "enable it, or remove the condition", value=job.when.job)
+
+
+def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
+    """The chain of jobs that may take longest fits into the graph's time. Jobs mostly take less: only a warning."""
+    if graph.timeout is None:
+        return
+    try:
+        seconds, chain = longest_chain(topological(graph), edges(graph))
+    except CycleError:
+        return  # reported by its own rule
+    if seconds > graph.timeout and len(chain) > 1:
+        by_name = {job.name: job for job in graph.jobs}
+        shown = " -> ".join(by_name[name].key for name in chain)
+        whole = duration_text(graph.timeout)
+        what = f"{shown} may take {rounded_text(seconds)} with all attempts, but the graph ends after {whole}"
+        remedy = "give the graph a longer `timeout`, or the jobs shorter ones"
+        mark = mark_of(graph, "timeout")
+        yield Problem(mark, "critical-path", path_of(graph, None, "timeout"), what, remedy, whole, severity=WARNING)
+
+
+def maintenance(graph: Graph, region_timezone: str | None) -> Iterator[Problem]:
+    """A graph that runs only at hours of the weekly maintenance of compute pools will have its jobs interrupted."""
+    schedule = graph.schedule
+    if not isinstance(schedule, Cron) or not only_in_maintenance(schedule, region_timezone):
+        return
+    zone = region_timezone or f"{schedule.timezone}, if the account's region has that time"
+    what = (
+        "this always falls into the weekly maintenance of compute pools, which interrupts jobs: Saturday 20:00 to "
+        f"Sunday 08:00 and Sunday 20:00 to Monday 08:00 in the region's time ({zone})"
+    )
+    remedy = "choose another hour, or give the jobs `retries`"
+    if region_timezone is None:
+        remedy += "; the setting `region_timezone` of the stack says which time the region has"
+    mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
+    yield Problem(mark, "maintenance", at, what, remedy, value=schedule.expression, severity=WARNING)
+
+
+def clock_changes(graph: Graph) -> Iterator[Problem]:
+    """A schedule within the hour that a change of the clocks repeats or leaves out runs twice that day, or not."""
+    schedule = graph.schedule
+    if not isinstance(schedule, Cron):
+        return
+    twice, skipped = clock_change_effects(schedule)
+    if not twice and not skipped:
+        return
+    effects = [text for text, holds in (("runs this twice", twice), ("leaves a run out", skipped)) if holds]
+    what = f"on days when the clocks of {schedule.timezone} change, Snowflake {' or '.join(effects)}"
+    remedy = "choose an hour outside the change, as 4, or `timezone: UTC`, which never changes"
+    mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
+    yield Problem(mark, "clock-change", at, what, remedy, value=schedule.expression, severity=WARNING)
+
+
+FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {
+    "no-jobs": graphs_exist,
+    "task-name-unique": task_names_unique,
+}
+GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
+    "name-legal": names_legal,
+    "predecessor-exists": predecessors_exist,
+    "predecessor-once": predecessors_once,
+    "self-edge": no_self_edges,
+    "cycle": no_cycles,
+    "graph-size": graph_size,
+    "predecessor-count": predecessor_count,
+    "child-count": child_count,
+    "when-ancestor": conditions_hold,
+    "critical-path": longest_chain_fits,
+    "clock-change": clock_changes,
+    **JOB_RULES,
+}

@@ -1,0 +1,225 @@
+"""Sections of the configuration file: mappings with a fixed set of keys, and mappings of names to sections.
+
+Knows how unknown and missing keys are reported. Must not know which sections and keys exist (see `keys`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import Any
+from zoneinfo import available_timezones
+
+import yaml
+
+from jobgraph.config.cron import NEVER_FIRES, cron_problem
+from jobgraph.config.document import NULL, Document, entries
+from jobgraph.config.kinds import SECONDS, Kind, MapOf, Text, number_and_unit
+from jobgraph.config.model import Cron, Interval, Schedule
+from jobgraph.errors import nearest
+
+# docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE
+SHORTEST_INTERVAL = 10
+LONGEST_INTERVAL = 8 * 86400
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a section: its kind, what it means, what holds without it.
+
+    An `inherited` key may stand in `defaults` too, of the file and of a graph. `example` is a value as the file has it;
+    for a key inside a value, such as `resources.gpu`, it is that whole value.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = None
+    required: bool = False
+    inherited: bool = False
+    example: str = ""
+
+
+@dataclass
+class Block:
+    """A section as it was read: values by key, the node and mark of each, and which keys held something wrong."""
+
+    node: yaml.Node
+    values: dict[str, Any] = field(default_factory=dict)
+    nodes: dict[str, yaml.Node] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A mapping with a fixed set of keys. In a `partial` one none is required, and nothing takes a key away."""
+
+    keys: tuple[Key, ...]
+    expected: str = "a mapping"
+    partial: bool = False
+
+    @cached_property
+    def by_name(self) -> dict[str, Key]:
+        """The keys by name."""
+        return {key.name: key for key in self.keys}
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> Block | None:
+        """Return what could be read of it; unknown and missing keys are reported. Nothing is an empty section."""
+        if isinstance(node, yaml.ScalarNode) and node.tag == NULL:
+            node = yaml.MappingNode(node.tag, [], node.start_mark, node.end_mark)
+        if not isinstance(node, yaml.MappingNode):
+            document.wrong_type(node, path, self.expected, f"write {{{self.keys[0].name}: ...}}")
+            return None
+        known = self.by_name
+        block = Block(node)
+        for name, key_node, value in entries(node, path, document):
+            place = f"{path}.{name}" if path else name
+            if name not in known:
+                self._unknown(key_node, name, place, document)
+                continue
+            if self.partial and value.tag == NULL:
+                continue
+            block.nodes[name] = value
+            read = known[name].kind.read(value, place, document)
+            if read is None:
+                block.wrong.add(name)
+            else:
+                block.values[name] = read
+        if not self.partial:
+            self._missing(block, path, document)
+        return block
+
+    def _unknown(self, node: yaml.Node, name: str, path: str, document: Document) -> None:
+        names = [key.name for key in self.keys]
+        close = nearest(name, names)
+        what = f"`{name}` is not known here"
+        remedy = f"remove it, or use one of: {', '.join(names)}"
+        document.report(node, path, rule="unknown-key", what=what, remedy=remedy, close=close)
+
+    def _missing(self, block: Block, path: str, document: Document) -> None:
+        for key in self.keys:
+            if key.required and key.name not in block.values and key.name not in block.wrong:
+                what = f"`{key.name}` is missing"
+                remedy = f"add `{key.name}:` ({key.doc})"
+                document.report(block.node, path, rule="missing-key", what=what, remedy=remedy)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A mapping of names that the user chooses to sections."""
+
+    section: Section
+    expected: str
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> dict[str, tuple[yaml.Node, Block]] | None:
+        """Return key node and section by name, in the file's order."""
+        if not isinstance(node, yaml.MappingNode):
+            document.wrong_type(node, path, self.expected, "write a name, a colon, and its keys below")
+            return None
+        read = {}
+        for name, key, value in entries(node, path, document):
+            block = self.section.read(value, f"{path}.{name}", document)
+            read[name] = (key, block if block is not None else Block(value, wrong={k.name for k in self.section.keys}))
+        return read
+
+
+@dataclass(frozen=True)
+class Either:
+    """A plain value, or a section that says the same and more; `key` is the plain value's name in the section."""
+
+    plain: Kind
+    section: Section
+    key: str
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return f"{self.plain.expected}, or a mapping"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> Block | None:
+        """Return the section; a plain value is one with that key alone."""
+        if isinstance(node, yaml.MappingNode):
+            return self.section.read(node, path, document)
+        value = self.plain.read(node, path, document)
+        return None if value is None else Block(node, {self.key: value}, {self.key: node})
+
+
+@dataclass(frozen=True)
+class ScheduleText:
+    """When a graph runs: `59 minutes`, or `{cron, timezone}`; in a `partial` one, either may be left as it is."""
+
+    expected: str = "a schedule"
+    partial: bool = False
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> Schedule | None:
+        """Return the schedule."""
+        if isinstance(node, yaml.MappingNode):
+            return self._cron(node, path, document)
+        parts = number_and_unit(node)
+        if parts is None or parts[1] == "day":
+            example = "write `59 minutes`, `2 hours`, `30 seconds`, or {cron: '0 2 * * *', timezone: UTC}"
+            document.wrong_type(node, path, self.expected, example)
+            return None
+        number, unit = parts
+        if not SHORTEST_INTERVAL <= number * SECONDS[unit] <= LONGEST_INTERVAL:
+            what = "Snowflake allows an interval of 10 seconds to 8 days"
+            document.report(node, path, rule="value-range", what=what, remedy="choose an interval in that range")
+            return None
+        return Interval(number, f"{unit.upper()}S")
+
+    def _cron(self, node: yaml.MappingNode, path: str, document: Document) -> Schedule | None:
+        block = (partial(CRON) if self.partial else CRON).read(node, path, document)
+        if block is None or ({"cron", "timezone"} - block.values.keys() and not self.partial):
+            return None
+        cron, timezone = block.values.get("cron"), block.values.get("timezone")
+        wrong = cron_problem(cron) if cron is not None else ""
+        if wrong:
+            remedy = "write five fields: minute, hour, day of month, month, day of week, as 30 2 * * MON-FRI"
+            if wrong == NEVER_FIRES:
+                remedy = "choose a day that the month has, or L for its last"
+            document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=wrong, remedy=remedy)
+            return None
+        if timezone is not None and timezone not in available_timezones():
+            close = nearest(timezone, available_timezones())
+            what, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
+            place, at = block.nodes["timezone"], f"{path}.timezone"
+            document.report(place, at, rule="schedule-timezone", what=what, remedy=remedy, close=close)
+            return None
+        return Cron(" ".join(cron.upper().split()), timezone) if cron and timezone else None
+
+
+@cache
+def partial(section: Section) -> Section:
+    """Return the section for changes to one: no key is required, at no depth, and a key with nothing is taken away."""
+    return replace(section, keys=tuple(replace(key, kind=_partial(key.kind)) for key in section.keys), partial=True)
+
+
+def _partial(kind: Kind) -> Kind:
+    match kind:
+        case Section():
+            return partial(kind)
+        case Named(section=section) | Either(section=section):
+            return replace(kind, section=partial(section))
+        case MapOf() | ScheduleText():
+            return replace(kind, partial=True)
+    return kind
+
+
+CRON = Section(
+    (
+        Key(
+            "cron",
+            Text("a cron expression of five fields", "write '0 2 * * *'"),
+            "minute, hour, day of month, month, day of week",
+            required=True,
+            example="{cron: '0 2 * * *', timezone: UTC}",
+        ),
+        Key(
+            "timezone",
+            Text("a time zone", "write UTC or Europe/Berlin"),
+            "IANA time zone in which the expression is read",
+            required=True,
+            example="{cron: '0 2 * * MON-FRI', timezone: Europe/Berlin}",
+        ),
+    ),
+)

@@ -1,0 +1,94 @@
+"""How long things may take: attempts of a job, pauses between them, chains of jobs.
+
+Knows arithmetic on seconds. Must not know when anything happens (see `cron`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from jobgraph.config.model import Job
+
+# What the runner itself may need around an attempt: start, read logs, write history.
+RUNNER_OVERHEAD_SECONDS = 300
+# procedures/retries.py: retries after a fault of the infrastructure, and the first pause before one
+INFRASTRUCTURE_RETRIES = 2
+INFRASTRUCTURE_BACKOFF = 30
+# docs.snowflake.com/en/sql-reference/parameters, USER_TASK_TIMEOUT_MS
+LONGEST_TASK_SECONDS = 604_800
+
+
+def job_seconds(job: Job) -> int:
+    """Return for how many seconds a job may go on by what the file says of it: attempts, and pauses between them."""
+    rules = job.retry_rules
+    # causes and rules with a count of their own are counted apart from the others
+    retries = job.retries + (sum(rules.causes.values()) if rules else 0)
+    whole = (job.timeout + RUNNER_OVERHEAD_SECONDS) * (retries + 1)
+    if rules is None:
+        return whole
+    whole += _pauses(retries, rules.backoff or 0, rules.longest_backoff)
+    for rule in rules.rules:
+        whole += (job.timeout + RUNNER_OVERHEAD_SECONDS) * rule.count
+        backoff = rules.backoff if rule.backoff is None else rule.backoff
+        whole += _pauses(rule.count, backoff or 0, rule.longest_backoff or rules.longest_backoff)
+    if rules.max_elapsed is None:
+        return whole
+    # after that much no new attempt is begun; the one under way still ends
+    return min(whole, rules.max_elapsed + job.timeout + RUNNER_OVERHEAD_SECONDS)
+
+
+def most_seconds(job: Job) -> int:
+    """Return for how many seconds a job may go on at most, with the retries that faults of the infrastructure have.
+
+    These are procedures/retries.py's: for two causes, unless the file says how many there are.
+    """
+    rules = job.retry_rules
+    causes = rules.causes if rules else {}
+    # faults before the program began; those that interrupt it, if it may be run more than once
+    kinds = sum((not {"image", "infrastructure"} <= causes.keys(), "infrastructure" not in causes and job.retries > 0))
+    backoff = (rules.backoff if rules else None) or INFRASTRUCTURE_BACKOFF
+    one = (job.timeout + RUNNER_OVERHEAD_SECONDS) * INFRASTRUCTURE_RETRIES
+    whole = job_seconds(job) + kinds * (one + _pauses(INFRASTRUCTURE_RETRIES, backoff, None))
+    if rules is None or rules.max_elapsed is None:
+        return whole
+    return min(whole, rules.max_elapsed + job.timeout + RUNNER_OVERHEAD_SECONDS)
+
+
+def _pauses(retries: int, backoff: int, longest: int | None) -> int:
+    return sum(min(backoff << n, LONGEST_TASK_SECONDS if longest is None else longest) for n in range(retries))
+
+
+def longest_chain(
+    jobs: Iterable[Job], before: Mapping[str, tuple[str, ...]], seconds_of: Callable[[Job], int] = job_seconds
+) -> tuple[int, tuple[str, ...]]:
+    """Return the seconds and the task names of the chain that may take longest; `jobs` in topological order."""
+    ends: dict[str, int] = {}
+    previous: dict[str, str] = {}
+    for job in jobs:
+        last = max(before[job.name], key=lambda name: ends[name], default="")
+        previous[job.name] = last
+        ends[job.name] = (ends[last] if last else 0) + seconds_of(job)
+    name = max(ends, key=lambda name: ends[name], default="")
+    seconds, chain = ends.get(name, 0), []
+    while name:
+        chain.append(name)
+        name = previous[name]
+    return seconds, tuple(reversed(chain))
+
+
+def duration_text(seconds: int) -> str:
+    """Return seconds as the file writes them, in the largest unit that is exact: `90 seconds`, `2 hours`."""
+    for unit, size in (("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds % size == 0 and seconds >= size:
+            number = seconds // size
+            return f"{number} {unit}{'s' if number != 1 else ''}"
+    return f"{seconds} seconds"
+
+
+def rounded_text(seconds: int) -> str:
+    """Return seconds for people: `1 day, 2:30:00`."""
+    return str(timedelta(seconds=seconds))

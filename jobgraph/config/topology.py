@@ -1,0 +1,41 @@
+"""Who follows whom in a graph of jobs: its edges, an order that holds for all of them, and what comes before a job.
+
+Knows the `after` of jobs. Must not know which edges are allowed (see `rules`), nor how they are drawn or deployed.
+"""
+
+from __future__ import annotations
+
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.config.model import Graph, Job
+
+
+def edges(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """Return the predecessors among the graph's jobs, by task name; unknown ones and the task itself left out."""
+    names = {job.name for job in graph.jobs}
+    return {job.name: tuple(p for p in dict.fromkeys(job.after) if p in names and p != job.name) for job in graph.jobs}
+
+
+def topological(graph: Graph) -> tuple[Job, ...]:
+    """Return the jobs so that each follows its predecessors, always in the same order.
+
+    Raises:
+        graphlib.CycleError: if there is a cycle.
+    """
+    by_name = {job.name: job for job in graph.jobs}
+    return tuple(by_name[name] for name in TopologicalSorter(edges(graph)).static_order())
+
+
+def ancestors(before: Mapping[str, tuple[str, ...]], name: str) -> set[str]:
+    """Return all that comes before a task, directly or through others; `before` are the edges."""
+    found: set[str] = set()
+    todo = list(before[name])
+    while todo:
+        if (one := todo.pop()) not in found:
+            found.add(one)
+            todo += before[one]
+    return found

@@ -1,0 +1,110 @@
+"""Which of a graph's tasks are not in Snowflake as they are planned: changed by hand, dropped, or to be changed.
+
+Pure. Knows a plan and rows of SHOW TASKS. Must not see a difference where the provider sees none (then every deploy
+would suspend the root for nothing): bodies and conditions are compared without regard to case and white space, as it
+does; bodies carry a hash of their content.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.plan import sql
+from jobgraph.plan.task_rows import definition, descendants, finalized_root, last_part, predecessors, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from jobgraph.plan.planning import GraphPlan, TaskPlan
+    from jobgraph.plan.task_rows import Row
+
+# What the program sets on every root; any other parameter that is set on a root was set by hand.
+ROOT_WAREHOUSE_SIZE = "XSMALL"
+
+
+def not_as_planned(graph: GraphPlan, present: Mapping[str, Row], planned: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the tasks that differ, are missing, or are to be dropped; the root first.
+
+    Parameters of tasks are not in SHOW TASKS: of the root they are in the row as `parameters` (name -> value, of those
+    set on it) if someone asked for them, of other tasks a difference is not seen. `planned` are the tasks of all
+    graphs: what is in none of them, and was made for this one, is to be dropped.
+    """
+    root = [graph.root.name] if root_differences(graph, present.get(graph.root.name)) else []
+    below = descendants(list(present.values()), graph.root.name)
+    too_many = [
+        name for name, row in below.items() if name not in planned and definition(row).get("graph") == graph.key
+    ]
+    tasks = [task.name for task in graph.members if differences(graph, task, present.get(task.name))]
+    return tuple(root + tasks + sorted(too_many))
+
+
+def differences(graph: GraphPlan, task: TaskPlan, row: Row | None) -> frozenset[str]:
+    """Return what of a task is not as planned, by the columns of SHOW TASKS; `name` where there is no such task."""
+    if row is None:
+        return frozenset({"name"})
+    return _unequal(
+        state=(row["state"] == "started", task.started),
+        definition=(_loose(row.get("definition")), _loose(task.sql)),
+        condition=(_loose(row.get("condition")), _loose(task.when)),
+        comment=(row.get("comment") or "", task.comment),
+        warehouse=(_name(row.get("warehouse")), _name(task.warehouse)),
+        predecessors=(set(predecessors(row)), set(task.predecessors)),
+        task_relations=(finalized_root(row), graph.root.name if task is graph.finalizer else None),
+    )
+
+
+def same_body(task: TaskPlan, row: Row) -> bool:
+    """Whether a task runs what is planned."""
+    return _loose(row.get("definition")) == _loose(task.sql)
+
+
+def root_differences(graph: GraphPlan, row: Row | None) -> frozenset[str]:
+    """Return what of the root is not as planned; whether it is started is not the plan's matter."""
+    if row is None:
+        return frozenset({"name"})
+    own = row.get("parameters")
+    return _unequal(
+        schedule=(schedule(row), graph.schedule),
+        definition=(_loose(row.get("definition")), _loose(graph.root.sql)),
+        comment=(row.get("comment") or "", graph.root.comment),
+        config=(_text(row.get("config")) or None, sql.config_text(graph.config)),
+        predecessors=(set(predecessors(row)), set()),
+        task_relations=(finalized_root(row), None),
+        parameters=(root_parameters(graph) if own is None else _sizes(own), root_parameters(graph)),
+    )
+
+
+def _unequal(**pairs: tuple[Any, Any]) -> frozenset[str]:
+    """Return the names of the pairs, each of what is there and what is planned, that are not the same."""
+    return frozenset(name for name, (found, planned) in pairs.items() if found != planned)
+
+
+def root_parameters(graph: GraphPlan) -> dict[str, str]:
+    """Return the parameters that are set on a root, as SHOW PARAMETERS writes them."""
+    values = {
+        "SUSPEND_TASK_AFTER_NUM_FAILURES": graph.suspend_after_failures,
+        "TASK_AUTO_RETRY_ATTEMPTS": graph.auto_retry,
+        "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": ROOT_WAREHOUSE_SIZE,
+        "USER_TASK_TIMEOUT_MS": graph.root.timeout_ms,
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _sizes(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Write a warehouse's size in one way: Snowflake shows `X-Small` as well as `XSMALL`."""
+    sized = "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"
+    return {
+        name: str(value).replace("-", "").upper() if name == sized else str(value) for name, value in parameters.items()
+    }
+
+
+def _text(cell: Any) -> str:
+    return "" if cell in (None, "null") else str(cell)
+
+
+def _name(cell: Any) -> str:
+    return last_part(_text(cell)).upper()
+
+
+def _loose(text: Any) -> str:
+    return " ".join(_text(text).split()).casefold()

@@ -1,0 +1,140 @@
+"""The statements that make tasks as they are planned, where the engine's state says that they are so already.
+
+Pure. Knows a plan, rows of SHOW TASKS, and ALTER TASK. Must not know how it came to that: a statement of the provider
+was refused, or its answer lost, and the provider noted the task as changed all the same (Terraform's plugin framework
+saves what was planned unless a resource forbids it); or somebody changed the task by hand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.config.model import Cron, Interval
+from jobgraph.config.topology import ancestors
+from jobgraph.deploy.drift import differences, root_differences
+from jobgraph.names import quoted
+from jobgraph.plan import sql
+from jobgraph.plan.task_rows import predecessors
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import Any
+
+    from jobgraph.config.model import Schedule
+    from jobgraph.plan.planning import GraphPlan, TaskPlan
+    from jobgraph.plan.task_rows import Row
+    from jobgraph.settings import Settings
+
+# Edges go before others come, over all tasks: so there is no cycle at any time, whatever was there.
+_SUSPEND, _REMOVE, _CHANGE, _ADD, _RESUME = range(5)
+Change = tuple[int, str]
+# Where SHOW TASKS has what the provider's task has as an input.
+_COLUMNS = {
+    "started": "state",
+    "sqlStatement": "definition",
+    "when": "condition",
+    "comment": "comment",
+    "warehouse": "warehouse",
+    "afters": "predecessors",
+    "finalize": "task_relations",
+    "schedule": "schedule",
+    "config": "config",
+}
+_ALL = frozenset(_COLUMNS.values())
+
+
+def unchanged(olds: Mapping[str, Any], news: Mapping[str, Any]) -> frozenset[str]:
+    """Return the columns of which the provider will change nothing, by a task's old outputs and new inputs."""
+    return frozenset(column for name, column in _COLUMNS.items() if _input(olds, name) == _input(news, name))
+
+
+def _input(inputs: Mapping[str, Any], name: str) -> Any:
+    value = inputs.get(name)
+    return sorted(value) if isinstance(value, list | tuple) else value
+
+
+def mending(
+    graph: GraphPlan,
+    settings: Settings,
+    present: Mapping[str, Row],
+    among: Collection[str],
+    columns: Collection[str] = _ALL,
+) -> tuple[str, ...]:
+    """Return the statements, in order, for those of the tasks that are there; the root must be suspended by then.
+
+    What has no column in SHOW TASKS (parameters) the provider compares by itself.
+
+    Args:
+        graph: what is planned.
+        settings: the names around it.
+        present: rows of SHOW TASKS as they are now, by name.
+        among: the names of the tasks that may be changed.
+        columns: what of them may be changed.
+    """
+    found: list[Change] = []
+    for task in graph.all_tasks:
+        row = present.get(task.name)
+        if row is None or task.name not in among:
+            continue
+        differs = root_differences(graph, row) if task is graph.root else differences(graph, task, row)
+        differs &= frozenset(columns)
+        changes = list(_changes(graph, task, row, differs, settings))
+        planned = task.started and task is not graph.root
+        if row["state"] == "started" and (changes or "state" in differs):
+            changes.append((_SUSPEND, "SUSPEND"))
+        if planned and (changes or "state" in differs):
+            changes.append((_RESUME, "RESUME"))
+        found += [(when, f"ALTER TASK {task.full_name} {what}") for when, what in changes]
+    return tuple(statement for _, statement in sorted(found, key=lambda change: change[0]))
+
+
+def before(graph: GraphPlan, name: str) -> frozenset[str]:
+    """Return the root and all tasks that a task follows, directly or not: a deploy is done with them before it."""
+    return frozenset(ancestors({task.name: task.predecessors for task in graph.all_tasks}, name)) | {graph.root.name}
+
+
+def placeholder(full_name: str) -> str:
+    """Return the statement that makes a task for the provider to drop: it cannot drop one that is gone."""
+    return (
+        f"CREATE TASK IF NOT EXISTS {full_name} USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = 'XSMALL'"
+        f" COMMENT = 'jobgraph: was dropped, and is to be dropped again' AS {sql.ROOT_BODY}"
+    )
+
+
+def _changes(
+    graph: GraphPlan, task: TaskPlan, row: Row, differs: Collection[str], settings: Settings
+) -> Iterator[Change]:
+    """Return what comes after the task's name in ALTER TASK, but for its suspension and resumption."""
+    config = sql.config_text(graph.config)
+    closes = task is graph.finalizer
+    texts = {
+        "definition": f"MODIFY AS {task.sql}",
+        "condition": f"MODIFY WHEN {task.when}" if task.when else "REMOVE WHEN",
+        "comment": f"SET COMMENT = {sql.literal(task.comment)}",
+        "warehouse": f"SET WAREHOUSE = {quoted(task.warehouse)}" if task.warehouse else "UNSET WAREHOUSE",
+        "config": "UNSET CONFIG" if config is None else f"SET CONFIG = $${config}$$",
+        "schedule": f"SET SCHEDULE = {_schedule(graph.schedule)}" if graph.schedule else "UNSET SCHEDULE",
+    }
+    yield from ((_CHANGE, text) for column, text in texts.items() if column in differs)
+    if "task_relations" in differs:
+        yield _ADD if closes else _REMOVE, f"SET FINALIZE = {graph.root.full_name}" if closes else "UNSET FINALIZE"
+    if "predecessors" in differs:
+        yield from _edges(task, row, settings)
+
+
+def _edges(task: TaskPlan, row: Row, settings: Settings) -> Iterator[Change]:
+    found, planned = predecessors(row), set(task.predecessors)
+    gone = ", ".join(settings.qualified(name) for name in found if name not in planned)
+    if gone:
+        yield _REMOVE, f"REMOVE AFTER {gone}"
+    new = ", ".join(settings.qualified(name) for name in task.predecessors if name not in found)
+    if new:
+        yield _ADD, f"ADD AFTER {new}"
+
+
+def _schedule(schedule: Schedule) -> str:
+    match schedule:
+        case Interval(number, unit):
+            return sql.literal(f"{number} {unit.removesuffix('S')}")
+        case Cron(expression, timezone):
+            return sql.literal(f"USING CRON {expression} {timezone}")

@@ -1,0 +1,191 @@
+"""How a deploy may change graphs that are there already: whose root it suspends and resumes, and what it takes over.
+
+Pure. Knows a plan and rows of SHOW TASKS. Must not know pulumi, nor the order in which the engine does things (that is
+`jobgraph.components.task_graph`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from jobgraph.deploy.drift import not_as_planned, same_body
+from jobgraph.deploy.moving import Moves, Scene, moves
+from jobgraph.plan.sql import SUSPENDED_BY_FAILURES
+from jobgraph.plan.task_rows import definition, finalized_root, predecessors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobgraph.plan.planning import GraphPlan, TaskPlan
+    from jobgraph.plan.task_rows import Row
+
+
+@dataclass(frozen=True)
+class GraphChange:
+    """What a deploy may do to a graph's root, seen before its first step.
+
+    suspend: the root is started, or not there, so it has to be suspended before a change.
+    resume: it is to be resumed after the last step of a change.
+    differing: the tasks that are not as planned, and thus reason enough to suspend and resume.
+    root_differs: the root is among them, so the deploy changes or makes it.
+    stays_suspended: it is suspended although it has a schedule, so the deploy leaves it so, and says so.
+    former_root: the root from which the graph's jobs come, when the root has another name than before.
+    moved: jobs that are in another graph of the plan now: job's task -> that graph's key.
+    abandoned: jobs that come from a graph that leaves the plan: job's task -> the root that goes.
+    """
+
+    suspend: bool = True
+    resume: bool = True
+    differing: tuple[str, ...] = ()
+    root_differs: bool = False
+    stays_suspended: bool = False
+    former_root: str | None = None
+    moved: Mapping[str, str] = field(default_factory=dict)
+    abandoned: Mapping[str, str] = field(default_factory=dict)
+
+
+def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str, GraphChange]:
+    """Return the change of each graph, by key; `rows` are those of the schema's tasks as they are now, if known."""
+    present = {str(row["name"]): row for row in rows or ()}
+    roots = {name: _root_of(name, present) for name in present}
+    planned = {graph.root.name: graph.key for graph in graphs}
+    former = _former_roots(graphs, present, roots, planned)
+    owners = planned | {root: key for key, root in former.items()}
+    names = {name for graph in graphs for name in (graph.root.name, *_members(graph))}
+    differing = {graph.key: not_as_planned(graph, present, names) if rows is not None else () for graph in graphs}
+    return {
+        graph.key: replace(
+            _change(graph, present, former.get(graph.key), differing[graph.key]),
+            moved=_moved(graph, roots, owners),
+            abandoned=_abandoned(graph, roots, owners),
+        )
+        for graph in graphs
+    }
+
+
+def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, found: Mapping[str, GraphChange]) -> Moves:
+    """Return in which order tasks leave their graphs; `found` are the changes of the graphs."""
+    present = {str(row["name"]): row for row in rows or ()}
+    roots = {graph.key: found[graph.key].former_root or graph.root.name for graph in graphs}
+    leaving = {name for change in found.values() for name in (*change.moved, *change.abandoned)}
+    leaving |= {
+        graph.finalizer.name
+        for graph in graphs
+        if graph.finalizer and predecessors(present.get(graph.finalizer.name, {}))
+    }
+    scene = Scene(
+        before={name: frozenset(predecessors(row)) & present.keys() for name, row in present.items()},
+        after=planned_edges(graphs),
+        leaving=frozenset(leaving),
+        root={task.name: roots[graph.key] for graph in graphs for task in graph.tasks},
+        going=frozenset(change.former_root for change in found.values() if change.former_root),
+        torn=frozenset(task.name for graph in graphs for task in graph.tasks if _torn(task, graph.root.name, present)),
+    )
+    return moves(scene)
+
+
+def planned_edges(graphs: Sequence[GraphPlan]) -> dict[str, frozenset[str]]:
+    """Return the tasks of all graphs but the roots with their predecessors, each after those."""
+    return {task.name: frozenset(task.predecessors) for graph in graphs for task in graph.members}
+
+
+def _torn(task: TaskPlan, root: str, present: Mapping[str, Row]) -> bool:
+    """Whether a deploy that was interrupted dropped what the task followed, which the engine's state does not show."""
+    row = present.get(task.name)
+    if row is None or not same_body(task, row):
+        return False
+    lost = set(task.predecessors) - set(predecessors(row)) - {root}
+    made = str(row.get("created_on") or "")
+    return any(name not in present or str(present[name].get("created_on") or "") > made for name in lost)
+
+
+def left_over(row: Row, graph: str) -> bool:
+    """Whether a task was made for that graph by a deploy, so that a deploy may make it again."""
+    return definition(row).get("graph") == graph
+
+
+def left_over_root(row: Row, graph: GraphPlan) -> bool:
+    """Whether a task is a root as a deploy of this graph makes it; its body says nothing, so its comment has to."""
+    same = row.get("definition") == graph.root.sql and row.get("comment") == graph.root.comment
+    return same and row["state"] == "suspended" and not predecessors(row)
+
+
+def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[str, str]:
+    """Return the full names of the planned tasks that are there and that a deploy may make again, by their names."""
+    return {
+        task.name: task.full_name
+        for graph in graphs
+        for task in graph.all_tasks
+        if (row := present.get(task.name)) is not None
+        and (left_over_root(row, graph) if task is graph.root else left_over(row, graph.key))
+    }
+
+
+def _root_of(name: str, present: Mapping[str, Row]) -> str:
+    """Return the root of the graph that a task is in; all ways up end in the same one."""
+    seen: set[str] = set()
+    while name in present and name not in seen:
+        seen.add(name)
+        row = present[name]
+        above = finalized_root(row) or next(iter(predecessors(row)), None)
+        if above is None:
+            break
+        name = above
+    return name
+
+
+def _members(graph: GraphPlan) -> list[str]:
+    return [task.name for task in graph.members]
+
+
+def _former_roots(
+    graphs: Sequence[GraphPlan], present: Mapping[str, Row], roots: Mapping[str, str], planned: Mapping[str, str]
+) -> dict[str, str]:
+    """Return, per graph whose root is not there, the root in no plan under which most of its tasks are now."""
+    claims: list[tuple[int, str, str]] = []
+    for graph in graphs:
+        if graph.root.name not in present:
+            found = Counter(roots[name] for name in _members(graph) if name in roots)
+            claims += [
+                (count, graph.key, root)
+                for root, count in found.items()
+                # a task of its own is no graph that could have been renamed
+                if root not in planned and root in present and root not in _members(graph)
+            ]
+    former: dict[str, str] = {}
+    for _, key, root in sorted(claims, key=lambda claim: (-claim[0], claim[1:])):
+        if key not in former and root not in former.values():
+            former[key] = root
+    return former
+
+
+def _moved(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
+    found = {name: owners.get(roots[name]) for name in _members(graph) if name in roots}
+    return {name: key for name, key in found.items() if key is not None and key != graph.key}
+
+
+def _abandoned(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
+    """Return the jobs whose root is neither planned nor taken over; one that is its own root is in no graph."""
+    members = set(_members(graph))
+    found = {name: roots[name] for name in members if name in roots}
+    return {name: root for name, root in sorted(found.items()) if root not in owners and root not in members}
+
+
+def _change(
+    graph: GraphPlan, present: Mapping[str, Row], former: str | None, differing: tuple[str, ...]
+) -> GraphChange:
+    name = graph.root.name
+    found = GraphChange(differing=differing, root_differs=name in differing, former_root=former)
+    row = present.get(former or name)
+    scheduled = graph.schedule is not None
+    if row is None or row["state"] == "started":
+        return replace(found, resume=scheduled)
+    if not scheduled:
+        return replace(found, suspend=False, resume=False)
+    if row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
+        return replace(found, suspend=False, differing=found.differing or (name,))
+    # A root without a schedule is suspended because nothing would start it, not because someone wanted it so.
+    by_someone = bool(row.get("schedule"))
+    return replace(found, suspend=False, resume=not by_someone, stays_suspended=by_someone)

@@ -1,0 +1,1 @@
+"""Pictures of graphs: Mermaid, terminal text and SVG."""

@@ -1,0 +1,166 @@
+"""The jobs of a large graph put into groups, so that a picture of it stays readable.
+
+Knows names, pools and edges of jobs. Must not know how a group is drawn. Groups that would wait for one another are
+made one, so that the groups form a graph without cycles too.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections import Counter
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+import igraph
+
+from jobgraph.config.topology import edges, topological
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from jobgraph.config.model import Graph, Job
+
+# more boxes than these are too many to look at
+MOST_SINGLE = 100
+MOST_GROUPS = 40
+FEWEST_GROUPS = 3
+MOST_BANDS = 12
+
+AUTO = "auto"
+NONE = "none"
+PREFIX = "prefix"
+LAYER = "layer"
+POOL = "pool"
+WAYS = (AUTO, NONE, PREFIX, LAYER, POOL)
+
+_NAME_PART = re.compile(r"_*(?:[A-Za-z]+|\d+)")
+_LONGEST_PREFIX = 4
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Jobs that are drawn as one: its name, its jobs in the order of the graph, and the clusters that it follows."""
+
+    name: str
+    jobs: tuple[Job, ...]
+    after: tuple[str, ...]
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The pools of its jobs, the most used first."""
+        return tuple(pool for pool, _ in Counter(job.compute_pool for job in self.jobs).most_common())
+
+
+def clusters(graph: Graph, way: str = AUTO) -> tuple[Cluster, ...] | None:
+    """Return the groups in an order in which each follows its predecessors; `None` if each job is to be drawn.
+
+    `way`: by the start of their names (`prefix`), their depth (`layer`), their compute pool (`pool`), not at all
+    (`none`), or as suits the graph, if it is too large to draw every job (`auto`).
+    """
+    if way == NONE or (way == AUTO and len(graph.jobs) <= MOST_SINGLE):
+        return None
+    jobs = topological(graph)
+    before = edges(graph)
+    depth = _depths(jobs, before)
+    if way != AUTO:
+        return _best(jobs, before, _labellings(depth)[way])
+    ways = _labellings(depth)
+    for tried in (PREFIX, "prefix and layer", "pool and layer"):
+        found = _best(jobs, before, ways[tried])
+        if FEWEST_GROUPS <= len(found) <= MOST_GROUPS:
+            return found
+    return _best(jobs, before, ways[LAYER])
+
+
+def _depths(jobs: Sequence[Job], before: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    depth: dict[str, int] = {}
+    for job in jobs:
+        depth[job.name] = max((depth[name] + 1 for name in before[job.name]), default=0)
+    return depth
+
+
+def _labellings(depth: Mapping[str, int]) -> dict[str, list[Callable[[Job], str]]]:
+    """Return, for each way, functions that name a job's group: the finest first."""
+    layers = max(depth.values(), default=0) + 1
+    size = -(-layers // MOST_BANDS)
+
+    def band(job: Job) -> str:
+        first = depth[job.name] // size * size + 1
+        last = min(first + size - 1, layers)
+        return f"layer {first}" if first == last else f"layers {first}-{last}"
+
+    def prefix(length: int) -> Callable[[Job], str]:
+        return lambda job: _prefix(job.name, length)
+
+    prefixes = [prefix(length) for length in range(_LONGEST_PREFIX, 0, -1)]
+    return {
+        PREFIX: prefixes,
+        LAYER: [band],
+        POOL: [lambda job: f"on {job.compute_pool}"],
+        "prefix and layer": [lambda job, one=one: f"{one(job)}, {band(job)}" for one in prefixes],  # type: ignore[misc]  # the default binds the function
+        "pool and layer": [lambda job: f"on {job.compute_pool}, {band(job)}"],
+    }
+
+
+def _prefix(name: str, length: int) -> str:
+    """Return the first parts of a name, and a star for the rest; at least the last part is left out."""
+    ends = [part.end() for part in _NAME_PART.finditer(name)]
+    kept = min(length, len(ends) - 1)
+    if kept < 1:
+        return name
+    return name[: ends[kept - 1]] + ("_*" if name[ends[kept - 1]] == "_" else "*")
+
+
+def _best(
+    jobs: Sequence[Job], before: Mapping[str, Sequence[str]], labels: Sequence[Callable[[Job], str]]
+) -> tuple[Cluster, ...]:
+    """Return the groups of the finest naming that gives few enough of them; of the coarsest, if none does."""
+    found: tuple[Cluster, ...] = ()
+    for label in labels:
+        found = _clusters(jobs, before, {job.name: label(job) for job in jobs})
+        if len(found) <= MOST_GROUPS:
+            break
+    return found
+
+
+def _clusters(
+    jobs: Sequence[Job], before: Mapping[str, Sequence[str]], label: Mapping[str, str]
+) -> tuple[Cluster, ...]:
+    merged = _without_cycles(before, label)
+    members: dict[str, list[Job]] = {}
+    after: dict[str, dict[str, None]] = {}
+    for job in jobs:
+        own = merged[label[job.name]]
+        members.setdefault(own, []).append(job)
+        found = after.setdefault(own, {})
+        found |= {merged[label[name]]: None for name in before[job.name] if merged[label[name]] != own}
+    names = {own: inside[0].name if len(inside) == 1 else own for own, inside in members.items()}
+    return tuple(
+        Cluster(names[own], tuple(members[own]), tuple(names[other] for other in after[own]))
+        for own in TopologicalSorter(after).static_order()
+    )
+
+
+def _without_cycles(before: Mapping[str, Sequence[str]], label: Mapping[str, str]) -> dict[str, str]:
+    """Return for each label the name of the group it ends up in: labels that form a cycle become one."""
+    labels = list(dict.fromkeys(label.values()))
+    number = {name: place for place, name in enumerate(labels)}
+    pairs = {(number[label[start]], number[label[end]]) for end, starts in before.items() for start in starts}
+    parts = igraph.Graph(n=len(labels), edges=sorted(pairs), directed=True).connected_components(mode="strong")
+    together: dict[int, list[str]] = {}
+    for name, part in zip(labels, parts.membership, strict=True):
+        together.setdefault(part, []).append(name)
+    names = {part: _joined(inside, set(labels) - set(inside)) for part, inside in together.items()}
+    return {name: names[part] for name, part in zip(labels, parts.membership, strict=True)}
+
+
+def _joined(labels: Sequence[str], others: Collection[str]) -> str:
+    """Return one name for several labels: what they all start with, if that is no other group's."""
+    if len(labels) == 1:
+        return labels[0]
+    start = f"{os.path.commonprefix(list(labels)).rstrip('*')}*"  # noqa: RUF071  # letters are what is wanted
+    if "_" in start and " " not in start and start not in others:
+        return start
+    return f"{labels[0]} and {len(labels) - 1} more"

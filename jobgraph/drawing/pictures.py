@@ -1,0 +1,242 @@
+"""Pictures of a graph: Mermaid text for pull requests, lines for a terminal, SVG for a browser.
+
+Knows how tasks, edges and states look. Must not know where states come from: they are given by task name, in the
+words of Snowflake's task history (SUCCEEDED, FAILED, EXECUTING, SCHEDULED, SKIPPED, CANCELLED) or of job services
+(DONE, RUNNING, PENDING). A task without a state is drawn neutral. A graph with too many jobs to look at is drawn in
+groups of jobs (see `grouping`), each with the count of its jobs in every state.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jobgraph.config.topology import topological
+from jobgraph.drawing.grouping import AUTO, clusters
+from jobgraph.drawing.svg import Box, Drawing, drawing_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jobgraph.config.model import Graph, Job
+    from jobgraph.drawing.grouping import Cluster
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a state is shown: fill and border colour, and one sign for a terminal."""
+
+    fill: str
+    border: str
+    sign: str
+
+
+NEUTRAL = Look("#f6f8fa", "#8c959f", "·")
+DONE = Look("#dafbe1", "#1a7f37", "✓")
+FAILED = Look("#ffebe9", "#cf222e", "✗")
+RUNNING = Look("#ddf4ff", "#0969da", "▶")
+WAITING = Look("#fff8c5", "#9a6700", "…")
+SKIPPED = Look("#eaeef2", "#6e7781", "↷")
+
+LOOKS: dict[str, Look] = {
+    "SUCCEEDED": DONE,
+    "DONE": DONE,
+    "FAILED": FAILED,
+    "FAILED_AND_AUTO_SUSPENDED": FAILED,
+    "INTERNAL_ERROR": FAILED,
+    "EXECUTING": RUNNING,
+    "RUNNING": RUNNING,
+    "SCHEDULED": WAITING,
+    "PENDING": WAITING,
+    "SKIPPED": SKIPPED,
+    "SUSPENDED": SKIPPED,
+    "DISABLED": SKIPPED,
+    "CANCELLED": SKIPPED,
+    "CANCELLING": SKIPPED,
+}
+
+
+# a finalizer that follows more tasks than these is drawn behind all, without an arrow from each
+MOST_ENDS = 5
+# of a group's or a graph's jobs that need a look, so many are named
+MOST_NAMED = 20
+# what a group shows of its jobs' states: the first of these that one of its jobs has
+_WORST_FIRST = (FAILED, RUNNING, WAITING, SKIPPED, DONE)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A task to be drawn, or a group of `jobs`; `note` is the small second line."""
+
+    name: str
+    note: str
+    after: tuple[str, ...]
+    shape: str = "job"
+    jobs: tuple[str, ...] = ()
+
+
+def _tasks(graph: Graph, way: str) -> list[_Task]:
+    """Return root, jobs or groups of them in topological order, and the finalizer, if there is one."""
+    root = _Task(graph.root_task, str(graph.schedule) if graph.schedule else "on demand", (), "root")
+    groups = clusters(graph, way)
+    if groups is None:
+        jobs = [_task(job, (root.name,)) for job in topological(graph)]
+    else:
+        jobs = [_group(group, (root.name,)) for group in groups]
+    return [root, *jobs, *_finalizer(graph, root, jobs)]
+
+
+def _finalizer(graph: Graph, root: _Task, jobs: list[_Task]) -> list[_Task]:
+    """Return the finalizer, which follows the jobs that nothing follows."""
+    if graph.finalizer_task not in graph.task_names:
+        return []
+    followed = {name for task in jobs for name in task.after}
+    last = tuple(task.name for task in jobs if task.name not in followed) or (root.name,)
+    return [_Task(graph.finalizer_task, "finalizer", last, "finalizer")]
+
+
+def _task(job: Job, otherwise: tuple[str, ...]) -> _Task:
+    note = job.compute_pool
+    if job.retries:
+        note += f", {job.retries} retr{'y' if job.retries == 1 else 'ies'}"
+    return _Task(job.name, note, tuple(dict.fromkeys(job.after)) or otherwise)
+
+
+def _group(group: Cluster, otherwise: tuple[str, ...]) -> _Task:
+    if len(group.jobs) == 1:
+        return replace(_task(group.jobs[0], ()), after=group.after or otherwise)
+    pools = group.pools
+    note = f"{len(group.jobs)} jobs on {pools[0]}" + (f" and {len(pools) - 1} more" if len(pools) > 1 else "")
+    names = tuple(job.name for job in group.jobs)
+    return _Task(group.name, note, group.after or otherwise, "group", names)
+
+
+def _look(states: Mapping[str, str] | None, task: _Task) -> Look:
+    found = {LOOKS.get((states or {}).get(name, ""), NEUTRAL) for name in task.jobs or (task.name,)}
+    return next((look for look in _WORST_FIRST if look in found), NEUTRAL)
+
+
+def _state(states: Mapping[str, str] | None, task: _Task) -> str:
+    """Return a task's state; of a group, how many of its jobs are in which, those that need a look first."""
+    if not task.jobs:
+        return (states or {}).get(task.name, "")
+    return ", ".join(f"{count} {state}" for state, count in _counts(states, task).items())
+
+
+def _counts(states: Mapping[str, str] | None, task: _Task) -> dict[str, int]:
+    """Return how many jobs of a group are in which state, those that need a look first."""
+    found = Counter(state for name in task.jobs if (state := (states or {}).get(name, "")))
+    order = {state: place for place, look in enumerate(_WORST_FIRST) for state in found if LOOKS.get(state) is look}
+    return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def mermaid(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
+    """Return a Mermaid flowchart; the finalizer is tied by a dotted line to the jobs that end the graph.
+
+    `way` says how jobs are grouped (see `grouping.clusters`).
+    """
+    shapes = {"root": '([" ', "job": '["', "group": '[["', "finalizer": '{{"'}
+    ends = {"root": ' "])', "job": '"]', "group": '"]]', "finalizer": '"}}'}
+    lines = ["flowchart LR"]
+    tasks = _tasks(graph, way)
+    ids = {task.name: f"group_{number}" if task.jobs else task.name for number, task in enumerate(tasks)}
+    for task in tasks:
+        state = _state(states, task)
+        label = f"{task.name}<br/><small>{task.note}{f' · {state}' if state else ''}</small>"
+        lines.append(f"  {ids[task.name]}{shapes[task.shape]}{label}{ends[task.shape]}")
+    for task in tasks:
+        arrow = "-.->" if task.shape == "finalizer" else "-->"
+        lines += [f"  {ids[name]} {arrow} {ids[task.name]}" for name in task.after]
+    for task in tasks:
+        look = _look(states, task)
+        if look is not NEUTRAL:
+            lines.append(f"  style {ids[task.name]} fill:{look.fill},stroke:{look.border}")
+    return "\n".join(lines) + "\n"
+
+
+def text(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
+    """Return the graph as a tree of lines: a task stands below the last of its predecessors, the others are named.
+
+    A graph drawn in groups is followed by the jobs that need a look: failed ones and running ones, by name.
+    """
+    tasks = _tasks(graph, way)
+    children: dict[str, list[_Task]] = {task.name: [] for task in tasks}
+    place = {task.name: number for number, task in enumerate(tasks)}
+    end = [task for task in tasks if task.shape == "finalizer"]
+    for task in tasks[1 : len(tasks) - len(end)]:
+        children[max(task.after, key=place.__getitem__)].append(task)
+    lines = list(_branch(tasks[0], children, last=not end))
+    lines += [(f"└─ {task.name}", "finalizer, after all", task) for task in end]
+    width = max(len(tree) for tree, _, _ in lines)
+    wide = max(10, *(len(_state(states, task)) for task in tasks))
+    found = "".join(
+        f"{tree:<{width}}  {note}\n"
+        if states is None
+        else f"{_look(states, task).sign} {tree:<{width}}  {_state(states, task):<{wide}} {note}\n"
+        for tree, note, task in lines
+    )
+    return found + "".join(f"{line}\n" for line in _to_look_at(tasks, states))
+
+
+def _branch(root: _Task, children: Mapping[str, list[_Task]], *, last: bool) -> Iterator[tuple[str, str, _Task]]:
+    """Yield (tree and name, note, task) of all tasks below one. Iterative: chains may be long.
+
+    `last`: nothing comes below the root's last child, so that one is the end of the root's line.
+    """
+    stack = [(root, "", "")]
+    while stack:
+        current, lead, below = stack.pop()
+        yield f"{lead}{current.name}", current.note + _others(current), current
+        under = children[current.name]
+        for number, child in reversed(list(enumerate(under))):
+            ends = number == len(under) - 1 and (last or current is not root)
+            stack.append((child, below + ("└─ " if ends else "├─ "), below + ("   " if ends else "│  ")))
+
+
+def _others(task: _Task) -> str:
+    """Return the names of several predecessors; of very many, the first ones and their count."""
+    if len(task.after) <= 1:
+        return ""
+    more = f" and {len(task.after) - MOST_ENDS} more" if len(task.after) > MOST_ENDS else ""
+    return f", after {', '.join(task.after[:MOST_ENDS])}{more}"
+
+
+def _to_look_at(tasks: list[_Task], states: Mapping[str, str] | None) -> Iterator[str]:
+    """Yield lines that name the jobs inside groups that have failed or are running."""
+    inside = [name for task in tasks for name in task.jobs]
+    for look, word in ((FAILED, "failed"), (RUNNING, "running")):
+        names = [name for name in inside if LOOKS.get((states or {}).get(name, "")) is look]
+        if names:
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            yield f"{look.sign} {word}: {', '.join(names[:MOST_NAMED])}{more}"
+
+
+def svg(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
+    """Return the graph as an SVG document, from left to right, coloured by state."""
+    tasks = _tasks(graph, way)
+    legend = {
+        LOOKS.get((states or {}).get(name, ""), NEUTRAL): (states or {}).get(name, "") for name in graph.task_names
+    }
+    words = tuple((look.fill, look.border, legend[look]) for look in _WORST_FIRST[::-1] if look in legend)
+    remark = graph.comment
+    if any(task.jobs for task in tasks):
+        count = sum(task.shape in {"job", "group"} for task in tasks)
+        remark = f"{len(graph.jobs)} jobs in {count} groups" + (f" · {remark}" if remark else "")
+    return drawing_of(Drawing(graph.key, remark, tuple(_box(task, states) for task in tasks), words))
+
+
+def _box(task: _Task, states: Mapping[str, str] | None) -> Box:
+    look, state = _look(states, task), _state(states, task)
+    if task.jobs:
+        counts = _counts(states, task)
+        parts = [(LOOKS[state].border, counts[state]) for state in counts if state in LOOKS]
+        neutral = len(task.jobs) - sum(count for _, count in parts)
+        strip = (*parts, (NEUTRAL.border, neutral)) if parts and neutral else tuple(parts)
+        signs = " · ".join(f"{count} {LOOKS[state].sign}" for state, count in counts.items() if state in LOOKS)
+        note = f"{len(task.jobs)} jobs: {signs}" if signs else task.note
+        return Box(task.name, note, task.after, look.fill, look.border, task.shape, strip)
+    after_all = task.shape == "finalizer" and len(task.after) > MOST_ENDS
+    note = f"{look.sign} {state} · {task.note}" if state else task.note
+    after = () if after_all else task.after
+    return Box(task.name, note, after, look.fill, look.border, task.shape, after_all=after_all)

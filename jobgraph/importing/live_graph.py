@@ -1,0 +1,287 @@
+"""The tasks of a live graph turned into the text of a `jobconfig.yaml`.
+
+Knows what a deployment writes into tasks: the columns of SHOW TASKS and SHOW PARAMETERS, and the definitions in the
+tasks' bodies. Must not know where rows come from. Tasks that jobgraph did not make are named and left out. What was
+deployed and is imported again gives the same plan; a job for which that is not so is named too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config.explain.printing import Remarks, printed
+from jobgraph.config.explain.resolving import OVERLAP_WORDS, schedule_value
+from jobgraph.config.model import Condition
+from jobgraph.config.reading import parse
+from jobgraph.config.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain, most_seconds
+from jobgraph.config.topology import edges, topological
+from jobgraph.errors import ConfigErrors, UsageError, perhaps
+from jobgraph.importing.quickstart import Imported, common_values, file_values
+from jobgraph.plan.job_definitions import given, job_values, remarks_on
+from jobgraph.plan.sql import ROOT_BODY
+from jobgraph.plan.sql import condition as condition_text
+from jobgraph.plan.task_definitions import job_definition
+from jobgraph.plan.task_rows import Row, definition, descendants, finalized_root, predecessors, root_comment, schedule
+from jobgraph.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jobgraph.config.model import Graph
+
+_JOB_COMMENT = re.compile(r"jobgraph: job (\w+) of graph \w+")
+_OPERATORS = {"=": "is", "<>": "is_not", ">": "above", "<": "below"}
+_CONDITION = re.compile(
+    r"(?:PARSE_JSON\()?SYSTEM\$GET_PREDECESSOR_RETURN_VALUE\('(?P<job>\w+)'\)(?:\):\"(?P<output>\w+)\")?"
+    r"::(?P<type>BOOLEAN|DOUBLE|VARCHAR) (?P<operator>=|<>|>|<) (?P<value>.+)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class _Live:
+    """The rows of a graph: its root, its finalizer, the tasks between by name, and the stack's settings."""
+
+    root: Row
+    finalizer: Row | None
+    tasks: dict[str, Row]
+    settings: Settings
+
+    @property
+    def jobs(self) -> dict[str, Row]:
+        """The tasks that run jobs of ours, predecessors first."""
+        before = {
+            name: [other for other in predecessors(row) if other in self.tasks] for name, row in self.tasks.items()
+        }
+        return {name: row for name in TopologicalSorter(before).static_order() if _is_ours(row := self.tasks[name])}
+
+
+def from_tasks(
+    rows: Sequence[Row], database: str, schema: str, root_task: str, parameters: Sequence[Row] = ()
+) -> Imported:
+    """Return the job configuration of a graph that is deployed.
+
+    Args:
+        rows: SHOW TASKS IN SCHEMA, as mappings with the columns' names in lower case.
+        database: where the graph is, upper case.
+        schema: likewise.
+        root_task: the name of its root task, whatever the case.
+        parameters: SHOW PARAMETERS IN TASK of the root: `key`, `value`, `level`; without them the graph's own time
+            limit, retries and suspension are not known.
+
+    Raises:
+        UsageError: if there is no such root task, or none of its tasks runs a job of ours.
+    """
+    live = _live(rows, database, schema, root_task)
+    jobs = live.jobs
+    if not jobs:
+        raise UsageError(
+            f"no task after {live.root['name']} runs a job that jobgraph deployed",
+            where=f"{database}.{schema}",
+            cause="the graph was made otherwise, or its role does not let you see the tasks' definitions",
+            remedy="for a graph of the quickstart, import its file: jobgraph import jobconfig.json",
+        )
+    key = str(next(_definitions(jobs))["graph"])
+    values, remarks = _jobs(key, jobs, live)
+    notes = [*_foreign(live), *(f"{path[-1]}: {text}" for path, texts in remarks.items() for text in texts)]
+    heading = [f"Imported from {database}.{schema}.{live.root['name']}.", *_foreign(live)]
+    document = file_values(key, _options(live, key), values, common_values(values))
+    try:
+        found = parse(printed(document).encode(), root_task).graphs[0]
+    except ConfigErrors as error:
+        notes += ["the file is not valid as it is:", *str(error).splitlines()[1:]]
+    else:
+        graph = document["graphs"][key]
+        document["graphs"][key] = {**graph, **_limits(found, parameters), "jobs": graph.pop("jobs")}
+        notes += _not_the_same(found, live)
+    return Imported(printed(document, remarks, heading), notes)
+
+
+def _jobs(key: str, jobs: Mapping[str, Row], live: _Live) -> tuple[dict[str, dict[str, Any]], Remarks]:
+    keys = {name: _key(row) for name, row in jobs.items()}
+    values: dict[str, dict[str, Any]] = {}
+    remarks: Remarks = {}
+    for name, row in jobs.items():
+        values[keys[name]], found = _job(name, row, live, keys)
+        if found:
+            remarks["graphs", key, "jobs", keys[name]] = found
+    return values, remarks
+
+
+# what a definition holds that follows from the rest of the file, the edges above all, or from the task's own state
+_DERIVED = {"hash", "predecessors", "instance_family", "enabled"}
+
+
+def _not_the_same(graph: Graph, live: _Live) -> Iterator[str]:
+    """Yield a sentence for every job that the file would deploy otherwise than it is deployed now."""
+    for job in graph.jobs:
+        now, then = definition(live.tasks[job.name]), job_definition(graph, job, live.settings)
+        keys = sorted(key for key in now | then if key not in _DERIVED and now.get(key) != then.get(key))
+        if keys:
+            yield f"{job.key}: the file says otherwise than what is deployed: {', '.join(keys)}"
+
+
+def _live(rows: Sequence[Row], database: str, schema: str, root_task: str) -> _Live:
+    root = next((row for row in rows if str(row["name"]).upper() == root_task.upper()), None)
+    if root is None or predecessors(root) or finalized_root(root):
+        roots = [str(row["name"]) for row in rows if not predecessors(row) and not finalized_root(row)]
+        raise UsageError(
+            f"there is no root task {root_task!r}{perhaps(root_task, roots)}",
+            where=f"{database}.{schema}",
+            remedy=f"root tasks there: {', '.join(roots) or 'none that this role can see'}",
+        )
+    finalizer = next((row for row in rows if finalized_root(row) == root["name"]), None)
+    below = descendants(rows, root["name"])
+    tasks = {str(row["name"]): row for row in rows if row["name"] in below}
+    return _Live(root, finalizer, tasks, _settings(database, schema, rows, tasks))
+
+
+def _definitions(tasks: Mapping[str, Row]) -> Iterator[dict[str, Any]]:
+    return (definition(row) for row in tasks.values() if _is_ours(row))
+
+
+def _is_ours(row: Row) -> bool:
+    found = definition(row)
+    return "specification" in found and "graph" in found
+
+
+def _settings(database: str, schema: str, rows: Sequence[Row], tasks: Mapping[str, Row]) -> Settings:
+    """Return the settings that the graph was deployed with, as far as tasks show them.
+
+    The stack's warehouse is that of its finalizers, of this graph or another. Without one, jobs say theirs themselves.
+    """
+    tables = ("job_runs_table", "job_logs_table")
+    names = {name: found[name] for found in _definitions(tasks) for name in tables if name in found}
+    finalizers = (row for row in rows if finalized_root(row) and "task_runs_table" in definition(row))
+    stack = next(filter(None, map(_warehouse, finalizers)), None)
+    found = Settings(database=database, schema=schema, **names)
+    return replace(found, warehouse=stack) if stack else found
+
+
+def _warehouse(row: Row) -> str | None:
+    name = row.get("warehouse")
+    return None if name in (None, "", "null") else str(name)
+
+
+def _key(row: Row) -> str:
+    """Return a job's name in the file: its task's comment has it, unless the job has a comment of its own."""
+    found = _JOB_COMMENT.fullmatch(row.get("comment") or "")
+    return found[1] if found and found[1].upper() == row["name"] else str(row["name"]).lower()
+
+
+def _job(name: str, row: Row, live: _Live, keys: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Return what the file says of a job, and remarks on it."""
+    found, remarks = definition(row), list(remarks_on(definition(row)))
+    own = _warehouse(row)
+    values = job_values(found, live.settings, own if own != live.settings.warehouse else None)
+    after = [keys[before] for before in _after(name, live)]
+    skipped = [before for before in predecessors(row) if before in live.tasks and before not in keys]
+    if skipped:
+        remarks.append(f"followed {', '.join(skipped)}, left out; it now follows what that followed")
+    when = _when(row, remarks)
+    if row.get("state") != "started" and found.get("enabled", True):
+        remarks.append("its task is suspended, so it is not enabled")
+    comment = row.get("comment") or None
+    return (
+        {key: values.pop(key) for key in ("image", "compute_pool")}
+        | given(
+            after=after or None,
+            when=given(job=when.job, output=when.output) | {when.test: when.value} if when else None,
+        )
+        | values
+        | given(
+            enabled=None if row.get("state") == "started" else False,
+            comment=None if comment and _JOB_COMMENT.fullmatch(comment) else comment,
+        ),
+        remarks,
+    )
+
+
+def _after(name: str, live: _Live) -> list[str]:
+    """Return the jobs that a task follows, through tasks that are left out."""
+    found: dict[str, None] = {}
+    todo, seen = list(predecessors(live.tasks[name])), set()
+    while todo:
+        before = todo.pop(0)
+        if before in seen or before not in live.tasks:
+            continue
+        seen.add(before)
+        if _is_ours(live.tasks[before]):
+            found[before] = None
+        else:
+            todo = [*predecessors(live.tasks[before]), *todo]
+    return list(found)
+
+
+def _when(row: Row, remarks: list[str]) -> Condition | None:
+    """Return a task's condition as a job's; one that we would not write so is remarked upon."""
+    text = row.get("condition")
+    if text in (None, "", "null"):
+        return None
+    found = _CONDITION.fullmatch(text)
+    value = _literal(found["type"], found["value"]) if found else None
+    if found is not None and value is not None:
+        when = Condition(found["job"], _OPERATORS[found["operator"]], value, found["output"])
+        if condition_text(when) == text:
+            return when
+    remarks.append(f"its condition was left out, for the file cannot say it: {' '.join(text.split())}")
+    return None
+
+
+def _literal(kind: str, text: str) -> str | float | bool | None:
+    if kind == "BOOLEAN":
+        return {"TRUE": True, "FALSE": False}.get(text)
+    if kind == "VARCHAR":
+        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+    try:
+        return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
+    except ValueError:
+        return None
+
+
+def _foreign(live: _Live) -> Iterator[str]:
+    """Yield a sentence for every task of the graph that is not ours."""
+    for name, row in live.tasks.items():
+        if not _is_ours(row):
+            body = " ".join(str(row.get("definition") or "hidden from this role").split())
+            yield f"{name} was left out: no job of jobgraph is in its body ({body[:60]}{'...' if body[60:] else ''})"
+    body = str(live.root.get("definition") or "").strip().removesuffix(";")
+    if body != ROOT_BODY:
+        yield f"{live.root['name']} will do nothing but start the graph; now its body is: {' '.join(body.split())[:60]}"
+    if live.finalizer is not None and "task_runs_table" not in definition(live.finalizer):
+        yield f"{live.finalizer['name']} will be replaced by jobgraph's own finalizer"
+
+
+def _options(live: _Live, key: str) -> dict[str, Any]:
+    """Return what the file says of the graph itself."""
+    row = live.root
+    comment, config = row.get("comment") or None, row.get("config")
+    overlap = OVERLAP_WORDS.get(definition(live.finalizer).get("overlap", "")) if live.finalizer else None
+    if str(row.get("allow_overlapping_execution")).lower() == "true":
+        overlap = overlap or "all"
+    return given(
+        schedule=schedule_value(schedule(row)),
+        root_task=row["name"],
+        finalizer=None if live.finalizer else False,
+        finalizer_task=live.finalizer["name"] if live.finalizer else None,
+        comment=None if comment == root_comment(key) else comment,
+        config=json.loads(config) if config and config != "null" else None,
+        overlap=overlap,
+    )
+
+
+def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:
+    """Return what the root's own parameters say of the graph, where the plan would not say the same by itself."""
+    own = {str(row["key"]).upper(): row["value"] for row in parameters if str(row.get("level", "")).upper() == "TASK"}
+    planned = min(longest_chain(topological(graph), edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
+    seconds = int(own.get("USER_TASK_TIMEOUT_MS", planned * 1000)) // 1000
+    failures, retries = own.get("SUSPEND_TASK_AFTER_NUM_FAILURES"), own.get("TASK_AUTO_RETRY_ATTEMPTS")
+    return given(
+        suspend_after_failures=None if failures is None else int(failures),
+        auto_retry=None if retries is None else int(retries),
+        timeout=None if seconds == planned else duration_text(seconds),
+    )

@@ -1,0 +1,271 @@
+"""The quickstart's `jobconfig.json` turned into the text of a `jobconfig.yaml`.
+
+Knows the keys of that JSON list and what the quickstart's procedures do with them. Must not know what our own keys may
+hold: the JSON's nodes are put under our keys and then read by `jobgraph.config.reading`, so that a mistake is told in
+the same words as ever, at its place in the JSON file. Choices that were made stand in the text as comments.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from jobgraph.config.document import TEXT, WHOLE, Document, entries
+from jobgraph.config.explain.printing import printed
+from jobgraph.config.reading import compose, understand
+from jobgraph.errors import ConfigErrors, Mark, Problem, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.config.explain.printing import Remarks
+
+GRAPH = "container_jobs"
+ROOT_TASK = "root_task"
+FINALIZER_TASK = "GET_GRAPH_STATS"
+SCHEDULE = "59 minutes"
+QUERY = "select current_time() as time,'hello'"
+KEYS = ("task_name", "image_name", "compute_pool_name", "job_name", "table_name", "retry_count", "after_task_name")
+NEEDED = ("task_name", "image_name", "compute_pool_name")
+
+_SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_OPEN = "an object in braces is wanted here, with task_name, image_name and compute_pool_name"
+
+
+@dataclass
+class Imported:
+    """The text of a configuration file, and notes for the one who asked for it, one a line."""
+
+    text: str
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Jobs:
+    """What was read so far: the jobs' nodes by our keys, the same as values, and the comments on them."""
+
+    document: Document
+    nodes: list[tuple[yaml.Node, yaml.Node]] = field(default_factory=list)
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    remarks: Remarks = field(default_factory=dict)
+
+    def remark(self, job: str, text: str) -> None:
+        """Note a comment above a job."""
+        self.remarks.setdefault(("graphs", GRAPH, "jobs", job), []).append(text)
+
+
+def from_quickstart(content: bytes, file: str) -> Imported:
+    """Return the job configuration that says what a quickstart's `jobconfig.json` says.
+
+    Raises:
+        ConfigErrors: with every problem of the JSON file, at its lines.
+    """
+    document = Document(file)
+    jobs = _Jobs(document)
+    root = _nodes(content, file)
+    for number, node in enumerate(_items(root, document)):
+        _job(node, f"[{number}]", jobs)
+    _check(root, jobs)
+    defaults = common_values(jobs.values)
+    options = {"schedule": SCHEDULE, "root_task": ROOT_TASK.upper(), "finalizer_task": FINALIZER_TASK}
+    values = file_values(GRAPH, options, jobs.values, defaults)
+    text = printed(values, jobs.remarks | _choices(defaults), _heading(file))
+    notes = [f"{job[-1]}: {remark}" for job, remarks in jobs.remarks.items() for remark in remarks]
+    return Imported(text, notes)
+
+
+def _nodes(content: bytes, file: str) -> yaml.Node:
+    """Return the JSON as YAML nodes, which know their places; JSON is YAML but for tabs and pairs of surrogates."""
+    try:
+        text = content.decode("utf-8-sig")
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        what, remedy = f"this is no JSON: {error.msg}", "mend the JSON here or just before"
+        mark = Mark(file, error.lineno, error.colno)
+        raise ConfigErrors(file, [Problem(mark, "json", "", what, remedy)]) from error
+    except (UnicodeDecodeError, RecursionError):
+        return compose(content, file)  # which says where bytes are not UTF-8, or what is nested too deeply
+    return compose(_SURROGATES.sub(_character, text).replace("\t", " ").encode(errors="replace"), file)
+
+
+def _character(pair: re.Match[str]) -> str:
+    return str(json.loads(f'"{pair[0]}"'))
+
+
+def _items(root: yaml.Node, document: Document) -> list[yaml.Node]:
+    """Return the jobs' nodes; an object with one job is taken as a list of one."""
+    if isinstance(root, yaml.SequenceNode) and root.value:
+        return list(root.value)
+    if isinstance(root, yaml.MappingNode):
+        return [root]
+    what = "a list of jobs is wanted here" if not isinstance(root, yaml.SequenceNode) else "the list of jobs is empty"
+    document.report(root, "", rule="quickstart-list", what=what, remedy='write [{"task_name": "t_myjob_1", ...}]')
+    return []
+
+
+def _job(node: yaml.Node, path: str, jobs: _Jobs) -> None:
+    """Put one job's nodes under our keys. Keys that are missing or unknown are reported, or remarked upon."""
+    if not isinstance(node, yaml.MappingNode):
+        jobs.document.report(node, path, rule="value-type", what=_OPEN, remedy="write one object for each job")
+        return
+    found = {name: (key, value) for name, key, value in entries(node, path, jobs.document)}
+    for name in NEEDED:
+        if name not in found:
+            what, remedy = f"`{name}` is missing", f'add "{name}": "..." to this job'
+            jobs.document.report(node, path, rule="missing-key", what=what, remedy=remedy)
+    task = found["task_name"][1] if "task_name" in found else None
+    if not isinstance(task, yaml.ScalarNode) or task.tag != TEXT:
+        if task is not None:
+            jobs.document.wrong_type(task, f"{path}.task_name", "a name", "write the task's name in quotes")
+        return
+    for key in found.keys() - set(KEYS):
+        _unknown(key, found[key][0], path, task.value, jobs)
+    ours = [(found[old][0], new, found[old][1]) for old, new in _COPIED.items() if old in found]
+    ours += _after(found, path, task.value, jobs) + _retries(found, task.value, jobs) + _arguments(found, path, jobs)
+    jobs.nodes.append((task, _mapping(node, ours)))
+    jobs.values[task.value] = {key: _value(value) for _, key, value in ours}
+
+
+_COPIED = {"image_name": "image", "compute_pool_name": "compute_pool"}
+_Entry = tuple[yaml.Node, str, yaml.Node]
+_Found = dict[str, tuple[yaml.Node, yaml.Node]]
+
+
+def _unknown(key: str, node: yaml.Node, path: str, job: str, jobs: _Jobs) -> None:
+    close = nearest(key, KEYS)
+    if close:
+        what, remedy = f"`{key}` is not known here", f"remove it, or use one of: {', '.join(KEYS)}"
+        jobs.document.report(node, f"{path}.{key}", rule="unknown-key", what=what, remedy=remedy, close=close)
+    else:
+        jobs.remark(job, f"{key} of the JSON file was left out: the quickstart does nothing with it")
+
+
+def _retries(found: _Found, job: str, jobs: _Jobs) -> list[_Entry]:
+    """Return `retries`, if there are any. The quickstart pastes the number into SQL, so there it may be a text."""
+    if "retry_count" not in found:
+        return []
+    key, value = found["retry_count"]
+    if isinstance(value, yaml.ScalarNode) and value.tag == TEXT and value.value.strip().isdecimal():
+        jobs.remark(job, f'retry_count stood in quotes, as "{value.value}"')
+        value = yaml.ScalarNode(WHOLE, value.value.strip(), value.start_mark, value.end_mark)
+    return [] if value.value == "0" and value.tag == WHOLE else [(key, "retries", value)]
+
+
+def _after(found: _Found, path: str, job: str, jobs: _Jobs) -> list[_Entry]:
+    """Return `after` from names between commas. A job that follows the root says nothing."""
+    if "after_task_name" not in found:
+        jobs.remark(job, f"after_task_name was missing: the job follows {ROOT_TASK}")
+        return []
+    key, value = found["after_task_name"]
+    if not isinstance(value, yaml.ScalarNode) or value.tag != TEXT:
+        what = "a text with names between commas"
+        jobs.document.wrong_type(value, f"{path}.after_task_name", what, 'write "t_myjob_1,t_myjob_2" or "root_task"')
+        return []
+    names = [name.strip() for name in value.value.split(",")]
+    others = [name for name in names if name and name.lower() != ROOT_TASK]
+    if "" in names:
+        jobs.remark(job, f'after_task_name had an empty place: "{value.value}"')
+    elif others and len(others) < len(names):
+        jobs.remark(job, f"{ROOT_TASK} was left out of after_task_name: the other predecessors follow it anyway")
+    items = [yaml.ScalarNode(TEXT, name, value.start_mark, value.end_mark) for name in others]
+    return [(key, "after", yaml.SequenceNode(_LIST, items, value.start_mark, value.end_mark))] if items else []
+
+
+def _arguments(found: _Found, path: str, jobs: _Jobs) -> list[_Entry]:
+    """Return `args` as the quickstart's procedure writes them: its fixed query, and the table for its result."""
+    if "table_name" not in found:
+        return []
+    key, value = found["table_name"]
+    if not isinstance(value, yaml.ScalarNode) or value.tag != TEXT:
+        jobs.document.wrong_type(value, f"{path}.table_name", "a name", "write the table's name in quotes")
+        return []
+    texts = (f"--query={QUERY}", f"--result_table={value.value}")
+    items = [yaml.ScalarNode(TEXT, text, value.start_mark, value.end_mark) for text in texts]
+    return [(key, "args", yaml.SequenceNode(_LIST, items, value.start_mark, value.end_mark))]
+
+
+_LIST = "tag:yaml.org,2002:seq"
+_MAP = "tag:yaml.org,2002:map"
+
+
+def _mapping(place: yaml.Node, given: list[_Entry]) -> yaml.MappingNode:
+    """Return a mapping node at a place, its keys at the places of the keys that they come from."""
+    pairs = [(yaml.ScalarNode(TEXT, key, node.start_mark, node.end_mark), value) for node, key, value in given]
+    return yaml.MappingNode(_MAP, pairs, place.start_mark, place.end_mark)
+
+
+def _value(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item) for item in node.value]
+    return int(node.value) if node.tag == WHOLE and node.value.isdecimal() else node.value
+
+
+def _check(root: yaml.Node, jobs: _Jobs) -> None:
+    """Read the jobs as a configuration of ours.
+
+    Raises:
+        ConfigErrors: with the problems noted so far and those of the reading.
+    """
+    at = root.start_mark
+
+    def text(value: str) -> yaml.Node:
+        return yaml.ScalarNode(TEXT, value, at, at)
+
+    graph = _mapping(root, [(root, "schedule", text(SCHEDULE)), (root, "root_task", text(ROOT_TASK))])
+    graph.value += _mapping(root, [(root, "finalizer_task", text(FINALIZER_TASK))]).value
+    graph.value += [(text("jobs"), yaml.MappingNode(_MAP, jobs.nodes, at, at))]
+    graphs = yaml.MappingNode(_MAP, [(text(GRAPH), graph)], at, at)
+    file = _mapping(root, [(root, "version", yaml.ScalarNode(WHOLE, "1", at, at)), (root, "graphs", graphs)])
+    problems = list(jobs.document.problems)
+    try:
+        understand(file, jobs.document.file)
+    except ConfigErrors as error:
+        # what is missing was told already, in the JSON's own words
+        told = {"job-complete"} if jobs.nodes else {"job-complete", "no-jobs"}
+        problems += [problem for problem in error.problems if problem.rule not in told]
+    if problems:
+        raise ConfigErrors(jobs.document.file, problems)
+
+
+def common_values(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the image and the pool that most jobs have; nothing of a single job."""
+    return {
+        key: Counter(job[key] for job in jobs.values()).most_common(1)[0][0]
+        for key in _COPIED.values()
+        if len(jobs) > 1
+    }
+
+
+def file_values(
+    key: str, options: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]], defaults: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a file says of one graph: its jobs without what its defaults say already."""
+    own = {name: {k: value for k, value in job.items() if defaults.get(k) != value} for name, job in jobs.items()}
+    return {"version": 1} | ({"defaults": defaults} if defaults else {}) | {"graphs": {key: {**options, "jobs": own}}}
+
+
+def _heading(file: str) -> list[str]:
+    return [
+        f"Imported from {file}. Comments say where a choice was made.",
+        "job_name is gone: every attempt has a service of its own, named after the job, its run and the attempt.",
+    ]
+
+
+def _choices(defaults: dict[str, Any]) -> Remarks:
+    """Return the comments on what the JSON file does not say, or says otherwise."""
+    here = ("graphs", GRAPH)
+    found: Remarks = {
+        (*here, "schedule"): ["The quickstart's procedure sets this schedule, these two names, and every job's query."],
+        (*here, "jobs"): [
+            "A job that fails stops those that follow it. The quickstart lets them go on:",
+            "add `on_failure: continue` to the defaults for that.",
+        ],
+    }
+    return found | (
+        {("defaults",): ["What most jobs have; a job says only what it has otherwise."]} if defaults else {}
+    )

@@ -1,0 +1,340 @@
+"""What is to be deployed: the configuration and the settings turned into names, SQL texts and hashes.
+
+Knows the deployment as data. Must not know pulumi, nor do anything: the same input always gives the same plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from jobgraph import garbage_collector
+from jobgraph.config.model import Cron, Interval
+from jobgraph.config.timing import LONGEST_TASK_SECONDS, longest_chain, most_seconds
+from jobgraph.config.topology import edges, topological
+from jobgraph.images import image_repository
+from jobgraph.names import content_hash, stage_name
+from jobgraph.plan import sql
+from jobgraph.plan.ordering import ordered
+from jobgraph.plan.specification import payload_file
+from jobgraph.plan.task_definitions import finalizer_definition, job_definition
+from jobgraph.plan.task_rows import root_comment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobgraph.config.model import Config, Graph, Job, Schedule
+    from jobgraph.settings import Settings
+
+# What is kept of a job in the staged configuration; names that are the same for all jobs are not.
+STAGED = {
+    *("hash", "compute_pool", "query_warehouse", "retries", "retry_rules", "timeout", "on_failure", "specification"),
+    *("replicas", "external_access", "outputs_file", "logs"),
+}
+
+
+@dataclass(frozen=True)
+class Procedures:
+    """The texts of the procedures that run inside Snowflake."""
+
+    run_job: str
+    finalize_graph: str
+    drop_superseded: str = ""
+
+
+@dataclass(frozen=True)
+class ProcedurePlan:
+    """A stored procedure. Its name carries the hash of its text, so that another text is another procedure.
+
+    `rights` are CALLER or OWNER: whose privileges it has.
+    """
+
+    name: str
+    full_name: str
+    arguments: tuple[str, ...]
+    source: str
+    comment: str
+    rights: str = "CALLER"
+
+    @property
+    def signature(self) -> str:
+        """The name by which it is granted and dropped: all arguments are VARCHAR."""
+        return f"{self.full_name}({', '.join('VARCHAR' for _ in self.arguments)})"
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """A task of a graph. `after` are quoted full names, `predecessors` the bare names of the same tasks.
+
+    `timeout_ms` of None leaves Snowflake's default; `warehouse` of None makes it serverless; one that is not `started`
+    is passed over by runs. `definition` is the JSON in the body, for those who want to look.
+    """
+
+    name: str
+    full_name: str
+    sql: str
+    comment: str
+    predecessors: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    timeout_ms: int | None = None
+    definition: Mapping[str, Any] | None = None
+    warehouse: str | None = None
+    when: str | None = None
+    started: bool = True
+
+    @property
+    def content(self) -> list[Any]:
+        """All that a change of the task would change; the order of predecessors says nothing."""
+        body = [self.name, self.sql, self.comment, sorted(self.predecessors), self.timeout_ms]
+        return [*body, self.warehouse, self.when, self.started]
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """A step of a deploy that is a statement of its own, and the way back."""
+
+    execute: str
+    revert: str
+
+
+@dataclass(frozen=True)
+class GraphPlan:
+    """A task graph: its tasks in an order in which each follows its predecessors, and the statements around a change.
+
+    Four steps, each with its way back: `gate` suspends the root before its tasks change; `opening`, whose way back
+    resumes it, is the first step of a deploy and so its last deletion; `activation` is the last step of a first deploy
+    and the first of a removal; `slot` is the root's one place for a finalizer.
+    """
+
+    key: str
+    root: TaskPlan
+    tasks: tuple[TaskPlan, ...]
+    finalizer: TaskPlan | None
+    schedule: Schedule | None
+    config: Mapping[str, Any] | None
+    overlap: StepPlan | None
+    suspend_after_failures: int | None
+    auto_retry: int | None
+    opening: StepPlan
+    gate: StepPlan
+    slot: StepPlan | None
+    activation: StepPlan
+
+    @property
+    def members(self) -> tuple[TaskPlan, ...]:
+        """All tasks but the root."""
+        return (*self.tasks, self.finalizer) if self.finalizer else self.tasks
+
+    @property
+    def all_tasks(self) -> tuple[TaskPlan, ...]:
+        """The root, and all other tasks."""
+        return (self.root, *self.members)
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A file in the stack's stage: the statements that write it, and that remove it, unless it stays."""
+
+    name: str
+    write: str
+    remove: str | None
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What jobs use that the stack does not make itself; full names, sorted."""
+
+    warehouses: tuple[str, ...] = ()
+    integrations: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a deployment needs to know."""
+
+    settings: Settings
+    run_job: ProcedurePlan
+    finalize_graph: ProcedurePlan
+    drop_superseded: ProcedurePlan
+    configuration: StagedFile
+    payloads: tuple[StagedFile, ...]
+    needs: Needs
+    graphs: tuple[GraphPlan, ...]
+
+
+@garbage_collector.paused()
+def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
+    """Return the plan of a configuration read by `jobgraph.config.reading`; the order of its graphs does not matter."""
+    config = ordered(config)
+    what = "runs one job of a graph"
+    run_job = _procedure(settings, "RUN_JOB", ("TASK_NAME", "SITUATION", "DEFINITION"), procedures.run_job, what)
+    what = "closes a graph run: keeps its history, removes old services"
+    finalize = _procedure(settings, "FINALIZE_GRAPH", ("DEFINITION",), procedures.finalize_graph, what)
+    what = "drops procedures of earlier deploys"
+    dropping = _procedure(settings, "DROP_SUPERSEDED", ("REQUEST",), procedures.drop_superseded, what)
+    dropping = replace(dropping, rights="OWNER")
+    graphs = tuple(_graph(graph, settings, run_job, finalize, dropping) for graph in config.graphs)
+    jobs = [job for graph in config.graphs for job in graph.jobs]
+    configuration = _configuration(config, settings, graphs)
+    payloads = _payloads(jobs, settings)
+    return Plan(settings, run_job, finalize, dropping, configuration, payloads, _needs(jobs, settings), graphs)
+
+
+def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]:
+    """Return the payloads' files, each once. They stay when a job changes: a run under way may still fetch them."""
+    payloads = {payload_file(job.payload): job.payload for job in jobs if job.payload is not None}
+    return tuple(
+        StagedFile(name, sql.write_to_stage(settings, name, dict(payload.files)), None)
+        for name, payload in payloads.items()
+    )
+
+
+def _needs(jobs: Sequence[Job], settings: Settings) -> Needs:
+    warehouses = {name for job in jobs for name in (job.warehouse, job.task_warehouse) if name}
+    stages = {settings.full_name(stage_name(v.stage)) for job in jobs for v in job.volumes if v.stage}
+    secrets = {settings.full_name(secret.secret) for job in jobs for secret in job.secrets}
+    repositories = {name for job in jobs if (name := image_repository(job.image))}
+    stages -= {settings.full_name(settings.stage)}
+    repositories -= {settings.full_name(settings.image_repository)}
+    schemas = {full_name.rpartition(".")[0] for full_name in (*stages, *secrets, *repositories)}
+    schemas -= {f"{settings.database}.{settings.schema}"}
+    databases = {schema.partition(".")[0] for schema in schemas} - {settings.database}
+    return Needs(
+        warehouses=tuple(sorted(warehouses - {settings.warehouse})),
+        integrations=tuple(sorted({name for job in jobs for name in job.external_access})),
+        databases=tuple(sorted(databases)),
+        schemas=tuple(sorted(schemas)),
+        secrets=tuple(sorted(secrets)),
+        stages=tuple(sorted(stages)),
+        repositories=tuple(sorted(repositories)),
+    )
+
+
+def _procedure(settings: Settings, base: str, arguments: tuple[str, ...], source: str, what: str) -> ProcedurePlan:
+    name = f"{base}_{content_hash(source, 8)}".upper()
+    return ProcedurePlan(name, settings.qualified(name), arguments, source, f"jobgraph: {what}")
+
+
+def _graph(
+    graph: Graph, settings: Settings, run_job: ProcedurePlan, finalize: ProcedurePlan, dropping: ProcedurePlan
+) -> GraphPlan:
+    jobs = topological(graph)
+    root = _root(graph, jobs, settings)
+    tasks = tuple(_task(graph, job, settings, run_job) for job in jobs)
+    finalizer = _finalizer(graph, settings, (run_job, finalize), dropping) if graph.finalizer else None
+    content = [task.content for task in (root, *tasks, *((finalizer,) if finalizer else ()))]
+    options = [graph.overlap, graph.suspend_after_failures, graph.auto_retry]
+    digest = content_hash([content, schedule_text(graph.schedule), graph.config, options])
+    full_name = root.full_name
+    content_note = f"graph {graph.key}, content {digest}"
+    starting = sql.resume_root(full_name) if graph.schedule else sql.nothing(f"{root.name} has no schedule")
+    return GraphPlan(
+        key=graph.key,
+        root=root,
+        tasks=tasks,
+        finalizer=finalizer,
+        schedule=graph.schedule,
+        config=graph.config,
+        overlap=_overlap(graph, full_name),
+        suspend_after_failures=graph.suspend_after_failures,
+        auto_retry=graph.auto_retry,
+        opening=StepPlan(
+            sql.nothing(f"{root.name} is resumed when this step is undone, last of all"),
+            sql.noted(sql.resume_root(full_name), content_note),
+        ),
+        gate=StepPlan(sql.suspend_root(full_name), sql.nothing(f"{root.name}: {content_note}")),
+        slot=_slot(finalizer) if finalizer else None,
+        activation=StepPlan(starting, sql.suspend_root(full_name)),
+    )
+
+
+def _slot(finalizer: TaskPlan) -> StepPlan:
+    return StepPlan(sql.nothing(f"{finalizer.name} is the finalizer"), sql.free_finalizer(finalizer.full_name))
+
+
+def _overlap(graph: Graph, root: str) -> StepPlan | None:
+    if graph.overlap is None:
+        return None
+    return StepPlan(sql.set_overlap(root, graph.overlap), sql.unset_overlap(root))
+
+
+def _root(graph: Graph, jobs: Sequence[Job], settings: Settings) -> TaskPlan:
+    """Return the root. Its time limit is that of the whole graph, which Snowflake would end after one hour."""
+    comment = graph.comment or root_comment(graph.key)
+    seconds = graph.timeout or min(longest_chain(jobs, edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
+    full_name = settings.qualified(graph.root_task)
+    return TaskPlan(graph.root_task, full_name, sql.ROOT_BODY, comment, timeout_ms=seconds * 1000)
+
+
+def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) -> TaskPlan:
+    definition = job_definition(graph, job, settings)
+    predecessors = tuple(dict.fromkeys(job.after)) or (graph.root_task,)
+    return TaskPlan(
+        name=job.name,
+        full_name=settings.qualified(job.name),
+        sql=sql.call_runner(settings, run_job.name, job.name, definition),
+        comment=job.comment or f"jobgraph: job {job.key} of graph {graph.key}",
+        predecessors=predecessors,
+        after=tuple(settings.qualified(name) for name in predecessors),
+        timeout_ms=min(most_seconds(job), LONGEST_TASK_SECONDS) * 1000,
+        definition=definition,
+        warehouse=job.task_warehouse or settings.warehouse,
+        when=sql.condition(job.when) if job.when else None,
+        started=job.enabled,
+    )
+
+
+def _finalizer(
+    graph: Graph, settings: Settings, uses: tuple[ProcedurePlan, ProcedurePlan], dropping: ProcedurePlan
+) -> TaskPlan:
+    """Return the finalizer; of the procedures that the graph `uses` it calls the last, its own."""
+    names = [procedure.name for procedure in uses]
+    definition = finalizer_definition(graph, settings, names, dropping.name)
+    return TaskPlan(
+        name=graph.finalizer_task,
+        full_name=settings.qualified(graph.finalizer_task),
+        sql=sql.call_finalizer(settings, uses[-1].name, definition),
+        comment=f"jobgraph: closes runs of graph {graph.key}",
+        definition=definition,
+        warehouse=settings.warehouse,
+    )
+
+
+def _configuration(config: Config, settings: Settings, graphs: tuple[GraphPlan, ...]) -> StagedFile:
+    """Return the resolved configuration as a file; its name stays, so that a change of it is one statement."""
+    content = {"version": config.version, "graphs": {graph.key: _resolved(graph) for graph in graphs}}
+    name = "jobconfig.json"
+    return StagedFile(name, sql.write_to_stage(settings, name, content), sql.remove_from_stage(settings, name))
+
+
+def _resolved(graph: GraphPlan) -> dict[str, Any]:
+    return {
+        "root_task": graph.root.name,
+        "finalizer_task": graph.finalizer.name if graph.finalizer else None,
+        "schedule": schedule_text(graph.schedule),
+        "config": graph.config,
+        "jobs": {
+            task.name: {
+                "after": list(task.predecessors),
+                "comment": task.comment,
+                **{key: value for key, value in (task.definition or {}).items() if key in STAGED},
+            }
+            for task in graph.tasks
+        },
+    }
+
+
+def schedule_text(schedule: Schedule | None) -> str | None:
+    """Return a schedule as `SHOW TASKS` writes it: `59 MINUTES`, `USING CRON 0 2 * * * UTC`."""
+    match schedule:
+        case Interval(number, unit):
+            return f"{number} {unit}"
+        case Cron(expression, timezone):
+            return f"USING CRON {expression} {timezone}"
+        case None:
+            return None

@@ -1,0 +1,111 @@
+"""What the run role may do: every privilege that it needs to run jobs, and no more.
+
+Knows Snowflake's privileges (docs.snowflake.com/en/user-guide/security-access-control-privileges) and the objects of a
+plan. Must not know how a grant is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from jobgraph.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.plan.planning import Needs, ProcedurePlan
+    from jobgraph.settings import Settings
+
+
+class Level(Enum):
+    """What a privilege is granted on."""
+
+    ACCOUNT = "account"
+    ACCOUNT_OBJECT = "account object"
+    SCHEMA = "schema"
+    SCHEMA_OBJECT = "schema object"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Privileges on one object. `label` names the grant among those of the same component; `object` is quoted."""
+
+    label: str
+    privileges: tuple[str, ...]
+    level: Level
+    object_type: str = ""
+    object: str = ""
+
+
+def account_grants() -> tuple[Grant, ...]:
+    """Return the privileges to run tasks, on warehouses and without."""
+    return (Grant("account", ("EXECUTE MANAGED TASK", "EXECUTE TASK"), Level.ACCOUNT),)
+
+
+def storage_grants(settings: Settings) -> tuple[Grant, ...]:
+    """Return the privileges on database, schema, image repository and stage.
+
+    CREATE TABLE is for the jobs, which write their results into tables of their own.
+    """
+    return (
+        Grant("database", ("USAGE",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database),
+        Grant("schema", ("CREATE SERVICE", "CREATE TABLE", "USAGE"), Level.SCHEMA, object=settings.qualified()),
+        _on("IMAGE REPOSITORY", settings, settings.image_repository, "READ"),
+        _on("STAGE", settings, settings.stage, "READ", "WRITE"),
+    )
+
+
+def compute_grants(settings: Settings) -> tuple[Grant, ...]:
+    """Return the privileges on the warehouse and the pools; they resume by themselves, so OPERATE is not needed."""
+    pools = [
+        Grant(pool.name, ("MONITOR", "USAGE"), Level.ACCOUNT_OBJECT, "COMPUTE POOL", pool.name)
+        for pool in settings.pools
+    ]
+    return (
+        Grant(settings.warehouse, ("USAGE",), Level.ACCOUNT_OBJECT, "WAREHOUSE", settings.warehouse),
+        *pools,
+    )
+
+
+def history_grants(settings: Settings) -> tuple[Grant, ...]:
+    """Return the privileges to write history once and to read it; nothing in it may be changed."""
+    function = f"{settings.qualified(settings.task_runs_function)}(VARCHAR, TIMESTAMP_LTZ)"
+    return (
+        *(_on("TABLE", settings, name, "INSERT", "SELECT") for name in settings.history_tables),
+        Grant(settings.task_runs_function, ("USAGE",), Level.SCHEMA_OBJECT, "FUNCTION", function),
+    )
+
+
+def call_grant(procedure: ProcedurePlan) -> Grant:
+    """Return the privilege to call a procedure."""
+    return Grant(procedure.name, ("USAGE",), Level.SCHEMA_OBJECT, "PROCEDURE", procedure.signature)
+
+
+def needed_grants(needs: Needs) -> Iterator[Grant]:
+    """Yield the privileges to use what jobs name that the stack does not make itself.
+
+    A label names the type too, for names may be the same.
+    """
+    for object_type, names in (
+        ("WAREHOUSE", needs.warehouses),
+        ("INTEGRATION", needs.integrations),
+        ("DATABASE", needs.databases),
+    ):
+        for name in names:
+            yield Grant(f"{object_type.lower()} {name}", ("USAGE",), Level.ACCOUNT_OBJECT, object_type, name)
+    for name in needs.schemas:
+        yield Grant(f"schema {name}", ("USAGE",), Level.SCHEMA, object=quoted(*name.split(".")))
+    for object_type, names, privileges in (
+        ("SECRET", needs.secrets, ("READ",)),
+        ("STAGE", needs.stages, ("READ", "WRITE")),
+        ("IMAGE REPOSITORY", needs.repositories, ("READ",)),
+    ):
+        for name in names:
+            label, full_name = f"{object_type.lower()} {name}", quoted(*name.split("."))
+            yield Grant(label, privileges, Level.SCHEMA_OBJECT, object_type, full_name)
+
+
+def _on(object_type: str, settings: Settings, name: str, *privileges: str) -> Grant:
+    return Grant(name, privileges, Level.SCHEMA_OBJECT, object_type, settings.qualified(name))

@@ -1,0 +1,126 @@
+"""The text of a stored procedure: an entry file and the files of the same folder that it imports, joined into one.
+
+A procedure's body in Snowflake is one text. Knows Python's import statements; must not know what the files do, nor read
+them: their texts are given. Every file imports the others by name (`from procedures.x import y`), so that in the joined
+text, which has one namespace, the names are simply there.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+FOLDER = "procedures"
+PACKAGE = f"jobgraph.{FOLDER}"
+# the files that are procedures, named as in `Procedures`; the others are parts of their texts
+ENTRIES = ("run_job", "finalize_graph", "drop_superseded")
+
+
+def texts(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of each procedure, by its name in `Procedures`; raises as `joined` does."""
+    return {entry: joined(entry, sources) for entry in ENTRIES}
+
+
+def joined(entry: str, sources: Mapping[str, str]) -> str:
+    """Return the text of the procedure whose entry is the file `entry`; `sources` are the files' texts by their names.
+
+    Raises:
+        ValueError: a file is missing, two define the same name, imports are in a form that cannot be joined, or the
+            text holds two dollar signs in a row, which would end it in CREATE PROCEDURE.
+    """
+    files = {name: _parsed(sources[name]) for name in _order(entry, sources, [])}
+    _check_names(files)
+    imports = _merged(node for tree in files.values() for node in _imports(tree) if not _is_ours(node))
+    bodies = [_body(sources[name], tree) for name, tree in files.items()]
+    heading = ast.get_docstring(files[entry], clean=False)
+    text = "\n\n\n".join([f'"""{heading}"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports), *bodies])
+    if "$$" in text:
+        raise ValueError(f"the text of {entry} holds two dollar signs in a row; write them apart")
+    return text + "\n"
+
+
+@cache
+def _parsed(source: str) -> ast.Module:
+    """Return the tree of a file, to be read only: most files are part of several texts, and each preview joins all."""
+    return ast.parse(source)
+
+
+def _order(name: str, sources: Mapping[str, str], known: list[str]) -> list[str]:
+    """Return the files that `name` needs and then itself, but for those that are `known`."""
+    if name not in sources:
+        raise ValueError(f"{FOLDER}/{name}.py is imported and is not there")
+    found: list[str] = []
+    for node in _imports(_parsed(sources[name])):
+        if _is_ours(node) and isinstance(node, ast.ImportFrom):
+            other = str(node.module).removeprefix(f"{PACKAGE}.")
+            if other not in (*known, *found):
+                found += _order(other, sources, [*known, *found])
+    return [*found, name]
+
+
+def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports at a file's top that are carried out, but for that of the future."""
+    for node in tree.body:
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != "__future__"):
+            yield node
+
+
+def _is_ours(node: ast.Import | ast.ImportFrom) -> bool:
+    names = [str(node.module)] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    ours = [name for name in names if f"{name}.".startswith(f"{PACKAGE}.")]
+    plain = isinstance(node, ast.ImportFrom) and all(alias.asname is None for alias in node.names)
+    if ours and (not plain or names == [PACKAGE]):
+        raise ValueError(f"line {node.lineno}: write `from {PACKAGE}.x import y`, without `as`")
+    return bool(ours)
+
+
+def _merged(nodes: Iterable[ast.Import | ast.ImportFrom]) -> list[str]:
+    """Return the imports as lines, one for each module."""
+    whole: set[str] = set()
+    parts: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            whole.add(ast.unparse(node))
+        else:
+            parts.setdefault(str(node.module), set()).update(ast.unparse(alias) for alias in node.names)
+    return [*sorted(whole), *(f"from {module} import {', '.join(sorted(parts[module]))}" for module in sorted(parts))]
+
+
+def _check_names(files: Mapping[str, ast.Module]) -> None:
+    owners: dict[str, str] = {}
+    for file, tree in files.items():
+        for name in _defined(tree):
+            if owners.setdefault(name, file) != file:
+                raise ValueError(
+                    f"{owners[name]}.py and {file}.py both define {name}; joined, one would hide the other"
+                )
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _body(source: str, tree: ast.Module) -> str:
+    """Return a file's text from its first statement on that is neither docstring nor import, comments included."""
+    start = 0
+    for node in tree.body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not (docstring or isinstance(node, ast.Import | ast.ImportFrom) or _is_type_checking(node)):
+            break
+        start = node.end_lineno or start
+    return "\n".join(source.splitlines()[start:]).strip("\n")
+
+
+def _is_type_checking(node: ast.stmt) -> bool:
+    """Tell whether these imports are for type checkers only: annotations are not evaluated."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"

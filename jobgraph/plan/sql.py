@@ -1,0 +1,199 @@
+"""The SQL texts of a deployment, built in this one place. Values are quoted, identifiers validated.
+
+Knows Snowflake's syntax. Must not know when a statement is sent, or by whom. (History's queries are in `history`.)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobgraph.config.model import Condition
+    from jobgraph.settings import Settings
+
+ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
+# What SHOW TASKS gives as last_suspended_reason of a root that failed too often.
+SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
+
+
+def literal(text: str) -> str:
+    r"""Return a single-quoted constant; Snowflake reads a backslash in it as an escape."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def json_literal(value: Any) -> str:
+    r"""Return `value` as JSON between `$$`. Its text never holds a `$` (written `\u0024`), so nothing can close it."""
+    return f"$${json.dumps(value, ensure_ascii=True).replace('$', chr(92) + 'u0024')}$$"
+
+
+def call_runner(settings: Settings, procedure: str, task: str, definition: dict[str, Any]) -> str:
+    """Return the body of a job's task."""
+    known = situation(settings, task, definition.get("predecessors", ()))
+    return f"CALL {settings.qualified()}.{procedure}({literal(task)}, ({known}), {json_literal(definition)})"
+
+
+def situation(settings: Settings, task: str, predecessors: Iterable[str]) -> str:
+    """Return the query for what the runner has to know of a task's run; it is one text of JSON.
+
+    That is: which run it is, and what history has of the job and its predecessors in it. As an argument of CALL
+    (docs.snowflake.com/en/sql-reference/sql/call: each may be an expression or a subquery) it costs the runner no
+    statement of its own, and no warehouse time before its first.
+    """
+    facts = ", ".join(f"{literal(name)}, {_INFO}({literal(asked)})" for name, asked in _FACTS.items())
+    columns = ", ".join(f"{literal(name)}, {expression}" for name, expression in _RECORDED.items())
+    names = ", ".join(literal(name) for name in (task, *predecessors))
+    return (
+        f"SELECT TO_JSON(OBJECT_CONSTRUCT({facts}, 'attempts', ARRAY_AGG(OBJECT_CONSTRUCT({columns}))))"
+        f" FROM {settings.qualified(settings.job_runs_table)} AS H"
+        f" WHERE H.GRAPH_RUN_ID = {_INFO}({literal(_FACTS['group'])}) AND H.TASK_NAME IN ({names})"
+    )
+
+
+_INFO = "SYSTEM$TASK_RUNTIME_INFO"
+_FACTS = {
+    "root": "CURRENT_ROOT_TASK_NAME",
+    "group": "CURRENT_TASK_GRAPH_RUN_GROUP_ID",
+    "started": "CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP",
+    "since": "LAST_SUCCESSFUL_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP",
+}
+_RECORDED = {
+    **{name: f"H.{name}" for name in ("TASK_NAME", "ATTEMPT", "SERVICE_NAME", "JOB_STATUS", "REASON_CLASS", "REASON")},
+    "CAUSE": "SPLIT_PART(H.ERRORS, CHR(10), 1)",
+    "FIRST_ERROR": "H.FIRST_ERROR",
+    "EXIT_CODE": "H.EXIT_CODE",
+    # a return value has 10 kB at most: what is longer is left in history
+    "OUTPUTS": "LEFT(H.OUTPUTS, 10001)",
+    "AGE": "DATEDIFF('second', H.STARTED_TIME, CURRENT_TIMESTAMP())",
+}
+
+
+def call_finalizer(settings: Settings, procedure: str, definition: dict[str, Any]) -> str:
+    """Return the body of a graph's finalizer."""
+    return f"CALL {settings.qualified()}.{procedure}({json_literal(definition)})"
+
+
+def suspend_root(root: str) -> str:
+    """Return the statement that suspends a root task, if it is there; `root` is its quoted name."""
+    return f"ALTER TASK IF EXISTS {root} SUSPEND"
+
+
+def resume_root(root: str) -> str:
+    """Return the statement that resumes a root task, if it is there."""
+    return f"ALTER TASK IF EXISTS {root} RESUME"
+
+
+def show_tasks(schema: str) -> str:
+    """Return the statement that shows the tasks of a schema; `schema` is its quoted name."""
+    return f"SHOW TASKS IN SCHEMA {schema}"
+
+
+def drop_task(task: str) -> str:
+    """Return the statement that drops a task, if it is there."""
+    return f"DROP TASK IF EXISTS {task}"
+
+
+def free_finalizer(finalizer: str) -> str:
+    """Return the statement that makes a task close no graph any more: a root has one finalizer at a time."""
+    return f"ALTER TASK IF EXISTS {finalizer} UNSET FINALIZE"
+
+
+def noted(statement: str, note: str) -> str:
+    """Return the statement with a comment, which must not hold `*/`; it makes a content show in a preview."""
+    return f"{statement} /* {note.replace('*/', '')} */"
+
+
+def nothing(why: str) -> str:
+    """Return a statement that changes nothing and needs no warehouse."""
+    return f"SELECT {literal(why)} AS STATUS"
+
+
+def set_overlap(root: str, policy: str) -> str:
+    """Return the statement that says which runs of a graph may overlap; the provider's task has no such property."""
+    return f"ALTER TASK IF EXISTS {root} SET OVERLAP_POLICY = {policy}"
+
+
+def unset_overlap(root: str) -> str:
+    """Return the statement that goes back to Snowflake's default: no run overlaps another."""
+    return f"ALTER TASK IF EXISTS {root} UNSET OVERLAP_POLICY"
+
+
+def condition(when: Condition) -> str:
+    """Return the WHEN of a task: what an ancestor returned, or a field of that, compared."""
+    returned = f"SYSTEM$GET_PREDECESSOR_RETURN_VALUE({literal(when.job)})"
+    if when.output is not None:
+        returned = f"PARSE_JSON({returned}):{quoted(when.output)}"
+    operator = {"is": "=", "is_not": "<>", "above": ">", "below": "<"}[when.test]
+    match when.value:
+        case bool():
+            return f"{returned}::BOOLEAN {operator} {str(when.value).upper()}"
+        case int() | float():
+            return f"{returned}::DOUBLE {operator} {when.value}"
+        case str():
+            return f"{returned}::VARCHAR {operator} {literal(when.value)}"
+
+
+def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:
+    """Return a statement that fails as long as runs of a graph are under way; its error says what to do.
+
+    Plain SQL cannot raise an error of its own, but a conversion to a number that fails shows the text. The text holds
+    a count, so that it is not converted before it is known whether it is needed.
+    """
+    text = (
+        f" runs of graph {graph} are under way. Wait for them (jobgraph wait {graph}), cancel them (jobgraph cancel"
+        f" {graph}), or set force_destroy: true in jobgraph:settings and run pulumi up first."
+    )
+    return _refuse(settings, f"ROOT_TASK_NAME => {literal(root_task)}", text)
+
+
+def refuse_while_any_is_running(settings: Settings, root_tasks: Sequence[str]) -> str:
+    """Return the statement that fails as long as runs of any of several graphs are under way."""
+    text = (
+        " runs are under way (jobgraph status). Wait for them (jobgraph wait GRAPH), cancel them (jobgraph cancel"
+        " GRAPH), or set force_destroy: true in jobgraph:settings and run pulumi up first."
+    )
+    among = f" AND ROOT_TASK_NAME IN ({', '.join(literal(root) for root in root_tasks)})"
+    return _refuse(settings, "RESULT_LIMIT => 10000", text) + among
+
+
+def _refuse(settings: Settings, which: str, text: str) -> str:
+    function = f"{quoted(settings.database)}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS"
+    here = f"DATABASE_NAME = {literal(settings.database)} AND SCHEMA_NAME = {literal(settings.schema)}"
+    return (
+        f"SELECT IFF(COUNT(*) = 0, 0, (COUNT(*) || {literal(text)})::NUMBER) AS RUNS_UNDER_WAY"
+        f" FROM TABLE({function}({which})) WHERE STATE = 'EXECUTING' AND {here}"
+    )
+
+
+def write_to_stage(settings: Settings, file: str, content: Any) -> str:
+    """Return the statement that writes `content` as a JSON file of that name into the stack's stage."""
+    location = f"@{settings.qualified(settings.stage)}/{file}"
+    query = f"SELECT PARSE_JSON({json_literal(content)})"
+    form = "FILE_FORMAT = (TYPE = JSON COMPRESSION = NONE) SINGLE = TRUE OVERWRITE = TRUE"
+    return f"COPY INTO {location} FROM ({query}) {form}"
+
+
+def remove_from_stage(settings: Settings, file: str) -> str:
+    """Return the statement that removes that file."""
+    return f"REMOVE @{settings.qualified(settings.stage)}/{file}"
+
+
+def list_on_stage(settings: Settings, file: str) -> str:
+    """Return the statement that shows that file of the stage: its size, checksum and last change; nothing if gone."""
+    return f"LIST @{settings.qualified(settings.stage)}/{file}"
+
+
+def suspended_by_failures(settings: Settings, root: str) -> str:
+    """Return the query that shows a root that Snowflake suspended because its runs failed; nothing of any other."""
+    shown = f"SHOW TASKS LIKE {literal(root)} IN SCHEMA {settings.qualified()}"
+    which = f""""name" = {literal(root)} AND "last_suspended_reason" = {literal(SUSPENDED_BY_FAILURES)}"""
+    return f'{shown} ->> SELECT "name", "last_suspended_reason" FROM $1 WHERE {which}'
+
+
+def config_text(config: Mapping[str, Any] | None) -> str | None:
+    """Return a graph's configuration as the provider wants it: JSON, which it puts between `$$` itself."""
+    return None if config is None else json_literal(config).strip("$")

@@ -1,0 +1,98 @@
+"""Rows of SHOW TASKS, read: names, predecessors, the finalizer's root, the schedule, the definition in a body.
+
+Knows the columns of SHOW TASKS, and the definitions in the tasks' bodies (`jobgraph.plan.task_definitions`). Must not
+know where rows come from, nor what is made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config.model import Cron, Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobgraph.config.model import Schedule
+
+Row = dict[str, Any]
+
+# A definition stands between $$ and never holds a $ itself (jobgraph.plan.sql.json_literal).
+_DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
+_STARTS = "jobgraph: starts graph "
+_UNITS = {"S": "SECONDS", "M": "MINUTES", "H": "HOURS"}
+_CRON = re.compile(r"USING CRON (.+) (\S+)", re.IGNORECASE)
+_LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
+
+
+def last_part(name: str) -> str:
+    """Return the object's own name of a qualified one, quoted or not."""
+    found = _LAST_PART.search(name)
+    return (found.group(1) or found.group(2)) if found else name
+
+
+def schedule(row: Mapping[str, Any]) -> Schedule | None:
+    """Return a root's schedule: the column holds `59 MINUTE` or `59 MINUTES`, `USING CRON 0 2 * * * UTC`, or none."""
+    text = row.get("schedule")
+    if text in (None, "", "null"):
+        return None
+    cron = _CRON.fullmatch(text)
+    if cron:
+        return Cron(cron[1], cron[2])
+    number, unit = text.split()
+    return Interval(int(number), _UNITS[unit[0].upper()])
+
+
+def predecessors(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the tasks that a task follows."""
+    return tuple(last_part(name) for name in json.loads(row.get("predecessors") or "[]"))
+
+
+def _relations(row: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(row.get("task_relations") or "{}")
+    return found
+
+
+def finalized_root(row: Mapping[str, Any]) -> str | None:
+    """Return the name of the root whose graph a finalizer closes; None for any other task."""
+    root = _relations(row).get("FinalizedRootTask")
+    return last_part(root) if root else None
+
+
+def root_comment(key: str) -> str:
+    """Return the comment of a root whose graph has none of its own."""
+    return f"{_STARTS}{key}"
+
+
+def key_of_comment(comment: str) -> str:
+    """Return the key of the graph in such a comment; nothing of any other."""
+    return comment.removeprefix(_STARTS) if comment.startswith(_STARTS) else ""
+
+
+def definition(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a deployment froze into a task's body; empty for a task that jobgraph did not make."""
+    found = _DEFINITION.search(row.get("definition") or "")
+    try:
+        value = json.loads(found.group(1)) if found else {}
+    except json.JSONDecodeError:
+        return {}  # the body of a task that jobgraph did not make may hold anything between its $$
+    return value if isinstance(value, dict) else {}
+
+
+def descendants(rows: Sequence[Row], root_task: str) -> dict[str, Row]:
+    """Return the rows of all tasks that follow a root, directly or through others, by name."""
+    by_name = {row["name"]: row for row in rows}
+    children: dict[str, list[str]] = {}
+    for row in rows:
+        for before in predecessors(row):
+            children.setdefault(before, []).append(row["name"])
+    found: dict[str, Row] = {}
+    open_names = list(children.get(root_task, ()))
+    while open_names:
+        name = open_names.pop()
+        if name not in found and name in by_name:
+            found[name] = by_name[name]
+            open_names.extend(children.get(name, ()))
+    return found

@@ -1,0 +1,1 @@
+"""What a `pulumi preview` changes, as a reviewer wants to read it."""

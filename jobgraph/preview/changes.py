@@ -1,0 +1,92 @@
+"""What a preview changes, as values: objects, their fields, graphs, and what is destructive.
+
+Must not know where these come from, nor how they are written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+CREATED, CHANGED, REPLACED, DELETED, KEPT, IMPORTED = "created", "changed", "replaced", "deleted", "kept", "imported"
+
+# what becomes of a procedure whose step goes with it (jobgraph.components.runner):
+# it is dropped when no run calls it any more
+SUPERSEDED = "stays as long as runs under way need it"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A value that is not the same; `None` where it is not there. `loosely_same`: only case or white space differ."""
+
+    name: str
+    old: Any
+    new: Any
+    loosely_same: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """An object that is not the same. `kind` is the last part of its type token, `graph` that of a task.
+
+    `about` says in a few words what a new task does, or what else there is to say.
+    """
+
+    action: str
+    kind: str
+    name: str
+    fields: tuple[Field, ...] = ()
+    graph: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Danger:
+    """A change that can cost data or stop jobs: what happens, and what is lost by it."""
+
+    what: str
+    loss: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """A task of a graph as it will be, or was: `action` is empty if it stays as it is.
+
+    `after` are the tasks that it will follow, `before` those that it follows now.
+    """
+
+    name: str
+    after: tuple[str, ...]
+    before: tuple[str, ...]
+    finalizes: str
+    action: str
+
+
+@dataclass(frozen=True)
+class GraphSummary:
+    """A graph that is touched: its tasks' changes, and all its tasks for a picture."""
+
+    key: str
+    changes: tuple[Change, ...]
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole preview. `drift`: it compares with the account and not with the program. `kept` outlive the stack.
+
+    unnamed: how many steps that only look would see something else; the engine counts them and does not list them.
+    """
+
+    drift: bool
+    dangers: tuple[Danger, ...]
+    graphs: tuple[GraphSummary, ...]
+    others: tuple[Change, ...]
+    kept: tuple[Change, ...]
+    errors: tuple[str, ...]
+    unnamed: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changes."""
+        return not (self.graphs or self.others or self.kept or self.unnamed)

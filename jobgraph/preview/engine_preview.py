@@ -1,0 +1,181 @@
+"""What a `pulumi preview --json` (or a `refresh --preview-only --json`) says, as a reviewer wants it: per job.
+
+Knows the shape of that output (github.com/pulumi/pulumi, sdk/go/common/apitype and pkg/display). Must not know what a
+change can cost (see `preview_dangers`), nor how a summary is written (see `preview_reports`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.errors import UsageError
+from jobgraph.plan.task_rows import last_part
+from jobgraph.preview.changes import (
+    CHANGED,
+    CREATED,
+    DELETED,
+    IMPORTED,
+    KEPT,
+    REPLACED,
+    SUPERSEDED,
+    Change,
+    Field,
+    GraphSummary,
+    Node,
+    Summary,
+)
+from jobgraph.preview.dangers import dangers
+from jobgraph.preview.wording import READS, TASK, about, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_ACTIONS = {
+    "create": CREATED,
+    "update": CHANGED,
+    "delete": DELETED,
+    "replace": REPLACED,
+    "create-replacement": REPLACED,
+    "delete-replaced": REPLACED,
+    "import": IMPORTED,
+    "import-replacement": IMPORTED,
+}
+_EXECUTE = "Execute"
+# the step that says which runs of a graph may overlap: the only one that is a setting (jobgraph.components.task_graph)
+_OVERLAP = "-overlap"
+
+
+def parse(text: str, where: str) -> dict[str, Any]:
+    """Return the preview in a command's output, which may have lines before it.
+
+    Raises:
+        UsageError: if there is none in it.
+    """
+    try:
+        found = json.loads(text[text.index("{") :])
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not _is_preview(found):
+        raise UsageError(
+            "This is not the output of a preview",
+            where=where,
+            cause="The command printed no JSON: it was run without --json, or it could not start.",
+            remedy="pulumi preview --json > preview.json, then jobgraph preview-summary preview.json",
+        )
+    return found
+
+
+def _is_preview(found: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping has what all previews have: steps, or without any the errors that prevented them."""
+    listed = found.get("steps", found.get("diagnostics"))
+    steps = found.get("steps") or ()
+    return isinstance(listed, list) and all(isinstance(step, dict) and {"op", "urn"} <= step.keys() for step in steps)
+
+
+def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = None) -> Summary:
+    """Return the summary of a preview. `running`: how many jobs run on each pool now, if somebody has looked."""
+    steps = _by_object(preview.get("steps") or [])
+    changes = [change for step in steps if (change := _change(step)) is not None]
+    changes.sort(key=lambda change: (change.kind, change.name))
+    graphs = _graphs(steps, changes)
+    others = [change for change in changes if not change.graph and change.action != KEPT and _is_told(change)]
+    drift = any(step["op"] == "refresh" for step in steps)
+    listed = sum(step["op"] == "update" for step in steps)
+    return Summary(
+        drift=drift,
+        dangers=tuple(dangers(graphs, changes, running or {})),
+        graphs=tuple(graphs),
+        others=tuple(others),
+        kept=tuple(change for change in changes if change.action == KEPT),
+        errors=tuple(
+            str(one.get("message", "")).strip().removeprefix("error: ")
+            for one in preview.get("diagnostics") or []
+            if one.get("severity") == "error"
+        ),
+        unnamed=max(0, (preview.get("changeSummary") or {}).get("update", 0) - listed) if drift else 0,
+    )
+
+
+def _by_object(steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return one step for each object; of the several steps of a replacement, the one that holds both states."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for step in steps:
+        known = found.get(step["urn"])
+        if known is None or (step["op"] == "replace" and known["op"] != "replace"):
+            found[step["urn"]] = step
+    return list(found.values())
+
+
+def _state(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    state: Mapping[str, Any] = step.get("newState") or step.get("oldState") or {}
+    return state
+
+
+def _is_told(change: Change) -> bool:
+    """Whether an object is more than a step of the deployment itself, which follows from the others' changes."""
+    if change.kind == _EXECUTE and not change.name.endswith(_OVERLAP):
+        return False
+    return bool(change.fields or change.action != CHANGED)
+
+
+def _change(step: Mapping[str, Any]) -> Change | None:
+    state = _state(step)
+    token = str(state.get("type", ""))
+    action = _ACTIONS.get(step["op"], "")
+    if not action or not token.startswith("snowflake:"):
+        return None
+    if action == DELETED and (step.get("oldState") or {}).get("retainOnDelete"):
+        action = KEPT
+    old, new = ((step.get(one) or {}).get("inputs") or {} for one in ("oldState", "newState"))
+    fields = _fields(words(token, old), words(token, new)) if action in {CHANGED, REPLACED} else ()
+    if any(field.name == "after" for field in fields):
+        fields = tuple(field for field in fields if field.name != READS)
+    if token == TASK and not fields and action in {CHANGED, REPLACED}:
+        # nothing that the file says: then the statement itself, if that is it
+        fields = _fields(*({"statement": one.get("sqlStatement")} for one in (old, new)))
+    graph = str(state.get("parent", "")).rpartition("::")[2] if token == TASK else ""
+    told = about(new) if token == TASK and action == CREATED else ""
+    if action == DELETED and (step.get("oldState") or {}).get("deletedWith"):
+        told = SUPERSEDED
+    return Change(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, told)
+
+
+def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Field, ...]:
+    return tuple(
+        Field(name, old.get(name), new.get(name), loosely_same=_loose(old.get(name)) == _loose(new.get(name)))
+        for name in dict.fromkeys([*new, *old])
+        if old.get(name) != new.get(name)
+    )
+
+
+def _loose(value: Any) -> str:
+    return "".join(json.dumps(value).lower().replace("\\n", "").replace("\\t", "").split())
+
+
+def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> list[GraphSummary]:
+    keys = dict.fromkeys(change.graph for change in changes if change.graph)
+    tasks = [(step, _state(step)) for step in steps if _state(step).get("type") == TASK]
+    tasks.sort(key=lambda task: str(task[1].get("urn")))
+    return [
+        GraphSummary(
+            key,
+            tuple(change for change in changes if change.graph == key),
+            tuple(_node(step, state) for step, state in tasks if str(state.get("parent")).endswith(f"::{key}")),
+        )
+        for key in keys
+    ]
+
+
+def _node(step: Mapping[str, Any], state: Mapping[str, Any]) -> Node:
+    inputs = state.get("inputs") or {}
+    finalizes = last_part(str(inputs.get("finalize") or ""))
+    action = _ACTIONS.get(step["op"], "")
+    old, new = (_follows(step.get(one)) for one in ("oldState", "newState"))
+    if not action:
+        old = new = new or old
+    return Node(str(inputs.get("name")), new, old, finalizes, action)
+
+
+def _follows(state: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple(sorted(last_part(name) for name in ((state or {}).get("inputs") or {}).get("afters") or []))

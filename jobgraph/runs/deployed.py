@@ -1,0 +1,210 @@
+"""What is deployed: the graphs that the tasks of a schema form, read from rows of SHOW TASKS.
+
+Pure. Knows how tasks form graphs (their rows are read by `jobgraph.plan.task_rows`).
+Must not know where the rows come from, nor the configuration file: what runs is what is deployed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.account.queries import Tables
+from jobgraph.config.model import EVENT_TABLE, Graph, Job
+from jobgraph.plan.sql import ROOT_BODY, SUSPENDED_BY_FAILURES
+from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from jobgraph.config.model import Schedule
+    from jobgraph.plan.task_rows import Row
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that is neither root nor finalizer: a job. `after` names its predecessors, the root included.
+
+    `definition` is what the deployment froze into its body; empty for a task that jobgraph did not make.
+    """
+
+    name: str
+    after: tuple[str, ...]
+    started: bool
+    definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether it is suspended because the job configuration says `enabled: false`, not because somebody did it."""
+        return not self.started and self.definition.get("enabled") is False
+
+    @property
+    def logs_elsewhere(self) -> bool:
+        """Whether the logs of its containers go to the account's event table, not to the table of logs."""
+        return self.definition.get("logs") == EVENT_TABLE
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A graph as it stands in Snowflake: jobs with predecessors before dependents.
+
+    `key` is its name in the job configuration it was deployed from; the root task's name if that is not known.
+    `schedule`: the root's, if it has one. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
+    made for this graph that do not hang on its root.
+    """
+
+    key: str
+    root_task: str
+    root_id: str
+    started: bool
+    jobs: tuple[Task, ...]
+    finalizer: str | None = None
+    finalizer_started: bool = False
+    tables: Tables = field(default_factory=Tables)
+    schedule: Schedule | None = None
+    suspended_by_failures: bool = False
+    strays: tuple[str, ...] = ()
+
+    @property
+    def suspended(self) -> tuple[str, ...]:
+        """The jobs whose tasks somebody suspended: runs pass them over although the configuration wants them."""
+        return tuple(job.name for job in self.jobs if not job.started and not job.disabled)
+
+    def task(self, name: str) -> Task:
+        """Return the job of that name."""
+        return next(job for job in self.jobs if job.name == name)
+
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        """The names of the jobs, in order."""
+        return tuple(job.name for job in self.jobs)
+
+
+def _roots(rows: Sequence[Row]) -> list[Row]:
+    """Return the tasks that follow none and that other tasks follow, or that a finalizer closes.
+
+    A root that an interrupted removal has left alone is one too: it has the body of a root that a deploy makes.
+    """
+    followed = {name for row in rows for name in predecessors(row)}
+    followed |= {root for row in rows if (root := finalized_root(row))}
+    followed |= {str(row["name"]) for row in rows if row.get("definition") == ROOT_BODY}
+    return [row for row in rows if row["name"] in followed and not predecessors(row) and not finalized_root(row)]
+
+
+def _ordered(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
+    """Sort by depth, then by name, with a loop: a graph may be a chain of a thousand."""
+    depth: dict[str, int] = {}
+    left = dict(sorted(jobs.items()))
+    level = 0
+    while left:
+        ready = [
+            name for name, task in left.items() if all(before in depth or before not in jobs for before in task.after)
+        ]
+        for name in ready or list(left):  # Snowflake has no cycles; were there one, the rest still shows
+            depth[name] = level
+            left.pop(name)
+        level += 1
+    return tuple(sorted(jobs.values(), key=lambda task: (depth[task.name], task.name)))
+
+
+def read(rows: Iterable[Row]) -> tuple[Deployed, ...]:
+    """Return the graphs of a schema, by name of the root task.
+
+    Args:
+        rows: SHOW TASKS IN SCHEMA: `name`, `id`, `state` (started or suspended), `predecessors` and `task_relations`
+            (JSON texts, names quoted or not), `definition` (the body).
+    """
+    rows = list(rows)
+    return tuple(_graph(rows, root) for root in sorted(_roots(rows), key=lambda row: str(row["name"])))
+
+
+def _graph(rows: Sequence[Row], root: Row) -> Deployed:
+    finalizer = next((row for row in rows if finalized_root(row) == root["name"]), None)
+    jobs = _ordered(
+        {
+            name: Task(name, predecessors(row), row["state"] == "started", definition(row))
+            for name, row in descendants(rows, root["name"]).items()
+        }
+    )
+    known = (definition(finalizer) if finalizer else {}) | dict(jobs[0].definition if jobs else {})
+    usual = Tables()
+    return Deployed(
+        key=str(known.get("graph") or key_of_comment(str(root.get("comment") or "")) or root["name"]),
+        root_task=root["name"],
+        root_id=str(root["id"]),
+        started=root["state"] == "started",
+        jobs=jobs,
+        finalizer=finalizer["name"] if finalizer else None,
+        finalizer_started=bool(finalizer and finalizer["state"] == "started"),
+        schedule=schedule(root),
+        suspended_by_failures=root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES,
+        strays=_strays(rows, str(known.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
+        tables=Tables(
+            job_runs=known.get("job_runs_table", usual.job_runs),
+            job_logs=known.get("job_logs_table", usual.job_logs),
+            task_runs=known.get("task_runs_table", usual.task_runs),
+        ),
+    )
+
+
+def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[str, ...]:
+    """Return the tasks that a deploy of the graph made and that no run of it reaches."""
+    made = (row for row in rows if key and definition(row).get("graph") == key and not finalized_root(row))
+    return tuple(sorted(row["name"] for row in made if row["name"] not in members))
+
+
+def conditions(graph: Deployed) -> list[str]:
+    """Return in words what is unusual about a graph's root and tasks, and what to do; empty if nothing is."""
+    finish = (
+        "If a deploy was interrupted: `pulumi up --refresh` finishes it (after `pulumi cancel`, if the stack is locked;"
+        " a removal: `pulumi destroy --refresh`)"
+    )
+    mend = "`pulumi up --refresh` mends it."
+    found = []
+    if graph.schedule and not graph.started:
+        why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
+        found.append(
+            f"The root {graph.root_task} is suspended ({why}): no run starts by schedule, `jobgraph run` still works. "
+            f"{finish} and resumes the root. If nobody deploys: `jobgraph resume {graph.key}`."
+        )
+    if not graph.jobs:
+        found.append(f"The root {graph.root_task} has no jobs. {finish}.")
+    if graph.strays:
+        found.append(f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}.")
+    if graph.suspended:
+        found.append(f"Suspended, so runs pass them over: {', '.join(graph.suspended)}. {finish}; else {mend}")
+    if graph.finalizer and not graph.finalizer_started:
+        found.append(f"The finalizer {graph.finalizer} is suspended: runs leave no task history. {finish}; else {mend}")
+    return found
+
+
+def named(graphs: Iterable[Deployed], name: str) -> Deployed | None:
+    """Return the graph with that key or that root task, whatever the case; None if there is none."""
+    wanted = name.casefold()
+    graphs = list(graphs)
+    by_key = (graph for graph in graphs if graph.key.casefold() == wanted)
+    by_root = (graph for graph in graphs if graph.root_task.casefold() == wanted)
+    return next(by_key, None) or next(by_root, None)
+
+
+def as_model(graph: Deployed) -> Graph:
+    """Return the graph in the shape that `jobgraph.drawing` draws; what only the configuration file says is missing."""
+    jobs = tuple(
+        Job(
+            key=task.name,
+            name=task.name,
+            image="",
+            compute_pool=str(task.definition.get("compute_pool", "")),
+            after=tuple(name for name in task.after if name != graph.root_task),
+            retries=int(task.definition.get("retries", 0)),
+        )
+        for task in graph.jobs
+    )
+    return Graph(
+        graph.key,
+        graph.root_task,
+        graph.finalizer or "",
+        jobs,
+        schedule=graph.schedule,
+        finalizer=graph.finalizer is not None,
+    )

@@ -1,0 +1,33 @@
+"""`python -m snowflake_sandbox serve`: the sandbox as a process in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from snowflake_sandbox import control
+
+
+def main() -> int:
+    """Read the arguments and serve until SIGTERM or SIGINT; 2 for what the user must mend."""
+    parser = argparse.ArgumentParser(
+        prog="python -m snowflake_sandbox", description="A local Snowflake for development."
+    )
+    serve = parser.add_subparsers(dest="command", required=True).add_parser("serve", help="serve until interrupted")
+    serve.add_argument("--data-folder", type=Path, required=True)
+    serve.add_argument("--images", type=Path, action="append", default=[])
+    serve.add_argument("--port", type=int, default=0, help="0: any free one")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        control.serve(arguments.data_folder, tuple(arguments.images), arguments.port)
+    except control.SandboxError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

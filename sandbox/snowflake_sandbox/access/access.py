@@ -1,0 +1,205 @@
+"""Who may do what: role hierarchy, granted privileges, and the checks that statements make.
+
+Knows three SQLite tables (role grants, object grants, future grants) and the rule that a role has what it owns, what
+was granted to it, and what the roles granted to it have. Must not know any statement's grammar (grants.py does).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.session import Session
+    from snowflake_sandbox.store import Transaction
+
+# Grants go with their object, also when a whole database is dropped; hence the trigger.
+TABLES = """
+CREATE TABLE IF NOT EXISTS role_grant (
+    role TEXT NOT NULL,
+    granted_to TEXT NOT NULL,
+    grantee TEXT NOT NULL,
+    granted_by TEXT NOT NULL,
+    created_on TEXT NOT NULL,
+    PRIMARY KEY (granted_to, grantee, role)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS role_grant_by_role ON role_grant (role);
+CREATE TABLE IF NOT EXISTS object_grant (
+    object_id INTEGER NOT NULL,
+    privilege TEXT NOT NULL,
+    grantee TEXT NOT NULL,
+    grant_option INTEGER NOT NULL,
+    granted_by TEXT NOT NULL,
+    created_on TEXT NOT NULL,
+    PRIMARY KEY (object_id, privilege, grantee)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS object_grant_by_grantee ON object_grant (grantee);
+CREATE TABLE IF NOT EXISTS future_grant (
+    database_name TEXT NOT NULL,
+    schema_name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    privilege TEXT NOT NULL,
+    grantee TEXT NOT NULL,
+    grant_option INTEGER NOT NULL,
+    created_on TEXT NOT NULL,
+    PRIMARY KEY (database_name, schema_name, kind, privilege, grantee)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS object_grants_go AFTER DELETE ON object BEGIN
+    DELETE FROM object_grant WHERE object_id = OLD.id;
+END;
+"""
+
+# The account is no row of the catalog; its grants have this object id.
+ACCOUNT_ID = 0
+# What the built-in roles may do on the account without any grant (docs: user-guide/security-access-control-overview).
+_BUILT_IN = {
+    "SYSADMIN": frozenset({"CREATE DATABASE", "CREATE WAREHOUSE", "CREATE COMPUTE POOL"}),
+    "USERADMIN": frozenset({"CREATE ROLE", "CREATE USER"}),
+    "SECURITYADMIN": frozenset({"MANAGE GRANTS"}),
+}
+_CLOSURE = (
+    "WITH RECURSIVE held(role) AS (SELECT ? UNION SELECT 'PUBLIC' UNION"
+    " SELECT role_grant.role FROM role_grant JOIN held ON role_grant.grantee = held.role AND granted_to = 'ROLE')"
+    " SELECT role FROM held"
+)
+
+
+def roles(world: World, role: str) -> frozenset[str]:
+    """The role, PUBLIC, and every role granted to it, directly or not."""
+    with world.store.transaction() as tx:
+        return _closure(tx, role)
+
+
+def _closure(tx: Transaction, role: str) -> frozenset[str]:
+    return frozenset(row[0] for row in tx.rows(_CLOSURE, role))
+
+
+def roles_of_user(world: World, user: str) -> frozenset[str]:
+    """Every role that a user may choose: those granted to the user and the roles below them."""
+    with world.store.transaction() as tx:
+        granted = tx.rows("SELECT role FROM role_grant WHERE granted_to = 'USER' AND grantee = ?", user)
+        return frozenset({"PUBLIC"}).union(*[_closure(tx, row[0]) for row in granted])
+
+
+def session_roles(world: World, session: Session) -> frozenset[str]:
+    """The roles whose privileges a session has: its role's, and all of the user's after USE SECONDARY ROLES ALL."""
+    held = roles(world, session.role)
+    return held | roles_of_user(world, session.user) if session.secondary_roles == "ALL" else held
+
+
+def has_on_account(world: World, role: str, privilege: str) -> bool:
+    """Whether a role has a privilege on the account, e.g. EXECUTE TASK; ACCOUNTADMIN has all of them."""
+    held = roles(world, role)
+    if "ACCOUNTADMIN" in held or any(privilege in _BUILT_IN.get(name, ()) for name in held):
+        return True
+    return _granted(world, held, ACCOUNT_ID, (privilege,))
+
+
+def _granted(world: World, held: Iterable[str], object_id: int, privileges: Iterable[str] = ()) -> bool:
+    names, wanted = tuple(held), tuple(privileges)
+    condition = f" AND privilege IN ({', '.join('?' * len(wanted))})" if wanted else ""
+    with world.store.transaction() as tx:
+        row = tx.row(
+            f"SELECT 1 FROM object_grant WHERE object_id = ? AND grantee IN ({', '.join('?' * len(names))}){condition}",
+            object_id,
+            *names,
+            *wanted,
+        )
+    return row is not None
+
+
+def has(world: World, session: Session, found: SnowflakeObject, *privileges: str) -> bool:
+    """Whether a session has one of the privileges on an object; without any named: any privilege at all."""
+    held = session_roles(world, session)
+    return found.owner in held or _granted(world, held, found.id, privileges)
+
+
+def role_has(world: World, role: str, found: SnowflakeObject, *privileges: str) -> bool:
+    """The same for a role, e.g. a task's or service's owner."""
+    held = roles(world, role)
+    return found.owner in held or _granted(world, held, found.id, privileges)
+
+
+def sees_everything(held: Iterable[str]) -> bool:
+    """Whether roles include MANAGE GRANTS, whose holders see all objects (their data not included)."""
+    return not {"ACCOUNTADMIN", "SECURITYADMIN"}.isdisjoint(held)
+
+
+def visible(call: Call, found: list[SnowflakeObject]) -> list[SnowflakeObject]:
+    """Those objects that the session's roles have any privilege on: what SHOW lists."""
+    held = session_roles(call.world, call.session)
+    if sees_everything(held):
+        return found
+    # Every role may see which roles there are.
+    return [one for one in found if one.kind == "ROLE" or one.owner in held or _granted(call.world, held, one.id)]
+
+
+def require(call: Call, privileges: str | tuple[str, ...], found: SnowflakeObject) -> None:
+    """Check that the session may do something with an object; one of the privileges suffices, as does owning it.
+
+    Raises:
+        SnowflakeError: 003001 when it sees the object but lacks the privilege, 002003 when it may not even see it.
+    """
+    wanted = (privileges,) if isinstance(privileges, str) else privileges
+    held = session_roles(call.world, call.session)
+    if not _may_enter(call.world, held, found):
+        raise errors.does_not_exist(found.kind, found.name.qualified)
+    if found.owner in held or _granted(call.world, held, found.id, wanted):
+        return
+    if sees_everything(held) or _granted(call.world, held, found.id):
+        raise errors.insufficient_privileges(found.kind, found.name.name)
+    raise errors.does_not_exist(found.kind, found.name.qualified)
+
+
+def _may_enter(world: World, held: frozenset[str], found: SnowflakeObject) -> bool:
+    """USAGE on the database and schema that hold the object."""
+    return all(
+        parent.owner in held or _granted(world, held, parent.id, ("USAGE",)) for parent in _parents(world, found.name)
+    )
+
+
+def _parents(world: World, name: ObjectName) -> list[SnowflakeObject]:
+    parents: list[SnowflakeObject | None] = []
+    with world.store.transaction() as tx:
+        if name.database is not None:
+            parents.append(catalog.find(tx, "SCHEMA", ObjectName(name.schema or "", name.database)))
+        if name.schema is not None:
+            parents.append(catalog.find(tx, "DATABASE", ObjectName(name.database or name.schema)))
+    return [parent for parent in parents if parent is not None]
+
+
+def require_on_account(call: Call, privilege: str) -> None:
+    """Check a privilege on the account.
+
+    Raises:
+        SnowflakeError: 003001.
+    """
+    if not has_on_account(call.world, call.session.role, privilege):
+        raise errors.insufficient_privileges("account", "LOCAL-SANDBOX")
+
+
+def require_create(call: Call, kind: str, name: ObjectName) -> None:
+    """Check that the session's role may create an object of a kind under a resolved name, and that its parents exist.
+
+    Raises:
+        SnowflakeError: 002003 for a missing database or schema, 003001 for a missing privilege.
+    """
+    privilege = f"CREATE {kind}"
+    if name.schema is None:
+        if kind != "ROLE" or not has_on_account(call.world, call.session.role, "MANAGE GRANTS"):
+            require_on_account(call, privilege.replace("EXTERNAL ACCESS ", "").replace("NOTIFICATION ", ""))
+        return
+    with call.world.store.transaction() as tx:
+        catalog.get(tx, "DATABASE", ObjectName(name.database or name.schema))
+        if name.database is None:
+            parent = catalog.get(tx, "DATABASE", ObjectName(name.schema))
+        else:
+            parent = catalog.get(tx, "SCHEMA", ObjectName(name.schema, name.database))
+    require(call, privilege, parent)

@@ -1,0 +1,197 @@
+"""The rows of SHOW GRANTS and SHOW FUTURE GRANTS (contract 6.6).
+
+Knows how grants are shown; must not know how they are given (grants.py). A procedure's or function's name must be shown
+with its arguments, or the provider crashes: that text is its kind's business (`Kind.grant_name`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.result import SHOW, Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.definitions import find_for, read_kind
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_GRANTS = columns("created_on@ privilege granted_on name granted_to grantee_name grant_option granted_by")
+_FUTURE = columns("created_on@ privilege grant_on name grant_to grantee_name grant_option")
+_OF_ROLE = columns("created_on@ role granted_to grantee_name granted_by")
+_TO_USER = columns("created_on@ role granted_to grantee_name granted_by")
+Row = tuple[Any, ...]
+
+
+def grant_name(call: Call, found: SnowflakeObject) -> str:
+    """An object's name as grants show it."""
+    named = call.world.kinds[found.kind].grant_name if found.kind in call.world.kinds else None
+    return named(found) if named is not None else found.name.qualified
+
+
+def _granted_on(kind: str) -> str:
+    return "INTEGRATION" if kind.endswith("INTEGRATION") else kind.replace(" ", "_")
+
+
+def _ownership(call: Call, found: SnowflakeObject) -> Row:
+    name = grant_name(call, found)
+    return (
+        found.created_on,
+        "OWNERSHIP",
+        _granted_on(found.kind),
+        name,
+        "ROLE",
+        found.owner,
+        "true",
+        found.owner,
+    )
+
+
+def _row(call: Call, row: sqlite3.Row, found: SnowflakeObject | None) -> Row:
+    return (
+        catalog.instant(row["created_on"]),
+        row["privilege"],
+        _granted_on(found.kind) if found else "ACCOUNT",
+        grant_name(call, found) if found else "LOCAL-SANDBOX",
+        "ROLE",
+        row["grantee"],
+        "true" if row["grant_option"] else "false",
+        row["granted_by"] or "ACCOUNTADMIN",
+    )
+
+
+def show_grants(call: Call) -> Result:
+    """SHOW GRANTS [ON … | OF ROLE … | TO ROLE | USER …]; without any: what the current user was granted."""
+    reader = call.reader
+    if reader.accept("OF ROLE"):
+        return _of_role(call)
+    if reader.accept("ON"):
+        return _on(call)
+    if reader.accept("TO USER"):
+        return _to_user(call, reader.object_name().name)
+    if reader.accept("TO"):
+        reader.accept("ROLE")
+        return _to_role(call, reader.object_name().name)
+    return _to_user(call, call.session.user)
+
+
+def _on(call: Call) -> Result:
+    if call.reader.accept("ACCOUNT"):
+        call.reader.end()
+        with call.world.store.transaction() as tx:
+            rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", access.ACCOUNT_ID)
+        return Result(_GRANTS, [_row(call, row, None) for row in rows], SHOW)
+    found = read_object(call, "SHOW GRANTS")
+    call.reader.end()
+    if not access.visible(call, [found]):
+        raise errors.does_not_exist(found.kind, found.name.qualified)
+    with call.world.store.transaction() as tx:
+        rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", found.id)
+    owned = [_ownership(call, found)] if found.owner else []
+    return Result(_GRANTS, owned + [_row(call, row, found) for row in rows], SHOW)
+
+
+def read_object(call: Call, command: str) -> SnowflakeObject:
+    """The object that a statement about grants names, with its kind before the name; INTEGRATION is any kind of those.
+
+    Raises:
+        SnowflakeError: 002003.
+    """
+    if call.reader.accept("INTEGRATION"):
+        name = ObjectName(call.reader.object_name().name)
+        with call.world.store.transaction() as tx:
+            kinds = [kind for kind in call.world.kinds if kind.endswith("INTEGRATION")]
+            found = next((one for kind in kinds if (one := catalog.find(tx, kind, name))), None)
+        if found is None:
+            raise errors.does_not_exist("INTEGRATION", name.name)
+        return found
+    kind = read_kind(call.world, call.reader)
+    named = find_for(call, kind, command)
+    if named is None:
+        raise errors.does_not_exist(kind.name, "")
+    return named
+
+
+def _existing(call: Call, kind: str, name: str) -> None:
+    call.reader.end()
+    with call.world.store.transaction() as tx:
+        catalog.get(tx, kind, ObjectName(name))
+
+
+def _of_role(call: Call) -> Result:
+    name = call.reader.object_name().name
+    _existing(call, "ROLE", name)
+    with call.world.store.transaction() as tx:
+        rows = tx.rows("SELECT * FROM role_grant WHERE role = ? ORDER BY granted_to, grantee", name)
+    shown = [
+        (catalog.instant(row["created_on"]), name, row["granted_to"], row["grantee"], row["granted_by"]) for row in rows
+    ]
+    return Result(_OF_ROLE, shown, SHOW)
+
+
+def _to_user(call: Call, name: str) -> Result:
+    _existing(call, "USER", name)
+    with call.world.store.transaction() as tx:
+        rows = tx.rows("SELECT * FROM role_grant WHERE granted_to = 'USER' AND grantee = ? ORDER BY role", name)
+    shown = [(catalog.instant(row["created_on"]), row["role"], "USER", name, row["granted_by"]) for row in rows]
+    return Result(_TO_USER, shown, SHOW)
+
+
+def _to_role(call: Call, name: str) -> Result:
+    _existing(call, "ROLE", name)
+    shown: list[Row] = []
+    with call.world.store.transaction() as tx:
+        for row in tx.rows("SELECT * FROM object_grant WHERE grantee = ? ORDER BY object_id, privilege", name):
+            found = catalog.by_id(tx, row["object_id"])
+            if found is not None or row["object_id"] == access.ACCOUNT_ID:
+                shown.append(_row(call, row, found))
+        shown += [_ownership(call, one) for one in catalog.owned_by(tx, name)]
+        for row in tx.rows("SELECT * FROM role_grant WHERE granted_to = 'ROLE' AND grantee = ? ORDER BY role", name):
+            granted_by = row["granted_by"]
+            shown.append(
+                (catalog.instant(row["created_on"]), "USAGE", "ROLE", row["role"], "ROLE", name, "false", granted_by)
+            )
+    return Result(_GRANTS, shown, SHOW)
+
+
+def show_future_grants(call: Call) -> Result:
+    """SHOW FUTURE GRANTS IN SCHEMA | DATABASE … | TO ROLE …."""
+    reader = call.reader
+    if reader.accept("TO ROLE"):
+        name = reader.object_name().name
+        _existing(call, "ROLE", name)
+        condition, values = "grantee = ?", [name]
+    else:
+        reader.expect("IN")
+        in_schema = reader.accept("SCHEMA")
+        if not in_schema:
+            reader.expect("DATABASE")
+        scope = Scope.DATABASE if in_schema else Scope.ACCOUNT
+        resolved = call.session.resolve(reader.object_name(), scope, "SHOW FUTURE GRANTS")
+        reader.end()
+        with call.world.store.transaction() as tx:
+            catalog.get(tx, "SCHEMA" if in_schema else "DATABASE", resolved)
+        condition = "database_name = ? AND schema_name = ?"
+        values = [resolved.schema or "", resolved.name] if in_schema else [resolved.name, ""]
+    with call.world.store.transaction() as tx:
+        rows = tx.rows(f"SELECT * FROM future_grant WHERE {condition} ORDER BY kind, privilege, grantee", *values)
+    return Result(_FUTURE, [_future_row(row) for row in rows], SHOW)
+
+
+def _future_row(row: sqlite3.Row) -> Row:
+    inside = ".".join(part for part in (row["database_name"], row["schema_name"]) if part)
+    return (
+        catalog.instant(row["created_on"]),
+        row["privilege"],
+        _granted_on(row["kind"]),
+        f"{inside}.<{_granted_on(row['kind'])}>",
+        "ROLE",
+        row["grantee"],
+        "true" if row["grant_option"] else "false",
+    )

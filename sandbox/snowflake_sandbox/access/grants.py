@@ -1,0 +1,314 @@
+"""GRANT, REVOKE, SHOW GRANTS, SHOW FUTURE GRANTS (contract 6.5 to 6.7).
+
+Knows the grammar of these statements and who may grant; must not know what a privilege allows (access.py and the
+statements that check it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access, grant_rows, privileges
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.objects import role
+from snowflake_sandbox.result import Result, status
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.statements.reader import Reader
+    from snowflake_sandbox.store import Transaction
+
+
+def register(world: World) -> None:
+    """Add the statements of this file."""
+    world.statements |= {
+        "GRANT": _grant,
+        "GRANT ROLE": _grant_role,
+        "REVOKE": _revoke,
+        "REVOKE ROLE": _revoke_role,
+        "SHOW GRANTS": grant_rows.show_grants,
+        "SHOW FUTURE GRANTS": grant_rows.show_future_grants,
+    }
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a GRANT or REVOKE is about.
+
+    Attributes:
+        kind: "ACCOUNT" or a kind's name.
+        objects: those named, or all of ALL …; empty for the account and for FUTURE.
+        future: database and schema ("" = all of the database's schemas) of FUTURE …, else None.
+    """
+
+    kind: str
+    objects: tuple[SnowflakeObject, ...] = ()
+    future: tuple[str, str] | None = None
+
+
+def _read_privileges(reader: Reader) -> list[str]:
+    names: list[str] = []
+    words: list[str] = []
+    while True:
+        if reader.peek() in ("ON", ",", ""):
+            if not words:
+                raise reader.unexpected()
+            names.append(" ".join(words))
+            words = []
+            if not reader.accept(","):
+                reader.expect("ON")
+                return names
+        else:
+            words.append(reader.peek())
+            reader.index += 1
+
+
+def _read_target(call: Call) -> Target:
+    reader = call.reader
+    if reader.accept("ACCOUNT"):
+        return Target("ACCOUNT")
+    for word in ("ALL", "FUTURE"):
+        if reader.accept(word):
+            return _read_many(call, future=word == "FUTURE")
+    found = grant_rows.read_object(call, "GRANT")
+    return Target(found.kind, (found,))
+
+
+def _read_many(call: Call, *, future: bool) -> Target:
+    reader = call.reader
+    words: list[str] = []
+    while not reader.at_end and reader.peek() != "IN":
+        words.append(reader.peek())
+        reader.index += 1
+    reader.expect("IN")
+    plural = " ".join(words)
+    kind = next((one.name for one in call.world.kinds.values() if one.plural == plural), None)
+    in_schema = reader.accept("SCHEMA")
+    if not in_schema:
+        reader.expect("DATABASE")
+    scope = Scope.DATABASE if in_schema else Scope.ACCOUNT
+    name = call.session.resolve(reader.object_name(), scope, "GRANT")
+    database, schema = (name.schema or "", name.name) if in_schema else (name.name, "")
+    with call.world.store.transaction() as tx:
+        catalog.get(tx, "SCHEMA" if in_schema else "DATABASE", name)
+        if future:
+            return Target(kind or _singular(plural), future=(database, schema))
+        if kind is None:
+            return Target(_singular(plural))
+        return Target(kind, tuple(catalog.listing(tx, kind, database, schema or None)))
+
+
+def _singular(plural: str) -> str:
+    """For kinds that the sandbox does not have but that deployments grant in bulk, e.g. MATERIALIZED VIEWS."""
+    return plural[:-3] + "Y" if plural.endswith("IES") else plural.removesuffix("S")
+
+
+def _read_role(call: Call, word: str) -> str:
+    call.reader.expect(word)
+    for other in ("SHARE", "DATABASE ROLE", "APPLICATION", "USER"):
+        if call.reader.accept(other):
+            raise errors.not_supported(f"GRANT … {word} {other}")
+    call.reader.accept("ROLE")
+    name = call.reader.object_name().name
+    with call.world.store.transaction() as tx:
+        catalog.get(tx, "ROLE", ObjectName(name))
+    return name
+
+
+def _checked(kind: str, names: list[str]) -> list[str]:
+    allowed = privileges.of_kind(kind)
+    if names in (["ALL"], ["ALL PRIVILEGES"]):
+        return sorted(allowed)
+    for name in names:
+        if allowed and name not in allowed and name != "OWNERSHIP":
+            raise errors.SnowflakeError(
+                1003, "42000", f"SQL compilation error:\nInvalid privilege '{name}' for object type '{kind}'."
+            )
+    return names
+
+
+def _grant(call: Call) -> Result:
+    names = _read_privileges(call.reader)
+    target = _read_target(call)
+    grantee = _read_role(call, "TO")
+    if names == ["OWNERSHIP"]:
+        return _grant_ownership(call, target, grantee)
+    option = call.reader.accept("WITH GRANT OPTION")
+    call.reader.end()
+    names = _checked(target.kind, names)
+    _require_grantor(call, target, names)
+    with call.world.store.transaction() as tx:
+        if target.future is not None:
+            for name in names:
+                _add_future(tx, call, target, name, grantee, option=option)
+        for object_id, grantor in _ids(call, target):
+            for name in names:
+                tx.run(
+                    "INSERT OR REPLACE INTO object_grant VALUES (?, ?, ?, ?, ?, ?)",
+                    object_id,
+                    name,
+                    grantee,
+                    int(option),
+                    grantor,
+                    call.now.isoformat(),
+                )
+    return status()
+
+
+def _ids(call: Call, target: Target) -> list[tuple[int, str]]:
+    """Object ids and the role that the grant is said to come from: the owner's (as Snowflake shows it)."""
+    if target.kind == "ACCOUNT":
+        return [(access.ACCOUNT_ID, call.session.role)]
+    return [(one.id, one.owner or call.session.role) for one in target.objects]
+
+
+def _add_future(tx: Transaction, call: Call, target: Target, name: str, grantee: str, *, option: bool) -> None:  # noqa: PLR0913  # the row's columns
+    database, schema = target.future or ("", "")
+    if name == "OWNERSHIP":
+        # One role at a time: another one's grant has to be revoked first (terraform-provider-snowflake #1954).
+        others = tx.rows(
+            "SELECT grantee FROM future_grant"
+            " WHERE database_name = ? AND schema_name = ? AND kind = ? AND privilege = ? AND grantee <> ?",
+            database,
+            schema,
+            target.kind,
+            name,
+            grantee,
+        )
+        if others:
+            raise errors.future_owner_exists(target.kind, "schema" if schema else "database")
+    tx.run(
+        "INSERT OR REPLACE INTO future_grant VALUES (?, ?, ?, ?, ?, ?, ?)",
+        database,
+        schema,
+        target.kind,
+        name,
+        grantee,
+        int(option),
+        call.now.isoformat(),
+    )
+
+
+def _require_grantor(call: Call, target: Target, names: list[str]) -> None:
+    if access.has_on_account(call.world, call.session.role, "MANAGE GRANTS"):
+        return
+    if target.future is not None or target.kind == "ACCOUNT":
+        raise errors.insufficient_privileges("account", "LOCAL-SANDBOX")
+    held = access.session_roles(call.world, call.session)
+    for one in target.objects:
+        if one.owner not in held and not _has_option(call, one, names, held):
+            raise errors.insufficient_privileges(one.kind, one.name.name)
+
+
+def _has_option(call: Call, found: SnowflakeObject, names: list[str], held: frozenset[str]) -> bool:
+    with call.world.store.transaction() as tx:
+        rows = tx.rows("SELECT privilege, grantee FROM object_grant WHERE object_id = ? AND grant_option = 1", found.id)
+    return set(names) <= {row["privilege"] for row in rows if row["grantee"] in held}
+
+
+def _grant_ownership(call: Call, target: Target, grantee: str) -> Result:
+    copy = call.reader.accept("COPY CURRENT GRANTS")
+    revoke = call.reader.accept("REVOKE CURRENT GRANTS")
+    call.reader.end()
+    _require_grantor(call, target, ["OWNERSHIP"])
+    with call.world.store.transaction() as tx:
+        if target.future is not None:
+            _add_future(tx, call, target, "OWNERSHIP", grantee, option=True)
+        for one in target.objects:
+            _move_ownership(tx, call, one, grantee, copy=copy, revoke=revoke)
+    return status()
+
+
+def _move_ownership(  # noqa: PLR0913  # the two ways that grants may go are keywords
+    tx: Transaction, call: Call, found: SnowflakeObject, grantee: str, *, copy: bool, revoke: bool
+) -> None:
+    if found.owner == grantee:
+        return
+    others = tx.rows("SELECT privilege, grantee FROM object_grant WHERE object_id = ?", found.id)
+    if others and not (copy or revoke):
+        raise errors.SnowflakeError(
+            3036,
+            "42501",
+            f"SQL execution error:\nDependent grant of privilege '{others[0]['privilege']}' on securable"
+            f" '{found.name.qualified}' to role '{others[0]['grantee']}' exists. It must be revoked first. More"
+            " than one dependent grant may exist: use 'SHOW GRANTS' command to view them. To revoke all dependent"
+            " grants while transferring object ownership, use convenience command 'GRANT OWNERSHIP ON"
+            " <target_objects> TO <target_role> REVOKE CURRENT GRANTS'.",
+        )
+    if revoke:
+        tx.run("DELETE FROM object_grant WHERE object_id = ?", found.id)
+    else:
+        tx.run("UPDATE object_grant SET granted_by = ? WHERE object_id = ?", grantee, found.id)
+    catalog.set_owner(tx, found, grantee)
+    changed = call.world.kinds[found.kind].owner_changed
+    moved = catalog.by_id(tx, found.id)
+    if changed is not None and moved is not None:
+        changed(call, moved)
+
+
+def _grant_role(call: Call) -> Result:
+    name, granted_to, grantee = _read_role_grant(call, "TO")
+    with call.world.store.transaction() as tx:
+        if granted_to == "ROLE" and grantee in access.roles(call.world, name):
+            raise errors.SnowflakeError(
+                3023, "42501", f"SQL execution error:\nRole '{name}' cannot be granted to '{grantee}': cyclic grant."
+            )
+        role.grant(tx, name, granted_to, grantee, call.session.role, call.now)
+    return status()
+
+
+def _revoke_role(call: Call) -> Result:
+    name, granted_to, grantee = _read_role_grant(call, "FROM")
+    with call.world.store.transaction() as tx:
+        tx.run("DELETE FROM role_grant WHERE role = ? AND granted_to = ? AND grantee = ?", name, granted_to, grantee)
+    return status()
+
+
+def _read_role_grant(call: Call, word: str) -> tuple[str, str, str]:
+    reader = call.reader
+    name = ObjectName(reader.object_name().name)
+    reader.expect(word)
+    granted_to = "USER" if reader.accept("USER") else "ROLE"
+    if granted_to == "ROLE":
+        reader.expect("ROLE")
+    grantee = ObjectName(reader.object_name().name)
+    reader.end()
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "ROLE", name)
+        catalog.get(tx, granted_to, grantee)
+    held = access.session_roles(call.world, call.session)
+    if found.owner not in held and not access.has_on_account(call.world, call.session.role, "MANAGE GRANTS"):
+        raise errors.insufficient_privileges("role", name.name)
+    return name.name, granted_to, grantee.name
+
+
+def _revoke(call: Call) -> Result:
+    option_only = call.reader.accept("GRANT OPTION FOR")
+    names = _read_privileges(call.reader)
+    target = _read_target(call)
+    grantee = _read_role(call, "FROM")
+    if not call.reader.accept("CASCADE"):
+        call.reader.accept("RESTRICT")
+    call.reader.end()
+    names = _checked(target.kind, names)
+    _require_grantor(call, target, names)
+    with call.world.store.transaction() as tx:
+        for name in names:
+            _take(tx, call, target, name, grantee, option_only=option_only)
+    return status()
+
+
+def _take(tx: Transaction, call: Call, target: Target, name: str, grantee: str, *, option_only: bool) -> None:  # noqa: PLR0913  # the row's key
+    action = "UPDATE {} SET grant_option = 0" if option_only else "DELETE FROM {}"
+    values: tuple[Any, ...] = (name, grantee)
+    if target.future is not None:
+        condition = " WHERE privilege = ? AND grantee = ? AND database_name = ? AND schema_name = ? AND kind = ?"
+        tx.run(action.format("future_grant") + condition, *values, *target.future, target.kind)
+    for object_id, _grantor in _ids(call, target):
+        condition = " WHERE privilege = ? AND grantee = ? AND object_id = ?"
+        tx.run(action.format("object_grant") + condition, *values, object_id)

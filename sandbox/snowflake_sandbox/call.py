@@ -1,0 +1,102 @@
+"""What a statement is given: the Call, and the World that outlives it; the shapes of all that is registered there.
+
+Knows the shapes only; must not know what any of them does. A module that handles statements imports these two from here
+and needs nothing of how a statement is found and run (engine.py). The types of a World's kinds name Call in turn: this
+module and objects/kind.py are two halves of one declaration.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.queries.query_records import QueryRecords
+from snowflake_sandbox.result import Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.catalog.kind import Kind
+    from snowflake_sandbox.clock import Clock
+    from snowflake_sandbox.data.adapter import DataPlane
+    from snowflake_sandbox.session import Session
+    from snowflake_sandbox.statements.reader import Reader
+    from snowflake_sandbox.store import Store
+
+
+@dataclass
+class World:
+    """Everything that outlives a statement. One per sandbox process; tests make their own.
+
+    Attributes:
+        folder: the data folder (logs/, stages/, tokens/ lie below it).
+        images: folders with an image's source, searched for a specification's image.
+        kinds: kind name -> declaration.
+        statements: leading words -> handler; the longest match wins.
+        functions: SYSTEM$ and other control functions callable in SELECT and CALL: upper-case name -> function.
+        table_functions: upper-case last name part (or INFORMATION_SCHEMA.X) -> function giving rows.
+        information_schema: table of INFORMATION_SCHEMA -> function giving a database's rows.
+        system_tables: qualified name of a table that Snowflake itself keeps -> function giving its rows.
+        address: host and port that procedures and containers connect to.
+        parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
+    """
+
+    store: Store
+    data: DataPlane
+    clock: Clock
+    folder: Path
+    images: tuple[Path, ...] = ()
+    address: tuple[str, int] = ("127.0.0.1", 0)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    statements: dict[str, Handler] = field(default_factory=dict)
+    functions: dict[str, ScalarFunction] = field(default_factory=dict)
+    table_functions: dict[str, TableFunction] = field(default_factory=dict)
+    information_schema: dict[str, InformationTable] = field(default_factory=dict)
+    system_tables: dict[str, SystemTable] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
+    query_records: QueryRecords = field(default_factory=QueryRecords)
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
+
+@dataclass
+class Call:
+    """One statement being executed: what every handler, kind hook and function is given.
+
+    Attributes:
+        reader: stands behind the words that chose the handler.
+        text: the statement without the provider's tracking comment.
+        binds: values of `?` by position ("1", "2", …); a list per position where the client sent a batch.
+        cancelled: set by an abort request; a handler that blocks waits on it too and then raises errors.cancelled().
+        results: of the statements before this one in a chain (flow.py), the latest first: `$1`, `$2`, ….
+        parameters: given for this statement alone; of these, QUERY_TAG has an effect.
+    """
+
+    world: World
+    session: Session
+    reader: Reader
+    query_id: str
+    text: str
+    binds: Mapping[str, Any]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    results: tuple[Result, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def now(self) -> Any:
+        """The present instant (aware, UTC)."""
+        return self.world.clock.now()
+
+
+Handler = Callable[[Call], Result]
+# A scalar function gets the evaluated arguments (Python values) in order.
+ScalarFunction = Callable[[Call, tuple[Any, ...]], Any]
+# A table function gets positional and named arguments (upper-case names); its Result becomes the table's rows.
+TableFunction = Callable[[Call, tuple[Any, ...], Mapping[str, Any]], Result]
+# A table of INFORMATION_SCHEMA gets the database's name.
+InformationTable = Callable[[Call, str], Result]
+
+SystemTable = Callable[[Call], Result]

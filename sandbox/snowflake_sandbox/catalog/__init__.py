@@ -1,0 +1,1 @@
+"""The catalog of objects: the anatomy of a kind, its registration, and INFORMATION_SCHEMA."""

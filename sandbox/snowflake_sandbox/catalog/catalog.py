@@ -1,0 +1,232 @@
+"""The catalog: which objects exist, with their properties, parameters and owner.
+
+Knows rows of two SQLite tables; must not know what any kind of object means (that kind's file does).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.statements.reader import ObjectName
+from snowflake_sandbox.store import Transaction, to_json
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS object (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    database_name TEXT NOT NULL DEFAULT '',
+    schema_name TEXT NOT NULL DEFAULT '',
+    name TEXT NOT NULL,
+    signature TEXT NOT NULL DEFAULT '',
+    owner TEXT NOT NULL,
+    created_on TEXT NOT NULL,
+    properties TEXT NOT NULL,
+    parameters TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (kind, database_name, schema_name, name, signature)
+);
+"""
+
+
+@dataclass(frozen=True)
+class SnowflakeObject:
+    """One object of the catalog.
+
+    Attributes:
+        id: never reused; a replaced object has a new one.
+        signature: argument types of a procedure or function, e.g. "(VARCHAR, NUMBER)"; else "".
+        properties: what its kind keeps, JSON values.
+        parameters: parameters set on the object itself (SHOW PARAMETERS level = its kind).
+    """
+
+    id: int
+    kind: str
+    name: ObjectName
+    signature: str
+    owner: str
+    created_on: datetime
+    properties: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        """A property; None when it was never set."""
+        return self.properties.get(key)
+
+
+def instant(text: str) -> datetime:
+    """A stored instant (aware, UTC)."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _key(name: ObjectName) -> tuple[str, str, str]:
+    # A schema-less name of a schema is stored as (database, "", name), of a database as ("", "", name).
+    if name.database is not None:
+        return (name.database, name.schema or "", name.name)
+    return (name.schema or "", "", name.name)
+
+
+def _object(row: sqlite3.Row) -> SnowflakeObject:
+    schema, database = row["schema_name"] or None, row["database_name"] or None
+    name = ObjectName(row["name"], schema, database) if schema else ObjectName(row["name"], database)
+    return SnowflakeObject(
+        id=row["id"],
+        kind=row["kind"],
+        name=name,
+        signature=row["signature"],
+        owner=row["owner"],
+        created_on=instant(row["created_on"]),
+        properties=json.loads(row["properties"]),
+        parameters=json.loads(row["parameters"]),
+    )
+
+
+def find(tx: Transaction, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject | None:
+    """The object of that exact, resolved name, or None."""
+    row = tx.row(
+        "SELECT * FROM object WHERE kind = ? AND database_name = ? AND schema_name = ? AND name = ? AND signature = ?",
+        kind,
+        *_key(name),
+        signature,
+    )
+    return _object(row) if row else None
+
+
+def get(tx: Transaction, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject:
+    """The object of that exact, resolved name.
+
+    Raises:
+        SnowflakeError: 002003, if there is none.
+    """
+    found = find(tx, kind, name, signature)
+    if found is None:
+        raise errors.does_not_exist(kind, name.qualified + signature)
+    return found
+
+
+def by_id(tx: Transaction, object_id: int) -> SnowflakeObject | None:
+    """The object with that id, or None once it was dropped or replaced."""
+    row = tx.row("SELECT * FROM object WHERE id = ?", object_id)
+    return _object(row) if row else None
+
+
+def listing(
+    tx: Transaction, kind: str, database: str | None = None, schema: str | None = None, like: str | None = None
+) -> list[SnowflakeObject]:
+    """Objects of a kind, optionally only those in a database or schema and matching a LIKE pattern, by name."""
+    # The condition is put together so that SQLite can use the unique index; a task graph has up to 1,000 rows.
+    conditions, values = ["kind = ?"], [kind]
+    for column, value in (("database_name", database), ("schema_name", schema)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            values.append(value)
+    if like is not None:
+        conditions.append("name LIKE ? ESCAPE '\\'")
+        values.append(like)
+    rows = tx.rows(
+        f"SELECT * FROM object WHERE {' AND '.join(conditions)} ORDER BY database_name, schema_name, name, signature",
+        *values,
+    )
+    return [_object(row) for row in rows]
+
+
+def children(tx: Transaction, database: str, schema: str | None = None) -> list[SnowflakeObject]:
+    """Everything inside a database or one of its schemas (the schema's own row not included), newest first."""
+    rows = tx.rows(
+        "SELECT * FROM object WHERE database_name = ? AND (? IS NULL OR schema_name = ?) ORDER BY id DESC",
+        database,
+        schema,
+        schema,
+    )
+    return [_object(row) for row in rows]
+
+
+def owned_by(tx: Transaction, role: str) -> list[SnowflakeObject]:
+    """Everything that a role owns, oldest first."""
+    return [_object(row) for row in tx.rows("SELECT * FROM object WHERE owner = ? ORDER BY id", role)]
+
+
+def like_pattern(like: str | None) -> re.Pattern[str] | None:
+    """SHOW's LIKE as a regular expression: case-insensitive, `%` and `_` wild, backslash escapes."""
+    if like is None:
+        return None
+    pieces = re.findall(r"\\.|.", like, flags=re.DOTALL)
+    wild = {"%": ".*", "_": "."}
+    text = "".join(wild.get(piece, re.escape(piece[-1])) for piece in pieces)
+    return re.compile(text, re.IGNORECASE | re.DOTALL)
+
+
+def create(  # noqa: PLR0913, PLR0917  # the row's columns
+    tx: Transaction,
+    kind: str,
+    name: ObjectName,
+    owner: str,
+    now: datetime,
+    properties: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
+    signature: str = "",
+) -> SnowflakeObject:
+    """Add an object.
+
+    Raises:
+        SnowflakeError: 002002, if the name is taken.
+    """
+    if find(tx, kind, name, signature) is not None:
+        raise errors.already_exists(name.qualified + signature)
+    tx.run(
+        "INSERT INTO object (kind, database_name, schema_name, name, signature, owner, created_on, properties,"
+        " parameters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        kind,
+        *_key(name),
+        signature,
+        owner,
+        now.isoformat(),
+        to_json(dict(properties)),
+        to_json(dict(parameters or {})),
+    )
+    return get(tx, kind, name, signature)
+
+
+def update(
+    tx: Transaction,
+    found: SnowflakeObject,
+    properties: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> SnowflakeObject:
+    """Merge new values into an object's properties and parameters; a parameter given as None is unset."""
+    merged = {**found.parameters, **(parameters or {})}
+    tx.run(
+        "UPDATE object SET properties = ?, parameters = ? WHERE id = ?",
+        to_json({**found.properties, **(properties or {})}),
+        to_json({key: value for key, value in merged.items() if value is not None}),
+        found.id,
+    )
+    return get(tx, found.kind, found.name, found.signature)
+
+
+def set_owner(tx: Transaction, found: SnowflakeObject, role: str) -> None:
+    """Transfer ownership."""
+    tx.run("UPDATE object SET owner = ? WHERE id = ?", role, found.id)
+
+
+def rename(tx: Transaction, found: SnowflakeObject, name: ObjectName) -> None:
+    """Rename one object (a database's or schema's own children are renamed by that kind's file).
+
+    Raises:
+        SnowflakeError: 002002, if the name is taken.
+    """
+    if find(tx, found.kind, name, found.signature) is not None:
+        raise errors.already_exists(name.qualified)
+    tx.run("UPDATE object SET database_name = ?, schema_name = ?, name = ? WHERE id = ?", *_key(name), found.id)
+
+
+def delete(tx: Transaction, found: SnowflakeObject) -> None:
+    """Remove one object; what lives inside a database or schema is removed by that kind's file."""
+    tx.run("DELETE FROM object WHERE id = ?", found.id)

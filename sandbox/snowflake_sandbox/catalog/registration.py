@@ -1,0 +1,62 @@
+"""What this folder adds to a world: its kinds of objects, and the statements and tables that are no kind's own.
+
+Knows which there are; must not know what any of them does. Tasks, services and the running of procedures are parts of
+their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox.access import grants
+from snowflake_sandbox.catalog import information_schema
+from snowflake_sandbox.objects import (
+    compute_pool,
+    database,
+    file_format,
+    function,
+    image_repository,
+    integration,
+    network_rule,
+    procedure,
+    role,
+    schema,
+    secret,
+    stage,
+    table,
+    user,
+    view,
+    warehouse,
+)
+from snowflake_sandbox.tables import copy_into, stage_files
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import World
+
+_KINDS = (
+    role.KIND,
+    user.KIND,
+    warehouse.KIND,
+    compute_pool.KIND,
+    database.KIND,
+    schema.KIND,
+    image_repository.KIND,
+    table.KIND,
+    view.KIND,
+    stage.KIND,
+    file_format.KIND,
+    network_rule.KIND,
+    secret.KIND,
+    integration.EXTERNAL_ACCESS,
+    integration.NOTIFICATION,
+    function.KIND,
+    procedure.KIND,
+)
+
+
+def register(world: World) -> None:
+    """Add this folder's kinds and statements."""
+    for kind in _KINDS:
+        world.kinds[kind.name] = kind
+    for part in (grants, image_repository, stage_files, copy_into, information_schema):
+        part.register(world)

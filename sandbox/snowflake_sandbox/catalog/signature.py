@@ -1,0 +1,111 @@
+"""Arguments and result types of procedures and functions: as CREATE writes them, as SHOW and DESCRIBE show them.
+
+Knows the texts that the provider takes apart (contract 6.12, 6.13); must not know what a body does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.statements.reader import DataType, ObjectName, Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument, or one column of a table result.
+
+    Attributes:
+        default: the default's text as written; None where the argument must be given.
+    """
+
+    name: str
+    base: str
+    numbers: tuple[int, ...] = ()
+    default: str | None = None
+
+    @property
+    def type(self) -> DataType:
+        """The data type."""
+        return DataType(self.base, self.numbers)
+
+    def kept(self) -> dict[str, Any]:
+        """As the catalog keeps it."""
+        return asdict(self)
+
+
+def arguments_of(found: SnowflakeObject, key: str = "arguments") -> list[Argument]:
+    """The arguments (or `result_columns`) that the catalog kept."""
+    return [Argument(**{**kept, "numbers": tuple(kept["numbers"])}) for kept in found[key] or []]
+
+
+def read_arguments(reader: Reader) -> list[Argument]:
+    """`("A" VARCHAR, "B" NUMBER(38, 0) DEFAULT 1)`; `()` too."""
+    reader.expect("(")
+    found: list[Argument] = []
+    while not reader.accept(")"):
+        name = reader.identifier()
+        kind = reader.data_type()
+        default = None
+        if reader.accept("DEFAULT"):
+            default = _read_default(reader)
+        found.append(Argument(name, kind.base, kind.numbers, default))
+        if reader.peek() != ")":
+            reader.expect(",")
+    return found
+
+
+def _read_default(reader: Reader) -> str:
+    start, depth = reader.tokens[reader.index], 0
+    last = start
+    while not reader.at_end and (depth or reader.peek() not in (",", ")")):
+        depth += {"(": 1, ")": -1}.get(reader.peek(), 0)
+        last = reader.tokens[reader.index]
+        reader.index += 1
+    return reader.text[start.start : last.end + 1]
+
+
+def read_returns(reader: Reader) -> tuple[str, list[Argument]]:
+    """What follows RETURNS: ("NUMBER", []) or ("TABLE", columns); NOT NULL behind it is read too."""
+    if reader.accept("TABLE"):
+        return "TABLE", read_arguments(reader)
+    kind = reader.data_type()
+    reader.accept("NOT NULL")
+    return kind.base, []
+
+
+def types_text(found: list[Argument]) -> str:
+    """The signature's key: "(VARCHAR, NUMBER)"."""
+    return "(" + ", ".join(one.base for one in found) + ")"
+
+
+def signature_text(found: list[Argument]) -> str:
+    """DESCRIBE's `signature`: without precisions, because the provider splits it at commas."""
+    return "(" + ", ".join(f"{one.name} {one.base}" for one in found) + ")"
+
+
+def returns_text(found: SnowflakeObject) -> str:
+    """DESCRIBE's `returns`: "VARCHAR", or "TABLE (A NUMBER)"."""
+    if found["returns"] != "TABLE":
+        return str(found["returns"])
+    return "TABLE " + signature_text(arguments_of(found, "result_columns"))
+
+
+def show_arguments(found: SnowflakeObject) -> str:
+    """SHOW's `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`; the provider needs `) RETURN `."""
+    types = [f"DEFAULT {one.base}" if one.default is not None else one.base for one in arguments_of(found)]
+    return f"{found.name.name}({', '.join(types)}) RETURN {returns_text(found)}"
+
+
+def minimum(found: SnowflakeObject) -> int:
+    """How many arguments have no default."""
+    return sum(one.default is None for one in arguments_of(found))
+
+
+def grant_name(found: SnowflakeObject) -> str:
+    """The name in SHOW GRANTS: `DB.SC."P(A VARCHAR, B NUMBER):VARCHAR"`; anything plainer makes the provider crash."""
+    text = f'"{found.name.name}{signature_text(arguments_of(found))}:{returns_text(found)}"'
+    return ObjectName(text, found.name.schema, found.name.database).qualified

@@ -1,0 +1,344 @@
+"""The sandbox as a background process: start, stop, status, reset, credentials and environment of a data folder.
+
+Knows processes, the files that a running sandbox leaves in its folder, and the variables that clients read; must not
+know what the sandbox answers. One process per folder is ensured by a lock that the system releases even after a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from snowflake_sandbox.store import StoreFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from snowflake_sandbox.call import World
+
+HOST = "127.0.0.1"
+_LOCK, _PROCESS, _CREDENTIALS, LOG = "lock", "process.json", "credentials.json", "sandbox.log"
+_ADMINISTRATOR = "SANDBOX_ADMIN"
+# Connections that clients open before the first is accepted wait in the socket's queue.
+_BACKLOG = 2048
+_POLL_IN_SECONDS = 0.02
+_LOG_TAIL = 15
+# What a shell may have for an account: the provider's plugin refuses a key beside a password, and prefers a token.
+_OTHER_LOGINS = ("SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "SNOWFLAKE_TOKEN")
+# Seconds that a client may try to log in; a busy machine answers within a few.
+_LOGIN_SECONDS = 20
+
+# Processes that this one started; they outlive it.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+class SandboxError(Exception):
+    """Something about the process that the user can mend; the text says how."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `status` finds.
+
+    Attributes:
+        running: whether a process holds the folder.
+        pid, port: of that process; the port also of the last one that ran, 0 if none ever did.
+    """
+
+    running: bool
+    pid: int = 0
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to log in. Never print the password but where the user asked for the environment."""
+
+    user: str
+    password: str
+
+
+def status(folder: Path) -> Status:
+    """Whether a sandbox runs on a data folder, and where."""
+    written = _read_json(folder / _PROCESS)
+    pid, port = int(written.get("pid", 0)), int(written.get("port", 0))
+    return Status(_is_locked(folder), pid, port)
+
+
+def credentials(folder: Path) -> Credentials:
+    """The administrator's login, made at first use and kept readable for the folder's owner alone."""
+    file = folder / _CREDENTIALS
+    kept = _read_json(file)
+    if not kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = {"user": _ADMINISTRATOR, "password": secrets.token_urlsafe(24)}
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
+            json.dump(kept, writer)
+    return Credentials(kept["user"], kept["password"])
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables that point Snowflake clients (connector, Snowpark, provider) at the folder's sandbox.
+
+    The provider's names: https://registry.terraform.io/providers/snowflakedb/snowflake/latest/docs#schema
+
+    Raises:
+        SandboxError: it never ran, so there is no port yet.
+    """
+    found = status(folder)
+    if not found.port:
+        raise SandboxError(f"No sandbox has run in {folder} yet. Start it with `jobgraph sandbox start`.")
+    login = credentials(folder)
+    return {
+        "SNOWFLAKE_HOST": HOST,
+        "SNOWFLAKE_PORT": str(found.port),
+        "SNOWFLAKE_PROTOCOL": "http",
+        "SNOWFLAKE_ORGANIZATION_NAME": "LOCAL",
+        "SNOWFLAKE_ACCOUNT_NAME": "SANDBOX",
+        "SNOWFLAKE_ACCOUNT": "LOCAL-SANDBOX",
+        "SNOWFLAKE_USER": login.user,
+        "SNOWFLAKE_PASSWORD": login.password,
+        "SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE",
+        **dict.fromkeys(_OTHER_LOGINS, ""),
+        "SNOWFLAKE_ROLE": "ACCOUNTADMIN",
+        # the provider's plugin tries for five minutes by itself: too long to hear that no sandbox runs
+        "SNOWFLAKE_LOGIN_TIMEOUT": str(_LOGIN_SECONDS),
+        "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
+    }
+
+
+def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, timeout: float = 30.0) -> Status:
+    """Start the sandbox in the background and wait until it answers; one that runs already is left alone.
+
+    Args:
+        folder: the data folder.
+        images: folders with images' sources.
+        port: the port to listen on; None: the one of last time if it is free, else any free one.
+        timeout: seconds to wait for the first answer.
+
+    Raises:
+        SandboxError: port taken, folder of another version, or no answer in time; with the log's last lines.
+    """
+    found = _settled(folder, timeout)
+    if found.running:
+        if port not in (None, found.port):
+            raise SandboxError(
+                f"The sandbox of {folder} runs already, on port {found.port}. Stop it first with"
+                f" `jobgraph sandbox stop` to start it on port {port}."
+            )
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    credentials(folder)
+    chosen = port if port is not None else _free_or_any(found.port)
+    command = [sys.executable, "-m", "snowflake_sandbox", "serve", "--data-folder", str(folder), "--port", str(chosen)]
+    for image in images:
+        command += ["--images", str(image)]
+    # `-m snowflake_sandbox` must find this very package, also where the project is not installed.
+    root = str(Path(__file__).resolve().parent.parent)
+    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    (folder / _PROCESS).unlink(missing_ok=True)
+    with (folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+    _children[process.pid] = process
+    return _wait_until_answering(folder, process, timeout)
+
+
+def _settled(folder: Path, timeout: float) -> Status:
+    """The status once it is certain: a process that holds the folder but does not answer is starting or ending."""
+    deadline = time.monotonic() + timeout
+    found = status(folder)
+    while found.running and not (found.port and _answers(found.port)):
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"A process ({found.pid}) holds {folder} but does not answer. Look at {folder / LOG};"
+                f" end it with `kill -9 {found.pid}`: its state survives that."
+            )
+        time.sleep(_POLL_IN_SECONDS)
+        found = status(folder)
+    return found
+
+
+def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeout: float) -> Status:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SandboxError(_last_lines(folder, f"The sandbox ended at once (exit code {process.returncode})."))
+        found = status(folder)
+        if found.running and found.pid == process.pid and _answers(found.port):
+            return found
+        time.sleep(_POLL_IN_SECONDS)
+    process.terminate()
+    raise SandboxError(_last_lines(folder, f"The sandbox did not answer within {timeout:g} seconds and was ended."))
+
+
+def _last_lines(folder: Path, message: str) -> str:
+    lines = (folder / LOG).read_text(errors="replace").splitlines()[-_LOG_TAIL:]
+    errors = [line for line in lines if line.startswith("error: ")]
+    shown = errors[-1:] or [f"Its log, {folder / LOG}, ends with:", *lines]
+    return "\n".join([message, *shown])
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def stop(folder: Path, timeout: float = 30.0) -> bool:
+    """End the sandbox and wait until it and its children are gone; False when none ran.
+
+    Raises:
+        SandboxError: it did not end in time.
+    """
+    found = status(folder)
+    if not found.running:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    while _is_locked(folder):
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"The sandbox (process {found.pid}) did not end within {timeout:g} seconds."
+                f" Look at {folder / LOG}; end it with `kill -9 {found.pid}`: its state survives that."
+            )
+        time.sleep(_POLL_IN_SECONDS)
+    for child in list(_children.values()):
+        # A child that ended stays in the process table until it is asked for.
+        if child.pid == found.pid or child.poll() is not None:
+            child.wait()
+            del _children[child.pid]
+    return True
+
+
+def reset(folder: Path) -> None:
+    """Stop the sandbox and delete everything it keeps, the log and credentials included."""
+    stop(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def serve(folder: Path, images: tuple[Path, ...], port: int) -> None:
+    """Be the sandbox, until SIGTERM or SIGINT.
+
+    Raises:
+        SandboxError: the folder is in use or of another version, or the port is taken.
+    """
+    from snowflake_sandbox import world as composition  # noqa: PLC0415  # slow to import, and control's other users need it not
+    from snowflake_sandbox.clock import SystemClock  # noqa: PLC0415  # likewise
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder), _listening(folder, port) as listener:
+        address = listener.getsockname()[:2]
+        try:
+            world = composition.build(
+                folder, images, SystemClock(), address=address, password=credentials(folder).password
+            )
+        except StoreFormatError as error:
+            raise SandboxError(str(error)) from error
+        composition.start(world)
+        try:
+            (folder / _PROCESS).write_text(json.dumps({"pid": os.getpid(), "port": address[1]}))
+            _serve_http(world, listener)
+        finally:
+            composition.stop(world)
+
+
+def _serve_http(world: World, listener: socket.socket) -> None:
+    import uvicorn  # noqa: PLC0415  # see serve
+
+    from snowflake_sandbox.protocol.server import Server  # noqa: PLC0415  # see serve
+
+    configuration = uvicorn.Config(
+        Server(world).application(),
+        log_level="warning",
+        access_log=False,
+        http="httptools",
+        timeout_keep_alive=300,
+        # Requests that wait for a job must not hold up the end.
+        timeout_graceful_shutdown=1,
+    )
+    uvicorn.Server(configuration).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[IO[str]]:
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SandboxError(
+                f"A sandbox runs already on {folder}. Use it, or end it with `jobgraph sandbox stop`."
+            ) from error
+        yield lock
+
+
+def _is_locked(folder: Path) -> bool:
+    if not (folder / _LOCK).exists():
+        return False
+    with (folder / _LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def _listening(folder: Path, port: int) -> Iterator[socket.socket]:
+    # The protocol is named so that asyncio switches Nagle off on the connections: 40 ms per answer otherwise.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise SandboxError(
+                f"Port {port} of {HOST} cannot be used for the sandbox of {folder}: {error.strerror}."
+                " Usual cause: another program, or another project's sandbox, listens there."
+                " Choose another port, or leave it out to get a free one."
+            ) from error
+        yield listener
+
+
+def _free_or_any(port: int) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return 0
+    return port
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -1,0 +1,1 @@
+"""Data SQL: Snowflake's dialect on DuckDB through fakesnow."""

@@ -1,0 +1,279 @@
+"""The data plane: tables and rows in DuckDB, Snowflake's SQL dialect through fakesnow. The only importer of fakesnow.
+
+Knows DuckDB's files and connections; must not know statements: data SQL is run by data_sql.py, and objects/table.py and
+others call the DDL methods here. fakesnow's translation of one parsed statement is used, not its connection's
+bookkeeping: sessions, names, privileges and results are the sandbox's own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from fakesnow import macros
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.instance import FakeSnow
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.data import data_errors, data_types, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from snowflake_sandbox.result import Column
+    from snowflake_sandbox.session import Session
+    from snowflake_sandbox.statements.reader import ObjectName
+
+
+def quoted(*parts: str) -> str:
+    """A DuckDB name of quoted parts."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def duckdb_text(tree: exp.Expr) -> str:
+    """DuckDB's text of a translated tree; what DuckDB has no words for is an error, not left out with a warning."""
+    return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
+
+
+class _Translator(FakeSnowflakeCursor):
+    """fakesnow's cursor, for the two steps of its `execute` that turn Snowflake's tree into DuckDB's."""
+
+    def translate(self, tree: exp.Expr) -> list[exp.Expr]:
+        """The statements that DuckDB must run, in order; the last one gives the result."""
+        # fakesnow takes MERGE apart for the sake of older DuckDBs and cannot do so with bound values; DuckDB has it.
+        parts = [tree] if isinstance(tree, exp.Merge) else self._transform_explode(tree)
+        return [self._transform(statement, None) for statement in parts]
+
+
+@dataclass
+class Connection:
+    """One session's connection.
+
+    Attributes:
+        lock: keeps the session's statements apart.
+        current: database and schema that DuckDB's search path stands on.
+        in_transaction: whether a transaction of the session is open (transactions.py).
+        has_changes: whether a statement of that transaction has changed rows.
+        temporary: ids of the session's temporary tables, which go with it.
+    """
+
+    fakesnow: FakeSnowflakeConnection
+    duck: duckdb.DuckDBPyConnection
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    current: tuple[str | None, str | None] = (None, None)
+    in_transaction: bool = False
+    has_changes: bool = False
+    tables_made: int = 0
+    temporary: list[int] = field(default_factory=list)
+
+    def new_name(self) -> str:
+        """A name for a temporary table."""
+        self.tables_made += 1
+        return f"_result_{self.tables_made}"
+
+    def use(self, database: str | None, schema: str | None) -> None:
+        """Let names be looked up in a database and schema; where one is missing, the search path stays."""
+        wanted = (database, schema)
+        if wanted == self.current:
+            return
+        self.fakesnow.database, self.fakesnow._schema = wanted  # noqa: SLF001  # its setter is missing
+        if database is not None:
+            for tried in [schema, "main"] if schema else ["main"]:
+                try:
+                    self.duck.execute(f"SET schema = '{quoted(database, tried)}'".replace("''", "'"))
+                except duckdb.CatalogException:
+                    continue
+                self.current = wanted
+                return
+
+    def set_zone(self, zone: str) -> None:
+        """Set the time zone in which instants are read and written.
+
+        Raises:
+            SnowflakeError: 001008, an unknown time zone.
+        """
+        try:
+            self.duck.execute(f"SET TimeZone = '{zone.replace(chr(39), '')}'")
+        except duckdb.Error as error:
+            raise errors.invalid_value(zone, "TIMEZONE") from error
+
+    def is_aborted(self) -> bool:
+        """Whether the session's transaction is lost: DuckDB gives it up with the first statement in it that fails."""
+        try:
+            self.duck.execute("SELECT 1")
+        except duckdb.TransactionException:
+            return True
+        return False
+
+    def translate(self, tree: exp.Expr) -> list[exp.Expr]:
+        """A statement of Snowflake's as those that DuckDB must run, in order; the last one gives the result."""
+        return _Translator(self.fakesnow, self.duck).translate(tree)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All or nothing: a transaction of the statement's own, unless the session has one open."""
+        if self.in_transaction:
+            yield
+            return
+        self.duck.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.duck.execute("ROLLBACK")
+            raise
+        self.duck.execute("COMMIT")
+
+
+class DataPlane:
+    """All tables. One DuckDB file per database in `folder`; None keeps everything in memory (tests)."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
+        self._root = self._fakesnow.duck_conn
+        # fakesnow's macros live in each database; sessions without one find them here.
+        self._root.execute(macros.creation_sql("memory"))
+        self._lock = threading.Lock()
+        # Held by the one session that tries a change again after it met another session's (data_sql.py).
+        self.after_conflict = threading.Lock()
+
+    # --- databases, schemas, and the DDL of tables and views ---------------------------------------------------------
+
+    def attach(self, name: str, key: str) -> None:
+        """Make a database's file available under its name, making the file when it is not there.
+
+        Args:
+            name: the database's name.
+            key: what the file is called; it stays when the database is renamed.
+        """
+        file = ":memory:" if self._folder is None else str(self._folder / f"{key}.duckdb")
+        with self._root.cursor() as duck:
+            duck.execute(f"ATTACH '{file}' AS {quoted(name)}")
+            duck.execute(macros.creation_sql(quoted(name)))
+            duck.execute(
+                f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', '_loaded_files')}"
+                " (table_id BIGINT, file VARCHAR, tag VARCHAR, loaded_on TIMESTAMPTZ)"
+            )
+
+    def detach(self, name: str, key: str | None = None) -> None:
+        """Take a database away; with `key` its file is deleted too."""
+        with self._root.cursor() as duck:
+            duck.execute(f"DETACH {quoted(name)}")
+        if key is not None and self._folder is not None:
+            for file in self._folder.glob(f"{key}.duckdb*"):
+                file.unlink()
+
+    def create_schema(self, database: str, name: str) -> None:
+        """Make a schema."""
+        self.define(f"CREATE SCHEMA IF NOT EXISTS {quoted(database, name)}")
+
+    def drop_schema(self, database: str, name: str) -> None:
+        """Remove a schema with what is left in it."""
+        self.define(f"DROP SCHEMA IF EXISTS {quoted(database, name)} CASCADE")
+
+    def leave(self, session: Session, database: str) -> None:
+        """Make a session's connection let go of a database that is about to be detached."""
+        connection: Connection | None = session.data
+        if connection is not None and connection.current[0] == database:
+            with connection.lock:
+                connection.duck.execute("SET schema = 'memory.main'")
+                connection.current = (None, None)
+
+    def apply_parameters(self, session: Session, values: Mapping[str, Any]) -> None:
+        """Pass on the session parameters that DuckDB has a setting for.
+
+        Raises:
+            SnowflakeError: 001008, an unknown time zone.
+        """
+        if values.get("TIMEZONE") is not None:
+            self.connection(session).set_zone(str(values["TIMEZONE"]))
+
+    def define(self, *statements: str) -> None:
+        """Run DuckDB DDL that is none of a session's business; each statement commits.
+
+        Raises:
+            SnowflakeError: what DuckDB reports, in Snowflake's numbers.
+        """
+        with self._root.cursor() as duck, data_errors.translated():
+            for statement in statements:
+                duck.execute(statement)
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a DuckDB query that is none of a session's business."""
+        with self._root.cursor() as duck, data_errors.translated():
+            return list(duck.execute(statement, list(values)).fetchall())
+
+    def count(self, name: ObjectName) -> int:
+        """How many rows a table has."""
+        return int(self.rows(f"SELECT count(*) FROM {name.quoted}")[0][0])
+
+    def expression(self, text: str) -> str:
+        """A Snowflake expression (a column's default) in DuckDB's words."""
+        tree = exp.select(trees.projections(text)[0])
+        with self._root.cursor() as duck, data_errors.translated():
+            opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
+            translated: exp.Expr = _Translator(opened, duck).translate(tree)[-1].expressions[0]
+        return duckdb_text(translated)
+
+    # --- sessions ----------------------------------------------------------------------------------------------------
+
+    def connection(self, session: Session) -> Connection:
+        """The session's connection, made on first use.
+
+        Raises:
+            SnowflakeError: 001008, the session was opened with an unknown time zone.
+        """
+        with self._lock:
+            if session.data is None:
+                opened = self._fakesnow.connect(paramstyle="qmark")
+                made = Connection(opened, opened._duck_conn)  # noqa: SLF001  # it has no public name
+                # Given at the login, or a task's own.
+                if session.parameters.get("TIMEZONE") is not None:
+                    made.set_zone(str(session.parameters["TIMEZONE"]))
+                session.data = made
+            found: Connection = session.data
+        return found
+
+    def close(self, session: Session) -> None:
+        """Close the session's connection; temporary tables go, an open transaction is rolled back."""
+        connection, session.data = session.data, None
+        if connection is not None:
+            with connection.lock:
+                connection.duck.close()
+
+    def interrupt(self, session: Session) -> None:
+        """Make the statement that the session runs in DuckDB, if any, fail soon."""
+        connection: Connection | None = session.data
+        if connection is not None:
+            connection.duck.interrupt()
+
+    def stop(self) -> None:
+        """Write everything out and close."""
+        with self._lock:
+            self._root.close()
+
+    # --- staged files ------------------------------------------------------------------------------------------------
+
+    def describe_file(self, path: Path) -> tuple[Column, ...]:
+        """The columns of a Parquet file."""
+        with self._root.cursor() as duck, data_errors.translated():
+            return data_types.columns(duck.sql(f"SELECT * FROM {data_types.file_reader(path, {'TYPE': 'PARQUET'})}"))
+
+    def to_file(self, rows: Any, kind: str, *, header: bool) -> bytes:
+        """Rows as the content of a CSV or Parquet file."""
+        with tempfile.TemporaryDirectory() as folder, self._root.cursor() as duck, data_errors.translated():
+            target = Path(folder) / "rows"
+            duck.register("_rows", rows)
+            form = f"FORMAT csv, HEADER {str(header).lower()}" if kind == "CSV" else "FORMAT parquet"
+            duck.execute(f"COPY _rows TO '{target}' ({form})")
+            return target.read_bytes()

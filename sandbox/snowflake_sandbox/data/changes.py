@@ -1,0 +1,75 @@
+"""Statements that change rows: what they answer, and how a batch of bound values is spread over them.
+
+Knows trees and the protocol's statement types; must not know connections (data.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from snowflake_sandbox.result import DDL, DELETE, INSERT, MERGE, UPDATE, Column
+
+
+def batch(values: list[Any]) -> list[list[Any]]:
+    """One row of values, or the rows of an executemany, which sends a list per placeholder."""
+    if values and isinstance(values[0], list):
+        return [list(row) for row in zip(*values, strict=True)]
+    return [values]
+
+
+_DML: dict[type[exp.Expr], int] = {
+    exp.Insert: INSERT,
+    exp.Update: UPDATE,
+    exp.Delete: DELETE,
+    exp.Merge: MERGE,
+    exp.TruncateTable: DDL,
+}
+
+
+def type_id(tree: exp.Expr) -> int:
+    """The protocol's statement type."""
+    return _DML.get(type(tree), DDL)
+
+
+def result_columns(tree: exp.Expr) -> tuple[Column, ...]:
+    """The columns of the one row that a changing statement answers with."""
+    if isinstance(tree, exp.Insert):
+        return (Column("number of rows inserted", "fixed"),)
+    if isinstance(tree, exp.Update):
+        return (Column("number of rows updated", "fixed"), Column("number of multi-joined rows updated", "fixed"))
+    if isinstance(tree, exp.Delete):
+        return (Column("number of rows deleted", "fixed"),)
+    if isinstance(tree, exp.Merge):
+        kinds = {type(when.args.get("then")) for when in tree.args["whens"].expressions}
+        names = ((exp.Insert, "inserted"), (exp.Update, "updated"), (exp.Delete, "deleted"))
+        present = [word for kind, word in names if kind in kinds or (kind is exp.Delete and exp.Var in kinds)]
+        return tuple(Column(f"number of rows {word}", "fixed") for word in present)
+    return (Column("status"),)
+
+
+_ACTIONS = ("INSERT", "UPDATE", "DELETE")
+
+
+def prepare_merge(tree: exp.Merge) -> None:
+    """Take the table's name off the columns that a MERGE sets: Snowflake allows it there, DuckDB does not."""
+    for when in tree.args["whens"].expressions:
+        then = when.args.get("then")
+        for assignment in then.expressions if isinstance(then, exp.Update) else ():
+            if isinstance(assignment.this, exp.Column):
+                assignment.this.set("table", None)
+
+
+def counts(rows: list[tuple[Any, ...]], statement: str) -> list[int]:
+    """What a changing statement reports: the number of rows, or for MERGE those inserted, updated and deleted."""
+    if statement.endswith("RETURNING merge_action"):
+        return [sum(row[0] == action for row in rows) for action in _ACTIONS]
+    return [int(value) for value in rows[0] if isinstance(value, int)] if rows else []
+
+
+def merge_counts(columns: tuple[Column, ...], found: list[int]) -> list[int]:
+    """The counts of those actions that the MERGE names, in the order of its columns."""
+    names = ("number of rows inserted", "number of rows updated", "number of rows deleted")
+    by_name = dict(zip(names, found, strict=True))
+    return [by_name[column.name] for column in columns]

@@ -1,0 +1,144 @@
+"""Names of result columns that the query does not name: Snowflake takes the expression's own text in upper case.
+
+`select current_time() as time,'hello'` has columns TIME and `'HELLO'`; DuckDB would choose otherwise. Knows tokens and
+trees; must not know anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from snowflake_sandbox.statements.reader import tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPEN = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
+_CLOSE = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
+# What ends a list of projections at its own depth.
+_END = frozenset(
+    [
+        "FROM",
+        "WHERE",
+        "GROUP",
+        "HAVING",
+        "QUALIFY",
+        "ORDER",
+        "LIMIT",
+        "OFFSET",
+        "FETCH",
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+        "MINUS",
+        "INTO",
+        "WINDOW",
+        "CONNECT",
+        "START",
+    ]
+)
+_NAMED = (exp.Alias, exp.Column, exp.Star, exp.Aliases)
+
+
+@dataclass
+class _Select:
+    """One SELECT's list while it is read."""
+
+    depth: int
+    texts: list[str] = field(default_factory=list)
+    start: int | None = None
+    open: bool = True
+
+    def close(self, text: str, end: int) -> None:
+        if self.start is not None:
+            self.texts.append(text[self.start : end].strip())
+        self.start = None
+
+
+def name_columns(tree: exp.Expr, text: str) -> None:
+    """Give every unnamed projection of every SELECT in the tree the alias that Snowflake would show.
+
+    Args:
+        tree: the parsed statement; changed in place.
+        text: what it was parsed from.
+    """
+    selects = list(_in_text_order(tree))
+    if all(isinstance(projection, _NAMED) for select in selects for projection in select.expressions):
+        return
+    texts = _projection_texts(text)
+    fits = [len(one.expressions) for one in selects] == [len(one) for one in texts]
+    for position, select in enumerate(selects):
+        for index, projection in enumerate(select.expressions):
+            if not isinstance(projection, _NAMED):
+                # Where the two readings differ, the tree's own text is close enough.
+                name = texts[position][index] if fits else projection.sql("snowflake")
+                alias = exp.alias_(projection.copy(), name.upper(), quoted=True)
+                select.expressions[index].replace(alias)
+
+
+def _in_text_order(node: exp.Expr) -> Iterator[exp.Select]:
+    """Every SELECT in the order of its keyword; a tree keeps its WITH last, the text has it first."""
+    with_ = node.args.get("with_")
+    if with_ is not None:
+        yield from _in_text_order(with_)
+    if isinstance(node, exp.Select):
+        yield node
+    for key, value in node.args.items():
+        if key == "with_":
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, exp.Expr):
+                yield from _in_text_order(child)
+
+
+def _projection_texts(text: str) -> list[list[str]]:
+    tokens = tokenize(text)
+    found: list[_Select] = []
+    depth = 0
+    for position, token in enumerate(tokens):
+        current = next((one for one in reversed(found) if one.open), None)
+        at_depth = current is not None and current.depth == depth
+        if token.token_type == TokenType.SELECT:
+            found.append(_Select(depth))
+        elif token.token_type in _OPEN:
+            _begin(current, token, at_depth=at_depth)
+            depth += 1
+        elif token.token_type in _CLOSE:
+            depth -= 1
+            if current is not None and current.depth > depth:
+                current.close(text, token.start)
+                current.open = False
+        elif current is not None and at_depth:
+            _read(current, tokens, position, text)
+    for one in found:
+        one.close(text, len(text))
+    return [one.texts for one in found]
+
+
+def _begin(current: _Select | None, token: Token, *, at_depth: bool) -> None:
+    if current is not None and at_depth and current.start is None:
+        current.start = token.start
+
+
+def _read(current: _Select, tokens: list[Token], position: int, text: str) -> None:
+    token = tokens[position]
+    word = token.text.upper().split()[0] if token.text.strip() and token.token_type != TokenType.STRING else ""
+    if token.token_type == TokenType.COMMA:
+        current.close(text, token.start)
+    elif word in _END and token.token_type != TokenType.IDENTIFIER:
+        current.close(text, token.start)
+        current.open = False
+    elif current.start is None and not _is_modifier(current, tokens, position, word):
+        current.start = token.start
+
+
+def _is_modifier(current: _Select, tokens: list[Token], position: int, word: str) -> bool:
+    """DISTINCT, ALL and TOP n stand before the first projection."""
+    if current.texts:
+        return False
+    before = tokens[position - 1].text.upper() if position else ""
+    return word in ("DISTINCT", "ALL", "TOP") or before == "TOP"

@@ -1,0 +1,121 @@
+"""DuckDB's errors as Snowflake reports them.
+
+Knows both sides' texts; must not know what was executed. Numbers are Snowflake's documented ones; a text that has no
+counterpart is passed on behind `SQL execution error:` so that nothing is hidden.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+import snowflake.connector.errors
+from sqlglot.errors import SqlglotError
+
+from snowflake_sandbox.errors import SnowflakeError, cancelled, transaction_lost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DIVISION_BY_ZERO = "Division by zero"
+_COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|with name) "|column named )"?([^"\n]+?)"')
+_TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")
+_FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate) Function with name (.+?) does not exist", re.IGNORECASE)
+_EXISTS = re.compile(r'(?:Table|View|Schema|Column) (?:with name )?"?(.+?)"? already exists', re.IGNORECASE)
+_COUNT = re.compile(r"has (\d+) columns but (\d+) values were supplied")
+_NOT_NULL = re.compile(r"NOT NULL constraint failed: (?:.*\.)?(.+)$", re.MULTILINE)
+_CONVERSION = (
+    (
+        re.compile(r"""(?:timestamp|invalid timestamp) field value out of range: "(.*?)"|[Tt]imestamp.*"(.*?)\""""),
+        100035,
+        "22007",
+        "Timestamp '{}' is not recognized",
+    ),
+    (re.compile(r"""[Dd]ate.*"(.*?)\""""), 100040, "22007", "Date '{}' is not recognized"),
+    (re.compile(r"""[Tt]ime.*"(.*?)\""""), 100108, "22007", "Time '{}' is not recognized"),
+    (
+        re.compile(r"""Could not convert string ['"](.*?)['"] to BOOL"""),
+        100037,
+        "22018",
+        "Boolean value '{}' is not recognized",
+    ),
+    (
+        re.compile(r"""Could not convert string ['"](.*?)['"] to"""),
+        100038,
+        "22018",
+        "Numeric value '{}' is not recognized",
+    ),
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise a SnowflakeError in place of DuckDB's, fakesnow's and sqlglot's own."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise from_duckdb(error) from error
+    except snowflake.connector.errors.Error as error:
+        raise SnowflakeError(error.errno or 603, error.sqlstate or "XX000", error.raw_msg or str(error)) from error
+    except (SqlglotError, NotImplementedError) as error:
+        raise SnowflakeError(2, "0A000", f"Unsupported feature: {error}") from error
+
+
+def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one return per kind of error
+    """The SnowflakeError that says the same."""
+    text = str(error).split("\nLINE ")[0]
+    if isinstance(error, duckdb.InterruptException):
+        return cancelled()
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return _compilation(text)
+    if isinstance(error, duckdb.ConversionException):
+        return _conversion(text)
+    if isinstance(error, duckdb.ParserException):
+        return SnowflakeError(1003, "42000", f"SQL compilation error:\n{text}")
+    if isinstance(error, duckdb.ConstraintException):
+        found = _NOT_NULL.search(text)
+        if found:
+            return SnowflakeError(100072, "22000", f"NULL result in a non-nullable column '{found[1]}'")
+        return SnowflakeError(200001, "22000", f"SQL execution error:\n{text}")
+    if isinstance(error, duckdb.TransactionException):
+        conflict = SnowflakeError(
+            625, "57014", "Statement has locked table or was locked: transaction conflict; try again."
+        )
+        return transaction_lost() if "transaction is aborted" in text else conflict
+    if "same target row more than once" in text:
+        return SnowflakeError(100090, "42P18", "Duplicate row detected during DML action")
+    if DIVISION_BY_ZERO.lower() in text.lower():
+        return SnowflakeError(100051, "22012", DIVISION_BY_ZERO)
+    return SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
+
+
+def _compilation(text: str) -> SnowflakeError:  # noqa: PLR0911  # one return per wording
+    prefix = "SQL compilation error:\n"
+    if found := _TABLE.search(text):
+        return SnowflakeError(2003, "42S02", f"{prefix}Object '{found[1].upper()}' does not exist or not authorized.")
+    if found := _FUNCTION.search(text):
+        return SnowflakeError(2140, "42601", f"{prefix}Unknown function {found[1].upper()}.")
+    if found := _COUNT.search(text):
+        return SnowflakeError(
+            2020,
+            "21S01",
+            f"{prefix}Insert value list does not match column list expecting {found[1]} but got {found[2]}",
+        )
+    if found := _EXISTS.search(text):
+        return SnowflakeError(2002, "42710", f"{prefix}Object '{found[1]}' already exists.")
+    if found := _COLUMN.search(text):
+        return SnowflakeError(904, "42000", f"{prefix}error line 1 at position 0\ninvalid identifier '{found[1]}'")
+    if "does not exist" in text:
+        return SnowflakeError(2003, "02000", f"{prefix}{text} (does not exist or not authorized)")
+    return SnowflakeError(2043, "02000", f"{prefix}{text}")
+
+
+def _conversion(text: str) -> SnowflakeError:
+    for pattern, errno, sqlstate, message in _CONVERSION:
+        if found := pattern.search(text):
+            return SnowflakeError(
+                errno, sqlstate, message.format(next(group for group in found.groups() if group is not None))
+            )
+    return SnowflakeError(100038, "22018", f"SQL execution error:\n{text}")

@@ -1,0 +1,148 @@
+"""What crosses the border to DuckDB: result columns from a relation, results as temporary tables, staged files.
+
+Knows DuckDB's and Snowflake's type names and DuckDB's readers of files; must not know sessions or statements.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from snowflake_sandbox.errors import invalid_value, not_supported
+from snowflake_sandbox.result import Column, ColumnType, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import duckdb
+
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_KINDS: dict[str, ColumnType] = {
+    "VARCHAR": "text",
+    "BOOLEAN": "boolean",
+    "DOUBLE": "real",
+    "FLOAT": "real",
+    "DATE": "date",
+    "TIME": "time",
+    "TIME WITH TIME ZONE": "time",
+    "TIMESTAMP": "timestamp_ntz",
+    "TIMESTAMP_S": "timestamp_ntz",
+    "TIMESTAMP_MS": "timestamp_ntz",
+    "TIMESTAMP_NS": "timestamp_ntz",
+    # DuckDB has one type with a zone; it keeps the instant only, which is what TIMESTAMP_LTZ means.
+    "TIMESTAMP WITH TIME ZONE": "timestamp_ltz",
+    "JSON": "variant",
+    "BLOB": "binary",
+}
+_INTEGERS = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+)
+_DUCKDB: dict[str, str] = {
+    "text": "VARCHAR",
+    "real": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "time": "TIME",
+    "timestamp_ntz": "TIMESTAMP",
+    "timestamp_ltz": "TIMESTAMPTZ",
+    "timestamp_tz": "TIMESTAMPTZ",
+    "variant": "JSON",
+    "object": "JSON",
+    "array": "JSON",
+    "binary": "BLOB",
+}
+
+
+def column(name: str, duckdb_type: str) -> Column:
+    """The result column for one of a relation."""
+    if duckdb_type in _INTEGERS:
+        return Column(name, "fixed")
+    if found := _DECIMAL.fullmatch(duckdb_type):
+        return Column(name, "fixed", precision=int(found[1]), scale=int(found[2]))
+    kind = _KINDS.get(duckdb_type)
+    if kind is None:
+        kind = (
+            "array" if duckdb_type.endswith("]") else "object" if duckdb_type.startswith(("STRUCT", "MAP")) else "text"
+        )
+    return Column(name, kind, scale=9 if kind.startswith("time") else 0)
+
+
+def columns(relation: duckdb.DuckDBPyRelation) -> tuple[Column, ...]:
+    """The result columns of a relation; it is bound for this, not run."""
+    return tuple(column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
+
+
+def no_rows(described: tuple[Column, ...]) -> pa.Table:
+    """An empty table of the right width (DESCRIBE-only requests)."""
+    return pa.Table.from_arrays([pa.array([], pa.string()) for _ in described], names=[one.name for one in described])
+
+
+def duckdb_type(one: Column) -> str:
+    """The DuckDB type that holds a result column."""
+    if one.type == "fixed":
+        return f"DECIMAL({one.precision},{one.scale})" if one.scale else "HUGEINT" if one.precision > 18 else "BIGINT"  # noqa: PLR2004  # digits of a 64-bit integer
+    return _DUCKDB[one.type]
+
+
+# Arrow types of columns that may hold NULLs alone; others are found from the values.
+_ARROW: dict[str, pa.DataType] = {
+    "text": pa.string(),
+    "boolean": pa.bool_(),
+    "real": pa.float64(),
+    "timestamp_ltz": pa.timestamp("us", "UTC"),
+    "timestamp_ntz": pa.timestamp("us"),
+}
+
+
+def make_table(duck: duckdb.DuckDBPyConnection, name: str, result: Result) -> None:
+    """A temporary table that holds a result, for the one statement that selects from it."""
+    if result.arrow is not None:
+        duck.register("_arrow", result.arrow)
+        duck.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM _arrow')
+        duck.unregister("_arrow")
+        return
+    described = ", ".join('"' + one.name.replace('"', '""') + '" ' + duckdb_type(one) for one in result.columns)
+    duck.execute(f'CREATE TEMP TABLE "{name}" ({described})')
+    if result.rows:
+        # Row by row, DuckDB takes a second for the history of a graph of 1,000 tasks; as an Arrow table, milliseconds.
+        cells = zip(*result.rows, strict=True)
+        arrays = [pa.array(cell, _ARROW.get(one.type)) for cell, one in zip(cells, result.columns, strict=True)]
+        rows = pa.Table.from_arrays(arrays, names=[f"c{number}" for number in range(len(arrays))])
+        duck.register("_rows", rows)
+        duck.execute(f'INSERT INTO "{name}" SELECT * FROM _rows')
+        duck.unregister("_rows")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def file_reader(path: Path, file_format: Mapping[str, str]) -> str:
+    """The DuckDB table function that reads a CSV, JSON or Parquet file.
+
+    Raises:
+        SnowflakeError: 000002 for another format, 001008 for a SKIP_HEADER that is no number.
+    """
+    kind = file_format.get("TYPE", "CSV").upper()
+    if kind == "PARQUET":
+        return f"read_parquet({_text(str(path))})"
+    if kind == "JSON":
+        return f"read_json_objects({_text(str(path))}, format = 'auto')"
+    if kind != "CSV":
+        raise not_supported(f"COPY INTO … TYPE = {kind}")
+    skip = file_format.get("SKIP_HEADER", "0")
+    if not skip.isdecimal():
+        raise invalid_value(skip, "SKIP_HEADER")
+    options = {
+        "delim": _text(file_format.get("FIELD_DELIMITER", ",").replace("\\t", "\t")),
+        "skip": skip,
+        "header": "false",
+        "all_varchar": "true",
+    }
+    quote = file_format.get("FIELD_OPTIONALLY_ENCLOSED_BY", "NONE")
+    options["quote"] = "''" if quote.upper() == "NONE" else _text(quote)
+    listed = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"read_csv({_text(str(path))}, {listed})"

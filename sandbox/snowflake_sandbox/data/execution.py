@@ -1,0 +1,230 @@
+"""A session's data SQL, run: SELECT, the statements that change rows, transactions.
+
+Knows the steps from a statement's text to its result; must not know files or how a connection is made (data.py), nor
+what any function means (rewrite.py, expand.py).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from sqlglot import exp
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.data import (
+    changes,
+    column_names,
+    data_errors,
+    data_types,
+    expand,
+    formats,
+    load_metadata,
+    rewrite,
+    transactions,
+    trees,
+)
+from snowflake_sandbox.data.adapter import duckdb_text, quoted
+from snowflake_sandbox.result import INSERT, SELECT, Result, status
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.data.adapter import Connection, DataPlane
+
+# DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
+_ATTEMPTS = 20
+
+
+def execute(call: Call) -> Result:
+    """Run one data statement of a session.
+
+    Raises:
+        SnowflakeError: syntax, unknown names, conversion errors, in Snowflake's numbers.
+    """
+    tree = trees.parse(call.text)
+    connection = call.world.data.connection(call.session)
+    with connection.lock, data_errors.translated(), _rewritten(call, connection, tree) as ready:
+        # It may have been aborted before there was anything to interrupt.
+        if call.cancelled.is_set():
+            raise errors.cancelled()
+        return _run(call, connection, ready)
+
+
+def describe(call: Call) -> Result:
+    """The columns that a query would give, without running it."""
+    tree = trees.parse(call.text)
+    connection = call.world.data.connection(call.session)
+    if not isinstance(tree, exp.Query):
+        return Result(changes.result_columns(tree), (), changes.type_id(tree))
+    for node in list(tree.find_all(exp.Placeholder)):
+        node.replace(exp.null())
+    with connection.lock, data_errors.translated(), _rewritten(call, connection, tree) as ready:
+        return _query(connection, ready, {}, rows=False)
+
+
+def commit(call: Call) -> None:
+    """Commit the session's transaction, if one is open (ALTER SESSION SET AUTOCOMMIT)."""
+    connection = call.world.data.connection(call.session)
+    with connection.lock, data_errors.translated():
+        transactions.commit(connection)
+
+
+def evaluate(call: Call, text: str) -> Any:
+    """The value of an expression given as text, functions and variables included (SET)."""
+    query = f"SELECT {text} AS RESULT"
+    result = execute(replace(call, text=query))
+    return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+
+
+def constant(call: Call, node: exp.Expr) -> Any:
+    """The value of an expression without columns, as DuckDB computes it."""
+    connection = call.world.data.connection(call.session)
+    tree = exp.select(node.copy())
+    with connection.lock, data_errors.translated():
+        result = _query(connection, tree, call.binds)
+    return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+
+
+@contextmanager
+def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[exp.Expr]:
+    connection.use(call.session.database, call.session.schema)
+    column_names.name_columns(tree, call.text)
+    rewriting = rewrite.Rewriting(call, connection.new_name, lambda node: constant(call, node))
+    ready = rewriting.apply(tree)
+    ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
+    # Bodies of views and functions may call functions too.
+    ready = rewriting.apply(ready)
+    for name, rows in rewriting.tables.items():
+        data_types.make_table(connection.duck, name, rows)
+    try:
+        yield ready
+    finally:
+        for name in rewriting.tables:
+            connection.duck.execute(f"DROP TABLE IF EXISTS temp.{quoted(name)}")
+
+
+def _run(call: Call, connection: Connection, tree: exp.Expr) -> Result:
+    if isinstance(tree, exp.Query):
+        with transactions.reading(connection):
+            return _query(connection, tree, call.binds)
+    if isinstance(tree, exp.Transaction | exp.Commit | exp.Rollback):
+        return _transaction(connection, tree)
+    if isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
+        with transactions.changing(call.session, connection):
+            return _change(call, connection, tree)
+    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+
+
+def _transaction(connection: Connection, tree: exp.Expr) -> Result:
+    if isinstance(tree, exp.Transaction):
+        transactions.begin(connection)
+    elif isinstance(tree, exp.Commit):
+        transactions.commit(connection)
+    else:
+        transactions.rollback(connection)
+    return status()
+
+
+def _query(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True) -> Result:
+    values = trees.remaining_binds(tree, binds)
+    *before, last = _translate(connection, tree)
+    for statement in before:
+        connection.duck.execute(duckdb_text(statement))
+    relation = connection.duck.sql(duckdb_text(last), params=values or None)
+    columns = data_types.columns(relation)
+    return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
+
+
+def _translate(connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
+    formats.translate(tree)
+    # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
+    for node in list(tree.find_all(exp.Sum)):
+        node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
+    # Innermost first: what is copied below must be done with.
+    for division in reversed(list(tree.find_all(exp.Div))):
+        _refuse_zero(division)
+    return connection.translate(tree)
+
+
+def _refuse_zero(division: exp.Div) -> None:
+    """Have a division end the statement where the divisor is zero, as in Snowflake; DuckDB would give infinity."""
+    divided, divisor = division.this, division.expression
+    if isinstance(divisor, exp.Literal) and (divisor.is_string or Decimal(divisor.this)):
+        return
+    is_zero: exp.Expr = exp.EQ(this=exp.paren(divisor), expression=exp.Literal.number(0))
+    if not isinstance(divided, exp.Literal):
+        # NULL divided by zero is NULL.
+        is_zero = exp.and_(is_zero, exp.paren(divided).is_(exp.null()).not_())
+    error = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string(data_errors.DIVISION_BY_ZERO)])
+    division.set("expression", exp.paren(exp.Case(ifs=[exp.If(this=is_zero, true=error)], default=divisor)))
+
+
+def _change(call: Call, connection: Connection, tree: exp.Expr) -> Result:
+    batch = changes.batch(trees.remaining_binds(tree, call.binds))
+    columns, kind = changes.result_columns(tree), changes.type_id(tree)
+    tables = [ObjectName(node.name, node.db, node.catalog) for node in tree.expressions if isinstance(node, exp.Table)]
+    if isinstance(tree, exp.Merge):
+        changes.prepare_merge(tree)
+    statements = [duckdb_text(statement) for statement in _translate(connection, tree)]
+    if isinstance(tree, exp.Merge):
+        statements = [f"{statement} RETURNING merge_action" for statement in statements]
+    try:
+        counts = _change_once(connection, statements, batch, kind)
+    except duckdb.TransactionException:
+        if connection.in_transaction:
+            raise
+        counts = _change_after_conflict(call.world.data, connection, statements, batch, kind)
+    if isinstance(tree, exp.TruncateTable):
+        _forget_loads(call, connection, tables)
+        return status()
+    if isinstance(tree, exp.Merge):
+        counts = changes.merge_counts(columns, counts)
+    counts += [0] * (len(columns) - len(counts))
+    return Result(columns, (tuple(counts[: len(columns)]),), kind)
+
+
+def _forget_loads(call: Call, connection: Connection, tables: Sequence[ObjectName]) -> None:
+    with call.world.store.transaction() as tx:
+        truncated = [catalog.get(tx, "TABLE", name) for name in tables]
+    for table in truncated:
+        load_metadata.forget(connection.duck, table)
+
+
+def _change_after_conflict(
+    data: DataPlane, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
+) -> list[int]:
+    """Try again, one session at a time: those that try side by side would only meet each other again."""
+    with data.after_conflict:
+        for _ in range(_ATTEMPTS):
+            with suppress(duckdb.TransactionException):
+                return _change_once(connection, statements, batch, kind)
+        return _change_once(connection, statements, batch, kind)
+
+
+def _change_once(
+    connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
+) -> list[int]:
+    with connection.whole():
+        counts: list[int] = []
+        if len(batch) > 1 and kind == INSERT and len(statements) == 1:
+            connection.duck.executemany(statements[0], [list(values) for values in batch])
+            counts, batch = [len(batch)], ()
+        for values in batch:
+            row = _run_all(connection, statements, values)
+            counts = [a + b for a, b in zip(counts or [0] * len(row), row, strict=True)]
+    return counts
+
+
+def _run_all(connection: Connection, statements: Sequence[str], values: Sequence[Any]) -> list[int]:
+    counts: list[int] = []
+    for statement in statements:
+        connection.duck.execute(statement, list(values) if "$1" in statement else None)
+        counts = changes.counts(connection.duck.fetchall(), statement)
+    return counts

@@ -1,0 +1,95 @@
+"""Arguments of functions: their number, whole numbers and instants; those of table functions by name or by position.
+
+Knows how Snowflake writes them; must not know any function.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.errors import SnowflakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def counted(given: tuple[Any, ...], least: int, most: int, function: str) -> tuple[Any, ...]:
+    """The arguments of a scalar function.
+
+    Raises:
+        SnowflakeError: 000938 for too few of them, 000939 for too many.
+    """
+    if not least <= len(given) <= most:
+        few = "not enough" if len(given) < least else "too many"
+        raise SnowflakeError(
+            938 if len(given) < least else 939,
+            "22023",
+            f"SQL compilation error: error line 1 at position 7\n{few} arguments for function [{function}],"
+            f" expected {least if len(given) < least else most}, got {len(given)}",
+        )
+    return given
+
+
+def whole(value: Any, name: str) -> int:
+    """An argument as a whole number.
+
+    Raises:
+        SnowflakeError: 001008 when it is none.
+    """
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise errors.invalid_value(str(value), name) from error
+
+
+class Arguments:
+    """Arguments by name, or by position in the documented order; unknown names are refused."""
+
+    def __init__(self, function: str, order: str, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        names = order.split()
+        unknown = sorted(set(named) - set(names))
+        if unknown or len(given) > len(names):
+            raise SnowflakeError(
+                1044,
+                "42P13",
+                f"SQL compilation error:\nInvalid argument [{', '.join(unknown) or given[-1]}] for {function}.",
+            )
+        self._values = {**dict(zip(names, given, strict=False)), **named}
+
+    def text(self, name: str) -> str | None:
+        """An argument as text; None when it was not given."""
+        value = self._values.get(name)
+        return None if value is None else str(value)
+
+    def flag(self, name: str) -> bool:
+        """A boolean argument; False when it was not given."""
+        return str(self._values.get(name, False)).lower() in ("true", "1")
+
+    def limit(self, default: int, most: int) -> int:
+        """RESULT_LIMIT, checked."""
+        given = self._values.get("RESULT_LIMIT")
+        value = default if given is None else whole(given, "RESULT_LIMIT")
+        if not 1 <= value <= most:
+            raise errors.invalid_value(str(value), "RESULT_LIMIT")
+        return value
+
+    def instant(self, name: str) -> datetime | None:
+        """An argument as an instant; text without a zone is UTC."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        try:
+            read = value if isinstance(value, datetime) else datetime.fromisoformat(_iso(str(value)))
+        except ValueError as error:
+            raise SnowflakeError(100035, "22007", f"Timestamp '{value}' is not recognized") from error
+        return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _iso(text: str) -> str:
+    """Snowflake's output form `2026-01-02 03:04:05.678 +0100` (or `Z`) as ISO text."""
+    head, _, zone = text.strip().rpartition(" ")
+    if head and ":" not in zone and (zone[:1] in "+-" or zone in ("Z", "UTC")):
+        return head + ("+00:00" if zone in ("Z", "UTC") else f"{zone[:3]}:{zone[3:]}")
+    return text

@@ -1,0 +1,175 @@
+"""Data SQL before DuckDB sees it: what Snowflake knows and DuckDB does not is replaced by values and tables.
+
+Knows sqlglot's syntax trees; must not know DuckDB connections (data.py) nor what any function means: context and
+SYSTEM$ functions come from `World.functions`, table functions from `World.table_functions`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.data import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.result import Result
+
+_INSTANTS = frozenset({exp.DataType.Type.TIMESTAMPLTZ, exp.DataType.Type.TIMESTAMPTZ})
+_OFFSET = re.compile(r"(?<=\d) ?([+-]\d\d):?(\d\d)$")
+
+
+@dataclass
+class Rewriting:
+    """The rewriting of one statement.
+
+    Attributes:
+        new_name: makes a name for a temporary table.
+        constant: computes an expression without columns.
+        tables: name of a temporary table to make -> the rows it must hold.
+    """
+
+    call: Call
+    new_name: Callable[[], str]
+    constant: Callable[[exp.Expr], Any]
+    tables: dict[str, Result] = field(default_factory=dict)
+
+    def apply(self, tree: exp.Expr) -> exp.Expr:
+        """The tree with functions evaluated and table functions replaced by temporary tables.
+
+        Raises:
+            SnowflakeError: 000904 for a function argument that is no constant; whatever a function raises.
+        """
+        for called in list(tree.find_all(exp.TableFromRows)):
+            self._table_function(called)
+        for table in list(tree.find_all(exp.Table)):
+            self._earlier_result(table)
+        holder = exp.Paren(this=tree)
+        for cast in list(holder.find_all(exp.Cast)):
+            self._bound_timestamp(cast)
+        for extracted in list(holder.find_all(exp.JSONExtract)):
+            self._compare_as_text(extracted)
+        for parameter in list(holder.find_all(exp.Parameter)):
+            self._parameter(parameter)
+        for node in list(holder.find_all(exp.Func)):
+            # A function inside the arguments of one that was replaced has no way up to the holder any more.
+            if node.root() is holder:
+                self._scalar_function(node)
+        return trees.unwrapped(holder)
+
+    def _compare_as_text(self, node: exp.JSONExtract) -> None:
+        """Compare `column:key` with a text as Snowflake does: DuckDB would take the text for JSON."""
+        comparison = node.parent
+        if not isinstance(comparison, exp.EQ | exp.NEQ | exp.In):
+            return
+        others = comparison.expressions if isinstance(comparison, exp.In) else [comparison.this, comparison.expression]
+        if any(self._is_text(one) for one in others if one is not node):
+            node.replace(exp.cast(node.copy(), "VARCHAR"))
+
+    def _is_text(self, node: exp.Expr) -> bool:
+        if isinstance(node, exp.Placeholder):
+            return isinstance(self.call.binds.get(str(node.this)), str)
+        return isinstance(node, exp.Literal) and bool(node.is_string)
+
+    def _bound_timestamp(self, node: exp.Cast) -> None:
+        """Write a bound instant's offset as DuckDB reads it: Snowflake takes ` +0000`, DuckDB only `+00:00`."""
+        value = self.call.binds.get(str(node.this.this)) if isinstance(node.this, exp.Placeholder) else None
+        if isinstance(value, str) and node.to.this in _INSTANTS:
+            node.this.replace(trees.literal(_OFFSET.sub(r"\1:\2", value)))
+
+    def _earlier_result(self, node: exp.Table) -> None:
+        """`FROM $1` is the result of the statement before in a chain (flow.py)."""
+        if not isinstance(node.this, exp.Parameter) or not node.this.name.isdigit():
+            return
+        number, results = int(node.this.name), self.call.results
+        if not 1 <= number <= len(results):
+            raise errors.SnowflakeError(
+                2003,  # guess
+                "42S02",
+                f"SQL compilation error:\nObject '${number}' does not exist or not authorized: {len(results)}"
+                " statements stand before this one in the chain of ->>.",
+            )
+        table = self.new_name()
+        self.tables[table] = results[number - 1]
+        node.set("this", exp.to_identifier(table, quoted=True))
+
+    def _parameter(self, node: exp.Parameter) -> None:
+        """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""
+        name = node.name
+        if name.isdigit():
+            node.replace(exp.Var(this=f"#{name}"))
+            return
+        if name.upper() not in self.call.session.variables:
+            raise errors.SnowflakeError(
+                2211, "02000", f"SQL compilation error: Session variable '${name.upper()}' does not exist"
+            )
+        node.replace(trees.literal(self.call.session.variables[name.upper()]))
+
+    def _scalar_function(self, node: exp.Func) -> None:
+        name = trees.function_name(node)
+        function = self.call.world.functions.get(name)
+        if function is None or isinstance(node.parent, exp.Dot):
+            return
+        arguments = tuple(self.value(argument) for argument in trees.function_arguments(node))
+        node.replace(trees.literal(function(self.call, arguments)))
+
+    def _table_function(self, node: exp.TableFromRows) -> None:
+        name, function = self._find_table_function(node.this)
+        if function is None:
+            return
+        positional, named = [], {}
+        called = node.this.expression if isinstance(node.this, exp.Dot) else node.this
+        for argument in trees.function_arguments(called):
+            if isinstance(argument, exp.Kwarg | exp.PropertyEQ):
+                named[argument.this.name.upper()] = self.value(argument.expression)
+            else:
+                positional.append(self.value(argument))
+        table = self.new_name()
+        self.tables[table] = function(self.call, tuple(positional), named)
+        alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.rpartition(".")[2]))
+        identifier = exp.to_identifier(table, quoted=True)
+        node.replace(exp.Table(this=identifier, alias=alias, joins=node.args.get("joins")))
+
+    def _find_table_function(self, called: exp.Expr) -> tuple[str, Any]:
+        known = self.call.world.table_functions
+        parts = [part.upper() for part in trees.dotted_name(called)]
+        qualified = ".".join(parts[-2:])
+        if qualified in known:
+            return qualified, known[qualified]
+        return (parts[-1], known.get(parts[-1])) if parts else ("", None)
+
+    def value(self, node: exp.Expr) -> Any:  # noqa: PLR0911  # one return per kind of node
+        """A constant argument as Python value: literal, placeholder, cast of one, or another control function.
+
+        Raises:
+            SnowflakeError: 001015-like error, naming the expression, when it is not constant.
+        """
+        if isinstance(node, exp.Placeholder):
+            return self.call.binds.get(str(node.this))
+        if isinstance(node, exp.Paren | exp.Cast | exp.TryCast):
+            return self.value(node.this)
+        if isinstance(node, exp.Literal):
+            return node.this if node.is_string else _number(node.this)
+        if isinstance(node, exp.Null):
+            return None
+        if isinstance(node, exp.Boolean):
+            return node.this
+        if isinstance(node, exp.Neg):
+            return -self.value(node.this)
+        if isinstance(node, exp.Array):
+            return [self.value(item) for item in node.expressions]
+        if isinstance(node, exp.Func) and trees.function_name(node) in self.call.world.functions:
+            arguments = tuple(self.value(argument) for argument in trees.function_arguments(node))
+            return self.call.world.functions[trees.function_name(node)](self.call, arguments)
+        return self.constant(node)
+
+
+def _number(text: str) -> int | float | Decimal:
+    return int(text) if text.isdigit() else Decimal(text)

@@ -1,0 +1,46 @@
+"""Temporary tables, views, stages and file formats: they end with the session that made them.
+
+Knows their mark in the catalog (property `session`); must not know how a session ends (logins.py) nor any kind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox.call import Call
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.session import Session
+from snowflake_sandbox.statements.definitions import drop_object
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_KINDS = ("TABLE", "VIEW", "STAGE", "FILE FORMAT")
+_TEXT = "-- end of session"
+
+
+def drop_temporary(world: World, session: Session) -> None:
+    """Drop what a session made for itself."""
+    if session.data is None:
+        return
+    with world.store.transaction() as tx:
+        made = [catalog.by_id(tx, object_id) for object_id in session.data.temporary]
+    _drop(world, session, [one for one in made if one is not None])
+
+
+def drop_left_over(world: World) -> None:
+    """Drop what sessions of a process that ended left behind."""
+    with world.store.transaction() as tx:
+        found = [one for kind in _KINDS for one in catalog.listing(tx, kind) if one["session"] or one["temporary"]]
+    if found:
+        session = Session(0, "", "", "ACCOUNTADMIN", world.clock.now())
+        _drop(world, session, found)
+
+
+def _drop(world: World, session: Session, found: list[SnowflakeObject]) -> None:
+    call = Call(world, session, Reader(_TEXT), world.new_id(), _TEXT, {})
+    for one in found:
+        with world.store.transaction():
+            drop_object(call, one)

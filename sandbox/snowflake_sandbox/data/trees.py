@@ -1,0 +1,156 @@
+"""Data SQL as sqlglot's syntax trees: reading the text, the placeholders in it, names of functions, literals.
+
+Knows Snowflake's grammar where sqlglot does not; must not know sessions, nor what any function means (rewrite.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import TokenType
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.statements.reader import tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
+# Literals that bound values become: types whose text DuckDB casts without loss.
+_CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
+
+
+def parse(text: str) -> exp.Expr:
+    """One data statement as a tree, its `?` numbered from 1 as `:1`, `:2`, ….
+
+    sqlglot cannot read `?::TYPE`, and numbers survive a change of the tree's order.
+
+    Raises:
+        SnowflakeError: 001003.
+    """
+    try:
+        tree = sqlglot.parse_one(number_placeholders(plain_methods(text)), read="snowflake")
+    except (ParseError, TokenError) as error:
+        raise _syntax_error(text, error) from error
+    if tree is None or isinstance(tree, exp.Command):
+        raise errors.not_supported(" ".join(text.split()[:3]).upper())
+    return tree
+
+
+def _syntax_error(text: str, error: Exception) -> errors.SnowflakeError:
+    details = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    line, column = details.get("line", 1), max(int(details.get("col") or 1) - len(details.get("highlight") or ""), 0)
+    found = details.get("highlight") or _HIGHLIGHT.sub("", text[:20])
+    return errors.SnowflakeError(
+        1003, "42000", f"SQL compilation error:\nsyntax error line {line} at position {column} unexpected '{found}'."
+    )
+
+
+def plain_methods(text: str) -> str:
+    """The text with `service!METHOD(…)` as `METHOD('service', …)`, which sqlglot can read; mostly unchanged."""
+    if "!" not in text:
+        return text
+    tokens = tokenize(text)
+    for index, token in enumerate(tokens[:-3]):
+        if token.token_type is not TokenType.EXCLAMATION or tokens[index + 2].text != "(" or not index:
+            continue
+        first = index - 1
+        while first > 1 and tokens[first - 1].text == ".":
+            first -= 2
+        service = text[tokens[first].start : tokens[index - 1].end + 1].replace("\\", "\\\\").replace("'", "''")
+        method = text[tokens[index + 1].start : tokens[index + 2].end + 1]
+        comma = "" if tokens[index + 3].text == ")" else ", "
+        rest = text[tokens[index + 2].end + 1 :]
+        return plain_methods(f"{text[: tokens[first].start]}{method}'{service}'{comma}{rest}")
+    return text
+
+
+def number_placeholders(text: str) -> str:
+    """The text with its `?` outside of strings and comments numbered; unchanged when it has none."""
+    if "?" not in text:
+        return text
+    pieces, end, count = [], 0, 0
+    for token in tokenize(text):
+        # `?::` is one token: another dialect's operator.
+        if token.text in ("?", "?::") and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
+            count += 1
+            pieces += [text[end : token.start], f":{count}"]
+            end = token.start + 1
+    return "".join([*pieces, text[end:]])
+
+
+def projections(text: str) -> list[exp.Expr]:
+    """The expressions of a comma-separated list, e.g. a column's default or a function's body."""
+    tree = parse(f"SELECT {text}")
+    return list(tree.selects) if isinstance(tree, exp.Query) else []
+
+
+def unwrapped(holder: exp.Paren) -> exp.Expr:
+    """What a holder holds. A tree is put into one so that its root can be replaced like any other node."""
+    inside: exp.Expr = holder.this
+    return inside
+
+
+def literal(value: Any) -> exp.Expr:
+    """A Python value as a tree; also for function results."""
+    if value is None:
+        return exp.null()
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, int | float | Decimal):
+        return exp.Literal.number(f"{value:f}" if isinstance(value, Decimal) else str(value))
+    for kind, name in _CAST:
+        if isinstance(value, kind):
+            return exp.cast(exp.Literal.string(value.isoformat()), name)
+    if isinstance(value, bytes):
+        return exp.Unhex(this=exp.Literal.string(value.hex()))
+    return exp.Literal.string(value if isinstance(value, str) else json.dumps(value))
+
+
+def function_name(node: exp.Expr) -> str:
+    """The SQL name of a function call: upper case, or as it stands between quotes."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.name) if isinstance(node.this, exp.Identifier) else str(node.this).upper()
+    return node.sql_names()[0] if isinstance(node, exp.Func) and node.sql_names() else ""
+
+
+def function_arguments(node: exp.Expr) -> list[exp.Expr]:
+    """The arguments of a function call in order."""
+    if isinstance(node, exp.Anonymous):
+        return list(node.expressions)
+    return [argument for argument in node.iter_expressions() if not isinstance(argument, exp.TableAlias)]
+
+
+def dotted_name(node: exp.Expr) -> list[str]:
+    """The parts of `a.b.f(…)`, as written (unquoted parts in upper case); [] for what is no such call."""
+    if isinstance(node, exp.Dot):
+        return [*dotted_name(node.this), *dotted_name(node.expression)]
+    if isinstance(node, exp.Identifier):
+        return [node.this if node.args.get("quoted") else node.this.upper()]
+    if isinstance(node, exp.Func):
+        return [function_name(node)]
+    return []
+
+
+def remaining_binds(tree: exp.Expr, binds: Mapping[str, Any]) -> list[Any]:
+    """Renumber the placeholders that are left from 1 and give their values in that order.
+
+    Raises:
+        SnowflakeError: 002049 (guess), when a value is missing.
+    """
+    nodes = list(tree.find_all(exp.Placeholder))
+    used = sorted({str(node.this) for node in nodes}, key=lambda text: (not text.isdigit(), text.zfill(9)))
+    missing = [name for name in used if name not in binds]
+    if missing:
+        raise errors.SnowflakeError(2049, "42601", f"SQL compilation error:\nBind variable ?{missing[0]} not set.")
+    order = {name: str(position) for position, name in enumerate(used, 1)}
+    for node in nodes:
+        node.set("this", order[str(node.this)])
+    return [binds[name] for name in used]

@@ -1,0 +1,239 @@
+"""COMPUTE POOL (contract 6.8). Nodes are counted, not made: the services part says how many are in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.result import Column, Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+# The provider refuses any other family (facts C5).
+FAMILIES = frozenset(
+    [
+        "CPU_X64_XS",
+        "CPU_X64_S",
+        "CPU_X64_M",
+        "CPU_X64_SL",
+        "CPU_X64_L",
+        "GEN_X64_G2_2",
+        "GEN_X64_G2_4",
+        "GEN_X64_G2_8",
+        "GEN_X64_G2_16",
+        "GEN_X64_G2_32",
+        "GEN_ARM_G1_2",
+        "GEN_ARM_G1_4",
+        "GEN_ARM_G1_8",
+        "GEN_ARM_G1_16",
+        "GEN_ARM_G1_32",
+        "HIGHMEM_X64_S",
+        "HIGHMEM_X64_M",
+        "HIGHMEM_X64_SL",
+        "HIGHMEM_X64_L",
+        "MEM_X64_G2_8",
+        "MEM_X64_G2_32",
+        "MEM_X64_G2_64",
+        "MEM_X64_G2_96",
+        "MEM_X64_G2_192",
+        "GPU_NV_XS",
+        "GPU_NV_S",
+        "GPU_NV_SM",
+        "GPU_NV_M",
+        "GPU_NV_L",
+        "GPU_NV_2M",
+        "GPU_NV_3M",
+        "GPU_NV_SL",
+        "GPU_L40S_G1_8",
+        "GPU_L40S_G1_16",
+        "GPU_L40S_G1_48",
+        "GPU_L40S_G1_192",
+        "GPU_R6K_G1_8",
+        "GPU_R6K_G1_16",
+        "GPU_R6K_G1_32",
+        "GPU_R6K_G1_48",
+        "GPU_R6K_G1_96",
+        "GPU_R6K_G1_192",
+        "GPU_A100_G1_12",
+        "GPU_A100_G1_48",
+        "GPU_GCP_NV_L4_1_24G",
+        "GPU_GCP_NV_L4_4_24G",
+        "GPU_GCP_NV_A100_8_40G",
+    ]
+)
+_SHOWN = columns(
+    "name state min_nodes# max_nodes# instance_family num_services# num_jobs# auto_suspend_secs# auto_resume?"
+    " active_nodes# idle_nodes# target_nodes# created_on@ resumed_on@ updated_on@ owner comment is_exclusive?"
+    " application"
+)
+
+
+def usage(world: World, name: str) -> tuple[int, int, int]:
+    """Services, running jobs and nodes in use of a pool, from the services part (`pool_usage(name)`)."""
+    services = world.parts.get("services")
+    if services is None or not hasattr(services, "pool_usage"):
+        return (0, 0, 0)
+    counted: tuple[int, int, int] = services.pool_usage(name)
+    return counted
+
+
+def state(found: SnowflakeObject, nodes: int) -> str:
+    """SUSPENDED, STOPPING while jobs still run on it, ACTIVE with something running on it, IDLE without."""
+    if found["suspended"]:
+        return "STOPPING" if nodes else "SUSPENDED"
+    return "ACTIVE" if nodes else "IDLE"
+
+
+def resume_if_allowed(call_now: Any, world: World, found: SnowflakeObject) -> SnowflakeObject:
+    """What starting a service on a suspended pool does: resume it when AUTO_RESUME is on.
+
+    Raises:
+        SnowflakeError: it is suspended and must not resume by itself.
+    """
+    if not found["suspended"]:
+        return found
+    if not found["auto_resume"]:
+        raise errors.invalid_state(f"Compute pool '{found.name.name}' is suspended and AUTO_RESUME is false.", 391004)
+    with world.store.transaction() as tx:
+        return catalog.update(tx, found, {"suspended": False, "resumed_on": call_now.isoformat()})
+
+
+def _family(reader: Reader) -> str:
+    written = reader.word().upper()
+    if written not in FAMILIES:
+        raise errors.invalid_value(written, "INSTANCE_FAMILY")
+    return written
+
+
+def _nodes(reader: Reader) -> int:
+    value = reader.integer()
+    if value < 1:
+        raise errors.invalid_value(str(value), "MIN_NODES")
+    return value
+
+
+def _check_nodes(properties: Any) -> None:
+    if properties["min_nodes"] > properties["max_nodes"]:
+        raise errors.SnowflakeError(
+            391085, "22023", "SQL compilation error:\nMAX_NODES must be greater than or equal to MIN_NODES."
+        )
+
+
+def _finish(call: Call, creation: Creation) -> None:
+    _check_nodes(creation.properties)
+    creation.properties["suspended"] = creation.properties.pop("initially_suspended")
+    creation.properties["resumed_on"] = creation.properties["updated_on"] = call.now.isoformat()
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    if not call.reader.accept("FOR APPLICATION"):
+        return False
+    creation.properties["application"] = call.reader.identifier()
+    return True
+
+
+def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
+    _check_nodes(after.properties)
+    with call.world.store.transaction() as tx:
+        catalog.update(tx, after, {"updated_on": call.now.isoformat()})
+    _tell_services(call.world)
+
+
+def _row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    services, jobs, nodes = usage(call.world, found.name.name)
+    nodes = min(nodes, found["max_nodes"])
+    target = 0 if found["suspended"] else max(found["min_nodes"], nodes)
+    return (
+        found.name.name,
+        state(found, nodes),
+        found["min_nodes"],
+        found["max_nodes"],
+        found["instance_family"],
+        services,
+        jobs,
+        found["auto_suspend_secs"],
+        found["auto_resume"],
+        nodes,
+        target - nodes,
+        target,
+        found.created_on,
+        catalog.instant(found["resumed_on"]),
+        catalog.instant(found["updated_on"]),
+        found.owner,
+        found["comment"],
+        bool(found["application"]),
+        found["application"],
+    )
+
+
+def _describe(call: Call, found: SnowflakeObject) -> Result:
+    message = "Compute pool is suspended" if found["suspended"] else "Compute pool is ready"
+    return Result((*_SHOWN, Column("error_code"), Column("status_message")), [(*_row(call, found), "", message)])
+
+
+def _tell_services(world: World) -> None:
+    """Jobs that wait for a node may have one now."""
+    services = world.parts.get("services")
+    if services is not None:
+        services.pool_changed()
+
+
+def _set_suspended(*, suspended: bool) -> Any:
+    def action(call: Call, found: SnowflakeObject) -> Result | None:
+        with call.world.store.transaction() as tx:
+            catalog.update(tx, found, {"suspended": suspended, "resumed_on": call.now.isoformat()})
+        _tell_services(call.world)
+        return None
+
+    return action
+
+
+def _stop_all(call: Call, found: SnowflakeObject) -> Result | None:
+    services = call.world.parts.get("services")
+    if services is not None and hasattr(services, "stop_pool"):
+        services.stop_pool(call, found.name.name)
+    return None
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    services, _jobs, _nodes_used = usage(call.world, found.name.name)
+    if services:
+        raise errors.invalid_state(
+            f"Cannot drop compute pool '{found.name.name}': it has services. Run ALTER COMPUTE POOL … STOP ALL first.",
+            393914,
+        )
+    _stop_all(call, found)
+
+
+KIND = Kind(
+    name="COMPUTE POOL",
+    plural="COMPUTE POOLS",
+    scope=Scope.ACCOUNT,
+    show=_SHOWN,
+    show_row=_row,
+    properties=(
+        Property("MIN_NODES", _nodes, required=True),
+        Property("MAX_NODES", _nodes, required=True),
+        Property("INSTANCE_FAMILY", _family, required=True),
+        Property("AUTO_RESUME", Reader.boolean, default=True),
+        Property("INITIALLY_SUSPENDED", Reader.boolean, default=False, alterable=False),
+        Property("AUTO_SUSPEND_SECS", Reader.integer, 3600),
+        Property("COMMENT", Reader.string),
+    ),
+    describe=_describe,
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    altered=_altered,
+    dropping=_dropping,
+    actions={
+        "SUSPEND": _set_suspended(suspended=True),
+        "RESUME": _set_suspended(suspended=False),
+        "STOP ALL": _stop_all,
+    },
+)

@@ -1,0 +1,69 @@
+"""FILE FORMAT: named options of COPY INTO and INFER_SCHEMA. Kept and shown; copy_into.py gives them their meaning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.result import columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.store import to_json
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "SCOPED", "VOLATILE"})
+_OPTIONS = [
+    "TYPE",
+    "COMPRESSION",
+    "FIELD_DELIMITER",
+    "RECORD_DELIMITER",
+    "SKIP_HEADER",
+    "FIELD_OPTIONALLY_ENCLOSED_BY",
+    "BINARY_AS_TEXT",
+    "USE_LOGICAL_TYPE",
+    "USE_VECTORIZED_SCANNER",
+    "PARSE_HEADER",
+    "TRIM_SPACE",
+    "STRIP_OUTER_ARRAY",
+]
+
+
+def _finish(call: Call, creation: Creation) -> None:
+    temporary = bool(creation.modifiers & _TEMPORARY)
+    creation.properties["session"] = call.session.id if temporary else None
+
+
+def _created(call: Call, made: SnowflakeObject) -> None:
+    if made["session"] is not None:
+        call.world.data.connection(call.session).temporary.append(made.id)
+
+
+def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    options = {name: found[name.lower()] for name in _OPTIONS if found[name.lower()] is not None}
+    return (
+        found.created_on,
+        found.name.name,
+        found.name.database,
+        found.name.schema,
+        found["type"] or "CSV",
+        found.owner,
+        found["comment"] or "",
+        to_json(options),
+        "ROLE",
+    )
+
+
+KIND = Kind(
+    name="FILE FORMAT",
+    plural="FILE FORMATS",
+    scope=Scope.SCHEMA,
+    show=columns("created_on@ name database_name schema_name type owner comment format_options owner_role_type"),
+    show_row=_show_row,
+    properties=(*(Property(name, Reader.word) for name in _OPTIONS), Property("COMMENT", Reader.string)),
+    finish_definition=_finish,
+    created=_created,
+    modifiers=_TEMPORARY,
+)

@@ -1,0 +1,80 @@
+"""EXTERNAL ACCESS INTEGRATION and NOTIFICATION INTEGRATION by e-mail (contract 6.18, 6.20): kept and shown only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog.kind import Kind, Property
+from snowflake_sandbox.objects.procedure import names_in_parentheses
+from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.showing import text_rows
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_SHOWN = columns("name type category enabled? comment created_on@")
+
+
+def _notification_type(reader: Reader) -> str:
+    written = reader.word().upper()
+    if written != "EMAIL":
+        raise errors.not_supported(f"NOTIFICATION INTEGRATION of TYPE {written}")
+    return written
+
+
+def _row(kind: str, category: str) -> Any:
+    def row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+        return (found.name.name, kind, category, found["enabled"], found["comment"], found.created_on)
+
+    return row
+
+
+def _listed(found: SnowflakeObject, key: str) -> str:
+    return ",".join(found[key] or ())
+
+
+def _described(*lists: str) -> Any:
+    def describe(_call: Call, found: SnowflakeObject) -> Result:
+        rows = [("ENABLED", "Boolean", str(found["enabled"]).lower(), "false")]
+        rows += [(key.upper(), "List", _listed(found, key), "") for key in lists]
+        rows.append(("COMMENT", "String", found["comment"] or "", ""))
+        return text_rows("property property_type property_value property_default", rows)
+
+    return describe
+
+
+EXTERNAL_ACCESS = Kind(
+    name="EXTERNAL ACCESS INTEGRATION",
+    plural="EXTERNAL ACCESS INTEGRATIONS",
+    scope=Scope.ACCOUNT,
+    show=_SHOWN,
+    show_row=_row("EXTERNAL_ACCESS", "EXTERNAL_ACCESS"),
+    properties=(
+        Property("ALLOWED_NETWORK_RULES", names_in_parentheses, required=True),
+        Property("ALLOWED_AUTHENTICATION_SECRETS", names_in_parentheses),
+        Property("ENABLED", Reader.boolean, required=True),
+        Property("COMMENT", Reader.string),
+    ),
+    describe=_described("allowed_network_rules", "allowed_authentication_secrets"),
+    created_message="Integration {name} successfully created.",
+)
+
+NOTIFICATION = Kind(
+    name="NOTIFICATION INTEGRATION",
+    plural="NOTIFICATION INTEGRATIONS",
+    scope=Scope.ACCOUNT,
+    show=_SHOWN,
+    show_row=_row("EMAIL", "NOTIFICATION"),
+    properties=(
+        Property("TYPE", _notification_type, required=True, alterable=False),
+        Property("ENABLED", Reader.boolean, required=True),
+        Property("ALLOWED_RECIPIENTS", Reader.string_list),
+        Property("COMMENT", Reader.string),
+    ),
+    describe=_described("allowed_recipients"),
+    created_message="Integration {name} successfully created.",
+)

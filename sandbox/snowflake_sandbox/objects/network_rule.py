@@ -1,0 +1,54 @@
+"""NETWORK RULE (contract 6.17). Kept and shown; nothing on the sandbox limits what a container reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.catalog.kind import Kind, Property
+from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+
+def _common(found: SnowflakeObject) -> tuple[Any, ...]:
+    return (
+        found.created_on,
+        found.name.name,
+        found.name.database,
+        found.name.schema,
+        found.owner,
+        found["comment"] or "",
+        found["type"],
+        found["mode"],
+    )
+
+
+def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    return (*_common(found), len(found["value_list"] or ()), "ROLE")
+
+
+def _describe(_call: Call, found: SnowflakeObject) -> Result:
+    described = columns("created_on@ name database_name schema_name owner comment type mode value_list")
+    return Result(described, [(*_common(found), ",".join(found["value_list"] or ()))])
+
+
+KIND = Kind(
+    name="NETWORK RULE",
+    plural="NETWORK RULES",
+    scope=Scope.SCHEMA,
+    show=columns(
+        "created_on@ name database_name schema_name owner comment type mode entries_in_valuelist# owner_role_type"
+    ),
+    show_row=_show_row,
+    properties=(
+        Property("TYPE", Reader.word, required=True, alterable=False),
+        Property("MODE", Reader.word, default="INGRESS", alterable=False),
+        Property("VALUE_LIST", Reader.string_list, default=()),
+        Property("COMMENT", Reader.string),
+    ),
+    describe=_describe,
+)

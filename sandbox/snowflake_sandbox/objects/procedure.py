@@ -1,0 +1,188 @@
+"""PROCEDURE in Python (contract 6.12), as an object: kept, shown, described. sandbox/procedures runs the body."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog, signature
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.result import Result, columns, status
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.showing import text_rows
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+# What a function has too; AUTO_EVENT_LOGGING is the procedures' own.
+FUNCTION_PARAMETERS = {
+    "ENABLE_CONSOLE_OUTPUT": "false",
+    "LOG_EVENT_LEVEL": "OFF",
+    "LOG_LEVEL": "OFF",
+    "METRIC_LEVEL": "NONE",
+    "TRACE_LEVEL": "OFF",
+}
+PARAMETERS = {"AUTO_EVENT_LOGGING": "OFF", **FUNCTION_PARAMETERS}
+SHOWN = columns(
+    "created_on name schema_name is_builtin is_aggregate is_ansi min_num_arguments# max_num_arguments# arguments"
+    " description catalog_name is_table_function valid_for_clustering is_secure secrets external_access_integrations"
+)
+_DESCRIPTION = "user-defined procedure"
+_SNOWPARK = "snowflake-snowpark-python"
+
+
+def names_in_parentheses(reader: Reader) -> list[str]:
+    """`("E1", E2)` as names."""
+    reader.expect("(")
+    return [name.qualified for name in reader.name_list(")")]
+
+
+def read_secrets(reader: Reader) -> dict[str, str]:
+    """`('cred' = "D"."S"."SEC")` as alias -> quoted name."""
+    reader.expect("(")
+    found: dict[str, str] = {}
+    while not reader.accept(")"):
+        alias = reader.string()
+        reader.expect("=")
+        found[alias] = reader.object_name().quoted
+        reader.accept(",")
+    return found
+
+
+def read_null_handling(reader: Reader) -> str | None:
+    """One of the clauses on NULL arguments, if it comes next."""
+    for words in ("RETURNS NULL ON NULL INPUT", "CALLED ON NULL INPUT", "STRICT"):
+        if reader.accept(words):
+            return "RETURNS NULL ON NULL INPUT" if words == "STRICT" else words
+    return None
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    reader, properties = call.reader, creation.properties
+    if "arguments" not in properties and reader.peek() == "(":
+        found = signature.read_arguments(reader)
+        properties["arguments"] = [one.kept() for one in found]
+        creation.signature = signature.types_text(found)
+    elif null_handling := read_null_handling(reader):
+        properties["null_handling"] = null_handling
+    elif reader.accept("RETURNS"):
+        properties["returns"], table = signature.read_returns(reader)
+        properties["result_columns"] = [one.kept() for one in table]
+    elif reader.accept("LANGUAGE"):
+        properties["language"] = reader.identifier()
+    elif reader.accept("EXECUTE AS"):
+        properties["execute_as"] = reader.identifier()
+    elif reader.accept("COPY GRANTS") or reader.accept("VOLATILE") or reader.accept("IMMUTABLE"):
+        pass
+    elif reader.accept("AS"):
+        properties["body"] = reader.string()
+    else:
+        return False
+    return True
+
+
+def _finish(_call: Call, creation: Creation) -> None:
+    properties = creation.properties
+    language = properties.get("language") or "SQL"
+    if language != "PYTHON":
+        raise errors.not_supported(f"CREATE PROCEDURE … LANGUAGE {language}")
+    missing = [word for word in ("returns", "runtime_version", "handler", "body") if properties.get(word) is None]
+    if missing:
+        raise errors.missing_property(", ".join(missing).upper(), "CREATE PROCEDURE")
+    packages = properties["packages"] or []
+    if not any(package.lower().replace("_", "-").startswith(_SNOWPARK) for package in packages):
+        raise errors.missing_property(f"PACKAGES ('{_SNOWPARK}')", "CREATE PROCEDURE")
+    properties["secure"] = "SECURE" in creation.modifiers
+    properties.setdefault("execute_as", "OWNER")
+    properties.setdefault("null_handling", "CALLED ON NULL INPUT")
+
+
+def show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    """A row of SHOW PROCEDURES; functions have the same columns first."""
+    del call  # Kind.show_row's first argument
+    return (
+        found.created_on.isoformat(),
+        found.name.name,
+        found.name.schema,
+        "N",
+        "N",
+        "N",
+        signature.minimum(found),
+        len(found["arguments"]),
+        signature.show_arguments(found),
+        found["comment"] or _DESCRIPTION,
+        found.name.database,
+        "Y" if found["returns"] == "TABLE" else "N",
+        "N",
+        "Y" if found["secure"] else "N",
+        json.dumps(found["secrets"]) if found["secrets"] else None,
+        _bracketed(found["external_access_integrations"]) if found["external_access_integrations"] else None,
+    )
+
+
+def _bracketed(names: list[str] | None) -> str:
+    return "[" + ", ".join(names or []) + "]"
+
+
+def _describe(_call: Call, found: SnowflakeObject) -> Result:
+    packages = ",".join(f"'{package}'" for package in found["packages"] or [])
+    return text_rows(
+        "property value",
+        [
+            ("signature", signature.signature_text(signature.arguments_of(found))),
+            ("returns", signature.returns_text(found)),
+            ("language", found["language"]),
+            ("null handling", found["null_handling"]),
+            ("volatility", "VOLATILE"),
+            ("execute as", found["execute_as"]),
+            ("body", found["body"]),
+            ("imports", _bracketed(found["imports"])),
+            ("handler", found["handler"]),
+            ("runtime_version", found["runtime_version"]),
+            ("packages", f"[{packages}]"),
+            ("installed_packages", f"[{packages}]"),
+            ("external_access_integrations", _bracketed(found["external_access_integrations"])),
+            ("secrets", json.dumps(found["secrets"] or {})),
+        ],
+    )
+
+
+def _execute_as(call: Call, found: SnowflakeObject) -> Result | None:
+    access.require(call, "OWNERSHIP", found)
+    word = call.reader.identifier()
+    if word not in ("OWNER", "CALLER"):
+        raise errors.not_supported(f"EXECUTE AS {word}")
+    with call.world.store.transaction() as tx:
+        catalog.update(tx, found, {"execute_as": word})
+    return status()
+
+
+KIND = Kind(
+    name="PROCEDURE",
+    plural="PROCEDURES",
+    scope=Scope.SCHEMA,
+    show=SHOWN,
+    show_row=show_row,
+    properties=(
+        Property("RUNTIME_VERSION", Reader.word, alterable=False),
+        Property("PACKAGES", Reader.string_list, alterable=False),
+        Property("IMPORTS", Reader.string_list, alterable=False),
+        Property("HANDLER", Reader.string, alterable=False),
+        Property("EXTERNAL_ACCESS_INTEGRATIONS", names_in_parentheses),
+        Property("SECRETS", read_secrets),
+        Property("COMMENT", Reader.string),
+    ),
+    parameters=PARAMETERS,
+    describe=_describe,
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    actions={"EXECUTE AS": _execute_as},
+    modifiers=frozenset({"SECURE"}),
+    created_message="Function {name} successfully created.",
+    has_signature=True,
+    grant_name=signature.grant_name,
+)

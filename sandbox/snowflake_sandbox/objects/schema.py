@@ -1,0 +1,165 @@
+"""SCHEMA (contract 6.3): a DuckDB schema of the same name in its database's file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.definitions import drop_children
+from snowflake_sandbox.statements.reader import ObjectName, Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+# Set on a database or schema; what is not set on a schema comes from its database.
+DATABASE_PARAMETERS = {
+    "DATA_RETENTION_TIME_IN_DAYS": "1",
+    "MAX_DATA_EXTENSION_TIME_IN_DAYS": "14",
+    "EXTERNAL_VOLUME": "",
+    "CATALOG": "",
+    "REPLACE_INVALID_CHARACTERS": "false",
+    "DEFAULT_DDL_COLLATION": "",
+    "DEFAULT_NOTEBOOK_COMPUTE_POOL_CPU": "SYSTEM_COMPUTE_POOL_CPU",
+    "DEFAULT_NOTEBOOK_COMPUTE_POOL_GPU": "SYSTEM_COMPUTE_POOL_GPU",
+    "STORAGE_SERIALIZATION_POLICY": "OPTIMIZED",
+    "LOG_EVENT_LEVEL": "OFF",
+    "LOG_LEVEL": "OFF",
+    "TRACE_LEVEL": "OFF",
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": "10",
+    "TASK_AUTO_RETRY_ATTEMPTS": "0",
+    "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": "Medium",
+    "USER_TASK_TIMEOUT_MS": "3600000",
+    "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": "30",
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": "false",
+    "ENABLE_CONSOLE_OUTPUT": "false",
+}
+
+
+def default_properties() -> dict[str, Any]:
+    """Properties of a schema that was made without saying anything about it."""
+    return {"comment": None, "transient": False, "managed_access": False}
+
+
+def make(call: Call, made: SnowflakeObject) -> None:
+    """Make the DuckDB schema and make it the session's own, as CREATE SCHEMA does."""
+    call.world.data.create_schema(made.name.schema or "", made.name.name)
+    call.session.database, call.session.schema = made.name.schema, made.name.name
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    drop_children(call, found.name.schema or "", found.name.name)
+    call.world.data.drop_schema(found.name.schema or "", found.name.name)
+    if (call.session.database, call.session.schema) == (found.name.schema, found.name.name):
+        call.session.schema = None
+
+
+def _rename(call: Call, found: SnowflakeObject) -> Result | None:
+    access.require(call, "OWNERSHIP", found)
+    name = call.session.resolve(call.reader.object_name(), Scope.DATABASE, "ALTER SCHEMA")
+    if name.schema != found.name.schema:
+        raise errors.not_supported("ALTER SCHEMA … RENAME TO another database")
+    with call.world.store.transaction() as tx:
+        inside = catalog.children(tx, found.name.schema or "", found.name.name)
+        if any(one.kind in ("TABLE", "VIEW") for one in inside):
+            # DuckDB cannot rename a schema, and copying tables would lose their defaults.
+            raise errors.not_supported("ALTER SCHEMA … RENAME TO of a schema that holds tables or views")
+        catalog.rename(tx, found, name)
+        for table in ("object", "future_grant"):
+            tx.run(
+                f"UPDATE {table} SET schema_name = ? WHERE database_name = ? AND schema_name = ?",
+                name.name,
+                name.schema,
+                found.name.name,
+            )
+        call.world.data.create_schema(name.schema or "", name.name)
+        call.world.data.drop_schema(name.schema or "", found.name.name)
+    if call.session.schema == found.name.name and call.session.database == name.schema:
+        call.session.schema = name.name
+    return None
+
+
+def _set_managed(*, managed: bool) -> Any:
+    def action(call: Call, found: SnowflakeObject) -> Result | None:
+        with call.world.store.transaction() as tx:
+            catalog.update(tx, found, {"managed_access": managed})
+        return None
+
+    return action
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    if not call.reader.accept("WITH MANAGED ACCESS"):
+        return False
+    creation.properties["managed_access"] = True
+    return True
+
+
+def _finish(_call: Call, creation: Creation) -> None:
+    creation.properties["transient"] = "TRANSIENT" in creation.modifiers
+    creation.properties.setdefault("managed_access", False)
+
+
+def retention(call: Call, found: SnowflakeObject) -> str:
+    """retention_time of SHOW SCHEMAS: the schema's own, else its database's."""
+    own = found.parameters.get("DATA_RETENTION_TIME_IN_DAYS")
+    if own is not None:
+        return str(own)
+    with call.world.store.transaction() as tx:
+        parent = catalog.find(tx, "DATABASE", ObjectName(found.name.schema or ""))
+    return str(parent.parameters.get("DATA_RETENTION_TIME_IN_DAYS", "1")) if parent else "1"
+
+
+def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    options = [word for word, key in (("TRANSIENT", "transient"), ("MANAGED ACCESS", "managed_access")) if found[key]]
+    current = (call.session.database, call.session.schema) == (found.name.schema, found.name.name)
+    return (
+        found.created_on,
+        None,
+        found.name.name,
+        "N",
+        "Y" if current else "N",
+        found.name.schema,
+        found.owner,
+        found["comment"] or "",
+        ", ".join(options),
+        retention(call, found),
+        "ROLE",
+    )
+
+
+def _describe(call: Call, found: SnowflakeObject) -> Result:
+    with call.world.store.transaction() as tx:
+        inside = catalog.children(tx, found.name.schema or "", found.name.name)
+    rows = [(one.created_on, one.name.name, one.kind) for one in inside if one.kind in ("TABLE", "VIEW")]
+    return Result(columns("created_on@ name kind"), rows)
+
+
+KIND = Kind(
+    name="SCHEMA",
+    plural="SCHEMAS",
+    scope=Scope.DATABASE,
+    show=columns(
+        "created_on@ dropped_on@ name is_default is_current database_name owner comment options retention_time"
+        " owner_role_type"
+    ),
+    show_row=_show_row,
+    properties=(Property("COMMENT", Reader.string),),
+    parameters=DATABASE_PARAMETERS | {"PIPE_EXECUTION_PAUSED": "false"},
+    describe=_describe,
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    created=make,
+    dropping=_dropping,
+    actions={
+        "RENAME TO": _rename,
+        "ENABLE MANAGED ACCESS": _set_managed(managed=True),
+        "DISABLE MANAGED ACCESS": _set_managed(managed=False),
+    },
+    modifiers=frozenset({"TRANSIENT"}),
+)

@@ -1,0 +1,120 @@
+"""SECRET of type GENERIC_STRING (contract 6.19) or PASSWORD. The value never comes back but to containers (services).
+
+The value, or the password, is kept in a file of the data folder that its owner alone can read, not in the catalog.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+
+def _file(world: World, found: SnowflakeObject) -> Path:
+    return world.folder / "secrets" / str(found.id)
+
+
+_KEYS = {"GENERIC_STRING": ("secret_string",), "PASSWORD": ("username", "password")}
+
+
+def keys(found: SnowflakeObject) -> tuple[str, ...]:
+    """What a secret of its type holds, by the names that specifications use."""
+    return _KEYS[found["type"]]
+
+
+def values(world: World, found: SnowflakeObject) -> dict[str, str]:
+    """The same with the values."""
+    kept = _file(world, found).read_text()
+    return (
+        {"secret_string": kept}
+        if keys(found) == ("secret_string",)
+        else {
+            "username": found["username"],
+            "password": kept,
+        }
+    )
+
+
+def _read_type(reader: Reader) -> str:
+    written = reader.word().upper()
+    if written not in _KEYS:
+        raise errors.not_supported(f"SECRET of TYPE {written}")
+    return written
+
+
+def _keep(call: Call, found: SnowflakeObject) -> None:
+    """Move the value from the properties, where CREATE or ALTER left it, into the file."""
+    text = found["password"] if found["secret_string"] is None else found["secret_string"]
+    if text is None:
+        return
+    path = _file(call.world, found)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
+        writer.write(text)
+    with call.world.store.transaction() as tx:
+        catalog.update(tx, found, {"secret_string": None, "password": None})
+
+
+def _finish(_call: Call, creation: Creation) -> None:
+    given = {name for name in ("secret_string", "username", "password") if creation.properties[name] is not None}
+    wanted = set(_KEYS[creation.properties["type"]])
+    if given != wanted:
+        raise errors.missing_property(", ".join(sorted(wanted)).upper(), "CREATE SECRET")
+
+
+def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
+    _keep(call, after)
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    _file(call.world, found).unlink(missing_ok=True)
+
+
+def _common(found: SnowflakeObject) -> tuple[Any, ...]:
+    name = found.name
+    return (found.created_on, name.name, name.schema, name.database, found.owner, found["comment"], found["type"])
+
+
+def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    return (*_common(found), None, "ROLE")
+
+
+def _describe(_call: Call, found: SnowflakeObject) -> Result:
+    described = columns(
+        "created_on@ name schema_name database_name owner comment secret_type username oauth_access_token_expiry_time@"
+        " oauth_refresh_token_expiry_time@ oauth_scopes integration_name"
+    )
+    return Result(described, [(*_common(found), found["username"], *[None] * 4)])
+
+
+KIND = Kind(
+    name="SECRET",
+    plural="SECRETS",
+    scope=Scope.SCHEMA,
+    show=columns("created_on@ name schema_name database_name owner comment secret_type oauth_scopes owner_role_type"),
+    show_row=_show_row,
+    properties=(
+        Property("TYPE", _read_type, required=True, alterable=False),
+        Property("SECRET_STRING", Reader.string),
+        Property("USERNAME", Reader.string),
+        Property("PASSWORD", Reader.string),
+        Property("COMMENT", lambda reader: reader.value()),
+    ),
+    describe=_describe,
+    finish_definition=_finish,
+    created=_keep,
+    altered=_altered,
+    dropping=_dropping,
+)

@@ -1,0 +1,144 @@
+"""STAGE, internal (contract 6.10): a folder below the data folder. stage_files.py moves files in and out."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.showing import text_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "SCOPED"})
+_FORMAT_DEFAULTS = {
+    "TYPE": "CSV",
+    "RECORD_DELIMITER": "\\n",
+    "FIELD_DELIMITER": ",",
+    "SKIP_HEADER": "0",
+    "COMPRESSION": "AUTO",
+}
+
+
+def folder(world: World, found: SnowflakeObject) -> Path:
+    """Where a stage's files are; made if missing."""
+    path = world.folder / "stages" / str(found.id)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def read_options(reader: Reader) -> dict[str, str]:
+    """`(TYPE = CSV FIELD_DELIMITER = ',' …)` as upper-case names and texts; nested parentheses are kept as text."""
+    reader.accept("=")
+    inside = reader.parenthesized()
+    options: dict[str, str] = {}
+    nested = Reader(inside) if inside.strip() else None
+    while nested is not None and not nested.at_end:
+        name = nested.identifier()
+        nested.accept("=")
+        options[name] = f"({nested.parenthesized()})" if nested.peek() == "(" else str(nested.value())
+        nested.accept(",")
+    return options
+
+
+def _refuse(word: str) -> Any:
+    def read(_reader: Reader) -> Any:
+        raise errors.not_supported(f"external stage ({word})")
+
+    return read
+
+
+def _finish(call: Call, creation: Creation) -> None:
+    temporary = bool(creation.modifiers & _TEMPORARY)
+    creation.properties["session"] = call.session.id if temporary else None
+
+
+def _created(call: Call, made: SnowflakeObject) -> None:
+    folder(call.world, made)
+    if made["session"] is not None:
+        call.world.data.connection(call.session).temporary.append(made.id)
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    shutil.rmtree(folder(call.world, found))
+
+
+def _flag(options: Any, key: str) -> str:
+    return str((options or {}).get(key, "false")).lower()
+
+
+def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    server_side = str((found["encryption"] or {}).get("TYPE", "")).upper() == "SNOWFLAKE_SSE"
+    return (
+        found.created_on,
+        found.name.name,
+        found.name.database,
+        found.name.schema,
+        "",
+        "N",
+        "N",
+        found.owner,
+        found["comment"] or "",
+        None,
+        "INTERNAL NO CSE" if server_side else "INTERNAL",
+        None,
+        None,
+        None,
+        "ROLE",
+        "Y" if _flag(found["directory"], "ENABLE") == "true" else "N",
+    )
+
+
+def _describe(_call: Call, found: SnowflakeObject) -> Result:
+    given = found["file_format"] or {}
+    rows: list[tuple[Any, ...]] = [
+        ("STAGE_FILE_FORMAT", name, "String", given.get(name, default), default)
+        for name, default in _FORMAT_DEFAULTS.items()
+    ]
+    rows += [
+        ("STAGE_FILE_FORMAT", name, "String", value, "")
+        for name, value in given.items()
+        if name not in _FORMAT_DEFAULTS
+    ]
+    rows += [
+        ("STAGE_COPY_OPTIONS", "ON_ERROR", "String", "ABORT_STATEMENT", "ABORT_STATEMENT"),
+        ("STAGE_COPY_OPTIONS", "PURGE", "Boolean", "false", "false"),
+        ("STAGE_LOCATION", "URL", "String", "", ""),
+        ("DIRECTORY", "ENABLE", "Boolean", _flag(found["directory"], "ENABLE"), "false"),
+        ("DIRECTORY", "AUTO_REFRESH", "Boolean", _flag(found["directory"], "AUTO_REFRESH"), "false"),
+        ("DIRECTORY", "LAST_REFRESHED_ON", "String", "", ""),
+    ]
+    return text_rows("parent_property property property_type property_value property_default", rows)
+
+
+KIND = Kind(
+    name="STAGE",
+    plural="STAGES",
+    scope=Scope.SCHEMA,
+    show=columns(
+        "created_on@ name database_name schema_name url has_credentials has_encryption_key owner comment region type"
+        " cloud storage_integration endpoint owner_role_type directory_enabled"
+    ),
+    show_row=_show_row,
+    properties=(
+        Property("ENCRYPTION", read_options),
+        Property("DIRECTORY", read_options),
+        Property("FILE_FORMAT", read_options),
+        Property("COMMENT", Reader.string),
+        *(Property(word, _refuse(word)) for word in ("URL", "STORAGE_INTEGRATION", "CREDENTIALS")),
+    ),
+    describe=_describe,
+    finish_definition=_finish,
+    created=_created,
+    dropping=_dropping,
+    modifiers=_TEMPORARY,
+    created_message="Stage area {name} successfully created.",
+)

@@ -1,0 +1,254 @@
+"""TABLE (contract 6.11): CREATE in its forms, SHOW, DESCRIBE, DROP; ALTER's forms are in table_alter.py.
+
+Knows how a table of the catalog and its DuckDB table are made together; must not know how rows get in (execution.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.data import execution
+from snowflake_sandbox.data.adapter import quoted
+from snowflake_sandbox.objects import schema
+from snowflake_sandbox.result import Result, columns, status
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.definitions import create_object, drop_object
+from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.tables import column, table_alter
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.tables.column import Column
+
+_DESCRIBED = columns(
+    "name type kind null? default primary~key unique~key check expression comment policy~name privacy~domain"
+    " schema~evolution~record"
+)
+# `null?` is a column's name here, not a type mark.
+DESCRIBED = tuple(replace(one, type="text", name="null?") if one.name == "null" else one for one in _DESCRIBED)
+_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE", "SCOPED"})
+# Clauses that change nothing that can be seen on the sandbox; read so that deployments which have them work.
+_WITHOUT_EFFECT = {"ENABLE_SCHEMA_EVOLUTION", "DEFAULT_DDL_COLLATION", "MAX_DATA_EXTENSION_TIME_IN_DAYS"}
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    reader = call.reader
+    if reader.peek() == "(":
+        _read_columns(reader, creation)
+        return True
+    if reader.accept("CLUSTER BY"):
+        creation.properties["cluster_by"] = f"LINEAR({reader.parenthesized()})"
+        return True
+    if reader.accept("COPY GRANTS"):
+        return True
+    if reader.accept("AS"):
+        creation.properties["query"] = reader.rest()
+        return True
+    for word, key in (("LIKE", "like"), ("CLONE", "clone")):
+        if reader.accept(word):
+            creation.properties[key] = reader.object_name()
+            return True
+    return False
+
+
+def _read_columns(reader: Reader, creation: Creation) -> None:
+    reader.expect("(")
+    found: list[Column] = creation.properties.setdefault("columns", [])
+    while True:
+        if reader.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN") and not _is_column(reader):
+            keys = table_alter.read_constraint(reader)
+            found[:] = table_alter.with_keys(found, keys)
+        elif reader.peek(1) in (",", ")"):
+            # CREATE TABLE t (a, b) AS SELECT …: names only.
+            creation.properties.setdefault("names", []).append(reader.identifier())
+        else:
+            found.append(column.read(reader))
+        if not reader.accept(","):
+            break
+    reader.expect(")")
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise errors.SnowflakeError(2012, "42701", f"SQL compilation error:\nduplicate column name '{name}'")
+
+
+def _is_column(reader: Reader) -> bool:
+    return reader.peek(1) not in ("KEY", "(") and reader.peek() != "CONSTRAINT" and " " not in reader.peek()
+
+
+def _finish(call: Call, creation: Creation) -> None:
+    properties = creation.properties
+    temporary = bool(creation.modifiers & _TEMPORARY)
+    properties["table_kind"] = (
+        "TEMPORARY" if temporary else "TRANSIENT" if "TRANSIENT" in creation.modifiers else "TABLE"
+    )
+    properties["session"] = call.session.id if temporary else None
+    for key in ("like", "clone"):
+        source = properties.pop(key, None)
+        if source is not None:
+            found = _source(call, source)
+            properties["columns"] = [column.from_kept(kept) for kept in found["columns"]]
+            properties["source"] = [found.name.database, found.name.schema, found.name.name] if key == "clone" else None
+    if properties.get("query") is not None:
+        properties["columns"] = _query_columns(call, properties)
+    if not properties.get("columns"):
+        raise call.reader.unexpected()
+    properties["columns"] = [one.kept() for one in properties["columns"]]
+    properties.pop("names", None)
+
+
+def _source(call: Call, name: ObjectName) -> SnowflakeObject:
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "TABLE", call.session.resolve(name, Scope.SCHEMA, "CREATE TABLE"))
+    access.require(call, "SELECT", found)
+    return found
+
+
+def _query_columns(call: Call, properties: dict[str, Any]) -> list[Column]:
+    described = execution.describe(replace(call, text=properties["query"]))
+    made = [column.from_result(one) for one in described.columns]
+    given: list[Column] = properties.get("columns") or []
+    names: list[str] = properties.get("names") or []
+    if len(given) not in (0, len(made)) or len(names) not in (0, len(made)):
+        raise errors.other_width()
+    if given:
+        return given
+    return [replace(one, name=name) for one, name in zip(made, names, strict=True)] if names else made
+
+
+def _created(call: Call, made: SnowflakeObject) -> None:
+    table_alter.make(call, made)
+    if made["session"] is not None:
+        call.world.data.connection(call.session).temporary.append(made.id)
+
+
+def fill(call: Call, made: SnowflakeObject) -> None:
+    """Put the rows of CREATE TABLE … AS or CLONE in. Outside of the store's transaction: the query may take long."""
+    if made["source"]:
+        query = f"SELECT * FROM {quoted(*made['source'])}"
+    elif made["query"]:
+        query = made["query"]
+    else:
+        return
+    insert = replace(call, text=f"INSERT INTO {made.name.quoted} {query}")
+    try:
+        execution.execute(insert)
+    except errors.SnowflakeError:
+        with call.world.store.transaction():
+            drop_object(call, made)
+        raise
+
+
+def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
+    """The generic creation, then the rows."""
+    query, source = creation.properties.pop("query", None), creation.properties.pop("source", None)
+    with call.world.store.transaction() as tx:
+        before = catalog.find(tx, "TABLE", creation.name)
+    result = create_object(call, kind, creation)
+    if not query and not source:
+        return result
+    with call.world.store.transaction() as tx:
+        made = catalog.get(tx, "TABLE", creation.name)
+    if before is None or before.id != made.id:
+        fill(call, replace(made, properties={**made.properties, "query": query, "source": source}))
+    return status(f"Table {creation.name.name} successfully created.")
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    name = quoted(found.name.database or "", found.name.schema or "", found.name.name)
+    sequences = [
+        f"DROP SEQUENCE IF EXISTS {table_alter.sequence(found.name, kept['name'])}"
+        for kept in found["columns"]
+        if kept["identity"]
+    ]
+    call.world.data.define(f"DROP TABLE IF EXISTS {name}", *sequences)
+
+
+def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    with call.world.store.transaction() as tx:
+        parent = catalog.get(tx, "SCHEMA", ObjectName(found.name.schema or "", found.name.database))
+    retention = found.parameters.get("DATA_RETENTION_TIME_IN_DAYS") or schema.retention(call, parent)
+    return (
+        found.created_on,
+        found.name.name,
+        found.name.schema,
+        found.name.database,
+        found["table_kind"],
+        found["comment"] or "",
+        found["cluster_by"] or "",
+        call.world.data.count(found.name),
+        0,
+        found.owner,
+        retention,
+        None,
+        "ON" if found["cluster_by"] else "OFF",
+        "ON" if found["change_tracking"] else "OFF",
+        "OFF",
+        None,
+        None,
+        "N",
+        "N",
+        "ROLE",
+        "N",
+        None,
+    )
+
+
+def _describe(call: Call, found: SnowflakeObject) -> Result:
+    if call.reader.accept("TYPE"):
+        call.reader.expect("=")
+        if call.reader.identifier() == "STAGE":
+            raise errors.not_supported("DESCRIBE TABLE … TYPE = STAGE")
+    return Result(DESCRIBED, [described_row(column.from_kept(kept)) for kept in found["columns"]])
+
+
+def described_row(one: Column) -> tuple[Any, ...]:
+    """A row of DESCRIBE TABLE or VIEW."""
+    return (
+        one.name,
+        one.shown_type,
+        "COLUMN",
+        "Y" if one.nullable else "N",
+        one.shown_default,
+        "Y" if one.primary_key else "N",
+        "Y" if one.unique_key else "N",
+        None,
+        None,
+        one.comment or None,
+        None,
+        None,
+        None,
+    )
+
+
+KIND = Kind(
+    name="TABLE",
+    plural="TABLES",
+    scope=Scope.SCHEMA,
+    show=columns(
+        "created_on@ name schema_name database_name kind comment cluster_by rows# bytes# owner retention_time"
+        " dropped_on@ automatic_clustering change_tracking search_optimization search_optimization_progress"
+        " search_optimization_bytes# is_external enable_schema_evolution owner_role_type is_event budget"
+    ),
+    show_row=_show_row,
+    properties=(
+        Property("COMMENT", Reader.string),
+        Property("CHANGE_TRACKING", Reader.boolean, default=False),
+        *(Property(name, Reader.word) for name in sorted(_WITHOUT_EFFECT)),
+    ),
+    parameters={"DATA_RETENTION_TIME_IN_DAYS": "1"},
+    describe=_describe,
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    create=create_table,
+    created=_created,
+    dropping=_dropping,
+    actions=table_alter.ACTIONS,
+    modifiers=_TEMPORARY | {"TRANSIENT", "LOCAL", "GLOBAL"},
+)

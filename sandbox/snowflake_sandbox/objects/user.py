@@ -1,0 +1,105 @@
+"""USER: who may log in. Passwords are kept as salted hashes only and never shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.parameters import SESSION
+from snowflake_sandbox.protocol.logins import hash_password
+from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.statements.showing import text_rows
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.store import Transaction
+
+
+def ensure_administrator(tx: Transaction, name: str, password: str, now: datetime) -> None:
+    """Make the user that `jobgraph sandbox env` logs in as, or give it this password."""
+    found = catalog.find(tx, "USER", ObjectName(name))
+    properties = {"password_hash": hash_password(password), "default_role": "ACCOUNTADMIN", "disabled": False}
+    if found is None:
+        catalog.create(tx, "USER", ObjectName(name), "ACCOUNTADMIN", now, properties)
+        tx.run("INSERT OR IGNORE INTO role_grant VALUES ('ACCOUNTADMIN', 'USER', ?, '', ?)", name, now.isoformat())
+    else:
+        catalog.update(tx, found, properties)
+
+
+def _finish(_call: Call, creation: Creation) -> None:
+    creation.properties["password_hash"] = creation.properties.pop("password")
+
+
+def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
+    if after["password"] is not None:
+        with call.world.store.transaction() as tx:
+            catalog.update(tx, after, {"password_hash": after["password"], "password": None})
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        tx.run("DELETE FROM role_grant WHERE granted_to = 'USER' AND grantee = ?", found.name.name)
+        tx.run("DELETE FROM oauth_token WHERE user_name = ?", found.name.name)
+
+
+def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    name = found.name.name
+    return (
+        name,
+        found.created_on,
+        name,
+        found["display_name"] or name,
+        found["first_name"] or "",
+        found["last_name"] or "",
+        found["email"] or "",
+        found["comment"] or "",
+        "true" if found["disabled"] else "false",
+        found["default_warehouse"] or "",
+        found["default_namespace"] or "",
+        found["default_role"] or "",
+        found.owner,
+        "true" if found["password_hash"] else "false",
+        found["type"] or "",
+    )
+
+
+def _describe(_call: Call, found: SnowflakeObject) -> Result:
+    shown = ("comment", "default_warehouse", "default_namespace", "default_role", "disabled", "email")
+    rows: list[tuple[Any, ...]] = [("NAME", found.name.name, None, "")]
+    rows += [(key.upper(), str(found[key] if found[key] is not None else "null"), "null", "") for key in shown]
+    return text_rows("property value default description", rows)
+
+
+KIND = Kind(
+    name="USER",
+    plural="USERS",
+    scope=Scope.ACCOUNT,
+    show=columns(
+        "name created_on@ login_name display_name first_name last_name email comment disabled default_warehouse"
+        " default_namespace default_role owner has_password type"
+    ),
+    show_row=_show_row,
+    properties=(
+        Property("PASSWORD", lambda reader: hash_password(reader.string())),
+        *(
+            Property(name, Reader.word)
+            for name in ("LOGIN_NAME", "DISPLAY_NAME", "FIRST_NAME", "LAST_NAME", "EMAIL", "DEFAULT_NAMESPACE", "TYPE")
+        ),
+        Property("DEFAULT_ROLE", Reader.word),
+        Property("DEFAULT_WAREHOUSE", Reader.word),
+        Property("MUST_CHANGE_PASSWORD", Reader.boolean, default=False),
+        Property("DISABLED", Reader.boolean, default=False),
+        Property("COMMENT", Reader.string),
+    ),
+    parameters=SESSION,
+    describe=_describe,
+    finish_definition=_finish,
+    altered=_altered,
+    dropping=_dropping,
+)

@@ -1,0 +1,130 @@
+"""VIEW (contract 6.14). Its text is kept whole; data SQL that selects from it gets the query put in (expand.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.data import execution
+from snowflake_sandbox.objects import table
+from snowflake_sandbox.result import Column, Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.tables import column
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE", "SCOPED"})
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    reader, properties = call.reader, creation.properties
+    if reader.peek() == "(" and "names" not in properties:
+        properties["names"] = _read_names(reader)
+    elif reader.accept("COPY GRANTS"):
+        pass
+    elif reader.accept("AS"):
+        # The text of SHOW VIEWS is the whole statement: the provider cuts the query out behind AS.
+        properties["query"] = reader.rest()
+        properties["text"] = call.text
+    else:
+        return False
+    return True
+
+
+def _read_names(reader: Reader) -> list[list[str]]:
+    reader.expect("(")
+    found: list[list[str]] = []
+    while not reader.accept(")"):
+        name = reader.identifier()
+        found.append([name, reader.string() if reader.accept("COMMENT") else ""])
+        reader.accept(",")
+    return found
+
+
+def _finish(call: Call, creation: Creation) -> None:
+    properties = creation.properties
+    if not properties.get("query"):
+        raise call.reader.unexpected()
+    described = execution.describe(replace(call, text=properties["query"]))
+    names = properties.pop("names", None) or [[one.name, ""] for one in described.columns]
+    if len(names) != len(described.columns):
+        raise errors.other_width()
+    made = [
+        replace(column.from_result(one), name=name, comment=comment)
+        for one, (name, comment) in zip(described.columns, names, strict=True)
+    ]
+    properties["columns"] = [one.kept() for one in made]
+    properties["secure"] = "SECURE" in creation.modifiers
+    properties["temporary"] = bool(creation.modifiers & _TEMPORARY)
+
+
+def _created(call: Call, made: SnowflakeObject) -> None:
+    if made["temporary"]:
+        call.world.data.connection(call.session).temporary.append(made.id)
+
+
+def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    return (
+        found.created_on.isoformat(),
+        found.name.name,
+        "TEMPORARY" if found["temporary"] else "",
+        "",
+        found.name.database,
+        found.name.schema,
+        found.owner,
+        found["comment"] or "",
+        found["text"],
+        "true" if found["secure"] else "false",
+        "false",
+        "ROLE",
+        "ON" if found["change_tracking"] else "OFF",
+    )
+
+
+def _describe(call: Call, found: SnowflakeObject) -> Result:
+    if call.reader.accept("TYPE"):
+        call.reader.expect("=")
+        call.reader.identifier()
+    return Result(table.DESCRIBED, [table.described_row(column.from_kept(kept)) for kept in found["columns"]])
+
+
+def _keep_secure(*, secure: bool) -> Any:
+    def action(call: Call, found: SnowflakeObject) -> Result | None:
+        access.require(call, "OWNERSHIP", found)
+        with call.world.store.transaction() as tx:
+            catalog.update(tx, found, {"secure": secure})
+        return None
+
+    return action
+
+
+KIND = Kind(
+    name="VIEW",
+    plural="VIEWS",
+    scope=Scope.SCHEMA,
+    show=tuple(
+        Column(one.name)
+        for one in columns(
+            "created_on name kind reserved database_name schema_name owner comment text is_secure is_materialized"
+            " owner_role_type change_tracking"
+        )
+    ),
+    show_row=_show_row,
+    properties=(
+        Property("COMMENT", Reader.string),
+        Property("CHANGE_TRACKING", Reader.boolean, default=False),
+    ),
+    describe=_describe,
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    created=_created,
+    actions={"SET SECURE": _keep_secure(secure=True), "UNSET SECURE": _keep_secure(secure=False)},
+    modifiers=_TEMPORARY | {"SECURE", "RECURSIVE", "LOCAL", "GLOBAL"},
+)

@@ -1,0 +1,132 @@
+"""WAREHOUSE (contract 6.1). Holds no compute: statements run in DuckDB; its state and sizes are kept and shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Kind, Property
+from snowflake_sandbox.result import Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+# The provider fails on a size that it cannot parse, so the spelling of SHOW is fixed.
+_SIZES = {
+    "XSMALL": "X-Small",
+    "SMALL": "Small",
+    "MEDIUM": "Medium",
+    "LARGE": "Large",
+    "XLARGE": "X-Large",
+    "XXLARGE": "2X-Large",
+    "X2LARGE": "2X-Large",
+    "XXXLARGE": "3X-Large",
+    "X3LARGE": "3X-Large",
+    "X4LARGE": "4X-Large",
+    "X5LARGE": "5X-Large",
+    "X6LARGE": "6X-Large",
+}
+
+
+def _size(reader: Reader) -> str:
+    written = reader.word()
+    key = written.upper().replace("-", "").replace("2X", "X2").replace("3X", "X3")
+    if key not in _SIZES:
+        raise errors.invalid_value(written, "WAREHOUSE_SIZE")
+    return _SIZES[key]
+
+
+def _suspend(call: Call, found: SnowflakeObject) -> Result | None:
+    if found["state"] == "SUSPENDED":
+        raise errors.invalid_state(f"Invalid state. Warehouse '{found.name.name}' cannot be suspended.", 90064, "22000")
+    with call.world.store.transaction() as tx:
+        catalog.update(tx, found, {"state": "SUSPENDED"})
+    return None
+
+
+def _resume(call: Call, found: SnowflakeObject) -> Result | None:
+    conditional = call.reader.accept("IF SUSPENDED")
+    if found["state"] == "STARTED" and not conditional:
+        raise errors.invalid_state(f"Invalid state. Warehouse '{found.name.name}' cannot be resumed.", 90063, "22000")
+    with call.world.store.transaction() as tx:
+        catalog.update(tx, found, {"state": "STARTED", "resumed_on": call.now.isoformat()})
+    return None
+
+
+def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    current = "Y" if call.session.warehouse == found.name.name else "N"
+    started = 1 if found["state"] == "STARTED" else 0
+    return (
+        found.name.name,
+        found["state"],
+        found["warehouse_type"],
+        found["warehouse_size"],
+        found["min_cluster_count"],
+        found["max_cluster_count"],
+        started,
+        0,
+        0,
+        "N",
+        current,
+        found["auto_suspend"],
+        found["auto_resume"],
+        "100" if started else "",
+        "",
+        "",
+        "",
+        found.created_on,
+        found.created_on,
+        found.created_on,
+        found.owner,
+        found["comment"] or "",
+        found["enable_query_acceleration"],
+        found["query_acceleration_max_scale_factor"],
+        "null",
+        str(found.id),
+        found["scaling_policy"],
+        "ROLE",
+    )
+
+
+def _finish(_call: Call, creation: Any) -> None:
+    suspended = creation.properties.pop("initially_suspended")
+    creation.properties["state"] = "SUSPENDED" if suspended else "STARTED"
+
+
+KIND = Kind(
+    name="WAREHOUSE",
+    plural="WAREHOUSES",
+    scope=Scope.ACCOUNT,
+    show=columns(
+        "name state type size min_cluster_count# max_cluster_count# started_clusters# running# queued# is_default"
+        " is_current auto_suspend# auto_resume? available provisioning quiescing other created_on@ resumed_on@"
+        " updated_on@ owner comment enable_query_acceleration? query_acceleration_max_scale_factor# resource_monitor"
+        " uuid scaling_policy owner_role_type"
+    ),
+    show_row=_show_row,
+    properties=(
+        Property("WAREHOUSE_TYPE", Reader.word, "STANDARD"),
+        Property("WAREHOUSE_SIZE", _size, "X-Small"),
+        Property("MAX_CLUSTER_COUNT", Reader.integer, 1),
+        Property("MIN_CLUSTER_COUNT", Reader.integer, 1),
+        Property("SCALING_POLICY", Reader.word, "STANDARD"),
+        Property("AUTO_SUSPEND", Reader.integer, 600),
+        Property("AUTO_RESUME", Reader.boolean, default=True),
+        Property("INITIALLY_SUSPENDED", Reader.boolean, default=False, alterable=False),
+        Property("COMMENT", Reader.string),
+        Property("ENABLE_QUERY_ACCELERATION", Reader.boolean, default=False),
+        Property("QUERY_ACCELERATION_MAX_SCALE_FACTOR", Reader.integer, 8),
+        Property("WAIT_FOR_COMPLETION", Reader.boolean),
+    ),
+    parameters={
+        "MAX_CONCURRENCY_LEVEL": "8",
+        "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": "0",
+        "STATEMENT_TIMEOUT_IN_SECONDS": "172800",
+    },
+    finish_definition=_finish,
+    actions={"SUSPEND": _suspend, "RESUME": _resume},
+)

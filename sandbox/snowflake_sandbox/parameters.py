@@ -1,0 +1,136 @@
+"""Parameters: the defaults and types of those of a session, which of them a client is told of, and ranges.
+
+Knows names and values (contract section 5); must not know statements nor HTTP. Levels above the session are
+not kept: an account of the sandbox has the defaults below.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.session import Session
+
+# Snowflake's defaults, but TIMEZONE: an account starts with America/Los_Angeles, the sandbox with UTC (deviations.md).
+SESSION: dict[str, str] = {
+    "ABORT_DETACHED_QUERY": "false",
+    "AUTOCOMMIT": "true",
+    "BINARY_INPUT_FORMAT": "HEX",
+    "BINARY_OUTPUT_FORMAT": "HEX",
+    "CLIENT_MEMORY_LIMIT": "1536",
+    "CLIENT_METADATA_REQUEST_USE_CONNECTION_CTX": "false",
+    "CLIENT_PREFETCH_THREADS": "4",
+    "CLIENT_RESULT_CHUNK_SIZE": "160",
+    "CLIENT_RESULT_COLUMN_CASE_INSENSITIVE": "false",
+    "CLIENT_SESSION_KEEP_ALIVE": "false",
+    "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY": "3600",
+    "CLIENT_TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_LTZ",
+    "DATE_INPUT_FORMAT": "AUTO",
+    "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+    "ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION": "true",
+    "ERROR_ON_NONDETERMINISTIC_MERGE": "true",
+    "ERROR_ON_NONDETERMINISTIC_UPDATE": "false",
+    "GEOGRAPHY_OUTPUT_FORMAT": "GeoJSON",
+    "GEOMETRY_OUTPUT_FORMAT": "GeoJSON",
+    "JDBC_TREAT_TIMESTAMP_NTZ_AS_UTC": "false",
+    "JDBC_USE_SESSION_TIMEZONE": "true",
+    "JSON_INDENT": "2",
+    "LOCK_TIMEOUT": "43200",
+    "LOG_EVENT_LEVEL": "OFF",
+    "LOG_LEVEL": "OFF",
+    "MULTI_STATEMENT_COUNT": "1",
+    "NOORDER_SEQUENCE_AS_DEFAULT": "true",
+    "ODBC_TREAT_DECIMAL_AS_INT": "false",
+    "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "ARROW",
+    "QUERY_TAG": "",
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": "false",
+    "ROWS_PER_RESULTSET": "0",
+    "S3_STAGE_VPCE_DNS_NAME": "",
+    "SEARCH_PATH": "$current, $public",
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": "0",
+    "STATEMENT_TIMEOUT_IN_SECONDS": "172800",
+    "STRICT_JSON_OUTPUT": "false",
+    "TIMESTAMP_DAY_IS_ALWAYS_24H": "false",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    "TIMESTAMP_LTZ_OUTPUT_FORMAT": "",
+    "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF3",
+    "TIMESTAMP_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM",
+    "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+    "TIMESTAMP_TZ_OUTPUT_FORMAT": "",
+    "TIMEZONE": "UTC",
+    "TIME_INPUT_FORMAT": "AUTO",
+    "TIME_OUTPUT_FORMAT": "HH24:MI:SS",
+    "TRACE_LEVEL": "OFF",
+    "TRANSACTION_ABORT_ON_ERROR": "false",
+    "TRANSACTION_DEFAULT_ISOLATION_LEVEL": "READ COMMITTED",
+    "TWO_DIGIT_CENTURY_START": "1970",
+    "UNSUPPORTED_DDL_ACTION": "ignore",
+    "USE_CACHED_RESULT": "true",
+    "WEEK_OF_YEAR_POLICY": "0",
+    "WEEK_START": "0",
+}
+
+# Documented ranges of parameters that the sandbox acts upon.
+_RANGES = {
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": (0, 2**31 - 1),
+    "TASK_AUTO_RETRY_ATTEMPTS": (0, 30),
+    "USER_TASK_TIMEOUT_MS": (0, 604_800_000),
+}
+
+# What drivers are told at login and with each result. The last two are no user parameters: telemetry would only be
+# thrown away, and 0 makes drivers send executemany's values inline instead of through a temporary stage.
+_TOLD = (
+    "AUTOCOMMIT",
+    "CLIENT_PREFETCH_THREADS",
+    "CLIENT_SESSION_KEEP_ALIVE",
+    "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY",
+    "QUERY_TAG",
+    "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT",
+    "TIMESTAMP_OUTPUT_FORMAT",
+    "TIMEZONE",
+)
+_FIXED: tuple[dict[str, Any], ...] = (
+    {"name": "CLIENT_TELEMETRY_ENABLED", "value": False},
+    {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 0},
+)
+
+
+def text_of(value: Any) -> str:
+    """A parameter's value as SHOW PARAMETERS writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def session_value(session: Session, name: str) -> Any:
+    """The value in effect for a session: its own, or the default; None for a name that is no session parameter."""
+    value = session.parameters.get(name)
+    return SESSION.get(name) if value is None else value
+
+
+def session_text(session: Session, name: str) -> str:
+    """The same as SHOW PARAMETERS writes it."""
+    return text_of(session_value(session, name))
+
+
+def typed(text: str) -> Any:
+    """A value as JSON sends it: booleans and whole numbers are no texts there."""
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def wire_parameters(session: Session) -> list[dict[str, Any]]:
+    """The `parameters` of a login or query response."""
+    return [{"name": name, "value": typed(session_text(session, name))} for name in _TOLD] + list(_FIXED)
+
+
+def in_range(name: str, value: str) -> bool:
+    """Whether a number is one that a parameter may have, as far as the sandbox acts upon it."""
+    least, most = _RANGES.get(name, (None, None))
+    return least is None or most is None or least <= int(value) <= most
+
+
+def type_of(default: str) -> str:
+    """The `type` column of SHOW PARAMETERS."""
+    if default in ("true", "false"):
+        return "BOOLEAN"
+    return "NUMBER" if default.lstrip("-").isdigit() else "STRING"

@@ -1,0 +1,17 @@
+"""Stored procedures: CALL, and the processes in which Python bodies run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox.procedures.call import call_statement
+from snowflake_sandbox.procedures.host import ProcedureHost
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import World
+
+
+def register(world: World) -> None:
+    """Add CALL and the host of procedure processes."""
+    world.statements["CALL"] = call_statement
+    world.parts["procedures"] = ProcedureHost()

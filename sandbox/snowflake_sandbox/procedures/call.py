@@ -1,0 +1,198 @@
+"""CALL: of SYSTEM$ functions, of a service's methods (`name!METHOD(…)`) and of stored procedures in Python.
+
+Knows the statement and how a procedure's result becomes a row; must not know how a process is run (host.py) nor what
+any function does.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog, signature
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.procedures import arguments
+from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessDied
+from snowflake_sandbox.procedures.worker import Request
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.result import CALL, Column, ColumnType, Result
+from snowflake_sandbox.services.methods import call_method
+from snowflake_sandbox.session import Scope
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.procedures.arguments import Given
+    from snowflake_sandbox.session import Session
+    from snowflake_sandbox.statements.reader import ObjectName
+
+# what calls printed is for looking into a failure: old files would only fill the disk
+_MOST_LOGS = 1000
+_TYPES: dict[str, ColumnType] = {
+    "NUMBER": "fixed",
+    "FLOAT": "real",
+    "BOOLEAN": "boolean",
+    "VARIANT": "variant",
+    "OBJECT": "object",
+    "ARRAY": "array",
+}
+
+
+def call_statement(call: Call) -> Result:
+    """CALL <name>(<arguments>).
+
+    Raises:
+        SnowflakeError: 002140 unknown procedure, 001044 wrong arguments, 100357 what the body raised, and whatever a
+            function or method raises.
+    """
+    written = call.reader.object_name()
+    if call.reader.accept("!"):
+        method = call.reader.identifier()
+        given = arguments.read(call)
+        call.reader.end()
+        return call_method(call, written, method, given.positional)
+    function = call.world.functions.get(written.name) if written.schema is None else None
+    given = arguments.read(call)
+    call.reader.end()
+    if function is not None:
+        return Result((Column(written.name),), ((function(call, given.positional),),), CALL)
+    return _call_procedure(call, written, given)
+
+
+def _call_procedure(call: Call, written: ObjectName, given: Given) -> Result:
+    found, values = _find(call, written, given)
+    access.require(call, "USAGE", found)
+    if found["execute_as"] == "CALLER":
+        return _result(found, _run(call, found, values, call.session))
+    # Owner's rights: a session of the owner's role in the procedure's own database and schema.
+    session = logins.open_session(
+        call.world,
+        call.session.user,
+        found.owner,
+        warehouse=call.session.warehouse,
+        database=found.name.database,
+        schema=found.name.schema,
+        task=call.session.task,
+    )
+    try:
+        return _result(found, _run(call, found, values, session))
+    finally:
+        logins.close_session(call.world, session)
+
+
+def _find(call: Call, written: ObjectName, given: Given) -> tuple[SnowflakeObject, tuple[Any, ...]]:
+    name = call.session.resolve(written, Scope.SCHEMA, "CALL")
+    with call.world.store.transaction() as tx:
+        listed = catalog.listing(tx, "PROCEDURE", name.database, name.schema, _exactly(name.name))
+    overloads = access.visible(call, [one for one in listed if one.name.name == name.name])
+    if not overloads:
+        raise SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {name.qualified}")
+    for found in sorted(overloads, key=lambda one: len(one["arguments"])):
+        values = arguments.bind(name.name, signature.arguments_of(found), given)
+        if values is not None:
+            return found, values
+    known = "; ".join(signature.show_arguments(one) for one in overloads)
+    raise SnowflakeError(
+        1044,
+        "42P13",
+        f"SQL compilation error: error line 1 at position 5\nInvalid argument types for function '{name.name}':"
+        f" {given.count} given. Known: {known}",
+    )
+
+
+def _exactly(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
+
+
+def _run(call: Call, found: SnowflakeObject, values: tuple[Any, ...], session: Session) -> dict[str, Any]:
+    log = log_path(call.world, call.query_id)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    host: ProcedureHost = call.world.parts["procedures"]
+    connection = connection_arguments(call.world, session)
+    request = Request(found.name.name, found["body"], found["handler"], values, connection, str(log))
+    try:
+        answer = host.run(request, call.cancelled)
+    except Cancelled as error:
+        raise errors.cancelled() from error
+    except ProcessDied as error:
+        answer = {"error": "the interpreter's process ended without a result\n"}
+        raise _failure(found, answer["error"]) from error
+    finally:
+        if log.exists() and log.stat().st_size == 0:
+            log.unlink()
+        elif log.exists():
+            prune(log.parent, _MOST_LOGS)
+    if "error" in answer:
+        raise _failure(found, answer["error"])
+    return answer
+
+
+def log_path(world: World, query_id: str) -> Path:
+    """The file with what a call printed; there is none when it printed nothing."""
+    return world.folder / "logs" / "procedures" / f"{query_id}.log"
+
+
+def prune(folder: Path, most: int) -> None:
+    """Remove the oldest files of a folder until there are so many; calls that go on beside may remove some, too."""
+    ages = []
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            ages.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(ages)[: max(0, len(ages) - most)]:
+        path.unlink(missing_ok=True)
+
+
+def connection_arguments(world: World, session: Session) -> dict[str, Any]:
+    """Arguments of the connector's `connect` that continue an open session instead of logging in again.
+
+    As in Snowflake, a caller's-rights body works in its caller's session: its role, its temporary tables, its task.
+    """
+    host, port = world.address
+    return {
+        "host": host,
+        "port": port,
+        "protocol": "http",
+        "account": f"{logins.ORGANIZATION}-{logins.ACCOUNT}",
+        "user": session.user,
+        "session_token": session.token,
+        "master_token": "none",
+        "role": session.role,
+        "warehouse": session.warehouse,
+        "database": session.database,
+        "schema": session.schema,
+    }
+
+
+def _failure(found: SnowflakeObject, trace: str) -> SnowflakeError:
+    return SnowflakeError(
+        100357,
+        "P0000",
+        f"Python Interpreter Error:\n{trace} in function {found.name.name} with handler {found['handler']}",
+    )
+
+
+def _result(found: SnowflakeObject, answer: dict[str, Any]) -> Result:
+    if found["returns"] == "TABLE":
+        declared = signature.arguments_of(found, "result_columns")
+        names = [one.name for one in declared] or answer.get("columns", [])
+        types = [_TYPES.get(one.base, "text") for one in declared] or ["text"] * len(names)
+        shown = tuple(Column(name, kind) for name, kind in zip(names, types, strict=True))
+        rows = [tuple(_cell(value, kind) for value, kind in zip(row, types, strict=False)) for row in answer["rows"]]
+        return Result(shown, rows, CALL)
+    kind = _TYPES.get(found["returns"], "text")
+    return Result((Column(found.name.name, kind),), ((_cell(answer.get("value"), kind),),), CALL)
+
+
+def _cell(value: Any, kind: str) -> Any:
+    if value is None:
+        return None
+    if kind in ("variant", "object", "array"):
+        return json.dumps(value)
+    if kind == "text":
+        return value if isinstance(value, str) else str(value)
+    return value

@@ -1,0 +1,1 @@
+"""Snowflake's client protocol over HTTP: endpoints, logins and value formats."""

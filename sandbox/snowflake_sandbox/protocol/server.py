@@ -1,0 +1,297 @@
+"""Snowflake's client protocol over HTTP (contract sections 3 and 7): the endpoints that drivers call.
+
+Knows requests, envelopes and codes; must not know statements (engine.py), value formats (wire.py) or who may log in
+(logins.py). Answers that Snowflake gives with success = false are HTTP 200 here too: drivers repeat on 5xx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import logging
+import secrets
+import zlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.routing import Route
+
+from snowflake_sandbox.errors import SnowflakeError, internal
+from snowflake_sandbox.parameters import session_value, wire_parameters
+from snowflake_sandbox.protocol import logins, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.queries.running import Queries, Query
+    from snowflake_sandbox.result import Result
+    from snowflake_sandbox.session import Session
+
+# A statement that runs longer is answered "in progress"; the client then asks again at getResultUrl.
+PATIENCE_IN_SECONDS = 20.0
+_IN_PROGRESS = "333333"
+_IN_PROGRESS_ASYNC = "333334"
+_TOKEN_VALIDITY_IN_SECONDS = 3600
+_MASTER_VALIDITY_IN_SECONDS = 14400
+_ARROW_CLIENTS = ("PythonConnector", "PythonSnowpark")
+
+_log = logging.getLogger("snowflake_sandbox.protocol.server")
+
+
+class Server:
+    """The endpoints over one world."""
+
+    def __init__(self, world: World, patience: float = PATIENCE_IN_SECONDS) -> None:
+        self._world = world
+        self._queries: Queries = world.parts["queries"]
+        self._patience = patience
+        self._masters: dict[str, Session] = {}
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        post: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/session/v1/login-request": self._log_in,
+            "/queries/v1/query-request": self._query,
+            "/queries/v1/abort-request": self._abort,
+            "/session": self._session,
+            "/session/heartbeat": self._heartbeat,
+            "/session/token-request": self._renew,
+            "/telemetry/send": self._telemetry,
+        }
+        get: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/queries/{query_id}/result": self._result,
+            "/monitoring/queries/{query_id}": self._monitor,
+            "/health": self._health,
+        }
+        routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]
+        routes += [Route(path, self._guarded(endpoint), methods=["GET"]) for path, endpoint in get.items()]
+        return Starlette(routes=routes)
+
+    def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except SnowflakeError as error:
+                return _failure(error)
+            except Exception:  # noqa: BLE001  # a defect, or values that cannot be read; after a 5xx drivers try for minutes
+                incident = self._world.new_id()
+                _log.exception("request %s failed inside the sandbox, incident %s", request.url.path, incident)
+                return _failure(internal(incident))
+
+        return guarded
+
+    async def _health(self, _request: Request) -> Response:
+        return _answer({"account": f"{logins.ORGANIZATION}-{logins.ACCOUNT}"})
+
+    async def _log_in(self, request: Request) -> Response:
+        data = (await _body(request)).get("data", {})
+        query = request.query_params
+        login = logins.Login(
+            user=data.get("LOGIN_NAME") or "",
+            password=data.get("PASSWORD") or "",
+            authenticator=data.get("AUTHENTICATOR") or "SNOWFLAKE",
+            token=data.get("TOKEN") or "",
+            role=query.get("roleName"),
+            warehouse=query.get("warehouse"),
+            database=query.get("databaseName"),
+            schema=query.get("schemaName"),
+            parameters={**(data.get("SESSION_PARAMETERS") or {}), "CLIENT_APP_ID": data.get("CLIENT_APP_ID")},
+        )
+        session = await run_in_threadpool(logins.log_in, self._world, login)
+        master = secrets.token_urlsafe(32)
+        self._masters[master] = session
+        return _answer(
+            {
+                "token": session.token,
+                "masterToken": master,
+                "validityInSeconds": _TOKEN_VALIDITY_IN_SECONDS,
+                "masterValidityInSeconds": _MASTER_VALIDITY_IN_SECONDS,
+                "sessionId": session.id,
+                "displayUserName": session.user,
+                "serverVersion": "10.0.0",
+                "parameters": wire_parameters(session),
+                "sessionInfo": {
+                    "databaseName": session.database,
+                    "schemaName": session.schema,
+                    "warehouseName": session.warehouse,
+                    "roleName": session.role,
+                },
+            }
+        )
+
+    async def _query(self, request: Request) -> Response:
+        session = self._session_of(request)
+        body = await _body(request)
+        query = self._queries.submit(
+            session,
+            body.get("sqlText") or "",
+            wire.bindings(body.get("bindings")),
+            request.query_params.get("requestId", ""),
+            describe_only=bool(body.get("describeOnly")),
+            parameters=body.get("parameters"),
+        )
+        if body.get("asyncExec"):
+            return _in_progress(query, _IN_PROGRESS_ASYNC)
+        return await self._answer_query(query)
+
+    async def _result(self, request: Request) -> Response:
+        session = self._session_of(request)
+        query = self._queries.find(request.path_params["query_id"])
+        if query is None or query.session.user != session.user:
+            raise SnowflakeError(709, "02000", f"Statement {request.path_params['query_id']} not found")
+        return await self._answer_query(query)
+
+    async def _answer_query(self, query: Query) -> Response:
+        await _ended(query, self._patience)
+        if not query.future.done():
+            return _in_progress(query, _IN_PROGRESS)
+        try:
+            result = query.future.result()
+        except SnowflakeError as error:
+            return _failure(error, query.id)
+        if result.arrow is not None and result.arrow.num_rows > 0:
+            return await run_in_threadpool(partial(_success, query, result))
+        return _success(query, result)
+
+    async def _monitor(self, request: Request) -> Response:
+        self._session_of(request)
+        query = self._queries.find(request.path_params["query_id"])
+        return _answer({"queries": [] if query is None else [_status(query)]})
+
+    async def _abort(self, request: Request) -> Response:
+        self._session_of(request)
+        self._queries.abort_request((await _body(request)).get("requestId", ""))
+        return _answer(None)
+
+    async def _session(self, request: Request) -> Response:
+        session = self._session_of(request)
+        if request.query_params.get("delete") == "true":
+            self._masters = {master: kept for master, kept in self._masters.items() if kept is not session}
+            await run_in_threadpool(logins.close_session, self._world, session)
+        return _answer(None)
+
+    async def _heartbeat(self, request: Request) -> Response:
+        self._session_of(request)
+        return _answer(None)
+
+    async def _renew(self, request: Request) -> Response:
+        session = self._masters.get(_token(request))
+        if session is None or session.token not in self._world.sessions:
+            raise SnowflakeError(390114, "08001", "Authentication token has expired. The user must authenticate again.")
+        return _answer(
+            {
+                "sessionToken": session.token,
+                "validityInSecondsST": _TOKEN_VALIDITY_IN_SECONDS,
+                "masterToken": _token(request),
+                "validityInSecondsMT": _MASTER_VALIDITY_IN_SECONDS,
+                "sessionId": session.id,
+            }
+        )
+
+    async def _telemetry(self, _request: Request) -> Response:
+        return _answer(None)
+
+    def _session_of(self, request: Request) -> Session:
+        session = self._world.sessions.get(_token(request))
+        if session is None:
+            # 390112 makes drivers renew by the master token, which then fails with 390114: log in again.
+            raise SnowflakeError(390112, "08001", "Your session has expired. Please login again.")
+        return session
+
+
+async def _ended(query: Query, patience: float) -> None:
+    """Wait until a statement has ended, at most `patience` seconds."""
+    if query.future.done():
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    query.future.add_done_callback(lambda _future: None if loop.is_closed() else loop.call_soon_threadsafe(ended.set))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), patience)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        try:
+            body = gzip.decompress(body)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SnowflakeError(390001, "08001", "The request's body is not valid gzip.") from error
+    try:
+        read = json.loads(body or b"{}")
+    except ValueError as error:
+        raise SnowflakeError(390001, "08001", "The request's body is not valid JSON.") from error
+    if not isinstance(read, dict):
+        raise SnowflakeError(390001, "08001", "The request's body is not a JSON object.")
+    return read
+
+
+def _token(request: Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix('Snowflake Token="').removesuffix('"')
+
+
+def _answer(data: Any, code: str | None = None, message: str | None = None, *, success: bool = True) -> Response:
+    envelope = {"data": data, "code": code, "message": message, "success": success}
+    return Response(json.dumps(envelope), media_type="application/json")
+
+
+def _failure(error: SnowflakeError, query_id: str | None = None) -> Response:
+    code = f"{error.errno:06d}"
+    data = {
+        "internalError": False,
+        "errorCode": code,
+        "sqlState": error.sqlstate,
+        "queryId": query_id,
+        "line": -1,
+        "pos": -1,
+        "type": "COMPILATION",
+    }
+    return _answer(data, code, error.message, success=False)
+
+
+def _in_progress(query: Query, code: str) -> Response:
+    data = {"queryId": query.id, "getResultUrl": f"/queries/{query.id}/result", "queryAbortsAfterSecs": 300}
+    return _answer(data, code, "Query execution in progress.")
+
+
+def _success(query: Query, result: Result) -> Response:
+    session = query.session
+    wants_json = str(session_value(session, "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT")).upper() == "JSON"
+    arrow = session.parameters.get("CLIENT_APP_ID") in _ARROW_CLIENTS and not wants_json
+    data = {
+        "parameters": wire_parameters(session),
+        "queryId": query.id,
+        "statementTypeId": result.statement_type,
+        "sqlState": "00000",
+        "finalDatabaseName": session.database,
+        "finalSchemaName": session.schema,
+        "finalWarehouseName": session.warehouse,
+        "finalRoleName": session.role,
+        "numberOfBinds": 0,
+        "arrayBindSupported": result.statement_type == 0x3100,  # noqa: PLR2004  # INSERT, result.py
+        "version": 1,
+        **wire.result_data(result, arrow=arrow),
+    }
+    return _answer(data)
+
+
+def _status(query: Query) -> dict[str, Any]:
+    status = "RUNNING"
+    if query.future.done():
+        status = "SUCCESS" if query.future.exception() is None else "FAILED_WITH_ERROR"
+    error = query.future.exception() if query.future.done() else None
+    return {
+        "id": query.id,
+        "status": status,
+        "sqlText": query.text,
+        "startTime": int(query.started_on.timestamp() * 1000),
+        "errorCode": f"{error.errno:06d}" if isinstance(error, SnowflakeError) else None,
+        "errorMessage": str(error) if error else None,
+    }

@@ -1,0 +1,242 @@
+"""The wire's value formats: a Result as JSON rowset or Arrow stream, bound values as Python values.
+
+Knows the encodings of contract section 3 and of the Arrow chunks that the Python connector reads; must not know HTTP
+nor statements. The connector's nanoarrow converters fix the Arrow layout: a timestamp is a struct of epoch and
+fraction, a time an int64 of nanoseconds, and each field's metadata repeats logical type, precision and scale.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from snowflake_sandbox.result import Column, Result
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TEXT_LENGTH = 16_777_216
+_BINARY_LENGTH = 8_388_608
+_MICROSECOND = timedelta(microseconds=1)
+# TIMESTAMP_TZ cells carry their offset shifted by a day, so that it is never negative.
+_OFFSET_SHIFT = 1440
+
+
+def rowtype(column: Column) -> dict[str, Any]:
+    """The description of one column; the Python connector needs every one of these keys (contract section 7)."""
+    precision, scale, length, byte_length = None, None, None, None
+    if column.type == "fixed":
+        precision, scale = column.precision, column.scale
+    elif column.type.startswith("time"):
+        precision, scale = 0, column.scale
+    elif column.type == "text":
+        length, byte_length = column.length or _TEXT_LENGTH, min(4 * (column.length or _TEXT_LENGTH), _TEXT_LENGTH)
+    elif column.type == "binary":
+        length, byte_length = _BINARY_LENGTH, _BINARY_LENGTH
+    return {
+        "name": column.name,
+        "database": "",
+        "schema": "",
+        "table": "",
+        "nullable": True,
+        "type": column.type,
+        "byteLength": byte_length,
+        "length": length,
+        "precision": precision,
+        "scale": scale,
+        "collation": None,
+    }
+
+
+def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
+    """The fields of a query response that depend on the rows.
+
+    Args:
+        result: what the statement gave.
+        arrow: whether the client reads Arrow; rows that are not in Arrow already are sent as JSON all the same.
+    """
+    if result.data is not None:
+        return dict(result.data)
+    described = [rowtype(column) for column in result.columns]
+    if result.arrow is not None and arrow:
+        return {
+            "rowtype": described,
+            "total": result.arrow.num_rows,
+            "returned": result.arrow.num_rows,
+            "queryResultFormat": "arrow",
+            "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow)).decode(),
+        }
+    rows = json_rows(result)
+    return {
+        "rowtype": described,
+        "rowset": rows,
+        "total": len(rows),
+        "returned": len(rows),
+        "queryResultFormat": "json",
+    }
+
+
+def json_rows(result: Result) -> list[list[str | None]]:
+    """Rows as the JSON rowset has them: text or null (a JSON number breaks the Go driver's decoding)."""
+    types = [column.type for column in result.columns]
+    return [
+        [None if value is None else _cell(kind, value) for kind, value in zip(types, row, strict=True)]
+        for row in python_rows(result)
+    ]
+
+
+def python_rows(result: Result) -> Sequence[tuple[Any, ...]]:
+    """Rows as Python values, wherever they are kept."""
+    if result.arrow is None:
+        return result.rows
+    return list(zip(*[column.to_pylist() for column in result.arrow.columns], strict=True))
+
+
+def _cell(kind: str, value: Any) -> str:  # noqa: PLR0911  # one return per type
+    if kind == "boolean":
+        return "1" if value in (True, "true", "TRUE", "1") else "0"
+    if kind.startswith("timestamp") and isinstance(value, datetime):
+        return _timestamp_cell(kind, value)
+    if kind == "date" and isinstance(value, date):
+        return str((value - _EPOCH.date()).days)
+    if kind == "time" and isinstance(value, time):
+        seconds = value.hour * 3600 + value.minute * 60 + value.second
+        return f"{seconds}.{value.microsecond * 1000:09d}"
+    if isinstance(value, bytes):
+        return value.hex().upper()
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value)
+
+
+def _timestamp_cell(kind: str, value: datetime) -> str:
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    microseconds = (aware - _EPOCH) // _MICROSECOND
+    # A number of seconds: half a second before 1970 is -0.5, not -1 and a half.
+    sign = "-" if microseconds < 0 else ""
+    text = f"{sign}{abs(microseconds) // 1_000_000}.{abs(microseconds) % 1_000_000 * 1000:09d}"
+    if kind != "timestamp_tz":
+        return text
+    offset = aware.utcoffset() or timedelta()
+    return f"{text} {int(offset.total_seconds() // 60) + _OFFSET_SHIFT}"
+
+
+def arrow_stream(columns: Sequence[Column], table: pa.Table) -> bytes:
+    """An Arrow IPC stream in the layout that the connector's converters expect; one batch."""
+    arrays, fields = [], []
+    for column, chunked in zip(columns, table.columns, strict=True):
+        array = _arrow_array(column, chunked.combine_chunks())
+        metadata = {
+            "logicalType": column.type.upper(),
+            "precision": str(column.precision),
+            "scale": str(column.scale),
+            "charLength": str(column.length or _TEXT_LENGTH),
+        }
+        arrays.append(array)
+        fields.append(pa.field(column.name, array.type, metadata=metadata))
+    schema = pa.schema(fields)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    return bytes(sink.getvalue())
+
+
+def _arrow_array(column: Column, array: pa.Array) -> pa.Array:  # noqa: PLR0911  # one return per type
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        return _timestamp_struct(array)
+    if pa.types.is_time(kind):
+        return pc.multiply(array.cast(pa.time64("us")).cast(pa.int64()), 1000)
+    if pa.types.is_decimal(kind) and column.scale == 0:
+        # Snowflake sends whole numbers as integers where they fit, so that clients give int and not Decimal.
+        try:
+            return array.cast(pa.int64())
+        except pa.ArrowInvalid:
+            return array
+    if pa.types.is_uint64(kind):
+        return array.cast(pa.decimal128(38, 0))
+    if pa.types.is_unsigned_integer(kind):
+        return array.cast(pa.int64())
+    if pa.types.is_float32(kind):
+        return array.cast(pa.float64())
+    if pa.types.is_nested(kind) or pa.types.is_null(kind):
+        texts = [None if value is None else json.dumps(value, default=str) for value in array.to_pylist()]
+        return pa.array(texts, pa.string())
+    if pa.types.is_dictionary(kind):
+        return array.cast(pa.string())
+    return array
+
+
+def _timestamp_struct(array: pa.Array) -> pa.Array:
+    microseconds = array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64())
+    # Arrow's integer division truncates towards zero; instants before 1970 need the floor.
+    floor = pc.floor(pc.divide(microseconds.cast(pa.float64()), 1_000_000)).cast(pa.int64())
+    fraction = pc.multiply(pc.subtract(microseconds, pc.multiply(floor, 1_000_000)), 1000).cast(pa.int32())
+    return pa.StructArray.from_arrays(
+        [pc.fill_null(floor, 0), pc.fill_null(fraction, 0)],
+        fields=[pa.field("epoch", pa.int64(), nullable=False), pa.field("fraction", pa.int32(), nullable=False)],
+        mask=pc.is_null(array),
+    )
+
+
+def binding_value(kind: str, value: Any) -> Any:
+    """A bound value as Python value; a list (a batch of executemany) gives a list.
+
+    Args:
+        kind: the binding's type as the client names it, e.g. "FIXED", "TIMESTAMP_NTZ".
+        value: its text, a list of texts, or None.
+    """
+    if isinstance(value, list):
+        return [binding_value(kind, item) for item in value]
+    if value is None:
+        return None
+    read = _BINDINGS.get(kind)
+    return value if read is None else read(value)
+
+
+def _fixed(text: str) -> Any:
+    return int(text) if text.lstrip("+-").isdigit() else Decimal(text)
+
+
+def _instant(text: str) -> datetime:
+    # A TIMESTAMP_TZ has its offset after a blank; the instant is the same without it.
+    return _EPOCH + timedelta(microseconds=int(text.partition(" ")[0]) // 1000)
+
+
+def _naive_instant(text: str) -> datetime:
+    return _instant(text).replace(tzinfo=None)
+
+
+def _time(text: str) -> time:
+    return (_EPOCH + timedelta(microseconds=int(text) // 1000)).time()
+
+
+def _date(text: str) -> date:
+    return (_EPOCH + timedelta(milliseconds=int(text))).date()
+
+
+_BINDINGS: Mapping[str, Any] = {
+    "FIXED": _fixed,
+    "REAL": float,
+    "BOOLEAN": lambda text: str(text).lower() in ("true", "1"),
+    "BINARY": bytes.fromhex,
+    "DATE": _date,
+    "TIME": _time,
+    "TIMESTAMP_NTZ": _naive_instant,
+    "TIMESTAMP_LTZ": _instant,
+    "TIMESTAMP_TZ": _instant,
+}
+
+
+def bindings(sent: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
+    """The `bindings` of a query request: position or name -> Python value or, for a batch, list of values."""
+    return {name: binding_value(bound.get("type", "TEXT"), bound.get("value")) for name, bound in (sent or {}).items()}

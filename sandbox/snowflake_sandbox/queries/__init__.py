@@ -1,0 +1,1 @@
+"""Statements in flight, their history and their results."""

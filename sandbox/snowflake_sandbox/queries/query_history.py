@@ -1,0 +1,120 @@
+"""QUERY_HISTORY: the statements of late, with the tag, the role and the end of each.
+
+Knows the documented columns (sql-reference/functions/query_history); must not know how statements run, nor how many
+are kept (query_records.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.access import access
+from snowflake_sandbox.data.function_arguments import Arguments, whole
+from snowflake_sandbox.parameters import session_text
+from snowflake_sandbox.queries.query_records import Record
+from snowflake_sandbox.result import Result, columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from snowflake_sandbox.call import Call, World
+
+_COLUMNS = columns(
+    "QUERY_ID QUERY_TEXT DATABASE_NAME SCHEMA_NAME QUERY_TYPE SESSION_ID# USER_NAME ROLE_NAME WAREHOUSE_NAME"
+    " WAREHOUSE_SIZE WAREHOUSE_TYPE CLUSTER_NUMBER# QUERY_TAG EXECUTION_STATUS ERROR_CODE ERROR_MESSAGE START_TIME@"
+    " END_TIME@ TOTAL_ELAPSED_TIME# ROWS_PRODUCED# EXECUTION_TIME#"
+)
+_DEFAULT_LIMIT, _MOST = 100, 10_000
+
+
+def recording(call: Call) -> AbstractContextManager[Record]:
+    """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
+    session = call.session
+    record = Record(
+        call.query_id,
+        call.text,
+        session.database,
+        session.schema,
+        session.id,
+        session.user,
+        session.role,
+        session.warehouse,
+        str(call.parameters.get("QUERY_TAG") or session_text(session, "QUERY_TAG")),
+        call.now,
+    )
+    return call.world.query_records.recording(record, call.world.clock)
+
+
+def register(world: World) -> None:
+    """Add the table functions; each is reached as INFORMATION_SCHEMA.X."""
+    world.table_functions |= {
+        "INFORMATION_SCHEMA.QUERY_HISTORY": _query_history,
+        "INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION": _by_session,
+    }
+
+
+def _query_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+    """QUERY_HISTORY([END_TIME_RANGE_START] [, END_TIME_RANGE_END] [, RESULT_LIMIT]), newest first."""
+    order = "END_TIME_RANGE_START END_TIME_RANGE_END RESULT_LIMIT INCLUDE_CLIENT_GENERATED_STATEMENT"
+    return _found(call, Arguments("QUERY_HISTORY", order, given, named), lambda _record: True)
+
+
+def _by_session(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+    """QUERY_HISTORY_BY_SESSION([SESSION_ID] …): by default the session's own statements."""
+    order = "SESSION_ID END_TIME_RANGE_START END_TIME_RANGE_END RESULT_LIMIT INCLUDE_CLIENT_GENERATED_STATEMENT"
+    arguments = Arguments("QUERY_HISTORY_BY_SESSION", order, given, named)
+    wanted = whole(arguments.text("SESSION_ID") or call.session.id, "SESSION_ID")
+    return _found(call, arguments, lambda record: record.session == wanted)
+
+
+def _found(call: Call, arguments: Arguments, wanted: Callable[[Record], bool]) -> Result:
+    start, end = arguments.instant("END_TIME_RANGE_START"), arguments.instant("END_TIME_RANGE_END")
+    roles = access.session_roles(call.world, call.session)
+    rows = [
+        _row(record)
+        for record in call.world.query_records.newest_first()
+        if wanted(record)
+        and (access.sees_everything(roles) or record.user == call.session.user or record.role in roles)
+        and (start is None or (record.end or call.now) >= start)
+        and (end is None or (record.end or call.now) <= end)
+    ]
+    return Result(_COLUMNS, rows[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    elapsed = None if record.end is None else int((record.end - record.start).total_seconds() * 1000)
+    ended = "SUCCESS" if record.error is None else "FAILED_WITH_ERROR"
+    return (
+        record.query_id,
+        record.text,
+        record.database,
+        record.schema,
+        _type(record.text),
+        record.session,
+        record.user,
+        record.role,
+        record.warehouse,
+        None,
+        None,
+        None,
+        record.tag,
+        "RUNNING" if record.end is None else ended,
+        None if record.error is None else str(record.error.errno),
+        None if record.error is None else record.error.message,
+        record.start,
+        record.end,
+        elapsed,
+        record.rows,
+        elapsed,
+    )
+
+
+def _type(text: str) -> str:
+    """The kind of a statement: its first word, or two where the first alone says little."""
+    words = text.upper().split(maxsplit=2)[:2]
+    if words[:1] in (["WITH"], ["("]):
+        return "SELECT"
+    if words[:1] == ["INSERT"] and words[1:] in (["ALL"], ["FIRST"]):
+        return "MULTI_TABLE_INSERT"
+    return "_".join(words) if words[:1] in (["CREATE"], ["ALTER"], ["DROP"], ["EXECUTE"]) else "".join(words[:1])

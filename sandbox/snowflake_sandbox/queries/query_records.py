@@ -1,0 +1,81 @@
+"""What is kept of the statements of late, for QUERY_HISTORY (query_history.py): a Record each.
+
+Knows which words stand before a secret; must not know how statements run. The last 2,000 statements are kept, in memory
+alone: a restart forgets them.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox.errors import SnowflakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from snowflake_sandbox.clock import Clock
+
+_KEPT = 2000
+_LONGEST_TEXT = 100_000
+_HIDDEN = re.compile(
+    r"\b(SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_REFRESH_TOKEN|PRIVATE_KEY)\s*=\s*"
+    r"(?:'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass
+class Record:
+    """One statement; `end` is None while it runs, `error` None unless it failed; no secret stands in `text`."""
+
+    query_id: str
+    text: str
+    database: str | None
+    schema: str | None
+    session: int
+    user: str
+    role: str
+    warehouse: str | None
+    tag: str
+    start: datetime
+    end: datetime | None = None
+    error: SnowflakeError | None = None
+    rows: int | None = None
+
+
+class QueryRecords:
+    """The statements of a sandbox that ended of late or still run, oldest first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._records: deque[Record] = deque(maxlen=_KEPT)
+
+    @contextmanager
+    def recording(self, record: Record, clock: Clock) -> Iterator[Record]:
+        """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
+        record.text = without_secrets(record.text)[:_LONGEST_TEXT]
+        with self._lock:
+            self._records.append(record)
+        try:
+            yield record
+        except SnowflakeError as error:
+            record.error = error
+            raise
+        finally:
+            record.end = clock.now()
+
+    def newest_first(self) -> list[Record]:
+        """All that is kept."""
+        with self._lock:
+            return list(reversed(self._records))
+
+
+def without_secrets(text: str) -> str:
+    """A statement's text as the history shows it: what must stay secret is starred out."""
+    return _HIDDEN.sub(lambda match: f"{match[1]} = '*****'", text)

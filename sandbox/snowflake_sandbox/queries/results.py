@@ -1,0 +1,66 @@
+"""Results of ended statements, asked for by query id: RESULT_SCAN, and the SYSTEM$ functions that cancel statements.
+
+Knows the Queries part of a world; must not know how statements run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.data.function_arguments import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.queries.running import Queries, Query
+    from snowflake_sandbox.result import Result
+
+
+def register(world: World) -> None:
+    """Add the functions of this file."""
+    world.table_functions["RESULT_SCAN"] = _result_scan
+    world.functions |= {
+        "SYSTEM$CANCEL_QUERY": _cancel_query,
+        "SYSTEM$CANCEL_ALL_QUERIES": _cancel_all_queries,
+    }
+
+
+def _queries(call: Call) -> Queries:
+    found: Queries = call.world.parts["queries"]
+    return found
+
+
+def _find(call: Call, query_id: str) -> Query:
+    query = _queries(call).find(query_id)
+    if query is None or query.session.user != call.session.user:
+        raise errors.SnowflakeError(709, "02000", f"Statement {query_id} not found")
+    return query
+
+
+def _result_scan(call: Call, arguments: tuple[Any, ...], _named: Mapping[str, Any]) -> Result:
+    query_id = arguments[0] if arguments and arguments[0] else ""
+    query = _find(call, str(query_id))
+    if not query.future.done():
+        raise errors.SnowflakeError(709, "02000", f"Statement {query_id} is still running")
+    return query.future.result()
+
+
+def _cancel_query(call: Call, arguments: tuple[Any, ...]) -> str:
+    (query_id,) = counted(arguments, 1, 1, "SYSTEM$CANCEL_QUERY")
+    query = _find(call, str(query_id))
+    if query.future.done():
+        return "Identified SQL statement is not currently executing."
+    _queries(call).abort(query)
+    return f"query [{query.id}] terminated."
+
+
+def _cancel_all_queries(call: Call, arguments: tuple[Any, ...]) -> str:
+    (session_id,) = counted(arguments, 1, 1, "SYSTEM$CANCEL_ALL_QUERIES")
+    cancelled = 0
+    for query in _queries(call).running():
+        if str(query.session.id) == str(session_id) and query.id != call.query_id:
+            _queries(call).abort(query)
+            cancelled += 1
+    return f"{cancelled} cancelled."

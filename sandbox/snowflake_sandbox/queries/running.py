@@ -1,0 +1,142 @@
+"""Statements in flight: each runs in a thread of its own, can be aborted, waited for and asked for its result later.
+
+Knows threads and request ids; must not know HTTP, statements or value formats. A client that repeats a request (same
+request id, after a lost connection) is given the statement that already runs, never a second run of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.statements import dispatch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.result import Result
+    from snowflake_sandbox.session import Session
+
+# EXECUTE JOB SERVICE, SPCS_WAIT_FOR and CALL block their thread for as long as a job takes, hence so many.
+_MOST_THREADS = 1024
+# How many ended statements keep their result for RESULT_SCAN and for fetching by id.
+_KEPT = 256
+
+_log = logging.getLogger("snowflake_sandbox.queries.running")
+
+
+@dataclass
+class Query:
+    """One statement on its way.
+
+    Attributes:
+        id: Snowflake's query id, known to the client before the statement ends.
+        request_id: the client's own id, by which it aborts or repeats the request.
+        future: the Result, or the SnowflakeError.
+        parameters: parameters for this statement alone, as the client sent them.
+    """
+
+    id: str
+    request_id: str
+    session: Session
+    text: str
+    started_on: datetime
+    future: Future[Result]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Queries:
+    """All statements of a sandbox, the running ones and the last ended ones."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="statement")
+        self._lock = threading.Lock()
+        self._queries: OrderedDict[str, Query] = OrderedDict()
+        self._by_request: dict[str, Query] = {}
+
+    def start(self) -> None:
+        """Nothing to start: threads come with statements."""
+
+    def stop(self) -> None:
+        """Abort what runs and let the threads end."""
+        for query in self.running():
+            self.abort(query)
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def submit(  # noqa: PLR0913  # what a request holds
+        self,
+        session: Session,
+        text: str,
+        binds: Mapping[str, Any],
+        request_id: str,
+        *,
+        describe_only: bool = False,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Query:
+        """Start a statement, or find the one that this request id started before."""
+        with self._lock:
+            known = self._by_request.get(request_id) if request_id else None
+            if known is not None and known.session is session:
+                return known
+            query = Query(self._world.new_id(), request_id, session, text, self._world.clock.now(), Future())
+            query.parameters = parameters or {}
+            self._remember(query)
+        self._threads.submit(self._run, query, binds, describe_only)
+        return query
+
+    def _remember(self, query: Query) -> None:
+        self._queries[query.id] = query
+        if query.request_id:
+            self._by_request[query.request_id] = query
+        for old in [found for found in list(self._queries.values())[:-_KEPT] if found.future.done()]:
+            del self._queries[old.id]
+            self._by_request.pop(old.request_id, None)
+
+    def _run(self, query: Query, binds: Mapping[str, Any], describe_only: bool) -> None:  # noqa: FBT001  # one caller
+        run = dispatch.describe if describe_only else dispatch.execute
+        try:
+            result = run(
+                self._world, query.session, query.text, binds, query.id, query.cancelled, parameters=query.parameters
+            )
+        except errors.SnowflakeError as error:
+            query.future.set_exception(error)
+        except Exception:  # noqa: BLE001  # a defect ends one statement, is logged, and is told to the client
+            # The statement's text stays out of the log: it may hold a secret.
+            _log.exception("query %s (%s …) failed inside the sandbox", query.id, query.text.split(maxsplit=1)[0])
+            query.future.set_exception(errors.internal(query.id))
+        else:
+            query.future.set_result(result)
+
+    def find(self, query_id: str) -> Query | None:
+        """The statement of that query id, while it is remembered."""
+        with self._lock:
+            return self._queries.get(query_id)
+
+    def running(self) -> list[Query]:
+        """Statements that have not ended."""
+        with self._lock:
+            return [query for query in self._queries.values() if not query.future.done()]
+
+    def abort_request(self, request_id: str) -> bool:
+        """Abort the statement that a request started; False when there is none."""
+        with self._lock:
+            query = self._by_request.get(request_id)
+        if query is None:
+            return False
+        self.abort(query)
+        return True
+
+    def abort(self, query: Query) -> None:
+        """Make a statement end early: handlers that block see `cancelled`, DuckDB is interrupted."""
+        query.cancelled.set()
+        if not query.future.done():
+            self._world.data.interrupt(query.session)

@@ -1,0 +1,256 @@
+"""A container as a child process: start, log, memory limit, stop, and the clean-up of what a killed sandbox left.
+
+Knows processes; must not know services, the store or Snowflake. Every container has a session and process group of its
+own, so that stopping it takes its children along, and dies with the sandbox (launcher.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import select
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from snowflake_sandbox.services.logs import LogWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from snowflake_sandbox.services.events import Collector
+
+# Asked of the machine and not of sys.platform, which a type checker takes for a constant.
+_LINUX = platform.system() == "Linux"
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+# How often the memory of a container with a limit is looked at. The kernel's own accounting (cgroups) needs rights that
+# a laptop's user does not have.
+_MEMORY_CHECK_MS = 100
+# How long a container may take to end after SIGTERM. The platform gives 30 s; a development machine less.
+GRACE_IN_SECONDS = 5.0
+KILLED = 128 + signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to run.
+
+    Attributes:
+        environment: the whole environment: nothing is inherited from the sandbox.
+        log: file that takes standard output and standard error (logs.py).
+        memory_limit: bytes of resident memory, children included; None without a limit.
+        collector: takes a copy of what it writes.
+        mounts: folder on this machine, the path where the process shall see it, whether it is read-only.
+        workplace: a folder of this container's alone, for making the mounts.
+    """
+
+    command: tuple[str, ...]
+    folder: Path
+    environment: Mapping[str, str]
+    log: Path
+    memory_limit: int | None = None
+    collector: Collector | None = None
+    mounts: tuple[tuple[str, str, bool], ...] = ()
+    workplace: Path | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: `code` is the exit code, 128 + signal for a killed one."""
+
+    code: int
+    out_of_memory: bool = False
+
+
+class ContainerProcess:
+    """One container's process, watched by a thread of its own.
+
+    That thread also starts it: the parent-death signal of Linux is bound to the thread that started the child.
+
+    Args:
+        on_start: called with the process id and its identity (`identity`), before anything is read from it.
+        on_end: called once, last.
+    """
+
+    def __init__(self, launch: Launch, on_start: Callable[[int, str], None], on_end: Callable[[Ended], None]) -> None:
+        self._launch, self._on_start, self._on_end = launch, on_start, on_end
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name=f"container {launch.command[0]}", daemon=True)
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        self._thread.start()
+
+    def stop(self, grace: float = GRACE_IN_SECONDS) -> None:
+        """Ask the process to end, kill it after `grace` seconds; returns at once."""
+        with self._lock:
+            self._stopped = True
+            process = self._process
+        if process is None:
+            return
+        if grace > 0:
+            _signal_group(process.pid, signal.SIGTERM)
+            killer = threading.Timer(grace, _signal_group, (process.pid, signal.SIGKILL))
+            killer.daemon = True
+            killer.start()
+        else:
+            _signal_group(process.pid, signal.SIGKILL)
+
+    def join(self) -> None:
+        """Wait until it has ended and `on_end` was called."""
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        writer = LogWriter(self._launch.log)
+        process = self._spawn(writer)
+        if process is None:
+            writer.close()
+            self._on_end(Ended(KILLED))
+            return
+        self._on_start(process.pid, identity(process.pid))
+        readers = [
+            threading.Thread(target=self._pump, args=(stream, output, writer), name="container log", daemon=True)
+            for stream, output in (("stdout", process.stdout), ("stderr", process.stderr))
+            if output is not None
+        ]
+        for reader in readers:
+            reader.start()
+        out_of_memory = _watch(process, self._launch.memory_limit)
+        code = process.wait()
+        # Children that outlive the main process would live on outside any container.
+        _signal_group(process.pid, signal.SIGKILL)
+        for reader in readers:
+            reader.join()
+        writer.close()
+        if self._launch.collector is not None:
+            self._launch.collector.close()
+        self._on_end(Ended(code if code >= 0 else 128 - code, out_of_memory))
+
+    def _pump(self, stream: str, output: IO[bytes], writer: LogWriter) -> None:
+        collector = self._launch.collector
+        with output:
+            while data := output.read(65_536):
+                writer.write(data)
+                if collector is not None:
+                    collector.take(stream, data)
+
+    def _spawn(self, writer: LogWriter) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._stopped:
+                return None
+            mounts = json.dumps([str(self._launch.workplace), self._launch.mounts])
+            command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), mounts, *self._launch.command]
+            # Two pipes keep the streams apart, one keeps the order between them.
+            apart = self._launch.collector is not None and self._launch.collector.separate
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=self._launch.folder,
+                    env=dict(self._launch.environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE if apart else subprocess.STDOUT,
+                    start_new_session=True,
+                    bufsize=0,
+                )
+            except (OSError, ValueError) as error:
+                # E.g. an argument list that is too long, a NUL in it, or no memory left for a process.
+                writer.write(f"cannot start the container's process: {error}\n".encode())
+                return None
+            return self._process
+
+
+def _watch(process: subprocess.Popen[bytes], limit: int | None) -> bool:
+    """Wait for the end of a process; kill its group and return True when it takes more memory than the limit."""
+    if limit is None or not hasattr(os, "pidfd_open"):
+        return False
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(_MEMORY_CHECK_MS):
+            if _resident(process.pid) > limit:
+                _signal_group(process.pid, signal.SIGKILL)
+                return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _resident(pid: int) -> int:
+    total = 0
+    for member in _tree(pid):
+        with suppress(OSError, IndexError, ValueError):
+            total += int(Path(f"/proc/{member}/statm").read_text().split()[1]) * _PAGE
+    return total
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    children = ""
+    with suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    for child in children.split():
+        yield from _tree(int(child))
+
+
+def _signal_group(pid: int, number: int) -> None:
+    # The group may be gone already, or (macOS) hold nothing but a process that ended.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def identity(pid: int) -> str:
+    """What tells a process from a later one with the same id: boot and start time. "" when it is gone.
+
+    Elsewhere than on Linux: start time as `ps` gives it.
+    """
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{_stat(pid)[19]}"
+    if _LINUX:
+        return ""
+    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return shown.stdout.strip()
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of /proc/<pid>/stat from the state on: 2 is the process group, 3 the session, 19 the start time."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def end_leftover(pid: int, known: str) -> bool:
+    """Kill a process of an earlier sandbox and everything in its session; False when nothing of it was left.
+
+    Args:
+        pid: its process id, which was also its session's and group's.
+        known: its identity; a process with the same id but another identity is somebody else's and is left alone.
+    """
+    boot, _, started = known.rpartition(":")
+    if not _LINUX:
+        if identity(pid) != known:
+            return False
+        _signal_group(pid, signal.SIGKILL)
+        return True
+    if boot != Path("/proc/sys/kernel/random/boot_id").read_text().strip():
+        return False
+    ended = False
+    for member in Path("/proc").iterdir():
+        if not member.name.isdigit():
+            continue
+        with suppress(OSError, IndexError):
+            fields = _stat(int(member.name))
+            if fields[3] == str(pid) and int(fields[19]) >= int(started) and fields[0] != "Z":
+                os.kill(int(member.name), signal.SIGKILL)
+                ended = True
+    return ended

@@ -1,0 +1,60 @@
+"""What a container finds around it: the platform's environment variables and its token.
+
+Knows the variables (developer-guide/snowpark-container-services/additional-considerations-services-jobs) and how the
+token's file is kept; must not know processes. A child process has no file system of its own, so the token's place,
+/snowflake/session/token on the platform, is told by SNOWFLAKE_TOKEN_FILE_PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox.protocol import logins
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.services.records import Job
+
+# The user that Snowflake shows for what a service does.
+_USER = "SYSTEM"
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
+    """Issue the container's token, which logs in as the service's owner role, in a file of mode 0600."""
+    token = logins.issue_token(
+        world,
+        _USER,
+        job.owner,
+        warehouse=job.warehouse,
+        database=job.database,
+        schema=job.schema,
+        service=job.name,
+        task_run_id=job.task_run_id,
+    )
+    file = root / "snowflake" / "session" / "token"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
+        writer.write(token)
+    return token, file
+
+
+def variables(world: World, job: Job, root: Path, token_file: Path) -> dict[str, str]:
+    """The variables of the platform, and the few that any program needs; nothing else of the sandbox's own."""
+    host, port = world.address
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{_SYSTEM_PATH}",
+        "HOME": str(root),
+        "LANG": "C.UTF-8",
+        "SNOWFLAKE_HOST": host,
+        "SNOWFLAKE_PORT": str(port),
+        "SNOWFLAKE_PROTOCOL": "http",
+        "SNOWFLAKE_ACCOUNT": f"{logins.ORGANIZATION}-{logins.ACCOUNT}",
+        "SNOWFLAKE_DATABASE": job.database,
+        "SNOWFLAKE_SCHEMA": job.schema,
+        "SNOWFLAKE_SERVICE_NAME": job.name,
+        "SNOWFLAKE_TOKEN_FILE_PATH": str(token_file),
+    }

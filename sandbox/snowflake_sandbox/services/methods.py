@@ -1,0 +1,175 @@
+"""Methods of a service (`CALL name!METHOD(…)`) and the SYSTEM$ functions about services.
+
+Knows their arguments and answers (facts C2, C3); must not know how containers run.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.data.function_arguments import counted, whole
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.result import CALL, Column, Result
+from snowflake_sandbox.services import job, logs, machine, records
+from snowflake_sandbox.services.machine import JobStatus
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import ObjectName, Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_MOST_LOG_BYTES = 100 * 1024
+_DEFAULT_LINES = 500
+
+
+def register(world: World) -> None:
+    """Add the functions."""
+    world.functions |= {
+        "SYSTEM$GET_SERVICE_LOGS": get_service_logs,
+        "SYSTEM$GET_SERVICE_STATUS": get_service_status,
+        "SYSTEM$SANDBOX_LOSE_NODE": lose_node,
+    }
+
+
+def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[Any, ...]) -> Result:
+    """Run `CALL name!METHOD(arguments)`.
+
+    Raises:
+        SnowflakeError: 002003 no such service, 000002 no such method here, and what the method raises.
+    """
+    found = _find(call, written, *_PRIVILEGES.get(method, ()))
+    if method == "SPCS_CANCEL_JOB":
+        return _cancel_job(call, found)
+    if method == "SPCS_WAIT_FOR":
+        return _wait_for(call, found, arguments)
+    raise errors.not_supported(f"CALL <service>!{method}")
+
+
+_PRIVILEGES = {"SPCS_CANCEL_JOB": ("OPERATE",), "SPCS_WAIT_FOR": ("MONITOR", "OPERATE", "USAGE")}
+
+
+def _find(call: Call, written: ObjectName, *privileges: str) -> SnowflakeObject:
+    name = call.session.resolve(written, Scope.SCHEMA, "CALL")
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "SERVICE", name)
+    access.require(call, privileges, found)
+    return found
+
+
+def _cancel_job(call: Call, found: SnowflakeObject) -> Result:
+    call.world.parts["services"].cancel(found.id)
+    return Result((Column("SPCS_CANCEL_JOB"),), ((f"Job {found.name.name} is being cancelled.",),), CALL)
+
+
+def _wait_for(call: Call, found: SnowflakeObject, arguments: tuple[Any, ...]) -> Result:
+    """Wait until the job has the status: an error when the time is over, or when it ended with another one."""
+    wanted = str(arguments[0]).upper() if arguments else "DONE"
+    seconds = whole(arguments[1], "timeout") if len(arguments) > 1 else 0
+    if wanted != JobStatus.DONE:
+        raise errors.not_supported(f"SPCS_WAIT_FOR('{wanted}')")
+    ended = call.world.parts["services"].ended(found.id)
+    deadline = call.now + timedelta(seconds=seconds)
+    if not job.wait_for_end(call, ended, deadline):
+        if call.cancelled.is_set():
+            raise errors.cancelled()
+        raise SnowflakeError(
+            395042,  # guess
+            "P0000",
+            f"Timed out after {seconds} seconds: service {found.name.name} has status {_status(call, found)}.",
+        )
+    reached = _status(call, found)
+    if reached != wanted:
+        raise SnowflakeError(
+            395043,  # guess
+            "P0000",
+            f"Service {found.name.name} cannot reach status {wanted}: it ended with status {reached}.",
+        )
+    return Result((Column("SPCS_WAIT_FOR"),), ((f"Service {found.name.name} reached status {wanted}.",),), CALL)
+
+
+def _status(call: Call, found: SnowflakeObject) -> str:
+    with call.world.store.transaction() as tx:
+        row = records.row(tx, found.id)
+    return str(row["status"]) if row is not None else "DELETED"
+
+
+def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$GET_SERVICE_LOGS(service, instance, container [, lines [, previous]]): the newest lines, at most 100 KB.
+
+    Raises:
+        SnowflakeError: 002003, or no such instance or container.
+    """
+    service, instance, container, *more = counted(arguments, 3, 5, "SYSTEM$GET_SERVICE_LOGS")
+    found = _find(call, Reader(str(service)).object_name(), "MONITOR")
+    key = (whole(instance, "instance id"), str(container))
+    lines = _DEFAULT_LINES if not more or more[0] is None else whole(more[0], "lines")
+    with call.world.store.transaction() as tx:
+        known = {(row["instance"], row["name"]): row for row in records.containers(tx, found.id)}
+    if key not in known:
+        listed = ", ".join(f"{number}/{name}" for number, name in sorted(known))
+        raise SnowflakeError(
+            395044,  # guess
+            "22023",
+            f"Service {found.name.name} has no container '{key[1]}' in instance {key[0]}. It has: {listed}.",
+        )
+    if known[key]["message"] == machine.LOST or _is_released(call, found):
+        raise SnowflakeError(
+            395045,  # guess
+            "55000",
+            f"Logs of container '{key[1]}' in instance {key[0]} of service {found.name.name} are not available: its"
+            " node is gone. What the event table has of them is kept.",
+        )
+    supervisor = call.world.parts["services"]
+    return logs.newest(supervisor.log(found.id, key), lines, _MOST_LOG_BYTES)
+
+
+def _is_released(call: Call, found: SnowflakeObject) -> bool:
+    """Whether the nodes of an ended job were given back: its pool is suspended ("Monitoring services", logs)."""
+    with call.world.store.transaction() as tx:
+        row = records.row(tx, found.id)
+        pool = catalog.find(tx, "COMPUTE POOL", ObjectName(row["compute_pool"])) if row is not None else None
+    return row is not None and row["status"] in machine.ENDED and pool is not None and bool(pool["suspended"])
+
+
+def lose_node(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$SANDBOX_LOSE_NODE(pool [, node]), the sandbox's own: a node goes away under the jobs that run on it.
+
+    Nodes are numbered from 0; without a number it is the lowest in use.
+    """
+    given, *more = counted(arguments, 1, 2, "SYSTEM$SANDBOX_LOSE_NODE")
+    name = Reader(str(given)).object_name().name
+    with call.world.store.transaction() as tx:
+        pool = catalog.get(tx, "COMPUTE POOL", ObjectName(name))
+    access.require(call, "OPERATE", pool)
+    node = whole(more[0], "node") if more else None
+    lost = call.world.parts["services"].lose_node(name, node)
+    return f"Node lost: {lost} instances ran on it."
+
+
+def get_service_status(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$GET_SERVICE_STATUS(service [, timeout]), deprecated by Snowflake: JSON, one item per container."""
+    service, *_timeout = counted(arguments, 1, 2, "SYSTEM$GET_SERVICE_STATUS")
+    found = _find(call, Reader(str(service)).object_name(), "MONITOR")
+    with call.world.store.transaction() as tx:
+        listed = records.containers(tx, found.id)
+    return json.dumps(
+        [
+            {
+                "status": one["status"],
+                "message": one["message"],
+                "containerName": one["name"],
+                "instanceId": str(one["instance"]),
+                "serviceName": found.name.name,
+                "image": one["image"],
+                "restartCount": one["restarts"],
+                "startTime": one["started"] or "",
+            }
+            for one in listed
+        ]
+    )

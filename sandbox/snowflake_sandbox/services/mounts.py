@@ -1,0 +1,180 @@
+"""Secrets and volumes as a container finds them: variables, files and folders; and who may have them.
+
+Knows secrets, stages and the folders of a job; must not know processes (launcher.py makes the mounts). A stage's volume
+is the stage's own folder, so that both sides see every file at once. What belongs at a path P is also below the
+container's root, at `$SANDBOX_ROOT/P`, for systems that allow no mounts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.objects import secret, stage
+from snowflake_sandbox.services import spec
+from snowflake_sandbox.session import Scope, Session
+from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.tables import stage_files
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.services.machine import Key
+    from snowflake_sandbox.services.records import Job
+    from snowflake_sandbox.services.spec import Specification
+    from snowflake_sandbox.services.volumes import Secret, Volume
+
+ROOT_VARIABLE = "SANDBOX_ROOT"
+
+
+class MountError(Exception):
+    """A secret or volume cannot be given to a container; the text says why, without any value."""
+
+
+@dataclass
+class Given:
+    """What a container gets.
+
+    Attributes:
+        environment: variables.
+        mounts: folder on this machine, path in the container, whether it is read-only.
+    """
+
+    environment: dict[str, str] = field(default_factory=dict)
+    mounts: list[tuple[str, str, bool]] = field(default_factory=list)
+
+
+def require(call: Call, parsed: Specification) -> None:
+    """Check that every secret and stage is there, and that the session's role may have it.
+
+    Raises:
+        SnowflakeError: 002003 or 003001 (READ on each secret and stage), 395018 for a secret without the key asked for
+            and for a stage without server-side encryption, which is documented as a condition.
+    """
+    problems: list[str] = []
+    for container in parsed.containers:
+        for wanted in container.secrets:
+            found = _find(call, "SECRET", wanted.name)
+            access.require(call, "READ", found)
+            if wanted.variable is not None and wanted.key not in secret.keys(found):
+                problems.append(f"secret '{wanted.name}' of type {found['type']} has no {wanted.key}.")
+    for volume in parsed.volumes:
+        if volume.stage is not None:
+            location = stage_files.locate(call, volume.stage, "READ")
+            assert location.found is not None  # noqa: S101  # a stage by name
+            if (location.found["encryption"] or {}).get("TYPE", "").upper() != "SNOWFLAKE_SSE":
+                problems.append(f"volume '{volume.name}': stage '{volume.stage}' must have encryption SNOWFLAKE_SSE.")
+    if problems:
+        raise spec.invalid(problems)
+
+
+def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
+    name = call.session.resolve(Reader(text).object_name(), Scope.SCHEMA, "EXECUTE JOB SERVICE")
+    with call.world.store.transaction() as tx:
+        return catalog.get(tx, kind, name)
+
+
+def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) -> Given:
+    """Lay out a container's secrets and volumes below its root.
+
+    Args:
+        world: the sandbox.
+        job: whose owner role has the privileges.
+        parsed: the job's specification.
+        key: the container; those of one instance share its volumes.
+        root: the container's folder, which goes when it ends.
+
+    Raises:
+        MountError: one of them is gone, or the role lost its privilege.
+    """
+    given = Given()
+    container = next(one for one in parsed.containers if one.name == key[1])
+    for wanted in container.secrets:
+        _give_secret(world, job, wanted, root, given)
+    volumes = {volume.name: volume for volume in parsed.volumes}
+    for mount in container.mounts:
+        source, read_only = _folder(world, job, key[0], volumes[mount.volume], root)
+        below = root / mount.path.lstrip("/")
+        if below.is_dir() and not below.is_symlink():
+            # A mount hides what the image has at its path.
+            shutil.rmtree(below)
+        if below.parent.resolve().is_relative_to(root.resolve()):
+            below.parent.mkdir(parents=True, exist_ok=True)
+            below.symlink_to(source, target_is_directory=True)
+        given.mounts.append((str(source), mount.path, read_only))
+    _refuse_covering(given, root)
+    if given.mounts:
+        given.environment[ROOT_VARIABLE] = str(root)
+    return given
+
+
+def _refuse_covering(given: Given, root: Path) -> None:
+    """A child process shares this machine's folders: a mount must not hide those that it runs from."""
+    for _, path, _ in given.mounts:
+        if any(Path(used).is_relative_to(path) for used in (root, sys.executable, sys.prefix, sys.base_prefix)):
+            raise MountError(f"Nothing can be mounted at {path} in the sandbox: its own files are below it.")
+
+
+def _owned(world: World, job: Job, kind: str, text: str) -> SnowflakeObject:
+    """An object that a specification names, while its service's owner role may read it."""
+    session = Session(0, "", "", job.owner, world.clock.now(), database=job.database, schema=job.schema)
+    try:
+        name = session.resolve(Reader(text).object_name(), Scope.SCHEMA, kind)
+        with world.store.transaction() as tx:
+            found = catalog.get(tx, kind, name)
+    except SnowflakeError as error:
+        raise MountError(error.message) from error
+    if not access.role_has(world, job.owner, found, "READ"):
+        raise MountError(errors.insufficient_privileges(kind, found.name.name).message)
+    return found
+
+
+def _give_secret(world: World, job: Job, wanted: Secret, root: Path, given: Given) -> None:
+    values = secret.values(world, _owned(world, job, "SECRET", wanted.name))
+    if wanted.variable is not None:
+        if wanted.key not in values:
+            raise MountError(f"Secret '{wanted.name}' has no {wanted.key}.")
+        given.environment[wanted.variable] = values[wanted.key]
+    if wanted.folder is not None:
+        folder = root / wanted.folder.lstrip("/")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for key, value in values.items():
+            file = os.open(folder / key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(file, "w") as writer:
+                writer.write(value)
+        given.mounts = list(dict.fromkeys([*given.mounts, (str(folder), wanted.folder, False)]))
+
+
+def _folder(world: World, job: Job, instance: int, volume: Volume, root: Path) -> tuple[Path, bool]:
+    """A volume's folder, and whether the container may only read it."""
+    if volume.stage is not None:
+        return _stage_folder(world, job, volume.stage, root.parent / f"{root.name}.{volume.name}")
+    folder = volumes_folder(world, job.object_id) / str(instance) / volume.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder, False
+
+
+def volumes_folder(world: World, object_id: int) -> Path:
+    """Where the volumes of a job are, until it ends."""
+    return world.folder / "services" / str(object_id) / "volumes"
+
+
+def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> tuple[Path, bool]:
+    """The stage's own folder; for a role without WRITE a copy, read-only where a mount can be that."""
+    name, _, path = stage_files.split(reference[1:])
+    found = _owned(world, job, "STAGE", name)
+    folder = stage.folder(world, found) / path
+    folder.mkdir(parents=True, exist_ok=True)
+    if access.role_has(world, job.owner, found, "WRITE"):
+        return folder, False
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy)
+    return copy, True

@@ -1,0 +1,246 @@
+"""Job services in the store: their runs and containers, written with every transition.
+
+Knows two SQLite tables; must not know processes nor statements. A job's record outlives the object: GET_JOB_HISTORY
+shows dropped jobs too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.services.machine import ContainerRun, JobRun, JobStatus, Key, Status, Step, status
+
+if TYPE_CHECKING:
+    import sqlite3
+    from datetime import datetime
+
+    from snowflake_sandbox.store import Transaction
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS job_service (
+    object_id INTEGER PRIMARY KEY,
+    query_id TEXT NOT NULL,
+    database_name TEXT NOT NULL,
+    schema_name TEXT NOT NULL,
+    name TEXT NOT NULL,
+    compute_pool TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    warehouse TEXT,
+    specification TEXT NOT NULL,
+    replicas INTEGER NOT NULL,
+    cpu REAL NOT NULL,
+    memory REAL NOT NULL,
+    cancelling INTEGER NOT NULL DEFAULT 0,
+    status TEXT NOT NULL,
+    task_run_id TEXT,
+    created TEXT NOT NULL,
+    completed TEXT,
+    deleted TEXT
+);
+CREATE INDEX IF NOT EXISTS job_service_by_status ON job_service (status);
+CREATE TABLE IF NOT EXISTS container (
+    object_id INTEGER NOT NULL REFERENCES job_service (object_id),
+    instance INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    image TEXT NOT NULL,
+    digest TEXT,
+    status TEXT NOT NULL,
+    message TEXT NOT NULL,
+    exit_code INTEGER,
+    restarts INTEGER NOT NULL,
+    placed INTEGER NOT NULL,
+    node INTEGER,
+    pid INTEGER,
+    identity TEXT,
+    started TEXT,
+    restarted TEXT,
+    completed TEXT,
+    PRIMARY KEY (object_id, instance, name)
+) WITHOUT ROWID;
+"""
+UNFINISHED = "('PENDING', 'RUNNING', 'CANCELLING')"
+
+
+@dataclass
+class Job:
+    """A job that has not ended, as the supervisor holds it: its row's values and its run."""
+
+    object_id: int
+    name: str
+    database: str
+    schema: str
+    pool: str
+    owner: str
+    specification: str
+    cpu: float
+    memory: float
+    task_run_id: str | None
+    warehouse: str | None
+    run: JobRun
+
+
+def insert(tx: Transaction, job: Job, images: dict[str, str], query_id: str, now: datetime) -> None:
+    """Write a job just created; `images` are the containers' references by name."""
+    tx.run(
+        "INSERT INTO job_service (object_id, query_id, database_name, schema_name, name, compute_pool, owner,"
+        " warehouse, specification, replicas, cpu, memory, status, task_run_id, created)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        job.object_id,
+        query_id,
+        job.database,
+        job.schema,
+        job.name,
+        job.pool,
+        job.owner,
+        job.warehouse,
+        job.specification,
+        1 + max(instance for instance, _ in job.run.containers),
+        job.cpu,
+        job.memory,
+        JobStatus.PENDING,
+        job.task_run_id,
+        now.isoformat(),
+    )
+    for (instance, name), container in job.run.containers.items():
+        tx.run(
+            "INSERT INTO container (object_id, instance, name, image, status, message, restarts, placed)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
+            job.object_id,
+            instance,
+            name,
+            images[name],
+            container.status,
+            container.message,
+        )
+
+
+def write(tx: Transaction, job: Job, step: Step, now: datetime) -> None:
+    """Write a step: every changed container, and the job's status."""
+    instant = now.isoformat()
+    for instance, name in step.changed:
+        container = step.run.containers[instance, name]
+        settled = container.status in (Status.DONE, Status.FAILED)
+        tx.run(
+            "UPDATE container SET status = ?, message = ?, exit_code = ?, restarts = ?, placed = ?, completed = ?"
+            " WHERE object_id = ? AND instance = ? AND name = ?",
+            container.status,
+            container.message,
+            container.exit_code,
+            container.restarts,
+            container.placed,
+            instant if settled else None,
+            job.object_id,
+            instance,
+            name,
+        )
+    now_status = status(step.run)
+    ended = now_status not in (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.CANCELLING)
+    tx.run(
+        "UPDATE job_service SET status = ?, cancelling = ?, completed = ? WHERE object_id = ?",
+        now_status,
+        step.run.cancelling,
+        instant if ended else None,
+        job.object_id,
+    )
+
+
+def write_node(tx: Transaction, job: Job, instance: int, node: int) -> None:
+    """Write on which node an instance is."""
+    tx.run("UPDATE container SET node = ? WHERE object_id = ? AND instance = ?", node, job.object_id, instance)
+
+
+def write_process(tx: Transaction, job: Job, key: Key, process: tuple[int, str], instant: datetime) -> None:
+    """Write a container's process, so that a later sandbox can end what is left of it."""
+    tx.run(
+        "UPDATE container SET pid = ?, identity = ?, restarted = CASE WHEN started IS NULL THEN NULL ELSE ? END,"
+        " started = COALESCE(started, ?) WHERE object_id = ? AND instance = ? AND name = ?",
+        *process,
+        instant.isoformat(),
+        instant.isoformat(),
+        job.object_id,
+        *key,
+    )
+
+
+def write_digest(tx: Transaction, job: Job, key: Key, digest: str) -> None:
+    """Write the digest of the image that a container runs."""
+    tx.run(
+        "UPDATE container SET digest = ? WHERE object_id = ? AND instance = ? AND name = ?", digest, job.object_id, *key
+    )
+
+
+def containers(tx: Transaction, object_id: int) -> list[sqlite3.Row]:
+    """Rows of a job's containers, by instance and name."""
+    return tx.rows("SELECT * FROM container WHERE object_id = ? ORDER BY instance, name", object_id)
+
+
+def row(tx: Transaction, object_id: int) -> sqlite3.Row | None:
+    """A job's row."""
+    return tx.row("SELECT * FROM job_service WHERE object_id = ?", object_id)
+
+
+def all_jobs(tx: Transaction) -> list[sqlite3.Row]:
+    """Rows of all jobs, dropped ones too, oldest first."""
+    return tx.rows("SELECT * FROM job_service ORDER BY object_id")
+
+
+def run_of(found: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
+    """A job's run as it was written."""
+    return JobRun(
+        {
+            (one["instance"], one["name"]): ContainerRun(
+                Status(one["status"]), one["message"], one["exit_code"], one["restarts"], bool(one["placed"])
+            )
+            for one in listed
+        },
+        bool(found["cancelling"]),
+    )
+
+
+def unfinished(tx: Transaction) -> list[tuple[Job, list[sqlite3.Row]]]:
+    """All jobs that had not ended when the process did, with their containers' rows; oldest first."""
+    found = []
+    for one in tx.rows(f"SELECT * FROM job_service WHERE status IN {UNFINISHED} ORDER BY object_id"):
+        listed = containers(tx, one["object_id"])
+        found.append((_job(one, run_of(one, listed)), listed))
+    return found
+
+
+def _job(one: sqlite3.Row, run: JobRun) -> Job:
+    same = ("object_id", "name", "owner", "warehouse", "specification", "cpu", "memory", "task_run_id")
+    values: dict[str, Any] = {name: one[name] for name in same}
+    return Job(
+        **values,
+        database=one["database_name"],
+        schema=one["schema_name"],
+        pool=one["compute_pool"],
+        run=run,
+    )
+
+
+def pool_usage(tx: Transaction, pool: str) -> tuple[int, int]:
+    """Jobs of a pool that have not ended, and the nodes that they use."""
+    jobs = tx.row(f"SELECT COUNT(*) FROM job_service WHERE compute_pool = ? AND status IN {UNFINISHED}", pool)
+    nodes = tx.row(
+        "SELECT COUNT(DISTINCT node) FROM container JOIN job_service USING (object_id) WHERE compute_pool = ?"
+        f" AND job_service.status IN {UNFINISHED} AND placed AND container.status NOT IN ('DONE', 'FAILED')",
+        pool,
+    )
+    return (jobs[0] if jobs else 0), (nodes[0] if nodes else 0)
+
+
+def unfinished_in(tx: Transaction, pool: str) -> list[int]:
+    """Ids of a pool's jobs that have not ended."""
+    rows = tx.rows(f"SELECT object_id FROM job_service WHERE compute_pool = ? AND status IN {UNFINISHED}", pool)
+    return [row["object_id"] for row in rows]
+
+
+def of_statement(tx: Transaction, query_id: str, task_run_id: str) -> int | None:
+    """The job that this very statement of a task made before the sandbox was killed, if it did."""
+    row = tx.row(
+        "SELECT object_id FROM job_service WHERE query_id = ? AND task_run_id = ? AND deleted IS NULL",
+        query_id,
+        task_run_id,
+    )
+    return None if row is None else int(row["object_id"])

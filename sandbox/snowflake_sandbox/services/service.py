@@ -1,0 +1,187 @@
+"""SERVICE (contract 6.22): the declaration of the kind, SHOW JOB SERVICES, and the rows about instances and containers.
+
+Knows what SHOW and DESCRIBE answer; must not know how a job goes. Long-running services (CREATE SERVICE) are not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind
+from snowflake_sandbox.result import SHOW, Column, Result, columns
+from snowflake_sandbox.services import machine, records
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.showing import read_listing
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.services.machine import JobRun
+
+_SHOWN = columns(
+    "name status database_name schema_name owner compute_pool dns_name current_instances# target_instances#"
+    " min_ready_instances# min_instances# max_instances# auto_resume? external_access_integrations created_on@"
+    " updated_on@ resumed_on@ suspended_on@ auto_suspend_secs# comment owner_role_type query_warehouse is_job?"
+    " is_async_job? spec_digest is_upgrading? managing_object_domain managing_object_name"
+)
+_CONTAINERS = columns(
+    "database_name schema_name service_name instance_id container_name status message image_name image_digest"
+    " restart_count# start_time last_exit_code# last_restart_time"
+)
+_INSTANCES = columns(
+    "database_name schema_name service_name instance_id status spec_digest creation_time start_time ip_address"
+)
+
+
+def _record(call: Call, found: SnowflakeObject) -> tuple[sqlite3.Row, list[sqlite3.Row], JobRun]:
+    with call.world.store.transaction() as tx:
+        row, listed = records.row(tx, found.id), records.containers(tx, found.id)
+    assert row is not None  # noqa: S101  # object and record are written in one transaction
+    return row, listed, records.run_of(row, listed)
+
+
+def spec_digest(found: SnowflakeObject) -> str:
+    """The digest of a service's specification."""
+    return hashlib.sha256(str(found["spec"]).encode()).hexdigest()
+
+
+def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+    row, _, run = _record(call, found)
+    instances = range(row["replicas"])
+    current = sum(machine.instance_status(run, instance) == "READY" for instance in instances)
+    integrations = found["external_access_integrations"]
+    return (
+        found.name.name,
+        row["status"],
+        found.name.database,
+        found.name.schema,
+        found.owner,
+        row["compute_pool"],
+        _dns_name(found),
+        current,
+        row["replicas"],
+        row["replicas"],
+        row["replicas"],
+        row["replicas"],
+        False,
+        f"[{', '.join(integrations)}]" if integrations else None,
+        found.created_on,
+        catalog.instant(row["completed"] or row["created"]),
+        None,
+        None,
+        0,
+        found["comment"],
+        "ROLE",
+        found["query_warehouse"],
+        True,
+        bool(found["is_async_job"]),
+        spec_digest(found),
+        False,
+        None,
+        None,
+    )
+
+
+def _dns_name(found: SnowflakeObject) -> str:
+    return f"{found.name.name.lower().replace('_', '-')}.{found.id:x}.svc.spcs.internal"
+
+
+def _describe(call: Call, found: SnowflakeObject) -> Result:
+    return Result((*_SHOWN, Column("spec")), [(*_show_row(call, found), found["spec"])], SHOW)
+
+
+def _dropping(call: Call, found: SnowflakeObject) -> None:
+    call.reader.accept("FORCE")
+    with call.world.store.transaction() as tx:
+        tx.run("UPDATE job_service SET deleted = ? WHERE object_id = ?", call.now.isoformat(), found.id)
+    call.world.parts["services"].remove(found.id)
+
+
+def _refuse_create(_call: Call, _creation: Creation) -> bool:
+    raise errors.not_supported("CREATE SERVICE")
+
+
+def find(call: Call, *privileges: str) -> SnowflakeObject:
+    """The service that a statement names next, checked for the session's privileges."""
+    name = call.session.resolve(call.reader.object_name(), Scope.SCHEMA, "SHOW")
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "SERVICE", name)
+    access.require(call, privileges, found)
+    return found
+
+
+def show_containers(call: Call) -> Result:
+    """SHOW SERVICE CONTAINERS IN SERVICE <name>."""
+    call.reader.expect("IN SERVICE")
+    found = find(call, "MONITOR", "USAGE", "OPERATE")
+    call.reader.end()
+    _, listed, _ = _record(call, found)
+    rows = [
+        (
+            found.name.database,
+            found.name.schema,
+            found.name.name,
+            str(one["instance"]),
+            one["name"],
+            one["status"],
+            one["message"],
+            one["image"],
+            one["digest"],
+            one["restarts"],
+            one["started"],
+            one["exit_code"],
+            one["restarted"],
+        )
+        for one in listed
+    ]
+    return Result(_CONTAINERS, rows, SHOW)
+
+
+def show_instances(call: Call) -> Result:
+    """SHOW SERVICE INSTANCES IN SERVICE <name>."""
+    call.reader.expect("IN SERVICE")
+    found = find(call, "MONITOR", "USAGE", "OPERATE")
+    call.reader.end()
+    row, listed, run = _record(call, found)
+    rows = [
+        (
+            found.name.database,
+            found.name.schema,
+            found.name.name,
+            str(instance),
+            machine.instance_status(run, instance),
+            spec_digest(found),
+            row["created"],
+            min((one["started"] for one in listed if one["instance"] == instance and one["started"]), default=None),
+            "127.0.0.1",
+        )
+        for instance in range(row["replicas"])
+    ]
+    return Result(_INSTANCES, rows, SHOW)
+
+
+def show_job_services(call: Call) -> Result:
+    """SHOW JOB SERVICES […]: the same columns as SHOW SERVICES; every service of the sandbox is a job."""
+    listing = read_listing(call, Scope.SCHEMA)
+    with call.world.store.transaction() as tx:
+        found = catalog.listing(tx, "SERVICE", listing.database, listing.schema, listing.like)
+    seen = [one for one in access.visible(call, found) if one.name.name.startswith(listing.starts_with or "")]
+    return Result(_SHOWN, [_show_row(call, one) for one in seen[: listing.limit]], SHOW)
+
+
+DECLARATION = Kind(
+    name="SERVICE",
+    plural="SERVICES",
+    scope=Scope.SCHEMA,
+    show=_SHOWN,
+    show_row=_show_row,
+    describe=_describe,
+    read_definition=_refuse_create,
+    dropping=_dropping,
+)

@@ -1,0 +1,251 @@
+"""A service specification: reading and checking the YAML text, and filling in a template.
+
+Pure. Knows the specification reference (developer-guide/snowpark-container-services/specification-reference); must not
+know images' contents, pools or processes. All problems of a specification are reported at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.services import events, volumes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from snowflake_sandbox.services.volumes import Mount, Secret, Volume
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)(Mi|M|Gi|G)?")
+_MEMORY_UNITS = {None: 1, "M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30}
+_VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\"|([^)'\"]+))\s*\)\s*)?\}\}")
+_MOST_CONTAINERS = 20
+# Documented defaults of a container's requests.
+_DEFAULT_CPU, _DEFAULT_MEMORY = 0.5, 2**29
+# In the reference, but nothing for jobs as child processes: refused by name (docs/deviations.md).
+_NOT_SUPPORTED = {"capabilities", "serviceRoles"}
+_TOP_KEYS = {"spec", "capabilities", "serviceRoles"}
+_SPEC_KEYS = {"containers", "container", "endpoints", "volumes", "logExporters", "platformMonitor"}
+_CONTAINER_KEYS = {
+    "name",
+    "image",
+    "command",
+    "args",
+    "env",
+    "readinessProbe",
+    "volumeMounts",
+    "resources",
+    "secrets",
+    "sessionTokenConfig",
+}
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a specification.
+
+    Attributes:
+        image: as written, e.g. "/db/schema/repository/name:tag".
+        command: replaces the image's entrypoint; () when not given.
+        args: replaces the image's arguments; None when not given.
+        cpu: requested CPUs; memory: requested bytes; memory_limit: bytes, None without a limit.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    cpu: float = _DEFAULT_CPU
+    memory: int = _DEFAULT_MEMORY
+    memory_limit: int | None = None
+    secrets: tuple[Secret, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What a service runs.
+
+    Attributes:
+        log_level: which lines go to the event table: INFO (all), ERROR (standard error), NONE.
+    """
+
+    containers: tuple[Container, ...]
+    log_level: str = "INFO"
+    volumes: tuple[Volume, ...] = ()
+
+    @property
+    def cpu(self) -> float:
+        """CPUs that one instance asks for."""
+        return sum(container.cpu for container in self.containers)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that one instance asks for."""
+        return sum(container.memory for container in self.containers)
+
+
+def invalid(problems: list[str]) -> SnowflakeError:
+    """395018 (guess): the specification is not valid; every problem on a line of its own."""
+    return SnowflakeError(395018, "22023", "SQL compilation error:\nInvalid spec: " + "\n".join(problems))
+
+
+def parse(text: str) -> Specification:
+    """Read and check a specification.
+
+    Args:
+        text: YAML (JSON is YAML).
+
+    Raises:
+        SnowflakeError: 395018 with all problems, or 000002 for a feature that the sandbox does not have.
+    """
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise invalid([f"not valid YAML: {' '.join(str(error).split())}"]) from error
+    problems = _Problems()
+    spec = problems.mapping(document, "the specification", _TOP_KEYS).get("spec")
+    body = problems.mapping(spec, "spec", _SPEC_KEYS)
+    listed = body.get("containers", body.get("container"))
+    if not isinstance(listed, list) or not listed:
+        problems.add("spec.containers must be a list with at least one container.")
+        listed = []
+    containers = tuple(_container(item, f"spec.containers[{index}]", problems) for index, item in enumerate(listed))
+    _check_names(containers, problems)
+    found = volumes.read_volumes(body.get("volumes"), problems.add)
+    for index, container in enumerate(containers):
+        volumes.check_mounts(found, f"spec.containers[{index}]", container.mounts, problems.add)
+    log_level = events.level(body)
+    if log_level is None:
+        problems.add("spec.logExporters.eventTableConfig.logLevel must be INFO, ERROR or NONE.")
+    if problems.found:
+        raise invalid(problems.found)
+    if problems.unsupported:
+        raise errors.not_supported(f"{', '.join(sorted(problems.unsupported))} in a service specification")
+    return Specification(containers, log_level or "INFO", found)
+
+
+def fill_template(text: str, values: Mapping[str, Any]) -> str:
+    """A specification template with its `{{ name }}` and `{{ name | default('x') }}` replaced.
+
+    Raises:
+        SnowflakeError: 395018, naming every variable that has neither value nor default.
+    """
+    missing = sorted(
+        {
+            match[1]
+            for match in _VARIABLE.finditer(text)
+            if match[1] not in values and match[2] is None and match[3] is None and match[4] is None
+        }
+    )
+    if missing:
+        raise invalid([f"no value for template variable '{name}' in USING." for name in missing])
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] in values:
+            given = values[match[1]]
+            return given if isinstance(given, str) else json.dumps(given)
+        return next(default for default in match.group(2, 3, 4) if default is not None).strip()
+
+    return _VARIABLE.sub(value, text)
+
+
+class _Problems:
+    """Collects what is wrong, so that all of it is reported at once."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.unsupported: set[str] = set()
+
+    def add(self, text: str) -> None:
+        self.found.append(text)
+
+    def mapping(self, value: Any, where: str, known: set[str] | None) -> dict[str, Any]:
+        """The value if it is a mapping of known keys; without `known`, of any."""
+        if not isinstance(value, dict):
+            self.add(f"{where} must be a mapping.")
+            return {}
+        if known is None:
+            return value
+        for key in value:
+            if key not in known:
+                self.add(f"unknown option '{key}' for '{where}'. Known: {', '.join(sorted(known))}.")
+            elif key in _NOT_SUPPORTED:
+                self.unsupported.add(str(key))
+        return value
+
+    def texts(self, value: Any, where: str) -> tuple[str, ...]:
+        if not isinstance(value, list) or any(isinstance(item, dict | list) or item is None for item in value):
+            self.add(f"{where} must be a list of strings.")
+            return ()
+        return tuple(_text(item) for item in value)
+
+    def quantity(self, value: Any, where: str, read: Callable[[str], float | None]) -> float | None:
+        found = None if value is None else read(str(value))
+        if value is not None and found is None:
+            self.add(f"{where}: '{value}' is not a quantity.")
+        return found
+
+
+def _text(value: Any) -> str:
+    # YAML reads an unquoted `true` as a boolean; the container gets the word as written.
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _container(item: Any, where: str, problems: _Problems) -> Container:
+    values = problems.mapping(item, where, _CONTAINER_KEYS)
+    for key in ("name", "image"):
+        if not isinstance(values.get(key), str) or not values[key]:
+            problems.add(f"{where}.{key} is missing.")
+    name = str(values.get("name", ""))
+    if name and not _NAME.fullmatch(name):
+        problems.add(f"{where}.name: '{name}' must be lower-case letters, digits and hyphens, at most 63 characters.")
+    env = problems.mapping(values.get("env", {}), f"{where}.env", None)
+    resources = problems.mapping(values.get("resources", {}), f"{where}.resources", {"requests", "limits"})
+    known = {"cpu", "memory", "nvidia.com/gpu"}
+    requests = problems.mapping(resources.get("requests", {}), f"{where}.resources.requests", known)
+    limits = problems.mapping(resources.get("limits", {}), f"{where}.resources.limits", known)
+    cpu = problems.quantity(requests.get("cpu"), f"{where}.resources.requests.cpu", _cpu)
+    problems.quantity(limits.get("cpu"), f"{where}.resources.limits.cpu", _cpu)
+    memory = problems.quantity(requests.get("memory"), f"{where}.resources.requests.memory", _memory)
+    limit = problems.quantity(limits.get("memory"), f"{where}.resources.limits.memory", _memory)
+    if memory is not None and limit is not None and memory > limit:
+        problems.add(f"{where}.resources: the requested memory is more than its limit.")
+    return Container(
+        name=name,
+        image=str(values.get("image", "")),
+        command=problems.texts(values.get("command", []), f"{where}.command"),
+        args=problems.texts(values["args"], f"{where}.args") if "args" in values else None,
+        env={str(key): _text(value) for key, value in env.items()},
+        cpu=_DEFAULT_CPU if cpu is None else cpu,
+        memory=int(min(_DEFAULT_MEMORY, limit or _DEFAULT_MEMORY) if memory is None else memory),
+        memory_limit=None if limit is None else int(limit),
+        secrets=volumes.read_secrets(values.get("secrets"), where, problems.add),
+        mounts=volumes.read_mounts(values.get("volumeMounts"), where, problems.add),
+    )
+
+
+def _check_names(containers: tuple[Container, ...], problems: _Problems) -> None:
+    if len(containers) > _MOST_CONTAINERS:
+        problems.add(f"at most {_MOST_CONTAINERS} containers are allowed, {len(containers)} given.")
+    names = [container.name for container in containers]
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        problems.add(f"container name '{name}' is used more than once.")
+
+
+def _cpu(text: str) -> float | None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", text)
+    return float(match[1]) / (1000 if match[2] else 1) if match else None
+
+
+def _memory(text: str) -> float | None:
+    match = _MEMORY.fullmatch(text)
+    return float(match[1]) * _MEMORY_UNITS[match[2]] if match else None

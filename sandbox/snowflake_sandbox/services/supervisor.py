@@ -1,0 +1,388 @@
+"""The supervisor of job services: places instances on nodes, starts containers, follows them to their end.
+
+Knows threads and the order of writing and acting (store first, then processes), so that after a kill nothing is lost:
+unfinished jobs are found in the store, their left-over processes are ended, their containers started once more. Must
+not know SQL statements; the rules of a job are machine.py's.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.services import containers, environment, events, images, machine, mounts, records, spec
+from snowflake_sandbox.services.containers import ContainerProcess, Ended, Launch
+from snowflake_sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.services.machine import Event, Key, Step
+    from snowflake_sandbox.services.records import Job
+
+# vCPUs and GiB of a node to plan with, by the family's size (facts C5).
+_NODES = {
+    "CPU_X64_XS": (1, 6),
+    "CPU_X64_S": (3, 13),
+    "CPU_X64_M": (6, 28),
+    "CPU_X64_SL": (14, 58),
+    "CPU_X64_L": (28, 116),
+    "GEN_X64_G2_2": (1, 6),
+    "GEN_X64_G2_4": (3, 13),
+    "GEN_X64_G2_8": (6, 28),
+    "HIGHMEM_X64_S": (6, 58),
+    "HIGHMEM_X64_M": (28, 240),
+    "HIGHMEM_X64_L": (124, 984),
+}
+_OTHER_NODE = (6, 28)
+KEPT = timedelta(days=30)
+
+_log = logging.getLogger("snowflake_sandbox.services")
+
+
+class Supervisor:
+    """All job services that have not ended. A part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lock = threading.RLock()
+        self._jobs: dict[int, Job] = {}
+        self._nodes: dict[tuple[int, int], int] = {}
+        self._processes: dict[tuple[int, Key], ContainerProcess] = {}
+        self._ended: dict[int, threading.Event] = {}
+        self._stopping = False
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """End what a killed sandbox left, start unfinished jobs' containers again, forget jobs older than 30 days."""
+        with self._world.store.transaction() as tx:
+            unfinished = records.unfinished(tx)
+            # Containers of an earlier sandbox are gone or go now; so must their tokens.
+            tx.run("DELETE FROM oauth_token WHERE service IS NOT NULL")
+        for job, rows in unfinished:
+            for row in rows:
+                if row["pid"] is not None and row["status"] not in ("DONE", "FAILED"):
+                    containers.end_leftover(row["pid"], row["identity"])
+                # Its token and secrets, if it is not started again.
+                shutil.rmtree(self._root(job, (row["instance"], row["name"])), ignore_errors=True)
+            with self._lock:
+                self._jobs[job.object_id] = job
+                self._ended[job.object_id] = threading.Event()
+        for job, _ in unfinished:
+            self._apply(job.object_id, Restarted())
+        self._place()
+        self.remove_old()
+
+    def stop(self) -> None:
+        """End all containers; their jobs go on at the next start."""
+        with self._lock:
+            self._stopping = True
+            processes = list(self._processes.values())
+        for process in processes:
+            process.stop(grace=0)
+        for process in processes:
+            process.join()
+
+    def remove_old(self) -> None:
+        """Forget jobs that ended more than 30 days ago, as the platform does."""
+        limit = (self._world.clock.now() - KEPT).isoformat()
+        with self._world.store.transaction() as tx:
+            rows = tx.rows("SELECT object_id FROM job_service WHERE completed < ?", limit)
+            for row in rows:
+                found = catalog.by_id(tx, row["object_id"])
+                if found is not None:
+                    catalog.delete(tx, found)
+                tx.run("DELETE FROM container WHERE object_id = ?", row["object_id"])
+                tx.run("DELETE FROM job_service WHERE object_id = ?", row["object_id"])
+        for row in rows:
+            shutil.rmtree(self.folder(row["object_id"]), ignore_errors=True)
+            shutil.rmtree(self._world.folder / "events" / str(row["object_id"]), ignore_errors=True)
+
+    # --- what statements ask for -------------------------------------------------------------------------------------
+
+    def add(self, job: Job) -> None:
+        """Take up a job that was just written; its containers start as soon as there is room."""
+        with self._lock:
+            self._jobs[job.object_id] = job
+            self._ended[job.object_id] = threading.Event()
+        self._place()
+
+    def cancel(self, object_id: int) -> None:
+        """Cancel a job; returns at once. A job that ended is left as it is."""
+        self._apply(object_id, Cancel())
+        self._place()
+
+    def lose_node(self, pool: str, node: int | None) -> int:
+        """Make a node of a pool go away, by default the lowest in use; how many instances were on it."""
+        with self._lock:
+            used = {key: number for key, number in self._nodes.items() if self._jobs[key[0]].pool == pool}
+        lost = min(used.values(), default=None) if node is None else node
+        return self._lose([key for key, number in used.items() if number == lost])
+
+    def _lose(self, instances: list[tuple[int, int]]) -> int:
+        for object_id, instance in instances:
+            self._apply(object_id, NodeLost(instance))
+        return len(instances)
+
+    def ended(self, object_id: int) -> threading.Event:
+        """Set when the job has ended; already set for a job that is not known."""
+        with self._lock:
+            event = self._ended.get(object_id)
+        if event is None:
+            event = threading.Event()
+            event.set()
+        return event
+
+    def remove(self, object_id: int) -> None:
+        """Cancel a job that is dropped; its log goes. Safe inside a transaction: only acts after it is written."""
+        threading.Thread(target=self._remove, args=(object_id,), name="drop service", daemon=True).start()
+
+    def _remove(self, object_id: int) -> None:
+        self.cancel(object_id)
+        self.ended(object_id).wait()
+        shutil.rmtree(self.folder(object_id), ignore_errors=True)
+
+    # The next three are called inside transactions of statements, where this object's lock must not be waited for.
+
+    def pool_usage(self, name: str) -> tuple[int, int, int]:
+        """Services, running jobs and nodes in use of a compute pool."""
+        with self._world.store.transaction() as tx:
+            return 0, *records.pool_usage(tx, name)
+
+    def stop_pool(self, _call: Call, name: str) -> None:
+        """Cancel all jobs of a pool (ALTER COMPUTE POOL … STOP ALL); returns at once."""
+        with self._world.store.transaction() as tx:
+            found = records.unfinished_in(tx, name)
+        for object_id in found:
+            threading.Thread(target=self.cancel, args=(object_id,), name="stop pool", daemon=True).start()
+
+    def pool_changed(self) -> None:
+        """A pool was resumed, or has more or fewer nodes than before. Returns at once."""
+        threading.Thread(target=self._fit, name="fit", daemon=True).start()
+
+    def _fit(self) -> None:
+        """Lose the nodes that a pool may no longer have, and look for room for what waits."""
+        with self._lock:
+            instances = [(self._jobs[object_id].pool, object_id, number) for object_id, number in self._nodes]
+        most = {pool: self._most_nodes(pool) for pool, *_ in instances}
+        with self._lock:
+            lost = [
+                (object_id, number)
+                for pool, object_id, number in instances
+                if self._nodes.get((object_id, number), -1) >= most[pool]
+            ]
+        self._lose(lost)
+        self._place()
+
+    def _most_nodes(self, pool: str) -> int:
+        with self._world.store.transaction() as tx:
+            found = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
+        return int(found["max_nodes"]) if found is not None else 0
+
+    def folder(self, object_id: int) -> Path:
+        """Where a job's logs and files are."""
+        return self._world.folder / "services" / str(object_id)
+
+    def log(self, object_id: int, key: Key) -> Path:
+        """A container's log."""
+        return self.folder(object_id) / f"{key[0]}-{key[1]}.log"
+
+    def events(self, object_id: int, key: Key) -> Path:
+        """What the event table has of a container; it stays when the service is dropped."""
+        return self._world.folder / "events" / str(object_id) / f"{key[0]}-{key[1]}.jsonl"
+
+    # --- placement ---------------------------------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        """Give nodes to waiting instances, oldest job first, in every pool that has any."""
+        with self._lock:
+            if self._stopping:
+                return
+            placed: list[tuple[int, int]] = []
+            for pool in dict.fromkeys(job.pool for job in self._jobs.values()):
+                placed += self._place_in(pool)
+        for object_id, instance in placed:
+            self._apply(object_id, Placed(instance))
+
+    def _place_in(self, pool: str) -> list[tuple[int, int]]:
+        jobs = [job for _, job in sorted(self._jobs.items()) if job.pool == pool]
+        waiting = [
+            (job, instance)
+            for job in jobs
+            for instance in sorted({number for number, _ in job.run.containers})
+            if self._waits(job, instance)
+        ]
+        with self._world.store.transaction() as tx:
+            found = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
+            if found is None or found["suspended"] or not waiting:
+                return []
+            used = [
+                (node, Demand(self._jobs[object_id].cpu, self._jobs[object_id].memory))
+                for (object_id, _), node in self._nodes.items()
+                if self._jobs[object_id].pool == pool
+            ]
+            demands = [Demand(job.cpu, job.memory) for job, _ in waiting]
+            nodes = machine.place(demands, used, found["max_nodes"], node_of(found["instance_family"]))
+            placed = []
+            for (job, instance), node in zip(waiting, nodes, strict=True):
+                if node is not None:
+                    self._nodes[job.object_id, instance] = node
+                    records.write_node(tx, job, instance, node)
+                    placed.append((job.object_id, instance))
+        return placed
+
+    def _waits(self, job: Job, instance: int) -> bool:
+        return (job.object_id, instance) not in self._nodes and any(
+            number == instance and container.status is machine.Status.PENDING
+            for (number, _), container in job.run.containers.items()
+        )
+
+    # --- moving jobs -------------------------------------------------------------------------------------------------
+
+    def _apply(self, object_id: int, event: Event) -> None:
+        """Apply an event to a job: store first, then memory, then processes."""
+        with self._lock:
+            job = self._jobs.get(object_id)
+            if job is None or (self._stopping and not isinstance(event, Restarted)):
+                return
+            step = machine.step(job.run, event)
+            if step.run == job.run:
+                return
+            with self._world.store.transaction() as tx:
+                records.write(tx, job, step, self._world.clock.now())
+            job.run = step.run
+            freed = self._free_nodes(job)
+            self._act(job, step)
+        if freed:
+            self._place()
+
+    def _free_nodes(self, job: Job) -> bool:
+        """Forget the nodes of instances whose containers have all ended; False when there was none."""
+        going = {
+            instance
+            for (instance, _), container in job.run.containers.items()
+            if container.status not in (machine.Status.DONE, machine.Status.FAILED)
+        }
+        freed = [key for key in self._nodes if key[0] == job.object_id and key[1] not in going]
+        for key in freed:
+            del self._nodes[key]
+        return bool(freed)
+
+    def _act(self, job: Job, step: Step) -> None:
+        for action in step.actions:
+            if isinstance(action, machine.StartContainer):
+                thread = threading.Thread(target=self._start_container, args=(job, action.key), daemon=True)
+                thread.start()
+            elif isinstance(action, machine.StopContainer):
+                process = self._processes.get((job.object_id, action.key))
+                if process is not None:
+                    process.stop(grace=0 if action.at_once else containers.GRACE_IN_SECONDS)
+            else:
+                self._jobs.pop(job.object_id, None)
+                shutil.rmtree(mounts.volumes_folder(self._world, job.object_id), ignore_errors=True)
+                event = self._ended.pop(job.object_id, None)
+                if event is not None:
+                    event.set()
+
+    # --- containers --------------------------------------------------------------------------------------------------
+
+    def _start_container(self, job: Job, key: Key) -> None:
+        try:
+            launch, token = self._prepare(job, key)
+        except (images.ImageError, mounts.MountError) as error:
+            self._give_up(job, key, str(error))
+            return
+        except Exception as error:  # noqa: BLE001  # logged, and the job fails with it
+            # A defect, or a full disk: it must fail the job, not leave it waiting for ever.
+            _log.exception("container %s of service %s cannot be started", key[1], job.name)
+            self._give_up(job, key, f"The sandbox could not start the container: {error}")
+            return
+
+        def on_start(pid: int, known: str) -> None:
+            with self._world.store.transaction() as tx:
+                records.write_process(tx, job, key, (pid, known), self._world.clock.now())
+            self._apply(job.object_id, Started(key))
+
+        def on_end(ended: Ended) -> None:
+            self._processes.pop((job.object_id, key), None)
+            logins.revoke_token(self._world, token)
+            shutil.rmtree(self._root(job, key), ignore_errors=True)
+            self._apply(job.object_id, Exited(key, ended.code, ended.out_of_memory))
+
+        process = ContainerProcess(launch, on_start, on_end)
+        with self._lock:
+            status = job.run.containers[key].status
+            if self._stopping:
+                return
+            self._processes[job.object_id, key] = process
+            if status is not machine.Status.PENDING:
+                process.stop()
+            process.start()
+
+    def _give_up(self, job: Job, key: Key, reason: str) -> None:
+        # Secrets and the token may be laid out already.
+        shutil.rmtree(self._root(job, key), ignore_errors=True)
+        self._apply(job.object_id, CannotStart(key, reason))
+
+    def _root(self, job: Job, key: Key) -> Path:
+        return self.folder(job.object_id) / f"{key[0]}-{key[1]}"
+
+    def _prepare(self, job: Job, key: Key) -> tuple[Launch, str]:
+        """Lay out a container's files and say what to run.
+
+        Raises:
+            ImageError: its image cannot be had, or there is nothing in it to run.
+            MountError: a secret or volume cannot be had.
+        """
+        parsed = spec.parse(job.specification)
+        container = next(one for one in parsed.containers if one.name == key[1])
+        image = self._image(container.image)
+        root = self._root(job, key)
+        shutil.rmtree(root, ignore_errors=True)
+        working_folder = images.lay_out(image, root)
+        with self._world.store.transaction() as tx:
+            records.write_digest(tx, job, key, image.digest)
+        command = images.command_line(image, root, container.command, container.args, sys.executable)
+        token, token_file = environment.write_token(self._world, job, root)
+        try:
+            given = mounts.give(self._world, job, parsed, key, root)
+        except BaseException:
+            logins.revoke_token(self._world, token)
+            raise
+        replicas = 1 + max(number for number, _ in job.run.containers)
+        variables = environment.variables(self._world, job, root, token_file)
+        variables |= {"SNOWFLAKE_JOBS_COUNT": str(replicas), "SNOWFLAKE_JOB_INDEX": str(key[0])}
+        launch = Launch(
+            tuple(command),
+            working_folder,
+            {**variables, **image.env, **container.env, **given.environment},
+            self.log(job.object_id, key),
+            container.memory_limit,
+            events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),
+            tuple(given.mounts),
+            root / ".mounts",
+        )
+        return launch, token
+
+    def _image(self, text: str) -> images.Image:
+        known = images.load(self._world.images)
+        found = images.find(known, images.parse_reference(text))
+        if found is None:
+            there = ", ".join(sorted(f"{one.name}:{tag}" for one in known for tag in one.tags)) or "none"
+            raise images.ImageError(f"Failed to pull image: '{text}' not found. Images that there are: {there}.")
+        return found
+
+
+def node_of(family: str) -> Demand:
+    """What one node of an instance family offers."""
+    cpu, memory = _NODES.get(family, _OTHER_NODE)
+    return Demand(cpu, memory * 2**30)

@@ -1,0 +1,90 @@
+"""Sessions: who is connected, as which role, with which current database, schema and warehouse.
+
+Knows session state and name resolution; must not know HTTP (server.py) nor any statement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Scope(Enum):
+    """Where a kind of object lives; the value is the number of parts of its name."""
+
+    ACCOUNT = 1
+    DATABASE = 2
+    SCHEMA = 3
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """The task run inside which a session works: what SYSTEM$TASK_RUNTIME_INFO and SYSTEM$SET_RETURN_VALUE see.
+
+    Attributes:
+        task_run_id: key of the task run in the store (sandbox/tasks).
+    """
+
+    task_run_id: str
+
+
+@dataclass
+class Session:
+    """One login, or the session of a procedure or container.
+
+    Attributes:
+        id: shown by CURRENT_SESSION(); a JSON number on the wire (contract section 3).
+        token: what the client sends in its Authorization header; never logged.
+        task: the task run this session works for, if any.
+        data: the session's connection to the data plane (data.py), made on first use.
+        variables: of SET, by upper-case name.
+        secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
+    """
+
+    id: int
+    token: str
+    user: str
+    role: str
+    created_on: datetime
+    warehouse: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    task: TaskContext | None = None
+    service: str | None = None
+    data: Any = None
+    last_query_id: str | None = None
+    previous_query_id: str | None = None
+    secondary_roles: str = "NONE"
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def resolve(self, name: ObjectName, scope: Scope, command: str) -> ObjectName:
+        """The name with database and schema filled in from the session, as far as the scope needs them.
+
+        Raises:
+            SnowflakeError: 090105 or 090106, when the session lacks what the name leaves out; 001003 for a name with
+                more parts than the scope has.
+        """
+        if len([part for part in (name.database, name.schema) if part is not None]) >= scope.value:
+            raise errors.syntax_error(".", 0)
+        if scope is Scope.ACCOUNT:
+            return ObjectName(name.name)
+        if scope is Scope.DATABASE:
+            database = name.schema or self.database
+            if database is None:
+                raise errors.no_current_database(command)
+            return ObjectName(name.name, database)
+        database = name.database or self.database
+        if database is None:
+            raise errors.no_current_database(command)
+        schema = name.schema or self.schema
+        if schema is None:
+            raise errors.no_current_schema(command)
+        return ObjectName(name.name, schema, database)

@@ -1,0 +1,320 @@
+"""CREATE, ALTER, DROP and DESCRIBE for every kind of object, from its `Kind` declaration (SHOW: showing.py).
+
+Knows the parts of these statements that are the same for all kinds; must not know any kind: what differs is declared
+there (objects/kind.py). Every change of an object is one transaction of the store, its hooks included; an action of
+ALTER makes its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access, future
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.parameters import in_range, text_of, type_of
+from snowflake_sandbox.result import Result, status
+from snowflake_sandbox.statements.reader import ObjectName, Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_MODIFIERS = frozenset(
+    {"TRANSIENT", "TEMPORARY", "TEMP", "VOLATILE", "LOCAL", "GLOBAL", "SECURE", "RECURSIVE", "SCOPED"}
+)
+LONGEST_KIND = 4
+
+
+def register(world: World) -> None:
+    """Add the statements that work on any registered kind."""
+    world.statements |= {
+        "CREATE": create,
+        "ALTER": alter,
+        "DROP": drop,
+        "DESCRIBE": describe,
+        "DESC": describe,
+    }
+
+
+def read_kind(world: World, reader: Reader) -> Kind:
+    """The kind whose name comes next, e.g. COMPUTE POOL.
+
+    Raises:
+        SnowflakeError: 000002, naming the words, when the sandbox has no such kind.
+    """
+    for count in range(LONGEST_KIND, 0, -1):
+        kind = world.kinds.get(" ".join(reader.peek(ahead) for ahead in range(count)))
+        if kind is not None and reader.accept(kind.name):
+            return kind
+    raise errors.not_supported(" ".join(reader.text.split()[:3]).upper())
+
+
+def read_name(call: Call, kind: Kind, command: str) -> tuple[ObjectName, str]:
+    """A resolved name and, for procedures and functions, the argument types behind it ("" otherwise)."""
+    name = call.session.resolve(call.reader.object_name(), kind.scope, command)
+    return name, read_signature(call.reader) if kind.has_signature else ""
+
+
+def read_signature(reader: Reader) -> str:
+    """Argument types, e.g. `(VARCHAR, NUMBER(38,0))`, normalised to "(VARCHAR, NUMBER)"; "" when there are none."""
+    if reader.peek() != "(":
+        return ""
+    inside = reader.parenthesized()
+    types = Reader(inside) if inside.strip() else None
+    names: list[str] = []
+    while types is not None and not types.at_end:
+        names.append(types.data_type().base)
+        if not types.at_end:
+            types.expect(",")
+    return f"({', '.join(names)})"
+
+
+def create(call: Call) -> Result:
+    """CREATE [OR REPLACE] [modifiers] <kind> [IF NOT EXISTS] <name> <definition>."""
+    reader = call.reader
+    or_replace = reader.accept("OR REPLACE")
+    if reader.accept("OR ALTER"):
+        raise errors.not_supported("CREATE OR ALTER")
+    modifiers: set[str] = set()
+    while reader.peek() in _MODIFIERS:
+        modifiers.add(reader.identifier())
+    kind = read_kind(call.world, reader)
+    if not modifiers <= kind.modifiers:
+        raise errors.not_supported(f"CREATE {' '.join(sorted(modifiers))} {kind.name}")
+    if_not_exists = reader.accept("IF NOT EXISTS")
+    name = call.session.resolve(reader.object_name(), kind.scope, f"CREATE {kind.name}")
+    if_not_exists = if_not_exists or reader.accept("IF NOT EXISTS")
+    creation = Creation(name, {}, {}, or_replace, if_not_exists, frozenset(modifiers))
+    _read_definition(call, kind, creation)
+    return (kind.create or create_object)(call, kind, creation)
+
+
+def _read_definition(call: Call, kind: Kind, creation: Creation) -> None:
+    properties = {item.name: item for item in kind.properties}
+    while not call.reader.at_end:
+        if _read_property(call.reader, kind, properties, creation.properties, creation.parameters):
+            continue
+        if kind.read_definition is not None and kind.read_definition(call, creation):
+            continue
+        if not call.reader.accept(","):
+            raise _unknown(call.reader, f"CREATE {kind.name}")
+    missing = [item.name for item in kind.properties if item.required and item.key not in creation.properties]
+    if missing:
+        raise errors.missing_property(", ".join(missing), f"CREATE {kind.name}")
+    creation.given = frozenset(creation.properties)
+    creation.properties = {item.key: item.default for item in kind.properties} | creation.properties
+    if kind.finish_definition is not None:
+        kind.finish_definition(call, creation)
+
+
+def _read_property(
+    reader: Reader,
+    kind: Kind,
+    properties: dict[str, Property],
+    values: dict[str, Any],
+    parameters: dict[str, Any],
+) -> bool:
+    word = reader.peek()
+    if word not in properties and word not in kind.parameters:
+        return False
+    reader.index += 1
+    if not reader.accept("="):
+        # `COMMENT 'x'` and a property's name used as something else: let the kind's own reader see it.
+        reader.index -= 1
+        return False
+    if word in properties:
+        values[properties[word].key] = properties[word].read(reader)
+    else:
+        parameters[word] = read_parameter(reader, word, kind.parameters[word])
+    return True
+
+
+def read_parameter(reader: Reader, name: str, default: str) -> str:
+    """A parameter's value as text; its default says whether it must be boolean or a number.
+
+    Raises:
+        SnowflakeError: 001008 for a value of another type, or out of the documented range.
+    """
+    value = text_of(reader.value())
+    expected = type_of(default)
+    if expected == "BOOLEAN":
+        value = value.lower()
+    if (expected != "STRING" and type_of(value) != expected) or not in_range(name, value):
+        raise errors.invalid_value(value, name)
+    return value
+
+
+def _unknown(reader: Reader, statement: str) -> errors.SnowflakeError:
+    if reader.peek() and reader.peek(1) == "=":
+        return errors.invalid_property(reader.peek(), statement)
+    return reader.unexpected()
+
+
+def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
+    """Put an object that was read whole into the catalog.
+
+    Raises:
+        SnowflakeError: 002002 taken name, 002003 missing parent, 003001 missing privilege.
+    """
+    access.require_create(call, kind.name, creation.name)
+    with call.world.store.transaction() as tx:
+        existing = catalog.find(tx, kind.name, creation.name, creation.signature)
+        if existing is not None and creation.if_not_exists:
+            return status(f"{creation.name.name} already exists, statement succeeded.")
+        if existing is not None and creation.or_replace:
+            access.require(call, "OWNERSHIP", existing)
+            drop_object(call, existing)
+        made = catalog.create(
+            tx,
+            kind.name,
+            creation.name,
+            future.owner(tx, kind.name, creation.name) or call.session.role,
+            call.now,
+            creation.properties,
+            creation.parameters,
+            creation.signature,
+        )
+        future.apply(tx, made, call.now)
+        if kind.created is not None:
+            kind.created(call, made)
+    return status(kind.message(creation.name.name))
+
+
+def find_for(call: Call, kind: Kind, command: str, *, if_exists: bool = False) -> SnowflakeObject | None:
+    """The object that a statement names; None only with `if_exists`.
+
+    Raises:
+        SnowflakeError: 002003.
+    """
+    name, signature = read_name(call, kind, command)
+    with call.world.store.transaction() as tx:
+        found = catalog.find(tx, kind.name, name, signature)
+    if found is None and not if_exists:
+        raise errors.does_not_exist(kind.name, name.qualified + signature)
+    return found
+
+
+def drop(call: Call) -> Result:
+    """DROP <kind> [IF EXISTS] <name> [CASCADE | RESTRICT]; a kind's `dropping` reads further words, e.g. FORCE."""
+    kind = read_kind(call.world, call.reader)
+    if_exists = call.reader.accept("IF EXISTS")
+    start = call.reader.index
+    found = find_for(call, kind, f"DROP {kind.name}", if_exists=if_exists)
+    if found is None:
+        name = Reader(call.text, tokens=call.reader.tokens, index=start).object_name().name
+        return status(f"Drop statement executed successfully ({name} already dropped).")
+    access.require(call, "OWNERSHIP", found)
+    if not call.reader.accept("CASCADE"):
+        call.reader.accept("RESTRICT")
+    with call.world.store.transaction():
+        drop_object(call, found)
+        call.reader.end()
+    return status(f"{found.name.name} successfully dropped.")
+
+
+def drop_object(call: Call, found: SnowflakeObject) -> None:
+    """Remove one object with what its kind does at that moment. Call it inside a transaction."""
+    kind = call.world.kinds.get(found.kind)
+    if kind is not None and kind.dropping is not None:
+        kind.dropping(call, found)
+    with call.world.store.transaction() as tx:
+        catalog.delete(tx, found)
+
+
+def drop_children(call: Call, database: str, schema: str | None = None) -> None:
+    """Remove what a database or schema holds: objects first, then schemas, newest first."""
+    with call.world.store.transaction() as tx:
+        inside = catalog.children(tx, database, schema)
+        for child in sorted(inside, key=lambda one: one.kind == "SCHEMA"):
+            if catalog.by_id(tx, child.id) is not None:
+                drop_object(call, child)
+
+
+@dataclass
+class _Change:
+    properties: dict[str, Any]
+    parameters: dict[str, Any]
+
+
+def alter(call: Call) -> Result:
+    """ALTER <kind> [IF EXISTS] <name> SET … | UNSET … | RENAME TO … | an action of the kind."""
+    kind = read_kind(call.world, call.reader)
+    if_exists = call.reader.accept("IF EXISTS")
+    found = find_for(call, kind, f"ALTER {kind.name}", if_exists=if_exists)
+    if found is None:
+        return status()
+    for words in sorted(kind.actions, key=len, reverse=True):
+        if call.reader.accept(words):
+            access.require(call, ("OPERATE", "MODIFY"), found)
+            result = kind.actions[words](call, found)
+            call.reader.end()
+            return result or status()
+    if call.reader.accept("RENAME TO"):
+        return _rename(call, kind, found)
+    if call.reader.accept("SET"):
+        return _apply(call, kind, found, _read_set(call.reader, kind))
+    if call.reader.accept("UNSET"):
+        return _apply(call, kind, found, _read_unset(call.reader, kind))
+    raise call.reader.unexpected()
+
+
+def _rename(call: Call, kind: Kind, found: SnowflakeObject) -> Result:
+    access.require(call, "OWNERSHIP", found)
+    name = call.session.resolve(call.reader.object_name(), kind.scope, f"ALTER {kind.name}")
+    call.reader.end()
+    with call.world.store.transaction() as tx:
+        catalog.rename(tx, found, name)
+    return status()
+
+
+def _read_set(reader: Reader, kind: Kind) -> _Change:
+    properties = {item.name: item for item in kind.properties if item.alterable}
+    change = _Change({}, {})
+    while not reader.at_end:
+        if not _read_property(reader, kind, properties, change.properties, change.parameters) and not reader.accept(
+            ","
+        ):
+            raise _unknown(reader, f"ALTER {kind.name}")
+    return change
+
+
+def _read_unset(reader: Reader, kind: Kind) -> _Change:
+    properties = {item.name: item for item in kind.properties if item.alterable}
+    change = _Change({}, {})
+    while not reader.at_end:
+        word = reader.peek()
+        if word in properties:
+            change.properties[properties[word].key] = properties[word].default
+        elif word in kind.parameters:
+            change.parameters[word] = None
+        else:
+            raise errors.invalid_property(word, f"ALTER {kind.name}")
+        reader.index += 1
+        reader.accept(",")
+    return change
+
+
+def _apply(call: Call, kind: Kind, found: SnowflakeObject, change: _Change) -> Result:
+    access.require(call, "MODIFY", found)
+    with call.world.store.transaction() as tx:
+        before = catalog.by_id(tx, found.id) or found
+        after = catalog.update(tx, before, change.properties, change.parameters)
+        if kind.altered is not None:
+            kind.altered(call, before, after)
+    return status()
+
+
+def describe(call: Call) -> Result:
+    """DESCRIBE <kind> <name>; a kind's `describe` reads what may follow, e.g. TYPE = COLUMNS."""
+    kind = read_kind(call.world, call.reader)
+    if kind.describe is None:
+        raise errors.not_supported(f"DESCRIBE {kind.name}")
+    found = find_for(call, kind, f"DESCRIBE {kind.name}")
+    if found is None or not access.visible(call, [found]):
+        raise errors.does_not_exist(kind.name, found.name.qualified if found else "")
+    result = kind.describe(call, found)
+    call.reader.end()
+    return result

@@ -1,0 +1,167 @@
+"""Execution of a statement: which handler it belongs to.
+
+Knows the order of dispatch; must not know HTTP, nor the grammar of any statement. Control statements are looked up in
+one table by their leading words; what is in no table is data SQL if it starts like it, and refused by name if not.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.call import Call
+from snowflake_sandbox.data import execution, transactions
+from snowflake_sandbox.queries import query_history
+from snowflake_sandbox.result import CALL, Column, Result, status
+from snowflake_sandbox.statements import flow
+from snowflake_sandbox.statements.reader import Reader, strip_tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from snowflake_sandbox.call import Handler, World
+    from snowflake_sandbox.session import Session
+
+# The longest key of a statements table, in words.
+_MOST_WORDS = 4
+
+_DATA_WORDS = frozenset(
+    [
+        "SELECT",
+        "WITH",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "TRUNCATE",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "(",
+    ]
+)
+# Statements that change nothing, so that running them describes them.
+_READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})
+
+
+def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
+    world: World,
+    session: Session,
+    text: str,
+    binds: Mapping[str, Any] | None = None,
+    query_id: str | None = None,
+    cancelled: threading.Event | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+) -> Result:
+    """Run one statement in a session.
+
+    Args:
+        world: the sandbox.
+        session: who runs it; USE and friends change it.
+        text: the statement as sent.
+        binds: values of `?` by position ("1", "2", …), Python values.
+        query_id: given by who must know it before the statement ends; else made here.
+        cancelled: set by who wants the statement to end early.
+        parameters: parameters for this statement alone.
+
+    Raises:
+        SnowflakeError: whatever Snowflake would report; 000604 when `cancelled` is set.
+    """
+    results: tuple[Result, ...] = ()
+    for call in flow.statements(_call(world, session, text, binds, query_id, cancelled, parameters)):
+        with query_history.recording(call) as record:
+            result = _execute(replace(call, results=results))
+            record.rows = len(result.rows) if result.arrow is None else result.arrow.num_rows
+        results = (result, *results)
+    return results[0]
+
+
+def _execute(call: Call) -> Result:
+    # An abort between two statements of a chain finds nothing to interrupt.
+    if call.results and call.cancelled.is_set():
+        raise errors.cancelled()
+    session = call.session
+    session.previous_query_id, session.last_query_id = session.last_query_id, call.query_id
+    transactions.commit_before_ddl(call)
+    handler = find_handler(call.world, call.reader)
+    if handler is not None:
+        return handler(call)
+    if call.reader.peek() in _DATA_WORDS:
+        return execution.execute(call)
+    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+
+
+def _call(  # noqa: PLR0913, PLR0917  # see execute
+    world: World,
+    session: Session,
+    text: str,
+    binds: Mapping[str, Any] | None,
+    query_id: str | None,
+    cancelled: threading.Event | None,
+    parameters: Mapping[str, Any] | None,
+) -> Call:
+    stripped = strip_tracking(text)
+    if not stripped:
+        raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
+    reader = Reader(stripped, dict(binds or {}))
+    count = reader.statement_count()
+    if count > 1:
+        raise errors.statement_count(count)
+    return Call(
+        world,
+        session,
+        reader,
+        query_id or world.new_id(),
+        stripped,
+        binds or {},
+        cancelled or threading.Event(),
+        parameters=parameters or {},
+    )
+
+
+def describe(  # noqa: PLR0913, PLR0917  # as execute
+    world: World,
+    session: Session,
+    text: str,
+    binds: Mapping[str, Any] | None = None,
+    query_id: str | None = None,
+    cancelled: threading.Event | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+) -> Result:
+    """The columns that a statement would give, without running it (describe-only requests, e.g. of Snowpark).
+
+    Raises:
+        SnowflakeError: the statement cannot be compiled.
+    """
+    results: tuple[Result, ...] = ()
+    for call in flow.statements(_call(world, session, text, binds, query_id, cancelled, parameters)):
+        results = (_describe(replace(call, results=results)), *results)
+    return results[0]
+
+
+def _describe(call: Call) -> Result:
+    word = call.reader.peek()
+    handler = find_handler(call.world, call.reader)
+    if handler is not None and word in _READING_WORDS:
+        result = handler(call)
+        return replace(result, rows=(), arrow=None)
+    if handler is not None:
+        name = call.reader.text.split("(")[0].split()[-1].rpartition(".")[2].upper()
+        return Result((Column(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
+    if word in _DATA_WORDS:
+        return execution.describe(call)
+    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+
+
+def find_handler(world: World, reader: Reader) -> Handler | None:
+    """The handler whose leading words match, longest first; moves the reader past those words."""
+    for count in range(_MOST_WORDS, 0, -1):
+        words = " ".join(reader.peek(position) for position in range(count))
+        handler = world.statements.get(words)
+        if handler is not None and reader.accept(words):
+            return handler
+    return None

@@ -1,0 +1,73 @@
+"""The flow operator: `statement ->> statement …`, one request whose statements read each other's results.
+
+Knows how a chain is taken apart (sql-reference/operators-flow); must not know what any statement means. `$1` in a FROM
+clause is the result of the statement before, `$2` of the one before that (rewrite.py puts the rows there); an error
+ends the chain; the client sees the last statement's result.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sqlglot.tokenizer_core import TokenType
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+
+# `->>` outside of strings, `$$` bodies and quoted names.
+_OPERATOR = TokenType.DARROW
+_PLACEHOLDERS = ("?", "?::")
+_TEXTS = (TokenType.STRING, TokenType.IDENTIFIER, TokenType.RAW_STRING, TokenType.HEREDOC_STRING)
+
+
+def statements(call: Call) -> list[Call]:
+    """The statements of a chain as calls of their own, in order; the call itself where there is no operator.
+
+    Each is a statement with a query id of its own; the last one has the request's, under which its result is found.
+
+    Raises:
+        SnowflakeError: 001003, when nothing stands on one side of an operator.
+    """
+    ends = [index for index, token in enumerate(call.reader.tokens) if token.token_type is _OPERATOR]
+    if not ends or _keeps_the_rest(call.reader):
+        return [call]
+    borders = [-1, *ends, len(call.reader.tokens)]
+    made: list[Call] = []
+    placeholders = 0
+    for first, last in pairwise(borders):
+        text = _text(call.reader, first + 1, last)
+        count = _placeholders(call.reader, first + 1, last)
+        binds = {str(number): call.binds.get(str(placeholders + number)) for number in range(1, count + 1)}
+        placeholders += count
+        query_id = call.query_id if last == borders[-1] else _query_id(call, len(made))
+        made.append(replace(call, reader=Reader(text, binds), text=text, binds=binds, query_id=query_id))
+    return made
+
+
+def _keeps_the_rest(reader: Reader) -> bool:
+    """A task's body is all that follows AS (guess: the page on flow operators does not speak of tasks)."""
+    words = [reader.peek(ahead) for ahead in range(4)]
+    return words[0] in ("CREATE", "ALTER") and "TASK" in words[1:]
+
+
+def _text(reader: Reader, first: int, last: int) -> str:
+    if first >= last:
+        token = reader.tokens[min(last, len(reader.tokens) - 1)]
+        raise errors.syntax_error(token.text, token.start)
+    return reader.text[reader.tokens[first].start : reader.tokens[last - 1].end + 1]
+
+
+def _placeholders(reader: Reader, first: int, last: int) -> int:
+    tokens = reader.tokens[first:last]
+    return sum(token.text in _PLACEHOLDERS and token.token_type not in _TEXTS for token in tokens)
+
+
+def _query_id(call: Call, number: int) -> str:
+    # The same when a task's statement is run again after a kill, so that the job it made is found (services/job.py).
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{call.query_id}/{number}"))

@@ -1,0 +1,171 @@
+"""SHOW and SHOW PARAMETERS for every kind of object, from its `Kind` declaration.
+
+Knows the clauses that all SHOW statements share, and how a parameter is inherited; must not know any kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.parameters import SESSION, session_text, text_of, type_of
+from snowflake_sandbox.result import SHOW, Column, Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.definitions import LONGEST_KIND, find_for, read_kind
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.catalog.kind import Kind
+    from snowflake_sandbox.statements.reader import Reader
+
+_PARAMETER_COLUMNS = columns("key value default level description type")
+
+
+def register(world: World) -> None:
+    """Add the statements of this file."""
+    world.statements |= {"SHOW": show, "SHOW PARAMETERS": show_parameters}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The common clauses of a SHOW statement, read."""
+
+    database: str | None = None
+    schema: str | None = None
+    like: str | None = None
+    starts_with: str | None = None
+    limit: int | None = None
+
+
+def read_listing(call: Call, scope: Scope) -> Listing:
+    """[HISTORY] [LIKE 'x'] [IN …] [STARTS WITH 'x'] [LIMIT n [FROM 'x']], up to the end of the statement."""
+    reader = call.reader
+    reader.accept("HISTORY")
+    like = reader.string() if reader.accept("LIKE") else None
+    database, schema = _read_in(call, scope)
+    starts_with = reader.string() if reader.accept("STARTS WITH") else None
+    limit = reader.integer() if reader.accept("LIMIT") else None
+    if reader.accept("FROM"):
+        raise errors.not_supported("SHOW … LIMIT … FROM")
+    reader.end()
+    return Listing(database, schema, like, starts_with, limit)
+
+
+def _read_in(call: Call, scope: Scope) -> tuple[str | None, str | None]:
+    reader, session = call.reader, call.session
+    if not reader.accept("IN"):
+        # Without IN: the session's database, where it has one (docs: sql-reference/sql/show-tables).
+        return (session.database if scope is not Scope.ACCOUNT else None), None
+    if reader.accept("ACCOUNT"):
+        return None, None
+    if reader.accept("DATABASE"):
+        return _existing(call, "DATABASE", None if reader.at_end or _at_clause(reader) else reader.object_name())
+    if reader.accept("SCHEMA"):
+        return _existing(call, "SCHEMA", None if reader.at_end or _at_clause(reader) else reader.object_name())
+    name = reader.object_name()
+    return _existing(call, "DATABASE" if scope is Scope.DATABASE and name.schema is None else "SCHEMA", name)
+
+
+def _at_clause(reader: Reader) -> bool:
+    return reader.peek() in ("STARTS", "LIMIT")
+
+
+def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str | None]:
+    session = call.session
+    if kind == "DATABASE":
+        written = name or (ObjectName(session.database) if session.database else None)
+        if written is None:
+            raise errors.no_current_database("SHOW")
+        resolved = ObjectName(written.name)
+    else:
+        if name is None and session.schema is None:
+            raise errors.no_current_schema("SHOW")
+        resolved = session.resolve(name or ObjectName(session.schema or ""), Scope.DATABASE, "SHOW")
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, kind, resolved)
+    if not access.visible(call, [found]):
+        raise errors.does_not_exist(kind, resolved.qualified)
+    return (found.name.name, None) if kind == "DATABASE" else (found.name.schema or "", found.name.name)
+
+
+def show(call: Call) -> Result:
+    """SHOW [TERSE] <kind in the plural> …: one row per object that the session may see, by name."""
+    call.reader.accept("TERSE")
+    kind = _read_plural(call)
+    listing = read_listing(call, kind.scope)
+    with call.world.store.transaction() as tx:
+        found = catalog.listing(tx, kind.name, listing.database, listing.schema, listing.like)
+    seen = [one for one in access.visible(call, found) if one.name.name.startswith(listing.starts_with or "")]
+    return Result(kind.show, [kind.show_row(call, one) for one in seen[: listing.limit]], SHOW)
+
+
+def _read_plural(call: Call) -> Kind:
+    plurals = {kind.plural: kind for kind in call.world.kinds.values()}
+    for count in range(LONGEST_KIND, 0, -1):
+        kind = plurals.get(" ".join(call.reader.peek(ahead) for ahead in range(count)))
+        if kind is not None and call.reader.accept(kind.plural):
+            return kind
+    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+
+
+def show_parameters(call: Call) -> Result:
+    """SHOW PARAMETERS [LIKE 'x'] [IN | FOR SESSION | ACCOUNT | USER <name> | <kind> <name>]."""
+    reader = call.reader
+    like = reader.string() if reader.accept("LIKE") else None
+    rows = _parameter_rows(call)
+    like = reader.string() if like is None and reader.accept("LIKE") else like
+    reader.end()
+    pattern = catalog.like_pattern(like)
+    kept = [row for row in rows if pattern is None or pattern.fullmatch(str(row[0]))]
+    return Result(_PARAMETER_COLUMNS, kept, SHOW)
+
+
+def _parameter_rows(call: Call) -> list[tuple[Any, ...]]:
+    reader, session = call.reader, call.session
+    if not (reader.accept("IN") or reader.accept("FOR")) or reader.accept("SESSION"):
+        own = {name for name in session.parameters if name in SESSION}
+        return [
+            (name, session_text(session, name), default, "SESSION" if name in own else "", "", type_of(default))
+            for name, default in sorted(SESSION.items())
+        ]
+    if reader.accept("ACCOUNT"):
+        named = {**SESSION, "EVENT_TABLE": "snowflake.telemetry.events"}
+        return [(name, value, value, "", "", type_of(value)) for name, value in sorted(named.items())]
+    kind = read_kind(call.world, reader)
+    found = find_for(call, kind, "SHOW PARAMETERS")
+    if found is None or not access.visible(call, [found]):
+        raise errors.does_not_exist(kind.name, found.name.qualified if found else "")
+    return [_parameter_row(call, kind, found, name) for name in sorted(kind.parameters)]
+
+
+def _parameter_row(call: Call, kind: Kind, found: SnowflakeObject, name: str) -> tuple[Any, ...]:
+    value, level = effective_parameter(call.world, found, name)
+    default = kind.parameters[name]
+    return (name, default if value is None else text_of(value), default, level, "", type_of(default))
+
+
+def effective_parameter(world: World, found: SnowflakeObject, name: str) -> tuple[Any, str]:
+    """A parameter's value and the level that sets it: the object, its schema, its database; (None, "") if none does."""
+    if name in found.parameters:
+        return found.parameters[name], found.kind
+    chain = []
+    if found.name.database is not None:
+        chain.append(("SCHEMA", ObjectName(found.name.schema or "", found.name.database)))
+    if found.name.schema is not None:
+        chain.append(("DATABASE", ObjectName(found.name.database or found.name.schema)))
+    with world.store.transaction() as tx:
+        for kind, parent_name in chain:
+            parent = catalog.find(tx, kind, parent_name)
+            if parent is not None and name in parent.parameters:
+                return parent.parameters[name], kind
+    return None, ""
+
+
+def text_rows(names: str, rows: list[tuple[Any, ...]]) -> Result:
+    """A DESCRIBE-like result of text columns."""
+    return Result(tuple(Column(name.replace("~", " ")) for name in names.split()), rows, SHOW)

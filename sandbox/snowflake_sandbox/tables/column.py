@@ -1,0 +1,221 @@
+"""Columns of tables: how CREATE TABLE and ALTER TABLE write them, how DESCRIBE shows them, what DuckDB makes of them.
+
+Knows one column at a time; must not know the catalog or a connection. A column is kept in its table's properties as a
+plain dictionary (`Column.kept`). Keys and lengths are kept and shown but not enforced: Snowflake does not enforce keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.statements.reader import DataType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from snowflake_sandbox.result import Column as ResultColumn
+    from snowflake_sandbox.statements.reader import Reader
+
+_DUCKDB = {
+    "VARCHAR": "VARCHAR",
+    "FLOAT": "DOUBLE",
+    "BOOLEAN": "BOOLEAN",
+    "DATE": "DATE",
+    "TIME": "TIME",
+    "TIMESTAMP_NTZ": "TIMESTAMP",
+    "TIMESTAMP_LTZ": "TIMESTAMPTZ",
+    "TIMESTAMP_TZ": "TIMESTAMPTZ",
+    "VARIANT": "JSON",
+    "OBJECT": "JSON",
+    "ARRAY": "JSON",
+    "BINARY": "BLOB",
+}
+_MOST_DIGITS = 38
+_FROM_RESULT = {
+    "text": "VARCHAR",
+    "real": "FLOAT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "time": "TIME",
+    "timestamp_ntz": "TIMESTAMP_NTZ",
+    "timestamp_ltz": "TIMESTAMP_LTZ",
+    "timestamp_tz": "TIMESTAMP_TZ",
+    "variant": "VARIANT",
+    "object": "OBJECT",
+    "array": "ARRAY",
+    "binary": "BINARY",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        base, numbers: the data type, see `DataType`.
+        default: the expression as written; None without one.
+        identity: start and increment of IDENTITY, else None.
+    """
+
+    name: str
+    base: str
+    numbers: tuple[int, ...] = ()
+    nullable: bool = True
+    default: str | None = None
+    identity: tuple[int, int] | None = None
+    comment: str = ""
+    collation: str = ""
+    primary_key: bool = False
+    unique_key: bool = False
+
+    @property
+    def type(self) -> DataType:
+        """The data type."""
+        return DataType(self.base, self.numbers)
+
+    @property
+    def shown_type(self) -> str:
+        """As DESCRIBE TABLE shows it, collation included."""
+        return self.type.full + (f" COLLATE '{self.collation}'" if self.collation else "")
+
+    @property
+    def shown_default(self) -> str | None:
+        """As DESCRIBE TABLE shows it."""
+        if self.identity is not None:
+            return f"IDENTITY START {self.identity[0]} INCREMENT {self.identity[1]} NOORDER"
+        return self.default
+
+    def kept(self) -> dict[str, Any]:
+        """As the catalog keeps it."""
+        return asdict(self)
+
+
+def from_kept(kept: dict[str, Any]) -> Column:
+    """The column that the catalog kept."""
+    identity = kept["identity"]
+    numbers = tuple(kept["numbers"])
+    return Column(**{**kept, "numbers": numbers, "identity": tuple(identity) if identity else None})
+
+
+def from_result(found: ResultColumn) -> Column:
+    """The column that CREATE TABLE … AS makes of a query's column."""
+    if found.type == "fixed":
+        return Column(found.name, "NUMBER", (found.precision, found.scale))
+    return Column(found.name, _FROM_RESULT[found.type])
+
+
+def duckdb_type(kind: DataType) -> str:
+    """The DuckDB type that holds values of a Snowflake type.
+
+    Raises:
+        SnowflakeError: 000002 for a type that the sandbox does not have (GEOGRAPHY, VECTOR, …).
+    """
+    if kind.base == "NUMBER":
+        precision, scale = (*kind.numbers, 38, 0)[:2] if kind.numbers[1:] else ((*kind.numbers, 38)[0], 0)
+        if not 0 < precision <= _MOST_DIGITS or not 0 <= scale <= precision:
+            raise errors.invalid_value(f"({precision},{scale})", "NUMBER")
+        # 64 bits and not DECIMAL(38,0): DuckDB cannot multiply those without overflow.
+        return f"DECIMAL({precision},{scale})" if scale else "BIGINT"
+    if kind.base not in _DUCKDB:
+        raise errors.not_supported(f"data type {kind.base}")
+    return _DUCKDB[kind.base]
+
+
+def definition(column: Column, translate: Callable[[str], str], sequence: str) -> str:
+    """The column in DuckDB's CREATE TABLE.
+
+    Args:
+        column: the column.
+        translate: turns a Snowflake expression into DuckDB's.
+        sequence: the quoted name of the column's sequence, used for IDENTITY.
+    """
+    text = '"' + column.name.replace('"', '""') + '" ' + duckdb_type(column.type)
+    if column.identity is not None:
+        text += f" DEFAULT nextval('{sequence.replace(chr(39), chr(39) * 2)}')"
+    elif column.default is not None:
+        text += f" DEFAULT {translate(column.default)}"
+    return text if column.nullable else text + " NOT NULL"
+
+
+def read(reader: Reader) -> Column:
+    """One column definition, up to the comma or parenthesis behind it.
+
+    Raises:
+        SnowflakeError: 001003, or 000002 for a clause that the sandbox does not have.
+    """
+    name = reader.identifier()
+    kind = reader.data_type()
+    column = Column(name, kind.base, kind.numbers)
+    while not reader.at_end and reader.peek() not in (",", ")"):
+        column = _read_clause(reader, column)
+    duckdb_type(column.type)
+    return column
+
+
+def _read_clause(reader: Reader, column: Column) -> Column:  # noqa: C901, PLR0911  # one branch per clause
+    if reader.accept("NOT NULL"):
+        return replace(column, nullable=False)
+    if reader.accept("NULL"):
+        return column
+    if reader.accept("DEFAULT"):
+        return replace(column, default=_read_expression(reader))
+    if reader.accept("IDENTITY") or reader.accept("AUTOINCREMENT"):
+        return replace(column, identity=_read_identity(reader))
+    if reader.accept("COLLATE"):
+        return replace(column, collation=reader.string())
+    if reader.accept("COMMENT"):
+        reader.accept("=")
+        return replace(column, comment=reader.string())
+    if reader.accept("CONSTRAINT"):
+        reader.identifier()
+        return column
+    if reader.accept("PRIMARY KEY"):
+        return replace(column, primary_key=True, nullable=False)
+    if reader.accept("UNIQUE"):
+        return replace(column, unique_key=True)
+    if reader.accept("REFERENCES") or reader.accept("FOREIGN KEY REFERENCES"):
+        reader.object_name()
+        if reader.peek() == "(":
+            reader.parenthesized()
+        return column
+    raise errors.not_supported(f"column clause {reader.peek()}") if reader.peek() else reader.unexpected()
+
+
+def _read_identity(reader: Reader) -> tuple[int, int]:
+    start, increment = 1, 1
+    if reader.peek() == "(":
+        numbers = reader.parenthesized().split(",")
+        start, increment = int(numbers[0]), int(numbers[1])
+    if reader.accept("START"):
+        reader.accept("WITH")
+        reader.accept("=")
+        start = reader.integer()
+    if reader.accept("INCREMENT"):
+        reader.accept("BY")
+        reader.accept("=")
+        increment = reader.integer()
+    if not reader.accept("ORDER"):
+        reader.accept("NOORDER")
+    return start, increment
+
+
+_AFTER_DEFAULT = frozenset({"NOT", "NULL", "COMMENT", "COLLATE", "UNIQUE", "PRIMARY", "CONSTRAINT", "REFERENCES"})
+
+
+def _read_expression(reader: Reader) -> str:
+    """The raw text of a default: up to the comma, parenthesis or clause behind it."""
+    start = reader.tokens[reader.index]
+    depth, last = 0, start
+    while not reader.at_end:
+        word = reader.peek()
+        first = (word.split() or [""])[0]
+        if depth == 0 and (
+            word in (",", ")") or (first in _AFTER_DEFAULT and reader.tokens[reader.index] is not start)
+        ):
+            break
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        last = reader.tokens[reader.index]
+        reader.index += 1
+    return reader.text[start.start : last.end + 1]

@@ -1,0 +1,290 @@
+"""COPY INTO: files of an internal stage into a table, and a query's rows into a stage.
+
+Knows the statement's grammar and file formats (CSV, JSON, PARQUET; DuckDB reads and writes them); must not know how
+files get into a stage (stage_files.py).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.data import data_errors, data_types, execution, load_metadata, transactions, trees
+from snowflake_sandbox.data.adapter import quoted
+from snowflake_sandbox.objects import stage
+from snowflake_sandbox.protocol import wire
+from snowflake_sandbox.result import DDL, Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.tables import stage_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_LOADED = columns(
+    "file status rows_parsed# rows_loaded# error_limit# errors_seen# first_error first_error_line#"
+    " first_error_character# first_error_column_name"
+)
+_UNLOADED = columns("rows_unloaded# input_bytes# output_bytes#")
+_LOAD_OPTIONS = frozenset(
+    {
+        "ENFORCE_LENGTH",
+        "FORCE",
+        "LOAD_UNCERTAIN_FILES",
+        "MATCH_BY_COLUMN_NAME",
+        "ON_ERROR",
+        "PURGE",
+        "RETURN_FAILED_ONLY",
+        "TRUNCATECOLUMNS",
+    }
+)
+_UNLOAD_OPTIONS = frozenset({"HEADER", "MAX_FILE_SIZE", "OVERWRITE", "SINGLE"})
+_SUFFIX = {"CSV": ".csv", "JSON": ".json", "PARQUET": ".snappy.parquet"}
+
+
+def register(world: World) -> None:
+    """Add COPY INTO."""
+    world.statements["COPY INTO"] = _copy
+
+
+@dataclass
+class _Options:
+    """The clauses behind FROM."""
+
+    file_format: dict[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    pattern: str | None = None
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    def is_on(self, name: str) -> bool:
+        return str(self.flags.get(name, "false")).lower() == "true"
+
+    def refuse_others(self, names: frozenset[str]) -> None:
+        """Refuse the options that the sandbox does not have, and ON_ERROR's other values."""
+        for name, value in self.flags.items():
+            other_rule = name == "ON_ERROR" and str(value).upper() != "ABORT_STATEMENT"
+            if name not in names or other_rule:
+                raise errors.not_supported(f"COPY INTO … {name} = {value}")
+
+
+def _read_options(call: Call, reader: Reader) -> _Options:
+    options = _Options()
+    while not reader.at_end:
+        if reader.accept("FILE_FORMAT"):
+            options.file_format = _file_format(call, stage.read_options(reader))
+        elif reader.accept("FILES"):
+            reader.accept("=")
+            options.files = reader.string_list()
+        elif reader.accept("PATTERN"):
+            reader.accept("=")
+            options.pattern = reader.string()
+        else:
+            name = reader.identifier()
+            reader.expect("=")
+            options.flags[name] = reader.value()
+    return options
+
+
+def _file_format(call: Call, given: dict[str, str]) -> dict[str, str]:
+    if "FORMAT_NAME" not in given:
+        return given
+    name = call.session.resolve(Reader(given["FORMAT_NAME"]).object_name(), Scope.SCHEMA, "COPY INTO")
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "FILE FORMAT", name)
+    return {key.upper(): str(value) for key, value in found.properties.items() if value is not None}
+
+
+def _copy(call: Call) -> Result:
+    if call.reader.peek() == "@" or (call.reader.peek() == "" and not _is_quoted_name(call.reader)):
+        return _unload(call)
+    return _load(call)
+
+
+def _is_quoted_name(reader: Reader) -> bool:
+    return not reader.at_end and reader.text[reader.tokens[reader.index].start] == '"'
+
+
+# --- a query's rows into a stage -------------------------------------------------------------------------------------
+
+
+def _unload(call: Call) -> Result:
+    reader = call.reader
+    location = stage_files.locate(call, stage_files.read_location(reader), "WRITE")
+    reader.expect("FROM")
+    query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
+    options = _read_options(call, reader)
+    options.refuse_others(_UNLOAD_OPTIONS)
+    result = execution.execute(replace(call, text=query))
+    kept = location.found["file_format"] if location.found else None
+    file_format = {**(kept or {}), **options.file_format}
+    kind = file_format.get("TYPE", "CSV").upper()
+    content = _written(call, result, kind, header=options.is_on("HEADER"))
+    single = options.is_on("SINGLE")
+    name = location.path if single else f"{location.path or 'data'}_0_0_0{_SUFFIX.get(kind, '')}"
+    compressed = kind != "PARQUET" and file_format.get("COMPRESSION", "AUTO").upper() in ("AUTO", "GZIP")
+    if compressed:
+        content = gzip.compress(content, mtime=0)
+        name = name if single else f"{name}.gz"
+    target = location.root / (name or "data")
+    if target.exists() and not options.is_on("OVERWRITE"):
+        raise errors.SnowflakeError(
+            1030, "22000", f"Files already existing at the unload destination: {location.name}/{name}. Use overwrite."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    rows = len(wire.python_rows(result))
+    return Result(_UNLOADED, ((rows, len(content), len(content)),), DDL)
+
+
+def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:
+    if kind == "JSON":
+        if [one.type in ("variant", "object", "array") for one in result.columns] != [True]:
+            raise errors.SnowflakeError(
+                2154, "22023", "SQL compilation error:\nJSON file format needs exactly one column of type VARIANT."
+            )
+        cells = [row[0] for row in wire.python_rows(result)]
+        texts = [json.dumps(json.loads(cell), separators=(",", ":")) for cell in cells if cell is not None]
+        return "".join(f"{text}\n" for text in texts).encode()
+    if kind not in ("CSV", "PARQUET"):
+        raise errors.not_supported(f"COPY INTO a stage with TYPE = {kind}")
+    return call.world.data.to_file(result.arrow, kind, header=header)
+
+
+# --- files into a table ----------------------------------------------------------------------------------------------
+
+
+def _load(call: Call) -> Result:
+    reader = call.reader
+    name = call.session.resolve(reader.object_name(), Scope.SCHEMA, "COPY INTO")
+    with call.world.store.transaction() as tx:
+        table = catalog.get(tx, "TABLE", name)
+    access.require(call, "INSERT", table)
+    names = [name.name for name in _names(reader)] if reader.peek() == "(" else []
+    reader.expect("FROM")
+    projections, location = _read_source(call, reader)
+    options = _read_options(call, reader)
+    options.refuse_others(_LOAD_OPTIONS)
+    defaults = location.found["file_format"] if location.found else None
+    file_format = {**(defaults or {}), **options.file_format}
+    files = {f"{location.name}/{path.relative_to(location.root)}": path for path in _chosen(location, options)}
+
+    def statement(path: Path) -> str:
+        return _insert(table, names, projections, data_types.file_reader(path, file_format), options)
+
+    rows, loaded = _load_files(call, table, files, statement, options)
+    if options.is_on("PURGE"):
+        for path in loaded:
+            path.unlink()
+    if not rows:
+        return Result(columns("status"), (("Copy executed with 0 files processed.",),), DDL)
+    return Result(_LOADED, rows, DDL)
+
+
+def _load_files(
+    call: Call,
+    table: SnowflakeObject,
+    files: dict[str, Path],
+    statement: Callable[[Path], str],
+    options: _Options,
+) -> tuple[list[tuple[Any, ...]], list[Path]]:
+    """Load those files that the table does not have yet, all or none; the answer's rows, and the files."""
+    connection = call.world.data.connection(call.session)
+    rows = []
+    with (
+        connection.lock,
+        data_errors.translated(),
+        transactions.changing(call.session, connection),
+        connection.whole(),
+    ):
+        duck = connection.duck
+        if not options.is_on("FORCE"):
+            uncertain = options.is_on("LOAD_UNCERTAIN_FILES")
+            files = load_metadata.unloaded(duck, table, files, call.now, uncertain=uncertain)
+        for name, path in files.items():
+            (count,) = duck.execute(statement(path)).fetchone() or (0,)
+            load_metadata.remember(duck, table, name, path, call.now)
+            rows.append((name, "LOADED", count, count, 1, 0, *[None] * 4))
+    return rows, list(files.values())
+
+
+def _names(reader: Reader) -> tuple[Any, ...]:
+    reader.expect("(")
+    return reader.name_list(")")
+
+
+def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expr], stage_files.Location]:
+    if not reader.accept("("):
+        return [], stage_files.locate(call, stage_files.read_location(reader), "READ")
+    start, depth = reader.tokens[reader.index].start, 0
+    while not (depth == 0 and reader.peek() == "FROM"):
+        if reader.at_end:
+            raise reader.unexpected()
+        depth += {"(": 1, ")": -1}.get(reader.peek(), 0)
+        reader.index += 1
+    text = reader.text[start : reader.tokens[reader.index].start]
+    reader.expect("FROM")
+    location = stage_files.locate(call, stage_files.read_location(reader), "READ")
+    if reader.peek() != ")":
+        reader.identifier()
+    reader.expect(")")
+    return trees.projections(re.sub(r"^\s*SELECT\b", "", text, flags=re.IGNORECASE)), location
+
+
+def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
+    names = {str(path.relative_to(location.root)): path for path in location.files()}
+    if options.files:
+        wanted = [f"{location.path.rstrip('/')}/{name}".lstrip("/") for name in options.files]
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise errors.SnowflakeError(100016, "22000", f"Remote file '{missing[0]}' was not found.")
+        return [names[name] for name in wanted]
+    pattern = stage_files.pattern(options.pattern)
+    return [path for name, path in names.items() if pattern.fullmatch(name)]
+
+
+def _insert(
+    table: SnowflakeObject,
+    given: list[str],
+    projections: list[exp.Expr],
+    source: str,
+    options: _Options,
+) -> str:
+    """The DuckDB statement that puts one file's rows in."""
+    by_name = str(options.flags.get("MATCH_BY_COLUMN_NAME", "NONE")).upper() != "NONE"
+    target = table.name.quoted + (f" ({quoted_list(given)})" if given else "")
+    if by_name:
+        return f"INSERT INTO {target} BY NAME SELECT * FROM {source}"
+    if not projections:
+        return f"INSERT INTO {target} SELECT * FROM {source}"
+    selected = ", ".join(_projection(one) for one in projections)
+    return f"INSERT INTO {target} SELECT {selected} FROM {source}"
+
+
+def quoted_list(names: list[str]) -> str:
+    """Names as a DuckDB list."""
+    return ", ".join(quoted(name) for name in names)
+
+
+def _projection(node: exp.Expr) -> str:
+    """`$1:"A"` of a Parquet file is its column A; `$2` of a CSV file is the second one."""
+    holder = exp.Paren(this=node.copy())
+    for found in list(holder.find_all(exp.JSONExtract)):
+        if isinstance(found.this, exp.Parameter):
+            name = found.expression.sql("snowflake") if not found.expression.name else found.expression.name
+            path = found.expression.find(exp.JSONPathKey)
+            found.replace(exp.column(path.this if path is not None else name, quoted=True))
+    for parameter in list(holder.find_all(exp.Parameter)):
+        parameter.replace(exp.Var(this=f"#{parameter.name}"))
+    return trees.unwrapped(holder).sql("duckdb")

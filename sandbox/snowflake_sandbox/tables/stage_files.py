@@ -1,0 +1,207 @@
+"""Files of stages: PUT, GET, LIST, REMOVE. Client and sandbox share the machine, so the client itself copies files.
+
+Knows folders and the answer that makes a driver copy (location type LOCAL_FS); must not know file formats
+(copy_into.py does).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.objects import stage
+from snowflake_sandbox.result import SHOW, Column, Result, columns
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
+_PUT = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
+_WORD = re.compile(r"""\s*('(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+)""")
+
+
+def register(world: World) -> None:
+    """Add the statements of this file."""
+    world.statements |= {"PUT": _put, "GET": _get, "LIST": _list, "LS": _list, "REMOVE": _remove, "RM": _remove}
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a stage.
+
+    Attributes:
+        name: the stage's name as LIST shows it.
+        root: the stage's folder.
+        path: what follows the stage's name, without the slash; a prefix of file names.
+    """
+
+    name: str
+    root: Path
+    path: str
+    found: SnowflakeObject | None = None
+
+    def files(self) -> list[Path]:
+        """The files whose path starts with the location's, sorted."""
+        every = [path for path in self.root.rglob("*") if path.is_file()]
+        return sorted(path for path in every if str(path.relative_to(self.root)).startswith(self.path))
+
+
+def read_location(reader: Reader) -> str:
+    """A stage reference off the reader: `@db.schema.stage/path`, quoted or not, or bound."""
+    if reader.peek() in ("", "?") and not reader.at_end:
+        return reader.string()
+    start = reader.tokens[reader.index].start if not reader.at_end else len(reader.text)
+    found = _REFERENCE.match(reader.text, start)
+    if found is None:
+        raise reader.unexpected()
+    while not reader.at_end and reader.tokens[reader.index].start < found.end():
+        reader.index += 1
+    return found[0]
+
+
+def locate(call: Call, reference: str, *privileges: str) -> Location:
+    """The folder that a stage reference means.
+
+    Raises:
+        SnowflakeError: 002003 unknown stage, 003001 missing privilege, 001003 no `@`.
+    """
+    if not reference.startswith("@"):
+        raise errors.syntax_error(reference, 0)
+    if reference.startswith(("@~", "@%")):
+        raise errors.not_supported("user and table stages (@~, @%)")
+    name_text, _, path = split(reference[1:])
+    name = call.session.resolve(Reader(name_text).object_name(), Scope.SCHEMA, "stage")
+    with call.world.store.transaction() as tx:
+        found = catalog.get(tx, "STAGE", name)
+    access.require(call, privileges, found)
+    root = stage.folder(call.world, found)
+    if ".." in path.split("/"):
+        raise errors.invalid_value(path, "path")
+    return Location(name.name.lower(), root, path, found)
+
+
+def pattern(text: str | None) -> re.Pattern[str]:
+    """A PATTERN for names of files; without text, one that all of them match.
+
+    Raises:
+        SnowflakeError: 001008 for what is no regular expression.
+    """
+    try:
+        return re.compile(text or ".*", re.DOTALL)
+    except re.error as error:
+        raise errors.invalid_value(text or "", "PATTERN") from error
+
+
+def split(text: str) -> tuple[str, str, str]:
+    """The stage's name and the path behind the first slash outside of quotes."""
+    quoted = False
+    for position, letter in enumerate(text):
+        quoted ^= letter == '"'
+        if letter == "/" and not quoted:
+            return text[:position], "/", text[position + 1 :]
+    return text, "", ""
+
+
+def _arguments(call: Call) -> tuple[str, str, dict[str, str]]:
+    """Both operands of PUT or GET and the options. Read by pattern: `//` of file:// is a comment to the lexer."""
+    matched = _PUT.match(call.text)
+    rest = matched[2] if matched else ""
+    words = [_unquoted(word) for word in _WORD.findall(re.sub(r"\s*=\s*", "=", rest))]
+    binds = iter(call.binds[key] for key in sorted(call.binds))
+    operands = [next(binds, "") if word == "?" else word for word in words[:2]]
+    if len(operands) < 2:  # noqa: PLR2004  # source and target
+        raise errors.syntax_error("<EOF>", len(call.text))
+    options = dict(word.upper().split("=", 1) for word in words[2:] if "=" in word)
+    return operands[0], operands[1], options
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1].replace("\\'", "'").replace("\\\\", "\\") if word.startswith("'") else word
+
+
+def _transfer(command: str, location: Location, folder: Path, sources: list[str], **more: Any) -> Result:
+    data = {
+        "command": command,
+        "src_locations": sources,
+        "stageInfo": {"locationType": "LOCAL_FS", "location": str(folder), "path": location.path, "creds": {}},
+        "encryptionMaterial": [],
+        "parallel": 4,
+        **more,
+    }
+    return Result(
+        (), (), SHOW, data={key: value for key, value in data.items() if value != []} | {"src_locations": sources}
+    )
+
+
+def _put(call: Call) -> Result:
+    source, target, options = _arguments(call)
+    location = locate(call, target, "WRITE")
+    folder = location.root / location.path
+    folder.mkdir(parents=True, exist_ok=True)
+    return _transfer(
+        "UPLOAD",
+        location,
+        folder,
+        [_local_path(source)],
+        autoCompress=options.get("AUTO_COMPRESS", "TRUE") == "TRUE",
+        sourceCompression=options.get("SOURCE_COMPRESSION", "auto_detect").lower(),
+        overwrite=options.get("OVERWRITE", "FALSE") == "TRUE",
+    )
+
+
+def _get(call: Call) -> Result:
+    source, target, options = _arguments(call)
+    location = locate(call, source, "READ")
+    wanted = pattern(_unquoted(options.get("PATTERN", "")))
+    names = [str(path.relative_to(location.root)) for path in location.files()]
+    chosen = [name for name in names if wanted.fullmatch(name)]
+    return _transfer("DOWNLOAD", location, location.root, chosen, localLocation=_local_path(target))
+
+
+def _local_path(text: str) -> str:
+    return text.removeprefix("file://")
+
+
+def _list(call: Call) -> Result:
+    location = locate(call, read_location(call.reader), "READ")
+    wanted = pattern("")
+    if call.reader.accept("PATTERN"):
+        call.reader.accept("=")
+        wanted = pattern(call.reader.string())
+    call.reader.end()
+    rows = [_listed(location, path) for path in location.files()]
+    kept = [row for row in rows if wanted.fullmatch(row[0])]
+    return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), kept, SHOW)
+
+
+def _listed(location: Location, path: Path) -> tuple[Any, ...]:
+    content = path.read_bytes()
+    modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return (
+        f"{location.name}/{path.relative_to(location.root)}",
+        len(content),
+        hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        format_datetime(modified, usegmt=True),
+    )
+
+
+def _remove(call: Call) -> Result:
+    location = locate(call, read_location(call.reader), "WRITE")
+    call.reader.end()
+    rows = []
+    for path in location.files():
+        rows.append((f"{location.name}/{path.relative_to(location.root)}", "removed"))
+        path.unlink()
+    return Result(columns("name result"), rows, SHOW)

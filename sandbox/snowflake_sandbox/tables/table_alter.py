@@ -1,0 +1,257 @@
+"""ALTER TABLE's forms, and the DuckDB statements behind CREATE TABLE.
+
+Knows how a change of columns is made in the catalog and in DuckDB together; must not know rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.data.adapter import quoted
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.tables import column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.result import Result
+    from snowflake_sandbox.statements.reader import ObjectName, Reader
+    from snowflake_sandbox.tables.column import Column
+
+
+def sequence(name: ObjectName, column_name: str) -> str:
+    """The quoted name of an IDENTITY column's sequence."""
+    return quoted(name.database or "", name.schema or "", f"_identity_{name.name}_{column_name}")
+
+
+def make(call: Call, made: SnowflakeObject) -> None:
+    """Make the DuckDB table of a table that is in the catalog."""
+    found = [column.from_kept(kept) for kept in made["columns"]]
+    statements = [
+        f"CREATE OR REPLACE SEQUENCE {sequence(made.name, one.name)}"
+        f" START {one.identity[0]} INCREMENT {one.identity[1]}"
+        for one in found
+        if one.identity is not None
+    ]
+    definitions = ", ".join(
+        column.definition(one, call.world.data.expression, sequence(made.name, one.name)) for one in found
+    )
+    call.world.data.define(*statements, f"CREATE TABLE {made.name.quoted} ({definitions})")
+
+
+def read_constraint(reader: Reader) -> dict[str, list[str]]:
+    """An out-of-line constraint: {"primary_key": names} or {"unique_key": names}; {} for a foreign key."""
+    if reader.accept("CONSTRAINT"):
+        reader.identifier()
+    key = "primary_key" if reader.accept("PRIMARY KEY") else "unique_key" if reader.accept("UNIQUE") else ""
+    if not key:
+        reader.expect("FOREIGN KEY")
+        reader.parenthesized()
+        reader.expect("REFERENCES")
+        reader.object_name()
+        if reader.peek() == "(":
+            reader.parenthesized()
+        return {}
+    reader.expect("(")
+    return {key: [name.name for name in reader.name_list(")")]}
+
+
+def with_keys(found: Iterable[Column], keys: dict[str, list[str]]) -> list[Column]:
+    """The columns with those named marked as part of a key."""
+    changed = list(found)
+    for key, names in keys.items():
+        for position, one in enumerate(changed):
+            if one.name in names and key == "primary_key":
+                changed[position] = replace(one, primary_key=True, nullable=False)
+            elif one.name in names:
+                changed[position] = replace(one, unique_key=True)
+    return changed
+
+
+def _columns(found: SnowflakeObject) -> list[Column]:
+    return [column.from_kept(kept) for kept in found["columns"]]
+
+
+def _keep(call: Call, found: SnowflakeObject, changed: Iterable[Column], *statements: str) -> None:
+    """Change DuckDB and the catalog together; DuckDB first, because it can refuse."""
+    with call.world.store.transaction() as tx:
+        call.world.data.define(*statements)
+        now = catalog.by_id(tx, found.id) or found
+        catalog.update(tx, now, {"columns": [one.kept() for one in changed]})
+
+
+def _position(found: list[Column], name: str) -> int:
+    for position, one in enumerate(found):
+        if one.name == name:
+            return position
+    raise errors.SnowflakeError(904, "42000", f"SQL compilation error:\ncolumn '{name}' does not exist")
+
+
+def _add(call: Call, found: SnowflakeObject) -> Result | None:
+    reader, now = call.reader, _columns(found)
+    statements: list[str] = []
+    while True:
+        reader.accept("COLUMN")
+        optional = reader.accept("IF NOT EXISTS")
+        added = column.read(reader)
+        if any(one.name == added.name for one in now):
+            if not optional:
+                raise errors.SnowflakeError(
+                    1430, "42601", f"SQL compilation error:\ncolumn '{added.name}' already exists"
+                )
+        else:
+            statements += _add_statements(call, found, added)
+            now.append(added)
+        if not reader.accept(","):
+            break
+    _keep(call, found, now, *statements)
+    return None
+
+
+def _add_statements(call: Call, found: SnowflakeObject, added: Column) -> list[str]:
+    table = found.name.quoted
+    # DuckDB adds no column that is NOT NULL at once; Snowflake allows it for an empty table or with a default.
+    made = column.definition(replace(added, nullable=True), call.world.data.expression, "")
+    statements = [f"ALTER TABLE {table} ADD COLUMN {made}"]
+    if not added.nullable:
+        statements.append(f"ALTER TABLE {table} ALTER COLUMN {quoted(added.name)} SET NOT NULL")
+    return statements
+
+
+def _drop_column(call: Call, found: SnowflakeObject) -> Result | None:
+    call.reader.accept("IF EXISTS")
+    now, names = _columns(found), [call.reader.identifier()]
+    while call.reader.accept(","):
+        call.reader.accept("COLUMN")
+        names.append(call.reader.identifier())
+    for name in names:
+        now.pop(_position(now, name))
+    _keep(call, found, now, *(f"ALTER TABLE {found.name.quoted} DROP COLUMN {quoted(name)}" for name in names))
+    return None
+
+
+def _rename_column(call: Call, found: SnowflakeObject) -> Result | None:
+    now, old = _columns(found), call.reader.identifier()
+    call.reader.expect("TO")
+    new = call.reader.identifier()
+    position = _position(now, old)
+    now[position] = replace(now[position], name=new)
+    _keep(call, found, now, f"ALTER TABLE {found.name.quoted} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
+    return None
+
+
+def _alter_columns(call: Call, found: SnowflakeObject) -> Result | None:
+    reader, now = call.reader, _columns(found)
+    bracketed = reader.accept("(")
+    statements: list[str] = []
+    while True:
+        reader.accept("COLUMN")
+        position = _position(now, reader.identifier())
+        now[position], made = _alter_column(call, found, now[position])
+        statements += made
+        if not reader.accept(","):
+            break
+    if bracketed:
+        reader.expect(")")
+    _keep(call, found, now, *statements)
+    return None
+
+
+def _alter_column(call: Call, found: SnowflakeObject, one: Column) -> tuple[Column, list[str]]:
+    reader = call.reader
+    start = f"ALTER TABLE {found.name.quoted} ALTER COLUMN {quoted(one.name)}"
+    if reader.accept("SET NOT NULL"):
+        return replace(one, nullable=False), [f"{start} SET NOT NULL"]
+    if reader.accept("DROP NOT NULL"):
+        return replace(one, nullable=True), [f"{start} DROP NOT NULL"]
+    if reader.accept("DROP DEFAULT"):
+        return replace(one, default=None, identity=None), [f"{start} DROP DEFAULT"]
+    if reader.accept("UNSET COMMENT"):
+        return replace(one, comment=""), []
+    if reader.accept("COMMENT"):
+        return replace(one, comment=reader.string()), []
+    if not reader.accept("SET DATA TYPE"):
+        reader.accept("TYPE")
+    kind = reader.data_type()
+    collation = reader.string() if reader.accept("COLLATE") else one.collation
+    changed = replace(one, base=kind.base, numbers=kind.numbers, collation=collation)
+    if kind.base != one.base:
+        raise errors.SnowflakeError(
+            2108,
+            "22000",
+            f"SQL compilation error:\ncannot change column {one.name} from type {one.type.full} to {kind.full}",
+        )
+    made = column.duckdb_type(kind)
+    return changed, [] if made == column.duckdb_type(one.type) else [f"{start} SET DATA TYPE {made}"]
+
+
+def _cluster(call: Call, found: SnowflakeObject) -> Result | None:
+    _set(call, found, cluster_by=f"LINEAR({call.reader.parenthesized()})")
+    return None
+
+
+def _drop_clustering(call: Call, found: SnowflakeObject) -> Result | None:
+    _set(call, found, cluster_by=None)
+    return None
+
+
+def _set(call: Call, found: SnowflakeObject, **values: Any) -> None:
+    with call.world.store.transaction() as tx:
+        catalog.update(tx, found, values)
+
+
+def _drop_keys(key: str) -> Callable[[Call, SnowflakeObject], Result | None]:
+    def action(call: Call, found: SnowflakeObject) -> Result | None:
+        if call.reader.peek() == "(":
+            call.reader.parenthesized()
+        cleared: Any = {key: False}
+        _keep(call, found, [replace(one, **cleared) for one in _columns(found)])
+        return None
+
+    return action
+
+
+def _add_constraint(call: Call, found: SnowflakeObject) -> Result | None:
+    # The words that chose this action, CONSTRAINT or PRIMARY KEY, are part of the constraint.
+    call.reader.index = next(
+        index
+        for index in range(call.reader.index - 1, 0, -1)
+        if call.reader.tokens[index].text.upper() in ("CONSTRAINT", "PRIMARY KEY", "PRIMARY")
+    )
+    before = _columns(found)
+    changed = with_keys(before, read_constraint(call.reader))
+    # Unlike in CREATE TABLE, the columns stay nullable where they were: keys are not enforced.
+    _keep(call, found, [replace(one, nullable=old.nullable) for one, old in zip(changed, before, strict=True)])
+    return None
+
+
+def _rename(call: Call, found: SnowflakeObject) -> Result | None:
+    name = call.session.resolve(call.reader.object_name(), Scope.SCHEMA, "ALTER TABLE")
+    if (name.database, name.schema) != (found.name.database, found.name.schema):
+        raise errors.not_supported("ALTER TABLE … RENAME TO another schema")
+    with call.world.store.transaction() as tx:
+        catalog.rename(tx, found, name)
+        call.world.data.define(f"ALTER TABLE {found.name.quoted} RENAME TO {quoted(name.name)}")
+    return None
+
+
+ACTIONS: dict[str, Callable[[Call, SnowflakeObject], Result | None]] = {
+    "RENAME TO": _rename,
+    "RENAME COLUMN": _rename_column,
+    "ADD": _add,
+    "ADD CONSTRAINT": _add_constraint,
+    "ADD PRIMARY KEY": _add_constraint,
+    "DROP": _drop_column,
+    "DROP COLUMN": _drop_column,
+    "DROP PRIMARY KEY": _drop_keys("primary_key"),
+    "DROP UNIQUE": _drop_keys("unique_key"),
+    "DROP CLUSTERING KEY": _drop_clustering,
+    "CLUSTER BY": _cluster,
+    "ALTER": _alter_columns,
+    "MODIFY": _alter_columns,
+}

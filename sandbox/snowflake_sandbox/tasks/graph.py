@@ -1,0 +1,212 @@
+"""A task graph in the catalog: its edges, the way to its root, and the freezing of its definitions for a run.
+
+Knows the task_edge table (an index over the names that tasks keep in `after` and `finalize`) and the catalog; must not
+know runs nor statements. Walking is done in SQLite, so that a statement on one task costs the same in any graph.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.statements.reader import ObjectName
+from snowflake_sandbox.tasks.machine import Graph, TaskDefinition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.store import Transaction
+
+KIND = "TASK"
+TABLES = """
+CREATE TABLE IF NOT EXISTS task_edge (
+    task_id INTEGER NOT NULL,
+    predecessor_id INTEGER NOT NULL,
+    finalizes INTEGER NOT NULL,
+    PRIMARY KEY (task_id, predecessor_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS task_edge_by_predecessor ON task_edge (predecessor_id);
+CREATE TRIGGER IF NOT EXISTS task_edges_go AFTER DELETE ON object WHEN OLD.kind = 'TASK' BEGIN
+    DELETE FROM task_edge WHERE task_id = OLD.id OR predecessor_id = OLD.id;
+END;
+"""
+# Documented limits.
+MOST_TASKS, MOST_PARENTS, MOST_CHILDREN = 1000, 100, 100
+# All paths upwards end in the same root, so one parent per task is enough.
+_ROOT = (
+    "WITH RECURSIVE up(id, depth) AS (SELECT ?, 0 UNION ALL SELECT (SELECT MIN(predecessor_id) FROM task_edge"
+    " WHERE task_id = up.id), depth + 1 FROM up WHERE up.id IS NOT NULL AND depth <= 2000)"
+    " SELECT id FROM up WHERE id IS NOT NULL ORDER BY depth DESC LIMIT 1"
+)
+_BELOW = (
+    "WITH RECURSIVE down(id) AS (SELECT ? UNION SELECT task_edge.task_id FROM task_edge"
+    " JOIN down ON task_edge.predecessor_id = down.id)"
+)
+_DEFAULTS = {
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": "10",
+    "TASK_AUTO_RETRY_ATTEMPTS": "0",
+    "USER_TASK_TIMEOUT_MS": "3600000",
+}
+
+
+def refused(message: str, errno: int = 91088) -> SnowflakeError:
+    """An operation on a graph that Snowflake does not do; number as documented where known."""
+    return SnowflakeError(errno, "55000", message)
+
+
+def connect(tx: Transaction, task: SnowflakeObject, predecessor: SnowflakeObject, *, finalizes: bool = False) -> None:
+    """Add an edge.
+
+    Raises:
+        SnowflakeError: a cycle, too many parents or children, another owner, or a second finalizer.
+    """
+    if predecessor.owner != task.owner:
+        raise refused(
+            f"Task {task.name.qualified} and its predecessor {predecessor.name.qualified} must have the same owner:"
+            f" {task.owner} and {predecessor.owner} are different roles."
+        )
+    if tx.row(f"{_BELOW} SELECT 1 FROM down WHERE id = ?", task.id, predecessor.id):
+        raise refused(f"Graph has at least one cycle containing task {task.name.qualified}.")
+    tx.run("INSERT OR IGNORE INTO task_edge VALUES (?, ?, ?)", task.id, predecessor.id, finalizes)
+    _check_count(tx, "task_id", task, MOST_PARENTS, "predecessors")
+    _check_count(tx, "predecessor_id", predecessor, MOST_CHILDREN, "child tasks")
+    if (
+        finalizes
+        and len(_ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? AND finalizes", predecessor)) > 1
+    ):
+        raise refused(f"Root task {predecessor.name.qualified} already has a finalizer task.")
+
+
+def _check_count(tx: Transaction, column: str, task: SnowflakeObject, most: int, what: str) -> None:
+    row = tx.row(f"SELECT COUNT(*) FROM task_edge WHERE {column} = ? AND NOT finalizes", task.id)
+    if row is not None and row[0] > most:
+        raise refused(f"Task {task.name.qualified} has more than {most} {what}.")
+
+
+def check_size(tx: Transaction, root_id: int) -> None:
+    """Refuse a graph of more than 1,000 tasks."""
+    row = tx.row(f"{_BELOW} SELECT COUNT(*) FROM down", root_id)
+    # The finalizer is counted too, hence one more before the count is exact.
+    if row is not None and row[0] > MOST_TASKS + 1:
+        raise refused(f"A task graph has at most {MOST_TASKS} tasks.")
+
+
+def disconnect(tx: Transaction, task: SnowflakeObject, predecessor_id: int) -> None:
+    """Remove an edge."""
+    tx.run("DELETE FROM task_edge WHERE task_id = ? AND predecessor_id = ?", task.id, predecessor_id)
+
+
+def root_of(tx: Transaction, task: SnowflakeObject) -> SnowflakeObject:
+    """The root of the graph that a task is in: itself, if nothing comes before it."""
+    row = tx.row(_ROOT, task.id)
+    found = catalog.by_id(tx, row[0]) if row is not None and row[0] != task.id else None
+    return found or task
+
+
+def _ids(tx: Transaction, sql: str, task: SnowflakeObject) -> list[int]:
+    return [row[0] for row in tx.rows(sql, task.id)]
+
+
+def children_of(tx: Transaction, task: SnowflakeObject) -> list[SnowflakeObject]:
+    """Direct dependents, and the finalizer of a root."""
+    ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? ORDER BY task_id", task)
+    return [found for number in ids if (found := catalog.by_id(tx, number)) is not None]
+
+
+def finalizer_of(tx: Transaction, root: SnowflakeObject) -> SnowflakeObject | None:
+    """The finalizer of a root, if it has one."""
+    ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? AND finalizes", root)
+    return catalog.by_id(tx, ids[0]) if ids else None
+
+
+def members(tx: Transaction, root: SnowflakeObject) -> list[SnowflakeObject]:
+    """All tasks of a graph: the root first, the finalizer among the others, in the order of their creation."""
+    rows = tx.rows(f"{_BELOW} SELECT id FROM down ORDER BY id", root.id)
+    found = [catalog.by_id(tx, row[0]) for row in rows]
+    return [root, *(task for task in found if task is not None and task.id != root.id)]
+
+
+def qualified(task: SnowflakeObject, names: Iterable[str]) -> list[ObjectName]:
+    """Names of a task's neighbours; all tasks of a graph are in one schema."""
+    return [ObjectName(name, task.name.schema, task.name.database) for name in names]
+
+
+def parameter(tx: Transaction, task: SnowflakeObject, name: str) -> str:
+    """A parameter's value: the task's own, else its schema's, its database's, the default."""
+    if name in task.parameters:
+        return str(task.parameters[name])
+    schema, database = task.name.schema or "", task.name.database or ""
+    for kind, holder in (("SCHEMA", ObjectName(schema, database)), ("DATABASE", ObjectName(database))):
+        found = catalog.find(tx, kind, holder)
+        if found is not None and name in found.parameters:
+            return str(found.parameters[name])
+    return _DEFAULTS[name]
+
+
+def freeze(tx: Transaction, root: SnowflakeObject) -> dict[str, Any]:
+    """The definitions of a graph as they are now, as JSON values: what a run works by from its start to its end."""
+    tasks = members(tx, root)
+    return {
+        "root": root.name.name,
+        "database": root.name.database,
+        "schema": root.name.schema,
+        "timeout_ms": int(parameter(tx, root, "USER_TASK_TIMEOUT_MS")),
+        "auto_retries": int(parameter(tx, root, "TASK_AUTO_RETRY_ATTEMPTS")),
+        "config": root["config"],
+        "tasks": [_frozen(task, is_root=task.id == root.id) for task in tasks],
+    }
+
+
+def _frozen(task: SnowflakeObject, *, is_root: bool) -> dict[str, Any]:
+    own = task.parameters.get("USER_TASK_TIMEOUT_MS")
+    return {
+        "name": task.name.name,
+        "after": task["after"] or [],
+        "finalizes": task["finalize"] is not None,
+        # A root runs in either state: by schedule or by hand; to suspend and resume it is no change of the graph.
+        "suspended": task["state"] != "started" and not is_root,
+        "revision": task["revision"] or 0,
+        "timeout_ms": None if own is None else int(own),
+        "uuid": task["uuid"],
+        "owner": task.owner,
+        "definition": task["definition"],
+        "condition": task["condition"],
+        "warehouse": task["warehouse"],
+        "parameters": {key: value for key, value in task.parameters.items() if key not in _OWN_PARAMETERS},
+    }
+
+
+_OWN_PARAMETERS = frozenset(
+    {
+        *_DEFAULTS,
+        "SERVERLESS_TASK_MAX_STATEMENT_SIZE",
+        "SERVERLESS_TASK_MIN_STATEMENT_SIZE",
+        "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE",
+        "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS",
+    }
+)
+
+
+def thaw(frozen: Mapping[str, Any]) -> Graph:
+    """Frozen definitions as the state machine takes them."""
+    tasks = [
+        TaskDefinition(task["name"], tuple(task["after"]), task["suspended"], task["timeout_ms"], task)
+        for task in frozen["tasks"]
+    ]
+    return Graph(
+        root=frozen["root"],
+        tasks={task.name: task for task in tasks if not task.payload["finalizes"]},
+        finalizer=next((task for task in tasks if task.payload["finalizes"]), None),
+        timeout_ms=frozen["timeout_ms"],
+        auto_retries=frozen["auto_retries"],
+    )
+
+
+def merged_config(frozen: Mapping[str, Any], given: str | None) -> str | None:
+    """The root's CONFIG with the keys of EXECUTE TASK … USING CONFIG over it."""
+    if given is None:
+        return None if frozen["config"] is None else str(frozen["config"])
+    return json.dumps({**json.loads(frozen["config"] or "{}"), **json.loads(given)})

@@ -1,0 +1,193 @@
+"""The links between the tasks of a graph: how they come about and how they are lost, and what may be changed when.
+
+Knows the rules of user-guide/tasks-graphs, ALTER TASK and DROP TASK; must not know how runs go. The definition of the
+kind is task.py's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.tasks import graph as graphs
+from snowflake_sandbox.tasks import scheduler
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.result import Result
+    from snowflake_sandbox.statements.reader import ObjectName
+    from snowflake_sandbox.store import Transaction
+
+
+def neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
+    """A task that a statement links with `task`, resolved.
+
+    Raises:
+        SnowflakeError: 091088 in another schema: the tasks of a graph are in one.
+    """
+    name = call.session.resolve(written, Scope.SCHEMA, "CREATE TASK")
+    if (name.database, name.schema) != (task.database, task.schema):
+        raise graphs.refused(f"Task {task.qualified} and {name.qualified} must be in the same schema.")
+    return name
+
+
+def require_suspended_root(tx: Transaction, task: SnowflakeObject) -> None:
+    """Refuse a change of a graph whose root is started (user-guide/tasks-graphs)."""
+    root = graphs.root_of(tx, task)
+    if root["state"] == "started":
+        raise graphs.refused(
+            f"Unable to update graph with root task {root.name.qualified} since that root task is not suspended."
+        )
+
+
+def next_revision(task: SnowflakeObject) -> dict[str, Any]:
+    """What every change of a task counts up: a graph is modified even where it says the same again afterwards."""
+    return {"revision": (task["revision"] or 0) + 1}
+
+
+def change(call: Call, found: SnowflakeObject, changed: dict[str, Any]) -> SnowflakeObject:
+    """Change properties of a task as a modification of its graph.
+
+    Raises:
+        SnowflakeError: 091088 while the root is started.
+    """
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        require_suspended_root(tx, current)
+        return catalog.update(tx, current, changed | next_revision(current))
+
+
+def connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes: str | None) -> None:
+    """Link a task with its predecessors or the root that it finalizes, all by name.
+
+    Raises:
+        SnowflakeError: 002003 no such task, 091088 what a graph may not be.
+    """
+    for name in graphs.qualified(task, after):
+        predecessor = catalog.get(tx, "TASK", name)
+        if predecessor["finalize"]:
+            raise graphs.refused(f"Finalizer task {name.qualified} cannot have child tasks.")
+        require_suspended_root(tx, predecessor)
+        graphs.connect(tx, task, predecessor)
+    _require_one_root(tx, task)
+    if finalizes is not None:
+        root = catalog.get(tx, "TASK", graphs.qualified(task, [finalizes])[0])
+        if root["after"] or root["finalize"]:
+            raise graphs.refused(f"Task {root.name.qualified} is not a root task: only a root task has a finalizer.")
+        require_suspended_root(tx, root)
+        graphs.connect(tx, task, root, finalizes=True)
+    graphs.check_size(tx, graphs.root_of(tx, task).id)
+
+
+def _require_one_root(tx: Transaction, task: SnowflakeObject) -> None:
+    """Refuse a task that would be in two graphs: "a task graph has a single root task" (user-guide/tasks-graphs)."""
+    current = catalog.by_id(tx, task.id) or task
+    before = [catalog.find(tx, "TASK", name) for name in graphs.qualified(current, current["after"] or [])]
+    roots = {graphs.root_of(tx, one).name.qualified for one in before if one is not None}
+    if len(roots) > 1:
+        raise graphs.refused(f"Task {task.name.qualified} would be in the graphs of {' and '.join(sorted(roots))}.")
+
+
+def add_after(call: Call, found: SnowflakeObject) -> Result | None:
+    """ALTER TASK … ADD AFTER a, b."""
+    names = [neighbour(call, found.name, name).name for name in call.reader.name_list()]
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["schedule"]:
+            raise graphs.refused(f"Task {found.name.qualified} has a SCHEDULE and cannot have predecessors.")
+        if current["finalize"]:
+            raise graphs.refused(f"Finalizer task {found.name.qualified} cannot have predecessors.")
+        after = list(dict.fromkeys([*(current["after"] or []), *names]))
+        connect(tx, change(call, current, {"after": after}), names, None)
+    return None
+
+
+def remove_after(call: Call, found: SnowflakeObject) -> Result | None:
+    """ALTER TASK … REMOVE AFTER a, b; a task without any predecessor left is suspended."""
+    names = [neighbour(call, found.name, name) for name in call.reader.name_list()]
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        gone = {name.name for name in names}
+        changed = change(call, current, {"after": [name for name in current["after"] or [] if name not in gone]})
+        for name in names:
+            predecessor = catalog.find(tx, "TASK", name)
+            if predecessor is not None:
+                graphs.disconnect(tx, changed, predecessor.id)
+        _suspend_if_alone(tx, changed, call.now)
+    return None
+
+
+def set_finalize(call: Call, found: SnowflakeObject) -> Result | None:
+    """ALTER TASK … SET FINALIZE = root; a schedule or a predecessor conflicts with it."""
+    call.reader.expect("=")
+    name = neighbour(call, found.name, call.reader.object_name()).name
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["after"] or current["schedule"]:
+            has = "predecessors" if current["after"] else "a SCHEDULE"
+            raise graphs.refused(f"Task {found.name.qualified} has {has} and cannot be a finalizer task.")
+        unset_finalize(call, found)
+        connect(tx, change(call, found, {"finalize": name}), [], name)
+    return None
+
+
+def unset_finalize(call: Call, found: SnowflakeObject) -> Result | None:
+    """ALTER TASK … UNSET FINALIZE: what is left is a standalone task, suspended."""
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["finalize"]:
+            changed = change(call, current, {"finalize": None})
+            root = catalog.find(tx, "TASK", graphs.qualified(current, [current["finalize"]])[0])
+            if root is not None:
+                graphs.disconnect(tx, changed, root.id)
+            _suspend_if_alone(tx, changed, call.now)
+    return None
+
+
+def dropping(call: Call, found: SnowflakeObject) -> None:
+    """DROP TASK and CREATE OR REPLACE TASK; the drop of a whole schema or database asks no root.
+
+    "To modify or recreate any task in a task graph, the root task must first be suspended"; a standalone task can be
+    dropped as it is (user-guide/tasks-graphs, DROP TASK).
+    """
+    with call.world.store.transaction() as tx:
+        of_task = "TASK" in call.text.upper().split()[:4]
+        if of_task and (found["after"] or found["finalize"] or graphs.children_of(tx, found)):
+            require_suspended_root(tx, found)
+        _release_children(tx, found, call.now)
+
+
+def _release_children(tx: Transaction, task: SnowflakeObject, now: datetime) -> None:
+    """Take a task off its dependents; those without another predecessor become roots of their own, suspended."""
+    for child in graphs.children_of(tx, task):
+        changed: dict[str, Any] = {"after": [name for name in child["after"] or [] if name != task.name.name]}
+        if child["finalize"] == task.name.name:
+            changed["finalize"] = None
+        graphs.disconnect(tx, child, task.id)
+        _suspend_if_alone(tx, catalog.update(tx, child, changed | next_revision(child)), now)
+
+
+def _suspend_if_alone(tx: Transaction, task: SnowflakeObject, now: datetime) -> None:
+    """A former child "is suspended by default and must be resumed manually" (ALTER TASK, DROP TASK)."""
+    if not task["after"] and not task["finalize"] and task["state"] == "started":
+        scheduler.suspend(tx, task, now, "USER_SUSPENDED")
+
+
+def owner_changed(call: Call, moved: SnowflakeObject) -> None:
+    """GRANT OWNERSHIP suspends a task and severs all its links; those of all tasks of a schema stay linked."""
+    with call.world.store.transaction() as tx:
+        if moved["state"] == "started":
+            scheduler.suspend(tx, moved, call.now, "USER_SUSPENDED")
+        if "ALL" in call.text.upper().split()[:4]:
+            return
+        current = catalog.by_id(tx, moved.id) or moved
+        for name in graphs.qualified(current, [*(current["after"] or []), *filter(None, [current["finalize"]])]):
+            predecessor = catalog.find(tx, "TASK", name)
+            if predecessor is not None:
+                graphs.disconnect(tx, current, predecessor.id)
+        _release_children(tx, current, call.now)
+        catalog.update(tx, current, {"after": [], "finalize": None} | next_revision(current))

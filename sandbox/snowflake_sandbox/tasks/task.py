@@ -1,0 +1,272 @@
+"""TASK (contract 6.15): the declaration of the kind, and what a task needs to be started.
+
+Knows CREATE, ALTER and DESCRIBE of tasks; must not know how runs go (scheduler.py, machine.py). The rules for changing
+a graph are links.py's, the row of SHOW is showing.py's.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.parameters import SESSION
+from snowflake_sandbox.result import SHOW, Result
+from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.tasks import graph as graphs
+from snowflake_sandbox.tasks import links, schedule, scheduler, showing
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.store import Transaction
+
+_OWN_PARAMETERS = {
+    "SERVERLESS_TASK_MAX_STATEMENT_SIZE": "X2Large",
+    "SERVERLESS_TASK_MIN_STATEMENT_SIZE": "XSMALL",
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": "10",
+    "TASK_AUTO_RETRY_ATTEMPTS": "0",
+    "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE": "Medium",
+    "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": "30",
+    "USER_TASK_TIMEOUT_MS": "3600000",
+}
+# The session parameters of contract section 5; the client's result format is none that a task can set.
+_SESSION_PARAMETERS = {
+    name: default for name, default in SESSION.items() if name != "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"
+}
+_OVERLAP_POLICIES = ("NO_OVERLAP", "ALLOW_CHILD_OVERLAP", "ALLOW_ALL_OVERLAP")
+
+
+def _schedule(reader: Reader) -> str:
+    text = reader.string()
+    schedule.parse(text)
+    return text
+
+
+def _config(reader: Reader) -> str:
+    text = reader.string()
+    try:
+        read = json.loads(text)
+    except ValueError as error:
+        raise errors.invalid_value(text, "CONFIG") from error
+    if not isinstance(read, dict):
+        raise errors.invalid_value(text, "CONFIG")
+    return text
+
+
+def _name(reader: Reader) -> str:
+    return reader.object_name().name
+
+
+def _overlap_policy(reader: Reader) -> str:
+    word = reader.word().upper()
+    if word not in _OVERLAP_POLICIES:
+        raise errors.invalid_value(word, "OVERLAP_POLICY")
+    return word
+
+
+def _read_definition(call: Call, creation: Creation) -> bool:
+    reader, properties = call.reader, creation.properties
+    if reader.accept("FINALIZE"):
+        reader.expect("=")
+        properties["finalize"] = links.neighbour(call, creation.name, reader.object_name()).name
+    elif reader.accept("AFTER"):
+        names = [links.neighbour(call, creation.name, name).name for name in reader.name_list()]
+        properties["after"] = list(dict.fromkeys(names))
+    elif reader.accept("WHEN"):
+        properties["condition"] = _condition(reader)
+    elif reader.accept("AS"):
+        properties["definition"] = _body(reader)
+    elif reader.accept("EXECUTE AS"):
+        raise errors.not_supported("CREATE TASK … EXECUTE AS USER")
+    else:
+        return False
+    return True
+
+
+def _body(reader: Reader) -> str:
+    text = reader.rest()
+    if not text:
+        raise reader.unexpected()
+    return text
+
+
+def _condition(reader: Reader) -> str:
+    """The text of WHEN, up to the AS that is not inside parentheses."""
+    start, depth = reader.index, 0
+    while not reader.at_end and (depth or reader.peek() != "AS"):
+        depth += {"(": 1, ")": -1}.get(reader.peek(), 0)
+        reader.index += 1
+    tokens = reader.tokens[start : reader.index]
+    if not tokens:
+        raise reader.unexpected()
+    text = reader.text[tokens[0].start : tokens[-1].end + 1]
+    if "SYSTEM$STREAM_HAS_DATA" in text.upper():
+        raise errors.not_supported("SYSTEM$STREAM_HAS_DATA")
+    return text
+
+
+def _finish(call: Call, creation: Creation) -> None:
+    properties = creation.properties
+    if not properties.get("definition"):
+        raise errors.missing_property("AS", "CREATE TASK")
+    if properties.get("schedule") and (properties.get("after") or properties.get("finalize")):
+        raise SnowflakeError(
+            1420,  # guess: the number of properties that do not go together
+            "22023",
+            "SQL compilation error:\nA task cannot have a SCHEDULE together with AFTER or FINALIZE.",
+        )
+    properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None, "revision": 0}
+
+
+def _created(call: Call, made: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        if made["after"] or made["finalize"]:
+            links.connect(tx, made, made["after"] or [], made["finalize"])
+
+
+def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        links.require_suspended_root(tx, before)
+        if after["schedule"] and (after["after"] or after["finalize"]):
+            raise errors.invalid_property("SCHEDULE", "ALTER TASK of a child task")
+        catalog.update(tx, after, links.next_revision(after))
+
+
+def resume(call: Call, found: SnowflakeObject) -> Result | None:
+    """ALTER TASK … RESUME; nothing happens to a task that is started.
+
+    Raises:
+        SnowflakeError: 091089 when the owner lacks a privilege, 091088 when a child's root is started, 091423 when
+            another client changed the root's graph between the check and the resume.
+    """
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["state"] == "started":
+            return None
+        if current["after"] or current["finalize"]:
+            links.require_suspended_root(tx, current)
+        seen = _frozen(tx, current)
+        require_owner_privileges(call.world, tx, current)
+    with call.world.store.transaction() as tx:
+        if _frozen(tx, current) != seen:
+            raise graphs.refused(
+                f"Graph of {current.name.qualified} was modified while attempting to RESUME TASK. Try again.", 91423
+            )
+        start(call.world, tx, current)
+    call.world.parts["tasks"].wake()
+    return None
+
+
+def _frozen(tx: Transaction, task: SnowflakeObject) -> Any:
+    """A root's graph, to be compared; a child's resume looks at nothing but its root's state."""
+    return None if task["after"] or task["finalize"] else graphs.freeze(tx, task)
+
+
+def start(world: World, tx: Transaction, task: SnowflakeObject) -> None:
+    """Make a task started, after the check of what its owner needs for that."""
+    require_owner_privileges(world, tx, task)
+    now = world.clock.now()
+    changed = {"state": "started", "resumed_on": now.isoformat(), "last_committed_on": now.isoformat()}
+    scheduler.set_due(tx, catalog.update(tx, task, changed), now)
+    tx.run("DELETE FROM task_failures WHERE uuid = ?", task["uuid"])
+
+
+def require_owner_privileges(world: World, tx: Transaction, task: SnowflakeObject) -> None:
+    """Check that a task's owner may run it (user-guide/tasks-intro, access control).
+
+    Raises:
+        SnowflakeError: 091089 for the privileges on the account, 003001 for the warehouse.
+    """
+    needed = ["EXECUTE TASK"] if task["warehouse"] else ["EXECUTE TASK", "EXECUTE MANAGED TASK"]
+    for privilege in needed:
+        if not access.has_on_account(world, task.owner, privilege):
+            raise SnowflakeError(
+                91089,
+                "42501",
+                f"Cannot execute task , {privilege} privilege must be granted to owner role"
+                f" (task {task.name.qualified}, role {task.owner}).",
+            )
+    if task["warehouse"]:
+        warehouse = catalog.get(tx, "WAREHOUSE", ObjectName(task["warehouse"]))
+        if not access.role_has(world, task.owner, warehouse, "USAGE", "OPERATE"):
+            raise SnowflakeError(
+                91089,
+                "42501",
+                f"Cannot execute task , USAGE privilege on the task's warehouse must be granted to owner role"
+                f" (task {task.name.qualified}, role {task.owner}, warehouse {task['warehouse']}).",
+            )
+
+
+def _suspend(call: Call, found: SnowflakeObject) -> Result | None:
+    with call.world.store.transaction() as tx:
+        current = catalog.by_id(tx, found.id) or found
+        if current["state"] == "suspended":
+            return None
+        if current["after"] or current["finalize"]:
+            links.require_suspended_root(tx, current)
+        scheduler.suspend(tx, current, call.now, "USER_SUSPENDED")
+    return None
+
+
+def _modify_body(call: Call, found: SnowflakeObject) -> Result | None:
+    links.change(call, found, {"definition": _body(call.reader)})
+    return None
+
+
+def _modify_condition(call: Call, found: SnowflakeObject) -> Result | None:
+    links.change(call, found, {"condition": _condition(call.reader)})
+    return None
+
+
+def _remove_condition(call: Call, found: SnowflakeObject) -> Result | None:
+    links.change(call, found, {"condition": None})
+    return None
+
+
+def _describe(call: Call, found: SnowflakeObject) -> Result:
+    return Result(showing.SHOWN, [showing.show_row(call, found)], SHOW)
+
+
+DECLARATION = Kind(
+    name="TASK",
+    plural="TASKS",
+    scope=Scope.SCHEMA,
+    show=showing.SHOWN,
+    show_row=showing.show_row,
+    properties=(
+        Property("WAREHOUSE", _name),
+        Property("SCHEDULE", _schedule),
+        Property("CONFIG", _config),
+        Property("ALLOW_OVERLAPPING_EXECUTION", Reader.boolean, default=False),
+        Property("OVERLAP_POLICY", _overlap_policy),
+        Property("ERROR_INTEGRATION", _name),
+        Property("SUCCESS_INTEGRATION", _name),
+        Property("COMMENT", Reader.string),
+        Property("TARGET_COMPLETION_INTERVAL", Reader.string),
+    ),
+    parameters={**_OWN_PARAMETERS, **_SESSION_PARAMETERS},
+    describe=_describe,
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    created=_created,
+    altered=_altered,
+    dropping=links.dropping,
+    owner_changed=links.owner_changed,
+    actions={
+        "RESUME": resume,
+        "SUSPEND": _suspend,
+        "MODIFY AS": _modify_body,
+        "MODIFY WHEN": _modify_condition,
+        "REMOVE WHEN": _remove_condition,
+        "ADD AFTER": links.add_after,
+        "REMOVE AFTER": links.remove_after,
+        "SET FINALIZE": links.set_finalize,
+        "UNSET FINALIZE": links.unset_finalize,
+    },
+)

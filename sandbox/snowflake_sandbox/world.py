@@ -1,0 +1,91 @@
+"""The composition: one World of all parts, started and stopped as a whole.
+
+Knows which parts there are and in which order they come up; must not know what any of them does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox import context
+from snowflake_sandbox.access import access
+from snowflake_sandbox.call import World
+from snowflake_sandbox.catalog import catalog, registration
+from snowflake_sandbox.data import temporary
+from snowflake_sandbox.data.adapter import DataPlane
+from snowflake_sandbox.objects import role, user
+from snowflake_sandbox.objects.database import file_key
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.queries import query_history, results
+from snowflake_sandbox.queries.running import Queries
+from snowflake_sandbox.statements import definitions, showing
+from snowflake_sandbox.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.clock import Clock
+
+# In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that
+# they run again after a kill wait for job services and call procedures.
+_PARTS = ("snowflake_sandbox.services", "snowflake_sandbox.procedures", "snowflake_sandbox.tasks")
+
+
+def build(
+    folder: Path,
+    images: tuple[Path, ...],
+    clock: Clock,
+    *,
+    address: tuple[str, int] = ("127.0.0.1", 0),
+    password: str = "",
+) -> World:
+    """Make or reopen the sandbox of a data folder. Nothing runs yet.
+
+    Args:
+        folder: the data folder; made if missing.
+        images: folders with images' sources.
+        clock: the machine's, or a test's.
+        address: host and port at which the sandbox will answer.
+        password: the administrator's.
+
+    Raises:
+        StoreFormatError: the folder was written by another version.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [importlib.import_module(name) for name in _PARTS]
+    tables = [catalog.TABLES, access.TABLES, logins.TABLES]
+    tables += [part.TABLES for part in parts if hasattr(part, "TABLES")]
+    store = Store(folder / "control.sqlite", tables)
+    world = World(store, DataPlane(folder / "data"), clock, folder, images, address)
+    world.parts["queries"] = Queries(world)
+    for part in (definitions, showing, context, query_history, results, registration, *parts):
+        if hasattr(part, "register"):
+            part.register(world)
+    _prepare(world, password)
+    return world
+
+
+def _prepare(world: World, password: str) -> None:
+    now = world.clock.now()
+    with world.store.transaction() as tx:
+        role.ensure_built_in(tx, now)
+        user.ensure_administrator(tx, logins.ADMINISTRATOR, password, now)
+        databases = catalog.listing(tx, "DATABASE")
+    for database in databases:
+        world.data.attach(database.name.name, file_key(database))
+    temporary.drop_left_over(world)
+
+
+def start(world: World) -> None:
+    """Start every part's threads, with recovery of what a kill interrupted."""
+    for part in world.parts.values():
+        part.start()
+
+
+def stop(world: World) -> None:
+    """Stop every part, last started first, then close the files."""
+    for part in reversed(list(world.parts.values())):
+        part.stop()
+    world.data.stop()
+    world.store.close()

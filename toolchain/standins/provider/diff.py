@@ -1,0 +1,146 @@
+"""What differs between a program and its state, and whether that needs a new object.
+
+Knows properties and values. Must not know statements, connections or Pulumi's wire.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobgraph.toolchain.standins.provider.definition import (
+    NOT_DECLARED,
+    UNKNOWN,
+    Property,
+    ResourceType,
+    Unknown,
+    Values,
+)
+from jobgraph.toolchain.standins.provider.objects import is_given
+
+
+@dataclass(frozen=True)
+class Difference:
+    """changes: `ADD`, `UPDATE` or `DELETE` by property. replaces: those that need a new object."""
+
+    changes: Mapping[str, str]
+    replaces: frozenset[str]
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The names of the properties that differ."""
+        return frozenset(self.changes)
+
+
+def has_unknown(value: Any) -> bool:
+    """Whether any part of a value is not known yet."""
+    if isinstance(value, Unknown):
+        return True
+    if isinstance(value, dict):
+        return any(has_unknown(one) for one in value.values())
+    return isinstance(value, list) and any(has_unknown(one) for one in value)
+
+
+def same(one: Property, left: Any, right: Any, *, loosely: bool = False) -> bool:
+    """Whether two values of a property mean the same; nothing, an empty text and an empty list are one."""
+    if not is_given(left) or not is_given(right):
+        return is_given(left) == is_given(right)
+    normal = one.loose if loosely and one.loose else one.normal
+    return bool(normal(left) == normal(right))
+
+
+def difference(
+    resource: ResourceType,
+    olds: Values,
+    news: Values,
+    *,
+    ignored: Iterable[str] = (),
+    parameters: Values | None = None,
+) -> Difference:
+    """Compare the state `olds` with the inputs `news`.
+
+    parameters: what the server now says of the parameters, None where set elsewhere than on the object; it counts
+    besides the state, so that a parameter changed behind our back is seen without a refresh.
+    """
+    skipped = {name.split(".")[0].split("[")[0] for name in ignored}
+    live = parameters or {}
+    changes: dict[str, str] = {}
+    for one in resource.properties:
+        if one.create_only or one.name in skipped:
+            continue
+        kind = _change(one, olds.get(one.name), news.get(one.name), live.get(one.name, NOT_DECLARED))
+        if kind:
+            changes[one.name] = kind
+    changes |= dict.fromkeys(resource.always_differ(news) - set(changes), "UPDATE")
+    changed = frozenset(changes)
+    replacing = frozenset(one.name for one in resource.properties if one.replaces and one.name in changed)
+    return Difference(changes, replacing | resource.must_replace(olds, news, changed))
+
+
+def _change(one: Property, old: Any, new: Any, live: Any) -> str:
+    if not has_unknown(new) and same(one, old, new) and (live is NOT_DECLARED or same(one, live, new, loosely=True)):
+        return ""
+    if not has_unknown(new) and _both_initial(one, old, new):
+        return ""
+    if not is_given(new):
+        return "DELETE" if is_given(old) else "UPDATE"
+    return "UPDATE" if is_given(old) else "ADD"
+
+
+def _both_initial(one: Property, old: Any, new: Any) -> bool:
+    """Whether saying nothing and saying what a new object has anyway are all that differs."""
+    if one.initial is NOT_DECLARED:
+        return False
+    return all(same(one, one.initial, value if is_given(value) else one.initial) for value in (old, new))
+
+
+def settled(resource: ResourceType, given: Values, observed: Values) -> Values:
+    """The values for the state after a read: the program's spelling where the server agrees, else the server's value.
+
+    A property that the program leaves out appears only where its presence is drift: a parameter set on the object, or
+    a value that differs from what a new object has.
+    """
+    result: Values = {}
+    for one in resource.properties:
+        mine = given.get(one.name)
+        seen = _seen(one, mine, observed[one.name]) if one.name in observed else mine
+        if seen is not None:
+            result[one.name] = seen
+    return result
+
+
+def _seen(one: Property, mine: Any, seen: Any) -> Any:
+    if mine is not None:
+        return mine if same(one, mine, seen, loosely=True) else seen
+    if one.parameter:
+        return seen
+    return None if not is_given(seen) or one.initial is NOT_DECLARED or _is_initial(one, seen) else seen
+
+
+def _is_initial(one: Property, seen: Any) -> bool:
+    return one.initial is not NOT_DECLARED and same(one, one.initial, seen, loosely=True)
+
+
+def imported(resource: ResourceType, named: Values, observed: Values) -> Values:
+    """The values for the state of an imported object: all that the server tells and that is not simply the default.
+
+    What its id names is taken from there, but for arguments: an id has their types only.
+    """
+    result = dict(named)
+    for one in resource.properties:
+        seen = observed.get(one.name)
+        plain = _is_initial(one, seen) and one.default is None
+        if is_given(seen) and not plain and (one.name not in named or one.form == "objects"):
+            result[one.name] = seen
+    return result
+
+
+def preview_outputs(resource: ResourceType, news: Values) -> Values:
+    """The outputs of an object that is not made yet: inputs, what follows from them, and the rest unknown."""
+    outputs: Values = {**dict.fromkeys(resource.computed, UNKNOWN), **news}
+    if resource.full_name and "fullyQualifiedName" in resource.computed:
+        try:
+            named = {name: value for name, value in news.items() if not has_unknown(value)}
+            outputs["fullyQualifiedName"] = resource.full_name(named)
+        except KeyError:  # a part of the name is itself not known yet
+            outputs["fullyQualifiedName"] = UNKNOWN
+    return outputs

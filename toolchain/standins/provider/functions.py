@@ -1,0 +1,25 @@
+"""The functions that programs may call, by their tokens.
+
+Knows which there are, and the preview feature that one needs. A new function is a module of its own and one line here.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from jobgraph.toolchain.standins.provider.definition import Row, Step, Values
+from jobgraph.toolchain.standins.provider.procedures import procedure_listing
+from jobgraph.toolchain.standins.provider.tasks import task_listing
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function: from its arguments, the steps that end in its result; and the preview feature to switch on first."""
+
+    steps: Callable[[Values], Generator[Step, list[Row], Values]]
+    preview_feature: str = ""
+
+
+FUNCTIONS = {
+    task_listing.TOKEN: Function(task_listing.list_tasks),
+    procedure_listing.TOKEN: Function(procedure_listing.list_procedures, procedure_listing.FEATURE),
+}

@@ -1,0 +1,240 @@
+"""The statements that most objects share: CREATE, SHOW, ALTER ... SET and UNSET, DROP, and how a row is read back.
+
+Knows Snowflake's general rules (SQL contract, sections 1, 4 and 5). Must not know any one resource type.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from jobgraph.toolchain.standins.provider.cells import show_output
+from jobgraph.toolchain.standins.provider.definition import (
+    Change,
+    FoundRow,
+    Observation,
+    Observed,
+    Property,
+    Row,
+    Statement,
+    Statements,
+    Values,
+)
+from jobgraph.toolchain.standins.provider.errors import NotThereError, SnowflakeError
+from jobgraph.toolchain.standins.provider.sql import identifier_parts, quoted, text
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object.
+
+    name, plural: as in CREATE and SHOW. container: property names of what holds it. columns: of SHOW, for
+    `show_output`. between_sets, between_unsets: what separates the items of those lists.
+    """
+
+    name: str
+    plural: str
+    columns: str
+    container: tuple[str, ...] = ()
+    between_sets: str = ", "
+    between_unsets: str = ", "
+
+    def parts(self, values: Values) -> tuple[str, ...]:
+        """Database, schema and name, as far as the kind has them."""
+        return tuple(_bare(values[name]) for name in (*self.container, "name"))
+
+    def full_name(self, values: Values) -> str:
+        """The quoted, dotted name."""
+        return quoted(*self.parts(values))
+
+    def parse(self, resource_id: str) -> Values:
+        """The values that name the object, from a resource id such as `"DB"."SCHEMA"."NAME"`.
+
+        Raises:
+            NotThereError: the id has another number of parts.
+        """
+        parts = identifier_parts(resource_id)
+        names = (*self.container, "name")
+        if len(parts) != len(names):
+            form = ".".join(f'"<{name}>"' for name in names)
+            raise NotThereError(f"{resource_id!r} names no {self.name.lower()}: an id has the form {form}.")
+        return dict(zip(names, parts, strict=True))
+
+
+def _bare(name: Any) -> str:
+    written = str(name)
+    inner = written[1:-1]
+    return inner if len(written) > 1 and written[0] == written[-1] == '"' and '"' not in inner else written
+
+
+def clauses(properties: Iterable[Property], values: Values) -> list[str]:
+    """`WORD = literal` for each property that has a word and a value, in the order of the table."""
+    return [
+        f"{one.sql} = {one.literal(values[one.name])}"
+        for one in properties
+        if one.sql and is_given(values.get(one.name))
+    ]
+
+
+def is_given(value: Any) -> bool:
+    """Whether a property says something: an empty text or list says nothing."""
+    return value is not None and value not in ("", [], {})
+
+
+def set_items(properties: Iterable[Property], change: Change) -> list[str]:
+    """The items of ALTER ... SET: new values, and what stands in for those that SET alone can take away."""
+    items = []
+    for one in properties:
+        if not (one.sql and one.in_alter and one.name in change.changed):
+            continue
+        if is_given(change.news.get(one.name)):
+            items.append(f"{one.sql} = {one.literal(change.news[one.name])}")
+        elif one.on_unset != "UNSET":
+            items.append(one.on_unset)
+    return items
+
+
+def unset_items(properties: Iterable[Property], change: Change) -> list[str]:
+    """The words of ALTER ... UNSET."""
+    return [
+        one.sql
+        for one in properties
+        if one.sql
+        and one.in_alter
+        and one.name in change.changed
+        and one.on_unset == "UNSET"
+        and not is_given(change.news.get(one.name))
+    ]
+
+
+def alter(kind: Kind, properties: Iterable[Property], change: Change, target: str) -> list[Statement]:
+    """ALTER ... SET and ALTER ... UNSET, as far as there is anything to set or unset."""
+    table = tuple(properties)
+    sets, unsets = set_items(table, change), unset_items(table, change)
+    lines = []
+    if sets:
+        lines.append(f"ALTER {kind.name} {target} SET {kind.between_sets.join(sets)}")
+    if unsets:
+        lines.append(f"ALTER {kind.name} {target} UNSET {kind.between_unsets.join(unsets)}")
+    return [Statement(line) for line in lines]
+
+
+def run(statements: Iterable[Statement]) -> Statements:
+    """Each statement in turn."""
+    for one in statements:  # noqa: UP028  # a list cannot be sent the rows, which `yield from` would try
+        yield one
+
+
+def rename(kind: Kind, change: Change) -> Statements:
+    """ALTER ... RENAME TO, where the name differs."""
+    if "name" in change.changed:
+        yield Statement(f"ALTER {kind.name} {kind.full_name(change.olds)} RENAME TO {kind.full_name(change.news)}")
+
+
+def reread(read: Callable[[Values], Observation]) -> Callable[[Change], Observation]:
+    """The update of a type of which nothing is changed by a statement: it is read again."""
+
+    def update(change: Change) -> Observation:
+        return (yield from read(change.news))
+
+    return update
+
+
+def id_parts(resource_id: str, what: str, form: str, *, least: int, first: str = "") -> list[str]:
+    """The parts of an id between bars: at least so many, the first of them as given, if it is.
+
+    Raises:
+        NotThereError: the id is another one.
+    """
+    parts = resource_id.split("|")
+    if len(parts) < least or first not in {"", parts[0]}:
+        raise NotThereError(f"{resource_id!r} names no {what}: an id has the form {form}.")
+    return parts
+
+
+def drop(kind: Kind) -> Callable[[Values], Statements]:
+    """The delete of a kind: DROP ... IF EXISTS."""
+
+    def delete(values: Values) -> Statements:
+        yield Statement(f"DROP {kind.name} IF EXISTS {kind.full_name(values)}")
+
+    return delete
+
+
+def show_text(kind: Kind, parts: tuple[str, ...]) -> str:
+    """SHOW ... LIKE 'name' IN its container."""
+    where = {1: "", 2: " IN DATABASE ", 3: " IN SCHEMA "}[len(parts)]
+    return f"SHOW {kind.plural} LIKE {text(parts[-1])}{where}{quoted(*parts[:-1])}"
+
+
+def show(kind: Kind, parts: tuple[str, ...]) -> FoundRow:
+    """The object's SHOW row, by its exact name; None where it, its schema or its database is not there.
+
+    Raises:
+        SnowflakeError: SHOW failed for another reason, or the parents are there all the same.
+    """
+    try:
+        rows: list[Row] = yield Statement(show_text(kind, parts))
+    except SnowflakeError as error:
+        if len(parts) == 1 or not error.absent or (yield from _parents_there(parts)):
+            raise
+        return None
+    return pick(rows, parts)
+
+
+def pick(rows: Iterable[Row], parts: tuple[str, ...]) -> Row | None:
+    """The row whose name, schema and database are exactly these; LIKE lets others through."""
+    wanted = dict(zip(("name", "schema_name", "database_name"), reversed(parts), strict=False))
+    return next((row for row in rows if all(row.get(key, value) == value for key, value in wanted.items())), None)
+
+
+def _parents_there(parts: tuple[str, ...]) -> Any:
+    """Whether database and schema exist (SQL contract, section 4)."""
+    if len(parts) == 3:  # noqa: PLR2004  # database, schema, object
+        try:
+            rows = yield Statement(f"SHOW SCHEMAS LIKE {text(parts[1])} IN DATABASE {quoted(parts[0])}")
+        except SnowflakeError as error:
+            if not error.absent:
+                raise
+        else:
+            return pick(rows, parts[:2]) is not None
+    rows = yield Statement(f"SHOW DATABASES LIKE {text(parts[0])}")
+    return pick(rows, parts[:1]) is not None
+
+
+def columns_read(properties: Iterable[Property], row: Row) -> Values:
+    """The properties that the SHOW row tells."""
+    return {
+        one.name: one.read(row.get(one.column))
+        for one in properties
+        if one.column and not one.parameter and one.column in row
+    }
+
+
+def parameters_read(properties: Iterable[Property], rows: Iterable[Row], level: str) -> Values:
+    """The parameters that SHOW PARAMETERS tells: None where the value comes from elsewhere than the object itself."""
+    by_key = {str(row.get("key")).upper(): row for row in rows}
+    return {
+        one.name: one.read(by_key[one.sql].get("value")) if by_key[one.sql].get("level") == level else None
+        for one in properties
+        if one.parameter and one.sql in by_key
+    }
+
+
+def observe(kind: Kind, properties: Iterable[Property], parts: tuple[str, ...]) -> Observation:
+    """What SHOW alone tells of an object."""
+    row = yield from show(kind, parts)
+    if row is None:
+        return None
+    outputs = {"showOutputs": [show_output(kind.columns, row)], "fullyQualifiedName": quoted(*parts)}
+    return Observed(columns_read(properties, row), outputs)
+
+
+def rows_or_none(statement: str, absent: Callable[[SnowflakeError], bool]) -> Any:
+    """The rows of a statement, or None where it fails in the way that means absence."""
+    try:
+        rows = yield Statement(statement)
+    except SnowflakeError as error:
+        if not absent(error):
+            raise
+        return None
+    return rows

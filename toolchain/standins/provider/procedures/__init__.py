@@ -1,0 +1,1 @@
+"""Procedures and functions as resources, and the `getProcedures` invoke."""

@@ -1,0 +1,106 @@
+"""The life of a function or procedure: created, set, read back, altered and dropped by its signature.
+
+Knows the order of the steps. Must not know what tells one kind of routine from another: a `Routine` says that.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from jobgraph.toolchain.standins.provider.cells import show_output
+from jobgraph.toolchain.standins.provider.definition import (
+    Change,
+    Observation,
+    Observed,
+    Property,
+    ResourceType,
+    Statement,
+    Statements,
+    Values,
+)
+from jobgraph.toolchain.standins.provider.objects import Kind, columns_read, parameters_read, run
+from jobgraph.toolchain.standins.provider.procedures import routines
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A kind of routine.
+
+    token, label: as of the resource type. feature: the preview feature. body: the property with its text.
+    language: the computed output that names it. written_in: the language where DESCRIBE does not tell.
+    middle: the words of CREATE between result type and body. described: properties that DESCRIBE's rows tell.
+    altered: statements for what changes in place besides name, comment and parameters; `altered_first`: before those.
+    """
+
+    kind: Kind
+    token: str
+    label: str
+    feature: str
+    properties: tuple[Property, ...]
+    comment: Property
+    body: str
+    language: str
+    written_in: str
+    middle: Callable[[Values], Iterable[str]]
+    described: Callable[[Values], Values]
+    altered: Callable[[Change, str], list[Statement]]
+    altered_first: bool = False
+
+
+def resource_type(routine: Routine) -> ResourceType:
+    """The resource type of a kind of routine."""
+    kind, show_parameters = routine.kind, routines.show_parameters(routine.kind)
+
+    def full_name(values: Values) -> str:
+        return routines.signature(kind, values)
+
+    def read(values: Values) -> Observation:
+        row = yield from routines.show_routine(kind, values)
+        if row is None:
+            return None
+        described = yield from routines.describe(kind, values)
+        if described is None:
+            return None
+        rows = yield show_parameters(values)
+        seen = columns_read(routine.properties, row) | parameters_read(routine.properties, rows, kind.name)
+        seen["arguments"] = routines.described_arguments(described, values.get("arguments"))
+        seen |= routine.described(described)
+        outputs = {
+            "fullyQualifiedName": full_name(values),
+            routine.language: str(described.get("language") or routine.written_in),
+            "showOutputs": [show_output(kind.columns, row) | {"argumentsRaw": str(row.get("arguments"))}],
+        }
+        return Observed(seen, outputs)
+
+    def create(values: Values) -> Observation:
+        body = values.get(routine.body) or ""
+        yield Statement(routines.create_text(kind, values, routine.middle(values), body), creates=True)
+        yield from routines.set_parameters(kind, values)
+        return (yield from read(values))
+
+    def update(change: Change) -> Observation:
+        yield from routines.rename(kind, change)
+        common = routines.alter_comment_and_parameters(kind, routine.comment, change)
+        own = routine.altered(change, full_name(change.news))
+        yield from run([*own, *common] if routine.altered_first else [*common, *own])
+        return (yield from read(change.news))
+
+    def delete(values: Values) -> Statements:
+        yield Statement(f"DROP {kind.name} IF EXISTS {full_name(values)}")
+
+    return ResourceType(
+        token=routine.token,
+        label=routine.label,
+        properties=routine.properties,
+        computed=("fullyQualifiedName", routine.language, "showOutputs"),
+        identity=full_name,
+        full_name=full_name,
+        parse=routines.parsed_signature,
+        create=create,
+        read=read,
+        update=update,
+        delete=delete,
+        preview_feature=routine.feature,
+        partial=True,
+        level=kind.name,
+        show_parameters=show_parameters,
+    )

@@ -1,0 +1,194 @@
+"""What functions and procedures have in common: arguments, signatures, parameters, and the steps of their life.
+
+Knows the columns of SHOW and the rows of DESCRIBE (SQL contract, sections 6.12 and 6.13).
+Must not know how statements are sent.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from jobgraph.toolchain.standins.provider.cells import filled, flag_text
+from jobgraph.toolchain.standins.provider.data_types import (
+    TableType,
+    data_type,
+    result_type,
+    split_at_commas,
+    typed_names,
+)
+from jobgraph.toolchain.standins.provider.definition import (
+    Change,
+    FoundRow,
+    Property,
+    Row,
+    Statement,
+    Statements,
+    Values,
+)
+from jobgraph.toolchain.standins.provider.errors import NotThereError, SnowflakeError
+from jobgraph.toolchain.standins.provider.objects import Kind, alter, clauses, rows_or_none, show_text
+from jobgraph.toolchain.standins.provider.properties import flag_parameter, keyword_parameter
+from jobgraph.toolchain.standins.provider.sql import dollars, quoted, signature_split, text
+
+_ARGUMENTS = re.compile(r"^[^(]*\((.*)\) RETURN (.*)$", re.DOTALL)
+
+
+def arguments_normal(arguments: Iterable[Values]) -> tuple[Any, ...]:
+    """Arguments as what counts: name in upper case, full type, default."""
+    return tuple(
+        (str(one["argName"]).upper(), data_type(one["argDataType"]), one.get("argDefaultValue") or "")
+        for one in arguments
+    )
+
+
+def arguments_loose(arguments: Iterable[Values]) -> tuple[Any, ...]:
+    """Arguments as far as DESCRIBE tells them: names and main types."""
+    return tuple((name, kind.name) for name, kind, _ in arguments_normal(arguments))
+
+
+def result_loose(written: Any) -> Any:
+    """A result type as far as DESCRIBE tells it: main types, and a table's column names."""
+    result = result_type(str(written))
+    if isinstance(result, TableType):
+        return tuple((name.upper(), kind.name) for name, kind in result.columns)
+    return result.name
+
+
+RETURN_TYPE = Property(name="returnType", required=True, replaces=True, normal=result_type, loose=result_loose)
+ARGUMENTS = Property(
+    name="arguments", form="objects", replaces=True, normal=arguments_normal, loose=arguments_loose, initial=None
+)
+SECURE = Property(name="isSecure", form="boolean text", column="is_secure", read=flag_text, initial="false")
+PARAMETERS = (
+    flag_parameter("enableConsoleOutput", "ENABLE_CONSOLE_OUTPUT"),
+    keyword_parameter("logLevel", "LOG_LEVEL"),
+    keyword_parameter("metricLevel", "METRIC_LEVEL"),
+    keyword_parameter("traceLevel", "TRACE_LEVEL"),
+)
+
+
+def comment(initial: str) -> Property:
+    """The comment: it is always sent, with Snowflake's own words where the program has none."""
+    return Property(
+        name="comment", sql="COMMENT", literal=text, default=initial, column="description", read=filled, initial=initial
+    )
+
+
+def argument_list(values: Values) -> str:
+    """The bracketed arguments of CREATE: `("A" VARCHAR(16777216), "B" NUMBER(38, 0) DEFAULT 1)`."""
+    return "(" + ", ".join(_argument(one) for one in values.get("arguments") or ()) + ")"
+
+
+def _argument(one: Values) -> str:
+    default = f" DEFAULT {one['argDefaultValue']}" if one.get("argDefaultValue") else ""
+    return f"{quoted(str(one['argName']).strip(chr(34)))} {data_type(one['argDataType']).full()}{default}"
+
+
+def argument_types(values: Values) -> tuple[str, ...]:
+    """The main names of the argument types, which tell overloads apart."""
+    return tuple(data_type(one["argDataType"]).name for one in values.get("arguments") or ())
+
+
+def signature(kind: Kind, values: Values) -> str:
+    """`"DB"."SC"."P"(VARCHAR, NUMBER)`."""
+    return f"{kind.full_name(values)}({', '.join(argument_types(values))})"
+
+
+def parsed_signature(resource_id: str) -> Values:
+    """The values that name a routine, from its id.
+
+    Raises:
+        NotThereError: the id has no argument types or not three names.
+    """
+    parts, types = signature_split(resource_id)
+    if types is None or len(parts) != 3:  # noqa: PLR2004  # database, schema, name
+        raise NotThereError(
+            f'{resource_id!r} names no routine: an id has the form "DB"."SCHEMA"."NAME"(VARCHAR, NUMBER).'
+        )
+    arguments = [{"argName": f"ARG{n}", "argDataType": one} for n, one in enumerate(split_at_commas(types)) if one]
+    return dict(zip(("database", "schema", "name"), parts, strict=True)) | {"arguments": arguments}
+
+
+def create_text(kind: Kind, values: Values, middle: Iterable[str], body: str) -> str:
+    """CREATE [SECURE] kind name (arguments) RETURNS type <middle> AS $$body$$."""
+    secure = "SECURE " if values.get("isSecure") == "true" else ""
+    head = f"CREATE {secure}{kind.name} {kind.full_name(values)} {argument_list(values)}"
+    return " ".join([head, f"RETURNS {result_type(values['returnType']).full()}", *middle, f"AS {dollars(body)}"])
+
+
+def set_parameters(kind: Kind, values: Values) -> Statements:
+    """CREATE takes no parameters: they are set right after it."""
+    items = clauses(PARAMETERS, values)
+    if items:
+        yield Statement(f"ALTER {kind.name} {signature(kind, values)} SET {', '.join(items)}")
+
+
+def rename(kind: Kind, change: Change) -> Statements:
+    """ALTER ... RENAME TO: the old name with its argument types, the new one without."""
+    if "name" in change.changed:
+        yield Statement(f"ALTER {kind.name} {signature(kind, change.olds)} RENAME TO {kind.full_name(change.news)}")
+
+
+def alter_comment_and_parameters(kind: Kind, comment_property: Property, change: Change) -> list[Statement]:
+    """ALTER ... SET and UNSET of what can change in place."""
+    return alter(kind, (comment_property, *PARAMETERS), change, signature(kind, change.news))
+
+
+def show_routine(kind: Kind, values: Values) -> FoundRow:
+    """The SHOW row of the overload with these argument types."""
+    parts = kind.parts(values)
+    try:
+        rows = yield Statement(show_text(kind, parts))
+    except SnowflakeError as error:
+        if not error.absent:
+            raise
+        return None
+    wanted = argument_types(values)
+    return next((row for row in rows if row.get("name") == parts[-1] and _types(row) == wanted), None)
+
+
+def _types(row: Row) -> tuple[str, ...]:
+    return shown_signature(row)[0]
+
+
+def shown_signature(row: Row) -> tuple[tuple[str, ...], str]:
+    """Argument types and result type in column `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`."""
+    found = _ARGUMENTS.match(str(row.get("arguments")))
+    written = split_at_commas(found[1]) if found else []
+    types = (data_type(re.sub(r"^(?:DEFAULT|OPTIONAL) ", "", one)).name for one in written if one)
+    return tuple(types), found[2] if found else ""
+
+
+def describe(kind: Kind, values: Values) -> Any:
+    """The rows of DESCRIBE by property, or None where the routine is not there."""
+    rows = yield from rows_or_none(
+        f"DESCRIBE {kind.name} {signature(kind, values)}", lambda error: error.absent_or_not_authorized
+    )
+    return None if rows is None else {str(row["property"]): filled(row.get("value")) for row in rows}
+
+
+def show_parameters(kind: Kind) -> Any:
+    """The statement that shows a routine's parameters, by its values."""
+    return lambda values: Statement(f"SHOW PARAMETERS IN {kind.name} {signature(kind, values)}")
+
+
+def described_arguments(described: Values, given: Any) -> list[Values]:
+    """Row `signature`, `(A VARCHAR, B NUMBER)`, as arguments; it does not tell defaults, so the given ones are kept."""
+    written = str(described.get("signature") or "()").strip()
+    defaults = {str(one["argName"]).upper(): one.get("argDefaultValue") for one in given or ()}
+    return [
+        {"argName": name, "argDataType": kind.name}
+        | ({"argDefaultValue": defaults[name.upper()]} if defaults.get(name.upper()) else {})
+        for name, kind in typed_names(written[1:-1])
+    ]
+
+
+def name_texts(cell: Any) -> list[str] | None:
+    """`[E1, E2]` as a list of names."""
+    inner = str(cell or "").strip().removeprefix("[").removesuffix("]")
+    return [name.strip() for name in inner.split(",") if name.strip()] or None
+
+
+def quoted_texts(cell: Any) -> list[str]:
+    """`['a==1','b']` as a list of texts."""
+    return re.findall(r"'([^']*)'", str(cell or ""))

@@ -1,0 +1,198 @@
+"""snowflake.StageInternal (SQL contract, section 6.10).
+
+Knows the statements and columns of internal stages. Must not know how statements are sent.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from jobgraph.toolchain.standins.provider.cells import camel, flag, show_output
+from jobgraph.toolchain.standins.provider.definition import (
+    Change,
+    Failure,
+    Observation,
+    Observed,
+    Property,
+    ResourceType,
+    Row,
+    Statement,
+    Values,
+)
+from jobgraph.toolchain.standins.provider.objects import Kind, alter, clauses, drop, observe, rename, run
+from jobgraph.toolchain.standins.provider.properties import EMPTIED_COMMENT, IN_SCHEMA
+from jobgraph.toolchain.standins.provider.sql import requoted, text, text_list
+
+KIND = Kind(
+    name="STAGE",
+    plural="STAGES",
+    container=("database", "schema"),
+    between_sets=" ",
+    columns="created_on name database_name schema_name url has_credentials? has_encryption_key? owner comment region "
+    "type cloud storage_integration endpoint owner_role_type directory_enabled?",
+)
+_ENCRYPTIONS = {"snowflakeFull": "SNOWFLAKE_FULL", "snowflakeSse": "SNOWFLAKE_SSE"}
+_FORMATS = ("csv", "json", "avro", "orc", "parquet", "xml")
+_KEYWORDS = frozenset({"compression", "binaryFormat"})
+
+
+def _encryption_text(value: Values) -> str:
+    return f"(TYPE = {text(_encryption(value))})"
+
+
+def _encryption(value: Values) -> str:
+    return next(word for name, word in _ENCRYPTIONS.items() if name in value)
+
+
+def _directory_text(value: Values) -> str:
+    refresh = value.get("autoRefresh")
+    given = f" AUTO_REFRESH = {refresh}" if str(refresh).lower() in {"true", "false"} else ""
+    return f"(ENABLE = {str(bool(value['enable'])).lower()}{given})"
+
+
+def _directory_normal(value: Values) -> tuple[bool, str]:
+    return bool(value["enable"]), str(value.get("autoRefresh") or "false").lower()
+
+
+def _format_text(value: Values) -> str:
+    if value.get("formatName"):
+        return f"(FORMAT_NAME = {text(requoted(value['formatName']))})"
+    kind = _format_kind(value)
+    words = [f"TYPE = {kind.upper()}", *(_option(name, one) for name, one in value[kind].items())]
+    return f"({' '.join(words)})"
+
+
+def _format_kind(value: Values) -> str:
+    return next(kind for kind in _FORMATS if kind in value)
+
+
+def _option(name: str, value: Any) -> str:
+    word = re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper().replace("NULL_IFS", "NULL_IF")
+    if isinstance(value, list):
+        return f"{word} = {text_list(value)}"
+    is_word = name in _KEYWORDS or isinstance(value, int) or str(value).lower() in {"true", "false"}
+    return f"{word} = {str(value) if is_word else text(value)}"
+
+
+def _format_normal(value: Values) -> Any:
+    if value.get("formatName"):
+        return str(value["formatName"]).replace('"', "")
+    kind = _format_kind(value)
+    return kind, tuple(sorted((name, str(one).lower()) for name, one in value[kind].items()))
+
+
+PROPERTIES = (
+    *IN_SCHEMA,
+    Property(name="name"),
+    Property(
+        name="encryption",
+        sql="ENCRYPTION",
+        literal=_encryption_text,
+        form="object",
+        replaces=True,
+        normal=_encryption,
+    ),
+    Property(
+        name="directory",
+        sql="DIRECTORY",
+        literal=_directory_text,
+        form="object",
+        on_unset="DIRECTORY = (ENABLE = false)",
+        normal=_directory_normal,
+        initial={"enable": False},
+    ),
+    Property(name="fileFormat", sql="FILE_FORMAT", literal=_format_text, form="object", normal=_format_normal),
+    EMPTIED_COMMENT,
+)
+
+
+def _check(values: Values) -> list[Failure]:
+    found = []
+    if "encryption" in values and len(set(values["encryption"]) & set(_ENCRYPTIONS)) != 1:
+        found.append(Failure("encryption", "give exactly one of snowflakeFull and snowflakeSse."))
+    if "directory" in values and "enable" not in values["directory"]:
+        found.append(Failure("directory", "`directory` needs `enable`."))
+    if "fileFormat" in values and len(set(values["fileFormat"]) & {"formatName", *_FORMATS}) != 1:
+        found.append(Failure("fileFormat", f"give exactly one of formatName, {', '.join(_FORMATS)}."))
+    return found
+
+
+def _create(values: Values) -> Observation:
+    yield Statement(" ".join([f"CREATE STAGE {KIND.full_name(values)}", *clauses(PROPERTIES, values)]), creates=True)
+    return (yield from _read(values))
+
+
+def _read(values: Values) -> Observation:
+    seen = yield from observe(KIND, PROPERTIES, KIND.parts(values))
+    if seen is None:
+        return None
+    rows = yield Statement(f"DESCRIBE STAGE {KIND.full_name(values)}")
+    kind = str(seen.outputs["showOutputs"][0]["type"])
+    found = dict(seen.values)
+    # SHOW tells server-side encryption only as the absence of client-side encryption.
+    found["encryption"] = {"snowflakeSse" if kind == "INTERNAL NO CSE" else "snowflakeFull": {}}
+    directory = _described(rows, "DIRECTORY")
+    if "ENABLE" in directory:
+        found["directory"] = _directory_read(directory)
+    if values.get("fileFormat") and not values["fileFormat"].get("formatName"):
+        found["fileFormat"] = _format_read(values["fileFormat"], _described(rows, "STAGE_FILE_FORMAT"))
+    outputs = seen.outputs | {"stageType": kind, "describeOutputs": [_describe_output(directory)]}
+    return Observed(found, outputs)
+
+
+def _described(rows: Iterable[Row], parent: str) -> dict[str, str]:
+    return {str(row["property"]): str(row["property_value"]) for row in rows if row.get("parent_property") == parent}
+
+
+def _directory_read(directory: dict[str, str]) -> Values:
+    refresh = {"autoRefresh": "true"} if flag(directory.get("AUTO_REFRESH")) else {}
+    return {"enable": flag(directory["ENABLE"])} | refresh
+
+
+def _format_read(given: Values, described: dict[str, str]) -> Values:
+    """The file format as far as the program sets it: its type, and each option that DESCRIBE has."""
+    kind = _format_kind(given)
+    if described.get("TYPE", kind.upper()).upper() != kind.upper():
+        return {described["TYPE"].lower(): {}}
+    options = {camel(word.lower()): value for word, value in described.items()}
+    return {kind: {name: options.get(name, one) for name, one in given[kind].items()}}
+
+
+def _describe_output(directory: dict[str, str]) -> Values:
+    columns = "enable? auto_refresh? last_refreshed_on directory_notification_channel aws_sns_topic"
+    row = {name.lower(): value for name, value in directory.items()}
+    return {"directoryTables": [show_output(columns, row)], "fileFormats": []}
+
+
+def _must_replace(olds: Values, news: Values, changed: frozenset[str]) -> frozenset[str]:
+    """A new value of `directory.autoRefresh` needs a new stage; taking it away does not."""
+    refresh = (news.get("directory") or {}).get("autoRefresh")
+    if "directory" in changed and refresh and refresh != (olds.get("directory") or {}).get("autoRefresh", "false"):
+        return frozenset({"directory"})
+    return frozenset()
+
+
+def _update(change: Change) -> Observation:
+    target = KIND.full_name(change.news)
+    yield from rename(KIND, change)
+    yield from run(alter(KIND, (one for one in PROPERTIES if one.name == "directory"), change, target))
+    yield from run(alter(KIND, (one for one in PROPERTIES if one.name != "directory"), change, target))
+    return (yield from _read(change.news))
+
+
+RESOURCE = ResourceType(
+    token="snowflake:index/stageInternal:StageInternal",  # noqa: S106  # a type token
+    label="snowflake_stage_internal",
+    properties=PROPERTIES,
+    computed=("describeOutputs", "fullyQualifiedName", "showOutputs", "stageType"),
+    identity=KIND.full_name,
+    full_name=KIND.full_name,
+    parse=KIND.parse,
+    create=_create,
+    read=_read,
+    update=_update,
+    delete=drop(KIND),
+    check=_check,
+    preview_feature="snowflake_stage_internal_resource",
+    must_replace=_must_replace,
+)

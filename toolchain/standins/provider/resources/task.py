@@ -1,0 +1,239 @@
+"""snowflake.Task (SQL contract, section 6.15).
+
+Knows the statements of tasks and their order, which suspends a graph's root around every change.
+Must not know how statements are sent. All order is here; the properties are in `task_properties`.
+"""
+
+from typing import Any
+
+from jobgraph.toolchain.standins.provider.cells import show_output
+from jobgraph.toolchain.standins.provider.definition import (
+    Change,
+    Failure,
+    Observation,
+    Observed,
+    Pause,
+    ResourceType,
+    Row,
+    Statement,
+    Statements,
+    Values,
+)
+from jobgraph.toolchain.standins.provider.errors import NotThereError
+from jobgraph.toolchain.standins.provider.objects import (
+    clauses,
+    columns_read,
+    parameters_read,
+    set_items,
+    show,
+    unset_items,
+)
+from jobgraph.toolchain.standins.provider.sql import identifier_parts, quoted, requoted
+from jobgraph.toolchain.standins.provider.tasks.task_graph import (
+    TASK,
+    Parts,
+    is_started,
+    listed,
+    predecessors,
+    relations,
+    resume,
+    show_task,
+    suspend_roots,
+)
+from jobgraph.toolchain.standins.provider.tasks.task_properties import (
+    AFTER_FINALIZE,
+    AFTER_SESSION,
+    BEFORE_SESSION,
+    CLAUSES,
+    PROPERTIES,
+    SESSION_PARAMETERS,
+)
+
+_START_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
+"""Between the five looks at a resumed task; the official plugin waits five seconds each time."""
+
+
+def _check(values: Values) -> list[Failure]:
+    found = []
+    for name, others in (("schedule", ("afters", "finalize")), ("finalize", ("afters",))):
+        found += [
+            Failure(name, f"`{name}` and `{other}` exclude each other.")
+            for other in others
+            if values.get(name) and values.get(other)
+        ]
+    for name, units in (
+        ("schedule", ("hours", "minutes", "seconds", "usingCron")),
+        ("targetCompletionInterval", ("hours", "minutes", "seconds")),
+    ):
+        if values.get(name) is not None and sum(values[name].get(unit) is not None for unit in units) != 1:
+            found.append(Failure(name, f"give exactly one of {', '.join(units)}."))
+    if values.get("warehouse") and values.get("userTaskManagedInitialWarehouseSize"):
+        found.append(Failure("warehouse", "`warehouse` and `userTaskManagedInitialWarehouseSize` exclude each other."))
+    return found
+
+
+def _show_parameters(values: Values) -> Statement:
+    return Statement(f"SHOW PARAMETERS IN TASK {TASK.full_name(values)}")
+
+
+def _names(names: Any) -> str:
+    return ", ".join(requoted(name) for name in names)
+
+
+def _create_text(values: Values) -> str:
+    words = [f"CREATE TASK {TASK.full_name(values)}", *clauses(BEFORE_SESSION, values)]
+    session = ", ".join(clauses(SESSION_PARAMETERS, values))
+    words += [session] if session else []
+    words += clauses(AFTER_SESSION, values)
+    if values.get("finalize"):
+        words.append(f"FINALIZE = {requoted(values['finalize'])}")
+    words += clauses(AFTER_FINALIZE, values)
+    if values.get("afters"):
+        words.append(f"AFTER {_names(values['afters'])}")
+    if values.get("when"):
+        words.append(f"WHEN {values['when']}")
+    return " ".join([*words, f"AS {values['sqlStatement']}"])
+
+
+def _create(values: Values) -> Observation:
+    own, suspended = TASK.parts(values), list[Parts]()
+    try:
+        for name in values.get("afters") or ():
+            yield from suspend_roots(identifier_parts(name), own, suspended)
+        if values.get("finalize"):
+            yield from _suspend_finalized(values["finalize"], suspended)
+        yield Statement(_create_text(values), creates=True)
+        if values["started"]:
+            yield from _start(own)
+        seen = yield from _read(values)
+    finally:
+        yield from resume(suspended)
+    return seen
+
+
+def _suspend_finalized(name: str, suspended: list[Parts]) -> Statements:
+    root = identifier_parts(name)
+    if is_started((yield from show_task(root))):
+        yield Statement(f"ALTER TASK {quoted(*root)} SUSPEND")
+        if root not in suspended:
+            suspended.append(root)
+
+
+def _start(own: Parts) -> Statements:
+    """Resume the task and look until it is started."""
+    yield Statement(f"ALTER TASK {quoted(*own)} RESUME")
+    for pause in _START_PAUSES_SECONDS:
+        if is_started((yield from show_task(own))):
+            return
+        yield Pause(pause)
+    if not is_started((yield from show_task(own))):
+        raise NotThereError(f"The task {quoted(*own)} was resumed but is not started. Look at its row in SHOW TASKS.")
+
+
+def _read(values: Values) -> Observation:
+    row = yield from show(TASK, TASK.parts(values))
+    if row is None:
+        return None
+    rows = yield _show_parameters(values)
+    related = relations(row)
+    seen = columns_read(PROPERTIES, row) | parameters_read(PROPERTIES, rows, "TASK")
+    seen["started"] = is_started(row)
+    seen["afters"] = list(related.get("Predecessors") or [])
+    seen["finalize"] = related.get("FinalizedRootTask")
+    outputs = {"fullyQualifiedName": TASK.full_name(values), "showOutputs": [show_task_output(row)]}
+    return Observed(seen, outputs)
+
+
+def show_task_output(row: Row) -> dict[str, Any]:
+    """A row of SHOW TASKS as programs read it: `showOutputs` of a task, and of each task that `getTasks` lists."""
+    related = relations(row)
+    return show_output(TASK.columns, row) | {
+        "predecessors": listed(row.get("predecessors")),
+        "taskRelations": [
+            {
+                "predecessors": list(related.get("Predecessors") or []),
+                "finalizer": related.get("FinalizerTask") or "",
+                "finalizedRootTask": related.get("FinalizedRootTask") or "",
+            }
+        ],
+    }
+
+
+def _update(change: Change) -> Observation:
+    own, suspended = TASK.parts(change.news), list[Parts]()
+    row = yield from show_task(own)
+    try:
+        yield from suspend_roots(own, own, suspended)
+        if is_started(row):
+            yield Statement(f"ALTER TASK {quoted(*own)} SUSPEND")
+        yield from _alters(change, row, own, suspended)
+        if change.news["started"]:
+            yield from _start(own)
+        seen = yield from _read(change.news)
+    finally:
+        yield from resume(suspended)
+    return seen
+
+
+def _alters(change: Change, row: Row, own: Parts, suspended: list[Parts]) -> Statements:
+    alter, news = f"ALTER TASK {quoted(*own)}", change.news
+    unsets = unset_items(CLAUSES, change)
+    if unsets:
+        yield Statement(f"{alter} UNSET {', '.join(unsets)}")
+    if change.sets("when"):
+        yield Statement(f"{alter} MODIFY WHEN {news['when']}")
+    elif change.unsets("when"):
+        yield Statement(f"{alter} REMOVE WHEN")
+    if "sqlStatement" in change.changed:
+        yield Statement(f"{alter} MODIFY AS {news['sqlStatement']}")
+    if change.sets("finalize"):
+        yield from _suspend_finalized(news["finalize"], suspended)
+        yield Statement(f"{alter} SET FINALIZE = {requoted(news['finalize'])}")
+    elif change.unsets("finalize"):
+        yield Statement(f"{alter} UNSET FINALIZE")
+    if "afters" in change.changed:
+        yield from _change_predecessors(news, row, own, suspended)
+    sets = set_items(CLAUSES, change)
+    if sets:
+        yield Statement(f"{alter} SET {', '.join(sets)}")
+
+
+def _change_predecessors(news: Values, row: Row, own: Parts, suspended: list[Parts]) -> Statements:
+    """ADD AFTER and REMOVE AFTER, against what the server has, so that a step repeated after a failure is no error."""
+    alter, present = f"ALTER TASK {quoted(*own)}", predecessors(row)
+    wanted = [identifier_parts(name) for name in news.get("afters") or ()]
+    added = [parts for parts in wanted if parts not in present]
+    for parts in added:
+        yield from suspend_roots(parts, own, suspended)
+    if added:
+        yield Statement(f"{alter} ADD AFTER {', '.join(quoted(*parts) for parts in added)}")
+    removed = [parts for parts in present if parts not in wanted]
+    if removed:
+        yield Statement(f"{alter} REMOVE AFTER {', '.join(quoted(*parts) for parts in removed)}")
+
+
+def _delete(values: Values) -> Statements:
+    own, suspended = TASK.parts(values), list[Parts]()
+    try:
+        yield from suspend_roots(own, own, suspended)
+        yield Statement(f"DROP TASK IF EXISTS {quoted(*own)}")
+    finally:
+        yield from resume(suspended)
+
+
+RESOURCE = ResourceType(
+    token="snowflake:index/task:Task",  # noqa: S106  # a type token
+    label="snowflake_task",
+    properties=PROPERTIES,
+    computed=("fullyQualifiedName", "showOutputs"),
+    identity=TASK.full_name,
+    full_name=TASK.full_name,
+    parse=TASK.parse,
+    create=_create,
+    read=_read,
+    update=_update,
+    delete=_delete,
+    check=_check,
+    level="TASK",
+    show_parameters=_show_parameters,
+)

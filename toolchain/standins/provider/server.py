@@ -1,0 +1,278 @@
+"""The gRPC face of the provider: Pulumi's calls, answered by `Lifecycle`.
+
+Knows Pulumi's provider protocol (https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto) and nothing
+of SQL. It implements the servicer of the SDK, not `pulumi.provider.experimental.Provider`: that one's Diff gets no old
+inputs, its Update and Delete cannot report a partial failure, and it answers one call after the other.
+"""
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]  # ships no types
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # ships no types
+from pulumi.runtime.proto import (
+    ResourceProviderServicer,
+    engine_pb2,
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    status_pb2,
+)
+
+from jobgraph.toolchain.standins.provider.check import completed, failures, preview_feature_reason
+from jobgraph.toolchain.standins.provider.connection import Pool
+from jobgraph.toolchain.standins.provider.definition import ResourceType, Values
+from jobgraph.toolchain.standins.provider.diff import Difference, preview_outputs
+from jobgraph.toolchain.standins.provider.errors import PartialFailureError, ProviderError
+from jobgraph.toolchain.standins.provider.functions import FUNCTIONS
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle, Session
+from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
+from jobgraph.toolchain.standins.provider.settings import Settings, settings, unknown_settings
+from jobgraph.toolchain.standins.provider.sql import IdentifierError
+from jobgraph.toolchain.standins.provider.tasks.task_listing import UnknownArgumentError
+from jobgraph.toolchain.standins.provider.wire import received, sent
+
+PLUGIN_VERSION = "2.22.0"
+
+_NOTICE = "Using the stand-in for the provider plugin pulumi-resource-snowflake, because the official one is not here."
+_KINDS = {
+    ("ADD", False): provider_pb2.PropertyDiff.ADD,
+    ("ADD", True): provider_pb2.PropertyDiff.ADD_REPLACE,
+    ("UPDATE", False): provider_pb2.PropertyDiff.UPDATE,
+    ("UPDATE", True): provider_pb2.PropertyDiff.UPDATE_REPLACE,
+    ("DELETE", False): provider_pb2.PropertyDiff.DELETE,
+    ("DELETE", True): provider_pb2.PropertyDiff.DELETE_REPLACE,
+}
+
+
+class EngineLog:
+    """The engine's diagnostics: what is written here appears next to the resource in the terminal."""
+
+    def __init__(self, address: str) -> None:
+        self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address)) if address else None
+
+    def write(self, severity: Any, message: str, urn: str = "") -> None:
+        """One line; `severity` is one of the engine protocol's, such as `engine_pb2.WARNING`."""
+        if not self._stub:
+            return
+        try:
+            self._stub.Log(engine_pb2.LogRequest(severity=severity, message=message, urn=urn))
+        except grpc.RpcError:  # the engine is leaving, or we were started by hand
+            sys.stderr.write(f"{message}\n")
+
+
+class Provider(ResourceProviderServicer):
+    """The stand-in for the Snowflake provider plugin.
+
+    environment: where settings come from that the stack does not have. connect: settings to a session.
+    """
+
+    def __init__(
+        self,
+        log: EngineLog,
+        environment: dict[str, str],
+        connect: Callable[[Settings], Session] = Pool,
+    ) -> None:
+        super().__init__()
+        self._log, self._environment, self._connect = log, environment, connect
+        self._features: frozenset[str] = frozenset()
+        self._lifecycle: Lifecycle | None = None
+        self._noticed = False
+
+    # -- the plugin as a whole
+
+    def GetPluginInfo(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """The version of the plugin that this one stands in for."""
+        return plugin_pb2.PluginInfo(version=PLUGIN_VERSION)
+
+    def GetSchema(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """A schema with names only: the program's SDK has the real one."""
+        resources: dict[str, Any] = {token: {} for token in BY_TOKEN}
+        functions: dict[str, Any] = {token: {} for token in FUNCTIONS}
+        schema = {"name": "snowflake", "version": PLUGIN_VERSION, "resources": resources, "functions": functions}
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
+
+    def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """What is missing shows at the first connection; a name that means nothing is refused at once."""
+        found = unknown_settings(received(request.news))
+        return provider_pb2.CheckResponse(
+            inputs=request.news,
+            failures=[provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in found.items()],
+        )
+
+    def DiffConfig(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """A change of the connection replaces no object: a password that moved is not another account."""
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """Take the settings. Nothing is connected yet: a preview of new resources needs no statement."""
+        try:
+            chosen = settings(request.variables, self._environment)
+        except ValueError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The provider's configuration cannot be read: {error}")
+        self._features = chosen.preview_features
+        self._lifecycle = Lifecycle(self._connect(chosen), time.sleep)
+        if not self._noticed:
+            self._noticed = True
+            self._log.write(engine_pb2.INFO, _NOTICE)
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Cancel(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """Running statements end by themselves; none is cut off half way."""
+        return empty_pb2.Empty()
+
+    def close(self) -> None:
+        """End the sessions."""
+        if self._lifecycle:
+            self._lifecycle.session.close()
+
+    # -- one resource
+
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """Fill in defaults and report every mistake."""
+        resource = _resource(request.urn, context)
+        olds, news = received(request.olds), received(request.news)
+        inputs = completed(resource, olds, news, _auto_name(request.urn, request.randomSeed))
+        found = failures(resource, inputs, self._features)
+        return provider_pb2.CheckResponse(
+            inputs=sent(inputs),
+            failures=[provider_pb2.CheckFailure(property=one.name, reason=one.reason) for one in found],
+        )
+
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """What differs between the state and the program, and what of it needs a new object."""
+        resource = _resource(request.urn, context)
+        olds, news = received(request.olds), received(request.news)
+        found = self._guarded(
+            context,
+            lambda lifecycle: lifecycle.compare(resource, olds, news, request.ignoreChanges, self._warner(request.urn)),
+        )
+        return _diff_response(found, olds, news)
+
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """Make the object, or in a preview say what it will be."""
+        resource, inputs = _resource(request.urn, context), received(request.properties)
+        if request.preview:
+            return provider_pb2.CreateResponse(id="", properties=sent(preview_outputs(resource, inputs)))
+        resource_id, state = self._guarded(
+            context, lambda lifecycle: lifecycle.create(resource, inputs, self._warner(request.urn))
+        )
+        return provider_pb2.CreateResponse(id=resource_id, properties=sent(state.outputs))
+
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """The object as it is now; an empty id where it is gone."""
+        resource = _resource(request.urn, context)
+        state = self._guarded(
+            context,
+            lambda lifecycle: lifecycle.read(
+                resource,
+                request.id,
+                received(request.inputs),
+                received(request.properties),
+                self._warner(request.urn),
+            ),
+        )
+        if state is None:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(id=request.id, properties=sent(state.outputs), inputs=sent(state.inputs))
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """Change the object in place, or in a preview say what it will be."""
+        resource, olds, news = _resource(request.urn, context), received(request.olds), received(request.news)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=sent(preview_outputs(resource, news)))
+        state = self._guarded(
+            context,
+            lambda lifecycle: lifecycle.update(resource, request.id, olds, news, self._warner(request.urn)),
+        )
+        return provider_pb2.UpdateResponse(properties=sent(state.outputs))
+
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """Drop the object."""
+        resource = _resource(request.urn, context)
+        self._guarded(
+            context,
+            lambda lifecycle: lifecycle.delete(resource, received(request.properties), self._warner(request.urn)),
+        )
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """One of the functions that are known here."""
+        if request.tok not in FUNCTIONS:
+            known = ", ".join(sorted(one.rpartition(":")[2] for one in FUNCTIONS))
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"{request.tok} is not known to the stand-in for the Snowflake provider plugin. It knows: {known}.",
+            )
+        function = FUNCTIONS[request.tok]
+        if function.preview_feature and function.preview_feature not in self._features:
+            context.abort(grpc.StatusCode.UNKNOWN, preview_feature_reason(request.tok, function.preview_feature))
+        arguments = received(request.args)
+        found = self._guarded(context, lambda lifecycle: lifecycle.ask(function.steps(arguments), self._warner("")))
+        return provider_pb2.InvokeResponse(**{"return": sent(found)})
+
+    def _guarded(self, context: Any, work: Callable[[Lifecycle], Any]) -> Any:
+        """Run the work; its failures become the engine's errors, a partial one with the state that is to be kept."""
+        if self._lifecycle is None:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "The provider is not configured yet.")
+        try:
+            return work(self._lifecycle)  # type: ignore[arg-type]  # abort does not return
+        except PartialFailureError as error:
+            _set_partial_failure(context, error)
+        except (ProviderError, IdentifierError, UnknownArgumentError) as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+    def _warner(self, urn: str) -> Callable[[str], None]:
+        return lambda message: self._log.write(engine_pb2.WARNING, message, urn)
+
+
+def _resource(urn: str, context: Any) -> ResourceType:
+    """The resource type of a URN, whose last type is its own: `urn:pulumi:stack::project::parent$type::name`."""
+    token = urn.split("::")[2].rpartition("$")[2]
+    if token not in BY_TOKEN:
+        known = ", ".join(sorted(one.rpartition(":")[2] for one in BY_TOKEN))
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"{token} is not known to the stand-in for the Snowflake provider plugin. It knows: {known}. Install the "
+            "official plugin: `pulumi plugin install resource snowflake`.",
+        )
+    return BY_TOKEN[token]
+
+
+def _auto_name(urn: str, seed: bytes) -> str:
+    """Pulumi's automatic name: the resource's name, a dash and seven hexadecimal digits, the same for the same seed."""
+    digits = random.Random(seed).getrandbits(28)  # noqa: S311  # a name, not a secret
+    return f"{urn.rpartition('::')[2]}-{digits:07x}"
+
+
+def _diff_response(found: Difference, olds: Values, news: Values) -> Any:
+    # As the official bridge does: an object whose name the program fixes must go before its replacement can come.
+    same_name = "name" in news and olds.get("name") == news["name"]
+    return provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME if found.changes else provider_pb2.DiffResponse.DIFF_NONE,
+        diffs=list(found.changes),
+        replaces=sorted(found.replaces),
+        deleteBeforeReplace=bool(found.replaces) and same_name,
+        detailedDiff={
+            name: provider_pb2.PropertyDiff(kind=_KINDS[kind, name in found.replaces])
+            for name, kind in found.changes.items()
+        },
+        hasDetailedDiff=True,
+    )
+
+
+def _set_partial_failure(context: Any, error: PartialFailureError) -> None:
+    """Fail the call, with the object's state as detail, so that the engine keeps it."""
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=error.resource_id,
+        properties=sent(error.outputs),
+        reasons=[error.reason],
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=error.reason)
+    status.details.add().Pack(detail)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.UNKNOWN, error.reason)

@@ -1,0 +1,80 @@
+"""snowflake.getTasks: the function that lists tasks, as programs call it.
+
+Knows SHOW TASKS and the form of the function's result. Must not know how statements are sent.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+from jobgraph.toolchain.standins.provider.cells import camel
+from jobgraph.toolchain.standins.provider.definition import Row, Statement, Step, Values
+from jobgraph.toolchain.standins.provider.resources.task import show_task_output
+from jobgraph.toolchain.standins.provider.sql import quoted, requoted, text
+from jobgraph.toolchain.standins.provider.tasks.task_graph import TASK
+
+TOKEN = "snowflake:index/getTasks:getTasks"  # noqa: S105  # a type token
+_PARAMETER_FIELDS = ("key", "value", "default", "level", "description")
+
+
+class UnknownArgumentError(ValueError):
+    """An argument of the function that only the official plugin understands."""
+
+
+def list_tasks(arguments: Values) -> Generator[Step, list[Row], Values]:
+    """The function's result: its arguments and, per task, the row as `showOutputs`, and its `parameters`.
+
+    Of the arguments those are known that need one statement: `like`, `rootOnly`, `startsWith`, `in`. Parameters are one
+    more statement per task, unless `withParameters` is false.
+
+    Raises:
+        UnknownArgumentError: `limit` is asked for.
+    """
+    if arguments.get("limit"):
+        raise UnknownArgumentError("getTasks: the stand-in for the Snowflake provider plugin does not know `limit`.")
+    words = ["SHOW TASKS"]
+    if arguments.get("like"):
+        words.append(f"LIKE {text(arguments['like'])}")
+    words += _place(arguments.get("in") or {})
+    if arguments.get("startsWith"):
+        words.append(f"STARTS WITH {text(arguments['startsWith'])}")
+    if arguments.get("rootOnly"):
+        words.append("ROOT ONLY")
+    rows = yield Statement(" ".join(words), tracked=False)
+    tasks = []
+    for row in rows:
+        parameters = (yield _parameters(row)) if arguments.get("withParameters", True) else []
+        tasks.append({"showOutputs": [show_task_output(row)], "parameters": _shown(parameters)})
+    return {**arguments, "id": TASK.plural.lower() + "_read", "tasks": tasks}
+
+
+def _parameters(row: Row) -> Statement:
+    full_name = quoted(row["database_name"], row["schema_name"], row["name"])
+    return Statement(f"SHOW PARAMETERS IN TASK {full_name}", tracked=False)
+
+
+def _place(place: Values) -> list[str]:
+    if place.get("schema"):
+        return [f"IN SCHEMA {requoted(place['schema'])}"]
+    if place.get("database"):
+        return [f"IN DATABASE {requoted(place['database'])}"]
+    return ["IN ACCOUNT"] if place.get("account") else []
+
+
+def _shown(rows: list[Row]) -> list[dict[str, Any]]:
+    if not rows:
+        return []
+    return [
+        {
+            _plural(camel(str(row["key"]).lower())): [{name: str(row.get(name) or "") for name in _PARAMETER_FIELDS}]
+            for row in rows
+        }
+    ]
+
+
+def _plural(name: str) -> str:
+    """As the bridge writes the name of a list."""
+    if name.endswith("s"):
+        return name
+    if name.endswith("y"):
+        return name[:-1] + "ies"
+    return name + ("es" if name.endswith("x") else "s")
