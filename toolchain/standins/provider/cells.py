@@ -5,6 +5,7 @@ Knows the texts that Snowflake uses for booleans, sizes and lists. Must not know
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from jobgraph.toolchain.standins.provider.sql import IdentifierError, identifier_parts
@@ -90,7 +91,45 @@ def _typed(cell: Any, kind: str) -> Any:
         return whole(cell) or 0
     if kind == "~":
         return float(filled(cell) or 0)
+    if isinstance(cell, datetime):
+        return instant(cell)
     return "" if cell is None else str(cell)
+
+
+def instant(cell: datetime) -> str:
+    """An instant as the official plugin, a Go program, writes it: `2026-11-28 21:44:24.7 +0000 UTC`."""
+    fraction = f".{cell.microsecond:06d}".rstrip("0") if cell.microsecond else ""
+    zone = cell.strftime("%z") or "+0000"
+    return f"{cell:%Y-%m-%d %H:%M:%S}{fraction} {zone} {'UTC' if zone == '+0000' else zone}"
+
+
+def instant_in_text(cell: Any) -> Any:
+    """An instant in a column that the official plugin takes for a text: `2026-11-28T21:44:24.7Z`."""
+    if not isinstance(cell, datetime):
+        return cell
+    fraction = f".{cell.microsecond:06d}".rstrip("0") if cell.microsecond else ""
+    zone = cell.strftime("%z") or "+0000"
+    return f"{cell:%Y-%m-%dT%H:%M:%S}{fraction}{'Z' if zone == '+0000' else f'{zone[:3]}:{zone[3:]}'}"
+
+
+_PARAMETER_FIELDS = ("key", "value", "default", "level", "description")
+
+
+def parameters_by_name(rows: Iterable[Any]) -> dict[str, Any]:
+    """Rows of SHOW PARAMETERS by property, as the bridge names lists: `TIMEZONE` is `timezones`."""
+    return {
+        plural(camel(str(row["key"]).lower())): [{name: str(row.get(name) or "") for name in _PARAMETER_FIELDS}]
+        for row in rows
+    }
+
+
+def plural(name: str) -> str:
+    """As the bridge writes the name of a list."""
+    if name.endswith("s"):
+        return name
+    if name.endswith("y"):
+        return name[:-1] + "ies"
+    return name + ("es" if name.endswith("x") else "s")
 
 
 def camel(name: str) -> str:

@@ -57,11 +57,13 @@ class Observed:
     """What the server says of an object.
 
     `values`: by property; None where nothing is set; absent where the server does not tell.
-    `outputs`: the computed outputs.
+    `outputs`: the computed outputs. `effective`: what holds although the object
+    itself does not have it, such as parameters of its schema.
     """
 
     values: Values
     outputs: Values = field(default_factory=dict)
+    effective: Values = field(default_factory=dict)
 
 
 Step = Statement | Pause | Warn
@@ -177,6 +179,11 @@ class ResourceType:
     )
     always_differ: Callable[[Values], frozenset[str]] = lambda _news: frozenset()
     partial: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The last part of the token: `Warehouse`."""
+        return self.token.rpartition(":")[2]
 
     def property_named(self, name: str) -> Property | None:
         """The property of that wire name."""

@@ -87,10 +87,14 @@ class Run:
 
 @dataclass(frozen=True)
 class State:
-    """A resource's state: inputs as the program would write them, outputs with what Snowflake adds."""
+    """A resource's state: inputs as the program would write them, outputs with what Snowflake adds.
+
+    effective: what holds although the object itself does not have it; nothing where it was not read.
+    """
 
     inputs: Values
     outputs: Values
+    effective: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Lifecycle:
         if state:
             return _state(resource, inputs or _inputs_of(resource, state), observed)
         values = imported(resource, named, observed.values)
-        return State(values, {**values, **observed.outputs})
+        return State(values, {**values, **observed.outputs}, observed.effective)
 
     def ask(self, steps: Generator[Step, list[Row], T], warn: Callable[[str], None]) -> T:
         """What a sequence finds that belongs to no one resource."""
@@ -194,7 +198,7 @@ def _inputs_of(resource: ResourceType, state: Values) -> Values:
 
 def _state(resource: ResourceType, given: Values, observed: Observed) -> State:
     values = settled(resource, given, observed.values)
-    return State(values, {**values, **observed.outputs})
+    return State(values, {**values, **observed.outputs}, observed.effective)
 
 
 def _present(resource: ResourceType, resource_id: str, observed: Observed | None) -> Observed:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.cells import show_output
+from jobgraph.toolchain.standins.provider.cells import flag, parameters_by_name, show_output, whole
 from jobgraph.toolchain.standins.provider.definition import (
     Change,
     FoundRow,
@@ -45,6 +45,10 @@ class Kind:
     def full_name(self, values: Values) -> str:
         """The quoted, dotted name."""
         return quoted(*self.parts(values))
+
+    def bare_name(self, values: Values) -> str:
+        """The name without quotes: the official plugin's id of an object of the account."""
+        return self.parts(values)[-1]
 
     def parse(self, resource_id: str) -> Values:
         """The values that name the object, from a resource id such as `"DB"."SCHEMA"."NAME"`.
@@ -218,6 +222,34 @@ def parameters_read(properties: Iterable[Property], rows: Iterable[Row], level: 
         for one in properties
         if one.parameter and one.sql in by_key
     }
+
+
+def parameters_effective(properties: Iterable[Property], rows: Iterable[Row]) -> Values:
+    """The parameters as they hold, wherever they are set, and with their type's zero where they have no value."""
+    by_key = {str(row.get("key")).upper(): row.get("value") for row in rows}
+    return {one.name: _held(one, by_key[one.sql]) for one in properties if one.parameter and one.sql in by_key}
+
+
+def _held(one: Property, cell: Any) -> Any:
+    if one.form == "number":
+        return whole(cell) or 0
+    return flag(cell) if one.form == "boolean" else str(cell or "")
+
+
+def with_parameters(
+    seen: Observed, properties: Iterable[Property], rows: Iterable[Row], level: str, *, shown: bool = False
+) -> Observed:
+    """What was observed, and the parameters that SHOW PARAMETERS tells; `shown`: the outputs list them as well."""
+    keys = {one.sql: one for one in properties if one.parameter}
+    listed = [row for row in rows if str(row.get("key")).upper() in keys]
+    values = seen.values | parameters_read(keys.values(), listed, level)
+    outputs = {"parameters": [parameters_by_name(_in_show(listed))]} if shown else {}
+    return Observed(values, seen.outputs | outputs, parameters_effective(keys.values(), listed))
+
+
+def _in_show(rows: Iterable[Row]) -> list[Row]:
+    """The parameters that the official plugin lists; it has the compute pools of notebooks as properties only."""
+    return [row for row in rows if not str(row["key"]).upper().startswith("DEFAULT_NOTEBOOK_")]
 
 
 def observe(kind: Kind, properties: Iterable[Property], parts: tuple[str, ...]) -> Observation:

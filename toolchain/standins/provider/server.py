@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # ships no types
@@ -23,13 +24,22 @@ from pulumi.runtime.proto import (
     status_pb2,
 )
 
+from jobgraph.toolchain.standins.provider.bridge.shapes import SHAPES
+from jobgraph.toolchain.standins.provider.bridge.states import (
+    inputs_of,
+    olds_and_news,
+    outputs_of,
+    parameters_of,
+    values_of,
+)
+from jobgraph.toolchain.standins.provider.bridge.writing import inputs_written
 from jobgraph.toolchain.standins.provider.check import completed, failures, preview_feature_reason
 from jobgraph.toolchain.standins.provider.connection import Pool
 from jobgraph.toolchain.standins.provider.definition import ResourceType, Values
 from jobgraph.toolchain.standins.provider.diff import Difference, preview_outputs
 from jobgraph.toolchain.standins.provider.errors import PartialFailureError, ProviderError
 from jobgraph.toolchain.standins.provider.functions import FUNCTIONS
-from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle, Session
+from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle, Session, State
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 from jobgraph.toolchain.standins.provider.settings import Settings, settings, unknown_settings
 from jobgraph.toolchain.standins.provider.sql import IdentifierError
@@ -135,18 +145,18 @@ class Provider(ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Fill in defaults and report every mistake."""
         resource = _resource(request.urn, context)
-        olds, news = received(request.olds), received(request.news)
+        olds, news = (inputs_of(resource, received(values)) for values in (request.olds, request.news))
         inputs = completed(resource, olds, news, _auto_name(request.urn, request.randomSeed))
         found = failures(resource, inputs, self._features)
         return provider_pb2.CheckResponse(
-            inputs=sent(inputs),
+            inputs=sent(inputs_written(SHAPES[resource.kind], inputs, inputs.keys() - news.keys())),
             failures=[provider_pb2.CheckFailure(property=one.name, reason=one.reason) for one in found],
         )
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """What differs between the state and the program, and what of it needs a new object."""
         resource = _resource(request.urn, context)
-        olds, news = received(request.olds), received(request.news)
+        olds, news = olds_and_news(resource, request)
         found = self._guarded(
             context,
             lambda lifecycle: lifecycle.compare(resource, olds, news, request.ignoreChanges, self._warner(request.urn)),
@@ -155,13 +165,16 @@ class Provider(ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Make the object, or in a preview say what it will be."""
-        resource, inputs = _resource(request.urn, context), received(request.properties)
+        resource = _resource(request.urn, context)
+        inputs = inputs_of(resource, received(request.properties))
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=sent(preview_outputs(resource, inputs)))
         resource_id, state = self._guarded(
-            context, lambda lifecycle: lifecycle.create(resource, inputs, self._warner(request.urn))
+            context, lambda lifecycle: lifecycle.create(resource, inputs, self._warner(request.urn)), resource
         )
-        return provider_pb2.CreateResponse(id=resource_id, properties=sent(state.outputs))
+        return provider_pb2.CreateResponse(
+            id=resource_id, properties=sent(outputs_of(resource, state, resource_id, "created"))
+        )
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """The object as it is now; an empty id where it is gone."""
@@ -171,32 +184,40 @@ class Provider(ResourceProviderServicer):
             lambda lifecycle: lifecycle.read(
                 resource,
                 request.id,
-                received(request.inputs),
-                received(request.properties),
+                inputs_of(resource, received(request.inputs)),
+                values_of(resource, received(request.properties), received(request.inputs)),
                 self._warner(request.urn),
             ),
         )
         if state is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=request.id, properties=sent(state.outputs), inputs=sent(state.inputs))
+        inputs = inputs_written(SHAPES[resource.kind], state.inputs, refreshed=True)
+        # what is only read stays without time limits in each refresh
+        outputs = outputs_of(resource, state, request.id, "read" if "__meta" in request.properties else "imported")
+        return provider_pb2.ReadResponse(id=request.id, properties=sent(outputs), inputs=sent(inputs))
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Change the object in place, or in a preview say what it will be."""
-        resource, olds, news = _resource(request.urn, context), received(request.olds), received(request.news)
+        resource = _resource(request.urn, context)
+        olds, news = olds_and_news(resource, request)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=sent(preview_outputs(resource, news)))
         state = self._guarded(
             context,
             lambda lifecycle: lifecycle.update(resource, request.id, olds, news, self._warner(request.urn)),
+            resource,
         )
-        return provider_pb2.UpdateResponse(properties=sent(state.outputs))
+        kept = parameters_of(resource, received(request.olds))  # of an update that found nothing to do
+        outputs = outputs_of(resource, replace(state, effective=kept | state.effective), request.id, "read")
+        return provider_pb2.UpdateResponse(properties=sent(outputs))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Drop the object."""
         resource = _resource(request.urn, context)
+        state = values_of(resource, received(request.properties), received(request.old_inputs))
         self._guarded(
             context,
-            lambda lifecycle: lifecycle.delete(resource, received(request.properties), self._warner(request.urn)),
+            lambda lifecycle: lifecycle.delete(resource, state, self._warner(request.urn)),
         )
         return empty_pb2.Empty()
 
@@ -215,14 +236,14 @@ class Provider(ResourceProviderServicer):
         found = self._guarded(context, lambda lifecycle: lifecycle.ask(function.steps(arguments), self._warner("")))
         return provider_pb2.InvokeResponse(**{"return": sent(found)})
 
-    def _guarded(self, context: Any, work: Callable[[Lifecycle], Any]) -> Any:
-        """Run the work; its failures become the engine's errors, a partial one with the state that is to be kept."""
+    def _guarded(self, context: Any, work: Callable[[Lifecycle], Any], resource: ResourceType | None = None) -> Any:
+        """Run the work; its failures become the engine's errors, a partial one with the state of the `resource`."""
         if self._lifecycle is None:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, "The provider is not configured yet.")
         try:
             return work(self._lifecycle)  # type: ignore[arg-type]  # abort does not return
         except PartialFailureError as error:
-            _set_partial_failure(context, error)
+            _set_partial_failure(context, error, resource)
         except (ProviderError, IdentifierError, UnknownArgumentError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
@@ -265,11 +286,14 @@ def _diff_response(found: Difference, olds: Values, news: Values) -> Any:
     )
 
 
-def _set_partial_failure(context: Any, error: PartialFailureError) -> None:
+def _set_partial_failure(context: Any, error: PartialFailureError, resource: ResourceType | None) -> None:
     """Fail the call, with the object's state as detail, so that the engine keeps it."""
+    outputs = error.outputs
+    if resource is not None:
+        outputs = outputs_of(resource, State({}, outputs), error.resource_id, "created")
     detail = provider_pb2.ErrorResourceInitFailed(
         id=error.resource_id,
-        properties=sent(error.outputs),
+        properties=sent(outputs),
         reasons=[error.reason],
     )
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=error.reason)

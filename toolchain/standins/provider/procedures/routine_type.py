@@ -17,7 +17,7 @@ from jobgraph.toolchain.standins.provider.definition import (
     Statements,
     Values,
 )
-from jobgraph.toolchain.standins.provider.objects import Kind, columns_read, parameters_read, run
+from jobgraph.toolchain.standins.provider.objects import Kind, columns_read, run, with_parameters
 from jobgraph.toolchain.standins.provider.procedures import routines
 
 
@@ -61,7 +61,7 @@ def resource_type(routine: Routine) -> ResourceType:
         if described is None:
             return None
         rows = yield show_parameters(values)
-        seen = columns_read(routine.properties, row) | parameters_read(routine.properties, rows, kind.name)
+        seen = columns_read(routine.properties, row)
         seen["arguments"] = routines.described_arguments(described, values.get("arguments"))
         seen |= routine.described(described)
         outputs = {
@@ -69,7 +69,7 @@ def resource_type(routine: Routine) -> ResourceType:
             routine.language: str(described.get("language") or routine.written_in),
             "showOutputs": [show_output(kind.columns, row) | {"argumentsRaw": str(row.get("arguments"))}],
         }
-        return Observed(seen, outputs)
+        return with_parameters(Observed(seen, outputs), routine.properties, rows, kind.name, shown=True)
 
     def create(values: Values) -> Observation:
         body = values.get(routine.body) or ""
@@ -91,7 +91,7 @@ def resource_type(routine: Routine) -> ResourceType:
         token=routine.token,
         label=routine.label,
         properties=routine.properties,
-        computed=("fullyQualifiedName", routine.language, "showOutputs"),
+        computed=("fullyQualifiedName", "parameters", routine.language, "showOutputs"),
         identity=full_name,
         full_name=full_name,
         parse=routines.parsed_signature,

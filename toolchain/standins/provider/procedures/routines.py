@@ -61,6 +61,7 @@ ARGUMENTS = Property(
 SECURE = Property(name="isSecure", form="boolean text", column="is_secure", read=flag_text, initial="false")
 PARAMETERS = (
     flag_parameter("enableConsoleOutput", "ENABLE_CONSOLE_OUTPUT"),
+    keyword_parameter("logEventLevel", "LOG_EVENT_LEVEL"),
     keyword_parameter("logLevel", "LOG_LEVEL"),
     keyword_parameter("metricLevel", "METRIC_LEVEL"),
     keyword_parameter("traceLevel", "TRACE_LEVEL"),

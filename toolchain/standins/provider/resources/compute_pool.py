@@ -99,7 +99,14 @@ def _read(values: Values) -> Observation:
         return None
     rows = yield Statement(f"DESCRIBE COMPUTE POOL {KIND.full_name(values)}")
     described = [show_output(f"{KIND.columns} error_code status_message", row) for row in rows]
-    return Observed(seen.values, seen.outputs | {"describeOutputs": described})
+    outputs = seen.outputs | {"describeOutputs": described}
+    # a list of Snowflake's that no pool has unless it is made with one, which is not supported here
+    outputs |= {
+        name: [shown | {"backupInstanceFamilies": []} for shown in value]
+        for name, value in outputs.items()
+        if isinstance(value, list)
+    }
+    return Observed(seen.values, outputs)
 
 
 def _update(change: Change) -> Observation:
@@ -118,7 +125,7 @@ RESOURCE = ResourceType(
     label="snowflake_compute_pool",
     properties=PROPERTIES,
     computed=("describeOutputs", "fullyQualifiedName", "showOutputs"),
-    identity=KIND.full_name,
+    identity=KIND.bare_name,
     full_name=KIND.full_name,
     parse=KIND.parse,
     create=_create,

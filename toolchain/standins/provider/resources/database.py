@@ -26,9 +26,9 @@ from jobgraph.toolchain.standins.provider.objects import (
     clauses,
     drop,
     observe,
-    parameters_read,
     rename,
     run,
+    with_parameters,
 )
 from jobgraph.toolchain.standins.provider.properties import COMMENT
 from jobgraph.toolchain.standins.provider.sql import quoted
@@ -94,7 +94,7 @@ def _read(values: Values) -> Observation:
     yield from _replication(values)
     rows = yield _show_parameters(values)
     outputs = {name: value for name, value in seen.outputs.items() if name != "showOutputs"}
-    return Observed(seen.values | parameters_read(PROPERTIES, rows, "DATABASE"), outputs)
+    return with_parameters(Observed(seen.values, outputs), PROPERTIES, rows, "DATABASE")
 
 
 def _replication(values: Values) -> Generator[Step, list[Row], None]:
@@ -115,7 +115,7 @@ RESOURCE = ResourceType(
     label="snowflake_database",
     properties=PROPERTIES,
     computed=("fullyQualifiedName",),
-    identity=KIND.full_name,
+    identity=KIND.bare_name,
     full_name=KIND.full_name,
     parse=KIND.parse,
     create=_create,

@@ -4,6 +4,7 @@ Knows the statements and columns of privilege grants. Must not know how statemen
 """
 
 from collections.abc import Iterable
+from zlib import crc32
 
 from jobgraph.toolchain.standins.provider.cells import as_set, flag, identifier, upper
 from jobgraph.toolchain.standins.provider.definition import (
@@ -39,7 +40,7 @@ PROPERTIES = (
     Property(name="accountRoleName", required=True, replaces=True, normal=identifier),
     Property(name="privileges", form="texts", normal=as_set(upper)),
     Property(name="allPrivileges", form="boolean", initial=False),
-    Property(name="onAccount", form="boolean", replaces=True),
+    Property(name="onAccount", form="boolean", replaces=True, initial=False),
     *(Property(name=name, form="object", replaces=True, normal=target_normal) for name in _TARGETS[1:]),
     Property(name="withGrantOption", form="boolean", replaces=True, normal=bool, initial=False),
     Property(name="alwaysApply", form="boolean", initial=False),
@@ -109,9 +110,14 @@ def _privileges(values: Values) -> str:
     return _ALL if values.get("allPrivileges") else _listed(values["privileges"])
 
 
+def _in_a_set(privileges: Iterable[str]) -> list[str]:
+    """The privileges in the order in which Terraform keeps a set: by the texts of their checksums."""
+    return sorted({privilege.upper() for privilege in privileges}, key=lambda name: str(crc32(f"{name};".encode())))
+
+
 def _identity(values: Values) -> str:
     flags = [str(bool(values.get(name))).lower() for name in ("withGrantOption", "alwaysApply")]
-    privileges = "ALL" if values.get("allPrivileges") else _listed(values["privileges"]).replace(", ", ",")
+    privileges = "ALL" if values.get("allPrivileges") else ",".join(_in_a_set(values["privileges"]))
     return "|".join([requoted(values["accountRoleName"]), *flags, privileges, _target(values).identity])
 
 

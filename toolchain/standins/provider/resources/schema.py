@@ -23,10 +23,10 @@ from jobgraph.toolchain.standins.provider.objects import (
     drop,
     is_given,
     observe,
-    parameters_read,
     rename,
     run,
     show,
+    with_parameters,
 )
 from jobgraph.toolchain.standins.provider.properties import COMMENT
 
@@ -38,6 +38,7 @@ KIND = Kind(
     "owner_role_type",
 )
 _MANAGED = "MANAGED ACCESS"
+_NO_INSTANT = "0001-01-01 00:00:00 +0000 UTC"
 
 
 def _option(word: str, cell: object) -> str:
@@ -109,8 +110,12 @@ def _read(values: Values) -> Observation:
         described = yield Statement(f"DESCRIBE SCHEMA {KIND.full_name(values)}")
     except SnowflakeError:
         described = []  # the official plugin goes on without it, too
-    outputs = seen.outputs | {"describeOutputs": [show_output("created_on name kind", row) for row in described]}
-    return Observed(seen.values | parameters_read(PROPERTIES, rows, "SCHEMA"), outputs)
+    shown = seen.outputs["showOutputs"][0]
+    outputs = seen.outputs | {
+        "showOutputs": [shown | {"droppedOn": shown["droppedOn"] or _NO_INSTANT}],
+        "describeOutputs": [show_output("created_on name kind", row) for row in described],
+    }
+    return with_parameters(Observed(seen.values, outputs), PROPERTIES, rows, "SCHEMA", shown=True)
 
 
 def _update(change: Change) -> Observation:
@@ -126,7 +131,7 @@ RESOURCE = ResourceType(
     label="snowflake_schema",
     partial=True,
     properties=PROPERTIES,
-    computed=("describeOutputs", "fullyQualifiedName", "showOutputs"),
+    computed=("describeOutputs", "fullyQualifiedName", "parameters", "showOutputs"),
     identity=KIND.full_name,
     full_name=KIND.full_name,
     parse=KIND.parse,

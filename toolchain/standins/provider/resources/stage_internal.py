@@ -34,6 +34,12 @@ KIND = Kind(
 _ENCRYPTIONS = {"snowflakeFull": "SNOWFLAKE_FULL", "snowflakeSse": "SNOWFLAKE_SSE"}
 _FORMATS = ("csv", "json", "avro", "orc", "parquet", "xml")
 _KEYWORDS = frozenset({"compression", "binaryFormat"})
+_CSV = (
+    "binary_format compression date_format empty_field_as_null? encoding error_on_column_count_mismatch? escape "
+    "escape_unenclosed_field field_delimiter field_optionally_enclosed_by file_extension multi_line? parse_header? "
+    "record_delimiter replace_invalid_characters? skip_blank_lines? skip_byte_order_mark? skip_header# time_format "
+    "timestamp_format trim_space? type validate_utf8?"
+)
 
 
 def _encryption_text(value: Values) -> str:
@@ -136,7 +142,9 @@ def _read(values: Values) -> Observation:
         found["directory"] = _directory_read(directory)
     if values.get("fileFormat") and not values["fileFormat"].get("formatName"):
         found["fileFormat"] = _format_read(values["fileFormat"], _described(rows, "STAGE_FILE_FORMAT"))
-    outputs = seen.outputs | {"stageType": kind, "describeOutputs": [_describe_output(directory)]}
+    file_format = _described(rows, "STAGE_FILE_FORMAT")
+    described = _describe_output(directory) | {"fileFormats": [_file_format_output(file_format)]}
+    outputs = seen.outputs | {"stageType": kind, "describeOutputs": [described]}
     return Observed(found, outputs)
 
 
@@ -159,9 +167,16 @@ def _format_read(given: Values, described: dict[str, str]) -> Values:
 
 
 def _describe_output(directory: dict[str, str]) -> Values:
-    columns = "enable? auto_refresh? last_refreshed_on directory_notification_channel aws_sns_topic"
     row = {name.lower(): value for name, value in directory.items()}
-    return {"directoryTables": [show_output(columns, row)], "fileFormats": []}
+    return {"directoryTables": [show_output("enable? auto_refresh? last_refreshed_on", row)]}
+
+
+def _file_format_output(described: dict[str, str]) -> Values:
+    """The file format, whose options are told if it is CSV, Snowflake's default."""
+    formats: Values = {f"{kind}s": [] for kind in _FORMATS}
+    is_csv = described.get("TYPE", "CSV").upper() == "CSV"
+    csv = show_output(_CSV, {name.lower(): value for name, value in described.items()}) | {"nullIfs": []}
+    return {"formatName": "", **formats} | ({"csvs": [csv]} if is_csv else {})
 
 
 def _must_replace(olds: Values, news: Values, changed: frozenset[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ Must not know how statements are sent. All order is here; the properties are in 
 
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.cells import show_output
+from jobgraph.toolchain.standins.provider.cells import filled, instant_in_text, show_output
 from jobgraph.toolchain.standins.provider.definition import (
     Change,
     Failure,
@@ -23,10 +23,10 @@ from jobgraph.toolchain.standins.provider.errors import NotThereError
 from jobgraph.toolchain.standins.provider.objects import (
     clauses,
     columns_read,
-    parameters_read,
     set_items,
     show,
     unset_items,
+    with_parameters,
 )
 from jobgraph.toolchain.standins.provider.sql import identifier_parts, quoted, requoted
 from jobgraph.toolchain.standins.provider.tasks.task_graph import (
@@ -136,19 +136,22 @@ def _read(values: Values) -> Observation:
         return None
     rows = yield _show_parameters(values)
     related = relations(row)
-    seen = columns_read(PROPERTIES, row) | parameters_read(PROPERTIES, rows, "TASK")
+    seen = columns_read(PROPERTIES, row)
     seen["started"] = is_started(row)
     seen["afters"] = list(related.get("Predecessors") or [])
     seen["finalize"] = related.get("FinalizedRootTask")
     outputs = {"fullyQualifiedName": TASK.full_name(values), "showOutputs": [show_task_output(row)]}
-    return Observed(seen, outputs)
+    return with_parameters(Observed(seen, outputs), PROPERTIES, rows, "TASK", shown=True)
 
 
 def show_task_output(row: Row) -> dict[str, Any]:
     """A row of SHOW TASKS as programs read it: `showOutputs` of a task, and of each task that `getTasks` lists."""
     related = relations(row)
-    return show_output(TASK.columns, row) | {
-        "predecessors": listed(row.get("predecessors")),
+    texts = {name: instant_in_text(cell) for name, cell in row.items()}
+    return show_output(TASK.columns, texts) | {
+        "errorIntegration": filled(row.get("error_integration")) or "",
+        "predecessors": [requoted(name) for name in listed(row.get("predecessors"))],
+        "targetCompletionIntervals": [],
         "taskRelations": [
             {
                 "predecessors": list(related.get("Predecessors") or []),
@@ -225,7 +228,7 @@ RESOURCE = ResourceType(
     token="snowflake:index/task:Task",  # noqa: S106  # a type token
     label="snowflake_task",
     properties=PROPERTIES,
-    computed=("fullyQualifiedName", "showOutputs"),
+    computed=("fullyQualifiedName", "parameters", "showOutputs"),
     identity=TASK.full_name,
     full_name=TASK.full_name,
     parse=TASK.parse,

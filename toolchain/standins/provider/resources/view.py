@@ -6,7 +6,7 @@ Knows the statements and columns of views. Must not know how statements are sent
 import re
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.cells import collapsed, filled, flag_text, show_output
+from jobgraph.toolchain.standins.provider.cells import collapsed, filled, flag, flag_text, show_output
 from jobgraph.toolchain.standins.provider.definition import (
     Change,
     Failure,
@@ -30,6 +30,7 @@ KIND = Kind(
     "owner_role_type change_tracking",
 )
 _DESCRIBED = "name type kind default check expression comment policy_name privacy_domain"
+_DESCRIBED_FLAGS = {"isNullable": "null?", "isPrimary": "primary key", "isUnique": "unique key"}
 _SKIPPED = re.compile(r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 _USAGE = re.compile(r"\s*--terraform_provider_usage_tracking.*$", re.DOTALL)
 
@@ -133,10 +134,15 @@ def _read(values: Values) -> Observation:
         rows = yield Statement(f"DESCRIBE VIEW {KIND.full_name(values)}")
     except SnowflakeError:
         rows = []  # the official plugin goes on without it, too
-    found = dict(seen.values)
-    if rows and values.get("columns"):
-        found["columns"] = [_described(row) for row in rows]
-    return Observed(found, seen.outputs | {"describeOutputs": [show_output(_DESCRIBED, row) for row in rows]})
+    columns = [_described(row) for row in rows]
+    described = [show_output(_DESCRIBED, row) | _flags(row) for row in rows]
+    outputs = seen.outputs | {"describeOutputs": described}
+    values_seen = seen.values | ({"columns": columns} if columns and values.get("columns") else {})
+    return Observed(values_seen, outputs, {"columns": columns})
+
+
+def _flags(row: Any) -> Values:
+    return {name: flag(row.get(column)) for name, column in _DESCRIBED_FLAGS.items()}
 
 
 def _described(row: Any) -> Values:

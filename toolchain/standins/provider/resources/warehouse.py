@@ -7,7 +7,6 @@ from jobgraph.toolchain.standins.provider.cells import filled, flag_text, upper,
 from jobgraph.toolchain.standins.provider.definition import (
     Change,
     Observation,
-    Observed,
     Pause,
     Property,
     ResourceType,
@@ -21,9 +20,9 @@ from jobgraph.toolchain.standins.provider.objects import (
     clauses,
     drop,
     observe,
-    parameters_read,
     rename,
     show,
+    with_parameters,
 )
 from jobgraph.toolchain.standins.provider.properties import COMMENT, size_literal, whole_parameter
 from jobgraph.toolchain.standins.provider.sql import boolean, number, requoted, text
@@ -181,7 +180,9 @@ def _read(values: Values) -> Observation:
     if seen is None:
         return None
     rows = yield _show_parameters(values)
-    return Observed(seen.values | parameters_read(PROPERTIES, rows, "WAREHOUSE"), seen.outputs)
+    shown = seen.outputs["showOutputs"][0]
+    shown |= {"size": warehouse_size(shown["size"]), "resourceMonitor": filled(shown["resourceMonitor"]) or ""}
+    return with_parameters(seen, PROPERTIES, rows, "WAREHOUSE", shown=True)
 
 
 def _update(change: Change) -> Observation:
@@ -218,8 +219,8 @@ RESOURCE = ResourceType(
     token="snowflake:index/warehouse:Warehouse",  # noqa: S106  # a type token
     label="snowflake_warehouse",
     properties=PROPERTIES,
-    computed=("fullyQualifiedName", "showOutputs"),
-    identity=KIND.full_name,
+    computed=("fullyQualifiedName", "parameters", "showOutputs"),
+    identity=KIND.bare_name,
     full_name=KIND.full_name,
     parse=KIND.parse,
     create=_create,

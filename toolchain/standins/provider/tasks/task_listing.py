@@ -6,14 +6,13 @@ Knows SHOW TASKS and the form of the function's result. Must not know how statem
 from collections.abc import Generator
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.cells import camel
+from jobgraph.toolchain.standins.provider.cells import parameters_by_name
 from jobgraph.toolchain.standins.provider.definition import Row, Statement, Step, Values
 from jobgraph.toolchain.standins.provider.resources.task import show_task_output
 from jobgraph.toolchain.standins.provider.sql import quoted, requoted, text
 from jobgraph.toolchain.standins.provider.tasks.task_graph import TASK
 
 TOKEN = "snowflake:index/getTasks:getTasks"  # noqa: S105  # a type token
-_PARAMETER_FIELDS = ("key", "value", "default", "level", "description")
 
 
 class UnknownArgumentError(ValueError):
@@ -61,20 +60,4 @@ def _place(place: Values) -> list[str]:
 
 
 def _shown(rows: list[Row]) -> list[dict[str, Any]]:
-    if not rows:
-        return []
-    return [
-        {
-            _plural(camel(str(row["key"]).lower())): [{name: str(row.get(name) or "") for name in _PARAMETER_FIELDS}]
-            for row in rows
-        }
-    ]
-
-
-def _plural(name: str) -> str:
-    """As the bridge writes the name of a list."""
-    if name.endswith("s"):
-        return name
-    if name.endswith("y"):
-        return name[:-1] + "ies"
-    return name + ("es" if name.endswith("x") else "s")
+    return [parameters_by_name(rows)] if rows else []

@@ -1,0 +1,45 @@
+"""The words for the form of a resource's inputs and outputs: `Shape`, and `Nested` for the objects in it.
+
+Knows no resource type; `shapes` has those.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+class Listed:
+    """A list that is absent from the outputs of a new object, and empty in those of one that was read again."""
+
+
+LISTED: Final = Listed()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested:
+    """An object among the properties, or with `many` a list of such objects.
+
+    fields: per property what the outputs hold where nothing is set, or a `Nested`. defaults: what the inputs hold, too.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    many: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape(Nested):
+    """The form of one resource type.
+
+    version: of the schema, "" for the first. minutes: the time limit of an operation. renamed: Terraform's name where
+    it is not that of the rule, also of properties of nested objects. parameters: whether the outputs list the
+    parameters. computed: properties that the server fills in where the program says nothing. spelled: how a value is
+    spelled in the outputs.
+    """
+
+    version: str = ""
+    minutes: int = 20
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    parameters: bool = False
+    computed: frozenset[str] = frozenset()
+    spelled: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
