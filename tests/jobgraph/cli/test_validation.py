@@ -1,0 +1,129 @@
+"""`validate` with its options: warnings, forms for tools, environments, the resolved file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobgraph.config.reading import parse
+from tests.jobgraph.cli.configuration import BAD, GOOD
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.jobgraph.cli.conftest import Invoke
+
+MATRIX = GOOD.replace("load: {}", "load: {matrix: {region: [eu, us]}, args: ['${{ matrix.region }}']}")
+ENVIRONMENTS = f"{GOOD}environments:\n  prod: {{graphs: {{nightly: {{schedule: 2 hours}}}}}}\n"
+
+
+@pytest.mark.usefixtures("project")
+def test_warnings_are_told_and_strictly_are_errors(invoke: Invoke) -> None:
+    done = invoke("validate")
+    assert done.exit_code == 0
+    assert "jobconfig.yaml:2:19: warning: the tag `latest` moves" in done.stderr
+    told = json.loads(invoke("validate", "--json").stdout)
+    assert [(one["severity"], one["line"]) for one in told["problems"]] == [("warning", 2)]
+    assert told["valid"]
+    assert invoke("validate", "--strict").exit_code == 2
+
+
+def test_problems_for_a_code_host(invoke: Invoke, project: Path) -> None:
+    (project / "bad.yaml").write_text(BAD)
+    done = invoke("validate", "bad.yaml", "--format", "sarif")
+    assert done.exit_code == 2
+    results = json.loads(done.stdout)["runs"][0]["results"]
+    assert [(one["ruleId"], one["level"]) for one in results] == [
+        ("image-tag", "warning"),
+        ("predecessor-exists", "error"),
+        ("unknown-key", "error"),
+    ]
+    assert json.loads(invoke("validate", "--format", "sarif").stdout)["runs"][0]["results"][0]["level"] == "warning"
+
+
+def test_annotations_for_a_workflow(invoke: Invoke, project: Path) -> None:
+    (project / "bad.yaml").write_text(BAD)
+    done = invoke("validate", "bad.yaml", "--format", "github")
+    assert done.exit_code == 2
+    assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [
+        "::warning file=bad.yaml",
+        "::error file=bad.yaml",
+        "::error file=bad.yaml",
+    ]
+
+
+def test_the_resolved_file_says_the_same(invoke: Invoke, project: Path) -> None:
+    (project / "jobconfig.yaml").write_text(MATRIX)
+    done = invoke("validate", "--resolved")
+    assert done.exit_code == 0, done.output
+    assert "matrix" not in done.stdout
+    assert "load_us:" in done.stdout
+    assert parse(done.stdout.encode(), "x.yaml").graphs == parse(MATRIX.encode(), "x.yaml").graphs
+
+
+def test_an_environment_of_the_file_and_of_an_overlay(invoke: Invoke, project: Path) -> None:
+    (project / "jobconfig.yaml").write_text(ENVIRONMENTS)
+    assert "schedule: 2 hours" in invoke("validate", "--resolved", "-e", "prod").stdout
+    assert "schedule: 59 minutes" in invoke("validate", "--resolved").stdout
+    (project / "jobconfig.prod.yaml").write_text("graphs: {nightly: {schedule: 3 hours}}\n")
+    assert "schedule: 3 hours" in invoke("validate", "--resolved", "-e", "prod").stdout
+
+
+def test_the_pools_of_the_stack_are_looked_up(invoke: Invoke, project: Path) -> None:
+    (project / "Pulumi.prod.yaml").write_text("config: {jobgraph:settings: {pools: {POOLS: {}}}}\n")
+    done = invoke("validate", "--environment", "prod")
+    assert done.exit_code == 2
+    assert "the stack has no compute pool `POOL`" in done.stderr
+    assert "perhaps you meant POOLS" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("config: [", "cannot be read"),
+        ("\x00", "cannot be read"),
+        ("7", "a mapping below `config:`"),
+        ("config: [1]", "a mapping below `config:`"),
+        ("config: {jobgraph:settings: [1]}", "jobgraph:settings is [1], but a mapping is wanted"),
+        ("config: {jobgraph:settings: {pols: 1}}", "perhaps you meant pools"),
+    ],
+)
+def test_a_stacks_file_that_is_wrong(invoke: Invoke, project: Path, content: str, told: str) -> None:
+    (project / "Pulumi.prod.yaml").write_text(content)
+    done = invoke("validate", "--environment", "prod")
+    assert done.exit_code == 2
+    assert "Pulumi.prod.yaml: " in done.stderr
+    assert told in done.stderr
+
+
+def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None:
+    for stack in ("prod", "dev.eu"):
+        (project / f"Pulumi.{stack}.yaml").write_text("config: {}\n")
+    done = invoke("validate", "--environment", "prd")
+    assert done.exit_code == 2
+    assert "perhaps you meant prod" in done.stderr
+    assert "neither Pulumi.prd.yaml, nor jobconfig.prd.yaml" in done.stderr
+    assert "stacks there: dev.eu, prod" in done.stderr
+    assert "'acme/jobs/prod'; perhaps you meant prod" in invoke("validate", "-e", "acme/jobs/prod").stderr
+
+
+def test_a_file_whose_name_has_no_ending(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "jobconfig").write_text("version: 1\ngraphs: 5\n")
+    done = invoke("validate", str(tmp_path / "jobconfig"))
+    assert done.exit_code == 2
+    assert "jobconfig:2:9: a mapping of graphs by name is wanted here" in done.stderr
+
+
+def test_an_overlay_alone_is_told_for_what_it_is(invoke: Invoke, tmp_path: Path) -> None:
+    base, overlay = tmp_path / "jobconfig.yaml", tmp_path / "jobconfig.st.yaml"
+    base.write_text("version: 1\ngraphs: {g: {jobs: {a: {image: 'x:1.0', compute_pool: P}}}}\n")
+    overlay.write_text("graphs: {g: {jobs: {a: {retries: 1}}}}\n")
+    done = invoke("validate", str(overlay))
+    assert done.exit_code == 2
+    assert "different from jobconfig.yaml in 'st'" in done.stderr
+    assert f"jobgraph validate {base} --environment st" in done.stderr
+    assert invoke("validate", str(base), "--environment", "st").exit_code == 0
+    base.unlink()
+    assert "missing" in invoke("validate", str(overlay)).stderr

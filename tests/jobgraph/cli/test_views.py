@@ -1,0 +1,157 @@
+"""How things look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from jobgraph.cli import application, progress, views
+from jobgraph.runs import deployed, graph_run
+from jobgraph.runs.graph_run import Job, Run
+from tests.jobgraph.cli.recorded import RUN, quickstart
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def drawn(renderable: RenderableType, width: int = 120) -> str:
+    console = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        console.print(renderable)
+    return captured.get()
+
+
+def run_of(*jobs: Job, **values: Any) -> Run:
+    return Run("ROOT_TASK", RUN, **{"state": "RUNNING", "ended": False, "jobs": jobs, "duration": 75.0, **values})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (3599, "59 min 59 s"), (7320, "2 h 02 min")],
+)
+def test_durations_are_in_peoples_units(value: float | None, text: str) -> None:
+    assert views.duration(value) == text
+
+
+def test_a_small_graph_shows_every_job() -> None:
+    text = drawn(views.progress_table(run_of(Job("A", "DONE"), Job("B", "PENDING")), 24))
+    assert "A" in text
+    assert "B" in text
+    assert "1 min 15 s  1 DONE, 1 PENDING" in text
+
+
+def test_a_large_graph_shows_what_matters_now_and_counts() -> None:
+    jobs = [Job(f"P{n}", "PENDING") for n in range(500)] + [Job(f"D{n}", "DONE") for n in range(400)]
+    jobs += [Job("NOW", "RUNNING", 1), Job("BAD", "FAILED", 3), Job("ODD", "TIMED_OUT", 1)]
+    text = drawn(views.progress_table(run_of(*jobs), 24))
+    assert len(text.splitlines()) <= 24
+    assert [
+        line.split()[0] for line in text.splitlines() if line.split()[1:2] in (["RUNNING"], ["FAILED"], ["TIMED_OUT"])
+    ] == [
+        "NOW",
+        "BAD",
+        "ODD",
+    ]
+    assert "500 PENDING, 400 DONE, 1 RUNNING" in text
+
+
+def test_without_a_terminal_only_changes_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Lines()
+    for job in (Job("A", "PENDING"), Job("A", "RUNNING", 1), Job("A", "RUNNING", 1, 3.0), Job("A", "RUNNING", 2)):
+        lines.show(run_of(job))
+    lines.show(run_of(Job("A", "FAILED", 2, 5.0, cause="exit code 1")))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert [" ".join(line.split()) for line in told.err.splitlines()] == [
+        "1 min 15 s A RUNNING",
+        "1 min 15 s A RUNNING, attempt 2",
+        "1 min 15 s A FAILED, attempt 2, 5.0 s: exit code 1",
+    ]
+
+
+def test_the_live_display_is_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.display() as show:
+        show(run_of(Job("A", "RUNNING", 1)))
+        assert "RUNNING" in screen.getvalue()
+
+
+def test_failures_name_cause_and_log() -> None:
+    run = run_of(
+        Job("A", "FAILED", 3, cause="exit code 1"),
+        Job("B", "SKIPPED", cause="a predecessor did not succeed"),
+        Job("C", "SUSPENDED", cause="its task is suspended"),
+        ended=True,
+        state=graph_run.FAILED,
+        cause="",
+    )
+    assert views.failures(run) == [
+        "A FAILED after 3 attempts: exit code 1",
+        f"  its log: jobgraph logs A --run {RUN}",
+        "C SUSPENDED: its task is suspended",
+        "skipped, because a predecessor did not succeed: B",
+    ]
+
+
+def test_next_commands_fit_the_outcome() -> None:
+    graph = deployed.read(quickstart())[0]
+    failed = run_of(Job("A", "DONE", 1), Job("B", "FAILED", 1), state=graph_run.FAILED, ended=True)
+    assert "jobgraph logs B" in views.next_commands(graph, failed)
+    assert "jobgraph retry" in views.next_commands(graph, failed)
+    done = run_of(Job("A", "DONE", 1), state=graph_run.DONE, ended=True)
+    assert "jobgraph logs A" in views.next_commands(graph, done)
+    assert "jobgraph retry" not in views.next_commands(graph, done)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, width: int, renderable: RenderableType) -> list[str]:
+    """What `show` writes on a terminal of that width."""
+    screen = StringIO()
+    monkeypatch.setattr("jobgraph.cli.application.is_terminal", lambda: True)
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(width))
+    application.show(renderable)
+    return [line.rstrip() for line in screen.getvalue().splitlines() if line.strip()]
+
+
+def two_runs(run_id: str) -> list[Run]:
+    jobs = (Job("T_CLEAN_CUSTOMERS", "FAILED", 3, 1.0), Job("T_CLEAN_ORDERS", "TIMED_OUT", 2, 2.0), Job("A", "DONE", 1))
+    started = datetime(2026, 3, 1, tzinfo=UTC)
+    return [replace(run_of(*jobs, state="FAILED", started=started, scheduled_from="EXECUTE_TASK"), run_id=run_id)]
+
+
+@pytest.mark.parametrize("run_id", ["1795273277448", RUN])
+@pytest.mark.parametrize("width", [None, 200, 130, 120, 100, 80, 60])
+def test_a_narrow_terminal_shows_fewer_columns_of_history_and_cuts_nothing(
+    width: int | None, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = views.history_table(two_runs(run_id), terminal=width is not None, width=width)
+    headings = [str(column.header) for column in made.columns]
+    assert {"run", "state", "started", "jobs done", "failed"} <= set(headings)
+    assert len(headings) == 8 or (width or 200) < 130 or run_id == RUN
+    lines = shown(monkeypatch, width or 200, made)
+    words = " ".join(lines).split()
+    assert {run_id, "FAILED", "1/3", "T_CLEAN_CUSTOMERS", "T_CLEAN_ORDERS", "TIMED_OUT"} <= set(words)
+    assert not any("…" in word for word in words)
+    if (width or 0) >= len(run_id) + 67:
+        assert max(map(len, lines)) <= (width or 0)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_line_wider_than_the_terminal_stays_whole(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "T_" + "X" * 90
+    lines = shown(monkeypatch, width, views.run_table(run_of(Job(long, "DONE", 1, 2.0)), terminal=True))
+    assert lines[-1].split() == [long, "DONE", "1", "2.0", "s"]
+    sentence = "a job failed: " + "see https://docs.example.org/long/path " * 4
+    assert shown(monkeypatch, width, Text(sentence)) == [sentence.rstrip()]

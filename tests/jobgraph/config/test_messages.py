@@ -1,0 +1,85 @@
+"""Every rule's message, text and position, is in a golden. UPDATE_GOLDENS=1 rewrites golden/limits.txt."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jobgraph.config.reading import read
+from jobgraph.errors import ConfigErrors
+from tests.golden import compare
+
+ROOT = Path(__file__).resolve().parents[3]
+GOLDEN = Path(__file__).parents[1] / "golden"
+POOLS = {"P": "CPU_X64_XS"}
+HEAD = 'version: 1\ndefaults: {image: "x:1", compute_pool: P}\ngraphs:\n  g:\n    jobs:\n'
+
+
+def jobs(*lines: str) -> str:
+    return HEAD + "".join(f"      {line}\n" for line in lines)
+
+
+def names(count: int) -> str:
+    return ", ".join(f"j{number}" for number in range(count))
+
+
+# what no file of a readable size can show
+FILES: dict[str, str | bytes] = {
+    "empty": "# nothing\n",
+    "not closed": "version: [1\n",
+    "not UTF-8": b"version: 1\n# \xff\n",
+    "not printable": "version: \x07\n",
+    "nested": "a: " + "[" * 200,
+    "tabs": "version: 1\n\tgraphs: {}\n",
+    "twice": "version: 1\n---\nversion: 1\n",
+    "a thousand jobs": jobs(
+        *(f"j{number}: {{after: [j{number // 90 - 1}]}}" if number > 89 else f"j{number}:" for number in range(1000))
+    ),
+    "a hundred and one predecessors": jobs(
+        *(f"j{n}: {{after: [a{n % 2}]}}" for n in range(101)), "a0:", "a1:", f"last: {{after: [{names(101)}]}}"
+    ),
+    "a hundred and one children": jobs(*(f"j{number}:" for number in range(101))),
+    "neither image nor pool": "version: 1\ngraphs: {g: {jobs: {a: }}}\n",
+    "long texts": jobs(f"a: {{comment: {'x' * 1001}}}"),
+    "long names": jobs(f"{'a' * 256}:"),
+    "an anchor in itself": HEAD.replace("    jobs:\n", "    config: &c {again: *c}\n    jobs: {a: }\n"),
+    "a large payload": jobs("a: {payload: {path: large, entrypoint: a.py}}"),
+    "rules for retries": jobs(
+        "a: {retries: {count: 1, rules: [{count: 1}, {count: 1, exit_codes: [1, 256]}]}}",
+        "b: {retries: {count: 1, rules: [{count: 1, message: '(['}, {reasons: [cancelled], count: 2}, {message: x}]}}",
+        "c: {retries: {count: 1, rules: [{count: 1, exit_codes: [9-3]}, {count: 1, message: '(a+)+$'}]}}",
+    ),
+    "aliases of aliases": "a: &a0 [x, x, x, x, x, x, x, x, x]\n"
+    + "".join(f"b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)),
+    "payloads outside of the project": jobs("a: {payload: {path: /etc, entrypoint: a.py}}", "b: {payload: {path: ..}}"),
+    "an empty payload": jobs("a: {payload: {path: hollow, entrypoint: a.py}}"),
+}
+
+
+def told(folder: Path, content: str | bytes) -> str:
+    file = folder / "jobs.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigErrors) as caught:
+        read(file, POOLS)
+    return str(caught.value).replace(str(file), "jobs.yaml").replace(str(folder), "/project")
+
+
+def test_limits_and_broken_files_are_told(tmp_path: Path) -> None:
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "a.py").write_bytes(b"#" * 600_001)
+    (tmp_path / "hollow").mkdir()
+    found = "".join(f"=== {name}\n{told(tmp_path, content)}\n" for name, content in FILES.items())
+    compare(GOLDEN / "limits.txt", found)
+
+
+def test_every_rule_has_its_message_in_a_golden() -> None:
+    shown = {
+        rule for path in GOLDEN.glob("*.txt") for rule in re.findall(r"\[([a-z-]+)\]$", path.read_text(), re.MULTILINE)
+    }
+    sources = "".join(path.read_text() for path in (ROOT / "jobgraph" / "config").glob("*.py"))
+    named = re.findall(r'rule="([a-z-]+)"|Problem\([^"]*?,\s*"([a-z-]+)",', sources)
+    rules = {one or other for one, other in named} - {""}
+    assert len(rules) > 40
+    assert rules - shown == set()
