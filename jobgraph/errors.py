@@ -96,7 +96,8 @@ class Problem:
 
     `rule` is the stable name of the rule that is broken, `path` the place in the document (`graphs.x.jobs.y.after`),
     `value` what stands there (empty: nothing does), `what` one sentence, `remedy` what to do, `nearest` names that
-    may have been meant. `severity` is ERROR, which nothing is deployed with, or WARNING.
+    may have been meant. `severity` is ERROR, which nothing is deployed with, or WARNING. `environments` are those that
+    alone have the problem; empty: the file has it in all.
     """
 
     mark: Mark
@@ -107,6 +108,7 @@ class Problem:
     value: str = ""
     nearest: tuple[str, ...] = ()
     severity: str = ERROR
+    environments: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the problem as two or three lines, a warning named as one."""
@@ -117,6 +119,8 @@ class Problem:
         lines = [f"{self.mark}: {lead}{self.what} [{self.rule}]"]
         if self.path:
             lines.append(f"    at:     {self.path}" + (f" = {self.value}" if self.value else ""))
+        if self.environments:
+            lines.append(f"    in:     environment {' and '.join(self.environments)}")
         if self.nearest:
             lines.append(f"    perhaps you meant {' or '.join(self.nearest)}")
         lines.append(f"    remedy: {self.remedy}")

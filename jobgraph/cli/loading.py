@@ -12,26 +12,32 @@ import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-
-from jobgraph.cli.application import CONFIGURATION, Application
+from jobgraph.cli.stacks import PROJECT_FILE, Stacks, stacks_of
 from jobgraph.config import reading
-from jobgraph.config.overlays import ENVIRONMENTS, take_environment
+from jobgraph.config.overlays import ENVIRONMENTS, environment_names
 from jobgraph.errors import ConfigErrors, Problem, UsageError, perhaps
-from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
+    from jobgraph.cli.application import Application
     from jobgraph.config.model import Config
-    from jobgraph.settings import Settings
 
 
-def file_of(application: Application, given: str | None) -> str:
-    """Return the path that was given, else that of the project's own configuration; as short as it can be written."""
-    if given is not None:
-        return given
-    path = application.folder / CONFIGURATION
+def file_of(application: Application, file: str | None, environment: str | None = None) -> str:
+    """Return the path of a file: `file`, else of what the stack `environment` deploys, else the project's own.
+
+    It is as short as it can be written.
+
+    Raises:
+        UsageError: if the file of the project or of the stack cannot be read.
+    """
+    if file is not None:
+        return file
+    return _shortest(stacks_of(application.folder / PROJECT_FILE).configuration(environment))
+
+
+def _shortest(path: Path) -> str:
     inside = path.is_relative_to(Path.cwd())
     return str(path.relative_to(Path.cwd()) if inside else path)
 
@@ -41,13 +47,14 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
 
     Raises:
         ConfigErrors: with everything that is wrong in it.
-        UsageError: if the file, or the stack's, cannot be read, or nothing is known of the environment.
+        UsageError: if the file, or the stack's, cannot be read, or there is no such environment.
     """
     pools = zone = None
     if environment is not None:
-        settings = stack_settings(_stack_file(Path(path), environment))
-        if settings is None and not _is_known(Path(path), environment):
-            raise _unknown(Path(path), environment)
+        stacks = stacks_of(Path(path))
+        settings = stacks.settings(environment)
+        if settings is None and environment not in _own_environments(Path(path)):
+            raise _unknown(Path(path), environment, stacks)
         pools, zone = (settings.pool_families, settings.region_timezone) if settings else (None, None)
     try:
         return reading.read(path, pools, environment, region_timezone=zone, strict=strict)
@@ -62,6 +69,43 @@ def load(path: str, environment: str | None = None, *, strict: bool = False) -> 
         ) from None
 
 
+def deployed_files(application: Application) -> tuple[str, ...]:
+    """Return the configurations that the project's stacks deploy, its own first if it is there.
+
+    Raises:
+        UsageError: if the file of the project or of a stack cannot be read.
+    """
+    stacks = stacks_of(application.folder / PROJECT_FILE)
+    own = stacks.configuration(None)
+    files = dict.fromkeys([own, *(stacks.configuration(name) for name in stacks.names)])
+    others = [file for file in files if file != own and file.is_file()]
+    return tuple(_shortest(file) for file in ([own, *others] if own.is_file() or not others else others))
+
+
+def environments_of(path: str) -> tuple[str, ...]:
+    """Return the environments in which a configuration is deployed: its own, and the stacks that deploy it; sorted.
+
+    Raises:
+        ConfigErrors: if the file is no YAML.
+        UsageError: if it, or a stack's file, cannot be read.
+    """
+    file = Path(path)
+    stacks = stacks_of(file)
+    deploying = {name for name in stacks.names if stacks.configuration(name).resolve() == file.resolve()}
+    return tuple(sorted(deploying | _own_environments(file)))
+
+
+def _own_environments(path: Path) -> set[str]:
+    """Return the environments of which the file itself, or an overlay beside it, says something."""
+    root = reading.compose(path.read_bytes() if path.is_file() else b"{}", str(path))
+    start, end = f"{path.stem}.", path.suffix
+    files = [file.name for file in path.parent.glob(f"*.*{end}")] if end else []
+    overlays = {
+        name[len(start) : -len(end)] for name in files if name.startswith(start) and len(name) > len(start + end)
+    }
+    return overlays.union(environment_names(root))
+
+
 def _overlaid(path: Path) -> tuple[Path | None, str]:
     """Return the file over which a file of this name is merged, if it is there, and in which environment."""
     stem, _, environment = path.stem.rpartition(".")
@@ -69,46 +113,15 @@ def _overlaid(path: Path) -> tuple[Path | None, str]:
     return (base, environment) if stem and base.is_file() else (None, "")
 
 
-def _stack_file(path: Path, environment: str) -> Path:
-    return path.parent / f"Pulumi.{environment}.yaml"
-
-
-def stack_settings(file: Path) -> Settings | None:
-    """Return the settings of a stack from its `Pulumi.<stack>.yaml`; `None` if that is not there.
-
-    Raises:
-        UsageError: if it cannot be read, or says what cannot be used.
-    """
-    try:
-        found: Any = yaml.safe_load(file.read_bytes()) or {}
-    except FileNotFoundError:
-        return None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(file), remedy="mend the stack's file") from error
-    config = (found.get("config") or {}) if isinstance(found, dict) else None
-    if not isinstance(config, dict):
-        remedy = "write `config:`, and on the lines below it keys, a colon and their values"
-        raise UsageError("the settings of a stack are a mapping below `config:`", where=str(file), remedy=remedy)
-    return read_settings(config.get("jobgraph:settings") or {}, str(file))
-
-
-def _is_known(path: Path, environment: str) -> bool:
-    if reading.overlay_of(path, environment).exists():
-        return True
-    content = path.read_bytes() if path.is_file() else b"{}"
-    return take_environment(reading.compose(content, str(path)), environment) is not None
-
-
-def _unknown(path: Path, environment: str) -> UsageError:
-    stacks = sorted(file.stem.removeprefix("Pulumi.") for file in path.parent.glob("Pulumi.*.yaml"))
+def _unknown(path: Path, environment: str, stacks: Stacks) -> UsageError:
     # Pulumi names a stack in full as organization/project/stack
-    hint = perhaps(environment.rpartition("/")[2], stacks)
+    hint = perhaps(environment.rpartition("/")[2], stacks.names)
     files = f"neither Pulumi.{environment}.yaml, nor {path.stem}.{environment}{path.suffix}"
     return UsageError(
-        f"nothing is known of an environment {environment!r}{hint}",
+        f"there is no environment {environment!r}{hint}",
         where=str(path),
         cause=f"there is {files}, nor `{environment}` in the file's `{ENVIRONMENTS}`",
-        remedy=f"stacks there: {', '.join(stacks) or 'none'}",
+        remedy=f"stacks in {stacks.stack_folder}: {', '.join(stacks.names) or 'none'}",
     )
 
 
@@ -125,7 +138,7 @@ def at(application: Application, given: str, environment: str | None) -> Config:
     top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())
     inside = path
     if not path or path.startswith(("./", "../", "/")):  # as for git, seen from here
-        inside = _from_top(top.resolve(), (Path.cwd() / (path or file_of(application, None))).resolve())
+        inside = _from_top(top.resolve(), (Path.cwd() / (path or file_of(application, None, environment))).resolve())
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", of=given)
     archive = _git(top, "archive", "--format=tar", commit.decode().strip())
     with tempfile.TemporaryDirectory(prefix="jobgraph-") as folder:

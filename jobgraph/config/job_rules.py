@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jobgraph.config.patterns import pattern_problem
 from jobgraph.config.timing import LONGEST_TASK_SECONDS, duration_text, job_seconds, rounded_text
 from jobgraph.errors import ERROR, WARNING, Mark, Problem, nearest
 from jobgraph.instance_families import FAMILIES, GIB, cpus, size_bytes
 from jobgraph.names import is_plain
-from jobgraph.patterns import pattern_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

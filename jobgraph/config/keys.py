@@ -22,6 +22,7 @@ from jobgraph.config.nested_keys import (
     WAREHOUSE_KEYS,
     WHEN_KEYS,
 )
+from jobgraph.config.overlays import JOBS, ONLY_HERE
 from jobgraph.config.sections import CRON, Either, Key, Named, ScheduleText, Section, partial
 
 OVERLAPS = {"none": "NO_OVERLAP", "children": "ALLOW_CHILD_OVERLAP", "all": "ALLOW_ALL_OVERLAP"}
@@ -178,6 +179,12 @@ JOB_KEYS = (
     Key("comment", _COMMENT, "what the job is for; shown on its task", default="", example="loads the orders"),
 )
 
+
+def _only_here(kind: str) -> Key:
+    doc = f"true = the file itself has no {kind} of this name: it is this environment's own"
+    return Key(ONLY_HERE, Flag(), doc)
+
+
 _JOB = Section(JOB_KEYS)
 DEFAULT_KEYS = tuple(key for key in JOB_KEYS if key.inherited)
 _DEFAULTS_EXAMPLE = "{image: 'my_job_image:1.0', compute_pool: PR_STD_POOL_XS}"
@@ -251,9 +258,18 @@ GRAPH_KEYS = (
 
 
 _GRAPH = Section(GRAPH_KEYS)
+# What one environment says of a graph or of a job: the same keys, and whether it is one of its own (see `overlays`).
+_JOB_CHANGES = Section((*JOB_KEYS, _only_here("job")))
+_GRAPH_CHANGES = Section(
+    (
+        *(key for key in GRAPH_KEYS if key.name != JOBS),
+        Key("jobs", Named(_JOB_CHANGES, "a mapping of jobs by name"), "changes to jobs, by name"),
+        _only_here("graph"),
+    )
+)
 _OVERLAY_KEYS = (
     Key("defaults", _DEFAULTS, "changes to the file's defaults"),
-    Key("graphs", Named(_GRAPH, "a mapping of graphs by name"), "changes to graphs, by name"),
+    Key("graphs", Named(_GRAPH_CHANGES, "a mapping of graphs by name"), "changes to graphs, by name"),
 )
 
 FILE_KEYS = (
@@ -268,7 +284,7 @@ FILE_KEYS = (
         "environments",
         Named(partial(Section(_OVERLAY_KEYS)), "a mapping of environments by name"),
         "what is different in the Pulumi stack of that name: merged over the rest of the file, key by key; a key with "
-        "nothing (~) is taken away",
+        "nothing (~) is taken away. A graph or a job that the file itself does not have says `only_here: true`",
         example="{dev: {graphs: {daily: {schedule: ~}}}}",
     ),
     Key(
@@ -284,7 +300,7 @@ FILE = Section(FILE_KEYS, "a mapping with version and graphs")
 # what `jobconfig.<stack>.yaml` may say: it is merged over the file as an entry of `environments` is
 OVERLAY = partial(Section((FILE_KEYS[0], *_OVERLAY_KEYS)))
 
-_CHANGED = {"defaults": _DEFAULTS, "graph": _GRAPH, "job": _JOB}
+_CHANGED = {"defaults": _DEFAULTS, "graph": _GRAPH_CHANGES, "job": _JOB_CHANGES}
 # sections that stand in several places: the JSON Schema describes each once
 SHARED = {
     "cron": CRON,

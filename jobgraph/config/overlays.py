@@ -1,17 +1,28 @@
 """What is different in one environment, merged over a job configuration before it is read.
 
-Knows YAML nodes. Must not know which keys exist. Mappings are merged key by key; anything else of the overlay takes the
-place of what was there, and a key with nothing (`~`) takes it away. Nodes keep their places, so that a mistake is told
-where it stands.
+Knows YAML nodes, and that graphs and jobs have names. Must not know which other keys exist. Mappings are merged key by
+key; anything else in the overlay replaces what was there, and a key with nothing (`~`) removes it. Nodes keep their
+places, so that a mistake is reported where it stands.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import yaml
 
-from jobgraph.config.document import MERGE, NULL, OverlayMark
+from jobgraph.config.document import FLAG, MERGE, NULL, OverlayMark
+from jobgraph.errors import nearest
+
+if TYPE_CHECKING:
+    from jobgraph.config.document import Document
 
 ENVIRONMENTS = "environments"
+GRAPHS = "graphs"
+JOBS = "jobs"
+# says that the file itself has no graph or job of this name, and that this is no slip
+ONLY_HERE = "only_here"
 
 
 def from_file(node: yaml.Node, file: str) -> yaml.Node:
@@ -42,6 +53,84 @@ def take_environment(root: yaml.Node, environment: str) -> yaml.Node | None:
     return None
 
 
+def environment_names(root: yaml.Node) -> list[str]:
+    """Return the names of the file's `environments`."""
+    sections = [value for key, value in _pairs(root) if _name(key) == ENVIRONMENTS]
+    return [name for section in sections for key, _ in _pairs(section) if (name := _name(key)) is not None]
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Where named things stand in an overlay: graphs, or the jobs of a graph."""
+
+    kind: str
+    path: str
+    base: yaml.Node | None
+    overlay: yaml.Node | None
+
+
+def settle_names(base: yaml.Node, overlay: yaml.Node, document: Document) -> yaml.Node:
+    """Report graphs and jobs of an overlay that the file does not have, unless they say `only_here: true`.
+
+    Without that, a slip in a name would be a new graph in one environment, of which nobody is told before it runs.
+    Returns the overlay without `only_here`, which has then said all it has to say.
+    """
+    return _settled(_Level("graph", GRAPHS, _value(base, GRAPHS), _value(overlay, GRAPHS)), overlay, document)
+
+
+def _settled(level: _Level, overlay: yaml.Node, document: Document) -> yaml.Node:
+    """Return the mapping that holds the level, with the level's own entries settled."""
+    if not isinstance(level.overlay, yaml.MappingNode):
+        return overlay
+    key_of_level = level.path.rpartition(".")[2]
+    entries = [(key, _entry(level, key, value, document)) for key, value in level.overlay.value]
+    # what has been reported is left out, so that nothing else is said of it
+    section = _like(level.overlay, [(key, value) for key, value in entries if value is not None])
+    pairs = [(key, section if _name(key) == key_of_level else value) for key, value in _pairs(overlay)]
+    return _like(overlay, pairs)
+
+
+def _entry(level: _Level, key: yaml.Node, value: yaml.Node, document: Document) -> yaml.Node | None:
+    name = _name(key)
+    claim = _value(value, ONLY_HERE)
+    own = _like(value, [pair for pair in _pairs(value) if _name(pair[0]) != ONLY_HERE]) if claim is not None else value
+    if name is None or key.tag == MERGE:
+        return own
+    existing = _value(level.base, name)
+    path = f"{level.path}.{name}"
+    if existing is None and not (claim is not None and claim.tag == FLAG and str(claim.value).lower() == "true"):
+        _report_stray(level, key, value, document)
+        return None
+    if existing is not None and claim is not None:
+        what = f"`{name}` is not only here: the file has a {level.kind} of that name"
+        document.report(claim, f"{path}.{ONLY_HERE}", rule="only-here", what=what, remedy=f"remove `{ONLY_HERE}`")
+    if existing is None or level.kind != "graph":
+        return own
+    return _settled(_Level("job", f"{path}.{JOBS}", _value(existing, JOBS), _value(own, JOBS)), own, document)
+
+
+def _report_stray(level: _Level, key: yaml.Node, value: yaml.Node, document: Document) -> None:
+    name = str(key.value)
+    names = [known for base_key, _ in _pairs(level.base) if (known := _name(base_key)) is not None]
+    what = f"the file has no {level.kind} `{name}`"
+    remedy = f"correct the name; a {level.kind} that only this environment has says `{ONLY_HERE}: true`"
+    if value.tag == NULL:
+        what, remedy = f"{what} that this could take away", "correct the name, or remove the line"
+    path, close = f"{level.path}.{name}", nearest(name, names)
+    document.report(key, path, rule="only-here", what=what, remedy=remedy, close=close)
+
+
+def _like(node: yaml.Node, pairs: list[tuple[yaml.Node, yaml.Node]]) -> yaml.Node:
+    if not isinstance(node, yaml.MappingNode):
+        return node
+    return yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
+
+
+def _value(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    """Return the value of a key, if the node is a mapping that has it."""
+    return next((value for key, value in _pairs(node) if _name(key) == name and key.tag != MERGE), None)
+
+
 def merged(base: yaml.Node, overlay: yaml.Node) -> yaml.Node:
     """Return the node that says what `base` says, but where `overlay` says otherwise. Both stay as they are."""
     if not isinstance(base, yaml.MappingNode) or not isinstance(overlay, yaml.MappingNode):
@@ -67,7 +156,7 @@ def _merged(base: yaml.MappingNode, overlay: yaml.MappingNode, above: tuple[int,
     return yaml.MappingNode(base.tag, pairs, base.start_mark, base.end_mark, base.flow_style)
 
 
-def _pairs(node: yaml.Node) -> list[tuple[yaml.Node, yaml.Node]]:
+def _pairs(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
     return list(node.value) if isinstance(node, yaml.MappingNode) else []
 
 

@@ -16,13 +16,13 @@ from jobgraph import garbage_collector
 from jobgraph.config.assembly import Assembler
 from jobgraph.config.document import Document
 from jobgraph.config.keys import FILE
-from jobgraph.config.overlays import from_file, merged, take_environment
+from jobgraph.config.overlays import from_file, merged, settle_names, take_environment
 from jobgraph.config.payloads import PayloadFolder
 from jobgraph.config.rules import broken_rules
 from jobgraph.errors import ERROR, ConfigErrors, Mark, Problem, UsageError, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from jobgraph.config.model import Config
 
@@ -73,14 +73,23 @@ def read(
     """
     path, file = Path(path), str(path)
     root = compose(_content(path), file)
-    if environment is not None:
-        own = take_environment(root, environment)
-        root = merged(root, own) if own is not None else root
-        overlay = overlay_of(path, environment)
-        if overlay.exists():
-            root = merged(root, from_file(compose(_content(overlay), str(overlay)), str(overlay)))
+    document = Document(file)
+    for overlay in _overlays(root, path, environment):
+        root = merged(root, settle_names(root, overlay, document))
     payloads = PayloadFolder(path.parent, project_of(path))
-    return understand(root, file, pools, region_timezone=region_timezone, strict=strict, payloads=payloads)
+    return understand(root, document, pools, region_timezone=region_timezone, strict=strict, payloads=payloads)
+
+
+def _overlays(root: yaml.Node, path: Path, environment: str | None) -> Iterator[yaml.Node]:
+    """Yield what is different in an environment: by the file's `environments`, then by a file of its own."""
+    if environment is None:
+        return
+    own = take_environment(root, environment)
+    if own is not None:
+        yield own
+    overlay = overlay_of(path, environment)
+    if overlay.exists():
+        yield from_file(compose(_content(overlay), str(overlay)), str(overlay))
 
 
 def overlay_of(path: Path, environment: str) -> Path:
@@ -114,33 +123,32 @@ def parse(content: bytes, file: str, pools: Collection[str] | None = None, *, st
     Raises:
         ConfigErrors: with every problem of the file.
     """
-    return understand(compose(content, file), file, pools, strict=strict)
+    return understand(compose(content, file), Document(file), pools, strict=strict)
 
 
 def understand(  # noqa: PLR0913  # what a stack and the caller say, all but three named at the call
     root: yaml.Node,
-    file: str,
+    document: Document,
     pools: Collection[str] | None = None,
     *,
     region_timezone: str | None = None,
     strict: bool = False,
     payloads: PayloadFolder | None = None,
 ) -> Config:
-    """Read and check a job configuration from its YAML nodes, wherever they come from; their marks are in `file`.
+    """Read and check a job configuration from its YAML nodes, wherever they come from.
 
-    Without `payloads`, the files of payloads are not looked for.
+    `document` names their file, and may hold problems already. Without `payloads`, their files are not looked for.
 
     Raises:
         ConfigErrors: with every problem found.
     """
-    document = Document(file)
     block = FILE.read(root, "", document)
     if block is None:
-        raise ConfigErrors(file, document.problems)
+        raise ConfigErrors(document.file, document.problems)
     config = Assembler(document, payloads).config(block)
     problems = [*document.problems, *broken_rules(config, pools, region_timezone)]
     if any(strict or problem.severity == ERROR for problem in problems):
-        raise ConfigErrors(file, problems)
+        raise ConfigErrors(document.file, problems)
     return replace(config, warnings=in_order(problems))
 
 

@@ -223,7 +223,7 @@ def _check(root: yaml.Node, jobs: _Jobs) -> None:
     file = _mapping(root, [(root, "version", yaml.ScalarNode(WHOLE, "1", at, at)), (root, "graphs", graphs)])
     problems = list(jobs.document.problems)
     try:
-        understand(file, jobs.document.file)
+        understand(file, Document(jobs.document.file))
     except ConfigErrors as error:
         # what is missing was told already, in the JSON's own words
         told = {"job-complete"} if jobs.nodes else {"job-complete", "no-jobs"}

@@ -41,7 +41,7 @@ def diff(  # noqa: PLR0913  # one parameter for each option
     jobconfig.yaml as it stands unless given. --format markdown is for a pull request: a picture and a table.
     """
     before = loading.at(context.obj, old, environment)
-    after = loading.at(context.obj, new or loading.file_of(context.obj, None), environment)
+    after = loading.at(context.obj, new or loading.file_of(context.obj, None, environment), environment)
     found = compared(ordered(before), ordered(after))
     if form == "json":
         show_json(rendering.as_json(found))

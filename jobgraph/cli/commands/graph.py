@@ -75,7 +75,7 @@ def graph(  # noqa: PLR0913  # one parameter for each option
     """
     application: Application = context.obj
     if run_id is None:
-        chosen, states = _chosen(loading.load(loading.file_of(application, file), environment), name), None
+        chosen, states = _chosen(loading.load(loading.file_of(application, file, environment), environment), name), None
     else:
         found = lookup.graph(application, name)
         seen = lookup.run(application.client, found, None if run_id == NEWEST else run_id)

@@ -15,7 +15,7 @@ import click
 
 from jobgraph.cli import environment
 from jobgraph.cli.application import Application, examples, is_terminal, note, show_json
-from jobgraph.cli.loading import stack_settings
+from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.errors import NotConnectedError, UsageError
 from jobgraph.settings import Settings
 
@@ -156,7 +156,7 @@ def _snowflake(project: Path) -> dict[str, str]:
         found = control.environment(data_folder(project))
     except control.SandboxError as error:
         raise NotConnectedError(str(error)) from error
-    settings = stack_settings(project / f"Pulumi.{STACK}.yaml") or Settings()
+    settings = stacks_of(project / PROJECT_FILE).settings(STACK) or Settings()
     return {
         **found,
         "SNOWFLAKE_WAREHOUSE": settings.warehouse,

@@ -6,8 +6,9 @@ Knows its options and output. Must not know the rules (jobgraph.config) or the f
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +16,7 @@ from jobgraph.cli import loading, views
 from jobgraph.cli.application import examples, is_terminal, note, show, show_json
 from jobgraph.config.explain import problem_reports
 from jobgraph.config.explain.resolving import resolved
-from jobgraph.errors import ConfigErrors
+from jobgraph.errors import EXIT_USAGE, ConfigErrors, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("file", required=False)
-@click.option("--environment", "-e", metavar="NAME", help="Check it as the Pulumi stack of that name has it.")
+@click.option("--environment", "-e", metavar="NAME", help="Check it only as the Pulumi stack of that name has it.")
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @click.option(
     "--format",
@@ -59,40 +60,88 @@ def validate(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Check a job configuration and name everything that is wrong with it.
 
-    FILE is jobconfig.yaml unless given. With --environment, what the file, its overlay and Pulumi.NAME.yaml say of that
-    stack is taken in, its compute pools included. --resolved writes the same graphs without defaults, environments and
-    matrices. Exit code 2 if anything is wrong.
+    FILE is what the project's stacks deploy unless given: jobconfig.yaml, or what `pulumi config set file` names. It is
+    checked by itself and as each environment has it: what the file, an overlay and Pulumi.NAME.yaml say of that stack
+    is taken in, its compute pools included. With --environment, only as that one has it. --resolved writes the same
+    graphs without defaults, environments and matrices. Exit code 2 if anything is wrong.
     """
     form = problem_reports.JSON if as_json else form
-    path = loading.file_of(context.obj, file)
+    files: Sequence[str] = (loading.file_of(context.obj, file, environment),)
+    if file is None and environment is None and not as_resolved:
+        files = loading.deployed_files(context.obj)
+    checks = [_checked(path, environment, strict=strict, every=not as_resolved) for path in files]
+    problems = in_order(problem for check in checks for problem in check.problems)
+    failed = [check for check in checks if check.config is None]
+    if form != problem_reports.TEXT:
+        _report(form, failed[0] if failed else checks[0], problems)
+    elif failed:
+        note(f"error: {ConfigErrors(' and '.join(check.file for check in failed), problems)}")
+    elif as_resolved and checks[0].config:
+        click.echo(problem_reports.as_text(problems), nl=False, err=True)
+        click.echo(resolved(checks[0].config), nl=False)
+    else:
+        click.echo(problem_reports.as_text(problems), nl=False, err=True)
+        for check in checks:
+            _sum_up(check)
+    if failed:
+        context.exit(EXIT_USAGE)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A file and what is wrong with it; `config` of None: it cannot be deployed. `environments` were checked too."""
+
+    file: str
+    config: Config | None
+    problems: Sequence[Problem]
+    environments: Sequence[str]
+
+
+def _checked(path: str, environment: str | None, *, strict: bool, every: bool) -> _Check:
+    """Check a file as one environment has it; or by itself, and unless not `every`, as each environment has it."""
+    config, problems = _read(path, environment, strict=strict)
+    if environment is not None or not every:
+        return _Check(path, config, problems, ())
+    by_problem: dict[Problem, list[str]] = {}
+    environments = loading.environments_of(path) if config or _is_readable(problems) else ()
+    whole = config is not None
+    for name in environments:
+        own_config, own_problems = _read(path, name, strict=strict)
+        whole = whole and own_config is not None
+        for problem in own_problems:
+            by_problem.setdefault(problem, []).append(name)
+    own = [replace(one, environments=tuple(names)) for one, names in by_problem.items() if one not in problems]
+    return _Check(path, config if whole else None, [*problems, *own], environments)
+
+
+def _is_readable(problems: Sequence[Problem]) -> bool:
+    return all(problem.rule != "yaml" for problem in problems)
+
+
+def _read(path: str, environment: str | None, *, strict: bool) -> tuple[Config | None, Sequence[Problem]]:
     try:
         config = loading.load(path, environment, strict=strict)
     except ConfigErrors as error:
-        if form == problem_reports.TEXT:
-            raise
-        _report(form, error.file, error.problems, None)
-        context.exit(error.exit_code)
-    if as_resolved:
-        _warn(config)
-        click.echo(resolved(config), nl=False)
-    elif form == problem_reports.TEXT:
-        _warn(config)
-        show(views.config_table(config, terminal=is_terminal()))
-        note(f"{path} is valid. `pulumi preview` shows what it would change.")
-    else:
-        _report(form, path, config.warnings, config)
+        return None, error.problems
+    return config, config.warnings
 
 
-def _warn(config: Config) -> None:
-    click.echo(problem_reports.as_text(config.warnings), nl=False, err=True)
+def _sum_up(check: _Check) -> None:
+    if check.config is None:
+        return
+    show(views.config_table(check.config, terminal=is_terminal()))
+    also = f", in {' and '.join(check.environments)} too" if check.environments else ""
+    note(f"{check.file} is valid{also}. `pulumi preview` shows what it would change.")
 
 
-def _report(form: str, file: str, problems: Sequence[Problem], config: Config | None) -> None:
-    """Write problems for a tool; `config` is there if they are only warnings."""
+def _report(form: str, check: _Check, problems: Sequence[Problem]) -> None:
+    """Write problems for a tool."""
     if form == problem_reports.SARIF:
         click.echo(problem_reports.as_sarif(problems, version("jobgraph")), nl=False)
     elif form == problem_reports.GITHUB:
         click.echo(problem_reports.as_github(problems), nl=False)
     else:
-        about = views.config_json(config) if config else {"file": file, "valid": False, "problems": [], "graphs": []}
+        about: dict[str, Any] = {"file": check.file, "valid": False, "problems": [], "graphs": []}
+        if check.config is not None:
+            about = views.config_json(check.config)
         show_json({**about, "problems": [problem_reports.as_json(problem) for problem in problems]})

@@ -44,6 +44,7 @@ def as_json(problem: Problem) -> dict[str, Any]:
         "what": problem.what,
         "remedy": problem.remedy,
         "nearest": list(problem.nearest),
+        "environments": list(problem.environments),
     }
 
 
@@ -51,7 +52,8 @@ def _message(problem: Problem) -> str:
     """Return what is wrong and what to do, in sentences."""
     hint = f" Perhaps you meant {' or '.join(problem.nearest)}." if problem.nearest else ""
     end = "" if problem.remedy.endswith(".") else "."
-    return f"{problem.what}.{hint} Remedy: {problem.remedy}{end}"
+    where = f" (environment {' and '.join(problem.environments)})" if problem.environments else ""
+    return f"{problem.what}{where}.{hint} Remedy: {problem.remedy}{end}"
 
 
 def as_sarif(problems: Sequence[Problem], version: str) -> str:

@@ -44,7 +44,8 @@ def test_problems_as_json(invoke: Invoke, project: Path) -> None:
     told = json.loads(done.stdout)
     assert (told["file"], told["valid"], told["graphs"]) == ("bad.yaml", False, [])
     first = next(problem for problem in told["problems"] if problem["severity"] == "error")
-    assert {"severity", "file", "line", "column", "rule", "path", "value", "what", "remedy", "nearest"} == set(first)
+    keys = {"severity", "file", "line", "column", "rule", "path", "value", "what", "remedy", "nearest"}
+    assert keys | {"environments"} == set(first)
     assert first["line"] == 8
 
 

@@ -105,8 +105,87 @@ def test_an_environment_that_is_not_known(invoke: Invoke, project: Path) -> None
     assert done.exit_code == 2
     assert "perhaps you meant prod" in done.stderr
     assert "neither Pulumi.prd.yaml, nor jobconfig.prd.yaml" in done.stderr
-    assert "stacks there: dev.eu, prod" in done.stderr
+    assert f"stacks in {project}: dev.eu, prod" in done.stderr
     assert "'acme/jobs/prod'; perhaps you meant prod" in invoke("validate", "-e", "acme/jobs/prod").stderr
+
+
+@pytest.fixture
+def stacks(project: Path) -> Path:
+    """A project with two stacks, of which dev deploys another file than the project's own."""
+    (project / "Pulumi.yaml").write_text(
+        "name: jobs\nruntime: python\nconfig: {jobs:file: {default: jobconfig.yaml}}\n"
+    )
+    (project / "Pulumi.dev.yaml").write_text("config: {jobs:file: conf/other.yaml, jobs:settings: {pools: {POOL: }}}\n")
+    (project / "Pulumi.prod.yaml").write_text("config: {jobgraph:settings: {pools: {POOL: {}}}}\n")
+    (project / "conf").mkdir()
+    (project / "conf" / "other.yaml").write_text(GOOD.replace("59 minutes", "7 minutes"))
+    return project
+
+
+@pytest.mark.usefixtures("stacks")
+def test_what_a_stack_deploys_is_what_is_checked(invoke: Invoke) -> None:
+    assert "schedule: 7 minutes" in invoke("validate", "--resolved", "-e", "dev").stdout
+    assert "schedule: 59 minutes" in invoke("validate", "--resolved", "-e", "prod").stdout
+    assert "schedule: 59 minutes" in invoke("validate", "--resolved").stdout
+    assert "every 7 minutes" in invoke("graph", "-e", "dev").stdout
+    # a file that is named is read with the stack's settings, wherever it is
+    done = invoke("validate", "conf/other.yaml", "-e", "prod")
+    assert (done.exit_code, "7 minutes" in done.stdout) == (0, True)
+
+
+def test_without_a_file_everything_that_a_stack_deploys_is_checked(invoke: Invoke, stacks: Path) -> None:
+    done = invoke("validate")
+    assert done.exit_code == 0, done.output
+    assert "jobconfig.yaml is valid, in prod too" in done.stderr
+    assert "conf/other.yaml is valid, in dev too" in done.stderr
+    (stacks / "conf" / "other.yaml").write_text(BAD)
+    done = invoke("validate")
+    assert done.exit_code == 2
+    assert "conf/other.yaml:8:31: `retrys` is not known here" in done.stderr
+    (stacks / "jobconfig.yaml").unlink()
+    assert "jobconfig.yaml" not in invoke("validate").stderr
+
+
+def test_stacks_may_have_a_folder_of_their_own(invoke: Invoke, stacks: Path) -> None:
+    (stacks / "Pulumi.yaml").write_text("name: jobs\nruntime: python\nstackConfigDir: stacks\n")
+    (stacks / "stacks").mkdir()
+    (stacks / "Pulumi.dev.yaml").rename(stacks / "stacks" / "Pulumi.dev.yaml")
+    assert "schedule: 7 minutes" in invoke("validate", "--resolved", "-e", "dev").stdout
+
+
+SLIP = f"{GOOD}environments:\n  prod: {{graphs: {{nighly: {{schedule: 2 hours, jobs: {{load: }}}}}}}}\n"
+
+
+def test_every_environment_is_checked_and_a_slip_in_a_graphs_name_is_told(invoke: Invoke, project: Path) -> None:
+    (project / "jobconfig.yaml").write_text(SLIP)
+    done = invoke("validate")
+    assert done.exit_code == 2
+    assert "jobconfig.yaml:10:19: the file has no graph `nighly` [only-here]" in done.stderr
+    assert "in:     environment prod" in done.stderr
+    assert "perhaps you meant nightly" in done.stderr
+    problems = json.loads(invoke("validate", "--json").stdout)["problems"]
+    assert [one["environments"] for one in problems if one["rule"] == "only-here"] == [["prod"]]
+    assert "(environment prod). Perhaps" in invoke("validate", "--format", "github").stdout
+    assert invoke("validate", "-e", "prod").exit_code == 2
+    own = SLIP.replace("schedule: 2 hours, jobs: {load: }", "only_here: true, jobs: {x: }")
+    (project / "jobconfig.yaml").write_text(own)
+    assert invoke("validate").exit_code == 0
+    assert "NIGHLY_ROOT" in invoke("validate", "-e", "prod", "--resolved").stdout
+
+
+def test_an_environment_has_its_own_pools_and_what_the_file_has_wrong_is_told_once(
+    invoke: Invoke, project: Path
+) -> None:
+    (project / "jobconfig.yaml").write_text(BAD)
+    for stack, pool in (("dev", "POOL"), ("test", "OTHER"), ("prod", "OTHER")):
+        (project / f"Pulumi.{stack}.yaml").write_text(f"config: {{jobgraph:settings: {{pools: {{{pool}: {{}}}}}}}}\n")
+    problems = json.loads(invoke("validate", "--json").stdout)["problems"]
+    assert [(one["rule"], one["environments"]) for one in problems] == [
+        ("image-tag", []),
+        ("pool-exists", ["prod", "test"]),
+        ("predecessor-exists", []),
+        ("unknown-key", []),
+    ]
 
 
 def test_a_file_whose_name_has_no_ending(invoke: Invoke, tmp_path: Path) -> None:

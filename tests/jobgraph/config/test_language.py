@@ -84,11 +84,11 @@ def test_an_overlay_file_comes_last_and_its_mistakes_are_told_in_it(tmp_path: Pa
         "environments: {dev: {graphs: {g: {jobs: {a: {retries: 1, timeout: 1 hour}}}}}}\n"
         "graphs: {g: {jobs: {a: {}}}}\n"
     )
-    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: 2}, b: {after: [a]}}}\n")
+    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: 2}, b: {only_here: true, after: [a]}}}\n")
     jobs = read(file, POOLS, "dev").graphs[0].jobs
     assert [(job.key, job.retries, job.timeout) for job in jobs] == [("a", 2, 3600), ("b", 0, 3600)]
     assert read(file, POOLS).graphs[0].jobs[0].retries == 0
-    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: two}, b: {after: [c]}}}\n")
+    overlay.write_text("# what dev has\ngraphs:\n  g: {jobs: {a: {retries: two}, b: {after: [c], only_here: true}}}\n")
     with pytest.raises(ConfigErrors) as caught:
         read(file, POOLS, "dev")
     assert [(p.mark.file, p.mark.line, p.mark.column, p.rule) for p in caught.value.problems] == [

@@ -58,11 +58,11 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-def told(folder: Path, content: str | bytes) -> str:
+def told(folder: Path, content: str | bytes, environment: str | None = None) -> str:
     file = folder / "jobs.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigErrors) as caught:
-        read(file, POOLS)
+        read(file, POOLS, environment)
     return str(caught.value).replace(str(file), "jobs.yaml").replace(str(folder), "/project")
 
 
@@ -72,6 +72,32 @@ def test_limits_and_broken_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "hollow").mkdir()
     found = "".join(f"=== {name}\n{told(tmp_path, content)}\n" for name, content in FILES.items())
     compare(GOLDEN / "limits.txt", found)
+
+
+ENVIRONMENT = """\
+graphs:
+  graph: {schedule: ~}
+  gone: ~
+  own: {only_here: no, jobs: {b: }}
+  fine: {only_here: true, jobs: {c: }}
+  g:
+    only_here: true
+    jobs:
+      lod: {retries: 2}
+      repot: ~
+      extra: {only_here: true, args: [x], after: [load]}
+"""
+
+
+def test_names_in_an_environment_that_the_file_does_not_have_are_told(tmp_path: Path) -> None:
+    base = jobs("load:", "report: {after: [load]}")
+    sections = "environments:\n  dev:\n" + "".join(f"    {line}\n" for line in ENVIRONMENT.splitlines())
+    in_section = told(tmp_path, f"{base}{sections}", "dev")
+    compare(GOLDEN / "environment.txt", f"{in_section}\n")
+    (tmp_path / "jobs.dev.yaml").write_text(ENVIRONMENT)
+    in_file = told(tmp_path, base, "dev")
+    texts = [re.sub(r"^\S+ ", "", line) for line in in_file.splitlines()[1:]]
+    assert texts == [re.sub(r"^\S+ ", "", line) for line in in_section.splitlines()[1:]]
 
 
 def test_every_rule_has_its_message_in_a_golden() -> None:

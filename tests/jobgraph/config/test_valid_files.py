@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from jobgraph.config.document import Document
 from jobgraph.config.explain.resolving import resolved
 from jobgraph.config.explain.schema import json_schema
 from jobgraph.config.reading import compose, parse, understand
@@ -56,7 +57,7 @@ def test_a_key_that_is_misspelt_anywhere_is_an_error_on_its_line(seed: int, data
     key, path = data.draw(st.sampled_from(keys))
     key.value = f"{key.value}x"
     with pytest.raises(Exception) as caught:  # noqa: PT011  # which one it is, is asserted next
-        understand(root, "jobs.yaml")
+        understand(root, Document("jobs.yaml"))
     problems = getattr(caught.value, "problems", ())
     assert [
         p for p in problems if p.rule in {"unknown-key", "entry-name"} and p.mark.line == key.start_mark.line + 1

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jobgraph.config.patterns import pattern_problem
 from jobgraph.config.reading import parse, read
 from jobgraph.errors import ConfigErrors, UsageError
 from jobgraph.images import IMAGE_REFERENCE, image_problem, image_repository
 from jobgraph.instance_families import FAMILIES
-from jobgraph.patterns import pattern_problem
 from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ def test_as_json() -> None:
         "what": "`retrys` is not known here",
         "remedy": "remove it",
         "nearest": ["retries", "retry"],
+        "environments": [],
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from jobgraph.config.document import Document
 from jobgraph.config.explain.reference import Entry, entries, reference
 from jobgraph.config.explain.schema import json_schema, overlay_schema
 from jobgraph.config.kinds import Refused
@@ -97,8 +98,8 @@ graphs:
         "defaults: {env: ~, compute_pool: Q}",
         "graphs: {g: {jobs: {a: {resources: {cpu: ~}, retries: {backoff: ~}}}}}",
         "graphs: {g: {jobs: {a: {retries: 1, resources: ~, warehouse: {query: ~, task: x}}}}}",
-        "graphs: {g: {jobs: {b: {volumes: {v: {path: /w}}, after: ~}, c: {after: [b]}}}}",
-        "graphs: {h: {jobs: {a: ~, b: {}}}, g: {timeout: 3 hours, config: {x: 1}}}",
+        "graphs: {g: {jobs: {b: {volumes: {v: {path: /w}}, after: ~}, c: {only_here: true, after: [b]}}}}",
+        "graphs: {h: {only_here: true, jobs: {b: {}}}, g: {timeout: 3 hours, config: {x: 1}}}",
     ],
 )
 def test_changes_may_stand_in_an_overlay_or_among_the_environments(changes: str, tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_every_example_of_the_reference_is_valid(entry: Entry, validator: Draft2
     text = file_of(entry)
     assert entry.key.example
     assert yaml.safe_load(entry.example).keys() == {(entry.within or entry.key).name}
-    understand(compose(text.encode(), "jobs.yaml"), "jobs.yaml", payloads=PayloadFolder(ROOT, ROOT))
+    understand(compose(text.encode(), "jobs.yaml"), Document("jobs.yaml"), payloads=PayloadFolder(ROOT, ROOT))
     assert [error.message for error in validator.iter_errors(data(text))] == []
     if entry.within is not None:
         assert entry.key.name.rpartition(".")[2] in entry.example
