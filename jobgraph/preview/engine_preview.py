@@ -127,7 +127,7 @@ def _change(step: Mapping[str, Any]) -> Change | None:
         return None
     if action == DELETED and (step.get("oldState") or {}).get("retainOnDelete"):
         action = KEPT
-    old, new = ((step.get(one) or {}).get("inputs") or {} for one in ("oldState", "newState"))
+    old, new = (_inputs(step.get(one)) for one in ("oldState", "newState"))
     fields = _fields(words(token, old), words(token, new)) if action in {CHANGED, REPLACED} else ()
     if any(field.name == "after" for field in fields):
         fields = tuple(field for field in fields if field.name != READS)
@@ -168,7 +168,7 @@ def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> li
 
 
 def _node(step: Mapping[str, Any], state: Mapping[str, Any]) -> Node:
-    inputs = state.get("inputs") or {}
+    inputs = _inputs(state)
     finalizes = last_part(str(inputs.get("finalize") or ""))
     action = _ACTIONS.get(step["op"], "")
     old, new = (_follows(step.get(one)) for one in ("oldState", "newState"))
@@ -178,4 +178,18 @@ def _node(step: Mapping[str, Any], state: Mapping[str, Any]) -> Node:
 
 
 def _follows(state: Mapping[str, Any] | None) -> tuple[str, ...]:
-    return tuple(sorted(last_part(name) for name in ((state or {}).get("inputs") or {}).get("afters") or []))
+    return tuple(sorted(last_part(name) for name in _inputs(state).get("afters") or []))
+
+
+def _inputs(state: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a state's inputs as the program wrote them: without the defaults that the plugin has filled in."""
+    return dict(_as_written((state or {}).get("inputs") or {}))
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    defaults = {"__defaults", *value.get("__defaults", ())}
+    return {name: _as_written(inner) for name, inner in value.items() if name not in defaults}

@@ -346,3 +346,15 @@ def test_the_step_that_sets_which_runs_may_overlap_is_told() -> None:
     )
     assert "- Execute g-overlap (deleted)" in rendering.as_text(summarize({"steps": [gone]}))
     assert not summarize({"steps": [step("delete", "Execute", "g-gate", {"execute": "SELECT 1"}, None)]}).others
+
+
+def test_what_the_plugin_fills_in_is_not_part_of_a_change() -> None:
+    def root(minutes: int, **more: Any) -> dict[str, Any]:
+        marks: dict[str, Any] = {"__defaults": ["allowOverlappingExecution"], "allowOverlappingExecution": "default"}
+        return {"name": "R", "schedule": {"__defaults": [], "minutes": minutes}, **marks, **more}
+
+    (graph,) = summarize({"steps": [step("update", "Task", "R", root(59), root(30, __defaults=[]))]}).graphs
+    (change,) = graph.changes
+    assert [(field.old, field.new) for field in change.fields if field.name == "schedule"] == [
+        ("59 minutes", "30 minutes")
+    ]
