@@ -132,14 +132,14 @@ def _current_run(call: Call, function: str) -> sqlite3.Row:
 
 def task_runtime_info(call: Call, arguments: tuple[Any, ...]) -> str | None:
     """SYSTEM$TASK_RUNTIME_INFO('<what>') (sql-reference/functions/system_task_runtime_info)."""
-    (asked,) = counted(arguments, 1, 1, "SYSTEM$TASK_RUNTIME_INFO")
+    (argument,) = counted(arguments, 1, 1, "SYSTEM$TASK_RUNTIME_INFO")
     row = _current_run(call, "SYSTEM$TASK_RUNTIME_INFO")
-    what = str(asked).upper()
-    if what in _RUNTIME_INFO:
-        return _RUNTIME_INFO[what](row)
-    column = _LAST_SUCCESSFUL.get(what)
+    item = str(argument).upper()
+    if item in _RUNTIME_INFO:
+        return _RUNTIME_INFO[item](row)
+    column = _LAST_SUCCESSFUL.get(item)
     if column is None:
-        raise errors.invalid_value(str(asked), "SYSTEM$TASK_RUNTIME_INFO")
+        raise errors.invalid_value(str(argument), "SYSTEM$TASK_RUNTIME_INFO")
     with call.world.store.transaction() as tx:
         last = tx.row(
             "SELECT * FROM graph_run WHERE root_uuid = ? AND state = 'SUCCEEDED' ORDER BY id DESC LIMIT 1",
@@ -186,31 +186,31 @@ def set_return_value(call: Call, arguments: tuple[Any, ...]) -> str:
 
 def get_predecessor_return_value(call: Call, arguments: tuple[Any, ...]) -> str | None:
     """SYSTEM$GET_PREDECESSOR_RETURN_VALUE(['NAME']); ancestors too; the name is needed with several predecessors."""
-    given = counted(arguments, 0, 1, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
+    names = counted(arguments, 0, 1, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
     row = _current_run(call, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
     frozen = {task["name"]: task for task in json.loads(row["definition"])["tasks"]}
     after = frozen[row["name"]]["after"]
-    if not given and len(after) != 1:
+    if not names and len(after) != 1:
         raise graphs.refused(f"Task {row['name']} has {len(after)} predecessors: name the one whose value is wanted.")
-    name = str(given[0]) if given else after[0]
+    name = str(names[0]) if names else after[0]
     if name not in frozen or name == row["name"]:
         raise graphs.refused(f"Task {name} is not a predecessor of task {row['name']}.")
     if frozen[name]["suspended"] and frozen[name]["after"]:
         raise graphs.refused(f"Predecessor task {name} is not enabled.")
     with call.world.store.transaction() as tx:
-        found = tx.row(
+        predecessor = tx.row(
             "SELECT return_value FROM task_run WHERE graph_run_id = ? AND name = ?", row["graph_run_id"], name
         )
-    return None if found is None else found["return_value"]
+    return None if predecessor is None else predecessor["return_value"]
 
 
 def get_task_graph_config(call: Call, arguments: tuple[Any, ...]) -> str | None:
     """SYSTEM$GET_TASK_GRAPH_CONFIG(['path']): the run's configuration, or what a dotted path finds in it."""
-    given = counted(arguments, 0, 1, "SYSTEM$GET_TASK_GRAPH_CONFIG")
+    paths = counted(arguments, 0, 1, "SYSTEM$GET_TASK_GRAPH_CONFIG")
     row = _current_run(call, "SYSTEM$GET_TASK_GRAPH_CONFIG")
-    if not given or row["config"] is None:
+    if not paths or row["config"] is None:
         return None if row["config"] is None else str(row["config"])
     value: Any = json.loads(row["config"])
-    for part in str(given[0]).split("."):
+    for part in str(paths[0]).split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value if value is None or isinstance(value, str) else json.dumps(value)

@@ -80,10 +80,10 @@ def connect(tx: Transaction, task: SnowflakeObject, predecessor: SnowflakeObject
         raise refused(f"Root task {predecessor.name.qualified} already has a finalizer task.")
 
 
-def _check_count(tx: Transaction, column: str, task: SnowflakeObject, most: int, what: str) -> None:
+def _check_count(tx: Transaction, column: str, task: SnowflakeObject, limit: int, relation: str) -> None:
     row = tx.row(f"SELECT COUNT(*) FROM task_edge WHERE {column} = ? AND NOT finalizes", task.id)
-    if row is not None and row[0] > most:
-        raise refused(f"Task {task.name.qualified} has more than {most} {what}.")
+    if row is not None and row[0] > limit:
+        raise refused(f"Task {task.name.qualified} has more than {limit} {relation}.")
 
 
 def check_size(tx: Transaction, root_id: int) -> None:
@@ -102,8 +102,8 @@ def disconnect(tx: Transaction, task: SnowflakeObject, predecessor_id: int) -> N
 def root_of(tx: Transaction, task: SnowflakeObject) -> SnowflakeObject:
     """The root of the graph that a task is in: itself, if nothing comes before it."""
     row = tx.row(_ROOT, task.id)
-    found = catalog.by_id(tx, row[0]) if row is not None and row[0] != task.id else None
-    return found or task
+    root = catalog.by_id(tx, row[0]) if row is not None and row[0] != task.id else None
+    return root or task
 
 
 def _ids(tx: Transaction, sql: str, task: SnowflakeObject) -> list[int]:
@@ -113,7 +113,7 @@ def _ids(tx: Transaction, sql: str, task: SnowflakeObject) -> list[int]:
 def children_of(tx: Transaction, task: SnowflakeObject) -> list[SnowflakeObject]:
     """Direct dependents, and the finalizer of a root."""
     ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? ORDER BY task_id", task)
-    return [found for number in ids if (found := catalog.by_id(tx, number)) is not None]
+    return [child for number in ids if (child := catalog.by_id(tx, number)) is not None]
 
 
 def finalizer_of(tx: Transaction, root: SnowflakeObject) -> SnowflakeObject | None:
@@ -125,8 +125,8 @@ def finalizer_of(tx: Transaction, root: SnowflakeObject) -> SnowflakeObject | No
 def members(tx: Transaction, root: SnowflakeObject) -> list[SnowflakeObject]:
     """All tasks of a graph: the root first, the finalizer among the others, in the order of their creation."""
     rows = tx.rows(f"{_BELOW} SELECT id FROM down ORDER BY id", root.id)
-    found = [catalog.by_id(tx, row[0]) for row in rows]
-    return [root, *(task for task in found if task is not None and task.id != root.id)]
+    tasks = [catalog.by_id(tx, row[0]) for row in rows]
+    return [root, *(task for task in tasks if task is not None and task.id != root.id)]
 
 
 def qualified(task: SnowflakeObject, names: Iterable[str]) -> list[ObjectName]:
@@ -140,9 +140,9 @@ def parameter(tx: Transaction, task: SnowflakeObject, name: str) -> str:
         return str(task.parameters[name])
     schema, database = task.name.schema or "", task.name.database or ""
     for kind, holder in (("SCHEMA", ObjectName(schema, database)), ("DATABASE", ObjectName(database))):
-        found = catalog.find(tx, kind, holder)
-        if found is not None and name in found.parameters:
-            return str(found.parameters[name])
+        container = catalog.find(tx, kind, holder)
+        if container is not None and name in container.parameters:
+            return str(container.parameters[name])
     return _DEFAULTS[name]
 
 
@@ -205,8 +205,8 @@ def thaw(frozen: Mapping[str, Any]) -> Graph:
     )
 
 
-def merged_config(frozen: Mapping[str, Any], given: str | None) -> str | None:
+def merged_config(frozen: Mapping[str, Any], override: str | None) -> str | None:
     """The root's CONFIG with the keys of EXECUTE TASK … USING CONFIG over it."""
-    if given is None:
+    if override is None:
         return None if frozen["config"] is None else str(frozen["config"])
-    return json.dumps({**json.loads(frozen["config"] or "{}"), **json.loads(given)})
+    return json.dumps({**json.loads(frozen["config"] or "{}"), **json.loads(override)})

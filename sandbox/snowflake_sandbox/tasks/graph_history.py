@@ -51,16 +51,16 @@ def register(world: World) -> None:
     }
 
 
-def task_dependents(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def task_dependents(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """TASK_DEPENDENTS(TASK_NAME, RECURSIVE = TRUE): the task, then its dependents, with the columns of SHOW TASKS."""
-    arguments = Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", given, {"RECURSIVE": True, **named})
+    arguments = Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", positional, {"RECURSIVE": True, **by_name})
     written = Reader(arguments.text("TASK_NAME") or "").object_name()
     name = call.session.resolve(written, Scope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
         task = catalog.get(tx, "TASK", name)
-        found = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]
+        tasks = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]
     declared = call.world.kinds["TASK"]
-    return Result(_DEPENDENTS, [declared.show_row(call, one) for one in access.visible(call, found)])
+    return Result(_DEPENDENTS, [declared.show_row(call, dependent) for dependent in access.visible(call, tasks)])
 
 
 _GRAPH_QUERY = (
@@ -71,36 +71,38 @@ _GRAPH_QUERY = (
 )
 
 
-def complete_task_graphs(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def complete_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """COMPLETE_TASK_GRAPHS(RESULT_LIMIT, ROOT_TASK_NAME, ERROR_ONLY): graph runs that ended in the last 60 minutes."""
-    arguments = Arguments("COMPLETE_TASK_GRAPHS", "RESULT_LIMIT ROOT_TASK_NAME ERROR_ONLY", given, named)
+    arguments = Arguments("COMPLETE_TASK_GRAPHS", "RESULT_LIMIT ROOT_TASK_NAME ERROR_ONLY", positional, by_name)
     reading = Reading(call)
     states = "('FAILED', 'CANCELLED')" if arguments.flag("ERROR_ONLY") else _ENDED
     since = (call.now - _COMPLETE).isoformat()
     rows = _graph_rows(reading, f"graph_run.state IN {states} AND graph_run.completed >= ?", since, arguments)
-    found = [_graph_row(reading, row, completed=True) for row in rows]
-    return Result(_COMPLETE_GRAPHS, found[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
+    graph_runs = [_graph_row(reading, row, completed=True) for row in rows]
+    return Result(_COMPLETE_GRAPHS, graph_runs[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
 
 
-def current_task_graphs(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def current_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """CURRENT_TASK_GRAPHS(RESULT_LIMIT, ROOT_TASK_NAME): graph runs that execute or are scheduled within 8 days."""
-    arguments = Arguments("CURRENT_TASK_GRAPHS", "RESULT_LIMIT ROOT_TASK_NAME", given, named)
+    arguments = Arguments("CURRENT_TASK_GRAPHS", "RESULT_LIMIT ROOT_TASK_NAME", positional, by_name)
     reading = Reading(call)
     rows = _graph_rows(reading, "graph_run.state IN ('WAITING', 'EXECUTING') AND graph_run.id >= ?", 0, arguments)
-    wanted = arguments.text("ROOT_TASK_NAME")
+    root_name = arguments.text("ROOT_TASK_NAME")
     latest = call.now + AHEAD
-    found = [
-        _upcoming_graph_row(*one) for one in upcoming(call) if one[1] <= latest and wanted in (None, one[0].name.name)
+    graph_runs = [
+        _upcoming_graph_row(*run)
+        for run in upcoming(call)
+        if run[1] <= latest and root_name in (None, run[0].name.name)
     ]
-    found += [_graph_row(reading, row, completed=False) for row in rows]
-    return Result(_CURRENT_GRAPHS, found[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
+    graph_runs += [_graph_row(reading, row, completed=False) for row in rows]
+    return Result(_CURRENT_GRAPHS, graph_runs[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
 
 
 def _graph_rows(reading: Reading, condition: str, value: Any, arguments: Arguments) -> list[sqlite3.Row]:
     with reading.call.world.store.transaction() as tx:
         rows = tx.rows(_GRAPH_QUERY.format(condition), value)
-    wanted = arguments.text("ROOT_TASK_NAME")
-    return [row for row in rows if reading.may_see(row) and wanted in (None, reading.definition(row)["root"])]
+    root_name = arguments.text("ROOT_TASK_NAME")
+    return [row for row in rows if reading.may_see(row) and root_name in (None, reading.definition(row)["root"])]
 
 
 def _graph_row(reading: Reading, row: sqlite3.Row, *, completed: bool) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ def register(world: World) -> None:
     world.table_functions["INFORMATION_SCHEMA.TASK_HISTORY"] = task_history
 
 
-def task_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def task_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """TASK_HISTORY(…): task runs of the last 7 days, those that execute and those scheduled within 8 days.
 
     Raises:
@@ -52,18 +52,18 @@ def task_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -
         "TASK_HISTORY",
         "SCHEDULED_TIME_RANGE_START SCHEDULED_TIME_RANGE_END RESULT_LIMIT TASK_NAME ERROR_ONLY ROOT_TASK_ID"
         " DATABASE_NAME SCHEMA_NAME",
-        given,
-        named,
+        positional,
+        by_name,
     )
     limit = arguments.limit(_DEFAULT_LIMIT, _MOST)
     start, end = arguments.instant("SCHEDULED_TIME_RANGE_START"), arguments.instant("SCHEDULED_TIME_RANGE_END")
     earliest = call.now - _KEPT
     reading = Reading(call)
     rows = _runs(reading, max(start or earliest, earliest), end, arguments)
-    found = [_history_row(reading, row) for row in rows]
+    task_runs = [_history_row(reading, row) for row in rows]
     if not arguments.flag("ERROR_ONLY"):
-        found = [*_scheduled(call, start, end, arguments), *found]
-    return Result(_TASK_HISTORY, found[:limit])
+        task_runs = [*_scheduled(call, start, end, arguments), *task_runs]
+    return Result(_TASK_HISTORY, task_runs[:limit])
 
 
 def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Arguments) -> list[sqlite3.Row]:
@@ -78,10 +78,10 @@ def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Ar
         conditions.append("task_run.scheduled_time <= ?")
         values.append(end.astimezone(UTC).isoformat())
     for column, name in (("task_run.name", "TASK_NAME"), ("graph_run.root_uuid", "ROOT_TASK_ID")):
-        wanted = arguments.text(name)
-        if wanted is not None:
+        value = arguments.text(name)
+        if value is not None:
             conditions.append(f"{column} = ? COLLATE NOCASE")
-            values.append(wanted)
+            values.append(value)
     if arguments.flag("ERROR_ONLY"):
         conditions.append("task_run.state IN ('FAILED', 'CANCELLED')")
     with reading.call.world.store.transaction() as tx:
@@ -128,8 +128,8 @@ class Reading:
         key = (row["root_uuid"], row["version"])
         if key not in self._definitions:
             with self.call.world.store.transaction() as tx:
-                found = tx.row("SELECT definition FROM graph_version WHERE root_uuid = ? AND version = ?", *key)
-            frozen = json.loads(found["definition"]) if found is not None else {"tasks": []}
+                version = tx.row("SELECT definition FROM graph_version WHERE root_uuid = ? AND version = ?", *key)
+            frozen = json.loads(version["definition"]) if version is not None else {"tasks": []}
             frozen["by_name"] = {task["name"]: task for task in frozen["tasks"]}
             self._definitions[key] = frozen
         return self._definitions[key]
@@ -200,7 +200,7 @@ def next_due(call: Call, row: sqlite3.Row) -> datetime | None:
 
 def _scheduled(call: Call, start: datetime | None, end: datetime | None, arguments: Arguments) -> list[tuple[Any, ...]]:
     """Rows in state SCHEDULED: the next run of every started root, and runs that wait for the present one to end."""
-    found = []
+    scheduled_rows = []
     latest = end or call.now + AHEAD
     for root, instant, scheduled_from, config in upcoming(call):
         matches = (
@@ -212,8 +212,8 @@ def _scheduled(call: Call, start: datetime | None, end: datetime | None, argumen
             and arguments.text("SCHEMA_NAME") in (None, root.name.schema)
         )
         if matches:
-            found.append(_scheduled_row(root, instant, scheduled_from, config))
-    return found
+            scheduled_rows.append(_scheduled_row(root, instant, scheduled_from, config))
+    return scheduled_rows
 
 
 def upcoming(call: Call) -> list[tuple[SnowflakeObject, datetime, str, str | None]]:
@@ -226,12 +226,12 @@ def upcoming(call: Call) -> list[tuple[SnowflakeObject, datetime, str, str | Non
         ]
         roots = {number: catalog.by_id(tx, number) for number, *_ in due}
     reading = Reading(call)
-    found = [
+    runs = [
         (root, datetime.fromisoformat(instant), scheduled_from, config)
         for number, instant, scheduled_from, config in due
         if (root := roots[number]) is not None and reading.may_see_root(number)
     ]
-    return sorted(found, key=lambda one: one[1], reverse=True)
+    return sorted(runs, key=lambda run: run[1], reverse=True)
 
 
 def _scheduled_row(

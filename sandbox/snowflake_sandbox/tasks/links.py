@@ -49,14 +49,14 @@ def next_revision(task: SnowflakeObject) -> dict[str, Any]:
     return {"revision": (task["revision"] or 0) + 1}
 
 
-def change(call: Call, found: SnowflakeObject, changed: dict[str, Any]) -> SnowflakeObject:
+def change(call: Call, task: SnowflakeObject, changed: dict[str, Any]) -> SnowflakeObject:
     """Change properties of a task as a modification of its graph.
 
     Raises:
         SnowflakeError: 091088 while the root is started.
     """
     with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
+        current = catalog.by_id(tx, task.id) or task
         require_suspended_root(tx, current)
         return catalog.update(tx, current, changed | next_revision(current))
 
@@ -87,32 +87,34 @@ def _require_one_root(tx: Transaction, task: SnowflakeObject) -> None:
     """Refuse a task that would be in two graphs: "a task graph has a single root task" (user-guide/tasks-graphs)."""
     current = catalog.by_id(tx, task.id) or task
     before = [catalog.find(tx, "TASK", name) for name in graphs.qualified(current, current["after"] or [])]
-    roots = {graphs.root_of(tx, one).name.qualified for one in before if one is not None}
+    roots = {graphs.root_of(tx, predecessor).name.qualified for predecessor in before if predecessor is not None}
     if len(roots) > 1:
         raise graphs.refused(f"Task {task.name.qualified} would be in the graphs of {' and '.join(sorted(roots))}.")
 
 
-def add_after(call: Call, found: SnowflakeObject) -> Result | None:
+def add_after(call: Call, task: SnowflakeObject) -> Result | None:
     """ALTER TASK … ADD AFTER a, b."""
-    names = [neighbour(call, found.name, name).name for name in call.reader.name_list()]
+    names = [neighbour(call, task.name, name).name for name in call.reader.name_list()]
     with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
+        current = catalog.by_id(tx, task.id) or task
         if current["schedule"]:
-            raise graphs.refused(f"Task {found.name.qualified} has a SCHEDULE and cannot have predecessors.")
+            raise graphs.refused(f"Task {task.name.qualified} has a SCHEDULE and cannot have predecessors.")
         if current["finalize"]:
-            raise graphs.refused(f"Finalizer task {found.name.qualified} cannot have predecessors.")
+            raise graphs.refused(f"Finalizer task {task.name.qualified} cannot have predecessors.")
         after = list(dict.fromkeys([*(current["after"] or []), *names]))
         connect(tx, change(call, current, {"after": after}), names, None)
     return None
 
 
-def remove_after(call: Call, found: SnowflakeObject) -> Result | None:
+def remove_after(call: Call, task: SnowflakeObject) -> Result | None:
     """ALTER TASK … REMOVE AFTER a, b; a task without any predecessor left is suspended."""
-    names = [neighbour(call, found.name, name) for name in call.reader.name_list()]
+    names = [neighbour(call, task.name, name) for name in call.reader.name_list()]
     with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
-        gone = {name.name for name in names}
-        changed = change(call, current, {"after": [name for name in current["after"] or [] if name not in gone]})
+        current = catalog.by_id(tx, task.id) or task
+        removed_names = {name.name for name in names}
+        changed = change(
+            call, current, {"after": [name for name in current["after"] or [] if name not in removed_names]}
+        )
         for name in names:
             predecessor = catalog.find(tx, "TASK", name)
             if predecessor is not None:
@@ -121,24 +123,24 @@ def remove_after(call: Call, found: SnowflakeObject) -> Result | None:
     return None
 
 
-def set_finalize(call: Call, found: SnowflakeObject) -> Result | None:
+def set_finalize(call: Call, task: SnowflakeObject) -> Result | None:
     """ALTER TASK … SET FINALIZE = root; a schedule or a predecessor conflicts with it."""
     call.reader.expect("=")
-    name = neighbour(call, found.name, call.reader.object_name()).name
+    name = neighbour(call, task.name, call.reader.object_name()).name
     with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
+        current = catalog.by_id(tx, task.id) or task
         if current["after"] or current["schedule"]:
             has = "predecessors" if current["after"] else "a SCHEDULE"
-            raise graphs.refused(f"Task {found.name.qualified} has {has} and cannot be a finalizer task.")
-        unset_finalize(call, found)
-        connect(tx, change(call, found, {"finalize": name}), [], name)
+            raise graphs.refused(f"Task {task.name.qualified} has {has} and cannot be a finalizer task.")
+        unset_finalize(call, task)
+        connect(tx, change(call, task, {"finalize": name}), [], name)
     return None
 
 
-def unset_finalize(call: Call, found: SnowflakeObject) -> Result | None:
+def unset_finalize(call: Call, task: SnowflakeObject) -> Result | None:
     """ALTER TASK … UNSET FINALIZE: what is left is a standalone task, suspended."""
     with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
+        current = catalog.by_id(tx, task.id) or task
         if current["finalize"]:
             changed = change(call, current, {"finalize": None})
             root = catalog.find(tx, "TASK", graphs.qualified(current, [current["finalize"]])[0])
@@ -148,7 +150,7 @@ def unset_finalize(call: Call, found: SnowflakeObject) -> Result | None:
     return None
 
 
-def dropping(call: Call, found: SnowflakeObject) -> None:
+def dropping(call: Call, task: SnowflakeObject) -> None:
     """DROP TASK and CREATE OR REPLACE TASK; the drop of a whole schema or database asks no root.
 
     "To modify or recreate any task in a task graph, the root task must first be suspended"; a standalone task can be
@@ -156,9 +158,9 @@ def dropping(call: Call, found: SnowflakeObject) -> None:
     """
     with call.world.store.transaction() as tx:
         of_task = "TASK" in call.text.upper().split()[:4]
-        if of_task and (found["after"] or found["finalize"] or graphs.children_of(tx, found)):
-            require_suspended_root(tx, found)
-        _release_children(tx, found, call.now)
+        if of_task and (task["after"] or task["finalize"] or graphs.children_of(tx, task)):
+            require_suspended_root(tx, task)
+        _release_children(tx, task, call.now)
 
 
 def _release_children(tx: Transaction, task: SnowflakeObject, now: datetime) -> None:

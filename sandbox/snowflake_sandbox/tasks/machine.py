@@ -108,11 +108,11 @@ class Graph:
     @cached_property
     def children(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the dependents of every task that has any."""
-        found: dict[str, list[str]] = {}
+        dependents: dict[str, list[str]] = {}
         for task in self.tasks.values():
             for predecessor in task.after:
-                found.setdefault(predecessor, []).append(task.name)
-        return {name: tuple(names) for name, names in found.items()}
+                dependents.setdefault(predecessor, []).append(task.name)
+        return {name: tuple(names) for name, names in dependents.items()}
 
     def task(self, name: str) -> TaskDefinition:
         """A task or the finalizer by name."""
@@ -246,8 +246,8 @@ def deadline(graph: Graph, run: GraphRun, name: str) -> datetime | None:
 
 def next_deadline(graph: Graph, run: GraphRun) -> datetime | None:
     """The earliest deadline of an executing task, if any executes."""
-    found = (deadline(graph, run, name) for name, task in run.tasks.items() if task.state is State.EXECUTING)
-    return min((instant for instant in found if instant is not None), default=None)
+    deadlines = (deadline(graph, run, name) for name, task in run.tasks.items() if task.state is State.EXECUTING)
+    return min((instant for instant in deadlines if instant is not None), default=None)
 
 
 def wants_retry(graph: Graph, state: State, attempt: int) -> bool:

@@ -184,15 +184,15 @@ def create_retry(tx: Transaction, last: sqlite3.Row, scheduled_from: str, moment
         before, attempt=before.attempt + 1, run=machine.retry_of(before.graph, before.run), task_run_ids={}
     )
     request = Request(scheduled_from, moment.now, active.config)
-    made = _insert(tx, active, (last["owner"], last["version"]), request, moment)
+    retry = _insert(tx, active, (last["owner"], last["version"]), request, moment)
     # Return values of the tasks that are not run again stay readable for their dependents.
     tx.run(
         "UPDATE task_run SET return_value = (SELECT earlier.return_value FROM task_run AS earlier"
         " WHERE earlier.graph_run_id = ? AND earlier.name = task_run.name) WHERE graph_run_id = ? AND carried",
         before.id,
-        made.id,
+        retry.id,
     )
-    return made
+    return retry
 
 
 def _new_group(tx: Transaction, now: datetime) -> int:
@@ -327,7 +327,7 @@ def _write_task(tx: Transaction, task_run_id: str, state: State, outcome: Outcom
 
 def count_failures(tx: Transaction, active: ActiveRun) -> dict[str, int]:
     """Update the consecutive failures of the tasks that ran in an ended attempt; the new counts by task name."""
-    found: dict[str, int] = {}
+    failures: dict[str, int] = {}
     rows = tx.rows("SELECT name, state FROM task_run WHERE graph_run_id = ? AND NOT carried", active.id)
     for row in rows:
         uuid = str(active.graph.task(row["name"]).payload["uuid"])
@@ -339,8 +339,8 @@ def count_failures(tx: Transaction, active: ActiveRun) -> dict[str, int]:
                 uuid,
             )
             counted = tx.row("SELECT count FROM task_failures WHERE uuid = ?", uuid)
-            found[row["name"]] = counted["count"] if counted is not None else 0
-    return found
+            failures[row["name"]] = counted["count"] if counted is not None else 0
+    return failures
 
 
 def _instant(text: str | None) -> datetime | None:

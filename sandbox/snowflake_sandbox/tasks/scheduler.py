@@ -255,13 +255,13 @@ class Scheduler:
     def cancel(self, task_uuid: str) -> int:
         """Cancel the executing runs of one task; how many there were."""
         with self._lock:
-            found = [
+            executing = [
                 (run.id, name)
                 for run in self._active.values()
                 for name, task in run.run.tasks.items()
                 if task.state is State.EXECUTING and run.graph.task(name).payload["uuid"] == task_uuid
             ]
-        return sum(self._apply(run_id, Report(name, Happening.CANCEL), _CANCELLED) for run_id, name in found)
+        return sum(self._apply(run_id, Report(name, Happening.CANCEL), _CANCELLED) for run_id, name in executing)
 
     # --- after the end -----------------------------------------------------------------------------------------------
 
@@ -294,8 +294,8 @@ class Scheduler:
         self, tx: Transaction, root: SnowflakeObject, active: ActiveRun, counts: dict[str, int], now: datetime
     ) -> bool:
         """SUSPEND_TASK_AFTER_NUM_FAILURES: of the root for any of its tasks, of a child for that child alone."""
-        most = int(graphs.parameter(tx, root, "SUSPEND_TASK_AFTER_NUM_FAILURES"))
-        too_often = [name for name, count in counts.items() if most and count >= most]
+        limit = int(graphs.parameter(tx, root, "SUSPEND_TASK_AFTER_NUM_FAILURES"))
+        too_often = [name for name, count in counts.items() if limit and count >= limit]
         for_the_root = bool(too_often)
         for task in graphs.members(tx, root):
             own = task.parameters.get("SUSPEND_TASK_AFTER_NUM_FAILURES")

@@ -23,43 +23,43 @@ SHOWN = columns(
 )
 
 
-def show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+def show_row(call: Call, task: SnowflakeObject) -> tuple[Any, ...]:
     """A task's cells, in the order of the columns."""
-    predecessors = graphs.qualified(found, found["after"] or [])
+    predecessors = graphs.qualified(task, task["after"] or [])
     return (
-        found.created_on,
-        found.name.name,
-        found["uuid"],
-        found.name.database,
-        found.name.schema,
-        found.owner,
-        found["comment"],
-        found["warehouse"],
-        found["schedule"],
+        task.created_on,
+        task.name.name,
+        task["uuid"],
+        task.name.database,
+        task.name.schema,
+        task.owner,
+        task["comment"],
+        task["warehouse"],
+        task["schedule"],
         json.dumps([name.qualified for name in predecessors], separators=(",", ":")),
-        found["state"],
-        found["definition"],
-        found["condition"],
-        "true" if found["allow_overlapping_execution"] else "false",
-        found["error_integration"],
-        found["last_committed_on"],
-        found["last_suspended_on"],
+        task["state"],
+        task["definition"],
+        task["condition"],
+        "true" if task["allow_overlapping_execution"] else "false",
+        task["error_integration"],
+        task["last_committed_on"],
+        task["last_suspended_on"],
         "ROLE",
-        found["config"],
+        task["config"],
         None,
-        json.dumps(_relations(call, found, predecessors), separators=(",", ":")),
-        found["last_suspended_reason"],
-        found["target_completion_interval"],
+        json.dumps(_relations(call, task, predecessors), separators=(",", ":")),
+        task["last_suspended_reason"],
+        task["target_completion_interval"],
     )
 
 
-def _relations(call: Call, found: SnowflakeObject, predecessors: list[ObjectName]) -> dict[str, Any]:
+def _relations(call: Call, task: SnowflakeObject, predecessors: list[ObjectName]) -> dict[str, Any]:
     relations: dict[str, Any] = {"Predecessors": [name.quoted for name in predecessors]}
-    if found["finalize"]:
-        relations["FinalizedRootTask"] = graphs.qualified(found, [found["finalize"]])[0].quoted
-    if not predecessors and not found["finalize"]:
+    if task["finalize"]:
+        relations["FinalizedRootTask"] = graphs.qualified(task, [task["finalize"]])[0].quoted
+    if not predecessors and not task["finalize"]:
         with call.world.store.transaction() as tx:
-            finalizer = graphs.finalizer_of(tx, found)
+            finalizer = graphs.finalizer_of(tx, task)
         if finalizer is not None:
             relations["FinalizerTask"] = finalizer.name.quoted
     return relations

@@ -124,10 +124,10 @@ def _finish(call: Call, creation: Creation) -> None:
     properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None, "revision": 0}
 
 
-def _created(call: Call, made: SnowflakeObject) -> None:
+def _created(call: Call, task: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
-        if made["after"] or made["finalize"]:
-            links.connect(tx, made, made["after"] or [], made["finalize"])
+        if task["after"] or task["finalize"]:
+            links.connect(tx, task, task["after"] or [], task["finalize"])
 
 
 def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
@@ -138,7 +138,7 @@ def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> Non
         catalog.update(tx, after, links.next_revision(after))
 
 
-def resume(call: Call, found: SnowflakeObject) -> Result | None:
+def resume(call: Call, task: SnowflakeObject) -> Result | None:
     """ALTER TASK … RESUME; nothing happens to a task that is started.
 
     Raises:
@@ -146,15 +146,15 @@ def resume(call: Call, found: SnowflakeObject) -> Result | None:
             another client changed the root's graph between the check and the resume.
     """
     with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
+        current = catalog.by_id(tx, task.id) or task
         if current["state"] == "started":
             return None
         if current["after"] or current["finalize"]:
             links.require_suspended_root(tx, current)
-        seen = _frozen(tx, current)
+        checked = _frozen(tx, current)
         require_owner_privileges(call.world, tx, current)
     with call.world.store.transaction() as tx:
-        if _frozen(tx, current) != seen:
+        if _frozen(tx, current) != checked:
             raise graphs.refused(
                 f"Graph of {current.name.qualified} was modified while attempting to RESUME TASK. Try again.", 91423
             )
@@ -203,9 +203,9 @@ def require_owner_privileges(world: World, tx: Transaction, task: SnowflakeObjec
             )
 
 
-def _suspend(call: Call, found: SnowflakeObject) -> Result | None:
+def _suspend(call: Call, task: SnowflakeObject) -> Result | None:
     with call.world.store.transaction() as tx:
-        current = catalog.by_id(tx, found.id) or found
+        current = catalog.by_id(tx, task.id) or task
         if current["state"] == "suspended":
             return None
         if current["after"] or current["finalize"]:
@@ -214,23 +214,23 @@ def _suspend(call: Call, found: SnowflakeObject) -> Result | None:
     return None
 
 
-def _modify_body(call: Call, found: SnowflakeObject) -> Result | None:
-    links.change(call, found, {"definition": _body(call.reader)})
+def _modify_body(call: Call, task: SnowflakeObject) -> Result | None:
+    links.change(call, task, {"definition": _body(call.reader)})
     return None
 
 
-def _modify_condition(call: Call, found: SnowflakeObject) -> Result | None:
-    links.change(call, found, {"condition": _condition(call.reader)})
+def _modify_condition(call: Call, task: SnowflakeObject) -> Result | None:
+    links.change(call, task, {"condition": _condition(call.reader)})
     return None
 
 
-def _remove_condition(call: Call, found: SnowflakeObject) -> Result | None:
-    links.change(call, found, {"condition": None})
+def _remove_condition(call: Call, task: SnowflakeObject) -> Result | None:
+    links.change(call, task, {"condition": None})
     return None
 
 
-def _describe(call: Call, found: SnowflakeObject) -> Result:
-    return Result(showing.SHOWN, [showing.show_row(call, found)], SHOW)
+def _describe(call: Call, task: SnowflakeObject) -> Result:
+    return Result(showing.SHOWN, [showing.show_row(call, task)], SHOW)
 
 
 DECLARATION = Kind(
