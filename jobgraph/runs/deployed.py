@@ -17,7 +17,7 @@ from jobgraph.plan.task_rows import definition, descendants, finalized_root, key
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from jobgraph.config.model import Schedule
+    from jobgraph.config.schedules import Schedule
     from jobgraph.plan.task_rows import Row
 
 
