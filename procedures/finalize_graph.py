@@ -29,10 +29,20 @@ if TYPE_CHECKING:
 # a graph of a thousand jobs leaves a thousand services an hour; a run must not spend its hour on the sweep
 MOST_DROPS = 200
 MOST_RUNS = 200
-COPIED = (
-    *("GRAPH_RUN_GROUP_ID", "NAME", "STATE", "RETURN_VALUE", "QUERY_START_TIME", "COMPLETED_TIME"),
-    *("DURATION_IN_SECS", "ERROR_MESSAGE", "ATTEMPT_NUMBER", "SCHEDULED_FROM"),
-)
+# these two are text in the quickstart's table
+WALL_TIME = "TO_VARCHAR(S.{}, 'YYYY-MM-DD HH24:MI:SS')"
+COPIED = {  # column of history -> expression over TASK_HISTORY; `?` takes the next value
+    **{name: f"S.{name}" for name in ("GRAPH_RUN_GROUP_ID", "NAME", "STATE", "RETURN_VALUE")},
+    **{name: WALL_TIME.format(name) for name in ("QUERY_START_TIME", "COMPLETED_TIME")},
+    "DURATION_IN_SECS": "TIMESTAMPDIFF('second', S.QUERY_START_TIME, S.COMPLETED_TIME)",
+    **{name: f"S.{name}" for name in ("ERROR_MESSAGE", "ATTEMPT_NUMBER", "SCHEDULED_FROM")},
+    **dict.fromkeys(("ROOT_TASK_NAME", "GRAPH_NAME"), "?"),
+    **{name: f"S.{name}" for name in ("ROOT_TASK_ID", "SCHEDULED_TIME")},
+    "STARTED_TIME": "S.QUERY_START_TIME",
+    "ENDED_TIME": "S.COMPLETED_TIME",
+    "RUN_CONFIG": "S.CONFIG",
+    "GRAPH_DEFINITION": "IFF(S.NAME = ?, ?, NULL)",
+}
 
 
 def main(session: Session, definition: str) -> str:
@@ -41,7 +51,7 @@ def main(session: Session, definition: str) -> str:
     tagged = Tagged(session, f"jobgraph {identifier(graph['graph'])}")
     run, root_id = _run_facts(tagged)
     tagged = tagged._replace(tag=f"{tagged.tag} {run.group} {run.task} 1")
-    send(tagged, copy_statement(graph), [run.root, root_id, run.started, run.group, run.task])
+    send(tagged, copy_statement(graph), copy_values(graph, run, root_id))
     ends = _task_ends(tagged, graph, run)
     recovered, dropped, kept = _sweep(tagged, graph, run, ends)
     removed, left = remove_old_results(tagged, graph)
@@ -72,27 +82,31 @@ def _run_facts(session: Tagged) -> tuple[Run, str]:
 
 
 def copy_statement(graph: dict[str, Any]) -> str:
-    """Return the statement that copies a run's tasks into history once.
-
-    Binds: name of the root, its id, start of the graph run, run group, name of the finalizer itself.
-    """
-    table, function = object_name(graph, "task_runs_table"), object_name(graph, "task_runs_function")
-    names = ", ".join(COPIED)
+    """Return the statement that copies a run's tasks into history once; `copy_values` are its binds."""
+    table, database = object_name(graph, "task_runs_table"), identifier(graph["database"])
     return (
-        f"INSERT INTO {table} ({names}, ROOT_TASK_NAME) SELECT {', '.join(f'S.{name}' for name in COPIED)}, ?"
-        f" FROM TABLE({function}(?, ?::timestamp_ltz)) AS S WHERE S.GRAPH_RUN_GROUP_ID = ? AND S.NAME <> ?"
+        f"INSERT INTO {table} ({', '.join(COPIED)}) SELECT {', '.join(COPIED.values())}"
+        f' FROM TABLE("{database}".INFORMATION_SCHEMA.TASK_HISTORY('
+        "ROOT_TASK_ID => ?, SCHEDULED_TIME_RANGE_START => ?::timestamp_ltz, RESULT_LIMIT => 10000)) AS S"
+        " WHERE S.GRAPH_RUN_GROUP_ID = ? AND S.NAME <> ?"
         f" AND NOT EXISTS (SELECT 1 FROM {table} AS T WHERE T.GRAPH_RUN_GROUP_ID = S.GRAPH_RUN_GROUP_ID"
-        " AND T.NAME = S.NAME AND T.ATTEMPT_NUMBER = S.ATTEMPT_NUMBER)"
+        " AND T.ROOT_TASK_NAME = ? AND T.NAME = S.NAME AND T.ATTEMPT_NUMBER = S.ATTEMPT_NUMBER)"
     )
+
+
+def copy_values(graph: dict[str, Any], run: Run, root_id: str) -> list[str]:
+    """Return the binds of `copy_statement`: the run is recorded with the jobs that the graph had in it."""
+    definition = json.dumps({"finalizer": run.task, "jobs": graph["jobs"]})
+    return [run.root, graph["graph"], run.root, definition, root_id, run.started, run.group, run.task, run.root]
 
 
 def _task_ends(session: Tagged, graph: dict[str, Any], run: Run) -> dict[str, TaskEnd]:
     """Return how the run's tasks ended; of a task that was retried, the last time."""
     statement = (
         f"SELECT NAME, STATE, ERROR_MESSAGE FROM {object_name(graph, 'task_runs_table')}"
-        " WHERE GRAPH_RUN_GROUP_ID = ? ORDER BY ATTEMPT_NUMBER"
+        " WHERE GRAPH_RUN_GROUP_ID = ? AND ROOT_TASK_NAME = ? ORDER BY ATTEMPT_NUMBER"
     )
-    rows = send(session, statement, [run.group])
+    rows = send(session, statement, [run.group, run.root])
     return {str(row["NAME"]): TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or "")) for row in rows}
 
 

@@ -21,7 +21,7 @@ LOGS_AT_ONCE_WRITTEN = 10
 EVENT_TABLE = "event_table"
 RUN_KEY = ("GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT")
 LOG_KEY = (*RUN_KEY, "INSTANCE_ID", "CONTAINER_NAME")
-LOG_COLUMNS = dict.fromkeys((*LOG_KEY, "LOG"), "?")
+LOG_COLUMNS = dict.fromkeys((*LOG_KEY, "LOG", "ROOT_TASK_NAME"), "?")
 ENDED = "COALESCE(?::timestamp_ltz, CURRENT_TIMESTAMP())"
 RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     **dict.fromkeys(("ROOT_TASK_NAME", "TASK_NAME", "JOB_STATUS", "GRAPH_RUN_ID"), "?"),
@@ -31,7 +31,7 @@ RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     "COMPLETED_TIME": ENDED,
     "DURATION_IN_SECS": f"DATEDIFF('millisecond', ?::timestamp_ltz, {ENDED}) / 1000",
     **dict.fromkeys(("OUTPUTS", "REASON_CLASS", "FIRST_ERROR", "IMAGE_DIGEST", "NODE_FAMILY", "REPLICAS"), "?"),
-    **dict.fromkeys(("QUERY_ID", "LOG_LOCATION"), "?"),
+    **dict.fromkeys(("QUERY_ID", "LOG_LOCATION", "GRAPH_NAME"), "?"),
 }
 SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
 # docs.snowflake.com/en/sql-reference/operators-flow: several statements in one, done in order, an error ends it
@@ -58,7 +58,7 @@ def _log_inserts(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[tup
     """Return the statements that keep the logs, with their binds; none if the event table has them."""
     if job.get("logs") == EVENT_TABLE:
         return []
-    logs = [[run.group, run.task, attempt.number, c.instance, c.name, c.log] for c in attempt.containers]
+    logs = [[run.group, run.task, attempt.number, c.instance, c.name, c.log, run.root] for c in attempt.containers]
     table, found = object_name(job, "job_logs_table"), []
     for first in range(0, len(logs), LOGS_AT_ONCE_WRITTEN):
         some = logs[first : first + LOGS_AT_ONCE_WRITTEN]
@@ -76,7 +76,7 @@ def run_values(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[Any]:
         *(started, ended, started, ended, attempt.outputs or None),
         *(attempt.reason_class or None, attempt.first_error or None, attempt.digest or None),
         *(job.get("instance_family"), int(job.get("replicas", 1)), attempt.query_id or None),
-        log_location(job, attempt) or None,
+        *(log_location(job, attempt) or None, job["graph"]),
     ]
 
 

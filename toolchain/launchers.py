@@ -40,9 +40,9 @@ class Launcher:
             f"runpy.run_module({self.module!r}, run_name='__main__', alter_sys=True)"
         )
         python = shlex.quote(str(self.python))
-        message = shlex.quote(f"{self.python} is gone: run `make setup` in {self.code}")
+        gone = shlex.quote(f"{self.python} is gone: run `make setup` in {self.code}")
         return (
-            f"#!/bin/sh\n{MARK}\n[ -x {python} ] || {{ echo {message} >&2; exit 127; }}\n"
+            f"#!/bin/sh\n{MARK}\n[ -x {python} ] || {{ echo {gone} >&2; exit 127; }}\n"
             f'exec {python} -P -c {shlex.quote(program)} "$@"\n'
         )
 

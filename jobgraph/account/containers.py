@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from jobgraph.account.client import Client
-    from jobgraph.runs.deployed import Deployed, Task
+    from jobgraph.runs.deployed import Task
 
 # The newest lines of a container that runs; Snowflake gives 100 KB at most anyway.
 LIVE_LINES = 1000
@@ -39,46 +39,47 @@ class Log:
 
 
 class Logs:
-    """The logs of one job."""
+    """The logs of one job in the runs of one root task."""
 
-    def __init__(self, client: Client, graph: Deployed, task: Task) -> None:
+    def __init__(self, client: Client, tables: queries.Tables, root_task: str, task: Task) -> None:
         self._client = client
-        self._graph = graph
+        self._tables = tables
+        self._root_task = root_task
         self._task = task
         self._secrets = secret_values(_variables(task.definition))
 
     def of(self, run_id: str, attempt: int | None, *, live: bool) -> list[Log]:
         """Return the logs of a run, by attempt; with `live`, of services that are still there, too."""
-        found = self._kept(run_id, attempt)
-        if live:
-            found += self._live(run_id, attempt, {log.attempt for log in found})
-        return sorted(found, key=lambda log: log.key)
+        recorded = self._recorded(run_id)
+        logs = recorded + (self._live(run_id, attempt, {log.attempt for log in recorded}) if live else [])
+        return sorted((log for log in logs if attempt in {None, log.attempt}), key=lambda log: log.key)
 
-    def _kept(self, run_id: str, attempt: int | None) -> list[Log]:
-        rows = self._client.rows(queries.logs(self._client.place, self._graph.tables, run_id, self._task.name, attempt))
+    def _recorded(self, run_id: str) -> list[Log]:
+        statement = queries.logs(self._client.place, self._tables, self._root_task, run_id, self._task.name)
         return [
-            Log(int(row["ATTEMPT"]), str(row["INSTANCE_ID"]), row["CONTAINER_NAME"], row["LOG"] or "") for row in rows
+            Log(int(row["ATTEMPT"]), str(row["INSTANCE_ID"]), row["CONTAINER_NAME"], row["LOG"] or "")
+            for row in self._client.rows(statement)
         ]
 
-    def _live(self, run_id: str, attempt: int | None, kept: set[int]) -> list[Log]:
+    def _live(self, run_id: str, attempt: int | None, recorded: set[int]) -> list[Log]:
         services = self._client.rows(queries.job_services(self._client.place, run_id, self._task.name))
         numbered = {int(row["name"].rpartition("_")[2]): str(row["name"]) for row in services}
-        wanted = [number for number in numbered if number not in kept and attempt in {None, number}]
-        return [log for number in wanted for log in self._of_service(number, numbered[number])]
+        numbers = [number for number in numbered if number not in recorded and attempt in {None, number}]
+        return [log for number in numbers for log in self._of_service(number, numbered[number])]
 
     def _of_service(self, number: int, service: str) -> Iterator[Log]:
         place = self._client.place
         for row in self._client.rows(queries.containers(place, service)):
             instance, container = str(row["instance_id"]), row["container_name"]
-            found = self._client.rows(queries.live_log(place, service, instance, container, LIVE_LINES))
-            text = (found[0]["LOG"] or "") if found else ""
+            answer = self._client.rows(queries.live_log(place, service, instance, container, LIVE_LINES))
+            text = (answer[0]["LOG"] or "") if answer else ""
             yield Log(number, instance, container, safe(masked(text, self._secrets)), live=True)
 
 
 def _variables(definition: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment variables that the job's specification sets."""
     containers = definition.get("specification", {}).get("spec", {}).get("containers", [])
-    return {name: str(value) for one in containers for name, value in one.get("env", {}).items()}
+    return {name: str(value) for container in containers for name, value in container.get("env", {}).items()}
 
 
 def added(seen: str, now: str) -> str:

@@ -27,6 +27,8 @@ _ATTEMPT = (
 # The largest that TASK_HISTORY allows; its default of 100 silently cuts larger graphs
 # (docs.snowflake.com/en/sql-reference/functions/task_history).
 MOST_ROWS = 10_000
+# How many runs of a job are looked at until one is of the graph that is meant.
+_RUNS_OF_JOB = 50
 
 
 @dataclass(frozen=True)
@@ -90,90 +92,126 @@ def task_parameters(place: Place, task: str) -> Statement:
     return Statement(f"SHOW PARAMETERS IN TASK {place.qualified(task)}")
 
 
-def task_history(place: Place, root_id: str, since: datetime | None = None, *, task: str | None = None) -> Statement:
+def task_history(
+    place: Place,
+    *,
+    root_id: str | None = None,
+    since: datetime | None = None,
+    task: str | None = None,
+    bodies: bool = False,
+) -> Statement:
     """The task runs of a graph, oldest first; NOW is the server's present instant.
 
     Args:
         place: where the graph is.
-        root_id: the root task's id in SHOW TASKS.
+        root_id: the root task's id in SHOW TASKS, if only runs of that root are wanted.
         since: aware instant; runs scheduled before are left out. Without it, the seven days that Snowflake keeps.
         task: the name of one task, if only its runs are wanted.
+        bodies: with QUERY_TEXT, the body that ran.
     """
-    more = ""
-    binds = [root_id]
+    arguments = {"DATABASE_NAME": place.database, "SCHEMA_NAME": place.schema}
+    if root_id is not None:
+        arguments["ROOT_TASK_ID"] = root_id
     if since is not None:
-        more += ", SCHEDULED_TIME_RANGE_START => ?::TIMESTAMP_LTZ"
-        binds.append(since.isoformat())
+        arguments["SCHEDULED_TIME_RANGE_START"] = since.isoformat()
     if task is not None:
-        more += ", TASK_NAME => ?"
-        binds.append(task)
+        arguments["TASK_NAME"] = task
+    casts = {"SCHEDULED_TIME_RANGE_START": "?::TIMESTAMP_LTZ"}
+    named = ", ".join(f"{name} => {casts.get(name, '?')}" for name in arguments)
     return Statement(
         "SELECT NAME, STATE, SCHEDULED_TIME, QUERY_START_TIME, COMPLETED_TIME, ERROR_MESSAGE, SCHEDULED_FROM,"
-        " ATTEMPT_NUMBER, GRAPH_RUN_GROUP_ID, CURRENT_TIMESTAMP() AS NOW"
-        f" FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY("
-        f"ROOT_TASK_ID => ?, RESULT_LIMIT => {MOST_ROWS}{more}))"
+        f" ATTEMPT_NUMBER, GRAPH_RUN_GROUP_ID, ROOT_TASK_ID, CONFIG,{' QUERY_TEXT,' if bodies else ''}"
+        " CURRENT_TIMESTAMP() AS NOW"
+        f" FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY({named}, RESULT_LIMIT => {MOST_ROWS}))"
         " ORDER BY SCHEDULED_TIME, NAME",
-        tuple(binds),
+        tuple(arguments.values()),
     )
 
 
-def task_log(place: Place, tables: Tables, run_id: str) -> Statement:
-    """The same as `task_history` for one run, from the table that the finalizer fills and that keeps all runs."""
+def recorded_roots(place: Place, tables: Tables, limit: int) -> Statement:
+    """The roots' rows of the newest closed runs of every root, newest first.
+
+    All columns, for a table of an earlier version lacks the later ones.
+    """
     return Statement(
-        "SELECT NAME, STATE, QUERY_START_TIME, COMPLETED_TIME, ERROR_MESSAGE, SCHEDULED_FROM, ATTEMPT_NUMBER,"
-        f" GRAPH_RUN_GROUP_ID FROM {place.qualified(tables.task_runs)}"
-        " WHERE GRAPH_RUN_GROUP_ID = ? ORDER BY QUERY_START_TIME, NAME",
-        (run_id,),
+        f"SELECT * FROM {place.qualified(tables.task_runs)} WHERE NAME = ROOT_TASK_NAME QUALIFY ROW_NUMBER() OVER"
+        f" (PARTITION BY ROOT_TASK_NAME ORDER BY QUERY_START_TIME DESC) <= {int(limit)} ORDER BY QUERY_START_TIME DESC"
     )
 
 
-def attempts(place: Place, tables: Tables, run_id: str) -> Statement:
-    """Every attempt of every job in a run, in order."""
-    return Statement(
-        f"SELECT {_ATTEMPT} FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID = ? ORDER BY TASK_NAME, ATTEMPT",
-        (run_id,),
-    )
+def run_log(place: Place, tables: Tables, run_ids: Sequence[str], *, roots_only: bool = False) -> Statement:
+    """What history has of all tasks, or of the roots, of the runs of these ids, of whatever graph; at least one id.
 
-
-def finished_runs(place: Place, tables: Tables, root_task: str, limit: int) -> Statement:
-    """The newest runs that the finalizer has closed, newest first: one row for each task of each run."""
-    table = place.qualified(tables.task_runs)
-    return Statement(
-        "SELECT t.GRAPH_RUN_GROUP_ID, t.NAME, t.STATE, t.QUERY_START_TIME, t.COMPLETED_TIME, t.SCHEDULED_FROM,"
-        f" t.ATTEMPT_NUMBER, t.ERROR_MESSAGE FROM {table} t JOIN (SELECT GRAPH_RUN_GROUP_ID,"
-        f" MIN(QUERY_START_TIME) AS STARTED FROM {table} WHERE ROOT_TASK_NAME = ? GROUP BY GRAPH_RUN_GROUP_ID"
-        f" ORDER BY STARTED DESC LIMIT {int(limit)}) r ON t.GRAPH_RUN_GROUP_ID = r.GRAPH_RUN_GROUP_ID"
-        " ORDER BY r.STARTED DESC, t.QUERY_START_TIME, t.NAME",
-        (root_task,),
-    )
-
-
-def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> Statement:
-    """Every attempt of every job in several runs; `run_ids` is not empty."""
+    All columns, for a table of an earlier version lacks the later ones.
+    """
     marks = ", ".join("?" for _ in run_ids)
     return Statement(
-        f"SELECT GRAPH_RUN_ID, {_ATTEMPT}"
-        f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID IN ({marks}) ORDER BY TASK_NAME, ATTEMPT",
+        f"SELECT * FROM {place.qualified(tables.task_runs)} WHERE GRAPH_RUN_GROUP_ID IN ({marks})"
+        f"{' AND NAME = ROOT_TASK_NAME' if roots_only else ''} ORDER BY QUERY_START_TIME, NAME",
         tuple(run_ids),
     )
 
 
-def last_run_of_job(place: Place, tables: Tables, job: str) -> Statement:
-    """The newest run in which the job made an attempt: at most one row GRAPH_RUN_ID."""
+def roots_under_way(place: Place, run_id: str) -> Statement:
+    """The tasks of the last seven days' runs of that id, of whatever graph: rows of NAME."""
     return Statement(
-        f"SELECT GRAPH_RUN_ID FROM {place.qualified(tables.job_runs)} WHERE TASK_NAME = ?"
-        " ORDER BY CREATED_DATE DESC, ATTEMPT DESC LIMIT 1",
+        f"SELECT NAME FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY(DATABASE_NAME => ?,"
+        f" SCHEMA_NAME => ?, RESULT_LIMIT => {MOST_ROWS})) WHERE GRAPH_RUN_GROUP_ID::VARCHAR = ?",
+        (place.database, place.schema, run_id),
+    )
+
+
+def finished_runs(place: Place, tables: Tables, root_tasks: Sequence[str], limit: int) -> Statement:
+    """The newest runs that a finalizer has closed, newest first: rows of ROOT_TASK_NAME and GRAPH_RUN_GROUP_ID."""
+    marks = ", ".join("?" for _ in root_tasks)
+    return Statement(
+        f"SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID FROM {place.qualified(tables.task_runs)}"
+        f" WHERE ROOT_TASK_NAME IN ({marks}) GROUP BY ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID"
+        f" ORDER BY MIN(QUERY_START_TIME) DESC LIMIT {int(limit)}",
+        tuple(root_tasks),
+    )
+
+
+def attempts(place: Place, tables: Tables, root_task: str, run_id: str) -> Statement:
+    """Every attempt of every job in a run of a graph, in order."""
+    return Statement(
+        f"SELECT {_ATTEMPT} FROM {place.qualified(tables.job_runs)} WHERE GRAPH_RUN_ID = ? AND ROOT_TASK_NAME = ?"
+        " ORDER BY TASK_NAME, ATTEMPT",
+        (run_id, root_task),
+    )
+
+
+def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> Statement:
+    """Every attempt of every job in the runs of these ids, of whatever graph; `run_ids` is not empty."""
+    marks = ", ".join("?" for _ in run_ids)
+    return Statement(
+        f"SELECT ROOT_TASK_NAME, GRAPH_RUN_ID, {_ATTEMPT} FROM {place.qualified(tables.job_runs)}"
+        f" WHERE GRAPH_RUN_ID IN ({marks}) ORDER BY TASK_NAME, ATTEMPT",
+        tuple(run_ids),
+    )
+
+
+def runs_of_job(place: Place, tables: Tables, job: str) -> Statement:
+    """The newest runs in which a job of that name made an attempt: rows of ROOT_TASK_NAME and GRAPH_RUN_ID."""
+    return Statement(
+        f"SELECT ROOT_TASK_NAME, GRAPH_RUN_ID FROM {place.qualified(tables.job_runs)} WHERE TASK_NAME = ?"
+        f" GROUP BY ROOT_TASK_NAME, GRAPH_RUN_ID ORDER BY MAX(CREATED_DATE) DESC LIMIT {_RUNS_OF_JOB}",
         (job,),
     )
 
 
-def logs(place: Place, tables: Tables, run_id: str, job: str, attempt: int | None) -> Statement:
-    """The kept logs of a job in a run, in the order of attempt, instance and container."""
-    only = " AND ATTEMPT = ?" if attempt is not None else ""
+def logs(place: Place, tables: Tables, root_task: str, run_id: str, job: str) -> Statement:
+    """The logs that history has of a job in a run of a graph, in the order of attempt, instance and container.
+
+    A row's graph is told by the attempt that it belongs to: of earlier versions, the row itself does not say it.
+    """
     return Statement(
-        f"SELECT ATTEMPT, INSTANCE_ID, CONTAINER_NAME, LOG FROM {place.qualified(tables.job_logs)}"
-        f" WHERE GRAPH_RUN_ID = ? AND TASK_NAME = ?{only} ORDER BY ATTEMPT, INSTANCE_ID, CONTAINER_NAME",
-        (run_id, job, *((attempt,) if attempt is not None else ())),
+        f"SELECT L.ATTEMPT, L.INSTANCE_ID, L.CONTAINER_NAME, L.LOG FROM {place.qualified(tables.job_logs)} AS L"
+        " WHERE L.GRAPH_RUN_ID = ? AND L.TASK_NAME = ? AND EXISTS (SELECT 1 FROM"
+        f" {place.qualified(tables.job_runs)} AS R WHERE R.GRAPH_RUN_ID = L.GRAPH_RUN_ID"
+        " AND R.TASK_NAME = L.TASK_NAME AND R.ATTEMPT = L.ATTEMPT AND R.ROOT_TASK_NAME = ?)"
+        " ORDER BY L.ATTEMPT, L.INSTANCE_ID, L.CONTAINER_NAME",
+        (run_id, job, root_task),
     )
 
 
@@ -198,6 +236,11 @@ def job_services(place: Place, run_id: str, job: str) -> Statement:
     """
     digest = hashlib.sha256(f"{run_id}/{job}".encode()).hexdigest()[:16].upper()
     return Statement(f"SHOW JOB SERVICES LIKE '%{digest}%' IN SCHEMA {quoted(place.database, place.schema)}")
+
+
+def all_job_services(place: Place) -> Statement:
+    """The job services of the schema, the ended ones too; their comments tell whose they are."""
+    return Statement(f"SHOW JOB SERVICES IN SCHEMA {quoted(place.database, place.schema)}")
 
 
 def cancel_service(place: Place, service: str) -> Statement:

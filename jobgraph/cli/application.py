@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +26,7 @@ from jobgraph.cli.watching import SystemClock
 from jobgraph.errors import EXIT_INTERRUPTED, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rich.console import RenderableType
 
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 CONFIGURATION = "jobconfig.yaml"
 # What people may say instead of a run's id.
 NEWEST = "last"
+# The options that say where the graphs are; commands that need no connection need none of them.
+_PLACE_OPTIONS = ("connection", "database", "schema")
+_WITHOUT_CONNECTION = frozenset({"validate", "diff", "preview-summary", "sandbox"})
 # Commands that start runs.
 _STARTING = frozenset({"run", "retry"})
 # Wide enough that no cell is ever folded when the output goes to a file or a pipe.
@@ -49,14 +55,27 @@ def project_folder(start: Path) -> Path:
     return start
 
 
+def program_name(called: str, folder: Path) -> str:
+    """Return how this command is called again in `folder`: by its name if the PATH has it, else by its path."""
+    file, on_path = Path(called), shutil.which("jobgraph")
+    if file.name != "jobgraph" or (on_path and Path(on_path).resolve() == file.resolve()):
+        return "jobgraph"
+    absolute = file.absolute()
+    return str(absolute.relative_to(folder)) if absolute.is_relative_to(folder) else str(absolute)
+
+
 @dataclass
 class Application:
-    """The surroundings of a command. `connect` is called at most once, by the first use of `client`."""
+    """The surroundings of a command. `connect` is called at most once, by the first use of `client`.
+
+    `program` is how the command is called in this shell.
+    """
 
     choice: Choice = field(default_factory=connecting.Choice)
     connect: Callable[[Choice], Client] = connecting.connect
     clock: Clock = field(default_factory=SystemClock)
     folder: Path = field(default_factory=lambda: project_folder(Path.cwd()))
+    program: str = "jobgraph"
     _client: Client | None = field(default=None, repr=False)
 
     @property
@@ -109,14 +128,41 @@ def _whole_lines(console: Console, renderable: RenderableType) -> None:
     click.echo("\n".join(_TRAILING.sub(r"\1", line) for line in captured.get().splitlines()))
 
 
+def say(text: str | Text) -> None:
+    """Write a line to standard output, with the commands in it as they work in this shell."""
+    if isinstance(text, Text):
+        show(text if spelled(text.plain) == text.plain else Text(spelled(text.plain)))
+    else:
+        click.echo(spelled(text))
+
+
 def show_json(value: Any) -> None:
     """Write a value to standard output as JSON."""
     click.echo(json.dumps(value, indent=2))
 
 
 def note(text: str) -> None:
-    """Write a remark to standard error."""
-    click.echo(text, err=True)
+    """Write a remark to standard error, with the commands in it as they work in this shell."""
+    click.echo(spelled(text), err=True)
+
+
+def spelled(text: str) -> str:
+    """Return a text with its commands as they work in this shell: `jobgraph` as it was called, on the same place."""
+    context = click.get_current_context(silent=True)
+    root = context.find_root() if context else None
+    if root is None or not isinstance(root.command, click.Group):
+        return text
+    application = root.obj if isinstance(root.obj, Application) else Application()
+    names = "|".join(map(re.escape, root.command.commands))
+    return re.sub(
+        rf"(?<![\w./-])jobgraph (?=(?P<command>{names})\b)", partial(_spelled, application, root.params), text
+    )
+
+
+def _spelled(application: Application, options: Mapping[str, Any], match: re.Match[str]) -> str:
+    chosen = {} if match["command"] in _WITHOUT_CONNECTION else options
+    words = [f"--{name} {shlex.quote(value)} " for name in _PLACE_OPTIONS if (value := chosen.get(name))]
+    return f"{application.program} {''.join(words)}"
 
 
 def run_option(what: str) -> Callable[[click.decorators.FC], click.decorators.FC]:

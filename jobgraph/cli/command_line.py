@@ -13,7 +13,7 @@ import click
 from jobgraph.account.client import Choice
 from jobgraph.cli.application import Application, Group
 from jobgraph.cli.commands import (
-    control,
+    cancel,
     diff,
     doctor,
     graph,
@@ -21,9 +21,14 @@ from jobgraph.cli.commands import (
     import_,
     logs,
     preview_summary,
+    resume,
+    retry,
     run,
     sandbox,
+    status,
+    suspend,
     validate,
+    wait,
 )
 
 
@@ -55,14 +60,14 @@ for command in (
     import_.import_command,
     preview_summary.preview_summary,
     run.run,
-    run.wait,
-    run.retry,
-    history.status,
+    wait.wait,
+    retry.retry,
+    status.status,
     history.history,
     logs.logs,
-    control.cancel,
-    control.suspend,
-    control.resume,
+    cancel.cancel,
+    suspend.suspend,
+    resume.resume,
     sandbox.sandbox,
     doctor.doctor,
 ):

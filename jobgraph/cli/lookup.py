@@ -1,20 +1,23 @@
-"""Finding what a command is about: the deployed graph that a name means, and a run of it.
+"""Finding what a command is about: the graph that a name means, and its runs.
 
-Knows in which order to look. Must not know how anything is shown.
+Knows in which order to look. Must not know how anything is shown. Commands that look back take a graph that is no
+longer deployed too, as long as history has runs of it; commands that steer need a deployed one.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from jobgraph.account import queries
+import click
+
+from jobgraph.account import queries, run_records
 from jobgraph.account.client import AbsentError
+from jobgraph.account.run_records import RunRecords
 from jobgraph.cli.application import CONFIGURATION
 from jobgraph.config.reading import read
-from jobgraph.errors import RunFailedError, UsageError, UserError, perhaps
-from jobgraph.runs import deployed, graph_run
-from jobgraph.runs.attempts import instant
+from jobgraph.errors import UsageError, UserError, perhaps
+from jobgraph.runs import deployed as deployed_graphs
+from jobgraph.runs import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +26,16 @@ if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.cli.application import Application
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run, TaskRun
+    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.records import GraphRecord
 
-_SLACK = timedelta(seconds=2)
 # A graph may have a thousand jobs.
 _MOST_NAMED = 20
+
+
+def deployed(client: Client) -> tuple[Deployed, ...]:
+    """Return the graphs of the schema that are deployed."""
+    return deployed_graphs.read(client.rows(queries.show_tasks(client.place)))
 
 
 def graph(application: Application, name: str | None) -> Deployed:
@@ -40,142 +48,163 @@ def graph(application: Application, name: str | None) -> Deployed:
         UsageError: if no name is given and it could be several, or there is none of that name.
     """
     client = application.client
-    found = deployed.read(client.rows(queries.show_tasks(client.place)))
-    wanted = name or _only(found, application.folder)
-    chosen = deployed.named(found, wanted)
+    present = deployed(client)
+    meant = name or _only([graph.key for graph in present], application.folder)
+    chosen = deployed_graphs.named(present, meant)
     if chosen is not None:
         return chosen
-    place = f"{client.place} on {client.server}"
-    if not found:
-        raise AbsentError(
-            f"There is no graph {wanted!r} in {place}" if wanted else f"No graph is deployed in {place}",
-            cause="Nothing is deployed there yet.",
-            remedy="Deploy it with `pulumi up`, or choose another role, database or schema.",
-        )
-    known = [name for one in found for name in (one.key, one.root_task)]
-    raise UsageError(
-        f"There is no graph {wanted!r} in {place}{perhaps(wanted, known)}",
-        cause=f"Deployed there: {_some([one.key for one in found])}.",
-        remedy="Name one of these, deploy it with `pulumi up`, or choose another role, database or schema.",
-    )
+    if not present:
+        raise _nothing_deployed(client, meant)
+    raise _no_such_graph(client, meant, [records.of_deployed(graph) for graph in present])
 
 
-def _only(found: Sequence[Deployed], folder: Path) -> str:
+def record(
+    application: Application, name: str | None, *, run_id: str | None = None, job: str | None = None
+) -> GraphRecord:
+    """Return the graph of that key or root task, deployed or only on record.
+
+    Without a name, it is the one that the run is of, or the one that has the job, if only one is or has; else it is
+    found as `graph` does.
+
+    Raises:
+        AbsentError: if there is none at all.
+        UsageError: if no name is given and it could be several, or there is none of that name.
+    """
+    client = application.client
+    present = deployed(client)
+    chosen = deployed_graphs.named(present, name) if name else None
+    tables = chosen.tables if chosen else present[0].tables if present else queries.Tables()
+    listed = records.graphs(present, run_records.recorded_roots(client, tables))
+    if name is None:
+        return _without_name(application, listed, run_id, job)
+    of_name = records.named(listed, name)
+    if of_name is None:
+        raise _no_such_graph(client, name, listed) if listed else _nothing_deployed(client, name)
+    return of_name
+
+
+def _without_name(
+    application: Application, listed: Sequence[GraphRecord], run_id: str | None, job: str | None
+) -> GraphRecord:
+    candidates = list(listed)
+    if run_id is not None and len(candidates) > 1:
+        candidates = _of_run(application.client, candidates, run_id) or candidates
+    if job is not None and len(candidates) > 1:
+        candidates = _with_job(application.client, candidates, job) or candidates
+    if len(candidates) == 1:
+        return candidates[0]
+    present = [one for one in candidates if one.deployed] or candidates
+    chosen = records.named(present, _only([one.key for one in present], application.folder))
+    if chosen is None:
+        raise _nothing_deployed(application.client, "")
+    return chosen
+
+
+def _of_run(client: Client, listed: Sequence[GraphRecord], run_id: str) -> list[GraphRecord]:
+    """Return the graphs that have a run of that id: closed ones first, else those under way."""
+    present = [one.deployed for one in listed if one.deployed]
+    rows = run_records.roots_of_run(client, listed[0].tables, run_id)
+    keys = {records.graph_of(row, present) for row in rows}
+    if not keys:
+        history = client.rows(queries.roots_under_way(client.place, run_id))
+        keys = {one.key for one in listed for row in history if row["NAME"] in one.root_tasks}
+    return [one for one in listed if one.key in keys]
+
+
+def _with_job(client: Client, listed: Sequence[GraphRecord], job: str) -> list[GraphRecord]:
+    """Return the graphs that have a job of that name; if none has, those that had one."""
+    name = job.casefold()
+    having = [
+        one for one in listed if one.deployed and name in {job_name.casefold() for job_name in one.deployed.job_names}
+    ]
+    if having:
+        return having
+    rows = client.rows(queries.runs_of_job(client.place, listed[0].tables, job.upper()))
+    roots = {str(row["ROOT_TASK_NAME"]) for row in rows}
+    return [one for one in listed if roots.intersection(one.root_tasks)]
+
+
+def _only(keys: Sequence[str], folder: Path) -> str:
     """Return the name of the graph that is meant when none is given; empty if there is none at all."""
-    if len(found) == 1:
-        return found[0].key
+    if len(keys) == 1:
+        return keys[0]
     configured = _configured(folder / CONFIGURATION)
     if len(configured) == 1:
         return configured[0]
-    names = [one.key for one in found] or configured
+    names = list(keys) or configured
     if not names:
         return ""
-    raise UsageError(f"Which graph? There are {', '.join(names)}", remedy="Name one: `jobgraph ... GRAPH`.")
+    raise UsageError(f"Which graph? There are {', '.join(names)}", remedy=_how_to_name(names[0]))
+
+
+def _how_to_name(name: str) -> str:
+    """Return how the present command is told which graph is meant."""
+    context = click.get_current_context(silent=True)
+    command = context.command if context else None
+    parameters = command.params if command else []
+    if context and any(isinstance(option, click.Argument) and option.name == "graph" for option in parameters):
+        return f"Name one, for example `{context.command_path} {name}`."
+    return f"Name one with --graph {name}."
 
 
 def _configured(file: Path) -> list[str]:
     """Return the keys of the configuration file's graphs; none if it cannot be used, which is `validate`'s to say."""
     try:
-        return [one.key for one in read(file).graphs]
+        return [graph.key for graph in read(file).graphs]
     except UserError:
         return []
 
 
-def job_name(found: Deployed, given: str, known: Sequence[str]) -> str:
+def _nothing_deployed(client: Client, name: str) -> AbsentError:
+    place = f"{client.place} on {client.server}"
+    return AbsentError(
+        f"There is no graph {name!r} in {place}" if name else f"No graph is deployed in {place}",
+        cause="Nothing is deployed there yet.",
+        remedy="Deploy it with `pulumi up`, or choose another role, database or schema.",
+    )
+
+
+def _no_such_graph(client: Client, name: str, listed: Sequence[GraphRecord]) -> UsageError:
+    names = [name for one in listed for name in (one.key, *one.root_tasks)]
+    present = [one.key for one in listed if one.deployed]
+    gone = [one.key for one in listed if not one.deployed]
+    recorded = f" Only in history: {some(gone)}." if gone else ""
+    return UsageError(
+        f"There is no graph {name!r} in {client.place} on {client.server}{perhaps(name, names)}",
+        cause=f"Deployed there: {some(present) or 'none'}.{recorded}",
+        remedy="Name one of these, deploy it with `pulumi up`, or choose another role, database or schema.",
+    )
+
+
+def job_name(key: str, name: str, names: Sequence[str]) -> str:
     """Return the name of a job as Snowflake has it.
 
     Raises:
-        UsageError: if it is not among the `known` ones.
+        UsageError: if it is not among the `names` of the graph's jobs.
     """
-    names = {name.casefold(): name for name in known}
-    if given.casefold() in names:
-        return names[given.casefold()]
-    what = f"Graph {found.key} has no job {given!r}{perhaps(given, names.values())}"
-    raise UsageError(what, remedy=f"Its jobs: {_some(known)}.")
+    spellings = {spelling.casefold(): spelling for spelling in names}
+    if name.casefold() in spellings:
+        return spellings[name.casefold()]
+    problem = f"Graph {key} has no job {name!r}{perhaps(name, spellings.values())}"
+    raise UsageError(problem, remedy=f"Its jobs: {some(names)}.")
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return names on a line, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _root_runs(client: Client, found: Deployed) -> tuple[TaskRun, ...]:
-    return graph_run.task_runs(client.rows(queries.task_history(client.place, found.root_id, task=found.root_task)))
+def runs(application: Application, graph_record: GraphRecord) -> RunRecords:
+    """Return the runs of a graph."""
+    return RunRecords(application.client, graph_record)
 
 
-def newest(client: Client, found: Deployed) -> TaskRun:
-    """Return the root's row of the graph's newest run.
-
-    Raises:
-        RunFailedError: if it has none in the last seven days.
-    """
-    row = graph_run.newest_run(_root_runs(client, found), found.root_task)
-    if row is None:
-        raise RunFailedError(
-            f"Graph {found.key} has not run in the last seven days",
-            remedy=f"`jobgraph run {found.key} --wait` runs it; `jobgraph history {found.key}` shows older runs.",
-        )
-    return row
-
-
-def root_row(client: Client, found: Deployed, run_id: str | None) -> TaskRun | None:
-    """Return the root's row of a run, or of the newest; None if Snowflake's history does not go back so far.
-
-    Raises:
-        RunFailedError: if no run is named and there was none in the last seven days.
-    """
-    if run_id is None:
-        return newest(client, found)
-    rows = [row for row in _root_runs(client, found) if row.run_id == run_id and row.name == found.root_task]
-    return rows[-1] if rows else None
-
-
-def attempt(client: Client, found: Deployed, row: TaskRun) -> int:
-    """Return how many times a run has been tried as a whole: 1, and one more for each RETRY LAST."""
-    rows = graph_run.task_runs(client.rows(queries.task_history(client.place, found.root_id, row.scheduled)))
-    return max((one.attempt for one in rows if one.run_id == row.run_id), default=row.attempt)
-
-
-def run(client: Client, found: Deployed, run_id: str | None = None) -> Run:
-    """Return a run, or the newest, as it is now.
+def run(application: Application, graph_record: GraphRecord, run_id: str | None = None) -> Run:
+    """Return a run of a graph, or its newest, as it is now.
 
     Raises:
         UsageError: if the graph has no run of that id.
-        RunFailedError: if no run is named and there was none in the last seven days.
+        RunFailedError: if no run is named and none is recorded.
     """
-    row = root_row(client, found, run_id)
-    if row is None:
-        return _older(client, found, run_id or "")
-    since = row.scheduled - _SLACK if row.scheduled else None
-    rows = client.rows(queries.task_history(client.place, found.root_id, since))
-    attempts = client.rows(queries.attempts(client.place, found.tables, row.run_id))
-    now = instant(rows[0]["NOW"]) if rows else None
-    return graph_run.assemble(found, row.run_id, graph_run.task_runs(rows), attempts, now)
-
-
-def _older(client: Client, found: Deployed, run_id: str) -> Run:
-    rows = client.rows(queries.task_log(client.place, found.tables, run_id))
-    if not rows:
-        raise UsageError(
-            f"Graph {found.key} has no run {run_id!r}", remedy=f"`jobgraph history {found.key}` lists its runs."
-        )
-    attempts = client.rows(queries.attempts(client.place, found.tables, run_id))
-    return graph_run.from_log(found, run_id, graph_run.task_runs(rows), attempts)
-
-
-def history(client: Client, found: Deployed, limit: int) -> list[Run]:
-    """Return the newest finished runs, newest first."""
-    place, tables = client.place, found.tables
-    rows = client.rows(queries.finished_runs(place, tables, found.root_task, limit))
-    ids = list(dict.fromkeys(str(row["GRAPH_RUN_GROUP_ID"]) for row in rows))
-    attempts = client.rows(queries.attempts_of_runs(place, tables, ids)) if ids else []
-    tasks = graph_run.task_runs(rows)
-    return [
-        graph_run.from_log(
-            found,
-            run_id,
-            [row for row in tasks if row.run_id == run_id],
-            [row for row in attempts if row["GRAPH_RUN_ID"] == run_id],
-        )
-        for run_id in ids
-    ]
+    return RunRecords(application.client, graph_record).run(run_id)

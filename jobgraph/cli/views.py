@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
-    from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.services import Service
 
 _COLOURS = {
     graph_run.DONE: "green",
@@ -125,21 +125,22 @@ def progress_table(run: Run, height: int) -> Table:
     return made
 
 
-def headline(graph: Deployed, run: Run) -> Text:
+def headline(run: Run) -> Text:
     """Return one line on the run as a whole."""
     took = f" in {duration(run.duration)}" if run.ended and run.duration is not None else ""
-    return Text.assemble(f"{graph.key}, run {run.run_id}: ", state(run.state), took)
+    return Text.assemble(f"{run.graph}, run {run.run_id}: ", state(run.state), took)
 
 
 def failures(run: Run) -> list[str]:
     """Return, for each job that failed, its cause and the command that shows its log; and which jobs did not run."""
     lines = [run.cause] if run.cause else []
+    lines += [f"{job.name} {job.cause}, {duration(job.waited)} so far" for job in run.jobs if job.waited is not None]
     for job in run.failed:
         tries = f" after {job.attempts} attempts" if job.attempts > 1 else ""
         lines.append(f"{job.name} {job.state}{tries}: {job.cause}")
         if job.attempts:
             lines.append(f"  its log: jobgraph logs {job.name} --run {run.run_id}")
-    for cause in (graph_run.BLOCKED, graph_run.CONDITION_FALSE):
+    for cause in (graph_run.BLOCKED, graph_run.CONDITION_FALSE, graph_run.UNKNOWN_SKIP):
         skipped = [job.name for job in run.jobs if job.state == graph_run.SKIPPED and job.cause == cause]
         if skipped and run.ended:
             lines.append(f"skipped, because {cause}: {', '.join(skipped)}")
@@ -149,14 +150,17 @@ def failures(run: Run) -> list[str]:
     return lines
 
 
-def next_commands(graph: Deployed, run: Run) -> str:
+def next_commands(run: Run) -> str:
     """Return a line with the commands that one is likely to want after a run."""
     telling = next(iter(run.failed), None) or next((job for job in run.jobs if job.attempts), None)
-    commands = [f"jobgraph status {graph.key}", f"jobgraph history {graph.key}"]
+    commands = [f"jobgraph status {run.graph}", f"jobgraph history {run.graph}"]
     if telling:
-        commands.insert(0, f"jobgraph logs {telling.name}")
-    if run.state in {graph_run.FAILED, graph_run.CANCELLED}:
-        commands.append(f"jobgraph retry {graph.key} --wait")
+        of_run = "" if run.repeatable else f" --run {run.run_id}"
+        commands.insert(0, f"jobgraph logs {telling.name}{of_run}")
+    if run.retryable:
+        commands.append(f"jobgraph retry {run.graph} --wait")
+    elif run.repeatable and run.state == graph_run.FAILED:
+        commands.append(f"jobgraph run {run.graph} --wait")
     return "Next: " + "   ".join(commands)
 
 
@@ -172,7 +176,14 @@ def job_json(job: Job) -> dict[str, Any]:
         "exit_code": job.last.exit_code if job.last else None,
         "reason_class": (job.last.reason_class or None) if job.last else None,
         "cause": job.cause or None,
-        "service": (job.last.service or None) if job.last else None,
+        "service": job.service.name if job.service else (job.last.service or None) if job.last else None,
+        "service_status": job.service.status if job.service else None,
+        "compute_pool": job.service.compute_pool
+        if job.service
+        else (job.last.compute_pool or None)
+        if job.last
+        else None,
+        "waited_seconds": job.waited,
         "log_location": (job.last.log_location or None) if job.last else None,
         "tries": [attempt_json(one) for one in job.tries],
     }
@@ -207,7 +218,7 @@ def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
     `results` is the folder of the stage in which attempts may leave files, below the run's day and id.
     """
     took = f" in {duration(job.duration)}" if job.duration is not None and job.state != graph_run.RUNNING else ""
-    cause = f": {job.cause}" if job.cause and not job.tries else ""
+    cause = f": {job.cause}" if job.cause and not job.tries and not job.service else ""
     lines = [Text.assemble(f"{job.name}, run {run.run_id}: ", state(job.state), took, cause)]
     for attempt in job.tries:
         label = f" {attempt.reason_label}" if attempt.reason_class else ""
@@ -217,10 +228,18 @@ def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
         lines += [Text(f"  {f'{name}:':<11}{value}") for name, value in _facts(run, job, attempt) if value]
         if results and attempt.state == graph_run.DONE:
             lines.append(Text(f"  {'files:':<11}LIST {results} PATTERN = '.*/{run.run_id}/{job.name}/.*'"))
-    if job.attempts > len(job.tries):
-        lines.append(Text.assemble(f"\nattempt {job.attempts}: ", state(job.state)))
-        lines.append(Text(f"  {'log:':<11}jobgraph logs {job.name} --follow"))
+    if job.service is not None:
+        waiting = f", {job.cause}, {duration(job.waited)} so far" if job.waited is not None else ""
+        lines.append(Text.assemble(f"\nattempt {job.service.attempt}: ", state(job.state), waiting))
+        lines += [Text(f"  {f'{name}:':<11}{value}") for name, value in _live_facts(run, job, job.service)]
     return lines
+
+
+def _live_facts(run: Run, job: Job, service: Service) -> Iterator[tuple[str, str]]:
+    yield "service", f"{service.name}, {service.status}"
+    yield "pool", service.compute_pool
+    if job.waited is None:
+        yield "log", f"jobgraph logs {job.name} --run {run.run_id} --follow"
 
 
 def _facts(run: Run, job: Job, attempt: Attempt) -> Iterator[tuple[str, str]]:
@@ -244,10 +263,10 @@ def outputs(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def run_json(graph: Deployed, run: Run) -> dict[str, Any]:
+def run_json(run: Run) -> dict[str, Any]:
     """Return a run for JSON; instants are ISO 8601 with offset."""
     return {
-        "graph": graph.key,
+        "graph": run.graph,
         "root_task": run.root_task,
         "run_id": run.run_id,
         "state": run.state,

@@ -86,6 +86,7 @@ _JOB_RUNS = (
     Column("REPLICAS", WHOLE, "instances of the service"),
     Column("QUERY_ID", TEXT, "query that started the service"),
     Column("LOG_LOCATION", TEXT, "table that keeps the logs of its containers, or how to find them in the event table"),
+    Column("GRAPH_NAME", TEXT, "name of the graph in jobconfig.yaml"),
 )
 
 _JOB_LOGS = (
@@ -96,6 +97,7 @@ _JOB_LOGS = (
     Column("CONTAINER_NAME", TEXT, "container of the instance"),
     Column("LOG", TEXT, "its log, secrets hidden, at most 128,000 bytes, what was cut is said"),
     _WRITTEN,
+    Column("ROOT_TASK_NAME", TEXT, "root task of the graph"),
 )
 
 _TASK_RUNS = (
@@ -110,6 +112,13 @@ _TASK_RUNS = (
     Column("ATTEMPT_NUMBER", WHOLE, "attempt of the graph run, from 1"),
     Column("SCHEDULED_FROM", TEXT, "what started the run: SCHEDULE, EXECUTE_TASK, a retry"),
     Column("ROOT_TASK_NAME", TEXT, "root task of the graph"),
+    Column("GRAPH_NAME", TEXT, "name of the graph in jobconfig.yaml"),
+    Column("ROOT_TASK_ID", TEXT, "id of the root task"),
+    Column("SCHEDULED_TIME", INSTANT, "time for which it was scheduled"),
+    Column("STARTED_TIME", INSTANT, "QUERY_START_TIME as an instant"),
+    Column("ENDED_TIME", INSTANT, "COMPLETED_TIME as an instant"),
+    Column("RUN_CONFIG", TEXT, "configuration that the run had, as JSON"),
+    Column("GRAPH_DEFINITION", TEXT, "on the root's row: the jobs that the graph had in this run, as JSON"),
 )
 
 # QUERY_START_TIME and COMPLETED_TIME are text in the quickstart's function, in this form
@@ -163,7 +172,7 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
     runs = settings.qualified(settings.job_runs_table)
     latest = (
         f"SELECT * FROM {runs}"
-        " QUALIFY ROW_NUMBER() OVER (PARTITION BY GRAPH_RUN_ID, TASK_NAME ORDER BY ATTEMPT DESC) = 1"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME, GRAPH_RUN_ID, TASK_NAME ORDER BY ATTEMPT DESC) = 1"
     )
     per_run = (
         "SELECT ROOT_TASK_NAME, GRAPH_RUN_ID, MIN(GRAPH_START_TIME) AS GRAPH_START_TIME, COUNT(*) AS JOBS,"

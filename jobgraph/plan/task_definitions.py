@@ -78,16 +78,33 @@ def finalizer_definition(graph: Graph, settings: Settings, uses: Sequence[str], 
         "job_runs_table": settings.job_runs_table,
         "job_logs_table": settings.job_logs_table,
         "task_runs_table": settings.task_runs_table,
-        "task_runs_function": settings.task_runs_function,
         "keep_services_days": settings.keep_services_days,
         "results": _results(settings),
         "keep_results_days": settings.keep_results_days,
         "uses": list(uses),
         "drop_superseded": dropping,
+        "jobs": _jobs(graph),
     }
     if graph.overlap is not None:
         definition["overlap"] = graph.overlap  # for an import: SHOW TASKS does not tell it
     return _hashed(definition)
+
+
+def _jobs(graph: Graph) -> list[dict[str, Any]]:
+    """Return the jobs of a graph for the record of its runs: what each comes after, as places in this very list."""
+    names = sorted(job.name for job in graph.jobs)
+    places = {name: place for place, name in enumerate(names)}
+    entries = []
+    for job in sorted(graph.jobs, key=lambda job: job.name):
+        entry: dict[str, Any] = {"name": job.name}
+        if job.after:
+            entry["after"] = sorted({places[name] for name in job.after})
+        if not job.enabled:
+            entry["enabled"] = False
+        if job.logs != TABLE:
+            entry["logs"] = job.logs
+        entries.append(entry)
+    return entries
 
 
 def _results(settings: Settings) -> str:

@@ -39,7 +39,6 @@ _DEFINITION_WORDS = {
     "job_runs_table": "history table of attempts",
     "job_logs_table": "history table of logs",
     "task_runs_table": "history table of tasks",
-    "task_runs_function": "function over the task history",
     "keep_services_days": "days that services are kept",
     "keep_results_days": "days that results are kept",
     "results": "stage path of results",
@@ -148,7 +147,8 @@ def _definition(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _specification(value)
         elif name == "retry_rules":
             yield from ((f"retries.{rule}", limit) for rule, limit in value.items())
-        elif name not in {"hash", "database", "schema"}:
+        # the jobs that the finalizer records are told by the jobs themselves
+        elif name not in {"hash", "database", "schema", "jobs"}:
             yield _DEFINITION_WORDS.get(name, name), value
 
 

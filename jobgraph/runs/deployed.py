@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account.queries import Tables
-from jobgraph.config.model import EVENT_TABLE, Graph, Job
+from jobgraph.config.model import EVENT_TABLE
 from jobgraph.plan.sql import ROOT_BODY, SUSPENDED_BY_FAILURES
 from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
+from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
-    from jobgraph.config.schedules import Schedule
+    from jobgraph.config.model import Schedule
     from jobgraph.plan.task_rows import Row
 
 
@@ -50,7 +52,7 @@ class Deployed:
 
     `key` is its name in the job configuration it was deployed from; the root task's name if that is not known.
     `schedule`: the root's, if it has one. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
-    made for this graph that do not hang on its root.
+    made for this graph that do not hang on its root. `committed`: since when runs have been of this version of it.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Deployed:
     schedule: Schedule | None = None
     suspended_by_failures: bool = False
     strays: tuple[str, ...] = ()
+    committed: datetime | None = None
 
     @property
     def suspended(self) -> tuple[str, ...]:
@@ -91,8 +94,8 @@ def _roots(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["name"] in followed and not predecessors(row) and not finalized_root(row)]
 
 
-def _ordered(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
-    """Sort by depth, then by name, with a loop: a graph may be a chain of a thousand."""
+def by_depth(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
+    """Return jobs by depth, then by name: predecessors before dependents, by a loop, as a chain may have a thousand."""
     depth: dict[str, int] = {}
     left = dict(sorted(jobs.items()))
     level = 0
@@ -120,7 +123,7 @@ def read(rows: Iterable[Row]) -> tuple[Deployed, ...]:
 
 def _graph(rows: Sequence[Row], root: Row) -> Deployed:
     finalizer = next((row for row in rows if finalized_root(row) == root["name"]), None)
-    jobs = _ordered(
+    jobs = by_depth(
         {
             name: Task(name, predecessors(row), row["state"] == "started", definition(row))
             for name, row in descendants(rows, root["name"]).items()
@@ -138,6 +141,7 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         finalizer_started=bool(finalizer and finalizer["state"] == "started"),
         schedule=schedule(root),
         suspended_by_failures=root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES,
+        committed=instant(root.get("last_committed_on")),
         strays=_strays(rows, str(known.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
             job_runs=known.get("job_runs_table", usual.job_runs),
@@ -185,26 +189,3 @@ def named(graphs: Iterable[Deployed], name: str) -> Deployed | None:
     by_key = (graph for graph in graphs if graph.key.casefold() == wanted)
     by_root = (graph for graph in graphs if graph.root_task.casefold() == wanted)
     return next(by_key, None) or next(by_root, None)
-
-
-def as_model(graph: Deployed) -> Graph:
-    """Return the graph in the shape that `jobgraph.drawing` draws; what only the configuration file says is missing."""
-    jobs = tuple(
-        Job(
-            key=task.name,
-            name=task.name,
-            image="",
-            compute_pool=str(task.definition.get("compute_pool", "")),
-            after=tuple(name for name in task.after if name != graph.root_task),
-            retries=int(task.definition.get("retries", 0)),
-        )
-        for task in graph.jobs
-    )
-    return Graph(
-        graph.key,
-        graph.root_task,
-        graph.finalizer or "",
-        jobs,
-        schedule=graph.schedule,
-        finalizer=graph.finalizer is not None,
-    )

@@ -1,36 +1,40 @@
 """What a graph run is: rows of TASK_HISTORY and of the history tables put together into jobs with states.
 
-Pure. Knows the columns of those rows and Snowflake's task states. Must not know where rows come from or how a run is
-shown. A job is DONE only if its last attempt says so: a task may succeed although its job failed (`on_failure:
+Pure. Reads a run with the graph that it ran with (`jobgraph.runs.shapes`). Must not know where rows come from or how a
+run is shown. A job is DONE only if its last attempt says so: a task may succeed although its job failed (`on_failure:
 continue`), and such a run is not a good one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.runs import attempts as reading
-from jobgraph.runs.attempts import instant, one_line
-from jobgraph.runs.deployed import Task
+from jobgraph.runs import attempts as attempt_rows
+from jobgraph.runs import task_runs
+from jobgraph.runs.attempts import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from jobgraph.runs.attempts import Attempt
-    from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.deployed import Task
+    from jobgraph.runs.services import Service
+    from jobgraph.runs.shapes import Shape
+    from jobgraph.runs.task_runs import TaskRun
 
 Row = dict[str, Any]
 
 PENDING = "PENDING"
 RUNNING = "RUNNING"
-DONE = reading.DONE
+DONE = attempt_rows.DONE
 FAILED = "FAILED"
 SKIPPED = "SKIPPED"
 # Why a job was skipped.
 BLOCKED = "a predecessor did not succeed"
 CONDITION_FALSE = "its condition was false, or a predecessor's"
+UNKNOWN_SKIP = "a predecessor did not succeed, or a condition was false"
 CANCELLED = "CANCELLED"
 # Its task is suspended: by somebody, or because the configuration says `enabled: false`. Both count as succeeded for
 # what follows them, but only the second is as it was meant to be.
@@ -38,42 +42,16 @@ SUSPENDED = "SUSPENDED"
 DISABLED = "DISABLED"
 NOT_RECORDED = "NOT RECORDED"
 
-ENDED_TASK_STATES = frozenset({"SUCCEEDED", "FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED", "SKIPPED"})
-_FAILED_TASK_STATES = frozenset({"FAILED", "FAILED_AND_AUTO_SUSPENDED"})
-# Snowflake's documentation has both spellings in different places.
-_MANUAL = frozenset({"EXECUTE_TASK", "EXECUTE TASK"})
-
-
-@dataclass(frozen=True)
-class TaskRun:
-    """One row of TASK_HISTORY: instants are aware, `attempt` counts runs of the whole graph under the same id."""
-
-    name: str
-    state: str
-    run_id: str
-    scheduled: datetime | None
-    started: datetime | None
-    completed: datetime | None
-    error: str
-    scheduled_from: str
-    attempt: int
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in ENDED_TASK_STATES
-
-    @property
-    def manual(self) -> bool:
-        """Whether EXECUTE TASK started it."""
-        return self.scheduled_from in _MANUAL
+# Job states that speak of no failure of the job itself.
+_NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED})
 
 
 @dataclass(frozen=True)
 class Job:
     """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty.
 
-    `attempts` counts the one under way too, which is not among the recorded `tries`.
+    `attempts` counts those that were recorded, the `tries`, and the one whose `service` is there now. A job whose
+    service waits for a node is PENDING, although its task is executing; `waited` is for how many seconds.
     """
 
     name: str
@@ -82,6 +60,8 @@ class Job:
     duration: float | None = None
     cause: str = ""
     tries: tuple[Attempt, ...] = ()
+    service: Service | None = None
+    waited: float | None = None
 
     @property
     def last(self) -> Attempt | None:
@@ -104,99 +84,247 @@ class Run:
     """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
 
     `duration` is in seconds, up to now while it runs. `cause` is why the root or the finalizer failed. `task_states`
-    has the root's and the finalizer's state too, for a picture.
+    has the root's and the finalizer's state too, for a picture. `repeatable`: it is the last run of a graph that has
+    not changed since; `stopped`: a task of it failed or was cancelled.
     """
 
-    root_task: str
+    shape: Shape
     run_id: str
     state: str
     ended: bool
     jobs: tuple[Job, ...]
     scheduled_from: str = ""
+    scheduled: datetime | None = None
     started: datetime | None = None
     completed: datetime | None = None
     duration: float | None = None
     cause: str = ""
+    config: str = ""
+    attempt: int = 1
+    repeatable: bool = False
+    stopped: bool = False
     task_states: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def graph(self) -> str:
+        """The name of the graph."""
+        return self.shape.key
+
+    @property
+    def root_task(self) -> str:
+        """The root of the graph."""
+        return self.shape.root_task
+
+    @property
+    def retryable(self) -> bool:
+        """Whether Snowflake takes RETRY LAST for it; a job that fails under `on_failure: continue` fails no task."""
+        return self.repeatable and self.stopped
 
     @property
     def failed(self) -> tuple[Job, ...]:
         """The jobs that ended other than DONE because of themselves, not of a predecessor."""
-        return tuple(job for job in self.jobs if job.state not in {DONE, SKIPPED, PENDING, RUNNING, DISABLED})
+        return tuple(job for job in self.jobs if job.state not in _NO_FAILURE)
+
+    def job(self, name: str) -> Job | None:
+        """Return the job of that name, if the run has it."""
+        return next((job for job in self.jobs if job.name == name), None)
 
 
-def task_runs(rows: Iterable[Row]) -> tuple[TaskRun, ...]:
-    """Read rows of TASK_HISTORY or TASK_LOGGING_STATS, in their order."""
-    return tuple(
-        TaskRun(
-            name=row["NAME"],
-            state=row["STATE"],
-            run_id=str(row["GRAPH_RUN_GROUP_ID"] or ""),
-            scheduled=instant(row.get("SCHEDULED_TIME")),
-            started=instant(row["QUERY_START_TIME"]),
-            completed=instant(row["COMPLETED_TIME"]),
-            error=row["ERROR_MESSAGE"] or "",
-            scheduled_from=row["SCHEDULED_FROM"] or "",
-            attempt=int(row["ATTEMPT_NUMBER"] or 1),
-        )
-        for row in rows
+@dataclass(frozen=True)
+class Progress:
+    """What is known of a run besides its rows.
+
+    Attributes:
+        now: the server's present instant; None if the run is over.
+        attempt: the attempt of the whole graph that is meant: after RETRY LAST, its rows come later than the statement.
+        closed: the rows are those that the finalizer wrote into history: the run is over.
+        superseded: a later run of the graph has begun.
+        repeatable: it is the last run of a graph that has not changed since.
+        services: the job services that are there, by name of the job.
+    """
+
+    now: datetime | None = None
+    attempt: int = 1
+    closed: bool = False
+    superseded: bool = False
+    repeatable: bool = False
+    services: Mapping[str, Service] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of one run: the last of each task, and which tasks are stopped by a failure before them."""
+
+    shape: Shape
+    latest: Mapping[str, TaskRun]
+    blocked: frozenset[str]
+    attempt: int
+    ended: bool
+
+    def row(self, name: str) -> TaskRun | None:
+        """Return the row of a task, if it has one."""
+        return self.latest.get(name)
+
+
+def assemble(
+    shape: Shape, run_id: str, history: Iterable[TaskRun], attempts: Iterable[Row], progress: Progress | None = None
+) -> Run:
+    """Put a run together.
+
+    Args:
+        shape: the graph that the run ran with.
+        run_id: its GRAPH_RUN_GROUP_ID.
+        history: task runs, of any runs.
+        attempts: rows of JOBS_RUN_STATS of this run, in the order of the attempts.
+        progress: what else is known of it; of a run that is over, nothing.
+    """
+    progress = progress or Progress()
+    rows = _rows(shape, [row for row in history if row.run_id == run_id], progress)
+    tries: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        tries.setdefault(attempt["TASK_NAME"], []).append(attempt_rows.read(attempt))
+    jobs = _jobs(rows, tries, progress)
+    root, finalizer = rows.row(shape.root_task), rows.row(shape.finalizer)
+    ends = [row.completed for row in rows.latest.values() if row.completed]
+    end = max(ends) if rows.ended and ends else progress.now
+    around = {row.name: row.state for row in (root, finalizer) if row}
+    return Run(
+        shape=shape,
+        run_id=run_id,
+        state=_run_state(rows, jobs),
+        ended=rows.ended,
+        jobs=jobs,
+        scheduled_from=root.scheduled_from if root else "",
+        scheduled=root.scheduled if root else None,
+        started=root.started if root else None,
+        completed=end if rows.ended else None,
+        duration=_seconds(root.started, end) if root else None,
+        cause=_cause_of_run(root, finalizer) if rows.ended else "",
+        config=root.config if root else "",
+        attempt=rows.attempt,
+        repeatable=rows.ended and progress.repeatable,
+        stopped=any(map(_stops, rows.latest.values())),
+        task_states={**around, **{job.name: job.state for job in jobs}},
     )
 
 
-def started_runs(history: Iterable[TaskRun], root_task: str) -> frozenset[str]:
-    """Return the ids of the runs whose root has been more than scheduled."""
-    return frozenset(row.run_id for row in history if row.name == root_task and row.state != "SCHEDULED")
+def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows:
+    attempt = max([progress.attempt, *(row.attempt for row in history)])
+    latest = task_runs.latest(history)
+    blocked = _blocked(shape, latest)
+    # RETRY LAST runs what failed or was cancelled, and what that had blocked; whatever else was skipped stays so
+    repeated = {
+        name
+        for name, row in latest.items()
+        if row.attempt < attempt and (_stops(row) or name in blocked or name == shape.finalizer)
+    }
+    current = {name: row for name, row in latest.items() if name not in repeated}
+    ended = _has_ended(shape, current, attempt, progress)
+    rows = latest if ended else current
+    return _Rows(shape, rows, _blocked(shape, rows), attempt, ended)
 
 
-def new_run(
-    history: Iterable[TaskRun], root_task: str, known: frozenset[str], waiting: frozenset[str] = frozenset()
-) -> str | None:
-    """Return the id of the run that an EXECUTE TASK has just made; None if the history does not show it yet.
-
-    Args:
-        history: task runs read after the statement.
-        root_task: the root's name.
-        known: runs that had started before the statement.
-        waiting: manual runs that were waiting before it. Snowflake lets a further EXECUTE TASK replace a waiting run
-            (docs.snowflake.com/en/sql-reference/sql/execute-task), so such a one is ours only if the caller says
-            that no newer one can be expected, by leaving it out.
-    """
-    candidates = [row for row in history if row.name == root_task and row.manual and row.run_id]
-    fresh = [row for row in candidates if row.run_id not in known | waiting]
-    return min(fresh, key=lambda row: row.scheduled or datetime.max.replace(tzinfo=UTC)).run_id if fresh else None
+def _stops(row: TaskRun) -> bool:
+    """Tell whether what follows a task cannot run."""
+    return row.failed or row.state == task_runs.CANCELLED
 
 
-def newest_run(history: Iterable[TaskRun], root_task: str) -> TaskRun | None:
-    """Return the root's row of the newest run that has started or was asked for by hand, if it has its id already."""
-    shown = [
-        row for row in history if row.name == root_task and row.run_id and (row.manual or row.state != "SCHEDULED")
-    ]
-    return max(shown, key=lambda row: row.scheduled or datetime.min.replace(tzinfo=UTC), default=None)
+def _blocked(shape: Shape, rows: Mapping[str, TaskRun]) -> frozenset[str]:
+    """Return the jobs that could not run because of a failure or a cancellation before them."""
+    stopping = {name for name, row in rows.items() if _stops(row)}
+    blocked = set()
+    for task in shape.jobs:
+        row = rows.get(task.name)
+        if (row is None or row.state == task_runs.SKIPPED) and stopping.intersection(task.after):
+            blocked.add(task.name)
+            stopping.add(task.name)
+    return frozenset(blocked)
 
 
-def _latest(history: Iterable[TaskRun], run_id: str) -> dict[str, TaskRun]:
-    """Return the last row of each task; RETRY LAST adds rows under the same run id."""
-    latest: dict[str, TaskRun] = {}
-    for row in history:
-        if row.run_id == run_id and (row.name not in latest or latest[row.name].attempt <= row.attempt):
-            latest[row.name] = row
-    return latest
+def _has_ended(shape: Shape, rows: Mapping[str, TaskRun], attempt: int, progress: Progress) -> bool:
+    root, finalizer = rows.get(shape.root_task), rows.get(shape.finalizer)
+    if progress.closed or (finalizer and finalizer.ended and finalizer.attempt == attempt):
+        return True
+    if root is None or not root.ended or finalizer:
+        return False
+    # The finalizer does not run for a root that was skipped (docs.snowflake.com/en/user-guide/tasks-graphs).
+    awaited = shape.finalizer_runs and root.state != task_runs.SKIPPED
+    if awaited or not shape.whole:
+        return progress.superseded
+    return root.state != task_runs.SUCCEEDED or _settled(shape, rows)
 
 
-def _state(task: Task, row: TaskRun | None, last: Attempt | None, *, run_ended: bool) -> str:
+def _settled(shape: Shape, rows: Mapping[str, TaskRun]) -> bool:
+    """Tell whether every job has ended or cannot start any more."""
+    blocked = _blocked(shape, rows)
+    for task in shape.jobs:
+        row = rows.get(task.name)
+        if row is None and (task.name in blocked or not task.started or _is_passed_by(task, rows)):
+            continue
+        if row is None or not row.ended:
+            return False
+    return True
+
+
+def _is_passed_by(task: Task, rows: Mapping[str, TaskRun]) -> bool:
+    """Tell whether a task without a row did not run because the condition of all those before it was false."""
+    before = [rows.get(name) for name in task.after]
+    return bool(before) and all(row is not None and row.state == task_runs.SKIPPED for row in before)
+
+
+def _jobs(rows: _Rows, tries: Mapping[str, Sequence[Attempt]], progress: Progress) -> tuple[Job, ...]:
+    return tuple(_job(task, rows, tuple(tries.get(task.name, ())), progress) for task in rows.shape.jobs)
+
+
+def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress) -> Job:
+    row, service = rows.row(task.name), _service(progress.services.get(task.name), tries)
+    state = _state(task, rows, tries[-1] if tries else None)
+    waiting = state == RUNNING and service is not None and service.waits
+    waited = _seconds(service.created, progress.now) if waiting and service else None
+    timed = state != SKIPPED and not waiting
+    return Job(
+        name=task.name,
+        state=PENDING if waiting else state,
+        attempts=len(tries) + (1 if state == RUNNING and service else 0),
+        duration=_seconds(row.started, row.completed or progress.now) if row and timed else None,
+        cause=service.waits_for if waiting and service else _cause(state, task, rows, tries),
+        tries=tries,
+        service=service if state == RUNNING else None,
+        waited=waited,
+    )
+
+
+def _service(service: Service | None, tries: Sequence[Attempt]) -> Service | None:
+    """Return the service of the attempt under way: one whose attempt is recorded has ended, or is ending."""
+    recorded = {attempt.number for attempt in tries}
+    return service if service and service.attempt not in recorded else None
+
+
+def _state(task: Task, rows: _Rows, last: Attempt | None) -> str:
+    row = rows.row(task.name)
     if row is None:
-        if not task.started:
-            return DISABLED if task.disabled else SUSPENDED
-        return SKIPPED if run_ended else PENDING
-    if row.state in _FAILED_TASK_STATES:
+        return _state_without_row(task, rows)
+    if row.failed:
         status = last.state if last else FAILED
         return FAILED if status == DONE else status
-    if row.state == "SUCCEEDED":
+    if row.state == task_runs.SUCCEEDED:
         return last.state if last else NOT_RECORDED
-    return {"SCHEDULED": PENDING, "EXECUTING": RUNNING}.get(row.state, row.state)
+    return {task_runs.SCHEDULED: PENDING, task_runs.EXECUTING: RUNNING}.get(row.state, row.state)
 
 
-def _cause(state: str, row: TaskRun | None, last: Attempt | None) -> str:
+def _state_without_row(task: Task, rows: _Rows) -> str:
+    if not task.started:
+        return DISABLED if task.disabled else SUSPENDED
+    if not rows.ended:
+        return PENDING
+    if task.name in rows.blocked or _is_passed_by(task, rows.latest):
+        return SKIPPED
+    # it could have run, and did not: a suspended task leaves no row
+    return SUSPENDED
+
+
+def _cause(state: str, task: Task, rows: _Rows, tries: Sequence[Attempt]) -> str:
+    row, last = rows.row(task.name), tries[-1] if tries else None
     if state in {DONE, PENDING, RUNNING}:
         return ""
     if state == SUSPENDED:
@@ -206,142 +334,41 @@ def _cause(state: str, row: TaskRun | None, last: Attempt | None) -> str:
     if state == NOT_RECORDED:
         return "its task succeeded but left no row in JOBS_RUN_STATS"
     if state == SKIPPED:
-        return BLOCKED
+        return _cause_of_skip(task, rows)
     return (last.cause if last else "") or one_line(row.error if row else "") or f"the task ended {state}"
+
+
+def _cause_of_skip(task: Task, rows: _Rows) -> str:
+    if task.name in rows.blocked:
+        return BLOCKED
+    # of a run that an earlier version recorded, nobody knows any more what came before what
+    return CONDITION_FALSE if rows.shape.whole or task.definition else UNKNOWN_SKIP
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return max((end - start).total_seconds(), 0.0) if start and end else None
 
 
-def _job(task: Task, row: TaskRun | None, tries: Sequence[Attempt], now: datetime | None, *, run_ended: bool) -> Job:
-    last = tries[-1] if tries else None
-    state = _state(task, row, last, run_ended=run_ended)
-    end = (row.completed or now) if row else None
-    # The runner writes an attempt's row when the attempt has ended; one that was DONE is the last.
-    under_way = 1 if state == RUNNING and (last is None or last.state != DONE) else 0
-    return Job(
-        name=task.name,
-        state=state,
-        attempts=len(tries) + under_way,
-        duration=_seconds(row.started, end) if row and state != SKIPPED else None,
-        cause=_cause(state, row, last),
-        tries=tuple(tries),
-    )
-
-
-def _settled(graph: Deployed, latest: Mapping[str, TaskRun]) -> bool:
-    """Whether every job has ended or cannot start any more. Needs `graph.jobs` with predecessors first."""
-    blocked: set[str] = set()
-    for task in graph.jobs:
-        row = latest.get(task.name)
-        if row and row.ended:
-            if row.state != "SUCCEEDED":
-                blocked.add(task.name)
-        elif not row and blocked.intersection(task.after):
-            blocked.add(task.name)
-        elif row or task.started:
-            return False
-    return True
-
-
-def _run_ended(graph: Deployed, latest: Mapping[str, TaskRun]) -> bool:
-    root = latest.get(graph.root_task)
-    if root is None or not root.ended:
-        return False
-    newest = max(row.attempt for row in latest.values())
-    finalizer = latest.get(graph.finalizer) if graph.finalizer else None
-    if finalizer and finalizer.ended and finalizer.attempt == newest:
-        return True
-    # The finalizer does not run for a root that was skipped (docs.snowflake.com/en/user-guide/tasks-graphs).
-    expected = graph.finalizer_started and root.state != "SKIPPED"
-    return not expected and (root.state != "SUCCEEDED" or _settled(graph, latest))
-
-
-def _run_state(root: TaskRun | None, finalizer: TaskRun | None, jobs: Sequence[Job], *, ended: bool) -> str:
-    if root is None or root.state == "SCHEDULED":
+def _run_state(rows: _Rows, jobs: Sequence[Job]) -> str:
+    root, finalizer = rows.row(rows.shape.root_task), rows.row(rows.shape.finalizer)
+    if root is None or root.state == task_runs.SCHEDULED:
         return PENDING
-    if not ended:
+    if not rows.ended:
         return RUNNING
-    if root.state not in {"SUCCEEDED", "CANCELLED"} or (finalizer and finalizer.state in _FAILED_TASK_STATES):
+    if root.state not in {task_runs.SUCCEEDED, task_runs.CANCELLED} or (finalizer and finalizer.failed):
         return FAILED
     states = {job.state for job in jobs}
     if states - {DONE, SKIPPED, CANCELLED, DISABLED}:
         return FAILED
-    if CANCELLED in states or root.state == "CANCELLED":
+    if CANCELLED in states or root.state == task_runs.CANCELLED:
         return CANCELLED
     # A job that is skipped while none failed was skipped by its own condition: Snowflake calls such a run succeeded.
     return DONE
 
 
-def _tell_skips(graph: Deployed, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-    """Tell jobs that are skipped by a condition from those that a failure blocks. Predecessors come first in both."""
-    passed = {DONE, SKIPPED, PENDING, RUNNING, SUSPENDED, DISABLED}
-    stopped = {job.name for job in jobs if job.state not in passed}
-    told = []
-    for task, job in zip(graph.jobs, jobs, strict=True):
-        by_condition = job.state == SKIPPED and not stopped.intersection(task.after)
-        if job.state == SKIPPED and not by_condition:
-            stopped.add(job.name)
-        told.append(replace(job, cause=CONDITION_FALSE) if by_condition else job)
-    return tuple(told)
-
-
 def _cause_of_run(*around: TaskRun | None) -> str:
     return "; ".join(
-        f"{task.name} {task.state}: {one_line(task.error)}" for task in around if task and task.state != "SUCCEEDED"
+        f"{task.name} {task.state}: {one_line(task.error)}"
+        for task in around
+        if task and task.state != task_runs.SUCCEEDED
     )
-
-
-def assemble(
-    graph: Deployed, run_id: str, history: Iterable[TaskRun], attempts: Iterable[Row], now: datetime | None = None
-) -> Run:
-    """Put a run together.
-
-    Args:
-        graph: the graph as deployed.
-        run_id: its GRAPH_RUN_GROUP_ID.
-        history: task runs, of any runs.
-        attempts: rows of JOBS_RUN_STATS of this run, in the order of the attempts.
-        now: the server's present instant; None if the run is over.
-    """
-    latest = _latest(history, run_id)
-    tries: dict[str, list[Attempt]] = {}
-    for row in attempts:
-        tries.setdefault(row["TASK_NAME"], []).append(reading.read(row))
-    ended = _run_ended(graph, latest)
-    root, finalizer = latest.get(graph.root_task), latest.get(graph.finalizer or "")
-    jobs = _tell_skips(
-        graph,
-        tuple(_job(task, latest.get(task.name), tries.get(task.name, []), now, run_ended=ended) for task in graph.jobs),
-    )
-    ends = [row.completed for row in latest.values() if row.completed]
-    end = max(ends) if ended and ends else now
-    around = {name: latest[name].state for name in (graph.root_task, graph.finalizer) if name in latest}
-    return Run(
-        root_task=graph.root_task,
-        run_id=run_id,
-        state=_run_state(root, finalizer, jobs, ended=ended),
-        ended=ended,
-        jobs=jobs,
-        scheduled_from=root.scheduled_from if root else "",
-        started=root.started if root else None,
-        completed=end if ended else None,
-        duration=_seconds(root.started, end) if root else None,
-        cause=_cause_of_run(root, finalizer) if ended else "",
-        task_states={**around, **{job.name: job.state for job in jobs}},
-    )
-
-
-def from_log(graph: Deployed, run_id: str, history: Sequence[TaskRun], attempts: Iterable[Row]) -> Run:
-    """Put together a run that TASK_LOGGING_STATS holds: the finalizer, which closes a run, wrote it, so it is over.
-
-    The jobs are those of that time, which the present graph may no longer have.
-    """
-    known = {row.name for row in history} - {graph.root_task, graph.finalizer}
-    jobs = tuple(job for job in graph.jobs if job.name in known)
-    gone = tuple(sorted(known - {job.name for job in jobs}))
-    shape = replace(
-        graph, jobs=jobs + tuple(Task(name, (), started=True) for name in gone), finalizer=None, finalizer_started=False
-    )
-    return assemble(shape, run_id, history, attempts)

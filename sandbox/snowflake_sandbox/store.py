@@ -52,8 +52,8 @@ class Transaction:
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query, if any."""
-        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-        return row
+        found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return found
 
 
 class Store:

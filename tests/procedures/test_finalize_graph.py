@@ -15,8 +15,8 @@ DEFINITION: dict[str, Any] = {
     "job_runs_table": "JOBS_RUN_STATS",
     "job_logs_table": "JOB_LOGS",
     "task_runs_table": "TASK_LOGGING_STATS",
-    "task_runs_function": "TASK_GRAPH_RUN_STATS",
     "keep_services_days": 1,
+    "jobs": [{"name": "A"}, {"name": "B", "after": [0]}],
 }
 
 
@@ -46,10 +46,14 @@ def test_the_run_is_copied_once_without_the_finalizer_itself() -> None:
     session.task_ends = [ended("ROOT_TASK", "SUCCEEDED"), ended("A", "SKIPPED"), ended("B", "SUCCEEDED")]
     assert close(session)["tasks_in_history"] == 3
     ((statement, binds),) = [entry for entry in session.statements if entry[0].startswith("INSERT")]
-    assert 'FROM TABLE("DB"."SC"."TASK_GRAPH_RUN_STATS"(?, ?::timestamp_ltz))' in statement
+    assert 'FROM TABLE("DB".INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => ?,' in statement
     assert "WHERE S.GRAPH_RUN_GROUP_ID = ? AND S.NAME <> ?" in statement
     assert "AND NOT EXISTS (SELECT 1 FROM" in statement
-    assert binds == ["ROOT_TASK", "root-uuid", "2026-03-01 11:59:00.000 +0000", "run-1", "GET_GRAPH_STATS"]
+    started = "2026-03-01 11:59:00.000 +0000"
+    jobs = '{"finalizer": "GET_GRAPH_STATS", "jobs": [{"name": "A"}, {"name": "B", "after": [0]}]}'
+    whose = ["ROOT_TASK", "container_jobs", "ROOT_TASK", jobs]
+    assert binds == [*whose, "root-uuid", started, "run-1", "GET_GRAPH_STATS", "ROOT_TASK"]
+    assert statement.count("?") == len(binds)
 
 
 def test_recorded_services_are_dropped_done_ones_at_once_others_by_age_oldest_first() -> None:

@@ -66,6 +66,7 @@ def test_a_job_that_is_done_leaves_one_row_its_log_and_its_outputs() -> None:
         "REPLICAS": 1,
         "QUERY_ID": "x",
         "LOG_LOCATION": '"DB"."SC"."JOB_LOGS"',
+        "GRAPH_NAME": "container_jobs",
     }
     assert [log["LOG"] for log in session.logs] == ['hello\n{"rows_written": 1}\n']
 

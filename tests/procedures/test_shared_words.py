@@ -17,12 +17,12 @@ def test_the_columns_of_history() -> None:
     written = {"CREATED_DATE"}  # by the table's own default
     assert set(history.RUN_COLUMNS) == JOB_RUNS - written
     assert set(history.LOG_COLUMNS) == JOB_LOGS - written
-    assert {*finalize_graph.COPIED, "ROOT_TASK_NAME"} == TASK_RUNS
+    assert set(finalize_graph.COPIED) == TASK_RUNS
 
 
 def test_the_columns_that_the_command_reads() -> None:
     place, names = queries.Place("D", "S"), queries.Tables()
-    text = queries.attempts(place, names, "1").text
+    text = queries.attempts(place, names, "ROOT", "1").text
     assert set(re.findall(r"\w+", text.partition("SELECT ")[2].partition(" FROM")[0])) <= JOB_RUNS
 
 

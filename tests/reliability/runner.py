@@ -34,7 +34,7 @@ DEFINITION: dict[str, Any] = {
     "job_runs_table": "JOBS_RUN_STATS",
     "job_logs_table": "JOB_LOGS",
     "task_runs_table": "TASK_LOGGING_STATS",
-    "task_runs_function": "TASK_GRAPH_RUN_STATS",
+    "jobs": [{"name": "T_JOB"}],
     "keep_services_days": 1,
     "results": '@"DB"."SC"."JOBS"/runs',
     "keep_results_days": 14,

@@ -14,7 +14,7 @@ from jobgraph.cli import loading, lookup
 from jobgraph.cli.application import NEWEST, Application, examples, note
 from jobgraph.drawing import grouping, pictures
 from jobgraph.errors import UsageError, perhaps
-from jobgraph.runs import deployed
+from jobgraph.runs import shapes
 
 if TYPE_CHECKING:
     from jobgraph.config.model import Config, Graph
@@ -23,16 +23,18 @@ _FORMATS = {"text": pictures.text, "mermaid": pictures.mermaid, "svg": pictures.
 
 
 def _chosen(config: Config, name: str | None) -> Graph:
-    known = [graph.key for graph in config.graphs]
-    if name is None and len(known) == 1:
+    keys = [graph.key for graph in config.graphs]
+    if name is None and len(keys) == 1:
         return config.graphs[0]
     if name is None:
-        raise UsageError(f"Which graph? {config.file} has {', '.join(known)}", remedy="Name one with --graph.")
+        raise UsageError(
+            f"Which graph? {config.file} has {', '.join(keys)}", remedy=f"Name one with --graph {keys[0]}."
+        )
     try:
         return config.graph(name)
     except KeyError:
-        what = f"{config.file} has no graph {name!r}{perhaps(name, known)}"
-        raise UsageError(what, remedy=f"Graphs there: {', '.join(known)}.") from None
+        problem = f"{config.file} has no graph {name!r}{perhaps(name, keys)}"
+        raise UsageError(problem, remedy=f"Graphs there: {', '.join(keys)}.") from None
 
 
 @click.command(
@@ -77,9 +79,9 @@ def graph(  # noqa: PLR0913  # one parameter for each option
     if run_id is None:
         chosen, states = _chosen(loading.load(loading.file_of(application, file, environment), environment), name), None
     else:
-        found = lookup.graph(application, name)
-        seen = lookup.run(application.client, found, None if run_id == NEWEST else run_id)
-        chosen, states = deployed.as_model(found), dict(seen.task_states)
+        run_id = None if run_id == NEWEST else run_id
+        run = lookup.run(application, lookup.record(application, name, run_id=run_id), run_id)
+        chosen, states = shapes.as_model(run.shape), dict(run.task_states)
     write(_FORMATS[form](chosen, states, way), output)
 
 

@@ -107,6 +107,7 @@ FAILING = (
 
 def attempt(name: str, number: int = 1, status: str = "DONE", **values: Any) -> Row:
     return {
+        "ROOT_TASK_NAME": "ROOT_TASK",
         "GRAPH_RUN_ID": RUN,
         "TASK_NAME": name,
         "ATTEMPT": number,
@@ -159,6 +160,8 @@ class Server:
     answers: dict[str, Any] = field(default_factory=dict)
     sent: list[Statement] = field(default_factory=list)
     earlier: list[Row] = field(default_factory=list)
+    logged: list[Row] = field(default_factory=list)
+    services: list[Row] = field(default_factory=list)
     place: Place = field(default_factory=lambda: Place("DB", "PUBLIC"))
     server: str = "127.0.0.1:8765"
 
@@ -181,22 +184,54 @@ class Server:
         if text.startswith("EXECUTE TASK"):
             self.began = self.clock.seconds
             return [{"status": "Task scheduled."}]
+        if text.startswith("SHOW JOB SERVICES IN SCHEMA"):
+            return self.services
         if "TASK_HISTORY" in text:
             return self._history(statement)
-        if "JOBS_RUN_STATS" in text and "SELECT TASK_NAME" in text:
-            return [row for row in self.attempts if row["GRAPH_RUN_ID"] in statement.binds and self._has_ended(row)]
+        return self._recorded(statement)
+
+    def _recorded(self, statement: Statement) -> list[Row]:
+        text = statement.text
+        if "TASK_LOGGING_STATS" in text:
+            return self._logged(statement)
+        if "JOBS_RUN_STATS" in text and "TASK_NAME, ATTEMPT, JOB_STATUS" in text:
+            rows = [row for row in self.attempts if row["GRAPH_RUN_ID"] in statement.binds and self._has_ended(row)]
+            if "ROOT_TASK_NAME = ?" in text:
+                rows = [row for row in rows if row["ROOT_TASK_NAME"] == statement.binds[-1]]
+            return rows
+        if "JOBS_RUN_STATS" in text and "MAX(CREATED_DATE)" in text:
+            rows = [row for row in self.attempts if row["TASK_NAME"] == statement.binds[0]]
+            return list({(row["ROOT_TASK_NAME"], row["GRAPH_RUN_ID"]): row for row in reversed(rows)}.values())
         raise AssertionError(f"a statement that was not expected: {text}")
+
+    def _logged(self, statement: Statement) -> list[Row]:
+        """The history of closed runs, as the table keeps it: the newest run is the last in the list."""
+        text, rows = statement.text, self.logged
+        if "NAME = ROOT_TASK_NAME" in text:
+            rows = [row for row in rows if row["NAME"] == row["ROOT_TASK_NAME"]]
+        if "GRAPH_RUN_GROUP_ID IN" in text:
+            return [row for row in rows if row["GRAPH_RUN_GROUP_ID"] in statement.binds]
+        newest_first = rows[::-1]
+        if "GROUP BY ROOT_TASK_NAME" not in text:
+            return newest_first
+        rows = [row for row in newest_first if row["ROOT_TASK_NAME"] in statement.binds]
+        pairs = {(row["ROOT_TASK_NAME"], row["GRAPH_RUN_GROUP_ID"]): row for row in rows}
+        return list(pairs.values())[: int(text.rpartition(" ")[2])]
 
     def _has_ended(self, attempt: Row) -> bool:
         """A row of a failed attempt is there at once, that of the last one when its task ends."""
         ends = [step.end for step in self.steps if step.name == attempt["TASK_NAME"]]
         began = self.began or 0.0
-        return attempt["JOB_STATUS"] == "FAILED" or any(began + end <= self.clock.seconds for end in ends)
+        return attempt["JOB_STATUS"] == "FAILED" or not ends or any(began + end <= self.clock.seconds for end in ends)
 
     def _history(self, statement: Statement) -> list[Row]:
         rows = self.earlier + [row for step in self.steps if (row := self._row(step))]
         if "TASK_NAME =>" in statement.text:
             rows = [row for row in rows if row["NAME"] == statement.binds[-1]]
+        if "ROOT_TASK_ID =>" in statement.text:
+            rows = [row for row in rows if row["ROOT_TASK_ID"] == statement.binds[2]]
+        if "GRAPH_RUN_GROUP_ID::VARCHAR = ?" in statement.text:
+            rows = [row for row in rows if row["GRAPH_RUN_GROUP_ID"] == statement.binds[-1]]
         since = next((value for value in statement.binds if re.match(r"\d{4}-", str(value))), None)
         if since:
             rows = [row for row in rows if row["SCHEDULED_TIME"] >= datetime.fromisoformat(since)]
@@ -230,6 +265,7 @@ def history_row(name: str, state: str, **values: Any) -> Row:
         "SCHEDULED_FROM": "EXECUTE_TASK",
         "ATTEMPT_NUMBER": 1,
         "GRAPH_RUN_GROUP_ID": RUN,
+        "ROOT_TASK_ID": "id-of-ROOT_TASK",
         "NOW": START,
         **values,
     }
@@ -237,3 +273,32 @@ def history_row(name: str, state: str, **values: Any) -> Row:
 
 def absent() -> AbsentError:
     return AbsentError("Table 'X' does not exist or not authorized.")
+
+
+def service(name: str, number: int, status: str = "RUNNING", **values: Any) -> Row:
+    """A row of SHOW JOB SERVICES, with the comment that the runner gives a service."""
+    comment = f"jobgraph container_jobs {RUN} {name} {number}"
+    row = {"name": f"{name}_0123456789ABCDEF_{number}", "status": status, "comment": comment}
+    return {**row, "compute_pool": "PR_STD_POOL_XS", "created_on": START, **values}
+
+
+def logged_row(name: str, state: str, **values: Any) -> Row:
+    """A row as TASK_LOGGING_STATS keeps it; a root's row tells the jobs that the graph had, if `jobs` are given."""
+    jobs = values.pop("jobs", None)
+    definition = json.dumps({"finalizer": "GET_GRAPH_STATS", "jobs": jobs}) if jobs is not None else None
+    row = history_row(name, state)
+    return {
+        **row,
+        "QUERY_START_TIME": "2026-03-01 10:00:00.000 +0000",
+        "COMPLETED_TIME": "2026-03-01 10:00:12.500 +0000",
+        "ROOT_TASK_NAME": "ROOT_TASK",
+        "GRAPH_NAME": "container_jobs",
+        "GRAPH_DEFINITION": definition,
+        **values,
+    }
+
+
+def recorded_jobs(after: dict[str, list[str]]) -> list[Row]:
+    """The jobs of a graph as the finalizer records them."""
+    names = list(after)
+    return [{"name": name, "after": [names.index(one) for one in before]} for name, before in after.items()]

@@ -21,6 +21,8 @@ from tests.jobgraph.cli.recorded import (
     Server,
     Step,
     attempt,
+    logged_row,
+    service,
     task,
 )
 
@@ -41,27 +43,31 @@ def running(server: Server, live: str | Callable[[Any], list[Row]], kept_logs: l
     """Let T_MYJOB_1 run in its second attempt, with a log."""
     server.began = -1.0
     containers = [{"name": "main", "env": ENVIRONMENT}]
-    server.tasks[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="g", specification={"spec": {"containers": containers}})
+    server.tasks[1] = task(
+        "T_MYJOB_1", ["ROOT_TASK"], graph="container_jobs", specification={"spec": {"containers": containers}}
+    )
+    services = [service("T_MYJOB_1", 1, "FAILED")]
+    services += [service("T_MYJOB_1", 2)]
+    server.attempts = [attempt("T_MYJOB_1", 1, "FAILED"), attempt("T_MYJOB_1", 2)]
     server.answers = {
         "JOB_LOGS": kept_logs or [],
-        "SHOW JOB SERVICES": [
-            {"name": "T_MYJOB_1_AAAA_1", "status": "FAILED"},
-            {"name": "T_MYJOB_1_AAAA_2", "status": "RUNNING"},
-        ],
+        "SHOW JOB SERVICES": services,
         "SHOW SERVICE CONTAINERS": [{"instance_id": 0, "container_name": "main"}],
         "GET_SERVICE_LOGS": live if callable(live) else [{"LOG": live}],
     }
 
 
 def test_logs_of_a_finished_job_come_from_history(invoke: Invoke, server: Server) -> None:
-    server.answers = {"SELECT GRAPH_RUN_ID": [{"GRAPH_RUN_ID": RUN}], "JOB_LOGS": [log(1, "one\n"), log(2, "two")]}
+    server.began = -1000.0
+    server.answers = {"JOB_LOGS": [log(1, "one\n"), log(2, "two")]}
     done = invoke("logs", "t_myjob_3")
     assert done.exit_code == 0
     assert done.stdout == "==> attempt 1, instance 0, main <==\none\n==> attempt 2, instance 0, main <==\ntwo\n"
-    assert server.sent[-1].binds == (RUN, "T_MYJOB_3")
+    assert server.sent[-1].binds == (RUN, "T_MYJOB_3", "ROOT_TASK")
 
 
 def test_logs_as_json_say_whose_they_are(invoke: Invoke, server: Server) -> None:
+    server.began = -1000.0
     server.answers = {"JOB_LOGS": [log(2, "two")]}
     done = invoke("logs", "T_MYJOB_3", "--run", RUN, "--json")
     one = {"run_id": RUN, "job": "T_MYJOB_3", "attempt": 2, "instance_id": "0", "container_name": "main", "log": "two"}
@@ -69,10 +75,10 @@ def test_logs_as_json_say_whose_they_are(invoke: Invoke, server: Server) -> None
 
 
 def test_one_log_stands_alone_so_that_it_can_be_piped(invoke: Invoke, server: Server) -> None:
-    server.answers = {"JOB_LOGS": [log(2, "two")]}
+    server.began = -1000.0
+    server.answers = {"JOB_LOGS": [log(1, "one"), log(2, "two")]}
     done = invoke("logs", "T_MYJOB_3", "--run", RUN, "--attempt", "2")
     assert done.stdout == "two\n"
-    assert server.sent[-1].binds == (RUN, "T_MYJOB_3", 2)
 
 
 def test_logs_of_a_running_job_come_from_its_service(invoke: Invoke, server: Server) -> None:
@@ -80,7 +86,7 @@ def test_logs_of_a_running_job_come_from_its_service(invoke: Invoke, server: Ser
     done = invoke("logs", "T_MYJOB_1")
     assert done.exit_code == 0, done.output
     assert done.stdout.endswith("==> attempt 2, instance 0, main <==\nso far\n")
-    assert server.sent[-1].binds == ("DB.PUBLIC.T_MYJOB_1_AAAA_2", "0", "main", 1000)
+    assert server.sent[-1].binds == ("DB.PUBLIC.T_MYJOB_1_0123456789ABCDEF_2", "0", "main", 1000)
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--follow",)])
@@ -96,30 +102,31 @@ def test_a_running_jobs_log_shows_no_more_than_the_kept_one_will(
         assert done.stdout == kept(SECRETIVE, secret_values(ENVIRONMENT))
 
 
-def test_logs_of_an_unknown_job_suggest_one(invoke: Invoke, server: Server) -> None:
-    server.answers = {"SELECT GRAPH_RUN_ID": []}
+def test_logs_of_an_unknown_job_suggest_one(invoke: Invoke) -> None:
     done = invoke("logs", "t_myjob_33")
     assert done.exit_code == 2
     assert "perhaps you meant T_MYJOB_3" in done.stderr
 
 
 def test_logs_of_a_job_that_the_graph_no_longer_has(invoke: Invoke, server: Server) -> None:
-    server.answers = {"SELECT GRAPH_RUN_ID": [{"GRAPH_RUN_ID": RUN}], "JOB_LOGS": [log(1, "long ago")]}
+    server.began = -1000.0
+    server.logged = [logged_row("ROOT_TASK", "SUCCEEDED", jobs=[{"name": "T_GONE"}]), logged_row("T_GONE", "SUCCEEDED")]
+    server.attempts = [attempt("T_GONE")]
+    server.answers = {"JOB_LOGS": [log(1, "long ago")]}
     assert invoke("logs", "t_gone").stdout == "long ago\n"
 
 
-def test_logs_of_a_graph_that_never_ran(invoke: Invoke, server: Server) -> None:
-    server.answers = {"SELECT GRAPH_RUN_ID": []}
+def test_logs_of_a_graph_that_never_ran(invoke: Invoke) -> None:
     done = invoke("logs", "T_MYJOB_1")
     assert done.exit_code == 1
-    assert "has not run in the last seven days" in done.stderr
+    assert "Graph container_jobs has not run yet" in done.stderr
 
 
 def test_a_job_whose_task_failed_before_its_first_attempt_says_why(invoke: Invoke, server: Server) -> None:
     server.began = -1000.0
     server.steps = (*GOOD[:1], Step("T_MYJOB_1", 0.7, 2.0, "FAILED", "SQL compilation error: no such column"))
     server.attempts = []
-    server.answers = {"SELECT GRAPH_RUN_ID": [], "JOB_LOGS": []}
+    server.answers = {"JOB_LOGS": []}
     done = invoke("logs", "T_MYJOB_1")
     assert done.exit_code == 1
     assert "It made no attempt: SQL compilation error: no such column." in done.stderr
@@ -147,8 +154,7 @@ def test_a_log_that_is_not_there_is_explained(
     assert "Traceback" not in done.output
 
 
-def test_logs_of_a_run_that_never_was(invoke: Invoke, server: Server) -> None:
-    server.answers = {"JOB_LOGS": [], "TASK_LOGGING_STATS": []}
+def test_logs_of_a_run_that_never_was(invoke: Invoke) -> None:
     done = invoke("logs", "T_MYJOB_1", "--run", "nothing")
     assert done.exit_code == 2
     assert "has no run 'nothing'" in done.stderr
@@ -156,7 +162,7 @@ def test_logs_of_a_run_that_never_was(invoke: Invoke, server: Server) -> None:
 
 def test_logs_in_the_event_table_are_pointed_at(invoke: Invoke, server: Server) -> None:
     server.began = -1000.0
-    server.tasks[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="g", logs="event_table")
+    server.tasks[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="container_jobs", logs="event_table")
     server.answers = {"JOB_LOGS": [], "SHOW JOB SERVICES": []}
     done = invoke("logs", "T_MYJOB_1", "--run", RUN)
     assert done.exit_code == 1
@@ -167,7 +173,7 @@ def test_logs_in_the_event_table_are_pointed_at(invoke: Invoke, server: Server) 
 def test_logs_in_the_event_table_are_shown_while_the_service_is_there(invoke: Invoke, server: Server) -> None:
     running(server, "still here\n")
     server.began = -1000.0
-    server.tasks[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="g", logs="event_table")
+    server.tasks[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="container_jobs", logs="event_table")
     done = invoke("logs", "T_MYJOB_1", "--run", RUN, "--attempt", "2")
     assert done.stdout == "still here\n"
 
@@ -228,15 +234,16 @@ def test_an_interrupt_ends_the_following_only(invoke: Invoke, server: Server, cl
     done = invoke("logs", "T_MYJOB_1", "--follow")
     assert done.exit_code == 130
     assert "so far" in done.stdout
-    assert "jobgraph logs T_MYJOB_1 --follow" in done.stderr
+    assert f"jobgraph logs T_MYJOB_1 --run {RUN} --follow" in done.stderr
 
 
 def test_on_a_terminal_lines_of_errors_stand_out(
     invoke: Invoke, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = "error: " + "x" * 200
+    server.began = -1000.0
     server.answers = {"JOB_LOGS": [log(1, f"fine\n{long}\n")]}
-    monkeypatch.setattr("jobgraph.cli.commands.logs.is_terminal", lambda: True)
+    monkeypatch.setattr("jobgraph.cli.log_output.is_terminal", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")

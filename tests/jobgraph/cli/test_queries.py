@@ -14,13 +14,15 @@ PLACE = Place("DB", "PUBLIC")
 def test_values_are_bound() -> None:
     value = "x'; DROP TABLE y; --"
     statements = [
-        queries.task_history(PLACE, value, START, task=value),
-        queries.task_log(PLACE, Tables(), value),
-        queries.attempts(PLACE, Tables(), value),
-        queries.finished_runs(PLACE, Tables(), value, 5),
+        queries.task_history(PLACE, root_id=value, since=START, task=value, bodies=True),
+        queries.run_log(PLACE, Tables(), [value, value], roots_only=True),
+        queries.recorded_roots(PLACE, Tables(), 5),
+        queries.roots_under_way(PLACE, value),
+        queries.attempts(PLACE, Tables(), value, value),
+        queries.finished_runs(PLACE, Tables(), [value], 5),
         queries.attempts_of_runs(PLACE, Tables(), [value, value]),
-        queries.last_run_of_job(PLACE, Tables(), value),
-        queries.logs(PLACE, Tables(), value, value, 1),
+        queries.runs_of_job(PLACE, Tables(), value),
+        queries.logs(PLACE, Tables(), value, value, value),
         queries.job_services(PLACE, value, value),
     ]
     for statement in statements:
@@ -38,10 +40,10 @@ def test_a_name_that_is_no_identifier_reaches_no_statement(name: str) -> None:
 
 
 def test_the_whole_history_of_a_large_graph_is_asked_for() -> None:
-    statement = queries.task_history(PLACE, "id", START)
+    statement = queries.task_history(PLACE, root_id="id", since=START)
     assert "RESULT_LIMIT => 10000" in statement.text
-    assert statement.binds == ("id", "2026-03-01T10:00:00+00:00")
-    assert "SCHEDULED_TIME_RANGE_START" not in queries.task_history(PLACE, "id").text
+    assert statement.binds == ("DB", "PUBLIC", "id", "2026-03-01T10:00:00+00:00")
+    assert "SCHEDULED_TIME_RANGE_START" not in queries.task_history(PLACE, root_id="id").text
 
 
 def test_statements_that_steer_a_graph() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobgraph.runs import deployed, graph_run
+from jobgraph.runs import deployed, graph_run, shapes, task_runs
 from jobgraph.runs.attempts import instant
+from jobgraph.runs.graph_run import Progress
+from jobgraph.runs.services import Service
 from tests.jobgraph.cli.recorded import (
     FAILED_ATTEMPTS,
     OLD_RUN,
@@ -28,8 +30,12 @@ def graph(**states: str) -> deployed.Deployed:
     return deployed.read(quickstart(**states))[0]
 
 
-def assemble(history: list[Row], attempts: list[Row], of: deployed.Deployed | None = None) -> graph_run.Run:
-    return graph_run.assemble(of or graph(), RUN, graph_run.task_runs(history), attempts, START + timedelta(seconds=9))
+def assemble(
+    history: list[Row], attempts: list[Row], of: deployed.Deployed | None = None, **progress: Any
+) -> graph_run.Run:
+    shape, rows = shapes.of_deployed(of or graph()), task_runs.read(history)
+    known = Progress(now=START + timedelta(seconds=9), **progress)
+    return graph_run.assemble(shape, RUN, rows, attempts, known)
 
 
 def all_done() -> tuple[list[Row], list[Row]]:
@@ -156,9 +162,33 @@ def test_what_follows_a_disabled_job_is_not_blocked_by_it() -> None:
 def test_a_running_job_is_one_attempt_further_than_its_recorded_ones() -> None:
     history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
     history += [history_row("T_MYJOB_3", "EXECUTING", QUERY_START_TIME=START)]
-    run = assemble(history, FAILED_ATTEMPTS[:1])
-    job = {job.name: job for job in run.jobs}["T_MYJOB_3"]
+    service = Service("S", "RUNNING", 2)
+    job = assemble(history, FAILED_ATTEMPTS[:1], services={"T_MYJOB_3": service}).job("T_MYJOB_3")
+    assert job is not None
     assert (job.state, job.attempts, job.duration) == ("RUNNING", 2, 9.0)
+
+
+@pytest.mark.parametrize("recorded", [1, 3])
+def test_only_attempts_that_are_there_are_counted(recorded: int) -> None:
+    """Its last attempt is recorded, and its task goes on for a moment: there is no further attempt."""
+    history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
+    history += [history_row("T_MYJOB_3", "EXECUTING", QUERY_START_TIME=START)]
+    ending = {"T_MYJOB_3": Service("S", "FAILED", recorded)}
+    for services in ({}, ending):
+        job = assemble(history, FAILED_ATTEMPTS[:recorded], services=services).job("T_MYJOB_3")
+        assert job is not None
+        assert (job.state, job.attempts) == ("RUNNING", recorded)
+
+
+def test_a_job_whose_service_waits_for_a_node_is_pending_and_says_why() -> None:
+    history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
+    history += [history_row("T_MYJOB_3", "EXECUTING", QUERY_START_TIME=START)]
+    service = Service("S", "PENDING", 1, "POOL", START + timedelta(seconds=2))
+    run = assemble(history, [], services={"T_MYJOB_3": service})
+    job = run.job("T_MYJOB_3")
+    assert job is not None
+    assert (job.state, job.cause, job.waited, job.service) == ("PENDING", "waits for a node of POOL", 7.0, service)
+    assert run.state == "RUNNING"
 
 
 def test_a_failed_root_fails_the_run_and_says_why() -> None:
@@ -227,36 +257,39 @@ def test_the_new_run_is_the_manual_one_that_was_not_there_before() -> None:
     later = history_row(
         "ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID="later", SCHEDULED_TIME=START + timedelta(seconds=1)
     )
-    rows = graph_run.task_runs([later, scheduled, old, history_row("ROOT_TASK", "EXECUTING")])
-    known = graph_run.started_runs(graph_run.task_runs([old]), "ROOT_TASK")
-    assert graph_run.new_run(rows, "ROOT_TASK", known) == RUN
-    assert graph_run.new_run(rows[:3], "ROOT_TASK", known, frozenset({"later"})) is None
-    assert graph_run.new_run(rows[:3], "ROOT_TASK", known) == "later"
+    rows = task_runs.read([later, scheduled, old, history_row("ROOT_TASK", "EXECUTING")])
+    known = task_runs.started_runs(task_runs.read([old]), "ROOT_TASK")
+    assert task_runs.new_run(rows, "ROOT_TASK", known) == RUN
+    assert task_runs.new_run(rows[:3], "ROOT_TASK", known, frozenset({"later"})) is None
+    assert task_runs.new_run(rows[:3], "ROOT_TASK", known) == "later"
 
 
 def test_the_newest_run_is_not_the_one_that_the_schedule_will_start() -> None:
     coming = history_row("ROOT_TASK", "SCHEDULED", SCHEDULED_FROM="SCHEDULE", SCHEDULED_TIME=START + timedelta(hours=1))
-    rows = graph_run.task_runs([history_row("ROOT_TASK", "SUCCEEDED"), coming])
-    newest = graph_run.newest_run(rows, "ROOT_TASK")
+    rows = task_runs.read([history_row("ROOT_TASK", "SUCCEEDED"), coming])
+    newest = task_runs.newest_run(rows)
     assert newest is not None
     assert newest.state == "SUCCEEDED"
-    assert graph_run.newest_run(rows[1:], "ROOT_TASK") is None
+    assert task_runs.newest_run(rows[1:]) is None
 
 
 def test_a_waiting_run_has_no_id_to_show_it_by() -> None:
     later = START + timedelta(seconds=1)
     waiting = history_row("ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID=None, SCHEDULED_TIME=later)
-    rows = graph_run.task_runs([history_row("ROOT_TASK", "EXECUTING"), waiting])
-    newest = graph_run.newest_run(rows, "ROOT_TASK")
+    rows = task_runs.read([history_row("ROOT_TASK", "EXECUTING"), waiting])
+    newest = task_runs.newest_run(rows)
     assert newest is not None
     assert newest.run_id == RUN
-    assert graph_run.new_run(rows[1:], "ROOT_TASK", frozenset()) is None
+    assert task_runs.new_run(rows[1:], "ROOT_TASK", frozenset()) is None
 
 
 def test_a_kept_run_shows_jobs_that_are_no_longer_deployed() -> None:
     rows = [history_row(name, "SUCCEEDED", **ENDED) for name in ("ROOT_TASK", "T_MYJOB_1", "T_GONE")]
-    run = graph_run.from_log(graph(), RUN, graph_run.task_runs(rows), [attempt("T_MYJOB_1"), attempt("T_GONE")])
-    assert [job.name for job in run.jobs] == ["T_MYJOB_1", "T_GONE"]
+    history = task_runs.read(rows)
+    shape = shapes.of_definitions("container_jobs", "ROOT_TASK", history)
+    attempts = [attempt("T_MYJOB_1"), attempt("T_GONE")]
+    run = graph_run.assemble(shape, RUN, history, attempts, Progress(closed=True))
+    assert [job.name for job in run.jobs] == ["T_GONE", "T_MYJOB_1"]
     assert (run.state, run.ended) == ("DONE", True)
 
 

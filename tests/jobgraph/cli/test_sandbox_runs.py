@@ -17,8 +17,8 @@ PLACE = '"PR_CONTAINER_ORCHESTRATION"."PUBLIC"'
 WAREHOUSE = 'WAREHOUSE = "SMALL_WAREHOUSE"'
 RUN_ID = "SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID')"
 COLUMNS = (
-    "TASK_NAME VARCHAR, JOB_STATUS VARCHAR, GRAPH_RUN_ID VARCHAR, ATTEMPT NUMBER, SERVICE_NAME VARCHAR,"
-    " EXIT_CODE NUMBER, REASON_CLASS VARCHAR, REASON VARCHAR, ERRORS VARCHAR, OUTPUTS VARCHAR,"
+    "ROOT_TASK_NAME VARCHAR, TASK_NAME VARCHAR, JOB_STATUS VARCHAR, GRAPH_RUN_ID VARCHAR, ATTEMPT NUMBER,"
+    " SERVICE_NAME VARCHAR, EXIT_CODE NUMBER, REASON_CLASS VARCHAR, REASON VARCHAR, ERRORS VARCHAR, OUTPUTS VARCHAR,"
     " CREATED_DATE TIMESTAMP_NTZ, FIRST_ERROR VARCHAR, STARTED_TIME TIMESTAMP_LTZ, COMPLETED_TIME TIMESTAMP_LTZ,"
     " DURATION_IN_SECS FLOAT, COMPUTE_POOL VARCHAR, NODE_FAMILY VARCHAR, REPLICAS NUMBER, IMAGE_DIGEST VARCHAR,"
     " QUERY_ID VARCHAR, LOG_LOCATION VARCHAR"
@@ -29,8 +29,8 @@ def job(name: str, after: str, source: str = "") -> str:
     """A task whose statement leaves the row that the runner would leave, for each row of `source`."""
     return (
         f"CREATE TASK {PLACE}.{name} {WAREHOUSE} AFTER {PLACE}.{after} AS INSERT INTO {PLACE}.JOBS_RUN_STATS"
-        " (TASK_NAME, JOB_STATUS, GRAPH_RUN_ID, ATTEMPT, OUTPUTS)"
-        f" SELECT '{name}', 'DONE', {RUN_ID}, 1, '{{\"rows_written\": 2}}'{source}"
+        " (ROOT_TASK_NAME, TASK_NAME, JOB_STATUS, GRAPH_RUN_ID, ATTEMPT, OUTPUTS)"
+        f" SELECT 'ROOT_TASK', '{name}', 'DONE', {RUN_ID}, 1, '{{\"rows_written\": 2}}'{source}"
     )
 
 
@@ -103,4 +103,4 @@ def test_a_graph_is_suspended_and_resumed(deployed: Shell) -> None:
     assert "is suspended" in deployed.run("suspend").stdout
     listed = deployed.run("graph", "--run", "last")
     assert listed.returncode == 1
-    assert "has not run" in listed.stderr
+    assert "has not run yet" in listed.stderr

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from jobgraph.cli import application, progress, views
-from jobgraph.runs import deployed, graph_run
+from jobgraph.runs import graph_run
 from jobgraph.runs.graph_run import Job, Run
-from tests.jobgraph.cli.recorded import RUN, quickstart
+from jobgraph.runs.shapes import Shape
+from tests.jobgraph.cli.recorded import RUN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +29,11 @@ def drawn(renderable: RenderableType, width: int = 120) -> str:
 
 
 def run_of(*jobs: Job, **values: Any) -> Run:
-    return Run("ROOT_TASK", RUN, **{"state": "RUNNING", "ended": False, "jobs": jobs, "duration": 75.0, **values})
+    return Run(
+        Shape("g", "ROOT_TASK", ()),
+        RUN,
+        **{"state": "RUNNING", "ended": False, "jobs": jobs, "duration": 75.0, **values},
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,13 +111,23 @@ def test_failures_name_cause_and_log() -> None:
 
 
 def test_next_commands_fit_the_outcome() -> None:
-    graph = deployed.read(quickstart())[0]
-    failed = run_of(Job("A", "DONE", 1), Job("B", "FAILED", 1), state=graph_run.FAILED, ended=True)
-    assert "jobgraph logs B" in views.next_commands(graph, failed)
-    assert "jobgraph retry" in views.next_commands(graph, failed)
-    done = run_of(Job("A", "DONE", 1), state=graph_run.DONE, ended=True)
-    assert "jobgraph logs A" in views.next_commands(graph, done)
-    assert "jobgraph retry" not in views.next_commands(graph, done)
+    jobs = Job("A", "DONE", 1), Job("B", "FAILED", 1)
+    failed = run_of(*jobs, state=graph_run.FAILED, ended=True, repeatable=True, stopped=True)
+    assert "jobgraph logs B   " in views.next_commands(failed)
+    assert "jobgraph retry" in views.next_commands(failed)
+    done = run_of(Job("A", "DONE", 1), state=graph_run.DONE, ended=True, repeatable=True)
+    assert "jobgraph logs A   " in views.next_commands(done)
+    assert "jobgraph retry" not in views.next_commands(done)
+
+
+def test_a_retry_is_not_advised_where_snowflake_refuses_it() -> None:
+    """No task failed (`on_failure: continue`); a later run, or a deploy, came after."""
+    jobs = Job("A", "DONE", 1), Job("B", "FAILED", 1)
+    goes_on = run_of(*jobs, state=graph_run.FAILED, ended=True, repeatable=True)
+    assert views.next_commands(goes_on).endswith("jobgraph run g --wait")
+    old = run_of(*jobs, state=graph_run.FAILED, ended=True, stopped=True)
+    assert "retry" not in views.next_commands(old)
+    assert f"jobgraph logs B --run {RUN}" in views.next_commands(old)
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, width: int, renderable: RenderableType) -> list[str]:

@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.cli.watching import Watch, pause
+from jobgraph.account import queries
+from jobgraph.account.run_records import RunRecords
+from jobgraph.cli.watching import Asked, Launch, pause
 from jobgraph.errors import TimedOutError
-from jobgraph.runs import deployed, graph_run
+from jobgraph.runs import deployed, graph_run, records
 from tests.jobgraph.cli.recorded import OLD_RUN, RUN, START, ManualClock, Server, history_row
 
 if TYPE_CHECKING:
     from jobgraph.runs.graph_run import Run
 
 
-def watch(server: Server, clock: ManualClock, timeout: float | None = None) -> Watch:
-    return Watch(server, deployed.read(server.tasks)[0], clock, timeout)
+def launch(server: Server, clock: ManualClock, timeout: float | None = None) -> Launch:
+    return Launch(server, deployed.read(server.tasks)[0], clock, timeout)
+
+
+def execute(starting: Launch) -> Asked:
+    return starting.execute(queries.execute(queries.Place("DB", "PUBLIC"), "ROOT_TASK"))
 
 
 def test_a_run_is_found_and_followed_to_its_end(server: Server, clock: ManualClock) -> None:
     seen: list[Run] = []
-    following = watch(server, clock)
-    asked = following.execute()
-    run_id = following.find(asked)
+    starting = launch(server, clock)
+    asked = execute(starting)
+    run_id = starting.find(asked)
     assert run_id == RUN
-    ended = following.follow(run_id, asked.since, seen.append)
+    ended = starting.watch().follow(starting.rows(run_id, asked), seen.append)
     assert ended.state == "DONE"
     assert ended.duration == pytest.approx(7.1)
     states = [tuple(job.state for job in run.jobs) for run in seen]
@@ -35,26 +41,27 @@ def test_a_run_is_found_and_followed_to_its_end(server: Server, clock: ManualClo
 
 
 def test_each_poll_is_one_statement_and_attempts_are_read_when_a_task_ends(server: Server, clock: ManualClock) -> None:
-    following = watch(server, clock)
-    asked = following.execute()
-    following.find(asked)
+    starting = launch(server, clock)
+    asked = execute(starting)
+    starting.find(asked)
     server.sent.clear()
     polls: list[Run] = []
-    following.follow(RUN, asked.since, polls.append)
+    starting.watch().follow(starting.rows(RUN, asked), polls.append)
     histories = [one for one in server.sent if "TASK_HISTORY" in one.text]
     attempts = [one for one in server.sent if "JOBS_RUN_STATS" in one.text]
+    services = [one for one in server.sent if "SHOW JOB SERVICES" in one.text]
     assert len(histories) == len(polls)
     assert len(attempts) <= len(server.steps) + clock.seconds / 2
-    assert len(attempts) < len(polls)
-    assert len(histories) + len(attempts) == len(server.sent)
+    assert len(services) <= len(attempts) < len(polls)
+    assert len(histories) + len(attempts) + len(services) == len(server.sent)
 
 
 def test_an_earlier_manual_run_is_not_taken_for_the_new_one(server: Server, clock: ManualClock) -> None:
     server.earlier = [
         history_row("ROOT_TASK", "SUCCEEDED", GRAPH_RUN_GROUP_ID=OLD_RUN, SCHEDULED_TIME=START - timedelta(seconds=1))
     ]
-    following = watch(server, clock)
-    assert following.find(following.execute()) == RUN
+    starting = launch(server, clock)
+    assert starting.find(execute(starting)) == RUN
 
 
 def test_a_waiting_manual_run_is_taken_only_if_no_newer_one_comes(server: Server, clock: ManualClock) -> None:
@@ -63,25 +70,25 @@ def test_a_waiting_manual_run_is_taken_only_if_no_newer_one_comes(server: Server
         history_row("ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID=OLD_RUN, SCHEDULED_TIME=START - timedelta(minutes=1))
     ]
     server.steps = ()
-    following = watch(server, clock)
-    assert following.find(following.execute()) == OLD_RUN
+    starting = launch(server, clock)
+    assert starting.find(execute(starting)) == OLD_RUN
     assert clock.seconds >= 10
 
 
 def test_without_patience_the_search_ends(server: Server, clock: ManualClock) -> None:
     server.steps = ()
-    following = watch(server, clock)
-    assert following.find(following.execute(), patience=3) is None
+    starting = launch(server, clock)
+    assert starting.find(execute(starting), patience=3) is None
     assert clock.seconds == pytest.approx(3, abs=0.5)
 
 
 def test_the_timeout_limits_search_and_run_together(server: Server, clock: ManualClock) -> None:
-    following = watch(server, clock, timeout=4)
-    asked = following.execute()
-    run_id = following.find(asked)
+    starting = launch(server, clock, timeout=4)
+    asked = execute(starting)
+    run_id = starting.find(asked)
     assert run_id is not None
     with pytest.raises(TimedOutError, match="4 s for run") as raised:
-        following.follow(run_id, asked.since, lambda _: None)
+        starting.watch().follow(starting.rows(run_id, asked), lambda _: None)
     assert raised.value.exit_code == 4
     assert clock.seconds == pytest.approx(4)
     assert "jobgraph wait" in str(raised.value)
@@ -90,20 +97,20 @@ def test_the_timeout_limits_search_and_run_together(server: Server, clock: Manua
 def test_no_job_ever_looks_as_if_it_had_left_no_attempt(server: Server, clock: ManualClock) -> None:
     """The rows of attempts must be at least as young as the task history they are put together with."""
     seen: list[Run] = []
-    following = watch(server, clock)
-    asked = following.execute()
-    following.follow(RUN, asked.since, seen.append)
+    starting = launch(server, clock)
+    asked = execute(starting)
+    starting.watch().follow(starting.rows(RUN, asked), seen.append)
     assert {job.state for run in seen for job in run.jobs} == {"PENDING", "RUNNING", "DONE"}
 
 
 def test_a_retried_run_is_not_over_before_its_new_attempt_shows(server: Server, clock: ManualClock) -> None:
     server.began = -100.0
-    following = watch(server, clock, timeout=2)
-    since = START - timedelta(seconds=100)
-    assert following.follow(RUN, since, lambda _: None).state == graph_run.DONE
+    record = records.of_deployed(deployed.read(server.tasks)[0])
+    rows = RunRecords(server, record).rows()
+    assert launch(server, clock).watch().follow(rows, lambda _: None).state == graph_run.DONE
     seen: list[Run] = []
     with pytest.raises(TimedOutError):
-        following.follow(RUN, since, seen.append, after_attempt=1)
+        launch(server, clock, timeout=2).watch().follow(rows, seen.append, attempt=2)
     assert {run.state for run in seen} == {"PENDING"}
 
 

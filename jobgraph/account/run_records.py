@@ -1,0 +1,300 @@
+"""Reading runs from Snowflake: which rows are asked for, in which order, until a run can be put together.
+
+Knows that a run is recorded in two places: TASK_HISTORY has the last seven days, runs under way included, and
+TASK_LOGGING_STATS every run that a finalizer closed. Must not know how a run is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.account import queries
+from jobgraph.account.client import AbsentError
+from jobgraph.errors import RunFailedError, UsageError
+from jobgraph.runs import graph_run, records, services, shapes, task_runs
+from jobgraph.runs.attempts import instant
+from jobgraph.runs.graph_run import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from jobgraph.account.client import Client
+    from jobgraph.errors import UserError
+    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.records import GraphRecord
+    from jobgraph.runs.services import Service
+    from jobgraph.runs.shapes import Shape
+    from jobgraph.runs.task_runs import TaskRun
+
+Row = dict[str, Any]
+
+# How far before a run's scheduled time its rows are looked for.
+SLACK = timedelta(seconds=2)
+# From how many runs of each root the names of graphs are gathered.
+_SAMPLE = 3
+# Among how many closed runs of its roots the newest of a graph is looked for.
+_CANDIDATES = 20
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The rows of one run: of TASK_HISTORY and of history, one for each task and attempt of the graph.
+
+    `shape` is the graph that it ran with. `root_id` and `since` say where TASK_HISTORY has it. `now` is the server's
+    present instant; None if TASK_HISTORY does not go back to the run. `superseded`: a later run of the root has begun.
+    `repeatable`: it is the graph's last run, and the graph has not changed since, so Snowflake allows RETRY LAST.
+    """
+
+    run_id: str
+    shape: Shape
+    rows: tuple[TaskRun, ...] = ()
+    root_id: str = ""
+    since: datetime | None = None
+    now: datetime | None = None
+    superseded: bool = False
+    repeatable: bool = False
+
+    @property
+    def attempt(self) -> int:
+        """How many times the run has been tried as a whole: 1, and one more for each RETRY LAST."""
+        return max((row.attempt for row in self.rows), default=1)
+
+
+def recorded_roots(client: Client, tables: queries.Tables, limit: int = _SAMPLE) -> tuple[TaskRun, ...]:
+    """Return the roots' rows of the newest closed runs of each root, newest first; none without a table of history."""
+    try:
+        return task_runs.read(client.rows(queries.recorded_roots(client.place, tables, limit)))
+    except AbsentError:
+        return ()
+
+
+def roots_of_run(client: Client, tables: queries.Tables, run_id: str) -> tuple[TaskRun, ...]:
+    """Return the roots' rows of the closed runs of that id: graphs that start at the same instant share it."""
+    try:
+        return task_runs.read(client.rows(queries.run_log(client.place, tables, [run_id], roots_only=True)))
+    except AbsentError:
+        return ()
+
+
+class RunRecords:
+    """The runs of one graph."""
+
+    def __init__(self, client: Client, graph: GraphRecord) -> None:
+        self._client = client
+        self._graph = graph
+
+    def run(self, run_id: str | None = None) -> Run:
+        """Return a run, or the newest, as it is now.
+
+        Raises:
+            UsageError: if the graph has no run of that id.
+            RunFailedError: if no run is named and none is recorded.
+        """
+        return self.assembled(self.rows(run_id))
+
+    def rows(self, run_id: str | None = None) -> RunRows:
+        """Return the rows of a run, or of the newest; raises as `run` does."""
+        recent = self._root_history()
+        for row in _newest_first(recent, run_id):
+            logged = self._logged([row.run_id])
+            own = [line for line in logged if line.root_task == row.name and self._is_ours(line)]
+            other = any(line.root_task == row.name for line in logged) and not own
+            if own or (not other and self._is_deployed(row)):
+                return self._recent(row, own, recent)
+        logged = self._logged([run_id] if run_id else self._newest_closed())
+        own = [line for line in logged if self._is_ours(line)]
+        if own:
+            return self._closed(own)
+        raise self._no_run(run_id, logged)
+
+    def _no_run(self, run_id: str | None, logged: Sequence[TaskRun]) -> UserError:
+        key = self._graph.key
+        if run_id is None:
+            return RunFailedError(f"Graph {key} has not run yet", remedy=f"`jobgraph run {key} --wait` runs it.")
+        other = next((records.graph_of(row, ()) for row in logged), "")
+        if other:
+            return UsageError(f"Run {run_id!r} is of graph {other}", remedy=f"jobgraph status {other} --run {run_id}")
+        return UsageError(f"Graph {key} has no run {run_id!r}", remedy=f"`jobgraph history {key}` lists its runs.")
+
+    def _is_ours(self, row: TaskRun) -> bool:
+        """Tell whether a row of history is of this graph: another one may have had a root of the same name."""
+        deployed = [self._graph.deployed] if self._graph.deployed else []
+        return records.graph_of(row, deployed) == self._graph.key
+
+    def _is_deployed(self, row: TaskRun) -> bool:
+        return self._graph.deployed is not None and row.root_id in {"", self._graph.deployed.root_id}
+
+    def _root_history(self) -> tuple[TaskRun, ...]:
+        return tuple(row for root in self._graph.root_tasks for row in self._history_of_root(root))
+
+    def _history_of_root(self, root: str) -> tuple[TaskRun, ...]:
+        return task_runs.read(self._client.rows(queries.task_history(self._client.place, task=root)))
+
+    def _newest_closed(self) -> list[str]:
+        """Return the id of the graph's newest closed run, if it has one: roots may have had other graphs before."""
+        ids = [run_id for _, run_id in self._finished(_CANDIDATES)]
+        rows = {row.run_id for row in self._logged(ids, roots_only=True) if self._is_ours(row)}
+        return [run_id for run_id in ids if run_id in rows][:1]
+
+    def _logged(self, run_ids: Sequence[str], *, roots_only: bool = False) -> tuple[TaskRun, ...]:
+        if not run_ids:
+            return ()
+        statement = queries.run_log(self._client.place, self._graph.tables, run_ids, roots_only=roots_only)
+        try:
+            return task_runs.read(self._client.rows(statement))
+        except AbsentError:
+            return ()
+
+    def _finished(self, limit: int) -> list[tuple[str, str]]:
+        """Return root and id of the newest closed runs under the graph's roots, newest first."""
+        graph = self._graph
+        statement = queries.finished_runs(self._client.place, graph.tables, graph.root_tasks, limit)
+        try:
+            rows = self._client.rows(statement)
+        except AbsentError:
+            return []
+        return [(str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_GROUP_ID"])) for row in rows]
+
+    def last_run_of_job(self, job: str) -> str | None:
+        """Return the newest run of the graph in which a job of that name made an attempt."""
+        client, graph = self._client, self._graph
+        rows = client.rows(queries.runs_of_job(client.place, graph.tables, job))
+        pairs = [(str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"])) for row in rows]
+        pairs = [pair for pair in pairs if pair[0] in graph.root_tasks]
+        logged = self._logged([run_id for _, run_id in pairs], roots_only=True)
+        owners = {(row.root_task, row.run_id): self._is_ours(row) for row in logged}
+        under_way = graph.deployed.root_task if graph.deployed else ""
+        return next((run_id for root, run_id in pairs if owners.get((root, run_id), root == under_way)), None)
+
+    def _recent(self, root: TaskRun, logged: Sequence[TaskRun], recent: Sequence[TaskRun]) -> RunRows:
+        since = root.scheduled - SLACK if root.scheduled else None
+        root_id = root.root_id or (self._graph.deployed.root_id if self._graph.deployed else "")
+        rows, now = self._task_history(root_id, root.run_id, since)
+        merged = _merged(rows, logged)
+        deployed, key = self._graph.deployed, self._graph.key
+        if shapes.needs_definitions(deployed, root.name, merged):
+            rows, now = self._task_history(root_id, root.run_id, since, bodies=True)
+            merged = _merged(rows, logged)
+        superseded = _is_superseded(root, recent)
+        return RunRows(
+            run_id=root.run_id,
+            shape=shapes.of_run(deployed, key, root.name, merged),
+            rows=merged,
+            root_id=root_id,
+            since=since,
+            now=now,
+            superseded=superseded,
+            repeatable=not superseded and deployed is not None and shapes.unchanged_since(deployed, root.name, merged),
+        )
+
+    def _closed(self, logged: Sequence[TaskRun]) -> RunRows:
+        root_task, run_id = logged[0].root_task, logged[0].run_id
+        rows = tuple(row for row in logged if (row.root_task, row.run_id) == (root_task, run_id))
+        shape = shapes.of_record(self._graph.key, root_task, rows)
+        shape = shape or shapes.of_definitions(self._graph.key, root_task, rows)
+        return RunRows(run_id=run_id, shape=shape, rows=rows)
+
+    def _task_history(
+        self, root_id: str, run_id: str, since: datetime | None, *, bodies: bool = False
+    ) -> tuple[tuple[TaskRun, ...], datetime | None]:
+        """Return a run's rows of TASK_HISTORY and the server's present instant; `bodies`: with the definitions."""
+        statement = queries.task_history(self._client.place, root_id=root_id, since=since, bodies=bodies)
+        rows = self._client.rows(statement)
+        history = tuple(row for row in task_runs.read(rows) if row.run_id == run_id)
+        return history, instant(rows[0]["NOW"]) if rows else None
+
+    def refreshed(self, rows: RunRows) -> RunRows:
+        """Return the rows of a run as they are now; all anew if its shape is not known as a whole."""
+        if rows.now is None and rows.rows:
+            return rows
+        if not rows.shape.whole:
+            return self.rows(rows.run_id)
+        history, now = self._task_history(rows.root_id, rows.run_id, rows.since)
+        return replace(rows, rows=history, now=now)
+
+    def definition(self, run: Run, job: str) -> Mapping[str, Any]:
+        """Return the definition that a job had in a run, or has now if TASK_HISTORY does not go back to it."""
+        statement = queries.task_history(self._client.place, task=job, bodies=True)
+        rows = task_runs.read(self._client.rows(statement))
+        own = [row.definition for row in rows if row.run_id == run.run_id and row.definition]
+        present = (
+            [task.definition for task in self._graph.deployed.jobs if task.name == job] if self._graph.deployed else []
+        )
+        return next(iter([*own[-1:], *present]), {})
+
+    def attempts(self, rows: RunRows) -> list[Row]:
+        """Return the recorded attempts of a run's jobs."""
+        return self._client.rows(
+            queries.attempts(self._client.place, self._graph.tables, rows.shape.root_task, rows.run_id)
+        )
+
+    def services(self, rows: RunRows) -> dict[str, Service]:
+        """Return the job services of the jobs that run; none of a run in which none does."""
+        names = set(rows.shape.job_names)
+        if not any(row.state == task_runs.EXECUTING and row.name in names for row in rows.rows):
+            return {}
+        shown = self._client.rows(queries.all_job_services(self._client.place))
+        return services.of_run(shown, rows.shape.key, rows.run_id)
+
+    def assembled(self, rows: RunRows) -> Run:
+        """Return the run that the rows are of."""
+        progress = Progress(
+            now=rows.now,
+            closed=rows.now is None,
+            superseded=rows.superseded,
+            repeatable=rows.repeatable,
+            services=self.services(rows) if rows.now else {},
+        )
+        return graph_run.assemble(rows.shape, rows.run_id, rows.rows, self.attempts(rows), progress)
+
+    def history(self, limit: int) -> list[Run]:
+        """Return the newest runs that a finalizer closed, newest first."""
+        pairs = self._finished(limit)
+        ids = list(dict.fromkeys(run_id for _, run_id in pairs))
+        logged = self._logged(ids)
+        statement = queries.attempts_of_runs(self._client.place, self._graph.tables, ids)
+        attempts = self._client.rows(statement) if ids else []
+        runs = []
+        for root, run_id in pairs:
+            own = [row for row in logged if (row.root_task, row.run_id) == (root, run_id) and self._is_ours(row)]
+            tries = [row for row in attempts if (row["ROOT_TASK_NAME"], row["GRAPH_RUN_ID"]) == (root, run_id)]
+            if own:
+                rows = self._closed(own)
+                runs.append(graph_run.assemble(rows.shape, run_id, rows.rows, tries, Progress(closed=True)))
+        return runs
+
+
+def _newest_first(recent: Iterable[TaskRun], run_id: str | None) -> Iterator[TaskRun]:
+    """Yield the roots' rows that may be meant: those of the run, or of all, newest first."""
+    rows = [row for row in recent if run_id in {None, row.run_id}]
+    while rows:
+        newest = task_runs.newest_run(rows)
+        if newest is None:
+            return
+        yield newest
+        rows = [row for row in rows if (row.run_id, row.root_id) != (newest.run_id, newest.root_id)]
+
+
+def _merged(rows: Iterable[TaskRun], logged: Iterable[TaskRun]) -> tuple[TaskRun, ...]:
+    """Return one row for each task and attempt: TASK_HISTORY's, with what only history has."""
+    merged = {(row.name, row.attempt): row for row in logged}
+    for row in rows:
+        old = merged.get((row.name, row.attempt))
+        if old is not None:
+            row = replace(row, graph=old.graph, root_task=old.root_task, graph_definition=old.graph_definition)  # noqa: PLW2901  # the same row, with more in it
+        merged[row.name, row.attempt] = row
+    return tuple(merged.values())
+
+
+def _is_superseded(root: TaskRun, recent: Iterable[TaskRun]) -> bool:
+    return any(
+        row.root_id == root.root_id
+        and row.state != task_runs.SCHEDULED
+        and row.scheduled is not None
+        and root.scheduled is not None
+        and row.scheduled > root.scheduled
+        for row in recent
+    )

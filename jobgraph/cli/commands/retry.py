@@ -1,0 +1,53 @@
+"""The command `retry`: run again what failed in the newest run.
+
+Knows its options. Must not know how a run is followed or shown.
+"""
+
+from __future__ import annotations
+
+import click
+
+from jobgraph.account import queries
+from jobgraph.cli import lookup, run_output
+from jobgraph.cli.application import Application, examples
+from jobgraph.cli.watching import Patience, Watch
+from jobgraph.runs import records
+
+
+@click.command(
+    short_help="Run again what failed in the newest run.",
+    epilog=examples("jobgraph retry", "jobgraph retry container_jobs --wait"),
+)
+@click.argument("graph", required=False)
+@run_output.waiting_option
+@run_output.timeout_option
+@run_output.picture_option
+@run_output.json_option
+@click.pass_context
+def retry(  # noqa: PLR0913  # one parameter for each option
+    context: click.Context,
+    graph: str | None,
+    *,
+    waiting: bool,
+    timeout: float | None,
+    picture: str | None,
+    as_json: bool,
+) -> None:
+    """Run again what failed or was cancelled in the newest run, and what follows it.
+
+    Snowflake allows it for the last run only, within 14 days, and not after the graph has changed.
+    """
+    run_output.check_waiting_options(waiting=waiting, timeout=timeout, picture=picture)
+    application: Application = context.obj
+    client = application.client
+    deployed = lookup.graph(application, graph)
+    record = records.of_deployed(deployed)
+    rows = lookup.runs(application, record).rows()
+    patience = Patience(application.clock, timeout, deployed.key)
+    client.rows(queries.retry_last(client.place, deployed.root_task))
+    if not waiting:
+        run_output.show_started(deployed.key, deployed.root_task, rows.run_id, as_json=as_json)
+        return
+    watch = Watch(client, record, application.clock, patience)
+    ended = run_output.follow(watch, rows, rows.attempt + 1)
+    run_output.end(context, ended, run_output.Output(as_json, picture))

@@ -1,0 +1,185 @@
+"""Writing out the logs of jobs: with a heading for each container, as JSON, or as they come.
+
+Knows how lines look, and when following ends. Must not know where logs come from (`account.containers`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from jobgraph.account.containers import Logs, added
+from jobgraph.cli.application import is_terminal, note, show_json
+from jobgraph.errors import EXIT_INTERRUPTED
+from jobgraph.procedures.logs import TELLING
+from jobgraph.runs import graph_run
+from jobgraph.runs.deployed import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jobgraph.account.containers import Log
+    from jobgraph.account.run_records import RunRecords
+    from jobgraph.cli.application import Application
+    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.records import GraphRecord
+
+# Seconds between two looks at a running job's log.
+_PAUSE = 1.0
+_NOTHING = "[the container wrote nothing]"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which logs are meant: of the job of that `name`, or of all jobs; of that `attempt`, or of all."""
+
+    application: Application
+    record: GraphRecord
+    records: RunRecords
+    name: str | None
+    attempt: int | None
+    as_json: bool
+
+    def logs_of(self, run: Run, job: Job) -> list[Log]:
+        """Return the logs of a job in a run, of its services too as long as they may say more than history."""
+        live = job.state == graph_run.RUNNING or job.service is not None or self.is_elsewhere(run, job)
+        task = self._task(run, job.name, live=live)
+        logs = Logs(self.application.client, self.record.tables, run.root_task, task)
+        return logs.of(run.run_id, self.attempt, live=live)
+
+    def is_elsewhere(self, run: Run, job: Job) -> bool:
+        """Tell whether the job's logs go to the event table."""
+        return any(task.logs_elsewhere for task in run.shape.jobs if task.name == job.name)
+
+    def _task(self, run: Run, name: str, *, live: bool) -> Task:
+        """Return the job with the definition that it ran with: what is read live is freed of that one's secrets."""
+        task = next((task for task in run.shape.jobs if task.name == name), Task(name, (), started=False))
+        if not live or task.definition.get("specification"):
+            return task
+        return Task(name, task.after, started=True, definition=self.records.definition(run, name))
+
+
+def write(listed: Sequence[tuple[Job, Log]], *, of_all: bool) -> None:
+    """Write logs one below the other, each with a heading; a single one without, so that it can be piped."""
+    for job, log in listed:
+        if len(listed) > 1 or of_all:
+            _write_heading(_heading(job.name if of_all else "", log))
+        _write_log(log.text.rstrip("\n") or _NOTHING)
+
+
+def show_json_of(run: Run, listed: Iterable[tuple[Job, Log]]) -> None:
+    """Write logs as JSON."""
+    show_json([_plain(run.run_id, job.name, log, log.text) for job, log in listed])
+
+
+class Following:
+    """Shows what comes to the logs of one job, or of all jobs of a run."""
+
+    def __init__(self, selection: Selection, run_id: str) -> None:
+        self._selection = selection
+        self._run_id = run_id
+        self._seen: dict[tuple[str, int, str, str], str] = {}
+        self._finished: set[str] = set()
+        self._announced: set[str] = set()
+        self._last_heading = ""
+
+    def follow(self) -> Run:
+        """Show all there is, and then what comes, until the job, or the run, has ended; returns the run then."""
+        name, key = self._selection.name, self._selection.record.key
+        try:
+            return self._until_ended()
+        except KeyboardInterrupt:
+            again = f"jobgraph logs {name} --run {self._run_id} --follow" if name else f"jobgraph logs --graph {key} -f"
+            note(f"\nStopped following. {'The job' if name else 'The run'} goes on: `{again}` follows it again.")
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether there was a log."""
+        return bool(self._seen)
+
+    def _until_ended(self) -> Run:
+        name = self._selection.name
+        note(f"{name or self._selection.record.key}, run {self._run_id}")
+        while True:
+            # first the run, then its logs: once a job has ended, they are whole
+            run = self._selection.records.run(self._run_id)
+            for job in run.jobs:
+                if name in {None, job.name} and job.name not in self._finished:
+                    self._look_at(run, job)
+            if run.ended or (name is not None and name in self._finished):
+                return run
+            self._selection.application.clock.sleep(_PAUSE)
+
+    def _look_at(self, run: Run, job: Job) -> None:
+        ended = job.state not in {graph_run.PENDING, graph_run.RUNNING}
+        if not ended and not job.attempts:
+            self._announce(job)
+            return
+        for log in self._selection.logs_of(run, job):
+            self._show(job, log, whole=ended or not log.live)
+        if ended:
+            self._finished.add(job.name)
+
+    def _announce(self, job: Job) -> None:
+        if self._selection.name is not None and job.name not in self._announced:
+            self._announced.add(job.name)
+            note(f"{job.name} has not started{f': it {job.cause}' if job.cause else ''}; waiting for it.")
+
+    def _show(self, job: Job, log: Log, *, whole: bool) -> None:
+        """Write what is new; of a log that grows, whole lines only: half a secret would not be known as one."""
+        text = log.text if whole else log.text[: log.text.rfind("\n") + 1]
+        key = (job.name, *log.key)
+        before = self._seen.get(key)
+        new = added(before or "", text)
+        self._seen[key] = text or before or ""
+        if not new:
+            return
+        if self._selection.as_json:
+            click.echo(json.dumps(_plain(self._run_id, job.name, log, new)))
+        elif self._selection.name is None:
+            _write_log("\n".join(f"{job.name} | {line}" for line in new.rstrip("\n").split("\n")))
+        else:
+            self._write_below_heading(_heading("", log), new)
+
+    def _write_below_heading(self, heading: str, text: str) -> None:
+        if heading != self._last_heading:
+            _write_heading(heading)
+            self._last_heading = heading
+        _write_log(text.rstrip("\n"))
+
+
+def _plain(run_id: str, job: str, log: Log, text: str) -> dict[str, Any]:
+    """Return a log for JSON; keys are promised to scripts."""
+    whose = {"run_id": run_id, "job": job, "attempt": log.attempt}
+    return {**whose, "instance_id": log.instance, "container_name": log.container, "log": text}
+
+
+def _heading(job: str, log: Log) -> str:
+    return f"==> {f'{job}, ' if job else ''}attempt {log.attempt}, instance {log.instance}, {log.container} <=="
+
+
+def _write_heading(heading: str) -> None:
+    _print(Text(heading, style="bold"))
+
+
+def _write_log(text: str) -> None:
+    """Write lines of a log; on a terminal, those that speak of an error stand out."""
+    if not is_terminal():
+        click.echo(text)
+        return
+    for line in text.split("\n"):
+        _print(Text(line, style="red" if TELLING.search(line) else ""))
+
+
+def _print(line: Text) -> None:
+    """Write a line as it is, however long; a terminal wraps it, and what is copied from there stays whole."""
+    if is_terminal():
+        Console().print(line, soft_wrap=True)
+    else:
+        click.echo(line.plain)

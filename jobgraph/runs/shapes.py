@@ -1,0 +1,156 @@
+"""The graph that a run ran with: its jobs and what each came after, as the run itself recorded them.
+
+Pure. A deploy may have renamed, moved, removed or added jobs since; so a past run is never read with the graph that is
+deployed now. Knows the three records there are: the graph definition that the finalizer writes into history, the
+definitions in the bodies that ran, and, as long as the graph has not changed since the run began, the deployed graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config.model import Graph, Job
+from jobgraph.runs.deployed import Task, by_depth
+from jobgraph.runs.task_runs import latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from jobgraph.config.model import Schedule
+    from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.task_runs import TaskRun
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A graph as one of its runs had it: `jobs` with predecessors before dependents.
+
+    `whole` is False if jobs that left no row are missing; `finalizer_runs`: a finalizer closes the run. `schedule` is
+    known of a deployed graph only.
+    """
+
+    key: str
+    root_task: str
+    jobs: tuple[Task, ...]
+    finalizer: str = ""
+    finalizer_runs: bool = False
+    whole: bool = True
+    schedule: Schedule | None = None
+
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        """The names of the jobs, in order."""
+        return tuple(job.name for job in self.jobs)
+
+
+def of_deployed(graph: Deployed) -> Shape:
+    """Return the shape of a graph as it is deployed."""
+    return Shape(
+        graph.key, graph.root_task, graph.jobs, graph.finalizer or "", graph.finalizer_started, schedule=graph.schedule
+    )
+
+
+def of_run(graph: Deployed | None, key: str, root_task: str, history: Sequence[TaskRun]) -> Shape:
+    """Return the shape of a run.
+
+    Args:
+        graph: the deployed graph of that name; None if there is none any more.
+        key: the graph's name.
+        root_task: the root of the run.
+        history: the rows of the run, those of history among them; with their definitions if `needs_definitions`.
+    """
+    unchanged = graph is not None and unchanged_since(graph, root_task, history)
+    recorded = of_record(key, root_task, history)
+    if recorded is not None:
+        return replace(recorded, schedule=graph.schedule if graph and unchanged else None)
+    if graph is not None and unchanged:
+        return of_deployed(graph)
+    return of_definitions(key, root_task, history)
+
+
+def needs_definitions(graph: Deployed | None, root_task: str, history: Sequence[TaskRun]) -> bool:
+    """Tell whether `of_run` has nothing to go by but the bodies that ran; these are long, so few statements ask."""
+    return of_record("", root_task, history) is None and not (graph and unchanged_since(graph, root_task, history))
+
+
+def unchanged_since(graph: Deployed, root_task: str, history: Iterable[TaskRun]) -> bool:
+    """Tell whether the deployed graph is the one that the run began with."""
+    root = latest(row for row in history if row.name == root_task).get(root_task)
+    if graph.root_task != root_task or (root and root.root_id and root.root_id != graph.root_id):
+        return False
+    began = _first(row.started for row in history if row.name == root_task)
+    # a run that has not started will be of the version that there is then
+    return began is None or graph.committed is None or graph.committed <= began
+
+
+def _first(instants: Iterable[datetime | None]) -> datetime | None:
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def of_record(key: str, root_task: str, history: Iterable[TaskRun]) -> Shape | None:
+    """Return the shape that the finalizer recorded; None if it recorded none, as earlier versions did not."""
+    rows = [row for row in history if row.name == root_task and row.graph_definition]
+    if not rows:
+        return None
+    row = max(rows, key=lambda row: row.attempt)
+    jobs = {job.name: job for job in _recorded_jobs(row.graph_definition.get("jobs") or (), root_task)}
+    finalizer = str(row.graph_definition.get("finalizer") or "")
+    return Shape(row.graph or key, root_task, by_depth(jobs), finalizer, finalizer_runs=bool(finalizer))
+
+
+def _recorded_jobs(entries: Sequence[Mapping[str, Any]], root_task: str) -> Iterable[Task]:
+    """Yield jobs as `jobgraph.plan.task_definitions` writes them: predecessors are places in the list."""
+    names = [str(entry["name"]) for entry in entries]
+    for entry in entries:
+        after = tuple(names[place] for place in entry.get("after", ())) or (root_task,)
+        definition = {name: value for name, value in entry.items() if name not in {"name", "after"}}
+        yield Task(str(entry["name"]), after, started=bool(entry.get("enabled", True)), definition=definition)
+
+
+def of_definitions(key: str, root_task: str, history: Iterable[TaskRun]) -> Shape:
+    """Return as much of a shape as the bodies that ran tell: jobs that left no row are missing."""
+    rows = latest(history)
+    closing = next((name for name, row in rows.items() if _is_finalizer(row)), "")
+    jobs = {
+        name: Task(name, tuple(row.definition.get("predecessors") or ()) or (root_task,), True, row.definition)  # noqa: FBT003  # it ran
+        for name, row in rows.items()
+        if name not in {root_task, closing}
+    }
+    keys = {str(row.definition["graph"]) for row in rows.values() if row.definition.get("graph")}
+    return Shape(
+        keys.pop() if len(keys) == 1 else key,
+        root_task,
+        by_depth(jobs),
+        closing,
+        finalizer_runs=bool(closing),
+        whole=False,
+    )
+
+
+def _is_finalizer(row: TaskRun) -> bool:
+    return "task_runs_table" in row.definition
+
+
+def as_model(shape: Shape) -> Graph:
+    """Return a shape as what `jobgraph.drawing` draws; what only the configuration file says is missing."""
+    jobs = tuple(
+        Job(
+            key=task.name,
+            name=task.name,
+            image="",
+            compute_pool=str(task.definition.get("compute_pool", "")),
+            after=tuple(name for name in task.after if name != shape.root_task),
+            retries=int(task.definition.get("retries", 0)),
+        )
+        for task in shape.jobs
+    )
+    return Graph(
+        shape.key,
+        shape.root_task,
+        shape.finalizer,
+        jobs,
+        schedule=shape.schedule,
+        finalizer=bool(shape.finalizer),
+    )
