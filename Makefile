@@ -53,8 +53,8 @@ reliability: $(STAMP) ## thousands of generated cases: what is claimed holds for
 bench: setup ## the figures of docs/benchmarks.md, measured side by side
 	@$(BIN)/python -m tests.bench
 
-lock: ## resolve requirements/*.in into requirements.lock
-	@uv pip compile --quiet --generate-hashes --python-version 3.11 --output-file requirements.lock requirements/check.in
+lock: ## resolve what pyproject.toml, sandbox/pyproject.toml and requirements/check.in need into requirements.lock
+	@uv pip compile --quiet --generate-hashes --python-version 3.11 --output-file requirements.lock pyproject.toml sandbox/pyproject.toml requirements/check.in
 
 destroy: ## remove what `make demo` deployed, and stop the sandbox
 	@$(BIN)/jobgraph sandbox start

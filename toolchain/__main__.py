@@ -3,9 +3,7 @@
 Knows arguments, output and exit codes; the work is done elsewhere in this package.
 """
 
-import os
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -13,12 +11,11 @@ import click
 from jobgraph.toolchain import layout
 from jobgraph.toolchain.errors import EXIT_CODE, ToolchainError
 from jobgraph.toolchain.installed import report
-from jobgraph.toolchain.progress import Reporter
-from jobgraph.toolchain.setup import Setup
+from jobgraph.toolchain.setup import set_up
 from jobgraph.toolchain.sources import Component, Source
 
 PROJECT = click.option(
-    "--project", type=click.Path(path_type=Path, file_okay=False), default=layout.CODE, help="Folder of the clone."
+    "--project", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder of the project."
 )
 
 
@@ -31,8 +28,7 @@ def main() -> None:
 @PROJECT
 def setup(project: Path) -> None:
     """Get `pulumi`, its Python language host and the Snowflake plugin onto this machine. Safe to run again."""
-    search = os.environ.get("PATH", os.defpath)
-    show(Setup(project.resolve(), search, layout.cache_folder(), Reporter(time.monotonic)).run())
+    show(set_up(project))
 
 
 @main.command()
@@ -42,7 +38,7 @@ def doctor(project: Path) -> None:
     rows = report(project.resolve())
     show(rows)
     if any(row.source is Source.MISSING for row in rows):
-        click.echo("Something is missing: run `make setup`.", err=True)
+        click.echo(f"Something is missing: run `{layout.SETUP}`.", err=True)
         sys.exit(EXIT_CODE)
 
 

@@ -6,11 +6,13 @@ Knows the wording and the exit code. Knows nothing of how anything is found, dow
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobgraph.toolchain.layout import SETUP
+
 EXIT_CODE = 5
 """The exit code of every failure of the toolchain; 1 to 4 mean runs, usage, connection and time."""
 
 INSTALL_HINT = (
-    "Do one of these, then run `make setup` again:\n"
+    f"Do one of these, then run `{SETUP}` again:\n"
     "  - install the Pulumi command line and have it on the PATH: https://www.pulumi.com/docs/install/\n"
     "  - install Go 1.21 or newer, which then builds it: https://go.dev/doc/install\n"
     "  - let this machine reach https://get.pulumi.com (behind a proxy: set HTTPS_PROXY)"
@@ -28,11 +30,11 @@ class ToolchainError(Exception):
 
 
 class NotSetUpError(ToolchainError):
-    """The project's toolchain is asked for before `make setup` has put it there, or after part of it was removed."""
+    """The project's toolchain is asked for before its setup has put it there, or after part of it was removed."""
 
     def __init__(self, project: Path, reason: str) -> None:
         super().__init__(
-            f"The Pulumi toolchain of {project} is not set up: {reason}.\nRun `make setup` in {project}; "
+            f"The Pulumi toolchain of {project} is not set up: {reason}.\nRun `{SETUP}` in {project}; "
             "what is there already is kept."
         )
 
@@ -57,7 +59,7 @@ class BuildError(ToolchainError):
             f"Its last words:\n{last}\n"
             "Usual causes: the module proxy cannot be reached (see `go env GOPROXY`; behind a proxy set HTTPS_PROXY), "
             "the disk is full (about 3 GB are needed once), or Go is too old to fetch the version it needs.\n"
-            "What was fetched and compiled is kept: `make setup` goes on from there."
+            f"What was fetched and compiled is kept: `{SETUP}` goes on from there."
         )
 
 
@@ -67,7 +69,7 @@ class WrongVersionError(ToolchainError):
     def __init__(self, path: Path, expected: str, answer: str) -> None:
         super().__init__(
             f"{path} should be Pulumi {expected} but answered `pulumi version` with: {answer or 'nothing'}.\n"
-            "Usual cause: a machine of another architecture, or a truncated download. Run `make setup` again; if it "
+            f"Usual cause: a machine of another architecture, or a truncated download. Run `{SETUP}` again; if it "
             "happens again, install the command line yourself: https://www.pulumi.com/docs/install/"
         )
 
@@ -77,7 +79,7 @@ class PinMismatchError(ToolchainError):
 
     def __init__(self, module: Path, pinned: str, sdk: str) -> None:
         super().__init__(
-            f"{module} builds Pulumi {pinned}, but the installed Python SDK (requirements/runtime.in) is {sdk}. "
+            f"{module} builds Pulumi {pinned}, but the installed Python SDK (see pyproject.toml) is {sdk}. "
             "They must be the same release.\n"
             f"In {module.parent}: `go get github.com/pulumi/pulumi/pkg/v3@v{sdk} && go mod tidy`."
         )
@@ -90,5 +92,5 @@ class NotWritableError(ToolchainError):
         super().__init__(
             f"Cannot write to {folder}: {reason}.\n"
             "Make it writable or free some space, or choose another cache folder with XDG_CACHE_HOME, "
-            "and run `make setup` again."
+            f"and run `{SETUP}` again."
         )

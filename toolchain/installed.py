@@ -1,4 +1,4 @@
-"""What `make setup` put into a clone: the record that it writes, and the shell variables and the report that follow.
+"""What a setup put into a project: the record that it writes, and the shell variables and the report that follow.
 
 Knows the record's format. Looks for nothing itself, so that asking costs no time and a run uses what setup said.
 """
@@ -63,7 +63,7 @@ def environment(project: Path, base: Mapping[str, str] = os.environ) -> dict[str
     so activating a shell again changes nothing.
 
     Raises:
-        NotSetUpError: `make setup` was not run, or what it installed is gone.
+        NotSetUpError: the setup was not run, or what it installed is gone.
     """
     missing = [row.component for row in report(project) if row.source is Source.MISSING]
     if missing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobgraph.toolchain.errors import NotWritableError
+from jobgraph.toolchain.layout import SETUP
 
 MARK = "# stand-in of jobgraph, written by `make setup`: changes are lost"
 
@@ -23,11 +24,13 @@ class Launcher:
         module: The Python module that serves the plugin, such as `jobgraph.toolchain.standins.language_host`.
         python: The interpreter that has the project's dependencies.
         code: The folder that holds the package `jobgraph`.
+        project: The folder that was set up.
     """
 
     module: str
     python: Path
     code: Path
+    project: Path
 
     def text(self) -> str:
         """The script.
@@ -40,7 +43,7 @@ class Launcher:
             f"runpy.run_module({self.module!r}, run_name='__main__', alter_sys=True)"
         )
         python = shlex.quote(str(self.python))
-        gone = shlex.quote(f"{self.python} is gone: run `make setup` in {self.code}")
+        gone = shlex.quote(f"{self.python} is gone: run `{SETUP}` in {self.project}")
         return (
             f"#!/bin/sh\n{MARK}\n[ -x {python} ] || {{ echo {gone} >&2; exit 127; }}\n"
             f'exec {python} -P -c {shlex.quote(program)} "$@"\n'

@@ -1,7 +1,7 @@
 """Where the toolchain keeps its files, and which releases it is about.
 
 Knows folder and file names, the pinned releases (those of the installed Python packages, so there is one place that
-pins them: requirements/runtime.in) and how the engine names a plugin's folder. Touches no file but the environment
+pins them: pyproject.toml) and how the engine names a plugin's folder. Touches no file but the environment
 and the packages' metadata.
 """
 
@@ -19,6 +19,9 @@ import jobgraph
 
 CODE = Path(jobgraph.__file__).resolve().parents[1]
 """The folder that holds the package `jobgraph`: what a launcher needs on Python's path."""
+
+SETUP = "make setup" if (CODE / "Makefile").is_file() else "jobgraph setup"
+"""The command that sets the toolchain up: in a clone, where `jobgraph` may not be on the PATH yet, or installed."""
 
 GO_MODULE = Path(__file__).resolve().parent / "pulumi_cli"
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"

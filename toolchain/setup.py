@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +22,12 @@ from jobgraph.toolchain.sources import Component, Machine, Placement, Source, ch
 
 @dataclass(frozen=True)
 class Setup:
-    """A setup of one clone.
+    """A setup of one project.
 
     Attributes:
-        project: The clone's folder.
+        project: The project's folder.
         search: The PATH to look on.
-        cache: The folder that the clones of a user share.
+        cache: The folder that the projects of a user share.
         reporter: Told what is being done.
     """
 
@@ -131,13 +132,23 @@ class Setup:
         stand_in = Component(name, release, path, Source.STAND_IN)
         chosen, placement = choose_plugin(ambient, elsewhere, stand_in)
         if placement is Placement.LAUNCHER:
-            launcher = launchers.Launcher(module, Path(sys.executable), layout.CODE)
+            launcher = launchers.Launcher(module, Path(sys.executable), layout.CODE, self.project)
             launchers.install_launcher(path, launcher.text())
         elif placement is Placement.LINK and chosen.path:
             launchers.install_link(path, chosen.path)
         else:
             launchers.remove_plugin(path.parent)
         return chosen
+
+
+def set_up(project: Path) -> list[Component]:
+    """Get `pulumi` and its plugins for a project, telling on standard error what is being done; safe to run again.
+
+    Raises:
+        ToolchainError: Something cannot be had or written; the text says what to do.
+    """
+    search = os.environ.get("PATH", os.defpath)
+    return Setup(project.resolve(), search, layout.cache_folder(), Reporter(time.monotonic)).run()
 
 
 def _verify(path: Path) -> None:

@@ -25,6 +25,7 @@ from jobgraph.cli.commands import (
     retry,
     run,
     sandbox,
+    setup,
     status,
     suspend,
     validate,
@@ -68,6 +69,7 @@ for command in (
     cancel.cancel,
     suspend.suspend,
     resume.resume,
+    setup.setup,
     sandbox.sandbox,
     doctor.doctor,
 ):

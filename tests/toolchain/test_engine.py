@@ -85,7 +85,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PULUMI_HOME with nothing in it but our language host."""
     home = tmp_path_factory.mktemp("pulumi-home")
     folder = layout.plugin_folder(home, layout.LANGUAGE_HOST, layout.pulumi_version())
-    launcher = launchers.Launcher("jobgraph.toolchain.standins.language_host", Path(sys.executable), layout.CODE)
+    launcher = launchers.Launcher(
+        "jobgraph.toolchain.standins.language_host", Path(sys.executable), layout.CODE, layout.CODE
+    )
     launchers.install_launcher(folder / layout.LANGUAGE_HOST, launcher.text())
     # A package that is installed names its plugin, so the engine wants it, though no program here starts it.
     snowflake = layout.plugin_folder(home, layout.SNOWFLAKE_PLUGIN, layout.snowflake_version())
@@ -189,7 +191,7 @@ def test_a_launcher_whose_python_is_gone_says_make_setup(project: Project, tmp_p
     home = tmp_path / "other-home"
     folder = layout.plugin_folder(home, layout.LANGUAGE_HOST, layout.pulumi_version())
     launcher = launchers.Launcher(
-        "jobgraph.toolchain.standins.language_host", tmp_path / "gone" / "python", layout.CODE
+        "jobgraph.toolchain.standins.language_host", tmp_path / "gone" / "python", layout.CODE, project.folder
     )
     launchers.install_launcher(folder / layout.LANGUAGE_HOST, launcher.text())
     broken = Project(project.folder, project.variables | {"PULUMI_HOME": str(home)})

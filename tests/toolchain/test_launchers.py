@@ -21,7 +21,7 @@ def test_it_starts_the_module_from_any_folder_and_leaves_pythonpath_alone(tmp_pa
         "import os, sys; print(os.environ['PYTHONPATH'], sys.argv[1:], __name__, '' in sys.path, os.getcwd())"
     )
 
-    done = launch(launchers.Launcher("stand_in", Path(sys.executable), code), tmp_path, PYTHONPATH="/own")
+    done = launch(launchers.Launcher("stand_in", Path(sys.executable), code, tmp_path), tmp_path, PYTHONPATH="/own")
 
     assert done.stderr == ""
     assert done.stdout == f"/own ['--help'] __main__ False {tmp_path}\n"
@@ -29,7 +29,8 @@ def test_it_starts_the_module_from_any_folder_and_leaves_pythonpath_alone(tmp_pa
 
 def test_the_language_host_starts_by_its_launcher(tmp_path: Path) -> None:
     done = launch(
-        launchers.Launcher("jobgraph.toolchain.standins.language_host", Path(sys.executable), layout.CODE), tmp_path
+        launchers.Launcher("jobgraph.toolchain.standins.language_host", Path(sys.executable), layout.CODE, tmp_path),
+        tmp_path,
     )
 
     assert done.returncode == 0, done.stderr
@@ -37,7 +38,7 @@ def test_the_language_host_starts_by_its_launcher(tmp_path: Path) -> None:
 
 
 def test_a_virtual_environment_that_is_gone_is_named_with_the_remedy(tmp_path: Path) -> None:
-    done = launch(launchers.Launcher("any", tmp_path / "gone" / "python", Path("/project")), tmp_path)
+    done = launch(launchers.Launcher("any", tmp_path / "gone" / "python", Path("/code"), Path("/project")), tmp_path)
 
     assert done.returncode == 127
     assert done.stderr == f"{tmp_path}/gone/python is gone: run `make setup` in /project\n"
@@ -45,7 +46,7 @@ def test_a_virtual_environment_that_is_gone_is_named_with_the_remedy(tmp_path: P
 
 def test_a_launcher_is_told_from_a_real_plugin(tmp_path: Path) -> None:
     ours, real = tmp_path / "ours", tmp_path / "real"
-    launchers.install_launcher(ours, launchers.Launcher("m", Path("/p"), Path("/c")).text())
+    launchers.install_launcher(ours, launchers.Launcher("m", Path("/p"), Path("/c"), Path("/project")).text())
     real.write_bytes(b"\x7fELF" + b"\0" * 200)
 
     assert launchers.is_launcher(ours)

@@ -100,7 +100,7 @@ class LanguageHost(LanguageServer):
 
     def InstallDependencies(self, _request: object, _context: object) -> Iterator[object]:
         """Made by `pulumi install` and `pulumi new`."""
-        text = f"Nothing to install: the program runs in {sys.prefix}, which `make setup` keeps up to date.\n"
+        text = f"Nothing to install: the program runs in {sys.prefix}, which has the packages already.\n"
         yield language_pb2.InstallDependenciesResponse(stdout=text.encode())
 
     def RuntimeOptionsPrompts(self, _request: object, _context: object) -> object:

@@ -16,7 +16,7 @@ from jobgraph.account import queries
 from jobgraph.cli import views
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
 from jobgraph.cli.commands import sandbox
-from jobgraph.errors import UserError
+from jobgraph.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def _packages() -> Iterator[Check]:
         try:
             yield Check(name, ok=True, version=version(name), detail="Python package")
         except PackageNotFoundError:
-            yield Check(name, ok=False, version="", detail="not installed: make setup")
+            yield Check(name, ok=False, version="", detail=f"not installed: pip install {name}")
 
 
 def _toolchain(project: Path) -> Iterator[Check]:
@@ -49,13 +49,17 @@ def _toolchain(project: Path) -> Iterator[Check]:
 
     for part in toolchain.report(project):
         there = part.path is not None and part.source.value != "missing"
-        origin = f"{part.source.value}: {part.path}" if there else "missing: make setup"
+        origin = f"{part.source.value}: {part.path}" if there else f"missing: {toolchain.SETUP}"
         yield Check(part.component, ok=there, version=part.version, detail=origin)
 
 
 def _sandbox(project: Path) -> Check:
-    """Return the line on the sandbox; one that does not run is no fault: an account may be used instead."""
-    return Check("sandbox", ok=True, version="", detail=sandbox.describe(sandbox.state(project)))
+    """Return the line on the sandbox; without one, or where it does not run, an account may be used instead."""
+    try:
+        detail = sandbox.describe(sandbox.state(project))
+    except UsageError as error:
+        return Check("sandbox", ok=True, version="", detail=f"{error.what} {error.remedy}")
+    return Check("sandbox", ok=True, version=version("snowflake-sandbox"), detail=detail)
 
 
 def _connection(application: Application) -> Check:

@@ -1,6 +1,6 @@
 """The commands on the sandbox: `start`, `stop`, `status`, `env` and `reset`.
 
-Knows where a clone keeps the sandbox's data, and how the variables of an activated shell come together. Must not know
+Knows where a project keeps the sandbox's data, and how the variables of an activated shell come together. Must not know
 how the sandbox works: `snowflake_sandbox.control` starts and stops it, `toolchain` says where `pulumi` is.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,8 +32,30 @@ STACK = "dev"
 
 
 def data_folder(project: Path) -> Path:
-    """Return where a clone's sandbox keeps everything."""
+    """Return where a project's sandbox keeps everything."""
     return project / ".jobgraph" / "sandbox"
+
+
+def control() -> Any:
+    """Return the module that starts and stops the sandbox; it takes a moment to load, and few commands need it.
+
+    Raises:
+        UsageError: The sandbox, a package of its own, is not installed.
+    """
+    try:
+        return import_module("snowflake_sandbox.control")
+    except ModuleNotFoundError as error:
+        if error.name != "snowflake_sandbox":
+            raise
+        raise UsageError("The sandbox is not installed.", remedy="pip install 'jobgraph[sandbox]'") from error
+
+
+def image_folders(project: Path) -> tuple[Path, ...]:
+    """Return where the sandbox looks for images: the project's folder, then those that jobgraph brings along."""
+    own = project / "images"
+    with as_file(files("jobgraph") / "image_sources") as bundled:
+        folders = [folder for folder in (own, bundled) if folder.is_dir()]
+    return tuple({folder.resolve(): folder for folder in folders}.values())
 
 
 @contextmanager
@@ -41,19 +65,16 @@ def told() -> Iterator[None]:
     Raises:
         UsageError: with the sandbox's text.
     """
-    from snowflake_sandbox.control import SandboxError  # noqa: PLC0415  # only the sandbox's commands need it
-
     try:
         yield
-    except SandboxError as error:
+    except control().SandboxError as error:
         raise UsageError(str(error)) from error
 
 
 def state(project: Path) -> Status:
-    """Return whether the clone's sandbox runs."""
-    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
-
-    return control.status(data_folder(project))
+    """Return whether the project's sandbox runs."""
+    status: Status = control().status(data_folder(project))
+    return status
 
 
 @click.group()
@@ -68,15 +89,12 @@ def sandbox() -> None:
 @click.pass_context
 def start(context: click.Context, port: int | None) -> None:
     """Start the sandbox in the background; one that runs already is left alone."""
-    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
-
     application: Application = context.obj
     project = application.folder
-    images = project / "images"
     before = state(project)
     try:
         with told():
-            found = control.start(data_folder(project), (images,) if images.is_dir() else (), port)
+            found = control().start(data_folder(project), image_folders(project), port)
     except UsageError as error:
         if port is None:
             raise
@@ -92,11 +110,9 @@ def start(context: click.Context, port: int | None) -> None:
 @click.pass_context
 def stop(context: click.Context) -> None:
     """Stop the sandbox and the containers it runs; its data stays, and runs go on at the next start."""
-    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
-
     application: Application = context.obj
     with told():
-        stopped = control.stop(data_folder(application.folder))
+        stopped = control().stop(data_folder(application.folder))
     click.echo("The sandbox has stopped." if stopped else "The sandbox was not running.")
 
 
@@ -150,11 +166,9 @@ def env(context: click.Context) -> None:
 
 
 def _snowflake(project: Path) -> dict[str, str]:
-    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
-
     try:
-        found = control.environment(data_folder(project))
-    except control.SandboxError as error:
+        found = control().environment(data_folder(project))
+    except control().SandboxError as error:
         raise NotConnectedError(str(error)) from error
     settings = stacks_of(project / PROJECT_FILE).settings(STACK) or Settings()
     return {
@@ -168,7 +182,7 @@ def _snowflake(project: Path) -> dict[str, str]:
 
 
 def _toolchain(project: Path) -> dict[str, str]:
-    """Return the toolchain's variables; before `make setup` there are none, and Snowflake clients work without."""
+    """Return the toolchain's variables; before its setup there are none, and Snowflake clients work without."""
     from jobgraph import toolchain  # noqa: PLC0415  # only this command needs it
 
     try:
@@ -189,15 +203,13 @@ def _pulumi(project: Path) -> dict[str, str]:
 @click.pass_context
 def reset(context: click.Context, *, yes: bool) -> None:
     """Stop the sandbox and delete everything in it, and Pulumi's record of what was deployed to it."""
-    from snowflake_sandbox import control  # noqa: PLC0415  # only the sandbox's commands need it
-
     application: Application = context.obj
     project = application.folder
     folders = [data_folder(project), project / ".jobgraph" / "pulumi"]
     if not yes:
         click.confirm(f"Delete {' and '.join(map(str, folders))}?", abort=True, err=True)
     with told():
-        control.reset(folders[0])
+        control().reset(folders[0])
     # What the sandbox's stack remembers is gone with the sandbox: a record kept would make `pulumi up` do nothing.
     if folders[1].exists():
         shutil.rmtree(folders[1])

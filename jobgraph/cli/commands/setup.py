@@ -1,0 +1,33 @@
+"""The command `setup`: the Pulumi command line and its plugins for a project.
+
+Knows what is told. Must not know where anything comes from: `jobgraph.toolchain` does.
+"""
+
+from __future__ import annotations
+
+import click
+
+from jobgraph.cli import views
+from jobgraph.cli.application import Application, examples, is_terminal, note, show
+from jobgraph.errors import UsageError
+
+
+@click.command(epilog=examples("jobgraph setup"))
+@click.pass_context
+def setup(context: click.Context) -> None:
+    """Get `pulumi` and its plugins for this project; safe to run again.
+
+    Takes `pulumi` from the PATH, else from its official download, else builds it with Go. Stand-ins of this project
+    take the place of plugins that cannot be downloaded; they are made for the sandbox.
+    """
+    from jobgraph import toolchain  # noqa: PLC0415  # only few commands need it
+
+    application: Application = context.obj
+    try:
+        parts = toolchain.set_up(application.folder)
+    except toolchain.errors.ToolchainError as error:
+        what, _, remedy = str(error).partition("\n")
+        raise UsageError(what, remedy=remedy) from error
+    rows = ((part.component, part.version or "?", part.source.value, str(part.path or "")) for part in parts)
+    show(views.table(("what", "version", "from", "path"), rows, terminal=is_terminal()))
+    note("Next: jobgraph sandbox start")

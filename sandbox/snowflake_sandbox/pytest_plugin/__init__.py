@@ -1,0 +1,104 @@
+"""The pytest plugin: a sandbox for the session, an empty database for each test that asks for `snowflake_sandbox`.
+
+Knows pytest's fixtures and how the sandbox is started. Must not know what the sandbox answers. Loaded with every run of
+pytest where the package is installed, so it imports nothing heavy before a test asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from snowflake.connector import SnowflakeConnection
+
+IMAGES = "snowflake_sandbox_images"
+_SCHEMA = "PUBLIC"
+# What the connector calls each variable of a client's environment.
+_PARAMETERS = {
+    "account": "SNOWFLAKE_ACCOUNT",
+    "host": "SNOWFLAKE_HOST",
+    "port": "SNOWFLAKE_PORT",
+    "protocol": "SNOWFLAKE_PROTOCOL",
+    "user": "SNOWFLAKE_USER",
+    "password": "SNOWFLAKE_PASSWORD",
+    "role": "SNOWFLAKE_ROLE",
+}
+
+
+@dataclass(frozen=True)
+class SandboxDatabase:
+    """A database of a running sandbox, and how to reach it.
+
+    Attributes:
+        environment: the `SNOWFLAKE_*` variables that point a client at it.
+        database: its name.
+        schema: its schema.
+    """
+
+    environment: Mapping[str, str]
+    database: str
+    schema: str = _SCHEMA
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of a connection, as `snowflake.connector.connect` and Snowpark take them."""
+        login = {key: self.environment[name] for key, name in _PARAMETERS.items()}
+        return {**login, "port": int(login["port"]), "database": self.database, "schema": self.schema}
+
+    def connect(self, **more: Any) -> SnowflakeConnection:
+        """Open a connection in the database; `more` overrides its parameters."""
+        import snowflake.connector  # noqa: PLC0415  # takes a second, and most runs of pytest do not need it
+
+        return snowflake.connector.connect(**{**self.parameters, **more})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the ini option that names the folders of container images."""
+    parser.addini(IMAGES, "folders of container images that the sandbox may run: <folder>/<image>/Dockerfile", "paths")
+
+
+@pytest.fixture(scope="session")
+def snowflake_sandbox_images(pytestconfig: pytest.Config) -> Sequence[Path]:
+    """Return the folders of container images that job services may run; override it to compute them."""
+    return [Path(path) for path in pytestconfig.getini(IMAGES)]
+
+
+@pytest.fixture(scope="session")
+def snowflake_sandbox_server(
+    tmp_path_factory: pytest.TempPathFactory, snowflake_sandbox_images: Sequence[Path]
+) -> Iterator[Mapping[str, str]]:
+    """Start a sandbox for the session; yields the variables that point a client at it."""
+    from snowflake_sandbox import control  # noqa: PLC0415  # most runs of pytest do not need it
+
+    folder = tmp_path_factory.mktemp("snowflake-sandbox", numbered=True)
+    control.start(folder, tuple(snowflake_sandbox_images))
+    try:
+        yield control.environment(folder)
+    finally:
+        control.stop(folder)
+
+
+@pytest.fixture
+def snowflake_sandbox(
+    snowflake_sandbox_server: Mapping[str, str], request: pytest.FixtureRequest
+) -> Iterator[SandboxDatabase]:
+    """Make an empty database for one test, dropped after it."""
+    database = _database_name(request.node.name)
+    place = {"SNOWFLAKE_DATABASE": database, "SNOWFLAKE_SCHEMA": _SCHEMA}
+    sandbox = SandboxDatabase({**snowflake_sandbox_server, **place}, database)
+    with sandbox.connect(database=None, schema=None) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE OR REPLACE DATABASE {database}")
+        yield sandbox
+        cursor.execute(f"DROP DATABASE IF EXISTS {database}")
+
+
+def _database_name(test: str) -> str:
+    """Return a name that needs no quotes and says which test it is."""
+    words = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in test).upper()
+    return words[:255]  # the longest identifier
