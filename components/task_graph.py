@@ -27,7 +27,6 @@ import pulumi_snowflake as snowflake
 
 from jobgraph.components.orphans import dropping_left_overs
 from jobgraph.components.repair import Mending
-from jobgraph.config.model import Cron, Interval
 from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
 from jobgraph.deploy.moving import ordered
 from jobgraph.deploy.root_changes import GraphChange, changes, moving, planned_edges
@@ -36,7 +35,6 @@ from jobgraph.plan import sql
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.config.model import Schedule
     from jobgraph.deploy.moving import Moves
     from jobgraph.plan.planning import GraphPlan, StepPlan, TaskPlan
     from jobgraph.plan.task_rows import Row
@@ -240,7 +238,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
             name=graph.root.name,
             sql_statement=graph.root.sql,
             started=False,
-            schedule=_schedule(graph.schedule),
+            schedule=snowflake.TaskScheduleArgs(**graph.schedule.in_provider) if graph.schedule else None,
             config=sql.config_text(graph.config),
             user_task_managed_initial_warehouse_size=ROOT_WAREHOUSE_SIZE,
             user_task_timeout_ms=graph.root.timeout_ms,
@@ -315,17 +313,3 @@ def _differing(args: TaskGraphArgs) -> str:
     names = args.change.differing
     listed = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else "")
     return sql.nothing(f"not as planned when deploy {args.deploy} began: {listed}")
-
-
-def _schedule(schedule: Schedule | None) -> snowflake.TaskScheduleArgs | None:
-    match schedule:
-        case Interval(number, "SECONDS"):
-            return snowflake.TaskScheduleArgs(seconds=number)
-        case Interval(number, "MINUTES"):
-            return snowflake.TaskScheduleArgs(minutes=number)
-        case Interval(number, _):
-            return snowflake.TaskScheduleArgs(hours=number)
-        case Cron(expression, timezone):
-            return snowflake.TaskScheduleArgs(using_cron=f"{expression} {timezone}")
-        case None:
-            return None

@@ -17,7 +17,7 @@ from cronsim import CronSim, CronSimError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobgraph.config.model import Cron
+    from jobgraph.config.schedules import Cron
 
 NEVER_FIRES = "this never fires: no month has such a day"
 # A cron expression means the same in every year, so any instant will do to try it from.

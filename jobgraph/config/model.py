@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jobgraph.config.schedules import Schedule
     from jobgraph.errors import Mark, Problem
 
 STOP = "stop"
@@ -24,34 +25,6 @@ EVENT_TABLE = "event_table"
 
 def _no_marks() -> Mapping[str, Mark]:
     return MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Run every `number` units; `unit` is SECONDS, MINUTES or HOURS."""
-
-    number: int
-    unit: str
-
-    def __str__(self) -> str:
-        """Return it in the file's words."""
-        unit = self.unit.lower()
-        return f"every {self.number} {unit if self.number > 1 else unit.removesuffix('s')}"
-
-
-@dataclass(frozen=True)
-class Cron:
-    """Run at the times of a five-field cron expression, read in an IANA time zone."""
-
-    expression: str
-    timezone: str
-
-    def __str__(self) -> str:
-        """Return it in the file's words."""
-        return f"cron {self.expression} ({self.timezone})"
-
-
-Schedule = Interval | Cron
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.cron import clock_change_effects, only_in_maintenance
 from jobgraph.config.job_rules import JOB_RULES, mark_of, path_of, pools_fit
-from jobgraph.config.model import Cron
+from jobgraph.config.schedules import Cron
 from jobgraph.config.timing import duration_text, longest_chain, rounded_text
 from jobgraph.config.topology import ancestors, edges, topological
 from jobgraph.errors import WARNING, Mark, Problem, nearest

@@ -15,7 +15,7 @@ import yaml
 from jobgraph.config.cron import NEVER_FIRES, cron_problem
 from jobgraph.config.document import NULL, Document, entries
 from jobgraph.config.kinds import SECONDS, Kind, MapOf, Text, number_and_unit
-from jobgraph.config.model import Cron, Interval, Schedule
+from jobgraph.config.schedules import Cron, Interval, Schedule
 from jobgraph.errors import nearest
 
 # docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE

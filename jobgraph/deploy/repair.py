@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobgraph.config.model import Cron, Interval
 from jobgraph.config.topology import ancestors
 from jobgraph.deploy.drift import differences, root_differences
 from jobgraph.names import quoted
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from typing import Any
 
-    from jobgraph.config.model import Schedule
     from jobgraph.plan.planning import GraphPlan, TaskPlan
     from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
@@ -105,7 +103,7 @@ def _changes(
     graph: GraphPlan, task: TaskPlan, row: Row, differs: Collection[str], settings: Settings
 ) -> Iterator[Change]:
     """Return what comes after the task's name in ALTER TASK, but for its suspension and resumption."""
-    config = sql.config_text(graph.config)
+    config, schedule = sql.config_text(graph.config), graph.schedule
     closes = task is graph.finalizer
     texts = {
         "definition": f"MODIFY AS {task.sql}",
@@ -113,7 +111,7 @@ def _changes(
         "comment": f"SET COMMENT = {sql.literal(task.comment)}",
         "warehouse": f"SET WAREHOUSE = {quoted(task.warehouse)}" if task.warehouse else "UNSET WAREHOUSE",
         "config": "UNSET CONFIG" if config is None else f"SET CONFIG = $${config}$$",
-        "schedule": f"SET SCHEDULE = {_schedule(graph.schedule)}" if graph.schedule else "UNSET SCHEDULE",
+        "schedule": f"SET SCHEDULE = {sql.literal(schedule.in_snowflake)}" if schedule else "UNSET SCHEDULE",
     }
     yield from ((_CHANGE, text) for column, text in texts.items() if column in differs)
     if "task_relations" in differs:
@@ -130,11 +128,3 @@ def _edges(task: TaskPlan, row: Row, settings: Settings) -> Iterator[Change]:
     new = ", ".join(settings.qualified(name) for name in task.predecessors if name not in found)
     if new:
         yield _ADD, f"ADD AFTER {new}"
-
-
-def _schedule(schedule: Schedule) -> str:
-    match schedule:
-        case Interval(number, unit):
-            return sql.literal(f"{number} {unit.removesuffix('S')}")
-        case Cron(expression, timezone):
-            return sql.literal(f"USING CRON {expression} {timezone}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.config.model import Cron, Interval
+from jobgraph.config.schedules import Cron, Interval
 from jobgraph.config.timing import duration_text
 from jobgraph.names import content_hash
 

@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.explain.printing import Remarks, printed
-from jobgraph.config.explain.resolving import OVERLAP_WORDS, schedule_value
+from jobgraph.config.explain.resolving import OVERLAP_WORDS
 from jobgraph.config.model import Condition
 from jobgraph.config.reading import parse
 from jobgraph.config.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain, most_seconds
@@ -264,7 +264,7 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
     if str(row.get("allow_overlapping_execution")).lower() == "true":
         overlap = overlap or "all"
     return given(
-        schedule=schedule_value(schedule(row)),
+        schedule=when.in_file if (when := schedule(row)) else None,
         root_task=row["name"],
         finalizer=None if live.finalizer else False,
         finalizer_task=live.finalizer["name"] if live.finalizer else None,

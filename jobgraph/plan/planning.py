@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import garbage_collector
-from jobgraph.config.model import Cron, Interval
 from jobgraph.config.timing import LONGEST_TASK_SECONDS, longest_chain, most_seconds
 from jobgraph.config.topology import edges, topological
 from jobgraph.images import image_repository
@@ -23,7 +22,8 @@ from jobgraph.plan.task_rows import root_comment
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.config.model import Config, Graph, Job, Schedule
+    from jobgraph.config.model import Config, Graph, Job
+    from jobgraph.config.schedules import Schedule
     from jobgraph.settings import Settings
 
 # What is kept of a job in the staged configuration; names that are the same for all jobs are not.
@@ -229,7 +229,8 @@ def _graph(
     finalizer = _finalizer(graph, settings, (run_job, finalize), dropping) if graph.finalizer else None
     content = [task.content for task in (root, *tasks, *((finalizer,) if finalizer else ()))]
     options = [graph.overlap, graph.suspend_after_failures, graph.auto_retry]
-    digest = content_hash([content, schedule_text(graph.schedule), graph.config, options])
+    schedule = graph.schedule.in_snowflake if graph.schedule else None
+    digest = content_hash([content, schedule, graph.config, options])
     full_name = root.full_name
     content_note = f"graph {graph.key}, content {digest}"
     starting = sql.resume_root(full_name) if graph.schedule else sql.nothing(f"{root.name} has no schedule")
@@ -316,7 +317,7 @@ def _resolved(graph: GraphPlan) -> dict[str, Any]:
     return {
         "root_task": graph.root.name,
         "finalizer_task": graph.finalizer.name if graph.finalizer else None,
-        "schedule": schedule_text(graph.schedule),
+        "schedule": graph.schedule.in_snowflake if graph.schedule else None,
         "config": graph.config,
         "jobs": {
             task.name: {
@@ -327,14 +328,3 @@ def _resolved(graph: GraphPlan) -> dict[str, Any]:
             for task in graph.tasks
         },
     }
-
-
-def schedule_text(schedule: Schedule | None) -> str | None:
-    """Return a schedule as `SHOW TASKS` writes it: `59 MINUTES`, `USING CRON 0 2 * * * UTC`."""
-    match schedule:
-        case Interval(number, unit):
-            return f"{number} {unit}"
-        case Cron(expression, timezone):
-            return f"USING CRON {expression} {timezone}"
-        case None:
-            return None

@@ -10,20 +10,18 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.config.model import Cron, Interval
+from jobgraph.config.schedules import from_snowflake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.config.model import Schedule
+    from jobgraph.config.schedules import Schedule
 
 Row = dict[str, Any]
 
 # A definition stands between $$ and never holds a $ itself (jobgraph.plan.sql.json_literal).
 _DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
 _STARTS = "jobgraph: starts graph "
-_UNITS = {"S": "SECONDS", "M": "MINUTES", "H": "HOURS"}
-_CRON = re.compile(r"USING CRON (.+) (\S+)", re.IGNORECASE)
 _LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
 
 
@@ -34,15 +32,8 @@ def last_part(name: str) -> str:
 
 
 def schedule(row: Mapping[str, Any]) -> Schedule | None:
-    """Return a root's schedule: the column holds `59 MINUTE` or `59 MINUTES`, `USING CRON 0 2 * * * UTC`, or none."""
-    text = row.get("schedule")
-    if text in (None, "", "null"):
-        return None
-    cron = _CRON.fullmatch(text)
-    if cron:
-        return Cron(cron[1], cron[2])
-    number, unit = text.split()
-    return Interval(int(number), _UNITS[unit[0].upper()])
+    """Return a root's schedule; `None` if it has none."""
+    return from_snowflake(row.get("schedule"))
 
 
 def predecessors(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from jobgraph.config.model import Schedule
+    from jobgraph.config.schedules import Schedule
     from jobgraph.plan.task_rows import Row
 
 

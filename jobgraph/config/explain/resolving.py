@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.explain.printing import printed
 from jobgraph.config.keys import OVERLAPS
-from jobgraph.config.model import Cron, Interval
 from jobgraph.config.timing import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobgraph.config.model import Condition, Config, Graph, Job, RetryRule, Schedule
+    from jobgraph.config.model import Condition, Config, Graph, Job, RetryRule
 
 OVERLAP_WORDS = {policy: word for word, policy in OVERLAPS.items()}
 
@@ -39,7 +38,7 @@ def _said(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _graph(graph: Graph) -> dict[str, Any]:
     values = {
-        "schedule": schedule_value(graph.schedule),
+        "schedule": graph.schedule.in_file if graph.schedule else None,
         "root_task": graph.root_task,
         "finalizer": graph.finalizer,
         "finalizer_task": graph.finalizer_task,
@@ -52,17 +51,6 @@ def _graph(graph: Graph) -> dict[str, Any]:
     # an empty configuration is one, too
     config = {} if graph.config is None else {"config": dict(graph.config)}
     return {**_said(values), **config, "jobs": {job.key: _job(job) for job in graph.jobs}}
-
-
-def schedule_value(schedule: Schedule | None) -> str | dict[str, str] | None:
-    """Return a schedule as the file has it."""
-    match schedule:
-        case Interval(number, unit):
-            return f"{number} {unit.lower() if number != 1 else unit.lower().removesuffix('s')}"
-        case Cron(expression, timezone):
-            return {"cron": expression, "timezone": timezone}
-        case None:
-            return None
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from jobgraph.account.client import Choice, connect
 from jobgraph.account.queries import Statement
 from jobgraph.config.reading import read
-from jobgraph.plan.planning import Procedures, plan, schedule_text
+from jobgraph.plan.planning import Procedures, plan
 from jobgraph.plan.sql import literal
 from jobgraph.settings import Settings
 from tests.jobgraph.importing.test_live_graph import deployed
@@ -118,7 +118,7 @@ def statements(graph: GraphPlan) -> list[str]:
     tasks = [(task, f"AFTER {', '.join(task.after)}") for task in graph.tasks]
     tasks += [(end, f"FINALIZE = {root.full_name}")] if end else []
     return [
-        create(root, f"SCHEDULE = '{schedule_text(graph.schedule)}'"),
+        create(root, f"SCHEDULE = '{graph.schedule and graph.schedule.in_snowflake}'"),
         *(create(task, more) for task, more in tasks),
         *(f"ALTER TASK {task.full_name} RESUME" for task, _ in tasks),
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobgraph.config.cron import NEVER_FIRES, clock_change_effects, cron_problem, only_in_maintenance
-from jobgraph.config.model import Cron
 from jobgraph.config.reading import parse
+from jobgraph.config.schedules import Cron
 from jobgraph.errors import WARNING
 
 FILE = """\

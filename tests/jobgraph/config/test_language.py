@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from jobgraph.config.explain.resolving import resolved
-from jobgraph.config.model import Config, Cron
 from jobgraph.config.reading import read
+from jobgraph.config.schedules import Cron
 from jobgraph.config.timing import duration_text
 from jobgraph.errors import ERROR, WARNING, ConfigErrors, UsageError
 from jobgraph.images import image_repository
@@ -20,6 +20,9 @@ from jobgraph.plan.planning import Plan, Procedures, plan
 from jobgraph.plan.privileges import needed_grants
 from jobgraph.settings import Settings
 from tests.golden import compare
+
+if TYPE_CHECKING:
+    from jobgraph.config.model import Config
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 POOLS = {"PR_STD_POOL_XS": "CPU_X64_XS", "PR_STD_POOL_S": "CPU_X64_S", "GPU_POOL": "GPU_NV_S"}

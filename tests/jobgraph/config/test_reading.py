@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph.config.model import Config, Cron, Interval, Resources
+from jobgraph.config.model import Config, Resources
 from jobgraph.config.reading import parse, read
+from jobgraph.config.schedules import Cron, Interval
 from jobgraph.errors import EXIT_USAGE, ConfigErrors, Problem, UsageError
 from tests.golden import compare
 

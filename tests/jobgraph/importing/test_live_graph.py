@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobgraph.config.reading import parse, read
 from jobgraph.errors import UsageError
 from jobgraph.importing.live_graph import from_tasks
-from jobgraph.plan.planning import Procedures, plan, schedule_text
+from jobgraph.plan.planning import Procedures, plan
 from jobgraph.plan.sql import config_text
 from jobgraph.settings import Settings
 from tests.reliability.configurations import configuration, text
@@ -53,7 +53,8 @@ def row(task: TaskPlan, finalizes: str | None = None) -> Row:
 
 def deployed(graph: GraphPlan) -> tuple[list[Row], list[Row]]:
     """SHOW TASKS and the root's SHOW PARAMETERS after a deployment."""
-    root = row(graph.root) | {"schedule": schedule_text(graph.schedule), "config": config_text(graph.config)}
+    schedule = graph.schedule.in_snowflake if graph.schedule else None
+    root = row(graph.root) | {"schedule": schedule, "config": config_text(graph.config)}
     root["allow_overlapping_execution"] = "true" if "ALLOW_ALL" in str(graph.overlap) else "false"
     rows = [root, *(row(task) for task in graph.tasks)]
     if graph.finalizer:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph.config.model import Cron, Interval
+from jobgraph.config.schedules import Cron, Interval
 from jobgraph.plan.task_rows import schedule
 
 
