@@ -42,8 +42,8 @@ class NotSetUpError(ToolchainError):
 class NoCommandLineError(ToolchainError):
     """Neither the PATH, nor a download, nor Go gives a `pulumi` command line."""
 
-    def __init__(self, version: str, tried: Sequence[str]) -> None:
-        lines = "\n".join(f"  - {line}" for line in tried)
+    def __init__(self, version: str, attempts: Sequence[str]) -> None:
+        lines = "\n".join(f"  - {line}" for line in attempts)
         super().__init__(
             f"No way to get the Pulumi command line {version} onto this machine. Tried:\n{lines}\n{INSTALL_HINT}"
         )

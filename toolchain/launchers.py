@@ -43,9 +43,9 @@ class Launcher:
             f"runpy.run_module({self.module!r}, run_name='__main__', alter_sys=True)"
         )
         python = shlex.quote(str(self.python))
-        gone = shlex.quote(f"{self.python} is gone: run `{SETUP}` in {self.project}")
+        message = shlex.quote(f"{self.python} is gone: run `{SETUP}` in {self.project}")
         return (
-            f"#!/bin/sh\n{MARK}\n[ -x {python} ] || {{ echo {gone} >&2; exit 127; }}\n"
+            f"#!/bin/sh\n{MARK}\n[ -x {python} ] || {{ echo {message} >&2; exit 127; }}\n"
             f'exec {python} -P -c {shlex.quote(program)} "$@"\n'
         )
 

@@ -71,8 +71,8 @@ def plugin_packages() -> Iterator[Package]:
 
 def module_version(go_mod: str) -> str:
     """The release of the Pulumi command line that a go.mod's text requires, without a leading `v`; empty if none."""
-    found = re.search(r"^\s*(?:require\s+)?github\.com/pulumi/pulumi/pkg/v3\s+v(\S+)", go_mod, re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(r"^\s*(?:require\s+)?github\.com/pulumi/pulumi/pkg/v3\s+v(\S+)", go_mod, re.MULTILINE)
+    return match[1] if match else ""
 
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path:

@@ -42,11 +42,11 @@ def command_line_on_path(search: str, cache: Path) -> tuple[Component | None, Pa
 
     One in our own cache does not count: an activated shell has it on the PATH, but it is not the user's own.
     """
-    found = shutil.which("pulumi", path=_without(search, cache))
-    if found is None:
+    path = shutil.which("pulumi", path=_without(search, cache))
+    if path is None:
         return None, None
-    release = ask_version(Path(found))
-    return (Component("pulumi", release, Path(found), Source.PATH), None) if release else (None, Path(found))
+    release = ask_version(Path(path))
+    return (Component("pulumi", release, Path(path), Source.PATH), None) if release else (None, Path(path))
 
 
 def cached_command_line(cache: Path) -> Component | None:
@@ -62,8 +62,8 @@ def cached_command_line(cache: Path) -> Component | None:
 
 def find_go(search: str) -> Path | None:
     """The `go` command, on the PATH or where its installer puts it."""
-    found = shutil.which("go", path=search) or shutil.which("go", path=GO_INSTALLED)
-    return Path(found) if found else None
+    go = shutil.which("go", path=search) or shutil.which("go", path=GO_INSTALLED)
+    return Path(go) if go else None
 
 
 def beside(command_line: Component) -> Component | None:
@@ -76,8 +76,8 @@ def beside(command_line: Component) -> Component | None:
 
 def on_path(file_name: str, search: str) -> Component | None:
     """A plugin on the PATH; such a file does not tell its release."""
-    found = shutil.which(file_name, path=search)
-    return Component(file_name, "", Path(found), Source.PATH) if found else None
+    path = shutil.which(file_name, path=search)
+    return Component(file_name, "", Path(path), Source.PATH) if path else None
 
 
 def in_plugins(homes: list[Path], file_name: str, release: str) -> Component | None:
@@ -91,8 +91,8 @@ def in_plugins(homes: list[Path], file_name: str, release: str) -> Component | N
 
 def user_homes(environment: Mapping[str, str], private: Path) -> list[Path]:
     """The PULUMI_HOMEs of the user: the one set, unless it is a clone's private one, and ~/.pulumi."""
-    named = environment.get("PULUMI_HOME")
-    homes = [Path(named)] if named else []
+    home = environment.get("PULUMI_HOME")
+    homes = [Path(home)] if home else []
     return [home for home in [*homes, layout.home_folder(environment) / ".pulumi"] if home != private]
 
 

@@ -43,13 +43,13 @@ class Reporter:
         self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
-    def step(self, what: str) -> Iterator[Step]:
+    def step(self, label: str) -> Iterator[Step]:
         """Show a step from its beginning to its end; when it fails, the caller's error says so."""
         if self._console.is_terminal:
             with _live(self._console) as progress:
-                yield _LiveStep(progress, what)
+                yield _LiveStep(progress, label)
         else:
-            yield _LoggedStep(self._clock, self.note, what)
+            yield _LoggedStep(self._clock, self.note, label)
 
 
 def _live(console: Console) -> Progress:
@@ -58,9 +58,9 @@ def _live(console: Console) -> Progress:
 
 
 class _LiveStep:
-    def __init__(self, progress: Progress, what: str) -> None:
-        self._progress, self._what = progress, what
-        self._task = progress.add_task(what, total=None)
+    def __init__(self, progress: Progress, label: str) -> None:
+        self._progress, self._what = progress, label
+        self._task = progress.add_task(label, total=None)
 
     def update(self, detail: str, done: int = 0, total: int = 0) -> None:
         text = f"{self._what}: {detail}"[: self._progress.console.width - 40]
@@ -71,11 +71,11 @@ class _LiveStep:
 
 
 class _LoggedStep:
-    def __init__(self, clock: Callable[[], float], write: Callable[[str], None], what: str) -> None:
-        self._clock, self._write, self._what = clock, write, what
+    def __init__(self, clock: Callable[[], float], write: Callable[[str], None], label: str) -> None:
+        self._clock, self._write, self._what = clock, write, label
         self._started = self._last = clock()
         self._text = "started"
-        write(f"{what} ...")
+        write(f"{label} ...")
 
     def update(self, detail: str, done: int = 0, total: int = 0) -> None:
         self._text = f"{detail} ({100 * done // total} %)" if total else detail
@@ -90,5 +90,5 @@ class _LoggedStep:
 
 def elapsed(seconds: float) -> str:
     """A duration as minutes and seconds: `3:07`."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    minutes, remainder = divmod(int(seconds), 60)
+    return f"{minutes}:{remainder:02d}"

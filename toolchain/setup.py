@@ -63,7 +63,7 @@ class Setup:
             return choice if isinstance(choice, Component) else self._install_command_line(choice)
 
     def _install_command_line(self, ways: Sequence[Source]) -> Component:
-        tried = [] if Source.GO in ways else ["Go: there is no `go` on the PATH nor in /usr/local/go/bin"]
+        attempts = [] if Source.GO in ways else ["Go: there is no `go` on the PATH nor in /usr/local/go/bin"]
         makers: dict[Source, Callable[[Path], None]] = {Source.DOWNLOAD: self._download_cli, Source.GO: self._build_cli}
         for way in ways:
             try:
@@ -71,13 +71,13 @@ class Setup:
                     makers[way](folder)
                     _verify(folder / "bin" / "pulumi")
             except download.NoDownloadError as error:
-                tried.insert(0, f"the official download: {error}")
+                attempts.insert(0, f"the official download: {error}")
                 self.reporter.note(f"No official download of the Pulumi command line ({error}).")
             else:
                 return Component(
                     "pulumi", layout.pulumi_version(), machine.cached_folder(self.cache) / "bin/pulumi", way
                 )
-        raise NoCommandLineError(layout.pulumi_version(), tried)
+        raise NoCommandLineError(layout.pulumi_version(), attempts)
 
     def _download_cli(self, folder: Path) -> None:
         url = download.command_line_url(layout.pulumi_version(), *download.this_machine())

@@ -56,9 +56,9 @@ def choose_command_line(machine: Machine) -> Component | tuple[Source, ...]:
 
     The user's own command line wins over the cached one, whatever release it is: the project follows the machine.
     """
-    there = machine.on_path or machine.cached
-    if there:
-        return there
+    installed = machine.on_path or machine.cached
+    if installed:
+        return installed
     return (Source.DOWNLOAD, Source.GO) if machine.go else (Source.DOWNLOAD,)
 
 

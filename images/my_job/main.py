@@ -57,14 +57,14 @@ def table_name(text: str) -> str:
     return text
 
 
-def arguments(given: Sequence[str]) -> argparse.Namespace:
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; ends the program with 2 if they are wrong."""
     parser = argparse.ArgumentParser(description="Run a query and append its result to a table.")
     parser.add_argument("--query", required=True, help="the query to run")
     parser.add_argument(
         "--result_table", type=table_name, required=True, help="the table for its rows; made if there is none"
     )
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
 def connection(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -76,8 +76,8 @@ def connection(environment: Mapping[str, str]) -> dict[str, Any]:
         MisuseError: if there is neither a token nor user and password.
     """
     names = ("account", "host", "port", "protocol", "database", "schema", "warehouse")
-    found = {name: environment.get(f"SNOWFLAKE_{name.upper()}") for name in names}
-    parameters: dict[str, Any] = {name: value for name, value in found.items() if value}
+    settings = {name: environment.get(f"SNOWFLAKE_{name.upper()}") for name in names}
+    parameters: dict[str, Any] = {name: value for name, value in settings.items() if value}
     if "port" in parameters:
         parameters["port"] = int(parameters["port"])
     if tag := environment.get("JOB_QUERY_TAG"):
@@ -121,16 +121,16 @@ def close(session: Session) -> None:
         log.warning("the session was not closed: %s", " ".join(str(error).split()))
 
 
-def main(given: Sequence[str], environment: Mapping[str, str]) -> int:
+def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run the job and return its exit code."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)
-    wanted = arguments(given)
+    options = arguments(argv)
     log.info("started, attempt %s of run %s", environment.get("JOB_ATTEMPT", "1"), environment.get("RUN_GROUP_ID", "-"))
     try:
         session = Session.builder.configs(connection(environment)).create()
         try:
-            rows = run(session, wanted.query, wanted.result_table)
+            rows = run(session, options.query, options.result_table)
         finally:
             close(session)
     except (MisuseError, ValueError) as error:
@@ -140,7 +140,7 @@ def main(given: Sequence[str], environment: Mapping[str, str]) -> int:
         log.error("error from Snowflake: %s", " ".join(str(error).split()))  # noqa: TRY400  # as above
         return FAILED
     log.info("finished")
-    sys.stdout.write(json.dumps({"rows_written": rows, "result_table": wanted.result_table}) + "\n")
+    sys.stdout.write(json.dumps({"rows_written": rows, "result_table": options.result_table}) + "\n")
     return DONE
 
 

@@ -43,8 +43,8 @@ def connection(environment: Mapping[str, str]) -> dict[str, Any]:
         NoLoginError: if there is neither a token nor user and password.
     """
     names = ("account", "host", "port", "protocol", "database", "schema", "warehouse")
-    found = {name: environment.get(f"SNOWFLAKE_{name.upper()}") for name in names}
-    parameters: dict[str, Any] = {name: value for name, value in found.items() if value}
+    settings = {name: environment.get(f"SNOWFLAKE_{name.upper()}") for name in names}
+    parameters: dict[str, Any] = {name: value for name, value in settings.items() if value}
     if "port" in parameters:
         parameters["port"] = int(parameters["port"])
     if tag := environment.get("JOB_QUERY_TAG"):

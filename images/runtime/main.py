@@ -86,12 +86,12 @@ def install(packages: str, folder: Path) -> None:
         subprocess.CalledProcessError: if pip fails; it has said why.
     """
     try:
-        wanted = [str(package) for package in json.loads(packages)]
+        requirements = [str(package) for package in json.loads(packages)]
     except (ValueError, TypeError) as error:
         raise MisuseError(f"PAYLOAD_PACKAGES is no JSON list: {error}") from error
-    if wanted:
+    if requirements:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--target", str(folder), *wanted], check=True)
+        subprocess.run([*pip, "--target", str(folder), *requirements], check=True)
 
 
 def prepare(environment: Mapping[str, str], top: Path) -> tuple[Path, dict[str, str]]:

@@ -31,8 +31,8 @@ def secret_values(environment: Mapping[str, str]) -> list[bytes]:
     Raises:
         ValueError: if JOB_SECRETS is no JSON list.
     """
-    found = {line.strip() for text in _texts(environment) for line in text.splitlines()}
-    return sorted((line for line in found if len(line) >= SHORTEST), key=lambda line: (-len(line), line))
+    values = {line.strip() for text in _texts(environment) for line in text.splitlines()}
+    return sorted((line for line in values if len(line) >= SHORTEST), key=lambda line: (-len(line), line))
 
 
 def _texts(environment: Mapping[str, str]) -> Iterator[bytes]:

@@ -102,9 +102,9 @@ def _use_warehouse(call: Call) -> Result:
     name = ObjectName(call.reader.object_name().name)
     call.reader.end()
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "WAREHOUSE", name)
-    access.require(call, "USAGE", found)
-    call.session.warehouse = found.name.name
+        warehouse = catalog.get(tx, "WAREHOUSE", name)
+    access.require(call, "USAGE", warehouse)
+    call.session.warehouse = warehouse.name.name
     return status()
 
 
@@ -114,11 +114,11 @@ def _use_database(call: Call) -> Result:
     if name.schema is not None:
         return _enter_schema(call, name)
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "DATABASE", ObjectName(name.name))
+        database = catalog.get(tx, "DATABASE", ObjectName(name.name))
         public = catalog.find(tx, "SCHEMA", ObjectName("PUBLIC", name.name))
-    if not access.visible(call, [found]):
+    if not access.visible(call, [database]):
         raise errors.does_not_exist("DATABASE", name.name)
-    call.session.database, call.session.schema = found.name.name, "PUBLIC" if public else None
+    call.session.database, call.session.schema = database.name.name, "PUBLIC" if public else None
     return status()
 
 
@@ -132,8 +132,8 @@ def _enter_schema(call: Call, name: ObjectName) -> Result:
     resolved = call.session.resolve(name, Scope.DATABASE, "USE SCHEMA")
     if resolved.name != "INFORMATION_SCHEMA":
         with call.world.store.transaction() as tx:
-            found = catalog.get(tx, "SCHEMA", resolved)
-        if not access.visible(call, [found]):
+            schema = catalog.get(tx, "SCHEMA", resolved)
+        if not access.visible(call, [schema]):
             raise errors.does_not_exist("SCHEMA", resolved.qualified)
     call.session.database, call.session.schema = resolved.schema, resolved.name
     return status()

@@ -81,13 +81,13 @@ def status(folder: Path) -> Status:
 def credentials(folder: Path) -> Credentials:
     """The administrator's login, made at first use and kept readable for the folder's owner alone."""
     file = folder / _CREDENTIALS
-    kept = _read_json(file)
-    if not kept:
+    login = _read_json(file)
+    if not login:
         folder.mkdir(parents=True, exist_ok=True)
-        kept = {"user": _ADMINISTRATOR, "password": secrets.token_urlsafe(24)}
+        login = {"user": _ADMINISTRATOR, "password": secrets.token_urlsafe(24)}
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
-            json.dump(kept, writer)
-    return Credentials(kept["user"], kept["password"])
+            json.dump(login, writer)
+    return Credentials(login["user"], login["password"])
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -98,13 +98,13 @@ def environment(folder: Path) -> dict[str, str]:
     Raises:
         SandboxError: it never ran, so there is no port yet.
     """
-    found = status(folder)
-    if not found.port:
+    state = status(folder)
+    if not state.port:
         raise SandboxError(f"No sandbox has run in {folder} yet. Start it with `jobgraph sandbox start`.")
     login = credentials(folder)
     return {
         "SNOWFLAKE_HOST": HOST,
-        "SNOWFLAKE_PORT": str(found.port),
+        "SNOWFLAKE_PORT": str(state.port),
         "SNOWFLAKE_PROTOCOL": "http",
         "SNOWFLAKE_ORGANIZATION_NAME": "LOCAL",
         "SNOWFLAKE_ACCOUNT_NAME": "SANDBOX",
@@ -132,17 +132,17 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
     Raises:
         SandboxError: port taken, folder of another version, or no answer in time; with the log's last lines.
     """
-    found = _settled(folder, timeout)
-    if found.running:
-        if port not in (None, found.port):
+    state = _settled(folder, timeout)
+    if state.running:
+        if port not in (None, state.port):
             raise SandboxError(
-                f"The sandbox of {folder} runs already, on port {found.port}. Stop it first with"
+                f"The sandbox of {folder} runs already, on port {state.port}. Stop it first with"
                 f" `jobgraph sandbox stop` to start it on port {port}."
             )
-        return found
+        return state
     folder.mkdir(parents=True, exist_ok=True)
     credentials(folder)
-    chosen = port if port is not None else _free_or_any(found.port)
+    chosen = port if port is not None else _free_or_any(state.port)
     command = [sys.executable, "-m", "snowflake_sandbox", "serve", "--data-folder", str(folder), "--port", str(chosen)]
     for image in images:
         command += ["--images", str(image)]
@@ -166,16 +166,16 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
 def _settled(folder: Path, timeout: float) -> Status:
     """The status once it is certain: a process that holds the folder but does not answer is starting or ending."""
     deadline = time.monotonic() + timeout
-    found = status(folder)
-    while found.running and not (found.port and _answers(found.port)):
+    state = status(folder)
+    while state.running and not (state.port and _answers(state.port)):
         if time.monotonic() > deadline:
             raise SandboxError(
-                f"A process ({found.pid}) holds {folder} but does not answer. Look at {folder / LOG};"
-                f" end it with `kill -9 {found.pid}`: its state survives that."
+                f"A process ({state.pid}) holds {folder} but does not answer. Look at {folder / LOG};"
+                f" end it with `kill -9 {state.pid}`: its state survives that."
             )
         time.sleep(_POLL_IN_SECONDS)
-        found = status(folder)
-    return found
+        state = status(folder)
+    return state
 
 
 def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeout: float) -> Status:
@@ -183,9 +183,9 @@ def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeou
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise SandboxError(_last_lines(folder, f"The sandbox ended at once (exit code {process.returncode})."))
-        found = status(folder)
-        if found.running and found.pid == process.pid and _answers(found.port):
-            return found
+        state = status(folder)
+        if state.running and state.pid == process.pid and _answers(state.port):
+            return state
         time.sleep(_POLL_IN_SECONDS)
     process.terminate()
     raise SandboxError(_last_lines(folder, f"The sandbox did not answer within {timeout:g} seconds and was ended."))
@@ -194,8 +194,8 @@ def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeou
 def _last_lines(folder: Path, message: str) -> str:
     lines = (folder / LOG).read_text(errors="replace").splitlines()[-_LOG_TAIL:]
     errors = [line for line in lines if line.startswith("error: ")]
-    shown = errors[-1:] or [f"Its log, {folder / LOG}, ends with:", *lines]
-    return "\n".join([message, *shown])
+    lines_shown = errors[-1:] or [f"Its log, {folder / LOG}, ends with:", *lines]
+    return "\n".join([message, *lines_shown])
 
 
 def _answers(port: int) -> bool:
@@ -215,22 +215,22 @@ def stop(folder: Path, timeout: float = 30.0) -> bool:
     Raises:
         SandboxError: it did not end in time.
     """
-    found = status(folder)
-    if not found.running:
+    state = status(folder)
+    if not state.running:
         return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(found.pid, signal.SIGTERM)
+        os.kill(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
     while _is_locked(folder):
         if time.monotonic() > deadline:
             raise SandboxError(
-                f"The sandbox (process {found.pid}) did not end within {timeout:g} seconds."
-                f" Look at {folder / LOG}; end it with `kill -9 {found.pid}`: its state survives that."
+                f"The sandbox (process {state.pid}) did not end within {timeout:g} seconds."
+                f" Look at {folder / LOG}; end it with `kill -9 {state.pid}`: its state survives that."
             )
         time.sleep(_POLL_IN_SECONDS)
     for child in list(_children.values()):
         # A child that ended stays in the process table until it is asked for.
-        if child.pid == found.pid or child.poll() is not None:
+        if child.pid == state.pid or child.poll() is not None:
             child.wait()
             del _children[child.pid]
     return True

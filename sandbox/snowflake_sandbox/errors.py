@@ -56,10 +56,10 @@ def other_width() -> SnowflakeError:
     )
 
 
-def syntax_error(found: str, position: int) -> SnowflakeError:
+def syntax_error(token: str, position: int) -> SnowflakeError:
     """001003: the text cannot be read as the statement that it starts as."""
     return SnowflakeError(
-        1003, "42000", f"SQL compilation error:\nsyntax error line 1 at position {position} unexpected '{found}'."
+        1003, "42000", f"SQL compilation error:\nsyntax error line 1 at position {position} unexpected '{token}'."
     )
 
 
@@ -105,10 +105,10 @@ def no_current_schema(command: str) -> SnowflakeError:
     )
 
 
-def not_supported(what: str) -> SnowflakeError:
+def not_supported(feature: str) -> SnowflakeError:
     """000002: Snowflake has it, the sandbox has not. Refused by name, never silently accepted (docs/deviations.md)."""
     return SnowflakeError(
-        2, "0A000", f"Unsupported feature '{what}'. (The sandbox does not have it: docs/deviations.md.)"
+        2, "0A000", f"Unsupported feature '{feature}'. (The sandbox does not have it: docs/deviations.md.)"
     )
 
 

@@ -125,8 +125,8 @@ def wire_parameters(session: Session) -> list[dict[str, Any]]:
 
 def in_range(name: str, value: str) -> bool:
     """Whether a number is one that a parameter may have, as far as the sandbox acts upon it."""
-    least, most = _RANGES.get(name, (None, None))
-    return least is None or most is None or least <= int(value) <= most
+    least, highest = _RANGES.get(name, (None, None))
+    return least is None or highest is None or least <= int(value) <= highest
 
 
 def type_of(default: str) -> str:

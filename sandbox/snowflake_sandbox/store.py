@@ -52,8 +52,8 @@ class Transaction:
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query, if any."""
-        found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-        return found
+        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return row
 
 
 class Store:

@@ -109,12 +109,12 @@ class LanguageHost(LanguageServer):
 
     def GetProgramDependencies(self, request: language_pb2.GetProgramDependenciesRequest, _context: object) -> object:
         """Shown by `pulumi about`: all installed distributions, or only those that no other one needs."""
-        found = {item.name: item for item in importlib.metadata.distributions()}
-        needed = set() if request.transitiveDependencies else _needed(found)
+        distributions = {item.name: item for item in importlib.metadata.distributions()}
+        needed = set() if request.transitiveDependencies else _needed(distributions)
         return language_pb2.GetProgramDependenciesResponse(
             dependencies=[
-                language_pb2.DependencyInfo(name=name, version=found[name].version)
-                for name in sorted(found, key=str.lower)
+                language_pb2.DependencyInfo(name=name, version=distributions[name].version)
+                for name in sorted(distributions, key=str.lower)
                 if _normal(name) not in needed
             ]
         )
@@ -172,9 +172,9 @@ def refusal(request: language_pb2.RunRequest) -> str | None:
             "jobgraph's stand-in for pulumi-language-python cannot attach a debugger. "
             "Install the official Pulumi command line, or run without --attach-debugger."
         )
-    wanted = str(dict(request.info.options).get("virtualenv") or "")
-    folder = Path(request.info.root_directory, wanted)
-    if wanted and folder.resolve() != Path(sys.prefix).resolve():
+    virtualenv = str(dict(request.info.options).get("virtualenv") or "")
+    folder = Path(request.info.root_directory, virtualenv)
+    if virtualenv and folder.resolve() != Path(sys.prefix).resolve():
         return (
             f"Pulumi.yaml asks for the virtual environment {folder}, but jobgraph's stand-in for "
             f"pulumi-language-python runs every program in {sys.prefix}.\n"
@@ -189,8 +189,8 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _needed(found: Mapping[str, importlib.metadata.Distribution]) -> set[str]:
-    requirements = [text for item in found.values() for text in item.requires or () if "extra ==" not in text]
+def _needed(distributions: Mapping[str, importlib.metadata.Distribution]) -> set[str]:
+    requirements = [text for item in distributions.values() for text in item.requires or () if "extra ==" not in text]
     return {_normal(re.split(r"[^\w.-]", text, maxsplit=1)[0]) for text in requirements}
 
 

@@ -107,10 +107,10 @@ def describe(error: BaseException, program: Path) -> str | None:
         return str(error)
     if isinstance(error, grpc.Call):
         return f"RPC error: {error.details()}"
-    shown = traceback.TracebackException.from_exception(error)
-    for part in _chain(shown):
+    chain = traceback.TracebackException.from_exception(error)
+    for part in _chain(chain):
         part.stack = traceback.StackSummary.from_list(_own_frames(part.stack, program))
-    return "Program failed with an unhandled exception:\n" + "".join(shown.format()).rstrip()
+    return "Program failed with an unhandled exception:\n" + "".join(chain.format()).rstrip()
 
 
 def _own_frames(stack: Iterable[traceback.FrameSummary], program: Path) -> list[traceback.FrameSummary]:
@@ -128,11 +128,11 @@ def _hidden(frame: traceback.FrameSummary) -> bool:
     return frame.filename.startswith(HIDDEN)
 
 
-def _chain(shown: traceback.TracebackException) -> Iterable[traceback.TracebackException]:
-    yield shown
-    for other in (shown.__cause__, shown.__context__, *(shown.exceptions or ())):
-        if other:
-            yield from _chain(other)
+def _chain(link: traceback.TracebackException) -> Iterable[traceback.TracebackException]:
+    yield link
+    for cause in (link.__cause__, link.__context__, *(link.exceptions or ())):
+        if cause:
+            yield from _chain(cause)
 
 
 def _engine_has_ended(error: BaseException) -> bool:

@@ -105,10 +105,10 @@ def get(tx: Transaction, kind: str, name: ObjectName, signature: str = "") -> Sn
     Raises:
         SnowflakeError: 002003, if there is none.
     """
-    found = find(tx, kind, name, signature)
-    if found is None:
+    match = find(tx, kind, name, signature)
+    if match is None:
         raise errors.does_not_exist(kind, name.qualified + signature)
-    return found
+    return match
 
 
 def by_id(tx: Transaction, object_id: int) -> SnowflakeObject | None:
@@ -196,37 +196,37 @@ def create(  # noqa: PLR0913, PLR0917  # the row's columns
 
 def update(
     tx: Transaction,
-    found: SnowflakeObject,
+    item: SnowflakeObject,
     properties: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> SnowflakeObject:
     """Merge new values into an object's properties and parameters; a parameter given as None is unset."""
-    merged = {**found.parameters, **(parameters or {})}
+    merged = {**item.parameters, **(parameters or {})}
     tx.run(
         "UPDATE object SET properties = ?, parameters = ? WHERE id = ?",
-        to_json({**found.properties, **(properties or {})}),
+        to_json({**item.properties, **(properties or {})}),
         to_json({key: value for key, value in merged.items() if value is not None}),
-        found.id,
+        item.id,
     )
-    return get(tx, found.kind, found.name, found.signature)
+    return get(tx, item.kind, item.name, item.signature)
 
 
-def set_owner(tx: Transaction, found: SnowflakeObject, role: str) -> None:
+def set_owner(tx: Transaction, item: SnowflakeObject, role: str) -> None:
     """Transfer ownership."""
-    tx.run("UPDATE object SET owner = ? WHERE id = ?", role, found.id)
+    tx.run("UPDATE object SET owner = ? WHERE id = ?", role, item.id)
 
 
-def rename(tx: Transaction, found: SnowflakeObject, name: ObjectName) -> None:
+def rename(tx: Transaction, item: SnowflakeObject, name: ObjectName) -> None:
     """Rename one object (a database's or schema's own children are renamed by that kind's file).
 
     Raises:
         SnowflakeError: 002002, if the name is taken.
     """
-    if find(tx, found.kind, name, found.signature) is not None:
+    if find(tx, item.kind, name, item.signature) is not None:
         raise errors.already_exists(name.qualified)
-    tx.run("UPDATE object SET database_name = ?, schema_name = ?, name = ? WHERE id = ?", *_key(name), found.id)
+    tx.run("UPDATE object SET database_name = ?, schema_name = ?, name = ? WHERE id = ?", *_key(name), item.id)
 
 
-def delete(tx: Transaction, found: SnowflakeObject) -> None:
+def delete(tx: Transaction, item: SnowflakeObject) -> None:
     """Remove one object; what lives inside a database or schema is removed by that kind's file."""
-    tx.run("DELETE FROM object WHERE id = ?", found.id)
+    tx.run("DELETE FROM object WHERE id = ?", item.id)

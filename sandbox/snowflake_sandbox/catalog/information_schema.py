@@ -42,8 +42,8 @@ def register(world: World) -> None:
         "STAGES": _stages,
     }
     world.table_functions |= {
-        "INFORMATION_SCHEMA.POLICY_REFERENCES": lambda _call, _given, _named: Result(_POLICIES),
-        "INFORMATION_SCHEMA.DATA_METRIC_FUNCTION_REFERENCES": lambda _call, _given, _named: Result(_METRICS),
+        "INFORMATION_SCHEMA.POLICY_REFERENCES": lambda _call, _positional, _by_name: Result(_POLICIES),
+        "INFORMATION_SCHEMA.DATA_METRIC_FUNCTION_REFERENCES": lambda _call, _positional, _by_name: Result(_METRICS),
         "INFER_SCHEMA": _infer_schema,
     }
     world.statements["SHOW REPLICATION DATABASES"] = _show_replication_databases
@@ -52,8 +52,8 @@ def register(world: World) -> None:
 
 def _visible(call: Call, kind: str, database: str | None) -> list[SnowflakeObject]:
     with call.world.store.transaction() as tx:
-        found = catalog.listing(tx, kind, database)
-    return access.visible(call, found)
+        objects = catalog.listing(tx, kind, database)
+    return access.visible(call, objects)
 
 
 def _tables(call: Call, database: str) -> Result:
@@ -62,23 +62,23 @@ def _tables(call: Call, database: str) -> Result:
         " RETENTION_TIME# CREATED@ LAST_ALTERED@ COMMENT"
     )
     rows: list[tuple[Any, ...]] = []
-    for one in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]:
-        is_table = one.kind == "TABLE"
+    for relation in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]:
+        is_table = relation.kind == "TABLE"
         rows.append(
             (
-                one.name.database,
-                one.name.schema,
-                one.name.name,
-                one.owner,
+                relation.name.database,
+                relation.name.schema,
+                relation.name.name,
+                relation.owner,
                 "BASE TABLE" if is_table else "VIEW",
-                "YES" if one["table_kind"] == "TRANSIENT" else "NO",
-                one["cluster_by"],
-                call.world.data.count(one.name) if is_table else None,
+                "YES" if relation["table_kind"] == "TRANSIENT" else "NO",
+                relation["cluster_by"],
+                call.world.data.count(relation.name) if is_table else None,
                 0 if is_table else None,
                 1,
-                one.created_on,
-                one.created_on,
-                one["comment"],
+                relation.created_on,
+                relation.created_on,
+                relation["comment"],
             )
         )
     return Result(names, rows)
@@ -90,28 +90,33 @@ def _columns(call: Call, database: str) -> Result:
         " CHARACTER_MAXIMUM_LENGTH# NUMERIC_PRECISION# NUMERIC_SCALE# DATETIME_PRECISION# IS_IDENTITY COMMENT"
     )
     rows = [
-        (one.name.database, one.name.schema, one.name.name, *_column_row(position, column.from_kept(kept)))
-        for one in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]
-        for position, kept in enumerate(one["columns"], 1)
+        (
+            relation.name.database,
+            relation.name.schema,
+            relation.name.name,
+            *_column_row(position, column.from_kept(record)),
+        )
+        for relation in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]
+        for position, record in enumerate(relation["columns"], 1)
     ]
     return Result(names, rows)
 
 
-def _column_row(position: int, one: column.Column) -> tuple[Any, ...]:
-    numbers = [int(text) for text in one.type.full.partition("(")[2].rstrip(")").split(",") if text]
-    number, text = one.base == "NUMBER", one.base == "VARCHAR"
+def _column_row(position: int, definition: column.Column) -> tuple[Any, ...]:
+    numbers = [int(text) for text in definition.type.full.partition("(")[2].rstrip(")").split(",") if text]
+    number, text = definition.base == "NUMBER", definition.base == "VARCHAR"
     return (
-        one.name,
+        definition.name,
         position,
-        one.default,
-        "YES" if one.nullable else "NO",
-        _DATA_TYPES.get(one.base, one.base),
+        definition.default,
+        "YES" if definition.nullable else "NO",
+        _DATA_TYPES.get(definition.base, definition.base),
         numbers[0] if text else None,
         numbers[0] if number else None,
         numbers[1] if number else None,
-        numbers[0] if one.base.startswith("TIME") else None,
-        "YES" if one.identity else "NO",
-        one.comment or None,
+        numbers[0] if definition.base.startswith("TIME") else None,
+        "YES" if definition.identity else "NO",
+        definition.comment or None,
     )
 
 
@@ -119,16 +124,16 @@ def _views(call: Call, database: str) -> Result:
     names = columns("TABLE_CATALOG TABLE_SCHEMA TABLE_NAME TABLE_OWNER VIEW_DEFINITION IS_SECURE CREATED@ COMMENT")
     rows = [
         (
-            one.name.database,
-            one.name.schema,
-            one.name.name,
-            one.owner,
-            one["text"],
-            "YES" if one["secure"] else "NO",
-            one.created_on,
-            one["comment"],
+            view.name.database,
+            view.name.schema,
+            view.name.name,
+            view.owner,
+            view["text"],
+            "YES" if view["secure"] else "NO",
+            view.created_on,
+            view["comment"],
         )
-        for one in _visible(call, "VIEW", database)
+        for view in _visible(call, "VIEW", database)
     ]
     return Result(names, rows)
 
@@ -137,15 +142,15 @@ def _schemata(call: Call, database: str) -> Result:
     names = columns("CATALOG_NAME SCHEMA_NAME SCHEMA_OWNER IS_TRANSIENT IS_MANAGED_ACCESS CREATED@ COMMENT")
     rows = [
         (
-            one.name.schema,
-            one.name.name,
-            one.owner,
-            "YES" if one["transient"] else "NO",
-            "YES" if one["managed_access"] else "NO",
-            one.created_on,
-            one["comment"],
+            schema.name.schema,
+            schema.name.name,
+            schema.owner,
+            "YES" if schema["transient"] else "NO",
+            "YES" if schema["managed_access"] else "NO",
+            schema.created_on,
+            schema["comment"],
         )
-        for one in _visible(call, "SCHEMA", database)
+        for schema in _visible(call, "SCHEMA", database)
     ]
     return Result(names, rows)
 
@@ -153,8 +158,14 @@ def _schemata(call: Call, database: str) -> Result:
 def _databases(call: Call, _database: str) -> Result:
     names = columns("DATABASE_NAME DATABASE_OWNER IS_TRANSIENT COMMENT CREATED@")
     rows = [
-        (one.name.name, one.owner, "YES" if one["transient"] else "NO", one["comment"], one.created_on)
-        for one in _visible(call, "DATABASE", None)
+        (
+            database.name.name,
+            database.owner,
+            "YES" if database["transient"] else "NO",
+            database["comment"],
+            database.created_on,
+        )
+        for database in _visible(call, "DATABASE", None)
     ]
     return Result(names, rows)
 
@@ -166,18 +177,18 @@ def _routines(call: Call, kind: str, database: str) -> Result:
     )
     rows = [
         (
-            one.name.database,
-            one.name.schema,
-            one.name.name,
-            one.owner,
-            signature.signature_text(signature.arguments_of(one)),
-            signature.returns_text(one),
-            one["language"] or "SQL",
-            one["body"],
-            one.created_on,
-            one["comment"],
+            routine.name.database,
+            routine.name.schema,
+            routine.name.name,
+            routine.owner,
+            signature.signature_text(signature.arguments_of(routine)),
+            signature.returns_text(routine),
+            routine["language"] or "SQL",
+            routine["body"],
+            routine.created_on,
+            routine["comment"],
         )
-        for one in _visible(call, kind, database)
+        for routine in _visible(call, kind, database)
     ]
     return Result(names, rows)
 
@@ -194,30 +205,30 @@ def _stages(call: Call, database: str) -> Result:
     names = columns("STAGE_CATALOG STAGE_SCHEMA STAGE_NAME STAGE_OWNER STAGE_TYPE CREATED@ COMMENT")
     rows = [
         (
-            one.name.database,
-            one.name.schema,
-            one.name.name,
-            one.owner,
+            stage.name.database,
+            stage.name.schema,
+            stage.name.name,
+            stage.owner,
             "Internal Named",
-            one.created_on,
-            one["comment"],
+            stage.created_on,
+            stage["comment"],
         )
-        for one in _visible(call, "STAGE", database)
+        for stage in _visible(call, "STAGE", database)
     ]
     return Result(names, rows)
 
 
-def _infer_schema(call: Call, _given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def _infer_schema(call: Call, _positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """The columns of staged Parquet files; write_pandas asks for them before it makes a table."""
-    location = stage_files.locate(call, str(named.get("LOCATION", "")), "READ")
+    location = stage_files.locate(call, str(by_name.get("LOCATION", "")), "READ")
     files = location.files()
     described = call.world.data.describe_file(files[0]) if files else ()
     names = (*columns("COLUMN_NAME TYPE"), Column("NULLABLE", "boolean"), *columns("EXPRESSION FILENAMES ORDER_ID#"))
     listed = ", ".join(str(path.relative_to(location.root)) for path in files)
-    made = [column.from_result(one) for one in described]
+    definitions = [column.from_result(definition) for definition in described]
     rows = [
-        (one.name, one.type.full, True, f"$1:{one.name}::{one.type.full}", listed, position)
-        for position, one in enumerate(made)
+        (definition.name, definition.type.full, True, f"$1:{definition.name}::{definition.type.full}", listed, position)
+        for position, definition in enumerate(definitions)
     ]
     return Result(names, rows)
 
@@ -240,27 +251,27 @@ def _show_columns(call: Call) -> Result:
     name = call.session.resolve(reader.object_name(), declared.scope, "SHOW COLUMNS")
     reader.end()
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, kind, name)
-    access.require(call, ("SELECT", "REFERENCES"), found)
-    kept = [column.from_kept(one) for one in found["columns"]]
+        relation = catalog.get(tx, kind, name)
+    access.require(call, ("SELECT", "REFERENCES"), relation)
+    definitions = [column.from_kept(definition) for definition in relation["columns"]]
     rows = [
         (
-            found.name.name,
-            found.name.schema,
-            one.name,
-            one.type.full,
-            "true" if one.nullable else "NOT_NULL",
-            one.shown_default or "",
+            relation.name.name,
+            relation.name.schema,
+            definition.name,
+            definition.type.full,
+            "true" if definition.nullable else "NOT_NULL",
+            definition.shown_default or "",
             "COLUMN",
             "",
-            one.comment,
-            found.name.database,
+            definition.comment,
+            relation.name.database,
             "",
         )
-        for one in kept
-        if pattern is None or pattern.fullmatch(one.name)
+        for definition in definitions
+        if pattern is None or pattern.fullmatch(definition.name)
     ]
-    shown = columns(
+    column_list = columns(
         "table_name schema_name column_name data_type null default kind expression comment database_name autoincrement"
     )
-    return Result((*shown[:4], Column("null?"), *shown[5:]), rows, SHOW)
+    return Result((*column_list[:4], Column("null?"), *column_list[5:]), rows, SHOW)

@@ -37,25 +37,25 @@ class Argument:
         return asdict(self)
 
 
-def arguments_of(found: SnowflakeObject, key: str = "arguments") -> list[Argument]:
+def arguments_of(routine: SnowflakeObject, key: str = "arguments") -> list[Argument]:
     """The arguments (or `result_columns`) that the catalog kept."""
-    return [Argument(**{**kept, "numbers": tuple(kept["numbers"])}) for kept in found[key] or []]
+    return [Argument(**{**record, "numbers": tuple(record["numbers"])}) for record in routine[key] or []]
 
 
 def read_arguments(reader: Reader) -> list[Argument]:
     """`("A" VARCHAR, "B" NUMBER(38, 0) DEFAULT 1)`; `()` too."""
     reader.expect("(")
-    found: list[Argument] = []
+    arguments: list[Argument] = []
     while not reader.accept(")"):
         name = reader.identifier()
         kind = reader.data_type()
         default = None
         if reader.accept("DEFAULT"):
             default = _read_default(reader)
-        found.append(Argument(name, kind.base, kind.numbers, default))
+        arguments.append(Argument(name, kind.base, kind.numbers, default))
         if reader.peek() != ")":
             reader.expect(",")
-    return found
+    return arguments
 
 
 def _read_default(reader: Reader) -> str:
@@ -77,35 +77,38 @@ def read_returns(reader: Reader) -> tuple[str, list[Argument]]:
     return kind.base, []
 
 
-def types_text(found: list[Argument]) -> str:
+def types_text(arguments: list[Argument]) -> str:
     """The signature's key: "(VARCHAR, NUMBER)"."""
-    return "(" + ", ".join(one.base for one in found) + ")"
+    return "(" + ", ".join(argument.base for argument in arguments) + ")"
 
 
-def signature_text(found: list[Argument]) -> str:
+def signature_text(arguments: list[Argument]) -> str:
     """DESCRIBE's `signature`: without precisions, because the provider splits it at commas."""
-    return "(" + ", ".join(f"{one.name} {one.base}" for one in found) + ")"
+    return "(" + ", ".join(f"{argument.name} {argument.base}" for argument in arguments) + ")"
 
 
-def returns_text(found: SnowflakeObject) -> str:
+def returns_text(routine: SnowflakeObject) -> str:
     """DESCRIBE's `returns`: "VARCHAR", or "TABLE (A NUMBER)"."""
-    if found["returns"] != "TABLE":
-        return str(found["returns"])
-    return "TABLE " + signature_text(arguments_of(found, "result_columns"))
+    if routine["returns"] != "TABLE":
+        return str(routine["returns"])
+    return "TABLE " + signature_text(arguments_of(routine, "result_columns"))
 
 
-def show_arguments(found: SnowflakeObject) -> str:
+def show_arguments(routine: SnowflakeObject) -> str:
     """SHOW's `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`; the provider needs `) RETURN `."""
-    types = [f"DEFAULT {one.base}" if one.default is not None else one.base for one in arguments_of(found)]
-    return f"{found.name.name}({', '.join(types)}) RETURN {returns_text(found)}"
+    types = [
+        f"DEFAULT {argument.base}" if argument.default is not None else argument.base
+        for argument in arguments_of(routine)
+    ]
+    return f"{routine.name.name}({', '.join(types)}) RETURN {returns_text(routine)}"
 
 
-def minimum(found: SnowflakeObject) -> int:
+def minimum(routine: SnowflakeObject) -> int:
     """How many arguments have no default."""
-    return sum(one.default is None for one in arguments_of(found))
+    return sum(argument.default is None for argument in arguments_of(routine))
 
 
-def grant_name(found: SnowflakeObject) -> str:
+def grant_name(routine: SnowflakeObject) -> str:
     """The name in SHOW GRANTS: `DB.SC."P(A VARCHAR, B NUMBER):VARCHAR"`; anything plainer makes the provider crash."""
-    text = f'"{found.name.name}{signature_text(arguments_of(found))}:{returns_text(found)}"'
-    return ObjectName(text, found.name.schema, found.name.database).qualified
+    text = f'"{routine.name.name}{signature_text(arguments_of(routine))}:{returns_text(routine)}"'
+    return ObjectName(text, routine.name.schema, routine.name.database).qualified

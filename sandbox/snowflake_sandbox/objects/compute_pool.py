@@ -83,25 +83,25 @@ def usage(world: World, name: str) -> tuple[int, int, int]:
     return counted
 
 
-def state(found: SnowflakeObject, nodes: int) -> str:
+def state(pool: SnowflakeObject, nodes: int) -> str:
     """SUSPENDED, STOPPING while jobs still run on it, ACTIVE with something running on it, IDLE without."""
-    if found["suspended"]:
+    if pool["suspended"]:
         return "STOPPING" if nodes else "SUSPENDED"
     return "ACTIVE" if nodes else "IDLE"
 
 
-def resume_if_allowed(call_now: Any, world: World, found: SnowflakeObject) -> SnowflakeObject:
+def resume_if_allowed(call_now: Any, world: World, pool: SnowflakeObject) -> SnowflakeObject:
     """What starting a service on a suspended pool does: resume it when AUTO_RESUME is on.
 
     Raises:
         SnowflakeError: it is suspended and must not resume by itself.
     """
-    if not found["suspended"]:
-        return found
-    if not found["auto_resume"]:
-        raise errors.invalid_state(f"Compute pool '{found.name.name}' is suspended and AUTO_RESUME is false.", 391004)
+    if not pool["suspended"]:
+        return pool
+    if not pool["auto_resume"]:
+        raise errors.invalid_state(f"Compute pool '{pool.name.name}' is suspended and AUTO_RESUME is false.", 391004)
     with world.store.transaction() as tx:
-        return catalog.update(tx, found, {"suspended": False, "resumed_on": call_now.isoformat()})
+        return catalog.update(tx, pool, {"suspended": False, "resumed_on": call_now.isoformat()})
 
 
 def _family(reader: Reader) -> str:
@@ -145,36 +145,36 @@ def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> No
     _tell_services(call.world)
 
 
-def _row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    services, jobs, nodes = usage(call.world, found.name.name)
-    nodes = min(nodes, found["max_nodes"])
-    target = 0 if found["suspended"] else max(found["min_nodes"], nodes)
+def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
+    services, jobs, nodes = usage(call.world, pool.name.name)
+    nodes = min(nodes, pool["max_nodes"])
+    target = 0 if pool["suspended"] else max(pool["min_nodes"], nodes)
     return (
-        found.name.name,
-        state(found, nodes),
-        found["min_nodes"],
-        found["max_nodes"],
-        found["instance_family"],
+        pool.name.name,
+        state(pool, nodes),
+        pool["min_nodes"],
+        pool["max_nodes"],
+        pool["instance_family"],
         services,
         jobs,
-        found["auto_suspend_secs"],
-        found["auto_resume"],
+        pool["auto_suspend_secs"],
+        pool["auto_resume"],
         nodes,
         target - nodes,
         target,
-        found.created_on,
-        catalog.instant(found["resumed_on"]),
-        catalog.instant(found["updated_on"]),
-        found.owner,
-        found["comment"],
-        bool(found["application"]),
-        found["application"],
+        pool.created_on,
+        catalog.instant(pool["resumed_on"]),
+        catalog.instant(pool["updated_on"]),
+        pool.owner,
+        pool["comment"],
+        bool(pool["application"]),
+        pool["application"],
     )
 
 
-def _describe(call: Call, found: SnowflakeObject) -> Result:
-    message = "Compute pool is suspended" if found["suspended"] else "Compute pool is ready"
-    return Result((*_SHOWN, Column("error_code"), Column("status_message")), [(*_row(call, found), "", message)])
+def _describe(call: Call, pool: SnowflakeObject) -> Result:
+    message = "Compute pool is suspended" if pool["suspended"] else "Compute pool is ready"
+    return Result((*_SHOWN, Column("error_code"), Column("status_message")), [(*_row(call, pool), "", message)])
 
 
 def _tell_services(world: World) -> None:
@@ -185,30 +185,30 @@ def _tell_services(world: World) -> None:
 
 
 def _set_suspended(*, suspended: bool) -> Any:
-    def action(call: Call, found: SnowflakeObject) -> Result | None:
+    def action(call: Call, pool: SnowflakeObject) -> Result | None:
         with call.world.store.transaction() as tx:
-            catalog.update(tx, found, {"suspended": suspended, "resumed_on": call.now.isoformat()})
+            catalog.update(tx, pool, {"suspended": suspended, "resumed_on": call.now.isoformat()})
         _tell_services(call.world)
         return None
 
     return action
 
 
-def _stop_all(call: Call, found: SnowflakeObject) -> Result | None:
+def _stop_all(call: Call, pool: SnowflakeObject) -> Result | None:
     services = call.world.parts.get("services")
     if services is not None and hasattr(services, "stop_pool"):
-        services.stop_pool(call, found.name.name)
+        services.stop_pool(call, pool.name.name)
     return None
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    services, _jobs, _nodes_used = usage(call.world, found.name.name)
+def _dropping(call: Call, pool: SnowflakeObject) -> None:
+    services, _jobs, _nodes_used = usage(call.world, pool.name.name)
     if services:
         raise errors.invalid_state(
-            f"Cannot drop compute pool '{found.name.name}': it has services. Run ALTER COMPUTE POOL … STOP ALL first.",
+            f"Cannot drop compute pool '{pool.name.name}': it has services. Run ALTER COMPUTE POOL … STOP ALL first.",
             393914,
         )
-    _stop_all(call, found)
+    _stop_all(call, pool)
 
 
 KIND = Kind(

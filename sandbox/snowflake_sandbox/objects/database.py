@@ -19,69 +19,69 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 
-def file_key(found: SnowflakeObject) -> str:
+def file_key(database: SnowflakeObject) -> str:
     """What the database's DuckDB file is called: its id, so that a rename leaves the file alone."""
-    return f"database_{found.id}"
+    return f"database_{database.id}"
 
 
-def _created(call: Call, made: SnowflakeObject) -> None:
-    name = made.name.name
-    _refuse_twin(call, made)
-    call.world.data.attach(name, file_key(made))
+def _created(call: Call, database: SnowflakeObject) -> None:
+    name = database.name.name
+    _refuse_twin(call, database)
+    call.world.data.attach(name, file_key(database))
     with call.world.store.transaction() as tx:
         public = catalog.create(
-            tx, "SCHEMA", ObjectName("PUBLIC", name), made.owner, call.now, schema.default_properties()
+            tx, "SCHEMA", ObjectName("PUBLIC", name), database.owner, call.now, schema.default_properties()
         )
     schema.make(call, public)
     # CREATE DATABASE makes the new database the session's own (docs: sql-reference/sql/create-database).
     call.session.database, call.session.schema = name, "PUBLIC"
 
 
-def _refuse_twin(call: Call, made: SnowflakeObject) -> None:
+def _refuse_twin(call: Call, database: SnowflakeObject) -> None:
     # DuckDB's names ignore case, so "Mine" and MINE cannot both be.
     with call.world.store.transaction() as tx:
-        names = [one.name.name for one in catalog.listing(tx, "DATABASE") if one.id != made.id]
-    if made.name.name.upper() in [name.upper() for name in names]:
-        raise errors.not_supported(f"database name {made.name.quoted} that differs from another one's only in case")
+        names = [database_.name.name for database_ in catalog.listing(tx, "DATABASE") if database_.id != database.id]
+    if database.name.name.upper() in [name.upper() for name in names]:
+        raise errors.not_supported(f"database name {database.name.quoted} that differs from another one's only in case")
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    name = found.name.name
+def _dropping(call: Call, database: SnowflakeObject) -> None:
+    name = database.name.name
     drop_children(call, name)
     for session in list(call.world.sessions.values()):
         call.world.data.leave(session, name)
-    call.world.data.detach(name, file_key(found))
+    call.world.data.detach(name, file_key(database))
     if call.session.database == name:
         call.session.database = call.session.schema = None
 
 
-def _rename(call: Call, found: SnowflakeObject) -> Result | None:
-    access.require(call, "OWNERSHIP", found)
+def _rename(call: Call, database: SnowflakeObject) -> Result | None:
+    access.require(call, "OWNERSHIP", database)
     name = call.session.resolve(call.reader.object_name(), Scope.ACCOUNT, "ALTER DATABASE")
     with call.world.store.transaction() as tx:
-        catalog.rename(tx, found, name)
-        tx.run("UPDATE object SET database_name = ? WHERE database_name = ?", name.name, found.name.name)
-        tx.run("UPDATE future_grant SET database_name = ? WHERE database_name = ?", name.name, found.name.name)
+        catalog.rename(tx, database, name)
+        tx.run("UPDATE object SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
+        tx.run("UPDATE future_grant SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
         for session in list(call.world.sessions.values()):
-            call.world.data.leave(session, found.name.name)
-        call.world.data.detach(found.name.name)
-        call.world.data.attach(name.name, file_key(found))
-    if call.session.database == found.name.name:
+            call.world.data.leave(session, database.name.name)
+        call.world.data.detach(database.name.name)
+        call.world.data.attach(name.name, file_key(database))
+    if call.session.database == database.name.name:
         call.session.database = name.name
     return None
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+def _show_row(call: Call, database: SnowflakeObject) -> tuple[Any, ...]:
     return (
-        found.created_on,
-        found.name.name,
+        database.created_on,
+        database.name.name,
         "N",
-        "Y" if call.session.database == found.name.name else "N",
+        "Y" if call.session.database == database.name.name else "N",
         "",
-        found.owner,
-        found["comment"] or "",
-        "TRANSIENT" if found["transient"] else "",
-        found.parameters.get("DATA_RETENTION_TIME_IN_DAYS", "1"),
+        database.owner,
+        database["comment"] or "",
+        "TRANSIENT" if database["transient"] else "",
+        database.parameters.get("DATA_RETENTION_TIME_IN_DAYS", "1"),
         None,
         None,
         "STANDARD",
@@ -93,10 +93,12 @@ def _finish(_call: Call, creation: Any) -> None:
     creation.properties["transient"] = "TRANSIENT" in creation.modifiers
 
 
-def _describe(call: Call, found: SnowflakeObject) -> Result:
+def _describe(call: Call, database: SnowflakeObject) -> Result:
     with call.world.store.transaction() as tx:
-        schemas = access.visible(call, catalog.listing(tx, "SCHEMA", found.name.name))
-    return Result(columns("created_on@ name kind"), [(one.created_on, one.name.name, "SCHEMA") for one in schemas])
+        schemas = access.visible(call, catalog.listing(tx, "SCHEMA", database.name.name))
+    return Result(
+        columns("created_on@ name kind"), [(schema.created_on, schema.name.name, "SCHEMA") for schema in schemas]
+    )
 
 
 KIND = Kind(

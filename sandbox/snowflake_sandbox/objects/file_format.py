@@ -36,21 +36,21 @@ def _finish(call: Call, creation: Creation) -> None:
     creation.properties["session"] = call.session.id if temporary else None
 
 
-def _created(call: Call, made: SnowflakeObject) -> None:
-    if made["session"] is not None:
-        call.world.data.connection(call.session).temporary.append(made.id)
+def _created(call: Call, file_format: SnowflakeObject) -> None:
+    if file_format["session"] is not None:
+        call.world.data.connection(call.session).temporary.append(file_format.id)
 
 
-def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    options = {name: found[name.lower()] for name in _OPTIONS if found[name.lower()] is not None}
+def _show_row(_call: Call, file_format: SnowflakeObject) -> tuple[Any, ...]:
+    options = {name: file_format[name.lower()] for name in _OPTIONS if file_format[name.lower()] is not None}
     return (
-        found.created_on,
-        found.name.name,
-        found.name.database,
-        found.name.schema,
-        found["type"] or "CSV",
-        found.owner,
-        found["comment"] or "",
+        file_format.created_on,
+        file_format.name.name,
+        file_format.name.database,
+        file_format.name.schema,
+        file_format["type"] or "CSV",
+        file_format.owner,
+        file_format["comment"] or "",
         to_json(options),
         "ROLE",
     )

@@ -25,14 +25,14 @@ _DESCRIPTION = "user-defined function"
 def _read_definition(call: Call, creation: Creation) -> bool:
     reader, properties = call.reader, creation.properties
     if "arguments" not in properties and reader.peek() == "(":
-        found = signature.read_arguments(reader)
-        properties["arguments"] = [one.kept() for one in found]
-        creation.signature = signature.types_text(found)
+        arguments = signature.read_arguments(reader)
+        properties["arguments"] = [argument.kept() for argument in arguments]
+        creation.signature = signature.types_text(arguments)
     elif procedure.read_null_handling(reader):
         pass
     elif reader.accept("RETURNS"):
         properties["returns"], table = signature.read_returns(reader)
-        properties["result_columns"] = [one.kept() for one in table]
+        properties["result_columns"] = [argument.kept() for argument in table]
     elif reader.accept("LANGUAGE"):
         language = reader.identifier()
         if language != "SQL":
@@ -53,39 +53,39 @@ def _finish(_call: Call, creation: Creation) -> None:
     creation.properties["secure"] = "SECURE" in creation.modifiers
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    row = procedure.show_row(call, replace(found, properties={**found.properties, "comment": _comment(found)}))
+def _show_row(call: Call, function: SnowflakeObject) -> tuple[Any, ...]:
+    row = procedure.show_row(call, replace(function, properties={**function.properties, "comment": _comment(function)}))
     return (*row, "N", "SQL", "N", "N")
 
 
-def _comment(found: SnowflakeObject) -> str:
-    return found["comment"] or _DESCRIPTION
+def _comment(function: SnowflakeObject) -> str:
+    return function["comment"] or _DESCRIPTION
 
 
-def _describe(_call: Call, found: SnowflakeObject) -> Result:
+def _describe(_call: Call, function: SnowflakeObject) -> Result:
     return text_rows(
         "property value",
         [
-            ("signature", signature.signature_text(signature.arguments_of(found))),
-            ("returns", signature.returns_text(found)),
+            ("signature", signature.signature_text(signature.arguments_of(function))),
+            ("returns", signature.returns_text(function)),
             ("language", "SQL"),
-            ("body", found["body"]),
+            ("body", function["body"]),
         ],
     )
 
 
-def _set_secure(call: Call, found: SnowflakeObject) -> Result | None:
-    return _keep_secure(call, found, secure=True)
+def _set_secure(call: Call, function: SnowflakeObject) -> Result | None:
+    return _keep_secure(call, function, secure=True)
 
 
-def _unset_secure(call: Call, found: SnowflakeObject) -> Result | None:
-    return _keep_secure(call, found, secure=False)
+def _unset_secure(call: Call, function: SnowflakeObject) -> Result | None:
+    return _keep_secure(call, function, secure=False)
 
 
-def _keep_secure(call: Call, found: SnowflakeObject, *, secure: bool) -> Result | None:
-    access.require(call, "OWNERSHIP", found)
+def _keep_secure(call: Call, function: SnowflakeObject, *, secure: bool) -> Result | None:
+    access.require(call, "OWNERSHIP", function)
     with call.world.store.transaction() as tx:
-        catalog.update(tx, found, {"secure": secure})
+        catalog.update(tx, function, {"secure": secure})
     return None
 
 
@@ -99,12 +99,14 @@ def find_called(call: Call, name: ObjectName, count: int, *, table: bool) -> Sno
     if database is None or schema is None:
         return None
     with call.world.store.transaction() as tx:
-        named = catalog.listing(tx, "FUNCTION", database, schema, name.name.replace("_", "\\_").replace("%", "\\%"))
-    for one in named:
-        fits = signature.minimum(one) <= count <= len(one["arguments"])
-        if one.name.name == name.name and fits and (one["returns"] == "TABLE") == table:
-            access.require(call, "USAGE", one)
-            return one
+        candidates = catalog.listing(
+            tx, "FUNCTION", database, schema, name.name.replace("_", "\\_").replace("%", "\\%")
+        )
+    for function in candidates:
+        fits = signature.minimum(function) <= count <= len(function["arguments"])
+        if function.name.name == name.name and fits and (function["returns"] == "TABLE") == table:
+            access.require(call, "USAGE", function)
+            return function
     return None
 
 

@@ -34,18 +34,18 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     return True
 
 
-def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    database, schema, name = found.name.database or "", found.name.schema or "", found.name.name
+def _show_row(_call: Call, repository: SnowflakeObject) -> tuple[Any, ...]:
+    database, schema, name = repository.name.database or "", repository.name.schema or "", repository.name.name
     return (
-        found.created_on,
+        repository.created_on,
         name,
         database,
         schema,
         f"{REGISTRY}/{database}/{schema}/{name}".lower(),
-        found.owner,
+        repository.owner,
         "ROLE",
-        found["comment"] or "",
-        found["encryption"] or "SNOWFLAKE_FULL",
+        repository["comment"] or "",
+        repository["encryption"] or "SNOWFLAKE_FULL",
         "",
     )
 
@@ -61,9 +61,9 @@ _IMAGES = columns("created_on@ image_name tags digest image_path")
 def _show_images(call: Call) -> Result:
     """SHOW IMAGES IN IMAGE REPOSITORY <name>: none is ever pushed, those of the project lie in folders."""
     call.reader.expect("IN IMAGE REPOSITORY")
-    found = find_for(call, KIND, "SHOW IMAGES")
-    if found is not None:
-        access.require(call, ("READ",), found)
+    repository = find_for(call, KIND, "SHOW IMAGES")
+    if repository is not None:
+        access.require(call, ("READ",), repository)
     call.reader.end()
     return Result(_IMAGES, [], SHOW)
 

@@ -27,21 +27,28 @@ def _notification_type(reader: Reader) -> str:
 
 
 def _row(kind: str, category: str) -> Any:
-    def row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-        return (found.name.name, kind, category, found["enabled"], found["comment"], found.created_on)
+    def row(_call: Call, integration: SnowflakeObject) -> tuple[Any, ...]:
+        return (
+            integration.name.name,
+            kind,
+            category,
+            integration["enabled"],
+            integration["comment"],
+            integration.created_on,
+        )
 
     return row
 
 
-def _listed(found: SnowflakeObject, key: str) -> str:
-    return ",".join(found[key] or ())
+def _listed(integration: SnowflakeObject, key: str) -> str:
+    return ",".join(integration[key] or ())
 
 
 def _described(*lists: str) -> Any:
-    def describe(_call: Call, found: SnowflakeObject) -> Result:
-        rows = [("ENABLED", "Boolean", str(found["enabled"]).lower(), "false")]
-        rows += [(key.upper(), "List", _listed(found, key), "") for key in lists]
-        rows.append(("COMMENT", "String", found["comment"] or "", ""))
+    def describe(_call: Call, integration: SnowflakeObject) -> Result:
+        rows = [("ENABLED", "Boolean", str(integration["enabled"]).lower(), "false")]
+        rows += [(key.upper(), "List", _listed(integration, key), "") for key in lists]
+        rows.append(("COMMENT", "String", integration["comment"] or "", ""))
         return text_rows("property property_type property_value property_default", rows)
 
     return describe

@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 
-def _common(found: SnowflakeObject) -> tuple[Any, ...]:
+def _common(rule: SnowflakeObject) -> tuple[Any, ...]:
     return (
-        found.created_on,
-        found.name.name,
-        found.name.database,
-        found.name.schema,
-        found.owner,
-        found["comment"] or "",
-        found["type"],
-        found["mode"],
+        rule.created_on,
+        rule.name.name,
+        rule.name.database,
+        rule.name.schema,
+        rule.owner,
+        rule["comment"] or "",
+        rule["type"],
+        rule["mode"],
     )
 
 
-def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    return (*_common(found), len(found["value_list"] or ()), "ROLE")
+def _show_row(_call: Call, rule: SnowflakeObject) -> tuple[Any, ...]:
+    return (*_common(rule), len(rule["value_list"] or ()), "ROLE")
 
 
-def _describe(_call: Call, found: SnowflakeObject) -> Result:
+def _describe(_call: Call, rule: SnowflakeObject) -> Result:
     described = columns("created_on@ name database_name schema_name owner comment type mode value_list")
-    return Result(described, [(*_common(found), ",".join(found["value_list"] or ()))])
+    return Result(described, [(*_common(rule), ",".join(rule["value_list"] or ()))])
 
 
 KIND = Kind(

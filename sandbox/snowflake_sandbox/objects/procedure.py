@@ -44,13 +44,13 @@ def names_in_parentheses(reader: Reader) -> list[str]:
 def read_secrets(reader: Reader) -> dict[str, str]:
     """`('cred' = "D"."S"."SEC")` as alias -> quoted name."""
     reader.expect("(")
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     while not reader.accept(")"):
         alias = reader.string()
         reader.expect("=")
-        found[alias] = reader.object_name().quoted
+        secrets[alias] = reader.object_name().quoted
         reader.accept(",")
-    return found
+    return secrets
 
 
 def read_null_handling(reader: Reader) -> str | None:
@@ -64,14 +64,14 @@ def read_null_handling(reader: Reader) -> str | None:
 def _read_definition(call: Call, creation: Creation) -> bool:
     reader, properties = call.reader, creation.properties
     if "arguments" not in properties and reader.peek() == "(":
-        found = signature.read_arguments(reader)
-        properties["arguments"] = [one.kept() for one in found]
-        creation.signature = signature.types_text(found)
+        arguments = signature.read_arguments(reader)
+        properties["arguments"] = [argument.kept() for argument in arguments]
+        creation.signature = signature.types_text(arguments)
     elif null_handling := read_null_handling(reader):
         properties["null_handling"] = null_handling
     elif reader.accept("RETURNS"):
         properties["returns"], table = signature.read_returns(reader)
-        properties["result_columns"] = [one.kept() for one in table]
+        properties["result_columns"] = [argument.kept() for argument in table]
     elif reader.accept("LANGUAGE"):
         properties["language"] = reader.identifier()
     elif reader.accept("EXECUTE AS"):
@@ -101,26 +101,26 @@ def _finish(_call: Call, creation: Creation) -> None:
     properties.setdefault("null_handling", "CALLED ON NULL INPUT")
 
 
-def show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+def show_row(call: Call, procedure: SnowflakeObject) -> tuple[Any, ...]:
     """A row of SHOW PROCEDURES; functions have the same columns first."""
     del call  # Kind.show_row's first argument
     return (
-        found.created_on.isoformat(),
-        found.name.name,
-        found.name.schema,
+        procedure.created_on.isoformat(),
+        procedure.name.name,
+        procedure.name.schema,
         "N",
         "N",
         "N",
-        signature.minimum(found),
-        len(found["arguments"]),
-        signature.show_arguments(found),
-        found["comment"] or _DESCRIPTION,
-        found.name.database,
-        "Y" if found["returns"] == "TABLE" else "N",
+        signature.minimum(procedure),
+        len(procedure["arguments"]),
+        signature.show_arguments(procedure),
+        procedure["comment"] or _DESCRIPTION,
+        procedure.name.database,
+        "Y" if procedure["returns"] == "TABLE" else "N",
         "N",
-        "Y" if found["secure"] else "N",
-        json.dumps(found["secrets"]) if found["secrets"] else None,
-        _bracketed(found["external_access_integrations"]) if found["external_access_integrations"] else None,
+        "Y" if procedure["secure"] else "N",
+        json.dumps(procedure["secrets"]) if procedure["secrets"] else None,
+        _bracketed(procedure["external_access_integrations"]) if procedure["external_access_integrations"] else None,
     )
 
 
@@ -128,36 +128,36 @@ def _bracketed(names: list[str] | None) -> str:
     return "[" + ", ".join(names or []) + "]"
 
 
-def _describe(_call: Call, found: SnowflakeObject) -> Result:
-    packages = ",".join(f"'{package}'" for package in found["packages"] or [])
+def _describe(_call: Call, procedure: SnowflakeObject) -> Result:
+    packages = ",".join(f"'{package}'" for package in procedure["packages"] or [])
     return text_rows(
         "property value",
         [
-            ("signature", signature.signature_text(signature.arguments_of(found))),
-            ("returns", signature.returns_text(found)),
-            ("language", found["language"]),
-            ("null handling", found["null_handling"]),
+            ("signature", signature.signature_text(signature.arguments_of(procedure))),
+            ("returns", signature.returns_text(procedure)),
+            ("language", procedure["language"]),
+            ("null handling", procedure["null_handling"]),
             ("volatility", "VOLATILE"),
-            ("execute as", found["execute_as"]),
-            ("body", found["body"]),
-            ("imports", _bracketed(found["imports"])),
-            ("handler", found["handler"]),
-            ("runtime_version", found["runtime_version"]),
+            ("execute as", procedure["execute_as"]),
+            ("body", procedure["body"]),
+            ("imports", _bracketed(procedure["imports"])),
+            ("handler", procedure["handler"]),
+            ("runtime_version", procedure["runtime_version"]),
             ("packages", f"[{packages}]"),
             ("installed_packages", f"[{packages}]"),
-            ("external_access_integrations", _bracketed(found["external_access_integrations"])),
-            ("secrets", json.dumps(found["secrets"] or {})),
+            ("external_access_integrations", _bracketed(procedure["external_access_integrations"])),
+            ("secrets", json.dumps(procedure["secrets"] or {})),
         ],
     )
 
 
-def _execute_as(call: Call, found: SnowflakeObject) -> Result | None:
-    access.require(call, "OWNERSHIP", found)
+def _execute_as(call: Call, procedure: SnowflakeObject) -> Result | None:
+    access.require(call, "OWNERSHIP", procedure)
     word = call.reader.identifier()
     if word not in ("OWNER", "CALLER"):
         raise errors.not_supported(f"EXECUTE AS {word}")
     with call.world.store.transaction() as tx:
-        catalog.update(tx, found, {"execute_as": word})
+        catalog.update(tx, procedure, {"execute_as": word})
     return status()
 
 

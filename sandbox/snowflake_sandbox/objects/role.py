@@ -57,15 +57,15 @@ def _count(tx: Transaction, condition: str, name: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    name = found.name.name
+def _show_row(call: Call, role: SnowflakeObject) -> tuple[Any, ...]:
+    name = role.name.name
     with call.world.store.transaction() as tx:
         to_users = _count(tx, "granted_to = 'USER' AND role = ?", name)
         to_roles = _count(tx, "granted_to = 'ROLE' AND role = ?", name)
         granted = _count(tx, "granted_to = 'ROLE' AND grantee = ?", name)
     inherited = name != call.session.role and name in access.roles(call.world, call.session.role)
     return (
-        found.created_on,
+        role.created_on,
         name,
         "N",
         "Y" if call.session.role == name else "N",
@@ -73,13 +73,13 @@ def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
         to_users,
         to_roles,
         granted,
-        found.owner,
-        found["comment"] or "",
+        role.owner,
+        role["comment"] or "",
     )
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    name = found.name.name
+def _dropping(call: Call, role: SnowflakeObject) -> None:
+    name = role.name.name
     if name in BUILT_IN:
         raise errors.insufficient_privileges("role", name)
     with call.world.store.transaction() as tx:
@@ -90,12 +90,12 @@ def _dropping(call: Call, found: SnowflakeObject) -> None:
         tx.run("UPDATE object SET owner = ? WHERE owner = ?", call.session.role, name)
 
 
-def _rename(call: Call, found: SnowflakeObject) -> Result | None:
-    access.require(call, "OWNERSHIP", found)
+def _rename(call: Call, role: SnowflakeObject) -> Result | None:
+    access.require(call, "OWNERSHIP", role)
     name = call.session.resolve(call.reader.object_name(), Scope.ACCOUNT, "ALTER ROLE")
-    old, new = found.name.name, name.name
+    old, new = role.name.name, name.name
     with call.world.store.transaction() as tx:
-        catalog.rename(tx, found, name)
+        catalog.rename(tx, role, name)
         tx.run("UPDATE role_grant SET role = ? WHERE role = ?", new, old)
         tx.run("UPDATE role_grant SET grantee = ? WHERE granted_to = 'ROLE' AND grantee = ?", new, old)
         for table in ("object_grant", "future_grant"):

@@ -46,48 +46,48 @@ def default_properties() -> dict[str, Any]:
     return {"comment": None, "transient": False, "managed_access": False}
 
 
-def make(call: Call, made: SnowflakeObject) -> None:
+def make(call: Call, schema: SnowflakeObject) -> None:
     """Make the DuckDB schema and make it the session's own, as CREATE SCHEMA does."""
-    call.world.data.create_schema(made.name.schema or "", made.name.name)
-    call.session.database, call.session.schema = made.name.schema, made.name.name
+    call.world.data.create_schema(schema.name.schema or "", schema.name.name)
+    call.session.database, call.session.schema = schema.name.schema, schema.name.name
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    drop_children(call, found.name.schema or "", found.name.name)
-    call.world.data.drop_schema(found.name.schema or "", found.name.name)
-    if (call.session.database, call.session.schema) == (found.name.schema, found.name.name):
+def _dropping(call: Call, schema: SnowflakeObject) -> None:
+    drop_children(call, schema.name.schema or "", schema.name.name)
+    call.world.data.drop_schema(schema.name.schema or "", schema.name.name)
+    if (call.session.database, call.session.schema) == (schema.name.schema, schema.name.name):
         call.session.schema = None
 
 
-def _rename(call: Call, found: SnowflakeObject) -> Result | None:
-    access.require(call, "OWNERSHIP", found)
+def _rename(call: Call, schema: SnowflakeObject) -> Result | None:
+    access.require(call, "OWNERSHIP", schema)
     name = call.session.resolve(call.reader.object_name(), Scope.DATABASE, "ALTER SCHEMA")
-    if name.schema != found.name.schema:
+    if name.schema != schema.name.schema:
         raise errors.not_supported("ALTER SCHEMA … RENAME TO another database")
     with call.world.store.transaction() as tx:
-        inside = catalog.children(tx, found.name.schema or "", found.name.name)
-        if any(one.kind in ("TABLE", "VIEW") for one in inside):
+        inside = catalog.children(tx, schema.name.schema or "", schema.name.name)
+        if any(member.kind in ("TABLE", "VIEW") for member in inside):
             # DuckDB cannot rename a schema, and copying tables would lose their defaults.
             raise errors.not_supported("ALTER SCHEMA … RENAME TO of a schema that holds tables or views")
-        catalog.rename(tx, found, name)
+        catalog.rename(tx, schema, name)
         for table in ("object", "future_grant"):
             tx.run(
                 f"UPDATE {table} SET schema_name = ? WHERE database_name = ? AND schema_name = ?",
                 name.name,
                 name.schema,
-                found.name.name,
+                schema.name.name,
             )
         call.world.data.create_schema(name.schema or "", name.name)
-        call.world.data.drop_schema(name.schema or "", found.name.name)
-    if call.session.schema == found.name.name and call.session.database == name.schema:
+        call.world.data.drop_schema(name.schema or "", schema.name.name)
+    if call.session.schema == schema.name.name and call.session.database == name.schema:
         call.session.schema = name.name
     return None
 
 
 def _set_managed(*, managed: bool) -> Any:
-    def action(call: Call, found: SnowflakeObject) -> Result | None:
+    def action(call: Call, schema: SnowflakeObject) -> Result | None:
         with call.world.store.transaction() as tx:
-            catalog.update(tx, found, {"managed_access": managed})
+            catalog.update(tx, schema, {"managed_access": managed})
         return None
 
     return action
@@ -105,38 +105,38 @@ def _finish(_call: Call, creation: Creation) -> None:
     creation.properties.setdefault("managed_access", False)
 
 
-def retention(call: Call, found: SnowflakeObject) -> str:
+def retention(call: Call, schema: SnowflakeObject) -> str:
     """retention_time of SHOW SCHEMAS: the schema's own, else its database's."""
-    own = found.parameters.get("DATA_RETENTION_TIME_IN_DAYS")
+    own = schema.parameters.get("DATA_RETENTION_TIME_IN_DAYS")
     if own is not None:
         return str(own)
     with call.world.store.transaction() as tx:
-        parent = catalog.find(tx, "DATABASE", ObjectName(found.name.schema or ""))
+        parent = catalog.find(tx, "DATABASE", ObjectName(schema.name.schema or ""))
     return str(parent.parameters.get("DATA_RETENTION_TIME_IN_DAYS", "1")) if parent else "1"
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    options = [word for word, key in (("TRANSIENT", "transient"), ("MANAGED ACCESS", "managed_access")) if found[key]]
-    current = (call.session.database, call.session.schema) == (found.name.schema, found.name.name)
+def _show_row(call: Call, schema: SnowflakeObject) -> tuple[Any, ...]:
+    options = [word for word, key in (("TRANSIENT", "transient"), ("MANAGED ACCESS", "managed_access")) if schema[key]]
+    current = (call.session.database, call.session.schema) == (schema.name.schema, schema.name.name)
     return (
-        found.created_on,
+        schema.created_on,
         None,
-        found.name.name,
+        schema.name.name,
         "N",
         "Y" if current else "N",
-        found.name.schema,
-        found.owner,
-        found["comment"] or "",
+        schema.name.schema,
+        schema.owner,
+        schema["comment"] or "",
         ", ".join(options),
-        retention(call, found),
+        retention(call, schema),
         "ROLE",
     )
 
 
-def _describe(call: Call, found: SnowflakeObject) -> Result:
+def _describe(call: Call, schema: SnowflakeObject) -> Result:
     with call.world.store.transaction() as tx:
-        inside = catalog.children(tx, found.name.schema or "", found.name.name)
-    rows = [(one.created_on, one.name.name, one.kind) for one in inside if one.kind in ("TABLE", "VIEW")]
+        inside = catalog.children(tx, schema.name.schema or "", schema.name.name)
+    rows = [(member.created_on, member.name.name, member.kind) for member in inside if member.kind in ("TABLE", "VIEW")]
     return Result(columns("created_on@ name kind"), rows)
 
 

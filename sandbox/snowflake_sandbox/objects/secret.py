@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 
-def _file(world: World, found: SnowflakeObject) -> Path:
-    return world.folder / "secrets" / str(found.id)
+def _file(world: World, secret: SnowflakeObject) -> Path:
+    return world.folder / "secrets" / str(secret.id)
 
 
 _KEYS = {"GENERIC_STRING": ("secret_string",), "PASSWORD": ("username", "password")}
 
 
-def keys(found: SnowflakeObject) -> tuple[str, ...]:
+def keys(secret: SnowflakeObject) -> tuple[str, ...]:
     """What a secret of its type holds, by the names that specifications use."""
-    return _KEYS[found["type"]]
+    return _KEYS[secret["type"]]
 
 
-def values(world: World, found: SnowflakeObject) -> dict[str, str]:
+def values(world: World, secret: SnowflakeObject) -> dict[str, str]:
     """The same with the values."""
-    kept = _file(world, found).read_text()
+    content = _file(world, secret).read_text()
     return (
-        {"secret_string": kept}
-        if keys(found) == ("secret_string",)
+        {"secret_string": content}
+        if keys(secret) == ("secret_string",)
         else {
-            "username": found["username"],
-            "password": kept,
+            "username": secret["username"],
+            "password": content,
         }
     )
 
@@ -54,49 +54,49 @@ def _read_type(reader: Reader) -> str:
     return written
 
 
-def _keep(call: Call, found: SnowflakeObject) -> None:
+def _keep(call: Call, secret: SnowflakeObject) -> None:
     """Move the value from the properties, where CREATE or ALTER left it, into the file."""
-    text = found["password"] if found["secret_string"] is None else found["secret_string"]
+    text = secret["password"] if secret["secret_string"] is None else secret["secret_string"]
     if text is None:
         return
-    path = _file(call.world, found)
+    path = _file(call.world, secret)
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
         writer.write(text)
     with call.world.store.transaction() as tx:
-        catalog.update(tx, found, {"secret_string": None, "password": None})
+        catalog.update(tx, secret, {"secret_string": None, "password": None})
 
 
 def _finish(_call: Call, creation: Creation) -> None:
-    given = {name for name in ("secret_string", "username", "password") if creation.properties[name] is not None}
-    wanted = set(_KEYS[creation.properties["type"]])
-    if given != wanted:
-        raise errors.missing_property(", ".join(sorted(wanted)).upper(), "CREATE SECRET")
+    present = {name for name in ("secret_string", "username", "password") if creation.properties[name] is not None}
+    required = set(_KEYS[creation.properties["type"]])
+    if present != required:
+        raise errors.missing_property(", ".join(sorted(required)).upper(), "CREATE SECRET")
 
 
 def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
     _keep(call, after)
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    _file(call.world, found).unlink(missing_ok=True)
+def _dropping(call: Call, secret: SnowflakeObject) -> None:
+    _file(call.world, secret).unlink(missing_ok=True)
 
 
-def _common(found: SnowflakeObject) -> tuple[Any, ...]:
-    name = found.name
-    return (found.created_on, name.name, name.schema, name.database, found.owner, found["comment"], found["type"])
+def _common(secret: SnowflakeObject) -> tuple[Any, ...]:
+    name = secret.name
+    return (secret.created_on, name.name, name.schema, name.database, secret.owner, secret["comment"], secret["type"])
 
 
-def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    return (*_common(found), None, "ROLE")
+def _show_row(_call: Call, secret: SnowflakeObject) -> tuple[Any, ...]:
+    return (*_common(secret), None, "ROLE")
 
 
-def _describe(_call: Call, found: SnowflakeObject) -> Result:
+def _describe(_call: Call, secret: SnowflakeObject) -> Result:
     described = columns(
         "created_on@ name schema_name database_name owner comment secret_type username oauth_access_token_expiry_time@"
         " oauth_refresh_token_expiry_time@ oauth_scopes integration_name"
     )
-    return Result(described, [(*_common(found), found["username"], *[None] * 4)])
+    return Result(described, [(*_common(secret), secret["username"], *[None] * 4)])
 
 
 KIND = Kind(

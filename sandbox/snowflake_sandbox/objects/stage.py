@@ -28,9 +28,9 @@ _FORMAT_DEFAULTS = {
 }
 
 
-def folder(world: World, found: SnowflakeObject) -> Path:
+def folder(world: World, stage: SnowflakeObject) -> Path:
     """Where a stage's files are; made if missing."""
-    path = world.folder / "stages" / str(found.id)
+    path = world.folder / "stages" / str(stage.id)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -61,59 +61,59 @@ def _finish(call: Call, creation: Creation) -> None:
     creation.properties["session"] = call.session.id if temporary else None
 
 
-def _created(call: Call, made: SnowflakeObject) -> None:
-    folder(call.world, made)
-    if made["session"] is not None:
-        call.world.data.connection(call.session).temporary.append(made.id)
+def _created(call: Call, stage: SnowflakeObject) -> None:
+    folder(call.world, stage)
+    if stage["session"] is not None:
+        call.world.data.connection(call.session).temporary.append(stage.id)
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    shutil.rmtree(folder(call.world, found))
+def _dropping(call: Call, stage: SnowflakeObject) -> None:
+    shutil.rmtree(folder(call.world, stage))
 
 
 def _flag(options: Any, key: str) -> str:
     return str((options or {}).get(key, "false")).lower()
 
 
-def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    server_side = str((found["encryption"] or {}).get("TYPE", "")).upper() == "SNOWFLAKE_SSE"
+def _show_row(_call: Call, stage: SnowflakeObject) -> tuple[Any, ...]:
+    server_side = str((stage["encryption"] or {}).get("TYPE", "")).upper() == "SNOWFLAKE_SSE"
     return (
-        found.created_on,
-        found.name.name,
-        found.name.database,
-        found.name.schema,
+        stage.created_on,
+        stage.name.name,
+        stage.name.database,
+        stage.name.schema,
         "",
         "N",
         "N",
-        found.owner,
-        found["comment"] or "",
+        stage.owner,
+        stage["comment"] or "",
         None,
         "INTERNAL NO CSE" if server_side else "INTERNAL",
         None,
         None,
         None,
         "ROLE",
-        "Y" if _flag(found["directory"], "ENABLE") == "true" else "N",
+        "Y" if _flag(stage["directory"], "ENABLE") == "true" else "N",
     )
 
 
-def _describe(_call: Call, found: SnowflakeObject) -> Result:
-    given = found["file_format"] or {}
+def _describe(_call: Call, stage: SnowflakeObject) -> Result:
+    format_options = stage["file_format"] or {}
     rows: list[tuple[Any, ...]] = [
-        ("STAGE_FILE_FORMAT", name, "String", given.get(name, default), default)
+        ("STAGE_FILE_FORMAT", name, "String", format_options.get(name, default), default)
         for name, default in _FORMAT_DEFAULTS.items()
     ]
     rows += [
         ("STAGE_FILE_FORMAT", name, "String", value, "")
-        for name, value in given.items()
+        for name, value in format_options.items()
         if name not in _FORMAT_DEFAULTS
     ]
     rows += [
         ("STAGE_COPY_OPTIONS", "ON_ERROR", "String", "ABORT_STATEMENT", "ABORT_STATEMENT"),
         ("STAGE_COPY_OPTIONS", "PURGE", "Boolean", "false", "false"),
         ("STAGE_LOCATION", "URL", "String", "", ""),
-        ("DIRECTORY", "ENABLE", "Boolean", _flag(found["directory"], "ENABLE"), "false"),
-        ("DIRECTORY", "AUTO_REFRESH", "Boolean", _flag(found["directory"], "AUTO_REFRESH"), "false"),
+        ("DIRECTORY", "ENABLE", "Boolean", _flag(stage["directory"], "ENABLE"), "false"),
+        ("DIRECTORY", "AUTO_REFRESH", "Boolean", _flag(stage["directory"], "AUTO_REFRESH"), "false"),
         ("DIRECTORY", "LAST_REFRESHED_ON", "String", "", ""),
     ]
     return text_rows("parent_property property property_type property_value property_default", rows)

@@ -59,20 +59,20 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 def _read_columns(reader: Reader, creation: Creation) -> None:
     reader.expect("(")
-    found: list[Column] = creation.properties.setdefault("columns", [])
+    definitions: list[Column] = creation.properties.setdefault("columns", [])
     while True:
         if reader.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN") and not _is_column(reader):
             keys = table_alter.read_constraint(reader)
-            found[:] = table_alter.with_keys(found, keys)
+            definitions[:] = table_alter.with_keys(definitions, keys)
         elif reader.peek(1) in (",", ")"):
             # CREATE TABLE t (a, b) AS SELECT …: names only.
             creation.properties.setdefault("names", []).append(reader.identifier())
         else:
-            found.append(column.read(reader))
+            definitions.append(column.read(reader))
         if not reader.accept(","):
             break
     reader.expect(")")
-    names = [one.name for one in found]
+    names = [definition.name for definition in definitions]
     for name in names:
         if names.count(name) > 1:
             raise errors.SnowflakeError(2012, "42701", f"SQL compilation error:\nduplicate column name '{name}'")
@@ -92,56 +92,64 @@ def _finish(call: Call, creation: Creation) -> None:
     for key in ("like", "clone"):
         source = properties.pop(key, None)
         if source is not None:
-            found = _source(call, source)
-            properties["columns"] = [column.from_kept(kept) for kept in found["columns"]]
-            properties["source"] = [found.name.database, found.name.schema, found.name.name] if key == "clone" else None
+            source_table = _source(call, source)
+            properties["columns"] = [column.from_kept(record) for record in source_table["columns"]]
+            properties["source"] = (
+                [source_table.name.database, source_table.name.schema, source_table.name.name]
+                if key == "clone"
+                else None
+            )
     if properties.get("query") is not None:
         properties["columns"] = _query_columns(call, properties)
     if not properties.get("columns"):
         raise call.reader.unexpected()
-    properties["columns"] = [one.kept() for one in properties["columns"]]
+    properties["columns"] = [definition.kept() for definition in properties["columns"]]
     properties.pop("names", None)
 
 
 def _source(call: Call, name: ObjectName) -> SnowflakeObject:
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "TABLE", call.session.resolve(name, Scope.SCHEMA, "CREATE TABLE"))
-    access.require(call, "SELECT", found)
-    return found
+        source = catalog.get(tx, "TABLE", call.session.resolve(name, Scope.SCHEMA, "CREATE TABLE"))
+    access.require(call, "SELECT", source)
+    return source
 
 
 def _query_columns(call: Call, properties: dict[str, Any]) -> list[Column]:
     described = execution.describe(replace(call, text=properties["query"]))
-    made = [column.from_result(one) for one in described.columns]
-    given: list[Column] = properties.get("columns") or []
+    definitions = [column.from_result(definition) for definition in described.columns]
+    declared: list[Column] = properties.get("columns") or []
     names: list[str] = properties.get("names") or []
-    if len(given) not in (0, len(made)) or len(names) not in (0, len(made)):
+    if len(declared) not in (0, len(definitions)) or len(names) not in (0, len(definitions)):
         raise errors.other_width()
-    if given:
-        return given
-    return [replace(one, name=name) for one, name in zip(made, names, strict=True)] if names else made
+    if declared:
+        return declared
+    return (
+        [replace(definition, name=name) for definition, name in zip(definitions, names, strict=True)]
+        if names
+        else definitions
+    )
 
 
-def _created(call: Call, made: SnowflakeObject) -> None:
-    table_alter.make(call, made)
-    if made["session"] is not None:
-        call.world.data.connection(call.session).temporary.append(made.id)
+def _created(call: Call, table: SnowflakeObject) -> None:
+    table_alter.make(call, table)
+    if table["session"] is not None:
+        call.world.data.connection(call.session).temporary.append(table.id)
 
 
-def fill(call: Call, made: SnowflakeObject) -> None:
+def fill(call: Call, table: SnowflakeObject) -> None:
     """Put the rows of CREATE TABLE … AS or CLONE in. Outside of the store's transaction: the query may take long."""
-    if made["source"]:
-        query = f"SELECT * FROM {quoted(*made['source'])}"
-    elif made["query"]:
-        query = made["query"]
+    if table["source"]:
+        query = f"SELECT * FROM {quoted(*table['source'])}"
+    elif table["query"]:
+        query = table["query"]
     else:
         return
-    insert = replace(call, text=f"INSERT INTO {made.name.quoted} {query}")
+    insert = replace(call, text=f"INSERT INTO {table.name.quoted} {query}")
     try:
         execution.execute(insert)
     except errors.SnowflakeError:
         with call.world.store.transaction():
-            drop_object(call, made)
+            drop_object(call, table)
         raise
 
 
@@ -154,41 +162,41 @@ def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
     if not query and not source:
         return result
     with call.world.store.transaction() as tx:
-        made = catalog.get(tx, "TABLE", creation.name)
-    if before is None or before.id != made.id:
-        fill(call, replace(made, properties={**made.properties, "query": query, "source": source}))
+        table = catalog.get(tx, "TABLE", creation.name)
+    if before is None or before.id != table.id:
+        fill(call, replace(table, properties={**table.properties, "query": query, "source": source}))
     return status(f"Table {creation.name.name} successfully created.")
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
-    name = quoted(found.name.database or "", found.name.schema or "", found.name.name)
+def _dropping(call: Call, table: SnowflakeObject) -> None:
+    name = quoted(table.name.database or "", table.name.schema or "", table.name.name)
     sequences = [
-        f"DROP SEQUENCE IF EXISTS {table_alter.sequence(found.name, kept['name'])}"
-        for kept in found["columns"]
-        if kept["identity"]
+        f"DROP SEQUENCE IF EXISTS {table_alter.sequence(table.name, record['name'])}"
+        for record in table["columns"]
+        if record["identity"]
     ]
     call.world.data.define(f"DROP TABLE IF EXISTS {name}", *sequences)
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+def _show_row(call: Call, table: SnowflakeObject) -> tuple[Any, ...]:
     with call.world.store.transaction() as tx:
-        parent = catalog.get(tx, "SCHEMA", ObjectName(found.name.schema or "", found.name.database))
-    retention = found.parameters.get("DATA_RETENTION_TIME_IN_DAYS") or schema.retention(call, parent)
+        parent = catalog.get(tx, "SCHEMA", ObjectName(table.name.schema or "", table.name.database))
+    retention = table.parameters.get("DATA_RETENTION_TIME_IN_DAYS") or schema.retention(call, parent)
     return (
-        found.created_on,
-        found.name.name,
-        found.name.schema,
-        found.name.database,
-        found["table_kind"],
-        found["comment"] or "",
-        found["cluster_by"] or "",
-        call.world.data.count(found.name),
+        table.created_on,
+        table.name.name,
+        table.name.schema,
+        table.name.database,
+        table["table_kind"],
+        table["comment"] or "",
+        table["cluster_by"] or "",
+        call.world.data.count(table.name),
         0,
-        found.owner,
+        table.owner,
         retention,
         None,
-        "ON" if found["cluster_by"] else "OFF",
-        "ON" if found["change_tracking"] else "OFF",
+        "ON" if table["cluster_by"] else "OFF",
+        "ON" if table["change_tracking"] else "OFF",
         "OFF",
         None,
         None,
@@ -200,27 +208,27 @@ def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
     )
 
 
-def _describe(call: Call, found: SnowflakeObject) -> Result:
+def _describe(call: Call, table: SnowflakeObject) -> Result:
     if call.reader.accept("TYPE"):
         call.reader.expect("=")
         if call.reader.identifier() == "STAGE":
             raise errors.not_supported("DESCRIBE TABLE … TYPE = STAGE")
-    return Result(DESCRIBED, [described_row(column.from_kept(kept)) for kept in found["columns"]])
+    return Result(DESCRIBED, [described_row(column.from_kept(record)) for record in table["columns"]])
 
 
-def described_row(one: Column) -> tuple[Any, ...]:
+def described_row(definition: Column) -> tuple[Any, ...]:
     """A row of DESCRIBE TABLE or VIEW."""
     return (
-        one.name,
-        one.shown_type,
+        definition.name,
+        definition.shown_type,
         "COLUMN",
-        "Y" if one.nullable else "N",
-        one.shown_default,
-        "Y" if one.primary_key else "N",
-        "Y" if one.unique_key else "N",
+        "Y" if definition.nullable else "N",
+        definition.shown_default,
+        "Y" if definition.primary_key else "N",
+        "Y" if definition.unique_key else "N",
         None,
         None,
-        one.comment or None,
+        definition.comment or None,
         None,
         None,
         None,

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 def ensure_administrator(tx: Transaction, name: str, password: str, now: datetime) -> None:
     """Make the user that `jobgraph sandbox env` logs in as, or give it this password."""
-    found = catalog.find(tx, "USER", ObjectName(name))
+    administrator = catalog.find(tx, "USER", ObjectName(name))
     properties = {"password_hash": hash_password(password), "default_role": "ACCOUNTADMIN", "disabled": False}
-    if found is None:
+    if administrator is None:
         catalog.create(tx, "USER", ObjectName(name), "ACCOUNTADMIN", now, properties)
         tx.run("INSERT OR IGNORE INTO role_grant VALUES ('ACCOUNTADMIN', 'USER', ?, '', ?)", name, now.isoformat())
     else:
-        catalog.update(tx, found, properties)
+        catalog.update(tx, administrator, properties)
 
 
 def _finish(_call: Call, creation: Creation) -> None:
@@ -42,37 +42,37 @@ def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> No
             catalog.update(tx, after, {"password_hash": after["password"], "password": None})
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
+def _dropping(call: Call, user: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
-        tx.run("DELETE FROM role_grant WHERE granted_to = 'USER' AND grantee = ?", found.name.name)
-        tx.run("DELETE FROM oauth_token WHERE user_name = ?", found.name.name)
+        tx.run("DELETE FROM role_grant WHERE granted_to = 'USER' AND grantee = ?", user.name.name)
+        tx.run("DELETE FROM oauth_token WHERE user_name = ?", user.name.name)
 
 
-def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    name = found.name.name
+def _show_row(_call: Call, user: SnowflakeObject) -> tuple[Any, ...]:
+    name = user.name.name
     return (
         name,
-        found.created_on,
+        user.created_on,
         name,
-        found["display_name"] or name,
-        found["first_name"] or "",
-        found["last_name"] or "",
-        found["email"] or "",
-        found["comment"] or "",
-        "true" if found["disabled"] else "false",
-        found["default_warehouse"] or "",
-        found["default_namespace"] or "",
-        found["default_role"] or "",
-        found.owner,
-        "true" if found["password_hash"] else "false",
-        found["type"] or "",
+        user["display_name"] or name,
+        user["first_name"] or "",
+        user["last_name"] or "",
+        user["email"] or "",
+        user["comment"] or "",
+        "true" if user["disabled"] else "false",
+        user["default_warehouse"] or "",
+        user["default_namespace"] or "",
+        user["default_role"] or "",
+        user.owner,
+        "true" if user["password_hash"] else "false",
+        user["type"] or "",
     )
 
 
-def _describe(_call: Call, found: SnowflakeObject) -> Result:
-    shown = ("comment", "default_warehouse", "default_namespace", "default_role", "disabled", "email")
-    rows: list[tuple[Any, ...]] = [("NAME", found.name.name, None, "")]
-    rows += [(key.upper(), str(found[key] if found[key] is not None else "null"), "null", "") for key in shown]
+def _describe(_call: Call, user: SnowflakeObject) -> Result:
+    properties = ("comment", "default_warehouse", "default_namespace", "default_role", "disabled", "email")
+    rows: list[tuple[Any, ...]] = [("NAME", user.name.name, None, "")]
+    rows += [(key.upper(), str(user[key] if user[key] is not None else "null"), "null", "") for key in properties]
     return text_rows("property value default description", rows)
 
 

@@ -40,12 +40,12 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 def _read_names(reader: Reader) -> list[list[str]]:
     reader.expect("(")
-    found: list[list[str]] = []
+    names: list[list[str]] = []
     while not reader.accept(")"):
         name = reader.identifier()
-        found.append([name, reader.string() if reader.accept("COMMENT") else ""])
+        names.append([name, reader.string() if reader.accept("COMMENT") else ""])
         reader.accept(",")
-    return found
+    return names
 
 
 def _finish(call: Call, creation: Creation) -> None:
@@ -53,53 +53,53 @@ def _finish(call: Call, creation: Creation) -> None:
     if not properties.get("query"):
         raise call.reader.unexpected()
     described = execution.describe(replace(call, text=properties["query"]))
-    names = properties.pop("names", None) or [[one.name, ""] for one in described.columns]
+    names = properties.pop("names", None) or [[definition.name, ""] for definition in described.columns]
     if len(names) != len(described.columns):
         raise errors.other_width()
-    made = [
-        replace(column.from_result(one), name=name, comment=comment)
-        for one, (name, comment) in zip(described.columns, names, strict=True)
+    definitions = [
+        replace(column.from_result(definition), name=name, comment=comment)
+        for definition, (name, comment) in zip(described.columns, names, strict=True)
     ]
-    properties["columns"] = [one.kept() for one in made]
+    properties["columns"] = [definition.kept() for definition in definitions]
     properties["secure"] = "SECURE" in creation.modifiers
     properties["temporary"] = bool(creation.modifiers & _TEMPORARY)
 
 
-def _created(call: Call, made: SnowflakeObject) -> None:
-    if made["temporary"]:
-        call.world.data.connection(call.session).temporary.append(made.id)
+def _created(call: Call, view: SnowflakeObject) -> None:
+    if view["temporary"]:
+        call.world.data.connection(call.session).temporary.append(view.id)
 
 
-def _show_row(_call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
+def _show_row(_call: Call, view: SnowflakeObject) -> tuple[Any, ...]:
     return (
-        found.created_on.isoformat(),
-        found.name.name,
-        "TEMPORARY" if found["temporary"] else "",
+        view.created_on.isoformat(),
+        view.name.name,
+        "TEMPORARY" if view["temporary"] else "",
         "",
-        found.name.database,
-        found.name.schema,
-        found.owner,
-        found["comment"] or "",
-        found["text"],
-        "true" if found["secure"] else "false",
+        view.name.database,
+        view.name.schema,
+        view.owner,
+        view["comment"] or "",
+        view["text"],
+        "true" if view["secure"] else "false",
         "false",
         "ROLE",
-        "ON" if found["change_tracking"] else "OFF",
+        "ON" if view["change_tracking"] else "OFF",
     )
 
 
-def _describe(call: Call, found: SnowflakeObject) -> Result:
+def _describe(call: Call, view: SnowflakeObject) -> Result:
     if call.reader.accept("TYPE"):
         call.reader.expect("=")
         call.reader.identifier()
-    return Result(table.DESCRIBED, [table.described_row(column.from_kept(kept)) for kept in found["columns"]])
+    return Result(table.DESCRIBED, [table.described_row(column.from_kept(record)) for record in view["columns"]])
 
 
 def _keep_secure(*, secure: bool) -> Any:
-    def action(call: Call, found: SnowflakeObject) -> Result | None:
-        access.require(call, "OWNERSHIP", found)
+    def action(call: Call, view: SnowflakeObject) -> Result | None:
+        access.require(call, "OWNERSHIP", view)
         with call.world.store.transaction() as tx:
-            catalog.update(tx, found, {"secure": secure})
+            catalog.update(tx, view, {"secure": secure})
         return None
 
     return action

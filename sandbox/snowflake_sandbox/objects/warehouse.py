@@ -40,54 +40,58 @@ def _size(reader: Reader) -> str:
     return _SIZES[key]
 
 
-def _suspend(call: Call, found: SnowflakeObject) -> Result | None:
-    if found["state"] == "SUSPENDED":
-        raise errors.invalid_state(f"Invalid state. Warehouse '{found.name.name}' cannot be suspended.", 90064, "22000")
+def _suspend(call: Call, warehouse: SnowflakeObject) -> Result | None:
+    if warehouse["state"] == "SUSPENDED":
+        raise errors.invalid_state(
+            f"Invalid state. Warehouse '{warehouse.name.name}' cannot be suspended.", 90064, "22000"
+        )
     with call.world.store.transaction() as tx:
-        catalog.update(tx, found, {"state": "SUSPENDED"})
+        catalog.update(tx, warehouse, {"state": "SUSPENDED"})
     return None
 
 
-def _resume(call: Call, found: SnowflakeObject) -> Result | None:
+def _resume(call: Call, warehouse: SnowflakeObject) -> Result | None:
     conditional = call.reader.accept("IF SUSPENDED")
-    if found["state"] == "STARTED" and not conditional:
-        raise errors.invalid_state(f"Invalid state. Warehouse '{found.name.name}' cannot be resumed.", 90063, "22000")
+    if warehouse["state"] == "STARTED" and not conditional:
+        raise errors.invalid_state(
+            f"Invalid state. Warehouse '{warehouse.name.name}' cannot be resumed.", 90063, "22000"
+        )
     with call.world.store.transaction() as tx:
-        catalog.update(tx, found, {"state": "STARTED", "resumed_on": call.now.isoformat()})
+        catalog.update(tx, warehouse, {"state": "STARTED", "resumed_on": call.now.isoformat()})
     return None
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    current = "Y" if call.session.warehouse == found.name.name else "N"
-    started = 1 if found["state"] == "STARTED" else 0
+def _show_row(call: Call, warehouse: SnowflakeObject) -> tuple[Any, ...]:
+    current = "Y" if call.session.warehouse == warehouse.name.name else "N"
+    started = 1 if warehouse["state"] == "STARTED" else 0
     return (
-        found.name.name,
-        found["state"],
-        found["warehouse_type"],
-        found["warehouse_size"],
-        found["min_cluster_count"],
-        found["max_cluster_count"],
+        warehouse.name.name,
+        warehouse["state"],
+        warehouse["warehouse_type"],
+        warehouse["warehouse_size"],
+        warehouse["min_cluster_count"],
+        warehouse["max_cluster_count"],
         started,
         0,
         0,
         "N",
         current,
-        found["auto_suspend"],
-        found["auto_resume"],
+        warehouse["auto_suspend"],
+        warehouse["auto_resume"],
         "100" if started else "",
         "",
         "",
         "",
-        found.created_on,
-        found.created_on,
-        found.created_on,
-        found.owner,
-        found["comment"] or "",
-        found["enable_query_acceleration"],
-        found["query_acceleration_max_scale_factor"],
+        warehouse.created_on,
+        warehouse.created_on,
+        warehouse.created_on,
+        warehouse.owner,
+        warehouse["comment"] or "",
+        warehouse["enable_query_acceleration"],
+        warehouse["query_acceleration_max_scale_factor"],
         "null",
-        str(found.id),
-        found["scaling_policy"],
+        str(warehouse.id),
+        warehouse["scaling_policy"],
         "ROLE",
     )
 

@@ -1,6 +1,6 @@
 """The forms of the resource types, as terraform-provider-snowflake 2.20 and Pulumi's bridge write them.
 
-Knows the properties' names and defaults (recorded states are in tests/toolchain/provider/recorded). Must not know statements.
+Knows the properties' names and defaults (recorded states: tests/toolchain/provider/recorded). Must not know statements.
 """
 
 from typing import Any
