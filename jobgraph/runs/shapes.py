@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from jobgraph.config.model import Schedule
+    from jobgraph.config.schedules import Schedule
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.task_runs import TaskRun
 
