@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from fakesnow import macros
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
+from fakesnow.macros import creation_sql
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.data import data_errors, data_types, trees
+from snowflake_sandbox.dialect import macros, translation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from snowflake_sandbox.result import Column
     from snowflake_sandbox.session import Session
@@ -62,6 +63,8 @@ class Connection:
         current: database and schema that DuckDB's search path stands on.
         in_transaction: whether a transaction of the session is open (transactions.py).
         has_changes: whether a statement of that transaction has changed rows.
+        make_macros: makes the macros that translated statements call; they are not made at the start, for the sake
+            of its speed.
         temporary: ids of the session's temporary tables, which go with it.
     """
 
@@ -73,6 +76,7 @@ class Connection:
     has_changes: bool = False
     tables_made: int = 0
     temporary: list[int] = field(default_factory=list)
+    make_macros: Callable[[], None] = lambda: None
 
     def new_name(self) -> str:
         """A name for a temporary table."""
@@ -93,6 +97,11 @@ class Connection:
                     continue
                 self.current = wanted
                 return
+
+    def need_macros(self, *statements: str) -> None:
+        """Make the dialect's macros before the first statement that calls one."""
+        if any(macros.SCHEMA in statement for statement in statements):
+            self.make_macros()
 
     def set_zone(self, zone: str) -> None:
         """Set the time zone in which instants are read and written.
@@ -142,8 +151,9 @@ class DataPlane:
         self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
         self._root = self._fakesnow.duck_conn
         # fakesnow's macros live in each database; sessions without one find them here.
-        self._root.execute(macros.creation_sql("memory"))
+        self._root.execute(creation_sql("memory"))
         self._lock = threading.Lock()
+        self._has_macros = False
         # Held by the one session that tries a change again after it met another session's (data_sql.py).
         self.after_conflict = threading.Lock()
 
@@ -159,7 +169,7 @@ class DataPlane:
         file = ":memory:" if self._folder is None else str(self._folder / f"{key}.duckdb")
         with self._root.cursor() as duck:
             duck.execute(f"ATTACH '{file}' AS {quoted(name)}")
-            duck.execute(macros.creation_sql(quoted(name)))
+            duck.execute(creation_sql(quoted(name)))
             duck.execute(
                 f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', '_loaded_files')}"
                 " (table_id BIGINT, file VARCHAR, tag VARCHAR, loaded_on TIMESTAMPTZ)"
@@ -219,11 +229,14 @@ class DataPlane:
 
     def expression(self, text: str) -> str:
         """A Snowflake expression (a column's default) in DuckDB's words."""
-        tree = exp.select(trees.projections(text)[0])
+        tree = translation.translate(exp.select(trees.projections(text)[0]), translation.Context())
         with self._root.cursor() as duck, data_errors.translated():
             opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
             translated: exp.Expr = _Translator(opened, duck).translate(tree)[-1].expressions[0]
-        return duckdb_text(translated)
+        result = duckdb_text(translated)
+        if macros.SCHEMA in result:
+            raise errors.not_supported(f"DEFAULT {text}")
+        return result
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
@@ -236,13 +249,21 @@ class DataPlane:
         with self._lock:
             if session.data is None:
                 opened = self._fakesnow.connect(paramstyle="qmark")
-                made = Connection(opened, opened._duck_conn)  # noqa: SLF001  # it has no public name
+                # It has no public name.
+                made = Connection(opened, opened._duck_conn, make_macros=self._make_macros)  # noqa: SLF001
                 # Given at the login, or a task's own.
                 if session.parameters.get("TIMEZONE") is not None:
                     made.set_zone(str(session.parameters["TIMEZONE"]))
                 session.data = made
             found: Connection = session.data
         return found
+
+    def _make_macros(self) -> None:
+        with self._lock:
+            if not self._has_macros:
+                with self._root.cursor() as duck:
+                    duck.execute(macros.STATEMENTS)
+            self._has_macros = True
 
     def close(self, session: Session) -> None:
         """Close the session's connection; temporary tables go, an open transaction is rolled back."""

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DIVISION_BY_ZERO = "Division by zero"
+# What the dialect's macros say (dialect/macros.py): Snowflake's own words, whose numbers are here.
+_OF_MACROS = (
+    (re.compile(r"Timestamp '.*' is not recognized"), 100035, "22007"),
+    (re.compile(r"Date '.*' is not recognized"), 100040, "22007"),
+    (re.compile(r"Time '.*' is not recognized"), 100108, "22007"),
+    (re.compile(r"Boolean value '.*' is not recognized"), 100037, "22018"),
+    (re.compile(r"The following string is not a legal .*"), 100115, "22000"),
+    (re.compile(r"Duplicate field key '.*'"), 100124, "22000"),
+)
 _COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|with name) "|column named )"?([^"\n]+?)"')
 _TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate) Function with name (.+?) does not exist", re.IGNORECASE)
@@ -88,7 +97,14 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
         return SnowflakeError(100090, "42P18", "Duplicate row detected during DML action")
     if DIVISION_BY_ZERO.lower() in text.lower():
         return SnowflakeError(100051, "22012", DIVISION_BY_ZERO)
-    return SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
+    return _of_macro(text) or SnowflakeError(100183, "22000", f"SQL execution error:\n{text}")
+
+
+def _of_macro(text: str) -> SnowflakeError | None:
+    for pattern, errno, sqlstate in _OF_MACROS:
+        if match := pattern.search(text):
+            return SnowflakeError(errno, sqlstate, match[0])
+    return None
 
 
 def _compilation(text: str) -> SnowflakeError:  # noqa: PLR0911  # one return per wording

@@ -6,10 +6,12 @@ Knows DuckDB's and Snowflake's type names and DuckDB's readers of files; must no
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from snowflake_sandbox.dialect.families import DType
 from snowflake_sandbox.errors import invalid_value, not_supported
 from snowflake_sandbox.result import Column, ColumnType, Result
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+    from sqlglot import exp
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _KINDS: dict[str, ColumnType] = {
@@ -73,6 +76,19 @@ def column(name: str, duckdb_type: str) -> Column:
 def columns(relation: duckdb.DuckDBPyRelation) -> tuple[Column, ...]:
     """The result columns of a relation; it is bound for this, not run."""
     return tuple(column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
+
+
+def semi_structured(described: tuple[Column, ...], kinds: list[exp.DataType | None]) -> tuple[Column, ...]:
+    """The columns, ARRAY or OBJECT where the expression says so: DuckDB has JSON for all of them."""
+    if len(described) != len(kinds):
+        return described
+    names: dict[object, ColumnType] = {DType.ARRAY: "array", DType.OBJECT: "object"}
+    return tuple(
+        replace(item, type=names[kind.this])
+        if kind is not None and item.type == "variant" and kind.this in names
+        else item
+        for item, kind in zip(described, kinds, strict=True)
+    )
 
 
 def no_rows(described: tuple[Column, ...]) -> pa.Table:

@@ -22,13 +22,14 @@ from snowflake_sandbox.data import (
     data_errors,
     data_types,
     expand,
-    formats,
     load_metadata,
     rewrite,
+    table_columns,
     transactions,
     trees,
 )
 from snowflake_sandbox.data.adapter import duckdb_text, quoted
+from snowflake_sandbox.dialect import translation
 from snowflake_sandbox.result import INSERT, SELECT, Result, status
 from snowflake_sandbox.statements.reader import ObjectName
 
@@ -86,10 +87,15 @@ def evaluate(call: Call, text: str) -> Any:
 def constant(call: Call, node: exp.Expr) -> Any:
     """The value of an expression without columns, as DuckDB computes it."""
     connection = call.world.data.connection(call.session)
-    tree = exp.select(node.copy())
+    tree = translation.translate(exp.select(node.copy()), _context(call, {}))
     with connection.lock, data_errors.translated():
         result = _query(connection, tree, call.binds)
     return result.arrow.column(0)[0].as_py() if result.arrow is not None else None
+
+
+def _context(call: Call, rows: Mapping[str, Result]) -> translation.Context:
+    columns = table_columns.TableColumns(call, rows)
+    return translation.Context(columns, call.binds, table_columns.output_formats(call.session))
 
 
 @contextmanager
@@ -101,6 +107,7 @@ def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[e
     ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
     # Bodies of views and functions may call functions too.
     ready = rewriting.apply(ready)
+    ready = translation.translate(ready, _context(call, rewriting.tables))
     for name, rows in rewriting.tables.items():
         data_types.make_table(connection.duck, name, rows)
     try:
@@ -134,16 +141,18 @@ def _transaction(connection: Connection, tree: exp.Expr) -> Result:
 
 def _query(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True) -> Result:
     values = trees.remaining_binds(tree, binds)
+    kinds = [projection.type for projection in tree.selects] if isinstance(tree, exp.Query) else []
     *before, last = _translate(connection, tree)
     for statement in before:
         connection.duck.execute(duckdb_text(statement))
-    relation = connection.duck.sql(duckdb_text(last), params=values or None)
-    columns = data_types.columns(relation)
+    text = duckdb_text(last)
+    connection.need_macros(text)
+    relation = connection.duck.sql(text, params=values or None)
+    columns = data_types.semi_structured(data_types.columns(relation), kinds)
     return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
 
 
 def _translate(connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
-    formats.translate(tree)
     # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
     for node in list(tree.find_all(exp.Sum)):
         node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
@@ -173,6 +182,7 @@ def _change(call: Call, connection: Connection, tree: exp.Expr) -> Result:
     if isinstance(tree, exp.Merge):
         changes.prepare_merge(tree)
     statements = [duckdb_text(statement) for statement in _translate(connection, tree)]
+    connection.need_macros(*statements)
     if isinstance(tree, exp.Merge):
         statements = [f"{statement} RETURNING merge_action" for statement in statements]
     try:

@@ -17,6 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.dialect.parser import DIALECT
 from snowflake_sandbox.statements.reader import tokenize
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def parse(text: str) -> exp.Expr:
         SnowflakeError: 001003.
     """
     try:
-        tree = sqlglot.parse_one(number_placeholders(plain_methods(text)), read="snowflake")
+        tree = sqlglot.parse_one(number_placeholders(plain_methods(text)), read=DIALECT)
     except (ParseError, TokenError) as error:
         raise _syntax_error(text, error) from error
     if tree is None or isinstance(tree, exp.Command):

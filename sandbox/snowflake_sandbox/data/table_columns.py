@@ -1,0 +1,83 @@
+"""The columns of the tables that a statement names, with their types as the dialect's annotation needs them.
+
+Knows the catalog's columns and a result's; must not know statements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.dialect.conversions import Formats
+from snowflake_sandbox.dialect.families import DType
+from snowflake_sandbox.parameters import session_text
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.dialect.annotation import Columns
+    from snowflake_sandbox.result import Result
+    from snowflake_sandbox.session import Session
+
+_TYPES = {
+    "VARCHAR": DType.VARCHAR,
+    "NUMBER": DType.DECIMAL,
+    "FLOAT": DType.DOUBLE,
+    "BOOLEAN": DType.BOOLEAN,
+    "DATE": DType.DATE,
+    "TIME": DType.TIME,
+    "TIMESTAMP_NTZ": DType.TIMESTAMPNTZ,
+    "TIMESTAMP_LTZ": DType.TIMESTAMPLTZ,
+    "TIMESTAMP_TZ": DType.TIMESTAMPLTZ,
+    "VARIANT": DType.VARIANT,
+    "OBJECT": DType.OBJECT,
+    "ARRAY": DType.ARRAY,
+    "BINARY": DType.BINARY,
+}
+_RESULT_TYPES = {"TEXT": "VARCHAR", "FIXED": "NUMBER", "REAL": "FLOAT"}
+
+
+class TableColumns:
+    """Looks up the columns of one statement's tables, each table once."""
+
+    def __init__(self, call: Call, rows: Mapping[str, Result]) -> None:
+        self._call = call
+        self._rows = rows
+        self._columns: dict[tuple[str, str, str], Columns] = {}
+
+    def __call__(self, table: exp.Table) -> Columns:
+        """The columns of a table; none where it is no table of the catalog or of the statement."""
+        key = (table.catalog, table.db, table.name)
+        if key not in self._columns:
+            self._columns[key] = self._of_rows(table.name) if table.name in self._rows else self._of_catalog(key)
+        return self._columns[key]
+
+    def _of_rows(self, name: str) -> Columns:
+        columns = self._rows[name].columns
+        return {column.name: _type(_RESULT_TYPES.get(column.type.upper(), column.type.upper())) for column in columns}
+
+    def _of_catalog(self, key: tuple[str, str, str]) -> Columns:
+        if not all(key):
+            return {}
+        with self._call.world.store.transaction() as tx:
+            table = catalog.find(tx, "TABLE", ObjectName(key[2], key[1], key[0]))
+        return {} if table is None else {column["name"]: _type(column["base"]) for column in table["columns"]}
+
+
+def _type(base: str) -> exp.DataType:
+    return exp.DataType(this=_TYPES.get(base, DType.UNKNOWN))
+
+
+def output_formats(session: Session) -> Formats:
+    """The formats in which a session writes dates and times."""
+    general = session_text(session, "TIMESTAMP_OUTPUT_FORMAT")
+    return Formats(
+        ntz=session_text(session, "TIMESTAMP_NTZ_OUTPUT_FORMAT") or general,
+        instant=session_text(session, "TIMESTAMP_LTZ_OUTPUT_FORMAT") or general,
+        date=session_text(session, "DATE_OUTPUT_FORMAT"),
+        time=session_text(session, "TIME_OUTPUT_FORMAT"),
+    )

@@ -1,0 +1,189 @@
+"""Types of expressions: sqlglot's annotation of a statement, with the columns of its tables and the types of its binds.
+
+Knows scopes and columns; must not know the catalog (the caller says what columns a table has) nor any rewrite.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.optimizer.annotate_types import TypeAnnotator
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.schema import MappingSchema
+
+from snowflake_sandbox.dialect.families import DType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sqlglot.dialects.dialect import DialectType
+
+# Of a table: its columns by name.
+Columns = dict[str, exp.DataType]
+
+_BOUND: tuple[tuple[type, exp.DType], ...] = (
+    (bool, DType.BOOLEAN),
+    (str, DType.VARCHAR),
+    (int, DType.BIGINT),
+    (Decimal, DType.DECIMAL),
+    (float, DType.DOUBLE),
+    (bytes, DType.BINARY),
+    (datetime, DType.TIMESTAMP),
+    (date, DType.DATE),
+    (time, DType.TIME),
+)
+# Types that sqlglot does not know, by kind of expression and by a function's name.
+_OTHERS: dict[type[exp.Expr], exp.DType] = {
+    exp.JSONExtract: DType.VARIANT,
+    exp.GetExtract: DType.VARIANT,
+    exp.ParseJSON: DType.VARIANT,
+    exp.ToVariant: DType.VARIANT,
+    exp.ConcatWs: DType.VARCHAR,
+    exp.Bracket: DType.VARIANT,
+    exp.ToChar: DType.VARCHAR,
+    exp.Struct: DType.OBJECT,
+    exp.JSONObject: DType.OBJECT,
+    exp.Hex: DType.VARCHAR,
+}
+
+
+class _Tables(MappingSchema):
+    """The columns of tables, asked for as they are met."""
+
+    def __init__(self, columns: Callable[[exp.Table], Columns]) -> None:
+        super().__init__(dialect="snowflake", normalize=False)
+        self._columns = columns
+
+    def get_column_type(
+        self,
+        table: exp.Table | str,
+        column: exp.Column | str,
+        dialect: DialectType = None,
+        normalize: bool | None = None,  # noqa: FBT001  # sqlglot's signature
+    ) -> exp.DataType:
+        """The type of a table's column, UNKNOWN where it has none of that name."""
+        del dialect, normalize
+        name = column if isinstance(column, str) else column.name
+        known = self._columns(table) if isinstance(table, exp.Table) else {}
+        return known.get(name) or exp.DataType(this=DType.UNKNOWN)
+
+    def find(self, *_arguments: Any, **_more: Any) -> None:
+        """Whole tables are never asked for as a structure."""
+        return
+
+
+def annotate(
+    tree: exp.Expr,
+    columns: Callable[[exp.Table], Columns],
+    binds: Mapping[str, Any],
+    named: Mapping[str, exp.DType],
+) -> None:
+    """Give every expression of a statement its type, in place; unquoted names become upper case.
+
+    Args:
+        tree: the statement, its tables resolved.
+        columns: the columns of a table.
+        binds: values of the placeholders.
+        named: types of functions that sqlglot has no class for.
+    """
+    _quote_keys(tree)
+    normalize_identifiers(tree, dialect="snowflake")
+    qualified = _qualify(tree, columns)
+    changed: dict[int, exp.DataType] = {}
+    metadata = {
+        **Snowflake.EXPRESSION_METADATA,
+        **{kind: {"returns": returned} for kind, returned in _OTHERS.items()},
+        exp.Column: {"annotator": _annotator(lambda node: _column_type(node, changed))},
+        exp.Anonymous: {"annotator": _annotator(lambda node: _type_of(node, named))},
+        exp.Placeholder: {"annotator": _annotator(lambda node: _bound_type(node, binds))},
+    }
+    TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
+    if isinstance(tree, exp.Update | exp.Delete | exp.Merge):
+        # Their own columns may be those of a subquery, whose types are known now.
+        changed |= {id(node): kind for node, kind in _columns_of_change(tree, columns)}
+        TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
+    for column in qualified:
+        column.set("table", None)
+
+
+def _annotator(kind: Callable[[Any], exp.DataType | exp.DType]) -> Callable[[TypeAnnotator, exp.Expr], Any]:
+    return lambda annotator, node: annotator._set_type(node, kind(node))  # noqa: SLF001  # how sqlglot's own ones do it
+
+
+def _quote_keys(tree: exp.Expr) -> None:
+    """The keys of `{'a': 1}` are texts, not names."""
+    for pair in tree.find_all(exp.PropertyEQ):
+        if isinstance(pair.this, exp.Identifier) and isinstance(pair.parent, exp.Struct):
+            pair.set("this", exp.Literal.string(pair.this.name))
+
+
+def _column_type(node: exp.Column, changed: Mapping[int, exp.DataType]) -> exp.DataType | exp.DType:
+    """The type of a column that stands in no query, or comes out of FLATTEN."""
+    kind = changed.get(id(node))
+    return kind.copy() if kind is not None else DType.UNKNOWN
+
+
+def _columns_of_change(
+    tree: exp.Expr, columns: Callable[[exp.Table], Columns]
+) -> Iterator[tuple[exp.Column, exp.DataType]]:
+    """The columns of UPDATE, DELETE and MERGE that stand in no query, with their types."""
+    tables = [table for table in tree.find_all(exp.Table) if table.find_ancestor(exp.Query) is None]
+    sources = {table.alias_or_name: columns(table) for table in tables}
+    for query in tree.find_all(exp.Subquery):
+        if query.alias and query.find_ancestor(exp.Query) is None:
+            kinds_of_query = (select.type or exp.DataType(this=DType.UNKNOWN) for select in query.selects)
+            sources[query.alias] = dict(zip(query.named_selects, kinds_of_query, strict=False))
+    for column in tree.find_all(exp.Column):
+        if column.find_ancestor(exp.Query) is not None:
+            continue
+        owners = [sources[column.table]] if column.table in sources else list(sources.values())
+        kinds = [owner[column.name] for owner in owners if column.name in owner]
+        if len(kinds) == 1:
+            yield column, kinds[0]
+
+
+def _type_of(node: exp.Anonymous, named: Mapping[str, exp.DType]) -> exp.DType:
+    return named.get(str(node.this).upper(), DType.UNKNOWN)
+
+
+def _bound_type(node: exp.Placeholder, binds: Mapping[str, Any]) -> exp.DType:
+    value = binds.get(str(node.this))
+    if isinstance(value, list):
+        value = next((item for item in value if item is not None), None)
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return DType.TIMESTAMPLTZ
+    return next((kind for python, kind in _BOUND if isinstance(value, python)), DType.UNKNOWN)
+
+
+def _qualify(tree: exp.Expr, columns: Callable[[exp.Table], Columns]) -> list[exp.Column]:
+    """Say for each column which table it is of, where the name alone tells; the columns that were changed."""
+    changed: list[exp.Column] = []
+    for scope in _scopes(tree):
+        names = {alias: _names(source, columns) for alias, (_, source) in scope.selected_sources.items()}
+        for column in scope.columns:
+            if column.table:
+                continue
+            owners = [alias for alias, known in names.items() if column.name in known]
+            if len(owners) == 1:
+                column.set("table", exp.to_identifier(owners[0], quoted=True))
+                changed.append(column)
+    return changed
+
+
+def _scopes(tree: exp.Expr) -> list[Scope]:
+    queries = [tree] if isinstance(tree, exp.Query) else list(tree.find_all(exp.Query))
+    return [scope for query in queries if query.find_ancestor(exp.Query) is None for scope in traverse_scope(query)]
+
+
+def _names(source: Any, columns: Callable[[exp.Table], Columns]) -> set[str]:
+    if isinstance(source, exp.Table):
+        return set(columns(source))
+    if isinstance(source, Scope) and isinstance(source.expression, exp.Query):
+        return set(source.expression.named_selects)
+    alias = getattr(getattr(source, "expression", None), "alias_column_names", None)
+    return set(alias or ())

@@ -1,0 +1,259 @@
+"""Functions that sqlglot has classes for: implicit conversions of arguments, and what DuckDB does in its own way.
+
+Knows sqlglot's classes; functions kept by name are in named.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.dialect import macros
+from snowflake_sandbox.dialect.conversions import Formats, plain_cast, to_number, to_text, to_time, to_variant, typed
+from snowflake_sandbox.dialect.families import DType, Family, family, is_null
+from snowflake_sandbox.dialect.named import json_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DATE_UNITS = frozenset({"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
+
+
+def _map(node: exp.Expr, keys: tuple[str, ...], convert: Callable[[exp.Expr], exp.Expr]) -> None:
+    for key in keys:
+        value = node.args.get(key)
+        if isinstance(value, list):
+            node.set(key, [convert(item) for item in value])
+        elif isinstance(value, exp.Expr):
+            node.set(key, convert(value))
+
+
+def texts(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
+    """A function of texts: these arguments become texts; binary values stay."""
+
+    def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
+        def convert(value: exp.Expr) -> exp.Expr:
+            keeps = family(value) in (Family.BINARY, Family.UNKNOWN) or is_null(value)
+            return value if keeps else to_text(value, formats)
+
+        _map(node, keys or ("this",), convert)
+        return node
+
+    return rule
+
+
+def numbers(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
+    """A function of numbers: texts and VARIANT values become FLOAT."""
+
+    def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
+        del formats
+        _map(node, keys or ("this",), to_number)
+        return node
+
+    return rule
+
+
+def times(*keys: str) -> Callable[[exp.Expr, Formats], exp.Expr]:
+    """A function of dates and times: texts and VARIANT values become timestamps."""
+
+    def rule(node: exp.Expr, formats: Formats) -> exp.Expr:
+        def convert(value: exp.Expr) -> exp.Expr:
+            is_text = family(value) in (Family.TEXT, Family.VARIANT)
+            return to_time(value, Family.NTZ, formats) if is_text else value
+
+        _map(node, keys or ("this",), convert)
+        return node
+
+    return rule
+
+
+def trim(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """TRIM, LTRIM and RTRIM, with the characters to trim."""
+    position = str(node.args.get("position") or "").upper()
+    name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(position, "TRIM")
+    arguments = [node.this, *([node.expression] if node.expression is not None else [])]
+    return exp.Anonymous(this=name, expressions=[to_text(argument, formats) for argument in arguments])
+
+
+def truncate_time(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """DATE_TRUNC: of the type of its argument, where DuckDB gives a timestamp."""
+    value = times("this")(node, formats).this
+    name = str(node.args["unit"].name).upper()
+    result = exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(name), value])
+    if family(value) is Family.DATE:
+        return typed(plain_cast(result, "DATE"), DType.DATE)
+    if family(value) is Family.TIME:
+        raise errors.not_supported("DATE_TRUNC of a TIME")
+    return result
+
+
+def add_time(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """DATEADD: a date stays a date when whole days are added."""
+    value = times("this")(node, formats).this
+    unit = str(node.args.get("unit") or "DAY").upper()
+    if family(value) is Family.DATE and unit in _DATE_UNITS:
+        return typed(plain_cast(node.copy(), "DATE"), DType.DATE)
+    return node
+
+
+def length(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """LENGTH: of a binary value its bytes."""
+    if family(node.this) is Family.BINARY:
+        return exp.Anonymous(this="OCTET_LENGTH", expressions=[node.this])
+    return texts()(node, formats)
+
+
+def substring(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """SUBSTR: of a binary value its bytes."""
+    if family(node.this) is Family.BINARY:
+        whole = exp.Anonymous(this="OCTET_LENGTH", expressions=[node.this.copy()])
+        return typed(
+            macros.call("bytes", node.this, node.args["start"], node.args.get("length") or whole), DType.BINARY
+        )
+    return texts()(node, formats)
+
+
+def array(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """`[a, b]`."""
+    if isinstance(node.parent, exp.Anonymous):
+        return node
+    return typed(json_list(list(node.expressions), formats), DType.ARRAY)
+
+
+def pairs(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """OBJECT_CONSTRUCT and `{'a': b}`: dates and times are texts in a VARIANT."""
+    for pair in node.expressions:
+        if isinstance(pair, exp.PropertyEQ | exp.JSONKeyValue) and family(pair.expression) not in (
+            Family.UNKNOWN,
+            Family.VARIANT,
+        ):
+            pair.set("expression", to_variant(pair.expression, formats))
+    return node
+
+
+def array_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """ARRAY_AGG: without NULLs, and an array where there are no rows."""
+    if isinstance(node.parent, exp.WithinGroup | exp.Window):
+        return node
+    return _collected(node.this, None, formats)
+
+
+def within_group(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """ARRAY_AGG … WITHIN GROUP (ORDER BY …)."""
+    if not isinstance(node.this, exp.ArrayAgg) or isinstance(node.parent, exp.Window):
+        return node
+    return _collected(node.this.this, node.expression, formats)
+
+
+def _collected(value: exp.Expr, order: exp.Expr | None, formats: Formats) -> exp.Expr:
+    item = value.expressions[0] if isinstance(value, exp.Distinct) else value
+    element = to_variant(item.copy(), formats)
+    collected: exp.Expr = exp.Distinct(expressions=[element]) if isinstance(value, exp.Distinct) else element
+    if order is not None:
+        keys = [key.copy() for key in order.expressions]
+        for key in keys:
+            # DISTINCT must be ordered by what it collects.
+            if isinstance(value, exp.Distinct) and key.this == item:
+                key.set("this", element.copy())
+        collected = exp.Order(this=collected, expressions=keys)
+    values = exp.Filter(
+        this=exp.Anonymous(this="LIST", expressions=[collected]),
+        expression=exp.Where(this=element.copy().is_(exp.null()).not_()),
+    )
+    array = exp.Anonymous(this="COALESCE", expressions=[values, exp.Anonymous(this="LIST_VALUE")])
+    return typed(exp.Anonymous(this="TO_JSON", expressions=[array]), DType.ARRAY)
+
+
+def unique_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """ARRAY_UNIQUE_AGG."""
+    values = _collected(exp.Distinct(expressions=[node.this]), None, formats)
+    return typed(macros.call("array_sort", values), DType.ARRAY)
+
+
+def list_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """LISTAGG: without a separator the empty text, as without rows."""
+    value = node.this.this if isinstance(node.this, exp.Order) else node.this
+    target = value.expressions[0] if isinstance(value, exp.Distinct) else value
+    if family(target) not in (Family.TEXT, Family.UNKNOWN):
+        target.replace(to_text(target.copy(), formats))
+    if node.args.get("separator") is None:
+        node.set("separator", exp.Literal.string(""))
+    if isinstance(node.parent, exp.Window):
+        return node
+    return typed(exp.Anonymous(this="COALESCE", expressions=[node.copy(), exp.Literal.string("")]), DType.VARCHAR)
+
+
+def parse_json(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """PARSE_JSON."""
+    if is_null(node.this) or node.args.get("safe"):
+        return node
+    return typed(macros.call("parse_json", to_text(node.this, formats)), DType.VARIANT)
+
+
+def regexp_replace(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """REGEXP_REPLACE whose position and occurrence are the defaults; others are refused."""
+    texts("this")(node, formats)
+    if not any(node.args.get(key) is not None for key in ("position", "occurrence", "modifiers")):
+        return node
+    raise errors.not_supported("REGEXP_REPLACE with a position, an occurrence or parameters")
+
+
+def round_number(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """ROUND."""
+    return numbers()(node, formats)
+
+
+def distance(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """JAROWINKLER_SIMILARITY: a whole number, texts compared without case."""
+    values = [
+        exp.Anonymous(this="LOWER", expressions=[to_text(node.args[key], formats)]) for key in ("this", "expression")
+    ]
+    similarity = exp.Anonymous(this="JARO_WINKLER_SIMILARITY", expressions=values)
+    return plain_cast(
+        exp.Anonymous(this="FLOOR", expressions=[exp.Mul(this=similarity, expression=exp.Literal.number(100))]),
+        "BIGINT",
+    )
+
+
+_ONE_TEXT = (
+    *(exp.Upper, exp.Lower, exp.Initcap, exp.Reverse, exp.Left, exp.Right, exp.SplitPart, exp.Split, exp.Pad),
+    *(exp.MD5, exp.SHA, exp.SHA2, exp.Unicode, exp.Ascii, exp.Strtok, exp.StrtokToArray),
+    *(exp.RegexpExtract, exp.RegexpCount, exp.RegexpInstr, exp.Stuff, exp.Repeat, exp.Levenshtein),
+)
+_NUMBERS = (
+    *(exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Cbrt, exp.Exp, exp.Ln, exp.Sign, exp.Degrees, exp.Radians),
+    *(exp.Sum, exp.Avg, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop, exp.Median),
+)
+_TIMES = (
+    *(exp.Year, exp.Month, exp.Day, exp.Quarter, exp.Week, exp.Hour, exp.Minute, exp.Second, exp.DayOfMonth),
+    *(exp.DayOfWeek, exp.DayOfWeekIso, exp.DayOfYear, exp.WeekOfYear, exp.YearOfWeek, exp.LastDay, exp.Dayname),
+    *(exp.Monthname, exp.AddMonths, exp.NextDay, exp.PreviousDay, exp.TimeSlice),
+)
+
+RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
+    **dict.fromkeys(_ONE_TEXT, texts("this")),
+    **dict.fromkeys(_NUMBERS, numbers("this")),
+    **dict.fromkeys(_TIMES, times("this")),
+    **dict.fromkeys((exp.Replace, exp.StartsWith, exp.EndsWith), texts("this", "expression")),
+    **dict.fromkeys((exp.Concat, exp.ConcatWs), texts("expressions")),
+    exp.StrPosition: texts("this", "substr"),
+    exp.Round: round_number,
+    exp.Trim: trim,
+    exp.Length: length,
+    exp.Substring: substring,
+    **dict.fromkeys((exp.DateTrunc, exp.TimestampTrunc), truncate_time),
+    **dict.fromkeys((exp.DateAdd, exp.TimestampAdd, exp.TsOrDsAdd), add_time),
+    **dict.fromkeys((exp.DateDiff, exp.TimestampDiff, exp.TsOrDsDiff), times("this", "expression")),
+    exp.Extract: times("expression"),
+    exp.Array: array,
+    **dict.fromkeys((exp.Struct, exp.JSONObject), pairs),
+    exp.RegexpReplace: regexp_replace,
+    exp.JarowinklerSimilarity: distance,
+    exp.ParseJSON: parse_json,
+    exp.ArrayAgg: array_aggregate,
+    exp.WithinGroup: within_group,
+    exp.ArrayUniqueAgg: unique_aggregate,
+    exp.GroupConcat: list_aggregate,
+}

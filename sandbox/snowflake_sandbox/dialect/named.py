@@ -1,0 +1,392 @@
+"""Functions that are kept as they are written: by name, with what each is in DuckDB.
+
+sqlglot has classes for many of them, but loses a format or an argument, or takes semi-structured values for lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.dialect import macros, time_formats
+from snowflake_sandbox.dialect.conversions import (
+    Formats,
+    plain_cast,
+    to_binary,
+    to_boolean,
+    to_number,
+    to_text,
+    to_time,
+    to_variant,
+    typed,
+)
+from snowflake_sandbox.dialect.families import NUMBERS, TIMES, DType, Family, family, is_null
+
+Arguments = list[exp.Expr]
+Rewrite = Callable[[str, Arguments, Formats], exp.Expr]
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function.
+
+    Attributes:
+        returns: its type.
+        rewrite: what it is in DuckDB, from its name and arguments.
+        least, most: how many arguments it takes.
+    """
+
+    returns: exp.DType
+    rewrite: Rewrite
+    least: int = 1
+    most: int = 1
+
+
+def _format(name: str, arguments: Arguments, position: int = 1) -> str | None:
+    """The format argument, a constant text."""
+    if len(arguments) <= position:
+        return None
+    given = arguments[position]
+    if not isinstance(given, exp.Literal) or not given.is_string:
+        raise errors.not_supported(f"{name} with a format that is no constant")
+    return str(given.this)
+
+
+def _to_char(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    value, kind = arguments[0], family(arguments[0])
+    text = _format(name, arguments)
+    if text is None:
+        return to_text(value, formats)
+    if kind is Family.BINARY:
+        return _encoded(value, text)
+    if kind in TIMES:
+        return time_formats.write(value, kind, text)
+    if kind is Family.UNKNOWN:
+        return exp.Anonymous(this="STRFTIME", expressions=[value, exp.Literal.string(time_formats.directives(text))])
+    raise time_formats.unknown_format(text)
+
+
+def _encoded(value: exp.Expr, encoding: str) -> exp.Expr:
+    functions = {"HEX": "HEX", "BASE64": "BASE64", "UTF-8": "DECODE", "UTF8": "DECODE"}
+    if encoding.upper() not in functions:
+        raise time_formats.unknown_format(encoding)
+    return exp.Anonymous(this=functions[encoding.upper()], expressions=[value])
+
+
+_TARGETS = {"DATE": Family.DATE, "TIME": Family.TIME, "TIMESTAMP": Family.NTZ, "TIMESTAMP_NTZ": Family.NTZ}
+
+
+def _to_time(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    optional = name.startswith("TRY_")
+    target = _TARGETS.get(name.removeprefix("TRY_").removeprefix("TO_"), Family.INSTANT)
+    value = arguments[0]
+    if len(arguments) == 1:
+        return to_time(value, target, formats, optional=optional)
+    if family(value) in NUMBERS:
+        instant = macros.call("scaled_epoch", value, arguments[1])
+        return (
+            instant
+            if target is Family.NTZ
+            else exp.Anonymous(this="TIMEZONE", expressions=[exp.Literal.string("UTC"), instant])
+        )
+    text = _format(name, arguments) or ""
+    if text.upper() == "AUTO":
+        return to_time(value, target, formats, optional=optional)
+    reader = "TRY_STRPTIME" if optional else "STRPTIME"
+    directives = exp.Literal.string(time_formats.directives(text))
+    read = exp.Anonymous(this=reader, expressions=[to_text(value, formats), directives])
+    names = {Family.NTZ: "TIMESTAMP", Family.INSTANT: "TIMESTAMPTZ", Family.DATE: "DATE", Family.TIME: "TIME"}
+    return plain_cast(read, names[target])
+
+
+def _to_boolean(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    del formats
+    return to_boolean(arguments[0], optional=name.startswith("TRY_"))
+
+
+def _to_binary(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    del formats
+    return to_binary(arguments[0], _format(name, arguments) or "HEX", optional=name.startswith("TRY_"))
+
+
+def _hex_encode(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    del name
+    value = arguments[0] if family(arguments[0]) is Family.BINARY else to_text(arguments[0], formats)
+    encoded = exp.Anonymous(this="HEX", expressions=[value])
+    is_lower = len(arguments) > 1 and arguments[1].sql() == "0"
+    return exp.Anonymous(this="LOWER", expressions=[encoded]) if is_lower else encoded
+
+
+def _decoder(macro: str, *, as_text: bool) -> Rewrite:
+    def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+        decoded = macros.call(macro, to_text(arguments[0], formats))
+        return exp.Anonymous(this="DECODE", expressions=[decoded]) if as_text else decoded
+
+    return rewrite
+
+
+def _macro(macro: str, kinds: str) -> Rewrite:
+    """A macro whose arguments are of kinds: `v` VARIANT, `t` text, `n` number, `x` as they are."""
+
+    def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+        converters: dict[str, Callable[[exp.Expr], exp.Expr]] = {
+            "v": lambda node: to_variant(node, formats),
+            "t": lambda node: to_text(node, formats),
+            "n": to_number,
+            "x": lambda node: node,
+        }
+        return macros.call(macro, *(converters[kind](node) for kind, node in zip(kinds, arguments, strict=False)))
+
+    return rewrite
+
+
+def json_list(arguments: Arguments, formats: Formats) -> exp.Expr:
+    """A semi-structured array of values."""
+    values = [_json_null(to_variant(node, formats)) for node in arguments]
+    if not values:
+        return plain_cast(exp.Literal.string("[]"), "JSON")
+    return exp.Anonymous(this="TO_JSON", expressions=[exp.Anonymous(this="LIST_VALUE", expressions=values)])
+
+
+def _json_null(node: exp.Expr) -> exp.Expr:
+    return plain_cast(exp.null(), "JSON") if is_null(node) else node
+
+
+def _array_construct(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    return json_list(arguments, formats)
+
+
+def _array_construct_compact(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    return macros.call("array_compact", json_list(arguments, formats))
+
+
+def _array_generate_range(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    del formats
+    first, last, *step = arguments
+    return macros.call("array_range", first, last, *(step or [exp.Literal.number(1)]))
+
+
+def _object_insert(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    subject, key, value, *update = arguments
+    return macros.call(
+        "object_insert",
+        to_variant(subject, formats),
+        to_text(key, formats),
+        _json_null(to_variant(value, formats)),
+        *(update or [exp.false()]),
+    )
+
+
+def _with_keys(macro: str) -> Rewrite:
+    def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+        keys = exp.Anonymous(this="LIST_VALUE", expressions=[to_text(node, formats) for node in arguments[1:]])
+        return macros.call(macro, to_variant(arguments[0], formats), keys)
+
+    return rewrite
+
+
+def _typeof(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    return macros.call("typeof", _json_null(to_variant(arguments[0], formats)))
+
+
+def _is(*kinds: str) -> Rewrite:
+    """IS_INTEGER and its like: the type that TYPEOF gives is one of these."""
+
+    def rewrite(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+        names = [exp.Literal.string(kind) for kind in kinds]
+        return exp.Paren(this=exp.In(this=_typeof(name, arguments, formats), expressions=names))
+
+    return rewrite
+
+
+def _variant(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    return to_variant(arguments[0], formats)
+
+
+def _to_json(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    return plain_cast(to_variant(arguments[0], formats), "VARCHAR")
+
+
+def _check_json(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    is_valid = exp.Anonymous(this="JSON_VALID", expressions=[to_text(arguments[0], formats)])
+    # What Snowflake says of an invalid text is not documented in full.
+    refusal = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("CHECK_JSON of a text that is no JSON")])
+    return exp.Case(ifs=[exp.If(this=is_valid, true=plain_cast(exp.null(), "VARCHAR"))], default=refusal)
+
+
+def _strip_null(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    value = to_variant(arguments[0], formats)
+    is_json_null = exp.EQ(this=macros.call("typeof", value.copy()), expression=exp.Literal.string("NULL_VALUE"))
+    return exp.Case(ifs=[exp.If(this=is_json_null, true=plain_cast(exp.null(), "JSON"))], default=value)
+
+
+def _path_text(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    path = _format("JSON_EXTRACT_PATH_TEXT", arguments) or ""
+    value = plain_cast(to_text(arguments[0], formats), "JSON")
+    return exp.Anonymous(this="JSON_EXTRACT_STRING", expressions=[value, exp.Literal.string(f"$.{path}")])
+
+
+def _get(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    subject, key = arguments
+    macro = "element" if family(key) in NUMBERS else "member"
+    return macros.call(macro, to_variant(subject, formats), key)
+
+
+def _width_bucket(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    del formats
+    return macros.call("width_bucket", *(to_number(node) for node in arguments))
+
+
+def _refused(name: str, _arguments: Arguments, _formats: Formats) -> exp.Expr:
+    raise errors.not_supported(name)
+
+
+def _text(name: str) -> Rewrite:
+    """DuckDB's function of that name over texts."""
+
+    def rewrite(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+        texts = [plain_cast(node, "VARCHAR") if is_null(node) else to_text(node, formats) for node in arguments]
+        return exp.Anonymous(this=name, expressions=texts)
+
+    return rewrite
+
+
+def _bytes_of(_name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    value = arguments[0]
+    if family(value) is not Family.BINARY:
+        value = exp.Anonymous(this="ENCODE", expressions=[to_text(value, formats)])
+    return exp.Anonymous(this="OCTET_LENGTH", expressions=[value])
+
+
+def _bits_of(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
+    return exp.Paren(this=exp.Mul(this=_bytes_of(name, arguments, formats), expression=exp.Literal.number(8)))
+
+
+_VARCHAR, _BOOLEAN, _BINARY, _ARRAY, _OBJECT = DType.VARCHAR, DType.BOOLEAN, DType.BINARY, DType.ARRAY, DType.OBJECT
+_MANY = 1000
+
+FUNCTIONS: dict[str, Function] = {
+    **dict.fromkeys(("TO_CHAR", "TO_VARCHAR"), Function(_VARCHAR, _to_char, 1, 2)),
+    **dict.fromkeys(("TO_DATE", "DATE", "TRY_TO_DATE"), Function(DType.DATE, _to_time, 1, 2)),
+    **dict.fromkeys(("TO_TIME", "TIME", "TRY_TO_TIME"), Function(DType.TIME, _to_time, 1, 2)),
+    **dict.fromkeys(
+        ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ", "TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ"),
+        Function(DType.TIMESTAMPNTZ, _to_time, 1, 2),
+    ),
+    **dict.fromkeys(
+        ("TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP_LTZ", "TRY_TO_TIMESTAMP_TZ"),
+        Function(DType.TIMESTAMPLTZ, _to_time, 1, 2),
+    ),
+    **dict.fromkeys(("TO_BOOLEAN", "TRY_TO_BOOLEAN"), Function(_BOOLEAN, _to_boolean)),
+    **dict.fromkeys(("TO_BINARY", "TRY_TO_BINARY"), Function(_BINARY, _to_binary, 1, 2)),
+    "HEX_ENCODE": Function(_VARCHAR, _hex_encode, 1, 2),
+    "HEX_DECODE_BINARY": Function(_BINARY, _decoder("unhex", as_text=False)),
+    "TRY_HEX_DECODE_BINARY": Function(_BINARY, _decoder("try_unhex", as_text=False)),
+    "HEX_DECODE_STRING": Function(_VARCHAR, _decoder("unhex", as_text=True)),
+    "TRY_HEX_DECODE_STRING": Function(_VARCHAR, _decoder("try_unhex", as_text=True)),
+    "BASE64_DECODE_BINARY": Function(_BINARY, _decoder("base64", as_text=False)),
+    "TRY_BASE64_DECODE_BINARY": Function(_BINARY, _decoder("try_base64", as_text=False)),
+    "BASE64_DECODE_STRING": Function(_VARCHAR, _decoder("base64", as_text=True)),
+    "TRY_BASE64_DECODE_STRING": Function(_VARCHAR, _decoder("try_base64", as_text=True)),
+    "TYPEOF": Function(_VARCHAR, _typeof),
+    "TO_VARIANT": Function(DType.VARIANT, _variant),
+    "TO_OBJECT": Function(_OBJECT, _variant),
+    "TO_ARRAY": Function(_ARRAY, _macro("to_array", "v")),
+    "TO_JSON": Function(_VARCHAR, _to_json),
+    "CHECK_JSON": Function(_VARCHAR, _check_json),
+    "STRIP_NULL_VALUE": Function(DType.VARIANT, _strip_null),
+    "JSON_EXTRACT_PATH_TEXT": Function(_VARCHAR, _path_text, 2, 2),
+    **dict.fromkeys(("AS_CHAR", "AS_VARCHAR"), Function(_VARCHAR, _macro("as_text", "v"))),
+    "AS_INTEGER": Function(DType.BIGINT, _macro("as_integer", "v")),
+    **dict.fromkeys(("AS_DOUBLE", "AS_REAL"), Function(DType.DOUBLE, _macro("as_number", "v"))),
+    "AS_BOOLEAN": Function(_BOOLEAN, _macro("as_boolean", "v")),
+    "AS_ARRAY": Function(_ARRAY, _macro("as_array", "v")),
+    "AS_OBJECT": Function(_OBJECT, _macro("as_object", "v")),
+    # The sandbox's VARIANT keeps dates, times and binary values as texts.
+    **dict.fromkeys(
+        (
+            *("AS_DATE", "AS_TIME", "AS_TIMESTAMP_NTZ", "AS_TIMESTAMP_LTZ", "AS_TIMESTAMP_TZ", "AS_BINARY"),
+            *("IS_DATE", "IS_DATE_VALUE", "IS_TIME", "IS_TIMESTAMP_NTZ", "IS_TIMESTAMP_LTZ", "IS_TIMESTAMP_TZ"),
+            *("IS_BINARY", "AS_DECIMAL", "AS_NUMBER", "PARSE_IP", "PARSE_URL", "SOUNDEX", "SOUNDEX_P123", "HASH_AGG"),
+            *("XMLGET", "PARSE_XML", "TRY_PARSE_URL", "COLLATE", "COLLATION", "COMPRESS", "DECOMPRESS_STRING"),
+        ),
+        Function(_VARCHAR, _refused, 0, _MANY),
+    ),
+    "IS_INTEGER": Function(_BOOLEAN, _is("INTEGER")),
+    "IS_DECIMAL": Function(_BOOLEAN, _is("INTEGER", "DECIMAL")),
+    **dict.fromkeys(("IS_DOUBLE", "IS_REAL"), Function(_BOOLEAN, _is("INTEGER", "DECIMAL", "DOUBLE"))),
+    **dict.fromkeys(("IS_VARCHAR", "IS_CHAR"), Function(_BOOLEAN, _is("VARCHAR"))),
+    "IS_BOOLEAN": Function(_BOOLEAN, _is("BOOLEAN")),
+    "IS_ARRAY": Function(_BOOLEAN, _is("ARRAY")),
+    "IS_OBJECT": Function(_BOOLEAN, _is("OBJECT")),
+    "IS_NULL_VALUE": Function(_BOOLEAN, _is("NULL_VALUE")),
+    "ARRAY_CONSTRUCT": Function(_ARRAY, _array_construct, 0, _MANY),
+    "ARRAY_CONSTRUCT_COMPACT": Function(_ARRAY, _array_construct_compact, 0, _MANY),
+    "ARRAY_SIZE": Function(DType.BIGINT, _macro("array_size", "v")),
+    "ARRAY_APPEND": Function(_ARRAY, _macro("array_append", "vv"), 2, 2),
+    "ARRAY_PREPEND": Function(_ARRAY, _macro("array_prepend", "vv"), 2, 2),
+    "ARRAY_CAT": Function(_ARRAY, _macro("array_cat", "vv"), 2, 2),
+    "ARRAY_COMPACT": Function(_ARRAY, _macro("array_compact", "v")),
+    "ARRAY_DISTINCT": Function(_ARRAY, _macro("array_distinct", "v")),
+    "ARRAY_INSERT": Function(_ARRAY, _macro("array_insert", "vxv"), 3, 3),
+    "ARRAY_SLICE": Function(_ARRAY, _macro("array_slice", "vxx"), 3, 3),
+    "ARRAY_REMOVE": Function(_ARRAY, _macro("array_remove", "vv"), 2, 2),
+    "ARRAY_REMOVE_AT": Function(_ARRAY, _macro("array_remove_at", "vx"), 2, 2),
+    "ARRAY_REVERSE": Function(_ARRAY, _macro("array_reverse", "v")),
+    "ARRAY_CONTAINS": Function(_BOOLEAN, _macro("array_contains", "vv"), 2, 2),
+    "ARRAY_POSITION": Function(DType.BIGINT, _macro("array_position", "vv"), 2, 2),
+    "ARRAY_TO_STRING": Function(_VARCHAR, _macro("array_to_string", "vt"), 2, 2),
+    "ARRAY_INTERSECTION": Function(_ARRAY, _macro("array_intersection", "vv"), 2, 2),
+    "ARRAY_EXCEPT": Function(_ARRAY, _macro("array_except", "vv"), 2, 2),
+    "ARRAYS_OVERLAP": Function(_BOOLEAN, _macro("arrays_overlap", "vv"), 2, 2),
+    "ARRAY_SORT": Function(_ARRAY, _macro("array_sort", "v")),
+    "ARRAY_MIN": Function(DType.VARIANT, _macro("array_min", "v")),
+    "ARRAY_MAX": Function(DType.VARIANT, _macro("array_max", "v")),
+    "ARRAY_FLATTEN": Function(_ARRAY, _macro("array_flatten", "v")),
+    "ARRAY_GENERATE_RANGE": Function(_ARRAY, _array_generate_range, 2, 3),
+    "OBJECT_KEYS": Function(_ARRAY, _macro("object_keys", "v")),
+    "OBJECT_INSERT": Function(_OBJECT, _object_insert, 3, 4),
+    "OBJECT_DELETE": Function(_OBJECT, _with_keys("object_delete"), 2, _MANY),
+    "OBJECT_PICK": Function(_OBJECT, _with_keys("object_pick"), 2, _MANY),
+    "GET": Function(DType.VARIANT, _get, 2, 2),
+    "GET_IGNORE_CASE": Function(DType.VARIANT, _macro("get_ignore_case", "vt"), 2, 2),
+    "WIDTH_BUCKET": Function(DType.BIGINT, _width_bucket, 4, 4),
+    "TRANSLATE": Function(_VARCHAR, _macro("translate", "ttt"), 3, 3),
+    "MONTHS_BETWEEN": Function(DType.DOUBLE, _macro("months_between", "xx"), 2, 2),
+    "CONTAINS": Function(_BOOLEAN, _text("CONTAINS"), 2, 2),
+    "OCTET_LENGTH": Function(DType.BIGINT, _bytes_of),
+    "BIT_LENGTH": Function(DType.BIGINT, _bits_of),
+}
+
+TYPES = {name: function.returns for name, function in FUNCTIONS.items()}
+
+
+def rewrite(node: exp.Anonymous, formats: Formats) -> exp.Expr:
+    """A call of one of the functions in DuckDB's words; other calls stay.
+
+    Raises:
+        SnowflakeError: 000938 or 000939, too few or too many arguments; 000002, a function or format that is missing.
+    """
+    name = str(node.this).upper()
+    function = FUNCTIONS.get(name)
+    if function is None or isinstance(node.parent, exp.Dot):
+        return node
+    arguments = list(node.expressions)
+    if len(arguments) < function.least:
+        raise errors.SnowflakeError(
+            938,
+            "22023",
+            f"SQL compilation error:\nnot enough arguments for function [{node.sql('snowflake')}],"
+            f" expected {function.least}, got {len(arguments)}",
+        )
+    if len(arguments) > function.most:
+        raise errors.SnowflakeError(
+            939,
+            "22023",
+            f"SQL compilation error:\ntoo many arguments for function [{node.sql('snowflake')}]"
+            f" expected {function.most}, got {len(arguments)}",
+        )
+    return typed(function.rewrite(name, arguments, formats), function.returns)

@@ -1,0 +1,186 @@
+"""Operators and conditional expressions: operands brought to one type as Snowflake does implicitly.
+
+Knows sqlglot's classes of operators; must not know functions (functions.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from snowflake_sandbox.dialect import assignments
+from snowflake_sandbox.dialect.conversions import (
+    Formats,
+    cast,
+    plain_cast,
+    to_boolean,
+    to_number,
+    to_text,
+    to_variant,
+    typed,
+    unify,
+)
+from snowflake_sandbox.dialect.families import DType, Family, family
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_DATE_UNITS = frozenset({"DAY", "DAYS", "WEEK", "WEEKS", "MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"})
+
+
+def _set_all(node: exp.Expr, key: str, values: list[exp.Expr]) -> None:
+    node.set(key, values)
+
+
+def compare(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """`a = b` and its like."""
+    if assignments.is_assignment(node):
+        return assignments.update(node, formats)
+    left, right = unify([node.this, node.expression], formats)
+    node.set("this", left)
+    node.set("expression", right)
+    return node
+
+
+def between(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """`a BETWEEN b AND c`."""
+    value, low, high = unify([node.this, node.args["low"], node.args["high"]], formats)
+    node.set("this", value)
+    node.set("low", low)
+    node.set("high", high)
+    return node
+
+
+def is_in(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """`a IN (b, c)`."""
+    if node.args.get("query") is None and node.expressions:
+        value, *others = unify([node.this, *node.expressions], formats)
+        node.set("this", value)
+        _set_all(node, "expressions", others)
+    return node
+
+
+def like(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """LIKE and its relatives compare texts."""
+    node.set("this", to_text(node.this, formats))
+    return node
+
+
+def concatenate(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """`a || b`: of texts, or of two binary values."""
+    if family(node.this) is Family.BINARY and family(node.expression) is Family.BINARY:
+        return typed(node, DType.BINARY)
+    node.set("this", to_text(node.this, formats))
+    node.set("expression", to_text(node.expression, formats))
+    return typed(node, DType.VARCHAR)
+
+
+def arithmetic(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """`a + b` and its like; a date and an interval of whole days give a date."""
+    del formats
+    left, right = node.this, node.expression
+    if isinstance(right, exp.Interval):
+        unit = str(right.args.get("unit") or "").upper()
+        if family(left) is Family.DATE and unit in _DATE_UNITS:
+            return typed(plain_cast(exp.Paren(this=node.copy()), "DATE"), DType.DATE)
+        return node
+    has_variant = Family.VARIANT in (family(left), family(right))
+    # DuckDB gives a literal text the type of the other side.
+    node.set("this", left if isinstance(left, exp.Literal) and not has_variant else to_number(left))
+    node.set("expression", right if isinstance(right, exp.Literal) and not has_variant else to_number(right))
+    return typed(node, DType.DOUBLE) if has_variant else node
+
+
+def negate(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """`-a`."""
+    del formats
+    node.set("this", to_number(node.this))
+    return node
+
+
+def logic(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """AND, OR, NOT of what is no boolean."""
+    del formats
+    for key in ("this", "expression"):
+        operand = node.args.get(key)
+        if operand is not None and family(operand) in (Family.VARIANT, Family.TEXT):
+            node.set(key, to_boolean(operand))
+    return node
+
+
+def case(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """CASE: the compared values become one type, and so do the results."""
+    branches = node.args["ifs"]
+    if node.this is not None:
+        value, *whens = unify([node.this, *(branch.this for branch in branches)], formats)
+        node.set("this", value)
+        for branch, when in zip(branches, whens, strict=True):
+            branch.set("this", when)
+    results = [branch.args["true"] for branch in branches]
+    default = node.args.get("default")
+    unified = _one_type([*results, *([default] if default is not None else [])], formats)
+    for branch, result in zip(branches, unified, strict=False):
+        branch.set("true", result)
+    if default is not None:
+        node.set("default", unified[-1])
+    return node
+
+
+def choose(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """IFF."""
+    if isinstance(node.parent, exp.Case):
+        return node
+    results = [node.args["true"], *([node.args["false"]] if node.args.get("false") is not None else [])]
+    unified = _one_type(results, formats)
+    node.set("true", unified[0])
+    if len(unified) > 1:
+        node.set("false", unified[1])
+    return node
+
+
+def coalesce(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """COALESCE and its like."""
+    first, *others = _one_type([node.this, *node.expressions], formats)
+    node.set("this", first)
+    _set_all(node, "expressions", others)
+    return node
+
+
+def null_if(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """NULLIF keeps its first value's type where it can."""
+    return compare(node, formats)
+
+
+def _one_type(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
+    """Results of which one is taken: VARIANT where one is a VARIANT."""
+    kinds = {family(node) for node in nodes}
+    if Family.VARIANT not in kinds or Family.UNKNOWN in kinds - {Family.VARIANT}:
+        return nodes
+    return [to_variant(node, formats) for node in nodes]
+
+
+def cast_node(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """CAST and `::`, TRY_CAST."""
+    if node.args.get("format") is not None:
+        return node
+    return cast(node.this, node.args["to"], formats, optional=isinstance(node, exp.TryCast)) or node
+
+
+RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
+    **dict.fromkeys((exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ), compare),
+    **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
+    **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), like),
+    **dict.fromkeys((exp.And, exp.Or, exp.Not), logic),
+    exp.Between: between,
+    exp.In: is_in,
+    exp.DPipe: concatenate,
+    exp.Neg: negate,
+    exp.Case: case,
+    exp.If: choose,
+    exp.Coalesce: coalesce,
+    exp.Nullif: null_if,
+    exp.Cast: cast_node,
+    exp.TryCast: cast_node,
+}

@@ -1,0 +1,75 @@
+"""A statement's expressions in DuckDB's words, as far as sqlglot and fakesnow would get them wrong.
+
+Knows the order of the steps: types first, then every expression from the inside out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from snowflake_sandbox.dialect import annotation, assignments, functions, named, operators
+from snowflake_sandbox.dialect.conversions import Formats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {**operators.RULES, **functions.RULES}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a translation depends on.
+
+    Attributes:
+        columns: the columns of a table of the statement.
+        binds: values of the placeholders.
+        formats: the session's output formats.
+    """
+
+    columns: Callable[[exp.Table], annotation.Columns] = lambda _table: {}
+    binds: Mapping[str, Any] = field(default_factory=dict)
+    formats: Formats = field(default_factory=Formats)
+
+
+def is_plain(tree: exp.Expr) -> bool:
+    """Whether nothing in a statement depends on types (`SELECT 1`)."""
+    return not any(type(node) in RULES or isinstance(node, exp.Anonymous | exp.Insert) for node in tree.walk())
+
+
+def translate(tree: exp.Expr, context: Context) -> exp.Expr:
+    """The statement with every rule applied.
+
+    Raises:
+        SnowflakeError: 000002, a function or format that the sandbox does not have; 000938 and 000939.
+    """
+    if is_plain(tree):
+        return tree
+    annotation.annotate(tree, context.columns, context.binds, named.TYPES)
+    holder = exp.Paren(this=tree)
+    for node in reversed(list(tree.walk())):
+        _apply(node, context.formats)
+    for node in list(tree.find_all(exp.Insert)):
+        assignments.insert(node, context.columns, context.formats)
+    inside: exp.Expr = holder.this
+    return inside
+
+
+def _apply(node: exp.Expr, formats: Formats) -> None:
+    rule = RULES.get(type(node))
+    kind, parent, key, index = node.type, node.parent, node.arg_key, node.index
+    if isinstance(node, exp.Anonymous):
+        replacement: exp.Expr = named.rewrite(node, formats)
+    elif rule is not None:
+        replacement = rule(node, formats)
+    else:
+        return
+    if replacement is node:
+        return
+    if replacement.type is None:
+        replacement.type = kind
+    # The node may have been moved below its replacement: its place is the one that it had.
+    if parent is not None and key is not None:
+        parent.set(key, replacement, index)
