@@ -249,8 +249,8 @@ class DataPlane:
         with self._lock:
             if session.data is None:
                 opened = self._fakesnow.connect(paramstyle="qmark")
-                # It has no public name.
-                made = Connection(opened, opened._duck_conn, make_macros=self._make_macros)  # noqa: SLF001
+                duck = opened._duck_conn  # noqa: SLF001  # it has no public name
+                made = Connection(opened, duck, make_macros=self._make_macros)
                 # Given at the login, or a task's own.
                 if session.parameters.get("TIMEZONE") is not None:
                     made.set_zone(str(session.parameters["TIMEZONE"]))
