@@ -10,20 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.config import matrices
 from jobgraph.config.document import Document, Places
+from jobgraph.config.job_values import items, job_of
 from jobgraph.config.keys import JOB_KEYS, OVERLAPS
-from jobgraph.config.model import (
-    Condition,
-    Config,
-    Graph,
-    Job,
-    Payload,
-    Resources,
-    RetryRule,
-    RetryRules,
-    Secret,
-    Volume,
-)
-from jobgraph.config.nested_keys import TESTS
+from jobgraph.config.model import Config, Graph, Payload
 from jobgraph.errors import nearest
 from jobgraph.names import upper
 
@@ -32,6 +21,7 @@ if TYPE_CHECKING:
 
     import yaml
 
+    from jobgraph.config.model import Job
     from jobgraph.config.payloads import PayloadFolder
     from jobgraph.config.sections import Block
 
@@ -86,13 +76,13 @@ class Assembler:
         nodes[""] = node
         places = Places(self.document, nodes, block.nodes)
         payload = self._payload(path, values["payload"]) if values["payload"] else None
-        matrix = {name: _items(items) for name, items in (values["matrix"] or {}).items()}
+        matrix = {name: items(choices) for name, choices in (values["matrix"] or {}).items()}
         self._matrix_problems(path, block, matrix)
         if not matrix:
-            yield _job(key, values, payload, places, {})
+            yield job_of(key, values, payload, places, {})
         elif matrices.size(matrix) <= matrices.MOST_COMBINATIONS:
             for combination in matrices.combinations(matrix):
-                yield _job(matrices.job_name(key, combination), values, payload, places, combination)
+                yield job_of(matrices.job_name(key, combination), values, payload, places, combination)
         else:
             most = matrices.MOST_COMBINATIONS
             what = f"the matrix has {matrices.size(matrix)} combinations; {most} are allowed"
@@ -124,7 +114,7 @@ class Assembler:
         if "path" not in values:
             return None
         entrypoint = values.get("entrypoint", values["path"].rpartition("/")[2]).removeprefix("./")
-        packages = _items(values.get("pip_requirements", ()))
+        packages = items(values.get("pip_requirements", ()))
         payload = Payload(values["path"], entrypoint, packages)
         if self.payloads is None:
             return payload
@@ -176,11 +166,6 @@ class _Base:
         return values, nodes
 
 
-def _items(read: Any) -> tuple[Any, ...]:
-    """Return the values of a list as it was read."""
-    return tuple([value for _, value, _ in read]) if read else ()
-
-
 def _texts(value: Any) -> Iterator[str]:
     """Yield the texts of a value as it was read."""
     if isinstance(value, str):
@@ -191,97 +176,15 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (text for _, text, _ in value)
 
 
-def _job(key: str, values: Mapping[str, Any], payload: Payload | None, marks: Places, chosen: dict[str, str]) -> Job:
-    after = _filled(_items(values["after"]), chosen)
-    args = _filled(_items(values["args"]), chosen)
-    env = values["env"] or {}
-    if chosen:
-        env = {name: matrices.filled(value, chosen) for name, value in env.items()}
-    if values["table_name"]:
-        args = (*args, f"--result_table={matrices.filled(values['table_name'], chosen)}")
-    warehouse = values["warehouse"].values if values["warehouse"] else {}
-    retries = values["retries"].values if values["retries"] else {}
-    # a payload runs in the runtime image unless the job itself names another
-    image = values["image"] or ""
-    return Job(
-        key=key,
-        name=upper(key),
-        image="" if payload and not marks.own("image") else image,
-        compute_pool=upper(values["compute_pool"] or ""),
-        after=tuple(map(upper, after)),
-        after_as_written=after,
-        args=args,
-        command=_filled(_items(values["command"]), chosen),
-        env=env,
-        retries=retries.get("count", 0),
-        retry_rules=_retry_rules(retries),
-        timeout=values["timeout"],
-        on_failure=values["on_failure"],
-        comment=matrices.filled(values["comment"], chosen),
-        warehouse=upper(warehouse["query"]) if "query" in warehouse else None,
-        task_warehouse=upper(warehouse["task"]) if "task" in warehouse else None,
-        resources=Resources(**values["resources"].values) if values["resources"] else _NO_RESOURCES,
-        enabled=values["enabled"],
-        replicas=values["replicas"],
-        when=_condition(values["when"]) if values["when"] else None,
-        secrets=tuple(Secret(**{"secret": "", **b.values}) for b in _items(values["secrets"])),
-        volumes=tuple(_volume(name, block) for name, (_, block) in (values["volumes"] or {}).items()),
-        external_access=tuple(map(upper, _items(values["external_access"]))),
-        payload=payload,
-        outputs_file=values["outputs"].values.get("file") if values["outputs"] else None,
-        logs=values["logs"],
-        marks=marks,
-    )
-
-
-_NO_RESOURCES = Resources()
-
-
-def _filled(texts: tuple[str, ...], chosen: dict[str, str]) -> tuple[str, ...]:
-    return tuple(matrices.filled(text, chosen) for text in texts) if chosen else texts
-
-
-def _retry_rules(values: Mapping[str, Any]) -> RetryRules | None:
-    # no causes and no rules say nothing
-    rules = {name: value for name, value in values.items() if name != "count" and value not in ({}, ())}
-    if "rules" in rules:
-        rules["rules"] = tuple(_retry_rule(block.values) for block in _items(rules["rules"]))
-    return RetryRules(**rules) if rules else None
-
-
-def _retry_rule(values: Mapping[str, Any]) -> RetryRule:
-    codes = tuple(_exit_codes(text) for text in _items(values.get("exit_codes")))
-    # a rule without a count has been reported
-    return RetryRule(**{"count": 0, **values, "reasons": _items(values.get("reasons")), "exit_codes": codes})
-
-
-def _exit_codes(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    return int(low), int(high or low)
-
-
-def _condition(block: Block) -> Condition | None:
-    """Return the condition; `None` if the section lacks what it needs, which the rules or the reader tell."""
-    tests = [test for test in TESTS if test in block.values]
-    if "job" not in block.values or len(tests) != 1:
-        return None
-    values = block.values
-    return Condition(upper(values["job"]), tests[0], values[tests[0]], values.get("output"))
-
-
-def _volume(name: str, block: Block) -> Volume:
-    return Volume(name, **{"source": "", "path": "", **block.values})
-
-
 def _expanded(job: Job, members: Mapping[str, tuple[str, ...]]) -> Job:
     """Return the job with the names of matrices in its `after` replaced by those of their jobs."""
     if not any(name in members for name in job.after):
         return job
-    items = [(one, place) for place, name in enumerate(job.after) for one in members.get(name, (name,))]
-    places = tuple(place for _, place in items)
+    pairs = [(member, place) for place, name in enumerate(job.after) for member in members.get(name, (name,))]
+    places = tuple(place for _, place in pairs)
     return replace(
         job,
-        after=tuple(one for one, _ in items),
+        after=tuple(member for member, _ in pairs),
         after_as_written=tuple(job.after_as_written[place] for place in places),
         marks=job.marks.rearranged("after", places) if isinstance(job.marks, Places) else job.marks,
     )

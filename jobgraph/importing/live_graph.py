@@ -15,31 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.explain.printing import Remarks, printed
 from jobgraph.config.explain.resolving import OVERLAP_WORDS
-from jobgraph.config.model import Condition
+from jobgraph.config.job_values import job_in_file
+from jobgraph.config.keys import JOB_KEYS
 from jobgraph.config.reading import parse
 from jobgraph.config.timing import LONGEST_TASK_SECONDS, duration_text, longest_chain, most_seconds
 from jobgraph.config.topology import edges, topological
 from jobgraph.errors import ConfigErrors, UsageError, perhaps
 from jobgraph.importing.quickstart import Imported, common_values, file_values
-from jobgraph.plan.job_definitions import given, job_values, remarks_on
+from jobgraph.plan.conditions import read_condition
+from jobgraph.plan.job_definition import differing_entries, job_definition, read_definition, unknown_entries
 from jobgraph.plan.sql import ROOT_BODY
-from jobgraph.plan.sql import condition as condition_text
-from jobgraph.plan.task_definitions import job_definition
 from jobgraph.plan.task_rows import Row, definition, descendants, finalized_root, predecessors, root_comment, schedule
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from jobgraph.config.model import Graph
+    from jobgraph.config.model import Condition, Graph
 
 _JOB_COMMENT = re.compile(r"jobgraph: job (\w+) of graph \w+")
-_OPERATORS = {"=": "is", "<>": "is_not", ">": "above", "<": "below"}
-_CONDITION = re.compile(
-    r"(?:PARSE_JSON\()?SYSTEM\$GET_PREDECESSOR_RETURN_VALUE\('(?P<job>\w+)'\)(?:\):\"(?P<output>\w+)\")?"
-    r"::(?P<type>BOOLEAN|DOUBLE|VARCHAR) (?P<operator>=|<>|>|<) (?P<value>.+)",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True)
@@ -112,15 +106,10 @@ def _jobs(key: str, jobs: Mapping[str, Row], live: _Live) -> tuple[dict[str, dic
     return values, remarks
 
 
-# what a definition holds that follows from the rest of the file, the edges above all, or from the task's own state
-_DERIVED = {"hash", "predecessors", "instance_family", "enabled"}
-
-
 def _not_the_same(graph: Graph, live: _Live) -> Iterator[str]:
     """Yield a sentence for every job that the file would deploy otherwise than it is deployed now."""
     for job in graph.jobs:
-        now, then = definition(live.tasks[job.name]), job_definition(graph, job, live.settings)
-        keys = sorted(key for key in now | then if key not in _DERIVED and now.get(key) != then.get(key))
+        keys = differing_entries(definition(live.tasks[job.name]), job_definition(graph, job, live.settings))
         if keys:
             yield f"{job.key}: the file says otherwise than what is deployed: {', '.join(keys)}"
 
@@ -175,30 +164,40 @@ def _key(row: Row) -> str:
 
 def _job(name: str, row: Row, live: _Live, keys: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Return what the file says of a job, and remarks on it."""
-    found, remarks = definition(row), list(remarks_on(definition(row)))
+    entries, remarks = definition(row), list(_remarks_on(definition(row)))
     own = _warehouse(row)
-    values = job_values(found, live.settings, own if own != live.settings.warehouse else None)
-    after = [keys[before] for before in _after(name, live)]
     skipped = [before for before in predecessors(row) if before in live.tasks and before not in keys]
     if skipped:
         remarks.append(f"followed {', '.join(skipped)}, left out; it now follows what that followed")
-    when = _when(row, remarks)
-    if row.get("state") != "started" and found.get("enabled", True):
+    when, started = _when(row, remarks), row.get("state") == "started"
+    if not started and entries.get("enabled", True):
         remarks.append("its task is suspended, so it is not enabled")
-    comment = row.get("comment") or None
-    return (
-        {key: values.pop(key) for key in ("image", "compute_pool")}
-        | given(
-            after=after or None,
-            when=given(job=when.job, output=when.output) | {when.test: when.value} if when else None,
-        )
-        | values
-        | given(
-            enabled=None if row.get("state") == "started" else False,
-            comment=None if comment and _JOB_COMMENT.fullmatch(comment) else comment,
-        ),
-        remarks,
+    comment = row.get("comment") or ""
+    job = replace(
+        read_definition(entries, live.settings),
+        after=tuple(keys[before] for before in _after(name, live)),
+        when=when,
+        enabled=started,
+        task_warehouse=own if own != live.settings.warehouse else None,
+        comment="" if _JOB_COMMENT.fullmatch(comment) else comment,
     )
+    values = {key: value for key, value in job_in_file(job).items() if value != _DEFAULTS.get(key)}
+    if values.get("warehouse", {}).keys() == {"query"}:
+        values["warehouse"] = job.warehouse
+    return values, remarks
+
+
+# what need not be said: as the file says it, for a length of time is kept in seconds
+_DEFAULTS = {key.name: duration_text(key.default) if key.name == "timeout" else key.default for key in JOB_KEYS}
+
+
+def _remarks_on(entries: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for all that the file cannot say, or not in the way that it was deployed from."""
+    unknown = unknown_entries(entries)
+    if unknown:
+        yield f"left out, because this version does not know it: {', '.join(unknown)}"
+    if "PAYLOAD_FILE" in read_definition(entries, Settings()).env:
+        yield "its code is in the stage, as PAYLOAD_FILE says; with the code at hand, write `payload:` instead"
 
 
 def _after(name: str, live: _Live) -> list[str]:
@@ -222,25 +221,10 @@ def _when(row: Row, remarks: list[str]) -> Condition | None:
     text = row.get("condition")
     if text in (None, "", "null"):
         return None
-    found = _CONDITION.fullmatch(text)
-    value = _literal(found["type"], found["value"]) if found else None
-    if found is not None and value is not None:
-        when = Condition(found["job"], _OPERATORS[found["operator"]], value, found["output"])
-        if condition_text(when) == text:
-            return when
-    remarks.append(f"its condition was left out, for the file cannot say it: {' '.join(text.split())}")
-    return None
-
-
-def _literal(kind: str, text: str) -> str | float | bool | None:
-    if kind == "BOOLEAN":
-        return {"TRUE": True, "FALSE": False}.get(text)
-    if kind == "VARCHAR":
-        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
-    try:
-        return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
-    except ValueError:
-        return None
+    when = read_condition(str(text))
+    if when is None:
+        remarks.append(f"its condition was left out, for the file cannot say it: {' '.join(str(text).split())}")
+    return when
 
 
 def _foreign(live: _Live) -> Iterator[str]:
@@ -263,7 +247,7 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
     overlap = OVERLAP_WORDS.get(definition(live.finalizer).get("overlap", "")) if live.finalizer else None
     if str(row.get("allow_overlapping_execution")).lower() == "true":
         overlap = overlap or "all"
-    return given(
+    return _named(
         schedule=when.in_file if (when := schedule(row)) else None,
         root_task=row["name"],
         finalizer=None if live.finalizer else False,
@@ -280,8 +264,13 @@ def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:
     planned = min(longest_chain(topological(graph), edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     seconds = int(own.get("USER_TASK_TIMEOUT_MS", planned * 1000)) // 1000
     failures, retries = own.get("SUSPEND_TASK_AFTER_NUM_FAILURES"), own.get("TASK_AUTO_RETRY_ATTEMPTS")
-    return given(
+    return _named(
         suspend_after_failures=None if failures is None else int(failures),
         auto_retry=None if retries is None else int(retries),
         timeout=None if seconds == planned else duration_text(seconds),
     )
+
+
+def _named(**values: Any) -> dict[str, Any]:
+    """Return the values that are there."""
+    return {name: value for name, value in values.items() if value is not None}

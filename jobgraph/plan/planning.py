@@ -14,9 +14,10 @@ from jobgraph.config.topology import edges, topological
 from jobgraph.images import image_repository
 from jobgraph.names import content_hash, stage_name
 from jobgraph.plan import sql
+from jobgraph.plan.conditions import condition_text
+from jobgraph.plan.finalizer_definition import finalizer_definition
+from jobgraph.plan.job_definition import job_definition, payload_file
 from jobgraph.plan.ordering import ordered
-from jobgraph.plan.specification import payload_file
-from jobgraph.plan.task_definitions import finalizer_definition, job_definition
 from jobgraph.plan.task_rows import root_comment
 
 if TYPE_CHECKING:
@@ -285,7 +286,7 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
         timeout_ms=min(most_seconds(job), LONGEST_TASK_SECONDS) * 1000,
         definition=definition,
         warehouse=job.task_warehouse or settings.warehouse,
-        when=sql.condition(job.when) if job.when else None,
+        when=condition_text(job.when) if job.when else None,
         started=job.enabled,
     )
 

@@ -13,7 +13,6 @@ from jobgraph.names import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobgraph.config.model import Condition
     from jobgraph.settings import Settings
 
 ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
@@ -120,21 +119,6 @@ def set_overlap(root: str, policy: str) -> str:
 def unset_overlap(root: str) -> str:
     """Return the statement that goes back to Snowflake's default: no run overlaps another."""
     return f"ALTER TASK IF EXISTS {root} UNSET OVERLAP_POLICY"
-
-
-def condition(when: Condition) -> str:
-    """Return the WHEN of a task: what an ancestor returned, or a field of that, compared."""
-    returned = f"SYSTEM$GET_PREDECESSOR_RETURN_VALUE({literal(when.job)})"
-    if when.output is not None:
-        returned = f"PARSE_JSON({returned}):{quoted(when.output)}"
-    operator = {"is": "=", "is_not": "<>", "above": ">", "below": "<"}[when.test]
-    match when.value:
-        case bool():
-            return f"{returned}::BOOLEAN {operator} {str(when.value).upper()}"
-        case int() | float():
-            return f"{returned}::DOUBLE {operator} {when.value}"
-        case str():
-            return f"{returned}::VARCHAR {operator} {literal(when.value)}"
 
 
 def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:

@@ -1,6 +1,6 @@
 """Rows of SHOW TASKS, read: names, predecessors, the finalizer's root, the schedule, the definition in a body.
 
-Knows the columns of SHOW TASKS, and the definitions in the tasks' bodies (`jobgraph.plan.task_definitions`). Must not
+Knows the columns of SHOW TASKS, and the definitions in the tasks' bodies (`jobgraph.plan.job_definition`). Must not
 know where rows come from, nor what is made of them.
 """
 

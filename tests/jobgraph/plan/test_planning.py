@@ -10,8 +10,8 @@ from jobgraph.config.model import Job, Resources
 from jobgraph.config.reading import read
 from jobgraph.errors import UsageError, UserError, nearest
 from jobgraph.names import quoted
+from jobgraph.plan.job_definition import specification
 from jobgraph.plan.planning import Plan, Procedures, plan
-from jobgraph.plan.specification import specification
 from jobgraph.plan.sql import literal, noted
 from jobgraph.settings import Pool, Settings, read_settings
 

@@ -1,0 +1,183 @@
+"""A job's values in the file and in the model, both ways: read into a `Job`, and written as the file says them.
+
+Each value is read and written side by side. A new key of a job is a row in `keys`, a field of the model, a line in
+`job_of` and one in `job_in_file`; where a deploy hands it to the runner, a part in `jobgraph.plan.job_definition` too.
+Knows the model and what the kinds in `keys` yield. Must not know which values go together (see `rules`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config import matrices
+from jobgraph.config.model import (
+    Condition,
+    Job,
+    Payload,
+    Resources,
+    RetryRule,
+    RetryRules,
+    Secret,
+    Volume,
+)
+from jobgraph.config.nested_keys import TESTS
+from jobgraph.config.timing import duration_text
+from jobgraph.names import upper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.config.document import Places
+    from jobgraph.config.sections import Block
+
+_TIMES = ("backoff", "longest_backoff", "max_elapsed")
+_NO_RESOURCES = Resources()
+
+
+def items(entries: Any) -> tuple[Any, ...]:
+    """Return the values of a list as it was read."""
+    return tuple([value for _, value, _ in entries]) if entries else ()
+
+
+def job_of(
+    key: str, values: Mapping[str, Any], payload: Payload | None, marks: Places, combination: dict[str, str]
+) -> Job:
+    """Return the job that the values say, with those of a matrix's `combination` put in."""
+    after = _filled(items(values["after"]), combination)
+    args = _filled(items(values["args"]), combination)
+    env = values["env"] or {}
+    if combination:
+        env = {name: matrices.filled(value, combination) for name, value in env.items()}
+    if values["table_name"]:
+        args = (*args, f"--result_table={matrices.filled(values['table_name'], combination)}")
+    warehouse = values["warehouse"].values if values["warehouse"] else {}
+    retries = values["retries"].values if values["retries"] else {}
+    # a payload runs in the runtime image unless the job itself names another
+    image = values["image"] or ""
+    return Job(
+        key=key,
+        name=upper(key),
+        image="" if payload and not marks.own("image") else image,
+        compute_pool=upper(values["compute_pool"] or ""),
+        after=tuple(map(upper, after)),
+        after_as_written=after,
+        args=args,
+        command=_filled(items(values["command"]), combination),
+        env=env,
+        retries=retries.get("count", 0),
+        retry_rules=_retry_rules(retries),
+        timeout=values["timeout"],
+        on_failure=values["on_failure"],
+        comment=matrices.filled(values["comment"], combination),
+        warehouse=upper(warehouse["query"]) if "query" in warehouse else None,
+        task_warehouse=upper(warehouse["task"]) if "task" in warehouse else None,
+        resources=Resources(**values["resources"].values) if values["resources"] else _NO_RESOURCES,
+        enabled=values["enabled"],
+        replicas=values["replicas"],
+        when=_condition(values["when"]) if values["when"] else None,
+        secrets=tuple(Secret(**{"secret": "", **block.values}) for block in items(values["secrets"])),
+        volumes=tuple(_volume(name, block) for name, (_, block) in (values["volumes"] or {}).items()),
+        external_access=tuple(map(upper, items(values["external_access"]))),
+        payload=payload,
+        outputs_file=values["outputs"].values.get("file") if values["outputs"] else None,
+        logs=values["logs"],
+        marks=marks,
+    )
+
+
+def job_in_file(job: Job) -> dict[str, Any]:
+    """Return what the file says of a job, defaults included; what says nothing is left out."""
+    values = {
+        "image": job.image,
+        "compute_pool": job.compute_pool,
+        "warehouse": stated({"query": job.warehouse, "task": job.task_warehouse}),
+        "after": list(job.after),
+        "when": _condition_in_file(job.when) if job.when else None,
+        "args": list(job.args),
+        "command": list(job.command),
+        "env": dict(job.env),
+        "secrets": [stated(asdict(secret)) for secret in job.secrets],
+        "resources": stated(asdict(job.resources)),
+        "volumes": {v.name: stated({k: x for k, x in asdict(v).items() if k != "name"}) for v in job.volumes},
+        "external_access": list(job.external_access),
+        "replicas": job.replicas,
+        "payload": _payload_in_file(job.payload) if job.payload else None,
+        "timeout": duration_text(job.timeout),
+        "retries": _retries_in_file(job),
+        "on_failure": job.on_failure,
+        "outputs": {"file": job.outputs_file} if job.outputs_file else None,
+        "logs": job.logs,
+        "enabled": job.enabled,
+        "comment": job.comment,
+    }
+    return stated(values)
+
+
+def stated(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what says nothing: no value, no text, no entries."""
+    return {name: value for name, value in values.items() if value is not None and value not in ("", [], {}, ())}
+
+
+def _filled(texts: tuple[str, ...], combination: dict[str, str]) -> tuple[str, ...]:
+    return tuple(matrices.filled(text, combination) for text in texts) if combination else texts
+
+
+def _condition(block: Block) -> Condition | None:
+    """Return the condition; `None` if the section lacks what it needs, which the rules or the reader tell."""
+    tests = [test for test in TESTS if test in block.values]
+    if "job" not in block.values or len(tests) != 1:
+        return None
+    values = block.values
+    return Condition(upper(values["job"]), tests[0], values[tests[0]], values.get("output"))
+
+
+def _condition_in_file(when: Condition) -> dict[str, Any]:
+    return {"job": when.job, **({"output": when.output} if when.output else {}), when.test: when.value}
+
+
+def _volume(name: str, block: Block) -> Volume:
+    return Volume(name, **{"source": "", "path": "", **block.values})
+
+
+def _payload_in_file(payload: Payload) -> dict[str, Any]:
+    packages = stated({"pip_requirements": list(payload.pip_requirements)})
+    return {"path": payload.path, "entrypoint": payload.entrypoint, **packages}
+
+
+def _retry_rules(values: Mapping[str, Any]) -> RetryRules | None:
+    # no causes and no rules say nothing
+    rules = {name: value for name, value in values.items() if name != "count" and value not in ({}, ())}
+    if "rules" in rules:
+        rules["rules"] = tuple(_retry_rule(block.values) for block in items(rules["rules"]))
+    return RetryRules(**rules) if rules else None
+
+
+def _retries_in_file(job: Job) -> int | dict[str, Any]:
+    rules = job.retry_rules
+    if rules is None:
+        return job.retries
+    more = {"causes": dict(rules.causes), "rules": [_retry_rule_in_file(rule) for rule in rules.rules]}
+    return {"count": job.retries, **_times(rules), **stated(more)}
+
+
+def _retry_rule(values: Mapping[str, Any]) -> RetryRule:
+    codes = tuple(_exit_codes(text) for text in items(values.get("exit_codes")))
+    # a rule without a count has been reported
+    return RetryRule(**{"count": 0, **values, "reasons": items(values.get("reasons")), "exit_codes": codes})
+
+
+def _retry_rule_in_file(rule: RetryRule) -> dict[str, Any]:
+    codes = [str(low) if low == high else f"{low}-{high}" for low, high in rule.exit_codes]
+    fits = stated({"reasons": list(rule.reasons), "exit_codes": codes, "message": rule.message})
+    return {"count": rule.count, **fits, **_times(rule)}
+
+
+def _exit_codes(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    return int(low), int(high or low)
+
+
+def _times(rules: RetryRules | RetryRule) -> dict[str, str]:
+    times = {name: getattr(rules, name, None) for name in _TIMES}
+    return {name: duration_text(seconds) for name, seconds in times.items() if seconds is not None}

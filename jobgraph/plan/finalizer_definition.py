@@ -1,0 +1,58 @@
+"""The definition that a deploy freezes into the body of a graph's finalizer, as JSON.
+
+Knows what `procedures/finalize_graph.py` reads. Must not know how a task is made of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config.model import TABLE
+from jobgraph.plan.job_definition import hashed, results
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobgraph.config.model import Graph
+    from jobgraph.settings import Settings
+
+
+def finalizer_definition(graph: Graph, settings: Settings, uses: Sequence[str], dropping: str) -> dict[str, Any]:
+    """Return what the finalizer gets to know: among others the procedures that this version of the graph `uses`.
+
+    `dropping` is the procedure that drops those of earlier versions.
+    """
+    definition: dict[str, Any] = {
+        "graph": graph.key,
+        "database": settings.database,
+        "schema": settings.schema,
+        "job_runs_table": settings.job_runs_table,
+        "job_logs_table": settings.job_logs_table,
+        "task_runs_table": settings.task_runs_table,
+        "keep_services_days": settings.keep_services_days,
+        "results": results(settings),
+        "keep_results_days": settings.keep_results_days,
+        "uses": list(uses),
+        "drop_superseded": dropping,
+        "jobs": _jobs(graph),
+    }
+    if graph.overlap is not None:
+        definition["overlap"] = graph.overlap  # for an import: SHOW TASKS does not tell it
+    return hashed(definition)
+
+
+def _jobs(graph: Graph) -> list[dict[str, Any]]:
+    """Return the jobs of a graph for the record of its runs: what each comes after, as places in this very list."""
+    names = sorted(job.name for job in graph.jobs)
+    places = {name: place for place, name in enumerate(names)}
+    entries = []
+    for job in sorted(graph.jobs, key=lambda job: job.name):
+        entry: dict[str, Any] = {"name": job.name}
+        if job.after:
+            entry["after"] = sorted({places[name] for name in job.after})
+        if not job.enabled:
+            entry["enabled"] = False
+        if job.logs != TABLE:
+            entry["logs"] = job.logs
+        entries.append(entry)
+    return entries
