@@ -1,4 +1,4 @@
-"""The boundaries of design section 2 and the mechanical rules of the house, read off the source itself."""
+"""The boundaries of docs/architecture.md and the mechanical rules of the house, read off the source itself."""
 
 from __future__ import annotations
 

@@ -6,12 +6,16 @@ import re
 import subprocess
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
 from jobgraph.cli.command_line import cli
 from jobgraph.settings import Pool, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
@@ -50,6 +54,49 @@ def test_files_and_folders_of_the_project_that_are_named_exist(document: Path) -
     # `docs/decisions/0009` stands for the file that begins so
     missing = [name for name in named if not (ROOT / name).exists() and not list(ROOT.glob(f"{name}[-.]*"))]
     assert missing == []
+
+
+CITATION = re.compile(
+    r"\b(?:contract|SQL contract,)(?: sections?)? (?P<contract>\d+(?:\.\d+)?(?:(?:, | and | to )\d+(?:\.\d+)?)*)"
+    r"|\bfacts (?P<facts>C\d+(?:(?:, | and )C\d+)*)"
+)
+CITED = {"contract": ROOT / "docs" / "sql-contract.md", "facts": ROOT / "docs" / "snowflake-facts.md"}
+
+
+def citations(text: str) -> Iterator[tuple[str, str]]:
+    """Every section of the SQL contract or of the facts that a text cites."""
+    for match in CITATION.finditer(text):
+        kind = str(match.lastgroup)
+        yield from ((kind, number) for number in re.split(", | and | to ", match[kind]))
+
+
+def sections(document: Path) -> set[str]:
+    """The numbers of a document's headings."""
+    return {
+        number.rstrip(".") for number in re.findall(r"^#+ ([A-Z]?[\d.]+) ", document.read_text("utf-8"), re.MULTILINE)
+    }
+
+
+def test_every_citation_leads_to_a_section() -> None:
+    listing = subprocess.run(
+        ["git", "ls-files", "*.py", "*.yaml", "*.md"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    files = [ROOT / name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+    cited = [(path, *citation) for path in files for citation in citations(path.read_text("utf-8"))]
+    assert len(cited) > 50, "the citations are not recognised any more"
+    lost = [
+        f"{path.relative_to(ROOT)}: {kind} {number}"
+        for path, kind, number in cited
+        if number not in sections(CITED[kind])
+    ]
+    assert not lost, "\n".join(lost)
+
+
+def test_a_citation_that_leads_nowhere_is_noticed() -> None:
+    words = ("contract", "SQL contract, sections", "facts")  # apart from the numbers: this file is searched as well
+    texts = [f"{word} {numbers}" for word, numbers in zip(words, ("6.12, 6.99", "5 and 6.98", "C5 and C97"), strict=True)]
+    lost = [number for text in texts for kind, number in citations(text) if number not in sections(CITED[kind])]
+    assert lost == ["6.99", "6.98", "C97"]
 
 
 def known(command: click.Command) -> set[str]:
