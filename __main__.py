@@ -37,7 +37,7 @@ storage = c.StorageComponent("storage", c.StorageArgs(settings, planned.configur
 past = c.HistoryComponent("history", c.HistoryArgs(settings, access, storage))
 runner = c.RunnerComponent("runner", c.RunnerArgs(planned, access, compute, storage))
 made = c.task_graphs(planned.graphs, settings, [access, compute, storage, past, runner], present)
-c.guard_removal(planned.graphs, settings, list(made.values()))
+c.guard_removal(planned.graphs, settings, made)
 
 pulumi.export("graphs", [graph.key for graph in planned.graphs])
 pulumi.export("roots", {graph.key: graph.root.full_name for graph in planned.graphs})

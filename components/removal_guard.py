@@ -11,34 +11,43 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
+from jobgraph.components.steps import StepNames
 from jobgraph.deploy import removal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from jobgraph.components.task_graph import TaskGraphComponent
     from jobgraph.plan.planning import GraphPlan, StepPlan
     from jobgraph.settings import Settings
 
 
 @dataclass(frozen=True)
 class RemovalGuardArgs:
-    """The guard, and the components of all graphs, or of all their guards."""
+    """The guard, the components of all graphs, or of all their guards, and the names of the graph's steps."""
 
     guard: StepPlan
     before: Sequence[pulumi.Resource]
+    names: StepNames
 
 
-def guard_removal(graphs: Sequence[GraphPlan], settings: Settings, components: Sequence[pulumi.Resource]) -> None:
-    """Make the guard of each graph, and one more that a destroy undoes before any of them.
+def guard_removal(
+    graphs: Sequence[GraphPlan], settings: Settings, components: Mapping[str, TaskGraphComponent]
+) -> None:
+    """Make the guard of each graph, and one more that a destroy undoes before any of them; `components` by key.
 
     The last one is there for a single graph too: the second graph to leave must not take it along, as it asks for the
     runs of all graphs.
     """
     guards = [
-        RemovalGuardComponent(graph.key, RemovalGuardArgs(removal.guard(graph, settings), components))
+        RemovalGuardComponent(
+            graph.key,
+            RemovalGuardArgs(removal.guard(graph, settings), [*components.values()], components[graph.key].names),
+        )
         for graph in graphs
     ]
-    RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards))
+    names = StepNames("all-graphs", "all-graphs")
+    RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards, names))
 
 
 class RemovalGuardComponent(pulumi.ComponentResource):
@@ -51,9 +60,15 @@ class RemovalGuardComponent(pulumi.ComponentResource):
     def __init__(self, name: str, args: RemovalGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("jobgraph:index:RemovalGuard", name, None, opts)
         snowflake.Execute(
-            f"{name}-removal",
+            args.names.of("removal"),
             execute=args.guard.execute,
             revert=args.guard.revert,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.before),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=args.before,
+                aliases=args.names.aliases("removal"),
+                # another text would replace the step, and so undo it although the graph stays
+                ignore_changes=["execute"],
+            ),
         )
         self.register_outputs({})

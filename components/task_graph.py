@@ -27,9 +27,11 @@ import pulumi_snowflake as snowflake
 
 from jobgraph.components.orphans import dropping_left_overs
 from jobgraph.components.repair import Mending
+from jobgraph.components.steps import StepNames
+from jobgraph.deploy import removal
 from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
 from jobgraph.deploy.moving import ordered
-from jobgraph.deploy.root_changes import GraphChange, changes, moving, planned_edges
+from jobgraph.deploy.root_changes import GraphChange, changes, departing, moving, planned_edges
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
@@ -76,9 +78,11 @@ def task_graphs(
     allowed = changes(graphs, present)
     moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}
-    common = (rows, uuid.uuid4().hex[:8], moves, Mending(graphs, settings, rows), dropping_left_overs(graphs, rows))
+    deploy = uuid.uuid4().hex[:8]
+    common = (rows, deploy, moves, Mending(graphs, settings, rows), dropping_left_overs(graphs, rows))
+    first = [*needs, _departures(settings, departing(allowed.values()), deploy, needs)]
     made = {
-        graph.key: TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, needs, allowed[graph.key], *common))
+        graph.key: TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, first, allowed[graph.key], *common))
         for graph in graphs
     }
     gates = {component.key: component.gate for component in made.values()}
@@ -92,6 +96,19 @@ def task_graphs(
     return made
 
 
+def _departures(
+    settings: Settings, roots: Sequence[str], deploy: str, needs: Sequence[pulumi.Resource]
+) -> snowflake.Execute:
+    """Refuse, before anything of any graph is changed, to take apart a graph of which runs are under way."""
+    refusing = removal.refuse_departures(settings, roots)
+    return snowflake.Execute(
+        "departures",
+        execute=sql.noted(refusing, f"deploy {deploy}") if refusing else sql.nothing("no graph is taken apart"),
+        revert=sql.nothing("this step has no way back"),
+        opts=pulumi.ResourceOptions(depends_on=needs, ignore_changes=None if refusing else ["execute"]),
+    )
+
+
 class TaskGraphComponent(pulumi.ComponentResource):
     """Root, a task per job, finalizer, and the steps around them.
 
@@ -102,10 +119,12 @@ class TaskGraphComponent(pulumi.ComponentResource):
         super().__init__("jobgraph:index:TaskGraph", name, None, opts)
         self._settings, self._graph, self._change, self._moves = args.settings, args.graph, args.change, args.moves
         self.key = args.graph.key
+        self.names = StepNames(args.graph.root.name, args.graph.key, args.change.former_root)
         self._there = args.graph.root.name in args.present
         self._made: list[snowflake.Task | snowflake.Execute] = []
+        self._deploy = args.deploy
         self._mending, self._left_over = args.mending, args.left_over
-        self._beginning = pulumi.ResourceHook(f"{self.key}: a deploy begins", self._begin)
+        self._beginning = pulumi.ResourceHook(f"{args.graph.root.name}: a deploy begins", self._begin)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
         differing = _differing(args) if self._change.differing else None
@@ -118,7 +137,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self.gate = self._step("gate", args.graph.gate, [root, self._opening], seen, replaced=True)
         # named with every task: the engine orders deletions by direct dependencies
         self._around = [self._opening, self.gate]
-        self._arrivals = self._suspend_abandoned(args.deploy)
+        self._arrivals = self._suspend_abandoned()
 
     def add(
         self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], made: Mapping[str, pulumi.Resource]
@@ -127,8 +146,8 @@ class TaskGraphComponent(pulumi.ComponentResource):
         before = [*self._around, *(made[name] for name in task.predecessors)]
         before += [made[name] for name in sorted(self._moves.waits.get(task.name, ()))]
         finalize = None
-        if self._graph.slot is not None and task is self._graph.finalizer:
-            before.append(self._once("finalizer-slot", self._graph.slot))
+        if task is self._graph.finalizer:
+            before.append(self._slot())
             finalize = self._graph.root.full_name
         added = self._task(task, gates, before, finalize)
         self._made.append(added)
@@ -149,13 +168,14 @@ class TaskGraphComponent(pulumi.ComponentResource):
         """Take a step that another hash replaces, and so do tasks that differ; not `replaced`, it sends nothing."""
         differing = differing if replaced else None
         return snowflake.Execute(
-            f"{self.key}-{name}",
+            self.names.of(name),
             execute=step.execute,
             query=differing,
             revert=step.revert,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=depends_on,
+                aliases=self.names.aliases(name),
                 replace_on_changes=["revert", "query"] if replaced else [],
                 replacement_trigger=self._settings.role if replaced else None,
                 ignore_changes=None if differing else ["query"],
@@ -181,25 +201,42 @@ class TaskGraphComponent(pulumi.ComponentResource):
         text: pulumi.Output[str] = self._opening.id.apply(lambda _: stays if self._begun else resume)
         return text
 
-    def _suspend_abandoned(self, deploy: str) -> snowflake.Execute:
-        """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing.
-
-        The text names the deploy: a graph of that name may come and leave again, and the same text is not sent twice.
-        """
+    def _suspend_abandoned(self) -> snowflake.Execute:
+        """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing."""
         came = sorted(self._change.abandoned.values())
         root = max(came, key=came.count) if came else None
-        suspend = f"{sql.suspend_root(self._settings.qualified(root))} /* deploy {deploy} */" if root else None
-        execute = suspend or sql.nothing("no graph has joined")
-        opts = pulumi.ResourceOptions(
-            parent=self, depends_on=self._around, ignore_changes=None if root else ["execute"]
+        suspend = sql.suspend_root(self._settings.qualified(root)) if root else None
+        return self._in_this_deploy("arrivals", suspend, "no graph has joined")
+
+    def _slot(self) -> snowflake.Execute:
+        """Free the root's one place for a finalizer, if another task than the planned one is in it; or do nothing."""
+        finalizer = self._change.former_finalizer
+        free = sql.free_finalizer(self._settings.qualified(finalizer)) if finalizer else None
+        return self._in_this_deploy("finalizer-slot", free, "the root's finalizer is the planned one, or there is none")
+
+    def _in_this_deploy(self, name: str, statement: str | None, otherwise: str) -> snowflake.Execute:
+        """Send a statement in this deploy only; without one, do nothing. No way back: none could be right later.
+
+        The text names the deploy: the same statement may be needed again, and the same text is not sent twice.
+        """
+        return snowflake.Execute(
+            self.names.of(name),
+            execute=sql.noted(statement, f"deploy {self._deploy}") if statement else sql.nothing(otherwise),
+            revert=sql.nothing("this step has no way back"),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=self._around,
+                aliases=self.names.aliases(name),
+                ignore_changes=None if statement else ["execute"],
+            ),
         )
-        revert = sql.nothing("what has joined stays")
-        return snowflake.Execute(f"{self.key}-arrivals", execute=execute, revert=revert, opts=opts)
 
     def _once(self, name: str, step: StepPlan) -> snowflake.Execute:
         """Take a step behind the gate whose old one is undone first, or that would undo the new one."""
-        opts = pulumi.ResourceOptions(parent=self, depends_on=self._around, delete_before_replace=True)
-        return snowflake.Execute(f"{self.key}-{name}", execute=step.execute, revert=step.revert, opts=opts)
+        opts = pulumi.ResourceOptions(
+            parent=self, depends_on=self._around, delete_before_replace=True, aliases=self.names.aliases(name)
+        )
+        return snowflake.Execute(self.names.of(name), execute=step.execute, revert=step.revert, opts=opts)
 
     def _activation(self, graph: GraphPlan, last: pulumi.Input[Sequence[pulumi.Resource]]) -> None:
         """Resume the root of a new graph. The name is the root's, because another root is to be resumed anew."""

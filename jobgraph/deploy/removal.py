@@ -36,6 +36,14 @@ def guard_of_all(graphs: Sequence[GraphPlan], settings: Settings) -> StepPlan:
     return StepPlan(nothing, nothing if settings.force_destroy else sql.refuse_while_any_is_running(settings, roots))
 
 
+def refuse_departures(settings: Settings, roots: Sequence[str]) -> str | None:
+    """Return the statement that fails while runs of any of these roots are under way; None if nothing is to be asked.
+
+    Such a root is dropped, or suspended and left without its jobs, long before its own guard is undone.
+    """
+    return None if settings.force_destroy or not roots else sql.refuse_while_any_is_running(settings, roots)
+
+
 def drops(settings: Settings) -> list[str]:
     """Return the statements that drop by hand what stays, in an order in which all of them work."""
     tables = [("TABLE", "history", settings.qualified(name)) for name in settings.history_tables]

@@ -32,6 +32,7 @@ class GraphChange:
     root_differs: the root is among them, so the deploy changes or makes it.
     stays_suspended: it is suspended although it has a schedule, so the deploy leaves it so, and says so.
     former_root: the root from which the graph's jobs come, when the root has another name than before.
+    former_finalizer: the task that closes the graph's runs now, where the plan has another one.
     moved: jobs that are in another graph of the plan now: job's task -> that graph's key.
     abandoned: jobs that come from a graph that leaves the plan: job's task -> the root that goes.
     """
@@ -42,6 +43,7 @@ class GraphChange:
     root_differs: bool = False
     stays_suspended: bool = False
     former_root: str | None = None
+    former_finalizer: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
     abandoned: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,11 +60,18 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str
     return {
         graph.key: replace(
             _change(graph, present, former.get(graph.key), differing[graph.key]),
+            former_finalizer=_former_finalizer(graph, present),
             moved=_moved(graph, roots, owners),
             abandoned=_abandoned(graph, roots, owners),
         )
         for graph in graphs
     }
+
+
+def departing(found: Iterable[GraphChange]) -> list[str]:
+    """Return the roots that a deploy takes apart because their jobs come into other graphs, sorted."""
+    roots = {root for change in found for root in (change.former_root, *change.abandoned.values()) if root}
+    return sorted(roots)
 
 
 def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, found: Mapping[str, GraphChange]) -> Moves:
@@ -159,6 +168,12 @@ def _former_roots(
         if key not in former and root not in former.values():
             former[key] = root
     return former
+
+
+def _former_finalizer(graph: GraphPlan, present: Mapping[str, Row]) -> str | None:
+    planned = graph.finalizer.name if graph.finalizer else None
+    closing = (name for name, row in present.items() if finalized_root(row) == graph.root.name)
+    return next((name for name in closing if name != planned), None)
 
 
 def _moved(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:

@@ -102,9 +102,9 @@ class StepPlan:
 class GraphPlan:
     """A task graph: its tasks in an order in which each follows its predecessors, and the statements around a change.
 
-    Four steps, each with its way back: `gate` suspends the root before its tasks change; `opening`, whose way back
+    Three steps, each with its way back: `gate` suspends the root before its tasks change; `opening`, whose way back
     resumes it, is the first step of a deploy and so its last deletion; `activation` is the last step of a first deploy
-    and the first of a removal; `slot` is the root's one place for a finalizer.
+    and the first of a removal.
     """
 
     key: str
@@ -118,7 +118,6 @@ class GraphPlan:
     auto_retry: int | None
     opening: StepPlan
     gate: StepPlan
-    slot: StepPlan | None
     activation: StepPlan
 
     @property
@@ -250,13 +249,8 @@ def _graph(
             sql.noted(sql.resume_root(full_name), content_note),
         ),
         gate=StepPlan(sql.suspend_root(full_name), sql.nothing(f"{root.name}: {content_note}")),
-        slot=_slot(finalizer) if finalizer else None,
         activation=StepPlan(starting, sql.suspend_root(full_name)),
     )
-
-
-def _slot(finalizer: TaskPlan) -> StepPlan:
-    return StepPlan(sql.nothing(f"{finalizer.name} is the finalizer"), sql.free_finalizer(finalizer.full_name))
 
 
 def _overlap(graph: Graph, root: str) -> StepPlan | None:

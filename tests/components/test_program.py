@@ -86,16 +86,12 @@ def test_a_task_per_job_with_its_edges(quickstart: Recorder) -> None:
 
 def test_a_deploy_goes_opening_root_gate_tasks_activation(quickstart: Recorder) -> None:
     tasks, steps = quickstart.of("Task"), quickstart.of("Execute")
-    opening, gate, activation = (
-        steps[name] for name in ("container_jobs-opening", "container_jobs-gate", "ROOT_TASK-activate")
-    )
-    assert "Execute container_jobs-opening" in tasks["ROOT_TASK"]["dependencies"]
-    assert gate["dependencies"] == ["Execute container_jobs-opening", "Task ROOT_TASK"]
+    opening, gate, activation = (steps[name] for name in ("ROOT_TASK-opening", "ROOT_TASK-gate", "ROOT_TASK-activate"))
+    assert "Execute ROOT_TASK-opening" in tasks["ROOT_TASK"]["dependencies"]
+    assert gate["dependencies"] == ["Execute ROOT_TASK-opening", "Task ROOT_TASK"]
     jobs = [entry for name, entry in tasks.items() if name != "ROOT_TASK"]
     # the engine orders deletions by direct dependencies: through the root alone, the opening would go too early
-    assert all(
-        {"Execute container_jobs-gate", "Execute container_jobs-opening"} <= set(e["dependencies"]) for e in jobs
-    )
+    assert all({"Execute ROOT_TASK-gate", "Execute ROOT_TASK-opening"} <= set(e["dependencies"]) for e in jobs)
     assert {f"Task {entry['name']}" for entry in jobs} <= set(activation["dependencies"])
     assert tasks["ROOT_TASK"]["inputs"]["started"] is False
     assert tasks["ROOT_TASK"]["ignoreChanges"] == ["started", "showOutputs"]
@@ -150,7 +146,7 @@ def test_a_changed_job_changes_only_its_task_the_gate_and_the_staged_configurati
     after = {(e["type"], e["name"]): e["inputs"] for e in record(file=str(changed)).recorded}
     assert before.keys() == after.keys()
     different = {name for kind, name in before if before[kind, name] != after[kind, name]}
-    assert different == {"T_MYJOB_4", "container_jobs-gate", "container_jobs-opening", "configuration"}
+    assert different == {"T_MYJOB_4", "ROOT_TASK-gate", "ROOT_TASK-opening", "configuration"}
 
 
 def test_settings_reach_the_resources() -> None:
@@ -178,10 +174,10 @@ def test_a_graph_without_a_schedule_never_has_its_root_resumed(tmp_path: Path) -
     recorder = record(file=str(file))
     steps = recorder.of("Execute")
     assert "schedule" not in recorder.of("Task")["ROOT_TASK"]["inputs"]
-    for name in ("container_jobs-gate", "ROOT_TASK-activate"):
+    for name in ("ROOT_TASK-gate", "ROOT_TASK-activate"):
         assert "RESUME" not in steps[name]["inputs"]["execute"] + steps[name]["inputs"]["revert"]
     # only a replaced opening sends its revert; on destroy the root is gone by then
-    assert not steps["container_jobs-opening"]["replaceOnChanges"]
+    assert not steps["ROOT_TASK-opening"]["replaceOnChanges"]
 
 
 def shown(name: str, **columns: Any) -> dict[str, Any]:
@@ -201,7 +197,7 @@ def test_hooks_are_the_same_in_each_deploy() -> None:
 
 def test_a_root_that_an_operator_suspended_is_not_resumed_even_if_a_refresh_saw_it_started() -> None:
     recorder = record(tasks=[shown("ROOT_TASK", state="SUSPENDED", lastSuspendedReason="USER_SUSPENDED")])
-    opening = recorder.of("Execute")["container_jobs-opening"]
+    opening = recorder.of("Execute")["ROOT_TASK-opening"]
     assert not opening["replaceOnChanges"]
     assert opening["ignoreChanges"] == ["query"]
     root = recorder.of("Task")["ROOT_TASK"]
@@ -213,7 +209,7 @@ def test_a_root_that_an_operator_suspended_is_not_resumed_even_if_a_refresh_saw_
 def test_a_root_that_failed_too_often_is_resumed_by_the_next_deploy() -> None:
     root = shown("ROOT_TASK", state="suspended", lastSuspendedReason="SUSPENDED_DUE_TO_ERRORS")
     recorder = record(tasks=[root])
-    opening = recorder.of("Execute")["container_jobs-opening"]
+    opening = recorder.of("Execute")["ROOT_TASK-opening"]
     assert opening["replaceOnChanges"] == ["revert", "query"]
     assert "ROOT_TASK" in opening["inputs"]["query"]
     assert recorder.of("Task")["ROOT_TASK"]["ignoreChanges"] == ["started", "showOutputs"]
@@ -221,7 +217,7 @@ def test_a_root_that_failed_too_often_is_resumed_by_the_next_deploy() -> None:
 
 def test_tasks_that_are_not_as_planned_replace_opening_and_gate_in_every_deploy_anew() -> None:
     first, second = (record(tasks=[shown("ROOT_TASK")]).of("Execute") for _ in range(2))
-    for name in ("container_jobs-opening", "container_jobs-gate"):
+    for name in ("ROOT_TASK-opening", "ROOT_TASK-gate"):
         assert not first[name]["ignoreChanges"]
         assert first[name]["inputs"]["query"] != second[name]["inputs"]["query"]
         assert "ROOT_TASK, T_MYJOB_1, T_MYJOB_2, T_MYJOB_5, T_MYJOB_3 and 3 more" in first[name]["inputs"]["query"]
@@ -274,7 +270,7 @@ def test_options_of_graphs_and_jobs_reach_their_tasks(everything: Recorder) -> N
 
 def test_a_destroy_of_several_graphs_asks_for_the_runs_of_all_before_any_guard_is_gone(everything: Recorder) -> None:
     steps = everything.of("Execute")
-    assert {"Execute nightly-removal", "Execute by_hand-removal"} <= set(steps["all-graphs-removal"]["dependencies"])
+    assert {"Execute START-removal", "Execute BY_HAND_ROOT-removal"} <= set(steps["all-graphs-removal"]["dependencies"])
     assert "'START'" in steps["all-graphs-removal"]["inputs"]["revert"]
 
 
@@ -290,15 +286,15 @@ def test_a_graph_without_finalizer_has_none(everything: Recorder) -> None:
 
 def test_the_overlap_policy_is_set_behind_the_gate_and_unset_before_it_is_changed(everything: Recorder) -> None:
     steps = everything.of("Execute")
-    overlap = steps["nightly-overlap"]
-    assert "by_hand-overlap" not in steps
+    overlap = steps["START-overlap"]
+    assert "BY_HAND_ROOT-overlap" not in steps
     assert (
         overlap["inputs"]["execute"] == f'ALTER TASK IF EXISTS {PREFIX}"START" SET OVERLAP_POLICY = ALLOW_CHILD_OVERLAP'
     )
     assert overlap["inputs"]["revert"] == f'ALTER TASK IF EXISTS {PREFIX}"START" UNSET OVERLAP_POLICY'
-    assert "Execute nightly-gate" in overlap["dependencies"]
+    assert "Execute START-gate" in overlap["dependencies"]
     assert overlap["deleteBeforeReplace"]
-    assert "Execute nightly-overlap" in steps["START-activate"]["dependencies"]
+    assert "Execute START-overlap" in steps["START-activate"]["dependencies"]
 
 
 def test_payloads_are_put_on_the_stage_before_any_task(everything: Recorder) -> None:

@@ -121,7 +121,11 @@ class Deployer:
         """What the component does where the root of a renamed graph is suspended and its opening is there already."""
         found = changes(graphs, present)
         for graph in graphs:
-            if found[graph.key].former_root and not found[graph.key].resume and f"{graph.key}-opening" in self.live:
+            if (
+                found[graph.key].former_root
+                and not found[graph.key].resume
+                and f"{graph.root.name}-opening" in self.live
+            ):
                 name = f"{graph.root.name}-activate"
                 next(one for one in wanted if one["name"] == name)["inputs"]["execute"] = graph.activation.execute
 

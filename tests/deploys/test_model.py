@@ -44,4 +44,4 @@ def test_the_claims_fail_when_tasks_do_not_wait_for_the_gate(monkeypatch: pytest
 
 def test_the_claims_fail_when_tasks_leave_their_graphs_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobgraph.components.task_graph.moving", lambda *_arguments: Moves())
-    assert any(claims(seed, MOST_JOBS) for seed in (44, 56))
+    assert any(claims(seed, MOST_JOBS) for seed in (41, 56))
