@@ -259,19 +259,21 @@ def _show_columns(call: Call) -> Result:
             relation.name.name,
             relation.name.schema,
             definition.name,
-            definition.type.full,
+            definition.json_type,
             "true" if definition.nullable else "NOT_NULL",
-            definition.shown_default or "",
+            "" if definition.identity else definition.shown_default or "",
             "COLUMN",
             "",
             definition.comment,
             relation.name.database,
-            "",
+            definition.shown_default if definition.identity else "",
+            None,
         )
         for definition in definitions
         if pattern is None or pattern.fullmatch(definition.name)
     ]
     column_list = columns(
         "table_name schema_name column_name data_type null default kind expression comment database_name autoincrement"
+        " schema_evolution_record"
     )
     return Result((*column_list[:4], Column("null?"), *column_list[5:]), rows, SHOW)

@@ -63,6 +63,16 @@ class Creation:
 Action = Callable[["Call", "SnowflakeObject"], "Result | None"]
 
 
+# In `Kind.terse`: the value stands in the row of SHOW.
+SHOWN = object()
+
+
+def terse(**others: Any) -> dict[str, Any]:
+    """The columns that SHOW TERSE has for most kinds, `kind` being NULL; `others` are changed or follow."""
+    common = {"created_on": SHOWN, "name": SHOWN, "kind": None, "database_name": SHOWN, "schema_name": SHOWN}
+    return common | others
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of Snowflake object.
@@ -73,6 +83,8 @@ class Kind:
         properties: of CREATE and ALTER … SET/UNSET.
         parameters: name -> default, shown by SHOW PARAMETERS IN, set by CREATE and ALTER … SET.
         show: columns of SHOW <plural>; `show_row` gives one row.
+        terse: columns of SHOW TERSE <plural> with their values, `SHOWN` for that of SHOW's column of the same name;
+            empty: TERSE is refused.
         describe: the answer to DESCRIBE <name>; None: DESCRIBE is refused.
         read_definition: reads what follows the name in CREATE where that is more than `NAME = value` pairs;
             called in a loop whenever the next token is no known property; returns False when it cannot use the token.
@@ -95,6 +107,7 @@ class Kind:
     scope: Scope
     show: tuple[Column, ...]
     show_row: Callable[[Call, SnowflakeObject], tuple[Any, ...]]
+    terse: Mapping[str, Any] = field(default_factory=dict)
     properties: tuple[Property, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     describe: Callable[[Call, SnowflakeObject], Result] | None = None

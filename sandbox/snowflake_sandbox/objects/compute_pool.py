@@ -70,7 +70,7 @@ FAMILIES = frozenset(
 _SHOWN = columns(
     "name state min_nodes# max_nodes# instance_family num_services# num_jobs# auto_suspend_secs# auto_resume?"
     " active_nodes# idle_nodes# target_nodes# created_on@ resumed_on@ updated_on@ owner comment is_exclusive?"
-    " application"
+    " application placement_group backup_instance_families"
 )
 
 
@@ -169,6 +169,8 @@ def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
         pool["comment"],
         bool(pool["application"]),
         pool["application"],
+        None,
+        None,
     )
 
 

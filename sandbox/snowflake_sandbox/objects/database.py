@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import Kind, Property
+from snowflake_sandbox.catalog.kind import Kind, Property, terse
 from snowflake_sandbox.objects import schema
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
@@ -83,7 +83,6 @@ def _show_row(call: Call, database: SnowflakeObject) -> tuple[Any, ...]:
         "TRANSIENT" if database["transient"] else "",
         database.parameters.get("DATA_RETENTION_TIME_IN_DAYS", "1"),
         None,
-        None,
         "STANDARD",
         "ROLE",
     )
@@ -106,10 +105,11 @@ KIND = Kind(
     plural="DATABASES",
     scope=Scope.ACCOUNT,
     show=columns(
-        "created_on@ name is_default is_current origin owner comment options retention_time resource_group dropped_on@"
+        "created_on@ name is_default is_current origin owner comment options retention_time dropped_on@"
         " kind owner_role_type"
     ),
     show_row=_show_row,
+    terse=terse(kind="STANDARD", database_name=None, schema_name=None),
     properties=(Property("COMMENT", Reader.string),),
     parameters=schema.DATABASE_PARAMETERS,
     describe=_describe,

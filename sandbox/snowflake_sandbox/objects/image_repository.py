@@ -59,7 +59,9 @@ _IMAGES = columns("created_on@ image_name tags digest image_path")
 
 
 def _show_images(call: Call) -> Result:
-    """SHOW IMAGES IN IMAGE REPOSITORY <name>: none is ever pushed, those of the project lie in folders."""
+    """SHOW IMAGES [LIKE 'x'] IN IMAGE REPOSITORY <name>: none is ever pushed, those of the project lie in folders."""
+    if call.reader.accept("LIKE"):
+        call.reader.string()
     call.reader.expect("IN IMAGE REPOSITORY")
     repository = find_for(call, KIND, "SHOW IMAGES")
     if repository is not None:

@@ -28,7 +28,7 @@ FUNCTION_PARAMETERS = {
 }
 PARAMETERS = {"AUTO_EVENT_LOGGING": "OFF", **FUNCTION_PARAMETERS}
 SHOWN = columns(
-    "created_on name schema_name is_builtin is_aggregate is_ansi min_num_arguments# max_num_arguments# arguments"
+    "created_on@ name schema_name is_builtin is_aggregate is_ansi min_num_arguments# max_num_arguments# arguments"
     " description catalog_name is_table_function valid_for_clustering is_secure secrets external_access_integrations"
 )
 _DESCRIPTION = "user-defined procedure"
@@ -105,7 +105,7 @@ def show_row(call: Call, procedure: SnowflakeObject) -> tuple[Any, ...]:
     """A row of SHOW PROCEDURES; functions have the same columns first."""
     del call  # Kind.show_row's first argument
     return (
-        procedure.created_on.isoformat(),
+        procedure.created_on,
         procedure.name.name,
         procedure.name.schema,
         "N",

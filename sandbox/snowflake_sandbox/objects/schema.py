@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.definitions import drop_children
@@ -120,7 +120,6 @@ def _show_row(call: Call, schema: SnowflakeObject) -> tuple[Any, ...]:
     current = (call.session.database, call.session.schema) == (schema.name.schema, schema.name.name)
     return (
         schema.created_on,
-        None,
         schema.name.name,
         "N",
         "Y" if current else "N",
@@ -129,6 +128,7 @@ def _show_row(call: Call, schema: SnowflakeObject) -> tuple[Any, ...]:
         schema["comment"] or "",
         ", ".join(options),
         retention(call, schema),
+        None,
         "ROLE",
     )
 
@@ -145,10 +145,11 @@ KIND = Kind(
     plural="SCHEMAS",
     scope=Scope.DATABASE,
     show=columns(
-        "created_on@ dropped_on@ name is_default is_current database_name owner comment options retention_time"
+        "created_on@ name is_default is_current database_name owner comment options retention_time dropped_on@"
         " owner_role_type"
     ),
     show_row=_show_row,
+    terse=terse(schema_name=None),
     properties=(Property("COMMENT", Reader.string),),
     parameters=DATABASE_PARAMETERS | {"PIPE_EXECUTION_PAUSED": "false"},
     describe=_describe,

@@ -92,6 +92,7 @@ def _show_row(_call: Call, stage: SnowflakeObject) -> tuple[Any, ...]:
         None,
         None,
         None,
+        None,
         "ROLE",
         "Y" if _flag(stage["directory"], "ENABLE") == "true" else "N",
     )
@@ -125,7 +126,7 @@ KIND = Kind(
     scope=Scope.SCHEMA,
     show=columns(
         "created_on@ name database_name schema_name url has_credentials has_encryption_key owner comment region type"
-        " cloud storage_integration endpoint owner_role_type directory_enabled"
+        " cloud notification_channel storage_integration endpoint owner_role_type directory_enabled"
     ),
     show_row=_show_row,
     properties=(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
 from snowflake_sandbox.data import execution
 from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.objects import schema
@@ -185,8 +185,8 @@ def _show_row(call: Call, table: SnowflakeObject) -> tuple[Any, ...]:
     return (
         table.created_on,
         table.name.name,
-        table.name.schema,
         table.name.database,
+        table.name.schema,
         table["table_kind"],
         table["comment"] or "",
         table["cluster_by"] or "",
@@ -204,7 +204,9 @@ def _show_row(call: Call, table: SnowflakeObject) -> tuple[Any, ...]:
         "N",
         "ROLE",
         "N",
-        None,
+        "N",
+        "N",
+        "N",
     )
 
 
@@ -240,11 +242,13 @@ KIND = Kind(
     plural="TABLES",
     scope=Scope.SCHEMA,
     show=columns(
-        "created_on@ name schema_name database_name kind comment cluster_by rows# bytes# owner retention_time"
+        "created_on@ name database_name schema_name kind comment cluster_by rows# bytes# owner retention_time"
         " dropped_on@ automatic_clustering change_tracking search_optimization search_optimization_progress"
-        " search_optimization_bytes# is_external enable_schema_evolution owner_role_type is_event budget"
+        " search_optimization_bytes# is_external enable_schema_evolution owner_role_type is_event is_hybrid is_iceberg"
+        " is_immutable"
     ),
     show_row=_show_row,
+    terse=terse(kind="TABLE"),
     properties=(
         Property("COMMENT", Reader.string),
         Property("CHANGE_TRACKING", Reader.boolean, default=False),

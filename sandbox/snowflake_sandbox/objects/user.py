@@ -58,14 +58,30 @@ def _show_row(_call: Call, user: SnowflakeObject) -> tuple[Any, ...]:
         user["first_name"] or "",
         user["last_name"] or "",
         user["email"] or "",
+        None,
+        None,
         user["comment"] or "",
         "true" if user["disabled"] else "false",
+        "false",
+        "false",
         user["default_warehouse"] or "",
         user["default_namespace"] or "",
         user["default_role"] or "",
+        "[]",
+        "false",
+        None,
+        None,
         user.owner,
+        None,
+        None,
+        None,
         "true" if user["password_hash"] else "false",
+        "false",
         user["type"] or "",
+        "false",
+        "false",
+        "false",
+        "false",
     )
 
 
@@ -81,8 +97,11 @@ KIND = Kind(
     plural="USERS",
     scope=Scope.ACCOUNT,
     show=columns(
-        "name created_on@ login_name display_name first_name last_name email comment disabled default_warehouse"
-        " default_namespace default_role owner has_password type"
+        "name created_on@ login_name display_name first_name last_name email mins_to_unlock days_to_expiry comment"
+        " disabled must_change_password snowflake_lock default_warehouse default_namespace default_role"
+        " default_secondary_roles ext_authn_duo ext_authn_uid mins_to_bypass_mfa owner last_success_login@"
+        " expires_at_time@ locked_until_time@ has_password has_rsa_public_key type has_mfa has_pat"
+        " has_workload_identity is_from_organization_user"
     ),
     show_row=_show_row,
     properties=(

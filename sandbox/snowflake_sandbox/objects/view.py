@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
 from snowflake_sandbox.data import execution
 from snowflake_sandbox.objects import table
-from snowflake_sandbox.result import Column, Result, columns
+from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tables import column
@@ -72,10 +72,10 @@ def _created(call: Call, view: SnowflakeObject) -> None:
 
 def _show_row(_call: Call, view: SnowflakeObject) -> tuple[Any, ...]:
     return (
-        view.created_on.isoformat(),
+        view.created_on,
         view.name.name,
-        "TEMPORARY" if view["temporary"] else "",
         "",
+        "VIEW",
         view.name.database,
         view.name.schema,
         view.owner,
@@ -109,14 +109,12 @@ KIND = Kind(
     name="VIEW",
     plural="VIEWS",
     scope=Scope.SCHEMA,
-    show=tuple(
-        Column(one.name)
-        for one in columns(
-            "created_on name kind reserved database_name schema_name owner comment text is_secure is_materialized"
-            " owner_role_type change_tracking"
-        )
+    show=columns(
+        "created_on@ name reserved kind database_name schema_name owner comment text is_secure is_materialized"
+        " owner_role_type change_tracking"
     ),
     show_row=_show_row,
+    terse=terse(kind="VIEW"),
     properties=(
         Property("COMMENT", Reader.string),
         Property("CHANGE_TRACKING", Reader.boolean, default=False),

@@ -90,9 +90,15 @@ def _show_row(call: Call, warehouse: SnowflakeObject) -> tuple[Any, ...]:
         warehouse["enable_query_acceleration"],
         warehouse["query_acceleration_max_scale_factor"],
         "null",
+        0,
+        0,
+        0,
+        0 if started else 1,
         str(warehouse.id),
         warehouse["scaling_policy"],
         "ROLE",
+        None,
+        "1",
     )
 
 
@@ -109,7 +115,7 @@ KIND = Kind(
         "name state type size min_cluster_count# max_cluster_count# started_clusters# running# queued# is_default"
         " is_current auto_suspend# auto_resume? available provisioning quiescing other created_on@ resumed_on@"
         " updated_on@ owner comment enable_query_acceleration? query_acceleration_max_scale_factor# resource_monitor"
-        " uuid scaling_policy owner_role_type"
+        " actives# pendings# failed# suspended# uuid scaling_policy owner_role_type resource_constraint generation"
     ),
     show_row=_show_row,
     properties=(
@@ -131,6 +137,8 @@ KIND = Kind(
         "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": "0",
         "STATEMENT_TIMEOUT_IN_SECONDS": "172800",
     },
+    # CREATE WAREHOUSE w WITH …
+    read_definition=lambda call, _creation: call.reader.accept("WITH"),
     finish_definition=_finish,
     actions={"SUSPEND": _suspend, "RESUME": _resume},
 )

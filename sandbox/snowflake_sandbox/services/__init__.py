@@ -17,7 +17,10 @@ def register(world: World) -> None:
     world.kinds[service.DECLARATION.name] = service.DECLARATION
     world.statements |= {
         "EXECUTE JOB SERVICE": job.execute_job_service,
+        "SHOW ENDPOINTS": service.show_endpoints,
         "SHOW JOB SERVICES": service.show_job_services,
+        "SHOW ROLES IN": service.show_roles,
+        "SHOW SERVICES": service.show_services,
         "SHOW SERVICE CONTAINERS": service.show_containers,
         "SHOW SERVICE INSTANCES": service.show_instances,
     }

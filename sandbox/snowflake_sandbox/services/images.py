@@ -75,8 +75,15 @@ def parse_reference(text: str) -> Reference:
     if match is None:
         raise ImageError(f"'{text}' is not an image reference such as /db/schema/repository/name:tag.")
     parts = [part.lower() for part in match["path"].split("/") if part]
-    repository = (parts[-3], parts[-2], parts[-1]) if len(parts) >= 3 else None  # noqa: PLR2004  # db, schema, repository
-    return Reference(repository, match["name"].lower(), match["tag"] or "latest", match["digest"])
+    name = match["name"].lower()
+    if len(parts) < 3:  # noqa: PLR2004  # database, schema, repository
+        return Reference(None, name, match["tag"] or "latest", match["digest"])
+    # An image's own name may have slashes; a registry's name has a dot or a port.
+    first = 1 if len(parts) > 3 and re.search(r"[.:]", parts[0]) else 0  # noqa: PLR2004  # with the registry before them
+    database, schema, repository, *folders = parts[first:]
+    return Reference(
+        (database, schema, repository), "/".join([*folders, name]), match["tag"] or "latest", match["digest"]
+    )
 
 
 def find(images: Iterable[Image], reference: Reference) -> Image | None:

@@ -52,8 +52,8 @@ def execute_job_service(call: Call) -> Result:
     """Run the statement.
 
     Raises:
-        SnowflakeError: 001003 syntax (the specification comes last), 002002 name in use, 395018 invalid specification,
-            missing objects and privileges; for a synchronous job that does not end DONE, 395041 with the reason.
+        SnowflakeError: 001003 syntax, 002002 name in use, 395018 invalid specification, missing objects and
+            privileges; for a synchronous job that does not end DONE, 395041 with the reason.
     """
     definition = _read(call)
     parsed = spec.parse(definition.specification)
@@ -68,24 +68,28 @@ def execute_job_service(call: Call) -> Result:
 def _read(call: Call) -> Definition:
     reader = call.reader
     reader.expect("IN COMPUTE POOL")
-    definition = Definition(reader.identifier())
+    definition = Definition(reader.quoted_name().name)
     readers = {
         "NAME": lambda: setattr(definition, "name", _job_name(call)),
         "ASYNC": lambda: setattr(definition, "asynchronous", reader.boolean()),
         "REPLICAS": lambda: setattr(definition, "replicas", _replicas(reader)),
-        "QUERY_WAREHOUSE": lambda: setattr(definition, "query_warehouse", reader.identifier()),
+        "QUERY_WAREHOUSE": lambda: setattr(definition, "query_warehouse", reader.quoted_name().name),
         "COMMENT": lambda: setattr(definition, "comment", reader.string()),
         "EXTERNAL_ACCESS_INTEGRATIONS": lambda: definition.integrations.extend(_integrations(reader)),
     }
-    while not reader.accept("FROM"):
+    while not reader.at_end:
         word = reader.peek()
+        if not definition.specification and reader.accept("FROM"):
+            definition.specification = _specification(call)
+            continue
+        # A property that was read already is not taken a second time.
         if word not in readers or reader.peek(1) != "=":
             raise reader.unexpected()
         reader.index += 1
         reader.expect("=")
-        readers[word]()
-    definition.specification = _specification(call)
-    reader.end()
+        readers.pop(word)()
+    if not definition.specification:
+        raise reader.unexpected()
     return definition
 
 
@@ -123,10 +127,12 @@ def _specification(call: Call) -> str:
         location = stage_files.locate(call, stage_files.read_location(reader), "READ")
     suffix = "_FILE" if location is not None else ""
     template = reader.accept(f"SPECIFICATION_TEMPLATE{suffix}")
-    if not template:
+    if not template and not reader.accept(f"SPEC{suffix}"):
         reader.expect(f"SPECIFICATION{suffix}")
     if location is not None:
         reader.expect("=")
+    else:
+        reader.accept("=")
     text = reader.string()
     if location is not None:
         text = _read_file(location, text)

@@ -100,14 +100,18 @@ def _status(call: Call, found: SnowflakeObject) -> str:
 
 
 def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$GET_SERVICE_LOGS(service, instance, container [, lines [, previous]]): the newest lines, at most 100 KB.
+    """SYSTEM$GET_SERVICE_LOGS(service, instance, container [, lines [, previous [, since [, timestamps]]]]).
+
+    The newest lines, at most 100 KB. The last two are not documented; the `snow` command sends them.
 
     Raises:
         SnowflakeError: 002003, or no such instance or container.
     """
-    service, instance, container, *more = counted(arguments, 3, 5, "SYSTEM$GET_SERVICE_LOGS")
+    service, instance, container, *more = counted(arguments, 3, 7, "SYSTEM$GET_SERVICE_LOGS")
     found = _find(call, Reader(str(service)).object_name(), "MONITOR")
     key = (whole(instance, "instance id"), str(container))
+    if any(more[2:]):
+        raise errors.not_supported("SYSTEM$GET_SERVICE_LOGS with a time to start from, or with timestamps")
     lines = _DEFAULT_LINES if not more or more[0] is None else whole(more[0], "lines")
     with call.world.store.transaction() as tx:
         known = {(row["instance"], row["name"]): row for row in records.containers(tx, found.id)}

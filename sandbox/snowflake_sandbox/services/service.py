@@ -12,10 +12,11 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind
+from snowflake_sandbox.objects.image_repository import REGISTRY
 from snowflake_sandbox.result import SHOW, Column, Result, columns
-from snowflake_sandbox.services import machine, records
+from snowflake_sandbox.services import machine, records, spec
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.showing import read_listing
+from snowflake_sandbox.statements.showing import listed, read_listing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,12 +32,15 @@ _SHOWN = columns(
     " is_async_job? spec_digest is_upgrading? managing_object_domain managing_object_name"
 )
 _CONTAINERS = columns(
-    "database_name schema_name service_name instance_id container_name status message image_name image_digest"
-    " restart_count# start_time last_exit_code# last_restart_time"
+    "database_name schema_name service_name service_status instance_id instance_status container_name status message"
+    " image_name image_digest restart_count# start_time last_exit_code# last_restart_time"
 )
 _INSTANCES = columns(
-    "database_name schema_name service_name instance_id status spec_digest creation_time start_time ip_address"
+    "database_name schema_name service_name service_status instance_id status spec_digest creation_time start_time"
+    " ip_address"
 )
+_ENDPOINTS = columns("name port# port_range protocol is_public? ingress_url")
+_ROLES = columns("created_on@ name comment")
 
 
 def _record(call: Call, found: SnowflakeObject) -> tuple[sqlite3.Row, list[sqlite3.Row], JobRun]:
@@ -121,17 +125,19 @@ def show_containers(call: Call) -> Result:
     call.reader.expect("IN SERVICE")
     found = find(call, "MONITOR", "USAGE", "OPERATE")
     call.reader.end()
-    _, listed, _ = _record(call, found)
+    row, listed, run = _record(call, found)
     rows = [
         (
             found.name.database,
             found.name.schema,
             found.name.name,
+            row["status"],
             str(one["instance"]),
+            machine.instance_status(run, one["instance"]),
             one["name"],
             one["status"],
             one["message"],
-            one["image"],
+            _image_url(one["image"]),
             one["digest"],
             one["restarts"],
             one["started"],
@@ -154,6 +160,7 @@ def show_instances(call: Call) -> Result:
             found.name.database,
             found.name.schema,
             found.name.name,
+            row["status"],
             str(instance),
             machine.instance_status(run, instance),
             spec_digest(found),
@@ -166,13 +173,68 @@ def show_instances(call: Call) -> Result:
     return Result(_INSTANCES, rows, SHOW)
 
 
+def _image_url(image: str) -> str:
+    """An image with the registry's host before it, unless it has one."""
+    return f"{REGISTRY}{image}" if image.startswith("/") else image
+
+
+def show_endpoints(call: Call) -> Result:
+    """SHOW ENDPOINTS IN SERVICE <name>: as the specification has them; none of them is reachable."""
+    call.reader.expect("IN SERVICE")
+    found = find(call, "USAGE", "MONITOR", "OPERATE")
+    call.reader.end()
+    endpoints = spec.endpoints(str(found["spec"]))
+    rows = [
+        (
+            item.get("name"),
+            item.get("port"),
+            item.get("portRange"),
+            str(item.get("protocol", "HTTP")).upper(),
+            bool(item.get("public", False)),
+            None,
+        )
+        for item in endpoints
+    ]
+    return Result(_ENDPOINTS, rows, SHOW)
+
+
+def show_roles(call: Call) -> Result:
+    """SHOW ROLES IN SERVICE <name>: the one that every service has; `serviceRoles` are refused."""
+    call.reader.expect("SERVICE")
+    found = find(call, "USAGE", "MONITOR", "OPERATE")
+    call.reader.end()
+    return Result(_ROLES, [(found.created_on, "ALL_ENDPOINTS_USAGE", "")], SHOW)
+
+
+def show_services(call: Call) -> Result:
+    """SHOW SERVICES [EXCLUDE JOBS] […]: every service of the sandbox is a job."""
+    if call.reader.accept("EXCLUDE JOBS"):
+        _listed(call)
+        return Result(_without(_SHOWN, "is_job", "is_async_job"), (), SHOW)
+    return Result(_SHOWN, [_show_row(call, service) for service in _listed(call)], SHOW)
+
+
 def show_job_services(call: Call) -> Result:
-    """SHOW JOB SERVICES […]: the same columns as SHOW SERVICES; every service of the sandbox is a job."""
-    listing = read_listing(call, Scope.SCHEMA)
-    with call.world.store.transaction() as tx:
-        found = catalog.listing(tx, "SERVICE", listing.database, listing.schema, listing.like)
-    seen = [one for one in access.visible(call, found) if one.name.name.startswith(listing.starts_with or "")]
-    return Result(_SHOWN, [_show_row(call, one) for one in seen[: listing.limit]], SHOW)
+    """SHOW JOB SERVICES […]: the columns of SHOW SERVICES but `is_job`."""
+    kept = [position for position, column in enumerate(_SHOWN) if column.name != "is_job"]
+    rows = [_show_row(call, service) for service in _listed(call)]
+    return Result(_without(_SHOWN, "is_job"), [tuple(row[position] for position in kept) for row in rows], SHOW)
+
+
+def _without(columns_of: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
+    return tuple(column for column in columns_of if column.name not in names)
+
+
+def _listed(call: Call) -> list[SnowflakeObject]:
+    """The services of a listing, which may be those of one compute pool."""
+    reader = call.reader
+    like = reader.string() if reader.accept("LIKE") else None
+    if not reader.accept("IN COMPUTE POOL"):
+        listing = read_listing(call, Scope.SCHEMA, like)
+        return listed(call, DECLARATION, listing)
+    pool = reader.object_name().name
+    services = listed(call, DECLARATION, read_listing(call, Scope.ACCOUNT, like))
+    return [service for service in services if _record(call, service)[0]["compute_pool"] == pool]
 
 
 DECLARATION = Kind(

@@ -133,6 +133,12 @@ def parse(text: str) -> Specification:
     return Specification(containers, log_level or "INFO", found)
 
 
+def endpoints(text: str) -> list[dict[str, Any]]:
+    """The endpoints of a specification that was accepted before."""
+    listed = (yaml.safe_load(text) or {}).get("spec", {}).get("endpoints") or []
+    return [item for item in listed if isinstance(item, dict)]
+
+
 def fill_template(text: str, values: Mapping[str, Any]) -> str:
     """A specification template with its `{{ name }}` and `{{ name | default('x') }}` replaced.
 

@@ -213,6 +213,12 @@ class Reader:
             parts.append(self.identifier())
         return ObjectName(parts[-1], *reversed(parts[:-1]))
 
+    def quoted_name(self) -> ObjectName:
+        """A name as a property's value: written as a name, or as a text that holds one (`WAREHOUSE = 'w'`)."""
+        if not self.at_end and self.tokens[self.index].token_type in _STRINGS:
+            return Reader(self.string()).object_name()
+        return self.object_name()
+
     def string(self) -> str:
         """A quoted string, a `$$` body, or a bound text."""
         value = self.value()
@@ -287,6 +293,8 @@ class Reader:
             while not inside.at_end:
                 numbers.append(inside.integer())
                 inside.accept(",")
+        if not numbers and base in ("CHAR", "CHARACTER", "NCHAR"):
+            numbers = [1]
         return DataType(_SYNONYMS.get(base, base), tuple(numbers))
 
     def string_list(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import SHOWN
 from snowflake_sandbox.parameters import SESSION, session_text, text_of, type_of
 from snowflake_sandbox.result import SHOW, Column, Result, columns
 from snowflake_sandbox.session import Scope
@@ -40,20 +41,23 @@ class Listing:
     like: str | None = None
     starts_with: str | None = None
     limit: int | None = None
+    after: str | None = None
+    history: bool = False
+    root_only: bool = False
 
 
-def read_listing(call: Call, scope: Scope) -> Listing:
-    """[HISTORY] [LIKE 'x'] [IN …] [STARTS WITH 'x'] [LIMIT n [FROM 'x']], up to the end of the statement."""
+def read_listing(call: Call, scope: Scope, like: str | None = None) -> Listing:
+    """[HISTORY] [LIKE 'x'] [IN …] [STARTS WITH 'x'] [ROOT ONLY] [LIMIT n [FROM 'x']], to the end of the statement."""
     reader = call.reader
-    reader.accept("HISTORY")
-    like = reader.string() if reader.accept("LIKE") else None
+    history = reader.accept("HISTORY")
+    like = reader.string() if like is None and reader.accept("LIKE") else like
     database, schema = _read_in(call, scope)
     starts_with = reader.string() if reader.accept("STARTS WITH") else None
+    root_only = reader.accept("ROOT ONLY")
     limit = reader.integer() if reader.accept("LIMIT") else None
-    if reader.accept("FROM"):
-        raise errors.not_supported("SHOW … LIMIT … FROM")
+    after = reader.string() if limit is not None and reader.accept("FROM") else None
     reader.end()
-    return Listing(database, schema, like, starts_with, limit)
+    return Listing(database, schema, like, starts_with, limit, after, history=history, root_only=root_only)
 
 
 def _read_in(call: Call, scope: Scope) -> tuple[str | None, str | None]:
@@ -95,13 +99,44 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
 
 def show(call: Call) -> Result:
     """SHOW [TERSE] <kind in the plural> …: one row per object that the session may see, by name."""
-    call.reader.accept("TERSE")
+    is_terse = call.reader.accept("TERSE")
     kind = _read_plural(call)
+    if is_terse and not kind.terse:
+        raise errors.not_supported(f"SHOW TERSE {kind.plural}")
     listing = read_listing(call, kind.scope)
+    root_only = listing.root_only
+    objects = [item for item in listed(call, kind, listing) if not root_only or not item["after"]]
+    rows = [kind.show_row(call, item) for item in objects]
+    if is_terse:
+        return Result(*_terse(kind, rows), SHOW)
+    if listing.history:
+        return Result(kind.show, rows, SHOW)
+    # Objects that were dropped are listed with HISTORY alone.
+    kept = [position for position, column in enumerate(kind.show) if column.name != "dropped_on"]
+    return Result(tuple(kind.show[at] for at in kept), [tuple(row[at] for at in kept) for row in rows], SHOW)
+
+
+def listed(call: Call, kind: Kind, listing: Listing) -> list[SnowflakeObject]:
+    """The objects that a listing asks for and the session may see, by name."""
     with call.world.store.transaction() as tx:
-        found = catalog.listing(tx, kind.name, listing.database, listing.schema, listing.like)
-    seen = [one for one in access.visible(call, found) if one.name.name.startswith(listing.starts_with or "")]
-    return Result(kind.show, [kind.show_row(call, one) for one in seen[: listing.limit]], SHOW)
+        objects = catalog.listing(tx, kind.name, listing.database, listing.schema, listing.like)
+    names = [
+        item
+        for item in access.visible(call, objects)
+        if item.name.name.startswith(listing.starts_with or "") and item.name.name > (listing.after or "")
+    ]
+    return names[: listing.limit]
+
+
+def _terse(kind: Kind, rows: list[tuple[Any, ...]]) -> tuple[tuple[Column, ...], list[tuple[Any, ...]]]:
+    positions = {column.name: position for position, column in enumerate(kind.show)}
+    described = tuple(
+        kind.show[positions[name]] if value is SHOWN else Column(name) for name, value in kind.terse.items()
+    )
+    cells = [
+        tuple(row[positions[name]] if value is SHOWN else value for name, value in kind.terse.items()) for row in rows
+    ]
+    return described, cells
 
 
 def _read_plural(call: Call) -> Kind:

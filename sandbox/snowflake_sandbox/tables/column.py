@@ -6,6 +6,7 @@ plain dictionary (`Column.kept`). Keys and lengths are kept and shown but not en
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ _DUCKDB = {
     "BINARY": "BLOB",
 }
 _MOST_DIGITS = 38
+_LENGTHS = {"TEXT": 16_777_216, "BINARY": 8_388_608}
 _FROM_RESULT = {
     "text": "VARCHAR",
     "real": "FLOAT",
@@ -86,6 +88,24 @@ class Column:
         if self.identity is not None:
             return f"IDENTITY START {self.identity[0]} INCREMENT {self.identity[1]} NOORDER"
         return self.default
+
+    @property
+    def json_type(self) -> str:
+        """As SHOW COLUMNS shows it."""
+        kind = {"VARCHAR": "TEXT", "NUMBER": "FIXED", "FLOAT": "REAL"}.get(self.base, self.base)
+        described: dict[str, Any] = {"type": kind}
+        if kind in ("TEXT", "BINARY"):
+            length = (*self.numbers, _LENGTHS[kind])[0]
+            width = min(4 * length, _LENGTHS["TEXT"]) if kind == "TEXT" else length
+            described |= {"length": length, "byteLength": width, "nullable": self.nullable, "fixed": False}
+        elif kind == "FIXED":
+            precision, scale = (*self.numbers, 38, 0)[:2] if len(self.numbers) != 1 else (self.numbers[0], 0)
+            described |= {"precision": precision, "scale": scale, "nullable": self.nullable}
+        elif kind.startswith("TIME"):
+            described |= {"precision": 0, "scale": (*self.numbers, 9)[0], "nullable": self.nullable}
+        else:
+            described["nullable"] = self.nullable
+        return json.dumps(described, separators=(",", ":"))
 
     def kept(self) -> dict[str, Any]:
         """As the catalog keeps it."""

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from snowflake_sandbox.statements.reader import ObjectName
 
 SHOWN = columns(
-    "created_on@ name id database_name schema_name owner comment warehouse schedule predecessors state definition"
-    " condition allow_overlapping_execution error_integration last_committed_on last_suspended_on owner_role_type"
-    " config budget task_relations last_suspended_reason target_completion_interval"
+    "created_on@ name id database_name schema_name owner comment warehouse schedule scheduling_mode"
+    " target_completion_interval predecessors state definition condition allow_overlapping_execution error_integration"
+    " success_integration last_committed_on last_suspended_on owner_role_type config last_suspended_reason"
+    " task_relations execute_as_user budget"
 )
 
 
@@ -36,20 +37,23 @@ def show_row(call: Call, task: SnowflakeObject) -> tuple[Any, ...]:
         task["comment"],
         task["warehouse"],
         task["schedule"],
+        None if task["warehouse"] else "FIXED",
+        task["target_completion_interval"],
         json.dumps([name.qualified for name in predecessors], separators=(",", ":")),
         task["state"],
         task["definition"],
         task["condition"],
         "true" if task["allow_overlapping_execution"] else "false",
         task["error_integration"],
+        task["success_integration"],
         task["last_committed_on"],
         task["last_suspended_on"],
         "ROLE",
         task["config"],
-        None,
-        json.dumps(_relations(call, task, predecessors), separators=(",", ":")),
         task["last_suspended_reason"],
-        task["target_completion_interval"],
+        json.dumps(_relations(call, task, predecessors), separators=(",", ":")),
+        None,
+        None,
     )
 
 

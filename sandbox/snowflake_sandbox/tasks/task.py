@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, terse
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
@@ -60,7 +60,7 @@ def _config(reader: Reader) -> str:
 
 
 def _name(reader: Reader) -> str:
-    return reader.object_name().name
+    return reader.quoted_name().name
 
 
 def _overlap_policy(reader: Reader) -> str:
@@ -74,7 +74,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     reader, properties = call.reader, creation.properties
     if reader.accept("FINALIZE"):
         reader.expect("=")
-        properties["finalize"] = links.neighbour(call, creation.name, reader.object_name()).name
+        properties["finalize"] = links.neighbour(call, creation.name, reader.quoted_name()).name
     elif reader.accept("AFTER"):
         names = [links.neighbour(call, creation.name, name).name for name in reader.name_list()]
         properties["after"] = list(dict.fromkeys(names))
@@ -239,6 +239,7 @@ DECLARATION = Kind(
     scope=Scope.SCHEMA,
     show=showing.SHOWN,
     show_row=showing.show_row,
+    terse=terse(schedule=SHOWN),
     properties=(
         Property("WAREHOUSE", _name),
         Property("SCHEDULE", _schedule),
