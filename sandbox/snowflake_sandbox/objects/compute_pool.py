@@ -176,7 +176,9 @@ def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
 
 def _describe(call: Call, pool: SnowflakeObject) -> Result:
     message = "Compute pool is suspended" if pool["suspended"] else "Compute pool is ready"
-    return Result((*_SHOWN, Column("error_code"), Column("status_message")), [(*_row(call, pool), "", message)])
+    row = _row(call, pool)
+    described = (*_SHOWN[:-2], Column("error_code"), Column("status_message"), *_SHOWN[-2:])
+    return Result(described, [(*row[:-2], "", message, *row[-2:])])
 
 
 def _tell_services(world: World) -> None:

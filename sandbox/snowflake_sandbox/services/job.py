@@ -127,7 +127,8 @@ def _specification(call: Call) -> str:
         location = stage_files.locate(call, stage_files.read_location(reader), "READ")
     suffix = "_FILE" if location is not None else ""
     template = reader.accept(f"SPECIFICATION_TEMPLATE{suffix}")
-    if not template and not reader.accept(f"SPEC{suffix}"):
+    # SPEC is the short name of either.
+    if not template and not reader.accept("SPEC"):
         reader.expect(f"SPECIFICATION{suffix}")
     if location is not None:
         reader.expect("=")
