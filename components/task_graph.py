@@ -33,6 +33,7 @@ from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
 from jobgraph.deploy.moving import ordered
 from jobgraph.deploy.root_changes import GraphChange, changes, departing, moving, planned_edges
 from jobgraph.plan import sql
+from jobgraph.plan.observations import observation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 # What a job's task cannot become while it is in the way of another, or in another graph.
 _FINALIZES = ["finalize"]
 _IN_ANOTHER_GRAPH = [*_FINALIZES, "afters", "sqlStatement", "comment"]
-_MOST_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ class TaskGraphComponent(pulumi.ComponentResource):
         self._beginning = pulumi.ResourceHook(f"{args.graph.root.name}: a deploy begins", self._begin)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
-        differing = _differing(args) if self._change.differing else None
+        failed = args.graph.root.name if self._change.failed else ""
+        differing = observation(args.deploy, self._change.differing, failed) if self._change.differing else None
         self._begun = False
         self._opening = self._step("opening", args.graph.opening, args.needs, differing, replaced=self._change.resume)
         root = self._root(args.graph, [*args.needs, self._opening])
@@ -343,10 +344,3 @@ def _left_suspended(graph: GraphPlan) -> str:
         f"ALTER TASK {graph.root.full_name} RESUME. If a deploy was interrupted, this one finishes it and resumes the "
         "root."
     )
-
-
-def _differing(args: TaskGraphArgs) -> str:
-    """Return a statement that tells, in a preview, which tasks are not as planned; another one in each deploy."""
-    names = args.change.differing
-    listed = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else "")
-    return sql.nothing(f"not as planned when deploy {args.deploy} began: {listed}")

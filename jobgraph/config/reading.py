@@ -18,7 +18,7 @@ from jobgraph.config.document import Document
 from jobgraph.config.keys import FILE
 from jobgraph.config.overlays import from_file, merged, settle_names, take_environment
 from jobgraph.config.payloads import PayloadFolder
-from jobgraph.config.rules import broken_rules
+from jobgraph.config.rules.graph_rules import broken_rules
 from jobgraph.errors import ERROR, ConfigErrors, Mark, Problem, UsageError, in_order
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ class GraphChange:
     differing: the tasks that are not as planned, and thus reason enough to suspend and resume.
     root_differs: the root is among them, so the deploy changes or makes it.
     stays_suspended: it is suspended although it has a schedule, so the deploy leaves it so, and says so.
+    failed: Snowflake suspended it because its runs failed; so it is resumed.
     former_root: the root from which the graph's jobs come, when the root has another name than before.
     former_finalizer: the task that closes the graph's runs now, where the plan has another one.
     moved: jobs that are in another graph of the plan now: job's task -> that graph's key.
@@ -42,6 +43,7 @@ class GraphChange:
     differing: tuple[str, ...] = ()
     root_differs: bool = False
     stays_suspended: bool = False
+    failed: bool = False
     former_root: str | None = None
     former_finalizer: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
@@ -200,7 +202,7 @@ def _change(
     if not scheduled:
         return replace(found, suspend=False, resume=False)
     if row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
-        return replace(found, suspend=False, differing=found.differing or (name,))
+        return replace(found, suspend=False, failed=True, differing=found.differing or (name,))
     # A root without a schedule is suspended because nothing would start it, not because someone wanted it so.
     by_someone = bool(row.get("schedule"))
     return replace(found, suspend=False, resume=not by_someone, stays_suspended=by_someone)

@@ -1,32 +1,28 @@
-"""What is different between two job configurations: graphs and jobs added, removed and changed, field by field.
+"""What is different between two job configurations: graphs and jobs added, removed and changed, value by value.
 
-Knows the model's shape, and no field of it by name but those that are the graph's edges and names. Must not know where
-the two come from, nor how a difference is shown (see `differences`).
+Compares what the two files say, in the words of the file. Must not know any key but those that are edges and names, nor
+where the two come from, nor how a difference is shown (see `rendering`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.config.schedules import Cron, Interval
-from jobgraph.config.timing import duration_text
+from jobgraph.config.graph_values import options_in_file
+from jobgraph.config.job_values import job_in_file
+from jobgraph.config.leaves import leaves
 from jobgraph.names import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobgraph.config.model import Config, Graph, Job
+    from jobgraph.errors import Problem
 
 ADDED = "added"
 REMOVED = "removed"
 CHANGED = "changed"
-
-# these are compared as names and edges
-_NOT_FIELDS = {"key", "name", "after", "jobs"}
-_FILES = "payload.files."
-_SECONDS = {"timeout", "backoff", "longest_backoff", "max_elapsed"}
 
 Edge = tuple[str, str]
 
@@ -98,7 +94,7 @@ def _graph(old: Graph | None, new: Graph | None) -> GraphDifference | None:
         key=key,
         old=old,
         new=new,
-        fields=tuple(_changes(old, new)) if old and new else (),
+        fields=tuple(_changes(_options(old), _options(new))) if old and new else (),
         added=tuple(job for name, job in after.items() if name not in before),
         removed=tuple(job for name, job in before.items() if name not in after),
         changed=tuple(change for name in after if name in before and (change := _job(before[name], after[name]))),
@@ -110,49 +106,35 @@ def _graph(old: Graph | None, new: Graph | None) -> GraphDifference | None:
 def _job(old: Job, new: Job) -> JobChange | None:
     found = JobChange(
         new.name,
-        tuple(_changes(old, new)),
+        tuple(_changes(_values(old), _values(new))),
         tuple(name for name in dict.fromkeys(new.after) if name not in old.after),
         tuple(name for name in dict.fromkeys(old.after) if name not in new.after),
     )
     return found if found.fields or found.after_added or found.after_removed else None
 
 
-def _changes(old: object, new: object) -> Iterator[Change]:
-    before, after = dict(_leaves("", old)), dict(_leaves("", new))
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
     for name in after | before:
         if before.get(name) != after.get(name):
             yield Change(name, before.get(name), after.get(name))
 
 
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the single values that something consists of, by their dotted names; lists are one value each."""
-    if isinstance(value, Interval | Cron):
-        yield path, str(value)
-    elif is_dataclass(value):
-        inner = {f.name: getattr(value, f.name) for f in fields(value) if f.compare and f.name not in _NOT_FIELDS}
-        yield from _inside(path, inner)
-    elif isinstance(value, Mapping):
-        yield from _inside(path, value)
-    elif path.startswith(_FILES):
-        yield path, f"content {content_hash(value)}"
-    elif isinstance(value, int) and path.rpartition(".")[2] in _SECONDS:
-        yield path, duration_text(value)
-    else:
-        yield path, plain(value)
+def _options(graph: Graph) -> dict[str, Any]:
+    schedule = {"schedule": str(graph.schedule)} if graph.schedule else {}
+    return leaves({**options_in_file(graph), **schedule})
 
 
-def _inside(path: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        yield from _leaves(f"{path}.{name}" if path else str(name), value)
+def _values(job: Job) -> dict[str, Any]:
+    values = job_in_file(job)
+    files = job.payload.files if job.payload else {}
+    content = {f"payload.files.{name}": f"content {content_hash(text)}" for name, text in files.items()}
+    return {**leaves({name: value for name, value in values.items() if name != "after"}), **content}
 
 
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: tuples as lists, dataclasses as mappings of what they say."""
-    if is_dataclass(value):
-        return {f.name: plain(inner) for f in fields(value) if (inner := getattr(value, f.name)) not in (None, ())}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+def new_warnings(old: Config, new: Config) -> tuple[Problem, ...]:
+    """Return the warnings that the new configuration has and the old one has not, wherever they stand in the files."""
+    known = {(problem.rule, problem.path, problem.what) for problem in old.warnings}
+    return tuple(problem for problem in new.warnings if (problem.rule, problem.path, problem.what) not in known)
 
 
 def edges(graph: Graph | None) -> dict[Edge, None]:

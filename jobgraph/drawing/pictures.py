@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.topology import topological
 from jobgraph.drawing.grouping import AUTO, clusters
+from jobgraph.drawing.looks import DONE, FAILED, LOOKS, NEUTRAL, RUNNING, SKIPPED, WAITING, Look
+from jobgraph.drawing.mermaid import MermaidArrow, MermaidBox, flowchart
 from jobgraph.drawing.svg import Box, Drawing, drawing_of
 
 if TYPE_CHECKING:
@@ -21,40 +23,6 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Graph, Job
     from jobgraph.drawing.grouping import Cluster
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a state is shown: fill and border colour, and one sign for a terminal."""
-
-    fill: str
-    border: str
-    sign: str
-
-
-NEUTRAL = Look("#f6f8fa", "#8c959f", "·")
-DONE = Look("#dafbe1", "#1a7f37", "✓")
-FAILED = Look("#ffebe9", "#cf222e", "✗")
-RUNNING = Look("#ddf4ff", "#0969da", "▶")
-WAITING = Look("#fff8c5", "#9a6700", "…")
-SKIPPED = Look("#eaeef2", "#6e7781", "↷")
-
-LOOKS: dict[str, Look] = {
-    "SUCCEEDED": DONE,
-    "DONE": DONE,
-    "FAILED": FAILED,
-    "FAILED_AND_AUTO_SUSPENDED": FAILED,
-    "INTERNAL_ERROR": FAILED,
-    "EXECUTING": RUNNING,
-    "RUNNING": RUNNING,
-    "SCHEDULED": WAITING,
-    "PENDING": WAITING,
-    "SKIPPED": SKIPPED,
-    "SUSPENDED": SKIPPED,
-    "DISABLED": SKIPPED,
-    "CANCELLED": SKIPPED,
-    "CANCELLING": SKIPPED,
-}
 
 
 # a finalizer that follows more tasks than these is drawn behind all, without an arrow from each
@@ -136,23 +104,22 @@ def mermaid(graph: Graph, states: Mapping[str, str] | None = None, way: str = AU
 
     `way` says how jobs are grouped (see `grouping.clusters`).
     """
-    shapes = {"root": '([" ', "job": '["', "group": '[["', "finalizer": '{{"'}
-    ends = {"root": ' "])', "job": '"]', "group": '"]]', "finalizer": '"}}'}
-    lines = ["flowchart LR"]
     tasks = _tasks(graph, way)
     ids = {task.name: f"group_{number}" if task.jobs else task.name for number, task in enumerate(tasks)}
-    for task in tasks:
-        state = _state(states, task)
-        label = f"{task.name}<br/><small>{task.note}{f' · {state}' if state else ''}</small>"
-        lines.append(f"  {ids[task.name]}{shapes[task.shape]}{label}{ends[task.shape]}")
-    for task in tasks:
-        arrow = "-.->" if task.shape == "finalizer" else "-->"
-        lines += [f"  {ids[name]} {arrow} {ids[task.name]}" for name in task.after]
-    for task in tasks:
-        look = _look(states, task)
-        if look is not NEUTRAL:
-            lines.append(f"  style {ids[task.name]} fill:{look.fill},stroke:{look.border}")
-    return "\n".join(lines) + "\n"
+    boxes = [_mermaid_box(ids[task.name], task, states) for task in tasks]
+    arrows = [
+        MermaidArrow(ids[before], ids[task.name], dotted=task.shape == "finalizer")
+        for task in tasks
+        for before in task.after
+    ]
+    return flowchart(boxes, arrows)
+
+
+def _mermaid_box(name: str, task: _Task, states: Mapping[str, str] | None) -> MermaidBox:
+    state, look = _state(states, task), _look(states, task)
+    label = f"{task.name}<br/><small>{task.note}{f' · {state}' if state else ''}</small>"
+    style = f"fill:{look.fill},stroke:{look.border}" if look is not NEUTRAL else ""
+    return MermaidBox(name, label, task.shape, style)
 
 
 def text(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:

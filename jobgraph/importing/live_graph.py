@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.explain.printing import Remarks, printed
-from jobgraph.config.explain.resolving import OVERLAP_WORDS
+from jobgraph.config.graph_values import OVERLAP_WORDS
 from jobgraph.config.job_values import job_in_file
 from jobgraph.config.keys import JOB_KEYS
 from jobgraph.config.reading import parse

@@ -6,7 +6,10 @@ Must not know where these come from, nor how they are written.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobgraph.drawing.changes import DrawnTask
 
 CREATED, CHANGED, REPLACED, DELETED, KEPT, IMPORTED = "created", "changed", "replaced", "deleted", "kept", "imported"
 
@@ -49,26 +52,13 @@ class Danger:
 
 
 @dataclass(frozen=True)
-class Node:
-    """A task of a graph as it will be, or was: `action` is empty if it stays as it is.
-
-    `after` are the tasks that it will follow, `before` those that it follows now.
-    """
-
-    name: str
-    after: tuple[str, ...]
-    before: tuple[str, ...]
-    finalizes: str
-    action: str
-
-
-@dataclass(frozen=True)
 class GraphSummary:
-    """A graph that is touched: its tasks' changes, and all its tasks for a picture."""
+    """A graph that is touched: its tasks' changes, all its tasks for a picture, and what the deploy does besides."""
 
     key: str
     changes: tuple[Change, ...]
-    nodes: tuple[Node, ...]
+    tasks: tuple[DrawnTask, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +66,7 @@ class Summary:
     """A whole preview. `drift`: it compares with the account and not with the program. `kept` outlive the stack.
 
     unnamed: how many steps that only look would see something else; the engine counts them and does not list them.
+    steps: how many steps of the deploy itself run, though nothing else says so. `warnings` are the program's.
     """
 
     drift: bool
@@ -85,8 +76,10 @@ class Summary:
     kept: tuple[Change, ...]
     errors: tuple[str, ...]
     unnamed: int = 0
+    steps: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes."""
-        return not (self.graphs or self.others or self.kept or self.unnamed)
+        return not (self.graphs or self.others or self.kept or self.unnamed or self.steps)

@@ -36,7 +36,7 @@ _TABLE, _POOL, _TASK, _PROCEDURE = "Table", "ComputePool", "Task", "ProcedurePyt
 def dangers(graphs: Sequence[GraphSummary], changes: Sequence[Change], running: Mapping[str, int]) -> Iterator[Danger]:
     """Yield what is destructive; `running`: how many jobs run on each pool now, if somebody has looked."""
     ranked = sorted(changes, key=lambda change: _ORDER.index(change.kind) if change.kind in _ORDER else len(_ORDER))
-    whole = {graph.key for graph in graphs if all(node.action == DELETED for node in graph.nodes)}
+    whole = {graph.key for graph in graphs if graph.tasks and all(task.status == DELETED for task in graph.tasks)}
     guarded = {change.name for change in changes if change.kind == _EXECUTE}
     for change in ranked:
         if change.kind == _POOL and change.action == DELETED and _GUARD.format(change.name) in guarded:
@@ -47,7 +47,7 @@ def dangers(graphs: Sequence[GraphSummary], changes: Sequence[Change], running: 
     history = "" if _loses_history(ranked) else "; its history stays"
     for graph in graphs:
         if graph.key in whole:
-            tasks = f"its {len(graph.nodes)} tasks go, so it never runs again"
+            tasks = f"its {len(graph.tasks)} tasks go, so it never runs again"
             yield Danger(f"graph {graph.key} is deleted", tasks + history)
     for change in ranked:
         if change.kind == _TASK and change.action == DELETED and change.graph not in whole:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.drawing.changes import DrawnTask
 from jobgraph.errors import UsageError
+from jobgraph.plan.observations import read_observation
 from jobgraph.plan.task_rows import last_part
 from jobgraph.preview.changes import (
     CHANGED,
@@ -22,14 +24,15 @@ from jobgraph.preview.changes import (
     Change,
     Field,
     GraphSummary,
-    Node,
     Summary,
 )
 from jobgraph.preview.dangers import dangers
 from jobgraph.preview.wording import READS, TASK, about, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jobgraph.plan.observations import Observation
 
 _ACTIONS = {
     "create": CREATED,
@@ -42,6 +45,8 @@ _ACTIONS = {
     "import-replacement": IMPORTED,
 }
 _EXECUTE = "Execute"
+# the first step of a deploy of a graph (components.task_graph)
+_OPENING = "-opening"
 # the step that says which runs of a graph may overlap: the only one that is a setting (jobgraph.components.task_graph)
 _OVERLAP = "-overlap"
 
@@ -88,13 +93,17 @@ def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = No
         graphs=tuple(graphs),
         others=tuple(others),
         kept=tuple(change for change in changes if change.action == KEPT),
-        errors=tuple(
-            str(one.get("message", "")).strip().removeprefix("error: ")
-            for one in preview.get("diagnostics") or []
-            if one.get("severity") == "error"
-        ),
+        errors=tuple(_messages(preview, "error")),
+        warnings=tuple(dict.fromkeys(_messages(preview, "warning"))),
+        steps=0 if graphs or others else sum(change.kind == _EXECUTE for change in changes),
         unnamed=max(0, (preview.get("changeSummary") or {}).get("update", 0) - listed) if drift else 0,
     )
+
+
+def _messages(preview: Mapping[str, Any], severity: str) -> Iterator[str]:
+    for message in preview.get("diagnostics") or []:
+        if message.get("severity") == severity:
+            yield str(message.get("message", "")).strip().removeprefix(f"{severity}: ")
 
 
 def _by_object(steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -154,27 +163,47 @@ def _loose(value: Any) -> str:
 
 
 def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> list[GraphSummary]:
-    keys = dict.fromkeys(change.graph for change in changes if change.graph)
+    notes = _notes(steps)
     tasks = [(step, _state(step)) for step in steps if _state(step).get("type") == TASK]
     tasks.sort(key=lambda task: str(task[1].get("urn")))
     return [
         GraphSummary(
             key,
             tuple(change for change in changes if change.graph == key),
-            tuple(_node(step, state) for step, state in tasks if str(state.get("parent")).endswith(f"::{key}")),
+            tuple(_drawn(step, state) for step, state in tasks if str(state.get("parent")).endswith(f"::{key}")),
+            tuple(notes.get(key, ())),
         )
-        for key in keys
+        for key in dict.fromkeys([*(change.graph for change in changes if change.graph), *notes])
     ]
 
 
-def _node(step: Mapping[str, Any], state: Mapping[str, Any]) -> Node:
+def _notes(steps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return what the first steps of a deploy have seen and will mend, by graph."""
+    notes: dict[str, list[str]] = {}
+    for step in steps:
+        name = str(_state(step).get("urn", "")).rpartition("::")[2]
+        if step["op"] not in _ACTIONS or not name.endswith(_OPENING):
+            continue
+        seen = read_observation(str((step.get("newState") or {}).get("inputs", {}).get("query", "")))
+        if seen is not None:
+            notes[name.removesuffix(_OPENING)] = list(_sentences(seen))
+    return notes
+
+
+def _sentences(seen: Observation) -> Iterator[str]:
+    if seen.failed_root:
+        yield f"{seen.failed_root}, which Snowflake suspended because its runs failed, is resumed"
+    if seen.tasks != seen.failed_root:
+        yield f"not as configured in Snowflake now, and made so: {seen.tasks}"
+
+
+def _drawn(step: Mapping[str, Any], state: Mapping[str, Any]) -> DrawnTask:
     inputs = _inputs(state)
-    finalizes = last_part(str(inputs.get("finalize") or ""))
     action = _ACTIONS.get(step["op"], "")
     old, new = (_follows(step.get(one)) for one in ("oldState", "newState"))
     if not action:
         old = new = new or old
-    return Node(str(inputs.get("name")), new, old, finalizes, action)
+    return DrawnTask(str(inputs.get("name")), new, old, action, finalizer=bool(inputs.get("finalize")))
 
 
 def _follows(state: Mapping[str, Any] | None) -> tuple[str, ...]:

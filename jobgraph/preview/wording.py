@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.config.job_values import job_in_file
+from jobgraph.config.leaves import leaves
+from jobgraph.config.schedules import from_provider
 from jobgraph.config.timing import duration_text
+from jobgraph.plan.conditions import read_condition
+from jobgraph.plan.job_definition import read_definition, unknown_entries
 from jobgraph.plan.task_rows import last_part
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,8 +30,8 @@ _CALL = re.compile(
     r"^CALL (?:\"[^\"]*\"\.)*(?P<procedure>\w+)\((?:'[^']*', )?(?:\(SELECT .*\), )?\$\$(?P<definition>[^$]*)\$\$\)$",
     re.DOTALL,
 )
-# inputs that are told elsewhere, or say where and not what
-_NOT_TOLD = {"afters", "sqlStatement", "started", "finalize", "userTaskTimeoutMs", "comment"}
+# inputs that other words tell, or that say where and not what
+_IN_OTHER_WORDS = {"afters", "sqlStatement", "started", "finalize", "userTaskTimeoutMs", "comment", "when"}
 _TASK_WORDS = {
     "warehouse": "warehouse.task",
     "suspendTaskAfterNumFailures": "suspend_after_failures",
@@ -35,23 +42,22 @@ _TASK_WORDS = {
 READS = "reads the return values of"
 _DEFINITION_WORDS = {
     "predecessors": READS,
-    "query_warehouse": "warehouse.query",
     "job_runs_table": "history table of attempts",
     "job_logs_table": "history table of logs",
     "task_runs_table": "history table of tasks",
     "keep_services_days": "days that services are kept",
     "keep_results_days": "days that results are kept",
     "results": "stage path of results",
-    "outputs_file": "outputs.file",
     "uses": "procedures in use",
     "drop_superseded": "procedure that drops old ones",
 }
+# the rest of a finalizer's definition says where, or follows from the jobs
+_HIDDEN = {"hash", "database", "schema", "graph", "jobs", "overlap"}
 _VARIABLES = {
     "PAYLOAD_FILE": "payload (its files)",
     "PAYLOAD_ENTRYPOINT": "payload.entrypoint",
     "PAYLOAD_PACKAGES": "payload.pip_requirements",
 }
-_RESOURCES = {"nvidia.com/gpu": "resources.gpu"}
 # what a deploy writes where the file has no comment; it tells nothing but the graph
 _OWN_COMMENT = re.compile(r"jobgraph: (?:closes runs of|job \S+ of) graph \S+")
 # sdk/go/common/resource/stack, computedValuePlaceholder: stands for a value that only the deploy makes
@@ -68,8 +74,8 @@ def words(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     inputs = _plain(inputs)
     if kind == TASK:
         return _task(inputs)
-    told = {_SPACED.sub(" ", name).lower(): one for name, one in inputs.items() if not name.startswith("__")}
-    return dict(pair for name, one in told.items() for pair in _apart(name, one))
+    spaced = {_SPACED.sub(" ", name).lower(): value for name, value in inputs.items() if not name.startswith("__")}
+    return dict(pair for name, value in spaced.items() for pair in _apart(name, value))
 
 
 def _plain(value: Any) -> Any:
@@ -108,86 +114,52 @@ def definition(statement: str) -> tuple[str, dict[str, Any]]:
 
 def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
     statement = str(inputs.get("sqlStatement", ""))
-    procedure, content = definition(statement)
-    told: dict[str, Any] = {"after": sorted(last_part(name) for name in inputs.get("afters") or [])}
-    told |= {"finalizer of": last_part(inputs["finalize"])} if inputs.get("finalize") else {}
-    told |= {"enabled": inputs.get("started")}
+    procedure, entries = definition(statement)
     comment = str(inputs.get("comment") or "")
-    told |= {"comment": None if content and _OWN_COMMENT.fullmatch(comment) else comment or None}
-    told |= dict(_definition(content)) if content else {"statement": statement}
-    told |= {"runner (its code)": procedure} if procedure else {}
+    words: dict[str, Any] = {"after": sorted(last_part(name) for name in inputs.get("afters") or [])}
+    words |= {"finalizer of": last_part(inputs["finalize"])} if inputs.get("finalize") else {}
+    words |= {"enabled": inputs.get("started")}
+    words |= {"comment": None if entries and _OWN_COMMENT.fullmatch(comment) else comment or None}
+    words |= _definition(entries, inputs) if entries else {"statement": statement}
+    words |= {"runner (its code)": procedure} if procedure else {}
     for name, value in inputs.items():
         if name == "schedule":
-            told["schedule"] = _schedule(value)
-        elif name not in _NOT_TOLD and not name.startswith("__"):
-            told[_TASK_WORDS.get(name, _SPACED.sub("_", name).lower())] = value
-    if "timeout" not in told and inputs.get("userTaskTimeoutMs"):
-        told["time limit of a run"] = duration_text(int(inputs["userTaskTimeoutMs"]) // 1000)
-    return told
+            words["schedule"] = str(from_provider(value) or json.dumps(value))
+        elif name == "when" and "specification" not in entries:
+            words["when"] = value
+        elif name not in _IN_OTHER_WORDS and not name.startswith("__"):
+            words[_TASK_WORDS.get(name, _SPACED.sub("_", name).lower())] = value
+    if "timeout" not in words and inputs.get("userTaskTimeoutMs"):
+        words["time limit of a run"] = duration_text(int(inputs["userTaskTimeoutMs"]) // 1000)
+    return words
 
 
 def about(inputs: Mapping[str, Any]) -> str:
     """Return in a few words what a new task does; empty for one that runs no job."""
-    told = _task(_plain(inputs))
-    if not told.get("image"):
+    words = _task(_plain(inputs))
+    if not words.get("image"):
         return ""
-    after = f", after {', '.join(told['after'])}" if told["after"] else ""
-    return f"{told['image'].rpartition('/')[2]} on {told.get('compute_pool')}{after}"
+    after = f", after {', '.join(words['after'])}" if words["after"] else ""
+    return f"{words['image'].rpartition('/')[2]} on {words.get('compute_pool')}{after}"
 
 
-def _schedule(value: Mapping[str, Any]) -> str:
-    ((unit, number),) = value.items() if len(value) == 1 else (("", json.dumps(value)),)
-    return f"cron: {number}" if unit == "usingCron" else f"{number} {unit}".strip()
+def _definition(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words of a definition. Its hash follows from the rest; that it alone differs is found elsewhere."""
+    words = {_DEFINITION_WORDS[name]: value for name, value in entries.items() if name in _DEFINITION_WORDS}
+    if "specification" not in entries:  # a finalizer's
+        return words | {name: value for name, value in entries.items() if name not in {*_DEFINITION_WORDS, *_HIDDEN}}
+    return words | _job(entries, inputs) | {name: entries.get(name) for name in unknown_entries(entries)}
 
 
-def _definition(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the words of a definition. Its hash follows from the rest; that it alone differs is found elsewhere."""
-    for name, value in content.items():
-        if name == "specification":
-            yield from _specification(value)
-        elif name == "retry_rules":
-            yield from ((f"retries.{rule}", limit) for rule, limit in value.items())
-        # the jobs that the finalizer records are told by the jobs themselves
-        elif name not in {"hash", "database", "schema", "jobs"}:
-            yield _DEFINITION_WORDS.get(name, name), value
-
-
-def _specification(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    spec = value.get("spec", {})
-    for container in spec.get("containers", []):
-        for name, one in container.items():
-            yield from _container(name, one)
-    for volume in spec.get("volumes", []):
-        yield f"volumes.{volume.get('name')}", {name: one for name, one in volume.items() if name != "name"}
-    for name, one in spec.items():
-        if name not in {"containers", "volumes"}:
-            yield name, one
-
-
-def _container(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    match name:
-        case "name":
-            return
-        case "secrets":
-            yield from map(_secret, value)
-        case "env":
-            for variable, text in value.items():
-                # the queries' warehouse and the secrets are told by their own words
-                if variable not in {"SNOWFLAKE_WAREHOUSE", "JOB_SECRETS"}:
-                    yield _VARIABLES.get(variable, f"env.{variable}"), text
-        case "resources":
-            for resource, amount in value.get("requests", {}).items():
-                yield _RESOURCES.get(resource, f"resources.{resource}"), amount
-        case "volumeMounts":
-            for mount in value:
-                yield f"volumes.{mount.get('name')}.path", mount.get("mountPath")
-        case _:
-            yield name, value
-
-
-def _secret(value: Mapping[str, Any]) -> tuple[str, str]:
-    """Return which secret a container gets, and where it finds it; never a value."""
-    name = value.get("snowflakeSecret", {}).get("objectName")
-    if "directoryPath" in value:
-        return f"secrets.{name} (as files)", str(value["directoryPath"])
-    return f"secrets.{name}", f"{value.get('secretKeyRef')} in {value.get('envVarName')}"
+def _job(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the file says of a job, as far as its task's definition and condition have it."""
+    # no warehouse is the stack's, so that the job's is told whatever it is
+    settings = replace(Settings(), database=entries.get("database", ""), schema=entries.get("schema", ""), warehouse="")
+    text = str(inputs.get("when") or "")
+    when = read_condition(text) if text else None
+    values = job_in_file(replace(read_definition(entries, settings), when=when))
+    left_out = {"after", "comment", "enabled"} | (set() if when else {"when"})
+    words = leaves({name: value for name, value in values.items() if name not in left_out})
+    env = {name: _VARIABLES[name.removeprefix("env.")] for name in words if name.removeprefix("env.") in _VARIABLES}
+    words = {env.get(name, name): value for name, value in words.items()}
+    return words | ({"when": text} if text and when is None else {})

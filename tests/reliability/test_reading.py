@@ -10,8 +10,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobgraph.config import reading, rules
+from jobgraph.config import reading
 from jobgraph.config.document import Places
+from jobgraph.config.rules import graph_rules
 from jobgraph.config.sections import Section
 from jobgraph.errors import ConfigErrors
 from tests.reliability.configurations import configuration, text
@@ -85,10 +86,10 @@ def crash(*_: object) -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "bug", "claim"),
     [
-        (rules.GRAPH_RULES, "predecessor-exists", nothing, "break an edge is told"),
-        (rules.GRAPH_RULES, "self-edge", nothing, "a self edge is told"),
-        (rules.GRAPH_RULES, "cycle", nothing, "a cycle is told"),
-        (rules.GRAPH_RULES, "graph-size", crash, "a valid file plans without error"),
+        (graph_rules.GRAPH_RULES, "predecessor-exists", nothing, "break an edge is told"),
+        (graph_rules.GRAPH_RULES, "self-edge", nothing, "a self edge is told"),
+        (graph_rules.GRAPH_RULES, "cycle", nothing, "a cycle is told"),
+        (graph_rules.GRAPH_RULES, "graph-size", crash, "a valid file plans without error"),
     ],
 )
 def test_a_planted_bug_in_a_rule_is_noticed(

@@ -11,7 +11,7 @@ import click
 from jobgraph.cli import loading
 from jobgraph.cli.application import examples, show_json
 from jobgraph.diff import rendering
-from jobgraph.diff.comparison import compared
+from jobgraph.diff.comparison import compared, new_warnings
 from jobgraph.errors import EXIT_RUN_FAILED
 from jobgraph.plan.ordering import ordered
 
@@ -42,11 +42,11 @@ def diff(  # noqa: PLR0913  # one parameter for each option
     """
     before = loading.at(context.obj, old, environment)
     after = loading.at(context.obj, new or loading.file_of(context.obj, None, environment), environment)
-    found = compared(ordered(before), ordered(after))
+    differences, warnings = compared(ordered(before), ordered(after)), new_warnings(before, after)
     if form == "json":
-        show_json(rendering.as_json(found))
+        show_json(rendering.as_json(differences, warnings))
     else:
-        told = rendering.as_markdown(found) if form == "markdown" else rendering.as_text(found)
-        click.echo(told, nl=False)
-    if exit_code and found:
+        write = rendering.as_markdown if form == "markdown" else rendering.as_text
+        click.echo(write(differences, warnings), nl=False)
+    if exit_code and differences:
         context.exit(EXIT_RUN_FAILED)

@@ -1,7 +1,7 @@
 """A job configuration written out: overlays merged, defaults filled in, matrices expanded, nothing left to look up.
 
-Knows how each part of the model is said in the file: the way back of `assembly`. Must not know how text is laid out
-(see `printing`). What is written reads as the same graphs again.
+Must not know how any key is said (see `jobgraph.config.graph_values`), nor how a text is laid out (see `printing`).
+What is written reads as the same graphs again.
 """
 
 from __future__ import annotations
@@ -9,14 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.explain.printing import printed
-from jobgraph.config.job_values import job_in_file, stated
-from jobgraph.config.keys import OVERLAPS
-from jobgraph.config.timing import duration_text
+from jobgraph.config.graph_values import graph_in_file
 
 if TYPE_CHECKING:
-    from jobgraph.config.model import Config, Graph
-
-OVERLAP_WORDS = {policy: word for word, policy in OVERLAPS.items()}
+    from jobgraph.config.model import Config
 
 
 def resolved(config: Config) -> str:
@@ -26,21 +22,4 @@ def resolved(config: Config) -> str:
 
 def resolved_document(config: Config) -> dict[str, Any]:
     """Return what the resolved file says, as plain values."""
-    return {"version": config.version, "graphs": {graph.key: _graph(graph) for graph in config.graphs}}
-
-
-def _graph(graph: Graph) -> dict[str, Any]:
-    values = {
-        "schedule": graph.schedule.in_file if graph.schedule else None,
-        "root_task": graph.root_task,
-        "finalizer": graph.finalizer,
-        "finalizer_task": graph.finalizer_task,
-        "comment": graph.comment,
-        "overlap": OVERLAP_WORDS[graph.overlap] if graph.overlap else None,
-        "suspend_after_failures": graph.suspend_after_failures,
-        "auto_retry": graph.auto_retry,
-        "timeout": duration_text(graph.timeout) if graph.timeout else None,
-    }
-    # an empty configuration is one, too
-    config = {} if graph.config is None else {"config": dict(graph.config)}
-    return {**stated(values), **config, "jobs": {job.key: job_in_file(job) for job in graph.jobs}}
+    return {"version": config.version, "graphs": {graph.key: graph_in_file(graph) for graph in config.graphs}}

@@ -56,7 +56,10 @@ def test_no_difference(invoke: Invoke) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_for_a_pull_request_and_for_scripts(invoke: Invoke) -> None:
-    assert "| ~ | `REPORT` | retries | `2` | `3` |" in invoke("diff", "HEAD", "--format", "markdown").stdout
+    assert (
+        "| ~ | `REPORT` | retries | <code>2</code> | <code>3</code> |"
+        in invoke("diff", "HEAD", "--format", "markdown").stdout
+    )
     told = json.loads(invoke("diff", "HEAD", "--format", "json").stdout)
     assert told["graphs"][0]["jobs_changed"][0]["fields"] == [{"field": "retries", "old": 2, "new": 3}]
 

@@ -104,7 +104,7 @@ def test_every_rule_has_its_message_in_a_golden() -> None:
     shown = {
         rule for path in GOLDEN.glob("*.txt") for rule in re.findall(r"\[([a-z-]+)\]$", path.read_text(), re.MULTILINE)
     }
-    sources = "".join(path.read_text() for path in (ROOT / "jobgraph" / "config").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "jobgraph" / "config").rglob("*.py"))
     named = re.findall(r'rule="([a-z-]+)"|Problem\([^"]*?,\s*"([a-z-]+)",', sources)
     rules = {one or other for one, other in named} - {""}
     assert len(rules) > 40

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobgraph.config.model import Config, Graph, Job
 from jobgraph.config.reading import read
-from jobgraph.config.rules import broken_rules
+from jobgraph.config.rules.graph_rules import broken_rules
 from jobgraph.config.topology import topological
 from jobgraph.errors import ConfigErrors
 from jobgraph.plan.planning import Procedures, plan

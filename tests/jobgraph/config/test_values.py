@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.config.patterns import pattern_problem
 from jobgraph.config.reading import parse, read
+from jobgraph.config.rules.patterns import pattern_problem
 from jobgraph.errors import ConfigErrors, UsageError
 from jobgraph.images import IMAGE_REFERENCE, image_problem, image_repository
 from jobgraph.instance_families import FAMILIES

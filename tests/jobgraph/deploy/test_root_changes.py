@@ -92,7 +92,7 @@ BY_HAND: dict[str, Any] = {"g": {"jobs": {"a": []}}}
         (
             ONE,
             {"state": "suspended", "last_suspended_reason": "SUSPENDED_DUE_TO_ERRORS"},
-            GraphChange(suspend=False),
+            GraphChange(suspend=False, failed=True),
         ),
         (BY_HAND, {"state": "suspended", "schedule": None}, GraphChange(suspend=False, resume=False)),
         (BY_HAND, {}, GraphChange(resume=False)),
@@ -165,7 +165,7 @@ def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_
 ) -> None:
     graphs = planned(tmp_path, ONE)
     failed = rows(graphs[0], "suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
-    assert root_changes.changes(graphs, failed)["g"] == GraphChange(suspend=False, differing=("G_ROOT",))
+    assert root_changes.changes(graphs, failed)["g"] == GraphChange(suspend=False, failed=True, differing=("G_ROOT",))
     assert root_changes.changes(graphs, rows(graphs[0], "suspended"))["g"].differing == ()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobgraph.config.reading import parse
-from jobgraph.diff.comparison import compared
+from jobgraph.diff.comparison import compared, new_warnings
 from jobgraph.diff.rendering import as_json, as_markdown, as_text, picture
 from tests.reliability.configurations import configuration, text
 
@@ -51,9 +51,9 @@ def test_as_text() -> None:
           + FRESH  b:2 on P, after LOAD
           - GONE  a:1 on P, after LOAD
           ~ REPORT
-              retries: 0 -> 2
-              timeout: 30 minutes -> 1 hour
               resources.memory: none -> 1Gi
+              timeout: 30 minutes -> 1 hour
+              retries: 0 -> 2
               + after FRESH
               - after GONE
           ~ LOAD
@@ -77,9 +77,9 @@ def test_as_markdown_with_a_picture() -> None:
     assert told.startswith(
         "### Graph `g` changed: 1 job added, 1 job removed, 2 jobs changed\n\n```mermaid\nflowchart LR\n"
     )
-    assert "| ~ | `LOAD` | env.LEVEL | `a` | `` b\\|`c` `` |" in told
-    assert "| + | `FRESH` | | | `b:2 on P, after LOAD` |" in told
-    assert "| ~ | `REPORT` | after | `GONE` | |" in told
+    assert "| ~ | `LOAD` | env.LEVEL | <code>a</code> | <code>b&#124;&#96;c&#96;</code> |" in told
+    assert "| + | `FRESH` | | | <code>b:2 on P, after LOAD</code> |" in told
+    assert "| ~ | `REPORT` | after | <code>GONE</code> | |" in told
 
 
 def test_the_picture_marks_jobs_and_edges() -> None:
@@ -89,7 +89,8 @@ def test_the_picture_marks_jobs_and_edges() -> None:
     assert '  GONE["- GONE"]' in lines
     assert "  SAME" in lines
     edges = [line.strip() for line in lines if "--" in line.replace("-.->", "--") and "style" not in line.lower()]
-    assert edges[-1] == "GONE -.-> REPORT"
+    # the finalizer stands behind the last jobs
+    assert edges[-2:] == ["SAME -.-> G_FINALIZER", "REPORT -.-> G_FINALIZER"]
     numbers = {line.split()[1]: line.split()[2] for line in lines if "linkStyle" in line}
     marked = {edges[int(number)] for group in numbers for number in group.split(",")}
     assert marked == {"LOAD --> FRESH", "FRESH --> REPORT", "LOAD -.-> GONE", "GONE -.-> REPORT"}
@@ -116,7 +117,76 @@ def test_of_a_large_graph_only_what_changed_is_drawn() -> None:
     (difference,) = compared(config(jobs), config(jobs.replace("j_250: {", "j_250: {retries: 1, ")))
     lines = picture(difference).splitlines()
     assert [line.strip() for line in lines if "-->" in line] == ["J_249 --> J_250", "J_250 --> J_251"]
-    assert '  more(["498 more, not changed"])' in lines
+    told = "499 more tasks are not drawn (499 not changed), nor 499 arrows from or to them"
+    assert f'  more_0(["{told}"])' in lines
+
+
+def test_of_three_hundred_new_jobs_the_picture_counts_what_it_leaves_out_and_the_comment_is_not_too_long() -> None:
+    old = "".join(f"j_{n}: {{}}\n" for n in range(10))
+    for count in (300, 900):
+        new = old + "".join(f"n_{n}: {{after: [j_{n % 10}], args: ['{'x' * 60}']}}\n" for n in range(count))
+        (difference,) = differences = compared(config(old), config(new))
+        (remark,) = (line for line in picture(difference).splitlines() if "more_" in line)
+        drawn = sum(line.startswith("  N_") and '["+' in line for line in picture(difference).splitlines())
+        assert f"({count - drawn} added, " in remark
+        assert "not changed" in remark
+        assert 60 <= drawn <= 120
+        told = as_markdown(differences)
+        assert len(told) < 65_536
+        assert f"| and {count - 150} more rows | | | | |" in told
+        assert f": {count} jobs added" in told
+
+
+def test_what_changes_is_told_in_the_words_of_the_file() -> None:
+    old = config(
+        """
+        a: {}
+        b:
+          after: [a]
+          when: {job: a, output: n, above: 0}
+          args: [--one=1, --two=2, --three=3]
+          retries: 2
+          warehouse: W
+          secrets: [{secret: s, env: TOKEN}]
+        """
+    )
+    new = config(
+        """
+        a: {}
+        b:
+          after: [a]
+          when: {job: a, output: n, above: 5}
+          args: [--one=1, --two=22, --three=3, --four]
+          retries: {count: 2, backoff: 1 minute, rules: [{exit_codes: [75], count: 5}]}
+          warehouse: {query: W, task: T}
+          secrets: [{secret: s, env: KEY}]
+        """
+    )
+    assert as_text(compared(old, new)) == dedent("""\
+        ~ graph g: 1 job changed
+          ~ B
+              warehouse.task: none -> T
+              when.above: 0 -> 5
+              args[1]: --two=2 -> --two=22
+              args[3]: none -> --four
+              secrets.s.env: TOKEN -> KEY
+              retries.backoff: none -> 1 minute
+              retries.rules[0].count: none -> 5
+              retries.rules[0].exit_codes: none -> ["75"]
+        """)
+    changed = as_json(compared(old, new))["graphs"][0]["jobs_changed"][0]["fields"]
+    assert {"field": "args", "old": ["--one=1", "--two=2", "--three=3"]}.items() <= changed[2].items()
+
+
+def test_warnings_that_are_new_are_told() -> None:
+    old = config("a: {}\nb: {after: [a]}\n", "timeout: 3 hours")
+    new = config("a: {}\nb: {after: [a]}\n", "timeout: 1 hour")
+    warnings = new_warnings(old, new)
+    assert [warning.rule for warning in warnings] == ["critical-path"]
+    assert "New warnings:\nx.yaml:5:14: warning: a -> b may take" in as_text(compared(old, new), warnings)
+    assert "#### New warnings" in as_markdown(compared(old, new), warnings)
+    assert as_json(compared(old, new), warnings)["warnings"][0]["rule"] == "critical-path"
+    assert new_warnings(new, new) == ()
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))

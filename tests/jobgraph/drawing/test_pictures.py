@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jobgraph.config.model import Graph, Job
 from jobgraph.config.reading import read
 from jobgraph.drawing.grouping import AUTO, LAYER, MOST_GROUPS, NONE, POOL, PREFIX, clusters
-from jobgraph.drawing.pictures import LOOKS, mermaid, svg, text
+from jobgraph.drawing.looks import LOOKS
+from jobgraph.drawing.pictures import mermaid, svg, text
 
 if TYPE_CHECKING:
     from random import Random

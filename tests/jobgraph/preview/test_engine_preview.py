@@ -2,68 +2,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph.config.reading import read
 from jobgraph.errors import UsageError
-from jobgraph.plan.planning import Procedures, plan
+from jobgraph.markdown import LONGEST_COMMENT
 from jobgraph.preview import rendering
 from jobgraph.preview.engine_preview import parse, summarize
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
-    from jobgraph.preview.changes import Summary
-
-ROOT = Path(__file__).resolve().parents[3]
-TEXT = (ROOT / "jobconfig.yaml").read_text()
-
-
-def urn(kind: str, name: str) -> str:
-    return f"urn:pulumi:dev::jobgraph::jobgraph:index:Part$snowflake:index/x:{kind}::{name}"
-
-
-def step(op: str, kind: str, name: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
-    """A step as the engine writes it."""
-
-    def state(inputs: dict[str, Any] | None) -> dict[str, Any] | None:
-        token = "snowflake:index/task:Task" if kind == "Task" else f"snowflake:index/x:{kind}"
-        parent = "urn:pulumi:dev::jobgraph::jobgraph:index:TaskGraph::container_jobs"
-        return None if inputs is None else {"urn": urn(kind, name), "type": token, "parent": parent, "inputs": inputs}
-
-    found = {"op": op, "urn": urn(kind, name), "oldState": state(old), "newState": state(new)}
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def tasks(text: str, tmp_path: Path, settings: Settings | None = None) -> dict[str, dict[str, Any]]:
-    """The inputs of all tasks but the root, as the component gives them to the engine."""
-    file = tmp_path / "jobs.yaml"
-    file.write_text(text)
-    graph = plan(read(file), settings or Settings(), Procedures("run", "finalize")).graphs[0]
-    return {
-        task.name: {"name": task.name, "afters": list(task.after), "sqlStatement": task.sql, "comment": task.comment}
-        for task in graph.tasks
-    }
-
-
-def preview(old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """A preview of a graph's change."""
-    steps = []
-    for name in old | new:
-        before, after = old.get(name), new.get(name)
-        op = "create" if before is None else "delete" if after is None else "same" if before == after else "update"
-        steps.append(step(op, "Task", name, before, after))
-    return {"steps": steps}
-
-
-def fields(summary: Summary) -> dict[str, dict[str, tuple[Any, Any]]]:
-    return {
-        change.name: {field.name: (field.old, field.new) for field in change.fields}
-        for graph in summary.graphs
-        for change in graph.changes
-    }
+    from pathlib import Path
+from tests.jobgraph.preview.previews import TEXT, fields, preview, step, tasks, urn
 
 
 @pytest.mark.parametrize(
@@ -80,9 +31,23 @@ def fields(summary: Summary) -> dict[str, dict[str, tuple[Any, Any]]]:
         (
             "after: [t_myjob_1]",
             "after: [t_myjob_1]\n        secrets: [{secret: api_key, env: KEY}]",
-            {
-                "secrets.PR_CONTAINER_ORCHESTRATION.PUBLIC.API_KEY": (None, "secret_string in KEY"),
-            },
+            {"secrets.API_KEY.env": (None, "KEY")},
+        ),
+        ("retries: 2", "retries: 2\n        timeout: 20 minutes", {"timeout": ("1 hour", "20 minutes")}),
+        (
+            "retries: 2",
+            "retries: {count: 2, backoff: 1 minute}",
+            {"retries.backoff": (None, "1 minute")},
+        ),
+        (
+            "retries: 2",
+            "retries: 2\n        when: {job: t_myjob_2, output: n, above: 0}",
+            {"when.job": (None, "T_MYJOB_2"), "when.output": (None, "n"), "when.above": (None, 0)},
+        ),
+        (
+            "retries: 2",
+            "retries: 2\n        warehouse: OTHER",
+            {"warehouse.query": ("SMALL_WAREHOUSE", "OTHER")},
         ),
     ],
 )
@@ -109,8 +74,8 @@ def test_an_image_whose_tag_moved_is_a_change_where_the_stack_pins_digests(tmp_p
     old, new = (tasks(TEXT, tmp_path, replace(Settings(), image_digests=one)) for one in digests)
     found = fields(summarize(preview(old, new)))
     assert set(found) == set(old)
-    repository = "/pr_container_orchestration/public/images/my_job_image"
-    assert found["T_MYJOB_1"] == {"image": (f"{repository}@sha256:{'a' * 64}", f"{repository}@sha256:{'b' * 64}")}
+    one, other = (f"my_job_image@sha256:{letter * 64}" for letter in "ab")
+    assert found["T_MYJOB_1"] == {"image": (one, other)}
 
 
 def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_path: Path) -> None:
@@ -227,7 +192,8 @@ def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
 
 def test_the_json_form_keeps_its_keys() -> None:
     told = rendering.as_json(summarize(around()))
-    assert set(told) == {"drift", "errors", "destructive", "graphs", "others", "kept", "seen_by_looking"}
+    keys = {"drift", "errors", "destructive", "graphs", "others", "kept", "seen_by_looking", "warnings"}
+    assert set(told) == keys
     assert set(told["others"][0]) == {"name", "kind", "action", "about", "fields"}
     assert set(told["others"][0]["fields"][0]) == {"field", "old", "new", "only_case_or_white_space"}
     json.dumps(told)
@@ -242,9 +208,10 @@ def test_a_comment_is_never_longer_than_a_pull_request_takes() -> None:
         step("update", "View", f"V{n}", {"statement": f"{n}" + "a" * 300}, {"statement": "b" * 300}) for n in range(400)
     ]
     text = rendering.as_markdown(summarize({"steps": [*graph, *others]}))
-    assert rendering.LONGEST_COMMENT - 1000 < len(text) < 65_536
+    assert LONGEST_COMMENT - 1000 < len(text) < 65_536
     assert text.count("```") % 2 == 0
-    assert text.endswith("The rest is left out: a comment may not be longer.\n")
+    end = "lines are left out: a comment may not be longer. `jobgraph preview-summary preview.json` shows all.\n"
+    assert text.endswith(end)
 
 
 def test_objects_that_are_changed_alike_are_told_together(tmp_path: Path) -> None:
@@ -356,5 +323,5 @@ def test_what_the_plugin_fills_in_is_not_part_of_a_change() -> None:
     (graph,) = summarize({"steps": [step("update", "Task", "R", root(59), root(30, __defaults=[]))]}).graphs
     (change,) = graph.changes
     assert [(field.old, field.new) for field in change.fields if field.name == "schedule"] == [
-        ("59 minutes", "30 minutes")
+        ("every 59 minutes", "every 30 minutes")
     ]

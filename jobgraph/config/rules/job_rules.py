@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jobgraph.config.patterns import pattern_problem
+from jobgraph.config.rules.patterns import pattern_problem
 from jobgraph.config.timing import LONGEST_TASK_SECONDS, duration_text, job_seconds, rounded_text
 from jobgraph.errors import ERROR, WARNING, Mark, Problem, nearest
 from jobgraph.instance_families import FAMILIES, GIB, cpus, size_bytes

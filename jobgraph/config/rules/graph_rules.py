@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from jobgraph.config.cron import clock_change_effects, only_in_maintenance
-from jobgraph.config.job_rules import JOB_RULES, mark_of, path_of, pools_fit
+from jobgraph.config.rules.job_rules import JOB_RULES, mark_of, path_of, pools_fit
 from jobgraph.config.schedules import Cron
 from jobgraph.config.timing import duration_text, longest_chain, rounded_text
 from jobgraph.config.topology import ancestors, edges, topological

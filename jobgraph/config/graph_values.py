@@ -1,0 +1,40 @@
+"""What the file says of a graph, made of the model: the way back of `assembly`.
+
+Knows the model. Must not know how a text is laid out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config.job_values import job_in_file, stated
+from jobgraph.config.keys import OVERLAPS
+from jobgraph.config.timing import duration_text
+
+if TYPE_CHECKING:
+    from jobgraph.config.model import Graph
+
+OVERLAP_WORDS = {policy: word for word, policy in OVERLAPS.items()}
+
+
+def options_in_file(graph: Graph) -> dict[str, Any]:
+    """Return what the file says of a graph, but for its jobs."""
+    values = {
+        "schedule": graph.schedule.in_file if graph.schedule else None,
+        "root_task": graph.root_task,
+        "finalizer": graph.finalizer,
+        "finalizer_task": graph.finalizer_task,
+        "comment": graph.comment,
+        "overlap": OVERLAP_WORDS[graph.overlap] if graph.overlap else None,
+        "suspend_after_failures": graph.suspend_after_failures,
+        "auto_retry": graph.auto_retry,
+        "timeout": duration_text(graph.timeout) if graph.timeout else None,
+    }
+    # an empty configuration is one, too
+    config = {} if graph.config is None else {"config": dict(graph.config)}
+    return {**stated(values), **config}
+
+
+def graph_in_file(graph: Graph) -> dict[str, Any]:
+    """Return what the file says of a graph, defaults included."""
+    return {**options_in_file(graph), "jobs": {job.key: job_in_file(job) for job in graph.jobs}}

@@ -1,0 +1,47 @@
+"""Markdown for comments of a pull request: code that cannot end its cell, and a text that is never too long.
+
+Knows what GitHub reads and how much of it it takes. Must not know what is told.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# GitHub takes comments of 65,536 characters
+LONGEST_COMMENT = 60_000
+# of one table; whoever wants more reads the whole by another command
+MOST_ROWS = 150
+
+
+def code(text: str) -> str:
+    """Return a text as code in a cell: nothing in it ends the cell or is Markdown or HTML."""
+    shown = escape(text, quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("\n", " ")
+    return f"<code>{shown}</code>" if text else ""
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table; of very many rows the first, and how many more there are."""
+    lines = [_row(heads), _row(["---"] * len(heads)), *(_row(row) for row in rows[:MOST_ROWS])]
+    if len(rows) > MOST_ROWS:
+        lines.append(_row([f"and {len(rows) - MOST_ROWS} more rows", *[""] * (len(heads) - 1)]))
+    return lines
+
+
+def comment(lines: Iterable[str], whole: str) -> str:
+    """Return the text of a comment; what is too long is cut at a line, and said to be. `whole` shows all of it."""
+    text = "".join(f"{line}\n" for line in lines)
+    if len(text) <= LONGEST_COMMENT:
+        return text
+    start = text[: text.rindex("\n", 0, LONGEST_COMMENT) + 1]
+    fence = "```\n" if start.count("```") % 2 else ""
+    left_out = text[len(start) :].count("\n")
+    why = "a comment may not be longer"
+    return f"{start}{fence}\nThe last {left_out} lines are left out: {why}. `{whole}` shows all.\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
