@@ -186,7 +186,7 @@ def _notes(steps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
             continue
         seen = read_observation(str((step.get("newState") or {}).get("inputs", {}).get("query", "")))
         if seen is not None:
-            notes[name.removesuffix(_OPENING)] = list(_sentences(seen))
+            notes[str(_state(step).get("parent", "")).rpartition("::")[2]] = list(_sentences(seen))
     return notes
 
 

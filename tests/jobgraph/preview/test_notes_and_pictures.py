@@ -17,7 +17,7 @@ def opening(*differing: str, failed_root: str = "") -> dict[str, Any]:
     """The first step of a deploy that has seen tasks that are not as planned."""
     old = {"execute": "SELECT 1", "revert": "SELECT 2", "query": "SELECT 'no'"}
     new = {**old, "query": observation("a1b2c3", differing, failed_root)}
-    return step("replace", "Execute", "container_jobs-opening", old, new)
+    return step("replace", "Execute", "ROOT_TASK-opening", old, new)
 
 
 def test_a_root_that_its_failures_suspended_is_said_to_be_resumed() -> None:
@@ -42,7 +42,7 @@ def test_tasks_that_are_not_as_configured_are_said_to_be_put_right() -> None:
 
 
 def test_a_preview_that_runs_steps_never_says_that_nothing_changes() -> None:
-    gate = step("replace", "Execute", "container_jobs-gate", {"execute": "A"}, {"execute": "B"})
+    gate = step("replace", "Execute", "ROOT_TASK-gate", {"execute": "A"}, {"execute": "B"})
     text = rendering.as_text(summarize({"steps": [gate]}))
     assert text == "What changes: 1 step of the deploy itself\n"
     # beside a change it follows from that
