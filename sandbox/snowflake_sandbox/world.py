@@ -52,12 +52,13 @@ def build(
     Raises:
         StoreFormatError: the folder was written by another version.
     """
+    folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     parts = [importlib.import_module(name) for name in _PARTS]
     tables = [catalog.TABLES, access.TABLES, logins.TABLES]
     tables += [part.TABLES for part in parts if hasattr(part, "TABLES")]
     store = Store(folder / "control.sqlite", tables)
-    world = World(store, DataPlane(folder / "data"), clock, folder, images, address)
+    world = World(store, DataPlane(folder / "data", folder / "stages"), clock, folder, images, address)
     world.parts["queries"] = Queries(world)
     for part in (definitions, showing, context, query_history, results, registration, *parts):
         if hasattr(part, "register"):

@@ -147,13 +147,25 @@ def require(call: Call, privileges: str | tuple[str, ...], found: SnowflakeObjec
     Raises:
         SnowflakeError: 003001 when it sees the object but lacks the privilege, 002003 when it may not even see it.
     """
-    wanted = (privileges,) if isinstance(privileges, str) else privileges
-    held = session_roles(call.world, call.session)
-    if not _may_enter(call.world, held, found):
+    _require(call.world, session_roles(call.world, call.session), privileges, found)
+
+
+def require_of_role(world: World, role: str, privileges: str | tuple[str, ...], found: SnowflakeObject) -> None:
+    """The same of a role, e.g. of a view's owner.
+
+    Raises:
+        SnowflakeError: as `require`.
+    """
+    _require(world, roles(world, role), privileges, found)
+
+
+def _require(world: World, held: frozenset[str], privileges: str | tuple[str, ...], found: SnowflakeObject) -> None:
+    alternatives = (privileges,) if isinstance(privileges, str) else privileges
+    if not _may_enter(world, held, found):
         raise errors.does_not_exist(found.kind, found.name.qualified)
-    if found.owner in held or _granted(call.world, held, found.id, wanted):
+    if found.owner in held or _granted(world, held, found.id, alternatives):
         return
-    if sees_everything(held) or _granted(call.world, held, found.id):
+    if sees_everything(held) or _granted(world, held, found.id):
         raise errors.insufficient_privileges(found.kind, found.name.name)
     raise errors.does_not_exist(found.kind, found.name.qualified)
 

@@ -7,6 +7,7 @@ bookkeeping: sessions, names, privileges and results are the sandbox's own.
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -24,14 +25,19 @@ from sqlglot.errors import ErrorLevel
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.data import data_errors, data_types, trees
-from snowflake_sandbox.dialect import macros, translation
+from snowflake_sandbox.dialect import macros, permitted, translation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from snowflake_sandbox.result import Column
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.statements.reader import ObjectName
+
+
+# A part of a table's name as DuckDB gives it, and what stands before its alias.
+_PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
+_ALIAS = re.compile(r' AS (?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
 def quoted(*parts: str) -> str:
@@ -39,9 +45,34 @@ def quoted(*parts: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
+def literal(text: str) -> str:
+    """A text in DuckDB's SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _lock_down(duck: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> None:
+    """Take DuckDB's ways out: files but those below `folders`, extensions, secrets, Python's variables, settings."""
+    allowed = ", ".join(literal(f"{path}/") for path in folders)
+    for setting, value in (
+        ("autoinstall_known_extensions", "false"),
+        ("autoload_known_extensions", "false"),
+        ("allow_community_extensions", "false"),
+        ("allow_extension_repositories", "'forbidden'"),
+        ("allow_persistent_secrets", "false"),
+        ("python_enable_replacements", "false"),
+        ("temp_directory", literal(str(folders[-1]))),
+        ("allowed_directories", f"[{allowed}]"),
+        ("enable_external_access", "false"),
+        # A session's own setting; all others stay as they are.
+        ("allowed_configs", "['TimeZone']"),
+        ("lock_configuration", "true"),
+    ):
+        duck.execute(f"SET GLOBAL {setting} = {value}")
+
+
 def duckdb_text(tree: exp.Expr) -> str:
     """DuckDB's text of a translated tree; what DuckDB has no words for is an error, not left out with a warning."""
-    return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
+    return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE, comments=False)
 
 
 class _Translator(FakeSnowflakeCursor):
@@ -60,7 +91,6 @@ class Connection:
 
     Attributes:
         lock: keeps the session's statements apart.
-        current: database and schema that DuckDB's search path stands on.
         in_transaction: whether a transaction of the session is open (transactions.py).
         has_changes: whether a statement of that transaction has changed rows.
         make_macros: makes the macros that translated statements call; they are not made at the start, for the sake
@@ -71,7 +101,6 @@ class Connection:
     fakesnow: FakeSnowflakeConnection
     duck: duckdb.DuckDBPyConnection
     lock: threading.RLock = field(default_factory=threading.RLock)
-    current: tuple[str | None, str | None] = (None, None)
     in_transaction: bool = False
     has_changes: bool = False
     tables_made: int = 0
@@ -82,21 +111,6 @@ class Connection:
         """A name for a temporary table."""
         self.tables_made += 1
         return f"_result_{self.tables_made}"
-
-    def use(self, database: str | None, schema: str | None) -> None:
-        """Let names be looked up in a database and schema; where one is missing, the search path stays."""
-        wanted = (database, schema)
-        if wanted == self.current:
-            return
-        self.fakesnow.database, self.fakesnow._schema = wanted  # noqa: SLF001  # its setter is missing
-        if database is not None:
-            for tried in [schema, "main"] if schema else ["main"]:
-                try:
-                    self.duck.execute(f"SET schema = '{quoted(database, tried)}'".replace("''", "'"))
-                except duckdb.CatalogException:
-                    continue
-                self.current = wanted
-                return
 
     def need_macros(self, *statements: str) -> None:
         """Make the dialect's macros before the first statement that calls one."""
@@ -122,6 +136,24 @@ class Connection:
             return True
         return False
 
+    def require_only(self, names: Collection[tuple[str, ...]], text: str) -> None:
+        """Check that DuckDB's own binder finds no table in a query but those that were allowed: a second opinion.
+
+        Raises:
+            SnowflakeError: 002003, the text means another table than the tree that it was written from.
+        """
+        try:
+            tables = self.duck.get_table_names(text, qualified=True)
+        except duckdb.Error:
+            return  # running the query gives the error
+        for table in tables:
+            parts = tuple(
+                part.removeprefix('"').removesuffix('"').replace('""', '"')
+                for part in _PART.findall(_ALIAS.split(table)[0])
+            )
+            if parts not in names:
+                raise errors.does_not_exist("Object", ".".join(parts))
+
     def translate(self, tree: exp.Expr) -> list[exp.Expr]:
         """A statement of Snowflake's as those that DuckDB must run, in order; the last one gives the result."""
         return _Translator(self.fakesnow, self.duck).translate(tree)
@@ -142,16 +174,25 @@ class Connection:
 
 
 class DataPlane:
-    """All tables. One DuckDB file per database in `folder`; None keeps everything in memory (tests)."""
+    """All tables. One DuckDB file per database in `folder`; None keeps everything in memory (tests).
 
-    def __init__(self, folder: Path | None) -> None:
+    Unqualified names are looked up in an empty place for ever: a statement reaches a table only by the full name that
+    expand.py put there.
+
+    Args:
+        folder: where the files are.
+        stages: the folder of stages' files, the only others that DuckDB may read.
+    """
+
+    def __init__(self, folder: Path | None, stages: Path | None = None) -> None:
         self._folder = folder
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._scratch = tempfile.TemporaryDirectory(dir=folder, prefix="scratch-")
         self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
         self._root = self._fakesnow.duck_conn
-        # fakesnow's macros live in each database; sessions without one find them here.
         self._root.execute(creation_sql("memory"))
+        _lock_down(self._root, [path for path in (folder, stages, Path(self._scratch.name)) if path is not None])
         self._lock = threading.Lock()
         self._has_macros = False
         # Held by the one session that tries a change again after it met another session's (data_sql.py).
@@ -168,8 +209,7 @@ class DataPlane:
         """
         file = ":memory:" if self._folder is None else str(self._folder / f"{key}.duckdb")
         with self._root.cursor() as duck:
-            duck.execute(f"ATTACH '{file}' AS {quoted(name)}")
-            duck.execute(creation_sql(quoted(name)))
+            duck.execute(f"ATTACH {literal(file)} AS {quoted(name)}")
             duck.execute(
                 f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', '_loaded_files')}"
                 " (table_id BIGINT, file VARCHAR, tag VARCHAR, loaded_on TIMESTAMPTZ)"
@@ -190,14 +230,6 @@ class DataPlane:
     def drop_schema(self, database: str, name: str) -> None:
         """Remove a schema with what is left in it."""
         self.define(f"DROP SCHEMA IF EXISTS {quoted(database, name)} CASCADE")
-
-    def leave(self, session: Session, database: str) -> None:
-        """Make a session's connection let go of a database that is about to be detached."""
-        connection: Connection | None = session.data
-        if connection is not None and connection.current[0] == database:
-            with connection.lock:
-                connection.duck.execute("SET schema = 'memory.main'")
-                connection.current = (None, None)
 
     def apply_parameters(self, session: Session, values: Mapping[str, Any]) -> None:
         """Pass on the session parameters that DuckDB has a setting for.
@@ -229,7 +261,9 @@ class DataPlane:
 
     def expression(self, text: str) -> str:
         """A Snowflake expression (a column's default) in DuckDB's words."""
-        tree = translation.translate(exp.select(trees.projections(text)[0]), translation.Context())
+        value = trees.projections(text)[0]
+        permitted.check_expression(value)
+        tree = translation.translate(exp.select(value), translation.Context())
         with self._root.cursor() as duck, data_errors.translated():
             opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
             translated: exp.Expr = _Translator(opened, duck).translate(tree)[-1].expressions[0]
@@ -282,6 +316,7 @@ class DataPlane:
         """Write everything out and close."""
         with self._lock:
             self._root.close()
+            self._scratch.cleanup()
 
     # --- staged files ------------------------------------------------------------------------------------------------
 
@@ -292,9 +327,13 @@ class DataPlane:
 
     def to_file(self, rows: Any, kind: str, *, header: bool) -> bytes:
         """Rows as the content of a CSV or Parquet file."""
-        with tempfile.TemporaryDirectory() as folder, self._root.cursor() as duck, data_errors.translated():
+        with (
+            tempfile.TemporaryDirectory(dir=self._scratch.name) as folder,
+            self._root.cursor() as duck,
+            data_errors.translated(),
+        ):
             target = Path(folder) / "rows"
             duck.register("_rows", rows)
             form = f"FORMAT csv, HEADER {str(header).lower()}" if kind == "CSV" else "FORMAT parquet"
-            duck.execute(f"COPY _rows TO '{target}' ({form})")
+            duck.execute(f"COPY _rows TO {literal(str(target))} ({form})")
             return target.read_bytes()

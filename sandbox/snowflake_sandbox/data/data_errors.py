@@ -33,6 +33,7 @@ _COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|wi
 _TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")
 _FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate) Function with name (.+?) does not exist", re.IGNORECASE)
 _EXISTS = re.compile(r'(?:Table|View|Schema|Column) (?:with name )?"?(.+?)"? already exists', re.IGNORECASE)
+_PROPOSAL = re.compile(r"\n\s*Did you mean")
 _COUNT = re.compile(r"has (\d+) columns but (\d+) values were supplied")
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: (?:.*\.)?(.+)$", re.MULTILINE)
 _CONVERSION = (
@@ -74,7 +75,8 @@ def translated() -> Iterator[None]:
 
 def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one return per kind of error
     """The SnowflakeError that says the same."""
-    text = str(error).split("\nLINE ")[0]
+    # DuckDB's proposals name tables of others.
+    text = _PROPOSAL.split(str(error).split("\nLINE ")[0])[0]
     if isinstance(error, duckdb.InterruptException):
         return cancelled()
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException):

@@ -29,7 +29,7 @@ from snowflake_sandbox.data import (
     trees,
 )
 from snowflake_sandbox.data.adapter import duckdb_text, quoted
-from snowflake_sandbox.dialect import translation
+from snowflake_sandbox.dialect import permitted, translation
 from snowflake_sandbox.result import INSERT, SELECT, Result, status
 from snowflake_sandbox.statements.reader import ObjectName
 
@@ -85,7 +85,12 @@ def evaluate(call: Call, text: str) -> Any:
 
 
 def constant(call: Call, node: exp.Expr) -> Any:
-    """The value of an expression without columns, as DuckDB computes it."""
+    """The value of an expression without columns, as DuckDB computes it.
+
+    Raises:
+        SnowflakeError: 001003 or 002140 for what is no constant.
+    """
+    permitted.check_expression(node)
     connection = call.world.data.connection(call.session)
     tree = translation.translate(exp.select(node.copy()), _context(call, {}))
     with connection.lock, data_errors.translated():
@@ -100,10 +105,9 @@ def _context(call: Call, rows: Mapping[str, Result]) -> translation.Context:
 
 @contextmanager
 def _rewritten(call: Call, connection: Connection, tree: exp.Expr) -> Iterator[exp.Expr]:
-    connection.use(call.session.database, call.session.schema)
     column_names.name_columns(tree, call.text)
     rewriting = rewrite.Rewriting(call, connection.new_name, lambda node: constant(call, node))
-    ready = rewriting.apply(tree)
+    ready = rewriting.apply(permitted.check(tree, call.world.functions))
     ready = expand.Expansion(call, rewriting).apply(ready, expand.session_scopes(call))
     # Bodies of views and functions may call functions too.
     ready = rewriting.apply(ready)
@@ -142,14 +146,20 @@ def _transaction(connection: Connection, tree: exp.Expr) -> Result:
 def _query(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, rows: bool = True) -> Result:
     values = trees.remaining_binds(tree, binds)
     kinds = [projection.type for projection in tree.selects] if isinstance(tree, exp.Query) else []
+    names = trees.full_names(tree)
     *before, last = _translate(connection, tree)
     for statement in before:
         connection.duck.execute(duckdb_text(statement))
     text = duckdb_text(last)
     connection.need_macros(text)
+    connection.require_only(names, duckdb_text(last.transform(_without_bind)) if values else text)
     relation = connection.duck.sql(text, params=values or None)
     columns = data_types.semi_structured(data_types.columns(relation), kinds)
     return Result(columns, (), SELECT, arrow=relation.to_arrow_table() if rows else data_types.no_rows(columns))
+
+
+def _without_bind(node: exp.Expr) -> exp.Expr:
+    return exp.null() if isinstance(node, exp.Placeholder) else node
 
 
 def _translate(connection: Connection, tree: exp.Expr) -> list[exp.Expr]:

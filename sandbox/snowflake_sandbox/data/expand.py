@@ -16,6 +16,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.data import rewrite, trees
 from snowflake_sandbox.data.column_names import name_columns
+from snowflake_sandbox.dialect import common_tables, permitted
 from snowflake_sandbox.objects import function
 from snowflake_sandbox.statements.reader import ObjectName
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # How deep views and functions may stand on each other; Snowflake has a limit of its own.
 _DEEPEST = 50
+_READ = (("SELECT",),)
+_IN_FROM = (exp.TableFromRows, exp.Lateral)
 _TARGET_PRIVILEGES: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Insert: ("INSERT",),
     exp.Update: ("UPDATE",),
@@ -50,13 +53,13 @@ class Scopes:
     owner: str | None = None
     depth: int = 0
 
-    def inside(self, found: SnowflakeObject) -> Scopes:
+    def inside(self, owner: SnowflakeObject) -> Scopes:
         """The scopes of a view's or function's body."""
         if self.depth >= _DEEPEST:
             raise errors.SnowflakeError(
-                2001, "42710", f"SQL compilation error:\nObject '{found.name.qualified}' is nested too deeply."
+                2001, "42710", f"SQL compilation error:\nObject '{owner.name.qualified}' is nested too deeply."
             )
-        return Scopes(found.name.database, found.name.schema, found.owner, self.depth + 1)
+        return Scopes(owner.name.database, owner.name.schema, owner.owner, self.depth + 1)
 
 
 @dataclass
@@ -67,74 +70,101 @@ class Expansion:
     rewriting: rewrite.Rewriting
 
     def apply(self, tree: exp.Expr, scopes: Scopes) -> exp.Expr:
-        """The tree with every name resolved. Changed in place as far as possible; use the returned one."""
+        """The tree with every name resolved. Changed in place as far as possible; use the returned one.
+
+        Names first and functions last: what the caller gives to a function is the caller's, whoever owns the function.
+
+        Raises:
+            SnowflakeError: 002003 and 003001 for tables, 002140 for functions, 001003 for what can be neither.
+        """
         holder = exp.Paren(this=tree)
-        self._functions(holder, scopes)
-        names = {cte.alias_or_name.upper() for cte in holder.find_all(exp.CTE)}
+        self._dynamic_names(holder)
+        common_tables.rename(holder, self.rewriting.new_name)
         for node in list(holder.find_all(exp.Table)):
-            self._table(node, names, scopes)
+            self._table(node, scopes)
+        self._functions(holder, scopes)
         return trees.unwrapped(holder)
+
+    def body(self, text: str, scopes: Scopes, owner: SnowflakeObject) -> exp.Expr:
+        """The query of a view or table function, checked and resolved in its own schema and with its owner's rights."""
+        tree = permitted.check(trees.parse(text), self.call.world.functions)
+        name_columns(tree, text)
+        return self.apply(tree, scopes.inside(owner))
 
     # --- tables and views --------------------------------------------------------------------------------------------
 
-    def _table(self, node: exp.Table, common: set[str], scopes: Scopes) -> None:
+    def _dynamic_names(self, holder: exp.Expr) -> None:
+        """Put the name in the place of IDENTIFIER('name'), and of TABLE('name') in FROM."""
+        for node in list(holder.find_all(exp.DynamicIdentifier)):
+            parts = trees.name_parts(self.rewriting.value(node.this))
+            table = node.parent
+            if isinstance(table, exp.Table) and table.this is node:
+                trees.set_name(table, parts)
+            else:
+                node.replace(exp.column(*reversed(parts)))
+        for rows in list(holder.find_all(exp.TableFromRows)):
+            if isinstance(rows.this, exp.Literal | exp.Placeholder):
+                table = exp.Table(alias=rows.args.get("alias"), joins=rows.args.get("joins"))
+                trees.set_name(table, trees.name_parts(self.rewriting.value(rows.this)))
+                rows.replace(table)
+
+    def _table(self, node: exp.Table, scopes: Scopes) -> None:
+        if common_tables.is_common(node) or rewrite.is_temporary(node):
+            return
         if not isinstance(node.this, exp.Identifier):
-            self._refuse_stage(node)
-            return
-        name = _table_name(node)
-        if (name.schema is None and name.name.upper() in common) or name.name in self.rewriting.tables:
-            return
-        resolved = _resolve(name, scopes)
+            raise errors.syntax_error(node.sql("snowflake"), 0)
+        resolved = _resolve(_table_name(node), scopes)
         if resolved.schema == "INFORMATION_SCHEMA":
             self._information(node, resolved)
             return
         if resolved.qualified in self.call.world.system_tables:
             self._rows(node, resolved, self.call.world.system_tables[resolved.qualified](self.call))
             return
-        privileges = _privileges(node)
-        found = self._find(resolved)
-        self._require(found, privileges, scopes)
-        if found.kind == "VIEW":
-            self._view(node, found, scopes)
+        table = self._find(resolved)
+        for alternatives in _privileges(node):
+            self._require(table, alternatives, scopes)
+        if table.kind == "VIEW":
+            self._view(node, table, scopes)
             return
-        for key, part in (("this", found.name.name), ("db", found.name.schema), ("catalog", found.name.database)):
-            node.set(key, exp.to_identifier(part, quoted=True))
-
-    def _refuse_stage(self, node: exp.Table) -> None:
-        if isinstance(node.this, exp.Var) and node.this.name.startswith("@"):
-            raise errors.not_supported("SELECT … FROM @stage")
+        trees.set_name(
+            node, [trees.quoted(part or "") for part in (table.name.database, table.name.schema, table.name.name)]
+        )
 
     def _find(self, name: ObjectName) -> SnowflakeObject:
         with self.call.world.store.transaction() as tx:
-            found = catalog.find(tx, "TABLE", name) or catalog.find(tx, "VIEW", name)
-        if found is None:
+            table = catalog.find(tx, "TABLE", name) or catalog.find(tx, "VIEW", name)
+        if table is None:
             raise errors.SnowflakeError(
                 2003,
                 "42S02",
                 f"SQL compilation error:\nObject '{name.qualified}' does not exist or not authorized.",
             )
-        return found
+        return table
 
-    def _require(self, found: SnowflakeObject, privileges: tuple[str, ...], scopes: Scopes) -> None:
-        if scopes.owner is None:
-            try:
-                access.require(self.call, privileges, found)
-            except errors.SnowflakeError as error:
-                raise _as_object(error, found) from error
-        elif not access.role_has(self.call.world, scopes.owner, found, *privileges):
-            raise errors.insufficient_privileges(found.kind, found.name.name)
+    def _require(self, table: SnowflakeObject, privileges: tuple[str, ...], scopes: Scopes) -> None:
+        try:
+            if scopes.owner is None:
+                access.require(self.call, privileges, table)
+            else:
+                access.require_of_role(self.call.world, scopes.owner, privileges, table)
+        except errors.SnowflakeError as error:
+            raise _as_object(error, table) from error
 
-    def _view(self, node: exp.Table, found: SnowflakeObject, scopes: Scopes) -> None:
-        body = trees.parse(found["query"])
-        name_columns(body, found["query"])
-        inner = self.apply(body, scopes.inside(found))
+    def _view(self, node: exp.Table, view: SnowflakeObject, scopes: Scopes) -> None:
+        if _privileges(node) != _READ:
+            raise errors.SnowflakeError(
+                2049,  # guess
+                "42601",
+                f"SQL compilation error:\nInvalid operation on the view '{view.name.qualified}': it cannot be changed.",
+            )
+        inner = self.body(view["query"], scopes, view)
         alias = node.args.get("alias")
-        name = alias.name if alias is not None else found.name.name
-        columns = [exp.to_identifier(kept["name"], quoted=True) for kept in found["columns"]]
+        name = alias.name if alias is not None else view.name.name
+        columns = [trees.quoted(kept["name"]) for kept in view["columns"]]
         if alias is not None and alias.columns:
             columns = alias.columns
-        quoted = alias is None or bool(alias.this.args.get("quoted"))
-        table_alias = exp.TableAlias(this=exp.to_identifier(name, quoted=quoted), columns=columns)
+        is_quoted = alias is None or bool(alias.this.args.get("quoted"))
+        table_alias = exp.TableAlias(this=exp.to_identifier(name, quoted=is_quoted), columns=columns)
         replacement = exp.Subquery(this=inner, alias=table_alias)
         for key in ("joins", "pivots", "sample"):
             if node.args.get(key):
@@ -142,59 +172,63 @@ class Expansion:
         node.replace(replacement)
 
     def _information(self, node: exp.Table, name: ObjectName) -> None:
-        made = self.call.world.information_schema.get(name.name)
-        if made is None:
+        rows = self.call.world.information_schema.get(name.name)
+        if rows is None:
             raise errors.does_not_exist("Object", name.qualified)
-        self._rows(node, name, made(self.call, name.database or ""))
+        self._rows(node, name, rows(self.call, name.database or ""))
 
     def _rows(self, node: exp.Table, name: ObjectName, rows: Result) -> None:
         """Put a temporary table with the rows in the place of a table that no database has."""
-        table = self.rewriting.new_name()
-        self.rewriting.tables[table] = rows
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.name))
-        node.replace(exp.Table(this=exp.to_identifier(table, quoted=True), alias=alias, joins=node.args.get("joins")))
+        node.replace(self.rewriting.temporary(rows, alias=alias, joins=node.args.get("joins")))
 
-    # --- SQL functions -----------------------------------------------------------------------------------------------
+    # --- functions ---------------------------------------------------------------------------------------------------
 
     def _functions(self, holder: exp.Expr, scopes: Scopes) -> None:
         for rows in list(holder.find_all(exp.TableFromRows)):
             self._table_function(rows, scopes)
-        for node in list(holder.find_all(exp.Anonymous)):
+        for lateral in list(holder.find_all(exp.Lateral)):
+            if isinstance(lateral.this, exp.Func) and not permitted.is_table_function(lateral.this):
+                raise permitted.unknown_function(trees.function_name(lateral.this))
+        # Innermost first: an argument of a user's function is resolved before it is put into the body.
+        for node in reversed(list(holder.find_all(exp.Anonymous))):
+            if permitted.is_known(node, self.call.world.functions) or isinstance(node.parent, _IN_FROM):
+                continue
             called = _outermost_dot(node)
-            parts = trees.dotted_name(called)
-            if parts and str(node.this).upper() not in self.call.world.functions:
-                self._scalar_function(called, node, parts, scopes)
+            if not isinstance(called.parent, _IN_FROM):
+                self._scalar_function(called, node, scopes)
 
-    def _scalar_function(self, called: exp.Expr, node: exp.Anonymous, parts: list[str], scopes: Scopes) -> None:
-        found = self._function(parts, len(node.expressions), scopes, table=False)
-        if found is None:
-            return
-        text = found["body"].strip().rstrip(";")
+    def _scalar_function(self, called: exp.Expr, node: exp.Anonymous, scopes: Scopes) -> None:
+        parts = trees.dotted_name(called)
+        function = self._function(parts, len(node.expressions), scopes, table=False) if parts else None
+        if function is None:
+            raise permitted.unknown_function(".".join(parts) or node.name)
+        text = function["body"].strip().rstrip(";")
         is_query = text[:6].upper() in ("SELECT", "WITH\n") or text[:5].upper() == "WITH "
-        value = exp.Subquery(this=trees.parse(text)) if is_query else trees.projections(text)[0].unalias()
-        holder = exp.Paren(this=value)
-        _substitute(holder, signature.arguments_of(found), node.expressions)
-        inner = self.apply(holder.this, scopes.inside(found))
-        called.replace(exp.Paren(this=exp.cast(inner, found["returns"], dialect="snowflake")))
+        body = trees.parse(text) if is_query else trees.projections(text)[0].unalias()
+        value = self._called(permitted.check(body, self.call.world.functions), function, node.expressions, scopes)
+        if is_query:
+            value = exp.Subquery(this=value)
+        called.replace(exp.Paren(this=exp.cast(value, function["returns"], dialect="snowflake")))
 
     def _table_function(self, node: exp.TableFromRows, scopes: Scopes) -> None:
         called = node.this
+        if self.rewriting.has_table_function(called) or permitted.is_table_function(called):
+            return
         parts = trees.dotted_name(called)
         call = called.expression if isinstance(called, exp.Dot) else called
-        if not parts or not isinstance(call, exp.Anonymous):
-            return
         arguments = [
-            argument.expression if isinstance(argument, exp.Kwarg) else argument for argument in call.expressions
+            argument.expression if isinstance(argument, exp.Kwarg) else argument
+            for argument in (call.expressions if isinstance(call, exp.Anonymous) else ())
         ]
-        found = self._function(parts, len(arguments), scopes, table=True)
-        if found is None:
-            return
-        body = trees.parse(found["body"].strip().rstrip(";"))
-        name_columns(body, found["body"].strip().rstrip(";"))
-        holder = exp.Paren(this=body)
-        _substitute(holder, signature.arguments_of(found), arguments)
-        inner = self.apply(holder.this, scopes.inside(found))
-        columns = [exp.to_identifier(one.name, quoted=True) for one in signature.arguments_of(found, "result_columns")]
+        function = self._function(parts, len(arguments), scopes, table=True) if parts else None
+        if function is None:
+            raise permitted.unknown_function(".".join(parts) or called.sql("snowflake"))
+        text = function["body"].strip().rstrip(";")
+        body = permitted.check(trees.parse(text), self.call.world.functions)
+        name_columns(body, text)
+        inner = self._called(body, function, arguments, scopes)
+        columns = [trees.quoted(column.name) for column in signature.arguments_of(function, "result_columns")]
         alias = node.args.get("alias")
         name = alias.this if alias is not None and alias.this is not None else exp.to_identifier(parts[-1])
         replacement = exp.Subquery(this=inner, alias=exp.TableAlias(this=name, columns=columns))
@@ -202,17 +236,30 @@ class Expansion:
             replacement.set("joins", node.args["joins"])
         node.replace(replacement)
 
+    def _called(self, body: exp.Expr, function: SnowflakeObject, values: list[exp.Expr], scopes: Scopes) -> exp.Expr:
+        """A function's body with the values of a call; they are put in last, so that the owner's rights miss them."""
+        holder = exp.Paren(this=body)
+        arguments = _substitute(holder, signature.arguments_of(function), values)
+        resolved = exp.Paren(this=self.apply(holder.this, scopes.inside(function)))
+        for marker in list(resolved.find_all(exp.Placeholder)):
+            if marker.name in arguments:
+                marker.replace(arguments[marker.name].copy())
+        return trees.unwrapped(resolved)
+
     def _function(self, parts: list[str], count: int, scopes: Scopes, *, table: bool) -> SnowflakeObject | None:
         name = ObjectName(parts[-1], *reversed([None, None, *parts[:-1]][-2:]))
         inside = ObjectName(name.name, name.schema or scopes.schema, name.database or scopes.database)
-        return function.find_called(self.call, inside, count, table=table)
+        called = function.find_called(self.call, inside, count, table=table)
+        if called is not None:
+            self._require(called, ("USAGE",), scopes)
+        return called
 
 
-def _as_object(error: errors.SnowflakeError, found: SnowflakeObject) -> errors.SnowflakeError:
+def _as_object(error: errors.SnowflakeError, table: SnowflakeObject) -> errors.SnowflakeError:
     """In data SQL, Snowflake says Object where SHOW would say Table or View."""
-    if "does not exist or not authorized" not in error.message:
+    if "does not exist or not authorized" not in error.message or table.kind == "FUNCTION":
         return error
-    text = f"SQL compilation error:\nObject '{found.name.qualified}' does not exist or not authorized."
+    text = f"SQL compilation error:\nObject '{table.name.qualified}' does not exist or not authorized."
     return errors.SnowflakeError(2003, "42S02", text)
 
 
@@ -231,8 +278,8 @@ def _resolve(name: ObjectName, scopes: Scopes) -> ObjectName:
     return ObjectName(name.name, schema, database)
 
 
-def _privileges(node: exp.Table) -> tuple[str, ...]:
-    """What the statement does with this table: it reads it, unless the table is the statement's target."""
+def _privileges(node: exp.Table) -> tuple[tuple[str, ...], ...]:
+    """What a statement needs on this table: of each group one privilege. SELECT, unless it changes the table."""
     target: exp.Expr = node
     if isinstance(node.parent, exp.Schema):
         target = node.parent
@@ -240,15 +287,21 @@ def _privileges(node: exp.Table) -> tuple[str, ...]:
     for kind, privileges in _TARGET_PRIVILEGES.items():
         # TRUNCATE has its table in a list, the others have it as `this`; `is`, because trees compare by content.
         if isinstance(parent, kind) and (
-            parent.this is target or any(one is target for one in parent.args.get("expressions") or [])
+            parent.this is target or any(item is target for item in parent.args.get("expressions") or [])
         ):
-            return _merge_privileges(parent) if isinstance(parent, exp.Merge) else privileges
-    return ("SELECT",)
+            return _merge_privileges(parent) if isinstance(parent, exp.Merge) else _of_target(parent, privileges)
+    return _READ
 
 
-def _merge_privileges(merge: exp.Merge) -> tuple[str, ...]:
-    kinds = {type(when.args.get("then")) for when in merge.args["whens"].expressions}
-    return ("INSERT",) if kinds == {exp.Insert} else ("UPDATE", "DELETE")
+def _of_target(statement: exp.Expr, privileges: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return (privileges, ("DELETE",)) if statement.args.get("overwrite") else (privileges,)
+
+
+def _merge_privileges(merge: exp.Merge) -> tuple[tuple[str, ...], ...]:
+    """MERGE needs a privilege for each kind of change that it names."""
+    actions = [when.args.get("then") for when in merge.args["whens"].expressions]
+    names = {exp.Insert: "INSERT", exp.Update: "UPDATE"}
+    return tuple((name,) for name in dict.fromkeys(names.get(type(action), "DELETE") for action in actions))
 
 
 def _outermost_dot(node: exp.Expr) -> exp.Expr:
@@ -257,20 +310,25 @@ def _outermost_dot(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _substitute(holder: exp.Expr, arguments: list[Argument], given: list[exp.Expr]) -> None:
-    """Put the given values where the body names its arguments."""
-    values = {}
+def _substitute(holder: exp.Expr, arguments: list[Argument], values: list[exp.Expr]) -> dict[str, exp.Expr]:
+    """Put a marker where a body names one of its arguments; the values by marker."""
+    by_name: dict[str, exp.Expr] = {}
     for position, argument in enumerate(arguments):
-        value = given[position].copy() if position < len(given) else _default(argument)
-        values[argument.name] = exp.cast(value, argument.base, dialect="snowflake")
+        value = values[position].copy() if position < len(values) else _default(argument)
+        by_name[argument.name] = exp.Paren(this=exp.cast(value, argument.base, dialect="snowflake"))
+    markers: dict[str, exp.Expr] = {}
     for column in list(holder.find_all(exp.Column)):
         name = column.this.name if column.this.args.get("quoted") else column.this.name.upper()
-        if not column.table and name in values:
-            column.replace(exp.Paren(this=values[name].copy()))
+        if not column.table and name in by_name:
+            column.replace(exp.Placeholder(this=f"argument {name}"))
+            markers[f"argument {name}"] = by_name[name]
+    return markers
 
 
 def _default(argument: Argument) -> exp.Expr:
-    return trees.projections(str(argument.default))[0].unalias()
+    value = trees.projections(str(argument.default))[0].unalias()
+    permitted.check_expression(value)
+    return value
 
 
 def session_scopes(call: Call) -> Scopes:

@@ -26,6 +26,14 @@ _INSTANTS = frozenset({exp.DataType.Type.TIMESTAMPLTZ, exp.DataType.Type.TIMESTA
 _OFFSET = re.compile(r"(?<=\d) ?([+-]\d\d):?(\d\d)$")
 
 
+_TEMPORARY = "temporary"
+
+
+def is_temporary(table: exp.Table) -> bool:
+    """Whether a table holds rows of the statement's own (`Rewriting.temporary`)."""
+    return bool(table.meta.get(_TEMPORARY))
+
+
 @dataclass
 class Rewriting:
     """The rewriting of one statement.
@@ -96,9 +104,9 @@ class Rewriting:
                 f"SQL compilation error:\nObject '${number}' does not exist or not authorized: {len(results)}"
                 " statements stand before this one in the chain of ->>.",
             )
-        table = self.new_name()
-        self.tables[table] = results[number - 1]
-        node.set("this", exp.to_identifier(table, quoted=True))
+        table = self.temporary(results[number - 1])
+        node.set("this", table.this)
+        node.meta.update(table.meta)
 
     def _parameter(self, node: exp.Parameter) -> None:
         """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""
@@ -131,11 +139,21 @@ class Rewriting:
                 named[argument.this.name.upper()] = self.value(argument.expression)
             else:
                 positional.append(self.value(argument))
-        table = self.new_name()
-        self.tables[table] = function(self.call, tuple(positional), named)
+        rows = function(self.call, tuple(positional), named)
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.rpartition(".")[2]))
-        identifier = exp.to_identifier(table, quoted=True)
-        node.replace(exp.Table(this=identifier, alias=alias, joins=node.args.get("joins")))
+        node.replace(self.temporary(rows, alias=alias, joins=node.args.get("joins")))
+
+    def temporary(self, rows: Result, **arguments: Any) -> exp.Table:
+        """A table of the statement's own that will hold rows; `arguments` are those of the node."""
+        name = self.new_name()
+        self.tables[name] = rows
+        table = exp.Table(this=exp.to_identifier(name, quoted=True), **arguments)
+        table.meta[_TEMPORARY] = True
+        return table
+
+    def has_table_function(self, called: exp.Expr) -> bool:
+        """Whether a call in FROM is of one of the sandbox's own table functions."""
+        return self._find_table_function(called)[1] is not None
 
     def _find_table_function(self, called: exp.Expr) -> tuple[str, Any]:
         known = self.call.world.table_functions

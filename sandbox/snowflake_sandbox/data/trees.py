@@ -18,7 +18,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.dialect.parser import DIALECT
-from snowflake_sandbox.statements.reader import tokenize
+from snowflake_sandbox.statements.reader import Reader, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,6 +138,35 @@ def dotted_name(node: exp.Expr) -> list[str]:
     if isinstance(node, exp.Func):
         return [function_name(node)]
     return []
+
+
+def quoted(name: str) -> exp.Identifier:
+    """A name as a quoted identifier."""
+    return exp.to_identifier(name, quoted=True)
+
+
+def name_parts(text: Any) -> list[exp.Identifier]:
+    """The identifiers of a name in a text, as IDENTIFIER('db.schema."t"') has it.
+
+    Raises:
+        SnowflakeError: 001003 for what is no name.
+    """
+    name = Reader(str(text or "")).object_name()
+    return [quoted(part) for part in (name.database, name.schema, name.name) if part is not None]
+
+
+def set_name(table: exp.Table, parts: list[exp.Identifier]) -> None:
+    """Give a table a name of one to three parts."""
+    for key, part in zip(("this", "db", "catalog"), [*reversed(parts), None, None], strict=False):
+        table.set(key, part)
+
+
+def full_names(tree: exp.Expr) -> frozenset[tuple[str, ...]]:
+    """The names of all tables in a tree, part by part."""
+    return frozenset(
+        tuple(part.name for part in (table.args.get(key) for key in ("catalog", "db", "this")) if part is not None)
+        for table in tree.find_all(exp.Table)
+    )
 
 
 def remaining_binds(tree: exp.Expr, binds: Mapping[str, Any]) -> list[Any]:

@@ -9,7 +9,9 @@ from sqlglot import exp
 from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.parsers.snowflake import SnowflakeParser
 
+from snowflake_sandbox.dialect import permitted
 from snowflake_sandbox.dialect.named import FUNCTIONS
+from snowflake_sandbox.dialect.snowflake_functions import is_built_in
 
 
 def _kept(name: str, arguments: list[exp.Expr]) -> exp.Anonymous:
@@ -17,10 +19,16 @@ def _kept(name: str, arguments: list[exp.Expr]) -> exp.Anonymous:
 
 
 class SnowflakeText(Snowflake):
-    """See above."""
+    """See above. A function's name is kept as it was written: several may stand for one class of node."""
+
+    ORIGINAL_NAME_META_KEY = permitted.WRITTEN
 
     class Parser(SnowflakeParser):
-        """See above."""
+        """See above. Functions of other dialects are read like those of users."""
+
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: read for name, read in SnowflakeParser.FUNCTION_PARSERS.items() if is_built_in(name)
+        }
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {
             **SnowflakeParser.FUNCTIONS,

@@ -48,8 +48,6 @@ def _refuse_twin(call: Call, database: SnowflakeObject) -> None:
 def _dropping(call: Call, database: SnowflakeObject) -> None:
     name = database.name.name
     drop_children(call, name)
-    for session in list(call.world.sessions.values()):
-        call.world.data.leave(session, name)
     call.world.data.detach(name, file_key(database))
     if call.session.database == name:
         call.session.database = call.session.schema = None
@@ -62,8 +60,6 @@ def _rename(call: Call, database: SnowflakeObject) -> Result | None:
         catalog.rename(tx, database, name)
         tx.run("UPDATE object SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
         tx.run("UPDATE future_grant SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
-        for session in list(call.world.sessions.values()):
-            call.world.data.leave(session, database.name.name)
         call.world.data.detach(database.name.name)
         call.world.data.attach(name.name, file_key(database))
     if call.session.database == database.name.name:

@@ -69,8 +69,8 @@ def require(call: Call, parsed: Specification) -> None:
     for volume in parsed.volumes:
         if volume.stage is not None:
             location = stage_files.locate(call, volume.stage, "READ")
-            assert location.found is not None  # noqa: S101  # a stage by name
-            if (location.found["encryption"] or {}).get("TYPE", "").upper() != "SNOWFLAKE_SSE":
+            assert location.stage is not None  # noqa: S101  # a stage by name
+            if (location.stage["encryption"] or {}).get("TYPE", "").upper() != "SNOWFLAKE_SSE":
                 problems.append(f"volume '{volume.name}': stage '{volume.stage}' must have encryption SNOWFLAKE_SSE.")
     if problems:
         raise spec.invalid(problems)
@@ -145,6 +145,8 @@ def _give_secret(world: World, job: Job, wanted: Secret, root: Path, given: Give
         given.environment[wanted.variable] = values[wanted.key]
     if wanted.folder is not None:
         folder = root / wanted.folder.lstrip("/")
+        if not folder.resolve().is_relative_to(root.resolve()):
+            raise MountError(f"A link of the image leads the path {wanted.folder} out of the container.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for key, value in values.items():
             file = os.open(folder / key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -171,7 +173,10 @@ def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> tuple[P
     """The stage's own folder; for a role without WRITE a copy, read-only where a mount can be that."""
     name, _, path = stage_files.split(reference[1:])
     found = _owned(world, job, "STAGE", name)
-    folder = stage.folder(world, found) / path
+    try:
+        folder = stage_files.inside(stage.folder(world, found), path)
+    except SnowflakeError as error:
+        raise MountError(f"Stage path '{reference}' leaves the stage.") from error
     folder.mkdir(parents=True, exist_ok=True)
     if access.role_has(world, job.owner, found, "WRITE"):
         return folder, False

@@ -19,6 +19,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import data_errors, data_types, execution, load_metadata, transactions, trees
 from snowflake_sandbox.data.adapter import quoted
+from snowflake_sandbox.dialect import permitted
 from snowflake_sandbox.objects import stage
 from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.result import DDL, Result, columns
@@ -127,7 +128,7 @@ def _unload(call: Call) -> Result:
     options = _read_options(call, reader)
     options.refuse_others(_UNLOAD_OPTIONS)
     result = execution.execute(replace(call, text=query))
-    kept = location.found["file_format"] if location.found else None
+    kept = location.stage["file_format"] if location.stage else None
     file_format = {**(kept or {}), **options.file_format}
     kind = file_format.get("TYPE", "CSV").upper()
     content = _written(call, result, kind, header=options.is_on("HEADER"))
@@ -137,7 +138,7 @@ def _unload(call: Call) -> Result:
     if compressed:
         content = gzip.compress(content, mtime=0)
         name = name if single else f"{name}.gz"
-    target = location.root / (name or "data")
+    target = location.target(name or "data")
     if target.exists() and not options.is_on("OVERWRITE"):
         raise errors.SnowflakeError(
             1030, "22000", f"Files already existing at the unload destination: {location.name}/{name}. Use overwrite."
@@ -176,7 +177,7 @@ def _load(call: Call) -> Result:
     projections, location = _read_source(call, reader)
     options = _read_options(call, reader)
     options.refuse_others(_LOAD_OPTIONS)
-    defaults = location.found["file_format"] if location.found else None
+    defaults = location.stage["file_format"] if location.stage else None
     file_format = {**(defaults or {}), **options.file_format}
     files = {f"{location.name}/{path.relative_to(location.root)}": path for path in _chosen(location, options)}
 
@@ -279,6 +280,7 @@ def quoted_list(names: list[str]) -> str:
 
 def _projection(node: exp.Expr) -> str:
     """`$1:"A"` of a Parquet file is its column A; `$2` of a CSV file is the second one."""
+    permitted.check_expression(node)
     holder = exp.Paren(this=node.copy())
     for found in list(holder.find_all(exp.JSONExtract)):
         if isinstance(found.this, exp.Parameter):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
@@ -50,12 +51,48 @@ class Location:
     name: str
     root: Path
     path: str
-    found: SnowflakeObject | None = None
+    stage: SnowflakeObject | None = None
 
     def files(self) -> list[Path]:
-        """The files whose path starts with the location's, sorted."""
-        every = [path for path in self.root.rglob("*") if path.is_file()]
-        return sorted(path for path in every if str(path.relative_to(self.root)).startswith(self.path))
+        """The files whose path starts with the location's, sorted; links, which may lead out of the stage, are none."""
+        files = [path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink()]
+        return sorted(path for path in files if str(path.relative_to(self.root)).startswith(self.path))
+
+    def target(self, name: str) -> Path:
+        """The place of a file or folder of the stage that is written.
+
+        Raises:
+            SnowflakeError: 001008, a link leads out of the stage.
+        """
+        return inside(self.root, name)
+
+
+def inside(root: Path, path: str) -> Path:
+    """A path of a stage as one of this machine.
+
+    Raises:
+        SnowflakeError: 001008 for a path that leaves the stage, by its text or by a link in the stage's folder.
+    """
+    place = root / normal(path)
+    if not place.resolve().is_relative_to(root.resolve()):
+        raise errors.invalid_value(path, "path")
+    return place
+
+
+def normal(path: str) -> str:
+    """A path of a stage without empty parts; a slash at its end stays.
+
+    >>> normal("/etc//passwd")
+    'etc/passwd'
+
+    Raises:
+        SnowflakeError: 001008 for `..`, also as `%2e%2e`, for a backslash and for control characters.
+    """
+    decoded = unquote(path)
+    if ".." in decoded.split("/") or "\\" in decoded or any(letter < " " for letter in decoded):
+        raise errors.invalid_value(path, "path")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return "/".join(parts) + ("/" if parts and path.endswith("/") else "")
 
 
 def read_location(reader: Reader) -> str:
@@ -86,10 +123,7 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
     with call.world.store.transaction() as tx:
         found = catalog.get(tx, "STAGE", name)
     access.require(call, privileges, found)
-    root = stage.folder(call.world, found)
-    if ".." in path.split("/"):
-        raise errors.invalid_value(path, "path")
-    return Location(name.name.lower(), root, path, found)
+    return Location(name.name.lower(), stage.folder(call.world, found), normal(path), found)
 
 
 def pattern(text: str | None) -> re.Pattern[str]:
@@ -148,7 +182,7 @@ def _transfer(command: str, location: Location, folder: Path, sources: list[str]
 def _put(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, target, "WRITE")
-    folder = location.root / location.path
+    folder = location.target(location.path)
     folder.mkdir(parents=True, exist_ok=True)
     return _transfer(
         "UPLOAD",
