@@ -58,7 +58,7 @@ def test_no_statement_writes_outside(client: Client, root: Path, path: str) -> N
     for statement in (
         f"copy into '@S/{path}' from (select 1) single = true overwrite = true",
         f"copy into '@S/{path}-/out' from (select 1) overwrite = true",
-        f"put 'file:///etc/hostname' '@S/{path}'",
+        f"put 'file:///etc/hostname' '@S/{path}--'",
         f"remove '@S/{path}'",
     ):
         with suppress(SnowflakeError):
