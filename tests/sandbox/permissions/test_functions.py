@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from snowflake_sandbox.dialect.named import FUNCTIONS
 from snowflake_sandbox.dialect.snowflake_functions import BUILT_IN, TABLE_FUNCTIONS
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
@@ -146,3 +147,7 @@ def test_what_snowflake_has_goes_through(client: Client) -> None:
     ):
         assert client.rows(statement)
     assert all(name == name.upper() for name in BUILT_IN)
+
+
+def test_every_function_that_the_sandbox_translates_may_be_called() -> None:
+    assert set(FUNCTIONS) <= BUILT_IN
