@@ -29,6 +29,7 @@ demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, sho
 	pulumi stack select --create dev --non-interactive >/dev/null; \
 	pulumi up --yes --skip-preview --non-interactive --stack dev; \
 	jobgraph run --wait --picture .jobgraph/graph.svg
+	@echo 'In this shell first: eval "$$($(BIN)/jobgraph sandbox env)"' >&2
 
 test: setup unit lifecycle ## every test, the lifecycle with the real Pulumi engine included
 

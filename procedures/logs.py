@@ -28,9 +28,12 @@ SECRET_TEXTS = (
     re.compile(r"\b(?:gh[pousr]_|github_pat_|xox[abprs]-|sk-)[\w-]{16,}"),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user and password in an address
 )
+# the source of a program, as a traceback shows it: a call or an index of something dotted, or a call of no arguments
+CODE = r"(?:[a-z_]\w*(?:\.[a-z_]\w*)+[(\[]|[a-z_]\w*\(\))"
 # a name that speaks of a secret, and the value it is given; numbers in JSON, such as counts of tokens, are none
 ASSIGNED = re.compile(
-    rf"""(?P<name>{SECRET_NAME}[\w.-]{{0,40}}["']?[ \t]*[=:][ \t]*)(?![\d.]+\s*[,}}\]])(?P<quote>["']?)[^\s"',;}}]+""",
+    rf"""(?P<name>{SECRET_NAME}[\w.-]{{0,40}}["']?[ \t]*[=:][ \t]*)(?![\d.]+\s*[,}}\]])(?!{CODE})"""
+    r"""(?P<quote>["']?)[^\s"',;}]+""",
     re.IGNORECASE,
 )
 BEARER = re.compile(r"(?P<name>\bBearer )(?P<quote>)[\w.~+/=-]{8,}", re.IGNORECASE)

@@ -143,7 +143,7 @@ def _how_to_name(name: str) -> str:
     command = context.command if context else None
     parameters = command.params if command else []
     if context and any(isinstance(option, click.Argument) and option.name == "graph" for option in parameters):
-        return f"Name one, for example `{context.command_path} {name}`."
+        return f"Name one, for example `jobgraph {context.info_name} {name}`."
     return f"Name one with --graph {name}."
 
 

@@ -5,10 +5,15 @@ Knows that its modules take a moment to load, in which people change their minds
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
-from jobgraph.errors import EXIT_INTERRUPTED
+from jobgraph.errors import EXIT_INTERRUPTED, EXIT_RUN_FAILED
+
+# the disk, or the user's share of it, is full; the device fails
+_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def main() -> None:
@@ -19,4 +24,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
         sys.exit(EXIT_INTERRUPTED)
-    cli(obj=Application(program=program_name(sys.argv[0], Path.cwd())))
+    try:
+        try:
+            cli(obj=Application(program=program_name(sys.argv[0], Path.cwd())))
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITTEN:
+            raise
+        # or the interpreter would try once more to write what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"error: The output could not be written: {error.strerror}\n")
+        sys.exit(EXIT_RUN_FAILED)

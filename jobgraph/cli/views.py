@@ -244,7 +244,8 @@ def _live_facts(run: Run, job: Job, service: Service) -> Iterator[tuple[str, str
 
 def _facts(run: Run, job: Job, attempt: Attempt) -> Iterator[tuple[str, str]]:
     pool = attempt.compute_pool + (f" ({attempt.node_family})" if attempt.node_family else "")
-    yield "exit code", "" if attempt.exit_code is None else str(attempt.exit_code)
+    signal = f", {attempt.signal}" if attempt.signal else ""
+    yield "exit code", "" if attempt.exit_code is None else f"{attempt.exit_code}{signal}"
     yield "reason", " ".join(attempt.reason.split())
     yield "error", attempt.error if attempt.error != attempt.reason else ""
     yield "outputs", outputs(attempt.outputs)

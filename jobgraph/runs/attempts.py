@@ -15,6 +15,21 @@ Row = dict[str, Any]
 
 DONE = "DONE"
 _LONGEST_CAUSE = 300
+# A shell, and a container's runtime, give a program that a signal ended the exit code 128 and the signal's number.
+_SIGNALS = {
+    129: "SIGHUP",
+    130: "SIGINT",
+    131: "SIGQUIT",
+    132: "SIGILL",
+    133: "SIGTRAP",
+    134: "SIGABRT",
+    135: "SIGBUS",
+    136: "SIGFPE",
+    137: "SIGKILL",
+    139: "SIGSEGV",
+    141: "SIGPIPE",
+    143: "SIGTERM",
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +68,14 @@ class Attempt:
     @property
     def cause(self) -> str:
         """Why it was not DONE, in one line; empty if nothing is known."""
-        told = (self.reason_label, first_line(self.reason), self.error)
-        return ": ".join(dict.fromkeys(part for part in told if part))
+        parts = (self.reason_label, self.signal, first_line(self.reason), self.error)
+        return ": ".join(dict.fromkeys(part for part in parts if part))
+
+    @property
+    def signal(self) -> str:
+        """Which signal ended the program, in words, if its exit code tells of one."""
+        name = _SIGNALS.get(self.exit_code or 0)
+        return f"killed by {name}" if name else ""
 
     @property
     def rows_written(self) -> int | None:
@@ -111,8 +132,8 @@ def one_line(text: str) -> str:
     """Return the telling part of a task's error on one line: of a Python traceback the last line, else all of it."""
     # Snowflake ends the error of a procedure with ` in function NAME with handler HANDLER`, a line of its own.
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(" in function ")]
-    told = lines[-1] if lines and "Traceback" in text else " ".join(lines)
-    return told if len(told) <= _LONGEST_CAUSE else told[: _LONGEST_CAUSE - 3] + "..."
+    line = lines[-1] if lines and "Traceback" in text else " ".join(lines)
+    return line if len(line) <= _LONGEST_CAUSE else line[: _LONGEST_CAUSE - 3] + "..."
 
 
 def _text(row: Row, column: str) -> str:

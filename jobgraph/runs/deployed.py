@@ -168,7 +168,8 @@ def conditions(graph: Deployed) -> list[str]:
     if graph.schedule and not graph.started:
         why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
         found.append(
-            f"The root {graph.root_task} is suspended ({why}): no run starts by schedule, `jobgraph run` still works. "
+            f"The root {graph.root_task} is suspended ({why}): no run starts by schedule,"
+            f" `jobgraph run {graph.key}` still works. "
             f"{finish} and resumes the root. If nobody deploys: `jobgraph resume {graph.key}`."
         )
     if not graph.jobs:

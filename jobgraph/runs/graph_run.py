@@ -153,11 +153,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of one run: the last of each task, and which tasks are stopped by a failure before them."""
+    """The rows of one run: the last of each task, and which jobs a failure blocked or a condition passed by."""
 
     shape: Shape
     latest: Mapping[str, TaskRun]
     blocked: frozenset[str]
+    passed: frozenset[str]
     attempt: int
     ended: bool
 
@@ -211,7 +212,7 @@ def assemble(
 def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows:
     attempt = max([progress.attempt, *(row.attempt for row in history)])
     latest = task_runs.latest(history)
-    blocked = _blocked(shape, latest)
+    blocked = _blocked(shape, task_runs.latest(row for row in history if row.attempt < attempt))
     # RETRY LAST runs what failed or was cancelled, and what that had blocked; whatever else was skipped stays so
     repeated = {
         name
@@ -221,7 +222,8 @@ def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows
     current = {name: row for name, row in latest.items() if name not in repeated}
     ended = _has_ended(shape, current, attempt, progress)
     rows = latest if ended else current
-    return _Rows(shape, rows, _blocked(shape, rows), attempt, ended)
+    blocked = _blocked(shape, rows)
+    return _Rows(shape, rows, blocked, _passed_by(shape, rows, blocked), attempt, ended)
 
 
 def _stops(row: TaskRun) -> bool:
@@ -257,19 +259,23 @@ def _has_ended(shape: Shape, rows: Mapping[str, TaskRun], attempt: int, progress
 def _settled(shape: Shape, rows: Mapping[str, TaskRun]) -> bool:
     """Tell whether every job has ended or cannot start any more."""
     blocked = _blocked(shape, rows)
+    skipped = blocked | _passed_by(shape, rows, blocked)
     for task in shape.jobs:
         row = rows.get(task.name)
-        if row is None and (task.name in blocked or not task.started or _is_passed_by(task, rows)):
+        if row is None and (task.name in skipped or not task.started):
             continue
         if row is None or not row.ended:
             return False
     return True
 
 
-def _is_passed_by(task: Task, rows: Mapping[str, TaskRun]) -> bool:
-    """Tell whether a task without a row did not run because the condition of all those before it was false."""
-    before = [rows.get(name) for name in task.after]
-    return bool(before) and all(row is not None and row.state == task_runs.SKIPPED for row in before)
+def _passed_by(shape: Shape, rows: Mapping[str, TaskRun], blocked: frozenset[str]) -> frozenset[str]:
+    """Return the jobs that did not run because a condition was false: their own, or that of all before them."""
+    passed = {name for name, row in rows.items() if row.state == task_runs.SKIPPED and name not in blocked}
+    for task in shape.jobs:
+        if task.name not in rows and task.after and passed.issuperset(task.after):
+            passed.add(task.name)
+    return frozenset(passed)
 
 
 def _jobs(rows: _Rows, tries: Mapping[str, Sequence[Attempt]], progress: Progress) -> tuple[Job, ...]:
@@ -317,7 +323,7 @@ def _state_without_row(task: Task, rows: _Rows) -> str:
         return DISABLED if task.disabled else SUSPENDED
     if not rows.ended:
         return PENDING
-    if task.name in rows.blocked or _is_passed_by(task, rows.latest):
+    if task.name in rows.blocked | rows.passed:
         return SKIPPED
     # it could have run, and did not: a suspended task leaves no row
     return SUSPENDED

@@ -18,6 +18,12 @@ from jobgraph.procedures.logs import PLATFORM_CUT, error_lines, kept, masked, se
         ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nrest", "[hidden]\nrest"),
         ("ver:1-hint:123-ETMsDgAAAX", "[hidden]"),
         ("nothing here", "nothing here"),
+        # code in a traceback, not values; a value beside it is hidden
+        ("    connect(token=token.read_text(),", "    connect(token=token.read_text(),"),
+        ('    password=os.environ["DB_PASSWORD"],', '    password=os.environ["DB_PASSWORD"],'),
+        ("    secret = get_secret()", "    secret = get_secret()"),
+        ("token=token.read_text(), password=hunter22", "token=token.read_text(), password=[hidden]"),
+        ("token=abc.def token=Pa(ss)", "token=[hidden] token=[hidden]"),
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(log: str, shown: str) -> None:

@@ -56,7 +56,7 @@ def _toolchain(project: Path) -> Iterator[Check]:
 def _sandbox(project: Path) -> Check:
     """Return the line on the sandbox; without one, or where it does not run, an account may be used instead."""
     try:
-        detail = sandbox.describe(sandbox.state(project))
+        detail = sandbox.describe(sandbox.state(project), sandbox.data_folder(project))
     except UsageError as error:
         return Check("sandbox", ok=True, version="", detail=f"{error.what} {error.remedy}")
     return Check("sandbox", ok=True, version=version("snowflake-sandbox"), detail=detail)

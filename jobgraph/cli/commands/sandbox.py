@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgraph.cli import environment
-from jobgraph.cli.application import Application, examples, is_terminal, note, show_json
+from jobgraph.cli.application import Application, examples, is_terminal, note, say, show_json
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.errors import NotConnectedError, UsageError
 from jobgraph.settings import Settings
@@ -113,7 +113,8 @@ def stop(context: click.Context) -> None:
     application: Application = context.obj
     with told():
         stopped = control().stop(data_folder(application.folder))
-    click.echo("The sandbox has stopped." if stopped else "The sandbox was not running.")
+    looked = f"The sandbox was not running (looked in {data_folder(application.folder)})."
+    click.echo("The sandbox has stopped." if stopped else looked)
 
 
 @sandbox.command(epilog=examples("jobgraph sandbox status", "jobgraph sandbox status --json"))
@@ -133,14 +134,14 @@ def status(context: click.Context, *, as_json: bool) -> None:
             }
         )
     else:
-        click.echo(describe(found))
+        say(describe(found, data_folder(application.folder)))
 
 
-def describe(found: Status) -> str:
-    """Return the sandbox's state as a sentence."""
-    if found.running:
-        return f"The sandbox runs on 127.0.0.1:{found.port} (process {found.pid})."
-    return "The sandbox is not running: jobgraph sandbox start"
+def describe(status_now: Status, folder: Path) -> str:
+    """Return the state of the sandbox with its data in that folder, as a sentence."""
+    if status_now.running:
+        return f"The sandbox runs on 127.0.0.1:{status_now.port} (process {status_now.pid})."
+    return f"The sandbox is not running (looked in {folder}): jobgraph sandbox start"
 
 
 @sandbox.command(epilog=examples('eval "$(jobgraph sandbox env)"'))
@@ -160,7 +161,7 @@ def env(context: click.Context) -> None:
     )
     click.echo(environment.exports(variables), nl=False)
     if not found.running:
-        note("The sandbox is not running: jobgraph sandbox start")
+        note(describe(found, data_folder(project)))
     if is_terminal():
         note('To set them in this shell: eval "$(jobgraph sandbox env)"')
 

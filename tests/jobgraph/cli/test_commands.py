@@ -310,3 +310,47 @@ def test_an_interrupt_while_the_command_loads_ends_it_in_one_line() -> None:
     command = [sys.executable, "-c", INTERRUPTED_IMPORT, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nInterrupted.\n")
+
+
+FULL_DISK = """
+import sys
+from jobgraph.cli.main import main
+sys.argv = ["jobgraph", "--help"]
+main()
+"""
+
+
+def test_an_output_that_cannot_be_written_is_an_error_of_one_line() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  # a device, which fails every write
+        done = subprocess.run(
+            [sys.executable, "-c", FULL_DISK], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+    assert (done.returncode, done.stderr) == (1, "error: The output could not be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["run", "retry"])
+@pytest.mark.parametrize("option", ["--timeout", "--picture"])
+def test_how_to_wait_is_refused_without_waiting(invoke: Invoke, server: Server, command: str, option: str) -> None:
+    done = invoke(command, option, "5")
+    assert done.exit_code == 2
+    assert f"{option} has no effect without --wait" in done.stderr
+    assert not server.sent
+
+
+def test_a_retry_shows_what_will_run_again_as_pending(invoke: Invoke, server: Server) -> None:
+    """Not with the states of the attempt before, such as a job that was skipped because of the failed one."""
+    failing(server)
+    server.began = -100.0
+    again = (Step("T_MYJOB_3", 100.5, 102, attempt=2), Step("T_MYJOB_6", 102, 103, attempt=2))
+
+    def retry(_: object) -> list[Row]:
+        server.steps = (*FAILING, *again, Step("GET_GRAPH_STATS", 103, 104, attempt=2))
+        server.attempts += [attempt("T_MYJOB_3", 4), attempt("T_MYJOB_6")]
+        return []
+
+    server.answers = {"RETRY LAST": retry}
+    done = invoke("retry", "--wait")
+    assert done.exit_code == 0, done.output
+    assert "SKIPPED" not in done.stderr
+    assert "T_MYJOB_3 FAILED" not in done.stderr
+    assert "T_MYJOB_3 RUNNING" in done.stderr

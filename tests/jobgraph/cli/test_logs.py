@@ -277,3 +277,36 @@ def test_a_kept_log_that_was_cut_in_its_middle_goes_on_where_it_was_left() -> No
     lines = [f"line {n}\n" for n in range(100)]
     cut = "".join([*lines[:10], "[... cut ...]\n", *lines[40:]])
     assert added("".join(lines[:80]), cut) == "".join(lines[80:])
+
+
+def test_an_empty_log_is_told_as_one(invoke: Invoke, server: Server) -> None:
+    server.began = -1000.0
+    server.answers = {"JOB_LOGS": [log(1, "")]}
+    assert invoke("logs", "T_MYJOB_1").stdout == "[the container wrote nothing]\n"
+
+
+def test_the_logs_of_all_jobs_of_a_run_or_of_those_that_failed(invoke: Invoke, server: Server) -> None:
+    server.began, server.steps = -1000.0, FAILING
+    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
+    server.answers = {"JOB_LOGS": lambda statement: [log(1, f"of {statement.binds[1]}")]}
+    done = invoke("logs", "--run", RUN)
+    assert "==> T_MYJOB_1, attempt 1, instance 0, main <==\nof T_MYJOB_1\n==> T_MYJOB_2" in done.stdout
+    failed = invoke("logs", "--failed")
+    assert failed.stdout == "==> T_MYJOB_3, attempt 1, instance 0, main <==\nof T_MYJOB_3\n"
+    plain = json.loads(invoke("logs", "--failed", "--json").stdout)
+    assert [entry["job"] for entry in plain] == ["T_MYJOB_3"]
+    assert invoke("logs", "T_MYJOB_1", "--failed").exit_code == 2
+
+
+def test_the_logs_of_all_jobs_are_followed_with_the_jobs_name_before_each_line(
+    invoke: Invoke, server: Server, clock: ManualClock
+) -> None:
+    server.began = -0.5
+    server.answers = {"JOB_LOGS": lambda statement: [log(1, f"of {statement.binds[1]}\nmore\n")]}
+    done = invoke("logs", "-f")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert sorted(lines) == sorted(f"T_MYJOB_{n} | {text}" for n in range(1, 7) for text in (f"of T_MYJOB_{n}", "more"))
+    assert lines.index("T_MYJOB_1 | of T_MYJOB_1") < lines.index("T_MYJOB_6 | of T_MYJOB_6")
+    assert f"container_jobs, run {RUN}: DONE" in done.stderr
+    assert clock.seconds >= 7.1

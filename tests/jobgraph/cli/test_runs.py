@@ -336,3 +336,10 @@ def test_a_job_skipped_by_its_own_condition_does_not_fail_the_run() -> None:
     run = assemble(history, [row for row in attempts if row["TASK_NAME"] != "T_MYJOB_5"])
     job = {job.name: job for job in run.jobs}["T_MYJOB_5"]
     assert (run.state, job.state, job.cause) == ("DONE", "SKIPPED", "its condition was false, or a predecessor's")
+
+
+def test_the_signal_that_killed_a_program_is_named() -> None:
+    history, attempts = all_done()
+    attempts[0] = attempt("T_MYJOB_1", 1, "FAILED", EXIT_CODE=139)
+    job = assemble(history, attempts).jobs[0]
+    assert job.cause == "app_error(139): killed by SIGSEGV"

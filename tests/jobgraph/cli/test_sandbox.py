@@ -111,8 +111,9 @@ def test_status(invoke: Invoke, tmp_path: Path) -> None:
     assert told == {"running": True, "pid": 42, "port": 8765, "data_folder": folder}
 
 
-def test_status_of_a_sandbox_that_does_not_run(invoke: Invoke) -> None:
-    assert invoke("sandbox", "status").stdout == "The sandbox is not running: jobgraph sandbox start\n"
+def test_status_of_a_sandbox_that_does_not_run(invoke: Invoke, tmp_path: Path) -> None:
+    looked = f"(looked in {tmp_path / '.jobgraph' / 'sandbox'})"
+    assert invoke("sandbox", "status").stdout == f"The sandbox is not running {looked}: jobgraph sandbox start\n"
     assert json.loads(invoke("sandbox", "status", "--json").stdout)["pid"] is None
 
 
