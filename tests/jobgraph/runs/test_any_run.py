@@ -154,7 +154,7 @@ def read(world: World, graph: Deployed | None, *, only_logged: bool) -> Run:
 
 @settings(max_examples=250, deadline=None)
 @given(worlds(), st.booleans())
-def test_a_run_is_read_as_its_rows_say_whatever_is_deployed_later(world: World, only_logged: bool) -> None:  # noqa: FBT001
+def test_a_run_is_read_as_its_rows_say_whatever_is_deployed_later(world: World, only_logged: bool) -> None:  # noqa: FBT001  # hypothesis gives it
     rows, attempts = rows_of(world)
     state, states = oracle(rows, attempts)
     same, other = present(world.after, START), present(world.later, START + timedelta(hours=1))
