@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.components.options import adopting, grant_all, holding, named
 from jobgraph.plan import history
 from jobgraph.plan.privileges import history_grants
 
@@ -61,12 +61,15 @@ class HistoryComponent(pulumi.ComponentResource):
             )
             for column in table.columns
         ]
+        # a column cannot get its default back; nothing depends on it (procedures/history.py)
+        defaults = [f"columns[{place}].default" for place, column in enumerate(table.columns) if column.default]
+        options = holding(named(self, storage), *defaults)
         return snowflake.Table(
             table.name,
             name=table.name,
             columns=columns,
             comment=self._mark.comment(table.comment),
-            opts=self._mark.making(adopting(named(self, storage), self._settings, "history", table.name)),
+            opts=self._mark.making(adopting(options, self._settings, "history", table.name)),
             database=self._settings.database,
             schema=self._settings.schema,
         )

@@ -27,6 +27,17 @@ def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.Resou
     return pulumi.ResourceOptions(parent=parent, depends_on=depends_on, delete_before_replace=True)
 
 
+def holding(options: pulumi.ResourceOptions, *ignored: str) -> pulumi.ResourceOptions:
+    """Return the options of an object that holds rows or files, which no deploy may replace.
+
+    `ignored` are the properties for which the provider would make another object, none of which this program sets; so
+    a plugin or a version with another default asks for nothing. Whatever else would replace the object fails: the new
+    one is made first, and Snowflake refuses a second one of the name.
+    """
+    more = pulumi.ResourceOptions(delete_before_replace=False, ignore_changes=list(ignored))
+    return pulumi.ResourceOptions.merge(options, more)
+
+
 def adopting(options: pulumi.ResourceOptions, settings: Settings, kind: str, name: str = "") -> pulumi.ResourceOptions:
     """Return `options`, and what the settings say of an object of that kind: import it, keep it on destroy.
 

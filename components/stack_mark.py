@@ -114,5 +114,9 @@ def _refusal(found: AlreadyThere, ask: Ask) -> str | None:
             f"this stack has not made it. Name it in `existing` of jobgraph:settings if it stays another's, or {remedy}"
         )
     if found.in_use(row) or any(holds(ask(statement)) for statement in found.contents):
-        return f"an interrupted deploy of this stack made it, but it is in use or not empty; {remedy}"
+        return (
+            f"this stack has made it, and it is in use or not empty, so it is never dropped. If a deploy was"
+            f" interrupted, {remedy}. If the preview says that it is to be replaced, `pulumi preview --diff` names the"
+            " property: set that back, or move what it holds and drop it by hand"
+        )
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.components.options import adopting, grant_all, holding, named
 from jobgraph.plan import sql
 from jobgraph.plan.privileges import storage_grants
 
@@ -53,7 +53,7 @@ class StorageComponent(pulumi.ComponentResource):
         comment = self._mark.comment("jobgraph: graphs of containerized jobs")
         made: list[pulumi.Resource] = []
         if "database" not in settings.existing:
-            opts = self._mark.making(adopting(named(self), settings, "database"))
+            opts = self._mark.making(adopting(holding(named(self), "isTransient"), settings, "database"))
             made.append(snowflake.Database(settings.database, name=settings.database, comment=comment, opts=opts))
         if "schema" not in settings.existing:
             made.append(
@@ -62,7 +62,7 @@ class StorageComponent(pulumi.ComponentResource):
                     name=settings.schema,
                     database=settings.database,
                     comment=comment,
-                    opts=self._mark.making(adopting(named(self, *made), settings, "schema")),
+                    opts=self._mark.making(adopting(holding(named(self, *made), "isTransient"), settings, "schema")),
                 )
             )
         # whoever waits for the last of them waits for all
@@ -88,7 +88,9 @@ class StorageComponent(pulumi.ComponentResource):
             name=settings.stage,
             directory=snowflake.StageInternalDirectoryArgs(enable=True),
             comment=self._mark.comment("jobgraph: the resolved job configuration"),
-            opts=self._mark.making(adopting(named(self, *self._place), settings, "stage")),
+            opts=self._mark.making(
+                adopting(holding(named(self, *self._place), "encryption", "directory.autoRefresh"), settings, "stage")
+            ),
             database=settings.database,
             schema=settings.schema,
         )

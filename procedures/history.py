@@ -21,7 +21,9 @@ LOGS_AT_ONCE_WRITTEN = 10
 EVENT_TABLE = "event_table"
 RUN_KEY = ("GRAPH_RUN_ID", "TASK_NAME", "ATTEMPT")
 LOG_KEY = (*RUN_KEY, "INSTANCE_ID", "CONTAINER_NAME")
-LOG_COLUMNS = dict.fromkeys((*LOG_KEY, "LOG", "ROOT_TASK_NAME"), "?")
+# said, although the column has it as its default: a default that somebody dropped cannot be given back to a column
+WRITTEN = {"CREATED_DATE": "CURRENT_TIMESTAMP()::timestamp_ntz"}
+LOG_COLUMNS = dict.fromkeys((*LOG_KEY, "LOG", "ROOT_TASK_NAME"), "?") | WRITTEN
 ENDED = "COALESCE(?::timestamp_ltz, CURRENT_TIMESTAMP())"
 RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     **dict.fromkeys(("ROOT_TASK_NAME", "TASK_NAME", "JOB_STATUS", "GRAPH_RUN_ID"), "?"),
@@ -32,6 +34,7 @@ RUN_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     "DURATION_IN_SECS": f"DATEDIFF('millisecond', ?::timestamp_ltz, {ENDED}) / 1000",
     **dict.fromkeys(("OUTPUTS", "REASON_CLASS", "FIRST_ERROR", "IMAGE_DIGEST", "NODE_FAMILY", "REPLICAS"), "?"),
     **dict.fromkeys(("QUERY_ID", "LOG_LOCATION", "GRAPH_NAME"), "?"),
+    **WRITTEN,
 }
 SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
 # docs.snowflake.com/en/sql-reference/operators-flow: several statements in one, done in order, an error ends it

@@ -3,6 +3,7 @@
 Knows properties and values. Must not know statements, connections or Pulumi's wire.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ def difference(
     parameters: what the server now says of the parameters, None where set elsewhere than on the object; it counts
     besides the state, so that a parameter changed behind our back is seen without a refresh.
     """
-    skipped = {name.split(".")[0].split("[")[0] for name in ignored}
+    skipped, news = set(ignored), _ignoring(olds, news, ignored)
     live = parameters or {}
     changes: dict[str, str] = {}
     for one in resource.properties:
@@ -74,6 +75,29 @@ def difference(
     changed = frozenset(changes)
     replacing = frozenset(one.name for one in resource.properties if one.replaces and one.name in changed)
     return Difference(changes, replacing | resource.must_replace(olds, news, changed))
+
+
+def _ignoring(olds: Values, news: Values, ignored: Iterable[str]) -> Values:
+    """The inputs with what is to be ignored inside a property, such as `columns[6].default`, as it is in the state."""
+    for path in ignored:
+        name, *inner = [int(word) if word.isdecimal() else word for word in re.findall(r"[^.\[\]]+", path)]
+        if inner and name in news and not has_unknown(news[name]):
+            news = news | {name: _replaced(news[name], olds.get(name), inner)}
+    return news
+
+
+def _replaced(new: Any, old: Any, path: list[Any]) -> Any:
+    """A value with the part at a path taken from the old one; a part that the old one has not is left out."""
+    step, *rest = path
+    if isinstance(new, list) and isinstance(step, int) and step < len(new):
+        old_item = old[step] if isinstance(old, list) and step < len(old) else None
+        return [_replaced(item, old_item, rest) if place == step and rest else item for place, item in enumerate(new)]
+    if not isinstance(new, dict):
+        return new
+    before = old.get(step) if isinstance(old, dict) else None
+    if rest:
+        return new | ({step: _replaced(new[step], before, rest)} if step in new else {})
+    return {name: value for name, value in new.items() if name != step} | ({} if before is None else {step: before})
 
 
 def _change(one: Property, old: Any, new: Any, live: Any) -> str:
