@@ -128,6 +128,29 @@ def task_history(
     )
 
 
+def roots_history(place: Place, root_tasks: Sequence[str]) -> Statement:
+    """The runs of some root tasks in the last seven days, scheduled ones included; at least one root."""
+    marks = ", ".join("?" for _ in root_tasks)
+    return Statement(
+        "SELECT NAME, STATE, SCHEDULED_TIME, QUERY_START_TIME, COMPLETED_TIME, ERROR_MESSAGE, SCHEDULED_FROM,"
+        " ATTEMPT_NUMBER, GRAPH_RUN_GROUP_ID, ROOT_TASK_ID, CONFIG, CURRENT_TIMESTAMP() AS NOW"
+        f" FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY(DATABASE_NAME => ?, SCHEMA_NAME => ?,"
+        f" RESULT_LIMIT => {MOST_ROWS})) WHERE NAME IN ({marks}) ORDER BY SCHEDULED_TIME, NAME",
+        (place.database, place.schema, *root_tasks),
+    )
+
+
+def spans(place: Place, tables: Tables, limit: int) -> Statement:
+    """When the newest closed runs of every root began and ended, and how many tasks of each ended badly."""
+    return Statement(
+        "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, MIN(QUERY_START_TIME) AS BEGAN, MAX(COMPLETED_TIME) AS ENDED,"
+        " SUM(CASE WHEN STATE IN ('SUCCEEDED', 'SKIPPED') THEN 0 ELSE 1 END) AS BAD"
+        f" FROM {place.qualified(tables.task_runs)} GROUP BY ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME ORDER BY MIN(QUERY_START_TIME) DESC)"
+        f" <= {int(limit)}"
+    )
+
+
 def recorded_roots(place: Place, tables: Tables, limit: int) -> Statement:
     """The roots' rows of the newest closed runs of every root, newest first.
 

@@ -80,11 +80,12 @@ def roots_of_run(client: Client, tables: queries.Tables, run_id: str) -> tuple[T
 
 
 class RunRecords:
-    """The runs of one graph."""
+    """The runs of one graph; `roots_history`, the runs of roots in the last seven days, if they are read already."""
 
-    def __init__(self, client: Client, graph: GraphRecord) -> None:
+    def __init__(self, client: Client, graph: GraphRecord, roots_history: Sequence[TaskRun] | None = None) -> None:
         self._client = client
         self._graph = graph
+        self._roots_history = roots_history
 
     def run(self, run_id: str | None = None) -> Run:
         """Return a run, or the newest, as it is now.
@@ -128,6 +129,8 @@ class RunRecords:
         return self._graph.deployed is not None and row.root_id in {"", self._graph.deployed.root_id}
 
     def _root_history(self) -> tuple[TaskRun, ...]:
+        if self._roots_history is not None:
+            return tuple(row for row in self._roots_history if row.name in self._graph.root_tasks)
         return tuple(row for root in self._graph.root_tasks for row in self._history_of_root(root))
 
     def _history_of_root(self, root: str) -> tuple[TaskRun, ...]:

@@ -83,6 +83,21 @@ def record(
     return of_name
 
 
+def all_graphs(application: Application) -> tuple[GraphRecord, ...]:
+    """Return the graphs of the schema, deployed or only on record.
+
+    Raises:
+        AbsentError: if there is none at all.
+    """
+    client = application.client
+    present = deployed(client)
+    tables = present[0].tables if present else queries.Tables()
+    listed = records.graphs(present, run_records.recorded_roots(client, tables))
+    if not listed:
+        raise _nothing_deployed(client, "")
+    return listed
+
+
 def _without_name(
     application: Application, listed: Sequence[GraphRecord], run_id: str | None, job: str | None
 ) -> GraphRecord:

@@ -14,9 +14,12 @@ from rich.console import Console
 from rich.live import Live
 
 from jobgraph.cli import views
+from jobgraph.cli.application import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.console import RenderableType
 
     from jobgraph.runs.graph_run import Job, Run
 
@@ -52,3 +55,13 @@ def display() -> Iterator[Callable[[Run], None]]:
     console = Console(stderr=True)
     with Live(console=console, transient=True, auto_refresh=False) as live:
         yield lambda run: live.update(views.progress_table(run, console.height), refresh=True)
+
+
+@contextmanager
+def screen() -> Iterator[Callable[[RenderableType], None]]:
+    """Yield the function that shows a table in the place of the one before; without a terminal, below it."""
+    if not sys.stdout.isatty():
+        yield show
+        return
+    with Live(console=Console(), auto_refresh=False) as live:
+        yield lambda table: live.update(table, refresh=True)

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from jobgraph.runs import graph_run
+from jobgraph.runs import graph_run, overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.overview import Line
     from jobgraph.runs.services import Service
 
 _COLOURS = {
@@ -38,6 +39,7 @@ _COLOURS = {
     graph_run.CANCELLED: "yellow",
     graph_run.SUSPENDED: "yellow",
     graph_run.DISABLED: "dim",
+    overview.NEVER_RAN: "dim",
 }
 _MINUTE = 60
 _HOUR = 3600
@@ -281,6 +283,52 @@ def run_json(run: Run) -> dict[str, Any]:
     }
 
 
+def overview_table(lines: Sequence[Line], *, terminal: bool, width: int | None = None) -> Table:
+    """Return one line for each graph; where a line has only `width` characters, what matters least is left out."""
+    columns = ("graph", "last run", "started", ">took", ">usually", "next start", "remark", "failed")
+    rows: list[tuple[str | Text, ...]] = [
+        (
+            line.graph.key,
+            state(line.state),
+            _time(line.run.started) if line.run else "",
+            duration(line.run.duration) if line.run else "",
+            duration(line.usual),
+            _time(line.next_start),
+            _remark(line),
+            ", ".join(_failed(job) for job in line.run.failed) if line.run else "",
+        )
+        for line in lines
+    ]
+    return _fitted(columns, rows, ("next start", ">usually", ">took"), terminal=terminal, width=width)
+
+
+def _remark(line: Line) -> str:
+    if line.graph.deployed is None:
+        return "no longer deployed"
+    return f"suspended {line.suspended_because}" if line.suspended else "see below" if line.remarks else ""
+
+
+def line_json(line: Line) -> dict[str, Any]:
+    """Return a graph's line for JSON."""
+    run = line.run
+    return {
+        "graph": line.graph.key,
+        "root_task": line.graph.root_task,
+        "deployed": line.graph.deployed is not None,
+        "run_id": run.run_id if run else None,
+        "state": run.state if run else None,
+        "failed_jobs": [job.name for job in run.failed] if run else [],
+        "started": run.started.isoformat() if run and run.started else None,
+        "duration_seconds": run.duration if run else None,
+        "usual_seconds": line.usual,
+        "next_start": line.next_start.isoformat() if line.next_start else None,
+        "suspended": line.suspended,
+        "suspended_because": line.suspended_because or None,
+        "remarks": list(line.remarks),
+        "well": line.well,
+    }
+
+
 def history_table(history: Sequence[Run], *, terminal: bool, width: int | None = None) -> Table:
     """Return one line for each run; where a line has only `width` characters, what matters least is left out."""
     columns = ("run", "state", "started", ">duration", "started by", ">jobs done", ">attempts", "failed")
@@ -297,28 +345,40 @@ def history_table(history: Sequence[Run], *, terminal: bool, width: int | None =
         )
         for run in history
     ]
-    kept = list(range(len(columns)))
-    for least in ("started by", ">attempts", ">duration"):
-        if width is not None and not _fits(columns, rows, kept, width):
-            kept.remove(columns.index(least))
-    made = table(
-        [columns[place] for place in kept], ([row[place] for place in kept] for row in rows), terminal=terminal
+    return _fitted(columns, rows, ("started by", ">attempts", ">duration"), terminal=terminal, width=width)
+
+
+def _fitted(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    dispensable: Sequence[str],
+    *,
+    terminal: bool,
+    width: int | None,
+) -> Table:
+    """Return a table; where a line has only `width` characters, without the `dispensable` columns, first ones first."""
+    shown = list(range(len(columns)))
+    for column in dispensable:
+        if width is not None and not _fits(columns, rows, shown, width):
+            shown.remove(columns.index(column))
+    fitted = table(
+        [columns[place] for place in shown], ([row[place] for place in shown] for row in rows), terminal=terminal
     )
-    last = made.columns[-1]
-    if width is not None and _fits(columns, rows, kept, width):
-        # names of failed jobs go on below one another
+    last = fitted.columns[-1]
+    if width is not None and _fits(columns, rows, shown, width):
+        # the words of the last column go on below one another
         last.no_wrap, last.min_width = False, None
-    return made
+    return fitted
 
 
-def _fits(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], kept: Sequence[int], width: int) -> bool:
+def _fits(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], shown: Sequence[int], width: int) -> bool:
     """Whether a table of these columns fits, if need be with words of its last one that go on in the next line."""
     lines = [
-        [columns[place].removeprefix(">") for place in kept],
-        *([str(row[place]) for place in kept] for row in rows),
+        [columns[place].removeprefix(">") for place in shown],
+        *([str(row[place]) for place in shown] for row in rows),
     ]
     firsts = sum(max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1])
-    return firsts + _BETWEEN * len(kept) + _longest_word(line[-1] for line in lines) <= width
+    return firsts + _BETWEEN * len(shown) + _longest_word(line[-1] for line in lines) <= width
 
 
 def _longest_word(texts: Iterable[str]) -> int:

@@ -1,4 +1,4 @@
-"""The command `status`: a run, job by job.
+"""The command `status`: every graph of the schema on a line, or a run job by job.
 
 Knows its options and output. Must not know how a run is put together.
 """
@@ -9,38 +9,152 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobgraph.cli import lookup, views
-from jobgraph.cli.application import Application, examples, is_terminal, note, run_option, say, show, show_json
+from jobgraph.account import overview_records
+from jobgraph.cli import lookup, progress, views
+from jobgraph.cli.application import (
+    Application,
+    examples,
+    is_terminal,
+    note,
+    run_option,
+    say,
+    show,
+    show_json,
+    terminal_width,
+)
 from jobgraph.cli.run_output import show_failures
+from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED, UsageError
+from jobgraph.runs import graph_run
 from jobgraph.runs.deployed import conditions
 
 if TYPE_CHECKING:
     from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.overview import Line
+    from jobgraph.runs.records import GraphRecord
+
+# Seconds between two looks of --watch.
+_PAUSE = 2.0
 
 
 @click.command(
-    short_help="Show a run, job by job.", epilog=examples("jobgraph status", "jobgraph status container_jobs --json")
+    short_help="Show every graph, or a run job by job.",
+    epilog=examples("jobgraph status", "jobgraph status container_jobs --json", "jobgraph status --exit-code"),
 )
 @click.argument("graph", required=False)
 @run_option("The run to show; the newest unless given.")
 @click.option("--job", metavar="NAME", help="Only that job, with all that is known of each of its attempts.")
-@click.option("--json", "as_json", is_flag=True, help="Write the run, or the job, as JSON.")
+@click.option("--watch", "watching", is_flag=True, help="Show it again until the run has ended, or for ever.")
+@click.option("--exit-code", "telling", is_flag=True, help="Exit with 1 if something failed or is suspended.")
+@click.option("--json", "as_json", is_flag=True, help="Write the graphs, the run, or the job, as JSON.")
 @click.pass_context
-def status(context: click.Context, graph: str | None, *, run_id: str | None, job: str | None, as_json: bool) -> None:
-    """Show a run: the state of every job, and the cause of each failure."""
+def status(  # noqa: PLR0913  # one parameter for each option
+    context: click.Context,
+    graph: str | None,
+    *,
+    run_id: str | None,
+    job: str | None,
+    watching: bool,
+    telling: bool,
+    as_json: bool,
+) -> None:
+    """Show each graph on a line: its last run and what is wrong with it. With GRAPH, its run job by job.
+
+    Of a schema with one graph, both are shown.
+    """
     application: Application = context.obj
-    record = lookup.record(application, graph, run_id=run_id, job=job)
-    for condition in conditions(record.deployed) if record.deployed else ():
-        note(condition)
-    run = lookup.run(application, record, run_id)
-    if not run.shape.whole and not run.ended:
-        note("The graph was changed after this run began: jobs that have not started yet are not listed.")
+    if watching and (as_json or job is not None):
+        raise UsageError("--watch shows runs, not a job and not JSON", remedy="Leave out --job and --json.")
+    if graph is None and run_id is None and job is None:
+        well = _show_overview(application, watching=watching, as_json=as_json)
+    else:
+        record = lookup.record(application, graph, run_id=run_id, job=job)
+        well = _show_graph(application, record, run_id, job, watching=watching, as_json=as_json)
+    context.exit(EXIT_RUN_FAILED if telling and not well else EXIT_DONE)
+
+
+def _show_overview(application: Application, *, watching: bool, as_json: bool) -> bool:
+    """Show all graphs; returns whether all is well."""
+    if watching:
+        _watch_overview(application)
+    lines = overview_records.lines(application.client, lookup.all_graphs(application))
+    single = lines[0].run if len(lines) == 1 else None
+    if single is not None:
+        _remark_on(single)
+    if as_json:
+        graphs = {"graphs": [views.line_json(line) for line in lines]}
+        show_json({**(views.run_json(single) if single else {}), **graphs})
+    else:
+        show(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
+        for line in lines:
+            for remark in line.remarks:
+                note(remark)
+        for line in lines:
+            if line.run is None:
+                note(f"Graph {line.graph.key} has not run yet: `jobgraph run {line.graph.key} --wait` runs it.")
+        if single is not None:
+            click.echo()
+            _show_run(single)
+    return all(line.well for line in lines)
+
+
+def _watch_overview(application: Application) -> None:
+    """Show the overview again and again until the user interrupts it."""
+    try:
+        with progress.screen() as display:
+            while True:
+                lines: list[Line] = overview_records.lines(application.client, lookup.all_graphs(application))
+                display(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
+                application.clock.sleep(_PAUSE)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+
+
+def _show_graph(  # noqa: PLR0913  # one parameter for each option
+    application: Application,
+    record: GraphRecord,
+    run_id: str | None,
+    job: str | None,
+    *,
+    watching: bool,
+    as_json: bool,
+) -> bool:
+    """Show a run of a graph, or one of its jobs; returns whether all is well."""
+    remarks = conditions(record.deployed) if record.deployed else []
+    for remark in remarks:
+        note(remark)
+    run = _watch_run(application, record, run_id) if watching else lookup.run(application, record, run_id)
+    _remark_on(run)
     if job is not None:
         _show_job(run, job, as_json=as_json)
-        return
-    if as_json:
+    elif as_json:
         show_json(views.run_json(run))
-        return
+    else:
+        _show_run(run)
+    return run.state not in {graph_run.FAILED, graph_run.CANCELLED} and not remarks
+
+
+def _watch_run(application: Application, record: GraphRecord, run_id: str | None) -> Run:
+    """Show the run again and again until it has ended."""
+    runs = lookup.runs(application, record)
+    try:
+        with progress.display() as display:
+            while True:
+                run = runs.run(run_id)
+                display(run)
+                if run.ended:
+                    return run
+                run_id = run.run_id
+                application.clock.sleep(_PAUSE)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+
+
+def _remark_on(run: Run) -> None:
+    if not run.shape.whole and not run.ended:
+        note("The graph was changed after this run began: jobs that have not started yet are not listed.")
+
+
+def _show_run(run: Run) -> None:
     show(views.headline(run))
     show(views.run_table(run, terminal=is_terminal()))
     show_failures(run)

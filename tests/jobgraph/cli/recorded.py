@@ -212,11 +212,19 @@ class Server:
         if "GRAPH_RUN_GROUP_ID IN" in text:
             return [row for row in rows if row["GRAPH_RUN_GROUP_ID"] in statement.binds]
         newest_first = rows[::-1]
+        if "AS BAD" in text:
+            return [self._span(root, rows) for root in dict.fromkeys(row["ROOT_TASK_NAME"] for row in rows)]
         if "GROUP BY ROOT_TASK_NAME" not in text:
             return newest_first
         rows = [row for row in newest_first if row["ROOT_TASK_NAME"] in statement.binds]
         pairs = {(row["ROOT_TASK_NAME"], row["GRAPH_RUN_GROUP_ID"]): row for row in rows}
         return list(pairs.values())[: int(text.rpartition(" ")[2])]
+
+    @staticmethod
+    def _span(root: str, rows: list[Row]) -> Row:
+        own = [row for row in rows if row["ROOT_TASK_NAME"] == root]
+        began, ended = min(row["QUERY_START_TIME"] for row in own), max(row["COMPLETED_TIME"] for row in own)
+        return {"ROOT_TASK_NAME": root, "BEGAN": began, "ENDED": ended, "BAD": 0}
 
     def _has_ended(self, attempt: Row) -> bool:
         """A row of a failed attempt is there at once, that of the last one when its task ends."""
@@ -230,6 +238,8 @@ class Server:
             rows = [row for row in rows if row["NAME"] == statement.binds[-1]]
         if "ROOT_TASK_ID =>" in statement.text:
             rows = [row for row in rows if row["ROOT_TASK_ID"] == statement.binds[2]]
+        if "NAME IN (" in statement.text:
+            rows = [row for row in rows if row["NAME"] in statement.binds]
         if "GRAPH_RUN_GROUP_ID::VARCHAR = ?" in statement.text:
             rows = [row for row in rows if row["GRAPH_RUN_GROUP_ID"] == statement.binds[-1]]
         since = next((value for value in statement.binds if re.match(r"\d{4}-", str(value))), None)

@@ -32,10 +32,11 @@ def test_status_shows_a_run_under_way(invoke: Invoke, server: Server, golden: Ca
     server.began = -3.5
     server.attempts = [attempt("T_MYJOB_1"), attempt("T_MYJOB_2"), FAILED_ATTEMPTS[0]]
     server.services = [service("T_MYJOB_3", 2), service("T_MYJOB_4", 1, "PENDING")]
-    done = invoke("status")
+    done = invoke("status", "container_jobs")
     assert done.exit_code == 0
     golden("status.txt", done.stdout)
-    assert json.loads(invoke("status", "--json").stdout)["state"] == "RUNNING"
+    told = json.loads(invoke("status", "--json").stdout)
+    assert (told["state"], [line["graph"] for line in told["graphs"]]) == ("RUNNING", ["container_jobs"])
 
 
 @pytest.mark.usefixtures("utc")
@@ -94,9 +95,12 @@ def test_every_reason_class_is_told_everywhere(invoke: Invoke, server: Server, r
 
 
 def test_status_of_a_graph_that_never_ran(invoke: Invoke) -> None:
-    done = invoke("status")
+    done = invoke("status", "container_jobs")
     assert done.exit_code == 1
     assert "Graph container_jobs has not run yet" in done.stderr
+    overview = invoke("status")
+    assert "NEVER RAN" in overview.stdout
+    assert "jobgraph run container_jobs --wait" in overview.stderr
 
 
 def test_status_of_an_old_run_comes_from_the_history_tables(invoke: Invoke, server: Server) -> None:

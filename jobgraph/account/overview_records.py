@@ -1,0 +1,48 @@
+"""Reading what the overview of a schema's graphs needs, in few statements: a schema may have many graphs.
+
+Knows which rows are asked for. Must not know how a line is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.account import queries
+from jobgraph.account.client import AbsentError
+from jobgraph.account.run_records import RunRecords
+from jobgraph.errors import UserError
+from jobgraph.runs import overview, task_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobgraph.account.client import Client
+    from jobgraph.runs.overview import Line
+    from jobgraph.runs.records import GraphRecord
+    from jobgraph.runs.task_runs import TaskRun
+
+# Of how many runs of each graph the usual time is the median.
+_SPANS = 20
+
+
+def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[Line]:
+    """Return the line of each graph, those that need attention first."""
+    roots = [root for graph in graphs for root in graph.root_tasks]
+    history = task_runs.read(client.rows(queries.roots_history(client.place, roots)))
+    spans = overview.good_spans(_spans(client, graphs))
+    return overview.ordered(_line(client, graph, history, spans) for graph in graphs)
+
+
+def _line(client: Client, graph: GraphRecord, history: Sequence[TaskRun], spans: dict[str, list[float]]) -> Line:
+    try:
+        run = RunRecords(client, graph, history).run()
+    except UserError:
+        run = None  # it has not run yet
+    return overview.line(graph, run, history, spans)
+
+
+def _spans(client: Client, graphs: Sequence[GraphRecord]) -> list[dict[str, object]]:
+    try:
+        return client.rows(queries.spans(client.place, graphs[0].tables, _SPANS))
+    except AbsentError:
+        return []

@@ -1,0 +1,130 @@
+"""`jobgraph status` without a graph: every graph of the schema on a line, what needs attention first."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobgraph.account.queries import Place
+from jobgraph.plan.sql import ROOT_BODY
+from tests.jobgraph.cli.recorded import (
+    FAILED_ATTEMPTS,
+    FAILING,
+    RUN,
+    START,
+    Row,
+    Server,
+    attempt,
+    history_row,
+    logged_row,
+    quickstart,
+    recorded_jobs,
+    task,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.jobgraph.cli.conftest import Invoke
+
+
+def graph(key: str, root: str, *, state: str = "started", **values: str) -> list[Row]:
+    rooted = {**task(root, [], state=state), "schedule": "59 MINUTES", "definition": ROOT_BODY, **values}
+    return [rooted, task(f"T_{key.upper()}", [root], graph=key), task(f"END_{root}", [], finalizes=root, graph=key)]
+
+
+def closed(server: Server, key: str, root: str, run_id: str, minute: int) -> None:
+    """A good run of the graph's one job, of 10 seconds, in the history tables and in TASK_HISTORY."""
+    job, at = f"T_{key.upper()}", START - timedelta(minutes=minute)
+    times = {"QUERY_START_TIME": at.isoformat(), "COMPLETED_TIME": (at + timedelta(seconds=10)).isoformat()}
+    whose = {"GRAPH_RUN_GROUP_ID": run_id, "ROOT_TASK_NAME": root, "GRAPH_NAME": key, "ROOT_TASK_ID": f"id-of-{root}"}
+    rows = [logged_row(name, "SUCCEEDED", jobs=recorded_jobs({job: []}), **whose, **times) for name in (root, job)]
+    server.logged += rows
+    server.attempts.append(attempt(job, GRAPH_RUN_ID=run_id, ROOT_TASK_NAME=root))
+
+
+@pytest.fixture
+def schema(server: Server) -> None:
+    """One graph failed, one is suspended after good runs, one never ran, one is gone."""
+    server.began, server.steps = -1000.0, FAILING
+    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
+    server.tasks = [*quickstart(), *graph("fresh", "FRESH_ROOT")]
+    server.tasks += graph("nightly", "NIGHTLY", state="suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
+    for number, minute in enumerate((70, 60, 50)):
+        closed(server, "nightly", "NIGHTLY", f"n{number}", minute)
+    closed(server, "orders", "ORDERS_ROOT", "o1", 90)
+    coming = START + timedelta(minutes=30)
+    scheduled = {"GRAPH_RUN_GROUP_ID": None, "ROOT_TASK_ID": "id-of-FRESH_ROOT", "SCHEDULED_FROM": "SCHEDULE"}
+    server.earlier = [history_row("FRESH_ROOT", "SCHEDULED", SCHEDULED_TIME=coming, **scheduled)]
+
+
+@pytest.mark.usefixtures("schema", "utc")
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_graph_is_on_a_line_and_what_failed_first(
+    invoke: Invoke, golden: Callable[[str, str], None], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobgraph.cli.commands.status.terminal_width", lambda: width)
+    done = invoke("status")
+    assert done.exit_code == 0, done.output
+    golden(f"overview-{width}.txt", done.stdout)
+    assert "The root NIGHTLY is suspended (after too many failures in a row)" in done.stderr
+    assert "jobgraph run fresh --wait" in done.stderr
+
+
+@pytest.mark.usefixtures("schema")
+def test_the_overview_as_json(invoke: Invoke) -> None:
+    lines = {line["graph"]: line for line in json.loads(invoke("status", "--json").stdout)["graphs"]}
+    assert list(lines) == ["container_jobs", "nightly", "fresh", "orders"]
+    assert (lines["container_jobs"]["run_id"], lines["container_jobs"]["failed_jobs"]) == (RUN, ["T_MYJOB_3"])
+    nightly = lines["nightly"]
+    assert (nightly["state"], nightly["suspended"], nightly["suspended_because"]) == (
+        "DONE",
+        True,
+        "after too many failures",
+    )
+    assert (nightly["duration_seconds"], nightly["usual_seconds"]) == (10.0, None)
+    assert lines["fresh"]["next_start"] == "2026-03-01T10:30:00+00:00"
+    assert [line["well"] for line in lines.values()] == [False, False, True, True]
+    assert not lines["orders"]["deployed"]
+
+
+@pytest.mark.usefixtures("schema")
+def test_the_exit_code_tells_whether_all_is_well(invoke: Invoke, server: Server) -> None:
+    assert invoke("status").exit_code == 0
+    assert invoke("status", "--exit-code").exit_code == 1
+    assert invoke("status", "container_jobs", "--exit-code").exit_code == 1
+    server.tasks = graph("fresh", "FRESH_ROOT")
+    server.logged = []
+    assert invoke("status", "--exit-code").exit_code == 0
+
+
+def test_the_usual_time_is_the_median_of_good_runs() -> None:
+    from jobgraph.runs import overview  # noqa: PLC0415  # what this test is about
+
+    rows = [
+        {"ROOT_TASK_NAME": "R", "BEGAN": "2026-03-01 10:00:00", "ENDED": f"2026-03-01 10:00:{end}", "BAD": bad}
+        for end, bad in ((10, 0), (20, 0), (12, 0), (59, 1))
+    ]
+    assert overview.good_spans(rows) == {"R": [10.0, 20.0, 12.0]}
+    assert overview.usual([10.0, 20.0, 12.0]) == 12.0
+    assert overview.usual([10.0, 20.0]) is None
+
+
+def test_a_schema_without_graphs(invoke: Invoke, server: Server) -> None:
+    server.tasks = []
+    server.place = Place("DB", "EMPTY")
+    done = invoke("status")
+    assert done.exit_code == 1
+    assert "No graph is deployed in DB.EMPTY" in done.stderr
+
+
+def test_watching_a_run_ends_with_it(invoke: Invoke, server: Server) -> None:
+    server.began = -1.0
+    done = invoke("status", "container_jobs", "--watch")
+    assert done.exit_code == 0
+    assert "container_jobs, run" in done.stdout
+    assert "T_MYJOB_6 DONE" in done.stderr
+    assert invoke("status", "--watch", "--json").exit_code == 2
