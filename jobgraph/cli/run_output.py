@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
-from jobgraph.cli import progress, views
+from jobgraph.cli import json_forms, progress, views
 from jobgraph.cli.application import is_terminal, note, say, show, show_json, spelled
 from jobgraph.cli.commands.graph import write
 from jobgraph.drawing import pictures
@@ -88,7 +88,7 @@ def follow(watch: Watch, rows: RunRows, attempt: int = 1) -> Run:
 def end(context: click.Context, run: Run, output: Output) -> NoReturn:
     """Show an ended run; leaves with exit code 0 only if every job that was to run is DONE."""
     if output.as_json:
-        show_json({**views.run_json(run), "picture": output.picture})
+        show_json({**json_forms.run_json(run), "picture": output.picture})
     else:
         click.echo()
         show(views.headline(run))

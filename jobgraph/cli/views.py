@@ -1,7 +1,7 @@
-"""How graphs, runs and histories look: rich tables for people, plain values for JSON.
+"""How graphs, runs and histories look to people: rich tables and lines.
 
-Pure: values in, renderables and values out. Knows columns, words and units. Must not know where output goes, but for
-whether it is a terminal. Keys of the JSON forms are promised to scripts: add, never rename.
+Pure: values in, renderables out. Knows columns, words and units. Must not know where output goes, but for
+whether it is a terminal.
 """
 
 from __future__ import annotations
@@ -166,54 +166,6 @@ def next_commands(run: Run) -> str:
     return "Next: " + "   ".join(commands)
 
 
-def job_json(job: Job) -> dict[str, Any]:
-    """Return a job of a run for JSON."""
-    return {
-        "job": job.name,
-        "state": job.state,
-        "attempts": job.attempts,
-        "duration_seconds": job.duration,
-        "rows_written": job.rows_written,
-        "outputs": job.outputs,
-        "exit_code": job.last.exit_code if job.last else None,
-        "reason_class": (job.last.reason_class or None) if job.last else None,
-        "cause": job.cause or None,
-        "service": job.service.name if job.service else (job.last.service or None) if job.last else None,
-        "service_status": job.service.status if job.service else None,
-        "compute_pool": job.service.compute_pool
-        if job.service
-        else (job.last.compute_pool or None)
-        if job.last
-        else None,
-        "waited_seconds": job.waited,
-        "log_location": (job.last.log_location or None) if job.last else None,
-        "tries": [attempt_json(one) for one in job.tries],
-    }
-
-
-def attempt_json(attempt: Attempt) -> dict[str, Any]:
-    """Return a recorded attempt for JSON; what is not known is null."""
-    return {
-        "attempt": attempt.number,
-        "state": attempt.state,
-        "reason_class": attempt.reason_class or None,
-        "exit_code": attempt.exit_code,
-        "reason": attempt.reason or None,
-        "error": attempt.error or None,
-        "started": attempt.started.isoformat() if attempt.started else None,
-        "completed": attempt.completed.isoformat() if attempt.completed else None,
-        "duration_seconds": attempt.duration,
-        "service": attempt.service or None,
-        "compute_pool": attempt.compute_pool or None,
-        "node_family": attempt.node_family or None,
-        "replicas": attempt.replicas,
-        "image_digest": attempt.image_digest or None,
-        "query_id": attempt.query_id or None,
-        "log_location": attempt.log_location or None,
-        "outputs": attempt.outputs,
-    }
-
-
 def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
     """Return all that is known of a job in a run: one line on it, then a paragraph for each recorded attempt.
 
@@ -266,23 +218,6 @@ def outputs(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def run_json(run: Run) -> dict[str, Any]:
-    """Return a run for JSON; instants are ISO 8601 with offset."""
-    return {
-        "graph": run.graph,
-        "root_task": run.root_task,
-        "run_id": run.run_id,
-        "state": run.state,
-        "ended": run.ended,
-        "scheduled_from": run.scheduled_from or None,
-        "started": run.started.isoformat() if run.started else None,
-        "completed": run.completed.isoformat() if run.completed else None,
-        "duration_seconds": run.duration,
-        "cause": run.cause or None,
-        "jobs": [job_json(job) for job in run.jobs],
-    }
-
-
 def overview_table(lines: Sequence[Line], *, terminal: bool, width: int | None = None) -> Table:
     """Return one line for each graph; where a line has only `width` characters, what matters least is left out."""
     columns = ("graph", "last run", "started", ">took", ">usually", "next start", "remark", "failed")
@@ -306,27 +241,6 @@ def _remark(line: Line) -> str:
     if line.graph.deployed is None:
         return "no longer deployed"
     return f"suspended {line.suspended_because}" if line.suspended else "see below" if line.remarks else ""
-
-
-def line_json(line: Line) -> dict[str, Any]:
-    """Return a graph's line for JSON."""
-    run = line.run
-    return {
-        "graph": line.graph.key,
-        "root_task": line.graph.root_task,
-        "deployed": line.graph.deployed is not None,
-        "run_id": run.run_id if run else None,
-        "state": run.state if run else None,
-        "failed_jobs": [job.name for job in run.failed] if run else [],
-        "started": run.started.isoformat() if run and run.started else None,
-        "duration_seconds": run.duration if run else None,
-        "usual_seconds": line.usual,
-        "next_start": line.next_start.isoformat() if line.next_start else None,
-        "suspended": line.suspended,
-        "suspended_because": line.suspended_because or None,
-        "remarks": list(line.remarks),
-        "well": line.well,
-    }
 
 
 def history_table(history: Sequence[Run], *, terminal: bool, width: int | None = None) -> Table:
@@ -406,31 +320,3 @@ def config_table(config: Config, *, terminal: bool) -> Table:
         ),
         terminal=terminal,
     )
-
-
-def config_json(config: Config) -> dict[str, Any]:
-    """Return a valid configuration file for JSON."""
-    return {
-        "file": config.file,
-        "valid": True,
-        "problems": [],
-        "graphs": [
-            {
-                "graph": graph.key,
-                "root_task": graph.root_task,
-                "finalizer_task": graph.finalizer_task,
-                "schedule": str(graph.schedule) if graph.schedule else None,
-                "jobs": [
-                    {
-                        "job": job.name,
-                        "after": list(job.after),
-                        "image": job.image,
-                        "compute_pool": job.compute_pool,
-                        "retries": job.retries,
-                    }
-                    for job in graph.jobs
-                ],
-            }
-            for graph in config.graphs
-        ],
-    }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from jobgraph.cli import lookup, views
+from jobgraph.cli import json_forms, lookup, views
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
 
 
@@ -28,7 +28,7 @@ def history(context: click.Context, graph: str | None, *, limit: int, as_json: b
     record = lookup.record(application, graph)
     runs = lookup.runs(application, record).history(limit)
     if as_json:
-        show_json([views.run_json(run) for run in runs])
+        show_json([json_forms.run_json(run) for run in runs])
     elif runs:
         show(views.history_table(runs, terminal=is_terminal(), width=terminal_width()))
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.account import overview_records
-from jobgraph.cli import lookup, progress, views
+from jobgraph.cli import json_forms, lookup, progress, views
 from jobgraph.cli.application import (
     Application,
     examples,
@@ -81,8 +81,8 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
     if single is not None:
         _remark_on(single)
     if as_json:
-        graphs = {"graphs": [views.line_json(line) for line in lines]}
-        show_json({**(views.run_json(single) if single else {}), **graphs})
+        graphs = {"graphs": [json_forms.line_json(line) for line in lines]}
+        show_json({**(json_forms.run_json(single) if single else {}), **graphs})
     else:
         show(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
         for line in lines:
@@ -127,7 +127,7 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     if job is not None:
         _show_job(run, job, as_json=as_json)
     elif as_json:
-        show_json(views.run_json(run))
+        show_json(json_forms.run_json(run))
     else:
         _show_run(run)
     return run.state not in {graph_run.FAILED, graph_run.CANCELLED} and not remarks
@@ -164,7 +164,7 @@ def _show_job(run: Run, name: str, *, as_json: bool) -> None:
     job = next(job for job in run.jobs if job.name == lookup.job_name(run.graph, name, run.shape.job_names))
     results = next((str(task.definition.get("results", "")) for task in run.shape.jobs if task.name == job.name), "")
     if as_json:
-        show_json({"run_id": run.run_id, **views.job_json(job), "results_stage": results or None})
+        show_json({"run_id": run.run_id, **json_forms.job_json(job), "results_stage": results or None})
         return
     for line in views.job_lines(run, job, results):
         say(line)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobgraph.cli import loading, views
+from jobgraph.cli import json_forms, loading, views
 from jobgraph.cli.application import examples, is_terminal, note, show, show_json
 from jobgraph.config.explain import problem_reports
 from jobgraph.config.explain.resolving import resolved
@@ -143,5 +143,5 @@ def _report(form: str, check: _Check, problems: Sequence[Problem]) -> None:
     else:
         about: dict[str, Any] = {"file": check.file, "valid": False, "problems": [], "graphs": []}
         if check.config is not None:
-            about = views.config_json(check.config)
+            about = json_forms.config_json(check.config)
         show_json({**about, "problems": [problem_reports.as_json(problem) for problem in problems]})
