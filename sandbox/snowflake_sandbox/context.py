@@ -161,6 +161,8 @@ def _alter_session_set(call: Call) -> Result:
         reader.accept(",")
     if not values:
         raise reader.unexpected()
+    if str(values.get("QUOTED_IDENTIFIERS_IGNORE_CASE")).lower() == "true":
+        raise errors.not_supported("QUOTED_IDENTIFIERS_IGNORE_CASE = TRUE")
     if "AUTOCOMMIT" in values:
         execution.commit(call)
     call.world.data.apply_parameters(call.session, values)

@@ -56,10 +56,15 @@ def other_width() -> SnowflakeError:
     )
 
 
-def syntax_error(token: str, position: int) -> SnowflakeError:
+def place(text: str, position: int) -> str:
+    """Where in a statement something stands, as compilation errors say it."""
+    return f"line {text.count(chr(10), 0, position) + 1} at position {position - text.rfind(chr(10), 0, position) - 1}"
+
+
+def syntax_error(token: str, position: int, text: str = "") -> SnowflakeError:
     """001003: the text cannot be read as the statement that it starts as."""
     return SnowflakeError(
-        1003, "42000", f"SQL compilation error:\nsyntax error line 1 at position {position} unexpected '{token}'."
+        1003, "42000", f"SQL compilation error:\nsyntax error {place(text, position)} unexpected '{token}'."
     )
 
 

@@ -12,7 +12,7 @@ from snowflake_sandbox import context
 from snowflake_sandbox.access import access
 from snowflake_sandbox.call import World
 from snowflake_sandbox.catalog import catalog, registration
-from snowflake_sandbox.data import temporary
+from snowflake_sandbox.data import table_functions, temporary
 from snowflake_sandbox.data.adapter import DataPlane
 from snowflake_sandbox.objects import role, user
 from snowflake_sandbox.objects.database import file_key
@@ -60,7 +60,7 @@ def build(
     store = Store(folder / "control.sqlite", tables)
     world = World(store, DataPlane(folder / "data", folder / "stages"), clock, folder, images, address)
     world.parts["queries"] = Queries(world)
-    for part in (definitions, showing, context, query_history, results, registration, *parts):
+    for part in (definitions, showing, context, query_history, results, table_functions, registration, *parts):
         if hasattr(part, "register"):
             part.register(world)
     _prepare(world, password)

@@ -14,7 +14,8 @@ import duckdb
 import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
 
-from snowflake_sandbox.errors import SnowflakeError, cancelled, transaction_lost
+from snowflake_sandbox.errors import SnowflakeError, cancelled, place, transaction_lost
+from snowflake_sandbox.statements.reader import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,26 @@ _CONVERSION = (
         "Numeric value '{}' is not recognized",
     ),
 )
+
+
+# Where an error that says no place of its own is taken to stand.
+_NO_PLACE = "error line 1 at position 0\ninvalid identifier"
+
+
+@contextmanager
+def placed(text: str) -> Iterator[None]:
+    """Say where in a statement an invalid identifier stands: DuckDB knows its place in the translated text only."""
+    try:
+        yield
+    except SnowflakeError as error:
+        name = error.message.rpartition("invalid identifier '")[2].rstrip("'")
+        if _NO_PLACE not in error.message:
+            raise
+        token = next((token for token in tokenize(text) if token.text.upper() == name.upper()), None)
+        if token is None:
+            raise
+        where = f"error {place(text, token.start)}\ninvalid identifier"
+        raise SnowflakeError(error.errno, error.sqlstate, error.message.replace(_NO_PLACE, where)) from error
 
 
 @contextmanager

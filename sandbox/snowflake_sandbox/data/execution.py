@@ -51,7 +51,12 @@ def execute(call: Call) -> Result:
     """
     tree = trees.parse(call.text)
     connection = call.world.data.connection(call.session)
-    with connection.lock, data_errors.translated(), _rewritten(call, connection, tree) as ready:
+    with (
+        connection.lock,
+        data_errors.placed(call.text),
+        data_errors.translated(),
+        _rewritten(call, connection, tree) as ready,
+    ):
         # It may have been aborted before there was anything to interrupt.
         if call.cancelled.is_set():
             raise errors.cancelled()
@@ -66,7 +71,12 @@ def describe(call: Call) -> Result:
         return Result(changes.result_columns(tree), (), changes.type_id(tree))
     for node in list(tree.find_all(exp.Placeholder)):
         node.replace(exp.null())
-    with connection.lock, data_errors.translated(), _rewritten(call, connection, tree) as ready:
+    with (
+        connection.lock,
+        data_errors.placed(call.text),
+        data_errors.translated(),
+        _rewritten(call, connection, tree) as ready,
+    ):
         return _query(connection, ready, {}, rows=False)
 
 

@@ -61,9 +61,12 @@ def _read_columns(reader: Reader, creation: Creation) -> None:
     reader.expect("(")
     definitions: list[Column] = creation.properties.setdefault("columns", [])
     while True:
-        if reader.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN") and not _is_column(reader):
+        if _is_constraint(reader):
             keys = table_alter.read_constraint(reader)
-            definitions[:] = table_alter.with_keys(definitions, keys)
+            if "foreign_key" in keys:
+                creation.properties.setdefault("foreign_keys", []).append(keys["foreign_key"])
+            else:
+                definitions[:] = table_alter.with_keys(definitions, keys)
         elif reader.peek(1) in (",", ")"):
             # CREATE TABLE t (a, b) AS SELECT …: names only.
             creation.properties.setdefault("names", []).append(reader.identifier())
@@ -78,8 +81,13 @@ def _read_columns(reader: Reader, creation: Creation) -> None:
             raise errors.SnowflakeError(2012, "42701", f"SQL compilation error:\nduplicate column name '{name}'")
 
 
-def _is_column(reader: Reader) -> bool:
-    return reader.peek(1) not in ("KEY", "(") and reader.peek() != "CONSTRAINT" and " " not in reader.peek()
+def _is_constraint(reader: Reader) -> bool:
+    """Whether a constraint of the table comes next, not a column that has such a word as its name."""
+    word = (reader.peek().split() or [""])[0]
+    if word == "CONSTRAINT":
+        return True
+    # The lexer makes one token of PRIMARY KEY.
+    return word in ("PRIMARY", "UNIQUE", "FOREIGN") and (" " in reader.peek() or reader.peek(1) in ("KEY", "("))
 
 
 def _finish(call: Call, creation: Creation) -> None:

@@ -69,6 +69,8 @@ class Server:
         get: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/queries/{query_id}/result": self._result,
             "/monitoring/queries/{query_id}": self._monitor,
+            # Connector 5 asks with two slashes.
+            "/monitoring/queries//{query_id}": self._monitor,
             "/health": self._health,
         }
         routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]

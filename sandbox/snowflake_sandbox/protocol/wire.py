@@ -71,7 +71,10 @@ def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
             "total": result.arrow.num_rows,
             "returned": result.arrow.num_rows,
             "queryResultFormat": "arrow",
-            "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow)).decode(),
+            # Without rows the connector makes an empty table of its own; a stream without batches it cannot read.
+            "rowsetBase64": base64.b64encode(arrow_stream(result.columns, result.arrow)).decode()
+            if result.arrow.num_rows
+            else "",
         }
     rows = json_rows(result)
     return {

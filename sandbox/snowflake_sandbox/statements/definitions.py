@@ -7,7 +7,7 @@ ALTER makes its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
@@ -15,8 +15,8 @@ from snowflake_sandbox.access import access, future
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.parameters import in_range, text_of, type_of
-from snowflake_sandbox.result import Result, status
-from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.result import DESCRIBE, Result, status
+from snowflake_sandbox.statements.reader import ObjectName, Reader, leading_words
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -49,7 +49,7 @@ def read_kind(world: World, reader: Reader) -> Kind:
         kind = world.kinds.get(" ".join(reader.peek(ahead) for ahead in range(count)))
         if kind is not None and reader.accept(kind.name):
             return kind
-    raise errors.not_supported(" ".join(reader.text.split()[:3]).upper())
+    raise errors.not_supported(leading_words(reader.text))
 
 
 def read_name(call: Call, kind: Kind, command: str) -> tuple[ObjectName, str]:
@@ -204,7 +204,8 @@ def drop(call: Call) -> Result:
     start = call.reader.index
     found = find_for(call, kind, f"DROP {kind.name}", if_exists=if_exists)
     if found is None:
-        name = Reader(call.text, tokens=call.reader.tokens, index=start).object_name().name
+        call.reader.index, call.reader.placeholders_read = start, 0
+        name = call.reader.object_name().name
         return status(f"Drop statement executed successfully ({name} already dropped).")
     access.require(call, "OWNERSHIP", found)
     if not call.reader.accept("CASCADE"):
@@ -317,4 +318,4 @@ def describe(call: Call) -> Result:
         raise errors.does_not_exist(kind.name, found.name.qualified if found else "")
     result = kind.describe(call, found)
     call.reader.end()
-    return result
+    return replace(result, statement_type=DESCRIBE)

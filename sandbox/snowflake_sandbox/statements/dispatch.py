@@ -6,9 +6,12 @@ one table by their leading words; what is in no table is data SQL if it starts l
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from sqlglot.tokenizer_core import TokenType
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.call import Call
@@ -16,7 +19,7 @@ from snowflake_sandbox.data import execution, transactions
 from snowflake_sandbox.queries import query_history
 from snowflake_sandbox.result import CALL, Column, Result, status
 from snowflake_sandbox.statements import flow
-from snowflake_sandbox.statements.reader import Reader, strip_tracking
+from snowflake_sandbox.statements.reader import Reader, leading_words, refuse_scripting, strip_tracking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Handler, World
     from snowflake_sandbox.session import Session
 
+_TRANSFER = re.compile(r"(?:PUT|GET)\s", re.IGNORECASE)
 # The longest key of a statements table, in words.
 _MOST_WORDS = 4
 
@@ -91,7 +95,7 @@ def _execute(call: Call) -> Result:
         return handler(call)
     if call.reader.peek() in _DATA_WORDS:
         return execution.execute(call)
-    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+    raise errors.not_supported(leading_words(call.text))
 
 
 def _call(  # noqa: PLR0913, PLR0917  # see execute
@@ -104,12 +108,12 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
     parameters: Mapping[str, Any] | None,
 ) -> Call:
     stripped = strip_tracking(text)
-    if not stripped:
-        raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
-    reader = Reader(stripped, dict(binds or {}))
-    count = reader.statement_count()
-    if count > 1:
-        raise errors.statement_count(count)
+    if _TRANSFER.match(stripped):
+        # The lexer would take the `//` and `/*` of a file's name for comments.
+        reader = Reader(stripped, tokens=Reader(stripped.split(maxsplit=1)[0]).tokens)
+    else:
+        reader = Reader(stripped, dict(binds or {}), variables=session.variables)
+        stripped = _one_statement(reader)
     return Call(
         world,
         session,
@@ -120,6 +124,28 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
         cancelled or threading.Event(),
         parameters=parameters or {},
     )
+
+
+def _one_statement(reader: Reader) -> str:
+    """The text of the one statement that a request holds, without what follows its semicolon.
+
+    Raises:
+        SnowflakeError: 000900 none at all, 000008 several, 000002 a block of Snowflake Scripting.
+    """
+    while reader.tokens and reader.tokens[-1].token_type is TokenType.SEMICOLON:
+        reader.text = reader.text[: reader.tokens.pop().start].rstrip()
+    if not reader.tokens:
+        raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
+    refuse_scripting(reader)
+    if reader.peek() in ("CREATE", "ALTER"):
+        # The body of a task or procedure.
+        for index, token in enumerate(reader.tokens[:-1]):
+            if token.text.upper() == "AS":
+                refuse_scripting(Reader(reader.text, tokens=reader.tokens[index + 1 :]))
+    count = reader.statement_count()
+    if count > 1:
+        raise errors.statement_count(count)
+    return reader.text
 
 
 def describe(  # noqa: PLR0913, PLR0917  # as execute
@@ -154,7 +180,7 @@ def _describe(call: Call) -> Result:
         return Result((Column(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
     if word in _DATA_WORDS:
         return execution.describe(call)
-    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+    raise errors.not_supported(leading_words(call.text))
 
 
 def find_handler(world: World, reader: Reader) -> Handler | None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from snowflake_sandbox import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # The provider appends this to nearly every statement (contract section 1); it must be gone before bodies are stored.
 _TRACKING = re.compile(r"\s*--terraform_provider_usage_tracking \{[^\n]*\}\s*$")
@@ -98,6 +101,25 @@ def strip_tracking(text: str) -> str:
     return _TRACKING.sub("", text).strip().rstrip(";").rstrip()
 
 
+def leading_words(text: str) -> str:
+    """The words that say what a statement is, for an error: three, or five after CREATE OR REPLACE."""
+    words = text.upper().split()
+    return " ".join(words[: 5 if words[1:2] == ["OR"] else 3])
+
+
+def refuse_scripting(reader: Reader) -> None:
+    """Refuse a block of Snowflake Scripting by name.
+
+    Raises:
+        SnowflakeError: 000002.
+    """
+    word, following = reader.peek(), reader.peek(1)
+    is_block = word == "DECLARE" or (word == "BEGIN" and following not in ("", ";", "WORK", "TRANSACTION", "NAME"))
+    if is_block or (word == "EXECUTE" and following == "IMMEDIATE"):
+        what = "EXECUTE IMMEDIATE" if word == "EXECUTE" else f"a block of Snowflake Scripting ({word} …)"
+        raise errors.not_supported(what)
+
+
 def tokenize(text: str) -> list[Token]:
     """Tokens of a statement.
 
@@ -117,6 +139,7 @@ class Reader:
     Attributes:
         text: the statement, already stripped of the tracking comment.
         binds: values of `?` placeholders by position, from 1 as text ("1"), or by name.
+        variables: the session's variables, which `IDENTIFIER($name)` reads.
     """
 
     text: str
@@ -124,6 +147,7 @@ class Reader:
     tokens: list[Token] = field(default_factory=list)
     index: int = 0
     placeholders_read: int = 0
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.tokens:
@@ -172,9 +196,9 @@ class Reader:
     def unexpected(self) -> errors.SnowflakeError:
         """001003 at the present token."""
         if self.at_end:
-            return errors.syntax_error("<EOF>", len(self.text))
+            return errors.syntax_error("<EOF>", len(self.text), self.text)
         token = self.tokens[self.index]
-        return errors.syntax_error(token.text, token.start)
+        return errors.syntax_error(token.text, token.start, self.text)
 
     def end(self) -> None:
         """Raise unless every token was read: nothing in a statement is silently ignored."""
@@ -205,13 +229,21 @@ class Reader:
         """One to three dot-joined names, as written; `IDENTIFIER('a.b')` too."""
         if self.peek() == "IDENTIFIER" and self.peek(1) == "(":
             self.index += 2
-            text = self.string()
+            text = self._variable() if self.accept("$") else self.string()
             self.expect(")")
             return Reader(text).object_name()
         parts = [self.identifier()]
         while len(parts) < _MOST_PARTS and self.accept("."):
             parts.append(self.identifier())
         return ObjectName(parts[-1], *reversed(parts[:-1]))
+
+    def _variable(self) -> str:
+        name = self.identifier()
+        if name not in self.variables:
+            raise errors.SnowflakeError(
+                2211, "02000", f"SQL compilation error: Session variable '${name}' does not exist"
+            )
+        return str(self.variables[name])
 
     def quoted_name(self) -> ObjectName:
         """A name as a property's value: written as a name, or as a text that holds one (`WAREHOUSE = 'w'`)."""

@@ -16,7 +16,7 @@ from snowflake_sandbox.parameters import SESSION, session_text, text_of, type_of
 from snowflake_sandbox.result import SHOW, Column, Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.definitions import LONGEST_KIND, find_for, read_kind
-from snowflake_sandbox.statements.reader import ObjectName
+from snowflake_sandbox.statements.reader import ObjectName, leading_words
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -145,7 +145,7 @@ def _read_plural(call: Call) -> Kind:
         kind = plurals.get(" ".join(call.reader.peek(ahead) for ahead in range(count)))
         if kind is not None and call.reader.accept(kind.plural):
             return kind
-    raise errors.not_supported(" ".join(call.text.split()[:3]).upper())
+    raise errors.not_supported(leading_words(call.text))
 
 
 def show_parameters(call: Call) -> Result:

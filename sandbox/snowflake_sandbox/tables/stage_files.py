@@ -18,7 +18,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.objects import stage
-from snowflake_sandbox.result import SHOW, Column, Result, columns
+from snowflake_sandbox.result import LIST, SHOW, Column, Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import Reader
 
@@ -157,8 +157,13 @@ def _arguments(call: Call) -> tuple[str, str, dict[str, str]]:
     operands = [next(binds, "") if word == "?" else word for word in words[:2]]
     if len(operands) < 2:  # noqa: PLR2004  # source and target
         raise errors.syntax_error("<EOF>", len(call.text))
-    options = dict(word.upper().split("=", 1) for word in words[2:] if "=" in word)
-    return operands[0], operands[1], options
+    pairs = (word.split("=", 1) for word in words[2:] if "=" in word)
+    return operands[0], operands[1], {name.upper(): _option(name, value) for name, value in pairs}
+
+
+def _option(name: str, value: str) -> str:
+    value = _unquoted(value)
+    return value if name.upper() == "PATTERN" else value.upper()
 
 
 def _unquoted(word: str) -> str:
@@ -198,7 +203,7 @@ def _put(call: Call) -> Result:
 def _get(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, source, "READ")
-    wanted = pattern(_unquoted(options.get("PATTERN", "")))
+    wanted = pattern(options.get("PATTERN", ""))
     names = [str(path.relative_to(location.root)) for path in location.files()]
     chosen = [name for name in names if wanted.fullmatch(name)]
     return _transfer("DOWNLOAD", location, location.root, chosen, localLocation=_local_path(target))
@@ -217,7 +222,7 @@ def _list(call: Call) -> Result:
     call.reader.end()
     rows = [_listed(location, path) for path in location.files()]
     kept = [row for row in rows if wanted.fullmatch(row[0])]
-    return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), kept, SHOW)
+    return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), kept, LIST)
 
 
 def _listed(location: Location, path: Path) -> tuple[Any, ...]:

@@ -44,21 +44,30 @@ def make(call: Call, made: SnowflakeObject) -> None:
     call.world.data.define(*statements, f"CREATE TABLE {made.name.quoted} ({definitions})")
 
 
-def read_constraint(reader: Reader) -> dict[str, list[str]]:
-    """An out-of-line constraint: {"primary_key": names} or {"unique_key": names}; {} for a foreign key."""
-    if reader.accept("CONSTRAINT"):
-        reader.identifier()
+def read_constraint(reader: Reader) -> dict[str, Any]:
+    """An out-of-line constraint: {"primary_key": names}, {"unique_key": names} or {"foreign_key": it as kept}."""
+    name = reader.identifier() if reader.accept("CONSTRAINT") else None
     key = "primary_key" if reader.accept("PRIMARY KEY") else "unique_key" if reader.accept("UNIQUE") else ""
     if not key:
         reader.expect("FOREIGN KEY")
-        reader.parenthesized()
-        reader.expect("REFERENCES")
-        reader.object_name()
-        if reader.peek() == "(":
-            reader.parenthesized()
-        return {}
+        reader.expect("(")
+        names = [column_name.name for column_name in reader.name_list(")")]
+        return {"foreign_key": read_reference(reader, names, name)}
     reader.expect("(")
-    return {key: [name.name for name in reader.name_list(")")]}
+    return {key: [column_name.name for column_name in reader.name_list(")")]}
+
+
+def read_reference(reader: Reader, names: list[str], constraint: str | None) -> dict[str, Any]:
+    """What follows the columns of a foreign key, with them: kept and shown, not enforced (as in Snowflake)."""
+    reader.expect("REFERENCES")
+    table = reader.object_name()
+    referenced = [column_name.name for column_name in reader.name_list(")")] if reader.accept("(") else []
+    return {
+        "name": constraint,
+        "columns": names,
+        "table": [table.database, table.schema, table.name],
+        "referenced": referenced,
+    }
 
 
 def with_keys(found: Iterable[Column], keys: dict[str, list[str]]) -> list[Column]:
@@ -221,10 +230,16 @@ def _add_constraint(call: Call, found: SnowflakeObject) -> Result | None:
     call.reader.index = next(
         index
         for index in range(call.reader.index - 1, 0, -1)
-        if call.reader.tokens[index].text.upper() in ("CONSTRAINT", "PRIMARY KEY", "PRIMARY")
+        if call.reader.tokens[index].text.upper()
+        in ("CONSTRAINT", "PRIMARY KEY", "PRIMARY", "FOREIGN KEY", "FOREIGN", "UNIQUE")
     )
     before = _columns(found)
-    changed = with_keys(before, read_constraint(call.reader))
+    constraint = read_constraint(call.reader)
+    if "foreign_key" in constraint:
+        with call.world.store.transaction() as tx:
+            catalog.update(tx, found, {"foreign_keys": [*(found["foreign_keys"] or []), constraint["foreign_key"]]})
+        return None
+    changed = with_keys(before, constraint)
     # Unlike in CREATE TABLE, the columns stay nullable where they were: keys are not enforced.
     _keep(call, found, [replace(one, nullable=old.nullable) for one, old in zip(changed, before, strict=True)])
     return None
@@ -245,7 +260,9 @@ ACTIONS: dict[str, Callable[[Call, SnowflakeObject], Result | None]] = {
     "RENAME COLUMN": _rename_column,
     "ADD": _add,
     "ADD CONSTRAINT": _add_constraint,
+    "ADD FOREIGN KEY": _add_constraint,
     "ADD PRIMARY KEY": _add_constraint,
+    "ADD UNIQUE": _add_constraint,
     "DROP": _drop_column,
     "DROP COLUMN": _drop_column,
     "DROP PRIMARY KEY": _drop_keys("primary_key"),

@@ -17,7 +17,7 @@ from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.statements.reader import ObjectName, Reader, refuse_scripting
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import links, schedule, scheduler, showing
 
@@ -90,6 +90,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 
 def _body(reader: Reader) -> str:
+    refuse_scripting(Reader(reader.text, tokens=reader.tokens[reader.index :]))
     text = reader.rest()
     if not text:
         raise reader.unexpected()
