@@ -56,7 +56,7 @@ _VALUES: dict[str, Callable[[Call], Any]] = {
     "CURRENT_ROLE": lambda call: call.session.role,
     "CURRENT_ROLE_TYPE": lambda _call: "ROLE",
     "CURRENT_SECONDARY_ROLES": lambda call: json.dumps({"roles": "", "value": call.session.secondary_roles}),
-    "CURRENT_AVAILABLE_ROLES": lambda call: json.dumps(sorted(access.roles_of_user(call.world, call.session.user))),
+    "CURRENT_AVAILABLE_ROLES": lambda call: json.dumps(sorted(access.available_roles(call.world, call.session))),
     "CURRENT_DATABASE": lambda call: call.session.database,
     "CURRENT_SCHEMA": lambda call: call.session.schema,
     "CURRENT_SCHEMAS": lambda call: json.dumps([f"{call.session.database}.{call.session.schema}"]),
@@ -82,12 +82,23 @@ def _last_query_id(call: Call, _arguments: tuple[Any, ...]) -> str | None:
     return call.session.previous_query_id
 
 
+def _refuse_with_owners_rights(call: Call) -> None:
+    if call.session.owners_rights:
+        raise errors.SnowflakeError(
+            90236,  # guess
+            "42601",
+            "Stored procedure execution error: Unsupported statement type 'USE ROLE'. A procedure with its owner's"
+            " rights has the owner's role alone; EXECUTE AS CALLER has the caller's.",
+        )
+
+
 def _use_role(call: Call) -> Result:
+    _refuse_with_owners_rights(call)
     role = call.reader.object_name().name
     call.reader.end()
     with call.world.store.transaction() as tx:
         catalog.get(tx, "ROLE", ObjectName(role))
-    if role not in access.roles_of_user(call.world, call.session.user) | {call.session.role}:
+    if role not in access.available_roles(call.world, call.session) | {call.session.role}:
         raise errors.SnowflakeError(
             3013,
             "42501",
@@ -140,6 +151,7 @@ def _enter_schema(call: Call, name: ObjectName) -> Result:
 
 
 def _use_secondary_roles(call: Call) -> Result:
+    _refuse_with_owners_rights(call)
     word = call.reader.identifier()
     call.reader.end()
     if word not in ("ALL", "NONE"):

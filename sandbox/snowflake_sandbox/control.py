@@ -252,6 +252,9 @@ def serve(folder: Path, images: tuple[Path, ...], port: int) -> None:
     from snowflake_sandbox import world as composition  # noqa: PLC0415  # slow to import, and control's other users need it not
     from snowflake_sandbox.clock import SystemClock  # noqa: PLC0415  # likewise
 
+    # All that the sandbox keeps is its owner's alone.
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, _end)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder), _listening(folder, port) as listener:
         address = listener.getsockname()[:2]
@@ -267,6 +270,11 @@ def serve(folder: Path, images: tuple[Path, ...], port: int) -> None:
             _serve_http(world, listener)
         finally:
             composition.stop(world)
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End in order at SIGTERM; uvicorn raises the signal again once it has stopped."""
+    raise SystemExit(0)
 
 
 def _serve_http(world: World, listener: socket.socket) -> None:

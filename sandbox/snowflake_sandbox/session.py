@@ -46,6 +46,8 @@ class Session:
         data: the session's connection to the data plane (data.py), made on first use.
         variables: of SET, by upper-case name.
         secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
+        service: the qualified name of the service whose container logged in, if one did.
+        owners_rights: whether it is the session of a procedure with its owner's rights, which keeps its role.
     """
 
     id: int
@@ -64,6 +66,17 @@ class Session:
     previous_query_id: str | None = None
     secondary_roles: str = "NONE"
     variables: dict[str, Any] = field(default_factory=dict)
+    owners_rights: bool = False
+
+    @property
+    def principal(self) -> tuple[str, str]:
+        """Whose statements and results these are: a user's, a service's, or those of a role's tasks."""
+        return self.user, self.service or (self.role if self.task is not None else "")
+
+    @property
+    def keeps_its_role(self) -> bool:
+        """Whether the session has the one role that it was opened with: there is no user who could choose."""
+        return self.owners_rights or self.service is not None
 
     def resolve(self, name: ObjectName, scope: Scope, command: str) -> ObjectName:
         """The name with database and schema filled in from the session, as far as the scope needs them.

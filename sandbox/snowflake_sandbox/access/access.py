@@ -88,10 +88,15 @@ def roles_of_user(world: World, user: str) -> frozenset[str]:
         return frozenset({"PUBLIC"}).union(*[_closure(tx, row[0]) for row in granted])
 
 
+def available_roles(world: World, session: Session) -> frozenset[str]:
+    """The roles that a session may choose."""
+    return roles(world, session.role) if session.keeps_its_role else roles_of_user(world, session.user)
+
+
 def session_roles(world: World, session: Session) -> frozenset[str]:
-    """The roles whose privileges a session has: its role's, and all of the user's after USE SECONDARY ROLES ALL."""
+    """The roles whose privileges a session has: its own, after USE SECONDARY ROLES ALL also those it may choose."""
     held = roles(world, session.role)
-    return held | roles_of_user(world, session.user) if session.secondary_roles == "ALL" else held
+    return held | available_roles(world, session) if session.secondary_roles == "ALL" else held
 
 
 def has_on_account(world: World, role: str, privilege: str) -> bool:
@@ -119,6 +124,13 @@ def has(world: World, session: Session, found: SnowflakeObject, *privileges: str
     """Whether a session has one of the privileges on an object; without any named: any privilege at all."""
     held = session_roles(world, session)
     return found.owner in held or _granted(world, held, found.id, privileges)
+
+
+def has_on_warehouse(world: World, session: Session, name: str | None, privilege: str) -> bool:
+    """Whether a session has a privilege on the warehouse of that name; not on one that is not there."""
+    with world.store.transaction() as tx:
+        warehouse = catalog.find(tx, "WAREHOUSE", ObjectName(name or ""))
+    return warehouse is not None and has(world, session, warehouse, privilege)
 
 
 def role_has(world: World, role: str, found: SnowflakeObject, *privileges: str) -> bool:

@@ -78,7 +78,9 @@ def _call_procedure(call: Call, written: ObjectName, given: Given) -> Result:
         database=found.name.database,
         schema=found.name.schema,
         task=call.session.task,
+        service=call.session.service,
     )
+    session.owners_rights = True
     try:
         return _result(found, _run(call, found, values, session))
     finally:

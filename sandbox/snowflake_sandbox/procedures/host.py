@@ -57,6 +57,8 @@ class ProcedureHost:
                 [sys.executable, "-P", str(_WORKER)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
+                # Nothing of the host's: a body sees no key, token or passphrase of who started the sandbox.
+                env={"PATH": os.defpath, "HOME": os.devnull, "LANG": "C.UTF-8"},
             )
         self._control = ours
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import json
 import logging
 import secrets
@@ -24,6 +23,7 @@ from starlette.routing import Route
 from snowflake_sandbox.errors import SnowflakeError, internal
 from snowflake_sandbox.parameters import session_value, wire_parameters
 from snowflake_sandbox.protocol import logins, wire
+from snowflake_sandbox.queries import query_history
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,6 +41,8 @@ _IN_PROGRESS = "333333"
 _IN_PROGRESS_ASYNC = "333334"
 _TOKEN_VALIDITY_IN_SECONDS = 3600
 _MASTER_VALIDITY_IN_SECONDS = 14400
+# Of a request, unpacked: a login is small, a batch of bound rows may be large.
+_LARGEST_LOGIN, _LARGEST_BODY = 1 << 20, 512 << 20
 _ARROW_CLIENTS = ("PythonConnector", "PythonSnowpark")
 
 _log = logging.getLogger("snowflake_sandbox.protocol.server")
@@ -94,7 +96,7 @@ class Server:
         return _answer({"account": f"{logins.ORGANIZATION}-{logins.ACCOUNT}"})
 
     async def _log_in(self, request: Request) -> Response:
-        data = (await _body(request)).get("data", {})
+        data = (await _body(request, _LARGEST_LOGIN)).get("data", {})
         query = request.query_params
         login = logins.Login(
             user=data.get("LOGIN_NAME") or "",
@@ -147,7 +149,7 @@ class Server:
     async def _result(self, request: Request) -> Response:
         session = self._session_of(request)
         query = self._queries.find(request.path_params["query_id"])
-        if query is None or query.session.user != session.user:
+        if query is None or query.session.principal != session.principal:
             raise SnowflakeError(709, "02000", f"Statement {request.path_params['query_id']} not found")
         return await self._answer_query(query)
 
@@ -164,19 +166,21 @@ class Server:
         return _success(query, result)
 
     async def _monitor(self, request: Request) -> Response:
-        self._session_of(request)
+        session = self._session_of(request)
         query = self._queries.find(request.path_params["query_id"])
-        return _answer({"queries": [] if query is None else [_status(query)]})
+        is_visible = query is not None and query_history.may_see(self._world, session, query.session)
+        return _answer({"queries": [_status(query)] if query is not None and is_visible else []})
 
     async def _abort(self, request: Request) -> Response:
-        self._session_of(request)
-        self._queries.abort_request((await _body(request)).get("requestId", ""))
+        session = self._session_of(request)
+        self._queries.abort_request(session, (await _body(request)).get("requestId", ""))
         return _answer(None)
 
     async def _session(self, request: Request) -> Response:
         session = self._session_of(request)
         if request.query_params.get("delete") == "true":
             self._masters = {master: kept for master, kept in self._masters.items() if kept is not session}
+            self._queries.forget_session(session)
             await run_in_threadpool(logins.close_session, self._world, session)
         return _answer(None)
 
@@ -219,13 +223,16 @@ async def _ended(query: Query, patience: float) -> None:
         await asyncio.wait_for(ended.wait(), patience)
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    body = await request.body()
+async def _body(request: Request, largest: int = _LARGEST_BODY) -> dict[str, Any]:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > largest:
+            raise SnowflakeError(390001, "08001", f"The request's body is larger than {largest} bytes.")
+        chunks.append(chunk)
+    body = b"".join(chunks)
     if request.headers.get("Content-Encoding") == "gzip":
-        try:
-            body = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error) as error:
-            raise SnowflakeError(390001, "08001", "The request's body is not valid gzip.") from error
+        body = _unpacked(body, largest)
     try:
         read = json.loads(body or b"{}")
     except ValueError as error:
@@ -233,6 +240,20 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise SnowflakeError(390001, "08001", "The request's body is not a JSON object.")
     return read
+
+
+def _unpacked(body: bytes, largest: int) -> bytes:
+    """A gzip body, without ever holding more than the largest that is allowed."""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        unpacked = unpacker.decompress(body, largest)
+    except zlib.error as error:
+        raise SnowflakeError(390001, "08001", "The request's body is not valid gzip.") from error
+    if unpacker.unconsumed_tail:
+        raise SnowflakeError(390001, "08001", f"The request's body is larger than {largest} bytes.")
+    if not unpacker.eof:
+        raise SnowflakeError(390001, "08001", "The request's body is not valid gzip.")
+    return unpacked
 
 
 def _token(request: Request) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.session import Session
 
 _COLUMNS = columns(
     "QUERY_ID QUERY_TEXT DATABASE_NAME SCHEMA_NAME QUERY_TYPE SESSION_ID# USER_NAME ROLE_NAME WAREHOUSE_NAME"
@@ -41,9 +42,16 @@ def recording(call: Call) -> AbstractContextManager[Record]:
         session.role,
         session.warehouse,
         str(call.parameters.get("QUERY_TAG") or session_text(session, "QUERY_TAG")),
+        session.principal,
         call.now,
     )
     return call.world.query_records.recording(record, call.world.clock)
+
+
+def may_see(world: World, session: Session, other: Session) -> bool:
+    """Whether a session sees the statements of another: its own user's, those of its roles, or all."""
+    held = access.session_roles(world, session)
+    return access.sees_everything(held) or other.principal == session.principal or other.role in held
 
 
 def register(world: World) -> None:
@@ -75,7 +83,7 @@ def _found(call: Call, arguments: Arguments, wanted: Callable[[Record], bool]) -
         _row(record)
         for record in call.world.query_records.newest_first()
         if wanted(record)
-        and (access.sees_everything(roles) or record.user == call.session.user or record.role in roles)
+        and (access.sees_everything(roles) or record.principal == call.session.principal or record.role in roles)
         and (start is None or (record.end or call.now) >= start)
         and (end is None or (record.end or call.now) <= end)
     ]

@@ -43,6 +43,7 @@ class Record:
     role: str
     warehouse: str | None
     tag: str
+    principal: tuple[str, str]
     start: datetime
     end: datetime | None = None
     error: SnowflakeError | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
 from snowflake_sandbox.data.function_arguments import counted
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.queries.running import Queries, Query
     from snowflake_sandbox.result import Result
+    from snowflake_sandbox.session import Session
 
 
 def register(world: World) -> None:
@@ -34,9 +36,16 @@ def _queries(call: Call) -> Queries:
 
 def _find(call: Call, query_id: str) -> Query:
     query = _queries(call).find(query_id)
-    if query is None or query.session.user != call.session.user:
+    if query is None or query.session.principal != call.session.principal:
         raise errors.SnowflakeError(709, "02000", f"Statement {query_id} not found")
     return query
+
+
+def _may_operate(call: Call, session: Session) -> bool:
+    """Whether the caller may end another session's statements: its own user's, or with OPERATE on the warehouse."""
+    if session.principal == call.session.principal or call.session.role == "ACCOUNTADMIN":
+        return True
+    return access.has_on_warehouse(call.world, call.session, session.warehouse, "OPERATE")
 
 
 def _result_scan(call: Call, arguments: tuple[Any, ...], _named: Mapping[str, Any]) -> Result:
@@ -60,7 +69,10 @@ def _cancel_all_queries(call: Call, arguments: tuple[Any, ...]) -> str:
     (session_id,) = counted(arguments, 1, 1, "SYSTEM$CANCEL_ALL_QUERIES")
     cancelled = 0
     for query in _queries(call).running():
-        if str(query.session.id) == str(session_id) and query.id != call.query_id:
-            _queries(call).abort(query)
-            cancelled += 1
+        if str(query.session.id) != str(session_id) or query.id == call.query_id:
+            continue
+        if not _may_operate(call, query.session):
+            raise errors.insufficient_privileges("session", str(session_id))
+        _queries(call).abort(query)
+        cancelled += 1
     return f"{cancelled} cancelled."

@@ -17,7 +17,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from snowflake_sandbox.call import World
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 # EXECUTE JOB SERVICE, SPCS_WAIT_FOR and CALL block their thread for as long as a job takes, hence so many.
 _MOST_THREADS = 1024
-# How many ended statements keep their result for RESULT_SCAN and for fetching by id.
-_KEPT = 256
+# How many ended statements keep their result for RESULT_SCAN and for fetching by id, and how large all of them may be.
+_MOST_RESULTS = 256
+_MOST_BYTES = 256 << 20
+# A row of a result that is no Arrow table (SHOW), roughly.
+_ROW_BYTES = 1000
 
 _log = logging.getLogger("snowflake_sandbox.queries.running")
 
@@ -51,6 +54,14 @@ class Query:
     future: Future[Result]
     cancelled: threading.Event = field(default_factory=threading.Event)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _size(query: Query) -> int:
+    """Bytes that an ended statement's result takes, roughly."""
+    if query.future.exception() is not None:
+        return 0
+    result = query.future.result()
+    return int(result.arrow.nbytes) if result.arrow is not None else len(result.rows) * _ROW_BYTES
 
 
 class Queries:
@@ -97,9 +108,29 @@ class Queries:
         self._queries[query.id] = query
         if query.request_id:
             self._by_request[query.request_id] = query
-        for old in [found for found in list(self._queries.values())[:-_KEPT] if found.future.done()]:
-            del self._queries[old.id]
-            self._by_request.pop(old.request_id, None)
+        self._forget([query for query in list(self._queries.values())[:-_MOST_RESULTS] if query.future.done()])
+
+    def _forget(self, queries: Iterable[Query]) -> None:
+        for query in queries:
+            self._queries.pop(query.id, None)
+            self._by_request.pop(query.request_id, None)
+
+    def _bound_memory(self) -> None:
+        """Forget the oldest results while all of them take too much memory; the newest stays, however large."""
+        with self._lock:
+            ended = [query for query in self._queries.values() if query.future.done()]
+            total = sum(_size(query) for query in ended)
+            for query in ended[:-1]:
+                if total <= _MOST_BYTES:
+                    return
+                total -= _size(query)
+                self._forget([query])
+
+    def forget_session(self, session: Session) -> None:
+        """Forget the results of a session that ended, but for its last one: another of its user's may ask for that."""
+        with self._lock:
+            ended = [query for query in self._queries.values() if query.session is session and query.future.done()]
+            self._forget(ended[:-1])
 
     def _run(self, query: Query, binds: Mapping[str, Any], describe_only: bool) -> None:  # noqa: FBT001  # one caller
         run = dispatch.describe if describe_only else dispatch.execute
@@ -115,6 +146,7 @@ class Queries:
             query.future.set_exception(errors.internal(query.id))
         else:
             query.future.set_result(result)
+            self._bound_memory()
 
     def find(self, query_id: str) -> Query | None:
         """The statement of that query id, while it is remembered."""
@@ -126,11 +158,11 @@ class Queries:
         with self._lock:
             return [query for query in self._queries.values() if not query.future.done()]
 
-    def abort_request(self, request_id: str) -> bool:
-        """Abort the statement that a request started; False when there is none."""
+    def abort_request(self, session: Session, request_id: str) -> bool:
+        """Abort the statement that a request of the session's user started; False when there is none."""
         with self._lock:
             query = self._by_request.get(request_id)
-        if query is None:
+        if query is None or query.session.principal != session.principal:
             return False
         self.abort(query)
         return True

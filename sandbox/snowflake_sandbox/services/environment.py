@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import World
     from snowflake_sandbox.services.records import Job
 
-# The user that Snowflake shows for what a service does.
-_USER = "SYSTEM"
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -27,12 +25,13 @@ def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
     """Issue the container's token, which logs in as the service's owner role, in a file of mode 0600."""
     token = logins.issue_token(
         world,
-        _USER,
+        # Each service is a user of its own, called as the service.
+        job.name,
         job.owner,
         warehouse=job.warehouse,
         database=job.database,
         schema=job.schema,
-        service=job.name,
+        service=f"{job.database}.{job.schema}.{job.name}",
         task_run_id=job.task_run_id,
     )
     file = root / "snowflake" / "session" / "token"

@@ -256,3 +256,19 @@ def test_a_cancelled_call_ends_its_process_and_its_children(procedures: Procedur
         assert poll.poll(PATIENCE * 1000)
         os.close(descriptor)
     thread.join()
+
+
+@pytest.mark.parametrize("statement", ["use role ACCOUNTADMIN", "use secondary roles all"])
+def test_a_body_with_its_owners_rights_cannot_change_its_role(procedures: Procedures, statement: str) -> None:
+    procedures.create("RISE", f'session.sql("{statement}").collect()\nreturn "risen"', execute_as="OWNER")
+    assert "Unsupported statement type" in procedures.error("CALL RISE()").message
+    procedures.create("RISE", f'session.sql("{statement}").collect()\nreturn "risen"', execute_as="CALLER")
+    assert procedures.value("CALL RISE()") == "risen"
+
+
+def test_a_body_sees_no_variable_of_the_hosts(procedures: Procedures) -> None:
+    procedures.create("VARIABLES", 'import os\nreturn " ".join(os.environ)')
+    names = set(str(procedures.value("CALL VARIABLES()")).split())
+    # The worker's libraries may set some of their own.
+    assert names & set(os.environ) <= {"PATH", "HOME", "LANG", "ARROW_DEFAULT_MEMORY_POOL"}
+    assert len(os.environ) > len(names & set(os.environ))

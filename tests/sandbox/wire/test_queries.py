@@ -40,7 +40,7 @@ def test_an_abort_request_ends_a_statement_that_waits(client: Any, waiting: list
     waiting.append(threading.Event())
     query = submit(client, "WAIT")
     assert waiting[-1].wait(LONG)
-    assert client.world.parts["queries"].abort_request("r")
+    assert client.world.parts["queries"].abort_request(client.session, "r")
     with pytest.raises(SnowflakeError, match="SQL execution canceled"):
         query.future.result(LONG)
 

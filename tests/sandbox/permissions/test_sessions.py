@@ -1,0 +1,152 @@
+"""What a session sees and ends of others: statements, results, requests; and what it costs to keep them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+import requests
+from snowflake_sandbox.errors import SnowflakeError, cancelled
+from snowflake_sandbox.protocol import logins, server
+from snowflake_sandbox.queries import running
+from snowflake_sandbox.result import Column, Result, status
+
+from tests.sandbox.conftest import Client
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.session import Session
+
+    from tests.sandbox.conftest import Service
+
+LONG = 30
+
+
+@pytest.fixture
+def stranger(client: Client) -> Client:
+    """A session of another user, with role PUBLIC alone."""
+    return Client(client.world, logins.open_session(client.world, "STRANGER", "PUBLIC"))
+
+
+def _waiting(client: Client) -> running.Query:
+    """A statement of the client's that waits until it is cancelled."""
+    started = threading.Event()
+
+    def wait(call: Call) -> Result:
+        started.set()
+        if call.cancelled.wait(LONG):
+            raise cancelled()
+        return status()
+
+    client.world.statements["WAIT"] = wait
+    query: running.Query = client.world.parts["queries"].submit(client.session, "WAIT", {}, "request")
+    assert started.wait(LONG)
+    return query
+
+
+def test_a_stranger_cannot_cancel_anothers_statements(client: Client, stranger: Client) -> None:
+    query = _waiting(client)
+    with pytest.raises(SnowflakeError) as refused:
+        stranger.rows(f"select system$cancel_all_queries({client.session.id})")
+    assert refused.value.errno == 3001
+    assert stranger.errno(f"select system$cancel_query('{query.id}')") == 709
+    assert not client.world.parts["queries"].abort_request(stranger.session, "request")
+    assert not query.cancelled.is_set()
+    client.rows(f"select system$cancel_all_queries({client.session.id})")
+    assert query.cancelled.is_set()
+
+
+def test_an_operator_of_the_warehouse_can(client: Client, stranger: Client) -> None:
+    client.rows("create warehouse W")
+    client.rows("grant operate on warehouse W to role PUBLIC")
+    client.session.warehouse = "W"
+    query = _waiting(client)
+    stranger.rows(f"select system$cancel_all_queries({client.session.id})")
+    assert query.cancelled.is_set()
+
+
+def test_results_are_their_users_alone(client: Client, stranger: Client) -> None:
+    query = client.world.parts["queries"].submit(client.session, "select 'secret' as s", {}, "r")
+    query.future.result(LONG)
+    assert client.rows(f"select * from table(result_scan('{query.id}'))") == [{"S": "secret"}]
+    assert stranger.errno(f"select * from table(result_scan('{query.id}'))") == 709
+
+
+def _monitored(service: Service, session: Session, query_id: str) -> list[Any]:
+    answer = requests.get(
+        f"http://127.0.0.1:{service.port}/monitoring/queries/{query_id}",
+        headers={"Authorization": f'Snowflake Token="{session.token}"'},
+        timeout=LONG,
+    )
+    listed: list[Any] = answer.json()["data"]["queries"]
+    return listed
+
+
+def test_monitoring_shows_what_the_roles_allow(service: Service) -> None:
+    administrator = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    stranger = logins.open_session(service.world, "STRANGER", "PUBLIC")
+    query = service.world.parts["queries"].submit(administrator, "select 'secret' as s", {}, "m")
+    query.future.result(LONG)
+    assert _monitored(service, stranger, query.id) == []
+    assert [row["sqlText"] for row in _monitored(service, administrator, query.id)] == ["select 'secret' as s"]
+
+
+def test_containers_of_two_services_see_no_statement_of_each_other(client: Client) -> None:
+    world = client.world
+    for role in ("FIRST", "SECOND"):
+        client.rows(f"create role {role}")
+    tokens = {
+        role: logins.issue_token(world, "JOB", role, service=f"D.{role}.JOB", database="D")
+        for role in ("FIRST", "SECOND")
+    }
+    sessions = {
+        role: Client(world, logins.log_in(world, logins.Login(authenticator="OAUTH", token=token)))
+        for role, token in tokens.items()
+    }
+    sessions["FIRST"].rows("select 'literal of the first'")
+    history = "select query_text from table(information_schema.query_history())"
+    assert "literal of the first" in str(sessions["FIRST"].rows(history))
+    assert "literal of the first" not in str(sessions["SECOND"].rows(history))
+
+
+def test_a_service_called_like_a_user_has_none_of_the_users_roles(client: Client) -> None:
+    client.rows("create role SMALL")
+    token = logins.issue_token(client.world, logins.ADMINISTRATOR, "SMALL", service="D.PUBLIC.SANDBOX_ADMIN")
+    container = Client(client.world, logins.log_in(client.world, logins.Login(authenticator="OAUTH", token=token)))
+    assert container.errno("use role ACCOUNTADMIN") == 3013
+    container.rows("use secondary roles all")
+    assert container.errno("create role ANOTHER") == 3001
+
+
+def test_old_results_are_forgotten_when_all_of_them_are_large(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_MOST_BYTES", 1000)
+    table = pa.table({"C": pa.array(["x" * 400])})
+    client.world.statements["LARGE"] = lambda _call: Result((Column("C"),), arrow=table)
+    queries = client.world.parts["queries"]
+    submitted = [queries.submit(client.session, "LARGE", {}, str(number)) for number in range(30)]
+    for query in submitted:
+        query.future.result(LONG)
+    queries.stop()
+    kept = [query for query in submitted if queries.find(query.id) is not None]
+    assert 1 <= len(kept) <= 3
+
+
+@pytest.mark.parametrize("path", ["/session/v1/login-request", "/queries/v1/query-request"])
+def test_a_small_body_that_unpacks_to_a_large_one_is_refused(
+    service: Service, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    monkeypatch.setattr(server._body, "__defaults__", (1 << 20,))  # a limit that takes no gigabyte to reach
+    bomb = gzip.compress(json.dumps({"sqlText": "select 1" + " " * (8 << 20)}).encode())
+    answer = requests.post(
+        f"http://127.0.0.1:{service.port}{path}",
+        data=bomb,
+        headers={"Content-Encoding": "gzip", "Authorization": f'Snowflake Token="{session.token}"'},
+        timeout=LONG,
+    ).json()
+    assert not answer["success"]
+    assert "larger than" in answer["message"]
