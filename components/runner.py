@@ -130,16 +130,7 @@ class RunnerComponent(pulumi.ComponentResource):
                 snowflake.ProcedurePythonArgumentArgs(arg_name=argument, arg_data_type="VARCHAR")
                 for argument in procedure.arguments
             ],
-            return_type="VARCHAR",
-            runtime_version="3.11",
-            snowpark_package=settings.snowpark_version,
-            handler="main",
-            # SHOW, EXECUTE JOB SERVICE and CALL service!SPCS_WAIT_FOR are not for owner's rights
-            execute_as=procedure.rights,
-            # Snowflake's defaults; unsaid, they would be a difference after an import
-            null_input_behavior="CALLED ON NULL INPUT",
-            is_secure="false",
-            procedure_definition=procedure.source,
+            **procedure.properties,
             comment=mark.comment(procedure.comment),
             opts=mark.making(options),
         )

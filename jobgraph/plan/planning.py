@@ -21,7 +21,7 @@ from jobgraph.plan.ordering import ordered
 from jobgraph.plan.task_rows import root_comment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from jobgraph.config.model import Config, Graph, Job
     from jobgraph.config.schedules import Schedule
@@ -45,17 +45,35 @@ class Procedures:
 
 @dataclass(frozen=True)
 class ProcedurePlan:
-    """A stored procedure. Its name carries the hash of its text, so that another text is another procedure.
+    """A stored procedure. Its name carries the hash of all that the provider would replace it for.
 
-    `rights` are CALLER or OWNER: whose privileges it has.
+    So another text, Snowpark version or right is another procedure beside the present one, which runs still call.
+    `execute_as` is CALLER or OWNER: whose privileges it has. SHOW, EXECUTE JOB SERVICE and CALL service!SPCS_WAIT_FOR
+    are not for owner's rights.
     """
 
     name: str
-    full_name: str
     arguments: tuple[str, ...]
     source: str
     comment: str
-    rights: str = "CALLER"
+    execute_as: str = "CALLER"
+    full_name: str = ""
+    snowpark_package: str = ""
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The provider's properties beside name, place, arguments and comment."""
+        return {
+            "execute_as": self.execute_as,
+            "handler": "main",
+            "procedure_definition": self.source,
+            "return_type": "VARCHAR",
+            "runtime_version": "3.11",
+            "snowpark_package": self.snowpark_package,
+            # Snowflake's defaults; unsaid, they would be a difference after an import
+            "is_secure": "false",
+            "null_input_behavior": "CALLED ON NULL INPUT",
+        }
 
     @property
     def signature(self) -> str:
@@ -171,13 +189,7 @@ class Plan:
 def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
     """Return the plan of a configuration read by `jobgraph.config.reading`; the order of its graphs does not matter."""
     config = ordered(config)
-    what = "runs one job of a graph"
-    run_job = _procedure(settings, "RUN_JOB", ("TASK_NAME", "SITUATION", "DEFINITION"), procedures.run_job, what)
-    what = "closes a graph run: keeps its history, removes old services"
-    finalize = _procedure(settings, "FINALIZE_GRAPH", ("DEFINITION",), procedures.finalize_graph, what)
-    what = "drops procedures of earlier deploys"
-    dropping = _procedure(settings, "DROP_SUPERSEDED", ("REQUEST",), procedures.drop_superseded, what)
-    dropping = replace(dropping, rights="OWNER")
+    run_job, finalize, dropping = (_named(procedure, settings) for procedure in _procedures(procedures))
     graphs = tuple(_graph(graph, settings, run_job, finalize, dropping) for graph in config.graphs)
     jobs = [job for graph in config.graphs for job in graph.jobs]
     configuration = _configuration(config, settings, graphs)
@@ -215,9 +227,20 @@ def _needs(jobs: Sequence[Job], settings: Settings) -> Needs:
     )
 
 
-def _procedure(settings: Settings, base: str, arguments: tuple[str, ...], source: str, what: str) -> ProcedurePlan:
-    name = f"{base}_{content_hash(source, 8)}".upper()
-    return ProcedurePlan(name, settings.qualified(name), arguments, source, f"jobgraph: {what}")
+def _procedures(texts: Procedures) -> Iterator[ProcedurePlan]:
+    """The procedures without the hashes in their names."""
+    arguments = ("TASK_NAME", "SITUATION", "DEFINITION")
+    yield ProcedurePlan("RUN_JOB", arguments, texts.run_job, "jobgraph: runs one job of a graph")
+    comment = "jobgraph: closes a graph run: keeps its history, removes old services"
+    yield ProcedurePlan("FINALIZE_GRAPH", ("DEFINITION",), texts.finalize_graph, comment)
+    comment = "jobgraph: drops procedures of earlier deploys"
+    yield ProcedurePlan("DROP_SUPERSEDED", ("REQUEST",), texts.drop_superseded, comment, "OWNER")
+
+
+def _named(procedure: ProcedurePlan, settings: Settings) -> ProcedurePlan:
+    procedure = replace(procedure, snowpark_package=settings.snowpark_version)
+    name = f"{procedure.name}_{content_hash([procedure.arguments, procedure.properties], 8)}".upper()
+    return replace(procedure, name=name, full_name=settings.qualified(name))
 
 
 def _graph(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from jobgraph.config.reading import read
 from jobgraph.errors import UsageError, UserError, nearest
 from jobgraph.names import quoted
 from jobgraph.plan.job_definition import specification
-from jobgraph.plan.planning import Plan, Procedures, plan
+from jobgraph.plan.planning import Plan, ProcedurePlan, Procedures, plan
 from jobgraph.plan.sql import literal, noted
 from jobgraph.settings import Pool, Settings, read_settings
 
@@ -194,3 +195,26 @@ def test_an_error_says_what_where_why_and_what_to_do() -> None:
 def test_nearest_names() -> None:
     assert nearest("PR_STD_POLL_XS", ["pr_std_pool_xs", "other"]) == ("pr_std_pool_xs",)
     assert nearest("zzz", ["pool"]) == ()
+
+
+def test_whatever_a_procedure_would_be_replaced_for_is_in_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    file.write_text("version: 1\ngraphs: {g: {jobs: {a: {image: 'i:1', compute_pool: PR_STD_POOL_XS}}}}\n")
+
+    def names(text: str = "text", **settings: Any) -> list[str]:
+        planned = plan(read(str(file)), read_settings(settings, "test"), Procedures(text, text, text))
+        return [planned.run_job.name, planned.finalize_graph.name, planned.drop_superseded.name]
+
+    assert names() == names()
+    for changed in (names("other text"), names(snowpark_version="1.30.0")):
+        assert not {*changed} & {*names()}
+    procedure = ProcedurePlan("P", ("A",), "text", "comment")
+    replacing = {
+        "handler",
+        "is_secure",
+        "null_input_behavior",
+        "procedure_definition",
+        "return_type",
+        "runtime_version",
+    }
+    assert {*procedure.properties} == replacing | {"execute_as", "snowpark_package"}

@@ -40,6 +40,9 @@ class FakeSnowflake:
         answer = self.answers[max(fits, key=len)]
         return answer(plain) if callable(answer) else [dict(row) for row in answer]
 
+    def login(self) -> None:
+        """Nobody is refused."""
+
     def close(self) -> None:
         self.sent.append("<closed>")
 

@@ -67,6 +67,9 @@ class SandboxConnection:
         names = [column.name for column in result.columns]
         return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
 
+    def login(self) -> None:
+        """The session is there."""
+
     def close(self) -> None:
         """There is nothing to close."""
 
@@ -75,7 +78,9 @@ class SandboxConnection:
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     sandbox = world.build(tmp_path_factory.mktemp("recorded"), (), ManualClock(START), password="-")
     session = logins.open_session(sandbox, logins.ADMINISTRATOR, "ACCOUNTADMIN")
-    provider = Provider(EngineLog(""), {}, connect=lambda _settings: SandboxConnection(sandbox, session))
+    provider = Provider(
+        EngineLog(""), {"SNOWFLAKE_HOST": "127.0.0.1"}, connect=lambda _settings: SandboxConnection(sandbox, session)
+    )
     features = json.dumps([f"snowflake_{name}_resource" for name in FEATURES])
     provider.Configure(
         provider_pb2.ConfigureRequest(variables={"snowflake:config:previewFeaturesEnabled": features}), Refusing()

@@ -13,7 +13,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from jobgraph.toolchain.standins.provider.definition import UNKNOWN
-from jobgraph.toolchain.standins.provider.errors import SnowflakeError
+from jobgraph.toolchain.standins.provider.errors import NoConnectionError, SnowflakeError
 from jobgraph.toolchain.standins.provider.server import EngineLog, Provider
 from jobgraph.toolchain.standins.provider.wire import received, sent
 
@@ -45,7 +45,7 @@ def log() -> QuietLog:
 @pytest.fixture
 def plugin(snowflake: Any, log: QuietLog) -> Iterator[Any]:
     server = grpc.server(futures.ThreadPoolExecutor(8))
-    provider = Provider(log, {}, connect=lambda _settings: snowflake)
+    provider = Provider(log, {"SNOWFLAKE_HOST": "127.0.0.1"}, connect=lambda _settings: snowflake)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -348,3 +348,44 @@ def test_what_only_the_official_plugin_knows_is_refused_by_name(
 ) -> None:
     with pytest.raises(grpc.RpcError, match=message):
         plugin.Invoke(provider_pb2.InvokeRequest(tok=token, args=sent(arguments)))
+
+
+def test_an_account_is_refused_unless_it_is_named(log: QuietLog, snowflake: Any) -> None:
+    class Context:
+        def abort(self, _code: Any, details: str) -> None:
+            raise PermissionError(details)
+
+    def configured(**environment: str) -> None:
+        account = {"SNOWFLAKE_ORGANIZATION_NAME": "ORG", "SNOWFLAKE_ACCOUNT_NAME": "ACC"} | environment
+        Provider(log, account, connect=lambda _settings: snowflake).Configure(
+            provider_pb2.ConfigureRequest(), Context()
+        )
+
+    for refused in ({}, {"JOBGRAPH_STAND_IN_ACCOUNT": "another"}, {"SNOWFLAKE_HOST": "sandbox.example.com"}):
+        with pytest.raises(PermissionError, match="JOBGRAPH_STAND_IN_ACCOUNT=ORG-ACC"):
+            configured(**refused)
+    configured(JOBGRAPH_STAND_IN_ACCOUNT="org-acc")
+    configured(SNOWFLAKE_HOST="localhost")
+
+
+def test_a_refused_login_fails_the_first_preview(log: QuietLog, snowflake: Any) -> None:
+    class Context:
+        def abort(self, _code: Any, details: str) -> None:
+            raise PermissionError(details)
+
+    def refuse() -> None:
+        raise NoConnectionError("http://127.0.0.1", "me", "Incorrect username or password")
+
+    snowflake.login = refuse
+    provider = Provider(log, {"SNOWFLAKE_HOST": "127.0.0.1"}, connect=lambda _settings: snowflake)
+    with pytest.raises(PermissionError, match="Incorrect username"):
+        provider.Configure(provider_pb2.ConfigureRequest(), Context())
+
+
+def test_a_changed_setting_of_the_connection_holds_at_once(plugin: Any) -> None:
+    request = provider_pb2.DiffRequest(olds=sent({"params": "a", "role": "R"}), news=sent({"params": "b", "role": "R"}))
+    answer = plugin.DiffConfig(request)
+    assert (answer.changes, list(answer.diffs)) == (provider_pb2.DiffResponse.DIFF_SOME, ["params"])
+    assert list(answer.replaces) == []
+    request.news.CopyFrom(request.olds)
+    assert plugin.DiffConfig(request).changes == provider_pb2.DiffResponse.DIFF_NONE

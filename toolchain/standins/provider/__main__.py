@@ -7,6 +7,7 @@ engine is done with it. Must not know Snowflake.
 import argparse
 import os
 import sys
+import threading
 from concurrent import futures
 
 import grpc  # type: ignore[import-untyped]  # ships no types
@@ -37,8 +38,12 @@ def main() -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     over.wait()
-    server.stop(_GRACE_SECONDS).wait()
-    provider.close()
+    server.stop(_GRACE_SECONDS).wait(2 * _GRACE_SECONDS)
+    closing = threading.Thread(target=provider.close, daemon=True)
+    closing.start()
+    closing.join(_GRACE_SECONDS)
+    # a call may wait for Snowflake for minutes in a thread that the interpreter would join
+    os._exit(0)
 
 
 if __name__ == "__main__":

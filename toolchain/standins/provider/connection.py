@@ -19,6 +19,8 @@ MOST_CONNECTIONS = 8
 
 _REACH_SECONDS = 5.0
 _LOGIN_SECONDS = 30
+_REQUEST_SECONDS = 900
+"""For one request with its repetitions; the connector would repeat it for ever."""
 _CONNECTION_LOST = frozenset({250001, 250002, 250003, 390111, 390112, 390114})
 
 
@@ -59,6 +61,15 @@ class Pool:
                 else:
                     connection.close()  # reports nothing: the connector keeps a failing close to itself
         return rows
+
+    def login(self) -> None:
+        """Open the first connection, so that a refused login fails even a preview that sends no statement.
+
+        Raises:
+            NoConnectionError: Snowflake cannot be reached or does not let us in.
+        """
+        with self._room:
+            self._give_back(self._take())
 
     def close(self) -> None:
         """End every idle session."""
@@ -120,6 +131,7 @@ def _parameters(settings: Settings) -> dict[str, Any]:
         "application": "terraform-provider-snowflake",  # what the official plugin calls itself
         "session_parameters": dict(settings.session_parameters),
         "login_timeout": _LOGIN_SECONDS,
+        "network_timeout": _REQUEST_SECONDS,
         "platform_detection_timeout_seconds": 0.0,  # no probing of cloud metadata addresses
     }
     optional = {

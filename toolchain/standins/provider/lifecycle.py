@@ -29,6 +29,13 @@ T = TypeVar("T")
 class Session(Protocol):
     """Where statements go."""
 
+    def login(self) -> None:
+        """Log in, if nobody has yet.
+
+        Raises:
+            NoConnectionError: Snowflake cannot be reached or does not let us in.
+        """
+
     def execute(self, sql: str) -> list[Row]:
         """The rows of one statement.
 

@@ -37,11 +37,17 @@ from jobgraph.toolchain.standins.provider.check import completed, failures, prev
 from jobgraph.toolchain.standins.provider.connection import Pool
 from jobgraph.toolchain.standins.provider.definition import ResourceType, Values
 from jobgraph.toolchain.standins.provider.diff import Difference, preview_outputs
-from jobgraph.toolchain.standins.provider.errors import PartialFailureError, ProviderError
+from jobgraph.toolchain.standins.provider.errors import NoConnectionError, PartialFailureError, ProviderError
 from jobgraph.toolchain.standins.provider.functions import FUNCTIONS
 from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle, Session, State
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
-from jobgraph.toolchain.standins.provider.settings import Settings, settings, unknown_settings
+from jobgraph.toolchain.standins.provider.settings import (
+    Settings,
+    SettingsError,
+    require_sandbox,
+    settings,
+    unknown_settings,
+)
 from jobgraph.toolchain.standins.provider.sql import IdentifierError
 from jobgraph.toolchain.standins.provider.tasks.task_listing import UnknownArgumentError
 from jobgraph.toolchain.standins.provider.wire import received, sent
@@ -114,18 +120,29 @@ class Provider(ResourceProviderServicer):
             failures=[provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in found.items()],
         )
 
-    def DiffConfig(self, _request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """A change of the connection replaces no object: a password that moved is not another account."""
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+    def DiffConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
+        """A changed setting replaces no object: a password that moved is not another account. It holds at once."""
+        olds, news = received(request.olds), received(request.news)
+        changed = sorted(name for name in {*olds, *news} if olds.get(name) != news.get(name))
+        kinds = provider_pb2.DiffResponse
+        return kinds(changes=kinds.DIFF_SOME if changed else kinds.DIFF_NONE, diffs=changed)
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
-        """Take the settings. Nothing is connected yet: a preview of new resources needs no statement."""
+        """Take the settings and log in, as the official plugin does; no statement is sent yet."""
         try:
             chosen = settings(request.variables, self._environment)
+            require_sandbox(chosen, self._environment)
+        except SettingsError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"No connection: {error}")
         except ValueError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The provider's configuration cannot be read: {error}")
         self._features = chosen.preview_features
-        self._lifecycle = Lifecycle(self._connect(chosen), time.sleep)
+        session = self._connect(chosen)
+        try:
+            session.login()
+        except NoConnectionError as error:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
+        self._lifecycle = Lifecycle(session, time.sleep)
         if not self._noticed:
             self._noticed = True
             self._log.write(engine_pb2.INFO, _NOTICE)

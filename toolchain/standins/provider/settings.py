@@ -4,6 +4,7 @@ Knows the names on both sides. Must not open connections; the environment comes 
 """
 
 import difflib
+import ipaddress
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -113,6 +114,33 @@ def unknown_settings(names: Iterable[str]) -> dict[str, str]:
             hint = f" Did you mean `snowflake:{near[0]}`?" if near else " Remove it."
             found[name] = f"`snowflake:{name}` is not a valid configuration key for the snowflake provider.{hint}"
     return found
+
+
+STAND_IN_ACCOUNT = "JOBGRAPH_STAND_IN_ACCOUNT"
+"""The variable by which somebody lets the stand-in work on an account: its value is the account's name."""
+
+
+def require_sandbox(chosen: Settings, environment: Mapping[str, str]) -> None:
+    """Refuse an account: the stand-in was compared with the official plugin on the sandbox only.
+
+    Raises:
+        SettingsError: the connection is no sandbox's, and the environment does not name its account.
+    """
+    allowed = environment.get(STAND_IN_ACCOUNT, "").lower()
+    if _is_this_machine(chosen.host) or (allowed and allowed == chosen.account.lower()):
+        return
+    raise SettingsError(
+        f"the stand-in for the Snowflake provider plugin works on the sandbox only, and {chosen.host} is none. Install "
+        "the official plugin: `pulumi plugin install resource snowflake`. To use the stand-in on this account all the "
+        f"same, name it: {STAND_IN_ACCOUNT}={chosen.account or 'ORGANIZATION-ACCOUNT'}"
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def require_login(chosen: Settings) -> None:
