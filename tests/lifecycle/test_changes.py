@@ -52,6 +52,25 @@ def edited_fields(told: dict[str, Any]) -> dict[str, dict[str, bool]]:
     }
 
 
+def test_a_root_that_its_failures_suspended_is_said_to_be_resumed(deployed: Project) -> None:
+    deployed.edit("    schedule: 59 minutes\n", "    schedule: 59 minutes\n    suspend_after_failures: 1\n")
+    deployed.edit("current_time() as time,'hello'\", \"--result_table=results_1", 'nothing", "--result_table=results_1')
+    try:
+        deployed.up()
+        assert deployed.jobgraph("run", "--wait", check=False).returncode == 1
+        told = summary(deployed)
+        assert told["graphs"][0]["notes"] == [
+            "ROOT_TASK, which Snowflake suspended because its runs failed, is resumed"
+        ]
+        assert "Nothing changes" not in deployed.jobgraph("preview-summary", "preview.json").stdout
+        deployed.up()
+        assert summary(deployed)["graphs"] == []
+        assert deployed.query(f"SHOW TASKS LIKE 'ROOT_TASK' IN SCHEMA {S}")[0]["state"] == "started"
+    finally:
+        deployed.restore()
+        deployed.up()
+
+
 def test_case_white_space_and_secrets_are_shown_job_by_job(deployed: Project) -> None:
     deployed.edit("results_1", "Results_1")
     deployed.edit("'hello'\", \"--result_table=results_2", "  'hello'\", \"--result_table=results_2")
@@ -64,7 +83,7 @@ def test_case_white_space_and_secrets_are_shown_job_by_job(deployed: Project) ->
     assert edited_fields(told) == {
         "T_MYJOB_1": {"args": True},
         "T_MYJOB_2": {"args": True},
-        "T_MYJOB_5": {"secrets.PR_CONTAINER_ORCHESTRATION.PUBLIC.API_KEY": False},
+        "T_MYJOB_5": {"secrets.API_KEY.env": False},
     }
     picture = told["graphs"][0]["mermaid"]
     assert "T_MYJOB_2 --> T_MYJOB_4" in picture

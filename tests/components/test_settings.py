@@ -1,0 +1,93 @@
+"""Every setting that docs/account.md explains is read: another value of it is another program."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+
+from jobgraph.settings import Pool, Settings
+from tests.components.recorded import record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = """\
+version: 1
+defaults: {image: "a:latest", compute_pool: PR_STD_POOL_XS}
+graphs:
+  g:
+    # in the maintenance of a region in UTC, and not of one in Tokyo
+    schedule: {cron: "0 12 * * SAT", timezone: UTC}
+    jobs:
+      plain: {}
+      payload: {payload: {path: run.py}}
+"""
+POOLS = {"PR_STD_POOL_XS": {"max_nodes": 2}, "PR_STD_POOL_S": {"instance_family": "CPU_X64_S", "max_nodes": 2}}
+OTHERS: dict[str, Any] = {
+    **{name: f"OTHER_{name.upper()}" for name in ("database", "schema", "role", "warehouse", "stage")},
+    **{name: f"OTHER_{name.upper()}" for name in ("job_runs_table", "job_logs_table", "task_runs_table")},
+    "image_repository": "PICTURES",
+    "task_runs_function": "OTHER_FUNCTION",
+    "runtime_image": "other:2.0",
+    "users": ["SOMEONE"],
+    "parent_roles": ["USERADMIN"],
+    "warehouse_size": "LARGE",
+    "warehouse_auto_suspend": 61,
+    "region_timezone": "Asia/Tokyo",
+    "snowpark_version": "1.34.0",
+    "keep_services_days": 2,
+    "keep_results_days": 15,
+    "existing": ["role"],
+    "imported": ["warehouse"],
+    "retain": False,
+    "force_destroy": True,
+    "image_digests": {"a:latest": f"sha256:{'0' * 64}"},
+    "pools": {**POOLS, "ANOTHER": {}},
+}
+OTHERS_OF_POOL = {
+    "instance_family": "CPU_X64_M",
+    "min_nodes": 2,
+    "max_nodes": 3,
+    "auto_suspend_secs": 61,
+    "existing": True,
+    "imported": True,
+}
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the program asks the engine for, and what it warns of, by settings."""
+    (tmp_path / "jobs.yaml").write_text(FILE)
+    (tmp_path / "run.py").write_text("print(1)\n")
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", lambda text, *_: warnings.append(text))
+
+    def recorded(settings: dict[str, Any]) -> str:
+        warnings.clear()
+        recorder = record({"pools": POOLS, **settings}, str(tmp_path / "jobs.yaml"))
+        entries = sorted(json.dumps(entry, sort_keys=True) for entry in recorder.recorded)
+        text = json.dumps([entries, recorder.outputs, warnings], sort_keys=True)
+        return re.sub(r"\bdeploy [0-9a-f]{8}\b", "deploy (number)", text)
+
+    return recorded
+
+
+def test_every_setting_of_a_stack_is_read(program: Any) -> None:
+    base = program({})
+    assert program({}) == base
+    names = {setting.name for setting in fields(Settings)}
+    assert names == OTHERS.keys()
+    assert [name for name in sorted(names) if program({name: OTHERS[name]}) == base] == []
+
+
+def test_every_setting_of_a_pool_is_read(program: Any) -> None:
+    base = program({})
+    names = {setting.name for setting in fields(Pool)} - {"name"}
+    assert names == OTHERS_OF_POOL.keys()
+    pools = {name: {"PR_STD_POOL_XS": {**POOLS["PR_STD_POOL_XS"], name: OTHERS_OF_POOL[name]}} for name in names}
+    assert [name for name, pool in pools.items() if program({"pools": {**POOLS, **pool}}) == base] == []
