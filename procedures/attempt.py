@@ -30,7 +30,7 @@ class Run(NamedTuple):
     """What a task run is part of; `root` and `task` are names, `started` is the graph run's scheduled time as text.
 
     `since` is that time of the last run that succeeded (empty: none did); `returned` are values of predecessors, and
-    `results` where in a stage they left larger ones.
+    `results` where in a stage they left larger ones. `config` is the run's configuration as JSON (empty: it has none).
     """
 
     root: str
@@ -40,6 +40,7 @@ class Run(NamedTuple):
     since: str = ""
     returned: Mapping[str, str] = {}
     results: Mapping[str, str] = {}
+    config: str = ""
 
 
 class Container(NamedTuple):

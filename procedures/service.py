@@ -91,6 +91,7 @@ def specification_text(job: dict[str, Any], run: Run, number: int) -> str:
         "DATA_INTERVAL_START": run.since,
         "DATA_INTERVAL_END": run.started,
         "JOB_QUERY_TAG": mark(job, run, number),
+        **({"RUN_CONFIG": run.config} if run.config else {}),
         **({"JOB_RESULTS_STAGE_PATH": results} if results else {}),
         **{f"OUTPUTS_{task}": value for task, value in run.returned.items()},
         **{f"RESULTS_STAGE_PATH_{task}": path for task, path in run.results.items()},

@@ -31,6 +31,7 @@ def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[A
         group=str(facts["group"]),
         started=str(facts["started"]),
         since=str(facts.get("since") or ""),
+        config=str(facts.get("config") or ""),
     )
     # without any row, Snowflake makes an empty list; a sandbox may leave it out
     rows = sorted(facts.get("attempts") or [], key=lambda row: int(row["ATTEMPT"]))

@@ -14,7 +14,7 @@ from jobgraph.names import quoted
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 # Of JOBS_RUN_STATS: all that is told of an attempt.
@@ -271,9 +271,13 @@ def cancel_service(place: Place, service: str) -> Statement:
     return Statement(f"CALL {place.service(service)}!SPCS_CANCEL_JOB()")
 
 
-def execute(place: Place, root_task: str) -> Statement:
-    """Start a graph now, out of its schedule."""
-    return Statement(f"EXECUTE TASK {place.qualified(root_task)}")
+def execute(place: Place, root_task: str, config: Mapping[str, Any] | None = None) -> Statement:
+    """Start a graph now, out of its schedule; `config` changes values of its configuration for this run.
+
+    The clause takes no bind (docs.snowflake.com/en/sql-reference/sql/execute-task).
+    """
+    using = f" USING CONFIG = {sql.json_literal(config)}" if config else ""
+    return Statement(f"EXECUTE TASK {place.qualified(root_task)}{using}")
 
 
 def retry_last(place: Place, root_task: str) -> Statement:

@@ -208,7 +208,7 @@ GRAPH_KEYS = (
     Key(
         "config",
         JsonValue(),
-        "values that jobs read with SYSTEM$GET_TASK_GRAPH_CONFIG",
+        "values that jobs read from their variable RUN_CONFIG; `jobgraph run --set` changes them for a run",
         example="{market: eu, days: 7}",
     ),
     Key(

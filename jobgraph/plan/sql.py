@@ -30,13 +30,15 @@ def json_literal(value: Any) -> str:
     return f"$${json.dumps(value, ensure_ascii=True).replace('$', chr(92) + 'u0024')}$$"
 
 
-def call_runner(settings: Settings, procedure: str, task: str, definition: dict[str, Any]) -> str:
-    """Return the body of a job's task."""
-    known = situation(settings, task, definition.get("predecessors", ()))
-    return f"CALL {settings.qualified()}.{procedure}({literal(task)}, ({known}), {json_literal(definition)})"
+def call_runner(
+    settings: Settings, procedure: str, task: str, definition: dict[str, Any], *, configured: bool = False
+) -> str:
+    """Return the body of a job's task; `configured`: its graph has a configuration, which each run may change."""
+    query = situation(settings, task, definition.get("predecessors", ()), configured=configured)
+    return f"CALL {settings.qualified()}.{procedure}({literal(task)}, ({query}), {json_literal(definition)})"
 
 
-def situation(settings: Settings, task: str, predecessors: Iterable[str]) -> str:
+def situation(settings: Settings, task: str, predecessors: Iterable[str], *, configured: bool = False) -> str:
     """Return the query for what the runner has to know of a task's run; it is one text of JSON.
 
     That is: which run it is, and what history has of the job and its predecessors in it. As an argument of CALL
@@ -44,6 +46,7 @@ def situation(settings: Settings, task: str, predecessors: Iterable[str]) -> str
     statement of its own, and no warehouse time before its first.
     """
     facts = ", ".join(f"{literal(name)}, {_INFO}({literal(asked)})" for name, asked in _FACTS.items())
+    facts += f", 'config', {_CONFIG}" if configured else ""
     columns = ", ".join(f"{literal(name)}, {expression}" for name, expression in _RECORDED.items())
     names = ", ".join(literal(name) for name in (task, *predecessors))
     return (
@@ -54,6 +57,7 @@ def situation(settings: Settings, task: str, predecessors: Iterable[str]) -> str
 
 
 _INFO = "SYSTEM$TASK_RUNTIME_INFO"
+_CONFIG = "SYSTEM$GET_TASK_GRAPH_CONFIG()"
 _FACTS = {
     "root": "CURRENT_ROOT_TASK_NAME",
     "group": "CURRENT_TASK_GRAPH_RUN_GROUP_ID",

@@ -6,6 +6,7 @@ Must not know where the rows come from, nor the configuration file: what runs is
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ class Deployed:
     `key` is its name in the job configuration it was deployed from; the root task's name if that is not known.
     `schedule`: the root's, if it has one. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
     made for this graph that do not hang on its root. `committed`: since when runs have been of this version of it.
+    `config`: the configuration that its runs have, unless they are asked for with another.
     """
 
     key: str
@@ -67,6 +69,7 @@ class Deployed:
     suspended_by_failures: bool = False
     strays: tuple[str, ...] = ()
     committed: datetime | None = None
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def suspended(self) -> tuple[str, ...]:
@@ -142,6 +145,7 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         schedule=schedule(root),
         suspended_by_failures=root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES,
         committed=instant(root.get("last_committed_on")),
+        config=_config(root),
         strays=_strays(rows, str(known.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
             job_runs=known.get("job_runs_table", usual.job_runs),
@@ -149,6 +153,14 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
             task_runs=known.get("task_runs_table", usual.task_runs),
         ),
     )
+
+
+def _config(root: Row) -> dict[str, Any]:
+    try:
+        value = json.loads(root.get("config") or "{}")
+    except json.JSONDecodeError:
+        return {}  # a root that jobgraph did not make may have any text
+    return value if isinstance(value, dict) else {}
 
 
 def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[str, ...]:

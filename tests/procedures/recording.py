@@ -222,8 +222,9 @@ def _insert(session: RecordingSession, match: re.Match[str], params: list[Any]) 
     for select in source:
         row: dict[str, Any] = {}
         for expression, name in re.findall(r"(.*?) AS (\w+)(?:, |$)", select):
-            taken = [next(values) for _ in range(expression.count("?"))]
-            row[name] = taken[0]
+            marked = [next(values) for _ in range(expression.count("?"))]
+            if marked:  # the other columns say what Snowflake computes
+                row[name] = marked[0]
         if not key or not any(all(old[name] == row[name] for name in key) for old in table):
             table.append(row | ({"TASK_RUN": session.task_run} if table is session.history else {}))
     assert next(values, None) is None

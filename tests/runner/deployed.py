@@ -17,8 +17,9 @@ from snowflake_sandbox.clock import SystemClock
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.protocol.server import Server
 
+from jobgraph.account import queries
 from jobgraph.config.reading import read
-from jobgraph.plan import history
+from jobgraph.plan import history, sql
 from jobgraph.plan.planning import Procedures, plan
 from jobgraph.plan.procedure_text import joined
 from jobgraph.settings import Pool, Settings
@@ -96,7 +97,8 @@ class Deployed:
                 f" AS $${one.source}$$"
             )
         root = self.graph.root
-        yield f"CREATE TASK {root.full_name} WAREHOUSE = WH AS {root.sql}"
+        config = f" CONFIG = {sql.json_literal(self.graph.config)}" if self.graph.config else ""
+        yield f"CREATE TASK {root.full_name} WAREHOUSE = WH{config} AS {root.sql}"
         for task in self.graph.tasks:
             yield f"CREATE TASK {task.full_name} WAREHOUSE = WH AFTER {', '.join(task.after)} AS {change(task)}"
         assert self.graph.finalizer is not None
@@ -108,9 +110,10 @@ class Deployed:
         """Run a statement; its rows by column name."""
         return in_process.rows(self.world, self.session, text)
 
-    def start(self) -> None:
-        """Start a run of the graph."""
-        self.rows(f"EXECUTE TASK {self.graph.root.full_name}")
+    def start(self, config: dict[str, Any] | None = None) -> None:
+        """Start a run of the graph, with other values than its own."""
+        place = queries.Place(SETTINGS.database, SETTINGS.schema)
+        self.rows(queries.execute(place, self.graph.root.name, config).text)
 
     def finish(self, patience: float = PATIENCE) -> str:
         """Wait until the finalizer of the run has ended, at most `patience` seconds; returns the run's id."""

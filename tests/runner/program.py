@@ -55,7 +55,7 @@ match behaviour:
     case "arguments":
         print(json.dumps({"arguments": rest, "text": os.environ["HOSTILE"]}))
     case "environment":
-        names = ("OUTPUTS_T_BIG", "JOB_ATTEMPT", "TASK_NAME", "DATA_INTERVAL_END", "SCHEDULED_AT")
+        names = ("OUTPUTS_T_BIG", "JOB_ATTEMPT", "TASK_NAME", "DATA_INTERVAL_END", "SCHEDULED_AT", "RUN_CONFIG")
         print(json.dumps({name: os.environ.get(name) for name in names}))
     case "meet":
         print("here", flush=True)

@@ -134,9 +134,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     jobs["t_takes"] |= {"after": ["t_leaves"], "when": jobs["t_takes"]["when"] | {"job": "t_leaves"}}
     defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "timeout": "40 seconds"}
     file = folder / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": jobs}}}))
+    graph = {"config": {"market": "eu", "days": 7}, "jobs": jobs}
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": graph}}))
     with deployed(folder / "sandbox", folder / "images", file, _changed) as found:
-        found.start()
+        found.start({"market": "u$s"})
         for name in MET:
             assert (folder / name).read_text() == "here"
         found.rows("SELECT SYSTEM$SANDBOX_LOSE_NODE('SHAKY')")
@@ -236,6 +237,19 @@ def test_a_dependent_reads_what_its_predecessor_returned(ran: Deployed) -> None:
     assert json.loads(outputs["OUTPUTS_T_BIG"]) == {"written": 200}
     assert (outputs["JOB_ATTEMPT"], outputs["TASK_NAME"]) == ("1", "T_ENVIRONMENT")
     assert outputs["SCHEDULED_AT"] == outputs["DATA_INTERVAL_END"]
+    assert json.loads(outputs["RUN_CONFIG"]) == {"market": "u$s", "days": 7}
+
+
+def test_history_keeps_the_values_and_the_jobs_of_the_run(ran: Deployed) -> None:
+    (root,) = ran.rows("SELECT * FROM D.S.TASK_LOGGING_STATS WHERE NAME = ROOT_TASK_NAME")
+    assert json.loads(root["RUN_CONFIG"]) == {"market": "u$s", "days": 7}
+    definition = json.loads(root["GRAPH_DEFINITION"])
+    names = [job["name"] for job in definition["jobs"]]
+    takes = definition["jobs"][names.index("T_TAKES")]
+    assert (set(names), root["GRAPH_NAME"]) == (set(ran.attempts()), "g")
+    assert [names[place] for place in takes["after"]] == ["T_LEAVES"]
+    (events,) = [job for job in definition["jobs"] if job["name"] == "T_EVENTS"]
+    assert events["logs"] == "event_table"
 
 
 def test_a_job_whose_node_was_lost_is_run_again(ran: Deployed) -> None:

@@ -1,0 +1,71 @@
+"""Values with which a run is asked for: `--set key=value` and the file of `--config`, held against the graph's own.
+
+Pure. A key that the graph's `config` does not have would reach nobody, so it is an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from jobgraph.errors import UsageError, perhaps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def of_options(options: Iterable[str]) -> dict[str, Any]:
+    """Return the values of `key=value` texts; a value is read as in jobconfig.yaml.
+
+    Raises:
+        UsageError: if one is no such text.
+    """
+    values = {}
+    for option in options:
+        key, equals, text = option.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--set {option}: no `key=value`", remedy="For example --set market=eu --set days=7.")
+        values[key] = _value(option, text)
+    return values
+
+
+def _value(option: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {option}: the value cannot be read", remedy="Put a text in quotes.") from error
+
+
+def of_file(name: str, text: str) -> dict[str, Any]:
+    """Return the values of a YAML or JSON file.
+
+    Raises:
+        UsageError: if it is no mapping.
+    """
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"The file cannot be read: {error}", where=name, remedy="Write YAML or JSON.") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise UsageError("The file has no keys with values", where=name, remedy="Write `key: value`, one on a line.")
+    return values
+
+
+def check(graph: str, config: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Refuse keys that the graph's configuration does not have.
+
+    Raises:
+        UsageError: if there is one.
+    """
+    if values and not config:
+        raise UsageError(
+            f"Graph {graph} has no `config`, so its jobs read no values",
+            remedy=f"Give the graph `config: {{{next(iter(values))}: ...}}` in jobconfig.yaml, and `pulumi up`.",
+        )
+    for key in values:
+        if key not in config:
+            raise UsageError(
+                f"The `config` of graph {graph} has no key {key!r}{perhaps(key, config)}",
+                remedy=f"Its keys: {', '.join(sorted(config))}.",
+            )

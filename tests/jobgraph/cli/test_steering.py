@@ -1,0 +1,89 @@
+"""Runs asked for with other values, and what a dry run shows before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.jobgraph.cli.recorded import START, Server, history_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.jobgraph.cli.conftest import Invoke
+
+
+def sent(server: Server, start: str) -> list[str]:
+    return [statement.text for statement in server.sent if statement.text.startswith(start)]
+
+
+@pytest.fixture
+def configured(server: Server) -> None:
+    server.tasks[0] = {**server.tasks[0], "config": '{"market": "eu", "days": 7}'}
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_run_is_asked_for_with_other_values(invoke: Invoke, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("days: 3\nmarket: fr\n")
+    done = invoke("run", "--set", "market=$us", "--config", str(file))
+    assert done.exit_code == 0, done.output
+    statement = 'EXECUTE TASK "DB"."PUBLIC"."ROOT_TASK" USING CONFIG = $${"days": 3, "market": "\\u0024us"}$$'
+    assert sent(server, "EXECUTE") == [statement]
+    assert f"{statement};" in done.stderr
+    assert "6 jobs: T_MYJOB_1, T_MYJOB_2" in done.stderr
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(invoke: Invoke, server: Server) -> None:
+    shown = json.loads(invoke("run", "--set", "days=3", "--dry-run", "--json").stdout)
+    assert not sent(server, "EXECUTE")
+    assert (shown["config"], len(shown["jobs"])) == ({"days": 3}, 6)
+    invoke("run", "--set", "days=3")
+    assert sent(server, "EXECUTE") == shown["statements"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--set", "marked=eu"), "has no key 'marked'; perhaps you meant market"),
+        (("--set", "market"), "--set market: no `key=value`"),
+        (("--set", "market=[1"), "--set market=[1: the value cannot be read"),
+        (("--config", "/nowhere/values.yaml"), "/nowhere/values.yaml: The file cannot be read"),
+    ],
+)
+@pytest.mark.usefixtures("configured")
+def test_values_that_reach_nobody_are_refused(
+    invoke: Invoke, server: Server, options: tuple[str, ...], text: str
+) -> None:
+    done = invoke("run", *options)
+    assert done.exit_code == 2
+    assert text in done.stderr
+    assert not sent(server, "EXECUTE")
+
+
+def test_a_graph_without_config_takes_no_values(invoke: Invoke) -> None:
+    done = invoke("run", "--set", "market=eu")
+    assert done.exit_code == 2
+    assert "has no `config`" in done.stderr
+
+
+def test_cancelling_is_shown_first_and_tells_which_run_waits(invoke: Invoke, server: Server) -> None:
+    server.began = -1.0
+    waiting = history_row("ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID=None, SCHEDULED_TIME=START)
+    server.earlier = [waiting]
+    server.answers = {
+        "CANCEL_ONGOING": [{"STATUS": "ok"}],
+        "SHOW JOB SERVICES LIKE": [{"name": "NEW", "status": "RUNNING"}],
+        "SPCS_CANCEL_JOB": [{"status": "ok"}],
+    }
+    shown = invoke("cancel", "--dry-run")
+    assert "A run that was asked for at 10:00:00 waits behind it and would start then" in shown.stderr
+    assert not any("CANCEL" in one.text for one in server.sent)
+    assert invoke("cancel").exit_code == 0
+    texts = [
+        one.text.replace("?", f"'{one.binds[0]}'" if one.binds else "") for one in server.sent if "CANCEL" in one.text
+    ]
+    assert [f"{text};" for text in texts] == shown.stdout.splitlines()
