@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 _ATTEMPTS = 20
 
 
+_DOES_NOT_EXIST = 2003
+
+
 def execute(call: Call) -> Result:
     """Run one data statement of a session.
 
@@ -50,6 +53,23 @@ def execute(call: Call) -> Result:
         SnowflakeError: syntax, unknown names, conversion errors, in Snowflake's numbers.
     """
     tree = trees.parse(call.text)
+    if isinstance(tree, exp.TruncateTable) and tree.args.get("exists"):
+        return _truncate_if_exists(call, tree)
+    return _execute(call, tree)
+
+
+def _truncate_if_exists(call: Call, tree: exp.TruncateTable) -> Result:
+    # DuckDB knows no IF EXISTS here.
+    tree.set("exists", None)
+    try:
+        return _execute(call, tree)
+    except errors.SnowflakeError as error:
+        if error.errno != _DOES_NOT_EXIST:
+            raise
+        return status()
+
+
+def _execute(call: Call, tree: exp.Expr) -> Result:
     connection = call.world.data.connection(call.session)
     with (
         connection.lock,

@@ -185,6 +185,12 @@ def list_aggregate(node: exp.Expr, formats: Formats) -> exp.Expr:
     return typed(exp.Anonymous(this="COALESCE", expressions=[node.copy(), exp.Literal.string("")]), DType.VARCHAR)
 
 
+def sequence(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """SEQ4 and its like in the order of a window function: the rows as they come (Snowpark's `range`)."""
+    del formats
+    return exp.Literal.number(0) if node.find_ancestor(exp.Window) is not None else node
+
+
 def parse_json(node: exp.Expr, formats: Formats) -> exp.Expr:
     """PARSE_JSON."""
     if is_null(node.this) or node.args.get("safe"):
@@ -252,6 +258,7 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     exp.RegexpReplace: regexp_replace,
     exp.JarowinklerSimilarity: distance,
     exp.ParseJSON: parse_json,
+    **dict.fromkeys((exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8), sequence),
     exp.ArrayAgg: array_aggregate,
     exp.WithinGroup: within_group,
     exp.ArrayUniqueAgg: unique_aggregate,

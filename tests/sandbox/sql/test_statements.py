@@ -71,6 +71,16 @@ def test_names_that_are_bound_or_variables(client: Client) -> None:
     assert client.values("DROP TABLE IDENTIFIER(?)", {"1": "T"}) == [("T successfully dropped.",)]
 
 
+def test_truncate_by_a_bound_name(client: Client) -> None:
+    client.rows("CREATE TABLE T (A INT)")
+    client.rows("INSERT INTO T VALUES (1)")
+    client.rows("TRUNCATE TABLE IDENTIFIER(?)", {"1": "D.PUBLIC.T"})
+    assert client.values("SELECT COUNT(*) FROM IDENTIFIER(?)", {"1": "T"}) == [(0,)]
+    client.rows("TRUNCATE TABLE IF EXISTS T")
+    client.rows("TRUNCATE TABLE IF EXISTS NOPE")
+    assert client.errno("TRUNCATE TABLE NOPE") == 2003
+
+
 def test_types_of_statements(client: Client) -> None:
     client.rows("CREATE TABLE T (A INT)")
     client.rows("CREATE STAGE S")
