@@ -49,6 +49,8 @@ class ComputeComponent(pulumi.ComponentResource):
                 name=settings.warehouse,
                 warehouse_size=settings.warehouse_size,
                 auto_suspend=settings.warehouse_auto_suspend,
+                max_concurrency_level=settings.warehouse_max_concurrency,
+                max_cluster_count=settings.warehouse_max_clusters if settings.warehouse_max_clusters > 1 else None,
                 auto_resume="true",
                 initially_suspended=True,
                 comment=self._mark.comment("jobgraph: tasks and queries of the jobs"),

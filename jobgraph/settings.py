@@ -7,7 +7,7 @@ Must not know where that mapping comes from nor what is built with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 from zoneinfo import available_timezones
@@ -133,6 +133,30 @@ def _digests(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((str(image), digest) for image, digest in value.items()))
 
 
+def _positive(value: Any) -> float:
+    # `pulumi config set` without types keeps numbers as text
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError("a number above 0 is wanted")
+    return float(value)
+
+
+def _numbers(names: Collection[str] | None, expected: str) -> Callable[[Any], tuple[tuple[str, float], ...]]:
+    """Return what reads numbers by name, which is upper case; `names` are those there are, if not any will do."""
+
+    def read(value: Any) -> tuple[tuple[str, float], ...]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{expected} are wanted")  # noqa: TRY004  # all wrong settings are told by ValueError
+        numbers = {upper(str(name)): _positive(number) for name, number in value.items()}
+        for name in numbers:
+            if names is not None and name not in names:
+                raise ValueError(f"`{name}` is none of the names there are{perhaps(name, names)}")
+        return tuple(sorted(numbers.items()))
+
+    return read
+
+
 def _setting(default: Any, read: Callable[[Any], Any], doc: str) -> Any:
     return field(default=default, metadata={"read": read, "doc": doc})
 
@@ -194,6 +218,10 @@ class Settings:
     warehouse: str = _setting("SMALL_WAREHOUSE", _name, "warehouse of the tasks and of the containers' queries")
     warehouse_size: str = _setting("XSMALL", _one_of(WAREHOUSE_SIZES), "size of that warehouse")
     warehouse_auto_suspend: int = _setting(60, _whole(0, 86400), "idle seconds until it is suspended")
+    warehouse_max_concurrency: int | None = _setting(
+        None, _whole(1, 1000), "statements that run on one of its clusters at a time; Snowflake's default is 8"
+    )
+    warehouse_max_clusters: int = _setting(1, _whole(1, 10), "clusters it may grow to (Enterprise edition)")
     pools: tuple[Pool, ...] = _setting(_QUICKSTART_POOLS, _pools, "compute pools by name")
     stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
     runtime_image: str = _setting("job_runtime:1.0", _text, "image that runs the payloads (images/runtime)")
@@ -206,6 +234,18 @@ class Settings:
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
     keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
     keep_results_days: int = _setting(14, _whole(2, 3650), "days that files which jobs leave to others are kept")
+
+    credit_price: float | None = _setting(None, _positive, "US dollars for a credit, for estimates of cost")
+    rates: tuple[tuple[str, float], ...] = _setting(
+        (),
+        _numbers((*FAMILIES, *WAREHOUSE_SIZES), "credits an hour by instance family or warehouse size"),
+        "credits an hour that are not the published ones, as {CPU_X64_XS: 0.05, XSMALL: 1.35}",
+    )
+    runs_per_month: tuple[tuple[str, float], ...] = _setting(
+        (),
+        _numbers(None, "runs a month by graph"),
+        "runs a month of graphs without a schedule, for estimates of cost, as {TRAINING: 20}",
+    )
 
     existing: tuple[str, ...] = _setting((), _kinds(EXISTING_KINDS), "what is there already, another's: only used")
     imported: tuple[str, ...] = _setting(

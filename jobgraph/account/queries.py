@@ -298,3 +298,37 @@ def resume(place: Place, task: str) -> Statement:
 def cancel_task(place: Place, task: str) -> Statement:
     """Stop the executing run of one task; the other tasks of the graph go on."""
     return Statement("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS(?) AS STATUS", (place.qualified(task),))
+
+
+def job_times(place: Place, tables: Tables, days: int) -> Statement:
+    """How long the containers of each job ran in one run, all attempts together: see `_times`."""
+    per_run = (
+        "SELECT ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID AS RUN_ID, SUM(DURATION_IN_SECS) AS SECONDS"
+        f" FROM {place.qualified(tables.job_runs)}"
+        " WHERE GRAPH_START_TIME >= DATEADD('day', ?, CURRENT_TIMESTAMP()) GROUP BY 1, 2, 3"
+    )
+    return _times(per_run, days)
+
+
+def task_times(place: Place, tables: Tables, days: int) -> Statement:
+    """How long each task took in one run, all attempts of the graph together: see `_times`."""
+    per_run = (
+        "SELECT ROOT_TASK_NAME, NAME AS TASK_NAME, GRAPH_RUN_GROUP_ID AS RUN_ID, SUM(DURATION_IN_SECS) AS SECONDS"
+        f" FROM {place.qualified(tables.task_runs)}"
+        " WHERE QUERY_START_TIME::TIMESTAMP_NTZ >= DATEADD('day', ?, CURRENT_TIMESTAMP())::TIMESTAMP_NTZ"
+        " GROUP BY 1, 2, 3"
+    )
+    return _times(per_run, days)
+
+
+def _times(per_run: str, days: int) -> Statement:
+    """Return the statement for seconds by task: RUNS, and LOW, USUAL and HIGH, the 10th, 50th and 90th of a hundred."""
+    shares = {"LOW": 0.1, "USUAL": 0.5, "HIGH": 0.9}
+    columns = ", ".join(
+        f"PERCENTILE_CONT({share}) WITHIN GROUP (ORDER BY SECONDS) AS {name}" for name, share in shares.items()
+    )
+    return Statement(
+        f"SELECT ROOT_TASK_NAME, TASK_NAME, COUNT(*) AS RUNS, {columns} FROM ({per_run}) AS RUNS_OF_TASKS"
+        " WHERE SECONDS IS NOT NULL GROUP BY ROOT_TASK_NAME, TASK_NAME ORDER BY ROOT_TASK_NAME, TASK_NAME",
+        (-days,),
+    )

@@ -14,6 +14,7 @@ from jobgraph.account.client import Choice
 from jobgraph.cli.application import Application, Group
 from jobgraph.cli.commands import (
     cancel,
+    cost,
     diff,
     doctor,
     graph,
@@ -58,6 +59,7 @@ for command in (
     validate.validate,
     graph.graph,
     diff.diff,
+    cost.cost,
     import_.import_command,
     preview_summary.preview_summary,
     run.run,

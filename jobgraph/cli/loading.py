@@ -18,6 +18,7 @@ from jobgraph.cli.stacks import PROJECT_FILE, Stacks, stacks_of
 from jobgraph.config import reading
 from jobgraph.config.overlays import ENVIRONMENTS, environment_names
 from jobgraph.errors import ConfigErrors, Problem, UsageError, perhaps
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from jobgraph.cli.application import Application
@@ -132,8 +133,20 @@ def at(application: Application, given: str, environment: str | None) -> Config:
         ConfigErrors: with everything that is wrong in it.
         UsageError: if it is neither a file nor a revision with such a file.
     """
+    return with_settings(application, given, environment)[0]
+
+
+def with_settings(application: Application, given: str, environment: str | None) -> tuple[Config, Settings]:
+    """Read a configuration as `at` does, with the settings of the stack as they stand beside it.
+
+    The settings are the usual ones without an environment, or where the stack has no file.
+
+    Raises:
+        ConfigErrors: with everything that is wrong in it.
+        UsageError: if it is neither a file nor a revision with such a file, or the stack's file cannot be used.
+    """
     if Path(given).is_file():
-        return load(given, environment)
+        return load(given, environment), _settings(Path(given), environment)
     revision, _, path = given.partition(":")
     top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())
     inside = path
@@ -145,7 +158,20 @@ def at(application: Application, given: str, environment: str | None) -> Config:
         # a revision without any file makes an archive that cannot be opened; then the file is not there
         with suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(folder, filter=_safe)  # noqa: S202  # the filter is the safe one, less its errors
-        return _named(Path(folder), inside, f"{revision}:", environment)
+        config = _named(Path(folder), inside, f"{revision}:", environment)
+        return config, _settings(Path(folder) / inside, environment)
+
+
+def deploying(path: str, environment: str | None) -> Settings | None:
+    """Return the settings that a file is deployed with; without an environment the usual ones, if there is no stack."""
+    if environment is None:
+        return None if stacks_of(Path(path)).names else Settings()
+    return stacks_of(Path(path)).settings(environment)
+
+
+def _settings(path: Path, environment: str | None) -> Settings:
+    settings = stacks_of(path).settings(environment) if environment is not None else None
+    return settings or Settings()
 
 
 def _from_top(top: Path, place: Path) -> str:

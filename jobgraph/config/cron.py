@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -173,3 +174,43 @@ def _changes(zone: ZoneInfo) -> Iterator[tuple[datetime, datetime, bool]]:
 
 def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
     return instant.astimezone(zone).utcoffset() or timedelta()
+
+
+def firings_a_year(schedule: Cron) -> float:
+    """Return how often a schedule fires in a year: the mean of four, one of them a leap year.
+
+    It goes by the local time, as Snowflake does (`clock_change_effects`): times in an hour that comes twice count
+    twice, times in an hour that is left out do not count.
+    """
+    years = range(_TRIED_YEARS.start, _TRIED_YEARS.start + 4)
+    times = _times_of_day(schedule.expression)
+    days = _firing_days(schedule.expression, years)
+    count = len(days) * len(times)
+    for start, end, repeated in _clock_changes(schedule.timezone):
+        near = days.intersection((start.date(), end.date())) if start.year in years else ()
+        in_hour = sum(start <= datetime.combine(day, time.min) + minute < end for day in near for minute in times)
+        count += in_hour if repeated else -in_hour
+    return count / len(years)
+
+
+def shortest_gap(schedule: Cron) -> timedelta:
+    """Return the shortest time between two firings of a schedule on days that follow one another."""
+    times = [*_times_of_day(schedule.expression)]
+    following = [*times[1:], times[0] + timedelta(days=1)]
+    return min(later - earlier for earlier, later in zip(times, following, strict=True))
+
+
+@lru_cache(maxsize=1000)
+def _times_of_day(expression: str) -> tuple[timedelta, ...]:
+    """Return the times of a day at which an expression fires, in order."""
+    simulation = _simulation(expression, ANY_INSTANT)
+    return tuple(timedelta(hours=h, minutes=m) for h in sorted(simulation.hours) for m in sorted(simulation.minutes))
+
+
+@lru_cache(maxsize=1000)
+def _firing_days(expression: str, years: range) -> frozenset[date]:
+    """Return the days of some years on which an expression fires."""
+    noon = " ".join(["0", "12", *expression.split()[2:]])
+    end = datetime(years.stop, 1, 1)  # noqa: DTZ001  # local times, of no zone
+    firings = _simulation(noon, datetime(years.start, 1, 1))  # noqa: DTZ001  # likewise
+    return frozenset(firing.date() for firing in takewhile(lambda firing: firing < end, firings))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jobgraph.cost.change import CostChange
     from jobgraph.drawing.changes import DrawnTask
 
 CREATED, CHANGED, REPLACED, DELETED, KEPT, IMPORTED = "created", "changed", "replaced", "deleted", "kept", "imported"
@@ -67,6 +68,7 @@ class Summary:
 
     unnamed: how many steps that only look would see something else; the engine counts them and does not list them.
     steps: how many steps of the deploy itself run, though nothing else says so. `warnings` are the program's.
+    `cost`: what the change does to the cost of a month; None if it was not estimated, and `cost_unknown` says why.
     """
 
     drift: bool
@@ -78,6 +80,8 @@ class Summary:
     unnamed: int = 0
     steps: int = 0
     warnings: tuple[str, ...] = ()
+    cost: CostChange | None = None
+    cost_unknown: str = ""
 
     @property
     def is_empty(self) -> bool:

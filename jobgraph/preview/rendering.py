@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import markdown
+from jobgraph.cost.rendering import change_as_json, change_as_markdown, change_as_text
 from jobgraph.diff.elements import elements, side_by_side
 from jobgraph.drawing.changes import change_picture, sign
 from jobgraph.preview.changes import CHANGED, CREATED, DELETED, IMPORTED, REPLACED
@@ -74,6 +75,10 @@ def _text_lines(summary: Summary) -> Iterator[str]:
     if summary.warnings:
         yield from ("", "Warnings:")
         yield from (f"  {line}" for warning in summary.warnings for line in warning.splitlines())
+    if summary.cost is not None and not summary.cost.is_empty:
+        yield from ("", *change_as_text(summary.cost).splitlines())
+    if summary.cost_unknown and not summary.is_empty:
+        yield from ("", f"Cost: {summary.cost_unknown}")
 
 
 def _text_changes(changes: Sequence[Change]) -> Iterator[str]:
@@ -131,6 +136,10 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
     if summary.dangers:
         yield from ("", "> [!CAUTION]", f"> **{_heading(summary)}**", ">")
         yield from (f"> - {markdown.code(danger.what)}: {escape(danger.loss)}" for danger in summary.dangers)
+    if summary.cost is not None and not summary.cost.is_empty:
+        yield from ("", *change_as_markdown(summary.cost).splitlines())
+    if summary.cost_unknown and not summary.is_empty:
+        yield from ("", f"Cost: {escape(summary.cost_unknown, quote=False)}")
     for graph in summary.graphs:
         yield from ("", f"#### Graph {markdown.code(graph.key)}", "")
         yield from (f"- {escape(note)}" for note in graph.notes)
@@ -187,6 +196,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "kept": [_change_json(change) for change in summary.kept],
         "seen_by_looking": summary.unnamed,
         "warnings": list(summary.warnings),
+        "cost": None if summary.cost is None else change_as_json(summary.cost),
     }
 
 

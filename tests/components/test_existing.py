@@ -22,3 +22,10 @@ def test_what_exists_is_granted_on_and_not_made(quickstart: Recorder) -> None:
         name: one["inputs"] for name, one in quickstart.of(grants).items()
     }
     assert "StageInternal JOBS" in used.of(grants)["SPCS_DEMO_ROLE-JOBS"]["dependencies"]
+
+
+def test_a_warehouse_gets_the_slots_and_clusters_that_the_settings_name(quickstart: Recorder) -> None:
+    usual = quickstart.of("Warehouse")["SMALL_WAREHOUSE"]["inputs"]
+    larger = record({"warehouse_max_concurrency": 100, "warehouse_max_clusters": 3})
+    inputs = larger.of("Warehouse")["SMALL_WAREHOUSE"]["inputs"]
+    assert inputs == usual | {"maxConcurrencyLevel": 100, "maxClusterCount": 3}

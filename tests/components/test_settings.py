@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from jobgraph.settings import Pool, Settings
+from jobgraph.config.reading import parse
+from jobgraph.cost.deployment import deployment
+from jobgraph.cost.pricing import priced
+from jobgraph.cost.rendering import as_json
+from jobgraph.settings import Pool, Settings, read_settings
 from tests.components.recorded import record
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ OTHERS: dict[str, Any] = {
     "parent_roles": ["USERADMIN"],
     "warehouse_size": "LARGE",
     "warehouse_auto_suspend": 61,
+    "warehouse_max_concurrency": 9,
+    "warehouse_max_clusters": 2,
     "region_timezone": "Asia/Tokyo",
     "snowpark_version": "1.34.0",
     "keep_services_days": 2,
@@ -49,6 +55,8 @@ OTHERS: dict[str, Any] = {
     "image_digests": {"a:latest": f"sha256:{'0' * 64}"},
     "pools": {**POOLS, "ANOTHER": {}},
 }
+# they make no difference to what is deployed, but to what is said of its cost
+OTHER_ESTIMATES: dict[str, Any] = {"credit_price": 2.6, "rates": {"XSMALL": 1.35}, "runs_per_month": {"BY_HAND": 20}}
 OTHERS_OF_POOL = {
     "instance_family": "CPU_X64_M",
     "min_nodes": 2,
@@ -81,8 +89,20 @@ def test_every_setting_of_a_stack_is_read(program: Any) -> None:
     base = program({})
     assert program({}) == base
     names = {setting.name for setting in fields(Settings)}
-    assert names == OTHERS.keys()
-    assert [name for name in sorted(names) if program({name: OTHERS[name]}) == base] == []
+    assert names == OTHERS.keys() | OTHER_ESTIMATES.keys()
+    assert [name for name in sorted(OTHERS) if program({name: OTHERS[name]}) == base] == []
+
+
+def test_every_setting_for_estimates_is_read() -> None:
+    by_hand = FILE.replace("payload: {payload: {path: run.py}}", "other: {}") + "  by_hand: {jobs: {x: {}}}\n"
+    config = parse(by_hand.encode(), "jobs.yaml")
+
+    def estimate(settings: dict[str, Any]) -> dict[str, Any]:
+        read = read_settings({"pools": POOLS, **settings}, "Pulumi.dev.yaml")
+        return as_json(priced(deployment(config, read), read, {}))
+
+    base = estimate({})
+    assert [name for name, value in OTHER_ESTIMATES.items() if estimate({name: value}) == base] == []
 
 
 def test_every_setting_of_a_pool_is_read(program: Any) -> None:

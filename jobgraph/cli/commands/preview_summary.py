@@ -1,23 +1,30 @@
 """The command on the engine's previews: `preview-summary`.
 
 Knows its options and output. Must not know the shape of a preview (jobgraph.preview.engine_preview) or of a summary
-(jobgraph.preview.rendering). A connection is made only with `--running`.
+(jobgraph.preview.rendering). A connection is made only with `--running` and `--history`.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jobgraph.account.queries import Statement
 from jobgraph.cli.application import Application, examples, show_json
+from jobgraph.cli.costing import past_times
+from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
 from jobgraph.errors import UsageError
 from jobgraph.preview import engine_preview, rendering
+from jobgraph.preview.costing import with_cost
+from jobgraph.preview.deployments import stack_of
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jobgraph.account.client import Client
 
 _STANDARD_INPUT = "-"
@@ -35,20 +42,28 @@ _STANDARD_INPUT = "-"
 @click.argument("file", default=_STANDARD_INPUT)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 @click.option("--running", is_flag=True, help="Ask Snowflake how many jobs run on pools that shrink or go.")
+@click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days, for the cost.")
 @click.pass_context
-def preview_summary(context: click.Context, file: str, *, form: str, running: bool) -> None:
+def preview_summary(context: click.Context, file: str, *, form: str, running: bool, history: bool) -> None:
     """Say what a preview changes, job by job, in the words of jobconfig.yaml; what is destructive comes first.
 
     FILE is the output of `pulumi preview --json`, of `pulumi refresh --preview-only --json` (what was changed behind
     the program) or of `pulumi destroy --preview-only --json`; without FILE, or with -, it is standard input.
 
-    With `--show-sames` the pictures show whole graphs, else only the tasks that change.
+    With `--show-sames` the pictures show whole graphs, else only the tasks that change; and what the change does to the
+    cost of a month is estimated (`jobgraph cost`), with the rates that the settings of the preview's stack name.
 
     Exit code 1 if the preview itself failed.
     """
     application: Application = context.obj
     preview = engine_preview.parse(_read(file), "standard input" if file == _STANDARD_INPUT else file)
-    summary = engine_preview.summarize(preview, _running(application.client) if running else None)
+    settings = _settings(application, preview)
+    summary = with_cost(
+        engine_preview.summarize(preview, _running(application.client) if running else None),
+        preview,
+        settings,
+        past_times(application.client, settings) if history else {},
+    )
     match form:
         case "json":
             show_json(rendering.as_json(summary))
@@ -70,6 +85,13 @@ def _read(file: str) -> str:
         raise UsageError(
             f"The preview cannot be read: {why}", where=file, remedy="pulumi preview --json > preview.json"
         ) from error
+
+
+def _settings(application: Application, preview: Mapping[str, Any]) -> Settings:
+    """Return the settings of the stack that a preview is of, as they stand; the usual ones if it has no file here."""
+    stack = stack_of(preview)
+    settings = stacks_of(application.folder / PROJECT_FILE).settings(stack) if stack else None
+    return settings or Settings()
 
 
 def _running(client: Client) -> dict[str, int]:

@@ -16,6 +16,7 @@ from jobgraph.cli import json_forms, loading, views
 from jobgraph.cli.application import examples, is_terminal, note, show, show_json
 from jobgraph.config.explain import problem_reports
 from jobgraph.config.explain.resolving import resolved
+from jobgraph.cost.crowding import crowd_problems
 from jobgraph.errors import EXIT_USAGE, ConfigErrors, in_order
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def _read(path: str, environment: str | None, *, strict: bool) -> tuple[Config |
         config = loading.load(path, environment, strict=strict)
     except ConfigErrors as error:
         return None, error.problems
-    return config, config.warnings
+    crowded = crowd_problems(config, settings) if (settings := loading.deploying(path, environment)) else ()
+    return None if strict and crowded else config, (*config.warnings, *crowded)
 
 
 def _sum_up(check: _Check) -> None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from jobgraph.config.cron import NEVER_FIRES, clock_change_effects, cron_problem, only_in_maintenance
+from jobgraph.config.cron import (
+    NEVER_FIRES,
+    _times_of_day,
+    clock_change_effects,
+    cron_problem,
+    firings_a_year,
+    only_in_maintenance,
+    shortest_gap,
+)
 from jobgraph.config.reading import parse
 from jobgraph.config.schedules import Cron
 from jobgraph.errors import WARNING
@@ -128,3 +139,53 @@ def test_maintenance_is_at_the_regions_time() -> None:
 def test_days_when_the_clocks_change(expression: str, zone: str, twice: bool, skipped: bool) -> None:  # noqa: FBT001  # parametrized values
     assert clock_change_effects(Cron(expression, zone)) == (twice, skipped)
     assert ("clock-change" in warnings_of(expression, zone)) is (twice or skipped)
+
+
+def by_the_minute(expression: str, zone: str) -> int:
+    """Firings in the four years that are counted, one of them in full: each minute's local time is looked at."""
+    minutes, hours, days = expression.split()[:3]
+
+    def allows(text: str, value: int) -> bool:
+        step = int(text.partition("/")[2] or 1)
+        return value % step == 0 if text.startswith("*") else value in map(int, text.split(","))
+
+    start = datetime(2030, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    end = datetime(2031, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    count = 0
+    for minute in range(int((end - start).total_seconds() // 60)):
+        local = (start + timedelta(minutes=minute)).astimezone(ZoneInfo(zone))
+        count += allows(minutes, local.minute) and allows(hours, local.hour) and allows(days, local.day)
+    return count
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("expression", ["30 2 * * *", "*/20 1,2,3 * * *", "*/30 * * * *", "15 1 1,8,15,22 * *"])
+def test_firings_of_a_year_go_by_the_local_time(expression: str, zone: str) -> None:
+    """Of four years; a leap year has a day more on which the same times come."""
+    counted = firings_a_year(Cron(expression, zone)) * 4
+    days_a_year = 365 if expression.endswith("* * *") else 48
+    a_day = len(_times_of_day(expression))
+    leap_day = a_day if days_a_year == 365 else 0
+    assert counted == 4 * by_the_minute(expression, zone) + leap_day
+
+
+@pytest.mark.parametrize(
+    ("expression", "a_year"),
+    [("0 0 29 2 *", 0.25), ("0 3 L * *", 12), ("0 0 1 JAN,JUL *", 2), ("* * * * *", 525_960), ("0 12 * * 0", 52.25)],
+)
+def test_firings_of_days_that_not_every_month_or_week_has(expression: str, a_year: float) -> None:
+    assert firings_a_year(Cron(expression, "UTC")) == pytest.approx(a_year, abs=0.25)
+
+
+@pytest.mark.parametrize(
+    ("expression", "minutes"),
+    [
+        ("0 2 * * *", 24 * 60),
+        ("*/20 * * * *", 20),
+        ("0 9,17 * * *", 8 * 60),
+        ("0,50 23 * * *", 50),
+        ("5,55 * * * *", 10),
+    ],
+)
+def test_the_shortest_time_between_firings(expression: str, minutes: int) -> None:
+    assert shortest_gap(Cron(expression, "UTC")) == timedelta(minutes=minutes)

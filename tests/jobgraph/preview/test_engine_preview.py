@@ -192,7 +192,7 @@ def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
 
 def test_the_json_form_keeps_its_keys() -> None:
     told = rendering.as_json(summarize(around()))
-    keys = {"drift", "errors", "destructive", "graphs", "others", "kept", "seen_by_looking", "warnings"}
+    keys = {"drift", "errors", "destructive", "graphs", "others", "kept", "seen_by_looking", "warnings", "cost"}
     assert set(told) == keys
     assert set(told["others"][0]) == {"name", "kind", "action", "about", "fields"}
     assert set(told["others"][0]["fields"][0]) == {"field", "old", "new", "only_case_or_white_space"}

@@ -1,0 +1,124 @@
+"""The command `cost`: what the jobs will cost in a month.
+
+Knows its options and output. Must not know how cost is estimated (jobgraph.cost). Connects only with `--history`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobgraph.cli import loading
+from jobgraph.cli.application import Application, examples, note, show_json
+from jobgraph.cli.costing import past_times, stated_runs
+from jobgraph.cli.stacks import stacks_of
+from jobgraph.cost import rendering
+from jobgraph.cost.change import changed
+from jobgraph.cost.deployment import deployment
+from jobgraph.cost.pricing import priced
+from jobgraph.cost.wording import number
+from jobgraph.errors import EXIT_RUN_FAILED, UsageError, perhaps
+
+if TYPE_CHECKING:
+    from jobgraph.config.model import Config
+    from jobgraph.cost.change import Priced
+    from jobgraph.settings import Settings
+
+_FORMATS = ("text", "markdown", "json")
+
+
+@click.command(
+    short_help="Estimate what the jobs cost in a month.",
+    epilog=examples(
+        "jobgraph cost",
+        "jobgraph cost --environment prod --history",
+        "jobgraph cost --against main --format markdown",
+        "jobgraph cost --environment prod --fail-above 200",
+    ),
+)
+@click.argument("file", required=False)
+@click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack that deploys it; needed if there are more.")
+@click.option("--against", metavar="OLD", help="Tell what is different from a file or a git revision.")
+@click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days.")
+@click.option("--runs", multiple=True, metavar="GRAPH=N", help="Runs a month of a graph without a schedule.")
+@click.option("--fail-above", type=click.FloatRange(min=0), metavar="N", help="Exit with 1 above N credits a month.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.pass_context
+def cost(  # noqa: PLR0913  # one parameter for each option
+    context: click.Context,
+    file: str | None,
+    *,
+    environment: str | None,
+    against: str | None,
+    history: bool,
+    runs: tuple[str, ...],
+    fail_above: float | None,
+    form: str,
+) -> None:
+    """Estimate what graphs cost in a month, in credits and money: jobs, idle pools, and warehouses on which tasks wait.
+
+    FILE is jobconfig.yaml, or what the stack deploys, unless given. Jobs without history count with their `timeout`;
+    with --history, with what runs took. Rates and the price of a credit are published ones unless the stack's settings
+    have others (`rates`, `credit_price`). What an estimate assumes and leaves out is said below it.
+
+    --fail-above compares the usual amount, or the highest where times are not known. Exit code 1 if it is more.
+    """
+    application: Application = context.obj
+    environment = environment or _only_stack(application, file)
+    path = loading.file_of(application, file, environment)
+    config, settings = loading.with_settings(application, path, environment)
+    times = past_times(application.client, settings) if history else {}
+    stated = stated_runs(runs)
+
+    def estimated(config: Config, settings: Settings) -> Priced:
+        _check_pools(config, settings)
+        return priced(deployment(config, settings), settings, times, stated)
+
+    new = estimated(config, settings)
+    if against is not None:
+        change = changed(estimated(*loading.with_settings(application, against, environment)), new)
+        if form == "json":
+            show_json(rendering.change_as_json(change))
+        else:
+            written = rendering.change_as_markdown if form == "markdown" else rendering.change_as_text
+            click.echo(written(change) or rendering.NO_CHANGE, nl=False)
+    elif form == "json":
+        show_json(rendering.as_json(new))
+    else:
+        click.echo(rendering.as_markdown(new) if form == "markdown" else rendering.as_text(new), nl=False)
+    if fail_above is not None and _is_above(new, fail_above):
+        context.exit(EXIT_RUN_FAILED)
+
+
+def _only_stack(application: Application, file: str | None) -> str | None:
+    stacks = stacks_of(Path(file)) if file is not None else stacks_of(application.folder / "Pulumi.yaml")
+    if len(stacks.names) > 1:
+        raise UsageError(
+            "pools, warehouse and rates are a stack's: which stack?",
+            remedy=f"jobgraph cost --environment {stacks.names[0]}   (there are {', '.join(stacks.names)})",
+        )
+    return stacks.names[0] if stacks.names else None
+
+
+def _check_pools(config: Config, settings: Settings) -> None:
+    """Raise UsageError for a pool that the settings do not name: nobody knows what its nodes cost."""
+    pools = {job.compute_pool for graph in config.graphs for job in graph.jobs}
+    if unknown := sorted(pools.difference(settings.pool_names)):
+        raise UsageError(
+            f"the settings of the stack have no pool {', '.join(unknown)}{perhaps(unknown[0], settings.pool_names)}",
+            where=config.file,
+            remedy="name the stack with --environment, or the pool below `pools` in its settings",
+        )
+
+
+def _is_above(new: Priced, limit: float) -> bool:
+    amount = new.estimate.credits
+    if amount.expected <= limit:
+        return False
+    kind = "highest" if amount.usual is None else "usual"
+    note(
+        f"error: the {kind} amount, {number(amount.expected)} credits a month, is above {number(limit)} (--fail-above)"
+    )
+    return True

@@ -1,0 +1,115 @@
+"""What a change of a deployment does to what it costs.
+
+Knows two estimates. Must not know how either came about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobgraph.cost.ranges import NOTHING
+
+if TYPE_CHECKING:
+    from jobgraph.cost.crowding import Crowd
+    from jobgraph.cost.estimate import Estimate, GraphCost, Line
+    from jobgraph.cost.ranges import Range
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A deployment's estimate, with what it assumes, and where graphs are wider than their warehouses."""
+
+    estimate: Estimate
+    assumptions: tuple[str, ...]
+    crowds: tuple[Crowd, ...]
+
+
+@dataclass(frozen=True)
+class LineChange:
+    """A line before and after; None where it is not there."""
+
+    old: Line | None
+    new: Line | None
+
+    @property
+    def line(self) -> Line:
+        """The line as it will be, or was."""
+        line = self.new or self.old
+        if line is None:
+            raise ValueError("a line that is neither before nor after")
+        return line
+
+
+@dataclass(frozen=True)
+class GraphChange:
+    """A graph of which something costs more or less than before."""
+
+    key: str
+    old: GraphCost | None
+    new: GraphCost | None
+    lines: tuple[LineChange, ...]
+
+
+@dataclass(frozen=True)
+class CostChange:
+    """Two estimates, and the graphs and standing lines that are not the same in both."""
+
+    old: Priced
+    new: Priced
+    graphs: tuple[GraphChange, ...]
+    standing: tuple[LineChange, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the change costs nothing and saves nothing, and no graph gets wider than its warehouse."""
+        return not self.graphs and not self.standing and not self.crowds
+
+    @property
+    def crowds(self) -> tuple[Crowd, ...]:
+        """Where graphs become wider than their warehouses, or more so."""
+        return tuple(crowd for crowd in self.new.crowds if crowd not in self.old.crowds)
+
+    @property
+    def difference(self) -> float:
+        """Credits a month that it costs more: of usual amounts if both are known, else of the highest."""
+        before, after = comparable(self.old.estimate.credits, self.new.estimate.credits)
+        return after - before
+
+
+def comparable(old: Range, new: Range) -> tuple[float, float]:
+    """Return two amounts of the same kind: the usual ones if both are known, else the highest."""
+    if old.usual is not None and new.usual is not None:
+        return old.usual, new.usual
+    return old.high, new.high
+
+
+def changed(old: Priced, new: Priced) -> CostChange:
+    """Return what is different between two estimates."""
+    before = {graph.key: graph for graph in old.estimate.graphs}
+    after = {graph.key: graph for graph in new.estimate.graphs}
+    graphs = [_graph(key, before.get(key), after.get(key)) for key in after | before]
+    return CostChange(
+        old,
+        new,
+        tuple(graph for graph in graphs if graph is not None),
+        _lines(old.estimate.standing, new.estimate.standing),
+    )
+
+
+def _graph(key: str, old: GraphCost | None, new: GraphCost | None) -> GraphChange | None:
+    lines = _lines(old.lines if old else (), new.lines if new else ())
+    same_runs = (old.runs if old else None) == (new.runs if new else None)
+    return None if old and new and not lines and same_runs else GraphChange(key, old, new, lines)
+
+
+def _lines(old: tuple[Line, ...], new: tuple[Line, ...]) -> tuple[LineChange, ...]:
+    before = {(line.kind, line.charged, line.name or line.on): line for line in old}
+    after = {(line.kind, line.charged, line.name or line.on): line for line in new}
+    changes = [LineChange(before.get(key), after.get(key)) for key in after | before]
+    return tuple(change for change in changes if change.old != change.new)
+
+
+def credits_of(cost: GraphCost | None) -> Range | None:
+    """Return what a graph costs in a month; one that is not there costs nothing; None if nobody knows its runs."""
+    return NOTHING if cost is None else cost.credits

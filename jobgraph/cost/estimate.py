@@ -1,0 +1,219 @@
+"""What a deployment will cost in a month, as ranges, line by line.
+
+Knows how Snowflake charges pools, warehouses and serverless tasks. Must not know how an estimate is written.
+
+The highest amounts hold if every job takes its time limit with every attempt (or, of 100 runs in history, as long as
+the 90th longest); the lowest if it takes no time (the 10th), shares a node with all jobs that may run beside it, and
+others use pool and warehouse just before and after. Each is a bound for every way in between.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobgraph.cost.frequency import HOURS_A_MONTH, runs_a_month, shortest_pause
+from jobgraph.cost.ranges import Range, between, exactly, total
+from jobgraph.cost.rates import Rate
+from jobgraph.cost.usage import JOB, POOL, SERVERLESS, WAREHOUSE, graph_uses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jobgraph.cost.deployment import CostedGraph, Deployment
+    from jobgraph.cost.history import History
+    from jobgraph.cost.rates import Rates
+    from jobgraph.cost.usage import GraphUse
+
+STANDING = "standing"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one thing costs. `kind` is job, idle or wait (`usage`), or standing; `name` the job; `on` what is charged.
+
+    `seconds` are those of one run, on one node or cluster; `credits` those of a month, None if nobody knows how many
+    runs it has; `source` is history or limit.
+    """
+
+    kind: str
+    on: str
+    charged: str
+    name: str = ""
+    seconds: Range | None = None
+    credits_a_run: Range | None = None
+    credits: Range | None = None
+    source: str = ""
+    runs_in_history: int = 0
+
+
+@dataclass(frozen=True)
+class GraphCost:
+    """What a graph costs; `runs` of a month, None if it has no schedule and nobody states a number."""
+
+    key: str
+    runs: Range | None
+    lines: tuple[Line, ...]
+    credits_a_run: Range
+    credits: Range | None
+    run_seconds: Range
+    is_stated: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a deployment costs in a month: graph by graph, and what is up whether anything runs or not.
+
+    `uncounted` are the graphs whose runs nobody knows: they are not in `credits`.
+    """
+
+    graphs: tuple[GraphCost, ...]
+    standing: tuple[Line, ...]
+    credits: Range
+    uncounted: tuple[str, ...]
+    rates: Rates
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines."""
+        return (*(line for graph in self.graphs for line in graph.lines), *self.standing)
+
+
+def estimate(
+    deployment: Deployment, rates: Rates, history: History | None = None, stated: Mapping[str, float] | None = None
+) -> Estimate:
+    """Return what a deployment costs in a month. `stated`: runs a month of graphs without a schedule, by upper key."""
+    pricing = _Pricing(deployment, rates)
+    uses = graph_uses(deployment, rates, history or {})
+    graphs = tuple(_graph(graph, uses[graph.key], pricing, stated or {}) for graph in deployment.graphs)
+    counted = [line for graph in graphs for line in graph.lines if line.credits is not None]
+    standing = tuple(pricing.standing(counted))
+    return Estimate(
+        graphs=graphs,
+        standing=standing,
+        credits=pricing.month([*counted, *standing]),
+        uncounted=tuple(graph.key for graph in graphs if graph.credits is None),
+        rates=rates,
+    )
+
+
+def _graph(graph: CostedGraph, use: GraphUse, pricing: _Pricing, stated: Mapping[str, float]) -> GraphCost:
+    runs = _runs(graph, use, stated)
+    lines = tuple(pricing.lines(use, runs))
+    counted = [line for line in lines if line.credits is not None]
+    return GraphCost(
+        key=graph.key,
+        runs=runs,
+        lines=lines,
+        credits_a_run=total(line.credits_a_run for line in lines if line.credits_a_run is not None),
+        credits=None if runs is None else pricing.month(counted),
+        run_seconds=use.run_seconds,
+        is_stated=graph.schedule is None and runs is not None,
+    )
+
+
+def _runs(graph: CostedGraph, use: GraphUse, stated: Mapping[str, float]) -> Range | None:
+    """Return the runs of a month: fewer than the schedule says if they take longer than it leaves between them.
+
+    After a run that is too long, the next begins at the next time of the schedule.
+    """
+    if graph.schedule is None:
+        number = stated.get(graph.key.upper())
+        return None if number is None else exactly(number)
+    scheduled = runs_a_month(graph.schedule)
+    if graph.may_overlap:
+        return exactly(scheduled)
+    pause = shortest_pause(graph.schedule)
+    fewest, usual = (
+        scheduled / max(1, math.ceil((length or 0.0) / pause))
+        for length in (use.run_seconds.high, use.run_seconds.usual)
+    )
+    return between(fewest, scheduled, usual)
+
+
+@dataclass(frozen=True)
+class _Pricing:
+    """Seconds turned into credits."""
+
+    deployment: Deployment
+    rates: Rates
+
+    def rate(self, charged: str, on: str) -> Rate:
+        """Return the credits that an hour of one node or cluster costs."""
+        if charged == POOL:
+            return self.rates.families[self.deployment.pool(on).instance_family]
+        if charged == SERVERLESS:
+            smallest = self.rates.warehouses["XSMALL"]
+            return Rate(smallest.low * self.rates.serverless, smallest.high * self.rates.serverless)
+        return self.rates.warehouses[self.deployment.warehouse(on).size]
+
+    def lines(self, use: GraphUse, runs: Range | None) -> Iterable[Line]:
+        """Yield the lines of a graph."""
+        for part in use.parts:
+            rate = self.rate(part.charged, part.on)
+            usual = None if part.unit_seconds.usual is None else part.unit_seconds.usual * rate.high / 3600
+            a_run = between(part.unit_seconds.low * rate.low / 3600, part.unit_seconds.high * rate.high / 3600, usual)
+            month = None
+            if runs is not None and not self._is_standing(part.kind, part.charged, part.on):
+                month = _times(a_run, runs).at_most(self.most(part.charged, part.on))
+            if month is not None or runs is None:
+                yield Line(
+                    part.kind, part.on, part.charged, part.name, part.seconds, a_run, month, part.source, part.runs
+                )
+
+    def _is_standing(self, kind: str, charged: str, on: str) -> bool:
+        """Tell whether something is charged as standing: what never suspends is neither idle nor kept awake."""
+        return kind != JOB and on in self._never_suspended(charged)
+
+    def _never_suspended(self, charged: str) -> set[str]:
+        if charged == POOL:
+            return {pool.name for pool in self.deployment.pools.values() if pool.auto_suspend_secs == 0}
+        return {house.name for house in self.deployment.warehouses.values() if house.auto_suspend == 0}
+
+    def most(self, charged: str, on: str) -> float:
+        """Return what a pool or warehouse can cost in a month: all it may have is up for the whole of it.
+
+        One that suspends sooner than the shortest time that is charged may be charged for more time than there is.
+        """
+        if charged == SERVERLESS:
+            return math.inf
+        if charged == POOL:
+            pool = self.deployment.pool(on)
+            units, tail, shortest = pool.max_nodes, pool.auto_suspend_secs, self.rates.shortest_node
+        else:
+            warehouse = self.deployment.warehouse(on)
+            units, tail, shortest = warehouse.clusters, warehouse.auto_suspend, self.rates.shortest_warehouse
+        again = max(1.0, shortest / tail) if tail else 1.0
+        return units * again * HOURS_A_MONTH * self.rate(charged, on).high
+
+    def standing(self, counted: Iterable[Line]) -> Iterable[Line]:
+        """Yield what pools and warehouses cost that never suspend, less what the jobs on them cost."""
+        jobs = [line for line in counted if line.kind == JOB and line.charged == POOL]
+        for name in sorted(self._never_suspended(POOL)):
+            pool, rate = self.deployment.pool(name), self.rate(POOL, name)
+            if not pool.existing:
+                hours = pool.min_nodes * HOURS_A_MONTH
+                work = total(line.credits for line in jobs if line.on == name and line.credits is not None)
+                usual = None if work.usual is None else max(0.0, hours * rate.high - work.usual)
+                low, high = max(0.0, hours * rate.low - work.high), max(0.0, hours * rate.high - work.low)
+                yield Line(STANDING, name, POOL, credits=between(low, high, usual))
+        for name in sorted(self._never_suspended(WAREHOUSE)):
+            if self.deployment.warehouse(name).is_own:
+                rate = self.rate(WAREHOUSE, name)
+                high = self.most(WAREHOUSE, name)
+                usual = HOURS_A_MONTH * rate.high
+                yield Line(STANDING, name, WAREHOUSE, credits=between(HOURS_A_MONTH * rate.low, high, usual))
+
+    def month(self, lines: Iterable[Line]) -> Range:
+        """Return what lines cost together: nothing costs more than it does if it is up for the whole month."""
+        by_resource: dict[tuple[str, str], list[Range]] = {}
+        for line in lines:
+            if line.credits is not None:
+                by_resource.setdefault((line.charged, line.on), []).append(line.credits)
+        return total(total(amounts).at_most(self.most(charged, on)) for (charged, on), amounts in by_resource.items())
+
+
+def _times(a_run: Range, runs: Range) -> Range:
+    usual = None if a_run.usual is None or runs.usual is None else a_run.usual * runs.usual
+    return between(a_run.low * runs.low, a_run.high * runs.high, usual)

@@ -1,0 +1,31 @@
+"""A deployment's estimate with all that belongs to it, by the settings of its stack.
+
+Knows the settings that say what things cost. Must not know where a deployment comes from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.cost.assumptions import assumptions
+from jobgraph.cost.change import Priced
+from jobgraph.cost.crowding import crowds
+from jobgraph.cost.estimate import estimate
+from jobgraph.cost.rates import published
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.cost.deployment import Deployment
+    from jobgraph.cost.history import History
+    from jobgraph.settings import Settings
+
+
+def priced(
+    deployment: Deployment, settings: Settings, history: History, stated: Mapping[str, float] | None = None
+) -> Priced:
+    """Return the estimate of a deployment. `stated`: runs a month by graph, in upper case, beside the settings'."""
+    rates = published().overridden(dict(settings.rates), settings.credit_price)
+    runs = {**dict(settings.runs_per_month), **(stated or {})}
+    estimated = estimate(deployment, rates, history, runs)
+    return Priced(estimated, assumptions(estimated, deployment), crowds(deployment))

@@ -1,0 +1,221 @@
+"""Estimates as people and tools read them: lines for a terminal, Markdown for a pull request, plain values.
+
+Knows these forms. Must not know how an estimate comes about. Keys of the JSON form are promised to scripts: add, never
+rename.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from jobgraph import markdown
+from jobgraph.cost import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jobgraph.cost.change import CostChange, GraphChange, LineChange, Priced
+    from jobgraph.cost.crowding import Crowd
+    from jobgraph.cost.estimate import GraphCost, Line
+    from jobgraph.cost.ranges import Range
+
+NO_CHANGE = "The change costs nothing and saves nothing.\n"
+# of one table; the command shows all
+_MOST_ROWS = 50
+
+
+def as_text(priced: Priced) -> str:
+    """Return an estimate as lines: graph by graph, then what is always up, then what all of it assumes."""
+    return "".join(f"{line}\n" for line in _text_lines(priced))
+
+
+def _text_lines(priced: Priced) -> Iterator[str]:
+    estimate = priced.estimate
+    yield f"Estimate: {wording.monthly(estimate)}"
+    for graph in estimate.graphs:
+        yield ""
+        yield f"Graph {graph.key}: {wording.graph_cost(graph)}; {wording.runs(graph)}"
+        yield from _table([("", "on", "minutes a run", "credits a month"), *map(_cells, graph.lines)])
+    if estimate.standing:
+        yield from ("", "Always up:")
+        yield from _table([("", "on", "", "credits a month"), *map(_cells, estimate.standing)])
+    yield from _text_crowds(priced.crowds)
+    yield from ("", "Assumed:", *(f"  {sentence}" for sentence in priced.assumptions))
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    return wording.what(line), line.on, wording.minutes(line), wording.cost(line)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _text_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:
+    for crowd in crowds:
+        yield from ("", f"{crowd.what}.", f"  what to do: {crowd.remedy}")
+
+
+def as_markdown(priced: Priced) -> str:
+    """Return an estimate as a section of a document."""
+    return "".join(f"{line}\n" for line in _estimate_lines(priced))
+
+
+def _estimate_lines(priced: Priced) -> Iterator[str]:
+    yield from ("#### Cost", "", f"**{_escaped(wording.monthly(priced.estimate))}**")
+    yield from _markdown_crowds(priced.crowds)
+    rows: list[tuple[str, ...]] = []
+    for graph in priced.estimate.graphs:
+        rows.append((f"**{_escaped(graph.key)}**; {wording.runs(graph)}", "", "", wording.graph_cost(graph)))
+        rows += map(_cells, graph.lines)
+    rows += map(_cells, priced.estimate.standing)
+    yield from ("", *markdown.table(("", "On", "Minutes a run", "Credits a month"), rows))
+    yield from _markdown_assumptions(priced.assumptions)
+
+
+def change_as_text(change: CostChange) -> str:
+    """Return what a change does to the cost as lines; nothing if it does nothing."""
+    return "".join(f"{line}\n" for line in _change_lines(change))
+
+
+def _change_lines(change: CostChange) -> Iterator[str]:
+    if change.is_empty:
+        return
+    yield f"Cost: {wording.change(change)}"
+    for graph in change.graphs:
+        yield f"  Graph {graph.key}: {wording.graph_cost(graph.old)} -> {wording.graph_cost(graph.new)}{_runs(graph)}"
+        yield from (f"    {line}" for line in _text_changes(graph.lines))
+    yield from (f"  {line}" for line in _text_changes(change.standing))
+    yield from (f"  {crowd.what}. What to do: {crowd.remedy}." for crowd in change.crowds)
+    yield from (f"  * {sentence}" for sentence in change.new.assumptions)
+
+
+def _runs(graph: GraphChange) -> str:
+    return f"; {wording.runs(graph.new)}" if graph.new is not None else ""
+
+
+def _text_changes(changes: Sequence[LineChange]) -> Iterator[str]:
+    for change in changes[:_MOST_ROWS]:
+        before, after = wording.cost(change.old), wording.cost(change.new)
+        yield f"{wording.title(change.line)}: {before} -> {after}{_minutes(change)}"
+    if len(changes) > _MOST_ROWS:
+        yield f"and {len(changes) - _MOST_ROWS} more"
+
+
+def _minutes(change: LineChange) -> str:
+    minutes = wording.minutes(change.line)
+    return f"; minutes a run: {minutes}" if minutes else ""
+
+
+def change_as_markdown(change: CostChange) -> str:
+    """Return what a change does to the cost as a section of a comment; nothing if it does nothing."""
+    return "".join(f"{line}\n" for line in _markdown_lines(change))
+
+
+def _markdown_lines(change: CostChange) -> Iterator[str]:
+    if change.is_empty:
+        return
+    yield from ("#### Cost", "", f"**{_escaped(wording.change(change))}**")
+    yield from _markdown_crowds(change.crowds)
+    rows = [*(row for graph in change.graphs for row in _graph_rows(graph)), *map(_row, change.standing)]
+    if rows:
+        yield from ("", *markdown.table(("Credits a month", "Before", "After", "Minutes a run"), rows))
+    yield from _markdown_assumptions(change.new.assumptions)
+
+
+def _markdown_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:
+    for crowd in crowds:
+        yield from ("", "> [!WARNING]", f"> {_escaped(crowd.what)}. What to do: {_escaped(crowd.remedy)}.")
+
+
+def _markdown_assumptions(assumptions: Sequence[str]) -> Iterator[str]:
+    yield from ("", "<details><summary>What this assumes</summary>", "")
+    yield from (f"- {_escaped(sentence)}" for sentence in assumptions)
+    yield from ("", "</details>")
+
+
+def _escaped(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _graph_rows(graph: GraphChange) -> Iterator[tuple[str, ...]]:
+    yield (
+        f"**{_escaped(graph.key)}**{_runs(graph)}",
+        wording.graph_cost(graph.old),
+        wording.graph_cost(graph.new),
+        "",
+    )
+    yield from map(_row, graph.lines)
+
+
+def _row(change: LineChange) -> tuple[str, ...]:
+    minutes = wording.minutes(change.line)
+    return wording.title(change.line), wording.cost(change.old), wording.cost(change.new), minutes
+
+
+def as_json(priced: Priced) -> dict[str, Any]:
+    """Return an estimate as plain values."""
+    estimate = priced.estimate
+    return {
+        "credits_a_month": _range(estimate.credits),
+        "credit_price": estimate.rates.credit_price,
+        "rates_as_of": estimate.rates.effective,
+        "graphs": [_graph_json(graph) for graph in estimate.graphs],
+        "always_up": [_line_json(line) for line in estimate.standing],
+        "depends_on_usage": list(estimate.uncounted),
+        "wider_than_warehouse": [_crowd_json(crowd) for crowd in priced.crowds],
+        "assumptions": list(priced.assumptions),
+    }
+
+
+def change_as_json(change: CostChange) -> dict[str, Any]:
+    """Return what a change does to the cost as plain values; `difference` is in credits a month."""
+    return {
+        "changes": not change.is_empty,
+        "difference": change.difference,
+        "before": as_json(change.old),
+        "after": as_json(change.new),
+    }
+
+
+def _graph_json(graph: GraphCost) -> dict[str, Any]:
+    return {
+        "graph": graph.key,
+        "runs_a_month": _range(graph.runs),
+        "run_seconds": _range(graph.run_seconds),
+        "credits_a_run": _range(graph.credits_a_run),
+        "credits_a_month": _range(graph.credits),
+        "lines": [_line_json(line) for line in graph.lines],
+    }
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    return {
+        "kind": line.kind,
+        "job": line.name or None,
+        "charged": line.charged,
+        "on": line.on,
+        "seconds_a_run": _range(line.seconds),
+        "seconds_from": line.source or None,
+        "credits_a_run": _range(line.credits_a_run),
+        "credits_a_month": _range(line.credits),
+    }
+
+
+def _crowd_json(crowd: Crowd) -> dict[str, Any]:
+    return {
+        "graph": crowd.graph,
+        "warehouse": crowd.warehouse.name,
+        "slots": crowd.warehouse.slots,
+        "jobs": list(crowd.jobs),
+        "rounds": crowd.rounds,
+        "rounds_with_enough_slots": crowd.fewest_rounds,
+    }
+
+
+def _range(amount: Range | None) -> dict[str, float | None] | None:
+    return None if amount is None else {"low": amount.low, "usual": amount.usual, "high": amount.high}

@@ -1,0 +1,129 @@
+"""Amounts, lines and changes of cost, in words.
+
+Knows how a person reads them. Must not know where they are shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.cost.change import comparable
+from jobgraph.cost.usage import IDLE, JOB, WAIT, WAREHOUSE
+
+if TYPE_CHECKING:
+    from jobgraph.cost.change import CostChange
+    from jobgraph.cost.estimate import Estimate, GraphCost, Line
+    from jobgraph.cost.ranges import Range
+
+_SMALLEST = 0.001
+_WHOLE = 100
+
+
+def number(value: float) -> str:
+    """Return a number with three digits that count; of what is next to nothing, that it is less than something."""
+    if 0 < value < _SMALLEST:
+        return f"less than {_SMALLEST}"
+    return f"{value:,.0f}" if value >= _WHOLE else f"{value:.3g}"
+
+
+def amount(credits_: Range) -> str:
+    """Return a range: `about 54.6 (43.2 to 104)`, `2.08 to 935`, `at most 43.8`."""
+    low, high = number(credits_.low), number(credits_.high)
+    if low == high:
+        return high
+    bounds = f"{low} to {high}" if credits_.low > 0 else f"at most {high}"
+    return bounds if credits_.usual is None else f"about {number(credits_.usual)} ({bounds})"
+
+
+def money(credits_: float, price: float) -> str:
+    """Return what credits cost."""
+    dollars = credits_ * price
+    return f"${dollars:,.0f}" if dollars >= _WHOLE else f"${dollars:,.2f}"
+
+
+def monthly(estimate: Estimate) -> str:
+    """Return what a deployment costs in a month."""
+    price, credits_ = estimate.rates.credit_price, estimate.credits
+    at_most = "" if credits_.usual is not None or credits_.low == credits_.high else "at most "
+    text = f"{amount(credits_)} credits a month, {at_most}{money(credits_.expected, price)} at ${price:.2f} a credit"
+    return text + uncounted(estimate)
+
+
+def uncounted(estimate: Estimate) -> str:
+    """Return which graphs an estimate does not count, as the end of a sentence."""
+    graphs = ", ".join(estimate.uncounted)
+    return f"; besides {graphs}, whose runs depend on usage" if graphs else ""
+
+
+def change(changes: CostChange) -> str:
+    """Return what a change does: `about 41.0 -> 58.0 credits a month (+17.0, $51.00 at $3.00 a credit)`."""
+    old, new = changes.old.estimate, changes.new.estimate
+    before, after = comparable(old.credits, new.credits)
+    price = new.rates.credit_price
+    difference = f"{sign(after - before)}, {sign_of_money(after - before, price)} at ${price:.2f} a credit"
+    if None in (old.credits.usual, new.credits.usual):
+        spans = f"{amount(old.credits)} -> {amount(new.credits)} credits a month"
+        return f"{spans} (highest: {difference}){uncounted(new)}"
+    return f"about {number(before)} -> {number(after)} credits a month ({difference}){uncounted(new)}"
+
+
+def sign(difference: float) -> str:
+    """Return a difference with its sign; none if there is none to speak of."""
+    if abs(difference) < _SMALLEST:
+        return "the same"
+    return f"{'+' if difference > 0 else '-'}{number(abs(difference))}"
+
+
+def sign_of_money(difference: float, price: float) -> str:
+    """Return a difference in money with its sign."""
+    return f"{'-' if difference < 0 else ''}{money(abs(difference), price)}"
+
+
+def minutes(line: Line) -> str:
+    """Return how long a job's containers run in one run, and how that is known."""
+    if line.seconds is None or line.kind != JOB:
+        return ""
+    if line.seconds.usual is not None:
+        runs = f"{line.runs_in_history} run{'' if line.runs_in_history == 1 else 's'}"
+        return f"{number(line.seconds.usual / 60)} (median of {runs})"
+    return f"at most {number(line.seconds.high / 60)} (time limit)"
+
+
+def what(line: Line) -> str:
+    """Return what a line is about, if it stands beside what is charged."""
+    if line.kind == JOB:
+        return line.name
+    if line.kind == IDLE:
+        return "idle (minimum of five minutes, idle tail)"
+    if line.kind == WAIT:
+        return "awake while tasks wait" if line.charged == WAREHOUSE else "serverless, while its task waits"
+    return "up all the time, as it never suspends"
+
+
+def title(line: Line) -> str:
+    """Return what a line is about, and what is charged."""
+    return f"{line.name} on {line.on}" if line.kind == JOB else f"{line.on} {what(line)}"
+
+
+def cost(line: Line | None) -> str:
+    """Return what a line costs in a month; in a run, if nobody knows how many there are."""
+    if line is None:
+        return "none"
+    if line.credits is not None:
+        return amount(line.credits)
+    return f"{amount(line.credits_a_run)} a run" if line.credits_a_run is not None else "depends on usage"
+
+
+def graph_cost(graph: GraphCost | None) -> str:
+    """Return what a graph costs in a month; in a run, if nobody knows how many there are."""
+    if graph is None:
+        return "none"
+    return f"{amount(graph.credits_a_run)} a run" if graph.credits is None else amount(graph.credits)
+
+
+def runs(graph: GraphCost) -> str:
+    """Return how often a graph runs."""
+    if graph.runs is None:
+        return "depends on usage: it has no schedule"
+    stated = " as stated" if graph.is_stated else ""
+    return f"{number(graph.runs.high)} runs a month{stated}"

@@ -1,0 +1,222 @@
+"""`cost`, and what `validate` and `preview-summary` say of cost and of warehouses that are too small."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.jobgraph.cli.configuration import GOOD
+from tests.jobgraph.cli.test_comparison import git
+from tests.jobgraph.preview.previews import TEXT, preview, step, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from tests.jobgraph.cli.conftest import Invoke
+    from tests.jobgraph.cli.recorded import Server
+
+SETTINGS = "config:\n  jobgraph:settings: {{pools: {{POOL: {{instance_family: {family}, max_nodes: 2}}}}}}\n"
+
+
+@pytest.fixture
+def priced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one stack, whose pool is of the smallest family."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobconfig.yaml").write_text(GOOD)
+    (tmp_path / "Pulumi.dev.yaml").write_text(SETTINGS.format(family="CPU_X64_XS"))
+    return tmp_path
+
+
+def times(server: Server) -> None:
+    """Let history tell how long jobs and tasks take."""
+    seconds = {"LOAD": (60, 90, 120), "REPORT": (200, 240, 400)}
+
+    def rows(more: float) -> list[dict[str, Any]]:
+        return [
+            {
+                "ROOT_TASK_NAME": "NIGHTLY_ROOT",
+                "TASK_NAME": name,
+                "RUNS": 20,
+                "LOW": low,
+                "USUAL": usual + more,
+                "HIGH": high + more,
+            }
+            for name, (low, usual, high) in seconds.items()
+        ]
+
+    server.answers["PERCENTILE_CONT.*JOBS_RUN_STATS"] = rows(0)
+    server.answers["PERCENTILE_CONT.*TASK_LOGGING_STATS"] = rows(30)
+
+
+@pytest.mark.usefixtures("priced")
+def test_an_estimate_without_history(invoke: Invoke, server: Server, golden: Callable[[str, str], None]) -> None:
+    done = invoke("cost")
+    assert done.exit_code == 0, done.output
+    golden("cost.txt", done.stdout)
+    assert server.sent == [], "an estimate by the file alone asks nobody"
+
+
+@pytest.mark.usefixtures("priced")
+@pytest.mark.parametrize(
+    ("form", "name"), [("text", "cost-history.txt"), ("markdown", "cost-history.md"), ("json", "cost-history.json")]
+)
+def test_an_estimate_by_what_runs_took(
+    invoke: Invoke, server: Server, golden: Callable[[str, str], None], form: str, name: str
+) -> None:
+    times(server)
+    done = invoke("cost", "--history", "--format", form)
+    assert done.exit_code == 0, done.output
+    golden(name, done.stdout)
+    assert [statement.binds for statement in server.sent] == [(-30,), (-30,)]
+
+
+def test_what_an_edit_does_to_it(
+    priced: Path, invoke: Invoke, server: Server, golden: Callable[[str, str], None]
+) -> None:
+    git(priced, "init", "--quiet", "--initial-branch=main")
+    git(priced, "add", ".")
+    git(priced, "commit", "--quiet", "--message=step")
+    assert invoke("cost", "--against", "HEAD").stdout == "The change costs nothing and saves nothing.\n"
+    (priced / "Pulumi.dev.yaml").write_text(SETTINGS.format(family="CPU_X64_S"))
+    (priced / "jobconfig.yaml").write_text(GOOD.replace("59 minutes", "30 minutes") + "      more: {after: [load]}\n")
+    times(server)
+    done = invoke("cost", "--against", "HEAD", "--history")
+    assert done.exit_code == 0, done.output
+    golden("cost-change.txt", done.stdout)
+    golden("cost-change.md", invoke("cost", "--against", "HEAD", "--history", "--format", "markdown").stdout)
+    told = json.loads(invoke("cost", "--against", "HEAD", "--format", "json").stdout)
+    assert told["changes"]
+    assert told["difference"] == told["after"]["credits_a_month"]["high"] - told["before"]["credits_a_month"]["high"]
+
+
+@pytest.mark.usefixtures("priced")
+def test_it_fails_above_a_limit(invoke: Invoke, server: Server) -> None:
+    times(server)
+    assert invoke("cost", "--history", "--fail-above", "1000").exit_code == 0
+    done = invoke("cost", "--history", "--fail-above", "2")
+    assert done.exit_code == 1
+    assert "the usual amount" in done.stderr
+    assert "is above 2 (--fail-above)" in done.stderr
+    assert "the highest amount" in invoke("cost", "--fail-above", "2").stderr
+
+
+def test_a_graph_without_a_schedule_depends_on_usage(priced: Path, invoke: Invoke) -> None:
+    (priced / "jobconfig.yaml").write_text(GOOD.replace("    schedule: 59 minutes\n", ""))
+    done = invoke("cost")
+    assert "besides nightly, whose runs depend on usage" in done.stdout
+    assert "a run; depends on usage: it has no schedule" in done.stdout
+    stated = invoke("cost", "--runs", "nightly=20")
+    assert "20 runs a month as stated" in stated.stdout
+    assert "depend on usage" not in stated.stdout
+    wrong = invoke("cost", "--runs", "nightly")
+    assert (wrong.exit_code, "--runs training=20" in wrong.stderr) == (2, True)
+
+
+def test_which_stack_if_there_are_more(priced: Path, invoke: Invoke) -> None:
+    (priced / "Pulumi.prod.yaml").write_text(SETTINGS.format(family="CPU_X64_L"))
+    done = invoke("cost")
+    assert done.exit_code == 2
+    assert "jobgraph cost --environment dev" in done.stderr
+    assert invoke("cost", "--environment", "prod").exit_code == 0
+
+
+def test_a_pool_that_no_setting_names_has_no_price(priced: Path, invoke: Invoke) -> None:
+    (priced / "Pulumi.dev.yaml").unlink()
+    done = invoke("cost")
+    assert done.exit_code == 2
+    assert "have no pool POOL" in done.stderr
+
+
+WIDE = GOOD + "".join(f"      j{number}: {{after: [load]}}\n" for number in range(8))
+
+
+def test_validate_warns_of_a_graph_that_is_wider_than_its_warehouse(priced: Path, invoke: Invoke) -> None:
+    (priced / "jobconfig.yaml").write_text(WIDE)
+    done = invoke("validate")
+    assert done.exit_code == 0
+    assert "9 jobs of graph nightly may run at the same time" in done.stderr
+    assert "[warehouse-slots]" in done.stderr
+    assert "in:     environment dev" in done.stderr
+    assert invoke("validate", "--strict").exit_code == 2
+    problems = json.loads(invoke("validate", "--environment", "dev", "--json").stdout)["problems"]
+    assert "warehouse-slots" in [problem["rule"] for problem in problems]
+    more = SETTINGS.format(family="CPU_X64_XS").replace("{pools", "{warehouse_max_concurrency: 9, pools")
+    (priced / "Pulumi.dev.yaml").write_text(more)
+    assert "warehouse-slots" not in invoke("validate").output
+
+
+def root(text: str) -> dict[str, Any]:
+    """A root's inputs, with the schedule of a file."""
+    minutes = int(text.partition("schedule: ")[2].split()[0])
+    return {"name": "ROOT_TASK", "schedule": {"minutes": minutes}, "sqlStatement": "SELECT 1", "started": False}
+
+
+def around(family: str) -> dict[str, Any]:
+    return {"name": "PR_STD_POOL_XS", "instanceFamily": family, "minNodes": 1, "maxNodes": 1, "autoSuspendSecs": 300}
+
+
+def whole(
+    tmp_path: Path, old: str, new: str, families: tuple[str, str] = ("CPU_X64_XS", "CPU_X64_XS")
+) -> dict[str, Any]:
+    """A preview with all that costs something; the second pool is the settings'."""
+    before, after = ({"ROOT_TASK": root(text), **tasks(text, tmp_path)} for text in (old, new))
+    found = preview(before, after)
+    op = "same" if families[0] == families[1] else "replace"
+    pools = [step(op, "ComputePool", "PR_STD_POOL_XS", *map(around, families))]
+    other = {**around("CPU_X64_S"), "name": "PR_STD_POOL_S", "maxNodes": 2}
+    house = {"name": "SMALL_WAREHOUSE", "warehouseSize": "XSMALL", "autoSuspend": 60}
+    same = [step("same", "ComputePool", "PR_STD_POOL_S", other, other), step("same", "Warehouse", "W", house, house)]
+    steps = json.loads(json.dumps([*found["steps"], *pools, *same]))
+    types = {"x:ComputePool": "computePool:ComputePool", "x:Warehouse": "warehouse:Warehouse"}
+    text = json.dumps({"steps": steps, "changeSummary": {"same": 3}})
+    for short, token in types.items():
+        text = text.replace(f'"snowflake:index/{short}"', f'"snowflake:index/{token}"')
+    result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def summed_up(invoke: Invoke, tmp_path: Path, content: dict[str, Any], form: str = "text") -> str:
+    file = tmp_path / "preview.json"
+    file.write_text(json.dumps(content))
+    done = invoke("preview-summary", str(file), "--format", form)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_preview_tells_what_it_does_to_the_cost(
+    invoke: Invoke, tmp_path: Path, golden: Callable[[str, str], None]
+) -> None:
+    new = TEXT.replace("59 minutes", "118 minutes").replace("retries: 2", "retries: 0")
+    content = whole(tmp_path, TEXT, new, ("CPU_X64_XS", "CPU_X64_S"))
+    golden("preview-cost.txt", summed_up(invoke, tmp_path, content))
+    golden("preview-cost.md", summed_up(invoke, tmp_path, content, "markdown"))
+    cost = json.loads(summed_up(invoke, tmp_path, content, "json"))["cost"]
+    assert cost["changes"]
+    assert cost["difference"] == pytest.approx(8.605, abs=0.001)
+
+
+def test_a_preview_that_costs_the_same_says_nothing_of_cost(invoke: Invoke, tmp_path: Path) -> None:
+    content = whole(tmp_path, TEXT, TEXT.replace("'hello'", "'bye'"))
+    for form in ("text", "markdown"):
+        told = summed_up(invoke, tmp_path, content, form)
+        assert "args" in told
+        assert "Cost" not in told
+        assert "credits" not in told
+    assert json.loads(summed_up(invoke, tmp_path, content, "json"))["cost"]["changes"] is False
+
+
+def test_a_preview_that_leaves_out_what_stays_is_not_estimated(invoke: Invoke, tmp_path: Path) -> None:
+    content = whole(tmp_path, TEXT, TEXT.replace("retries: 2", "retries: 0"))
+    content["steps"] = [each for each in content["steps"] if each["op"] != "same"]
+    assert "pulumi preview --json --show-sames" in summed_up(invoke, tmp_path, content)
+    assert json.loads(summed_up(invoke, tmp_path, content, "json"))["cost"] is None
+
+
+def test_a_preview_warns_of_a_graph_that_becomes_wider_than_its_warehouse(invoke: Invoke, tmp_path: Path) -> None:
+    jobs = "".join(f"      wide_{number}: {{}}\n" for number in range(9))
+    told = summed_up(invoke, tmp_path, whole(tmp_path, TEXT, TEXT + jobs), "markdown")
+    assert "> [!WARNING]\n> 12 jobs of graph container_jobs may run at the same time" in told

@@ -1,0 +1,65 @@
+"""The statements that ask history how long jobs took, on a real sandbox."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.jobgraph.cli.test_sandbox_runs import COLUMNS, PLACE, send
+
+if TYPE_CHECKING:
+    from tests.jobgraph.cli.shell import Shell
+
+TASK_COLUMNS = (
+    "GRAPH_RUN_GROUP_ID VARCHAR, NAME VARCHAR, QUERY_START_TIME VARCHAR, DURATION_IN_SECS NUMBER,"
+    " ROOT_TASK_NAME VARCHAR"
+)
+FILE = """\
+version: 1
+defaults: {image: "i:1", compute_pool: PR_STD_POOL_XS}
+graphs:
+  nightly:
+    root_task: ROOT_TASK
+    jobs: {a: {}}
+"""
+
+
+def attempt(run: str, seconds: int, days_ago: int = 1) -> str:
+    started = f"DATEADD('day', -{days_ago}, CURRENT_TIMESTAMP())"
+    return (
+        f"INSERT INTO {PLACE}.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, DURATION_IN_SECS,"
+        f" GRAPH_START_TIME) SELECT 'ROOT_TASK', 'A', '{run}', {seconds}, {started}"
+    )
+
+
+def task(run: str, seconds: int, days_ago: int = 1) -> str:
+    started = f"TO_VARCHAR(DATEADD('day', -{days_ago}, CURRENT_TIMESTAMP()), 'YYYY-MM-DD HH24:MI:SS')"
+    return (
+        f"INSERT INTO {PLACE}.TASK_LOGGING_STATS (ROOT_TASK_NAME, NAME, GRAPH_RUN_GROUP_ID, DURATION_IN_SECS,"
+        f" QUERY_START_TIME) SELECT 'ROOT_TASK', 'A', '{run}', {seconds}, {started}"
+    )
+
+
+@pytest.mark.sandbox
+def test_times_are_those_of_a_run_with_all_its_attempts(shell: Shell) -> None:
+    shell.run("sandbox", "start")
+    shell.activate()
+    (shell.folder / "jobconfig.yaml").write_text(FILE)
+    send(
+        shell,
+        "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
+        "CREATE WAREHOUSE SMALL_WAREHOUSE",
+        "USE WAREHOUSE SMALL_WAREHOUSE",
+        f"CREATE TABLE {PLACE}.JOBS_RUN_STATS ({COLUMNS}, GRAPH_START_TIME TIMESTAMP_LTZ)",
+        f"CREATE TABLE {PLACE}.TASK_LOGGING_STATS ({TASK_COLUMNS})",
+        *(attempt("1", 30), attempt("1", 70), attempt("2", 200), attempt("3", 300), attempt("old", 9000, 40)),
+        *(task("1", 110), task("2", 210), task("3", 350), task("old", 9000, 40)),
+    )
+    done = shell.run("cost", "--history", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (line,) = [each for each in json.loads(done.stdout)["graphs"][0]["lines"] if each["kind"] == "job"]
+    assert line["seconds_from"] == "history"
+    assert line["seconds_a_run"] == {"low": pytest.approx(120), "usual": 200, "high": pytest.approx(280)}
+    assert "median of 3 runs" in shell.run("cost", "--history").stdout
