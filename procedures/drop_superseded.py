@@ -34,7 +34,7 @@ YOUNGEST = timedelta(days=1)
 # what Snowflake says of a stage that is not there
 ABSENT = (2003, 2043)
 # what it says of a new name that is taken, or of a procedure that went between its look and its change
-TAKEN = (2002, *ABSENT)
+NAME_IN_USE = (2002, *ABSENT)
 RUNS = (
     "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, RUN_ID"
     " FROM TABLE({}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS(RESULT_LIMIT => 10000))"
@@ -56,30 +56,31 @@ def main(session: Session, request: str) -> str:
     Raises:
         InUse: runs may need what the deploy `takes`.
     """
-    asked: dict[str, Any] = json.loads(request)
-    place = f"{quoted(asked['database'])}.{quoted(asked['schema'])}"
-    found = [
-        _marked(session, place, one) if one.name == asked.get("superseded") else one for one in _present(session, place)
+    order: dict[str, Any] = json.loads(request)
+    place = f"{quoted(order['database'])}.{quoted(order['schema'])}"
+    listed = [
+        _marked(session, place, procedure) if procedure.name == order.get("superseded") else procedure
+        for procedure in _present(session, place)
     ]
-    superseded = [one for one in found if one.superseded]
-    if not superseded and not asked.keys() & {"stage", "takes"}:
+    superseded = [procedure for procedure in listed if procedure.superseded]
+    if not superseded and not order.keys() & {"stage", "takes"}:
         return json.dumps({"dropped": [], "kept": [], "runs": []})
     tasks = _rows(session, f"SHOW TASKS IN SCHEMA {place}")
-    runs = _rows(session, RUNS.format(quoted(asked["database"])), [asked["database"], asked["schema"]])
-    behind = earlier_versions(tasks, runs, str(asked.get("run", "")))
-    if behind and "takes" in asked:
+    runs = _rows(session, RUNS.format(quoted(order["database"])), [order["database"], order["schema"]])
+    behind = earlier_versions(tasks, runs, str(order.get("run", "")))
+    if behind and "takes" in order:
         raise InUse(
-            f"{asked['takes']} stays for now: runs of {', '.join(behind)} are under way that began before this deploy"
+            f"{order['takes']} stays for now: runs of {', '.join(behind)} are under way that began before this deploy"
             " and may need it. All the rest is deployed. Wait for them (jobgraph wait) and run pulumi up again, or set"
             " force_destroy: true in jobgraph:settings"
         )
-    used = called(tasks) | set(asked.get("uses", ()))
-    free = [] if behind else [one for one in superseded if one.called not in used]
-    dropped = [one.called for one in free if _drop(session, place, one)]
-    if not behind and "stage" in asked:
-        dropped += _remove_payloads(session, f"@{place}.{quoted(asked['stage'])}", tasks)
-    kept = [one.called for one in superseded if one.called not in dropped]
-    return json.dumps({"dropped": dropped, "kept": kept, "runs": behind})
+    used = called(tasks) | set(order.get("uses", ()))
+    free = [] if behind else [procedure for procedure in superseded if procedure.called not in used]
+    dropped = [procedure.called for procedure in free if _drop(session, place, procedure)]
+    if not behind and "stage" in order:
+        dropped += _remove_payloads(session, f"@{place}.{quoted(order['stage'])}", tasks)
+    remaining = [procedure.called for procedure in superseded if procedure.called not in dropped]
+    return json.dumps({"dropped": dropped, "kept": remaining, "runs": behind})
 
 
 def quoted(name: str) -> str:
@@ -113,15 +114,15 @@ def earlier_versions(tasks: Sequence[Mapping[str, Any]], runs: Iterable[Mapping[
 
 def unused_payloads(files: Iterable[Mapping[str, Any]], tasks: Iterable[Mapping[str, Any]], now: datetime) -> list[str]:
     """Return the files of payloads that no task names and that no deploy has just written; rows as LIST gives them."""
-    named = {name for task in tasks for name in PAYLOAD.findall(str(task["definition"]))}
-    found = []
+    used = {name for task in tasks for name in PAYLOAD.findall(str(task["definition"]))}
+    unused = []
     for file in files:
         name = str(file["name"]).rpartition("/")[2]
         # Thu, 20 Nov 2025 14:03:12 GMT
         old = parsedate_to_datetime(str(file["last_modified"])) < now - YOUNGEST
-        if PAYLOAD.fullmatch(name) and name not in named and old:
-            found.append(name)
-    return sorted(found)
+        if PAYLOAD.fullmatch(name) and name not in used and old:
+            unused.append(name)
+    return sorted(unused)
 
 
 def _remove_payloads(session: Session, stage: str, tasks: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -151,32 +152,35 @@ def _present(session: Session, place: str) -> list[Procedure]:
     return procedures(_rows(session, f"SHOW PROCEDURES IN SCHEMA {place}"))
 
 
-def _marked(session: Session, place: str, one: Procedure) -> Procedure:
-    if one.superseded:
-        return one
-    comment = one.comment + SUPERSEDED
-    _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} SET COMMENT = {literal(comment)}")
-    return one._replace(comment=comment)
+def _marked(session: Session, place: str, procedure: Procedure) -> Procedure:
+    if procedure.superseded:
+        return procedure
+    comment = procedure.comment + SUPERSEDED
+    _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{procedure.signature} SET COMMENT = {literal(comment)}")
+    return procedure._replace(comment=comment)
 
 
-def _drop(session: Session, place: str, one: Procedure) -> bool:
+def _drop(session: Session, place: str, procedure: Procedure) -> bool:
     """Drop a procedure, unless a deploy has taken it into use in this moment; returns whether it was.
 
     It is renamed first and looked at again: a deploy takes the mark off before it relies on the procedure, so either
     the mark is seen to be gone, or the deploy sees that the procedure is.
     """
-    leaving = one
-    if one.name == one.called:
-        leaving = one._replace(name=one.name + LEAVING, signature=one.signature.replace(one.name, one.name + LEAVING))
+    leaving = procedure
+    if procedure.name == procedure.called:
+        leaving = procedure._replace(
+            name=procedure.name + LEAVING,
+            signature=procedure.signature.replace(procedure.name, procedure.name + LEAVING),
+        )
         try:
-            _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{one.signature} RENAME TO {place}.{leaving.name}")
+            _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{procedure.signature} RENAME TO {place}.{leaving.name}")
         except SnowparkSQLException as error:
-            if error_code(error) not in TAKEN:
+            if error_code(error) not in NAME_IN_USE:
                 raise
             return False  # another deploy or finalizer is dropping it in this moment
     # none is there if another finalizer has dropped it
     if any(again.name == leaving.name and not again.superseded for again in _present(session, place)):
-        _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{leaving.signature} RENAME TO {place}.{one.called}")
+        _rows(session, f"ALTER PROCEDURE IF EXISTS {place}.{leaving.signature} RENAME TO {place}.{procedure.called}")
         return False
     _rows(session, f"DROP PROCEDURE IF EXISTS {place}.{leaving.signature}")
     return True

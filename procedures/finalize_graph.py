@@ -53,8 +53,8 @@ def main(session: Session, definition: str) -> str:
     tagged = tagged._replace(tag=f"{tagged.tag} {run.group} {run.task} 1")
     send(tagged, copy_statement(graph), copy_values(graph, run, root_id))
     ends = _task_ends(tagged, graph, run)
-    recovered, dropped, kept = _sweep(tagged, graph, run, ends)
-    removed, left = remove_old_results(tagged, graph)
+    recovered, dropped, undropped = _sweep(tagged, graph, run, ends)
+    removed, unremoved = remove_old_results(tagged, graph)
     return json.dumps(
         {
             "graph": graph["graph"],
@@ -62,7 +62,7 @@ def main(session: Session, definition: str) -> str:
             "attempts_recovered": recovered,
             "services_dropped": dropped,
             "days_of_results_removed": removed,
-            "not_dropped": kept + left + drop_superseded(tagged, graph, run),
+            "not_dropped": undropped + unremoved + drop_superseded(tagged, graph, run),
         }
     )
 
@@ -117,10 +117,10 @@ def _sweep(session: Tagged, graph: dict[str, Any], run: Run, ends: dict[str, Tas
     cannot be dropped must not fail the run. Runs beside this one are left alone until their services are old.
     """
     kept_since = _kept_since(session, graph)
-    found = services(session, graph)
-    groups = list(dict.fromkeys([run.group, *(s.group for s in found if s.group)]))[:MOST_RUNS]
-    known = recorded(session, graph, groups)
-    orphans = [s for s in found if s.task and _is_orphan(s, run, known, groups, kept_since)]
+    listed = services(session, graph)
+    groups = list(dict.fromkeys([run.group, *(s.group for s in listed if s.group)]))[:MOST_RUNS]
+    on_record = recorded(session, graph, groups)
+    orphans = [s for s in listed if s.task and _is_orphan(s, run, on_record, groups, kept_since)]
     failures: list[str] = []
     recovered = 0
     for orphan in orphans:
@@ -129,21 +129,21 @@ def _sweep(session: Tagged, graph: dict[str, Any], run: Run, ends: dict[str, Tas
             if recover(
                 session, graph, run._replace(group=orphan.group), orphan, ends.get(orphan.task) if own else None
             ):
-                known.add((orphan.group, orphan.task, orphan.attempt))
+                on_record.add((orphan.group, orphan.task, orphan.attempt))
                 recovered += 1
         except SnowparkSQLException as error:
             failures.append(f"{orphan.name}: not recorded: {one_line(error_text(error))}")
-    recovered += len(record_without_service(session, graph, run, ends, known))
-    dropped, kept = drop(session, droppable(found, known, kept_since)[:MOST_DROPS])
-    return recovered, dropped, failures + kept
+    recovered += len(record_without_service(session, graph, run, ends, on_record))
+    dropped, undropped = drop(session, droppable(listed, on_record, kept_since)[:MOST_DROPS])
+    return recovered, dropped, failures + undropped
 
 
 def _is_orphan(
-    service: Service, run: Run, known: set[tuple[str, str, int]], groups: Sequence[str], kept_since: datetime
+    service: Service, run: Run, on_record: set[tuple[str, str, int]], groups: Sequence[str], kept_since: datetime
 ) -> bool:
     """Tell whether nobody will record a service's attempt any more: this run is over, others are by age."""
     over = service.group == run.group or (service.group in groups and service.created < kept_since)
-    return over and (service.group, service.task, service.attempt) not in known
+    return over and (service.group, service.task, service.attempt) not in on_record
 
 
 def _kept_since(session: Tagged, graph: dict[str, Any]) -> datetime:

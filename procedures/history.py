@@ -54,7 +54,7 @@ def record(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Attempt, 
         last.append((SET_RETURN_VALUE, [value]))
     for statement, values in steps[:-1]:
         send(session, statement, values)
-    send(session, THEN.join(text for text, _ in last), [one for _, values in last for one in values])
+    send(session, THEN.join(text for text, _ in last), [bind for _, values in last for bind in values])
 
 
 def _log_inserts(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[tuple[str, list[Any]]]:
@@ -62,12 +62,12 @@ def _log_inserts(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[tup
     if job.get("logs") == EVENT_TABLE:
         return []
     logs = [[run.group, run.task, attempt.number, c.instance, c.name, c.log, run.root] for c in attempt.containers]
-    table, found = object_name(job, "job_logs_table"), []
+    table, inserts = object_name(job, "job_logs_table"), []
     for first in range(0, len(logs), LOGS_AT_ONCE_WRITTEN):
-        some = logs[first : first + LOGS_AT_ONCE_WRITTEN]
-        statement = insert_statement(table, LOG_COLUMNS, LOG_KEY, len(some))
-        found.append((statement, [value for row in some for value in row]))
-    return found
+        batch = logs[first : first + LOGS_AT_ONCE_WRITTEN]
+        statement = insert_statement(table, LOG_COLUMNS, LOG_KEY, len(batch))
+        inserts.append((statement, [value for row in batch for value in row]))
+    return inserts
 
 
 def run_values(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[Any]:

@@ -50,12 +50,12 @@ def kept(log: str, secrets: Iterable[str]) -> str:
 
 def secret_values(env: Mapping[str, str]) -> list[str]:
     """Return the values of variables whose names say that they are secret, longest first."""
-    found = {
+    secrets = {
         value
         for name, value in env.items()
         if re.search(SECRET_NAME, name, re.IGNORECASE) and len(value) >= SHORTEST_SECRET
     }
-    return sorted(found, key=lambda value: (-len(value), value))
+    return sorted(secrets, key=lambda value: (-len(value), value))
 
 
 def masked(log: str, secrets: Iterable[str]) -> str:

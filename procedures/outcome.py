@@ -87,8 +87,8 @@ def reason_class(attempt: Attempt, bad: list[Container], *, expired: bool) -> st
     """Return the reason class of an attempt that is not DONE."""
     if expired:
         started = any(c.started for c in attempt.containers)
-        named = {of_message(c.message) for c in attempt.containers}
-        return "image_pull" if "image_pull" in named else "timeout" if started else "pool_unavailable"
+        classes = {of_message(c.message) for c in attempt.containers}
+        return "image_pull" if "image_pull" in classes else "timeout" if started else "pool_unavailable"
     if attempt.status in {CANCELLED, "CANCELLING", "DELETED"}:
         return "cancelled"
     if attempt.status == "SUSPENDED":

@@ -36,12 +36,12 @@ def file_outputs(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Att
         return attempt
     place = results_path(job, run, run.task, attempt.number) + str(name)
     try:
-        found = [lower_keys(row.as_dict()) for row in send(session, f"LIST {place}")]
-        if len(found) != 1:
+        files = [lower_keys(row.as_dict()) for row in send(session, f"LIST {place}")]
+        if len(files) != 1:
             return _refused(attempt, "app_error", f"it left no file {name} at JOB_RESULTS_STAGE_PATH")
-        if int(found[0]["size"]) > MOST_RETURN_BYTES:
-            what = f"its file {name} has {found[0]['size']} bytes; outputs may have {MOST_RETURN_BYTES}"
-            return _refused(attempt, "app_error", what)
+        if int(files[0]["size"]) > MOST_RETURN_BYTES:
+            reason = f"its file {name} has {files[0]['size']} bytes; outputs may have {MOST_RETURN_BYTES}"
+            return _refused(attempt, "app_error", reason)
         text = _fetched(session, place)
     except SnowparkSQLException as error:
         return _refused(attempt, "internal", f"its file {name} could not be read: {one_line(error_text(error))}")

@@ -71,13 +71,13 @@ def services(session: Tagged, graph: Mapping[str, Any]) -> list[Service]:
     """Return the graph's job services, oldest first."""
     place = f"{identifier(graph['database'])}.{identifier(graph['schema'])}"
     rows = [lower_keys(row.as_dict()) for row in send(session, f"SHOW JOB SERVICES IN SCHEMA {place}")]
-    found = []
+    listed = []
     for row in rows:
         words = str(row.get("comment") or "").split(" ")
         if words[:2] != ["jobgraph", graph["graph"]]:
             continue
         whole = len(words) == COMMENT_WORDS and words[4].isdigit()
-        found.append(
+        listed.append(
             Service(
                 name=f"{place}.{identifier(row['name'])}",
                 status=str(row["status"]),
@@ -89,7 +89,7 @@ def services(session: Tagged, graph: Mapping[str, Any]) -> list[Service]:
                 updated=str(row.get("updated_on") or ""),
             )
         )
-    return sorted(found, key=lambda service: service.created)
+    return sorted(listed, key=lambda service: service.created)
 
 
 def recorded(session: Tagged, graph: Mapping[str, Any], groups: Sequence[str]) -> set[tuple[str, str, int]]:
@@ -142,27 +142,31 @@ def _cancelled(attempt: Attempt, end: TaskEnd | None) -> Attempt:
 
 
 def record_without_service(
-    session: Tagged, graph: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd], known: set[tuple[str, str, int]]
+    session: Tagged,
+    graph: Mapping[str, Any],
+    run: Run,
+    ends: Mapping[str, TaskEnd],
+    on_record: set[tuple[str, str, int]],
 ) -> list[str]:
     """Record one attempt for each task that ended badly before it had started any; returns their names."""
-    tasks = {task for group, task, _ in known if group == run.group}
-    found = [task for task, end in ends.items() if end.bad and task not in {*tasks, run.root}]
-    for task in found:
+    tasks = {task for group, task, _ in on_record if group == run.group}
+    names = [task for task, end in ends.items() if end.bad and task not in {*tasks, run.root}]
+    for task in names:
         end = ends[task]
         message = one_line(end.message) or f"its task ended {end.state}"
         reason = f"its task ended {end.state} before a job was started"
         attempt = Attempt(1, "", end.state, end.reason_class, reason, message, message)
         record(session, {**graph, "compute_pool": None}, run._replace(task=task), attempt)
-    return found
+    return names
 
 
-def droppable(found: Sequence[Service], known: set[tuple[str, str, int]], kept_since: datetime) -> list[str]:
+def droppable(listed: Sequence[Service], on_record: set[tuple[str, str, int]], kept_since: datetime) -> list[str]:
     """Return the names of services to drop, oldest first: ended and recorded, those that are not DONE by age."""
     return [
         service.name
-        for service in found
+        for service in listed
         if service.status in FINAL
         and (service.created < kept_since or service.status == DONE)
-        and (not service.task or (service.group, service.task, service.attempt) in known)
+        and (not service.task or (service.group, service.task, service.attempt) in on_record)
         and (service.task or service.created < kept_since)
     ]

@@ -91,22 +91,22 @@ class Rules(NamedTuple):
 
 def rules_of(job: Mapping[str, Any]) -> Rules:
     """Return the rules of a job's definition."""
-    more = job.get("retry_rules", {})
-    longest = more.get("longest_backoff", LONGEST_PAUSE)
-    whole = Limit("all", int(job["retries"]), more.get("backoff", 0), longest)
-    outside = whole._replace(backoff=more.get("backoff", INFRASTRUCTURE_BACKOFF))
+    said_rules = job.get("retry_rules", {})
+    longest = said_rules.get("longest_backoff", LONGEST_PAUSE)
+    whole = Limit("all", int(job["retries"]), said_rules.get("backoff", 0), longest)
+    outside = whole._replace(backoff=said_rules.get("backoff", INFRASTRUCTURE_BACKOFF))
     causes = {
         name: (outside if name in ("image", "infrastructure") else whole)._replace(name=name, retries=count)
-        for name, count in more.get("causes", {}).items()
+        for name, count in said_rules.get("causes", {}).items()
     }
-    rules = [_rule(number, given, whole) for number, given in enumerate(more.get("rules", ()))]
-    return Rules(whole, outside, more.get("max_elapsed"), causes, rules)
+    rules = [_rule(number, rule, whole) for number, rule in enumerate(said_rules.get("rules", ()))]
+    return Rules(whole, outside, said_rules.get("max_elapsed"), causes, rules)
 
 
-def _rule(number: int, given: Mapping[str, Any], whole: Limit) -> Rule:
-    backoff, longest = given.get("backoff", whole.backoff), given.get("longest_backoff", whole.longest_backoff)
-    limit = Limit(f"rule {number}", int(given["count"]), backoff, longest)
-    return Rule(limit, given.get("reasons", ()), given.get("exit_codes", ()), given.get("message", ""))
+def _rule(number: int, rule: Mapping[str, Any], whole: Limit) -> Rule:
+    backoff, longest = rule.get("backoff", whole.backoff), rule.get("longest_backoff", whole.longest_backoff)
+    limit = Limit(f"rule {number}", int(rule["count"]), backoff, longest)
+    return Rule(limit, rule.get("reasons", ()), rule.get("exit_codes", ()), rule.get("message", ""))
 
 
 def goes_on(rules: Rules, attempts: Sequence[Attempt], elapsed: float) -> bool:
@@ -121,8 +121,8 @@ def goes_on(rules: Rules, attempts: Sequence[Attempt], elapsed: float) -> bool:
 
 
 def _failures(rules: Rules, attempts: Sequence[Attempt], limit: Limit) -> int:
-    found = [rules.limit(attempt) for attempt in attempts]
-    return sum(one is not None and one.name == limit.name for one in found)
+    limits = [rules.limit(attempt) for attempt in attempts]
+    return sum(other_limit is not None and other_limit.name == limit.name for other_limit in limits)
 
 
 def pause(rules: Rules, group: str, task: str, attempts: Sequence[Attempt]) -> float:

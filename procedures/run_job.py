@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 
-def main(session: Session, task_name: str, known: str, definition: str) -> str:
+def main(session: Session, task_name: str, facts: str, definition: str) -> str:
     """Run the job of a task, with its retries; returns the job's outputs (JSON) or a line that says how it ended.
 
     `known` is what the task's statement found out: see `situation`.
@@ -39,7 +39,7 @@ def main(session: Session, task_name: str, known: str, definition: str) -> str:
         JobFailed: if the last attempt did not end DONE and the definition says `on_failure: stop`.
     """
     job: dict[str, Any] = json.loads(definition)
-    run, recorded = situation(known, job, task_name)
+    run, recorded = situation(facts, job, task_name)
     if recorded:
         tagged = Tagged(session, mark(job, run, recorded[-1].number))
         counted = of_this_task_run(tagged, job, run, recorded)
@@ -128,8 +128,8 @@ def _ended(session: Tagged, job: dict[str, Any], attempt: Attempt, ended: Ended)
     env: dict[str, str] = {}
     for container in job["specification"]["spec"]["containers"]:
         env |= container.get("env", {})
-    found = containers(session, attempt.service, secret_values(env), _expected(job))
-    attempt = attempt._replace(created=ended.created, ended=ended.ended, containers=found)
+    listed = containers(session, attempt.service, secret_values(env), _expected(job))
+    attempt = attempt._replace(created=ended.created, ended=ended.ended, containers=listed)
     return judge(attempt, int(job["timeout"]), expired=ended.expired)
 
 

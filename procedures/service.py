@@ -124,18 +124,18 @@ def wait(session: Tagged, service: str, timeout: int, *, adopted: bool) -> Ended
 
     `adopted`: it may have been there for a while, or have ended long ago.
     """
-    left = timeout
+    remaining = timeout
     error: SnowparkSQLException | None = None
     for turn in range(WAITS):
         if turn or not adopted:
-            error = _wait_for_done(session, service, left)
+            error = _wait_for_done(session, service, remaining)
             if error is None:
                 return Ended(DONE)
         state = describe(session, service)
         if state["status"] in FINAL:
             return _found_ended(session, state, timeout, adopted=adopted)
-        left = timeout - _seconds(session, state["created_on"], None)
-        if left <= 0:
+        remaining = timeout - _seconds(session, state["created_on"], None)
+        if remaining <= 0:
             return _expire(session, service)
     if error is not None:
         raise error
@@ -198,11 +198,11 @@ def containers(
     if 0 < len(expected) <= LOGS_AT_ONCE and (whole := _with_logs(session, service, secrets, expected)) is not None:
         return whole
     rows = [lower_keys(row.as_dict()) for row in send(session, f"SHOW SERVICE CONTAINERS IN SERVICE {service}")]
-    found = [_container(row) for row in rows]
+    listed = [_container(row) for row in rows]
     logs: list[str] = []
-    for first in range(0, len(found), LOGS_AT_ONCE):
-        logs += _logs(session, service, found[first : first + LOGS_AT_ONCE])
-    return tuple(c._replace(log=kept(log, secrets)) for c, log in zip(found, logs, strict=True))
+    for first in range(0, len(listed), LOGS_AT_ONCE):
+        logs += _logs(session, service, listed[first : first + LOGS_AT_ONCE])
+    return tuple(c._replace(log=kept(log, secrets)) for c, log in zip(listed, logs, strict=True))
 
 
 def _with_logs(

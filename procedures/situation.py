@@ -36,9 +36,11 @@ def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[A
     # without any row, Snowflake makes an empty list; a sandbox may leave it out
     rows = sorted(facts.get("attempts") or [], key=lambda row: int(row["ATTEMPT"]))
     before = {row["TASK_NAME"]: _recorded(row) for row in rows if row["TASK_NAME"] in job.get("predecessors", ())}
-    results = {name: results_path(job, run, name, one.number) for name, one in before.items() if one.status == DONE}
+    results = {
+        name: results_path(job, run, name, attempt.number) for name, attempt in before.items() if attempt.status == DONE
+    }
     run = run._replace(
-        returned={name: returned_value(one) for name, one in before.items()},
+        returned={name: returned_value(attempt) for name, attempt in before.items()},
         results={name: path for name, path in results.items() if path},
     )
     return run, [_recorded(row) for row in rows if row["TASK_NAME"] == task]

@@ -46,15 +46,15 @@ class Procedure(NamedTuple):
         return self.name.removesuffix(LEAVING)
 
 
-def procedures(shown: Iterable[Mapping[str, Any]]) -> list[Procedure]:
+def procedures(rows: Iterable[Mapping[str, Any]]) -> list[Procedure]:
     """Return those of the rows of SHOW PROCEDURES that a deploy made as runner or finalizer."""
-    found = []
-    for row in map(lower_keys, shown):
+    listed = []
+    for row in map(lower_keys, rows):
         # RUN_JOB_1A2B3C4D(VARCHAR, VARCHAR) RETURN VARCHAR
         signature = str(row["arguments"]).partition(" RETURN ")[0]
         if NAME.fullmatch(str(row["name"])):
-            found.append(Procedure(str(row["name"]), signature, str(row["description"] or "")))
-    return found
+            listed.append(Procedure(str(row["name"]), signature, str(row["description"] or "")))
+    return listed
 
 
 def drop_superseded(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[str]:
@@ -66,8 +66,8 @@ def drop_superseded(session: Tagged, graph: Mapping[str, Any], run: Run) -> list
         return []
     place = object_name(graph, "drop_superseded").rpartition(".")[0]
     try:
-        shown = send(session, f"SHOW PROCEDURES IN SCHEMA {place}")
-        if any(one.superseded for one in procedures(row.as_dict() for row in shown)):
+        rows = send(session, f"SHOW PROCEDURES IN SCHEMA {place}")
+        if any(procedure.superseded for procedure in procedures(row.as_dict() for row in rows)):
             request = {name: graph[name] for name in ("database", "schema", "uses")} | {"run": run.group}
             send(session, f"CALL {object_name(graph, 'drop_superseded')}(?)", [json.dumps(request)])
     except SnowparkSQLException as error:

@@ -26,14 +26,14 @@ MOST_DAYS = 31
 
 def drop(session: Tagged, names: Sequence[str]) -> tuple[int, list[str]]:
     """Drop services; returns how many, and why others were not: that must not fail a run."""
-    dropped, kept = 0, []
+    dropped, undropped = 0, []
     for name in names:
         try:
             send(session, f"DROP SERVICE IF EXISTS {name}")
             dropped += 1
         except SnowparkSQLException as error:
-            kept.append(f"{name}: {one_line(error_text(error))}")
-    return dropped, kept
+            undropped.append(f"{name}: {one_line(error_text(error))}")
+    return dropped, undropped
 
 
 def remove_old_results(session: Tagged, graph: Mapping[str, Any]) -> tuple[int, list[str]]:
@@ -49,7 +49,7 @@ def remove_old_results(session: Tagged, graph: Mapping[str, Any]) -> tuple[int, 
         f"LIST {place}/ ->> SELECT DISTINCT SPLIT_PART(\"name\", '/', 3) AS DAY FROM $1 WHERE DAY <"
         f" TO_VARCHAR(DATEADD('day', ?, CURRENT_DATE()), 'YYYY-MM-DD') ORDER BY DAY LIMIT {MOST_DAYS}"
     )
-    removed, left = 0, []
+    removed, unremoved = 0, []
     try:
         days = [str(row[0]) for row in send(session, statement, [-int(graph["keep_results_days"])])]
     except SnowparkSQLException as error:
@@ -59,5 +59,5 @@ def remove_old_results(session: Tagged, graph: Mapping[str, Any]) -> tuple[int, 
             send(session, f"REMOVE {place}/{day}/")
             removed += 1
         except SnowparkSQLException as error:
-            left.append(f"results of {day}: {one_line(error_text(error))}")
-    return removed, left
+            unremoved.append(f"results of {day}: {one_line(error_text(error))}")
+    return removed, unremoved

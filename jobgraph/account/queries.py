@@ -117,12 +117,12 @@ def task_history(
     if task is not None:
         arguments["TASK_NAME"] = task
     casts = {"SCHEDULED_TIME_RANGE_START": "?::TIMESTAMP_LTZ"}
-    named = ", ".join(f"{name} => {casts.get(name, '?')}" for name in arguments)
+    clause = ", ".join(f"{name} => {casts.get(name, '?')}" for name in arguments)
     return Statement(
         "SELECT NAME, STATE, SCHEDULED_TIME, QUERY_START_TIME, COMPLETED_TIME, ERROR_MESSAGE, SCHEDULED_FROM,"
         f" ATTEMPT_NUMBER, GRAPH_RUN_GROUP_ID, ROOT_TASK_ID, CONFIG,{' QUERY_TEXT,' if bodies else ''}"
         " CURRENT_TIMESTAMP() AS NOW"
-        f" FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY({named}, RESULT_LIMIT => {MOST_ROWS}))"
+        f" FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY({clause}, RESULT_LIMIT => {MOST_ROWS}))"
         " ORDER BY SCHEDULED_TIME, NAME",
         tuple(arguments.values()),
     )

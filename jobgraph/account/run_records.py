@@ -102,8 +102,8 @@ class RunRecords:
         for row in _newest_first(recent, run_id):
             logged = self._logged([row.run_id])
             own = [line for line in logged if line.root_task == row.name and self._is_ours(line)]
-            other = any(line.root_task == row.name for line in logged) and not own
-            if own or (not other and self._is_deployed(row)):
+            foreign = any(line.root_task == row.name for line in logged) and not own
+            if own or (not foreign and self._is_deployed(row)):
                 return self._recent(row, own, recent)
         logged = self._logged([run_id] if run_id else self._newest_closed())
         own = [line for line in logged if self._is_ours(line)]
@@ -115,9 +115,9 @@ class RunRecords:
         key = self._graph.key
         if run_id is None:
             return RunFailedError(f"Graph {key} has not run yet", remedy=f"`jobgraph run {key} --wait` runs it.")
-        other = next((records.graph_of(row, ()) for row in logged), "")
-        if other:
-            return UsageError(f"Run {run_id!r} is of graph {other}", remedy=f"jobgraph status {other} --run {run_id}")
+        owner = next((records.graph_of(row, ()) for row in logged), "")
+        if owner:
+            return UsageError(f"Run {run_id!r} is of graph {owner}", remedy=f"jobgraph status {owner} --run {run_id}")
         return UsageError(f"Graph {key} has no run {run_id!r}", remedy=f"`jobgraph history {key}` lists its runs.")
 
     def _is_ours(self, row: TaskRun) -> bool:
@@ -239,8 +239,8 @@ class RunRecords:
         names = set(rows.shape.job_names)
         if not any(row.state == task_runs.EXECUTING and row.name in names for row in rows.rows):
             return {}
-        shown = self._client.rows(queries.all_job_services(self._client.place))
-        return services.of_run(shown, rows.shape.key, rows.run_id)
+        listed = self._client.rows(queries.all_job_services(self._client.place))
+        return services.of_run(listed, rows.shape.key, rows.run_id)
 
     def assembled(self, rows: RunRows) -> Run:
         """Return the run that the rows are of."""

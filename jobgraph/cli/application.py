@@ -165,13 +165,13 @@ def _spelled(application: Application, options: Mapping[str, Any], match: re.Mat
     return f"{application.program} {''.join(words)}"
 
 
-def run_option(what: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+def run_option(text: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
     """Return the option --run of a command for which the newest run is the usual one; `last` means that, too."""
 
-    def newest(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
-        return None if given == NEWEST else given
+    def newest(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+        return None if value == NEWEST else value
 
-    return click.option("--run", "run_id", metavar="ID", callback=newest, help=what)
+    return click.option("--run", "run_id", metavar="ID", callback=newest, help=text)
 
 
 def examples(*lines: str) -> str:

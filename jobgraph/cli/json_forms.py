@@ -35,7 +35,7 @@ def job_json(job: Job) -> dict[str, Any]:
         else None,
         "waited_seconds": job.waited,
         "log_location": (job.last.log_location or None) if job.last else None,
-        "tries": [attempt_json(one) for one in job.tries],
+        "tries": [attempt_json(attempt) for attempt in job.tries],
     }
 
 

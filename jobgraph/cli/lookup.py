@@ -49,13 +49,13 @@ def graph(application: Application, name: str | None) -> Deployed:
     """
     client = application.client
     present = deployed(client)
-    meant = name or _only([graph.key for graph in present], application.folder)
-    chosen = deployed_graphs.named(present, meant)
+    key = name or _only([graph.key for graph in present], application.folder)
+    chosen = deployed_graphs.named(present, key)
     if chosen is not None:
         return chosen
     if not present:
-        raise _nothing_deployed(client, meant)
-    raise _no_such_graph(client, meant, [records.of_deployed(graph) for graph in present])
+        raise _nothing_deployed(client, key)
+    raise _no_such_graph(client, key, [records.of_deployed(graph) for graph in present])
 
 
 def record(
@@ -108,8 +108,8 @@ def _without_name(
         candidates = _with_job(application.client, candidates, job) or candidates
     if len(candidates) == 1:
         return candidates[0]
-    present = [one for one in candidates if one.deployed] or candidates
-    chosen = records.named(present, _only([one.key for one in present], application.folder))
+    present = [record for record in candidates if record.deployed] or candidates
+    chosen = records.named(present, _only([record.key for record in present], application.folder))
     if chosen is None:
         raise _nothing_deployed(application.client, "")
     return chosen
@@ -117,26 +117,24 @@ def _without_name(
 
 def _of_run(client: Client, listed: Sequence[GraphRecord], run_id: str) -> list[GraphRecord]:
     """Return the graphs that have a run of that id: closed ones first, else those under way."""
-    present = [one.deployed for one in listed if one.deployed]
+    present = [record.deployed for record in listed if record.deployed]
     rows = run_records.roots_of_run(client, listed[0].tables, run_id)
     keys = {records.graph_of(row, present) for row in rows}
     if not keys:
         history = client.rows(queries.roots_under_way(client.place, run_id))
-        keys = {one.key for one in listed for row in history if row["NAME"] in one.root_tasks}
-    return [one for one in listed if one.key in keys]
+        keys = {record.key for record in listed for row in history if row["NAME"] in record.root_tasks}
+    return [record for record in listed if record.key in keys]
 
 
 def _with_job(client: Client, listed: Sequence[GraphRecord], job: str) -> list[GraphRecord]:
     """Return the graphs that have a job of that name; if none has, those that had one."""
     name = job.casefold()
-    having = [
-        one for one in listed if one.deployed and name in {job_name.casefold() for job_name in one.deployed.job_names}
-    ]
+    having = [record for record in listed if name in {job_name.casefold() for job_name in record.job_names}]
     if having:
         return having
     rows = client.rows(queries.runs_of_job(client.place, listed[0].tables, job.upper()))
     roots = {str(row["ROOT_TASK_NAME"]) for row in rows}
-    return [one for one in listed if roots.intersection(one.root_tasks)]
+    return [record for record in listed if roots.intersection(record.root_tasks)]
 
 
 def _only(keys: Sequence[str], folder: Path) -> str:
@@ -180,10 +178,10 @@ def _nothing_deployed(client: Client, name: str) -> AbsentError:
 
 
 def _no_such_graph(client: Client, name: str, listed: Sequence[GraphRecord]) -> UsageError:
-    names = [name for one in listed for name in (one.key, *one.root_tasks)]
-    present = [one.key for one in listed if one.deployed]
-    gone = [one.key for one in listed if not one.deployed]
-    recorded = f" Only in history: {some(gone)}." if gone else ""
+    names = [name for record in listed for name in (record.key, *record.root_tasks)]
+    present = [record.key for record in listed if record.deployed]
+    departed = [record.key for record in listed if not record.deployed]
+    recorded = f" Only in history: {some(departed)}." if departed else ""
     return UsageError(
         f"There is no graph {name!r} in {client.place} on {client.server}{perhaps(name, names)}",
         cause=f"Deployed there: {some(present) or 'none'}.{recorded}",

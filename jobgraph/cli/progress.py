@@ -33,10 +33,10 @@ class Lines:
     def show(self, run: Run) -> None:
         """Write the lines of what has changed since the last call."""
         for job in run.jobs:
-            seen = (job.state, job.attempts)
-            if self._last.get(job.name, ("PENDING", 0)) != seen:
+            current = (job.state, job.attempts)
+            if self._last.get(job.name, ("PENDING", 0)) != current:
                 click.echo(self._line(run, job), err=True)
-            self._last[job.name] = seen
+            self._last[job.name] = current
 
     @staticmethod
     def _line(run: Run, job: Job) -> str:

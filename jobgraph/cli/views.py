@@ -53,16 +53,16 @@ _LONGEST_CELL = 40
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
     """Return a table with a heading; columns whose name starts with `>` are aligned to the right. No cell is cut."""
-    made = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold" if terminal else "")
+    drawn = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold" if terminal else "")
     lines = list(rows)
     for place, column in enumerate(columns):
         name = column.removeprefix(">")
         widest = max([cell_len(name), *(cell_len(str(line[place])) for line in lines)])
         justify: JustifyMethod = "right" if column.startswith(">") else "left"
-        made.add_column(name, justify=justify, no_wrap=True, min_width=widest)
+        drawn.add_column(name, justify=justify, no_wrap=True, min_width=widest)
     for line in lines:
-        made.add_row(*line)
-    return made
+        drawn.add_row(*line)
+    return drawn
 
 
 def duration(value: float | None) -> str:
@@ -120,11 +120,11 @@ def progress_table(run: Run, height: int) -> Table:
     if len(jobs) > room:
         order = {graph_run.RUNNING: 0, graph_run.FAILED: 1, graph_run.PENDING: 3}
         jobs = tuple(sorted(jobs, key=lambda job: order.get(job.state, 2 if job.state != graph_run.DONE else 4))[:room])
-    made = run_table(replace(run, jobs=jobs), terminal=True)
+    drawn = run_table(replace(run, jobs=jobs), terminal=True)
     counts = Counter(job.state for job in run.jobs)
-    made.caption = f"{duration(run.duration)}  " + ", ".join(f"{count} {name}" for name, count in counts.items())
-    made.caption_justify = "left"
-    return made
+    drawn.caption = f"{duration(run.duration)}  " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    drawn.caption_justify = "left"
+    return drawn
 
 
 def headline(run: Run) -> Text:
@@ -271,28 +271,28 @@ def _fitted(
     width: int | None,
 ) -> Table:
     """Return a table; where a line has only `width` characters, without the `dispensable` columns, first ones first."""
-    shown = list(range(len(columns)))
+    places = list(range(len(columns)))
     for column in dispensable:
-        if width is not None and not _fits(columns, rows, shown, width):
-            shown.remove(columns.index(column))
+        if width is not None and not _fits(columns, rows, places, width):
+            places.remove(columns.index(column))
     fitted = table(
-        [columns[place] for place in shown], ([row[place] for place in shown] for row in rows), terminal=terminal
+        [columns[place] for place in places], ([row[place] for place in places] for row in rows), terminal=terminal
     )
     last = fitted.columns[-1]
-    if width is not None and _fits(columns, rows, shown, width):
+    if width is not None and _fits(columns, rows, places, width):
         # the words of the last column go on below one another
         last.no_wrap, last.min_width = False, None
     return fitted
 
 
-def _fits(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], shown: Sequence[int], width: int) -> bool:
+def _fits(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], places: Sequence[int], width: int) -> bool:
     """Whether a table of these columns fits, if need be with words of its last one that go on in the next line."""
     lines = [
-        [columns[place].removeprefix(">") for place in shown],
-        *([str(row[place]) for place in shown] for row in rows),
+        [columns[place].removeprefix(">") for place in places],
+        *([str(row[place]) for place in places] for row in rows),
     ]
     firsts = sum(max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1])
-    return firsts + _BETWEEN * len(shown) + _longest_word(line[-1] for line in lines) <= width
+    return firsts + _BETWEEN * len(places) + _longest_word(line[-1] for line in lines) <= width
 
 
 def _longest_word(texts: Iterable[str]) -> int:

@@ -69,7 +69,7 @@ def pause(elapsed: float) -> float:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What was known just before EXECUTE TASK: where to look for the new run, and which runs are not it."""
 
     since: datetime
@@ -86,16 +86,16 @@ class Launch:
         self._patience = Patience(clock, timeout, graph.key)
         self._clock = clock
 
-    def execute(self, statement: Statement) -> Asked:
+    def execute(self, statement: Statement) -> Request:
         """Start the graph with that EXECUTE TASK."""
         since = self._server_now() - SLACK
         root = self._graph.root_task
         before = self._root_history(since - timedelta(hours=1))
         waiting = frozenset(row.run_id for row in before if row.manual and row.state == task_runs.SCHEDULED)
         self._client.rows(statement)
-        return Asked(since, task_runs.started_runs(before, root), waiting)
+        return Request(since, task_runs.started_runs(before, root), waiting)
 
-    def find(self, asked: Asked, patience: float | None = None) -> str | None:
+    def find(self, request: Request, patience: float | None = None) -> str | None:
         """Wait until the run that `execute` asked for shows; its id, or None after `patience` seconds.
 
         Raises:
@@ -104,17 +104,17 @@ class Launch:
         began = self._clock.monotonic()
         while True:
             elapsed = self._clock.monotonic() - began
-            waiting = asked.waiting if elapsed < _WAITING_RUN_AFTER else frozenset()
-            earliest = asked.since if waiting == asked.waiting else asked.since - timedelta(hours=1)
-            run_id = task_runs.new_run(self._root_history(earliest), self._graph.root_task, asked.before, waiting)
+            waiting = request.waiting if elapsed < _WAITING_RUN_AFTER else frozenset()
+            earliest = request.since if waiting == request.waiting else request.since - timedelta(hours=1)
+            run_id = task_runs.new_run(self._root_history(earliest), self._graph.root_task, request.before, waiting)
             if run_id is not None or (patience is not None and elapsed >= patience):
                 return run_id
             self._patience.rest("the run to be scheduled")
 
-    def rows(self, run_id: str, asked: Asked) -> RunRows:
+    def rows(self, run_id: str, request: Request) -> RunRows:
         """Return where the rows of the new run are: it runs with the graph as it is deployed."""
         shape = shapes.of_deployed(self._graph)
-        return RunRows(run_id, shape, root_id=self._graph.root_id, since=asked.since - SLACK, repeatable=True)
+        return RunRows(run_id, shape, root_id=self._graph.root_id, since=request.since - SLACK, repeatable=True)
 
     def _root_history(self, since: datetime) -> tuple[TaskRun, ...]:
         graph = self._graph

@@ -100,15 +100,17 @@ def _roots(rows: Sequence[Row]) -> list[Row]:
 def by_depth(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
     """Return jobs by depth, then by name: predecessors before dependents, by a loop, as a chain may have a thousand."""
     depth: dict[str, int] = {}
-    left = dict(sorted(jobs.items()))
+    remaining = dict(sorted(jobs.items()))
     level = 0
-    while left:
+    while remaining:
         ready = [
-            name for name, task in left.items() if all(before in depth or before not in jobs for before in task.after)
+            name
+            for name, task in remaining.items()
+            if all(before in depth or before not in jobs for before in task.after)
         ]
-        for name in ready or list(left):  # Snowflake has no cycles; were there one, the rest still shows
+        for name in ready or list(remaining):  # Snowflake has no cycles; were there one, the rest still shows
             depth[name] = level
-            left.pop(name)
+            remaining.pop(name)
         level += 1
     return tuple(sorted(jobs.values(), key=lambda task: (depth[task.name], task.name)))
 
@@ -132,10 +134,10 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
             for name, row in descendants(rows, root["name"]).items()
         }
     )
-    known = (definition(finalizer) if finalizer else {}) | dict(jobs[0].definition if jobs else {})
+    frozen = (definition(finalizer) if finalizer else {}) | dict(jobs[0].definition if jobs else {})
     usual = Tables()
     return Deployed(
-        key=str(known.get("graph") or key_of_comment(str(root.get("comment") or "")) or root["name"]),
+        key=str(frozen.get("graph") or key_of_comment(str(root.get("comment") or "")) or root["name"]),
         root_task=root["name"],
         root_id=str(root["id"]),
         started=root["state"] == "started",
@@ -146,11 +148,11 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         suspended_by_failures=root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES,
         committed=instant(root.get("last_committed_on")),
         config=_config(root),
-        strays=_strays(rows, str(known.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
+        strays=_strays(rows, str(frozen.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
-            job_runs=known.get("job_runs_table", usual.job_runs),
-            job_logs=known.get("job_logs_table", usual.job_logs),
-            task_runs=known.get("task_runs_table", usual.task_runs),
+            job_runs=frozen.get("job_runs_table", usual.job_runs),
+            job_logs=frozen.get("job_logs_table", usual.job_logs),
+            task_runs=frozen.get("task_runs_table", usual.task_runs),
         ),
     )
 
@@ -165,8 +167,8 @@ def _config(root: Row) -> dict[str, Any]:
 
 def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[str, ...]:
     """Return the tasks that a deploy of the graph made and that no run of it reaches."""
-    made = (row for row in rows if key and definition(row).get("graph") == key and not finalized_root(row))
-    return tuple(sorted(row["name"] for row in made if row["name"] not in members))
+    own = (row for row in rows if key and definition(row).get("graph") == key and not finalized_root(row))
+    return tuple(sorted(row["name"] for row in own if row["name"] not in members))
 
 
 def conditions(graph: Deployed) -> list[str]:
@@ -176,29 +178,31 @@ def conditions(graph: Deployed) -> list[str]:
         " a removal: `pulumi destroy --refresh`)"
     )
     mend = "`pulumi up --refresh` mends it."
-    found = []
+    remarks = []
     if graph.schedule and not graph.started:
         why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
-        found.append(
+        remarks.append(
             f"The root {graph.root_task} is suspended ({why}): no run starts by schedule,"
             f" `jobgraph run {graph.key}` still works. "
             f"{finish} and resumes the root. If nobody deploys: `jobgraph resume {graph.key}`."
         )
     if not graph.jobs:
-        found.append(f"The root {graph.root_task} has no jobs. {finish}.")
+        remarks.append(f"The root {graph.root_task} has no jobs. {finish}.")
     if graph.strays:
-        found.append(f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}.")
+        remarks.append(f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}.")
     if graph.suspended:
-        found.append(f"Suspended, so runs pass them over: {', '.join(graph.suspended)}. {finish}; else {mend}")
+        remarks.append(f"Suspended, so runs pass them over: {', '.join(graph.suspended)}. {finish}; else {mend}")
     if graph.finalizer and not graph.finalizer_started:
-        found.append(f"The finalizer {graph.finalizer} is suspended: runs leave no task history. {finish}; else {mend}")
-    return found
+        remarks.append(
+            f"The finalizer {graph.finalizer} is suspended: runs leave no task history. {finish}; else {mend}"
+        )
+    return remarks
 
 
 def named(graphs: Iterable[Deployed], name: str) -> Deployed | None:
     """Return the graph with that key or that root task, whatever the case; None if there is none."""
-    wanted = name.casefold()
+    folded = name.casefold()
     graphs = list(graphs)
-    by_key = (graph for graph in graphs if graph.key.casefold() == wanted)
-    by_root = (graph for graph in graphs if graph.root_task.casefold() == wanted)
+    by_key = (graph for graph in graphs if graph.key.casefold() == folded)
+    by_root = (graph for graph in graphs if graph.root_task.casefold() == folded)
     return next(by_key, None) or next(by_root, None)

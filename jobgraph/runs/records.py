@@ -73,7 +73,7 @@ def named(records: Iterable[GraphRecord], name: str) -> GraphRecord | None:
     present = deployed_graphs.named((record.deployed for record in records if record.deployed), name)
     if present is not None:
         return next(record for record in records if record.deployed is present)
-    wanted = name.casefold()
-    by_key = (record for record in records if record.key.casefold() == wanted)
-    by_root = (record for record in records if wanted in {root.casefold() for root in record.root_tasks})
+    folded = name.casefold()
+    by_key = (record for record in records if record.key.casefold() == folded)
+    by_root = (record for record in records if folded in {root.casefold() for root in record.root_tasks})
     return next(by_key, None) or next(by_root, None)

@@ -74,5 +74,5 @@ def _waiting(client: Client, deployed: Deployed) -> datetime | None:
     """Return when the run was asked for that waits for the present one to end; None if none does."""
     statement = queries.task_history(client.place, root_id=deployed.root_id, task=deployed.root_task)
     rows = task_runs.read(client.rows(statement))
-    asked = [row.scheduled for row in rows if row.manual and row.state == task_runs.SCHEDULED and row.scheduled]
-    return min(asked, default=None)
+    requested = [row.scheduled for row in rows if row.manual and row.state == task_runs.SCHEDULED and row.scheduled]
+    return min(requested, default=None)

@@ -75,14 +75,14 @@ def run(  # noqa: PLR0913  # one parameter for each option
     if dry_run:
         return
     launch = Launch(application.client, deployed, application.clock, timeout)
-    asked = launch.execute(statement)
+    request = launch.execute(statement)
     if not waiting:
-        run_id = launch.find(asked, _PATIENCE)
+        run_id = launch.find(request, _PATIENCE)
         run_output.show_started(deployed.key, deployed.root_task, run_id, as_json=as_json)
         return
     note(f"Graph {deployed.key} was asked to run; waiting for its {len(deployed.jobs)} jobs.")
-    run_id = run_output.unless_interrupted(deployed.key, lambda: launch.find(asked))
-    rows = launch.rows(str(run_id), asked)
+    run_id = run_output.unless_interrupted(deployed.key, lambda: launch.find(request))
+    rows = launch.rows(str(run_id), request)
     ended = run_output.follow(launch.watch(), rows)
     run_output.end(context, ended, run_output.Output(as_json, picture))
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobgraph.account import queries
 from jobgraph.account.run_records import RunRecords
-from jobgraph.cli.watching import Asked, Launch, pause
+from jobgraph.cli.watching import Launch, Request, pause
 from jobgraph.errors import TimedOutError
 from jobgraph.runs import deployed, graph_run, records
 from tests.jobgraph.cli.recorded import OLD_RUN, RUN, START, ManualClock, Server, history_row
@@ -22,17 +22,17 @@ def launch(server: Server, clock: ManualClock, timeout: float | None = None) -> 
     return Launch(server, deployed.read(server.tasks)[0], clock, timeout)
 
 
-def execute(starting: Launch) -> Asked:
+def execute(starting: Launch) -> Request:
     return starting.execute(queries.execute(queries.Place("DB", "PUBLIC"), "ROOT_TASK"))
 
 
 def test_a_run_is_found_and_followed_to_its_end(server: Server, clock: ManualClock) -> None:
     seen: list[Run] = []
     starting = launch(server, clock)
-    asked = execute(starting)
-    run_id = starting.find(asked)
+    request = execute(starting)
+    run_id = starting.find(request)
     assert run_id == RUN
-    ended = starting.watch().follow(starting.rows(run_id, asked), seen.append)
+    ended = starting.watch().follow(starting.rows(run_id, request), seen.append)
     assert ended.state == "DONE"
     assert ended.duration == pytest.approx(7.1)
     states = [tuple(job.state for job in run.jobs) for run in seen]
@@ -42,11 +42,11 @@ def test_a_run_is_found_and_followed_to_its_end(server: Server, clock: ManualClo
 
 def test_each_poll_is_one_statement_and_attempts_are_read_when_a_task_ends(server: Server, clock: ManualClock) -> None:
     starting = launch(server, clock)
-    asked = execute(starting)
-    starting.find(asked)
+    request = execute(starting)
+    starting.find(request)
     server.sent.clear()
     polls: list[Run] = []
-    starting.watch().follow(starting.rows(RUN, asked), polls.append)
+    starting.watch().follow(starting.rows(RUN, request), polls.append)
     histories = [one for one in server.sent if "TASK_HISTORY" in one.text]
     attempts = [one for one in server.sent if "JOBS_RUN_STATS" in one.text]
     services = [one for one in server.sent if "SHOW JOB SERVICES" in one.text]
@@ -84,11 +84,11 @@ def test_without_patience_the_search_ends(server: Server, clock: ManualClock) ->
 
 def test_the_timeout_limits_search_and_run_together(server: Server, clock: ManualClock) -> None:
     starting = launch(server, clock, timeout=4)
-    asked = execute(starting)
-    run_id = starting.find(asked)
+    request = execute(starting)
+    run_id = starting.find(request)
     assert run_id is not None
     with pytest.raises(TimedOutError, match="4 s for run") as raised:
-        starting.watch().follow(starting.rows(run_id, asked), lambda _: None)
+        starting.watch().follow(starting.rows(run_id, request), lambda _: None)
     assert raised.value.exit_code == 4
     assert clock.seconds == pytest.approx(4)
     assert "jobgraph wait" in str(raised.value)
@@ -98,8 +98,8 @@ def test_no_job_ever_looks_as_if_it_had_left_no_attempt(server: Server, clock: M
     """The rows of attempts must be at least as young as the task history they are put together with."""
     seen: list[Run] = []
     starting = launch(server, clock)
-    asked = execute(starting)
-    starting.watch().follow(starting.rows(RUN, asked), seen.append)
+    request = execute(starting)
+    starting.watch().follow(starting.rows(RUN, request), seen.append)
     assert {job.state for run in seen for job in run.jobs} == {"PENDING", "RUNNING", "DONE"}
 
 
