@@ -16,6 +16,7 @@ from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tasks import graph as graphs
+from snowflake_sandbox.tasks import showing
 from snowflake_sandbox.tasks.history import AHEAD, Reading, instant_of, milliseconds, next_due, upcoming
 
 if TYPE_CHECKING:
@@ -52,15 +53,16 @@ def register(world: World) -> None:
 
 
 def task_dependents(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """TASK_DEPENDENTS(TASK_NAME, RECURSIVE = TRUE): the task, then its dependents, with the columns of SHOW TASKS."""
+    """TASK_DEPENDENTS(TASK_NAME, RECURSIVE = TRUE): the task, then its dependents, with the documented columns."""
     arguments = Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", positional, {"RECURSIVE": True, **by_name})
     written = Reader(arguments.text("TASK_NAME") or "").object_name()
     name = call.session.resolve(written, Scope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
         task = catalog.get(tx, "TASK", name)
         tasks = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]
-    declared = call.world.kinds["TASK"]
-    return Result(_DEPENDENTS, [declared.show_row(call, dependent) for dependent in access.visible(call, tasks)])
+    names = [column.name for column in showing.SHOWN]
+    tasks_shown = [dict(zip(names, showing.show_row(call, task), strict=True)) for task in access.visible(call, tasks)]
+    return Result(_DEPENDENTS, [tuple(row[column.name.lower()] for column in _DEPENDENTS) for row in tasks_shown])
 
 
 _GRAPH_QUERY = (

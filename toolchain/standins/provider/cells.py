@@ -74,11 +74,12 @@ def show_output(columns: str, row: Any) -> dict[str, Any]:
     """A SHOW or DESCRIBE row as the output that programs read.
 
     `columns` names them with their kinds: `name auto_suspend# auto_resume? available~` are text, whole number,
-    boolean and decimal number. A cell that is NULL gives the kind's zero, as the official plugin's does.
+    boolean and decimal number. `created_on$` is an instant that the official plugin reads as a text. A cell that is
+    NULL gives the kind's zero, as the official plugin's does.
     """
     output: dict[str, Any] = {}
     for column in columns.split():
-        name, kind = column.rstrip("#?~"), column[-1]
+        name, kind = column.rstrip("#?~$"), column[-1]
         cell = row.get(name)
         output[camel(name)] = _typed(cell, kind)
     return output
@@ -92,7 +93,7 @@ def _typed(cell: Any, kind: str) -> Any:
     if kind == "~":
         return float(filled(cell) or 0)
     if isinstance(cell, datetime):
-        return instant(cell)
+        return instant_in_text(cell) if kind == "$" else instant(cell)
     return "" if cell is None else str(cell)
 
 
@@ -103,10 +104,8 @@ def instant(cell: datetime) -> str:
     return f"{cell:%Y-%m-%d %H:%M:%S}{fraction} {zone} {'UTC' if zone == '+0000' else zone}"
 
 
-def instant_in_text(cell: Any) -> Any:
-    """An instant in a column that the official plugin takes for a text: `2026-11-28T21:44:24.7Z`."""
-    if not isinstance(cell, datetime):
-        return cell
+def instant_in_text(cell: datetime) -> str:
+    """An instant in a column that the official plugin reads as a text: `2026-11-28T21:44:24.7Z`."""
     fraction = f".{cell.microsecond:06d}".rstrip("0") if cell.microsecond else ""
     zone = cell.strftime("%z") or "+0000"
     return f"{cell:%Y-%m-%dT%H:%M:%S}{fraction}{'Z' if zone == '+0000' else f'{zone[:3]}:{zone[3:]}'}"

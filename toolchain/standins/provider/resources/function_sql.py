@@ -16,7 +16,7 @@ KIND = Kind(
     name="FUNCTION",
     plural="USER FUNCTIONS",
     container=("database", "schema"),
-    columns="created_on name schema_name is_builtin? is_aggregate? is_ansi? min_num_arguments# max_num_arguments# "
+    columns="created_on$ name schema_name is_builtin? is_aggregate? is_ansi? min_num_arguments# max_num_arguments# "
     "description catalog_name is_table_function? valid_for_clustering? is_secure? secrets external_access_integrations "
     "is_external_function? language is_memoizable? is_data_metric?",
 )

@@ -20,7 +20,7 @@ KIND = Kind(
     name="PROCEDURE",
     plural="PROCEDURES",
     container=("database", "schema"),
-    columns="created_on name schema_name is_builtin? is_aggregate? is_ansi? min_num_arguments# max_num_arguments# "
+    columns="created_on$ name schema_name is_builtin? is_aggregate? is_ansi? min_num_arguments# max_num_arguments# "
     "description catalog_name is_table_function? valid_for_clustering? is_secure? secrets external_access_integrations",
 )
 _SNOWPARK = "snowflake-snowpark-python"

@@ -6,7 +6,7 @@ Must not know how statements are sent. All order is here; the properties are in 
 
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.cells import filled, instant_in_text, show_output
+from jobgraph.toolchain.standins.provider.cells import filled, show_output
 from jobgraph.toolchain.standins.provider.definition import (
     Change,
     Failure,
@@ -147,8 +147,7 @@ def _read(values: Values) -> Observation:
 def show_task_output(row: Row) -> dict[str, Any]:
     """A row of SHOW TASKS as programs read it: `showOutputs` of a task, and of each task that `getTasks` lists."""
     related = relations(row)
-    texts = {name: instant_in_text(cell) for name, cell in row.items()}
-    return show_output(TASK.columns, texts) | {
+    return show_output(TASK.columns, row) | {
         "errorIntegration": filled(row.get("error_integration")) or "",
         "predecessors": [requoted(name) for name in listed(row.get("predecessors"))],
         "targetCompletionIntervals": [],

@@ -26,7 +26,7 @@ KIND = Kind(
     name="VIEW",
     plural="VIEWS",
     container=("database", "schema"),
-    columns="created_on name kind reserved database_name schema_name owner comment text is_secure? is_materialized? "
+    columns="created_on$ name kind reserved database_name schema_name owner comment text is_secure? is_materialized? "
     "owner_role_type change_tracking",
 )
 _DESCRIBED = "name type kind default check expression comment policy_name privacy_domain"

@@ -18,9 +18,9 @@ TASK = Kind(
     name="TASK",
     plural="TASKS",
     container=("database", "schema"),
-    columns="created_on name id database_name schema_name owner comment warehouse schedule state definition condition "
-    "allow_overlapping_execution? error_integration last_committed_on last_suspended_on owner_role_type config budget "
-    "last_suspended_reason",
+    columns="created_on$ name id database_name schema_name owner comment warehouse schedule state definition condition "
+    "allow_overlapping_execution? error_integration last_committed_on$ last_suspended_on$ owner_role_type config "
+    "budget last_suspended_reason",
 )
 
 Parts = tuple[str, ...]
