@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING
 from snowflake_sandbox.services.logs import LogWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from snowflake_sandbox.services.events import Collector
 
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 _LINUX = platform.system() == "Linux"
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# How often the memory of a container with a limit is looked at. The kernel's own accounting (cgroups) needs rights that
+# How often memory and processes of a container are looked at. The kernel's own accounting (cgroups) needs rights that
 # a laptop's user does not have.
-_MEMORY_CHECK_MS = 100
+_CHECK_MS = 100
+# More than any job needs, and fewer than a machine has.
+MOST_PROCESSES = 1000
 # How long a container may take to end after SIGTERM. The platform gives 30 s; a development machine less.
 GRACE_IN_SECONDS = 5.0
 KILLED = 128 + signal.SIGKILL
@@ -49,6 +51,7 @@ class Launch:
         collector: takes a copy of what it writes.
         mounts: folder on this machine, the path where the process shall see it, whether it is read-only.
         workplace: a folder of this container's alone, for making the mounts.
+        hidden: a folder that the container does not see, but for those of its own and of its mounts below it.
     """
 
     command: tuple[str, ...]
@@ -59,6 +62,19 @@ class Launch:
     collector: Collector | None = None
     mounts: tuple[tuple[str, str, bool], ...] = ()
     workplace: Path | None = None
+    hidden: Path | None = None
+
+    def surroundings(self) -> str:
+        """What the launcher is told."""
+        own = [str(self.workplace.parent)] if self.workplace is not None else []
+        return json.dumps(
+            {
+                "workplace": str(self.workplace or self.folder / ".mounts"),
+                "mounts": self.mounts,
+                "hidden": None if self.hidden is None else str(self.hidden),
+                "visible": [*own, *(source for source, _, _ in self.mounts)],
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -99,11 +115,11 @@ class ContainerProcess:
             return
         if grace > 0:
             _signal_group(process.pid, signal.SIGTERM)
-            killer = threading.Timer(grace, _signal_group, (process.pid, signal.SIGKILL))
+            killer = threading.Timer(grace, _kill, (process.pid,))
             killer.daemon = True
             killer.start()
         else:
-            _signal_group(process.pid, signal.SIGKILL)
+            _kill(process.pid)
 
     def join(self) -> None:
         """Wait until it has ended and `on_end` was called."""
@@ -125,12 +141,15 @@ class ContainerProcess:
         ]
         for reader in readers:
             reader.start()
-        out_of_memory = _watch(process, self._launch.memory_limit)
+        out_of_memory = _watch(process, self._launch.memory_limit, writer)
         code = process.wait()
-        # Children that outlive the main process would live on outside any container.
+        # Where there is no launcher's clean-up (it was killed), children would live on outside any container.
         _signal_group(process.pid, signal.SIGKILL)
         for reader in readers:
-            reader.join()
+            # A process that could not be ended may hold the pipe; the job must not wait for it.
+            reader.join(GRACE_IN_SECONDS)
+        if any(reader.is_alive() for reader in readers):
+            writer.write(b"sandbox: a process of this container could not be ended; its further output is not kept\n")
         writer.close()
         if self._launch.collector is not None:
             self._launch.collector.close()
@@ -148,8 +167,8 @@ class ContainerProcess:
         with self._lock:
             if self._stopped:
                 return None
-            mounts = json.dumps([str(self._launch.workplace), self._launch.mounts])
-            command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), mounts, *self._launch.command]
+            launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), self._launch.surroundings()]
+            command = [*launcher, *self._launch.command]
             # Two pipes keep the streams apart, one keeps the order between them.
             apart = self._launch.collector is not None and self._launch.collector.separate
             try:
@@ -170,38 +189,61 @@ class ContainerProcess:
             return self._process
 
 
-def _watch(process: subprocess.Popen[bytes], limit: int | None) -> bool:
-    """Wait for the end of a process; kill its group and return True when it takes more memory than the limit."""
-    if limit is None or not hasattr(os, "pidfd_open"):
+def _watch(process: subprocess.Popen[bytes], memory: int | None, writer: LogWriter) -> bool:
+    """Wait for the end of a process; end it and return True when it takes more memory than the limit.
+
+    It is also ended, as failed, with more processes than any job needs, so that it does not take the machine along.
+    """
+    if not hasattr(os, "pidfd_open"):
         return False
     descriptor = os.pidfd_open(process.pid)
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        while not poll.poll(_MEMORY_CHECK_MS):
-            if _resident(process.pid) > limit:
-                _signal_group(process.pid, signal.SIGKILL)
+        while not poll.poll(_CHECK_MS):
+            members = [pid for pid in _tree(process.pid) if not _is_launcher(pid)]
+            if memory is not None and _resident(members) > memory:
+                _kill(process.pid)
                 return True
+            if len(members) > MOST_PROCESSES:
+                writer.write(f"sandbox: more than {MOST_PROCESSES} processes; the container is ended\n".encode())
+                _kill(process.pid)
     finally:
         os.close(descriptor)
     return False
 
 
-def _resident(pid: int) -> int:
+def _is_launcher(pid: int) -> bool:
+    with suppress(OSError):
+        return str(_LAUNCHER).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def _resident(members: Iterable[int]) -> int:
     total = 0
-    for member in _tree(pid):
+    for member in members:
         with suppress(OSError, IndexError, ValueError):
             total += int(Path(f"/proc/{member}/statm").read_text().split()[1]) * _PAGE
     return total
 
 
 def _tree(pid: int) -> Iterator[int]:
+    """A process and everything below it. A child belongs to the thread that made it."""
     yield pid
-    children = ""
-    with suppress(OSError):
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    for child in children.split():
-        yield from _tree(int(child))
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in listed.read_text().split():
+                yield from _tree(int(child))
+
+
+def _kill(pid: int) -> None:
+    """Kill everything below a launcher; it then ends by itself, having ended what was left."""
+    members = [member for member in _tree(pid) if member != pid] if _LINUX else []
+    if not members:
+        _signal_group(pid, signal.SIGKILL)
+    for member in members:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(member, signal.SIGKILL)
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -1,9 +1,12 @@
-"""The first moments of a container's process: mounts, a life bound to the sandbox's, then the container's program.
+"""The process around a container's program: mounts, what is hidden from it, and the end of all that it started.
 
 Run as a script by containers.py with `python -I -S`; imports the standard library only, to start in milliseconds.
-Arguments: the sandbox's process id, the mounts as JSON (a folder of this container's to work in, and a list of source
-folder, path, and whether it is read-only), then the program and its arguments. All this is done here and not between
-fork and exec of the sandbox, because code run there in a process with threads may deadlock.
+Arguments: the sandbox's process id, the surroundings as JSON (`Launch` in containers.py), then the program and its
+arguments. All this is done here and not between fork and exec of the sandbox, because code run there in a process with
+threads may deadlock.
+
+Where the system allows it, the program runs in a process namespace: its end, or that of this process, ends everything
+in it. Elsewhere this process adopts what the program leaves behind (a subreaper) and ends that itself.
 
 Mounts are made in a mount namespace of the process's own: no other process sees them, they go with it, and nothing is
 written into the machine's own folders. Where a path is not there, the folder that should hold it is replaced, for this
@@ -11,14 +14,22 @@ process, by one in memory that shows the same entries and has room for the path.
 """
 # ruff: noqa: PTH101, PTH102, PTH103, PTH109, PTH112, PTH115, PTH116, PTH120, PTH123, PTH211  # pathlib starts slowly
 
+import contextlib
 import ctypes
 import json
 import os
+import select
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing
+
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
+_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x20000, 0x10000000, 0x20000000
+# Capabilities by which root could reach what is hidden: reading by handle, raw devices, tracing, mounts, new devices.
+_DROPPED_CAPABILITIES = (2, 17, 19, 21, 27)
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _MS_RDONLY, _MS_REMOUNT = 1, 32
 # Flags that a mount in a user namespace must keep (ST_NOSUID and so on, the same numbers).
@@ -129,34 +140,161 @@ class Mounting:
             number = number or ctypes.get_errno()
             raise OSError(number, os.strerror(number), what)
 
+    def hide(self, folder: str, visible: "list[str]") -> None:
+        """Show nothing of a folder but some folders below it, at their own places."""
+        here = os.getcwd()
+        kept = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in visible if os.path.isdir(path)]
+        self._mount("tmpfs", folder, 0, "tmpfs")
+        for path, descriptor in sorted(kept):
+            os.makedirs(path, exist_ok=True)
+            self._mount(f"/proc/self/fd/{descriptor}", path, _MS_BIND | _MS_REC)
+            os.close(descriptor)
+        # The old working folder has the hidden ones above it.
+        os.chdir(here)
 
-def mount_all(workplace: str, mounts: "list[tuple[str, str, bool]]") -> None:
-    """Make the mounts, outer paths first; where that is not possible, the container's log says what is where."""
-    if not mounts:
-        return
+    def enter_processes(self) -> None:
+        """Have the next child be the first process of a namespace, whose end ends all that are in it.
+
+        Raises:
+            OSError: the system does not allow it.
+        """
+        self._check(self._libc.unshare(_CLONE_NEWPID), "process namespace")
+
+    def show_own_processes(self) -> None:
+        """Let /proc show this namespace's processes; from inside of it."""
+        self._mount("proc", "/proc", 2 | 4 | 8, "proc")
+
+
+def isolate(workplace: str, hidden: "str | None", visible: "list[str]") -> "Mounting":
+    """Enter a mount namespace and hide what is to be hidden.
+
+    Raises:
+        OSError: the system does not allow it.
+    """
+    mounting = Mounting(workplace)
+    os.makedirs(workplace, exist_ok=True)
+    mounting.enter()
+    if hidden is not None:
+        mounting.hide(hidden, visible)
+    return mounting
+
+
+def tell_unmounted(mounts: "list[tuple[str, str, bool]]", reason: object) -> None:
+    """Say in the container's log what is where on a system without mounts."""
+    for source, path, _ in mounts:
+        sys.stderr.write(f"sandbox: no mount at {path} on this system ({reason}); it is {source}\n")
+    sys.stderr.flush()
+
+
+def surround(settings: "dict[str, typing.Any]") -> "Mounting | None":
+    """Hide and mount, outer paths first; None where the system allows no namespace."""
+    mounting = None
+    mounts = settings["mounts"]
     try:
-        mounting = Mounting(workplace)
-        os.makedirs(workplace, exist_ok=True)
-        mounting.enter()
+        mounting = isolate(settings["workplace"], settings["hidden"], settings["visible"])
         for source, path, read_only in sorted(mounts, key=lambda mount: mount[1]):
             mounting.bind(source, path, read_only=read_only)
     except (OSError, AttributeError) as error:
-        for source, path, _ in mounts:
-            sys.stderr.write(f"sandbox: no mount at {path} on this system ({error}); it is {source}\n")
-        sys.stderr.flush()
+        tell_unmounted(mounts, error)
+    return mounting
 
 
-def main(parent: str, mounts: str, *command: str) -> None:
+def run(mounting: "Mounting | None", command: "tuple[str, ...]") -> int:
+    """Run the program to its end and end what it left; its exit code, 128 + signal for a killed one."""
+    is_apart = False
+    if mounting is not None:
+        with contextlib.suppress(OSError):
+            mounting.enter_processes()
+            is_apart = True
+    # Held by this process alone: its end tells the first process of the namespace, which cannot see its parent.
+    reading, writing = os.pipe()
+    if not is_apart and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        if is_apart:
+            os._exit(_be_first(mounting, reading, command))
+        _become(command, os.getppid())
+    os.close(reading)
+    code = _code(_wait_for(child))
+    if not is_apart:
+        _end_the_rest()
+    return code
+
+
+def _be_first(mounting: "Mounting | None", alive: int, command: "tuple[str, ...]") -> int:
+    """Be the first process of a namespace: start the program, wait for its end. The kernel ends the others then."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if select.select([alive], [], [], 0)[0]:  # the launcher ended before the signal was set
+        return _NOT_FOUND
+    with contextlib.suppress(OSError):
+        if mounting is not None:
+            mounting.show_own_processes()
+    child = os.fork()
+    if not child:
+        os.close(alive)
+        _become(command, os.getppid())
+    return _code(_wait_for(child))
+
+
+def _wait_for(child: int) -> int:
+    """Reap every child up to that one; how it ended."""
+    while True:
+        pid, ended = os.wait()
+        if pid == child:
+            return ended
+
+
+def _code(ended: int) -> int:
+    code = os.waitstatus_to_exitcode(ended)
+    return code if code >= 0 else 128 - code
+
+
+def _end_the_rest() -> None:
+    """End what the program left behind; orphans become children of this process (Linux)."""
+    while True:
+        for pid in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+def _children() -> "list[int]":
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as listed:
+            return [int(pid) for pid in listed.read().split()]
+    except OSError:
+        return []
+
+
+def _become(command: "tuple[str, ...]", parent: int) -> None:
     """Become the program; leave with 126 or 127 and a line of log if that is impossible."""
-    mount_all(*json.loads(mounts))
-    # After the mounts: a user namespace takes the signal away again.
-    die_with_parent(int(parent))
+    die_with_parent(parent)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for capability in _DROPPED_CAPABILITIES:
+            libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     try:
         os.execvp(command[0], command)  # noqa: S606  # no shell is wanted
     except OSError as error:
         sys.stderr.write(f"exec {command[0]}: {error.strerror}\n")
         sys.stderr.flush()
         os._exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE)
+
+
+def main(parent: str, surroundings: str, *command: str) -> None:
+    """Run the program in its surroundings and leave as it left."""
+    # A container that is stopped gets SIGTERM, with it this process: the program decides.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    mounting = surround(json.loads(surroundings))
+    # After the mounts: a user namespace takes the signal away again.
+    die_with_parent(int(parent))
+    os._exit(run(mounting, command))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import shutil
 import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snowflake_sandbox.catalog import catalog
@@ -22,8 +23,6 @@ from snowflake_sandbox.services.machine import Cancel, CannotStart, Demand, Exit
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.services.machine import Event, Key, Step
     from snowflake_sandbox.services.records import Job
@@ -370,8 +369,15 @@ class Supervisor:
             events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),
             tuple(given.mounts),
             root / ".mounts",
+            self._hidden(),
         )
         return launch, token
+
+    def _hidden(self) -> Path | None:
+        """What no container sees: the sandbox's files; unless the sandbox's own Python is among them."""
+        folder = self._world.folder
+        needed = (sys.executable, sys.prefix, sys.base_prefix)
+        return None if any(Path(path).is_relative_to(folder) for path in needed) else folder
 
     def _image(self, text: str) -> images.Image:
         known = images.load(self._world.images)

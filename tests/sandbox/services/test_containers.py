@@ -133,11 +133,17 @@ def test_stop_before_the_start(tmp_path: Path) -> None:
 
 def test_children_end_with_their_container(tmp_path: Path) -> None:
     inner = "import signal; signal.pause()"
-    program = f"import subprocess,sys; print(subprocess.Popen([sys.executable, '-c', {inner!r}]).pid)"
+    program = f"import subprocess as p,sys; p.Popen([sys.executable, '-c', {inner!r}]); print(); {inner}"
     watched = python(tmp_path, program)
-    watched.start()
-    assert watched.end() == Ended(0)
-    wait_until_gone(int(logs.read(tmp_path / "main.log")))
+    process = watched.start()
+    pid, _ = watched.started.get(timeout=PATIENCE)
+    wait_for_line(tmp_path / "main.log")
+    members = list(containers._tree(pid))
+    assert len(members) >= 3
+    process.stop(grace=0)
+    assert watched.end() == Ended(137)
+    for member in members:
+        wait_until_gone(member)
 
 
 SANDBOX = """

@@ -191,7 +191,7 @@ def test_what_the_sandbox_runs_from_is_not_hidden(jobs: Jobs, path: str) -> None
 
 
 def test_without_mounts_the_log_says_what_is_where(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    launcher.mount_all(str(tmp_path / "work"), [])
+    launcher.tell_unmounted([], "no")
     assert capfd.readouterr().err == ""
     tried = [sys.executable, "-c", WITHOUT, str(tmp_path)]
     found = subprocess.run(tried, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[3])
@@ -204,7 +204,8 @@ from snowflake_sandbox.services import launcher
 def refuse(self):
     raise OSError(1, "no")
 launcher.Mounting.enter = refuse
-launcher.mount_all(sys.argv[1] + "/work", [(sys.argv[1], "/data", False)])
+mounts = [(sys.argv[1], "/data", False)]
+launcher.surround({"workplace": sys.argv[1] + "/work", "mounts": mounts, "hidden": None, "visible": []})
 """
 
 
