@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types unit lifecycle reliability bench lock destroy clean
 SHELL := /bin/bash
+# compiled modules are kept, whatever the caller's shell says: every test process would compile them anew
+unexport PYTHONDONTWRITEBYTECODE
 .SHELLFLAGS := -euo pipefail -c
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
@@ -34,10 +36,10 @@ demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, sho
 test: setup unit lifecycle ## every test, the lifecycle with the real Pulumi engine included
 
 unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox process
-	@$(BIN)/python -m pytest -q -m "not engine and not sandbox" -n 2
+	@$(BIN)/python -m pytest -q -m "not engine and not sandbox" -n 2 --dist worksteal
 
 lifecycle: setup ## the tests with the real engine and a real sandbox process
-	@$(BIN)/python -m pytest -q -m "engine or sandbox" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -m "engine or sandbox" -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types test ## lint, types and tests: what CI runs
 

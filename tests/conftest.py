@@ -1,8 +1,32 @@
 """What holds for all tests. Of properties: a busy machine is no defect; thousands of cases are `make reliability`'s."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.golden")  # so that a failure shows the difference
 settings.register_profile("unit", deadline=None, max_examples=30)
 settings.load_profile("unit")
+
+ROOT = Path(__file__).parent
+# Files that run longest, longest first. Two workers take file by file: a long one at the end would leave one idle.
+LONGEST = (
+    "deploys/test_engine.py",
+    "deploys/test_disturbed.py",
+    "runner/test_containers.py",
+    "lifecycle/test_in_flight.py",
+    "lifecycle/test_deploy.py",
+    "lifecycle/test_destroy.py",
+    "lifecycle/test_adopt.py",
+    "lifecycle/test_changes.py",
+    "toolchain/test_engine.py",
+    "lifecycle/test_examples.py",
+    "lifecycle/test_trouble.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first."""
+    place = {ROOT / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))

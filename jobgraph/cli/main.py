@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from jobgraph.errors import EXIT_INTERRUPTED, EXIT_RUN_FAILED
+from jobgraph.optional_libraries import leave_out
 
 # the disk, or the user's share of it, is full; the device fails
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
@@ -18,6 +19,7 @@ _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 def main() -> None:
     """Run the command that the process was started with; ends the process with the command's exit code."""
+    leave_out()
     try:
         from jobgraph.cli.application import Application, program_name  # noqa: PLC0415  # so that an interrupt is met here
         from jobgraph.cli.command_line import cli  # noqa: PLC0415  # likewise

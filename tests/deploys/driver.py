@@ -59,7 +59,7 @@ class Deploys:
 
     def pulumi(self, *words: str) -> tuple[int, str]:
         """Run pulumi through the proxy; its exit code and what it wrote."""
-        process = self._start(*words)
+        process = self._start(*words, environment=self.project.environment)
         out, _ = process.communicate(timeout=600)
         return process.returncode, out
 
@@ -97,7 +97,7 @@ class Deploys:
                 projects.kill(holder[0], plugins=True)
 
         self.proxy.trap(at, kill, forward=forward)
-        holder.append(self._start(*words, "--yes", "--skip-preview"))
+        holder.append(self._start(*words, "--yes", "--skip-preview", environment=self.project.cold))
         out, _ = holder[0].communicate(timeout=600)
         self.proxy.clear()
         if not done:
@@ -115,12 +115,11 @@ class Deploys:
             row["task_relations"] = _compact(relations | {"Predecessors": sorted(relations["Predecessors"])})
         return {row["name"]: {name: row[name] for name in COLUMNS} for row in sorted(rows, key=lambda row: row["name"])}
 
-    def _start(self, *words: str) -> subprocess.Popen[str]:
-        environment = self.project.environment | {"SNOWFLAKE_PORT": str(self.proxy.port)}
+    def _start(self, *words: str, environment: dict[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
             ["pulumi", *words, "--stack", "dev", "--non-interactive"],
             cwd=self.project.folder,
-            env=environment,
+            env=environment | {"SNOWFLAKE_PORT": str(self.proxy.port)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -131,7 +130,7 @@ class Deploys:
 @contextmanager
 def deploys(folder: Path) -> Iterator[Deploys]:
     """A project in a new folder, with its own sandbox."""
-    project = projects.make(folder)
+    project = projects.make(folder, forking=True)
     proxy = Proxy(("127.0.0.1", int(project.environment["SNOWFLAKE_PORT"])))
     try:
         yield Deploys(project, proxy)

@@ -79,7 +79,7 @@ def test_another_machine_locale_and_time_zone_see_no_change(project: Deploys, tm
     kept = shutil.ignore_patterns(".jobgraph", "__pycache__")
     folder = shutil.copytree(project.project.folder, tmp_path / "elsewhere", symlinks=True, ignore=kept)
     there = {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "LANG": "C", "PYTHONHASHSEED": "7", "HOME": str(tmp_path)}
-    Project(folder, project.project.environment | there).pulumi("preview", "--expect-no-changes")
+    Project(folder, project.project.cold | there).pulumi("preview", "--expect-no-changes")
 
 
 def test_a_staged_file_that_was_removed_by_hand_is_shown_and_written_again(project: Deploys) -> None:

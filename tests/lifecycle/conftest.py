@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[projects.Project]:
     """A project after its first `pulumi up`."""
-    project = projects.make(tmp_path_factory.mktemp("deployed") / "project")
+    project = projects.make(tmp_path_factory.mktemp("deployed") / "project", forking=True)
     try:
         project.up()
         yield project
@@ -34,7 +34,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[projects.Proj
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[projects.Project]:
     """A project that was set up and not deployed."""
-    project = projects.make(tmp_path / "project")
+    project = projects.make(tmp_path / "project", forking=True)
     try:
         yield project
     finally:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import snowflake.connector
 
+from tests.lifecycle import fork_server
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -79,6 +81,11 @@ class Project:
     def pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run pulumi on the dev stack, without questions."""
         return self.run("pulumi", *words, "--stack", "dev", "--non-interactive", check=check)
+
+    @property
+    def cold(self) -> dict[str, str]:
+        """The environment in which the engine starts its plugins as it does for a user, without the fork server."""
+        return {name: value for name, value in self.environment.items() if name != fork_server.VARIABLE}
 
     def up(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`pulumi up`, straight away."""
@@ -161,8 +168,14 @@ def kill(engine: subprocess.Popen[str], *, plugins: bool) -> None:
         os.close(descriptor)
 
 
-def make(folder: Path) -> Project:
-    """Copy the project, set it up, start its sandbox, activate the environment, select the stack."""
+def make(folder: Path, *, forking: bool = False) -> Project:
+    """Copy the project, set it up, start its sandbox, activate the environment, select the stack.
+
+    Args:
+        folder: where it is to be.
+        forking: save time as no user does, and no measurement: fork the stand-ins from a process that has their
+            libraries, and have the engine keep no log of its own, which takes a third of its time.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         source = ROOT / part
@@ -176,6 +189,11 @@ def make(folder: Path) -> Project:
     }
     project = Project(folder, {**keep, "PATH": f"{BIN}:{os.environ['PATH']}"})
     project.run(str(BIN / "python"), "-m", "jobgraph.toolchain", "setup", "--project", str(folder))
+    if forking:
+        home = folder / ".jobgraph" / "pulumi-home"
+        fork_server.install(home)
+        (home / "logs").touch()  # no folder, no log: there is no setting for it
+        project.environment |= {fork_server.VARIABLE: fork_server.address(), "GOGC": "400"}
     project.jobgraph("sandbox", "start")
     project.activate()
     project.run("pulumi", "stack", "select", "--create", "dev", "--non-interactive")

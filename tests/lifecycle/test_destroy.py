@@ -81,7 +81,7 @@ def killed_in_the_middle(project: Project) -> None:
     with subprocess.Popen(
         command,
         cwd=project.folder,
-        env=project.environment,
+        env=project.cold,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

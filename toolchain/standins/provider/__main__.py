@@ -14,6 +14,7 @@ import grpc  # type: ignore[import-untyped]  # ships no types
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from jobgraph.optional_libraries import leave_out
 from jobgraph.toolchain.standins.engine_watch import watch_engine
 from jobgraph.toolchain.standins.provider.server import EngineLog, Provider
 
@@ -27,6 +28,7 @@ _GRACE_SECONDS = 1.0
 def main() -> None:
     """Serve until the engine is done or gone, then end the sessions."""
     over = watch_engine()
+    leave_out()
     parser = argparse.ArgumentParser(prog="pulumi-resource-snowflake", description=__doc__)
     parser.add_argument("engine", nargs="?", default="", help="address of the engine's log service")
     chosen, _ = parser.parse_known_args()  # the engine may add flags such as --logtostderr

@@ -1,0 +1,202 @@
+"""Starts the stand-ins by forking a process that has loaded their libraries already.
+
+Loading `pulumi_snowflake` and the connector takes longer than most commands of the engine, and each command starts the
+language host twice and the plugin once. A start through the fork server is a process of its own with arguments,
+environment, folder, streams and signals as the engine gave them; only libraries are loaded beforehand, none of the
+project's own modules. Official plugins are not replaced. Without FORK_SERVER in the environment, a launcher does what
+`make setup` has written.
+"""
+
+from __future__ import annotations
+
+import array
+import functools
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "FORK_SERVER"
+LIBRARIES = ("grpc", "pulumi", "pulumi.runtime.proto.provider_pb2_grpc", "pulumi_snowflake", "snowflake.connector")
+
+# What the engine starts: it hands everything over, passes signals on, and ends as the forked process does. Without
+# `site`, the interpreter takes about 10 ms.
+CLIENT = """
+import array, json, os, signal, socket, sys
+signals = [signal.SIGINT, signal.SIGTERM]
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # they wait until there is a process to have them
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect(os.environ["FORK_SERVER"])
+    start = json.dumps({"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}).encode()
+    streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
+    server.sendmsg([len(start).to_bytes(4, "big")], streams)
+    server.sendall(start)
+    process = int.from_bytes(server.recv(4), "big")
+    def pass_on(number, _frame):
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            pass
+    for number in signals:
+        signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+    code = server.recv(1)
+sys.exit(code[0] if code else 1)
+"""
+
+
+@functools.cache
+def address() -> str:
+    """Start the server of this process, which ends with it; its socket."""
+    path = str(Path(tempfile.mkdtemp(prefix="fork-server-")) / "socket")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    server = subprocess.Popen(
+        [sys.executable, "-P", __file__, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+    assert server.stdout
+    assert server.stdout.readline() == b"ready\n"
+    _servers.append(server)
+    return path
+
+
+_servers: list[subprocess.Popen[bytes]] = []  # held, so that their standard input stays open
+
+
+def install(home: Path) -> None:
+    """Let the launchers of stand-ins in a PULUMI_HOME ask the server first."""
+    for path in home.glob("plugins/*/pulumi-*"):
+        text = path.read_text(errors="replace")
+        lines = text.splitlines()
+        if path.is_symlink() or not lines[0].startswith("#!/bin/sh") or "runpy.run_module" not in text:
+            continue
+        python, _, command = lines[-1].removeprefix("exec ").partition(" ")
+        ask = f"exec {python} -I -S {path.parent / 'client.py'} {command.removeprefix('-P -c ')}"
+        (path.parent / "client.py").write_text(CLIENT)
+        path.write_text("\n".join([*lines[:-1], f'if [ -n "${VARIABLE}" ]; then {ask}; fi', lines[-1], ""]))
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a process is given: what to run with its arguments, environment and folder, and its streams."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+    streams: list[int]
+
+
+class Server:
+    """Forks for each connection; the connection's end is the process's end, and the other way round."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ, self._start)
+        self._selector.register(sys.stdin, selectors.EVENT_READ, lambda _: sys.exit())
+        self._listener = listener
+
+    def serve(self) -> None:
+        """Work until the process that has started the server is gone."""
+        while True:
+            for key, _ in self._selector.select():
+                key.data(key.fileobj)
+
+    def _start(self, _listener: object) -> None:
+        connection, _ = self._listener.accept()
+        start = _received(connection)
+        process = os.fork()
+        if process == 0:
+            self._selector.close()
+            self._listener.close()
+            connection.close()
+            _become(start)
+        for stream in start.streams:
+            os.close(stream)
+        ended = os.pidfd_open(process)
+        connection.sendall(process.to_bytes(4, "big"))
+
+        def hang_up(_connection: object) -> None:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+            self._selector.unregister(connection)
+
+        def end(_ended: object) -> None:
+            _, status = os.waitpid(process, 0)
+            with suppress(OSError):
+                connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
+            with suppress(KeyError):
+                self._selector.unregister(connection)
+            self._selector.unregister(ended)
+            os.close(ended)
+            connection.close()
+
+        self._selector.register(connection, selectors.EVENT_READ, hang_up)
+        self._selector.register(ended, selectors.EVENT_READ, end)
+
+
+def _received(connection: socket.socket) -> Start:
+    streams = array.array("i")
+    length, ancillary, _, _ = connection.recvmsg(4, socket.CMSG_LEN(3 * streams.itemsize))
+    for _, _, data in ancillary:
+        streams.frombytes(data)
+    size = int.from_bytes(length, "big")
+    content = bytearray()
+    while len(content) < size:
+        content += connection.recv(size - len(content))
+    return Start(**json.loads(content), streams=list(streams))
+
+
+def _become(start: Start) -> None:
+    """Be the process that the engine wanted, in the place of the server."""
+    code = 1
+    try:
+        for number, stream in enumerate(start.streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        sys.stdin, sys.stdout, sys.stderr = (
+            os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww")
+        )
+        os.environ.clear()
+        os.environ.update(start.environment)
+        time.tzset()
+        os.chdir(start.folder)
+        program, *arguments = start.arguments
+        sys.argv = ["-c", *arguments]
+        exec(program, {"__name__": "__main__"})  # noqa: S102  # the launcher's own line, as `python -c` would run it
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  # whatever ends a process ends this one
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def main(path: str) -> None:
+    """Load the libraries, then fork whenever somebody asks."""
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    gc.collect()
+    gc.freeze()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        Server(listener).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
