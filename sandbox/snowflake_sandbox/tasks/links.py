@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import scheduler
@@ -36,11 +37,17 @@ def neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
 
 
 def require_suspended_root(tx: Transaction, task: SnowflakeObject) -> None:
-    """Refuse a change of a graph whose root is started (user-guide/tasks-graphs)."""
+    """Refuse a change of a graph whose root is started (user-guide/tasks-graphs).
+
+    Raises:
+        SnowflakeError: 091421, seen on accounts.
+    """
     root = graphs.root_of(tx, task)
     if root["state"] == "started":
-        raise graphs.refused(
-            f"Unable to update graph with root task {root.name.qualified} since that root task is not suspended."
+        raise SnowflakeError(
+            91421,
+            "22000",
+            f"Unable to update graph with root task {root.name.qualified} since that root task is not suspended.",
         )
 
 
@@ -53,7 +60,7 @@ def change(call: Call, task: SnowflakeObject, changed: dict[str, Any]) -> Snowfl
     """Change properties of a task as a modification of its graph.
 
     Raises:
-        SnowflakeError: 091088 while the root is started.
+        SnowflakeError: 091421 while the root is started.
     """
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, task.id) or task
@@ -77,7 +84,7 @@ def connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes:
     if finalizes is not None:
         root = catalog.get(tx, "TASK", graphs.qualified(task, [finalizes])[0])
         if root["after"] or root["finalize"]:
-            raise graphs.refused(f"Task {root.name.qualified} is not a root task: only a root task has a finalizer.")
+            raise graphs.refused(f"Task {task.name.qualified} cannot finalize a non-root task {root.name.qualified}.")
         require_suspended_root(tx, root)
         graphs.connect(tx, task, root, finalizes=True)
     graphs.check_size(tx, graphs.root_of(tx, task).id)
@@ -180,8 +187,13 @@ def _suspend_if_alone(tx: Transaction, task: SnowflakeObject, now: datetime) -> 
 
 
 def owner_changed(call: Call, moved: SnowflakeObject) -> None:
-    """GRANT OWNERSHIP suspends a task and severs all its links; those of all tasks of a schema stay linked."""
+    """GRANT OWNERSHIP severs all links of a task, whose root must be suspended.
+
+    That on all tasks of a schema suspends each and leaves their links.
+    """
     with call.world.store.transaction() as tx:
+        if "ALL" not in call.text.upper().split()[:4]:
+            require_suspended_root(tx, moved)
         if moved["state"] == "started":
             scheduler.suspend(tx, moved, call.now, "USER_SUSPENDED")
         if "ALL" in call.text.upper().split()[:4]:

@@ -344,10 +344,11 @@ def _retriable(tx: Transaction, root: SnowflakeObject, group_id: int | None, now
             root["uuid"],
             group_id,
         )
-    if last is None or last["state"] not in (State.FAILED, State.CANCELLED):
-        raise graphs.refused(
-            f"Cannot perform retry: no previous failed or canceled run of task graph with root {root.name.qualified}."
-        )
+    name = root.name.qualified
+    if last is None:
+        raise graphs.refused(f"Cannot perform retry: no suitable run of graph with root task {name} to retry.")
+    if last["state"] not in (State.FAILED, State.CANCELLED):
+        raise graphs.refused(f"Cannot perform retry: the last run of graph with root task {name} had no failures.")
     version, _ = runs.version_of(tx, root)
     if version != last["version"]:
         raise graphs.refused(

@@ -42,6 +42,9 @@ _SESSION_PARAMETERS = {
 _OVERLAP_POLICIES = ("NO_OVERLAP", "ALLOW_CHILD_OVERLAP", "ALLOW_ALL_OVERLAP")
 
 
+_SERVERLESS = frozenset({"USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"})
+
+
 def _schedule(reader: Reader) -> str:
     text = reader.string()
     schedule.parse(text)
@@ -121,6 +124,14 @@ def _finish(call: Call, creation: Creation) -> None:
             1420,  # guess: the number of properties that do not go together
             "22023",
             "SQL compilation error:\nA task cannot have a SCHEDULE together with AFTER or FINALIZE.",
+        )
+    if properties.get("allow_overlapping_execution") and (properties.get("after") or properties.get("finalize")):
+        raise graphs.refused("Cannot set allow_overlapping_execution on non-root task.")
+    if properties.get("warehouse") and _SERVERLESS & creation.parameters.keys():
+        raise SnowflakeError(
+            91857,
+            "22023",
+            f"{', '.join(sorted(_SERVERLESS))} is for a task without a warehouse, not for {creation.name.qualified}.",
         )
     properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None, "revision": 0}
 

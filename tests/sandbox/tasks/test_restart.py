@@ -193,7 +193,7 @@ def check(sandbox: Sandbox, restarts: dict[str, int] | None = None) -> None:
         for name, expected in restarts.items():
             found = next(row[0] for row in services if row[0].startswith(name))
             containers = sandbox.rows(f"SHOW SERVICE CONTAINERS IN SERVICE D.S.{found}")
-            assert [row[9] for row in containers] == [expected], found
+            assert [row[11] for row in containers] == [expected], found
     pid = sandbox.pid
     control.stop(sandbox.folder)
     assert descendants(pid) == []

@@ -189,7 +189,7 @@ def test_automatic_retries_run_only_what_failed(tasks: Tasks) -> None:
 
 def test_retry_last(tasks: Tasks) -> None:
     tasks.graph(A="ROOT", B="A")
-    assert "no previous failed" in tasks.error("EXECUTE TASK ROOT RETRY LAST").message
+    assert "no suitable run of graph" in tasks.error("EXECUTE TASK ROOT RETRY LAST").message
     tasks.run("EXECUTE TASK ROOT")
     tasks.fail("A")
     tasks.open("ROOT", "B")

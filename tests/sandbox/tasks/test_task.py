@@ -118,14 +118,14 @@ def test_suspend_and_resume_are_idempotent_and_children_resume_below_a_suspended
 def test_a_graph_whose_root_is_started_is_not_changed(started: Tasks, statement: str) -> None:
     before = started.rows("SHOW TASKS IN SCHEMA D.S")
     error = started.error(statement)
-    assert (error.errno, error.message) == (91088, NOT_SUSPENDED)
+    assert (error.errno, error.message) == (91421, NOT_SUSPENDED)
     assert started.rows("SHOW TASKS IN SCHEMA D.S") == before
 
 
 def test_a_child_below_a_started_root_is_not_resumed(graph: Tasks) -> None:
     graph.run("ALTER TASK ROOT RESUME")
     error = graph.error("ALTER TASK A RESUME")
-    assert (error.errno, error.message) == (91088, NOT_SUSPENDED)
+    assert (error.errno, error.message) == (91421, NOT_SUSPENDED)
     assert show(graph, "A")["state"] == "suspended"
 
 
@@ -156,7 +156,7 @@ def test_every_alteration(graph: Tasks) -> None:
         ("CREATE TASK B AFTER D.PUBLIC.ROOT AS SELECT 1", "must be in the same schema"),
         ("CREATE TASK B AFTER F AS SELECT 1", "Finalizer task D.S.F cannot have child tasks"),
         ("CREATE TASK B FINALIZE = ROOT AS SELECT 1", "already has a finalizer"),
-        ("CREATE TASK B FINALIZE = A AS SELECT 1", "only a root task has a finalizer"),
+        ("CREATE TASK B FINALIZE = A AS SELECT 1", "cannot finalize a non-root task"),
         ("CREATE TASK B SCHEDULE = '5 MINUTES' AFTER ROOT AS SELECT 1", "SCHEDULE together with AFTER"),
         ("CREATE TASK B SCHEDULE = '5 PARSECS' AS SELECT 1", "invalid value [5 PARSECS] for parameter 'SCHEDULE'"),
         ("CREATE TASK B CONFIG = 'no json' AS SELECT 1", "invalid value [no json] for parameter 'CONFIG'"),
