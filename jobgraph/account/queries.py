@@ -332,3 +332,33 @@ def _times(per_run: str, days: int) -> Statement:
         " WHERE SECONDS IS NOT NULL GROUP BY ROOT_TASK_NAME, TASK_NAME ORDER BY ROOT_TASK_NAME, TASK_NAME",
         (-days,),
     )
+
+
+def ended_attempts(place: Place, tables: Tables, since: datetime) -> Statement:
+    """The attempts that ended since an aware instant, with when and where they ran, oldest first."""
+    return Statement(
+        "SELECT ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL, NODE_FAMILY, REPLICAS, STARTED_TIME,"
+        f" COMPLETED_TIME FROM {place.qualified(tables.job_runs)} WHERE STARTED_TIME IS NOT NULL"
+        " AND COMPLETED_TIME >= ?::TIMESTAMP_LTZ ORDER BY COMPLETED_TIME, TASK_NAME, ATTEMPT",
+        (since.isoformat(),),
+    )
+
+
+def metered_pools(names: Sequence[str], since: datetime) -> Statement:
+    """Credits that compute pools were charged, by the hour: NAME, START_TIME, END_TIME, CREDITS; up to 3 hours late."""
+    return _metered("SNOWPARK_CONTAINER_SERVICES_HISTORY", "COMPUTE_POOL_NAME", "CREDITS_USED", names, since)
+
+
+def metered_warehouses(names: Sequence[str], since: datetime) -> Statement:
+    """Credits that warehouses were charged for compute, by the hour; as for pools."""
+    return _metered("WAREHOUSE_METERING_HISTORY", "WAREHOUSE_NAME", "CREDITS_USED_COMPUTE", names, since)
+
+
+def _metered(view: str, name: str, credits_: str, names: Sequence[str], since: datetime) -> Statement:
+    marks = ", ".join("?" for _ in names)
+    return Statement(
+        f"SELECT {name} AS NAME, START_TIME, END_TIME, SUM({credits_}) AS CREDITS FROM SNOWFLAKE.ACCOUNT_USAGE.{view}"
+        f" WHERE {name} IN ({marks}) AND START_TIME >= ?::TIMESTAMP_LTZ"
+        " GROUP BY 1, 2, 3 ORDER BY 2, 1",
+        (*names, since.isoformat()),
+    )

@@ -5,16 +5,25 @@ Knows the statements that ask for them. Must not know how cost is estimated.
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobgraph.account import queries
+from jobgraph.account.client import AbsentError
+from jobgraph.cost.allocation import Metered
 from jobgraph.cost.history import history
+from jobgraph.cost.spending import Attempt
+from jobgraph.cost.usage import POOL, WAREHOUSE
 from jobgraph.errors import UsageError
+from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jobgraph.account.client import Client
+    from jobgraph.account.queries import Statement
+    from jobgraph.config.model import Config
     from jobgraph.cost.history import History
     from jobgraph.settings import Settings
 
@@ -23,9 +32,13 @@ DAYS = 30
 
 def past_times(client: Client, settings: Settings) -> History:
     """Return how long jobs took in the last 30 days, from the history tables of a stack."""
-    tables = queries.Tables(settings.job_runs_table, settings.job_logs_table, settings.task_runs_table)
+    tables = _tables(settings)
     attempts = client.rows(queries.job_times(client.place, tables, DAYS))
     return history(attempts, client.rows(queries.task_times(client.place, tables, DAYS)))
+
+
+def _tables(settings: Settings) -> queries.Tables:
+    return queries.Tables(settings.job_runs_table, settings.job_logs_table, settings.task_runs_table)
 
 
 def stated_runs(texts: Iterable[str]) -> dict[str, float]:
@@ -46,3 +59,70 @@ def stated_runs(texts: Iterable[str]) -> dict[str, float]:
                 f"--runs {text}: no number of runs", remedy="write the graph and a number: --runs training=20"
             )
     return runs
+
+
+_SINCE = re.compile(r"([1-9]\d{0,3})([hdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def since(client: Client, text: str) -> datetime:
+    """Return the whole hour with which a time before now begins, of a text such as `7d`.
+
+    Raises:
+        UsageError: if a text says something else.
+    """
+    match = _SINCE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--since {text}: no time", remedy="write a number and h, d or w: --since 7d")
+    now = instant(client.rows(queries.now())[0]["NOW"]) or datetime.now(tz=UTC)
+    return (now - int(match[1]) * _UNITS[match[2]]).replace(minute=0, second=0, microsecond=0)
+
+
+def ended_attempts(client: Client, settings: Settings, config: Config, start: datetime) -> list[Attempt]:
+    """Return the attempts that ended since `start`, of all graphs of the stack; what was before that is cut off."""
+    waiting_on = {
+        (graph.root_task, job.name): job.task_warehouse or settings.warehouse
+        for graph in config.graphs
+        for job in graph.jobs
+    }
+    attempts = []
+    for row in client.rows(queries.ended_attempts(client.place, _tables(settings), start)):
+        began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
+        if began is not None and ended is not None:
+            key = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
+            attempts.append(
+                Attempt(
+                    *key,
+                    run_id=str(row["GRAPH_RUN_ID"]),
+                    number=int(row["ATTEMPT"] or 1),
+                    pool=str(row["COMPUTE_POOL"]),
+                    family=str(row["NODE_FAMILY"] or ""),
+                    warehouse=waiting_on.get(key, settings.warehouse),
+                    start=max(began, start),
+                    end=max(ended, start),
+                    replicas=int(row["REPLICAS"] or 1),
+                )
+            )
+    return attempts
+
+
+def metered(
+    client: Client, pools: Sequence[str], warehouses: Sequence[str], start: datetime
+) -> Mapping[tuple[str, str], Sequence[Metered]] | None:
+    """Return what Snowflake charged for pools and warehouses since `start`; None if the role may not see it."""
+    statements: dict[str, Statement] = {}
+    if pools:
+        statements[POOL] = queries.metered_pools(pools, start)
+    if warehouses:
+        statements[WAREHOUSE] = queries.metered_warehouses(warehouses, start)
+    hours: dict[tuple[str, str], list[Metered]] = {}
+    try:
+        for kind, statement in statements.items():
+            for row in client.rows(statement):
+                began, ended = instant(row["START_TIME"]), instant(row["END_TIME"])
+                if began is not None and ended is not None:
+                    hour = Metered(began, ended, float(row["CREDITS"]))
+                    hours.setdefault((kind, str(row["NAME"])), []).append(hour)
+    except AbsentError:
+        return None
+    return hours

@@ -36,23 +36,16 @@ def _text_lines(priced: Priced) -> Iterator[str]:
     for graph in estimate.graphs:
         yield ""
         yield f"Graph {graph.key}: {wording.graph_cost(graph)}; {wording.runs(graph)}"
-        yield from _table([("", "on", "minutes a run", "credits a month"), *map(_cells, graph.lines)])
+        yield from wording.table([("", "on", "minutes a run", "credits a month"), *map(_cells, graph.lines)])
     if estimate.standing:
         yield from ("", "Always up:")
-        yield from _table([("", "on", "", "credits a month"), *map(_cells, estimate.standing)])
+        yield from wording.table([("", "on", "", "credits a month"), *map(_cells, estimate.standing)])
     yield from _text_crowds(priced.crowds)
     yield from ("", "Assumed:", *(f"  {sentence}" for sentence in priced.assumptions))
 
 
 def _cells(line: Line) -> tuple[str, ...]:
     return wording.what(line), line.on, wording.minutes(line), wording.cost(line)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield f"  {'  '.join(cells)}".rstrip()
 
 
 def _text_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:

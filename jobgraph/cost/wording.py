@@ -11,6 +11,8 @@ from jobgraph.cost.change import comparable
 from jobgraph.cost.usage import IDLE, JOB, WAIT, WAREHOUSE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.cost.change import CostChange
     from jobgraph.cost.estimate import Estimate, GraphCost, Line
     from jobgraph.cost.ranges import Range
@@ -127,3 +129,10 @@ def runs(graph: GraphCost) -> str:
         return "depends on usage: it has no schedule"
     stated = " as stated" if graph.is_stated else ""
     return f"{number(graph.runs.high)} runs a month{stated}"
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines whose columns stand below one another."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [f"  {line}".rstrip() for line in padded]

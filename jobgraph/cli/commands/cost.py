@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobgraph.cli import loading
+from jobgraph.cli import costing, loading
 from jobgraph.cli.application import Application, examples, note, show_json
-from jobgraph.cli.costing import past_times, stated_runs
 from jobgraph.cli.stacks import stacks_of
-from jobgraph.cost import rendering
+from jobgraph.cost import rendering, spending_report
 from jobgraph.cost.change import changed
 from jobgraph.cost.deployment import deployment
 from jobgraph.cost.pricing import priced
+from jobgraph.cost.rates import published
+from jobgraph.cost.spending import GROUPS, savings, spending
 from jobgraph.cost.wording import number
 from jobgraph.errors import EXIT_RUN_FAILED, UsageError, perhaps
 
@@ -36,6 +37,7 @@ _FORMATS = ("text", "markdown", "json")
         "jobgraph cost --environment prod --history",
         "jobgraph cost --against main --format markdown",
         "jobgraph cost --environment prod --fail-above 200",
+        "jobgraph cost --environment prod --since 7d --by run",
     ),
 )
 @click.argument("file", required=False)
@@ -44,6 +46,8 @@ _FORMATS = ("text", "markdown", "json")
 @click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days.")
 @click.option("--runs", multiple=True, metavar="GRAPH=N", help="Runs a month of a graph without a schedule.")
 @click.option("--fail-above", type=click.FloatRange(min=0), metavar="N", help="Exit with 1 above N credits a month.")
+@click.option("--since", metavar="TIME", help="Tell what runs did cost: of the last 24h, 7d, 4w.")
+@click.option("--by", type=click.Choice(GROUPS), default="job", show_default=True, help="With --since: add up by what.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.pass_context
 def cost(  # noqa: PLR0913  # one parameter for each option
@@ -55,6 +59,8 @@ def cost(  # noqa: PLR0913  # one parameter for each option
     history: bool,
     runs: tuple[str, ...],
     fail_above: float | None,
+    since: str | None,
+    by: str,
     form: str,
 ) -> None:
     """Estimate what graphs cost in a month, in credits and money: jobs, idle pools, and warehouses on which tasks wait.
@@ -63,14 +69,21 @@ def cost(  # noqa: PLR0913  # one parameter for each option
     with --history, with what runs took. Rates and the price of a credit are published ones unless the stack's settings
     have others (`rates`, `credit_price`). What an estimate assumes and leaves out is said below it.
 
+    With --since it tells instead what runs did cost: the hourly charges for pools and warehouses, divided among the
+    attempts by their seconds, what was idle, and what would save most. The role needs to see SNOWFLAKE.ACCOUNT_USAGE,
+    which is up to three hours late; what is not metered there is priced by the rates.
+
     --fail-above compares the usual amount, or the highest where times are not known. Exit code 1 if it is more.
     """
     application: Application = context.obj
     environment = environment or _only_stack(application, file)
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
-    times = past_times(application.client, settings) if history else {}
-    stated = stated_runs(runs)
+    if since is not None:
+        _tell_spending(application, config, settings, since=since, by=by, as_json=form == "json")
+        return
+    times = costing.past_times(application.client, settings) if history else {}
+    stated = costing.stated_runs(runs)
 
     def estimated(config: Config, settings: Settings) -> Priced:
         _check_pools(config, settings)
@@ -90,6 +103,27 @@ def cost(  # noqa: PLR0913  # one parameter for each option
         click.echo(rendering.as_markdown(new) if form == "markdown" else rendering.as_text(new), nl=False)
     if fail_above is not None and _is_above(new, fail_above):
         context.exit(EXIT_RUN_FAILED)
+
+
+def _tell_spending(  # noqa: PLR0913  # one for each option
+    application: Application, config: Config, settings: Settings, *, since: str, by: str, as_json: bool
+) -> None:
+    """Write what runs did cost."""
+    client = application.client
+    start = costing.since(client, since)
+    attempts = costing.ended_attempts(client, settings, config, start)
+    pools = sorted({*settings.pool_names, *(attempt.pool for attempt in attempts)})
+    warehouses = sorted({settings.warehouse, *(attempt.warehouse for attempt in attempts)})
+    hours = costing.metered(client, pools, warehouses, start)
+    if hours is None:
+        note("Not metered: the role does not see SNOWFLAKE.ACCOUNT_USAGE (grant it the database role USAGE_VIEWER).")
+    deployed, rates = deployment(config, settings), published().overridden(dict(settings.rates), settings.credit_price)
+    result = spending(attempts, hours or {}, deployed, rates)
+    proposals = savings(result, rates)
+    if as_json:
+        show_json(spending_report.as_json(result, by, proposals, rates))
+    else:
+        click.echo(spending_report.as_text(result, by, proposals, rates, since), nl=False)
 
 
 def _only_stack(application: Application, file: str | None) -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jobgraph.account.client import AbsentError
 from tests.jobgraph.cli.configuration import GOOD
 from tests.jobgraph.cli.test_comparison import git
 from tests.jobgraph.preview.previews import TEXT, preview, step, tasks
@@ -220,3 +222,50 @@ def test_a_preview_warns_of_a_graph_that_becomes_wider_than_its_warehouse(invoke
     jobs = "".join(f"      wide_{number}: {{}}\n" for number in range(9))
     told = summed_up(invoke, tmp_path, whole(tmp_path, TEXT, TEXT + jobs), "markdown")
     assert "> [!WARNING]\n> 12 jobs of graph container_jobs may run at the same time" in told
+
+
+def attempts(server: Server) -> None:
+    """Let history have two attempts that ended in the last days."""
+    row = {"ROOT_TASK_NAME": "NIGHTLY_ROOT", "GRAPH_RUN_ID": "17", "ATTEMPT": 1, "COMPUTE_POOL": "POOL", "REPLICAS": 1}
+    hour = server.clock.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    more = {"NODE_FAMILY": "CPU_X64_XS", "STARTED_TIME": hour, "COMPLETED_TIME": hour + timedelta(minutes=30)}
+    server.answers["FROM.*JOBS_RUN_STATS.*STARTED_TIME IS NOT NULL"] = [
+        {**row, **more, "TASK_NAME": "LOAD"},
+        {**row, **more, "TASK_NAME": "REPORT", "STARTED_TIME": hour + timedelta(minutes=15)},
+    ]
+    charged = {"START_TIME": hour, "END_TIME": hour + timedelta(hours=1)}
+    server.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = [{**charged, "NAME": "POOL", "CREDITS": 0.06}]
+    server.answers["WAREHOUSE_METERING_HISTORY"] = [{**charged, "NAME": "SMALL_WAREHOUSE", "CREDITS": 0.6}]
+
+
+@pytest.mark.usefixtures("priced")
+def test_what_runs_did_cost(invoke: Invoke, server: Server, golden: Callable[[str, str], None]) -> None:
+    attempts(server)
+    done = invoke("cost", "--since", "7d")
+    assert done.exit_code == 0, done.output
+    golden("cost-since.txt", done.stdout)
+    told = json.loads(invoke("cost", "--since", "7d", "--by", "graph", "--format", "json").stdout)
+    (graph,) = told["groups"]
+    assert (graph["name"], graph["attempts"]) == ("NIGHTLY_ROOT", 2)
+    assert graph["credits"] + told["credits_idle"] == pytest.approx(
+        told["credits_charged"] + told["credits_not_metered"]
+    )
+    binds = {statement.binds for statement in server.sent if "ACCOUNT_USAGE" in statement.text}
+    assert {names[0] for names in binds} == {"POOL", "SMALL_WAREHOUSE"}
+
+
+@pytest.mark.usefixtures("priced")
+def test_what_is_not_metered_is_priced_by_the_rates(invoke: Invoke, server: Server) -> None:
+    attempts(server)
+    server.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = AbsentError("no such view")
+    done = invoke("cost", "--since", "7d")
+    assert done.exit_code == 0, done.output
+    assert "Last 7d: nothing was metered that this role can see\n  and 0.545 by the rates" in done.stdout
+    assert "by the rates for time that is not metered" in done.stdout
+    assert "USAGE_VIEWER" in done.stderr
+
+
+@pytest.mark.usefixtures("priced")
+def test_a_time_that_is_none_is_refused(invoke: Invoke) -> None:
+    done = invoke("cost", "--since", "yesterday")
+    assert (done.exit_code, "--since 7d" in done.stderr) == (2, True)

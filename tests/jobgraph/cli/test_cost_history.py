@@ -63,3 +63,25 @@ def test_times_are_those_of_a_run_with_all_its_attempts(shell: Shell) -> None:
     assert line["seconds_from"] == "history"
     assert line["seconds_a_run"] == {"low": pytest.approx(120), "usual": 200, "high": pytest.approx(280)}
     assert "median of 3 runs" in shell.run("cost", "--history").stdout
+
+
+@pytest.mark.sandbox
+def test_what_runs_did_cost_where_nothing_is_metered(shell: Shell) -> None:
+    shell.run("sandbox", "start")
+    shell.activate()
+    (shell.folder / "jobconfig.yaml").write_text(FILE)
+    send(
+        shell,
+        "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
+        "CREATE WAREHOUSE SMALL_WAREHOUSE",
+        "USE WAREHOUSE SMALL_WAREHOUSE",
+        f"CREATE TABLE {PLACE}.JOBS_RUN_STATS ({COLUMNS}, GRAPH_START_TIME TIMESTAMP_LTZ)",
+        f"INSERT INTO {PLACE}.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL,"
+        " NODE_FAMILY, REPLICAS, STARTED_TIME, COMPLETED_TIME) SELECT 'ROOT_TASK', 'A', '1', 1, 'PR_STD_POOL_XS',"
+        " 'CPU_X64_XS', 2, DATEADD('minute', -90, CURRENT_TIMESTAMP()), DATEADD('minute', -60, CURRENT_TIMESTAMP())",
+    )
+    done = shell.run("cost", "--since", "7d", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["credits_charged"], told["credits_not_metered"]) == (0, pytest.approx(0.5 * (2 * 0.06 + 1)))
+    assert "SNOWFLAKE.ACCOUNT_USAGE" in done.stderr

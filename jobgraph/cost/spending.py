@@ -1,0 +1,182 @@
+"""What runs did cost: each attempt's part of its pool and of the warehouse that its task waited on, and what was idle.
+
+Knows attempts and metered hours. Must not know where either comes from, nor how it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobgraph.cost.allocation import Span, allocated
+from jobgraph.cost.usage import POOL, WAREHOUSE
+from jobgraph.instance_families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from jobgraph.cost.allocation import Metered
+    from jobgraph.cost.deployment import Deployment
+    from jobgraph.cost.rates import Rates
+
+GROUPS = ("job", "graph", "run", "attempt", "week")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt of a job that has ended."""
+
+    root_task: str
+    job: str
+    run_id: str
+    number: int
+    pool: str
+    family: str
+    warehouse: str
+    start: datetime
+    end: datetime
+    replicas: int = 1
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Credits of an attempt, or of several: of nodes, of a warehouse; `estimated` are those of time not metered."""
+
+    name: str
+    nodes: float
+    waiting: float
+    estimated: float
+    attempts: int = 1
+
+    @property
+    def credits(self) -> float:
+        """All of it."""
+        return self.nodes + self.waiting + self.estimated
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A pool or warehouse: what was charged for it, and how much of that for nobody's use."""
+
+    kind: str
+    name: str
+    charged: float
+    idle: float
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What attempts did cost, each with its credits, and the pools and warehouses, the most idle first."""
+
+    attempts: tuple[tuple[Attempt, Spent], ...]
+    resources: tuple[Resource, ...]
+
+    @property
+    def charged(self) -> float:
+        """Credits that Snowflake has charged: those of attempts, and the idle ones."""
+        return sum(resource.charged for resource in self.resources)
+
+    @property
+    def idle(self) -> float:
+        """Credits that were charged for nobody's use."""
+        return sum(resource.idle for resource in self.resources)
+
+    @property
+    def estimated(self) -> float:
+        """Credits by the rates for time that is not metered."""
+        return sum(spent.estimated for _, spent in self.attempts)
+
+
+def spending(
+    attempts: Sequence[Attempt],
+    metered: Mapping[tuple[str, str], Sequence[Metered]],
+    deployment: Deployment,
+    rates: Rates,
+) -> Spending:
+    """Return what attempts did cost. `metered`: what was charged, by kind (pool or warehouse) and name."""
+    nodes, waiting, estimated = ([0.0] * len(attempts) for _ in range(3))
+    resources = []
+    used = [(POOL, attempt.pool) for attempt in attempts] + [(WAREHOUSE, attempt.warehouse) for attempt in attempts]
+    for kind, name in dict.fromkeys([*metered, *used]):
+        places = [place for place, attempt in enumerate(attempts) if name == _resource(attempt, kind)]
+        users = [attempts[place] for place in places]
+        spans = [Span(user.start, user.end, user.replicas if kind == POOL else 1) for user in users]
+        rate = _rate(kind, name, users[0].family if users else "", deployment, rates)
+        hours = metered.get((kind, name), ())
+        result = allocated(hours, spans, rate, is_shared=kind == WAREHOUSE)
+        for place, share, unmetered in zip(places, result.shares, result.unmetered, strict=True):
+            (nodes if kind == POOL else waiting)[place] += share
+            estimated[place] += unmetered
+        resources.append(Resource(kind, name, sum(hour.credits for hour in hours), result.idle))
+    spent = map(Spent, (attempt.job for attempt in attempts), nodes, waiting, estimated)
+    return Spending(
+        tuple(zip(attempts, spent, strict=True)),
+        tuple(sorted(resources, key=lambda resource: -resource.idle)),
+    )
+
+
+def _resource(attempt: Attempt, kind: str) -> str:
+    return attempt.pool if kind == POOL else attempt.warehouse
+
+
+def _rate(kind: str, name: str, family: str, deployment: Deployment, rates: Rates) -> float:
+    if kind == WAREHOUSE:
+        return rates.warehouses[deployment.warehouse(name).size].high
+    return rates.families[family if family in rates.families else deployment.pool(name).instance_family].high
+
+
+_NAMES: dict[str, Callable[[Attempt], str]] = {
+    "job": lambda attempt: f"{attempt.root_task} {attempt.job}",
+    "graph": lambda attempt: attempt.root_task,
+    "run": lambda attempt: f"{attempt.root_task} run {attempt.run_id}",
+    "attempt": lambda attempt: f"{attempt.root_task} run {attempt.run_id} {attempt.job} attempt {attempt.number}",
+    "week": lambda attempt: f"week {attempt.end:%G-W%V}",
+}
+
+
+def grouped(result: Spending, group: str) -> list[Spent]:
+    """Return what attempts did cost together, the dearest first; `group` is one of GROUPS."""
+    by_name: dict[str, list[Spent]] = {}
+    for attempt, spent in result.attempts:
+        by_name.setdefault(_NAMES[group](attempt), []).append(spent)
+    sums = [
+        Spent(
+            name,
+            sum(each.nodes for each in parts),
+            sum(each.waiting for each in parts),
+            sum(each.estimated for each in parts),
+            len(parts),
+        )
+        for name, parts in by_name.items()
+    ]
+    return sorted(sums, key=lambda spent: (-spent.credits, spent.name))
+
+
+def savings(result: Spending, rates: Rates) -> list[tuple[float, str]]:
+    """Return what would save most, in credits, the most first; each at most so much."""
+    proposals = [(resource.idle, _less_idle(resource)) for resource in result.resources if resource.idle > 0]
+    by_pool: dict[tuple[str, str], float] = {}
+    for attempt, spent in result.attempts:
+        key = attempt.pool, attempt.family
+        by_pool[key] = by_pool.get(key, 0.0) + spent.nodes
+    for (pool, family), credits_ in by_pool.items():
+        if (smaller := _smaller(family, rates)) and credits_ > 0:
+            share = 1 - rates.families[smaller].high / rates.families[family].high
+            proposals.append(
+                (credits_ * share, f"pool {pool} of {smaller} instead of {family}, if its jobs fit and take no longer")
+            )
+    return sorted(proposals, key=lambda proposal: -proposal[0])
+
+
+def _less_idle(resource: Resource) -> str:
+    if resource.kind == POOL:
+        return f"a shorter `auto_suspend_secs` of pool {resource.name}, or fewer `min_nodes`"
+    return f"a shorter `warehouse_auto_suspend` for warehouse {resource.name}, if nothing else uses it"
+
+
+def _smaller(family: str, rates: Rates) -> str:
+    """Return the family of the same kind with the next smaller nodes; empty if there is none."""
+    series = [name for name in FAMILIES if name.rpartition("_")[0] == family.rpartition("_")[0]]
+    cheaper = [name for name in series if family in series and rates.families[name].high < rates.families[family].high]
+    return max(cheaper, key=lambda name: rates.families[name].high, default="")

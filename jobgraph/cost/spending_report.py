@@ -1,0 +1,89 @@
+"""What runs did cost, as lines for a terminal and as plain values.
+
+Knows these forms. Must not know how credits are divided. Keys of the JSON form are promised to scripts: add, never
+rename.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.cost import wording
+from jobgraph.cost.spending import grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jobgraph.cost.rates import Rates
+    from jobgraph.cost.spending import Spending, Spent
+
+_MOST_SAVINGS = 3
+_MOST_ROWS = 50
+
+
+def as_text(result: Spending, group: str, savings: Sequence[tuple[float, str]], rates: Rates, since: str) -> str:
+    """Return what runs did cost as lines: the dearest first, then what was idle, then what would save most."""
+    return "".join(f"{line}\n" for line in _lines(result, group, savings, rates, since))
+
+
+def _lines(
+    result: Spending, group: str, savings: Sequence[tuple[float, str]], rates: Rates, since: str
+) -> Iterator[str]:
+    price = rates.credit_price
+    if result.charged:
+        yield f"Last {since}: {wording.number(result.charged)} credits charged, {wording.money(result.charged, price)}"
+        share = result.idle / result.charged
+        yield f"  of these {wording.number(result.idle)} ({share:.0%}) for no attempt: idle, or used by others"
+    else:
+        yield f"Last {since}: nothing was metered that this role can see"
+    if result.estimated:
+        yield f"  and {wording.number(result.estimated)} by the rates for time that is not metered, or not yet"
+    rows = grouped(result, group)
+    yield ""
+    yield from wording.table([_HEADS, *map(_cells, rows[:_MOST_ROWS])])
+    if len(rows) > _MOST_ROWS:
+        yield f"  and {len(rows) - _MOST_ROWS} more; --format json has all"
+    if result.charged:
+        resources = [(r.kind, r.name, wording.number(r.charged), wording.number(r.idle)) for r in result.resources]
+        yield from ("", *wording.table([("", "", "credits charged", "idle"), *resources]))
+    if savings:
+        yield from ("", "What would save most:")
+        yield from (
+            f"  at most {wording.number(credits_)} credits: {proposal}"
+            for credits_, proposal in savings[:_MOST_SAVINGS]
+        )
+
+
+_HEADS = ("", "attempts", "credits", "nodes", "waiting", "not metered")
+
+
+def _cells(spent: Spent) -> tuple[str, ...]:
+    amounts = (spent.credits, spent.nodes, spent.waiting, spent.estimated)
+    return (spent.name, str(spent.attempts), *map(wording.number, amounts))
+
+
+def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], rates: Rates) -> dict[str, Any]:
+    """Return what runs did cost as plain values."""
+    return {
+        "credits_charged": result.charged,
+        "credits_idle": result.idle,
+        "credits_not_metered": result.estimated,
+        "credit_price": rates.credit_price,
+        "by": group,
+        "groups": [
+            {
+                "name": spent.name,
+                "attempts": spent.attempts,
+                "credits": spent.credits,
+                "nodes": spent.nodes,
+                "waiting": spent.waiting,
+                "not_metered": spent.estimated,
+            }
+            for spent in grouped(result, group)
+        ],
+        "resources": [
+            {"kind": each.kind, "name": each.name, "credits_charged": each.charged, "credits_idle": each.idle}
+            for each in result.resources
+        ],
+        "savings": [{"credits_at_most": credits_, "what": proposal} for credits_, proposal in savings],
+    }
