@@ -103,7 +103,7 @@ def _departures(
     refusing = removal.refuse_departures(settings, roots)
     return snowflake.Execute(
         "departures",
-        execute=sql.noted(refusing, f"deploy {deploy}") if refusing else sql.nothing("no graph is taken apart"),
+        execute=sql.with_comment(refusing, f"deploy {deploy}") if refusing else sql.nothing("no graph is taken apart"),
         revert=sql.nothing("this step has no way back"),
         opts=pulumi.ResourceOptions(depends_on=needs, ignore_changes=None if refusing else ["execute"]),
     )
@@ -222,7 +222,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         """
         return snowflake.Execute(
             self.names.of(name),
-            execute=sql.noted(statement, f"deploy {self._deploy}") if statement else sql.nothing(otherwise),
+            execute=sql.with_comment(statement, f"deploy {self._deploy}") if statement else sql.nothing(otherwise),
             revert=sql.nothing("this step has no way back"),
             opts=pulumi.ResourceOptions(
                 parent=self,

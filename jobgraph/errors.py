@@ -36,16 +36,16 @@ class UserError(Exception):
 
     exit_code: ClassVar[int] = EXIT_RUN_FAILED
 
-    def __init__(self, what: str, *, where: str = "", cause: str = "", remedy: str = "") -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, message: str, *, where: str = "", cause: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
         self.where = where
         self.cause = cause
         self.remedy = remedy
 
     def __str__(self) -> str:
         """Return the whole text: the first line alone says what and where."""
-        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        lines = [f"{self.where}: {self.message}" if self.where else self.message]
         if self.cause:
             lines.append(f"  usual cause: {self.cause}")
         if self.remedy:
@@ -95,15 +95,15 @@ class Problem:
     """One thing wrong in a configuration file.
 
     `rule` is the stable name of the rule that is broken, `path` the place in the document (`graphs.x.jobs.y.after`),
-    `value` what stands there (empty: nothing does), `what` one sentence, `remedy` what to do, `nearest` names that
-    may have been meant. `severity` is ERROR, which nothing is deployed with, or WARNING. `environments` are those that
+    `value` the value there (empty: there is none), `issue` one sentence, `remedy` the way out, `nearest` names that may
+    have been meant. `severity` is ERROR, with which nothing is deployed, or WARNING. `environments` are those that
     alone have the problem; empty: the file has it in all.
     """
 
     mark: Mark
     rule: str
     path: str
-    what: str
+    issue: str
     remedy: str
     value: str = ""
     nearest: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class Problem:
 
     def text(self, lead: str = "") -> str:
         """Return the problem as two or three lines, with `lead` before what is wrong."""
-        lines = [f"{self.mark}: {lead}{self.what} [{self.rule}]"]
+        lines = [f"{self.mark}: {lead}{self.issue} [{self.rule}]"]
         if self.path:
             lines.append(f"    at:     {self.path}" + (f" = {self.value}" if self.value else ""))
         if self.environments:
@@ -129,7 +129,7 @@ class Problem:
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return the problems in the order of their places, each once."""
-    return tuple(sorted(set(problems), key=lambda p: (p.mark, p.rule, p.what)))
+    return tuple(sorted(set(problems), key=lambda p: (p.mark, p.rule, p.issue)))
 
 
 class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
@@ -141,18 +141,18 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
         count = len(self.problems)
         warnings = sum(problem.severity == WARNING for problem in self.problems)
         of_these = f" ({warnings} of them only warnings)" if warnings else ""
-        what = f"{count} problem{'s' if count > 1 else ''} found{of_these}"
-        super().__init__(f"{file}: {what}, nothing was deployed or changed")
+        summary = f"{count} problem{'s' if count > 1 else ''} found{of_these}"
+        super().__init__(f"{file}: {summary}, nothing was deployed or changed")
 
     def __str__(self) -> str:
         """Return the headline and every problem."""
-        return "\n".join([self.what, *(str(problem) for problem in self.problems)])
+        return "\n".join([self.message, *(str(problem) for problem in self.problems)])
 
 
-def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Return at most three of the `known` names that resemble `name`, best first, whatever their case."""
+def nearest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return at most three of the `candidates` that resemble `name`, best first, whatever their case."""
     # sorted, because `known` may be a set, and a message must not change from run to run
-    by_folded = {candidate.casefold(): candidate for candidate in sorted(known)}
+    by_folded = {candidate.casefold(): candidate for candidate in sorted(candidates)}
     likely: Iterable[str] = by_folded
     if len(by_folded) > _MOST_COMPARED:
         # comparing takes long, and a wrong name may stand in hundreds of places of a file with a thousand names
@@ -162,9 +162,9 @@ def nearest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(by_folded[folded] for folded in close)
 
 
-def perhaps(name: str, known: Iterable[str]) -> str:
-    """Return how a sentence on a wrong name ends: with the `known` names that may have been meant; empty if none is."""
-    close = nearest(name, known)
+def perhaps(name: str, candidates: Iterable[str]) -> str:
+    """Return the end of a sentence on a wrong name: those of the `candidates` that may have been meant, if any."""
+    close = nearest(name, candidates)
     return f"; perhaps you meant {' or '.join(close)}" if close else ""
 
 

@@ -37,14 +37,14 @@ def image_problem(reference: str) -> tuple[str, str]:
         return "", ""
     name = _VERSION_AT_END.sub("", reference)
     if IMAGE_REFERENCE.fullmatch(f"{name}:1"):
-        what = f"the image `{name}` needs its version"
-        return what, f"write the tag that you pushed, as {name}:1.0.0, or a digest, as {name}@sha256:..."
+        issue = f"the image `{name}` needs its version"
+        return issue, f"write the tag that you pushed, as {name}:1.0.0, or a digest, as {name}@sha256:..."
     if reference != reference.lower() and IMAGE_REFERENCE.fullmatch(f"{name.lower()}:1"):
         return "Snowflake keeps names of images and their repositories in lower case", f"write {reference.lower()}"
     if "/" in reference and not _IN_SNOWFLAKE.match(reference):
         bare = reference.rpartition("/")[2]
-        what = "this image is not in a Snowflake image repository, and Snowflake runs no other"
+        issue = "this image is not in a Snowflake image repository, and Snowflake runs no other"
         remedy = f"push it into the stack's repository and write {bare}, or write /database/schema/repository/{bare}"
-        return what, remedy
-    what = "this is no name of an image: a name in lower case, and a tag or digest"
-    return what, "write my_job_image:1.0.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"
+        return issue, remedy
+    issue = "this is no name of an image: a name in lower case, and a tag or digest"
+    return issue, "write my_job_image:1.0.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"

@@ -78,7 +78,7 @@ def size_bytes(text: str) -> float:
     Raises:
         ValueError: if it is no size.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(M|Mi|G|Gi)", text)
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(M|Mi|G|Gi)", text)
+    if match is None:
         raise ValueError(f"no size: {text!r}")
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]

@@ -19,8 +19,8 @@ MOST_ROWS = 150
 
 def code(text: str) -> str:
     """Return a text as code in a cell: nothing in it ends the cell or is Markdown or HTML."""
-    shown = escape(text, quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("\n", " ")
-    return f"<code>{shown}</code>" if text else ""
+    escaped = escape(text, quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("\n", " ")
+    return f"<code>{escaped}</code>" if text else ""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -32,8 +32,8 @@ def is_plain(name: str) -> bool:
 
 def not_plain(name: str) -> str:
     """Return in words that a name is no plain identifier; a long one is cut."""
-    shown = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
-    return f"`{shown}` is no plain Snowflake identifier"
+    excerpt = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
+    return f"`{excerpt}` is no plain Snowflake identifier"
 
 
 def quoted(*parts: str) -> str:

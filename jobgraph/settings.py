@@ -116,11 +116,11 @@ EXISTING_KINDS = ("role", "warehouse", *CONTAINERS)
 IMPORTED_KINDS = (*EXISTING_KINDS, "stage", "history")
 
 
-def _kinds(known: tuple[str, ...]) -> Callable[[Any], tuple[str, ...]]:
+def _kinds(kinds: tuple[str, ...]) -> Callable[[Any], tuple[str, ...]]:
     def read(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or not all(kind in known for kind in value):
-            raise ValueError(f"a list is wanted, of {', '.join(known)}; pools say it in their own entry")
-        return tuple(kind for kind in known if kind in value)
+        if not isinstance(value, list) or not all(kind in kinds for kind in value):
+            raise ValueError(f"a list is wanted, of {', '.join(kinds)}; pools say it in their own entry")
+        return tuple(kind for kind in kinds if kind in value)
 
     return read
 
@@ -178,18 +178,18 @@ def _pools(value: Any) -> tuple[Pool, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError("pools by name are wanted, as {MY_POOL: {instance_family: CPU_X64_XS}}")
     pools: dict[str, Pool] = {}
-    for name, given in value.items():
-        pool = _pool(name, {} if given is None else given)
+    for name, entry in value.items():
+        pool = _pool(name, {} if entry is None else entry)
         if pool.name in pools:
             raise ValueError(f"pool {pool.name} stands there twice: upper and lower case make no difference")
         pools[pool.name] = pool
     return tuple(pools.values())
 
 
-def _pool(name: Any, given: Any) -> Pool:
-    if not isinstance(given, Mapping):
+def _pool(name: Any, entry: Any) -> Pool:
+    if not isinstance(entry, Mapping):
         raise ValueError(f"pool {name}: a mapping is wanted, as {{instance_family: CPU_X64_XS}}")  # noqa: TRY004  # all wrong settings are told by ValueError
-    values, problems = _read(Pool, {**given, "name": name})
+    values, problems = _read(Pool, {**entry, "name": name})
     if problems:
         raise ValueError(f"pool {name}: " + "; ".join(problems))
     pool = Pool(**values)
@@ -298,19 +298,19 @@ class Settings:
         return f"/{self.database}/{self.schema}/{self.image_repository}".lower()
 
 
-def read_settings(given: Any, where: str) -> Settings:
-    """Return the settings; what `given`, a mapping, does not say has its default. `where` is named in errors.
+def read_settings(entries: Any, where: str) -> Settings:
+    """Return the settings; what `entries`, a mapping, does not say has its default. `where` is named in errors.
 
     Raises:
         UsageError: with every unknown setting and every wrong value.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(entries, Mapping):
         raise UsageError(
-            f"jobgraph:settings is {given!r}, but a mapping is wanted",
+            f"jobgraph:settings is {entries!r}, but a mapping is wanted",
             where=where,
             remedy="write each setting, a colon and its value on a line of its own below it",
         )
-    values, problems = _read(Settings, given)
+    values, problems = _read(Settings, entries)
     problems += _contradictions(Settings(**values))
     if problems:
         remedy = "correct these values below `jobgraph:settings`; docs/account.md explains every setting"
@@ -322,32 +322,32 @@ def read_settings(given: Any, where: str) -> Settings:
 
 def _contradictions(settings: Settings) -> list[str]:
     """Return what cannot be true of what is there already and what is not."""
-    there = {*settings.existing, *settings.imported}
+    objects = {*settings.existing, *settings.imported}
     problems = [
         f"{kind}: either existing or imported, not both" for kind in settings.existing if kind in settings.imported
     ]
-    wanted = {"schema": "database", "image_repository": "schema", "stage": "schema", "history": "schema"}
+    containers = {"schema": "database", "image_repository": "schema", "stage": "schema", "history": "schema"}
     problems += [
         f"{kind} is there already, so its {inside} is too: name {inside} in `existing` or `imported`"
-        for kind, inside in wanted.items()
-        if kind in there and inside not in there
+        for kind, inside in containers.items()
+        if kind in objects and inside not in objects
     ]
-    if "database" in there and "schema" not in there and settings.schema == "PUBLIC":
+    if "database" in objects and "schema" not in objects and settings.schema == "PUBLIC":
         problems.append("a database that is there already has a schema PUBLIC: name schema too, or set another schema")
     return problems
 
 
-def _read(shape: type, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the values that could be read and what is wrong with the others."""
-    known: dict[str, Field[Any]] = {f.name: f for f in fields(shape)}
+    settings: dict[str, Field[Any]] = {f.name: f for f in fields(shape)}
     values, problems = {}, []
-    for name, value in given.items():
-        if name not in known:
-            hint = perhaps(str(name), known) or f"; known are {', '.join(known)}"
+    for name, value in entries.items():
+        if name not in settings:
+            hint = perhaps(str(name), settings) or f"; known are {', '.join(settings)}"
             problems.append(f"`{name}` is no setting{hint}")
             continue
         try:
-            values[name] = known[name].metadata["read"](value)
+            values[name] = settings[name].metadata["read"](value)
         except ValueError as error:
             problems.append(f"{name}: {error} (given: {value!r})")
     return values, problems

@@ -202,7 +202,7 @@ def _named(folder: Path, path: str, revision: str, environment: str | None) -> C
         raise ConfigErrors(f"{revision}{path}", [_moved(one, folder, revision) for one in error.problems]) from None
     except UsageError as error:
         where = error.where.replace(f"{folder}/", revision)
-        raise UsageError(error.what, where=where, cause=error.cause, remedy=error.remedy) from None
+        raise UsageError(error.message, where=where, cause=error.cause, remedy=error.remedy) from None
 
 
 def _moved(problem: Problem, folder: Path, revision: str) -> Problem:

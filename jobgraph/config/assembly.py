@@ -49,10 +49,10 @@ class Assembler:
         jobs: list[Job] = []
         members: dict[str, tuple[str, ...]] = {}
         for job_key, (job_node, job) in values.get("jobs", {}).items():
-            made = tuple(self._jobs(f"graphs.{key}.jobs.{job_key}", job_key, job_node, job, base))
-            jobs += made
+            own_jobs = tuple(self._jobs(f"graphs.{key}.jobs.{job_key}", job_key, job_node, job, base))
+            jobs += own_jobs
             if "matrix" in job.values:
-                members[upper(job_key)] = tuple(one.name for one in made)
+                members[upper(job_key)] = tuple(own_job.name for own_job in own_jobs)
         nodes = {name: value for name, value in block.nodes.items() if name not in block.wrong}
         return Graph(
             key=key,
@@ -84,10 +84,12 @@ class Assembler:
             for combination in matrices.combinations(matrix):
                 yield job_of(matrices.job_name(key, combination), values, payload, places, combination)
         else:
-            most = matrices.MOST_COMBINATIONS
-            what = f"the matrix has {matrices.size(matrix)} combinations; {most} are allowed"
-            remedy = f"Snowflake allows {most} tasks that follow one: make several jobs of it"
-            self.document.report(block.nodes["matrix"], f"{path}.matrix", rule="matrix-size", what=what, remedy=remedy)
+            limit = matrices.MOST_COMBINATIONS
+            issue = f"the matrix has {matrices.size(matrix)} combinations; {limit} are allowed"
+            remedy = f"Snowflake allows {limit} tasks that follow one: make several jobs of it"
+            self.document.report(
+                block.nodes["matrix"], f"{path}.matrix", rule="matrix-size", issue=issue, remedy=remedy
+            )
 
     def _matrix_problems(self, path: str, block: Block, matrix: Mapping[str, tuple[str, ...]]) -> None:
         """Report `${{ matrix.NAME }}` with a name that the job's matrix does not have."""
@@ -96,17 +98,17 @@ class Assembler:
                 continue
             for text in _texts(block.values[key]):
                 for name in matrices.unknown_names(text, matrix) if "${{" in text else ():
-                    what = f"`{name}` is no name of the job's matrix"
+                    issue = f"`{name}` is no name of the job's matrix"
                     remedy = f"use one of {', '.join(matrix)}" if matrix else "give the job a `matrix:` with that name"
                     close = nearest(name, matrix)
                     self.document.report(
-                        block.nodes[key], f"{path}.{key}", rule="matrix-name", what=what, remedy=remedy, close=close
+                        block.nodes[key], f"{path}.{key}", rule="matrix-name", issue=issue, remedy=remedy, close=close
                     )
         for name, values in matrix.items():
             if not values:
-                what, remedy = f"`{name}` has no values, so the job would not be made at all", "give it values"
+                issue, remedy = f"`{name}` has no values, so the job would not be made at all", "give it values"
                 node = block.nodes["matrix"]
-                self.document.report(node, f"{path}.matrix.{name}", rule="matrix-empty", what=what, remedy=remedy)
+                self.document.report(node, f"{path}.matrix.{name}", rule="matrix-empty", issue=issue, remedy=remedy)
 
     def _payload(self, path: str, block: Block) -> Payload | None:
         """Return the payload with its files; what is wrong with them is reported."""
@@ -121,15 +123,15 @@ class Assembler:
         content = self.payloads.read(values["path"])
         if content.rule:
             node, at = block.nodes["path"], f"{path}.payload.path"
-            self.document.report(node, at, rule=content.rule, what=content.what, remedy=content.remedy)
+            self.document.report(node, at, rule=content.rule, issue=content.issue, remedy=content.remedy)
         elif entrypoint not in content.files:
             node = block.nodes.get("entrypoint", block.node)
-            what = f"`{values['path']}` has no file `{entrypoint}`"
+            issue = f"`{values['path']}` has no file `{entrypoint}`"
             if "entrypoint" not in values:
-                what = f"`{values['path']}` is a folder, and nothing says which of its files is to run"
+                issue = f"`{values['path']}` is a folder, and nothing says which of its files is to run"
             remedy, close = "name the file to run with `entrypoint:`", nearest(entrypoint, content.files)
             self.document.report(
-                node, f"{path}.payload.entrypoint", rule="payload-missing", what=what, remedy=remedy, close=close
+                node, f"{path}.payload.entrypoint", rule="payload-missing", issue=issue, remedy=remedy, close=close
             )
         return replace(payload, files=content.files)
 

@@ -55,19 +55,19 @@ class Document:
         path: str,
         *,
         rule: str,
-        what: str,
+        issue: str,
         remedy: str,
         close: tuple[str, ...] = (),
     ) -> None:
         """Note one problem at a node."""
         self.problems.append(
-            Problem(self.mark(node), rule, path, what, remedy=remedy, value=shown(node), nearest=close),
+            Problem(self.mark(node), rule, path, issue, remedy=remedy, value=excerpt(node), nearest=close),
         )
 
     def wrong_type(self, node: yaml.Node, path: str, expected: str, example: str) -> None:
         """Note that a node is of another type than its key wants."""
-        what = f"{expected} is wanted here, not {found(node)}"
-        self.report(node, path, rule="value-type", what=what, remedy=example)
+        issue = f"{expected} is wanted here, not {in_words(node)}"
+        self.report(node, path, rule="value-type", issue=issue, remedy=example)
 
 
 class Places(Mapping[str, Mark]):
@@ -88,14 +88,14 @@ class Places(Mapping[str, Mark]):
     def rearranged(self, key: str, order: Sequence[int]) -> Places:
         """Return the same, but that the items of the list `key` are those that stand at these places of it."""
         items = {f"{key}.{place}": self._node(f"{key}.{old}") for place, old in enumerate(order)}
-        found = {item: node for item, node in items.items() if node is not None}
-        return Places(self._document, {**self._nodes, **found}, self._own)
+        nodes = {item: node for item, node in items.items() if node is not None}
+        return Places(self._document, {**self._nodes, **nodes}, self._own)
 
     def _node(self, key: str) -> yaml.Node | None:
         node = self._nodes.get(key)
         if node is None and "." in key:
-            name, _, rest = key.partition(".")
-            return _inner(self._nodes.get(name), rest)
+            name, _, below = key.partition(".")
+            return _inner(self._nodes.get(name), below)
         return node
 
     def __getitem__(self, key: str) -> Mark:
@@ -126,7 +126,7 @@ def _inner(node: yaml.Node | None, path: str) -> yaml.Node | None:
     return node
 
 
-def found(node: yaml.Node) -> str:
+def in_words(node: yaml.Node) -> str:
     """Return what a node is, in words."""
     if isinstance(node, yaml.MappingNode):
         return "a mapping"
@@ -143,7 +143,7 @@ def found(node: yaml.Node) -> str:
     )
 
 
-def shown(node: yaml.Node) -> str:
+def excerpt(node: yaml.Node) -> str:
     """Return a scalar's text, cut to what fits on a line; nothing for lists and mappings."""
     if not isinstance(node, yaml.ScalarNode):
         return ""
@@ -153,31 +153,31 @@ def shown(node: yaml.Node) -> str:
 
 def entries(node: yaml.MappingNode, path: str, document: Document) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
     """Yield name, key node and value node of each entry, `<<` merged; keys that stand twice are reported."""
-    seen: dict[str, yaml.Node] = {}
+    keys: dict[str, yaml.Node] = {}
     for key, value in node.value:
         if key.tag == MERGE:
             continue
         if not isinstance(key, yaml.ScalarNode) or key.tag == NULL:
             document.wrong_type(key, path, "a name", "write a plain name before the colon")
-        elif key.value in seen:
+        elif key.value in keys:
             document.report(
                 key,
                 path,
                 rule="duplicate-key",
-                what=f"`{key.value}` stands here again; first in line {seen[key.value].start_mark.line + 1}",
+                issue=f"`{key.value}` stands here again; first in line {keys[key.value].start_mark.line + 1}",
                 remedy="keep one of the two",
             )
         else:
-            seen[key.value] = key
+            keys[key.value] = key
             yield key.value, key, value
-    yield from _merged(node, path, document, seen)
+    yield from _merged(node, path, document, keys)
 
 
 def _merged(
     node: yaml.MappingNode,
     path: str,
     document: Document,
-    seen: dict[str, yaml.Node],
+    keys: dict[str, yaml.Node],
 ) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
     """Yield what `<<` brings in and the mapping itself does not say; a merged mapping's own `<<` is not followed."""
     for key, value in node.value:
@@ -190,6 +190,6 @@ def _merged(
                 )
                 continue
             for inner, inner_value in source.value:
-                if isinstance(inner, yaml.ScalarNode) and inner.tag != MERGE and inner.value not in seen:
-                    seen[inner.value] = inner
+                if isinstance(inner, yaml.ScalarNode) and inner.tag != MERGE and inner.value not in keys:
+                    keys[inner.value] = inner
                     yield inner.value, inner, inner_value

@@ -157,8 +157,8 @@ def _retries_in_file(job: Job) -> int | dict[str, Any]:
     rules = job.retry_rules
     if rules is None:
         return job.retries
-    more = {"causes": dict(rules.causes), "rules": [_retry_rule_in_file(rule) for rule in rules.rules]}
-    return {"count": job.retries, **_times(rules), **stated(more)}
+    details = {"causes": dict(rules.causes), "rules": [_retry_rule_in_file(rule) for rule in rules.rules]}
+    return {"count": job.retries, **_times(rules), **stated(details)}
 
 
 def _retry_rule(values: Mapping[str, Any]) -> RetryRule:

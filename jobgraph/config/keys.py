@@ -23,7 +23,7 @@ from jobgraph.config.nested_keys import (
     WHEN_KEYS,
 )
 from jobgraph.config.overlays import JOBS, ONLY_HERE
-from jobgraph.config.sections import CRON, Either, Key, Named, ScheduleText, Section, partial
+from jobgraph.config.sections import CRON, Either, Key, NamedSections, ScheduleText, Section, partial
 
 OVERLAPS = {"none": "NO_OVERLAP", "children": "ALLOW_CHILD_OVERLAP", "all": "ALLOW_ALL_OVERLAP"}
 
@@ -100,7 +100,7 @@ JOB_KEYS = (
     ),
     Key(
         "volumes",
-        Named(_VOLUME, "a mapping of volumes by name"),
+        NamedSections(_VOLUME, "a mapping of volumes by name"),
         "storage mounted into the container, by name",
         inherited=True,
         example="{scratch: {source: local, path: /scratch}}",
@@ -249,7 +249,7 @@ GRAPH_KEYS = (
     ),
     Key(
         "jobs",
-        Named(_JOB, "a mapping of jobs by name"),
+        NamedSections(_JOB, "a mapping of jobs by name"),
         "the jobs of the graph, by name",
         required=True,
         example=_JOBS_EXAMPLE,
@@ -263,13 +263,13 @@ _JOB_CHANGES = Section((*JOB_KEYS, _only_here("job")))
 _GRAPH_CHANGES = Section(
     (
         *(key for key in GRAPH_KEYS if key.name != JOBS),
-        Key("jobs", Named(_JOB_CHANGES, "a mapping of jobs by name"), "changes to jobs, by name"),
+        Key("jobs", NamedSections(_JOB_CHANGES, "a mapping of jobs by name"), "changes to jobs, by name"),
         _only_here("graph"),
     )
 )
 _OVERLAY_KEYS = (
     Key("defaults", _DEFAULTS, "changes to the file's defaults"),
-    Key("graphs", Named(_GRAPH_CHANGES, "a mapping of graphs by name"), "changes to graphs, by name"),
+    Key("graphs", NamedSections(_GRAPH_CHANGES, "a mapping of graphs by name"), "changes to graphs, by name"),
 )
 
 FILE_KEYS = (
@@ -282,14 +282,14 @@ FILE_KEYS = (
     ),
     Key(
         "environments",
-        Named(partial(Section(_OVERLAY_KEYS)), "a mapping of environments by name"),
+        NamedSections(partial(Section(_OVERLAY_KEYS)), "a mapping of environments by name"),
         "what is different in the Pulumi stack of that name: merged over the rest of the file, key by key; a key with "
         "nothing (~) is taken away. A graph or a job that the file itself does not have says `only_here: true`",
         example="{dev: {graphs: {daily: {schedule: ~}}}}",
     ),
     Key(
         "graphs",
-        Named(_GRAPH, "a mapping of graphs by name"),
+        NamedSections(_GRAPH, "a mapping of graphs by name"),
         "the task graphs, by name",
         required=True,
         example="{daily: {jobs: {load: {}}}}",

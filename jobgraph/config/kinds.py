@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
-from jobgraph.config.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries, found
+from jobgraph.config.document import FLAG, FRACTION, NULL, TEXT, WHOLE, entries, in_words
 from jobgraph.errors import nearest
 from jobgraph.images import image_problem
 from jobgraph.names import NAME_REMEDY, is_plain, not_plain
@@ -59,16 +59,16 @@ class Text:
             document.wrong_type(node, path, self.expected, self._remedy(node))
             return None
         if "\0" in node.value:
-            what = "the value holds a NUL character"
-            document.report(node, path, rule="value-form", what=what, remedy="remove it")
+            issue = "the value holds a NUL character"
+            document.report(node, path, rule="value-form", issue=issue, remedy="remove it")
             return None
         if len(node.value) > self.longest:
-            what = f"the value has {len(node.value)} characters; {self.longest} are allowed"
-            document.report(node, path, rule="value-length", what=what, remedy="shorten it")
+            issue = f"the value has {len(node.value)} characters; {self.longest} are allowed"
+            document.report(node, path, rule="value-length", issue=issue, remedy="shorten it")
             return None
         if self.pattern is not None and not self.pattern.fullmatch(node.value):
-            what = f"{self.expected} is wanted here"
-            document.report(node, path, rule="value-form", what=what, remedy=self.example)
+            issue = f"{self.expected} is wanted here"
+            document.report(node, path, rule="value-form", issue=issue, remedy=self.example)
             return None
         return str(node.value)
 
@@ -94,10 +94,10 @@ class Image(Text):
     def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
         """Return the image as it is written."""
         reference = super().read(node, path, document)
-        what, remedy = image_problem(reference) if reference is not None else ("", "")
-        if what:
-            document.report(node, path, rule="value-form", what=what, remedy=remedy)
-        return None if what else reference
+        issue, remedy = image_problem(reference) if reference is not None else ("", "")
+        if issue:
+            document.report(node, path, rule="value-form", issue=issue, remedy=remedy)
+        return None if issue else reference
 
     def _fits(self, text: str) -> bool:
         return image_problem(text) == ("", "")
@@ -115,7 +115,7 @@ class Identifier(Text):
         name = super().read(node, path, document)
         if name is None or is_plain(name):
             return name
-        document.report(node, path, rule="name-legal", what=not_plain(name), remedy=NAME_REMEDY)
+        document.report(node, path, rule="name-legal", issue=not_plain(name), remedy=NAME_REMEDY)
         return None
 
 
@@ -133,22 +133,24 @@ class Scalar:
             document.wrong_type(node, path, self.expected, self.example)
             return None
         if self.pattern is not None and not self.pattern.fullmatch(node.value):
-            what = f"{self.expected} is wanted here"
-            document.report(node, path, rule="value-form", what=what, remedy=self.example)
+            issue = f"{self.expected} is wanted here"
+            document.report(node, path, rule="value-form", issue=issue, remedy=self.example)
             return None
         return str(node.value) if _fits_a_program(node, path, document) else None
 
 
 def _fits_a_program(node: yaml.ScalarNode, path: str, document: Document) -> bool:
     """Tell whether a value can be an argument or a variable of a program; reports why it cannot."""
-    what = ""
+    issue = ""
     if "\0" in node.value:
-        what = "the value holds a NUL character, which no program can be given"
+        issue = "the value holds a NUL character, which no program can be given"
     elif len(node.value.encode(errors="replace")) > LONGEST_ARGUMENT:
-        what = f"the value is longer than the {LONGEST_ARGUMENT:,} bytes that Linux gives to a program in one piece"
-    if what:
-        document.report(node, path, rule="value-form", what=what, remedy="put it into a file of a stage and mount that")
-    return not what
+        issue = f"the value is longer than the {LONGEST_ARGUMENT:,} bytes that Linux gives to a program in one piece"
+    if issue:
+        document.report(
+            node, path, rule="value-form", issue=issue, remedy="put it into a file of a stage and mount that"
+        )
+    return not issue
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class Whole:
             return None
         number = int(node.value)
         if not self.low <= number <= self.high:
-            document.report(node, path, rule="value-range", what=f"{self.expected} is wanted here", remedy=example)
+            document.report(node, path, rule="value-range", issue=f"{self.expected} is wanted here", remedy=example)
             return None
         return number
 
@@ -204,9 +206,9 @@ class Plain:
 
     def read(self, node: yaml.Node, path: str, document: Document) -> str | int | float | bool | None:
         """Return the value."""
-        wanted = (WHOLE, FRACTION) if self.numbers_only else (WHOLE, FRACTION, TEXT, FLAG)
+        tags = (WHOLE, FRACTION) if self.numbers_only else (WHOLE, FRACTION, TEXT, FLAG)
         odd = node.tag in (WHOLE, FRACTION) and not re.fullmatch(r"[-+]?\d{1,18}(\.\d{1,18})?", str(node.value))
-        if not isinstance(node, yaml.ScalarNode) or node.tag not in wanted or odd:
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in tags or odd:
             document.wrong_type(node, path, self.expected, f"write {self.expected}, without quotes if no text")
             return None
         value: str | int | float | bool | None = _constructed(node, path, document)
@@ -229,9 +231,9 @@ class OneOf:
         if isinstance(node, yaml.ScalarNode) and node.value in self.words:
             return str(node.value)
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
-        what = f"{self.expected} is wanted here"
+        issue = f"{self.expected} is wanted here"
         close = nearest(text, self.words)
-        document.report(node, path, rule="value-choice", what=what, remedy="write one of these words", close=close)
+        document.report(node, path, rule="value-choice", issue=issue, remedy="write one of these words", close=close)
         return None
 
 
@@ -291,8 +293,8 @@ class MapOf:
         for name, key, value in entries(node, path, document):
             place = f"{path}.{name}"
             if not self.names.fullmatch(name):
-                what = f"`{name}` is no name for an entry here"
-                document.report(key, place, rule="entry-name", what=what, remedy=self.name_rule)
+                issue = f"`{name}` is no name for an entry here"
+                document.report(key, place, rule="entry-name", issue=issue, remedy=self.name_rule)
             if self.partial and value.tag == NULL:
                 continue
             read = self.kind.read(value, place, document)
@@ -317,8 +319,8 @@ class Duration:
             return None
         seconds = parts[0] * SECONDS[parts[1]]
         if not self.shortest <= seconds <= self.longest:
-            what = f"{self.shortest} seconds to {self.longest // 86400} days are allowed here"
-            document.report(node, path, rule="value-range", what=what, remedy="choose a length in that range")
+            issue = f"{self.shortest} seconds to {self.longest // 86400} days are allowed here"
+            document.report(node, path, rule="value-range", issue=issue, remedy="choose a length in that range")
             return None
         return seconds
 
@@ -327,13 +329,13 @@ class Duration:
 class Refused:
     """A key that this version knows and cannot act on: whatever stands there is an error that says so."""
 
-    what: str
+    issue: str
     remedy: str
     expected: str = "refused by this version"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> None:
         """Report that the key cannot be used."""
-        document.report(node, path, rule="not-yet", what=self.what, remedy=self.remedy)
+        document.report(node, path, rule="not-yet", issue=self.issue, remedy=self.remedy)
 
 
 def number_and_unit(node: yaml.Node) -> tuple[int, str] | None:
@@ -360,9 +362,9 @@ class JsonValue:
 
     def _value(self, node: yaml.Node, path: str, document: Document, depth: int) -> Any:
         if depth > DEEPEST_JSON:
-            what = f"more than {DEEPEST_JSON} levels stand inside one another here"
+            issue = f"more than {DEEPEST_JSON} levels stand inside one another here"
             document.report(
-                node, path, rule="value-depth", what=what, remedy="write it flatter, without an anchor in itself"
+                node, path, rule="value-depth", issue=issue, remedy="write it flatter, without an anchor in itself"
             )
             return None
         if isinstance(node, yaml.MappingNode):
@@ -372,7 +374,7 @@ class JsonValue:
         value = _constructed(node, path, document)
         if isinstance(value, float) and not math.isfinite(value):
             remedy = "leave it out, or put it in quotes"
-            document.report(node, path, rule="value-form", what="JSON has no such number", remedy=remedy)
+            document.report(node, path, rule="value-form", issue="JSON has no such number", remedy=remedy)
             return None
         return value if isinstance(value, str | int | float | bool | None) else str(node.value)
 
@@ -388,6 +390,6 @@ def _constructed(node: yaml.Node, path: str, document: Document) -> Any | None:
     try:
         return _SCALARS.construct_object(node)
     except (yaml.YAMLError, ValueError, KeyError):
-        what = f"YAML reads this as {found(node)}, and it is none"
-        document.report(node, path, rule="value-form", what=what, remedy="put the value in quotes, without a tag")
+        issue = f"YAML reads this as {in_words(node)}, and it is none"
+        document.report(node, path, rule="value-form", issue=issue, remedy="put the value in quotes, without a tag")
         return None

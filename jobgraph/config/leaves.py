@@ -20,14 +20,14 @@ _NAMES = ("name", "secret")
 
 def leaves(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the single values of a mapping by their dotted names; a list of plain values is one value."""
-    found: dict[str, Any] = {}
+    values_by_name: dict[str, Any] = {}
     for name, value in _walk("", values):
         label, count = name, 1
-        while label in found:
+        while label in values_by_name:
             count += 1
             label = f"{name} ({count})"
-        found[label] = value
-    return found
+        values_by_name[label] = value
+    return values_by_name
 
 
 def _walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -38,7 +38,7 @@ def _walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, Sequence) and value and all(isinstance(item, Mapping) for item in value):
         for number, item in enumerate(value):
             name = next((str(item[key]) for key in _NAMES if key in item), "")
-            rest = {key: inner for key, inner in item.items() if key not in _NAMES} if name else item
-            yield from _walk(f"{path}.{name}" if name else f"{path}[{number}]", rest)
+            content = {key: inner for key, inner in item.items() if key not in _NAMES} if name else item
+            yield from _walk(f"{path}.{name}" if name else f"{path}[{number}]", content)
     else:
         yield path, list(value) if isinstance(value, tuple) else value

@@ -43,7 +43,7 @@ def filled(text: str, combination: Combination) -> str:
     """Return the text with the combination's values in place of `${{ matrix.NAME }}`; unknown names stay."""
     if "${{" not in text:
         return text
-    return PLACEHOLDER.sub(lambda found: combination.get(found[1], found[0]), text)
+    return PLACEHOLDER.sub(lambda match: combination.get(match[1], match[0]), text)
 
 
 def unknown_names(text: str, matrix: Mapping[str, Sequence[str]]) -> list[str]:

@@ -27,12 +27,12 @@ ONLY_HERE = "only_here"
 
 def from_file(node: yaml.Node, file: str) -> yaml.Node:
     """Mark a node and all below it as of another file; returns the node."""
-    todo, seen = [node], set()
+    todo, visited = [node], set()
     while todo:
         current = todo.pop()
-        if id(current) in seen:  # an anchor may stand in several places, even in itself
+        if id(current) in visited:  # an anchor may stand in several places, even in itself
             continue
-        seen.add(id(current))
+        visited.add(id(current))
         current.start_mark = OverlayMark(file, current.start_mark.line, current.start_mark.column)
         if isinstance(current, yaml.MappingNode):
             todo += [inner for pair in current.value for inner in pair]
@@ -102,8 +102,8 @@ def _entry(level: _Level, key: yaml.Node, value: yaml.Node, document: Document) 
         _report_stray(level, key, value, document)
         return None
     if existing is not None and claim is not None:
-        what = f"`{name}` is not only here: the file has a {level.kind} of that name"
-        document.report(claim, f"{path}.{ONLY_HERE}", rule="only-here", what=what, remedy=f"remove `{ONLY_HERE}`")
+        issue = f"`{name}` is not only here: the file has a {level.kind} of that name"
+        document.report(claim, f"{path}.{ONLY_HERE}", rule="only-here", issue=issue, remedy=f"remove `{ONLY_HERE}`")
     if existing is None or level.kind != "graph":
         return own
     return _settled(_Level("job", f"{path}.{JOBS}", _value(existing, JOBS), _value(own, JOBS)), own, document)
@@ -111,13 +111,13 @@ def _entry(level: _Level, key: yaml.Node, value: yaml.Node, document: Document) 
 
 def _report_stray(level: _Level, key: yaml.Node, value: yaml.Node, document: Document) -> None:
     name = str(key.value)
-    names = [known for base_key, _ in _pairs(level.base) if (known := _name(base_key)) is not None]
-    what = f"the file has no {level.kind} `{name}`"
+    names = [base_name for base_key, _ in _pairs(level.base) if (base_name := _name(base_key)) is not None]
+    issue = f"the file has no {level.kind} `{name}`"
     remedy = f"correct the name; a {level.kind} that only this environment has says `{ONLY_HERE}: true`"
     if value.tag == NULL:
-        what, remedy = f"{what} that this could take away", "correct the name, or remove the line"
+        issue, remedy = f"{issue} that this could take away", "correct the name, or remove the line"
     path, close = f"{level.path}.{name}", nearest(name, names)
-    document.report(key, path, rule="only-here", what=what, remedy=remedy, close=close)
+    document.report(key, path, rule="only-here", issue=issue, remedy=remedy, close=close)
 
 
 def _like(node: yaml.Node, pairs: list[tuple[yaml.Node, yaml.Node]]) -> yaml.Node:

@@ -22,7 +22,7 @@ class PayloadFiles:
 
     files: dict[str, str] = field(default_factory=dict)
     rule: str = ""
-    what: str = ""
+    issue: str = ""
     remedy: str = ""
 
 
@@ -47,27 +47,27 @@ def _read(place: Path, path: str, project: Path) -> PayloadFiles:
             return _outside(path, f"`{path}` leads out of the project {project}")
         files = [place] if place.is_file() else _below(place)
         if not files:
-            what = f"there is nothing at `{path}`" if not place.exists() else f"`{path}` has no files"
+            issue = f"there is nothing at `{path}`" if not place.exists() else f"`{path}` has no files"
             remedy = "give a file or a folder with code; the path is seen from the configuration's folder"
-            return PayloadFiles(rule="payload-missing", what=what, remedy=remedy)
+            return PayloadFiles(rule="payload-missing", issue=issue, remedy=remedy)
         odd = next((file for file in files if not (file.is_file() and file.resolve().is_relative_to(project))), None)
         if odd is not None:
             return _outside(path, f"`{odd.relative_to(place).as_posix()}` in `{path}` {_oddity(odd)}")
         if len(files) > MOST_FILES or sum(file.stat().st_size for file in files) > MOST_BYTES:
-            what = f"the files of `{path}` are more than {MOST_FILES}, or have more than {MOST_BYTES} bytes"
+            issue = f"the files of `{path}` are more than {MOST_FILES}, or have more than {MOST_BYTES} bytes"
             remedy = "leave out data, which belongs on a stage; or build an image"
-            return PayloadFiles(rule="payload-size", what=what, remedy=remedy)
+            return PayloadFiles(rule="payload-size", issue=issue, remedy=remedy)
         top = place.parent if place.is_file() else place
         content = {file.relative_to(top).as_posix(): base64.b64encode(file.read_bytes()).decode() for file in files}
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL in the path
-        what = f"`{path}` cannot be read: {error.strerror if isinstance(error, OSError) else error}"
-        return PayloadFiles(rule="payload-missing", what=what, remedy="make the files readable")
+        issue = f"`{path}` cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+        return PayloadFiles(rule="payload-missing", issue=issue, remedy="make the files readable")
     return PayloadFiles(content)
 
 
-def _outside(path: str, what: str) -> PayloadFiles:
+def _outside(path: str, issue: str) -> PayloadFiles:
     remedy = f"copy into the project what `{path}` needs: payloads are shown in previews and kept in Pulumi's state"
-    return PayloadFiles(rule="payload-outside", what=what, remedy=remedy)
+    return PayloadFiles(rule="payload-outside", issue=issue, remedy=remedy)
 
 
 def _oddity(file: Path) -> str:
@@ -82,8 +82,8 @@ def _below(place: Path) -> list[Path]:
     for folder, folders, names in os.walk(place):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
         links = [name for name in folders if Path(folder, name).is_symlink()]
-        named = [name for name in names if not name.startswith(".") and not name.endswith(".pyc")]
-        files += [Path(folder, name) for name in (*named, *links)]
+        sources = [name for name in names if not name.startswith(".") and not name.endswith(".pyc")]
+        files += [Path(folder, name) for name in (*sources, *links)]
         if len(files) > MOST_FILES:
             break
     return sorted(files)

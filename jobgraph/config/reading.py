@@ -164,14 +164,14 @@ def compose(content: bytes, file: str) -> yaml.Node:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
-        what, remedy = f"byte 0x{content[error.start]:02x} is not UTF-8", "save the file in the encoding UTF-8"
-        raise _unreadable(Mark(file, line, column), what, remedy) from error
+        issue, remedy = f"byte 0x{content[error.start]:02x} is not UTF-8", "save the file in the encoding UTF-8"
+        raise _unreadable(Mark(file, line, column), issue, remedy) from error
     except yaml.MarkedYAMLError as error:
         raise _unreadable(_yaml_mark(file, error), _yaml_text(error), "mend the YAML here or just above") from error
     except yaml.YAMLError as error:
-        what = str(error).strip().splitlines()[0]
+        issue = str(error).strip().splitlines()[0]
         mark = _position_mark(file, text, getattr(error, "position", 0))
-        raise _unreadable(mark, f"this is no YAML: {what}", "remove this character") from error
+        raise _unreadable(mark, f"this is no YAML: {issue}", "remove this character") from error
     if node is None:
         remedy = "write `version: 1` and `graphs:`; README.md shows an example"
         raise _unreadable(Mark(file, 1, 1), "the file is empty", remedy)
@@ -203,8 +203,8 @@ def _bound_aliases(root: yaml.Node, file: str) -> None:
         sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
         if sizes[id(node)] - len(sizes) > MOST_REPEATED:
             mark = Mark(file, node.start_mark.line + 1, node.start_mark.column + 1)
-            what = f"aliases (`*name`) make more than {MOST_REPEATED:,} values of what stands here"
-            raise _unreadable(mark, what, "write it without aliases inside of what other aliases name")
+            issue = f"aliases (`*name`) make more than {MOST_REPEATED:,} values of what stands here"
+            raise _unreadable(mark, issue, "write it without aliases inside of what other aliases name")
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
@@ -213,8 +213,8 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _unreadable(mark: Mark, what: str, remedy: str) -> ConfigErrors:
-    return ConfigErrors(mark.file, [Problem(mark, "yaml", "", what, remedy)])
+def _unreadable(mark: Mark, issue: str, remedy: str) -> ConfigErrors:
+    return ConfigErrors(mark.file, [Problem(mark, "yaml", "", issue, remedy)])
 
 
 def _yaml_mark(file: str, error: yaml.MarkedYAMLError) -> Mark:

@@ -70,17 +70,17 @@ class Section:
         if not isinstance(node, yaml.MappingNode):
             document.wrong_type(node, path, self.expected, f"write {{{self.keys[0].name}: ...}}")
             return None
-        known = self.by_name
+        keys = self.by_name
         block = Block(node)
         for name, key_node, value in entries(node, path, document):
             place = f"{path}.{name}" if path else name
-            if name not in known:
+            if name not in keys:
                 self._unknown(key_node, name, place, document)
                 continue
             if self.partial and value.tag == NULL:
                 continue
             block.nodes[name] = value
-            read = known[name].kind.read(value, place, document)
+            read = keys[name].kind.read(value, place, document)
             if read is None:
                 block.wrong.add(name)
             else:
@@ -92,20 +92,20 @@ class Section:
     def _unknown(self, node: yaml.Node, name: str, path: str, document: Document) -> None:
         names = [key.name for key in self.keys]
         close = nearest(name, names)
-        what = f"`{name}` is not known here"
+        issue = f"`{name}` is not known here"
         remedy = f"remove it, or use one of: {', '.join(names)}"
-        document.report(node, path, rule="unknown-key", what=what, remedy=remedy, close=close)
+        document.report(node, path, rule="unknown-key", issue=issue, remedy=remedy, close=close)
 
     def _missing(self, block: Block, path: str, document: Document) -> None:
         for key in self.keys:
             if key.required and key.name not in block.values and key.name not in block.wrong:
-                what = f"`{key.name}` is missing"
+                issue = f"`{key.name}` is missing"
                 remedy = f"add `{key.name}:` ({key.doc})"
-                document.report(block.node, path, rule="missing-key", what=what, remedy=remedy)
+                document.report(block.node, path, rule="missing-key", issue=issue, remedy=remedy)
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedSections:
     """A mapping of names that the user chooses to sections."""
 
     section: Section
@@ -162,8 +162,8 @@ class ScheduleText:
             return None
         number, unit = parts
         if not SHORTEST_INTERVAL <= number * SECONDS[unit] <= LONGEST_INTERVAL:
-            what = "Snowflake allows an interval of 10 seconds to 8 days"
-            document.report(node, path, rule="value-range", what=what, remedy="choose an interval in that range")
+            issue = "Snowflake allows an interval of 10 seconds to 8 days"
+            document.report(node, path, rule="value-range", issue=issue, remedy="choose an interval in that range")
             return None
         return Interval(number, f"{unit.upper()}S")
 
@@ -177,13 +177,13 @@ class ScheduleText:
             remedy = "write five fields: minute, hour, day of month, month, day of week, as 30 2 * * MON-FRI"
             if wrong == NEVER_FIRES:
                 remedy = "choose a day that the month has, or L for its last"
-            document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", what=wrong, remedy=remedy)
+            document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", issue=wrong, remedy=remedy)
             return None
         if timezone is not None and timezone not in available_timezones():
             close = nearest(timezone, available_timezones())
-            what, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
+            issue, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
             place, at = block.nodes["timezone"], f"{path}.timezone"
-            document.report(place, at, rule="schedule-timezone", what=what, remedy=remedy, close=close)
+            document.report(place, at, rule="schedule-timezone", issue=issue, remedy=remedy, close=close)
             return None
         return Cron(" ".join(cron.upper().split()), timezone) if cron and timezone else None
 
@@ -198,7 +198,7 @@ def _partial(kind: Kind) -> Kind:
     match kind:
         case Section():
             return partial(kind)
-        case Named(section=section) | Either(section=section):
+        case NamedSections(section=section) | Either(section=section):
             return replace(kind, section=partial(section))
         case MapOf() | ScheduleText():
             return replace(kind, partial=True)

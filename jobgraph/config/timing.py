@@ -51,8 +51,8 @@ def most_seconds(job: Job) -> int:
     # faults before the program began; those that interrupt it, if it may be run more than once
     kinds = sum((not {"image", "infrastructure"} <= causes.keys(), "infrastructure" not in causes and job.retries > 0))
     backoff = (rules.backoff if rules else None) or INFRASTRUCTURE_BACKOFF
-    one = (job.timeout + RUNNER_OVERHEAD_SECONDS) * INFRASTRUCTURE_RETRIES
-    whole = job_seconds(job) + kinds * (one + _pauses(INFRASTRUCTURE_RETRIES, backoff, None))
+    each = (job.timeout + RUNNER_OVERHEAD_SECONDS) * INFRASTRUCTURE_RETRIES
+    whole = job_seconds(job) + kinds * (each + _pauses(INFRASTRUCTURE_RETRIES, backoff, None))
     if rules is None or rules.max_elapsed is None:
         return whole
     return min(whole, rules.max_elapsed + job.timeout + RUNNER_OVERHEAD_SECONDS)

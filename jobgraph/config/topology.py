@@ -32,10 +32,10 @@ def topological(graph: Graph) -> tuple[Job, ...]:
 
 def ancestors(before: Mapping[str, tuple[str, ...]], name: str) -> set[str]:
     """Return all that comes before a task, directly or through others; `before` are the edges."""
-    found: set[str] = set()
+    reached: set[str] = set()
     todo = list(before[name])
     while todo:
-        if (one := todo.pop()) not in found:
-            found.add(one)
-            todo += before[one]
-    return found
+        if (before_it := todo.pop()) not in reached:
+            reached.add(before_it)
+            todo += before[before_it]
+    return reached

@@ -83,14 +83,14 @@ def compared(old: Config, new: Config) -> tuple[GraphDifference, ...]:
     before = {graph.key.upper(): graph for graph in old.graphs}
     after = {graph.key.upper(): graph for graph in new.graphs}
     pairs = [(before.get(key), after.get(key)) for key in after | before]
-    return tuple(found for pair in pairs if (found := _graph(*pair)) is not None)
+    return tuple(difference for pair in pairs if (difference := _graph(*pair)) is not None)
 
 
 def _graph(old: Graph | None, new: Graph | None) -> GraphDifference | None:
     key = (new or old).key  # type: ignore[union-attr]  # one of the two is there
     before = {job.name: job for job in old.jobs} if old else {}
     after = {job.name: job for job in new.jobs} if new else {}
-    found = GraphDifference(
+    difference = GraphDifference(
         key=key,
         old=old,
         new=new,
@@ -99,18 +99,18 @@ def _graph(old: Graph | None, new: Graph | None) -> GraphDifference | None:
         removed=tuple(job for name, job in before.items() if name not in after),
         changed=tuple(change for name in after if name in before and (change := _job(before[name], after[name]))),
     )
-    same = old and new and not (found.fields or found.added or found.removed or found.changed)
-    return None if same else found
+    same = old and new and not (difference.fields or difference.added or difference.removed or difference.changed)
+    return None if same else difference
 
 
 def _job(old: Job, new: Job) -> JobChange | None:
-    found = JobChange(
+    change = JobChange(
         new.name,
         tuple(_changes(_values(old), _values(new))),
         tuple(name for name in dict.fromkeys(new.after) if name not in old.after),
         tuple(name for name in dict.fromkeys(old.after) if name not in new.after),
     )
-    return found if found.fields or found.after_added or found.after_removed else None
+    return change if change.fields or change.after_added or change.after_removed else None
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
@@ -133,8 +133,8 @@ def _values(job: Job) -> dict[str, Any]:
 
 def new_warnings(old: Config, new: Config) -> tuple[Problem, ...]:
     """Return the warnings that the new configuration has and the old one has not, wherever they stand in the files."""
-    known = {(problem.rule, problem.path, problem.what) for problem in old.warnings}
-    return tuple(problem for problem in new.warnings if (problem.rule, problem.path, problem.what) not in known)
+    old_warnings = {(problem.rule, problem.path, problem.issue) for problem in old.warnings}
+    return tuple(problem for problem in new.warnings if (problem.rule, problem.path, problem.issue) not in old_warnings)
 
 
 def edges(graph: Graph | None) -> dict[Edge, None]:

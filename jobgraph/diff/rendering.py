@@ -56,8 +56,8 @@ def _summary(difference: GraphDifference) -> str:
         (len(difference.removed), "removed"),
         (len(difference.changed), "changed"),
     )
-    said = [f"{count} job{'s' if count > 1 else ''} {word}" for count, word in counts if count]
-    return f": {', '.join(said)}" if said else ""
+    parts = [f"{count} job{'s' if count > 1 else ''} {word}" for count, word in counts if count]
+    return f": {', '.join(parts)}" if parts else ""
 
 
 def _described(job: Job) -> str:
@@ -76,7 +76,7 @@ def as_json(differences: Sequence[GraphDifference], warnings: Sequence[Problem] 
     return {
         "different": bool(differences),
         "graphs": [_graph_json(difference) for difference in differences],
-        "warnings": [{"rule": problem.rule, "path": problem.path, "what": problem.what} for problem in warnings],
+        "warnings": [{"rule": problem.rule, "path": problem.path, "what": problem.issue} for problem in warnings],
     }
 
 
@@ -121,7 +121,9 @@ def _markdown_lines(differences: Sequence[GraphDifference], warnings: Sequence[P
         yield from markdown.table(("", "Job", "Field", "Before", "After"), list(_rows(difference)))
     if warnings:
         yield from ("", "#### New warnings", "")
-        yield from (f"- {markdown.code(problem.path)}: {escape(problem.what)} [{problem.rule}]" for problem in warnings)
+        yield from (
+            f"- {markdown.code(problem.path)}: {escape(problem.issue)} [{problem.rule}]" for problem in warnings
+        )
 
 
 def _rows(difference: GraphDifference) -> Iterator[Sequence[str]]:

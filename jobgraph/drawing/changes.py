@@ -81,9 +81,9 @@ def _edges(tasks: Sequence[DrawnTask]) -> list[MermaidArrow]:
 
 def _edge(start: str, task: DrawnTask) -> MermaidArrow:
     stays = start in task.after and start in task.before
-    gone = start not in task.after
-    style = "" if stays else f"stroke:{_LOOKS['-' if gone else '+'].border},stroke-width:2px"
-    return MermaidArrow(start, task.name, dotted=gone, style=style)
+    removed = start not in task.after
+    style = "" if stays else f"stroke:{_LOOKS['-' if removed else '+'].border},stroke-width:2px"
+    return MermaidArrow(start, task.name, dotted=removed, style=style)
 
 
 def _drawn(tasks: Sequence[DrawnTask], edges: Sequence[MermaidArrow]) -> list[DrawnTask]:
@@ -105,5 +105,5 @@ def _remarks(tasks: Sequence[DrawnTask], names: set[str], arrows: int) -> list[s
     if not hidden:
         return []
     counts = ", ".join(f"{count} {status}" for status, count in sorted(hidden.items()))
-    more = f"{sum(hidden.values())} more tasks are not drawn ({counts})"
-    return [more + (f", nor {arrows} arrow{'s' * (arrows > 1)} from or to them" if arrows else "")]
+    remark = f"{sum(hidden.values())} more tasks are not drawn ({counts})"
+    return [remark + (f", nor {arrows} arrow{'s' * (arrows > 1)} from or to them" if arrows else "")]

@@ -67,10 +67,10 @@ def clusters(graph: Graph, way: str = AUTO) -> tuple[Cluster, ...] | None:
     if way != AUTO:
         return _best(jobs, before, _labellings(depth)[way])
     ways = _labellings(depth)
-    for tried in (PREFIX, "prefix and layer", "pool and layer"):
-        found = _best(jobs, before, ways[tried])
-        if FEWEST_GROUPS <= len(found) <= MOST_GROUPS:
-            return found
+    for labelling in (PREFIX, "prefix and layer", "pool and layer"):
+        groups = _best(jobs, before, ways[labelling])
+        if FEWEST_GROUPS <= len(groups) <= MOST_GROUPS:
+            return groups
     return _best(jobs, before, ways[LAYER])
 
 
@@ -99,7 +99,7 @@ def _labellings(depth: Mapping[str, int]) -> dict[str, list[Callable[[Job], str]
         PREFIX: prefixes,
         LAYER: [band],
         POOL: [lambda job: f"on {job.compute_pool}"],
-        "prefix and layer": [lambda job, one=one: f"{one(job)}, {band(job)}" for one in prefixes],  # type: ignore[misc]  # the default binds the function
+        "prefix and layer": [lambda job, label=label: f"{label(job)}, {band(job)}" for label in prefixes],  # type: ignore[misc]  # the default binds the function
         "pool and layer": [lambda job: f"on {job.compute_pool}, {band(job)}"],
     }
 
@@ -107,22 +107,22 @@ def _labellings(depth: Mapping[str, int]) -> dict[str, list[Callable[[Job], str]
 def _prefix(name: str, length: int) -> str:
     """Return the first parts of a name, and a star for the rest; at least the last part is left out."""
     ends = [part.end() for part in _NAME_PART.finditer(name)]
-    kept = min(length, len(ends) - 1)
-    if kept < 1:
+    length_of_start = min(length, len(ends) - 1)
+    if length_of_start < 1:
         return name
-    return name[: ends[kept - 1]] + ("_*" if name[ends[kept - 1]] == "_" else "*")
+    return name[: ends[length_of_start - 1]] + ("_*" if name[ends[length_of_start - 1]] == "_" else "*")
 
 
 def _best(
     jobs: Sequence[Job], before: Mapping[str, Sequence[str]], labels: Sequence[Callable[[Job], str]]
 ) -> tuple[Cluster, ...]:
     """Return the groups of the finest naming that gives few enough of them; of the coarsest, if none does."""
-    found: tuple[Cluster, ...] = ()
+    groups: tuple[Cluster, ...] = ()
     for label in labels:
-        found = _clusters(jobs, before, {job.name: label(job) for job in jobs})
-        if len(found) <= MOST_GROUPS:
+        groups = _clusters(jobs, before, {job.name: label(job) for job in jobs})
+        if len(groups) <= MOST_GROUPS:
             break
-    return found
+    return groups
 
 
 def _clusters(
@@ -134,11 +134,11 @@ def _clusters(
     for job in jobs:
         own = merged[label[job.name]]
         members.setdefault(own, []).append(job)
-        found = after.setdefault(own, {})
-        found |= {merged[label[name]]: None for name in before[job.name] if merged[label[name]] != own}
+        earlier = after.setdefault(own, {})
+        earlier |= {merged[label[name]]: None for name in before[job.name] if merged[label[name]] != own}
     names = {own: inside[0].name if len(inside) == 1 else own for own, inside in members.items()}
     return tuple(
-        Cluster(names[own], tuple(members[own]), tuple(names[other] for other in after[own]))
+        Cluster(names[own], tuple(members[own]), tuple(names[earlier_group] for earlier_group in after[own]))
         for own in TopologicalSorter(after).static_order()
     )
 
@@ -156,11 +156,11 @@ def _without_cycles(before: Mapping[str, Sequence[str]], label: Mapping[str, str
     return {name: names[part] for name, part in zip(labels, parts.membership, strict=True)}
 
 
-def _joined(labels: Sequence[str], others: Collection[str]) -> str:
+def _joined(labels: Sequence[str], other_labels: Collection[str]) -> str:
     """Return one name for several labels: what they all start with, if that is no other group's."""
     if len(labels) == 1:
         return labels[0]
     start = f"{os.path.commonprefix(list(labels)).rstrip('*')}*"  # noqa: RUF071  # letters are what is wanted
-    if "_" in start and " " not in start and start not in others:
+    if "_" in start and " " not in start and start not in other_labels:
         return start
     return f"{labels[0]} and {len(labels) - 1} more"

@@ -81,8 +81,8 @@ def _group(group: Cluster, otherwise: tuple[str, ...]) -> _Task:
 
 
 def _look(states: Mapping[str, str] | None, task: _Task) -> Look:
-    found = {LOOKS.get((states or {}).get(name, ""), NEUTRAL) for name in task.jobs or (task.name,)}
-    return next((look for look in _WORST_FIRST if look in found), NEUTRAL)
+    looks = {LOOKS.get((states or {}).get(name, ""), NEUTRAL) for name in task.jobs or (task.name,)}
+    return next((look for look in _WORST_FIRST if look in looks), NEUTRAL)
 
 
 def _state(states: Mapping[str, str] | None, task: _Task) -> str:
@@ -94,9 +94,9 @@ def _state(states: Mapping[str, str] | None, task: _Task) -> str:
 
 def _counts(states: Mapping[str, str] | None, task: _Task) -> dict[str, int]:
     """Return how many jobs of a group are in which state, those that need a look first."""
-    found = Counter(state for name in task.jobs if (state := (states or {}).get(name, "")))
-    order = {state: place for place, look in enumerate(_WORST_FIRST) for state in found if LOOKS.get(state) is look}
-    return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
+    counts = Counter(state for name in task.jobs if (state := (states or {}).get(name, "")))
+    order = {state: place for place, look in enumerate(_WORST_FIRST) for state in counts if LOOKS.get(state) is look}
+    return dict(sorted(counts.items(), key=lambda item: order.get(item[0], len(order))))
 
 
 def mermaid(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
@@ -137,13 +137,13 @@ def text(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO)
     lines += [(f"└─ {task.name}", "finalizer, after all", task) for task in end]
     width = max(len(tree) for tree, _, _ in lines)
     wide = max(10, *(len(_state(states, task)) for task in tasks))
-    found = "".join(
+    drawn = "".join(
         f"{tree:<{width}}  {note}\n"
         if states is None
         else f"{_look(states, task).sign} {tree:<{width}}  {_state(states, task):<{wide}} {note}\n"
         for tree, note, task in lines
     )
-    return found + "".join(f"{line}\n" for line in _to_look_at(tasks, states))
+    return drawn + "".join(f"{line}\n" for line in _to_look_at(tasks, states))
 
 
 def _branch(root: _Task, children: Mapping[str, list[_Task]], *, last: bool) -> Iterator[tuple[str, str, _Task]]:
@@ -154,19 +154,19 @@ def _branch(root: _Task, children: Mapping[str, list[_Task]], *, last: bool) -> 
     stack = [(root, "", "")]
     while stack:
         current, lead, below = stack.pop()
-        yield f"{lead}{current.name}", current.note + _others(current), current
+        yield f"{lead}{current.name}", current.note + _other_predecessors(current), current
         under = children[current.name]
         for number, child in reversed(list(enumerate(under))):
             ends = number == len(under) - 1 and (last or current is not root)
             stack.append((child, below + ("└─ " if ends else "├─ "), below + ("   " if ends else "│  ")))
 
 
-def _others(task: _Task) -> str:
+def _other_predecessors(task: _Task) -> str:
     """Return the names of several predecessors; of very many, the first ones and their count."""
     if len(task.after) <= 1:
         return ""
-    more = f" and {len(task.after) - MOST_ENDS} more" if len(task.after) > MOST_ENDS else ""
-    return f", after {', '.join(task.after[:MOST_ENDS])}{more}"
+    remainder = f" and {len(task.after) - MOST_ENDS} more" if len(task.after) > MOST_ENDS else ""
+    return f", after {', '.join(task.after[:MOST_ENDS])}{remainder}"
 
 
 def _to_look_at(tasks: list[_Task], states: Mapping[str, str] | None) -> Iterator[str]:
@@ -175,8 +175,8 @@ def _to_look_at(tasks: list[_Task], states: Mapping[str, str] | None) -> Iterato
     for look, word in ((FAILED, "failed"), (RUNNING, "running")):
         names = [name for name in inside if LOOKS.get((states or {}).get(name, "")) is look]
         if names:
-            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-            yield f"{look.sign} {word}: {', '.join(names[:MOST_NAMED])}{more}"
+            remainder = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            yield f"{look.sign} {word}: {', '.join(names[:MOST_NAMED])}{remainder}"
 
 
 def svg(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:

@@ -66,9 +66,9 @@ def placed(count: int, arrows: Sequence[tuple[int, int]], sizes: Sizes) -> Place
         points = sorted(path, key=lambda point: point[1])
         lane = [_Place(layers[start] + n, float(x), is_box=False, near=[]) for n, (x, _) in enumerate(points, 1)]
         passages.append(lane)
-        for one, other in zip([boxes[start], *lane], [*lane, boxes[end]], strict=True):
-            one.near.append(other)
-            other.near.append(one)
+        for place, next_place in zip([boxes[start], *lane], [*lane, boxes[end]], strict=True):
+            place.near.append(next_place)
+            next_place.near.append(place)
     _settle([*boxes, *(place for lane in passages for place in lane)], sizes)
     return Placement(
         tuple(layers),
@@ -98,17 +98,17 @@ def _settle(places: Sequence[_Place], sizes: Sizes) -> None:
         _move(column, [0.0] * len(column), sizes)
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 == 0 else reversed(columns):
-            wanted = [
-                sum(other.middle for other in place.near) / len(place.near) if place.near else place.middle
+            targets = [
+                sum(neighbour.middle for neighbour in place.near) / len(place.near) if place.near else place.middle
                 for place in column
             ]
-            _move(column, wanted, sizes)
+            _move(column, targets, sizes)
     top = min(place.middle - (sizes.box / 2 if place.is_box else 0) for place in places)
     for place in places:
         place.middle -= top
 
 
-def _move(column: Sequence[_Place], wanted: Sequence[float], sizes: Sizes) -> None:
+def _move(column: Sequence[_Place], targets: Sequence[float], sizes: Sizes) -> None:
     """Place a layer so that the squares of the distances to what is wanted are least (pool adjacent violators)."""
     offsets, offset = [], 0.0
     for place, before in zip(column, [None, *column[:-1]], strict=True):
@@ -116,18 +116,18 @@ def _move(column: Sequence[_Place], wanted: Sequence[float], sizes: Sizes) -> No
             offset += _distance(before, place, sizes)
         offsets.append(offset)
     pools: list[tuple[float, int]] = []
-    for want, off in zip(wanted, offsets, strict=True):
+    for want, off in zip(targets, offsets, strict=True):
         pools.append((want - off, 1))
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            (high, many), (low, more) = pools[-2:]
-            pools[-2:] = [((high * many + low * more) / (many + more), many + more)]
+            (high, many), (low, low_size) = pools[-2:]
+            pools[-2:] = [((high * many + low * low_size) / (many + low_size), many + low_size)]
     shifts = [shift for shift, size in pools for _ in range(size)]
     for place, shift, off in zip(column, shifts, offsets, strict=True):
         place.middle = shift + off
 
 
-def _distance(one: _Place, other: _Place, sizes: Sizes) -> float:
+def _distance(upper: _Place, lower: _Place, sizes: Sizes) -> float:
     """Return the least distance between the middles of two neighbours in a layer."""
-    if one.is_box and other.is_box:
+    if upper.is_box and lower.is_box:
         return sizes.box + sizes.gap
-    return sizes.lane if not one.is_box and not other.is_box else (sizes.box + sizes.gap) / 2 + sizes.lane / 2
+    return sizes.lane if not upper.is_box and not lower.is_box else (sizes.box + sizes.gap) / 2 + sizes.lane / 2

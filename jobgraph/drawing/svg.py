@@ -133,11 +133,11 @@ def _legend_width(word: str) -> float:
 
 def _legend(words: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     """Yield a row of small boxes, each with what its colour means."""
-    left = float(MARGIN)
+    left_edge = float(MARGIN)
     for fill, border, word in words:
-        yield f'<rect x="{left:.1f}" y="62" width="14" height="11" rx="2" fill="{fill}" stroke="{border}"/>'
-        yield f'<text x="{left + 20:.1f}" y="72" font-size="11" fill="#57606a">{escape(word)}</text>'
-        left += _legend_width(word)
+        yield f'<rect x="{left_edge:.1f}" y="62" width="14" height="11" rx="2" fill="{fill}" stroke="{border}"/>'
+        yield f'<text x="{left_edge + 20:.1f}" y="72" font-size="11" fill="#57606a">{escape(word)}</text>'
+        left_edge += _legend_width(word)
 
 
 def _layout(boxes: Sequence[Box]) -> tuple[list[_Frame], list[_Arrow]]:
@@ -172,10 +172,10 @@ def _columns(boxes: Sequence[Box], layers: Sequence[int]) -> list[Point]:
     widest = [0.0] * (max(layers, default=-1) + 1)
     for box, layer in zip(boxes, layers, strict=True):
         widest[layer] = max(widest[layer], box.width)
-    left, columns = float(MARGIN), []
+    left_edge, columns = float(MARGIN), []
     for width in widest:
-        columns.append((left, left + width))
-        left += width + LAYER_GAP
+        columns.append((left_edge, left_edge + width))
+        left_edge += width + LAYER_GAP
     return columns
 
 
@@ -188,11 +188,11 @@ def _arrows(arrows: Sequence[_Arrow]) -> Iterator[str]:
 
 def _bars(frames: Sequence[_Frame]) -> Iterator[str]:
     """Yield the bar in front of what comes after all, and the arrow from it."""
-    others = [frame for frame in frames if not frame.box.after_all]
+    predecessors = [frame for frame in frames if not frame.box.after_all]
     for frame in frames:
-        if frame.box.after_all and others:
+        if frame.box.after_all and predecessors:
             bar = frame.left - LAYER_GAP * 0.6
-            top, bottom = min(f.top for f in others), max(f.top for f in others) + BOX_HEIGHT
+            top, bottom = min(f.top for f in predecessors), max(f.top for f in predecessors) + BOX_HEIGHT
             dashes = 'fill="none" stroke="#8c959f" stroke-width="1.6" stroke-dasharray="5 4"'
             yield f'<path d="M{bar - BAR:.1f} {top:.1f} h{BAR} V{bottom:.1f} h-{BAR}" {dashes}/>'
             yield f'<path d="M{bar:.1f} {frame.middle:.1f} H{frame.left - 2:.1f}" {dashes} marker-end="url(#tip)"/>'
@@ -232,9 +232,9 @@ def _box(frame: _Frame) -> Iterator[str]:
 def _strip(frame: _Frame) -> Iterator[str]:
     """Yield the strip at the bottom of a box, a piece for each of its parts as long as its share."""
     whole = sum(count for _, count in frame.box.parts)
-    left, room = frame.left + 8, frame.width - 16
+    left_edge, room = frame.left + 8, frame.width - 16
     for colour, count in frame.box.parts:
         width = room * count / whole
-        line = f"M{left:.1f} {frame.top + BOX_HEIGHT - 7:.1f} h{width:.1f}"
+        line = f"M{left_edge:.1f} {frame.top + BOX_HEIGHT - 7:.1f} h{width:.1f}"
         yield f'<path d="{line}" stroke="{colour}" stroke-width="5"/>'
-        left += width
+        left_edge += width

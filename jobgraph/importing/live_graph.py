@@ -48,9 +48,7 @@ class _Live:
     @property
     def jobs(self) -> dict[str, Row]:
         """The tasks that run jobs of ours, predecessors first."""
-        before = {
-            name: [other for other in predecessors(row) if other in self.tasks] for name, row in self.tasks.items()
-        }
+        before = {name: [task for task in predecessors(row) if task in self.tasks] for name, row in self.tasks.items()}
         return {name: row for name in TopologicalSorter(before).static_order() if _is_ours(row := self.tasks[name])}
 
 
@@ -85,13 +83,13 @@ def from_tasks(
     heading = [f"Imported from {database}.{schema}.{live.root['name']}.", *_foreign(live)]
     document = file_values(key, _options(live, key), values, common_values(values))
     try:
-        found = parse(printed(document).encode(), root_task).graphs[0]
+        model = parse(printed(document).encode(), root_task).graphs[0]
     except ConfigErrors as error:
         notes += ["the file is not valid as it is:", *str(error).splitlines()[1:]]
     else:
         graph = document["graphs"][key]
-        document["graphs"][key] = {**graph, **_limits(found, parameters), "jobs": graph.pop("jobs")}
-        notes += _not_the_same(found, live)
+        document["graphs"][key] = {**graph, **_limits(model, parameters), "jobs": graph.pop("jobs")}
+        notes += _not_the_same(model, live)
     return Imported(printed(document, remarks, heading), notes)
 
 
@@ -100,9 +98,9 @@ def _jobs(key: str, jobs: Mapping[str, Row], live: _Live) -> tuple[dict[str, dic
     values: dict[str, dict[str, Any]] = {}
     remarks: Remarks = {}
     for name, row in jobs.items():
-        values[keys[name]], found = _job(name, row, live, keys)
-        if found:
-            remarks["graphs", key, "jobs", keys[name]] = found
+        values[keys[name]], job_remarks = _job(name, row, live, keys)
+        if job_remarks:
+            remarks["graphs", key, "jobs", keys[name]] = job_remarks
     return values, remarks
 
 
@@ -134,8 +132,8 @@ def _definitions(tasks: Mapping[str, Row]) -> Iterator[dict[str, Any]]:
 
 
 def _is_ours(row: Row) -> bool:
-    found = definition(row)
-    return "specification" in found and "graph" in found
+    entries = definition(row)
+    return "specification" in entries and "graph" in entries
 
 
 def _settings(database: str, schema: str, rows: Sequence[Row], tasks: Mapping[str, Row]) -> Settings:
@@ -144,11 +142,11 @@ def _settings(database: str, schema: str, rows: Sequence[Row], tasks: Mapping[st
     The stack's warehouse is that of its finalizers, of this graph or another. Without one, jobs say theirs themselves.
     """
     tables = ("job_runs_table", "job_logs_table")
-    names = {name: found[name] for found in _definitions(tasks) for name in tables if name in found}
+    names = {name: settings[name] for settings in _definitions(tasks) for name in tables if name in settings}
     finalizers = (row for row in rows if finalized_root(row) and "task_runs_table" in definition(row))
     stack = next(filter(None, map(_warehouse, finalizers)), None)
-    found = Settings(database=database, schema=schema, **names)
-    return replace(found, warehouse=stack) if stack else found
+    settings = Settings(database=database, schema=schema, **names)
+    return replace(settings, warehouse=stack) if stack else settings
 
 
 def _warehouse(row: Row) -> str | None:
@@ -158,8 +156,8 @@ def _warehouse(row: Row) -> str | None:
 
 def _key(row: Row) -> str:
     """Return a job's name in the file: its task's comment has it, unless the job has a comment of its own."""
-    found = _JOB_COMMENT.fullmatch(row.get("comment") or "")
-    return found[1] if found and found[1].upper() == row["name"] else str(row["name"]).lower()
+    match = _JOB_COMMENT.fullmatch(row.get("comment") or "")
+    return match[1] if match and match[1].upper() == row["name"] else str(row["name"]).lower()
 
 
 def _job(name: str, row: Row, live: _Live, keys: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -202,18 +200,18 @@ def _remarks_on(entries: Mapping[str, Any]) -> Iterator[str]:
 
 def _after(name: str, live: _Live) -> list[str]:
     """Return the jobs that a task follows, through tasks that are left out."""
-    found: dict[str, None] = {}
-    todo, seen = list(predecessors(live.tasks[name])), set()
+    followed: dict[str, None] = {}
+    todo, visited = list(predecessors(live.tasks[name])), set()
     while todo:
         before = todo.pop(0)
-        if before in seen or before not in live.tasks:
+        if before in visited or before not in live.tasks:
             continue
-        seen.add(before)
+        visited.add(before)
         if _is_ours(live.tasks[before]):
-            found[before] = None
+            followed[before] = None
         else:
             todo = [*predecessors(live.tasks[before]), *todo]
-    return list(found)
+    return list(followed)
 
 
 def _when(row: Row, remarks: list[str]) -> Condition | None:
@@ -247,7 +245,7 @@ def _options(live: _Live, key: str) -> dict[str, Any]:
     overlap = OVERLAP_WORDS.get(definition(live.finalizer).get("overlap", "")) if live.finalizer else None
     if str(row.get("allow_overlapping_execution")).lower() == "true":
         overlap = overlap or "all"
-    return _named(
+    return _present(
         schedule=when.in_file if (when := schedule(row)) else None,
         root_task=row["name"],
         finalizer=None if live.finalizer else False,
@@ -264,13 +262,13 @@ def _limits(graph: Graph, parameters: Sequence[Row]) -> dict[str, Any]:
     planned = min(longest_chain(topological(graph), edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     seconds = int(own.get("USER_TASK_TIMEOUT_MS", planned * 1000)) // 1000
     failures, retries = own.get("SUSPEND_TASK_AFTER_NUM_FAILURES"), own.get("TASK_AUTO_RETRY_ATTEMPTS")
-    return _named(
+    return _present(
         suspend_after_failures=None if failures is None else int(failures),
         auto_retry=None if retries is None else int(retries),
         timeout=None if seconds == planned else duration_text(seconds),
     )
 
 
-def _named(**values: Any) -> dict[str, Any]:
+def _present(**values: Any) -> dict[str, Any]:
     """Return the values that are there."""
     return {name: value for name, value in values.items() if value is not None}

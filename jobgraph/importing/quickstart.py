@@ -85,9 +85,9 @@ def _nodes(content: bytes, file: str) -> yaml.Node:
         text = content.decode("utf-8-sig")
         json.loads(text)
     except json.JSONDecodeError as error:
-        what, remedy = f"this is no JSON: {error.msg}", "mend the JSON here or just before"
+        issue, remedy = f"this is no JSON: {error.msg}", "mend the JSON here or just before"
         mark = Mark(file, error.lineno, error.colno)
-        raise ConfigErrors(file, [Problem(mark, "json", "", what, remedy)]) from error
+        raise ConfigErrors(file, [Problem(mark, "json", "", issue, remedy)]) from error
     except (UnicodeDecodeError, RecursionError):
         return compose(content, file)  # which says where bytes are not UTF-8, or what is nested too deeply
     return compose(_SURROGATES.sub(_character, text).replace("\t", " ").encode(errors="replace"), file)
@@ -103,84 +103,84 @@ def _items(root: yaml.Node, document: Document) -> list[yaml.Node]:
         return list(root.value)
     if isinstance(root, yaml.MappingNode):
         return [root]
-    what = "a list of jobs is wanted here" if not isinstance(root, yaml.SequenceNode) else "the list of jobs is empty"
-    document.report(root, "", rule="quickstart-list", what=what, remedy='write [{"task_name": "t_myjob_1", ...}]')
+    issue = "a list of jobs is wanted here" if not isinstance(root, yaml.SequenceNode) else "the list of jobs is empty"
+    document.report(root, "", rule="quickstart-list", issue=issue, remedy='write [{"task_name": "t_myjob_1", ...}]')
     return []
 
 
 def _job(node: yaml.Node, path: str, jobs: _Jobs) -> None:
     """Put one job's nodes under our keys. Keys that are missing or unknown are reported, or remarked upon."""
     if not isinstance(node, yaml.MappingNode):
-        jobs.document.report(node, path, rule="value-type", what=_OPEN, remedy="write one object for each job")
+        jobs.document.report(node, path, rule="value-type", issue=_OPEN, remedy="write one object for each job")
         return
-    found = {name: (key, value) for name, key, value in entries(node, path, jobs.document)}
+    values = {name: (key, value) for name, key, value in entries(node, path, jobs.document)}
     for name in NEEDED:
-        if name not in found:
-            what, remedy = f"`{name}` is missing", f'add "{name}": "..." to this job'
-            jobs.document.report(node, path, rule="missing-key", what=what, remedy=remedy)
-    task = found["task_name"][1] if "task_name" in found else None
+        if name not in values:
+            issue, remedy = f"`{name}` is missing", f'add "{name}": "..." to this job'
+            jobs.document.report(node, path, rule="missing-key", issue=issue, remedy=remedy)
+    task = values["task_name"][1] if "task_name" in values else None
     if not isinstance(task, yaml.ScalarNode) or task.tag != TEXT:
         if task is not None:
             jobs.document.wrong_type(task, f"{path}.task_name", "a name", "write the task's name in quotes")
         return
-    for key in found.keys() - set(KEYS):
-        _unknown(key, found[key][0], path, task.value, jobs)
-    ours = [(found[old][0], new, found[old][1]) for old, new in _COPIED.items() if old in found]
-    ours += _after(found, path, task.value, jobs) + _retries(found, task.value, jobs) + _arguments(found, path, jobs)
+    for key in values.keys() - set(KEYS):
+        _unknown(key, values[key][0], path, task.value, jobs)
+    ours = [(values[old][0], new, values[old][1]) for old, new in _COPIED.items() if old in values]
+    ours += _after(values, path, task.value, jobs) + _retries(values, task.value, jobs) + _arguments(values, path, jobs)
     jobs.nodes.append((task, _mapping(node, ours)))
     jobs.values[task.value] = {key: _value(value) for _, key, value in ours}
 
 
 _COPIED = {"image_name": "image", "compute_pool_name": "compute_pool"}
 _Entry = tuple[yaml.Node, str, yaml.Node]
-_Found = dict[str, tuple[yaml.Node, yaml.Node]]
+_Values = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 def _unknown(key: str, node: yaml.Node, path: str, job: str, jobs: _Jobs) -> None:
     close = nearest(key, KEYS)
     if close:
-        what, remedy = f"`{key}` is not known here", f"remove it, or use one of: {', '.join(KEYS)}"
-        jobs.document.report(node, f"{path}.{key}", rule="unknown-key", what=what, remedy=remedy, close=close)
+        issue, remedy = f"`{key}` is not known here", f"remove it, or use one of: {', '.join(KEYS)}"
+        jobs.document.report(node, f"{path}.{key}", rule="unknown-key", issue=issue, remedy=remedy, close=close)
     else:
         jobs.remark(job, f"{key} of the JSON file was left out: the quickstart does nothing with it")
 
 
-def _retries(found: _Found, job: str, jobs: _Jobs) -> list[_Entry]:
+def _retries(values: _Values, job: str, jobs: _Jobs) -> list[_Entry]:
     """Return `retries`, if there are any. The quickstart pastes the number into SQL, so there it may be a text."""
-    if "retry_count" not in found:
+    if "retry_count" not in values:
         return []
-    key, value = found["retry_count"]
+    key, value = values["retry_count"]
     if isinstance(value, yaml.ScalarNode) and value.tag == TEXT and value.value.strip().isdecimal():
         jobs.remark(job, f'retry_count stood in quotes, as "{value.value}"')
         value = yaml.ScalarNode(WHOLE, value.value.strip(), value.start_mark, value.end_mark)
     return [] if value.value == "0" and value.tag == WHOLE else [(key, "retries", value)]
 
 
-def _after(found: _Found, path: str, job: str, jobs: _Jobs) -> list[_Entry]:
+def _after(values: _Values, path: str, job: str, jobs: _Jobs) -> list[_Entry]:
     """Return `after` from names between commas. A job that follows the root says nothing."""
-    if "after_task_name" not in found:
+    if "after_task_name" not in values:
         jobs.remark(job, f"after_task_name was missing: the job follows {ROOT_TASK}")
         return []
-    key, value = found["after_task_name"]
+    key, value = values["after_task_name"]
     if not isinstance(value, yaml.ScalarNode) or value.tag != TEXT:
-        what = "a text with names between commas"
-        jobs.document.wrong_type(value, f"{path}.after_task_name", what, 'write "t_myjob_1,t_myjob_2" or "root_task"')
+        issue = "a text with names between commas"
+        jobs.document.wrong_type(value, f"{path}.after_task_name", issue, 'write "t_myjob_1,t_myjob_2" or "root_task"')
         return []
     names = [name.strip() for name in value.value.split(",")]
-    others = [name for name in names if name and name.lower() != ROOT_TASK]
+    predecessors = [name for name in names if name and name.lower() != ROOT_TASK]
     if "" in names:
         jobs.remark(job, f'after_task_name had an empty place: "{value.value}"')
-    elif others and len(others) < len(names):
+    elif predecessors and len(predecessors) < len(names):
         jobs.remark(job, f"{ROOT_TASK} was left out of after_task_name: the other predecessors follow it anyway")
-    items = [yaml.ScalarNode(TEXT, name, value.start_mark, value.end_mark) for name in others]
+    items = [yaml.ScalarNode(TEXT, name, value.start_mark, value.end_mark) for name in predecessors]
     return [(key, "after", yaml.SequenceNode(_LIST, items, value.start_mark, value.end_mark))] if items else []
 
 
-def _arguments(found: _Found, path: str, jobs: _Jobs) -> list[_Entry]:
+def _arguments(values: _Values, path: str, jobs: _Jobs) -> list[_Entry]:
     """Return `args` as the quickstart's procedure writes them: its fixed query, and the table for its result."""
-    if "table_name" not in found:
+    if "table_name" not in values:
         return []
-    key, value = found["table_name"]
+    key, value = values["table_name"]
     if not isinstance(value, yaml.ScalarNode) or value.tag != TEXT:
         jobs.document.wrong_type(value, f"{path}.table_name", "a name", "write the table's name in quotes")
         return []
@@ -193,9 +193,9 @@ _LIST = "tag:yaml.org,2002:seq"
 _MAP = "tag:yaml.org,2002:map"
 
 
-def _mapping(place: yaml.Node, given: list[_Entry]) -> yaml.MappingNode:
+def _mapping(place: yaml.Node, entries_of_job: list[_Entry]) -> yaml.MappingNode:
     """Return a mapping node at a place, its keys at the places of the keys that they come from."""
-    pairs = [(yaml.ScalarNode(TEXT, key, node.start_mark, node.end_mark), value) for node, key, value in given]
+    pairs = [(yaml.ScalarNode(TEXT, key, node.start_mark, node.end_mark), value) for node, key, value in entries_of_job]
     return yaml.MappingNode(_MAP, pairs, place.start_mark, place.end_mark)
 
 
@@ -226,8 +226,8 @@ def _check(root: yaml.Node, jobs: _Jobs) -> None:
         understand(file, Document(jobs.document.file))
     except ConfigErrors as error:
         # what is missing was told already, in the JSON's own words
-        told = {"job-complete"} if jobs.nodes else {"job-complete", "no-jobs"}
-        problems += [problem for problem in error.problems if problem.rule not in told]
+        reported = {"job-complete"} if jobs.nodes else {"job-complete", "no-jobs"}
+        problems += [problem for problem in error.problems if problem.rule not in reported]
     if problems:
         raise ConfigErrors(jobs.document.file, problems)
 
@@ -259,13 +259,13 @@ def _heading(file: str) -> list[str]:
 def _choices(defaults: dict[str, Any]) -> Remarks:
     """Return the comments on what the JSON file does not say, or says otherwise."""
     here = ("graphs", GRAPH)
-    found: Remarks = {
+    remarks: Remarks = {
         (*here, "schedule"): ["The quickstart's procedure sets this schedule, these two names, and every job's query."],
         (*here, "jobs"): [
             "A job that fails stops those that follow it. The quickstart lets them go on:",
             "add `on_failure: continue` to the defaults for that.",
         ],
     }
-    return found | (
+    return remarks | (
         {("defaults",): ["What most jobs have; a job says only what it has otherwise."]} if defaults else {}
     )

@@ -112,10 +112,10 @@ def read_definition(entries: Mapping[str, Any], settings: Settings) -> Job:
 def unknown_entries(entries: Mapping[str, Any]) -> list[str]:
     """Return what a definition has and this version does not know."""
     parts = {key for part in _PARTS for key in part.keys}
-    known = _SURROUNDINGS | _EDGES | parts
-    known |= {"compute_pool", "query_warehouse", "retries", "timeout", "on_failure", "specification"}
+    keys = _SURROUNDINGS | _EDGES | parts
+    keys |= {"compute_pool", "query_warehouse", "retries", "timeout", "on_failure", "specification"}
     of_container = {"name", "image", "command", "args", "env", "volumeMounts", "resources", "secrets"}
-    return sorted({*entries} - known) + sorted({*Definition.of(entries).container} - of_container)
+    return sorted({*entries} - keys) + sorted({*Definition.of(entries).container} - of_container)
 
 
 def differing_entries(deployed: Mapping[str, Any], planned: Mapping[str, Any]) -> list[str]:
@@ -253,10 +253,10 @@ def _read_resources(resources: Mapping[str, Any]) -> Resources:
 
 
 def _secret(secret: Secret, settings: Settings) -> Values:
-    named: Values = {"snowflakeSecret": {"objectName": settings.full_name(secret.secret)}}
+    entry: Values = {"snowflakeSecret": {"objectName": settings.full_name(secret.secret)}}
     if secret.directory is not None:
-        return named | {"directoryPath": secret.directory}
-    return named | {"secretKeyRef": secret.key or "secret_string", "envVarName": secret.env}
+        return entry | {"directoryPath": secret.directory}
+    return entry | {"secretKeyRef": secret.key or "secret_string", "envVarName": secret.env}
 
 
 def _read_secret(secret: Mapping[str, Any], settings: Settings) -> Secret:

@@ -32,9 +32,9 @@ class Observation:
 def observation(deploy: str, differing: Sequence[str], failed_root: str = "") -> str:
     """Return a statement that tells which tasks are not as planned; `deploy` makes it another one in each deploy."""
     names = ", ".join(differing[:_MOST_NAMES])
-    more = f" and {len(differing) - _MOST_NAMES} more" if differing[_MOST_NAMES:] else ""
+    remainder = f" and {len(differing) - _MOST_NAMES} more" if differing[_MOST_NAMES:] else ""
     root = f"; {failed_root} was suspended because its runs failed" if failed_root else ""
-    return sql.nothing(f"not as planned when deploy {deploy} began: {names}{more}{root}")
+    return sql.nothing(f"not as planned when deploy {deploy} began: {names}{remainder}{root}")
 
 
 def read_observation(statement: str) -> Observation | None:

@@ -31,7 +31,7 @@ def _job(job: Job) -> Job:
     if len(job.after) > 1:
         changed["after"] = tuple(sorted(job.after))
     if len(job.secrets) > 1:
-        changed["secrets"] = tuple(sorted(job.secrets, key=lambda one: (one.env or "", one.directory or "")))
+        changed["secrets"] = tuple(sorted(job.secrets, key=lambda secret: (secret.env or "", secret.directory or "")))
     if len(job.volumes) > 1:
         changed["volumes"] = tuple(sorted(job.volumes, key=lambda volume: volume.name))
     if len(job.external_access) > 1:
@@ -44,4 +44,4 @@ def _job(job: Job) -> Job:
 def _json(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _json(value[name]) for name in sorted(value)}
-    return [_json(one) for one in value] if isinstance(value, list) else value
+    return [_json(item) for item in value] if isinstance(value, list) else value

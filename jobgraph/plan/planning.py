@@ -269,7 +269,7 @@ def _graph(
         auto_retry=graph.auto_retry,
         opening=StepPlan(
             sql.nothing(f"{root.name} is resumed when this step is undone, last of all"),
-            sql.noted(sql.resume_root(full_name), content_note),
+            sql.with_comment(sql.resume_root(full_name), content_note),
         ),
         gate=StepPlan(sql.suspend_root(full_name), sql.nothing(f"{root.name}: {content_note}")),
         activation=StepPlan(starting, sql.suspend_root(full_name)),

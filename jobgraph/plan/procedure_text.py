@@ -49,17 +49,17 @@ def _parsed(source: str) -> ast.Module:
     return ast.parse(source)
 
 
-def _order(name: str, sources: Mapping[str, str], known: list[str]) -> list[str]:
-    """Return the files that `name` needs and then itself, but for those that are `known`."""
+def _order(name: str, sources: Mapping[str, str], bodies: list[str]) -> list[str]:
+    """Return the files that `name` needs and then itself, but for those that are `bodies`."""
     if name not in sources:
         raise ValueError(f"{FOLDER}/{name}.py is imported and is not there")
-    found: list[str] = []
+    order: list[str] = []
     for node in _imports(_parsed(sources[name])):
         if _is_ours(node) and isinstance(node, ast.ImportFrom):
-            other = str(node.module).removeprefix(f"{PACKAGE}.")
-            if other not in (*known, *found):
-                found += _order(other, sources, [*known, *found])
-    return [*found, name]
+            imported = str(node.module).removeprefix(f"{PACKAGE}.")
+            if imported not in (*bodies, *order):
+                order += _order(imported, sources, [*bodies, *order])
+    return [*order, name]
 
 
 def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:

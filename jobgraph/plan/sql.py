@@ -45,7 +45,7 @@ def situation(settings: Settings, task: str, predecessors: Iterable[str], *, con
     (docs.snowflake.com/en/sql-reference/sql/call: each may be an expression or a subquery) it costs the runner no
     statement of its own, and no warehouse time before its first.
     """
-    facts = ", ".join(f"{literal(name)}, {_INFO}({literal(asked)})" for name, asked in _FACTS.items())
+    facts = ", ".join(f"{literal(name)}, {_INFO}({literal(key)})" for name, key in _FACTS.items())
     facts += f", 'config', {_CONFIG}" if configured else ""
     columns = ", ".join(f"{literal(name)}, {expression}" for name, expression in _RECORDED.items())
     names = ", ".join(literal(name) for name in (task, *predecessors))
@@ -105,7 +105,7 @@ def free_finalizer(finalizer: str) -> str:
     return f"ALTER TASK IF EXISTS {finalizer} UNSET FINALIZE"
 
 
-def noted(statement: str, note: str) -> str:
+def with_comment(statement: str, note: str) -> str:
     """Return the statement with a comment, which must not hold `*/`; it makes a content show in a preview."""
     return f"{statement} /* {note.replace('*/', '')} */"
 
@@ -177,9 +177,9 @@ def list_on_stage(settings: Settings, file: str) -> str:
 
 def suspended_by_failures(settings: Settings, root: str) -> str:
     """Return the query that shows a root that Snowflake suspended because its runs failed; nothing of any other."""
-    shown = f"SHOW TASKS LIKE {literal(root)} IN SCHEMA {settings.qualified()}"
+    rows = f"SHOW TASKS LIKE {literal(root)} IN SCHEMA {settings.qualified()}"
     which = f""""name" = {literal(root)} AND "last_suspended_reason" = {literal(SUSPENDED_BY_FAILURES)}"""
-    return f'{shown} ->> SELECT "name", "last_suspended_reason" FROM $1 WHERE {which}'
+    return f'{rows} ->> SELECT "name", "last_suspended_reason" FROM $1 WHERE {which}'
 
 
 def config_text(config: Mapping[str, Any] | None) -> str | None:

@@ -27,8 +27,8 @@ _LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
 
 def last_part(name: str) -> str:
     """Return the object's own name of a qualified one, quoted or not."""
-    found = _LAST_PART.search(name)
-    return (found.group(1) or found.group(2)) if found else name
+    match = _LAST_PART.search(name)
+    return (match.group(1) or match.group(2)) if match else name
 
 
 def schedule(row: Mapping[str, Any]) -> Schedule | None:
@@ -42,8 +42,8 @@ def predecessors(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _relations(row: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(row.get("task_relations") or "{}")
-    return found
+    relations: dict[str, Any] = json.loads(row.get("task_relations") or "{}")
+    return relations
 
 
 def finalized_root(row: Mapping[str, Any]) -> str | None:
@@ -64,9 +64,9 @@ def key_of_comment(comment: str) -> str:
 
 def definition(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a deployment froze into a task's body; empty for a task that jobgraph did not make."""
-    found = _DEFINITION.search(row.get("definition") or "")
+    match = _DEFINITION.search(row.get("definition") or "")
     try:
-        value = json.loads(found.group(1)) if found else {}
+        value = json.loads(match.group(1)) if match else {}
     except json.JSONDecodeError:
         return {}  # the body of a task that jobgraph did not make may hold anything between its $$
     return value if isinstance(value, dict) else {}
@@ -79,11 +79,11 @@ def descendants(rows: Sequence[Row], root_task: str) -> dict[str, Row]:
     for row in rows:
         for before in predecessors(row):
             children.setdefault(before, []).append(row["name"])
-    found: dict[str, Row] = {}
+    below: dict[str, Row] = {}
     open_names = list(children.get(root_task, ()))
     while open_names:
         name = open_names.pop()
-        if name not in found and name in by_name:
-            found[name] = by_name[name]
+        if name not in below and name in by_name:
+            below[name] = by_name[name]
             open_names.extend(children.get(name, ()))
-    return found
+    return below

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from jobgraph.cost.change import CostChange
     from jobgraph.drawing.changes import DrawnTask
 
-CREATED, CHANGED, REPLACED, DELETED, KEPT, IMPORTED = "created", "changed", "replaced", "deleted", "kept", "imported"
+CREATED, CHANGED, REPLACED, DELETED, RETAINED, IMPORTED = (
+    "created",
+    "changed",
+    "replaced",
+    "deleted",
+    "kept",
+    "imported",
+)
 
 # what becomes of a procedure whose step goes with it (jobgraph.components.runner):
 # it is dropped when no run calls it any more
@@ -48,7 +55,7 @@ class Change:
 class Danger:
     """A change that can cost data or stop jobs: what happens, and what is lost by it."""
 
-    what: str
+    event: str
     loss: str
 
 
@@ -64,7 +71,7 @@ class GraphSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole preview. `drift`: it compares with the account and not with the program. `kept` outlive the stack.
+    """A whole preview. `drift`: it compares with the account and not with the program. `retained` outlive the stack.
 
     unnamed: how many steps that only look would see something else; the engine counts them and does not list them.
     steps: how many steps of the deploy itself run, though nothing else says so. `warnings` are the program's.
@@ -74,8 +81,8 @@ class Summary:
     drift: bool
     dangers: tuple[Danger, ...]
     graphs: tuple[GraphSummary, ...]
-    others: tuple[Change, ...]
-    kept: tuple[Change, ...]
+    around: tuple[Change, ...]
+    retained: tuple[Change, ...]
     errors: tuple[str, ...]
     unnamed: int = 0
     steps: int = 0
@@ -86,4 +93,4 @@ class Summary:
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes."""
-        return not (self.graphs or self.others or self.kept or self.unnamed or self.steps)
+        return not (self.graphs or self.around or self.retained or self.unnamed or self.steps)

@@ -59,11 +59,11 @@ def _loses_history(changes: Collection[Change]) -> bool:
 
 
 def _of_object(change: Change, running: Mapping[str, int]) -> Iterator[Danger]:
-    what = f"{_kind(change)} {change.name} is {change.action}"
+    event = f"{_kind(change)} {change.name} is {change.action}"
     if change.action in {DELETED, REPLACED} and change.kind in _LOSSES:
-        yield Danger(what, _LOSSES[change.kind] + _running(change, running))
+        yield Danger(event, _LOSSES[change.kind] + _running(change, running))
     elif change.action == DELETED and change.kind == _PROCEDURE and change.about != SUPERSEDED:
-        yield Danger(what, "runs under way that call it later fail")
+        yield Danger(event, "runs under way that call it later fail")
     else:
         for field in change.fields:
             yield from _of_field(change, field, running)
@@ -71,8 +71,8 @@ def _of_object(change: Change, running: Mapping[str, int]) -> Iterator[Danger]:
 
 def _of_field(change: Change, field: Field, running: Mapping[str, int]) -> Iterator[Danger]:
     if change.kind == _POOL and field.name == "max nodes" and _less(field):
-        what = f"{_kind(change)} {change.name} shrinks from {field.old} to {field.new} nodes"
-        yield Danger(what, "jobs on the nodes that go may fail" + _running(change, running))
+        event = f"{_kind(change)} {change.name} shrinks from {field.old} to {field.new} nodes"
+        yield Danger(event, "jobs on the nodes that go may fail" + _running(change, running))
     if change.kind == _TABLE and field.name.startswith("columns.") and field.new is None:
         yield Danger(f"table {change.name} loses column {field.name.partition('.')[2]}", "the values in it are lost")
 

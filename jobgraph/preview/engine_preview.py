@@ -18,8 +18,8 @@ from jobgraph.preview.changes import (
     CREATED,
     DELETED,
     IMPORTED,
-    KEPT,
     REPLACED,
+    RETAINED,
     SUPERSEDED,
     Change,
     Field,
@@ -58,23 +58,23 @@ def parse(text: str, where: str) -> dict[str, Any]:
         UsageError: if there is none in it.
     """
     try:
-        found = json.loads(text[text.index("{") :])
+        content = json.loads(text[text.index("{") :])
     except ValueError:
-        found = None
-    if not isinstance(found, dict) or not _is_preview(found):
+        content = None
+    if not isinstance(content, dict) or not _is_preview(content):
         raise UsageError(
             "This is not the output of a preview",
             where=where,
             cause="The command printed no JSON: it was run without --json, or it could not start.",
             remedy="pulumi preview --json > preview.json, then jobgraph preview-summary preview.json",
         )
-    return found
+    return content
 
 
-def _is_preview(found: Mapping[str, Any]) -> bool:
+def _is_preview(content: Mapping[str, Any]) -> bool:
     """Tell whether a mapping has what all previews have: steps, or without any the errors that prevented them."""
-    listed = found.get("steps", found.get("diagnostics"))
-    steps = found.get("steps") or ()
+    listed = content.get("steps", content.get("diagnostics"))
+    steps = content.get("steps") or ()
     return isinstance(listed, list) and all(isinstance(step, dict) and {"op", "urn"} <= step.keys() for step in steps)
 
 
@@ -84,18 +84,18 @@ def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = No
     changes = [change for step in steps if (change := _change(step)) is not None]
     changes.sort(key=lambda change: (change.kind, change.name))
     graphs = _graphs(steps, changes)
-    others = [change for change in changes if not change.graph and change.action != KEPT and _is_told(change)]
+    around = [change for change in changes if not change.graph and change.action != RETAINED and _is_told(change)]
     drift = any(step["op"] == "refresh" for step in steps)
     listed = sum(step["op"] == "update" for step in steps)
     return Summary(
         drift=drift,
         dangers=tuple(dangers(graphs, changes, running or {})),
         graphs=tuple(graphs),
-        others=tuple(others),
-        kept=tuple(change for change in changes if change.action == KEPT),
+        around=tuple(around),
+        retained=tuple(change for change in changes if change.action == RETAINED),
         errors=tuple(_messages(preview, "error")),
         warnings=tuple(dict.fromkeys(_messages(preview, "warning"))),
-        steps=0 if graphs or others else sum(change.kind == _EXECUTE for change in changes),
+        steps=0 if graphs or around else sum(change.kind == _EXECUTE for change in changes),
         unnamed=max(0, (preview.get("changeSummary") or {}).get("update", 0) - listed) if drift else 0,
     )
 
@@ -108,12 +108,12 @@ def _messages(preview: Mapping[str, Any], severity: str) -> Iterator[str]:
 
 def _by_object(steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return one step for each object; of the several steps of a replacement, the one that holds both states."""
-    found: dict[str, Mapping[str, Any]] = {}
+    by_urn: dict[str, Mapping[str, Any]] = {}
     for step in steps:
-        known = found.get(step["urn"])
-        if known is None or (step["op"] == "replace" and known["op"] != "replace"):
-            found[step["urn"]] = step
-    return list(found.values())
+        former = by_urn.get(step["urn"])
+        if former is None or (step["op"] == "replace" and former["op"] != "replace"):
+            by_urn[step["urn"]] = step
+    return list(by_urn.values())
 
 
 def _state(step: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,19 +135,19 @@ def _change(step: Mapping[str, Any]) -> Change | None:
     if not action or not token.startswith("snowflake:"):
         return None
     if action == DELETED and (step.get("oldState") or {}).get("retainOnDelete"):
-        action = KEPT
-    old, new = (_inputs(step.get(one)) for one in ("oldState", "newState"))
+        action = RETAINED
+    old, new = (_inputs(step.get(side)) for side in ("oldState", "newState"))
     fields = _fields(words(token, old), words(token, new)) if action in {CHANGED, REPLACED} else ()
     if any(field.name == "after" for field in fields):
         fields = tuple(field for field in fields if field.name != READS)
     if token == TASK and not fields and action in {CHANGED, REPLACED}:
         # nothing that the file says: then the statement itself, if that is it
-        fields = _fields(*({"statement": one.get("sqlStatement")} for one in (old, new)))
+        fields = _fields(*({"statement": side.get("sqlStatement")} for side in (old, new)))
     graph = str(state.get("parent", "")).rpartition("::")[2] if token == TASK else ""
-    told = about(new) if token == TASK and action == CREATED else ""
+    note = about(new) if token == TASK and action == CREATED else ""
     if action == DELETED and (step.get("oldState") or {}).get("deletedWith"):
-        told = SUPERSEDED
-    return Change(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, told)
+        note = SUPERSEDED
+    return Change(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, note)
 
 
 def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -184,23 +184,23 @@ def _notes(steps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
         name = str(_state(step).get("urn", "")).rpartition("::")[2]
         if step["op"] not in _ACTIONS or not name.endswith(_OPENING):
             continue
-        seen = read_observation(str((step.get("newState") or {}).get("inputs", {}).get("query", "")))
-        if seen is not None:
-            notes[str(_state(step).get("parent", "")).rpartition("::")[2]] = list(_sentences(seen))
+        observed = read_observation(str((step.get("newState") or {}).get("inputs", {}).get("query", "")))
+        if observed is not None:
+            notes[str(_state(step).get("parent", "")).rpartition("::")[2]] = list(_sentences(observed))
     return notes
 
 
-def _sentences(seen: Observation) -> Iterator[str]:
-    if seen.failed_root:
-        yield f"{seen.failed_root}, which Snowflake suspended because its runs failed, is resumed"
-    if seen.tasks != seen.failed_root:
-        yield f"not as configured in Snowflake now, and made so: {seen.tasks}"
+def _sentences(observed: Observation) -> Iterator[str]:
+    if observed.failed_root:
+        yield f"{observed.failed_root}, which Snowflake suspended because its runs failed, is resumed"
+    if observed.tasks != observed.failed_root:
+        yield f"not as configured in Snowflake now, and made so: {observed.tasks}"
 
 
 def _drawn(step: Mapping[str, Any], state: Mapping[str, Any]) -> DrawnTask:
     inputs = _inputs(state)
     action = _ACTIONS.get(step["op"], "")
-    old, new = (_follows(step.get(one)) for one in ("oldState", "newState"))
+    old, new = (_follows(step.get(side)) for side in ("oldState", "newState"))
     if not action:
         old = new = new or old
     return DrawnTask(str(inputs.get("name")), new, old, action, finalizer=bool(inputs.get("finalize")))

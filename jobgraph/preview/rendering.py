@@ -6,7 +6,6 @@ promised to scripts: add, never rename.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +36,8 @@ def _title(summary: Summary) -> str:
     changes = [change for graph in summary.graphs for change in graph.changes]
     counts = [(action, sum(change.action == action for change in changes)) for action in _ACTIONS]
     tasks = ", ".join(f"{count} {action}" for action, count in counts if count)
-    others = len(summary.others)
-    parts = [f"tasks: {tasks}" if tasks else "", f"{others} other object{'s' * (others != 1)}" if others else ""]
+    around = len(summary.around)
+    parts = [f"tasks: {tasks}" if tasks else "", f"{around} other object{'s' * (around != 1)}" if around else ""]
     notes = sum(len(graph.notes) for graph in summary.graphs)
     parts.append(f"{notes} thing{'s' * (notes != 1)} put right in Snowflake" if notes else "")
     parts.append(f"{summary.steps} step{'s' * (summary.steps != 1)} of the deploy itself" if summary.steps else "")
@@ -61,17 +60,17 @@ def _text_lines(summary: Summary) -> Iterator[str]:
     yield from (f"  error: {message}" for message in summary.errors)
     if summary.dangers:
         yield from ("", f"{_heading(summary)}:")
-        yield from (f"  ! {danger.what}: {danger.loss}" for danger in summary.dangers)
+        yield from (f"  ! {danger.event}: {danger.loss}" for danger in summary.dangers)
     for graph in summary.graphs:
         yield from ("", f"Graph {graph.key}:")
         yield from (f"  > {note}" for note in graph.notes)
         yield from _text_changes(graph.changes)
-    if summary.others:
+    if summary.around:
         yield from ("", "Around the graphs:")
-        yield from _text_changes(summary.others)
-    if summary.kept:
+        yield from _text_changes(summary.around)
+    if summary.retained:
         yield from ("", "Kept, though the stack gives it up (drop it by hand if it is to go):")
-        yield from (f"  {change.kind} {change.name}" for change in summary.kept)
+        yield from (f"  {change.kind} {change.name}" for change in summary.retained)
     if summary.warnings:
         yield from ("", "Warnings:")
         yield from (f"  {line}" for warning in summary.warnings for line in warning.splitlines())
@@ -83,7 +82,7 @@ def _text_lines(summary: Summary) -> Iterator[str]:
 
 def _text_changes(changes: Sequence[Change]) -> Iterator[str]:
     for same in _alike(changes):
-        change, names = same[0], _named([one.name for one in same])
+        change, names = same[0], _in_a_row([change.name for change in same])
         kind = "" if change.graph else f"{change.kind} "
         about = f": {change.about}" if change.about else ""
         yield f"  {sign(change.action)} {kind}{names} ({_action(same)}){about}"
@@ -112,10 +111,10 @@ def _alike(changes: Sequence[Change]) -> Iterator[list[Change]]:
             yield from ([change] for change in same)
 
 
-def _named(names: Sequence[str]) -> str:
+def _in_a_row(names: Sequence[str]) -> str:
     """Return names in a row; of very many, the first ones and their count."""
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
+    remainder = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + remainder
 
 
 def _action(same: Sequence[Change]) -> str:
@@ -135,7 +134,7 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
         yield from ("", f"<pre>{escape(message)}</pre>")
     if summary.dangers:
         yield from ("", "> [!CAUTION]", f"> **{_heading(summary)}**", ">")
-        yield from (f"> - {markdown.code(danger.what)}: {escape(danger.loss)}" for danger in summary.dangers)
+        yield from (f"> - {markdown.code(danger.event)}: {escape(danger.loss)}" for danger in summary.dangers)
     if summary.cost is not None and not summary.cost.is_empty:
         yield from ("", *change_as_markdown(summary.cost).splitlines())
     if summary.cost_unknown and not summary.is_empty:
@@ -146,11 +145,11 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
         if graph.changes:
             yield from (*[""] * bool(graph.notes), *_table("Job", graph.changes), "")
             yield from ("```mermaid", picture(graph).rstrip(), "```")
-    if summary.others:
-        yield from ("", "#### Around the graphs", "", *_table("Object", summary.others))
-    if summary.kept:
+    if summary.around:
+        yield from ("", "#### Around the graphs", "", *_table("Object", summary.around))
+    if summary.retained:
         yield from ("", "#### Kept, though the stack gives it up", "")
-        yield from (f"- {change.kind} {markdown.code(change.name)}" for change in summary.kept)
+        yield from (f"- {change.kind} {markdown.code(change.name)}" for change in summary.retained)
     if summary.warnings:
         yield from ("", "#### Warnings", "")
         yield from (f"- {markdown.code(' '.join(warning.split()))}" for warning in summary.warnings)
@@ -163,7 +162,7 @@ def _table(head: str, changes: Sequence[Change]) -> list[str]:
 
 def _rows(same: Sequence[Change]) -> Iterator[Sequence[str]]:
     change = same[0]
-    names = _named([markdown.code(alike.name) for alike in same])
+    names = _in_a_row([markdown.code(alike.name) for alike in same])
     start = (names if change.graph else f"{change.kind} {names}", _action(same))
     if not change.fields:
         yield (*start, "", markdown.code(change.about), "")
@@ -182,7 +181,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     return {
         "drift": summary.drift,
         "errors": list(summary.errors),
-        "destructive": [asdict(danger) for danger in summary.dangers],
+        "destructive": [{"what": danger.event, "loss": danger.loss} for danger in summary.dangers],
         "graphs": [
             {
                 "graph": graph.key,
@@ -192,8 +191,8 @@ def as_json(summary: Summary) -> dict[str, Any]:
             }
             for graph in summary.graphs
         ],
-        "others": [_change_json(change) for change in summary.others],
-        "kept": [_change_json(change) for change in summary.kept],
+        "others": [_change_json(change) for change in summary.around],
+        "kept": [_change_json(change) for change in summary.retained],
         "seen_by_looking": summary.unnamed,
         "warnings": list(summary.warnings),
         "cost": None if summary.cost is None else change_as_json(summary.cost),
@@ -207,7 +206,7 @@ def _change_json(change: Change) -> dict[str, Any]:
         "action": change.action,
         "about": change.about or None,
         "fields": [
-            {"field": one.name, "old": one.old, "new": one.new, "only_case_or_white_space": one.loosely_same}
-            for one in change.fields
+            {"field": field.name, "old": field.old, "new": field.new, "only_case_or_white_space": field.loosely_same}
+            for field in change.fields
         ],
     }

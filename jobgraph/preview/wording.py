@@ -81,35 +81,35 @@ def words(kind: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return a value with the engine's own marks in it put into words."""
     if isinstance(value, dict):
-        return SECRET if _SIGNED in value else {name: _plain(one) for name, one in value.items()}
+        return SECRET if _SIGNED in value else {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return UNKNOWN if value == _UNKNOWN else value
 
 
 def _apart(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield a list of named things, such as columns, one by one: `columns.ERRORS`."""
-    if isinstance(value, list) and value and all(isinstance(one, dict) and one.get("name") for one in value):
-        yield from ((f"{name}.{one['name']}", _without_defaults(one)) for one in value)
+    if isinstance(value, list) and value and all(isinstance(item, dict) and item.get("name") for item in value):
+        yield from ((f"{name}.{item['name']}", _without_defaults(item)) for item in value)
     else:
         yield name, value
 
 
-def _without_defaults(named: Mapping[str, Any]) -> dict[str, Any]:
+def _without_defaults(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said of a named thing: a refresh reads columns as nullable, of which a program says nothing."""
-    return {key: one for key, one in named.items() if key != "name" and (key, one) != ("nullable", True)}
+    return {key: inner for key, inner in entry.items() if key != "name" and (key, inner) != ("nullable", True)}
 
 
 def definition(statement: str) -> tuple[str, dict[str, Any]]:
     """Return the procedure that a task's statement calls, and the definition that it hands over; else nothing."""
-    found = _CALL.match(statement.strip())
-    if found is None:
+    match = _CALL.match(statement.strip())
+    if match is None:
         return "", {}
     try:
-        value = json.loads(found["definition"])
+        value = json.loads(match["definition"])
     except json.JSONDecodeError:
         return "", {}
-    return found["procedure"], value if isinstance(value, dict) else {}
+    return match["procedure"], value if isinstance(value, dict) else {}
 
 
 def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:

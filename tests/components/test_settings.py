@@ -31,7 +31,10 @@ graphs:
       plain: {}
       payload: {payload: {path: run.py}}
 """
-POOLS = {"PR_STD_POOL_XS": {"max_nodes": 2}, "PR_STD_POOL_S": {"instance_family": "CPU_X64_S", "max_nodes": 2}}
+POOLS: dict[str, Any] = {
+    "PR_STD_POOL_XS": {"max_nodes": 2},
+    "PR_STD_POOL_S": {"instance_family": "CPU_X64_S", "max_nodes": 2},
+}
 OTHERS: dict[str, Any] = {
     **{name: f"OTHER_{name.upper()}" for name in ("database", "schema", "role", "warehouse", "stage")},
     **{name: f"OTHER_{name.upper()}" for name in ("job_runs_table", "job_logs_table", "task_runs_table")},
@@ -110,4 +113,4 @@ def test_every_setting_of_a_pool_is_read(program: Any) -> None:
     names = {setting.name for setting in fields(Pool)} - {"name"}
     assert names == OTHERS_OF_POOL.keys()
     pools = {name: {"PR_STD_POOL_XS": {**POOLS["PR_STD_POOL_XS"], name: OTHERS_OF_POOL[name]}} for name in names}
-    assert [name for name, pool in pools.items() if program({"pools": {**POOLS, **pool}}) == base] == []
+    assert [name for name, pool in pools.items() if program({"pools": POOLS | pool}) == base] == []

@@ -58,7 +58,7 @@ def _sandbox(project: Path) -> Check:
     try:
         detail = sandbox.describe(sandbox.state(project), sandbox.data_folder(project))
     except UsageError as error:
-        return Check("sandbox", ok=True, version="", detail=f"{error.what} {error.remedy}")
+        return Check("sandbox", ok=True, version="", detail=f"{error.message} {error.remedy}")
     return Check("sandbox", ok=True, version=version("snowflake-sandbox"), detail=detail)
 
 
@@ -67,7 +67,7 @@ def _connection(application: Application) -> Check:
         client = application.client
         row = client.rows(queries.session())[0]
     except UserError as error:
-        return Check("connection", ok=False, version="", detail=f"{error.what.rstrip('.')}. {error.remedy}".strip())
+        return Check("connection", ok=False, version="", detail=f"{error.message.rstrip('.')}. {error.remedy}".strip())
     detail = f"{client.server}: user {row['USER_NAME']}, role {row['ROLE']}, warehouse {row['WAREHOUSE'] or 'none'}"
     return Check("connection", ok=True, version=str(row["VERSION"]), detail=detail)
 

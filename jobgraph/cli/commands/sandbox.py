@@ -99,7 +99,7 @@ def start(context: click.Context, port: int | None) -> None:
         if port is None:
             raise
         raise UsageError(
-            error.what, remedy="jobgraph sandbox start --port with another number, or without --port."
+            error.message, remedy="jobgraph sandbox start --port with another number, or without --port."
         ) from error
     verb = "runs already" if before.running else "has started"
     click.echo(f"The sandbox {verb} on 127.0.0.1:{found.port} (process {found.pid}).")

@@ -38,7 +38,7 @@ def printed(document: Mapping[str, Any], remarks: Remarks | None = None, heading
 
 def _comment(remark: str) -> str:
     """Return a comment; what YAML allows nowhere, and what would end the line, is written as an escape."""
-    safe = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in remark)
+    safe = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in remark)
     return f"# {safe}".rstrip()
 
 
@@ -60,7 +60,7 @@ def _opens(path: tuple[str, ...], value: Mapping[str, Any], column: int, remarks
     """Tell whether a mapping is written over several lines: those of graphs and jobs are, others if too long."""
     if len(path) < _DEEPEST_BLOCK - 1 and path[0] == "graphs":
         return path[2:3] in ((), ("jobs",)) or column + len(flow(value)) > WIDEST
-    if any(noted[: len(path)] == path and len(noted) > len(path) for noted in remarks):
+    if any(remark_path[: len(path)] == path and len(remark_path) > len(path) for remark_path in remarks):
         return True
     return column + len(flow(value)) > WIDEST
 

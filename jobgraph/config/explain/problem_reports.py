@@ -41,7 +41,7 @@ def as_json(problem: Problem) -> dict[str, Any]:
         "rule": problem.rule,
         "path": problem.path,
         "value": problem.value,
-        "what": problem.what,
+        "what": problem.issue,
         "remedy": problem.remedy,
         "nearest": list(problem.nearest),
         "environments": list(problem.environments),
@@ -53,7 +53,7 @@ def _message(problem: Problem) -> str:
     hint = f" Perhaps you meant {' or '.join(problem.nearest)}." if problem.nearest else ""
     end = "" if problem.remedy.endswith(".") else "."
     where = f" (environment {' and '.join(problem.environments)})" if problem.environments else ""
-    return f"{problem.what}{where}.{hint} Remedy: {problem.remedy}{end}"
+    return f"{problem.issue}{where}.{hint} Remedy: {problem.remedy}{end}"
 
 
 def as_sarif(problems: Sequence[Problem], version: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.keys import FILE_KEYS, GRAPH_KEYS, JOB_KEYS
 from jobgraph.config.kinds import ListOf
-from jobgraph.config.sections import CRON, Either, Named, ScheduleText, Section
+from jobgraph.config.sections import CRON, Either, NamedSections, ScheduleText, Section
 from jobgraph.config.timing import duration_text
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _inside(kind: Kind) -> tuple[Key, ...]:
     match kind:
         case Section(keys=keys):
             own = keys
-        case Either(section=section) | Named(section=section) | ListOf(kind=Section() as section):
+        case Either(section=section) | NamedSections(section=section) | ListOf(kind=Section() as section):
             own = section.keys
         case ScheduleText():
             own = CRON.keys

@@ -26,7 +26,7 @@ from jobgraph.config.kinds import (
     Text,
     Whole,
 )
-from jobgraph.config.sections import CRON, Either, Named, ScheduleText, Section
+from jobgraph.config.sections import CRON, Either, NamedSections, ScheduleText, Section
 from jobgraph.config.sections import partial as changes_to
 from jobgraph.images import IMAGE_REFERENCE
 from jobgraph.names import LONGEST_IDENTIFIER, PLAIN_IDENTIFIER
@@ -50,23 +50,23 @@ def overlay_schema() -> Schema:
 
 def _whole(title: str, section: Section) -> Schema:
     body = _section(section)
-    shared = {name: _section(one) for name, one in SHARED.items()}
-    used = _named(body)
-    while more := {name for one in used for name in _named(shared[one])} - used:
-        used |= more
+    shared = {name: _section(part) for name, part in SHARED.items()}
+    used = _references(body)
+    while referred := {name for part in used for name in _references(shared[part])} - used:
+        used |= referred
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
-    return {**head, **body, "$defs": {name: one for name, one in shared.items() if name in used}}
+    return {**head, **body, "$defs": {name: part for name, part in shared.items() if name in used}}
 
 
-def _named(schema: Schema) -> set[str]:
+def _references(schema: Schema) -> set[str]:
     """Return the names of the shared sections to which a schema refers."""
     return set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema)))
 
 
 def _shared(section: Section) -> Schema:
     """Return the schema of a section, by reference if it is a shared one."""
-    for name, one in SHARED.items():
-        if one is section:
+    for name, shared in SHARED.items():
+        if shared is section:
             return {"$ref": f"#/$defs/{name}"}
     return _section(section)
 
@@ -103,11 +103,11 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
         case ListOf(kind=item):
             return {"type": "array", "items": of_kind(item)}
         case MapOf(kind=value, names=names, partial=partial):
-            named = {"propertyNames": _pattern(names), "additionalProperties": _or_nothing(of_kind(value), partial)}
-            return {"type": "object", **named}
+            entries = {"propertyNames": _pattern(names), "additionalProperties": _or_nothing(of_kind(value), partial)}
+            return {"type": "object", **entries}
         case Section():
             return _shared(kind)
-        case Named(section=section):
+        case NamedSections(section=section):
             return {"type": "object", "additionalProperties": _shared(section)}
         case Either(plain=plain, section=section):
             return {"anyOf": [of_kind(plain), _shared(section)]}

@@ -47,9 +47,9 @@ def graphs_exist(config: Config) -> Iterator[Problem]:
     """A file deploys at least one graph, a graph at least one job."""
     for graph in config.graphs:
         if not graph.jobs and "jobs" in graph.marks:
-            what = f"graph `{graph.key}` has no jobs"
+            issue = f"graph `{graph.key}` has no jobs"
             remedy = "add a job below `jobs:`, or remove the graph"
-            yield Problem(mark_of(graph, "jobs"), "no-jobs", path_of(graph, None, "jobs"), what, remedy)
+            yield Problem(mark_of(graph, "jobs"), "no-jobs", path_of(graph, None, "jobs"), issue, remedy)
 
 
 def task_names_unique(config: Config) -> Iterator[Problem]:
@@ -63,11 +63,11 @@ def task_names_unique(config: Config) -> Iterator[Problem]:
             if name not in owners:
                 owners[name] = (graph, owner)
                 continue
-            what = f"{_owner(graph, owner)} and {_owner(*owners[name])} would both be task {name}"
+            issue = f"{_owner(graph, owner)} and {_owner(*owners[name])} would both be task {name}"
             remedy = "give one of them another name; upper and lower case make no difference"
             job = None if isinstance(owner, str) else owner
             mark = mark_of(job) if job else mark_of(graph, f"{owner}_task")
-            yield Problem(mark, "task-name-unique", path_of(graph, job), what, remedy, value=name)
+            yield Problem(mark, "task-name-unique", path_of(graph, job), issue, remedy, value=name)
 
 
 def _owner(graph: Graph, owner: Job | str) -> str:
@@ -97,8 +97,8 @@ def names_legal(graph: Graph) -> Iterator[Problem]:
 
 
 def _illegal(name: str, mark: Mark, path: str) -> Problem:
-    what = not_plain(name)
-    return Problem(mark, "name-legal", path, what, NAME_REMEDY, value=what.split("`")[1])
+    issue = not_plain(name)
+    return Problem(mark, "name-legal", path, issue, NAME_REMEDY, value=issue.split("`")[1])
 
 
 def predecessors_exist(graph: Graph) -> Iterator[Problem]:
@@ -111,16 +111,16 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
                 written = job.after_as_written[place] if job.after_as_written else name
                 mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
                 if name == graph.finalizer_task and graph.finalizer:
-                    what = f"job `{job.key}` is to run after the finalizer, which runs after everything else"
+                    issue = f"job `{job.key}` is to run after the finalizer, which runs after everything else"
                     remedy = "let it follow a job; nothing can follow the finalizer"
-                    yield Problem(mark, "finalizer-child", path, what, remedy, value=written)
+                    yield Problem(mark, "finalizer-child", path, issue, remedy, value=written)
                     continue
-                what = f"job `{job.key}` is to run after `{written}`, which is no job of graph `{graph.key}`"
+                issue = f"job `{job.key}` is to run after `{written}`, which is no job of graph `{graph.key}`"
                 remedy = "name a job of this graph; a job that follows only the root has no `after`"
                 # finding them takes longer than all the rest, and nobody reads them by the hundred
                 close = nearest(written, keys - {job.key}) if unknown < MOST_SUGGESTIONS else ()
                 unknown += 1
-                yield Problem(mark, "predecessor-exists", path, what, remedy, value=written, nearest=close)
+                yield Problem(mark, "predecessor-exists", path, issue, remedy, value=written, nearest=close)
 
 
 def predecessors_once(graph: Graph) -> Iterator[Problem]:
@@ -129,8 +129,8 @@ def predecessors_once(graph: Graph) -> Iterator[Problem]:
         for place, name in enumerate(job.after):
             if name in job.after[:place]:
                 mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
-                what = f"job `{job.key}` names `{name}` more than once"
-                yield Problem(mark, "predecessor-once", path, what, "name it once", value=name)
+                issue = f"job `{job.key}` names `{name}` more than once"
+                yield Problem(mark, "predecessor-once", path, issue, "name it once", value=name)
 
 
 def no_self_edges(graph: Graph) -> Iterator[Problem]:
@@ -139,8 +139,8 @@ def no_self_edges(graph: Graph) -> Iterator[Problem]:
         for place, name in enumerate(job.after):
             if name == job.name:
                 mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
-                what = f"job `{job.key}` is to run after itself"
-                yield Problem(mark, "self-edge", path, what, "remove it from its own `after`", value=name)
+                issue = f"job `{job.key}` is to run after itself"
+                yield Problem(mark, "self-edge", path, issue, "remove it from its own `after`", value=name)
 
 
 def no_cycles(graph: Graph) -> Iterator[Problem]:
@@ -149,17 +149,17 @@ def no_cycles(graph: Graph) -> Iterator[Problem]:
     It is cut, and told, at the edge that leads furthest back in the file: most likely that is the one too many, and
     cutting another would leave more cycles to be told.
     """
-    left = {name: list(predecessors) for name, predecessors in edges(graph).items()}
+    open_edges = {name: list(predecessors) for name, predecessors in edges(graph).items()}
     by_name = {job.name: job for job in graph.jobs}
     place = {name: number for number, name in enumerate(by_name)}
     for _ in range(MOST_CYCLES_SHOWN):
         try:
-            TopologicalSorter(left).prepare()
+            TopologicalSorter(open_edges).prepare()
         except CycleError as error:
             cycle = error.args[1][:-1]
             back = max(range(len(cycle)), key=lambda n: place[cycle[n]] - place[cycle[(n + 1) % len(cycle)]])
             cycle = [*cycle[back:], *cycle[: back + 1]]
-            left[cycle[1]].remove(cycle[0])
+            open_edges[cycle[1]].remove(cycle[0])
             yield _cycle_problem(graph, by_name, cycle)
         else:
             return
@@ -169,28 +169,28 @@ def _cycle_problem(graph: Graph, by_name: Mapping[str, Job], cycle: list[str]) -
     """Return the problem at the edge that closes the cycle; `cycle` starts and ends with the same task."""
     job, predecessor = by_name[cycle[1]], cycle[0]
     place = job.after.index(predecessor)
-    shown = " -> ".join(by_name[name].key for name in cycle)
-    what = f"these jobs wait for one another: {shown}"
+    chain = " -> ".join(by_name[name].key for name in cycle)
+    issue = f"these jobs wait for one another: {chain}"
     remedy = f"remove one of the edges, as `{by_name[predecessor].key}` from the `after` of `{job.key}`"
     mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
-    return Problem(mark, "cycle", path, what, remedy, value=predecessor)
+    return Problem(mark, "cycle", path, issue, remedy, value=predecessor)
 
 
 def graph_size(graph: Graph) -> Iterator[Problem]:
     """Snowflake allows 1000 tasks in a graph, the root included."""
     count = len(graph.jobs) + 1
     if count > MOST_TASKS:
-        what = f"graph `{graph.key}` has {count} tasks with its root; Snowflake allows {MOST_TASKS}"
-        yield Problem(mark_of(graph), "graph-size", path_of(graph), what, "make two graphs of it")
+        issue = f"graph `{graph.key}` has {count} tasks with its root; Snowflake allows {MOST_TASKS}"
+        yield Problem(mark_of(graph), "graph-size", path_of(graph), issue, "make two graphs of it")
 
 
 def predecessor_count(graph: Graph) -> Iterator[Problem]:
     """Snowflake allows 100 predecessors of a task."""
     for job in graph.jobs:
         if len(job.after) > MOST_PREDECESSORS:
-            what = f"job `{job.key}` has {len(job.after)} predecessors; Snowflake allows {MOST_PREDECESSORS}"
+            issue = f"job `{job.key}` has {len(job.after)} predecessors; Snowflake allows {MOST_PREDECESSORS}"
             remedy = "collect some of them in a job between"
-            yield Problem(mark_of(job, "after"), "predecessor-count", path_of(graph, job, "after"), what, remedy)
+            yield Problem(mark_of(job, "after"), "predecessor-count", path_of(graph, job, "after"), issue, remedy)
 
 
 def child_count(graph: Graph) -> Iterator[Problem]:
@@ -201,9 +201,9 @@ def child_count(graph: Graph) -> Iterator[Problem]:
     for name, count in children.items():
         if count > MOST_CHILDREN and name in places:
             mark, path = places[name]
-            what = f"{count} jobs follow {name} at once; Snowflake allows {MOST_CHILDREN}"
+            issue = f"{count} jobs follow {name} at once; Snowflake allows {MOST_CHILDREN}"
             remedy = "let some of them follow a job between"
-            yield Problem(mark, "child-count", path, what, remedy, value=str(count))
+            yield Problem(mark, "child-count", path, issue, remedy, value=str(count))
 
 
 def conditions_hold(graph: Graph) -> Iterator[Problem]:
@@ -214,20 +214,20 @@ def conditions_hold(graph: Graph) -> Iterator[Problem]:
     for job in conditional:
         mark, at = mark_of(job, "when.job", "when"), path_of(graph, job, "when.job")
         if job.when is None:
-            what = "a condition looks at one job and has one of is, is_not, above, below"
-            yield Problem(mark, "when-complete", at, what, "write {job: NAME, output: FIELD, above: 0}")
+            issue = "a condition looks at one job and has one of is, is_not, above, below"
+            yield Problem(mark, "when-complete", at, issue, "write {job: NAME, output: FIELD, above: 0}")
             continue
         earlier = ancestors(before, job.name)
-        other = by_name.get(job.when.job)
+        ancestor = by_name.get(job.when.job)
         if job.when.job not in earlier:
-            what = f"`{job.when.job}` is {'no job of this graph' if other is None else 'none that comes before'}"
-            what += f", so job `{job.key}` cannot look at what it returned"
+            issue = f"`{job.when.job}` is {'no job of this graph' if ancestor is None else 'none that comes before'}"
+            issue += f", so job `{job.key}` cannot look at what it returned"
             close = nearest(job.when.job, [by_name[name].key for name in earlier])
             remedy = f"add it to the `after` of `{job.key}`, or name a job that comes before"
-            yield Problem(mark, "when-ancestor", at, what, remedy, value=job.when.job, nearest=close)
-        elif other is not None and not other.enabled:
-            what = f"job `{other.key}` is not enabled, so it returns nothing that `{job.key}` could look at"
-            yield Problem(mark, "when-enabled", at, what, "enable it, or remove the condition", value=job.when.job)
+            yield Problem(mark, "when-ancestor", at, issue, remedy, value=job.when.job, nearest=close)
+        elif ancestor is not None and not ancestor.enabled:
+            issue = f"job `{ancestor.key}` is not enabled, so it returns nothing that `{job.key}` could look at"
+            yield Problem(mark, "when-enabled", at, issue, "enable it, or remove the condition", value=job.when.job)
 
 
 def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
@@ -240,12 +240,12 @@ def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
         return  # reported by its own rule
     if seconds > graph.timeout and len(chain) > 1:
         by_name = {job.name: job for job in graph.jobs}
-        shown = " -> ".join(by_name[name].key for name in chain)
+        path = " -> ".join(by_name[name].key for name in chain)
         whole = duration_text(graph.timeout)
-        what = f"{shown} may take {rounded_text(seconds)} with all attempts, but the graph ends after {whole}"
+        issue = f"{path} may take {rounded_text(seconds)} with all attempts, but the graph ends after {whole}"
         remedy = "give the graph a longer `timeout`, or the jobs shorter ones"
         mark = mark_of(graph, "timeout")
-        yield Problem(mark, "critical-path", path_of(graph, None, "timeout"), what, remedy, whole, severity=WARNING)
+        yield Problem(mark, "critical-path", path_of(graph, None, "timeout"), issue, remedy, whole, severity=WARNING)
 
 
 def maintenance(graph: Graph, region_timezone: str | None) -> Iterator[Problem]:
@@ -254,7 +254,7 @@ def maintenance(graph: Graph, region_timezone: str | None) -> Iterator[Problem]:
     if not isinstance(schedule, Cron) or not only_in_maintenance(schedule, region_timezone):
         return
     zone = region_timezone or f"{schedule.timezone}, if the account's region has that time"
-    what = (
+    issue = (
         "this always falls into the weekly maintenance of compute pools, which interrupts jobs: Saturday 20:00 to "
         f"Sunday 08:00 and Sunday 20:00 to Monday 08:00 in the region's time ({zone})"
     )
@@ -262,7 +262,7 @@ def maintenance(graph: Graph, region_timezone: str | None) -> Iterator[Problem]:
     if region_timezone is None:
         remedy += "; the setting `region_timezone` of the stack says which time the region has"
     mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
-    yield Problem(mark, "maintenance", at, what, remedy, value=schedule.expression, severity=WARNING)
+    yield Problem(mark, "maintenance", at, issue, remedy, value=schedule.expression, severity=WARNING)
 
 
 def clock_changes(graph: Graph) -> Iterator[Problem]:
@@ -274,10 +274,10 @@ def clock_changes(graph: Graph) -> Iterator[Problem]:
     if not twice and not skipped:
         return
     effects = [text for text, holds in (("runs this twice", twice), ("leaves a run out", skipped)) if holds]
-    what = f"on days when the clocks of {schedule.timezone} change, Snowflake {' or '.join(effects)}"
+    issue = f"on days when the clocks of {schedule.timezone} change, Snowflake {' or '.join(effects)}"
     remedy = "choose an hour outside the change, as 4, or `timezone: UTC`, which never changes"
     mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
-    yield Problem(mark, "clock-change", at, what, remedy, value=schedule.expression, severity=WARNING)
+    yield Problem(mark, "clock-change", at, issue, remedy, value=schedule.expression, severity=WARNING)
 
 
 FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {

@@ -54,9 +54,9 @@ def mark_of(owner: Graph | Job, *keys: str) -> Mark:
     return next((owner.marks[key] for key in (*keys, "") if key in owner.marks), Mark("", 1, 1))
 
 
-def path_of(graph: Graph, job: Job | None = None, *rest: str) -> str:
+def path_of(graph: Graph, job: Job | None = None, *keys: str) -> str:
     """Return the place of a graph, or of a job, in the document."""
-    return ".".join(["graphs", graph.key, *(["jobs", job.key] if job else []), *rest])
+    return ".".join(["graphs", graph.key, *(["jobs", job.key] if job else []), *keys])
 
 
 def complete(graph: Graph) -> Iterator[Problem]:
@@ -64,22 +64,22 @@ def complete(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         for key, value in (("image", job.image or job.payload), ("compute_pool", job.compute_pool)):
             if not value and not (key in job.marks or (key == "image" and "payload" in job.marks)):
-                what = f"job `{job.key}` has no `{key}`, and no defaults give one"
+                issue = f"job `{job.key}` has no `{key}`, and no defaults give one"
                 remedy = f"add `{key}:` to the job, or to `defaults:` of the graph or the file"
-                yield Problem(mark_of(job), "job-complete", path_of(graph, job), what, remedy)
+                yield Problem(mark_of(job), "job-complete", path_of(graph, job), issue, remedy)
 
 
 def service_names(graph: Graph) -> Iterator[Problem]:
     """A job's name begins the names of its services, which must serve as DNS labels of 63 characters."""
     for job in graph.jobs:
         if job.key.startswith("_") and is_plain(job.key):
-            what = f"`{job.key}` would make names of services that begin with an underscore, which Snowflake refuses"
+            issue = f"`{job.key}` would make names of services that begin with an underscore, which Snowflake refuses"
             remedy = "begin the name with a letter"
-            yield Problem(mark_of(job), "service-name", path_of(graph, job), what, remedy, job.key)
+            yield Problem(mark_of(job), "service-name", path_of(graph, job), issue, remedy, job.key)
         elif len(job.key) > LONGEST_IN_SERVICE_NAME and is_plain(job.key):
-            what = f"the name has {len(job.key)} characters; names of services will show {LONGEST_IN_SERVICE_NAME}"
+            issue = f"the name has {len(job.key)} characters; names of services will show {LONGEST_IN_SERVICE_NAME}"
             remedy = "shorten the name, if you want to tell its services by it"
-            yield Problem(mark_of(job), "service-name-length", path_of(graph, job), what, remedy, severity=WARNING)
+            yield Problem(mark_of(job), "service-name-length", path_of(graph, job), issue, remedy, severity=WARNING)
 
 
 def mutable_tags(graph: Graph) -> Iterator[Problem]:
@@ -91,10 +91,10 @@ def mutable_tags(graph: Graph) -> Iterator[Problem]:
             mark = mark_of(job, "image")
             if mark not in reported:
                 reported.add(mark)
-                what = f"the tag `{tag}` moves: the same text may be another image tomorrow, and no preview shows it"
+                issue = f"the tag `{tag}` moves: the same text may be another image tomorrow, and no preview shows it"
                 remedy = "name a version that stays, as my_job_image:1.4.2, or a digest, as my_job_image@sha256:..."
                 at = path_of(graph, job, "image")
-                yield Problem(mark, "image-tag", at, what, remedy, value=job.image, severity=WARNING)
+                yield Problem(mark, "image-tag", at, issue, remedy, value=job.image, severity=WARNING)
 
 
 def no_secrets(graph: Graph) -> Iterator[Problem]:
@@ -109,12 +109,12 @@ def no_secrets(graph: Graph) -> Iterator[Problem]:
             if (mark, name) in reported:
                 continue
             reported.add((mark, name))
-            shown = f"`{name}`" if name else "this argument"
-            what = f"{shown} {'holds' if certain else 'seems to hold'} a secret, for all to read"
+            subject = f"`{name}`" if name else "this argument"
+            issue = f"{subject} {'holds' if certain else 'seems to hold'} a secret, for all to read"
             remedy = "make it a Snowflake secret and hand that over with `secrets: [{secret: NAME, env: VARIABLE}]`"
             # the value is left out on purpose: the report must not repeat it
             at = path_of(graph, job, key.partition(".")[0])
-            yield Problem(mark, "secret-literal", at, what, remedy, severity=ERROR if certain else WARNING)
+            yield Problem(mark, "secret-literal", at, issue, remedy, severity=ERROR if certain else WARNING)
 
 
 def _literals(job: Job) -> Iterator[tuple[str, str, str]]:
@@ -124,9 +124,9 @@ def _literals(job: Job) -> Iterator[tuple[str, str, str]]:
     for number, argument in enumerate(job.command):
         yield f"command.{number}", "", argument
     for number, argument in enumerate(job.args):
-        found = _ARGUMENT.fullmatch(argument)
+        match = _ARGUMENT.fullmatch(argument)
         following = job.args[number + 1] if number + 1 < len(job.args) else ""
-        name, value = (found[1], found[2]) if found else ("", argument)
+        name, value = (match[1], match[2]) if match else ("", argument)
         yield f"args.{number}", name, value if value is not None else following.removeprefix("-") and following
 
 
@@ -136,15 +136,15 @@ def volumes_whole(graph: Graph) -> Iterator[Problem]:
         paths: set[str] = set()
         for volume in job.volumes:
             at, mark = path_of(graph, job, "volumes", volume.name), mark_of(job, f"volumes.{volume.name}", "volumes")
-            what, remedy = _volume_problem(volume)
-            if what:
-                yield Problem(mark, "volume-complete", at, what, remedy)
+            issue, remedy = _volume_problem(volume)
+            if issue:
+                yield Problem(mark, "volume-complete", at, issue, remedy)
             if volume.path and volume.path in paths:
-                what = f"two volumes are mounted at {volume.path}"
-                yield Problem(mark, "volume-path", at, what, "mount one of them elsewhere", value=volume.path)
+                issue = f"two volumes are mounted at {volume.path}"
+                yield Problem(mark, "volume-path", at, issue, "mount one of them elsewhere", value=volume.path)
             if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", volume.name):
-                what, remedy = f"`{volume.name}` is no name of a volume", "use lower-case letters, digits and hyphens"
-                yield Problem(mark, "volume-name", at, what, remedy, value=volume.name)
+                issue, remedy = f"`{volume.name}` is no name of a volume", "use lower-case letters, digits and hyphens"
+                yield Problem(mark, "volume-name", at, issue, remedy, value=volume.name)
             paths.add(volume.path)
 
 
@@ -167,14 +167,14 @@ def secrets_whole(graph: Graph) -> Iterator[Problem]:
         for number, secret in enumerate(job.secrets):
             at, mark = path_of(graph, job, f"secrets[{number}]"), mark_of(job, f"secrets.{number}", "secrets")
             if (secret.env is None) == (secret.directory is None):
-                what = "a secret goes into a variable or into a folder: one of the two"
-                yield Problem(mark, "secret-target", at, what, "write `env: VARIABLE` or `directory: /folder`")
+                issue = "a secret goes into a variable or into a folder: one of the two"
+                yield Problem(mark, "secret-target", at, issue, "write `env: VARIABLE` or `directory: /folder`")
             elif secret.directory is not None and secret.key is not None:
-                what = "in a folder every part of the secret is a file; `key` is for variables"
-                yield Problem(mark, "secret-target", at, what, "remove `key`, or use `env`")
+                issue = "in a folder every part of the secret is a file; `key` is for variables"
+                yield Problem(mark, "secret-target", at, issue, "remove `key`, or use `env`")
             elif secret.env in job.env:
-                what = f"the variable {secret.env} is set by `env` too"
-                yield Problem(mark, "secret-target", at, what, "remove it from `env`", value=secret.env or "")
+                issue = f"the variable {secret.env} is set by `env` too"
+                yield Problem(mark, "secret-target", at, issue, "remove it from `env`", value=secret.env or "")
 
 
 def container_limits(graph: Graph) -> Iterator[Problem]:
@@ -183,38 +183,38 @@ def container_limits(graph: Graph) -> Iterator[Problem]:
         if not (job.secrets or job.volumes or job.external_access):
             continue
         sources = [volume.source for volume in job.volumes]
-        for key, count, most, of in (
+        for key, count, limit, of in (
             ("secrets", len(job.secrets), MOST_SECRETS, "secrets"),
             ("volumes", len(sources), MOST_VOLUMES, "volumes"),
             ("volumes", sources.count("block"), MOST_BLOCK_VOLUMES, "block volumes"),
             ("volumes", sources.count("stage"), MOST_STAGE_VOLUMES, "stage volumes"),
             ("external_access", len(job.external_access), MOST_INTEGRATIONS, "external access integrations"),
         ):
-            if count > most:
-                what = f"job `{job.key}` has {count} {of}; Snowflake allows {most}"
+            if count > limit:
+                issue = f"job `{job.key}` has {count} {of}; Snowflake allows {limit}"
                 at = path_of(graph, job, key)
-                yield Problem(mark_of(job, key), "container-limit", at, what, "do with less of them")
+                yield Problem(mark_of(job, key), "container-limit", at, issue, "do with less of them")
 
 
 def one_of_two(graph: Graph) -> Iterator[Problem]:
     """Some keys say the same thing in two ways, and only one may be used."""
     for job in graph.jobs:
         if job.payload is not None and job.command:
-            what = "a payload is started by the runtime image's own program; `command` would take its place"
-            yield _twice(graph, job, "command", what, "remove `command`; `args` go to the payload's entrypoint")
+            issue = "a payload is started by the runtime image's own program; `command` would take its place"
+            yield _twice(graph, job, "command", issue, "remove `command`; `args` go to the payload's entrypoint")
         if "table_name" in job.marks and any(text.startswith("--result_table") for text in job.args[:-1]):
-            what = "`table_name` adds the argument --result_table, which `args` has too"
-            yield _twice(graph, job, "table_name", what, "keep one of the two")
+            issue = "`table_name` adds the argument --result_table, which `args` has too"
+            yield _twice(graph, job, "table_name", issue, "keep one of the two")
         if job.payload is not None and job.payload.pip_requirements and not job.external_access:
-            what = "pip reaches no package index: a container reaches nothing outside Snowflake by itself"
+            issue = "pip reaches no package index: a container reaches nothing outside Snowflake by itself"
             remedy = "add `external_access:` with an integration for the index"
             key = "payload.pip_requirements"
             mark = mark_of(job, key, "payload")
-            yield Problem(mark, "payload-access", path_of(graph, job, key), what, remedy, severity=WARNING)
+            yield Problem(mark, "payload-access", path_of(graph, job, key), issue, remedy, severity=WARNING)
 
 
-def _twice(graph: Graph, job: Job, key: str, what: str, remedy: str) -> Problem:
-    return Problem(mark_of(job, key), "one-of-two", path_of(graph, job, key), what, remedy)
+def _twice(graph: Graph, job: Job, key: str, issue: str, remedy: str) -> Problem:
+    return Problem(mark_of(job, key), "one-of-two", path_of(graph, job, key), issue, remedy)
 
 
 def time_limits(graph: Graph) -> Iterator[Problem]:
@@ -225,22 +225,22 @@ def time_limits(graph: Graph) -> Iterator[Problem]:
         if seconds <= LONGEST_TASK_SECONDS and (graph.timeout is None or job.timeout <= graph.timeout):
             continue
         mark, at = mark_of(job, "timeout", "retries"), path_of(graph, job, "timeout")
-        shown = duration_text(job.timeout)
+        length = duration_text(job.timeout)
         if (mark, job.retries) in reported:  # said once by defaults, told once
             continue
         reported.add((mark, job.retries))
         if seconds > LONGEST_TASK_SECONDS:
-            what = (
-                f"{job.retries + 1} attempts of {shown} each may take {rounded_text(seconds)}; a task may take "
+            issue = (
+                f"{job.retries + 1} attempts of {length} each may take {rounded_text(seconds)}; a task may take "
                 f"{rounded_text(LONGEST_TASK_SECONDS)}"
             )
             remedy = "give a shorter `timeout`, fewer `retries`, or `retries: {max_elapsed: ...}`"
-            yield Problem(mark, "timeout-task", at, what, remedy, value=shown)
+            yield Problem(mark, "timeout-task", at, issue, remedy, value=length)
         if graph.timeout is not None and job.timeout > graph.timeout:
             whole = duration_text(graph.timeout)
-            what = f"job `{job.key}` may take {shown}, but its whole graph only {whole}"
+            issue = f"job `{job.key}` may take {length}, but its whole graph only {whole}"
             remedy = f"give the job a `timeout` below {whole}, or the graph a longer one"
-            yield Problem(mark, "timeout-graph", at, what, remedy, value=shown)
+            yield Problem(mark, "timeout-graph", at, issue, remedy, value=length)
 
 
 def pools_fit(config: Config, pools: Collection[str]) -> Iterator[Problem]:
@@ -248,54 +248,54 @@ def pools_fit(config: Config, pools: Collection[str]) -> Iterator[Problem]:
 
     `pools` are names, perhaps as a mapping to their instance families. What defaults say is reported once.
     """
-    known = {pool.upper() for pool in pools}
+    pool_names = {pool.upper() for pool in pools}
     families: Mapping[str, str] = {k.upper(): v for k, v in pools.items()} if isinstance(pools, dict) else {}
     reported = set()
     for graph in config.graphs:
         for job in graph.jobs:
-            if job.compute_pool in known:
+            if job.compute_pool in pool_names:
                 if job.compute_pool in families:
                     yield from _too_large(graph, job, families[job.compute_pool])
                 continue
             mark = mark_of(job, "compute_pool")
             if is_plain(job.compute_pool) and mark not in reported:
                 reported.add(mark)
-                yield _no_pool(graph, job, mark, known)
+                yield _no_pool(graph, job, mark, pool_names)
 
 
-def _no_pool(graph: Graph, job: Job, mark: Mark, known: Collection[str]) -> Problem:
-    what = f"the stack has no compute pool `{job.compute_pool}`, on which job `{job.key}` is to run"
-    remedy = f"use one of {', '.join(sorted(known)) or 'none'}, or add it to the pools of Pulumi.<stack>.yaml"
-    close = nearest(job.compute_pool, known)
+def _no_pool(graph: Graph, job: Job, mark: Mark, pool_names: Collection[str]) -> Problem:
+    issue = f"the stack has no compute pool `{job.compute_pool}`, on which job `{job.key}` is to run"
+    remedy = f"use one of {', '.join(sorted(pool_names)) or 'none'}, or add it to the pools of Pulumi.<stack>.yaml"
+    close = nearest(job.compute_pool, pool_names)
     at = path_of(graph, job, "compute_pool")
-    return Problem(mark, "pool-exists", at, what, remedy, value=job.compute_pool, nearest=close)
+    return Problem(mark, "pool-exists", at, issue, remedy, value=job.compute_pool, nearest=close)
 
 
 def _too_large(graph: Graph, job: Job, family: str) -> Iterator[Problem]:
     """Yield each resource that a node of the family does not have."""
-    wanted, node = job.resources, FAMILIES.get(family)
+    resources, node = job.resources, FAMILIES.get(family)
     gpus = node.gpu if node else None
     too_much = []
-    if node and wanted.cpu is not None and cpus(wanted.cpu) > node.cpu:
-        too_much.append(("cpu", wanted.cpu, f"{node.cpu} processor{'s' if node.cpu > 1 else ''}"))
-    if node and wanted.memory is not None and size_bytes(wanted.memory) > node.memory * GIB:
-        too_much.append(("memory", wanted.memory, f"{node.memory}Gi of memory"))
-    if gpus is not None and wanted.gpu is not None and wanted.gpu > gpus:
-        too_much.append(("gpu", str(wanted.gpu), f"{gpus} GPUs" if gpus else "no GPU"))
+    if node and resources.cpu is not None and cpus(resources.cpu) > node.cpu:
+        too_much.append(("cpu", resources.cpu, f"{node.cpu} processor{'s' if node.cpu > 1 else ''}"))
+    if node and resources.memory is not None and size_bytes(resources.memory) > node.memory * GIB:
+        too_much.append(("memory", resources.memory, f"{node.memory}Gi of memory"))
+    if gpus is not None and resources.gpu is not None and resources.gpu > gpus:
+        too_much.append(("gpu", str(resources.gpu), f"{gpus} GPUs" if gpus else "no GPU"))
     for key, value, has in too_much:
-        what = f"job `{job.key}` wants {value} of {key}, but a node of {job.compute_pool} ({family}) has {has}"
+        issue = f"job `{job.key}` wants {value} of {key}, but a node of {job.compute_pool} ({family}) has {has}"
         fitting = [name for name, n in FAMILIES.items() if _fits(job, n.cpu, n.memory, n.gpu)]
         remedy = f"ask for less, or use a pool of {', '.join(fitting[:3]) or 'larger nodes'}"
         mark, at = mark_of(job, f"resources.{key}", "resources"), path_of(graph, job, f"resources.{key}")
-        yield Problem(mark, "pool-fits", at, what, remedy, value=value)
+        yield Problem(mark, "pool-fits", at, issue, remedy, value=value)
 
 
 def _fits(job: Job, cpu: int, memory: int, gpu: int) -> bool:
-    wanted = job.resources
+    resources = job.resources
     return (
-        cpus(wanted.cpu or "0") <= cpu
-        and size_bytes(wanted.memory or "0Gi") <= memory * GIB
-        and (wanted.gpu or 0) <= gpu
+        cpus(resources.cpu or "0") <= cpu
+        and size_bytes(resources.memory or "0Gi") <= memory * GIB
+        and (resources.gpu or 0) <= gpu
     )
 
 
@@ -305,10 +305,10 @@ def retry_rules_whole(graph: Graph) -> Iterator[Problem]:
     for job in graph.jobs:
         for number, rule in enumerate(job.retry_rules.rules if job.retry_rules else ()):
             mark, at = mark_of(job, "retries"), path_of(graph, job, f"retries.rules[{number}]")
-            what, remedy, value = _retry_rule_problem(rule)
-            if what and (mark, number) not in reported:  # said once by defaults, told once
+            issue, remedy, value = _retry_rule_problem(rule)
+            if issue and (mark, number) not in reported:  # said once by defaults, told once
                 reported.add((mark, number))
-                yield Problem(mark, "retry-rule", at, what, remedy, value=value)
+                yield Problem(mark, "retry-rule", at, issue, remedy, value=value)
 
 
 def _retry_rule_problem(rule: RetryRule) -> tuple[str, str, str]:
@@ -319,9 +319,9 @@ def _retry_rule_problem(rule: RetryRule) -> tuple[str, str, str]:
         if not low <= high <= HIGHEST_EXIT_CODE:
             text = str(low) if low == high else f"{low}-{high}"
             return f"{text} is no exit code, or range of them: they go from 0 to 255", "write 75 or 100-110", text
-    what = pattern_problem(rule.message)
-    remedy = _SIMPLER if "could take forever" in what else r"escape what is meant as it stands: \( \[ \."
-    return (what, remedy, rule.message) if what else ("", "", "")
+    issue = pattern_problem(rule.message)
+    remedy = _SIMPLER if "could take forever" in issue else r"escape what is meant as it stands: \( \[ \."
+    return (issue, remedy, rule.message) if issue else ("", "", "")
 
 
 JOB_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {

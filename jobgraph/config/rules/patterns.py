@@ -52,8 +52,8 @@ class _Reader:
         """Tell whether there is a repeat, at any depth, whose body is ambiguous."""
         for code, value in tokens:
             if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
-                _, most, body = value
-                if most >= _FEWEST_TURNS and self._ambiguous(list(body), self._first(body, frozenset())):
+                _, highest, body = value
+                if highest >= _FEWEST_TURNS and self._ambiguous(list(body), self._first(body, frozenset())):
                     return True
             if any(self.dangerous(list(part)) for part in _parts(code, value)):
                 return True
@@ -65,12 +65,12 @@ class _Reader:
             after = self._first(tokens[place + 1 :], following)
             if code is codes.BRANCH:
                 starts = [self._first(branch, after) for branch in value[1]]
-                if any(one & other for one, other in combinations(starts, 2)):
+                if any(first & second for first, second in combinations(starts, 2)):
                     return True
             elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
-                fewest, most, body = value
+                fewest, highest, body = value
                 start = self._first(body, frozenset())
-                if fewest != most and start & after:
+                if fewest != highest and start & after:
                     return True
                 after |= start
             elif code is not codes.SUBPATTERN:

@@ -260,7 +260,7 @@ def test_no_damage_to_the_file_gives_a_traceback(data: st.DataObject) -> None:
     damaged = text[:start] + junk + text[end:]
     found = problems_of(damaged.encode())
     last = damaged.count("\n") + 2
-    assert all(1 <= p.mark.line <= last and p.mark.column >= 1 and p.remedy and p.what for p in found)
+    assert all(1 <= p.mark.line <= last and p.mark.column >= 1 and p.remedy and p.issue for p in found)
 
 
 def problems_of(content: bytes) -> Sequence[Problem]:

@@ -68,10 +68,10 @@ def test_an_edge_back_is_found_as_a_cycle_that_is_one(after: dict[str, list[str]
     found = [problem for problem in broken_rules(Config("f", 1, (broken,)), None) if problem.rule == "cycle"]
     assert found
     for problem in found:
-        path = problem.what.partition(": ")[2].upper().split(" -> ")
+        path = problem.issue.partition(": ")[2].upper().split(" -> ")
         assert path[0] == path[-1]
         edges = {job.name: job.after for job in broken.jobs}
-        assert all(before in edges[name] for before, name in itertools.pairwise(path)), problem.what
+        assert all(before in edges[name] for before, name in itertools.pairwise(path)), problem.issue
 
 
 def _ancestors(after: dict[str, list[str]], name: str) -> set[str]:

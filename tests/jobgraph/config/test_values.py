@@ -49,7 +49,7 @@ def problems(keys: str) -> list[Problem]:
 )
 def test_a_single_value_is_no_list_and_the_list_to_write_is_shown(keys: str, remedy: str) -> None:
     (problem,) = problems(keys)
-    assert problem.what.startswith("a list is wanted here")
+    assert problem.issue.startswith("a list is wanted here")
     assert problem.remedy == remedy
     if remedy.startswith('write ["'):
         key = keys.partition(":")[0]
@@ -88,7 +88,7 @@ def test_an_image_that_snowflake_cannot_run_is_refused_with_a_remedy_that_helps(
     image: str, what: str, remedy: str
 ) -> None:
     (problem,) = problems(f"image: '{image}'")
-    assert what in problem.what
+    assert what in problem.issue
     assert remedy in problem.remedy
     assert "latest" not in problem.remedy
     for word in re.findall(r"as (\S+:1\.0\.0)", problem.remedy):
@@ -159,7 +159,7 @@ def payload_problems(file: Path, payload: str) -> list[tuple[str, str]]:
     try:
         read(file)
     except ConfigErrors as error:
-        return [(problem.rule, problem.what) for problem in error.problems]
+        return [(problem.rule, problem.issue) for problem in error.problems]
     return []
 
 

@@ -51,9 +51,9 @@ def test_it_is_a_warning_at_the_jobs_with_what_to_do(tmp_path: Path) -> None:
         "graphs.wide.jobs",
         6,
     )
-    assert "9 jobs of graph wide" in problem.what
-    assert "8 statements at a time" in problem.what
-    assert "as long as 3 of them instead of 2" in problem.what
+    assert "9 jobs of graph wide" in problem.issue
+    assert "8 statements at a time" in problem.issue
+    assert "as long as 3 of them instead of 2" in problem.issue
     assert "`warehouse_max_concurrency: 9`" in problem.remedy
     assert crowd_problems(config(tmp_path, 8), Settings()) == ()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Config
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-LARGEST = yaml.safe_load((GOLDEN / "everything.yaml").read_text())
+LARGEST: dict[str, Any] = yaml.safe_load((GOLDEN / "everything.yaml").read_text())
 FAMILIES = {"PR_STD_POOL_S": "CPU_X64_S", "GPU_POOL": "GPU_NV_M", "OTHER_POOL": "GPU_NV_M"}
 SETTINGS = Settings(pools=tuple(Pool(name, family) for name, family in FAMILIES.items()))
 # another value for each key whose value is more than a text or a number, by the key or by its place in a list
@@ -96,7 +96,7 @@ def other(path: Path_, value: Any) -> Any:
 
 def changed(path: Path_, value: Any) -> dict[str, Any]:
     document = copy.deepcopy(LARGEST)
-    parent = document
+    parent: Any = document
     for step in path[:-1]:
         parent = parent[step]
     parent[path[-1]] = value
@@ -109,8 +109,8 @@ def without_effect(
     """The places, of those with `key` in them, whose value can be changed without a change of the plan."""
     shutil.copytree(GOLDEN / "src", folder / "src")
     shutil.copytree(GOLDEN / "src", folder / "other")
-    for path in ("src/second.py", "other/second.py", "other/more.py"):
-        (folder / path).touch()
+    for name in ("src/second.py", "other/second.py", "other/more.py"):
+        (folder / name).touch()
     file = folder / "jobs.yaml"
 
     def planned(document: dict[str, Any]) -> Any:
@@ -122,7 +122,7 @@ def without_effect(
         place = ".".join(map(str, path))
         if path[0] in {"version", "environments"} or place in FIXED or key not in place:
             continue
-        value = LARGEST
+        value: Any = LARGEST
         for step in path:
             value = value[step]
         try:

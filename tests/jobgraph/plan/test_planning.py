@@ -13,7 +13,7 @@ from jobgraph.errors import UsageError, UserError, nearest
 from jobgraph.names import quoted
 from jobgraph.plan.job_definition import specification
 from jobgraph.plan.planning import Plan, ProcedurePlan, Procedures, plan
-from jobgraph.plan.sql import literal, noted
+from jobgraph.plan.sql import literal, with_comment
 from jobgraph.settings import Pool, Settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -184,7 +184,7 @@ def test_identifiers_and_literals() -> None:
     with pytest.raises(ValueError, match="not a plain Snowflake identifier"):
         quoted('A"; DROP')
     assert literal("it's \\ here") == r"'it\'s \\ here'"
-    assert noted("SELECT 1", "x */ DROP /*").count("*/") == 1
+    assert with_comment("SELECT 1", "x */ DROP /*").count("*/") == 1
 
 
 def test_an_error_says_what_where_why_and_what_to_do() -> None:

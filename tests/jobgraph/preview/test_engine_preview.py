@@ -86,7 +86,7 @@ def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_p
         "T_OTHER": "created",
         "T_MYJOB_5": "deleted",
     }
-    assert [danger.what for danger in summary.dangers] == ["task T_MYJOB_5 is deleted"]
+    assert [danger.event for danger in summary.dangers] == ["task T_MYJOB_5 is deleted"]
     picture = rendering.picture(summary.graphs[0])
     assert "T_MYJOB_1 --> T_OTHER" in picture
     assert "style T_MYJOB_5 fill:#ffebe9,stroke:#cf222e,stroke-width:2px,stroke-dasharray:5 4" in picture
@@ -127,7 +127,7 @@ def around() -> dict[str, Any]:
 
 def test_what_is_destructive_comes_first() -> None:
     summary = summarize(around(), {"POOL": 2, "SMALL": 1})
-    assert [(danger.what, danger.loss) for danger in summary.dangers] == [
+    assert [(danger.event, danger.loss) for danger in summary.dangers] == [
         ("table HISTORY loses column B", "the values in it are lost"),
         ("stage FILES is deleted", "all its files are lost"),
         (
@@ -144,7 +144,7 @@ def test_what_is_destructive_comes_first() -> None:
         assert 0 < text.index("Destructive") < text.index("Around the graphs") < text.index("KEPT")
         assert "gate" not in text
         assert "Warehouse" not in text
-    assert [change.name for change in summary.kept] == ["KEPT"]
+    assert [change.name for change in summary.retained] == ["KEPT"]
 
 
 def test_values_cannot_break_out_of_their_cell() -> None:
@@ -179,7 +179,7 @@ def test_what_a_refresh_reads_is_no_drift_where_the_program_says_nothing() -> No
     new = {"columns": [{"name": "A", "type": "VARCHAR", "nullable": True}]}
     drift = {"steps": [step("refresh", "View", "W", {}, {}), step("update", "Table", "T", old, new)]}
     summary = summarize(drift)
-    assert [field.name for field in summary.others[0].fields] == ["columns.B"]
+    assert [field.name for field in summary.around[0].fields] == ["columns.B"]
     assert "Lost behind the program:\n  ! table T loses column B" in rendering.as_text(summary)
 
 
@@ -280,13 +280,13 @@ def test_a_pool_that_runs_keep_is_told_so() -> None:
 def test_a_graph_that_goes_as_a_whole_is_one_danger(tmp_path: Path) -> None:
     gone = preview(tasks(TEXT, tmp_path), {})
     (danger,) = summarize(gone).dangers
-    assert (danger.what, danger.loss) == (
+    assert (danger.event, danger.loss) == (
         "graph container_jobs is deleted",
         "its 6 tasks go, so it never runs again; its history stays",
     )
     gone["steps"].append(step("delete", "Table", "JOBS_RUN_STATS", {"name": "JOBS_RUN_STATS"}, None))
     table, graph = summarize(gone).dangers
-    assert table.what == "table JOBS_RUN_STATS is deleted"
+    assert table.event == "table JOBS_RUN_STATS is deleted"
     assert "history" not in graph.loss
 
 
@@ -312,7 +312,7 @@ def test_the_step_that_sets_which_runs_may_overlap_is_told() -> None:
         "delete", "Execute", "g-overlap", {"execute": "ALTER TASK R SET OVERLAP_POLICY = ALLOW_ALL_OVERLAP"}, None
     )
     assert "- Execute g-overlap (deleted)" in rendering.as_text(summarize({"steps": [gone]}))
-    assert not summarize({"steps": [step("delete", "Execute", "g-gate", {"execute": "SELECT 1"}, None)]}).others
+    assert not summarize({"steps": [step("delete", "Execute", "g-gate", {"execute": "SELECT 1"}, None)]}).around
 
 
 def test_what_the_plugin_fills_in_is_not_part_of_a_change() -> None:
