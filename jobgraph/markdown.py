@@ -23,7 +23,7 @@ def code(text: str) -> str:
     return f"<code>{escaped}</code>" if text else ""
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table; of very many rows the first, and how many more there are."""
     lines = [_row(heads), _row(["---"] * len(heads)), *(_row(row) for row in rows[:MOST_ROWS])]
     if len(rows) > MOST_ROWS:

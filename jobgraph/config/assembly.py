@@ -82,7 +82,7 @@ class Assembler:
             yield job_of(key, values, payload, places, {})
         elif matrices.size(matrix) <= matrices.MOST_COMBINATIONS:
             for combination in matrices.combinations(matrix):
-                yield job_of(matrices.job_name(key, combination), values, payload, places, combination)
+                yield job_of(matrices.name_of_combination(key, combination), values, payload, places, combination)
         else:
             limit = matrices.MOST_COMBINATIONS
             issue = f"the matrix has {matrices.size(matrix)} combinations; {limit} are allowed"

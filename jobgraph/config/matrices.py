@@ -34,7 +34,7 @@ def combinations(matrix: Mapping[str, Sequence[str]]) -> Iterator[Combination]:
         yield dict(zip(matrix, values, strict=True))
 
 
-def job_name(key: str, combination: Combination) -> str:
+def name_of_combination(key: str, combination: Combination) -> str:
     """Return the name of a combination's job: the matrix job's own and the values, `_` for what no name may hold."""
     return "_".join([key, *(_NOT_IN_NAMES.sub("_", value) for value in combination.values())])
 

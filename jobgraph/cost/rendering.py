@@ -66,7 +66,7 @@ def _estimate_lines(priced: Priced) -> Iterator[str]:
         rows.append((f"**{_escaped(graph.key)}**; {wording.runs(graph)}", "", "", wording.graph_cost(graph)))
         rows += map(_cells, graph.lines)
     rows += map(_cells, priced.estimate.standing)
-    yield from ("", *markdown.table(("", "On", "Minutes a run", "Credits a month"), rows))
+    yield from ("", *markdown.table_lines(("", "On", "Minutes a run", "Credits a month"), rows))
     yield from _markdown_assumptions(priced.assumptions)
 
 
@@ -116,7 +116,7 @@ def _markdown_lines(change: CostChange) -> Iterator[str]:
     yield from _markdown_crowds(change.crowds)
     rows = [*(row for graph in change.graphs for row in _graph_rows(graph)), *map(_row, change.standing)]
     if rows:
-        yield from ("", *markdown.table(("Credits a month", "Before", "After", "Minutes a run"), rows))
+        yield from ("", *markdown.table_lines(("Credits a month", "Before", "After", "Minutes a run"), rows))
     yield from _markdown_assumptions(change.new.assumptions)
 
 

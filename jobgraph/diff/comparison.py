@@ -28,7 +28,7 @@ Edge = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Change:
+class ValueChange:
     """A field that is not the same: its dotted name, as `env.LEVEL`, and both values; `None`: it is not there."""
 
     field: str
@@ -41,7 +41,7 @@ class JobChange:
     """A job that stands in both, by task name: changed fields, predecessors that came and that went."""
 
     name: str
-    fields: tuple[Change, ...]
+    fields: tuple[ValueChange, ...]
     after_added: tuple[str, ...] = ()
     after_removed: tuple[str, ...] = ()
 
@@ -53,7 +53,7 @@ class GraphDifference:
     key: str
     old: Graph | None
     new: Graph | None
-    fields: tuple[Change, ...] = ()
+    fields: tuple[ValueChange, ...] = ()
     added: tuple[Job, ...] = ()
     removed: tuple[Job, ...] = ()
     changed: tuple[JobChange, ...] = ()
@@ -113,10 +113,10 @@ def _job(old: Job, new: Job) -> JobChange | None:
     return change if change.fields or change.after_added or change.after_removed else None
 
 
-def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[ValueChange]:
     for name in after | before:
         if before.get(name) != after.get(name):
-            yield Change(name, before.get(name), after.get(name))
+            yield ValueChange(name, before.get(name), after.get(name))
 
 
 def _options(graph: Graph) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def new_warnings(old: Config, new: Config) -> tuple[Problem, ...]:
     return tuple(problem for problem in new.warnings if (problem.rule, problem.path, problem.issue) not in old_warnings)
 
 
-def edges(graph: Graph | None) -> dict[Edge, None]:
+def task_edges(graph: Graph | None) -> dict[Edge, None]:
     """Return the edges between the tasks of a graph, from the root on, in the file's order; none of no graph."""
     if graph is None:
         return {}

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import markdown
-from jobgraph.diff.comparison import ADDED, CHANGED, REMOVED, edges
+from jobgraph.diff.comparison import ADDED, CHANGED, REMOVED, task_edges
 from jobgraph.diff.elements import elements, side_by_side
 from jobgraph.drawing.changes import DrawnTask, change_picture
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jobgraph.config.model import Graph, Job
-    from jobgraph.diff.comparison import Change, GraphDifference
+    from jobgraph.diff.comparison import GraphDifference, ValueChange
     from jobgraph.errors import Problem
 
 NOTHING = "No difference: both say the same.\n"
@@ -65,7 +65,7 @@ def _described(job: Job) -> str:
     return f"{job.image or (job.payload.path if job.payload else '')} on {job.compute_pool}{after}"
 
 
-def _lines_of(change: Change) -> Iterator[str]:
+def _lines_of(change: ValueChange) -> Iterator[str]:
     for name, old, new in elements(change.field, change.old, change.new):
         before, after = side_by_side(old, new)
         yield f"{name}: {before} -> {after}"
@@ -81,7 +81,7 @@ def as_json(differences: Sequence[GraphDifference], warnings: Sequence[Problem] 
 
 
 def _graph_json(difference: GraphDifference) -> dict[str, Any]:
-    old, new = edges(difference.old), edges(difference.new)
+    old, new = task_edges(difference.old), task_edges(difference.new)
     return {
         "graph": difference.key,
         "status": difference.status,
@@ -102,7 +102,7 @@ def _graph_json(difference: GraphDifference) -> dict[str, Any]:
     }
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: ValueChange) -> dict[str, Any]:
     return {"field": change.field, "old": change.old, "new": change.new}
 
 
@@ -117,8 +117,8 @@ def _markdown_lines(differences: Sequence[GraphDifference], warnings: Sequence[P
     for number, difference in enumerate(differences):
         yield from ("",) * bool(number)
         yield f"### Graph `{difference.key}` {difference.status}{_summary(difference)}"
-        yield from ("", "```mermaid", picture(difference).rstrip(), "```", "")
-        yield from markdown.table(("", "Job", "Field", "Before", "After"), list(_rows(difference)))
+        yield from ("", "```mermaid", difference_picture(difference).rstrip(), "```", "")
+        yield from markdown.table_lines(("", "Job", "Field", "Before", "After"), list(_rows(difference)))
     if warnings:
         yield from ("", "#### New warnings", "")
         yield from (
@@ -141,13 +141,13 @@ def _rows(difference: GraphDifference) -> Iterator[Sequence[str]]:
         yield from (("~", name, "after", "", markdown.code(before)) for before in job_change.after_added)
 
 
-def _rows_of(change: Change, name: str) -> Iterator[Sequence[str]]:
+def _rows_of(change: ValueChange, name: str) -> Iterator[Sequence[str]]:
     for field, old, new in elements(change.field, change.old, change.new):
         before, after = side_by_side(old, new)
         yield ("~", name, escape(field), markdown.code(before), markdown.code(after))
 
 
-def picture(difference: GraphDifference) -> str:
+def difference_picture(difference: GraphDifference) -> str:
     """Return a Mermaid flowchart of both graphs in one: what came is green, what went red, what changed yellow."""
     old, new = _followed(difference.old), _followed(difference.new)
     status = difference.job_status

@@ -39,7 +39,7 @@ class DrawnTask:
     finalizer: bool = False
 
 
-def sign(status: str) -> str:
+def change_sign(status: str) -> str:
     """Return the sign of a change: `+`, `-`, `~`, `±` or `=`."""
     return _SIGNS[status]
 

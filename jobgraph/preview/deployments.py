@@ -13,7 +13,7 @@ from jobgraph.config.schedules import from_provider
 from jobgraph.cost.deployment import Deployment, Warehouse, costed_graph, own_warehouse
 from jobgraph.plan.job_definition import read_definition
 from jobgraph.plan.task_rows import last_part
-from jobgraph.preview.wording import TASK, definition
+from jobgraph.preview.wording import TASK, definition_in
 from jobgraph.settings import Pool
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _graph(key: str, tasks: Sequence[State], pools: dict[str, Pool], settings: S
     root = next((task for task in tasks if not task.get("afters") and not task.get("finalize")), None)
     if root is None:
         return None
-    contents = {str(task["name"]): definition(str(task.get("sqlStatement", "")))[1] for task in tasks}
+    contents = {str(task["name"]): definition_in(str(task.get("sqlStatement", "")))[1] for task in tasks}
     jobs = []
     for task in tasks:
         content = contents[str(task["name"])]

@@ -51,7 +51,7 @@ _OPENING = "-opening"
 _OVERLAP = "-overlap"
 
 
-def parse(text: str, where: str) -> dict[str, Any]:
+def parse_preview(text: str, where: str) -> dict[str, Any]:
     """Return the preview in a command's output, which may have lines before it.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph import markdown
 from jobgraph.cost.rendering import change_as_json, change_as_markdown, change_as_text
 from jobgraph.diff.elements import elements, side_by_side
-from jobgraph.drawing.changes import change_picture, sign
+from jobgraph.drawing.changes import change_picture, change_sign
 from jobgraph.preview.changes import CHANGED, CREATED, DELETED, IMPORTED, REPLACED
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _text_changes(changes: Sequence[Change]) -> Iterator[str]:
         change, names = same[0], _in_a_row([change.name for change in same])
         kind = "" if change.graph else f"{change.kind} "
         about = f": {change.about}" if change.about else ""
-        yield f"  {sign(change.action)} {kind}{names} ({_action(same)}){about}"
+        yield f"  {change_sign(change.action)} {kind}{names} ({_action(same)}){about}"
         for field in change.fields:
             for name, old, new, note in _sides(field):
                 yield f"      {name}: {old} -> {new}{f'  ({note})' if note else ''}"
@@ -144,7 +144,7 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
         yield from (f"- {escape(note)}" for note in graph.notes)
         if graph.changes:
             yield from (*[""] * bool(graph.notes), *_table("Job", graph.changes), "")
-            yield from ("```mermaid", picture(graph).rstrip(), "```")
+            yield from ("```mermaid", summary_picture(graph).rstrip(), "```")
     if summary.around:
         yield from ("", "#### Around the graphs", "", *_table("Object", summary.around))
     if summary.retained:
@@ -157,7 +157,7 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
 
 def _table(head: str, changes: Sequence[Change]) -> list[str]:
     rows = [row for same in _alike(changes) for row in _rows(same)]
-    return markdown.table((head, "", "Field", "From", "To"), rows)
+    return markdown.table_lines((head, "", "Field", "From", "To"), rows)
 
 
 def _rows(same: Sequence[Change]) -> Iterator[Sequence[str]]:
@@ -171,7 +171,7 @@ def _rows(same: Sequence[Change]) -> Iterator[Sequence[str]]:
             yield (*start, escape(name), markdown.code(old), markdown.code(new) + (f" *({note})*" if note else ""))
 
 
-def picture(graph: GraphSummary) -> str:
+def summary_picture(graph: GraphSummary) -> str:
     """Return a Mermaid flowchart: green comes, red goes, yellow changes. Of a large graph, only what is near these."""
     return change_picture(graph.tasks)
 
@@ -187,7 +187,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
                 "graph": graph.key,
                 "tasks": [_change_json(change) for change in graph.changes],
                 "notes": list(graph.notes),
-                "mermaid": picture(graph),
+                "mermaid": summary_picture(graph),
             }
             for graph in summary.graphs
         ],

@@ -100,7 +100,7 @@ def _without_defaults(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: inner for key, inner in entry.items() if key != "name" and (key, inner) != ("nullable", True)}
 
 
-def definition(statement: str) -> tuple[str, dict[str, Any]]:
+def definition_in(statement: str) -> tuple[str, dict[str, Any]]:
     """Return the procedure that a task's statement calls, and the definition that it hands over; else nothing."""
     match = _CALL.match(statement.strip())
     if match is None:
@@ -114,7 +114,7 @@ def definition(statement: str) -> tuple[str, dict[str, Any]]:
 
 def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
     statement = str(inputs.get("sqlStatement", ""))
-    procedure, entries = definition(statement)
+    procedure, entries = definition_in(statement)
     comment = str(inputs.get("comment") or "")
     words: dict[str, Any] = {"after": sorted(last_part(name) for name in inputs.get("afters") or [])}
     words |= {"finalizer of": last_part(inputs["finalize"])} if inputs.get("finalize") else {}

@@ -56,7 +56,7 @@ def preview_summary(context: click.Context, file: str, *, form: str, running: bo
     Exit code 1 if the preview itself failed.
     """
     application: Application = context.obj
-    preview = engine_preview.parse(_read(file), "standard input" if file == _STANDARD_INPUT else file)
+    preview = engine_preview.parse_preview(_read(file), "standard input" if file == _STANDARD_INPUT else file)
     settings = _settings(application, preview)
     summary = with_cost(
         engine_preview.summarize(preview, _running(application.client) if running else None),

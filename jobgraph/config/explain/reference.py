@@ -48,7 +48,7 @@ class Entry:
         return f"{self.within.name}.{self.key.name}" if self.within else self.key.name
 
 
-def entries() -> Iterator[Entry]:
+def reference_entries() -> Iterator[Entry]:
     """Yield every key: of the file, of a graph, of a job, each followed by those inside its value."""
     for owner, keys in (("file", FILE_KEYS), ("graph", GRAPH_KEYS), ("job", JOB_KEYS)):
         for key in keys:
@@ -79,7 +79,7 @@ def reference() -> str:
     parts = [_HEAD]
     for owner, title in titles.items():
         parts.append(f"\n## {title}\n")
-        parts += [_described(entry) for entry in entries() if entry.owner == owner]
+        parts += [_described(entry) for entry in reference_entries() if entry.owner == owner]
     return "".join(parts)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobgraph.config.reading import parse
 from jobgraph.diff.comparison import compared, new_warnings
-from jobgraph.diff.rendering import as_json, as_markdown, as_text, picture
+from jobgraph.diff.rendering import as_json, as_markdown, as_text, difference_picture
 from tests.reliability.configurations import configuration, text
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def test_as_markdown_with_a_picture() -> None:
 
 def test_the_picture_marks_jobs_and_edges() -> None:
     (difference,) = compared(OLD, NEW)
-    lines = picture(difference).splitlines()
+    lines = difference_picture(difference).splitlines()
     assert '  FRESH["+ FRESH"]' in lines
     assert '  GONE["- GONE"]' in lines
     assert "  SAME" in lines
@@ -115,7 +115,7 @@ def test_graphs_that_came_and_went() -> None:
 def test_of_a_large_graph_only_what_changed_is_drawn() -> None:
     jobs = "".join(f"j_{n}: {{after: [{f'j_{n - 1}' if n else ''}]}}\n" for n in range(500))
     (difference,) = compared(config(jobs), config(jobs.replace("j_250: {", "j_250: {retries: 1, ")))
-    lines = picture(difference).splitlines()
+    lines = difference_picture(difference).splitlines()
     assert [line.strip() for line in lines if "-->" in line] == ["J_249 --> J_250", "J_250 --> J_251"]
     told = "499 more tasks are not drawn (499 not changed), nor 499 arrows from or to them"
     assert f'  more_0(["{told}"])' in lines
@@ -126,8 +126,8 @@ def test_of_three_hundred_new_jobs_the_picture_counts_what_it_leaves_out_and_the
     for count in (300, 900):
         new = old + "".join(f"n_{n}: {{after: [j_{n % 10}], args: ['{'x' * 60}']}}\n" for n in range(count))
         (difference,) = differences = compared(config(old), config(new))
-        (remark,) = (line for line in picture(difference).splitlines() if "more_" in line)
-        drawn = sum(line.startswith("  N_") and '["+' in line for line in picture(difference).splitlines())
+        (remark,) = (line for line in difference_picture(difference).splitlines() if "more_" in line)
+        drawn = sum(line.startswith("  N_") and '["+' in line for line in difference_picture(difference).splitlines())
         assert f"({count - drawn} added, " in remark
         assert "not changed" in remark
         assert 60 <= drawn <= 120

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from jobgraph.config.explain.reference import entries
+from jobgraph.config.explain.reference import reference_entries
 from jobgraph.config.kinds import Refused
 from jobgraph.config.reading import read
 from jobgraph.errors import ConfigErrors
@@ -158,7 +158,7 @@ def test_the_largest_example_has_every_key() -> None:
     names = {str(step) for path in places(LARGEST) for step in path}
     missing = [
         entry.title
-        for entry in entries()
+        for entry in reference_entries()
         if not isinstance(entry.key.kind, Refused) and entry.key.name.rpartition(".")[2] not in names
     ]
     assert missing == []

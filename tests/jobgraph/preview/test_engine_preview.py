@@ -9,7 +9,7 @@ import pytest
 from jobgraph.errors import UsageError
 from jobgraph.markdown import LONGEST_COMMENT
 from jobgraph.preview import rendering
-from jobgraph.preview.engine_preview import parse, summarize
+from jobgraph.preview.engine_preview import parse_preview, summarize
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_p
         "T_MYJOB_5": "deleted",
     }
     assert [danger.event for danger in summary.dangers] == ["task T_MYJOB_5 is deleted"]
-    picture = rendering.picture(summary.graphs[0])
+    picture = rendering.summary_picture(summary.graphs[0])
     assert "T_MYJOB_1 --> T_OTHER" in picture
     assert "style T_MYJOB_5 fill:#ffebe9,stroke:#cf222e,stroke-width:2px,stroke-dasharray:5 4" in picture
     assert "style T_MYJOB_1 " not in picture
@@ -95,13 +95,13 @@ def test_jobs_that_come_and_go_are_drawn_and_those_that_go_are_destructive(tmp_p
 
 def test_edges_that_come_and_go_are_marked(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("after: [t_myjob_1]", "after: [t_myjob_3]"), tmp_path)
-    lines = rendering.picture(summarize(preview(tasks(TEXT, tmp_path), new)).graphs[0]).splitlines()
+    lines = rendering.summary_picture(summarize(preview(tasks(TEXT, tmp_path), new)).graphs[0]).splitlines()
     edges = [line.strip() for line in lines if "->" in line]
     styles = {line.split()[2].split(",")[0]: line.split()[1] for line in lines if "linkStyle" in line}
     assert edges[int(styles["stroke:#1a7f37"])] == "T_MYJOB_3 --> T_MYJOB_5"
     assert edges[int(styles["stroke:#cf222e"])] == "T_MYJOB_1 -.-> T_MYJOB_5"
     other = tasks(TEXT.replace("retries: 2", "retries: 3"), tmp_path)
-    assert "linkStyle" not in rendering.picture(summarize(preview(tasks(TEXT, tmp_path), other)).graphs[0])
+    assert "linkStyle" not in rendering.summary_picture(summarize(preview(tasks(TEXT, tmp_path), other)).graphs[0])
 
 
 def around() -> dict[str, Any]:
@@ -184,10 +184,10 @@ def test_what_a_refresh_reads_is_no_drift_where_the_program_says_nothing() -> No
 
 
 def test_what_is_no_preview_is_refused_with_the_remedy() -> None:
-    assert parse('a line\n{"steps": []}', "x") == {"steps": []}
+    assert parse_preview('a line\n{"steps": []}', "x") == {"steps": []}
     for text in ("", "no json", "{}", '{"steps": 1}', '{"steps": [1]}', '{"steps": [{"op": "same"}]}'):
         with pytest.raises(UsageError, match="pulumi preview --json"):
-            parse(text, "x")
+            parse_preview(text, "x")
 
 
 def test_the_json_form_keeps_its_keys() -> None:

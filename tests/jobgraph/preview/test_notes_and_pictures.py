@@ -70,7 +70,7 @@ def test_the_finalizer_is_drawn_behind_the_last_jobs(tmp_path: Path) -> None:
     jobs = preview(tasks(TEXT, tmp_path), tasks(TEXT.replace("retries: 2", "retries: 3"), tmp_path))
     end = {"name": "GET_GRAPH_STATS", "finalize": '"D"."S"."ROOT_TASK"', "sqlStatement": "SELECT 1"}
     jobs["steps"].append(step("same", "Task", "GET_GRAPH_STATS", end, end))
-    lines = rendering.picture(summarize(jobs).graphs[0]).splitlines()
+    lines = rendering.summary_picture(summarize(jobs).graphs[0]).splitlines()
     assert [line.strip() for line in lines if "GET_GRAPH_STATS" in line and "->" in line] == [
         "T_MYJOB_6 -.-> GET_GRAPH_STATS"
     ]
@@ -81,6 +81,6 @@ def test_a_large_change_is_drawn_in_part_and_what_is_not_drawn_is_counted() -> N
         return {"name": f"T_{number}", "afters": [f"T_{number - 1}"] if number else [], "sqlStatement": "SELECT 1"}
 
     summary = summarize({"steps": [step("create", "Task", f"T_{n}", None, job(n)) for n in range(300)]})
-    (remark,) = (line for line in rendering.picture(summary.graphs[0]).splitlines() if "more_" in line)
+    (remark,) = (line for line in rendering.summary_picture(summary.graphs[0]).splitlines() if "more_" in line)
     assert "180 more tasks are not drawn (180 created), nor" in remark
     assert len(rendering.as_markdown(summary)) < 65_536

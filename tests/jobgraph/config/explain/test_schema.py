@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from jobgraph.config.document import Document
-from jobgraph.config.explain.reference import Entry, entries, reference
+from jobgraph.config.explain.reference import Entry, reference, reference_entries
 from jobgraph.config.explain.schema import json_schema, overlay_schema
 from jobgraph.config.kinds import Refused
 from jobgraph.config.payloads import PayloadFolder
@@ -180,7 +180,7 @@ def file_of(entry: Entry) -> str:
 
 @pytest.mark.parametrize(
     "entry",
-    [e for e in entries() if not isinstance(e.key.kind, Refused)],
+    [e for e in reference_entries() if not isinstance(e.key.kind, Refused)],
     ids=lambda entry: f"{entry.owner}.{entry.title}",
 )
 def test_every_example_of_the_reference_is_valid(entry: Entry, validator: Draft202012Validator) -> None:
