@@ -112,7 +112,12 @@ def own_warehouse(settings: Settings) -> Warehouse:
 
 
 def costed_graph(graph: Graph, warehouse: str) -> CostedGraph:
-    """Return a graph whose tasks wait on `warehouse`, unless they say otherwise."""
+    """Return a graph whose tasks wait on `warehouse`, unless they say otherwise.
+
+    The order of jobs and of predecessors in the file makes no difference.
+    """
+    jobs_by_name = sorted(graph.jobs, key=lambda job: job.name)
+    graph = replace(graph, jobs=tuple(replace(job, after=tuple(sorted(job.after))) for job in jobs_by_name))
     before = _enabled_edges(graph)
     conditional: set[str] = set()
     jobs = []

@@ -153,3 +153,30 @@ def test_changed_settings_converge_and_so_does_their_undoing(deployed: Project) 
         stack.choose(deployed)
         deployed.up()
     stack.unchanged(deployed)
+
+
+def test_a_preview_tells_the_same_cost_as_the_file(deployed: Project) -> None:
+    assert not summary(deployed)["cost"]["changes"]
+    deployed.edit("    schedule: 59 minutes\n", "    schedule: 30 minutes\n")
+    deployed.edit("retries: 2", "retries: 2\n        timeout: 20 minutes")
+    pools = {"PR_STD_POOL_XS": {"min_nodes": 2, "max_nodes": 3}, "PR_STD_POOL_S": {"instance_family": "CPU_X64_S"}}
+    stack.choose(deployed, warehouse_max_concurrency=2, pools=pools)
+    try:
+        told = summary(deployed)["cost"]
+        text = deployed.jobgraph("preview-summary", "preview.json").stdout
+        alone = json.loads(deployed.jobgraph("cost", "--format", "json").stdout)
+    finally:
+        deployed.restore()
+        stack.choose(deployed)
+    assert told["changes"]
+    assert "Cost: " in text
+    assert by_line(told["after"]) == by_line(alone)
+    assert told["after"]["credits_a_month"] == alone["credits_a_month"]
+    assert told["after"]["wider_than_warehouse"] == alone["wider_than_warehouse"] != []
+    assert told["before"]["wider_than_warehouse"] == []
+
+
+def by_line(estimate: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+    """The credits of each line, in whatever order they stand."""
+    lines = [line for graph in estimate["graphs"] for line in graph["lines"]]
+    return {(line["kind"], line["on"], str(line["job"])): line["credits_a_month"] for line in lines}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,3 +68,11 @@ def test_a_warehouse_of_others_is_taken_for_one_of_eight_slots(tmp_path: Path) -
 
 def test_jobs_that_runs_pass_over_wait_for_nothing(tmp_path: Path) -> None:
     assert crowds(deployment(config(tmp_path, 100, ", enabled: false"), Settings())) == ()
+
+
+def test_the_order_of_a_file_makes_no_difference(tmp_path: Path) -> None:
+    wide = config(tmp_path, 20)
+    (graph,) = wide.graphs
+    other = replace(wide, graphs=(replace(graph, jobs=graph.jobs[::-1]),))
+    assert deployment(other, Settings()) == deployment(wide, Settings())
+    assert crowds(deployment(other, Settings())) == crowds(deployment(wide, Settings()))
