@@ -1,5 +1,6 @@
 """What holds for all tests. Of properties: a busy machine is no defect; thousands of cases are `make reliability`'s."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import settings
 pytest.register_assert_rewrite("tests.golden")  # so that a failure shows the difference
 settings.register_profile("unit", deadline=None, max_examples=30)
 settings.load_profile("unit")
+# the connector asks three clouds' metadata services at each login whether it is there, and waits 0.2 s for an answer
+os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 
 ROOT = Path(__file__).parent
 # Files that run longest, longest first. Two workers take file by file: a long one at the end would leave one idle.

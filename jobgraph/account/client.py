@@ -310,6 +310,7 @@ def connect(choice: Choice) -> SnowflakeClient:
         "network_timeout": REQUEST_SECONDS,
         "backoff_policy": linear_backoff(factor=0, base=1, cap=1, enable_jitter=False),
         "application": "jobgraph",
+        "platform_detection_timeout_seconds": 0.0,  # else each login waits for metadata services of three clouds
         **found,
     }
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_JOBS = 14
 
 
-@pytest.mark.parametrize("seed", [1, 44, 1073])
+@pytest.mark.parametrize("seed", [44, 1073])  # which found faults; `make reliability` begins with 1
 def test_a_change_ends_as_a_fresh_deploy_does_and_so_does_a_killed_one(seed: int) -> None:
     assert claims(seed, MOST_JOBS) == []
 

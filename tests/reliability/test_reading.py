@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobgraph.config import reading
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SEEDS = range(12)
 
 
+@settings(max_examples=10)  # `make reliability` takes 12,000
 @given(st.integers(0, 10**9))
 @example(101)  # edges to the jobs of a matrix
 @example(4621)  # a default that no job uses
