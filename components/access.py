@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.components.part import Part, Scope
 from jobgraph.components.stack_mark import StackMark
 from jobgraph.plan.privileges import account_grants
 
 if TYPE_CHECKING:
+    import pulumi
+
     from jobgraph.settings import Settings
 
 
@@ -27,21 +29,24 @@ class AccessArgs:
     settings: Settings
 
 
-class AccessComponent(pulumi.ComponentResource):
+class AccessComponent(Part):
     """The role that owns the tasks and so runs the jobs. `mark` is for the comments of all that the stack makes."""
 
-    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("jobgraph:index:Access", name, None, opts)
+    def __init__(self, name: str, args: AccessArgs, scope: Scope) -> None:
+        super().__init__("Access", name, scope)
         settings, role = args.settings, args.settings.role
         self.mark = StackMark(self)
         made = self._role(settings)
         for parent in settings.parent_roles:
             snowflake.GrantAccountRole(
-                f"{role}-to-role-{parent}", role_name=role, parent_role_name=parent, opts=named(self, *made)
+                self.named(f"{role}-to-role-{parent}"),
+                role_name=role,
+                parent_role_name=parent,
+                opts=named(self, *made),
             )
         for user in settings.users:
             snowflake.GrantAccountRole(
-                f"{role}-to-user-{user}", role_name=role, user_name=user, opts=named(self, *made)
+                self.named(f"{role}-to-user-{user}"), role_name=role, user_name=user, opts=named(self, *made)
             )
         grant_all(self, role, account_grants(), *made)
         self.register_outputs({"role": role})
@@ -51,7 +56,7 @@ class AccessComponent(pulumi.ComponentResource):
             return []
         return [
             snowflake.AccountRole(
-                settings.role,
+                self.named(settings.role),
                 name=settings.role,
                 comment=self.mark.comment("jobgraph: owns the tasks, runs the jobs"),
                 opts=self.mark.making(adopting(named(self), settings, "role")),

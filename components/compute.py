@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, named
+from jobgraph.components.part import Part, Scope
 from jobgraph.plan.privileges import compute_grants
 
 if TYPE_CHECKING:
+    import pulumi
+
     from jobgraph.components.access import AccessComponent
     from jobgraph.settings import Pool, Settings
 
@@ -27,11 +29,11 @@ class ComputeArgs:
     access: AccessComponent
 
 
-class ComputeComponent(pulumi.ComponentResource):
+class ComputeComponent(Part):
     """A warehouse, the compute pools, and the run role's privileges on them."""
 
-    def __init__(self, name: str, args: ComputeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("jobgraph:index:Compute", name, None, opts)
+    def __init__(self, name: str, args: ComputeArgs, scope: Scope) -> None:
+        super().__init__("Compute", name, scope)
         settings, self._mark = args.settings, args.access.mark
         made = [
             *self._warehouse(settings),
@@ -45,7 +47,7 @@ class ComputeComponent(pulumi.ComponentResource):
             return []
         return [
             snowflake.Warehouse(
-                settings.warehouse,
+                self.named(settings.warehouse),
                 name=settings.warehouse,
                 warehouse_size=settings.warehouse_size,
                 auto_suspend=settings.warehouse_auto_suspend,
@@ -60,7 +62,7 @@ class ComputeComponent(pulumi.ComponentResource):
 
     def _pool(self, settings: Settings, pool: Pool) -> pulumi.Resource:
         return snowflake.ComputePool(
-            pool.name,
+            self.named(pool.name),
             name=pool.name,
             instance_family=pool.instance_family,
             min_nodes=pool.min_nodes,

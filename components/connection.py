@@ -7,6 +7,7 @@ Knows where the provider has its login from. Must not know any statement. Of the
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     Ask = Callable[[str], list[dict[str, Any]]]
 
@@ -34,19 +35,45 @@ _SETTINGS = {
     "SNOWFLAKE_PRIVATE_KEY": "privateKey",
     "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "privateKeyPassphrase",
 }
+# The same of an explicit provider: its class names properties as Python does.
+_PROPERTIES = {name: re.sub("([A-Z])", r"_\1", key).lower() for name, key in _SETTINGS.items()}
+# Which resource of the provider is asked for does not matter.
+_ANY_RESOURCE = "snowflake:index/task:Task"
+
+
+class Login:
+    """How hooks log in: as the provider of a component's resources does.
+
+    That is the explicit provider that the component was given, else the default one, which reads the stack's settings.
+    Either reads the environment for what it was not told.
+    """
+
+    def __init__(self, component: pulumi.Resource) -> None:
+        self._given: dict[str, str] | None = None
+        provider = component.get_provider(_ANY_RESOURCE)
+        if provider is not None:
+            # `port` is an output like the others, but the provider's class has no property for it
+            values = {name: provider.__dict__.get(key) for name, key in _PROPERTIES.items()}
+            pulumi.Output.all(**values).apply(self._take)
+
+    def _take(self, values: Mapping[str, Any]) -> None:
+        """Keep the explicit provider's settings; they are there before its resources are, and so before any hook."""
+        self._given = {name: str(value) for name, value in values.items() if value}
+
+    @contextmanager
+    def connected(self) -> Iterator[Ask]:
+        """Log in; yields the function that sends a statement and returns its rows, by the names of their columns."""
+        settings = pulumi.Config("snowflake")
+        stack = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
+        with _connected(stack if self._given is None else self._given) as ask:
+            yield ask
 
 
 @contextmanager
-def connected() -> Iterator[Ask]:
-    """Log in as the plugin does, by the stack's settings first, then by the environment.
-
-    Yields the function that sends a statement and returns its rows, by the names of their columns.
-    """
+def _connected(given: Mapping[str, str]) -> Iterator[Ask]:
     from jobgraph.account.client import Choice, connect  # noqa: PLC0415  # see above
     from jobgraph.account.queries import Statement  # noqa: PLC0415  # likewise
 
-    settings = pulumi.Config("snowflake")
-    given = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, **given}
         # the command reads it and the plugin does not, so it may name another account than the stack's

@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, holding, named
+from jobgraph.components.part import Part, Scope
 from jobgraph.plan import history
 from jobgraph.plan.privileges import history_grants
 
 if TYPE_CHECKING:
+    import pulumi
+
     from jobgraph.components.access import AccessComponent
     from jobgraph.settings import Settings
 
@@ -29,18 +31,18 @@ class HistoryArgs:
     storage: pulumi.Resource
 
 
-class HistoryComponent(pulumi.ComponentResource):
+class HistoryComponent(Part):
     """Tables that the procedures write, a function over the task history, views for people."""
 
-    def __init__(self, name: str, args: HistoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("jobgraph:index:History", name, None, opts)
+    def __init__(self, name: str, args: HistoryArgs, scope: Scope) -> None:
+        super().__init__("History", name, scope)
         settings = args.settings
         self._settings, self._mark = settings, args.access.mark
         tables = [self._table(table, args.storage) for table in history.tables(settings)]
         function = self._function(history.task_runs_function(settings), args.storage)
         for view in history.views(settings):
             snowflake.View(
-                view.name,
+                self.named(view.name),
                 name=view.name,
                 statement=view.statement,
                 comment=self._mark.comment(view.comment),
@@ -65,7 +67,7 @@ class HistoryComponent(pulumi.ComponentResource):
         defaults = [f"columns[{place}].default" for place, column in enumerate(table.columns) if column.default]
         options = holding(named(self, storage), *defaults)
         return snowflake.Table(
-            table.name,
+            self.named(table.name),
             name=table.name,
             columns=columns,
             comment=self._mark.comment(table.comment),
@@ -79,7 +81,7 @@ class HistoryComponent(pulumi.ComponentResource):
             snowflake.FunctionSqlArgumentArgs(arg_name=name, arg_data_type=kind) for name, kind in function.arguments
         ]
         return snowflake.FunctionSql(
-            function.name,
+            self.named(function.name),
             name=function.name,
             arguments=arguments,
             return_type=function.returns,

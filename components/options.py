@@ -16,6 +16,7 @@ from jobgraph.plan.privileges import Grant, Level
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from jobgraph.components.part import Part
     from jobgraph.settings import Settings
 
 
@@ -53,7 +54,7 @@ def adopting(options: pulumi.ResourceOptions, settings: Settings, kind: str, nam
 
 
 def grant_all(
-    parent: pulumi.Resource,
+    parent: Part,
     role: str,
     grants: Iterable[Grant],
     *depends_on: pulumi.Resource,
@@ -69,7 +70,7 @@ def grant_all(
 
 
 def _grant(
-    parent: pulumi.Resource,
+    parent: Part,
     role: str,
     grant: Grant,
     depends_on: Sequence[pulumi.Resource],
@@ -92,7 +93,7 @@ def _grant(
                 object_name=grant.object,
             )
     return snowflake.GrantPrivilegesToAccountRole(
-        f"{role}-{grant.label}",
+        parent.named(f"{role}-{grant.label}"),
         account_role_name=role,
         privileges=list(grant.privileges),
         on_account=True if grant.level is Level.ACCOUNT else None,
@@ -101,6 +102,10 @@ def _grant(
         on_schema_object=on_schema_object,
         opts=pulumi.ResourceOptions.merge(
             pulumi.ResourceOptions.merge(named(parent, *depends_on), more),
-            pulumi.ResourceOptions(replace_with=[one for one in depends_on if one.pulumi_resource_name == grant.label]),
+            pulumi.ResourceOptions(replace_with=_holding(parent.named(grant.label), depends_on)),
         ),
     )
+
+
+def _holding(name: str, resources: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+    return [resource for resource in resources if resource.pulumi_resource_name == name]

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from jobgraph.components.connection import connected
 from jobgraph.deploy.root_changes import left_overs
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from jobgraph.components.part import Scope
     from jobgraph.plan.planning import GraphPlan
     from jobgraph.plan.task_rows import Row
 
 
-def dropping_left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row]) -> pulumi.ResourceHook:
+def dropping_left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row], scope: Scope) -> pulumi.ResourceHook:
     """Return what is to happen before a task is created: it is dropped if it is there and was made for its graph.
 
     The engine calls it only for what its state does not have, and for what it has just dropped to make it anew. It is
@@ -30,8 +30,9 @@ def dropping_left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row])
     left = left_overs(graphs, present)
 
     def drop(arguments: pulumi.ResourceHookArgs) -> None:
-        if arguments.name in left:
-            with connected() as ask:
-                ask(sql.drop_task(left[arguments.name]))
+        name = scope.local(arguments.name)
+        if name in left:
+            with scope.login.connected() as ask:
+                ask(sql.drop_task(left[name]))
 
-    return pulumi.ResourceHook("drop a task that an interrupted deploy left", drop)
+    return pulumi.ResourceHook(scope.hook("drop a task that an interrupted deploy left"), drop)

@@ -28,22 +28,23 @@ _REMEDY = (
 )
 
 
-def tasks_present(settings: Settings, graphs: Sequence[GraphPlan]) -> list[Row] | None:
+def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulumi.Resource) -> list[Row] | None:
     """Return rows of SHOW TASKS of the schema, those of the graphs' roots with the `parameters` that are set on them.
 
-    There are none before the first deploy. A preview goes on without an answer (None), and says so. To be called before
-    resources are registered: without a server their errors, which know no remedy, would end the program first.
+    There are none before the first deploy. A preview goes on without an answer (None), and says so. The provider that
+    is asked is that of `parent`. To be called before resources of Snowflake are registered: without a server their
+    errors, which know no remedy, would end the program first.
 
     Raises:
         RunError: Snowflake cannot be asked during an update.
     """
-    place = snowflake.GetTasksInArgs(schema=settings.qualified())
+    place, options = snowflake.GetTasksInArgs(schema=settings.qualified()), pulumi.InvokeOptions(parent=parent)
     roots = {graph.root.name for graph in graphs}
     try:
-        rows = [_row(task.show_outputs[0]) for task in _listed(place).tasks]
+        rows = [_row(task.show_outputs[0]) for task in _listed(place, options).tasks]
         for row in rows:
             if row["name"] in roots:
-                row["parameters"] = _parameters(place, row["name"])
+                row["parameters"] = _parameters(place, row["name"], options)
     except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
         if _ABSENT in str(error):
             return []
@@ -58,21 +59,23 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan]) -> list[Row] 
     return rows
 
 
-def present_after(settings: Settings, made: Sequence[pulumi.Resource]) -> pulumi.Output[list[Row]]:
+def present_after(
+    settings: Settings, made: Sequence[pulumi.Resource], parent: pulumi.Resource
+) -> pulumi.Output[list[Row]]:
     """Return the rows of SHOW TASKS of the schema as they are when all of `made` is there as planned."""
-    options = pulumi.InvokeOutputOptions(depends_on=made)
+    options = pulumi.InvokeOutputOptions(depends_on=made, parent=parent)
     place = snowflake.GetTasksInArgs(schema=settings.qualified())
     found = snowflake.get_tasks_output(in_=place, with_parameters=False, opts=options)
     return found.apply(lambda listed: [_row(task.show_outputs[0]) for task in listed.tasks])
 
 
-def _listed(place: snowflake.GetTasksInArgs) -> Any:
-    return snowflake.get_tasks(in_=place, with_parameters=False)
+def _listed(place: snowflake.GetTasksInArgs, options: pulumi.InvokeOptions) -> Any:
+    return snowflake.get_tasks(in_=place, with_parameters=False, opts=options)
 
 
-def _parameters(place: snowflake.GetTasksInArgs, root: str) -> dict[str, str]:
+def _parameters(place: snowflake.GetTasksInArgs, root: str, options: pulumi.InvokeOptions) -> dict[str, str]:
     """Return the parameters that are set on a root itself; it is one more statement, so only roots are asked."""
-    found = snowflake.get_tasks(in_=place, like=root, with_parameters=True)
+    found = snowflake.get_tasks(in_=place, like=root, with_parameters=True, opts=options)
     own = [task for task in found.tasks if task.show_outputs[0].name == root]
     shown = [one for task in own for kinds in task.parameters for values in kinds.values() for one in values]
     return {one.key: one.value for one in shown if one.level == "TASK"}

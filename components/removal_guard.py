@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
+from jobgraph.components.part import Part, Scope
 from jobgraph.components.steps import StepNames
 from jobgraph.deploy import removal
 
@@ -32,7 +33,7 @@ class RemovalGuardArgs:
 
 
 def guard_removal(
-    graphs: Sequence[GraphPlan], settings: Settings, components: Mapping[str, TaskGraphComponent]
+    graphs: Sequence[GraphPlan], settings: Settings, components: Mapping[str, TaskGraphComponent], scope: Scope
 ) -> None:
     """Make the guard of each graph, and one more that a destroy undoes before any of them; `components` by key.
 
@@ -43,22 +44,23 @@ def guard_removal(
         RemovalGuardComponent(
             graph.key,
             RemovalGuardArgs(removal.guard(graph, settings), [*components.values()], components[graph.key].names),
+            scope,
         )
         for graph in graphs
     ]
-    names = StepNames("all-graphs", "all-graphs")
-    RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards, names))
+    names = StepNames(scope, "all-graphs", "all-graphs")
+    RemovalGuardComponent("all-graphs", RemovalGuardArgs(removal.guard_of_all(graphs, settings), guards, names), scope)
 
 
-class RemovalGuardComponent(pulumi.ComponentResource):
+class RemovalGuardComponent(Part):
     """A step that does nothing when it is made; its way back fails while runs are under way.
 
     It depends on its graph and on all others, so it is the first to go, by `destroy` and when the graph leaves the
     file: if it refuses, no graph has been touched.
     """
 
-    def __init__(self, name: str, args: RemovalGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("jobgraph:index:RemovalGuard", name, None, opts)
+    def __init__(self, name: str, args: RemovalGuardArgs, scope: Scope) -> None:
+        super().__init__("RemovalGuard", name, scope)
         snowflake.Execute(
             args.names.of("removal"),
             execute=args.guard.execute,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from jobgraph.components.connection import connected
 from jobgraph.components.present import present_after
 from jobgraph.deploy.repair import before, mending, placeholder, unchanged
 from jobgraph.names import quoted
@@ -23,7 +22,8 @@ from jobgraph.plan import sql
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.components.connection import Ask
+    from jobgraph.components.connection import Ask, Login
+    from jobgraph.components.part import Scope
     from jobgraph.plan.planning import GraphPlan
     from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
@@ -35,12 +35,15 @@ class Mending:
     The hooks have the same names in each deploy, because the engine's state names them.
     """
 
-    def __init__(self, graphs: Sequence[GraphPlan], settings: Settings, present: Mapping[str, Row]) -> None:
+    def __init__(
+        self, graphs: Sequence[GraphPlan], settings: Settings, present: Mapping[str, Row], scope: Scope
+    ) -> None:
+        self._scope = scope
         self._graphs = {task.name: graph for graph in graphs for task in graph.all_tasks}
         self._settings, self._present = settings, present
         self._updated: set[str] = set()
-        self.before_update = pulumi.ResourceHook("mend a task before it is changed", self._before_update)
-        self.on_error = pulumi.ErrorHook("mend the tasks before a task that fails", self._after_failure)
+        self.before_update = pulumi.ResourceHook(scope.hook("mend a task before it is changed"), self._before_update)
+        self.on_error = pulumi.ErrorHook(scope.hook("mend the tasks before a task that fails"), self._after_failure)
 
     def after(self, graph: GraphPlan, made: Sequence[pulumi.Resource]) -> pulumi.Input[Sequence[pulumi.Resource]]:
         """Mend the tasks of a graph, made last of which are `made`; return those, to be waited for until that is done.
@@ -55,22 +58,24 @@ class Mending:
             statements = mending(graph, self._settings, _by_name(rows), names)
             if statements:
                 pulumi.info(_told(graph, statements))
-                with connected() as ask:
+                with self._scope.login.connected() as ask:
                     _send(ask, statements)
             return made
 
-        mended: pulumi.Output[Sequence[pulumi.Resource]] = present_after(self._settings, made).apply(mend)
+        mended: pulumi.Output[Sequence[pulumi.Resource]] = present_after(self._settings, made, self._scope.owner).apply(
+            mend
+        )
         return mended
 
     def _before_update(self, arguments: pulumi.ResourceHookArgs) -> None:
         """Mend of a task what the provider leaves as it is: what it reads afterwards is to be as planned."""
-        name = arguments.name
+        name = self._scope.local(arguments.name)
         self._updated.add(name)
         # after a failure the engine has the old inputs and the new outputs, and the provider compares with the outputs
         columns = unchanged(arguments.old_outputs or {}, arguments.new_inputs or {})
         statements = mending(self._graphs[name], self._settings, self._present, {name}, columns)
         if statements:
-            with connected() as ask:
+            with self._scope.login.connected() as ask:
                 _send(ask, statements)
 
     def _after_failure(self, arguments: pulumi.ErrorHookArgs) -> bool:
@@ -78,19 +83,20 @@ class Mending:
         if len(arguments.errors) > 1 or arguments.failed_operation == "create":
             return False
         if arguments.failed_operation == "delete":
-            return _made_to_be_dropped(arguments.old_inputs or {})
-        graph = self._graphs[arguments.name]
-        with connected() as ask:
-            rows, names = _shown(ask, self._settings.qualified()), before(graph, arguments.name) - self._updated
+            return _made_to_be_dropped(arguments.old_inputs or {}, self._scope.login)
+        name = self._scope.local(arguments.name)
+        graph = self._graphs[name]
+        with self._scope.login.connected() as ask:
+            rows, names = _shown(ask, self._settings.qualified()), before(graph, name) - self._updated
             statements = mending(graph, self._settings, rows, names)
             _send(ask, statements)
         return bool(statements)
 
 
-def _made_to_be_dropped(inputs: Mapping[str, Any]) -> bool:
+def _made_to_be_dropped(inputs: Mapping[str, Any], login: Login) -> bool:
     """Make a task that was to be dropped, if it is gone: the provider cannot drop it then."""
     name, schema = str(inputs["name"]), quoted(str(inputs["database"]), str(inputs["schema"]))
-    with connected() as ask:
+    with login.connected() as ask:
         gone = name not in _shown(ask, schema)
         if gone:
             ask(placeholder(f"{schema}.{quoted(name)}"))

@@ -17,6 +17,7 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import grant_all
+from jobgraph.components.part import Part, Scope
 from jobgraph.deploy import retirement
 from jobgraph.plan import sql
 from jobgraph.plan.privileges import call_grant, needed_grants
@@ -40,13 +41,13 @@ class RunnerArgs:
     storage: pulumi.Resource
 
 
-class RunnerComponent(pulumi.ComponentResource):
+class RunnerComponent(Part):
     """Runner and finalizer, and what drops those of earlier deploys. A changed text is a new procedure."""
 
-    def __init__(self, name: str, args: RunnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("jobgraph:index:Runner", name, None, opts)
+    def __init__(self, name: str, args: RunnerArgs, scope: Scope) -> None:
+        super().__init__("Runner", name, scope)
         plan, self._args = args.plan, args
-        self._superseded = _superseded_procedures(plan.settings)
+        self._superseded = _superseded_procedures(self, plan.settings)
         options = pulumi.ResourceOptions(parent=self, depends_on=[args.storage])
         self._dropping = self._procedure(plan.drop_superseded, options)
         own = call_grant(plan.drop_superseded)
@@ -56,7 +57,7 @@ class RunnerComponent(pulumi.ComponentResource):
         for procedure in (plan.run_job, plan.finalize_graph):
             self._kept(procedure)
         for needed in grant_all(self, plan.settings.role, needed_grants(plan.needs), args.access):
-            self._needed(needed.pulumi_resource_name, needed)
+            self._needed(scope.local(needed.pulumi_resource_name), needed)
         for pool in plan.settings.pools:
             if not pool.existing:
                 self._needed(f"compute pool {pool.name}", args.compute)
@@ -74,7 +75,7 @@ class RunnerComponent(pulumi.ComponentResource):
         """Take a step that does nothing, and that refuses to be undone while runs may need what goes after it."""
         plan = self._args.plan
         snowflake.Execute(
-            f"{what}-needed",
+            self.named(f"{what}-needed"),
             execute=self._tied(sql.nothing(f"{what} goes when no run needs it")),
             revert=retirement.take_away(plan.settings, what, plan.drop_superseded),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[needed, *self._undoing]),
@@ -84,7 +85,7 @@ class RunnerComponent(pulumi.ComponentResource):
         """Take a step whose old self, undone when other payloads have come, removes the files that no run needs."""
         plan = self._args.plan
         snowflake.Execute(
-            "payloads-needed",
+            self.named("payloads-needed"),
             execute=self._tied(sql.nothing("files of payloads go when no run needs them")),
             revert=retirement.remove_payloads(plan.settings, plan.payloads, plan.drop_superseded),
             opts=pulumi.ResourceOptions(
@@ -99,7 +100,7 @@ class RunnerComponent(pulumi.ComponentResource):
         args, settings = self._args, self._args.plan.settings
         comment = args.access.mark.comment(procedure.comment)
         step = snowflake.Execute(
-            f"{procedure.name}-in-use",
+            self.named(f"{procedure.name}-in-use"),
             execute=self._tied(comment.apply(lambda text: retirement.use(procedure, text))),
             revert=retirement.supersede(settings, procedure, args.plan.drop_superseded),
             # undone first where it is taken anew, or the mark would stay
@@ -122,7 +123,7 @@ class RunnerComponent(pulumi.ComponentResource):
     def _procedure(self, procedure: ProcedurePlan, options: pulumi.ResourceOptions) -> snowflake.ProcedurePython:
         mark, settings = self._args.access.mark, self._args.plan.settings
         return snowflake.ProcedurePython(
-            procedure.name,
+            self.named(procedure.name),
             name=procedure.name,
             database=settings.database,
             schema=settings.schema,
@@ -136,7 +137,7 @@ class RunnerComponent(pulumi.ComponentResource):
         )
 
 
-def _superseded_procedures(settings: Settings) -> frozenset[str]:
+def _superseded_procedures(parent: pulumi.Resource, settings: Settings) -> frozenset[str]:
     """Return the names of the schema's procedures that a deploy has superseded and that are there still.
 
     Raises:
@@ -144,7 +145,9 @@ def _superseded_procedures(settings: Settings) -> frozenset[str]:
             and says so.
     """
     try:
-        found = snowflake.get_procedures(database=settings.database, schema=settings.schema)
+        found = snowflake.get_procedures(
+            database=settings.database, schema=settings.schema, opts=pulumi.InvokeOptions(parent=parent)
+        )
     except Exception as error:
         if not pulumi.runtime.is_dry_run():
             raise

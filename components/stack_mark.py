@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.connection import connected
 from jobgraph.deploy.orphans import already_there, future_owner, holds
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
-    from jobgraph.components.connection import Ask
+    from jobgraph.components.connection import Ask, Login
+    from jobgraph.components.part import Part
     from jobgraph.deploy.orphans import AlreadyThere, FutureOwner
 
 # Snowflake's own words, errors 002002 and, of a future owner, 003504
@@ -29,15 +29,19 @@ class StackMark:
     So whatever bears it was made by this stack, also when another team has the same names, project and stack.
     """
 
-    def __init__(self, parent: pulumi.Resource) -> None:
+    def __init__(self, parent: Part) -> None:
+        login, self._scope = parent.scope.login, parent.scope
         step = snowflake.Execute(
-            "stack-mark",
+            parent.named("stack-mark"),
             execute=sql.nothing("the id of this step marks what this stack makes"),
             revert=sql.nothing("this stack has gone"),
             opts=pulumi.ResourceOptions(parent=parent),
         )
         self._ending = step.id.apply(lambda whole: f" (stack {whole[:8]})")
-        self._hook = pulumi.ErrorHook("make anew what an interrupted deploy made", _makes_way)
+        self._hook = pulumi.ErrorHook(
+            parent.scope.hook("make anew what an interrupted deploy made"),
+            lambda arguments: _makes_way(arguments, login),
+        )
 
     def comment(self, text: str) -> pulumi.Output[str]:
         """Return a comment with the mark."""
@@ -47,9 +51,11 @@ class StackMark:
         """Return the options of the future ownership of tasks: another role of this stack, which had it, gives way."""
 
         async def frees(arguments: pulumi.ErrorHookArgs) -> bool:
-            return _frees(arguments, str(await self._ending.future()))
+            return _frees(arguments, str(await self._ending.future()), self._scope.login)
 
-        hooks = pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("let the former owner of tasks go", frees)])
+        hooks = pulumi.ResourceHookBinding(
+            on_error=[pulumi.ErrorHook(self._scope.hook("let the former owner of tasks go"), frees)]
+        )
         return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
 
     def making(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
@@ -58,12 +64,12 @@ class StackMark:
         return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
 
 
-def _makes_way(arguments: pulumi.ErrorHookArgs) -> bool:
+def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
     """Drop what is in the way of a new object, if an interrupted deploy of this stack left it; whether to try again."""
     found = already_there(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if found is None:
         return False
-    with connected() as ask:
+    with login.connected() as ask:
         refusal = _refusal(found, ask)
         if refusal is not None:
             pulumi.warn(f"{found.kind.word} {found.name} is there already: {refusal}")
@@ -78,12 +84,12 @@ def _is_in_the_way(arguments: pulumi.ErrorHookArgs) -> bool:
     return arguments.failed_operation == "create" and len(arguments.errors) == 1 and _EXISTS in arguments.errors[0]
 
 
-def _frees(arguments: pulumi.ErrorHookArgs, ending: str) -> bool:
+def _frees(arguments: pulumi.ErrorHookArgs, ending: str, login: Login) -> bool:
     """Revoke the future ownership that a role of this stack has, the ending of whose comment is given."""
     found = future_owner(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if found is None:
         return False
-    with connected() as ask:
+    with login.connected() as ask:
         holder = found.holder(ask(found.show))
         if holder is None:
             return False

@@ -12,6 +12,7 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, holding, named
+from jobgraph.components.part import Part, Scope
 from jobgraph.plan import sql
 from jobgraph.plan.privileges import storage_grants
 
@@ -33,11 +34,11 @@ class StorageArgs:
     access: AccessComponent
 
 
-class StorageComponent(pulumi.ComponentResource):
+class StorageComponent(Part):
     """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role."""
 
-    def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("jobgraph:index:Storage", name, None, opts)
+    def __init__(self, name: str, args: StorageArgs, scope: Scope) -> None:
+        super().__init__("Storage", name, scope)
         self._settings, self._mark = args.settings, args.access.mark
         settings = args.settings
         self._place = self._schema(settings)
@@ -54,11 +55,12 @@ class StorageComponent(pulumi.ComponentResource):
         made: list[pulumi.Resource] = []
         if "database" not in settings.existing:
             opts = self._mark.making(adopting(holding(named(self), "isTransient"), settings, "database"))
-            made.append(snowflake.Database(settings.database, name=settings.database, comment=comment, opts=opts))
+            name = self.named(settings.database)
+            made.append(snowflake.Database(name, name=settings.database, comment=comment, opts=opts))
         if "schema" not in settings.existing:
             made.append(
                 snowflake.Schema(
-                    f"{settings.database}.{settings.schema}",
+                    self.named(f"{settings.database}.{settings.schema}"),
                     name=settings.schema,
                     database=settings.database,
                     comment=comment,
@@ -73,7 +75,7 @@ class StorageComponent(pulumi.ComponentResource):
             return []
         return [
             snowflake.ImageRepository(
-                settings.image_repository,
+                self.named(settings.image_repository),
                 name=settings.image_repository,
                 comment=self._mark.comment("jobgraph: images of the jobs"),
                 opts=self._mark.making(adopting(named(self, *self._place), settings, "image_repository")),
@@ -84,7 +86,7 @@ class StorageComponent(pulumi.ComponentResource):
 
     def _stage(self, settings: Settings) -> snowflake.StageInternal:
         return snowflake.StageInternal(
-            settings.stage,
+            self.named(settings.stage),
             name=settings.stage,
             directory=snowflake.StageInternalDirectoryArgs(enable=True),
             comment=self._mark.comment("jobgraph: the resolved job configuration"),
@@ -101,14 +103,14 @@ class StorageComponent(pulumi.ComponentResource):
         A task runs with its owner's privileges, so the deploying role must not stay the owner.
         """
         snowflake.GrantOwnership(
-            "owner-of-tasks",
+            self.named("owner-of-tasks"),
             account_role_name=settings.role,
             on=snowflake.GrantOwnershipOnArgs(
                 future=snowflake.GrantOwnershipOnFutureArgs(object_type_plural="TASKS", in_schema=settings.qualified()),
             ),
             opts=pulumi.ResourceOptions.merge(
                 self._mark.owning(named(self, access, *self._place)),
-                pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{settings.role}-owns-tasks")]),
+                pulumi.ResourceOptions(aliases=[pulumi.Alias(name=self.named(f"{settings.role}-owns-tasks"))]),
             ),
         )
 
@@ -120,11 +122,12 @@ class StorageComponent(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
         write = stage.name.apply(lambda _name: file.write)
         stays = sql.nothing(f"{file.name} stays in the stage")
-        written = snowflake.Execute(name, execute=write, revert=stays, opts=opts)
+        written = snowflake.Execute(self.named(name), execute=write, revert=stays, opts=opts)
         if file.remove is not None:
             made = sql.nothing(f"{file.name} is removed when this step is undone")
-            snowflake.Execute(f"{name}-removal", execute=made, revert=file.remove, opts=opts)
+            snowflake.Execute(self.named(f"{name}-removal"), execute=made, revert=file.remove, opts=opts)
         # Of an Execute, a refresh compares the statements only; of what is merely read, the results. So this shows a
         # file that was changed or removed by hand; `pulumi up --replace '**::NAME'` writes it again.
         found = sql.list_on_stage(self._settings, file.name)
-        snowflake.Execute.get(f"{name}-in-the-stage", written.id, pulumi.ResourceOptions(parent=self), query=found)
+        shown = self.named(f"{name}-in-the-stage")
+        snowflake.Execute.get(shown, written.id, pulumi.ResourceOptions(parent=self), query=found)

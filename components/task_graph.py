@@ -26,6 +26,7 @@ import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.orphans import dropping_left_overs
+from jobgraph.components.part import Part, Scope
 from jobgraph.components.repair import Mending
 from jobgraph.components.steps import StepNames
 from jobgraph.deploy import removal
@@ -69,7 +70,11 @@ class TaskGraphArgs:
 
 
 def task_graphs(
-    graphs: Sequence[GraphPlan], settings: Settings, needs: Sequence[pulumi.Resource], present: Sequence[Row] | None
+    graphs: Sequence[GraphPlan],
+    settings: Settings,
+    needs: Sequence[pulumi.Resource],
+    present: Sequence[Row] | None,
+    scope: Scope,
 ) -> dict[str, TaskGraphComponent]:
     """Register all graphs, by key. All gates come before the tasks of any graph, because a job may change its graph.
 
@@ -79,10 +84,12 @@ def task_graphs(
     moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}
     deploy = uuid.uuid4().hex[:8]
-    common = (rows, deploy, moves, Mending(graphs, settings, rows), dropping_left_overs(graphs, rows))
-    first = [*needs, _departures(settings, departing(allowed.values()), deploy, needs)]
+    common = (rows, deploy, moves, Mending(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
+    first = [*needs, _departures(settings, departing(allowed.values()), deploy, needs, scope)]
     made = {
-        graph.key: TaskGraphComponent(graph.key, TaskGraphArgs(graph, settings, first, allowed[graph.key], *common))
+        graph.key: TaskGraphComponent(
+            graph.key, TaskGraphArgs(graph, settings, first, allowed[graph.key], *common), scope
+        )
         for graph in graphs
     }
     gates = {component.key: component.gate for component in made.values()}
@@ -97,34 +104,36 @@ def task_graphs(
 
 
 def _departures(
-    settings: Settings, roots: Sequence[str], deploy: str, needs: Sequence[pulumi.Resource]
+    settings: Settings, roots: Sequence[str], deploy: str, needs: Sequence[pulumi.Resource], scope: Scope
 ) -> snowflake.Execute:
     """Refuse, before anything of any graph is changed, to take apart a graph of which runs are under way."""
     refusing = removal.refuse_departures(settings, roots)
     return snowflake.Execute(
-        "departures",
+        scope.named("departures"),
         execute=sql.with_comment(refusing, f"deploy {deploy}") if refusing else sql.nothing("no graph is taken apart"),
         revert=sql.nothing("this step has no way back"),
-        opts=pulumi.ResourceOptions(depends_on=needs, ignore_changes=None if refusing else ["execute"]),
+        opts=pulumi.ResourceOptions(
+            parent=scope.owner, depends_on=needs, ignore_changes=None if refusing else ["execute"]
+        ),
     )
 
 
-class TaskGraphComponent(pulumi.ComponentResource):
+class TaskGraphComponent(Part):
     """Root, a task per job, finalizer, and the steps around them.
 
     `add` makes a task behind the gate, `close` what comes after all of them.
     """
 
-    def __init__(self, name: str, args: TaskGraphArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("jobgraph:index:TaskGraph", name, None, opts)
+    def __init__(self, name: str, args: TaskGraphArgs, scope: Scope) -> None:
+        super().__init__("TaskGraph", name, scope)
         self._settings, self._graph, self._change, self._moves = args.settings, args.graph, args.change, args.moves
         self.key = args.graph.key
-        self.names = StepNames(args.graph.root.name, args.graph.key, args.change.former_root)
+        self.names = StepNames(scope, args.graph.root.name, args.graph.key, args.change.former_root)
         self._there = args.graph.root.name in args.present
         self._made: list[snowflake.Task | snowflake.Execute] = []
         self._deploy = args.deploy
         self._mending, self._left_over = args.mending, args.left_over
-        self._beginning = pulumi.ResourceHook(f"{args.graph.root.name}: a deploy begins", self._begin)
+        self._beginning = pulumi.ResourceHook(scope.hook(f"{args.graph.root.name}: a deploy begins"), self._begin)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
         failed = args.graph.root.name if self._change.failed else ""
@@ -242,7 +251,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
     def _activation(self, graph: GraphPlan, last: pulumi.Input[Sequence[pulumi.Resource]]) -> None:
         """Resume the root of a new graph. The name is the root's, because another root is to be resumed anew."""
         activation = snowflake.Execute(
-            f"{graph.root.name}-activate",
+            self.named(f"{graph.root.name}-activate"),
             # a root that is not there, for its place is another one, is made suspended
             execute=self._resumption(),
             revert=graph.activation.revert,
@@ -253,7 +262,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         )
         # whether a root is started is the operators', and no refresh looks at it; of what is merely read, it does
         snowflake.Execute.get(
-            f"{graph.root.name}-suspended-by-failures",
+            self.named(f"{graph.root.name}-suspended-by-failures"),
             activation.id,
             pulumi.ResourceOptions(parent=self),
             query=sql.suspended_by_failures(self._settings, graph.root.name),
@@ -272,7 +281,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
         # started, and the provider resumes what it changes then: not a root that is to stay suspended.
         ignored = ["started"] if self._change.resume or not self._change.root_differs else []
         return snowflake.Task(
-            graph.root.name,
+            self.named(graph.root.name),
             name=graph.root.name,
             sql_statement=graph.root.sql,
             started=False,
@@ -290,7 +299,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
                 delete_before_replace=True,
                 # what SHOW TASKS says of the state goes with it: the plugin calls all of it changed where the state is
                 ignore_changes=[*ignored, "showOutputs"],
-                aliases=[pulumi.Alias(name=former)] if former else None,
+                aliases=[pulumi.Alias(name=self.named(former))] if former else None,
                 hooks=self._hooks(),
                 # a task belongs to the role that owns the schema's future tasks when it is made
                 replacement_trigger=self._settings.role,
@@ -312,7 +321,7 @@ class TaskGraphComponent(pulumi.ComponentResource):
             leaves = [self._arrivals]
         anew = task.name in self._moves.anew
         return snowflake.Task(
-            task.name,
+            self.named(task.name),
             name=task.name,
             warehouse=task.warehouse,
             sql_statement=task.sql,

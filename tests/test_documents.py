@@ -94,9 +94,8 @@ def test_every_citation_leads_to_a_section() -> None:
 
 def test_a_citation_that_leads_nowhere_is_noticed() -> None:
     words = ("contract", "SQL contract, sections", "facts")  # apart from the numbers: this file is searched as well
-    texts = [
-        f"{word} {numbers}" for word, numbers in zip(words, ("6.12, 6.99", "5 and 6.98", "C5 and C97"), strict=True)
-    ]
+    numbers = ("6.12, 6.99", "5 and 6.98", "C5 and C97")
+    texts = [f"{word} {listed}" for word, listed in zip(words, numbers, strict=True)]
     lost = [number for text in texts for kind, number in citations(text) if number not in sections(CITED[kind])]
     assert lost == ["6.99", "6.98", "C97"]
 

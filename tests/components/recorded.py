@@ -14,6 +14,9 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import configure, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from jobgraph.components.connection import Login
+from jobgraph.components.part import Scope
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -44,13 +47,15 @@ class Recorder(mocks.MockMonitor):
         super().__init__(Echo(tasks, procedures))
         self.recorded: list[dict[str, Any]] = []
         self.outputs: dict[str, dict[str, Any]] = {}
+        self.requests: list[Any] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the name of the engine's call
         if request.type != "pulumi:pulumi:Stack":
+            self.requests.append(request)
             self.recorded.append(
                 {
                     "type": request.type,
-                    "name": request.name,
+                    "name": local(request.name),
                     "parent": short(request.parent),
                     "dependencies": sorted(short(urn) for urn in request.dependencies),
                     "deleteBeforeReplace": request.deleteBeforeReplace,
@@ -61,7 +66,7 @@ class Recorder(mocks.MockMonitor):
                     **({"importId": request.importId} if request.importId else {}),
                     "onError": list(request.hooks.on_error),
                     "before": [*request.hooks.before_create, *request.hooks.before_update],
-                    "aliases": [one.spec.name for one in request.aliases],
+                    "aliases": _others(request),
                     "inputs": rpc.deserialize_properties(request.object),
                 },
             )
@@ -91,7 +96,25 @@ def short(urn: str) -> str:
     if not urn:
         return ""
     kind, name = urn.split("::")[-2:]
-    return f"{kind.rpartition('$')[2].rpartition(':')[2]} {name}"
+    kind = kind.rpartition("$")[2].rpartition(":")[2]
+    return f"{kind} {name if kind == 'Stack' else local(name)}"
+
+
+def scope() -> Scope:
+    """A JobGraph's scope, for a program that makes single parts."""
+    owner = pulumi.ComponentResource("jobgraph:index:JobGraph", "jobgraph")
+    return Scope(owner, "jobgraph", Login(owner))
+
+
+def _others(request: Any) -> list[str]:
+    """The names that a resource had before, but for that without the JobGraph's, which all have."""
+    names = dict.fromkeys(local(alias.spec.name) for alias in request.aliases)
+    return [name for name in names if name != local(request.name)]
+
+
+def local(name: str) -> str:
+    """A resource's name without that of the program's JobGraph, with which all others begin."""
+    return name.removeprefix("jobgraph-")
 
 
 def record(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 
 from jobgraph.account import client
-from jobgraph.components.connection import connected
+from jobgraph.components.connection import Login
 
 if TYPE_CHECKING:
     import pytest
@@ -29,6 +29,20 @@ class _Client:
         self.calls.append("close")
 
 
+class _Component:
+    """What a login needs of a component."""
+
+    def __init__(self, provider: Any = None) -> None:
+        self.provider = provider
+
+    def get_provider(self, _member: str) -> Any:
+        return self.provider
+
+
+def default_login() -> Login:
+    return Login(cast("pulumi.Resource", _Component()))
+
+
 def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"organizationName": "ORG", "accountName": "STACKS", "privateKey": "the stack's key"}
     monkeypatch.setattr(pulumi.Config, "get", lambda _self, key, default=None: settings.get(key, default))
@@ -42,7 +56,7 @@ def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.Mon
         return made[0]
 
     monkeypatch.setattr(client, "connect", connect)
-    with connected() as ask:
+    with default_login().connected() as ask:
         assert ask("SELECT 1") == [{"STATUS": "done"}]
     found = made[0].environment
     login = client.from_variables(found)

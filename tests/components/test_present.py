@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -13,10 +13,13 @@ from jobgraph.settings import Settings
 REFUSED = "1 error occurred: open snowflake connection: Post http://127.0.0.1:1: dial tcp: connect: connection refused"
 
 
+PARENT = cast("pulumi.Resource", None)  # only handed on to the provider's function
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, text: str, *, dry: bool) -> None:
     """Let the provider's function fail with this text, in a preview or in an update."""
 
-    def fails(_place: Any) -> Any:
+    def fails(_place: Any, _options: Any) -> Any:
         raise Exception(text)  # noqa: TRY002  # what a failed invoke raises
 
     monkeypatch.setattr(present, "_listed", fails)
@@ -26,7 +29,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, text: str, *, dry: bool) -> None:
 def test_an_update_without_a_server_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, REFUSED, dry=False)
     with pytest.raises(pulumi.RunError) as raised:
-        present.tasks_present(Settings(), [])
+        present.tasks_present(Settings(), [], PARENT)
     assert "127.0.0.1" in str(raised.value)
     assert "jobgraph sandbox start" in str(raised.value)
 
@@ -34,7 +37,7 @@ def test_an_update_without_a_server_says_what_to_do(monkeypatch: pytest.MonkeyPa
 def test_another_error_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, "insufficient privileges", dry=False)
     with pytest.raises(pulumi.RunError) as raised:
-        present.tasks_present(Settings(), [])
+        present.tasks_present(Settings(), [], PARENT)
     assert str(raised.value) == "insufficient privileges"
 
 
@@ -42,10 +45,10 @@ def test_a_preview_without_a_server_warns_and_goes_on(monkeypatch: pytest.Monkey
     failing(monkeypatch, REFUSED, dry=True)
     warned: list[str] = []
     monkeypatch.setattr(pulumi, "warn", warned.append)
-    assert present.tasks_present(Settings(), []) is None
+    assert present.tasks_present(Settings(), [], PARENT) is None
     assert "jobgraph sandbox start" in warned[0]
 
 
 def test_before_the_first_deploy_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, "Schema 'D.S' does not exist or not authorized.", dry=False)
-    assert present.tasks_present(Settings(), []) == []
+    assert present.tasks_present(Settings(), [], PARENT) == []

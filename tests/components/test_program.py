@@ -40,11 +40,11 @@ def test_every_resource_belongs_to_a_component_of_a_stable_type(quickstart: Reco
     components = {entry["type"] for entry in quickstart.recorded if entry["type"].startswith("jobgraph:")}
     assert components == {
         f"jobgraph:index:{name}"
-        for name in ("Access", "Compute", "Storage", "History", "Runner", "TaskGraph", "RemovalGuard")
+        for name in ("JobGraph", "Access", "Compute", "Storage", "History", "Runner", "TaskGraph", "RemovalGuard")
     }
     for entry in quickstart.recorded:
-        expected = "Stack" if entry["type"].startswith("jobgraph:") else entry["parent"].split()[0]
-        assert entry["parent"].startswith(expected)
+        owner = "Stack jobgraph-dev" if entry["type"].endswith(":JobGraph") else "JobGraph jobgraph"
+        assert entry["parent"] == owner or not entry["type"].startswith("jobgraph:")
         assert entry["parent"]
 
 

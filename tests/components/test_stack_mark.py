@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 import pytest
@@ -11,7 +12,9 @@ from jobgraph.components import stack_mark
 from tests.components.recorded import record
 
 if TYPE_CHECKING:
-    from jobgraph.components.connection import Ask
+    from collections.abc import Iterator
+
+    from jobgraph.components.connection import Ask, Login
 
 COMMENT = "jobgraph: images of the jobs (stack 3f2a9c1e)"
 INPUTS = {"name": "IMAGES", "database": "D", "schema": "S", "comment": COMMENT}
@@ -27,11 +30,13 @@ class Account:
     def __init__(self, answers: dict[str, list[dict[str, Any]]]) -> None:
         self.answers, self.sent = answers, list[str]()
 
-    def __enter__(self) -> Ask:
-        return self.ask
+    @property
+    def login(self) -> Login:
+        return cast("Login", self)
 
-    def __exit__(self, *_: object) -> None:
-        pass
+    @contextmanager
+    def connected(self) -> Iterator[Ask]:
+        yield self.ask
 
     def ask(self, statement: str) -> list[dict[str, Any]]:
         self.sent.append(statement)
@@ -51,16 +56,15 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-def tried(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], arguments: Any) -> tuple[bool, list[str]]:
+def tried(answers: dict[str, Any], arguments: Any) -> tuple[bool, list[str]]:
     account = Account(answers)
-    monkeypatch.setattr(stack_mark, "connected", lambda: account)
-    return stack_mark._makes_way(arguments), account.sent
+    return stack_mark._makes_way(arguments, account.login), account.sent
 
 
 def test_an_empty_left_over_of_this_stack_is_dropped_and_made_again(
-    monkeypatch: pytest.MonkeyPatch, told: list[str]
+    told: list[str],
 ) -> None:
-    again, sent = tried(monkeypatch, {SHOW: [{"name": "IMAGES", "comment": COMMENT}]}, failed(EXISTS))
+    again, sent = tried({SHOW: [{"name": "IMAGES", "comment": COMMENT}]}, failed(EXISTS))
     assert (again, sent) == (True, [SHOW, CONTENTS, DROP])
     assert "left by an interrupted deploy" in told[0]
 
@@ -75,18 +79,18 @@ def test_an_empty_left_over_of_this_stack_is_dropped_and_made_again(
     ],
 )
 def test_all_else_stays_and_the_setting_that_takes_it_is_named(
-    monkeypatch: pytest.MonkeyPatch, told: list[str], answers: dict[str, Any], words: str
+    told: list[str], answers: dict[str, Any], words: str
 ) -> None:
-    again, sent = tried(monkeypatch, answers, failed(EXISTS))
+    again, sent = tried(answers, failed(EXISTS))
     assert not again
     assert DROP not in sent
     assert words in told[0]
     assert "IMAGE REPOSITORY IMAGES is there already" in told[0]
 
 
-def test_other_failures_and_a_second_one_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_failures_and_a_second_one_are_left_alone() -> None:
     for arguments in (failed("no connection"), failed(EXISTS, EXISTS), failed(EXISTS, operation="update")):
-        assert tried(monkeypatch, {}, arguments) == (False, [])
+        assert tried({}, arguments) == (False, [])
 
 
 OWNED = "003504 (01000): A future grant with privilege OWNERSHIP on object type TASK already exists in the schema."
@@ -104,15 +108,14 @@ HELD = {"privilege": "OWNERSHIP", "grant_on": "TASK", "grantee_name": "FORMER"}
     ],
 )
 def test_the_former_owner_of_future_tasks_gives_way_if_it_is_this_stacks(
-    monkeypatch: pytest.MonkeyPatch, told: list[str], role: str, comment: str, *, again: bool
+    told: list[str], role: str, comment: str, *, again: bool
 ) -> None:
     inputs = {"accountRoleName": role, "on": {"future": {"objectTypePlural": "TASKS", "inSchema": '"D"."S"'}}}
     token = "snowflake:index/grantOwnership:GrantOwnership"
     arguments = pulumi.ErrorHookArgs("urn", "", "owner", token, inputs, None, None, "create", [OWNED])
     answers = {FUTURE: [HELD], "SHOW ROLES LIKE 'FORMER'": [{"name": "FORMER", "comment": comment}]}
     account = Account(answers)
-    monkeypatch.setattr(stack_mark, "connected", lambda: account)
-    assert stack_mark._frees(arguments, " (stack 3f2a9c1e)") is again
+    assert stack_mark._frees(arguments, " (stack 3f2a9c1e)", account.login) is again
     assert (REVOKE in account.sent) is again
     assert again or REVOKE in told[0]
 
@@ -120,8 +123,8 @@ def test_the_former_owner_of_future_tasks_gives_way_if_it_is_this_stacks(
 def test_every_object_of_a_stack_bears_its_mark() -> None:
     recorder = record({"schema": "JOBS"})
     made = [one for one in recorder.recorded if "comment" in one["inputs"] and not one["type"].endswith(":Task")]
-    # under mocks a step's id is its name: `stack-mark`
-    assert {one["inputs"]["comment"].rpartition(" (")[2] for one in made} == {"stack stack-ma)"}
+    # under mocks a step's id is its name: `jobgraph-stack-mark`
+    assert {one["inputs"]["comment"].rpartition(" (")[2] for one in made} == {"stack jobgraph)"}
     kinds = {one["type"].rpartition(":")[2] for one in made}
     assert kinds == {
         "AccountRole",
@@ -136,4 +139,4 @@ def test_every_object_of_a_stack_bears_its_mark() -> None:
         "View",
         "Warehouse",
     }
-    assert {tuple(one["onError"]) for one in made} == {("make anew what an interrupted deploy made",)}
+    assert {tuple(one["onError"]) for one in made} == {("jobgraph: make anew what an interrupted deploy made",)}

@@ -28,7 +28,7 @@ from jobgraph.toolchain.standins.provider.errors import (
 )
 from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
-from tests.components.recorded import Recorder, run
+from tests.components.recorded import Recorder, run, scope
 from tests.deploys.proxy import TRACKING, is_write
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Deployer:
         self.present = {row["name"]: row for row in present}
         recorder = Recorder()
         with patch("pulumi.warn"):
-            run(lambda: _ignore(task_graphs(graphs, settings, [], present)), recorder)
+            run(lambda: _ignore(task_graphs(graphs, settings, [], present, scope())), recorder)
         wanted = [one for one in recorder.recorded if one["type"].startswith("snowflake:")]
         old = {name for one in wanted for name in (one["name"], *one["aliases"])}
         self._told_apart(graphs, present, wanted)

@@ -1,0 +1,176 @@
+"""JobGraph: graphs of containerized jobs on Snowflake, with everything that they need around them, as one component.
+
+Knows the order of its parts, and where the job configuration, the settings and the procedures' texts come from. Must
+not know what any part holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from jobgraph.components.access import AccessArgs, AccessComponent
+from jobgraph.components.compute import ComputeArgs, ComputeComponent
+from jobgraph.components.connection import Login
+from jobgraph.components.history import HistoryArgs, HistoryComponent
+from jobgraph.components.part import Scope
+from jobgraph.components.present import tasks_present
+from jobgraph.components.removal_guard import guard_removal
+from jobgraph.components.runner import RunnerArgs, RunnerComponent
+from jobgraph.components.storage import StorageArgs, StorageComponent
+from jobgraph.components.takeover import HEIR, former_names
+from jobgraph.components.task_graph import task_graphs
+from jobgraph.config.reading import read
+from jobgraph.deploy import removal
+from jobgraph.drawing import pictures
+from jobgraph.errors import UserError
+from jobgraph.plan import history
+from jobgraph.plan.ordering import ordered
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.procedure_text import texts
+from jobgraph.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.config.model import Config
+    from jobgraph.plan.planning import Plan
+    from jobgraph.settings import Settings
+
+DEFAULT_FILE = "jobconfig.yaml"
+# Types of resources that ordinary deploys replace or delete.
+_REPLACED = tuple(f"snowflake:index/{name}" for name in ("execute:", "procedurePython:", "view:", "grant"))
+
+
+@dataclass(frozen=True)
+class JobGraphArgs:
+    """What a JobGraph is made of.
+
+    Attributes:
+        config: The file that says what the jobs are; a relative path is below the program's folder. Every key is
+            explained in docs/reference.md.
+        settings: What the stack says of names, sizes, users and pools; an empty mapping means the defaults. Every
+            setting is explained in docs/account.md. They have to be plain values: which resources there are, and how
+            they are called, depends on them.
+        environment: The environment of the file to deploy; the stack's name, unless given.
+    """
+
+    config: str = DEFAULT_FILE
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: str | None = None
+
+    @classmethod
+    def of_stack(cls) -> JobGraphArgs:
+        """Read the arguments from the stack's configuration: `jobgraph:file` and `jobgraph:settings`."""
+        stack = pulumi.Config("jobgraph")
+        return cls(stack.get("file") or DEFAULT_FILE, stack.get_object("settings") or {})
+
+
+class JobGraph(pulumi.ComponentResource):
+    """Task graphs that run containers, and all that they need: role, warehouse, pools, schema, history and procedures.
+
+    `opts` apply to everything inside: `provider` and `transforms` to each resource, to the questions that the program
+    asks Snowflake, and to the hooks' logins; `aliases` and `parent` by the engine's rules. `protect` keeps what holds
+    data or runs jobs (database, schema, stage, tables, pools, warehouse, role, tasks). Steps, grants, views and
+    procedures of a version are replaced by ordinary deploys, and so are never protected.
+
+    A JobGraph that is named `jobgraph` takes over what a stack of version 0.1 holds (docs/upgrading.md).
+
+    Attributes:
+        graphs: The keys of the graphs.
+        roots: The full name of each graph's root task, by the graph's key.
+        role: The role that owns the tasks and so runs the jobs.
+        pools: The compute pools.
+        tables: The full names of the history tables.
+        mermaid: A picture of each graph, by its key.
+        to_drop_what_destroy_keeps: Statements that drop what `pulumi destroy` keeps, in an order that works.
+    """
+
+    graphs: pulumi.Output[list[str]]
+    roots: pulumi.Output[dict[str, str]]
+    role: pulumi.Output[str]
+    pools: pulumi.Output[list[str]]
+    tables: pulumi.Output[list[str]]
+    mermaid: pulumi.Output[dict[str, str]]
+    to_drop_what_destroy_keeps: pulumi.Output[list[str]]
+
+    def __init__(self, name: str, args: JobGraphArgs | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
+        args = args or JobGraphArgs.of_stack()
+        settings, config = _read(args)
+        super().__init__("jobgraph:index:JobGraph", name, None, pulumi.ResourceOptions.merge(opts, _inherited(name)))
+        for warning in config.warnings:
+            pulumi.warn(warning.text(), self)
+        self._deploy(plan(config, settings, Procedures(**texts(_procedure_sources()))), Scope(self, name, Login(self)))
+        self.outputs = _outputs(config, settings, self._roots)
+        for key, value in self.outputs.items():
+            setattr(self, key, pulumi.Output.from_input(value))
+        self.register_outputs(self.outputs)
+
+    def export(self) -> None:
+        """Export every output from the stack, under its own name."""
+        for key, value in self.outputs.items():
+            pulumi.export(key, value)
+
+    def _deploy(self, planned: Plan, scope: Scope) -> None:
+        settings = planned.settings
+        present = tasks_present(settings, planned.graphs, self)
+        access = AccessComponent("access", AccessArgs(settings), scope)
+        compute = ComputeComponent("compute", ComputeArgs(settings, access), scope)
+        stored = StorageArgs(settings, planned.configuration, planned.payloads, access)
+        storage = StorageComponent("storage", stored, scope)
+        runs = HistoryComponent("history", HistoryArgs(settings, access, storage), scope)
+        runner = RunnerComponent("runner", RunnerArgs(planned, access, compute, storage), scope)
+        parts = [access, compute, storage, runs, runner]
+        graphs = task_graphs(planned.graphs, settings, parts, present, scope)
+        guard_removal(planned.graphs, settings, graphs, scope)
+        self._roots = {graph.key: graph.root.full_name for graph in planned.graphs}
+
+
+def _read(args: JobGraphArgs) -> tuple[Settings, Config]:
+    """Read settings and job configuration.
+
+    Raises:
+        RunError: One of them cannot be deployed; the text says where and what to do.
+    """
+    stack = pulumi.get_stack()
+    try:
+        settings = read_settings(args.settings, f"Pulumi.{stack}.yaml")
+        environment, zone = args.environment or stack, settings.region_timezone
+        config = ordered(read(args.config, settings.pool_families, environment, region_timezone=zone))
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
+    return settings, config
+
+
+def _procedure_sources() -> dict[str, str]:
+    """Return the texts of the procedures' files, by their names."""
+    sources = (entry for entry in files("jobgraph.procedures").iterdir() if entry.name.endswith(".py"))
+    return {entry.name.removesuffix(".py"): entry.read_text("utf-8") for entry in sources}
+
+
+def _inherited(name: str) -> pulumi.ResourceOptions:
+    """Return the options that everything inside inherits, beside those that the program gives."""
+    return pulumi.ResourceOptions(transformations=[_unprotected, *([former_names] if name == HEIR else [])])
+
+
+def _unprotected(resource: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+    """Take protection from what ordinary deploys replace."""
+    if not resource.type_.startswith(_REPLACED) or resource.opts.protect is not None:
+        return None
+    options = pulumi.ResourceOptions.merge(resource.opts, pulumi.ResourceOptions(protect=False))
+    return pulumi.ResourceTransformationResult(resource.props, options)
+
+
+def _outputs(config: Config, settings: Settings, roots: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "graphs": list(roots),
+        "roots": dict(roots),
+        "role": settings.role,
+        "pools": list(settings.pool_names),
+        "tables": [settings.qualified(table.name) for table in history.tables(settings)],
+        "to_drop_what_destroy_keeps": removal.drops(settings),
+        "mermaid": {graph.key: pictures.mermaid(graph) for graph in config.graphs},
+    }
