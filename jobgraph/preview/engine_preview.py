@@ -27,6 +27,7 @@ from jobgraph.preview.changes import (
     Summary,
 )
 from jobgraph.preview.dangers import dangers
+from jobgraph.preview.naming import without_owner
 from jobgraph.preview.wording import READS, TASK, about, words
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _is_preview(content: Mapping[str, Any]) -> bool:
 
 def summarize(preview: Mapping[str, Any], running: Mapping[str, int] | None = None) -> Summary:
     """Return the summary of a preview. `running`: how many jobs run on each pool now, if somebody has looked."""
-    steps = _by_object(preview.get("steps") or [])
+    steps = _by_object(without_owner(preview.get("steps") or []))
     changes = [change for step in steps if (change := _change(step)) is not None]
     changes.sort(key=lambda change: (change.kind, change.name))
     graphs = _graphs(steps, changes)
