@@ -20,6 +20,7 @@ from jobgraph.cli.commands import (
     graph,
     history,
     import_,
+    init,
     logs,
     preview_summary,
     resume,
@@ -56,6 +57,8 @@ def cli(context: click.Context, connection: str | None, database: str | None, sc
 
 
 for command in (
+    init.init,
+    setup.setup,
     validate.validate,
     graph.graph,
     diff.diff,
@@ -71,7 +74,6 @@ for command in (
     cancel.cancel,
     suspend.suspend,
     resume.resume,
-    setup.setup,
     sandbox.sandbox,
     doctor.doctor,
 ):

@@ -89,7 +89,7 @@ def test_a_staged_file_that_was_removed_by_hand_is_shown_and_written_again(proje
     shown = project.project.pulumi("refresh", "--preview-only", "--expect-no-changes", check=False)
     assert shown.returncode != 0
     assert "configuration-in-the-stage" in shown.stdout
-    project.project.up("--replace", "**::configuration")
+    project.project.up("--replace", "**::jobgraph-configuration")
     (after,) = project.project.query(listed)
     assert (after["name"], after["size"]) == (before["name"], before["size"])
 

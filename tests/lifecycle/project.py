@@ -41,6 +41,11 @@ PARTS = (
 EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 
 
+def local(urn: str) -> str:
+    """A resource's name without that of the program's JobGraph, with which all others begin."""
+    return urn.rpartition("::")[2].removeprefix("jobgraph-")
+
+
 @dataclass
 class Project:
     """A folder like a fresh clone after `make setup`."""
@@ -100,7 +105,7 @@ class Project:
     def changes(self, *words: str) -> dict[str, str]:
         """URN's last part -> operation, of every step of a preview that changes something (`read` only looks)."""
         return {
-            step["urn"].rsplit("::", 1)[-1]: step["op"]
+            local(step["urn"]): step["op"]
             for step in self.preview(*words)["steps"]
             if step["op"] not in {"same", "read"}
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lifecycle import stack
+from tests.lifecycle.project import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def shown(project: Project) -> set[tuple[str, str]]:
     """What `refresh --preview-only` shows: resource and property, or resource and GONE."""
     text = project.pulumi("refresh", "--preview-only", "--json").stdout
     steps = [one for one in json.loads(text[text.index("{") :])["steps"] if one["op"] not in {"refresh", "same"}]
-    names = {one["urn"]: one["urn"].rpartition("::")[2] for one in steps}
+    names = {one["urn"]: local(one["urn"]) for one in steps}
     reasons = {(names[one["urn"]], name) for one in steps for name in one.get("diffReasons") or [GONE]}
     return {(resource, name) for resource, name in reasons if name not in COMPUTED}
 

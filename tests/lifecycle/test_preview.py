@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.golden import compare
+from tests.lifecycle.project import local
 
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project
@@ -34,7 +35,7 @@ def normalised(preview: dict[str, Any]) -> list[dict[str, Any]]:
         inputs = {key: value for key, value in state.get("inputs", {}).items() if not key.startswith("__")}
         if "procedureDefinition" in inputs:
             inputs["procedureDefinition"] = "<the file's text>"
-        name = state["urn"].rsplit("::", 1)[-1]
+        name = local(state["urn"])
         if not state["type"].startswith("pulumi:"):
             steps.append({"name": name, "type": state["type"], "op": step["op"], "inputs": inputs})
     return sorted(steps, key=lambda step: (step["type"], step["name"]))

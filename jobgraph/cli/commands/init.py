@@ -1,0 +1,77 @@
+"""The command `init`: a new project, of the template that `pulumi new` takes as well.
+
+Knows which files the template has and which words in them are replaced. Must not know what the files say.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobgraph.cli.application import examples, note, say
+from jobgraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.resources.abc import Traversable
+
+DESCRIPTION = "Graphs of containerized jobs on Snowflake"
+# Files of Python's own, which lie beside the template where it was imported.
+_IGNORED = frozenset({"__pycache__"})
+_PROJECT_FILE = "Pulumi.yaml"
+# The last section of that file.
+_TEMPLATE_SECTION = "\ntemplate:"
+
+
+@click.command(epilog=examples("jobgraph init shop", "jobgraph init . --name shop"))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", metavar="NAME", help="Name of the Pulumi project; the folder's, unless given.")
+def init(folder: Path, name: str | None) -> None:
+    """Write a small project into FOLDER: jobs, an image, stacks for the sandbox and for an account, workflows.
+
+    Files that are there already are left alone: the command refuses and names them. `pulumi new` takes the same
+    template, by the folder that holds it.
+    """
+    project = name or folder.resolve().name
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", project):
+        raise UsageError(
+            f"'{project}' is not a name for a Pulumi project.",
+            remedy="--name with letters, digits, hyphens, underscores and dots, 100 at most.",
+        )
+    texts = dict(_template(project))
+    present = sorted(path for path in texts if (folder / path).exists())
+    if present:
+        raise UsageError(
+            f"{folder} has {', '.join(present)} already; nothing was written.",
+            remedy="jobgraph init with another folder.",
+        )
+    for path, text in texts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+        say(str(folder / path))
+    note(f"Next: cd {shlex.quote(str(folder))}   then what README.md says")
+
+
+def _template(project: str) -> Iterator[tuple[str, str]]:
+    """Yield path and text of each file of a new project."""
+    for path, file in _files(files("jobgraph") / "template", ""):
+        text = file.read_text(encoding="utf-8").replace("${PROJECT}", project).replace("${DESCRIPTION}", DESCRIPTION)
+        yield path, _without_template_section(text) if path == _PROJECT_FILE else text
+
+
+def _files(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir() and entry.name not in _IGNORED:
+            yield from _files(entry, f"{path}{entry.name}/")
+        elif entry.is_file():
+            yield f"{path}{entry.name}", entry
+
+
+def _without_template_section(text: str) -> str:
+    """Return a Pulumi.yaml as `pulumi new` leaves it: what it says of the template belongs to the template."""
+    return text.partition(_TEMPLATE_SECTION)[0] + "\n"
