@@ -68,8 +68,8 @@ def counts(rows: list[tuple[Any, ...]], statement: str) -> list[int]:
     return [int(value) for value in rows[0] if isinstance(value, int)] if rows else []
 
 
-def merge_counts(columns: tuple[Column, ...], found: list[int]) -> list[int]:
+def merge_counts(columns: tuple[Column, ...], row_counts: list[int]) -> list[int]:
     """The counts of those actions that the MERGE names, in the order of its columns."""
     names = ("number of rows inserted", "number of rows updated", "number of rows deleted")
-    by_name = dict(zip(names, found, strict=True))
+    by_name = dict(zip(names, row_counts, strict=True))
     return [by_name[column.name] for column in columns]

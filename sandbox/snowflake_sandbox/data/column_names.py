@@ -41,7 +41,7 @@ _END = frozenset(
         "START",
     ]
 )
-_NAMED = (exp.Alias, exp.Column, exp.Star, exp.Aliases)
+_WITH_NAMES = (exp.Alias, exp.Column, exp.Star, exp.Aliases)
 
 
 @dataclass
@@ -67,13 +67,13 @@ def name_columns(tree: exp.Expr, text: str) -> None:
         text: what it was parsed from.
     """
     selects = list(_in_text_order(tree))
-    if all(isinstance(projection, _NAMED) for select in selects for projection in select.expressions):
+    if all(isinstance(projection, _WITH_NAMES) for select in selects for projection in select.expressions):
         return
     texts = _projection_texts(text)
-    fits = [len(one.expressions) for one in selects] == [len(one) for one in texts]
+    fits = [len(select_list.expressions) for select_list in selects] == [len(select_list) for select_list in texts]
     for position, select in enumerate(selects):
         for index, projection in enumerate(select.expressions):
-            if not isinstance(projection, _NAMED):
+            if not isinstance(projection, _WITH_NAMES):
                 # Where the two readings differ, the tree's own text is close enough.
                 name = texts[position][index] if fits else projection.sql("snowflake")
                 alias = exp.alias_(projection.copy(), name.upper(), quoted=True)
@@ -97,13 +97,13 @@ def _in_text_order(node: exp.Expr) -> Iterator[exp.Select]:
 
 def _projection_texts(text: str) -> list[list[str]]:
     tokens = tokenize(text)
-    found: list[_Select] = []
+    lists: list[_Select] = []
     depth = 0
     for position, token in enumerate(tokens):
-        current = next((one for one in reversed(found) if one.open), None)
+        current = next((select_list for select_list in reversed(lists) if select_list.open), None)
         at_depth = current is not None and current.depth == depth
         if token.token_type == TokenType.SELECT:
-            found.append(_Select(depth))
+            lists.append(_Select(depth))
         elif token.token_type in _OPEN:
             _begin(current, token, at_depth=at_depth)
             depth += 1
@@ -114,9 +114,9 @@ def _projection_texts(text: str) -> list[list[str]]:
                 current.open = False
         elif current is not None and at_depth:
             _read(current, tokens, position, text)
-    for one in found:
-        one.close(text, len(text))
-    return [one.texts for one in found]
+    for select_list in lists:
+        select_list.close(text, len(text))
+    return [select_list.texts for select_list in lists]
 
 
 def _begin(current: _Select | None, token: Token, *, at_depth: bool) -> None:

@@ -107,9 +107,9 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
     if isinstance(error, duckdb.ParserException):
         return SnowflakeError(1003, "42000", f"SQL compilation error:\n{text}")
     if isinstance(error, duckdb.ConstraintException):
-        found = _NOT_NULL.search(text)
-        if found:
-            return SnowflakeError(100072, "22000", f"NULL result in a non-nullable column '{found[1]}'")
+        match = _NOT_NULL.search(text)
+        if match:
+            return SnowflakeError(100072, "22000", f"NULL result in a non-nullable column '{match[1]}'")
         return SnowflakeError(200001, "22000", f"SQL execution error:\n{text}")
     if isinstance(error, duckdb.TransactionException):
         conflict = SnowflakeError(
@@ -132,20 +132,20 @@ def _of_macro(text: str) -> SnowflakeError | None:
 
 def _compilation(text: str) -> SnowflakeError:  # noqa: PLR0911  # one return per wording
     prefix = "SQL compilation error:\n"
-    if found := _TABLE.search(text):
-        return SnowflakeError(2003, "42S02", f"{prefix}Object '{found[1].upper()}' does not exist or not authorized.")
-    if found := _FUNCTION.search(text):
-        return SnowflakeError(2140, "42601", f"{prefix}Unknown function {found[1].upper()}.")
-    if found := _COUNT.search(text):
+    if match := _TABLE.search(text):
+        return SnowflakeError(2003, "42S02", f"{prefix}Object '{match[1].upper()}' does not exist or not authorized.")
+    if match := _FUNCTION.search(text):
+        return SnowflakeError(2140, "42601", f"{prefix}Unknown function {match[1].upper()}.")
+    if match := _COUNT.search(text):
         return SnowflakeError(
             2020,
             "21S01",
-            f"{prefix}Insert value list does not match column list expecting {found[1]} but got {found[2]}",
+            f"{prefix}Insert value list does not match column list expecting {match[1]} but got {match[2]}",
         )
-    if found := _EXISTS.search(text):
-        return SnowflakeError(2002, "42710", f"{prefix}Object '{found[1]}' already exists.")
-    if found := _COLUMN.search(text):
-        return SnowflakeError(904, "42000", f"{prefix}error line 1 at position 0\ninvalid identifier '{found[1]}'")
+    if match := _EXISTS.search(text):
+        return SnowflakeError(2002, "42710", f"{prefix}Object '{match[1]}' already exists.")
+    if match := _COLUMN.search(text):
+        return SnowflakeError(904, "42000", f"{prefix}error line 1 at position 0\ninvalid identifier '{match[1]}'")
     if "does not exist" in text:
         return SnowflakeError(2003, "02000", f"{prefix}{text} (does not exist or not authorized)")
     return SnowflakeError(2043, "02000", f"{prefix}{text}")
@@ -153,8 +153,8 @@ def _compilation(text: str) -> SnowflakeError:  # noqa: PLR0911  # one return pe
 
 def _conversion(text: str) -> SnowflakeError:
     for pattern, errno, sqlstate, message in _CONVERSION:
-        if found := pattern.search(text):
+        if match := pattern.search(text):
             return SnowflakeError(
-                errno, sqlstate, message.format(next(group for group in found.groups() if group is not None))
+                errno, sqlstate, message.format(next(group for group in match.groups() if group is not None))
             )
     return SnowflakeError(100038, "22018", f"SQL execution error:\n{text}")

@@ -43,6 +43,7 @@ _KINDS: dict[str, ColumnType] = {
 _INTEGERS = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 )
+_DIGITS_OF_64_BITS = 18
 _DUCKDB: dict[str, str] = {
     "text": "VARCHAR",
     "real": "DOUBLE",
@@ -63,8 +64,8 @@ def column(name: str, duckdb_type: str) -> Column:
     """The result column for one of a relation."""
     if duckdb_type in _INTEGERS:
         return Column(name, "fixed")
-    if found := _DECIMAL.fullmatch(duckdb_type):
-        return Column(name, "fixed", precision=int(found[1]), scale=int(found[2]))
+    if match := _DECIMAL.fullmatch(duckdb_type):
+        return Column(name, "fixed", precision=int(match[1]), scale=int(match[2]))
     kind = _KINDS.get(duckdb_type)
     if kind is None:
         kind = (
@@ -93,14 +94,17 @@ def semi_structured(described: tuple[Column, ...], kinds: list[exp.DataType | No
 
 def no_rows(described: tuple[Column, ...]) -> pa.Table:
     """An empty table of the right width (DESCRIBE-only requests)."""
-    return pa.Table.from_arrays([pa.array([], pa.string()) for _ in described], names=[one.name for one in described])
+    names = [described_column.name for described_column in described]
+    return pa.Table.from_arrays([pa.array([], pa.string()) for _ in described], names=names)
 
 
-def duckdb_type(one: Column) -> str:
+def duckdb_type(described_column: Column) -> str:
     """The DuckDB type that holds a result column."""
-    if one.type == "fixed":
-        return f"DECIMAL({one.precision},{one.scale})" if one.scale else "HUGEINT" if one.precision > 18 else "BIGINT"  # noqa: PLR2004  # digits of a 64-bit integer
-    return _DUCKDB[one.type]
+    if described_column.type != "fixed":
+        return _DUCKDB[described_column.type]
+    if described_column.scale:
+        return f"DECIMAL({described_column.precision},{described_column.scale})"
+    return "HUGEINT" if described_column.precision > _DIGITS_OF_64_BITS else "BIGINT"
 
 
 # Arrow types of columns that may hold NULLs alone; others are found from the values.
@@ -120,12 +124,18 @@ def make_table(duck: duckdb.DuckDBPyConnection, name: str, result: Result) -> No
         duck.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM _arrow')
         duck.unregister("_arrow")
         return
-    described = ", ".join('"' + one.name.replace('"', '""') + '" ' + duckdb_type(one) for one in result.columns)
+    described = ", ".join(
+        '"' + described_column.name.replace('"', '""') + '" ' + duckdb_type(described_column)
+        for described_column in result.columns
+    )
     duck.execute(f'CREATE TEMP TABLE "{name}" ({described})')
     if result.rows:
         # Row by row, DuckDB takes a second for the history of a graph of 1,000 tasks; as an Arrow table, milliseconds.
         cells = zip(*result.rows, strict=True)
-        arrays = [pa.array(cell, _ARROW.get(one.type)) for cell, one in zip(cells, result.columns, strict=True)]
+        arrays = [
+            pa.array(cell, _ARROW.get(described_column.type))
+            for cell, described_column in zip(cells, result.columns, strict=True)
+        ]
         rows = pa.Table.from_arrays(arrays, names=[f"c{number}" for number in range(len(arrays))])
         duck.register("_rows", rows)
         duck.execute(f'INSERT INTO "{name}" SELECT * FROM _rows')

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def counted(given: tuple[Any, ...], least: int, most: int, function: str) -> tuple[Any, ...]:
+def counted(given: tuple[Any, ...], minimum: int, maximum: int, function: str) -> tuple[Any, ...]:
     """The arguments of a scalar function.
 
     Raises:
         SnowflakeError: 000938 for too few of them, 000939 for too many.
     """
-    if not least <= len(given) <= most:
-        few = "not enough" if len(given) < least else "too many"
+    if not minimum <= len(given) <= maximum:
+        few = "not enough" if len(given) < minimum else "too many"
         raise SnowflakeError(
-            938 if len(given) < least else 939,
+            938 if len(given) < minimum else 939,
             "22023",
             f"SQL compilation error: error line 1 at position 7\n{few} arguments for function [{function}],"
-            f" expected {least if len(given) < least else most}, got {len(given)}",
+            f" expected {minimum if len(given) < minimum else maximum}, got {len(given)}",
         )
     return given
 
@@ -67,11 +67,11 @@ class Arguments:
         """A boolean argument; False when it was not given."""
         return str(self._values.get(name, False)).lower() in ("true", "1")
 
-    def limit(self, default: int, most: int) -> int:
+    def limit(self, default: int, maximum: int) -> int:
         """RESULT_LIMIT, checked."""
         given = self._values.get("RESULT_LIMIT")
         value = default if given is None else whole(given, "RESULT_LIMIT")
-        if not 1 <= value <= most:
+        if not 1 <= value <= maximum:
             raise errors.invalid_value(str(value), "RESULT_LIMIT")
         return value
 

@@ -77,8 +77,10 @@ class Rewriting:
         comparison = node.parent
         if not isinstance(comparison, exp.EQ | exp.NEQ | exp.In):
             return
-        others = comparison.expressions if isinstance(comparison, exp.In) else [comparison.this, comparison.expression]
-        if any(self._is_text(one) for one in others if one is not node):
+        operands = (
+            comparison.expressions if isinstance(comparison, exp.In) else [comparison.this, comparison.expression]
+        )
+        if any(self._is_text(operand) for operand in operands if operand is not node):
             node.replace(exp.cast(node.copy(), "VARCHAR"))
 
     def _is_text(self, node: exp.Expr) -> bool:
@@ -132,14 +134,14 @@ class Rewriting:
         name, function = self._find_table_function(node.this)
         if function is None:
             return
-        positional, named = [], {}
+        positional, by_name = [], {}
         called = node.this.expression if isinstance(node.this, exp.Dot) else node.this
         for argument in trees.function_arguments(called):
             if isinstance(argument, exp.Kwarg | exp.PropertyEQ):
-                named[argument.this.name.upper()] = self.value(argument.expression)
+                by_name[argument.this.name.upper()] = self.value(argument.expression)
             else:
                 positional.append(self.value(argument))
-        rows = function(self.call, tuple(positional), named)
+        rows = function(self.call, tuple(positional), by_name)
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name.rpartition(".")[2]))
         node.replace(self.temporary(rows, alias=alias, joins=node.args.get("joins")))
 
@@ -156,12 +158,12 @@ class Rewriting:
         return self._find_table_function(called)[1] is not None
 
     def _find_table_function(self, called: exp.Expr) -> tuple[str, Any]:
-        known = self.call.world.table_functions
+        functions = self.call.world.table_functions
         parts = [part.upper() for part in trees.dotted_name(called)]
         qualified = ".".join(parts[-2:])
-        if qualified in known:
-            return qualified, known[qualified]
-        return (parts[-1], known.get(parts[-1])) if parts else ("", None)
+        if qualified in functions:
+            return qualified, functions[qualified]
+        return (parts[-1], functions.get(parts[-1])) if parts else ("", None)
 
     def value(self, node: exp.Expr) -> Any:  # noqa: PLR0911  # one return per kind of node
         """A constant argument as Python value: literal, placeholder, cast of one, or another control function.

@@ -58,17 +58,20 @@ class TableColumns:
 
     def _of_rows(self, name: str) -> Columns:
         columns = self._rows[name].columns
-        return {column.name: _type(_RESULT_TYPES.get(column.type.upper(), column.type.upper())) for column in columns}
+        return {
+            column.name: data_type(_RESULT_TYPES.get(column.type.upper(), column.type.upper())) for column in columns
+        }
 
     def _of_catalog(self, key: tuple[str, str, str]) -> Columns:
         if not all(key):
             return {}
         with self._call.world.store.transaction() as tx:
             table = catalog.find(tx, "TABLE", ObjectName(key[2], key[1], key[0]))
-        return {} if table is None else {column["name"]: _type(column["base"]) for column in table["columns"]}
+        return {} if table is None else {column["name"]: data_type(column["base"]) for column in table["columns"]}
 
 
-def _type(base: str) -> exp.DataType:
+def data_type(base: str) -> exp.DataType:
+    """A column's type as the dialect's annotation has it."""
     return exp.DataType(this=_TYPES.get(base, DType.UNKNOWN))
 
 

@@ -48,9 +48,9 @@ def parse(text: str) -> exp.Expr:
 def _syntax_error(text: str, error: Exception) -> errors.SnowflakeError:
     details = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
     line, column = details.get("line", 1), max(int(details.get("col") or 1) - len(details.get("highlight") or ""), 0)
-    found = details.get("highlight") or _HIGHLIGHT.sub("", text[:20])
+    word = details.get("highlight") or _HIGHLIGHT.sub("", text[:20])
     return errors.SnowflakeError(
-        1003, "42000", f"SQL compilation error:\nsyntax error line {line} at position {column} unexpected '{found}'."
+        1003, "42000", f"SQL compilation error:\nsyntax error line {line} at position {column} unexpected '{word}'."
     )
 
 

@@ -38,7 +38,7 @@ _BOUND: tuple[tuple[type, exp.DType], ...] = (
     (time, DType.TIME),
 )
 # Types that sqlglot does not know, by kind of expression and by a function's name.
-_OTHERS: dict[type[exp.Expr], exp.DType] = {
+_EXTRA_TYPES: dict[type[exp.Expr], exp.DType] = {
     exp.JSONExtract: DType.VARIANT,
     exp.GetExtract: DType.VARIANT,
     exp.ParseJSON: DType.VARIANT,
@@ -69,10 +69,10 @@ class _Tables(MappingSchema):
         """The type of a table's column, UNKNOWN where it has none of that name."""
         del dialect, normalize
         name = column if isinstance(column, str) else column.name
-        known = self._columns(table) if isinstance(table, exp.Table) else {}
-        return known.get(name) or exp.DataType(this=DType.UNKNOWN)
+        types = self._columns(table) if isinstance(table, exp.Table) else {}
+        return types.get(name) or exp.DataType(this=DType.UNKNOWN)
 
-    def find(self, *_arguments: Any, **_more: Any) -> None:
+    def find(self, *_arguments: Any, **_options: Any) -> None:
         """Whole tables are never asked for as a structure."""
         return
 
@@ -81,7 +81,7 @@ def annotate(
     tree: exp.Expr,
     columns: Callable[[exp.Table], Columns],
     binds: Mapping[str, Any],
-    named: Mapping[str, exp.DType],
+    function_types: Mapping[str, exp.DType],
 ) -> None:
     """Give every expression of a statement its type, in place; unquoted names become upper case.
 
@@ -89,7 +89,7 @@ def annotate(
         tree: the statement, its tables resolved.
         columns: the columns of a table.
         binds: values of the placeholders.
-        named: types of functions that sqlglot has no class for.
+        function_types: types of functions that sqlglot has no class for.
     """
     _quote_keys(tree)
     normalize_identifiers(tree, dialect="snowflake")
@@ -97,9 +97,9 @@ def annotate(
     changed: dict[int, exp.DataType] = {}
     metadata = {
         **Snowflake.EXPRESSION_METADATA,
-        **{kind: {"returns": returned} for kind, returned in _OTHERS.items()},
+        **{kind: {"returns": returned} for kind, returned in _EXTRA_TYPES.items()},
         exp.Column: {"annotator": _annotator(lambda node: _column_type(node, changed))},
-        exp.Anonymous: {"annotator": _annotator(lambda node: _type_of(node, named))},
+        exp.Anonymous: {"annotator": _annotator(lambda node: _type_of(node, function_types))},
         exp.Placeholder: {"annotator": _annotator(lambda node: _bound_type(node, binds))},
     }
     TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
@@ -147,8 +147,8 @@ def _columns_of_change(
             yield column, kinds[0]
 
 
-def _type_of(node: exp.Anonymous, named: Mapping[str, exp.DType]) -> exp.DType:
-    return named.get(str(node.this).upper(), DType.UNKNOWN)
+def _type_of(node: exp.Anonymous, function_types: Mapping[str, exp.DType]) -> exp.DType:
+    return function_types.get(str(node.this).upper(), DType.UNKNOWN)
 
 
 def _bound_type(node: exp.Placeholder, binds: Mapping[str, Any]) -> exp.DType:
@@ -168,7 +168,7 @@ def _qualify(tree: exp.Expr, columns: Callable[[exp.Table], Columns]) -> list[ex
         for column in scope.columns:
             if column.table:
                 continue
-            owners = [alias for alias, known in names.items() if column.name in known]
+            owners = [alias for alias, types in names.items() if column.name in types]
             if len(owners) == 1:
                 column.set("table", exp.to_identifier(owners[0], quoted=True))
                 changed.append(column)

@@ -140,24 +140,24 @@ def unify(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
     A text beside another type becomes that type, as does a VARIANT; a date beside a timestamp is left to DuckDB.
     """
     kinds = {family(node) for node in nodes if not is_null(node)}
-    others = kinds - {Family.TEXT, Family.VARIANT, Family.UNKNOWN}
+    families = kinds - {Family.TEXT, Family.VARIANT, Family.UNKNOWN}
     if len(kinds) < 2 or not kinds & {Family.TEXT, Family.VARIANT}:  # noqa: PLR2004  # two types to unify
         return nodes
-    if not others:
+    if not families:
         return [to_text(node, formats) if family(node) is Family.VARIANT else node for node in nodes]
-    return [_unified(node, others, formats) for node in nodes]
+    return [_unified(node, families, formats) for node in nodes]
 
 
-def _unified(node: exp.Expr, others: set[Family], formats: Formats) -> exp.Expr:
+def _unified(node: exp.Expr, families: set[Family], formats: Formats) -> exp.Expr:
     if family(node) not in (Family.TEXT, Family.VARIANT) or is_null(node):
         return node
     for target in (Family.INSTANT, Family.NTZ, Family.DATE, Family.TIME):
-        if target in others:
+        if target in families:
             # A text may say more than a date: it is compared as a timestamp.
             return to_time(node, Family.NTZ if target is Family.DATE else target, formats)
-    if Family.BOOLEAN in others:
+    if Family.BOOLEAN in families:
         return to_boolean(node)
-    if Family.BINARY in others:
+    if Family.BINARY in families:
         return to_binary(node)
     return to_number(node) if family(node) is Family.VARIANT or not isinstance(node, exp.Literal) else node
 

@@ -36,23 +36,23 @@ class Function:
     Attributes:
         returns: its type.
         rewrite: what it is in DuckDB, from its name and arguments.
-        least, most: how many arguments it takes.
+        minimum, maximum: how many arguments it takes.
     """
 
     returns: exp.DType
     rewrite: Rewrite
-    least: int = 1
-    most: int = 1
+    minimum: int = 1
+    maximum: int = 1
 
 
 def _format(name: str, arguments: Arguments, position: int = 1) -> str | None:
     """The format argument, a constant text."""
     if len(arguments) <= position:
         return None
-    given = arguments[position]
-    if not isinstance(given, exp.Literal) or not given.is_string:
+    argument = arguments[position]
+    if not isinstance(argument, exp.Literal) or not argument.is_string:
         raise errors.not_supported(f"{name} with a format that is no constant")
-    return str(given.this)
+    return str(argument.this)
 
 
 def _to_char(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
@@ -375,18 +375,18 @@ def rewrite(node: exp.Anonymous, formats: Formats) -> exp.Expr:
     if function is None or isinstance(node.parent, exp.Dot):
         return node
     arguments = list(node.expressions)
-    if len(arguments) < function.least:
+    if len(arguments) < function.minimum:
         raise errors.SnowflakeError(
             938,
             "22023",
             f"SQL compilation error:\nnot enough arguments for function [{node.sql('snowflake')}],"
-            f" expected {function.least}, got {len(arguments)}",
+            f" expected {function.minimum}, got {len(arguments)}",
         )
-    if len(arguments) > function.most:
+    if len(arguments) > function.maximum:
         raise errors.SnowflakeError(
             939,
             "22023",
             f"SQL compilation error:\ntoo many arguments for function [{node.sql('snowflake')}]"
-            f" expected {function.most}, got {len(arguments)}",
+            f" expected {function.maximum}, got {len(arguments)}",
         )
     return typed(function.rewrite(name, arguments, formats), function.returns)

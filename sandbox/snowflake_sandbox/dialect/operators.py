@@ -38,9 +38,9 @@ def compare(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`a = b` and its like."""
     if assignments.is_assignment(node):
         return assignments.update(node, formats)
-    left, right = unify([node.this, node.expression], formats)
-    node.set("this", left)
-    node.set("expression", right)
+    left_operand, right_operand = unify([node.this, node.expression], formats)
+    node.set("this", left_operand)
+    node.set("expression", right_operand)
     return node
 
 
@@ -56,9 +56,9 @@ def between(node: exp.Expr, formats: Formats) -> exp.Expr:
 def is_in(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`a IN (b, c)`."""
     if node.args.get("query") is None and node.expressions:
-        value, *others = unify([node.this, *node.expressions], formats)
+        value, *candidates = unify([node.this, *node.expressions], formats)
         node.set("this", value)
-        _set_all(node, "expressions", others)
+        _set_all(node, "expressions", candidates)
     return node
 
 
@@ -80,16 +80,21 @@ def concatenate(node: exp.Expr, formats: Formats) -> exp.Expr:
 def arithmetic(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`a + b` and its like; a date and an interval of whole days give a date."""
     del formats
-    left, right = node.this, node.expression
-    if isinstance(right, exp.Interval):
-        unit = str(right.args.get("unit") or "").upper()
-        if family(left) is Family.DATE and unit in _DATE_UNITS:
+    left_operand, right_operand = node.this, node.expression
+    if isinstance(right_operand, exp.Interval):
+        unit = str(right_operand.args.get("unit") or "").upper()
+        if family(left_operand) is Family.DATE and unit in _DATE_UNITS:
             return typed(plain_cast(exp.Paren(this=node.copy()), "DATE"), DType.DATE)
         return node
-    has_variant = Family.VARIANT in (family(left), family(right))
+    has_variant = Family.VARIANT in (family(left_operand), family(right_operand))
     # DuckDB gives a literal text the type of the other side.
-    node.set("this", left if isinstance(left, exp.Literal) and not has_variant else to_number(left))
-    node.set("expression", right if isinstance(right, exp.Literal) and not has_variant else to_number(right))
+    node.set(
+        "this", left_operand if isinstance(left_operand, exp.Literal) and not has_variant else to_number(left_operand)
+    )
+    node.set(
+        "expression",
+        right_operand if isinstance(right_operand, exp.Literal) and not has_variant else to_number(right_operand),
+    )
     return typed(node, DType.DOUBLE) if has_variant else node
 
 
@@ -142,9 +147,9 @@ def choose(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 def coalesce(node: exp.Expr, formats: Formats) -> exp.Expr:
     """COALESCE and its like."""
-    first, *others = _one_type([node.this, *node.expressions], formats)
+    first, *candidates = _one_type([node.this, *node.expressions], formats)
     node.set("this", first)
-    _set_all(node, "expressions", others)
+    _set_all(node, "expressions", candidates)
     return node
 
 

@@ -14,7 +14,7 @@ from snowflake_sandbox.dialect.named import FUNCTIONS
 from snowflake_sandbox.dialect.snowflake_functions import is_built_in
 
 
-def _kept(name: str, arguments: list[exp.Expr]) -> exp.Anonymous:
+def _call(name: str, arguments: list[exp.Expr]) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=arguments)
 
 
@@ -32,7 +32,7 @@ class SnowflakeText(Snowflake):
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {
             **SnowflakeParser.FUNCTIONS,
-            **{name: partial(_kept, name) for name in FUNCTIONS},
+            **{name: partial(_call, name) for name in FUNCTIONS},
         }
 
 

@@ -167,7 +167,7 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
         if existing is not None and creation.or_replace:
             access.require(call, "OWNERSHIP", existing)
             drop_object(call, existing)
-        made = catalog.create(
+        created = catalog.create(
             tx,
             kind.name,
             creation.name,
@@ -177,9 +177,9 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
             creation.parameters,
             creation.signature,
         )
-        future.apply(tx, made, call.now)
+        future.apply(tx, created, call.now)
         if kind.created is not None:
-            kind.created(call, made)
+            kind.created(call, created)
     return status(kind.message(creation.name.name))
 
 
@@ -191,10 +191,10 @@ def find_for(call: Call, kind: Kind, command: str, *, if_exists: bool = False) -
     """
     name, signature = read_name(call, kind, command)
     with call.world.store.transaction() as tx:
-        found = catalog.find(tx, kind.name, name, signature)
-    if found is None and not if_exists:
+        target = catalog.find(tx, kind.name, name, signature)
+    if target is None and not if_exists:
         raise errors.does_not_exist(kind.name, name.qualified + signature)
-    return found
+    return target
 
 
 def drop(call: Call) -> Result:
@@ -202,34 +202,34 @@ def drop(call: Call) -> Result:
     kind = read_kind(call.world, call.reader)
     if_exists = call.reader.accept("IF EXISTS")
     start = call.reader.index
-    found = find_for(call, kind, f"DROP {kind.name}", if_exists=if_exists)
-    if found is None:
+    target = find_for(call, kind, f"DROP {kind.name}", if_exists=if_exists)
+    if target is None:
         call.reader.index, call.reader.placeholders_read = start, 0
         name = call.reader.object_name().name
         return status(f"Drop statement executed successfully ({name} already dropped).")
-    access.require(call, "OWNERSHIP", found)
+    access.require(call, "OWNERSHIP", target)
     if not call.reader.accept("CASCADE"):
         call.reader.accept("RESTRICT")
     with call.world.store.transaction():
-        drop_object(call, found)
+        drop_object(call, target)
         call.reader.end()
-    return status(f"{found.name.name} successfully dropped.")
+    return status(f"{target.name.name} successfully dropped.")
 
 
-def drop_object(call: Call, found: SnowflakeObject) -> None:
+def drop_object(call: Call, target: SnowflakeObject) -> None:
     """Remove one object with what its kind does at that moment. Call it inside a transaction."""
-    kind = call.world.kinds.get(found.kind)
+    kind = call.world.kinds.get(target.kind)
     if kind is not None and kind.dropping is not None:
-        kind.dropping(call, found)
+        kind.dropping(call, target)
     with call.world.store.transaction() as tx:
-        catalog.delete(tx, found)
+        catalog.delete(tx, target)
 
 
 def drop_children(call: Call, database: str, schema: str | None = None) -> None:
     """Remove what a database or schema holds: objects first, then schemas, newest first."""
     with call.world.store.transaction() as tx:
         inside = catalog.children(tx, database, schema)
-        for child in sorted(inside, key=lambda one: one.kind == "SCHEMA"):
+        for child in sorted(inside, key=lambda child: child.kind == "SCHEMA"):
             if catalog.by_id(tx, child.id) is not None:
                 drop_object(call, child)
 
@@ -244,30 +244,30 @@ def alter(call: Call) -> Result:
     """ALTER <kind> [IF EXISTS] <name> SET … | UNSET … | RENAME TO … | an action of the kind."""
     kind = read_kind(call.world, call.reader)
     if_exists = call.reader.accept("IF EXISTS")
-    found = find_for(call, kind, f"ALTER {kind.name}", if_exists=if_exists)
-    if found is None:
+    target = find_for(call, kind, f"ALTER {kind.name}", if_exists=if_exists)
+    if target is None:
         return status()
     for words in sorted(kind.actions, key=len, reverse=True):
         if call.reader.accept(words):
-            access.require(call, ("OPERATE", "MODIFY"), found)
-            result = kind.actions[words](call, found)
+            access.require(call, ("OPERATE", "MODIFY"), target)
+            result = kind.actions[words](call, target)
             call.reader.end()
             return result or status()
     if call.reader.accept("RENAME TO"):
-        return _rename(call, kind, found)
+        return _rename(call, kind, target)
     if call.reader.accept("SET"):
-        return _apply(call, kind, found, _read_set(call.reader, kind))
+        return _apply(call, kind, target, _read_set(call.reader, kind))
     if call.reader.accept("UNSET"):
-        return _apply(call, kind, found, _read_unset(call.reader, kind))
+        return _apply(call, kind, target, _read_unset(call.reader, kind))
     raise call.reader.unexpected()
 
 
-def _rename(call: Call, kind: Kind, found: SnowflakeObject) -> Result:
-    access.require(call, "OWNERSHIP", found)
+def _rename(call: Call, kind: Kind, target: SnowflakeObject) -> Result:
+    access.require(call, "OWNERSHIP", target)
     name = call.session.resolve(call.reader.object_name(), kind.scope, f"ALTER {kind.name}")
     call.reader.end()
     with call.world.store.transaction() as tx:
-        catalog.rename(tx, found, name)
+        catalog.rename(tx, target, name)
     return status()
 
 
@@ -298,10 +298,10 @@ def _read_unset(reader: Reader, kind: Kind) -> _Change:
     return change
 
 
-def _apply(call: Call, kind: Kind, found: SnowflakeObject, change: _Change) -> Result:
-    access.require(call, "MODIFY", found)
+def _apply(call: Call, kind: Kind, target: SnowflakeObject, change: _Change) -> Result:
+    access.require(call, "MODIFY", target)
     with call.world.store.transaction() as tx:
-        before = catalog.by_id(tx, found.id) or found
+        before = catalog.by_id(tx, target.id) or target
         after = catalog.update(tx, before, change.properties, change.parameters)
         if kind.altered is not None:
             kind.altered(call, before, after)
@@ -313,9 +313,9 @@ def describe(call: Call) -> Result:
     kind = read_kind(call.world, call.reader)
     if kind.describe is None:
         raise errors.not_supported(f"DESCRIBE {kind.name}")
-    found = find_for(call, kind, f"DESCRIBE {kind.name}")
-    if found is None or not access.visible(call, [found]):
-        raise errors.does_not_exist(kind.name, found.name.qualified if found else "")
-    result = kind.describe(call, found)
+    target = find_for(call, kind, f"DESCRIBE {kind.name}")
+    if target is None or not access.visible(call, [target]):
+        raise errors.does_not_exist(kind.name, target.name.qualified if target else "")
+    result = kind.describe(call, target)
     call.reader.end()
     return replace(result, statement_type=DESCRIBE)

@@ -38,16 +38,16 @@ def statements(call: Call) -> list[Call]:
     if not ends or _keeps_the_rest(call.reader):
         return [call]
     borders = [-1, *ends, len(call.reader.tokens)]
-    made: list[Call] = []
+    calls: list[Call] = []
     placeholders = 0
     for first, last in pairwise(borders):
         text = _text(call.reader, first + 1, last)
         count = _placeholders(call.reader, first + 1, last)
         binds = {str(number): call.binds.get(str(placeholders + number)) for number in range(1, count + 1)}
         placeholders += count
-        query_id = call.query_id if last == borders[-1] else _query_id(call, len(made))
-        made.append(replace(call, reader=Reader(text, binds), text=text, binds=binds, query_id=query_id))
-    return made
+        query_id = call.query_id if last == borders[-1] else _query_id(call, len(calls))
+        calls.append(replace(call, reader=Reader(text, binds), text=text, binds=binds, query_id=query_id))
+    return calls
 
 
 def _keeps_the_rest(reader: Reader) -> bool:

@@ -116,8 +116,8 @@ def refuse_scripting(reader: Reader) -> None:
     word, following = reader.peek(), reader.peek(1)
     is_block = word == "DECLARE" or (word == "BEGIN" and following not in ("", ";", "WORK", "TRANSACTION", "NAME"))
     if is_block or (word == "EXECUTE" and following == "IMMEDIATE"):
-        what = "EXECUTE IMMEDIATE" if word == "EXECUTE" else f"a block of Snowflake Scripting ({word} …)"
-        raise errors.not_supported(what)
+        feature = "EXECUTE IMMEDIATE" if word == "EXECUTE" else f"a block of Snowflake Scripting ({word} …)"
+        raise errors.not_supported(feature)
 
 
 def tokenize(text: str) -> list[Token]:
@@ -173,17 +173,17 @@ class Reader:
 
     def accept(self, words: str) -> bool:
         """Move past `words` (blank-separated, any case) if they come next, all of them."""
-        wanted = words.upper().split()
+        expected_words = words.upper().split()
         # The lexer joins some pairs into one token ("ORDER BY", "NOT NULL" are two, "GROUP BY" one); compare word-wise.
-        seen: list[str] = []
+        next_words: list[str] = []
         ahead = 0
-        while len(seen) < len(wanted):
+        while len(next_words) < len(expected_words):
             piece = self.peek(ahead).split()
             if not piece:
                 return False
-            seen += piece
+            next_words += piece
             ahead += 1
-        if seen != wanted:
+        if next_words != expected_words:
             return False
         self.index += ahead
         return True

@@ -91,10 +91,10 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
             raise errors.no_current_schema("SHOW")
         resolved = session.resolve(name or ObjectName(session.schema or ""), Scope.DATABASE, "SHOW")
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, kind, resolved)
-    if not access.visible(call, [found]):
+        target = catalog.get(tx, kind, resolved)
+    if not access.visible(call, [target]):
         raise errors.does_not_exist(kind, resolved.qualified)
-    return (found.name.name, None) if kind == "DATABASE" else (found.name.schema or "", found.name.name)
+    return (target.name.name, None) if kind == "DATABASE" else (target.name.schema or "", target.name.name)
 
 
 def show(call: Call) -> Result:
@@ -112,8 +112,8 @@ def show(call: Call) -> Result:
     if listing.history:
         return Result(kind.show, rows, SHOW)
     # Objects that were dropped are listed with HISTORY alone.
-    kept = [position for position, column in enumerate(kind.show) if column.name != "dropped_on"]
-    return Result(tuple(kind.show[at] for at in kept), [tuple(row[at] for at in kept) for row in rows], SHOW)
+    selected = [position for position, column in enumerate(kind.show) if column.name != "dropped_on"]
+    return Result(tuple(kind.show[at] for at in selected), [tuple(row[at] for at in selected) for row in rows], SHOW)
 
 
 def listed(call: Call, kind: Kind, listing: Listing) -> list[SnowflakeObject]:
@@ -156,8 +156,8 @@ def show_parameters(call: Call) -> Result:
     like = reader.string() if like is None and reader.accept("LIKE") else like
     reader.end()
     pattern = catalog.like_pattern(like)
-    kept = [row for row in rows if pattern is None or pattern.fullmatch(str(row[0]))]
-    return Result(_PARAMETER_COLUMNS, kept, SHOW)
+    selected = [row for row in rows if pattern is None or pattern.fullmatch(str(row[0]))]
+    return Result(_PARAMETER_COLUMNS, selected, SHOW)
 
 
 def _parameter_rows(call: Call) -> list[tuple[Any, ...]]:
@@ -169,30 +169,30 @@ def _parameter_rows(call: Call) -> list[tuple[Any, ...]]:
             for name, default in sorted(SESSION.items())
         ]
     if reader.accept("ACCOUNT"):
-        named = {**SESSION, "EVENT_TABLE": "snowflake.telemetry.events"}
-        return [(name, value, value, "", "", type_of(value)) for name, value in sorted(named.items())]
+        defaults = {**SESSION, "EVENT_TABLE": "snowflake.telemetry.events"}
+        return [(name, value, value, "", "", type_of(value)) for name, value in sorted(defaults.items())]
     kind = read_kind(call.world, reader)
-    found = find_for(call, kind, "SHOW PARAMETERS")
-    if found is None or not access.visible(call, [found]):
-        raise errors.does_not_exist(kind.name, found.name.qualified if found else "")
-    return [_parameter_row(call, kind, found, name) for name in sorted(kind.parameters)]
+    target = find_for(call, kind, "SHOW PARAMETERS")
+    if target is None or not access.visible(call, [target]):
+        raise errors.does_not_exist(kind.name, target.name.qualified if target else "")
+    return [_parameter_row(call, kind, target, name) for name in sorted(kind.parameters)]
 
 
-def _parameter_row(call: Call, kind: Kind, found: SnowflakeObject, name: str) -> tuple[Any, ...]:
-    value, level = effective_parameter(call.world, found, name)
+def _parameter_row(call: Call, kind: Kind, target: SnowflakeObject, name: str) -> tuple[Any, ...]:
+    value, level = effective_parameter(call.world, target, name)
     default = kind.parameters[name]
     return (name, default if value is None else text_of(value), default, level, "", type_of(default))
 
 
-def effective_parameter(world: World, found: SnowflakeObject, name: str) -> tuple[Any, str]:
+def effective_parameter(world: World, target: SnowflakeObject, name: str) -> tuple[Any, str]:
     """A parameter's value and the level that sets it: the object, its schema, its database; (None, "") if none does."""
-    if name in found.parameters:
-        return found.parameters[name], found.kind
+    if name in target.parameters:
+        return target.parameters[name], target.kind
     chain = []
-    if found.name.database is not None:
-        chain.append(("SCHEMA", ObjectName(found.name.schema or "", found.name.database)))
-    if found.name.schema is not None:
-        chain.append(("DATABASE", ObjectName(found.name.database or found.name.schema)))
+    if target.name.database is not None:
+        chain.append(("SCHEMA", ObjectName(target.name.schema or "", target.name.database)))
+    if target.name.schema is not None:
+        chain.append(("DATABASE", ObjectName(target.name.database or target.name.schema)))
     with world.store.transaction() as tx:
         for kind, parent_name in chain:
             parent = catalog.find(tx, kind, parent_name)

@@ -112,18 +112,18 @@ class Column:
         return asdict(self)
 
 
-def from_kept(kept: dict[str, Any]) -> Column:
+def from_kept(record: dict[str, Any]) -> Column:
     """The column that the catalog kept."""
-    identity = kept["identity"]
-    numbers = tuple(kept["numbers"])
-    return Column(**{**kept, "numbers": numbers, "identity": tuple(identity) if identity else None})
+    identity = record["identity"]
+    numbers = tuple(record["numbers"])
+    return Column(**{**record, "numbers": numbers, "identity": tuple(identity) if identity else None})
 
 
-def from_result(found: ResultColumn) -> Column:
+def from_result(result_column: ResultColumn) -> Column:
     """The column that CREATE TABLE … AS makes of a query's column."""
-    if found.type == "fixed":
-        return Column(found.name, "NUMBER", (found.precision, found.scale))
-    return Column(found.name, _FROM_RESULT[found.type])
+    if result_column.type == "fixed":
+        return Column(result_column.name, "NUMBER", (result_column.precision, result_column.scale))
+    return Column(result_column.name, _FROM_RESULT[result_column.type])
 
 
 def duckdb_type(kind: DataType) -> str:

@@ -12,24 +12,23 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp
-
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import data_errors, data_types, execution, load_metadata, transactions, trees
-from snowflake_sandbox.data.adapter import quoted
-from snowflake_sandbox.dialect import permitted
 from snowflake_sandbox.objects import stage
 from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.result import DDL, Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tables import stage_files
+from snowflake_sandbox.tables.loading import Load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from sqlglot import exp
 
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
@@ -98,13 +97,13 @@ def _read_options(call: Call, reader: Reader) -> _Options:
     return options
 
 
-def _file_format(call: Call, given: dict[str, str]) -> dict[str, str]:
-    if "FORMAT_NAME" not in given:
-        return given
-    name = call.session.resolve(Reader(given["FORMAT_NAME"]).object_name(), Scope.SCHEMA, "COPY INTO")
+def _file_format(call: Call, options: dict[str, str]) -> dict[str, str]:
+    if "FORMAT_NAME" not in options:
+        return options
+    name = call.session.resolve(Reader(options["FORMAT_NAME"]).object_name(), Scope.SCHEMA, "COPY INTO")
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "FILE FORMAT", name)
-    return {key.upper(): str(value) for key, value in found.properties.items() if value is not None}
+        file_format = catalog.get(tx, "FILE FORMAT", name)
+    return {key.upper(): str(value) for key, value in file_format.properties.items() if value is not None}
 
 
 def _copy(call: Call) -> Result:
@@ -128,8 +127,8 @@ def _unload(call: Call) -> Result:
     options = _read_options(call, reader)
     options.refuse_others(_UNLOAD_OPTIONS)
     result = execution.execute(replace(call, text=query))
-    kept = location.stage["file_format"] if location.stage else None
-    file_format = {**(kept or {}), **options.file_format}
+    defaults = location.stage["file_format"] if location.stage else None
+    file_format = {**(defaults or {}), **options.file_format}
     kind = file_format.get("TYPE", "CSV").upper()
     content = _written(call, result, kind, header=options.is_on("HEADER"))
     single = options.is_on("SINGLE")
@@ -151,7 +150,7 @@ def _unload(call: Call) -> Result:
 
 def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:
     if kind == "JSON":
-        if [one.type in ("variant", "object", "array") for one in result.columns] != [True]:
+        if [column.type in ("variant", "object", "array") for column in result.columns] != [True]:
             raise errors.SnowflakeError(
                 2154, "22023", "SQL compilation error:\nJSON file format needs exactly one column of type VARIANT."
             )
@@ -181,8 +180,16 @@ def _load(call: Call) -> Result:
     file_format = {**(defaults or {}), **options.file_format}
     files = {f"{location.name}/{path.relative_to(location.root)}": path for path in _chosen(location, options)}
 
+    load = Load(
+        table,
+        tuple(names),
+        tuple(projections),
+        by_name=str(options.flags.get("MATCH_BY_COLUMN_NAME", "NONE")).upper() != "NONE",
+        has_texts=file_format.get("TYPE", "CSV").upper() == "CSV",
+    )
+
     def statement(path: Path) -> str:
-        return _insert(table, names, projections, data_types.file_reader(path, file_format), options)
+        return load.statement(data_types.file_reader(path, file_format))
 
     rows, loaded = _load_files(call, table, files, statement, options)
     if options.is_on("PURGE"):
@@ -214,7 +221,9 @@ def _load_files(
             uncertain = options.is_on("LOAD_UNCERTAIN_FILES")
             files = load_metadata.unloaded(duck, table, files, call.now, uncertain=uncertain)
         for name, path in files.items():
-            (count,) = duck.execute(statement(path)).fetchone() or (0,)
+            text = statement(path)
+            connection.need_macros(text)
+            (count,) = duck.execute(text).fetchone() or (0,)
             load_metadata.remember(duck, table, name, path, call.now)
             rows.append((name, "LOADED", count, count, 1, 0, *[None] * 4))
     return rows, list(files.values())
@@ -246,47 +255,10 @@ def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expr], stage_file
 def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
     names = {str(path.relative_to(location.root)): path for path in location.files()}
     if options.files:
-        wanted = [f"{location.path.rstrip('/')}/{name}".lstrip("/") for name in options.files]
-        missing = [name for name in wanted if name not in names]
+        chosen = [f"{location.path.rstrip('/')}/{name}".lstrip("/") for name in options.files]
+        missing = [name for name in chosen if name not in names]
         if missing:
             raise errors.SnowflakeError(100016, "22000", f"Remote file '{missing[0]}' was not found.")
-        return [names[name] for name in wanted]
+        return [names[name] for name in chosen]
     pattern = stage_files.pattern(options.pattern)
     return [path for name, path in names.items() if pattern.fullmatch(name)]
-
-
-def _insert(
-    table: SnowflakeObject,
-    given: list[str],
-    projections: list[exp.Expr],
-    source: str,
-    options: _Options,
-) -> str:
-    """The DuckDB statement that puts one file's rows in."""
-    by_name = str(options.flags.get("MATCH_BY_COLUMN_NAME", "NONE")).upper() != "NONE"
-    target = table.name.quoted + (f" ({quoted_list(given)})" if given else "")
-    if by_name:
-        return f"INSERT INTO {target} BY NAME SELECT * FROM {source}"
-    if not projections:
-        return f"INSERT INTO {target} SELECT * FROM {source}"
-    selected = ", ".join(_projection(one) for one in projections)
-    return f"INSERT INTO {target} SELECT {selected} FROM {source}"
-
-
-def quoted_list(names: list[str]) -> str:
-    """Names as a DuckDB list."""
-    return ", ".join(quoted(name) for name in names)
-
-
-def _projection(node: exp.Expr) -> str:
-    """`$1:"A"` of a Parquet file is its column A; `$2` of a CSV file is the second one."""
-    permitted.check_expression(node)
-    holder = exp.Paren(this=node.copy())
-    for found in list(holder.find_all(exp.JSONExtract)):
-        if isinstance(found.this, exp.Parameter):
-            name = found.expression.sql("snowflake") if not found.expression.name else found.expression.name
-            path = found.expression.find(exp.JSONPathKey)
-            found.replace(exp.column(path.this if path is not None else name, quoted=True))
-    for parameter in list(holder.find_all(exp.Parameter)):
-        parameter.replace(exp.Var(this=f"#{parameter.name}"))
-    return trees.unwrapped(holder).sql("duckdb")

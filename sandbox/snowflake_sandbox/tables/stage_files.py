@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 _REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
-_PUT = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
+_TRANSFER = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"""\s*('(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+)""")
 
 
@@ -150,9 +150,9 @@ def split(text: str) -> tuple[str, str, str]:
 
 def _arguments(call: Call) -> tuple[str, str, dict[str, str]]:
     """Both operands of PUT or GET and the options. Read by pattern: `//` of file:// is a comment to the lexer."""
-    matched = _PUT.match(call.text)
-    rest = matched[2] if matched else ""
-    words = [_unquoted(word) for word in _WORD.findall(re.sub(r"\s*=\s*", "=", rest))]
+    matched = _TRANSFER.match(call.text)
+    operands_text = matched[2] if matched else ""
+    words = [_unquoted(word) for word in _WORD.findall(re.sub(r"\s*=\s*", "=", operands_text))]
     binds = iter(call.binds[key] for key in sorted(call.binds))
     operands = [next(binds, "") if word == "?" else word for word in words[:2]]
     if len(operands) < 2:  # noqa: PLR2004  # source and target
@@ -170,14 +170,14 @@ def _unquoted(word: str) -> str:
     return word[1:-1].replace("\\'", "'").replace("\\\\", "\\") if word.startswith("'") else word
 
 
-def _transfer(command: str, location: Location, folder: Path, sources: list[str], **more: Any) -> Result:
+def _transfer(command: str, location: Location, folder: Path, sources: list[str], **fields: Any) -> Result:
     data = {
         "command": command,
         "src_locations": sources,
         "stageInfo": {"locationType": "LOCAL_FS", "location": str(folder), "path": location.path, "creds": {}},
         "encryptionMaterial": [],
         "parallel": 4,
-        **more,
+        **fields,
     }
     return Result(
         (), (), SHOW, data={key: value for key, value in data.items() if value != []} | {"src_locations": sources}
@@ -203,9 +203,9 @@ def _put(call: Call) -> Result:
 def _get(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, source, "READ")
-    wanted = pattern(options.get("PATTERN", ""))
+    matcher = pattern(options.get("PATTERN", ""))
     names = [str(path.relative_to(location.root)) for path in location.files()]
-    chosen = [name for name in names if wanted.fullmatch(name)]
+    chosen = [name for name in names if matcher.fullmatch(name)]
     return _transfer("DOWNLOAD", location, location.root, chosen, localLocation=_local_path(target))
 
 
@@ -215,14 +215,14 @@ def _local_path(text: str) -> str:
 
 def _list(call: Call) -> Result:
     location = locate(call, read_location(call.reader), "READ")
-    wanted = pattern("")
+    matcher = pattern("")
     if call.reader.accept("PATTERN"):
         call.reader.accept("=")
-        wanted = pattern(call.reader.string())
+        matcher = pattern(call.reader.string())
     call.reader.end()
     rows = [_listed(location, path) for path in location.files()]
-    kept = [row for row in rows if wanted.fullmatch(row[0])]
-    return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), kept, LIST)
+    matching = [row for row in rows if matcher.fullmatch(row[0])]
+    return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), matching, LIST)
 
 
 def _listed(location: Location, path: Path) -> tuple[Any, ...]:

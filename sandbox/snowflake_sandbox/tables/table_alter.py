@@ -29,19 +29,20 @@ def sequence(name: ObjectName, column_name: str) -> str:
     return quoted(name.database or "", name.schema or "", f"_identity_{name.name}_{column_name}")
 
 
-def make(call: Call, made: SnowflakeObject) -> None:
+def make(call: Call, table: SnowflakeObject) -> None:
     """Make the DuckDB table of a table that is in the catalog."""
-    found = [column.from_kept(kept) for kept in made["columns"]]
+    definitions = [column.from_kept(record) for record in table["columns"]]
     statements = [
-        f"CREATE OR REPLACE SEQUENCE {sequence(made.name, one.name)}"
-        f" START {one.identity[0]} INCREMENT {one.identity[1]}"
-        for one in found
-        if one.identity is not None
+        f"CREATE OR REPLACE SEQUENCE {sequence(table.name, definition.name)}"
+        f" START {definition.identity[0]} INCREMENT {definition.identity[1]}"
+        for definition in definitions
+        if definition.identity is not None
     ]
-    definitions = ", ".join(
-        column.definition(one, call.world.data.expression, sequence(made.name, one.name)) for one in found
+    columns = ", ".join(
+        column.definition(definition, call.world.data.expression, sequence(table.name, definition.name))
+        for definition in definitions
     )
-    call.world.data.define(*statements, f"CREATE TABLE {made.name.quoted} ({definitions})")
+    call.world.data.define(*statements, f"CREATE TABLE {table.name.quoted} ({columns})")
 
 
 def read_constraint(reader: Reader) -> dict[str, Any]:
@@ -70,162 +71,164 @@ def read_reference(reader: Reader, names: list[str], constraint: str | None) -> 
     }
 
 
-def with_keys(found: Iterable[Column], keys: dict[str, list[str]]) -> list[Column]:
+def with_keys(definitions: Iterable[Column], keys: dict[str, list[str]]) -> list[Column]:
     """The columns with those named marked as part of a key."""
-    changed = list(found)
+    changed = list(definitions)
     for key, names in keys.items():
-        for position, one in enumerate(changed):
-            if one.name in names and key == "primary_key":
-                changed[position] = replace(one, primary_key=True, nullable=False)
-            elif one.name in names:
-                changed[position] = replace(one, unique_key=True)
+        for position, definition in enumerate(changed):
+            if definition.name in names and key == "primary_key":
+                changed[position] = replace(definition, primary_key=True, nullable=False)
+            elif definition.name in names:
+                changed[position] = replace(definition, unique_key=True)
     return changed
 
 
-def _columns(found: SnowflakeObject) -> list[Column]:
-    return [column.from_kept(kept) for kept in found["columns"]]
+def _columns(table: SnowflakeObject) -> list[Column]:
+    return [column.from_kept(record) for record in table["columns"]]
 
 
-def _keep(call: Call, found: SnowflakeObject, changed: Iterable[Column], *statements: str) -> None:
+def _keep(call: Call, table: SnowflakeObject, changed: Iterable[Column], *statements: str) -> None:
     """Change DuckDB and the catalog together; DuckDB first, because it can refuse."""
     with call.world.store.transaction() as tx:
         call.world.data.define(*statements)
-        now = catalog.by_id(tx, found.id) or found
-        catalog.update(tx, now, {"columns": [one.kept() for one in changed]})
+        now = catalog.by_id(tx, table.id) or table
+        catalog.update(tx, now, {"columns": [definition.kept() for definition in changed]})
 
 
-def _position(found: list[Column], name: str) -> int:
-    for position, one in enumerate(found):
-        if one.name == name:
+def _position(definitions: list[Column], name: str) -> int:
+    for position, definition in enumerate(definitions):
+        if definition.name == name:
             return position
     raise errors.SnowflakeError(904, "42000", f"SQL compilation error:\ncolumn '{name}' does not exist")
 
 
-def _add(call: Call, found: SnowflakeObject) -> Result | None:
-    reader, now = call.reader, _columns(found)
+def _add(call: Call, table: SnowflakeObject) -> Result | None:
+    reader, now = call.reader, _columns(table)
     statements: list[str] = []
     while True:
         reader.accept("COLUMN")
         optional = reader.accept("IF NOT EXISTS")
         added = column.read(reader)
-        if any(one.name == added.name for one in now):
+        if any(definition.name == added.name for definition in now):
             if not optional:
                 raise errors.SnowflakeError(
                     1430, "42601", f"SQL compilation error:\ncolumn '{added.name}' already exists"
                 )
         else:
-            statements += _add_statements(call, found, added)
+            statements += _add_statements(call, table, added)
             now.append(added)
         if not reader.accept(","):
             break
-    _keep(call, found, now, *statements)
+    _keep(call, table, now, *statements)
     return None
 
 
-def _add_statements(call: Call, found: SnowflakeObject, added: Column) -> list[str]:
-    table = found.name.quoted
+def _add_statements(call: Call, table: SnowflakeObject, added: Column) -> list[str]:
+    name = table.name.quoted
     # DuckDB adds no column that is NOT NULL at once; Snowflake allows it for an empty table or with a default.
-    made = column.definition(replace(added, nullable=True), call.world.data.expression, "")
-    statements = [f"ALTER TABLE {table} ADD COLUMN {made}"]
+    text = column.definition(replace(added, nullable=True), call.world.data.expression, "")
+    statements = [f"ALTER TABLE {name} ADD COLUMN {text}"]
     if not added.nullable:
-        statements.append(f"ALTER TABLE {table} ALTER COLUMN {quoted(added.name)} SET NOT NULL")
+        statements.append(f"ALTER TABLE {name} ALTER COLUMN {quoted(added.name)} SET NOT NULL")
     return statements
 
 
-def _drop_column(call: Call, found: SnowflakeObject) -> Result | None:
+def _drop_column(call: Call, table: SnowflakeObject) -> Result | None:
     call.reader.accept("IF EXISTS")
-    now, names = _columns(found), [call.reader.identifier()]
+    now, names = _columns(table), [call.reader.identifier()]
     while call.reader.accept(","):
         call.reader.accept("COLUMN")
         names.append(call.reader.identifier())
     for name in names:
         now.pop(_position(now, name))
-    _keep(call, found, now, *(f"ALTER TABLE {found.name.quoted} DROP COLUMN {quoted(name)}" for name in names))
+    _keep(call, table, now, *(f"ALTER TABLE {table.name.quoted} DROP COLUMN {quoted(name)}" for name in names))
     return None
 
 
-def _rename_column(call: Call, found: SnowflakeObject) -> Result | None:
-    now, old = _columns(found), call.reader.identifier()
+def _rename_column(call: Call, table: SnowflakeObject) -> Result | None:
+    now, old = _columns(table), call.reader.identifier()
     call.reader.expect("TO")
     new = call.reader.identifier()
     position = _position(now, old)
     now[position] = replace(now[position], name=new)
-    _keep(call, found, now, f"ALTER TABLE {found.name.quoted} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
+    _keep(call, table, now, f"ALTER TABLE {table.name.quoted} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
     return None
 
 
-def _alter_columns(call: Call, found: SnowflakeObject) -> Result | None:
-    reader, now = call.reader, _columns(found)
+def _alter_columns(call: Call, table: SnowflakeObject) -> Result | None:
+    reader, now = call.reader, _columns(table)
     bracketed = reader.accept("(")
     statements: list[str] = []
     while True:
         reader.accept("COLUMN")
         position = _position(now, reader.identifier())
-        now[position], made = _alter_column(call, found, now[position])
+        now[position], made = _alter_column(call, table, now[position])
         statements += made
         if not reader.accept(","):
             break
     if bracketed:
         reader.expect(")")
-    _keep(call, found, now, *statements)
+    _keep(call, table, now, *statements)
     return None
 
 
-def _alter_column(call: Call, found: SnowflakeObject, one: Column) -> tuple[Column, list[str]]:
+def _alter_column(call: Call, table: SnowflakeObject, definition: Column) -> tuple[Column, list[str]]:
     reader = call.reader
-    start = f"ALTER TABLE {found.name.quoted} ALTER COLUMN {quoted(one.name)}"
+    start = f"ALTER TABLE {table.name.quoted} ALTER COLUMN {quoted(definition.name)}"
     if reader.accept("SET NOT NULL"):
-        return replace(one, nullable=False), [f"{start} SET NOT NULL"]
+        return replace(definition, nullable=False), [f"{start} SET NOT NULL"]
     if reader.accept("DROP NOT NULL"):
-        return replace(one, nullable=True), [f"{start} DROP NOT NULL"]
+        return replace(definition, nullable=True), [f"{start} DROP NOT NULL"]
     if reader.accept("DROP DEFAULT"):
-        return replace(one, default=None, identity=None), [f"{start} DROP DEFAULT"]
+        return replace(definition, default=None, identity=None), [f"{start} DROP DEFAULT"]
     if reader.accept("UNSET COMMENT"):
-        return replace(one, comment=""), []
+        return replace(definition, comment=""), []
     if reader.accept("COMMENT"):
-        return replace(one, comment=reader.string()), []
+        return replace(definition, comment=reader.string()), []
     if not reader.accept("SET DATA TYPE"):
         reader.accept("TYPE")
     kind = reader.data_type()
-    collation = reader.string() if reader.accept("COLLATE") else one.collation
-    changed = replace(one, base=kind.base, numbers=kind.numbers, collation=collation)
-    if kind.base != one.base:
+    collation = reader.string() if reader.accept("COLLATE") else definition.collation
+    changed = replace(definition, base=kind.base, numbers=kind.numbers, collation=collation)
+    if kind.base != definition.base:
         raise errors.SnowflakeError(
             2108,
             "22000",
-            f"SQL compilation error:\ncannot change column {one.name} from type {one.type.full} to {kind.full}",
+            f"SQL compilation error:\ncannot change column {definition.name} from type {definition.type.full}"
+            f" to {kind.full}",
         )
-    made = column.duckdb_type(kind)
-    return changed, [] if made == column.duckdb_type(one.type) else [f"{start} SET DATA TYPE {made}"]
+    duckdb_type = column.duckdb_type(kind)
+    is_same = duckdb_type == column.duckdb_type(definition.type)
+    return changed, [] if is_same else [f"{start} SET DATA TYPE {duckdb_type}"]
 
 
-def _cluster(call: Call, found: SnowflakeObject) -> Result | None:
-    _set(call, found, cluster_by=f"LINEAR({call.reader.parenthesized()})")
+def _cluster(call: Call, table: SnowflakeObject) -> Result | None:
+    _set(call, table, cluster_by=f"LINEAR({call.reader.parenthesized()})")
     return None
 
 
-def _drop_clustering(call: Call, found: SnowflakeObject) -> Result | None:
-    _set(call, found, cluster_by=None)
+def _drop_clustering(call: Call, table: SnowflakeObject) -> Result | None:
+    _set(call, table, cluster_by=None)
     return None
 
 
-def _set(call: Call, found: SnowflakeObject, **values: Any) -> None:
+def _set(call: Call, table: SnowflakeObject, **values: Any) -> None:
     with call.world.store.transaction() as tx:
-        catalog.update(tx, found, values)
+        catalog.update(tx, table, values)
 
 
 def _drop_keys(key: str) -> Callable[[Call, SnowflakeObject], Result | None]:
-    def action(call: Call, found: SnowflakeObject) -> Result | None:
+    def action(call: Call, table: SnowflakeObject) -> Result | None:
         if call.reader.peek() == "(":
             call.reader.parenthesized()
         cleared: Any = {key: False}
-        _keep(call, found, [replace(one, **cleared) for one in _columns(found)])
+        _keep(call, table, [replace(definition, **cleared) for definition in _columns(table)])
         return None
 
     return action
 
 
-def _add_constraint(call: Call, found: SnowflakeObject) -> Result | None:
+def _add_constraint(call: Call, table: SnowflakeObject) -> Result | None:
     # The words that chose this action, CONSTRAINT or PRIMARY KEY, are part of the constraint.
     call.reader.index = next(
         index
@@ -233,25 +236,29 @@ def _add_constraint(call: Call, found: SnowflakeObject) -> Result | None:
         if call.reader.tokens[index].text.upper()
         in ("CONSTRAINT", "PRIMARY KEY", "PRIMARY", "FOREIGN KEY", "FOREIGN", "UNIQUE")
     )
-    before = _columns(found)
+    before = _columns(table)
     constraint = read_constraint(call.reader)
     if "foreign_key" in constraint:
         with call.world.store.transaction() as tx:
-            catalog.update(tx, found, {"foreign_keys": [*(found["foreign_keys"] or []), constraint["foreign_key"]]})
+            catalog.update(tx, table, {"foreign_keys": [*(table["foreign_keys"] or []), constraint["foreign_key"]]})
         return None
     changed = with_keys(before, constraint)
     # Unlike in CREATE TABLE, the columns stay nullable where they were: keys are not enforced.
-    _keep(call, found, [replace(one, nullable=old.nullable) for one, old in zip(changed, before, strict=True)])
+    _keep(
+        call,
+        table,
+        [replace(definition, nullable=old.nullable) for definition, old in zip(changed, before, strict=True)],
+    )
     return None
 
 
-def _rename(call: Call, found: SnowflakeObject) -> Result | None:
+def _rename(call: Call, table: SnowflakeObject) -> Result | None:
     name = call.session.resolve(call.reader.object_name(), Scope.SCHEMA, "ALTER TABLE")
-    if (name.database, name.schema) != (found.name.database, found.name.schema):
+    if (name.database, name.schema) != (table.name.database, table.name.schema):
         raise errors.not_supported("ALTER TABLE … RENAME TO another schema")
     with call.world.store.transaction() as tx:
-        catalog.rename(tx, found, name)
-        call.world.data.define(f"ALTER TABLE {found.name.quoted} RENAME TO {quoted(name.name)}")
+        catalog.rename(tx, table, name)
+        call.world.data.define(f"ALTER TABLE {table.name.quoted} RENAME TO {quoted(name.name)}")
     return None
 
 

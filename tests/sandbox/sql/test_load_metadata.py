@@ -105,3 +105,15 @@ def test_the_rule_of_64_days(first_load: int | None, load: int | None, modified:
 def test_an_option_that_is_not_there_is_refused(client: Any, staged: Any, option: str) -> None:
     assert staged.is_dir()
     assert client.errno(f"COPY INTO T FROM @S {option}") == 2
+
+
+def test_fields_are_converted_as_insert_does(client: Any, staged: Any) -> None:
+    client.rows("CREATE TABLE U (L TIMESTAMP_LTZ, D DATE, B BOOLEAN, N INT)")
+    (staged / "a.csv").write_text("2026-11-28 18:34:18.169 +0000,28-Nov-2026,off,1\n")
+    (staged / "b.csv").unlink()
+    client.rows("COPY INTO U FROM @S")
+    client.rows("COPY INTO U (N, D) FROM (SELECT $4 + 1, TO_DATE($2, 'DD-MON-YYYY') FROM @S) FORCE = TRUE")
+    rows = client.values("SELECT L::VARCHAR, D::VARCHAR, B, N FROM U ORDER BY N")
+    assert rows == [("2026-11-28 18:34:18.169 +0000", "2026-11-28", False, 1), (None, "2026-11-28", None, 2)]
+    (staged / "a.csv").write_text("2026-11-28,2026-11-28,on,1,too many\n")
+    assert client.errno("COPY INTO U FROM @S") > 0
