@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from snowflake_sandbox.store import StoreFormatError
+from snowflake_sandbox.store import DataFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,8 +262,10 @@ def serve(folder: Path, images: tuple[Path, ...], port: int) -> None:
             world = composition.build(
                 folder, images, SystemClock(), address=address, password=credentials(folder).password
             )
-        except StoreFormatError as error:
+        except DataFolderError as error:
             raise SandboxError(str(error)) from error
+        except OSError as error:
+            raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
         composition.start(world)
         try:
             (folder / _PROCESS).write_text(json.dumps({"pid": os.getpid(), "port": address[1]}))

@@ -7,6 +7,8 @@ authorized`), so an edit here is a change of the protocol.
 
 from __future__ import annotations
 
+import errno
+
 
 class SnowflakeError(Exception):
     """An error as Snowflake reports it.
@@ -135,6 +137,24 @@ def invalid_state(message: str, errno: int = 91088, sqlstate: str = "55000") -> 
 def cancelled() -> SnowflakeError:
     """000604: the statement was aborted by its client, or by a timeout."""
     return SnowflakeError(604, "57014", "SQL execution canceled")
+
+
+def disk_full() -> SnowflakeError:
+    """000603: nothing can be written, which no account ever says; the text is the sandbox's own."""
+    return SnowflakeError(
+        603,
+        "53100",
+        "The disk that holds the sandbox's data folder is full: nothing was changed. Make room; the statement can then"
+        " be sent again, and tasks and jobs go on by themselves.",
+    )
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of the system, of SQLite or of DuckDB says that there is no room on the disk."""
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ("no space left on device", "disk is full", "out of disk", "disk full"))
 
 
 def internal(query_id: str) -> SnowflakeError:

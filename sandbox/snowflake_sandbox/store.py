@@ -8,28 +8,74 @@ and services/).
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 # Raise it when a table changes: an older folder is then refused with the remedy instead of misread.
 FORMAT = 1
 
 
-class StoreFormatError(Exception):
+_log = logging.getLogger("sandbox.store")
+# A machine's trouble (a full disk) ends by somebody's doing; until then writing is tried again at this pace.
+_RETRY_SECONDS = 0.5
+
+
+class DataFolderError(Exception):
+    """The data folder cannot be used as it is; the text names the file and says what to do."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"{path} {problem}. Nothing was changed. Put the file back from a copy of the folder, or start afresh with"
+            " `jobgraph sandbox reset` (deletes all local Snowflake data)."
+        )
+
+
+class StoreFormatError(DataFolderError):
     """The data folder was written by another version of the sandbox."""
 
     def __init__(self, path: Path, found: int) -> None:
-        super().__init__(
+        Exception.__init__(
+            self,
             f"{path} was written by another version of the sandbox (format {found}, this one reads {FORMAT})."
             " Usual cause: the project was updated. Use that version again, or start afresh with"
-            " `jobgraph sandbox reset` (deletes all local Snowflake data)."
+            " `jobgraph sandbox reset` (deletes all local Snowflake data).",
         )
+
+
+def refuse_damage(path: Path, witnesses: Iterable[Path]) -> None:
+    """Refuse to make a store anew beside files that only a sandbox with a store can have left.
+
+    Raises:
+        DataFolderError: the file is missing or empty.
+    """
+    if (path.exists() and path.stat().st_size) or not any(witness.exists() for witness in witnesses):
+        return
+    raise DataFolderError(path, "is empty" if path.exists() else "is missing, though this folder was used before")
+
+
+def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
+    """Do something that writes, and again while the machine cannot: the end of a statement or process must be kept."""
+    told = False
+    while True:
+        try:
+            action()
+        except (OSError, sqlite3.OperationalError) as error:
+            if stopping():
+                return
+            if not told:
+                _log.error("cannot write now, trying again every %s s: %s", _RETRY_SECONDS, error)
+                told = True
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 class Transaction:
@@ -64,18 +110,25 @@ class Store:
         tables: `CREATE TABLE IF NOT EXISTS …` scripts of the parts that keep something.
 
     Raises:
+        DataFolderError: the file is no SQLite file, or cannot be written.
         StoreFormatError: the file has another format.
     """
 
     def __init__(self, path: Path | str, tables: Sequence[str]) -> None:
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
         self._depth = 0
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found not in (0, FORMAT):
+        try:
+            self._connection = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
+            self._open(Path(path), tables)
+        except sqlite3.Error as error:
+            raise DataFolderError(Path(path), f"cannot be used ({error})") from error
+
+    def _open(self, path: Path, tables: Sequence[str]) -> None:
+        self._connection.row_factory = sqlite3.Row
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, FORMAT):
             self._connection.close()
-            raise StoreFormatError(Path(path), found)
+            raise StoreFormatError(path, version)
         # WAL + NORMAL: a killed process loses nothing; a machine that loses power may lose the last moments,
         # which is enough for development.
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;")
@@ -94,13 +147,26 @@ class Store:
                 yield Transaction(self._connection)
             except BaseException:
                 if self._depth == 1:
-                    self._connection.execute("ROLLBACK")
+                    self._roll_back()
                 raise
             else:
                 if self._depth == 1:
-                    self._connection.execute("COMMIT")
+                    self._commit()
             finally:
                 self._depth -= 1
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # Left open, it would make every later transaction fail.
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        # BEGIN may have failed, or SQLite rolled back by itself.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the file."""

@@ -6,7 +6,10 @@ Knows which parts there are and in which order they come up; must not know what 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import duckdb
 
 from snowflake_sandbox import context
 from snowflake_sandbox.access import access
@@ -20,11 +23,9 @@ from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.queries import query_history, results
 from snowflake_sandbox.queries.running import Queries
 from snowflake_sandbox.statements import definitions, showing
-from snowflake_sandbox.store import Store
+from snowflake_sandbox.store import DataFolderError, Store, refuse_damage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from snowflake_sandbox.clock import Clock
 
 # In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that
@@ -50,20 +51,28 @@ def build(
         password: the administrator's.
 
     Raises:
-        StoreFormatError: the folder was written by another version.
+        DataFolderError: a file is missing, empty, damaged or of another version, or cannot be written.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     parts = [importlib.import_module(name) for name in _PARTS]
     tables = [catalog.TABLES, access.TABLES, logins.TABLES]
     tables += [part.TABLES for part in parts if hasattr(part, "TABLES")]
-    store = Store(folder / "control.sqlite", tables)
+    control, used = folder / "control.sqlite", folder / "used"
+    refuse_damage(control, [used, *(folder / "data").glob("*.duckdb")])
+    store = Store(control, tables)
+    used.touch()
     world = World(store, DataPlane(folder / "data", folder / "stages"), clock, folder, images, address)
     world.parts["queries"] = Queries(world)
     for part in (definitions, showing, context, query_history, results, table_functions, registration, *parts):
         if hasattr(part, "register"):
             part.register(world)
-    _prepare(world, password)
+    try:
+        _prepare(world, password)
+    except BaseException:
+        world.data.stop()
+        store.close()
+        raise
     return world
 
 
@@ -74,8 +83,19 @@ def _prepare(world: World, password: str) -> None:
         user.ensure_administrator(tx, logins.ADMINISTRATOR, password, now)
         databases = catalog.listing(tx, "DATABASE")
     for database in databases:
-        world.data.attach(database.name.name, file_key(database))
+        _attach(world, database.name.name, file_key(database))
     temporary.drop_left_over(world)
+
+
+def _attach(world: World, name: str, key: str) -> None:
+    """Attach a database that was there before; a missing file must not come back as an empty one."""
+    file = world.data.file(key)
+    if file is not None and not file.exists():
+        raise DataFolderError(file, f"is missing: it holds the rows of database {name}")
+    try:
+        world.data.attach(name, key)
+    except duckdb.Error as error:
+        raise DataFolderError(file or Path(key), f"cannot be used ({str(error).splitlines()[0]})") from error
 
 
 def start(world: World) -> None:

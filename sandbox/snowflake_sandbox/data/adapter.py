@@ -8,6 +8,7 @@ bookkeeping: sessions, names, privileges and results are the sandbox's own.
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -188,11 +189,13 @@ class DataPlane:
         self._folder = folder
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._scratch = tempfile.TemporaryDirectory(dir=folder, prefix="scratch-")
+        self._scratch = Path(tempfile.mkdtemp()) if folder is None else folder / "scratch"
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir()
         self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
         self._root = self._fakesnow.duck_conn
         self._root.execute(creation_sql("memory"))
-        _lock_down(self._root, [path for path in (folder, stages, Path(self._scratch.name)) if path is not None])
+        _lock_down(self._root, [path for path in (folder, stages, self._scratch) if path is not None])
         self._lock = threading.Lock()
         self._has_macros = False
         # Held by the one session that tries a change again after it met another session's (data_sql.py).
@@ -207,13 +210,17 @@ class DataPlane:
             name: the database's name.
             key: what the file is called; it stays when the database is renamed.
         """
-        file = ":memory:" if self._folder is None else str(self._folder / f"{key}.duckdb")
+        file = str(self.file(key) or ":memory:")
         with self._root.cursor() as duck:
             duck.execute(f"ATTACH {literal(file)} AS {quoted(name)}")
             duck.execute(
                 f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', '_loaded_files')}"
                 " (table_id BIGINT, file VARCHAR, tag VARCHAR, loaded_on TIMESTAMPTZ)"
             )
+
+    def file(self, key: str) -> Path | None:
+        """The file of a database; None where everything is in memory."""
+        return None if self._folder is None else self._folder / f"{key}.duckdb"
 
     def detach(self, name: str, key: str | None = None) -> None:
         """Take a database away; with `key` its file is deleted too."""
@@ -316,7 +323,7 @@ class DataPlane:
         """Write everything out and close."""
         with self._lock:
             self._root.close()
-            self._scratch.cleanup()
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     # --- staged files ------------------------------------------------------------------------------------------------
 
@@ -328,7 +335,7 @@ class DataPlane:
     def to_file(self, rows: Any, kind: str, *, header: bool) -> bytes:
         """Rows as the content of a CSV or Parquet file."""
         with (
-            tempfile.TemporaryDirectory(dir=self._scratch.name) as folder,
+            tempfile.TemporaryDirectory(dir=self._scratch) as folder,
             self._root.cursor() as duck,
             data_errors.translated(),
         ):

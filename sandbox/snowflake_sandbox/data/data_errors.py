@@ -14,7 +14,7 @@ import duckdb
 import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
 
-from snowflake_sandbox.errors import SnowflakeError, cancelled, place, transaction_lost
+from snowflake_sandbox.errors import SnowflakeError, cancelled, disk_full, is_disk_full, place, transaction_lost
 from snowflake_sandbox.statements.reader import tokenize
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise from_duckdb(error) from error
+        raise (disk_full() if is_disk_full(error) else from_duckdb(error)) from error
     except snowflake.connector.errors.Error as error:
         raise SnowflakeError(error.errno or 603, error.sqlstate or "XX000", error.raw_msg or str(error)) from error
     except (SqlglotError, NotImplementedError) as error:

@@ -140,10 +140,11 @@ class Queries:
             )
         except errors.SnowflakeError as error:
             query.future.set_exception(error)
-        except Exception:  # noqa: BLE001  # a defect ends one statement, is logged, and is told to the client
+        except Exception as error:  # noqa: BLE001  # a defect ends one statement, is logged, and is told to the client
             # The statement's text stays out of the log: it may hold a secret.
             _log.exception("query %s (%s …) failed inside the sandbox", query.id, query.text.split(maxsplit=1)[0])
-            query.future.set_exception(errors.internal(query.id))
+            is_full = errors.is_disk_full(error)
+            query.future.set_exception(errors.disk_full() if is_full else errors.internal(query.id))
         else:
             query.future.set_result(result)
             self._bound_memory()

@@ -17,31 +17,29 @@ from typing import TYPE_CHECKING
 
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.protocol import logins
-from snowflake_sandbox.services import containers, environment, events, images, machine, mounts, records, spec
+from snowflake_sandbox.services import (
+    containers,
+    environment,
+    events,
+    images,
+    machine,
+    mounts,
+    node_sizes,
+    records,
+    spec,
+)
 from snowflake_sandbox.services.containers import ContainerProcess, Ended, Launch
 from snowflake_sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
 from snowflake_sandbox.statements.reader import ObjectName
+from snowflake_sandbox.store import insist
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.services.machine import Event, Key, Step
     from snowflake_sandbox.services.records import Job
 
-# vCPUs and GiB of a node to plan with, by the family's size (facts C5).
-_NODES = {
-    "CPU_X64_XS": (1, 6),
-    "CPU_X64_S": (3, 13),
-    "CPU_X64_M": (6, 28),
-    "CPU_X64_SL": (14, 58),
-    "CPU_X64_L": (28, 116),
-    "GEN_X64_G2_2": (1, 6),
-    "GEN_X64_G2_4": (3, 13),
-    "GEN_X64_G2_8": (6, 28),
-    "HIGHMEM_X64_S": (6, 58),
-    "HIGHMEM_X64_M": (28, 240),
-    "HIGHMEM_X64_L": (124, 984),
-}
-_OTHER_NODE = (6, 28)
 KEPT = timedelta(days=30)
 
 _log = logging.getLogger("snowflake_sandbox.services")
@@ -230,7 +228,7 @@ class Supervisor:
                 if self._jobs[object_id].pool == pool
             ]
             demands = [Demand(job.cpu, job.memory) for job, _ in waiting]
-            nodes = machine.place(demands, used, found["max_nodes"], node_of(found["instance_family"]))
+            nodes = machine.place(demands, used, found["max_nodes"], node_sizes.node_of(found["instance_family"]))
             placed = []
             for (job, instance), node in zip(waiting, nodes, strict=True):
                 if node is not None:
@@ -307,15 +305,18 @@ class Supervisor:
             return
 
         def on_start(pid: int, known: str) -> None:
-            with self._world.store.transaction() as tx:
-                records.write_process(tx, job, key, (pid, known), self._world.clock.now())
-            self._apply(job.object_id, Started(key))
+            def write() -> None:
+                with self._world.store.transaction() as tx:
+                    records.write_process(tx, job, key, (pid, known), self._world.clock.now())
+                self._apply(job.object_id, Started(key))
+
+            self._insist(write)
 
         def on_end(ended: Ended) -> None:
             self._processes.pop((job.object_id, key), None)
-            logins.revoke_token(self._world, token)
             shutil.rmtree(self._root(job, key), ignore_errors=True)
-            self._apply(job.object_id, Exited(key, ended.code, ended.out_of_memory))
+            self._insist(lambda: logins.revoke_token(self._world, token))
+            self._insist(lambda: self._apply(job.object_id, Exited(key, ended.code, ended.out_of_memory)))
 
         process = ContainerProcess(launch, on_start, on_end)
         with self._lock:
@@ -330,7 +331,10 @@ class Supervisor:
     def _give_up(self, job: Job, key: Key, reason: str) -> None:
         # Secrets and the token may be laid out already.
         shutil.rmtree(self._root(job, key), ignore_errors=True)
-        self._apply(job.object_id, CannotStart(key, reason))
+        self._insist(lambda: self._apply(job.object_id, CannotStart(key, reason)))
+
+    def _insist(self, action: Callable[[], object]) -> None:
+        insist(action, lambda: self._stopping)
 
     def _root(self, job: Job, key: Key) -> Path:
         return self.folder(job.object_id) / f"{key[0]}-{key[1]}"
@@ -386,9 +390,3 @@ class Supervisor:
             there = ", ".join(sorted(f"{one.name}:{tag}" for one in known for tag in one.tags)) or "none"
             raise images.ImageError(f"Failed to pull image: '{text}' not found. Images that there are: {there}.")
         return found
-
-
-def node_of(family: str) -> Demand:
-    """What one node of an instance family offers."""
-    cpu, memory = _NODES.get(family, _OTHER_NODE)
-    return Demand(cpu, memory * 2**30)

@@ -69,6 +69,7 @@ def next_due(schedule: Schedule, resumed: datetime, after: datetime) -> datetime
         after: the instant to look from.
     """
     if isinstance(schedule, Interval):
-        passed = max(after - resumed, timedelta(0)) // schedule.length
+        # Negative where the clock was set back behind the instant of the resumption.
+        passed = (after - resumed) // schedule.length
         return (resumed + (passed + 1) * schedule.length).astimezone(UTC)
     return cron.next_due(schedule, after)

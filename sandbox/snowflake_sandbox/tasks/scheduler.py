@@ -8,12 +8,14 @@ SQL statements; the rules of a run are machine.py's.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.store import insist
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import machine, runs, schedule
 from snowflake_sandbox.tasks.machine import (
@@ -49,7 +51,10 @@ _LATE = timedelta(minutes=5)
 # The longest sleep: the clock of a machine that was suspended may jump.
 _LONGEST_SLEEP = timedelta(minutes=1)
 _STOP_IN_SECONDS = 10.0
+_RETRY_SECONDS = 1.0
 TIMED_OUT_CODE = 630
+
+_log = logging.getLogger("sandbox.tasks")
 _CANCELLED = Outcome(604, "SQL execution canceled")
 
 
@@ -63,6 +68,8 @@ class Scheduler:
         self._statements: dict[str, TaskStatement] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        # The latest instant that the loop has seen.
+        self._latest = datetime.min.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._loop, name="task scheduler", daemon=True)
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -102,12 +109,34 @@ class Scheduler:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            now = self._world.clock.now()
-            self._fire(now)
-            self._time_out(now)
-            due = self._next_instant()
-            longest = now + _LONGEST_SLEEP
-            self._world.clock.wait_until(self._wake, longest if due is None else min(due, longest))
+            try:
+                until = self._look()
+            except Exception:  # noqa: BLE001  # logged, and tried again
+                # A full disk, or a defect: the schedules must go on once it is over.
+                _log.exception("the task scheduler could not look at the clock; trying again")
+                self._stopping.wait(_RETRY_SECONDS)
+                continue
+            self._world.clock.wait_until(self._wake, until)
+
+    def _look(self) -> datetime:
+        """Start and time out what is due; until when nothing will be."""
+        now = self._world.clock.now()
+        if now < self._latest:
+            self._count_from(now)
+        self._latest = now
+        self._fire(now)
+        self._time_out(now)
+        due = self._next_instant()
+        longest = now + _LONGEST_SLEEP
+        return longest if due is None else min(due, longest)
+
+    def _count_from(self, now: datetime) -> None:
+        """Plan the schedules anew: the clock was set back, and they must not wait for the old time to come again."""
+        with self._lock, self._world.store.transaction() as tx:
+            for row in tx.rows("SELECT root_id FROM task_due"):
+                root = catalog.by_id(tx, row["root_id"])
+                if root is not None:
+                    set_due(tx, root, now)
 
     def _next_instant(self) -> datetime | None:
         with self._world.store.transaction() as tx:
@@ -237,7 +266,7 @@ class Scheduler:
 
         def report(happening: Happening, outcome: Outcome) -> None:
             self._statements.pop(task_run_id, None)
-            self._apply(active.id, Report(name, happening), outcome)
+            insist(lambda: self._apply(active.id, Report(name, happening), outcome), self._stopping.is_set)
 
         statement = TaskStatement(self._world, work, report)
         self._statements[task_run_id] = statement
