@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 _KEPT = 2000
 _LONGEST_TEXT = 100_000
+# Blanks and comments, which may stand between a property's name and its value.
+_GAP = r"(?:\s|/\*.*?\*/|(?:--|//)[^\n]*(?:\n|$))*"
 _HIDDEN = re.compile(
-    r"\b(SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_REFRESH_TOKEN|PRIVATE_KEY)\s*=\s*"
+    rf"\b(SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_REFRESH_TOKEN|PRIVATE_KEY){_GAP}={_GAP}"
     r"(?:'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$)",
     re.IGNORECASE | re.DOTALL,
 )
