@@ -46,5 +46,5 @@ def image_problem(reference: str) -> tuple[str, str]:
         issue = "this image is not in a Snowflake image repository, and Snowflake runs no other"
         remedy = f"push it into the stack's repository and write {bare}, or write /database/schema/repository/{bare}"
         return issue, remedy
-    issue = "this is no name of an image: a name in lower case, and a tag or digest"
+    issue = "this is not the name of an image: a name in lower case, and a tag or digest"
     return issue, "write my_job_image:1.0.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"

@@ -33,7 +33,7 @@ def is_plain(name: str) -> bool:
 def not_plain(name: str) -> str:
     """Return in words that a name is no plain identifier; a long one is cut."""
     excerpt = name if len(name) <= LONGEST_IDENTIFIER else f"{name[:60]}... ({len(name)} characters)"
-    return f"`{excerpt}` is no plain Snowflake identifier"
+    return f"`{excerpt}` is not a plain Snowflake identifier"
 
 
 def quoted(*parts: str) -> str:

@@ -19,19 +19,19 @@ from jobgraph.names import is_plain, quoted, upper
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not is_plain(value):
-        raise ValueError("a plain Snowflake identifier is wanted: letters, digits, underscores, no digit first")
+        raise ValueError("expected a plain Snowflake identifier: letters, digits, underscores, no digit first")
     return upper(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("a text is wanted")
+        raise ValueError("expected a text")
     return value
 
 
 def _version(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"\d+(\.\d+)+", value):
-        raise ValueError("a version is wanted, in quotes, as '1.33.0'")
+        raise ValueError("expected a version in quotes, as '1.33.0'")
     return value
 
 
@@ -59,7 +59,7 @@ SYSTEM_ROLES = frozenset(
 def _role(value: Any) -> str:
     role = _name(value)
     if role in SYSTEM_ROLES:
-        raise ValueError("a role of the stack's own is wanted: Snowflake runs no container for a role of the account's")
+        raise ValueError("expected a role of the stack's own: Snowflake runs no container for a role of the account's")
     return role
 
 
@@ -70,7 +70,7 @@ def _one_of(words: Iterable[str]) -> Callable[[Any], str]:
         word = upper(value) if isinstance(value, str) else value
         if word not in allowed:
             close = perhaps(str(value), allowed)
-            raise ValueError(f"one of these is wanted{close}: {', '.join(allowed)}")
+            raise ValueError(f"expected one of these{close}: {', '.join(allowed)}")
         return str(word)
 
     return read
@@ -79,7 +79,7 @@ def _one_of(words: Iterable[str]) -> Callable[[Any], str]:
 def _timezone(value: Any) -> str:
     if value not in available_timezones():
         close = perhaps(str(value), available_timezones())
-        raise ValueError(f"a name of the IANA list of time zones is wanted, as UTC or Europe/Berlin{close}")
+        raise ValueError(f"expected a name of the IANA list of time zones, as UTC or Europe/Berlin{close}")
     return str(value)
 
 
@@ -89,7 +89,7 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
         if isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"a whole number from {low} to {high} is wanted")
+            raise ValueError(f"expected a whole number from {low} to {high}")
         return int(value)
 
     return read
@@ -97,7 +97,7 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise ValueError("a list of names is wanted")  # noqa: TRY004  # all wrong settings are told by ValueError
+        raise ValueError("expected a list of names")  # noqa: TRY004  # all wrong settings are told by ValueError
     return tuple(_text(item) for item in value)
 
 
@@ -106,7 +106,7 @@ def _flag(value: Any) -> bool:
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         value = value.lower() == "true"
     if not isinstance(value, bool):
-        raise ValueError("true or false is wanted")  # noqa: TRY004  # all wrong settings are told by ValueError
+        raise ValueError("expected true or false")  # noqa: TRY004  # all wrong settings are told by ValueError
     return value
 
 
@@ -119,7 +119,7 @@ IMPORTED_KINDS = (*EXISTING_KINDS, "stage", "history")
 def _kinds(kinds: tuple[str, ...]) -> Callable[[Any], tuple[str, ...]]:
     def read(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(kind in kinds for kind in value):
-            raise ValueError(f"a list is wanted, of {', '.join(kinds)}; pools say it in their own entry")
+            raise ValueError(f"expected a list of {', '.join(kinds)}; pools say it in their own entry")
         return tuple(kind for kind in kinds if kind in value)
 
     return read
@@ -129,7 +129,7 @@ def _digests(value: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping) or not all(
         isinstance(digest, str) and re.fullmatch("sha256:[0-9a-f]{64}", digest) for digest in value.values()
     ):
-        raise ValueError("digests by image are wanted, as {'my_job_image:latest': 'sha256:<64 hex digits>'}")
+        raise ValueError("expected digests by image, as {'my_job_image:latest': 'sha256:<64 hex digits>'}")
     return tuple(sorted((str(image), digest) for image, digest in value.items()))
 
 
@@ -138,7 +138,7 @@ def _positive(value: Any) -> float:
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError("a number above 0 is wanted")
+        raise ValueError("expected a number above 0")
     return float(value)
 
 
@@ -147,7 +147,7 @@ def _numbers(names: Collection[str] | None, expected: str) -> Callable[[Any], tu
 
     def read(value: Any) -> tuple[tuple[str, float], ...]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"{expected} are wanted")  # noqa: TRY004  # all wrong settings are told by ValueError
+            raise ValueError(f"expected {expected}")  # noqa: TRY004  # all wrong settings are told by ValueError
         numbers = {upper(str(name)): _positive(number) for name, number in value.items()}
         for name in numbers:
             if names is not None and name not in names:
@@ -176,19 +176,19 @@ class Pool:
 
 def _pools(value: Any) -> tuple[Pool, ...]:
     if not isinstance(value, Mapping) or not value:
-        raise ValueError("pools by name are wanted, as {MY_POOL: {instance_family: CPU_X64_XS}}")
+        raise ValueError("expected pools by name, as {MY_POOL: {instance_family: CPU_X64_XS}}")
     pools: dict[str, Pool] = {}
     for name, entry in value.items():
         pool = _pool(name, {} if entry is None else entry)
         if pool.name in pools:
-            raise ValueError(f"pool {pool.name} stands there twice: upper and lower case make no difference")
+            raise ValueError(f"pool {pool.name} is there twice: upper and lower case make no difference")
         pools[pool.name] = pool
     return tuple(pools.values())
 
 
 def _pool(name: Any, entry: Any) -> Pool:
     if not isinstance(entry, Mapping):
-        raise ValueError(f"pool {name}: a mapping is wanted, as {{instance_family: CPU_X64_XS}}")  # noqa: TRY004  # all wrong settings are told by ValueError
+        raise ValueError(f"pool {name}: expected a mapping, as {{instance_family: CPU_X64_XS}}")  # noqa: TRY004  # all wrong settings are told by ValueError
     values, problems = _read(Pool, {**entry, "name": name})
     if problems:
         raise ValueError(f"pool {name}: " + "; ".join(problems))
@@ -306,7 +306,7 @@ def read_settings(entries: Any, where: str) -> Settings:
     """
     if not isinstance(entries, Mapping):
         raise UsageError(
-            f"jobgraph:settings is {entries!r}, but a mapping is wanted",
+            f"jobgraph:settings is {entries!r}, but a mapping is expected",
             where=where,
             remedy="write each setting, a colon and its value on a line of its own below it",
         )
@@ -314,7 +314,7 @@ def read_settings(entries: Any, where: str) -> Settings:
     problems += _contradictions(Settings(**values))
     if problems:
         remedy = "correct these values below `jobgraph:settings`; docs/account.md explains every setting"
-        if any("is no setting" in problem for problem in problems):
+        if any("is not a setting" in problem for problem in problems):
             remedy += "; known settings: " + ", ".join(f.name for f in fields(Settings))
         raise UsageError("wrong settings\n    " + "\n    ".join(problems), where=where, remedy=remedy)
     return Settings(**values)
@@ -344,7 +344,7 @@ def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list
     for name, value in entries.items():
         if name not in settings:
             hint = perhaps(str(name), settings) or f"; known are {', '.join(settings)}"
-            problems.append(f"`{name}` is no setting{hint}")
+            problems.append(f"`{name}` is not a setting{hint}")
             continue
         try:
             values[name] = settings[name].metadata["read"](value)

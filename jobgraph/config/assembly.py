@@ -98,7 +98,7 @@ class Assembler:
                 continue
             for text in _texts(block.values[key]):
                 for name in matrices.unknown_names(text, matrix) if "${{" in text else ():
-                    issue = f"`{name}` is no name of the job's matrix"
+                    issue = f"`{name}` is not a name in the job's matrix"
                     remedy = f"use one of {', '.join(matrix)}" if matrix else "give the job a `matrix:` with that name"
                     close = nearest(name, matrix)
                     self.document.report(

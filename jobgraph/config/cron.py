@@ -67,7 +67,7 @@ def cron_problem(expression: str) -> str:
     """Return what is wrong with a cron expression: Snowflake does not accept it, or it never fires; empty: nothing."""
     parts = expression.upper().split()
     if len(parts) != len(_FIELDS):
-        return f"this is no cron expression: it has {len(parts)} fields instead of {len(_FIELDS)}"
+        return f"this is not a cron expression: it has {len(parts)} fields instead of {len(_FIELDS)}"
     for field, text in zip(_FIELDS, parts, strict=True):
         for item in text.split(","):
             if not _accepted(field, item):

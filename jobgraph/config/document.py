@@ -66,7 +66,7 @@ class Document:
 
     def wrong_type(self, node: yaml.Node, path: str, expected: str, example: str) -> None:
         """Note that a node is of another type than its key wants."""
-        issue = f"{expected} is wanted here, not {in_words(node)}"
+        issue = f"expected {expected}, not {in_words(node)}"
         self.report(node, path, rule="value-type", issue=issue, remedy=example)
 
 
@@ -164,7 +164,7 @@ def entries(node: yaml.MappingNode, path: str, document: Document) -> Iterator[t
                 key,
                 path,
                 rule="duplicate-key",
-                issue=f"`{key.value}` stands here again; first in line {keys[key.value].start_mark.line + 1}",
+                issue=f"`{key.value}` is repeated here; it stands first on line {keys[key.value].start_mark.line + 1}",
                 remedy="keep one of the two",
             )
         else:

@@ -67,7 +67,7 @@ class Text:
             document.report(node, path, rule="value-length", issue=issue, remedy="shorten it")
             return None
         if self.pattern is not None and not self.pattern.fullmatch(node.value):
-            issue = f"{self.expected} is wanted here"
+            issue = f"expected {self.expected}"
             document.report(node, path, rule="value-form", issue=issue, remedy=self.example)
             return None
         return str(node.value)
@@ -133,7 +133,7 @@ class Scalar:
             document.wrong_type(node, path, self.expected, self.example)
             return None
         if self.pattern is not None and not self.pattern.fullmatch(node.value):
-            issue = f"{self.expected} is wanted here"
+            issue = f"expected {self.expected}"
             document.report(node, path, rule="value-form", issue=issue, remedy=self.example)
             return None
         return str(node.value) if _fits_a_program(node, path, document) else None
@@ -173,7 +173,7 @@ class Whole:
             return None
         number = int(node.value)
         if not self.low <= number <= self.high:
-            document.report(node, path, rule="value-range", issue=f"{self.expected} is wanted here", remedy=example)
+            document.report(node, path, rule="value-range", issue=f"expected {self.expected}", remedy=example)
             return None
         return number
 
@@ -231,7 +231,7 @@ class OneOf:
         if isinstance(node, yaml.ScalarNode) and node.value in self.words:
             return str(node.value)
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
-        issue = f"{self.expected} is wanted here"
+        issue = f"expected {self.expected}"
         close = nearest(text, self.words)
         document.report(node, path, rule="value-choice", issue=issue, remedy="write one of these words", close=close)
         return None
@@ -293,7 +293,7 @@ class MapOf:
         for name, key, value in entries(node, path, document):
             place = f"{path}.{name}"
             if not self.names.fullmatch(name):
-                issue = f"`{name}` is no name for an entry here"
+                issue = f"`{name}` cannot be a name here"
                 document.report(key, place, rule="entry-name", issue=issue, remedy=self.name_rule)
             if self.partial and value.tag == NULL:
                 continue
@@ -390,6 +390,6 @@ def _constructed(node: yaml.Node, path: str, document: Document) -> Any | None:
     try:
         return _SCALARS.construct_object(node)
     except (yaml.YAMLError, ValueError, KeyError):
-        issue = f"YAML reads this as {in_words(node)}, and it is none"
+        issue = f"YAML reads this as {in_words(node)}, which it is not"
         document.report(node, path, rule="value-form", issue=issue, remedy="put the value in quotes, without a tag")
         return None

@@ -115,7 +115,7 @@ def _report_stray(level: _Level, key: yaml.Node, value: yaml.Node, document: Doc
     issue = f"the file has no {level.kind} `{name}`"
     remedy = f"correct the name; a {level.kind} that only this environment has says `{ONLY_HERE}: true`"
     if value.tag == NULL:
-        issue, remedy = f"{issue} that this could take away", "correct the name, or remove the line"
+        issue, remedy = f"{issue} for this to remove", "correct the name, or remove the line"
     path, close = f"{level.path}.{name}", nearest(name, names)
     document.report(key, path, rule="only-here", issue=issue, remedy=remedy, close=close)
 

@@ -156,7 +156,7 @@ def compose(content: bytes, file: str) -> yaml.Node:
     """Return the root node of the only document.
 
     Raises:
-        ConfigErrors: if this is no YAML, or empty.
+        ConfigErrors: if this is not YAML, or empty.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -167,11 +167,11 @@ def compose(content: bytes, file: str) -> yaml.Node:
         issue, remedy = f"byte 0x{content[error.start]:02x} is not UTF-8", "save the file in the encoding UTF-8"
         raise _unreadable(Mark(file, line, column), issue, remedy) from error
     except yaml.MarkedYAMLError as error:
-        raise _unreadable(_yaml_mark(file, error), _yaml_text(error), "mend the YAML here or just above") from error
+        raise _unreadable(_yaml_mark(file, error), _yaml_text(error), "fix the YAML here or just above") from error
     except yaml.YAMLError as error:
         issue = str(error).strip().splitlines()[0]
         mark = _position_mark(file, text, getattr(error, "position", 0))
-        raise _unreadable(mark, f"this is no YAML: {issue}", "remove this character") from error
+        raise _unreadable(mark, f"this is not YAML: {issue}", "remove this character") from error
     if node is None:
         remedy = "write `version: 1` and `graphs:`; README.md shows an example"
         raise _unreadable(Mark(file, 1, 1), "the file is empty", remedy)
@@ -224,7 +224,7 @@ def _yaml_mark(file: str, error: yaml.MarkedYAMLError) -> Mark:
 
 def _yaml_text(error: yaml.MarkedYAMLError) -> str:
     parts = [part for part in (error.context, error.problem) if part]
-    return "this is no YAML: " + ", ".join(parts)
+    return "this is not YAML: " + ", ".join(parts)
 
 
 def _position_mark(file: str, text: str, position: int | None) -> Mark:

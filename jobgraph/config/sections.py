@@ -92,7 +92,7 @@ class Section:
     def _unknown(self, node: yaml.Node, name: str, path: str, document: Document) -> None:
         names = [key.name for key in self.keys]
         close = nearest(name, names)
-        issue = f"`{name}` is not known here"
+        issue = f"`{name}` is not a key here"
         remedy = f"remove it, or use one of: {', '.join(names)}"
         document.report(node, path, rule="unknown-key", issue=issue, remedy=remedy, close=close)
 

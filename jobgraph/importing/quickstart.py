@@ -34,7 +34,7 @@ KEYS = ("task_name", "image_name", "compute_pool_name", "job_name", "table_name"
 NEEDED = ("task_name", "image_name", "compute_pool_name")
 
 _SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
-_OPEN = "an object in braces is wanted here, with task_name, image_name and compute_pool_name"
+_OPEN = "expected an object in braces, with task_name, image_name and compute_pool_name"
 
 
 @dataclass
@@ -85,7 +85,7 @@ def _nodes(content: bytes, file: str) -> yaml.Node:
         text = content.decode("utf-8-sig")
         json.loads(text)
     except json.JSONDecodeError as error:
-        issue, remedy = f"this is no JSON: {error.msg}", "mend the JSON here or just before"
+        issue, remedy = f"this is not JSON: {error.msg}", "fix the JSON here or just before"
         mark = Mark(file, error.lineno, error.colno)
         raise ConfigErrors(file, [Problem(mark, "json", "", issue, remedy)]) from error
     except (UnicodeDecodeError, RecursionError):
@@ -103,7 +103,7 @@ def _items(root: yaml.Node, document: Document) -> list[yaml.Node]:
         return list(root.value)
     if isinstance(root, yaml.MappingNode):
         return [root]
-    issue = "a list of jobs is wanted here" if not isinstance(root, yaml.SequenceNode) else "the list of jobs is empty"
+    issue = "expected a list of jobs" if not isinstance(root, yaml.SequenceNode) else "the list of jobs is empty"
     document.report(root, "", rule="quickstart-list", issue=issue, remedy='write [{"task_name": "t_myjob_1", ...}]')
     return []
 
@@ -139,7 +139,7 @@ _Values = dict[str, tuple[yaml.Node, yaml.Node]]
 def _unknown(key: str, node: yaml.Node, path: str, job: str, jobs: _Jobs) -> None:
     close = nearest(key, KEYS)
     if close:
-        issue, remedy = f"`{key}` is not known here", f"remove it, or use one of: {', '.join(KEYS)}"
+        issue, remedy = f"`{key}` is not a key here", f"remove it, or use one of: {', '.join(KEYS)}"
         jobs.document.report(node, f"{path}.{key}", rule="unknown-key", issue=issue, remedy=remedy, close=close)
     else:
         jobs.remark(job, f"{key} of the JSON file was left out: the quickstart does nothing with it")

@@ -331,12 +331,12 @@ def test_an_instance_family_that_is_too_small_is_an_error(tmp_path: Path) -> Non
 def test_config_problems_are_a_plain_error_of_the_program(tmp_path: Path) -> None:
     file = tmp_path / "jobs.yaml"
     file.write_text("version: 1\ngraphs: {g: {jobs: {a: {imag: x:1}}}}\n")
-    with pytest.raises(pulumi.RunError, match=r"jobs\.yaml:2:.*`imag` is not known here"):
+    with pytest.raises(pulumi.RunError, match=r"jobs\.yaml:2:.*`imag` is not a key here"):
         record(file=str(file))
 
 
 def test_wrong_settings_are_a_plain_error_of_the_program() -> None:
-    with pytest.raises(pulumi.RunError, match="`databse` is no setting; perhaps you meant database"):
+    with pytest.raises(pulumi.RunError, match="`databse` is not a setting; perhaps you meant database"):
         record({"databse": "X"})
 
 

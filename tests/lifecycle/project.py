@@ -197,7 +197,7 @@ def make(folder: Path, *, forking: bool = False) -> Project:
     if forking:
         home = folder / ".jobgraph" / "pulumi-home"
         fork_server.install(home)
-        (home / "logs").touch()  # no folder, no log: there is no setting for it
+        (home / "logs").touch()  # no folder, no log: there is not a setting for it
         project.environment |= {fork_server.VARIABLE: fork_server.address(), "GOGC": "400"}
     project.jobgraph("sandbox", "start")
     project.activate()

@@ -115,7 +115,7 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
                     remedy = "let it follow a job; nothing can follow the finalizer"
                     yield Problem(mark, "finalizer-child", path, issue, remedy, value=written)
                     continue
-                issue = f"job `{job.key}` is to run after `{written}`, which is no job of graph `{graph.key}`"
+                issue = f"job `{job.key}` is to run after `{written}`, which is not a job of graph `{graph.key}`"
                 remedy = "name a job of this graph; a job that follows only the root has no `after`"
                 # finding them takes longer than all the rest, and nobody reads them by the hundred
                 close = nearest(written, keys - {job.key}) if unknown < MOST_SUGGESTIONS else ()

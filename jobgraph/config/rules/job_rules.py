@@ -143,7 +143,10 @@ def volumes_whole(graph: Graph) -> Iterator[Problem]:
                 issue = f"two volumes are mounted at {volume.path}"
                 yield Problem(mark, "volume-path", at, issue, "mount one of them elsewhere", value=volume.path)
             if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", volume.name):
-                issue, remedy = f"`{volume.name}` is no name of a volume", "use lower-case letters, digits and hyphens"
+                issue, remedy = (
+                    f"`{volume.name}` is not a name for a volume",
+                    "use lower-case letters, digits and hyphens",
+                )
                 yield Problem(mark, "volume-name", at, issue, remedy, value=volume.name)
             paths.add(volume.path)
 
@@ -318,7 +321,7 @@ def _retry_rule_problem(rule: RetryRule) -> tuple[str, str, str]:
     for low, high in rule.exit_codes:
         if not low <= high <= HIGHEST_EXIT_CODE:
             text = str(low) if low == high else f"{low}-{high}"
-            return f"{text} is no exit code, or range of them: they go from 0 to 255", "write 75 or 100-110", text
+            return f"{text} is not an exit code or a range of them: they go from 0 to 255", "write 75 or 100-110", text
     issue = pattern_problem(rule.message)
     remedy = _SIMPLER if "could take forever" in issue else r"escape what is meant as it stands: \( \[ \."
     return (issue, remedy, rule.message) if issue else ("", "", "")

@@ -35,7 +35,7 @@ def pattern_problem(pattern: str) -> str:
         letters = _SAMPLE | frozenset(pattern)
         dangerous = _Reader(letters, ignores_case=bool(_IGNORES_CASE.search(pattern))).dangerous(tokens)
     except (re.error, RecursionError, OverflowError) as error:
-        return f"this is no regular expression: {error}"
+        return f"this is not a regular expression: {error}"
     if not dangerous:
         return ""
     return "this regular expression could take forever: a repeat in it can match the same text in more than one way"

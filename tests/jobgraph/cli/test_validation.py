@@ -86,7 +86,7 @@ def test_the_pools_of_the_stack_are_looked_up(invoke: Invoke, project: Path) -> 
         ("\x00", "cannot be read"),
         ("7", "a mapping below `config:`"),
         ("config: [1]", "a mapping below `config:`"),
-        ("config: {jobgraph:settings: [1]}", "jobgraph:settings is [1], but a mapping is wanted"),
+        ("config: {jobgraph:settings: [1]}", "jobgraph:settings is [1], but a mapping is expected"),
         ("config: {jobgraph:settings: {pols: 1}}", "perhaps you meant pools"),
     ],
 )
@@ -141,7 +141,7 @@ def test_without_a_file_everything_that_a_stack_deploys_is_checked(invoke: Invok
     (stacks / "conf" / "other.yaml").write_text(BAD)
     done = invoke("validate")
     assert done.exit_code == 2
-    assert "conf/other.yaml:8:31: `retrys` is not known here" in done.stderr
+    assert "conf/other.yaml:8:31: `retrys` is not a key here" in done.stderr
     (stacks / "jobconfig.yaml").unlink()
     assert "jobconfig.yaml" not in invoke("validate").stderr
 
@@ -192,7 +192,7 @@ def test_a_file_whose_name_has_no_ending(invoke: Invoke, tmp_path: Path) -> None
     (tmp_path / "jobconfig").write_text("version: 1\ngraphs: 5\n")
     done = invoke("validate", str(tmp_path / "jobconfig"))
     assert done.exit_code == 2
-    assert "jobconfig:2:9: a mapping of graphs by name is wanted here" in done.stderr
+    assert "jobconfig:2:9: expected a mapping of graphs by name" in done.stderr
 
 
 def test_an_overlay_alone_is_told_for_what_it_is(invoke: Invoke, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_what_snowflake_documents_is_accepted(expression: str) -> None:
 
 @pytest.mark.parametrize("expression", ["", "* * * *", "* * * * * *", "@daily"])
 def test_a_cron_expression_has_five_fields(expression: str) -> None:
-    assert cron_problem(expression).startswith("this is no cron expression")
+    assert cron_problem(expression).startswith("this is not a cron expression")
 
 
 @pytest.mark.parametrize(

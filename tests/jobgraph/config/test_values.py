@@ -49,7 +49,7 @@ def problems(keys: str) -> list[Problem]:
 )
 def test_a_single_value_is_no_list_and_the_list_to_write_is_shown(keys: str, remedy: str) -> None:
     (problem,) = problems(keys)
-    assert problem.issue.startswith("a list is wanted here")
+    assert problem.issue.startswith("expected a list")
     assert problem.remedy == remedy
     if remedy.startswith('write ["'):
         key = keys.partition(":")[0]
@@ -80,8 +80,8 @@ def test_quotes_are_the_remedy_where_they_help(keys: str, remedy: str) -> None:
         ("ghcr.io/a/b/c/img:1", "not in a Snowflake image repository", "write img:1"),
         ("org/img:1", "not in a Snowflake image repository", "write img:1"),
         ("My_Image:1", "in lower case", "write my_image:1"),
-        ("/db/repo/img:1", "no name of an image", "/database/schema/repository/name:1.0.0"),
-        ("a b", "no name of an image", "my_job_image:1.0.0"),
+        ("/db/repo/img:1", "not the name of an image", "/database/schema/repository/name:1.0.0"),
+        ("a b", "not the name of an image", "my_job_image:1.0.0"),
     ],
 )
 def test_an_image_that_snowflake_cannot_run_is_refused_with_a_remedy_that_helps(
@@ -105,8 +105,8 @@ def test_an_image_may_lie_deep_in_its_repository() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"role": "ACCOUNTADMIN"}, "a role of the stack's own is wanted"),
-        ({"role": "sysadmin"}, "a role of the stack's own is wanted"),
+        ({"role": "ACCOUNTADMIN"}, "expected a role of the stack's own"),
+        ({"role": "sysadmin"}, "expected a role of the stack's own"),
         ({"pools": {"P": {"instance_family": "CPU_X64_HUGE"}}}, ", ".join(FAMILIES)),
         ({"warehouse_size": "HUGE"}, "XSMALL, SMALL, MEDIUM"),
         ({"region_timezone": "Europe/Berlim"}, "perhaps you meant Europe/Berlin"),

@@ -63,11 +63,11 @@ def test_ids_of_imported_objects_are_those_of_the_provider() -> None:
         ({"imported": ["history"]}, "name schema in"),
         ({"existing": ["warehouse"], "imported": ["warehouse"]}, "either existing or imported, not both"),
         ({"existing": ["database"]}, "a database that is there already has a schema PUBLIC"),
-        ({"existing": ["stage"]}, "a list is wanted, of role, warehouse, database, schema, image_repository"),
+        ({"existing": ["stage"]}, "expected a list of role, warehouse, database, schema, image_repository"),
         ({"pools": {"P": {"existing": True, "imported": True}}}, "pool P: either existing or imported, not both"),
-        ({"pools": {"P": {"existing": "yes"}}}, "true or false is wanted"),
+        ({"pools": {"P": {"existing": "yes"}}}, "expected true or false"),
         ({"image_digests": {"a:1": "latest"}}, "sha256:<64 hex digits>"),
-        ({"retain": 1}, "true or false is wanted"),
+        ({"retain": 1}, "expected true or false"),
     ],
 )
 def test_what_cannot_be_is_told(given: dict[str, Any], told: str) -> None:

@@ -148,20 +148,26 @@ def test_settings_tell_everything_wrong_with_them_at_once() -> None:
         read_settings(given, "Pulumi.dev.yaml")
     text = str(caught.value)
     assert text.startswith("Pulumi.dev.yaml: wrong settings")
-    for part in ("perhaps you meant database", "schema: ", "a whole number", "users: ", "pool P: `max` is no setting"):
+    for part in (
+        "perhaps you meant database",
+        "schema: ",
+        "a whole number",
+        "users: ",
+        "pool P: `max` is not a setting",
+    ):
         assert part in text
 
 
 @pytest.mark.parametrize(
     ("pools", "told"),
     [
-        ({}, "pools by name are wanted"),
-        ([], "pools by name are wanted"),
-        ({"P": 1}, "pool P: a mapping is wanted"),
+        ({}, "expected pools by name"),
+        ([], "expected pools by name"),
+        ({"P": 1}, "pool P: expected a mapping"),
         ({"P": {"min_nodes": 3}}, "max_nodes 1 is less than min_nodes 3"),
-        ({"p p": {}}, "a plain Snowflake identifier is wanted"),
-        ({"P": {"max_nodes": True}}, "a whole number from 1 to 150 is wanted"),
-        ({"P": {}, "p": {}}, "pool P stands there twice"),
+        ({"p p": {}}, "expected a plain Snowflake identifier"),
+        ({"P": {"max_nodes": True}}, "expected a whole number from 1 to 150"),
+        ({"P": {}, "p": {}}, "pool P is there twice"),
     ],
 )
 def test_wrong_pools(pools: object, told: str) -> None:

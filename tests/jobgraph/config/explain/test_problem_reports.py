@@ -8,7 +8,7 @@ from jobgraph.config.explain.problem_reports import as_github, as_json, as_sarif
 from jobgraph.errors import WARNING, Mark, Problem
 
 WRONG = Problem(
-    Mark("my jobs/a,b.yaml", 8, 20), "unknown-key", "graphs.g.jobs.a.retrys", "`retrys` is not known here", "remove it",
+    Mark("my jobs/a,b.yaml", 8, 20), "unknown-key", "graphs.g.jobs.a.retrys", "`retrys` is not a key here", "remove it",
     "retrys", ("retries", "retry")
 )  # fmt: skip
 WARNED = Problem(Mark("x.yaml", 3, 1), "image-tag", "", "100%\nmoves", "name a version", severity=WARNING)
@@ -27,7 +27,7 @@ def test_as_json() -> None:
         "rule": "unknown-key",
         "path": "graphs.g.jobs.a.retrys",
         "value": "retrys",
-        "what": "`retrys` is not known here",
+        "what": "`retrys` is not a key here",
         "remedy": "remove it",
         "nearest": ["retries", "retry"],
         "environments": [],
@@ -36,7 +36,7 @@ def test_as_json() -> None:
 
 def test_as_github_annotations() -> None:
     assert as_github([WRONG, WARNED]) == (
-        "::error file=my jobs/a%2Cb.yaml,line=8,col=20,title=unknown-key::`retrys` is not known here. "
+        "::error file=my jobs/a%2Cb.yaml,line=8,col=20,title=unknown-key::`retrys` is not a key here. "
         "Perhaps you meant retries or retry. Remedy: remove it.\n"
         "::warning file=x.yaml,line=3,col=1,title=image-tag::100%25%0Amoves. Remedy: name a version.\n"
     )
