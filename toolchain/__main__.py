@@ -33,10 +33,17 @@ def setup(project: Path) -> None:
 
 @main.command()
 @PROJECT
-def doctor(project: Path) -> None:
-    """Tell which parts are used and where they come from; exit code 5 if one is missing."""
+@click.option(
+    "--expect-plugin", type=click.Choice(["official", "stand-in"]), help="Fail unless this Snowflake plugin is used."
+)
+def doctor(project: Path, expect_plugin: str | None) -> None:
+    """Tell which parts are used and where they come from; exit code 5 if one is missing or not the expected one."""
     rows = report(project.resolve())
     show(rows)
+    plugin = next(row for row in rows if row.component == layout.SNOWFLAKE_PLUGIN)
+    if expect_plugin and (plugin.source is Source.STAND_IN) != (expect_plugin == "stand-in"):
+        click.echo(f"The Snowflake plugin is not the {expect_plugin} one.", err=True)
+        sys.exit(EXIT_CODE)
     if any(row.source is Source.MISSING for row in rows):
         click.echo(f"Something is missing: run `{layout.SETUP}`.", err=True)
         sys.exit(EXIT_CODE)

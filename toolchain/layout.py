@@ -27,6 +27,8 @@ GO_MODULE = Path(__file__).resolve().parent / "pulumi_cli"
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 LANGUAGE_HOST = "pulumi-language-python"
 SNOWFLAKE_PLUGIN = "pulumi-resource-snowflake"
+PLUGIN_VARIABLE = "JOBGRAPH_SNOWFLAKE_PLUGIN"
+"""With the value `stand-in`, a setup takes the stand-in where the official plugin could be had too: for tests of it."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from jobgraph.toolchain.errors import NoCommandLineError, NotWritableError, Wron
 from jobgraph.toolchain.progress import Reporter
 from jobgraph.toolchain.sources import Component, Machine, Placement, Source, choose_command_line, choose_plugin
 
+_PROVIDER = "jobgraph.toolchain.standins.provider"
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -104,10 +106,12 @@ class Setup:
         name, release = layout.SNOWFLAKE_PLUGIN, layout.snowflake_version()
         path = layout.plugin_folder(self._home, name, release) / name
         ambient = machine.on_path(name, self.search)
+        if os.environ.get(layout.PLUGIN_VARIABLE) == Source.STAND_IN.value and not ambient:
+            return self._plugin(name, release, _PROVIDER, None, None)
         if not ambient and path.exists() and not path.is_symlink() and not launchers.is_launcher(path):
             return Component(name, release, path, Source.DOWNLOAD)  # the engine itself put it there
         elsewhere = None if ambient else self._users_plugin(name, release) or self._downloaded_plugin(name, release)
-        return self._plugin(name, release, "jobgraph.toolchain.standins.provider", ambient, elsewhere)
+        return self._plugin(name, release, _PROVIDER, ambient, elsewhere)
 
     def _users_plugin(self, name: str, release: str) -> Component | None:
         return machine.in_plugins(machine.user_homes(os.environ, self._home), name, release)

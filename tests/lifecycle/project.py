@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import snowflake.connector
 
+from jobgraph.toolchain.layout import PLUGIN_VARIABLE
 from tests.lifecycle import fork_server
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ PARTS = (
     "toolchain",
     "images",
 )
+KEPT_VARIABLES = ("HOME", "LANG", "XDG_CACHE_HOME", "GOPATH", "GOFLAGS", PLUGIN_VARIABLE)
 EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 
 
@@ -189,9 +191,7 @@ def make(folder: Path, *, forking: bool = False) -> Project:
         else:
             shutil.copy(source, folder / part)
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    keep = {
-        name: os.environ[name] for name in ("HOME", "LANG", "XDG_CACHE_HOME", "GOPATH", "GOFLAGS") if name in os.environ
-    }
+    keep = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     project = Project(folder, {**keep, "PATH": f"{BIN}:{os.environ['PATH']}"})
     project.run(str(BIN / "python"), "-m", "jobgraph.toolchain", "setup", "--project", str(folder))
     if forking:

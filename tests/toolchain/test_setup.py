@@ -1,6 +1,8 @@
 import io
 import os
 import socket
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jobgraph.toolchain import download, installed, launchers, layout
-from jobgraph.toolchain.errors import BuildError, NoCommandLineError, NotWritableError, WrongVersionError
+from jobgraph.toolchain.errors import EXIT_CODE, BuildError, NoCommandLineError, NotWritableError, WrongVersionError
 from jobgraph.toolchain.progress import Reporter
 from jobgraph.toolchain.setup import Setup
 from jobgraph.toolchain.sources import Component, Source
@@ -231,6 +233,25 @@ def test_a_plugin_that_the_user_has_takes_the_stand_ins_place(bare_machine: Bare
     assert part == Component(SNOWFLAKE, SNOWFLAKE_RELEASE, real, Source.PLUGINS)
     assert not seen_by_engine.parent.is_symlink()
     assert seen_by_engine.resolve() == real
+
+
+def test_tests_of_the_stand_in_may_ask_for_it_where_the_official_plugin_is(
+    bare_machine: BareMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare_machine.pulumi()
+    users = layout.plugin_folder(layout.home_folder() / ".pulumi", SNOWFLAKE, SNOWFLAKE_RELEASE)
+    bare_machine.command(SNOWFLAKE, "exit 0", users)
+    assert bare_machine.setup()[SNOWFLAKE].source is Source.PLUGINS
+    monkeypatch.setenv(layout.PLUGIN_VARIABLE, "stand-in")
+    assert bare_machine.setup()[SNOWFLAKE].source is Source.STAND_IN
+    doctor = [sys.executable, "-m", "jobgraph.toolchain", "doctor", "--project", str(bare_machine.project)]
+    codes = [
+        subprocess.run([*doctor, "--expect-plugin", plugin], capture_output=True, check=False).returncode
+        for plugin in ("stand-in", "official")
+    ]
+    assert codes == [0, EXIT_CODE]
+    monkeypatch.delenv(layout.PLUGIN_VARIABLE)
+    assert bare_machine.setup()[SNOWFLAKE].source is Source.PLUGINS
 
 
 def test_the_stand_in_goes_when_a_real_plugin_comes_onto_the_path(bare_machine: BareMachine) -> None:
