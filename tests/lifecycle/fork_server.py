@@ -24,7 +24,10 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VARIABLE = "FORK_SERVER"
 LIBRARIES = ("grpc", "pulumi", "pulumi.runtime.proto.provider_pb2_grpc", "pulumi_snowflake", "snowflake.connector")
@@ -58,13 +61,13 @@ sys.exit(code[0] if code else 1)
 @functools.cache
 def address() -> str:
     """Start the server of this process, which ends with it; its socket."""
-    path = str(Path(tempfile.mkdtemp(prefix="fork-server-")) / "socket")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     server = subprocess.Popen(
-        [sys.executable, "-P", __file__, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )
     assert server.stdout
-    assert server.stdout.readline() == b"ready\n"
+    path = server.stdout.readline().decode().strip()
+    assert path, "the fork server did not start"
     _servers.append(server)
     return path
 
@@ -184,19 +187,20 @@ def _become(start: Start) -> None:
         os._exit(code)
 
 
-def main(path: str) -> None:
-    """Load the libraries, then fork whenever somebody asks."""
+def main() -> None:
+    """Load the libraries, say where it listens, then fork whenever somebody asks."""
     for library in LIBRARIES:
         importlib.import_module(library)
     gc.collect()
     gc.freeze()
-    with socket.socket(socket.AF_UNIX) as listener:
+    with tempfile.TemporaryDirectory(prefix="fork-server-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = f"{folder}/socket"
         listener.bind(path)
         listener.listen()
-        sys.stdout.write("ready\n")
+        sys.stdout.write(f"{path}\n")
         sys.stdout.flush()
         Server(listener).serve()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
