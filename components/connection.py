@@ -49,33 +49,33 @@ class Login:
     """
 
     def __init__(self, component: pulumi.Resource) -> None:
-        self._given: dict[str, str] | None = None
+        self._variables: dict[str, str] | None = None
         provider = component.get_provider(_ANY_RESOURCE)
         if provider is not None:
             # `port` is an output like the others, but the provider's class has no property for it
             values = {name: provider.__dict__.get(key) for name, key in _PROPERTIES.items()}
-            pulumi.Output.all(**values).apply(self._take)
+            pulumi.Output.all(**values).apply(self._keep)
 
-    def _take(self, values: Mapping[str, Any]) -> None:
+    def _keep(self, values: Mapping[str, Any]) -> None:
         """Keep the explicit provider's settings; they are there before its resources are, and so before any hook."""
-        self._given = {name: str(value) for name, value in values.items() if value}
+        self._variables = {name: str(value) for name, value in values.items() if value}
 
     @contextmanager
     def connected(self) -> Iterator[Ask]:
         """Log in; yields the function that sends a statement and returns its rows, by the names of their columns."""
         settings = pulumi.Config("snowflake")
         stack = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
-        with _connected(stack if self._given is None else self._given) as ask:
+        with _connected(stack if self._variables is None else self._variables) as ask:
             yield ask
 
 
 @contextmanager
-def _connected(given: Mapping[str, str]) -> Iterator[Ask]:
+def _connected(variables: Mapping[str, str]) -> Iterator[Ask]:
     from jobgraph.account.client import Choice, connect  # noqa: PLC0415  # see above
     from jobgraph.account.queries import Statement  # noqa: PLC0415  # likewise
 
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **given}
+        environment = {**os.environ, **variables}
         # the command reads it and the plugin does not, so it may name another account than the stack's
         environment.pop("SNOWFLAKE_ACCOUNT", None)
         if key := environment.get("SNOWFLAKE_PRIVATE_KEY"):

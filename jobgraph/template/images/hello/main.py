@@ -24,9 +24,9 @@ def parameters() -> dict[str, Any]:
 
     The token lives for minutes, so it is read right before the connection is made.
     """
-    told = {name: value for name in SETTINGS if (value := os.environ.get(f"SNOWFLAKE_{name.upper()}"))}
+    settings = {name: value for name in SETTINGS if (value := os.environ.get(f"SNOWFLAKE_{name.upper()}"))}
     token = Path(os.environ.get("SNOWFLAKE_TOKEN_FILE_PATH", TOKEN)).read_text().strip()
-    return {**told, "authenticator": "oauth", "token": token}
+    return {**settings, "authenticator": "oauth", "token": token}
 
 
 def main() -> None:
