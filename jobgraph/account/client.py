@@ -87,15 +87,15 @@ class Choice:
 
 def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the connector's parameters that SNOWFLAKE_* variables give; empty if they name no server."""
-    found: dict[str, Any] = {key: environment[name] for name, key in _VARIABLES.items() if environment.get(name)}
+    options: dict[str, Any] = {key: environment[name] for name, key in _VARIABLES.items() if environment.get(name)}
     organization, account = environment.get("SNOWFLAKE_ORGANIZATION_NAME"), environment.get("SNOWFLAKE_ACCOUNT_NAME")
     if organization and account:
-        found.setdefault("account", f"{organization}-{account}")
-    if "account" not in found:
+        options.setdefault("account", f"{organization}-{account}")
+    if "account" not in options:
         return {}
-    if "private_key_file" in found and "password" not in found:
-        found.setdefault("authenticator", "SNOWFLAKE_JWT")
-    return found
+    if "private_key_file" in options and "password" not in options:
+        options.setdefault("authenticator", "SNOWFLAKE_JWT")
+    return options
 
 
 def _from_files(name: str | None) -> dict[str, Any]:
@@ -105,13 +105,13 @@ def _from_files(name: str | None) -> dict[str, Any]:
     try:
         connections: Any = CONFIG_MANAGER["connections"]
         chosen: Any = name or CONFIG_MANAGER["default_connection_name"]
-        found = connections.get(chosen)
+        options = connections.get(chosen)
     except Error as error:
         raise UsageError(
             f"The connector cannot read its connection files: {error.msg}",
             remedy="Mend connections.toml (its mode must be 0600), or set SNOWFLAKE_HOME to another folder.",
         ) from error
-    if found is None:
+    if options is None:
         raise UsageError(
             f"There is no connection named {chosen!r}" if name else "No connection to Snowflake is configured",
             cause=f"connections.toml names: {', '.join(connections) or 'none'}"
@@ -119,7 +119,7 @@ def _from_files(name: str | None) -> dict[str, Any]:
             remedy='For the sandbox: `jobgraph sandbox start`, then eval "$(jobgraph sandbox env)". For an account:'
             " `--connection NAME` of connections.toml, or SNOWFLAKE_* variables.",
         )
-    return dict(found)
+    return dict(options)
 
 
 def parameters(choice: Choice) -> dict[str, Any]:
@@ -130,16 +130,16 @@ def parameters(choice: Choice) -> dict[str, Any]:
     Raises:
         UsageError: if nothing says where to connect to, or the port is none.
     """
-    found = {} if choice.connection else from_variables(choice.environment)
-    found = found or _from_files(choice.connection)
-    if not str(found.get("port", 0)).isdigit():
+    options = {} if choice.connection else from_variables(choice.environment)
+    options = options or _from_files(choice.connection)
+    if not str(options.get("port", 0)).isdigit():
         remedy = "Set SNOWFLAKE_PORT, or `port` in connections.toml, to a number, or leave it out."
-        raise UsageError(f"The port {found['port']!r} is no number", remedy=remedy)
-    if "port" in found:
-        found["port"] = int(found["port"])
-    found.update({key: value for key, value in (("database", choice.database), ("schema", choice.schema)) if value})
-    found.update({key: object_name(str(found[key]), key) for key in ("database", "schema") if found.get(key)})
-    return found
+        raise UsageError(f"The port {options['port']!r} is no number", remedy=remedy)
+    if "port" in options:
+        options["port"] = int(options["port"])
+    options.update({key: value for key, value in (("database", choice.database), ("schema", choice.schema)) if value})
+    options.update({key: object_name(str(options[key]), key) for key in ("database", "schema") if options.get(key)})
+    return options
 
 
 def object_name(text: str, kind: str) -> str:
@@ -155,65 +155,65 @@ def object_name(text: str, kind: str) -> str:
     return bare if in_quotes else upper(bare)
 
 
-def _address(found: Mapping[str, Any]) -> str:
-    host = found.get("host") or f"{found.get('account', '?')}.snowflakecomputing.com"
-    return f"{host}:{found['port']}" if found.get("port") else str(host)
+def _address(options: Mapping[str, Any]) -> str:
+    host = options.get("host") or f"{options.get('account', '?')}.snowflakecomputing.com"
+    return f"{host}:{options['port']}" if options.get("port") else str(host)
 
 
-def _is_local(found: Mapping[str, Any]) -> bool:
-    host = str(found.get("host", ""))
+def _is_local(options: Mapping[str, Any]) -> bool:
+    host = str(options.get("host", ""))
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def not_connected(found: Mapping[str, Any], text: str) -> NotConnectedError:
+def not_connected(options: Mapping[str, Any], text: str) -> NotConnectedError:
     """Put a failed login, or a server that has gone, into words; `text` is the connector's."""
-    told = " ".join(text.split())
-    if any(words in told for words in _WRONG_LOGIN):
-        return _wrong_login(found, told)
-    if _WRONG_ROLE in told:
+    message = " ".join(text.split())
+    if any(words in message for words in _WRONG_LOGIN):
+        return _wrong_login(options, message)
+    if _WRONG_ROLE in message:
         return NotConnectedError(
-            f"{_address(found)} refuses the login: {told}",
-            cause=f"User {found.get('user', '?')!r} does not have the role {found.get('role', '?')!r}.",
+            f"{_address(options)} refuses the login: {message}",
+            cause=f"User {options.get('user', '?')!r} does not have the role {options.get('role', '?')!r}.",
             remedy="Name another role in SNOWFLAKE_ROLE or in connections.toml, or have it granted.",
         )
-    return _not_there(found, told)
+    return _not_there(options, message)
 
 
-def _wrong_login(found: Mapping[str, Any], told: str) -> NotConnectedError:
-    what = f"{_address(found)} does not accept the login of user {found.get('user', '?')!r}: {told}"
-    if _is_local(found):
+def _wrong_login(options: Mapping[str, Any], message: str) -> NotConnectedError:
+    problem = f"{_address(options)} does not accept the login of user {options.get('user', '?')!r}: {message}"
+    if _is_local(options):
         cause = "The password is not the one that the server knows: this shell has the variables of an earlier sandbox."
-        return NotConnectedError(what, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
-    if any(word in told for word in _EXPIRED):
+        return NotConnectedError(problem, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
+    if any(word in message for word in _EXPIRED):
         cause, remedy = "The token is too old.", "Log in again, or have a new token made, and give the command again."
     else:
         cause = "The password or key is not the one that the server knows."
         remedy = "Check the user, and its password, key or token, in connections.toml or the SNOWFLAKE_* variables."
-    return NotConnectedError(what, cause=cause, remedy=remedy)
+    return NotConnectedError(problem, cause=cause, remedy=remedy)
 
 
-def _not_there(found: Mapping[str, Any], told: str) -> NotConnectedError:
-    silent = not told or any(words in told for words in _SILENT)
-    what = f"Cannot connect to {_address(found)}: {'nothing answers there' if silent else told}"
-    if _is_local(found):
+def _not_there(options: Mapping[str, Any], message: str) -> NotConnectedError:
+    silent = not message or any(words in message for words in _SILENT)
+    problem = f"Cannot connect to {_address(options)}: {'nothing answers there' if silent else message}"
+    if _is_local(options):
         remedy = "jobgraph sandbox start; a run that was under way goes on then: `jobgraph wait` follows it."
-        return NotConnectedError(what, cause="The sandbox is not running.", remedy=remedy)
+        return NotConnectedError(problem, cause="The sandbox is not running.", remedy=remedy)
     return NotConnectedError(
-        what,
+        problem,
         cause="The account name is wrong, or the network does not let through.",
         remedy="Check `account` (ORGANIZATION-ACCOUNT) and the proxy settings; `jobgraph doctor` tries the connection.",
     )
 
 
-def session_gone(found: Mapping[str, Any]) -> NotConnectedError:
+def session_gone(options: Mapping[str, Any]) -> NotConnectedError:
     """Say that the server no longer knows the session; a run goes on without it."""
     return NotConnectedError(
-        f"{_address(found)} has ended the session",
+        f"{_address(options)} has ended the session",
         cause="The server was started anew."
-        if _is_local(found)
+        if _is_local(options)
         else "The session was idle for too long, or was closed.",
         remedy="Give the command again; a run that was started goes on: `jobgraph wait` follows it.",
     )
@@ -222,9 +222,9 @@ def session_gone(found: Mapping[str, Any]) -> NotConnectedError:
 class SnowflakeClient:
     """A connection through the official connector. Values are bound on the server (`?`)."""
 
-    def __init__(self, connection: Any, found: Mapping[str, Any]) -> None:
+    def __init__(self, connection: Any, options: Mapping[str, Any]) -> None:
         self._connection = connection
-        self._found = found
+        self._options = options
 
     @property
     def place(self) -> Place:
@@ -233,7 +233,7 @@ class SnowflakeClient:
         Raises:
             UsageError: if it names none.
         """
-        names = {key: self._found.get(key) or getattr(self._connection, key) for key in ("database", "schema")}
+        names = {key: self._options.get(key) or getattr(self._connection, key) for key in ("database", "schema")}
         database, schema = names["database"], names["schema"] or "PUBLIC"
         if not database:
             raise UsageError(
@@ -247,7 +247,7 @@ class SnowflakeClient:
     @property
     def server(self) -> str:
         """Host and port."""
-        return _address(self._found)
+        return _address(self._options)
 
     def rows(self, statement: Statement) -> list[dict[str, Any]]:
         """Run one statement.
@@ -263,14 +263,14 @@ class SnowflakeClient:
             with self._connection.cursor(DictCursor) as cursor:
                 # The connector would repeat a failed request for half a minute. That bridges a fault of the network;
                 # a server of this machine that is gone is gone.
-                cursor.execute(statement.text, statement.binds or None, _no_retry=_is_local(self._found))
+                cursor.execute(statement.text, statement.binds or None, _no_retry=_is_local(self._options))
                 return [dict(row) for row in cursor.fetchall()]
         except (errors.OperationalError, errors.InterfaceError) as error:
-            raise not_connected(self._found, str(error.raw_msg or error.msg)) from error
+            raise not_connected(self._options, str(error.raw_msg or error.msg)) from error
         except errors.DatabaseError as error:
             number = error.errno or 0
             if number in _SESSION_GONE:
-                raise session_gone(self._found) from error
+                raise session_gone(self._options) from error
             raise refused(statement, number, str(error.raw_msg or error.msg)) from error
 
     def close(self) -> None:
@@ -280,14 +280,14 @@ class SnowflakeClient:
 
 def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
     """Put Snowflake's refusal of a statement into words."""
-    told = " ".join(text.split())
+    message = " ".join(text.split())
     if errno in _ABSENT or "does not exist" in text:
         return AbsentError(
-            told,
+            message,
             cause="The graph is not deployed there, or the role may not see it.",
             remedy="Run `pulumi up`, or choose another role, database or schema.",
         )
-    return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {told}", where=statement.text[:80])
+    return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {message}", where=statement.text[:80])
 
 
 def connect(choice: Choice) -> SnowflakeClient:
@@ -297,7 +297,7 @@ def connect(choice: Choice) -> SnowflakeClient:
         UsageError: if nothing says where to connect to.
         NotConnectedError: within seconds, if the server is not there or does not accept the login.
     """
-    found = parameters(choice)
+    options = parameters(choice)
     import snowflake.connector  # noqa: PLC0415  # takes a second: `jobgraph --help` and `validate` do without
     from snowflake.connector import errors  # noqa: PLC0415  # likewise
     from snowflake.connector.backoff_policies import linear_backoff  # noqa: PLC0415  # likewise
@@ -311,15 +311,15 @@ def connect(choice: Choice) -> SnowflakeClient:
         "backoff_policy": linear_backoff(factor=0, base=1, cap=1, enable_jitter=False),
         "application": "jobgraph",
         "platform_detection_timeout_seconds": 0.0,  # else each login waits for metadata services of three clouds
-        **found,
+        **options,
     }
     try:
         connection = snowflake.connector.connect(**settings)
     except errors.Error as error:
-        raise not_connected(found, str(error.raw_msg or error.msg)) from error
+        raise not_connected(options, str(error.raw_msg or error.msg)) from error
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"The connection's parameters cannot be used: {error}",
             remedy="Check the private key file, the port and the other parameters of the connection.",
         ) from error
-    return SnowflakeClient(connection, found)
+    return SnowflakeClient(connection, options)

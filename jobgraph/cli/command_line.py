@@ -14,6 +14,7 @@ from jobgraph.account.client import Choice
 from jobgraph.cli.application import Application, Group
 from jobgraph.cli.commands import (
     cancel,
+    compare,
     cost,
     diff,
     doctor,
@@ -71,6 +72,7 @@ for command in (
     status.status,
     history.history,
     logs.logs,
+    compare.compare,
     cancel.cancel,
     suspend.suspend,
     resume.resume,

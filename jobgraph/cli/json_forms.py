@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
+    from jobgraph.runs.comparison import Difference
     from jobgraph.runs.graph_run import Job, Run
     from jobgraph.runs.overview import Line
 
@@ -124,5 +127,23 @@ def config_json(config: Config) -> dict[str, Any]:
                 ],
             }
             for graph in config.graphs
+        ],
+    }
+
+
+def comparison_json(first: Run, second: Run, differences: Sequence[Difference]) -> dict[str, Any]:
+    """Return what differs between two runs for JSON."""
+    return {
+        "graph": first.graph,
+        "first": first.run_id,
+        "second": second.run_id,
+        "differences": [
+            {
+                "job": difference.job or None,
+                "fact": difference.fact,
+                "first": difference.first,
+                "second": difference.second,
+            }
+            for difference in differences
         ],
     }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
+    from jobgraph.runs.comparison import Difference
     from jobgraph.runs.graph_run import Job, Run
     from jobgraph.runs.overview import Line
     from jobgraph.runs.services import Service
@@ -241,6 +242,32 @@ def _remark(line: Line) -> str:
     if line.graph.deployed is None:
         return "no longer deployed"
     return f"suspended {line.suspended_because}" if line.suspended else "see below" if line.remarks else ""
+
+
+def comparison_table(
+    first: Run, second: Run, differences: Sequence[Difference], *, terminal: bool, width: int | None = None
+) -> Table:
+    """Return one line for each fact that is not the same in two runs."""
+    rows = [
+        (
+            difference.job or "run",
+            difference.fact,
+            _fact(difference, difference.first),
+            _fact(difference, difference.second),
+        )
+        for difference in differences
+    ]
+    return _fitted(("job", "fact", first.run_id, second.run_id), rows, (), terminal=terminal, width=width)
+
+
+def _fact(difference: Difference, value: Any) -> str | Text:
+    if difference.fact == "duration":
+        return duration(value)
+    if difference.fact == "state":
+        return state(str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else _cut(outputs(value))
 
 
 def history_table(history: Sequence[Run], *, terminal: bool, width: int | None = None) -> Table:

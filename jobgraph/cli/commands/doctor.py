@@ -48,9 +48,9 @@ def _toolchain(project: Path) -> Iterator[Check]:
     from jobgraph import toolchain  # noqa: PLC0415  # only this command needs it
 
     for part in toolchain.report(project):
-        there = part.path is not None and part.source.value != "missing"
-        origin = f"{part.source.value}: {part.path}" if there else f"missing: {toolchain.SETUP}"
-        yield Check(part.component, ok=there, version=part.version, detail=origin)
+        present = part.path is not None and part.source.value != "missing"
+        origin = f"{part.source.value}: {part.path}" if present else f"missing: {toolchain.SETUP}"
+        yield Check(part.component, ok=present, version=part.version, detail=origin)
 
 
 def _sandbox(project: Path) -> Check:

@@ -49,14 +49,14 @@ def import_command(
         raise UsageError("one thing to import is needed: a JSON file, or a root task", remedy=remedy)
     if output is not None and Path(output).exists() and not force:
         raise UsageError("the file is there already", where=output, remedy="name another file, or give --force")
-    found = _from_file(file) if file is not None else _from_snowflake(context.obj, live or "")
-    for line in found.notes:
+    imported = _from_file(file) if file is not None else _from_snowflake(context.obj, live or "")
+    for line in imported.notes:
         note(f"note: {line}")
     if output is None:
-        click.echo(found.text, nl=False)
+        click.echo(imported.text, nl=False)
         return
     try:
-        Path(output).write_text(found.text, encoding="utf-8")
+        Path(output).write_text(imported.text, encoding="utf-8")
     except OSError as error:
         remedy = "give the path of a file in a folder that is there"
         raise UsageError(f"cannot be written: {error.strerror}", where=output, remedy=remedy) from error
@@ -76,8 +76,8 @@ def _from_snowflake(application: Application, name: str) -> Imported:
     place, root = _place(application, name)
     client: Client = application.client
     rows = client.rows(queries.show_tasks(place))
-    known = {upper(str(row["name"])): str(row["name"]) for row in rows}
-    parameters = client.rows(queries.task_parameters(place, known[root])) if root in known else []
+    names = {upper(str(row["name"])): str(row["name"]) for row in rows}
+    parameters = client.rows(queries.task_parameters(place, names[root])) if root in names else []
     return from_tasks(rows, place.database, place.schema, root, parameters)
 
 

@@ -59,7 +59,7 @@ def image_folders(project: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_user_errors() -> Iterator[None]:
     """Turn the sandbox's own errors into this command's.
 
     Raises:
@@ -93,8 +93,8 @@ def start(context: click.Context, port: int | None) -> None:
     project = application.folder
     before = state(project)
     try:
-        with told():
-            found = control().start(data_folder(project), image_folders(project), port)
+        with as_user_errors():
+            started = control().start(data_folder(project), image_folders(project), port)
     except UsageError as error:
         if port is None:
             raise
@@ -102,7 +102,7 @@ def start(context: click.Context, port: int | None) -> None:
             error.message, remedy="jobgraph sandbox start --port with another number, or without --port."
         ) from error
     verb = "runs already" if before.running else "has started"
-    click.echo(f"The sandbox {verb} on 127.0.0.1:{found.port} (process {found.pid}).")
+    click.echo(f"The sandbox {verb} on 127.0.0.1:{started.port} (process {started.pid}).")
     note('Next: eval "$(jobgraph sandbox env)"   then: pulumi up')
 
 
@@ -111,7 +111,7 @@ def start(context: click.Context, port: int | None) -> None:
 def stop(context: click.Context) -> None:
     """Stop the sandbox and the containers it runs; its data stays, and runs go on at the next start."""
     application: Application = context.obj
-    with told():
+    with as_user_errors():
         stopped = control().stop(data_folder(application.folder))
     looked = f"The sandbox was not running (looked in {data_folder(application.folder)})."
     click.echo("The sandbox has stopped." if stopped else looked)
@@ -123,18 +123,18 @@ def stop(context: click.Context) -> None:
 def status(context: click.Context, *, as_json: bool) -> None:
     """Tell whether the sandbox runs, and where."""
     application: Application = context.obj
-    found = state(application.folder)
+    now = state(application.folder)
     if as_json:
         show_json(
             {
-                "running": found.running,
-                "pid": found.pid if found.running else None,
-                "port": found.port if found.running else None,
+                "running": now.running,
+                "pid": now.pid if now.running else None,
+                "port": now.port if now.running else None,
                 "data_folder": str(data_folder(application.folder)),
             }
         )
     else:
-        say(describe(found, data_folder(application.folder)))
+        say(describe(now, data_folder(application.folder)))
 
 
 def describe(status_now: Status, folder: Path) -> str:
@@ -154,26 +154,26 @@ def env(context: click.Context) -> None:
     """
     application: Application = context.obj
     project = application.folder
-    found = state(project)
+    now = state(project)
     variables = {**_snowflake(project), **_toolchain(project), **_pulumi(project)}
     environment.write_private(
         project / ".jobgraph" / "snowflake" / "connections.toml", environment.connections(variables)
     )
     click.echo(environment.exports(variables), nl=False)
-    if not found.running:
-        note(describe(found, data_folder(project)))
+    if not now.running:
+        note(describe(now, data_folder(project)))
     if is_terminal():
         note('To set them in this shell: eval "$(jobgraph sandbox env)"')
 
 
 def _snowflake(project: Path) -> dict[str, str]:
     try:
-        found = control().environment(data_folder(project))
+        connection = control().environment(data_folder(project))
     except control().SandboxError as error:
         raise NotConnectedError(str(error)) from error
     settings = stacks_of(project / PROJECT_FILE).settings(STACK) or Settings()
     return {
-        **found,
+        **connection,
         "SNOWFLAKE_WAREHOUSE": settings.warehouse,
         "SNOWFLAKE_DATABASE": settings.database,
         "SNOWFLAKE_SCHEMA": settings.schema,
@@ -209,7 +209,7 @@ def reset(context: click.Context, *, yes: bool) -> None:
     folders = [data_folder(project), project / ".jobgraph" / "pulumi"]
     if not yes:
         click.confirm(f"Delete {' and '.join(map(str, folders))}?", abort=True, err=True)
-    with told():
+    with as_user_errors():
         control().reset(folders[0])
     # What the sandbox's stack remembers is gone with the sandbox: a record kept would make `pulumi up` do nothing.
     if folders[1].exists():

@@ -1,0 +1,39 @@
+"""The command `compare`: what differs between two runs of a graph.
+
+Knows its options and output. Must not know what is worth a comparison.
+"""
+
+from __future__ import annotations
+
+import click
+
+from jobgraph.cli import json_forms, lookup, views
+from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
+from jobgraph.runs import comparison
+
+
+@click.command(
+    short_help="Show what differs between two runs.",
+    epilog=examples("jobgraph compare 1795266861347 1795266899812", "jobgraph compare 1795266861347 last --json"),
+)
+@click.argument("first")
+@click.argument("second")
+@click.option("--graph", metavar="NAME", help="The graph; needed if several have a run of that id.")
+@click.option("--json", "as_json", is_flag=True, help="Write the differences as JSON.")
+@click.pass_context
+def compare(context: click.Context, first: str, second: str, *, graph: str | None, as_json: bool) -> None:
+    """Show what differs between two runs: states, attempts, durations, images, pools, configuration.
+
+    FIRST and SECOND are ids of runs; `last` is the newest. Durations are shown if they differ by a second and a tenth.
+    """
+    application: Application = context.obj
+    ids = [None if run_id == "last" else run_id for run_id in (first, second)]
+    record = lookup.record(application, graph, run_id=ids[0] or ids[1])
+    before, after = (lookup.run(application, record, run_id) for run_id in ids)
+    listed = comparison.differences(before, after)
+    if as_json:
+        show_json(json_forms.comparison_json(before, after, listed))
+    elif listed:
+        show(views.comparison_table(before, after, listed, terminal=is_terminal(), width=terminal_width()))
+    else:
+        note("They do not differ in what is compared.")

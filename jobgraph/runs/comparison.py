@@ -1,0 +1,93 @@
+"""What differs between two runs of a graph: a good one and a bad one, mostly.
+
+Pure. Knows which facts of a run are worth a comparison. Must not know how differences are shown.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.runs.graph_run import Job, Run
+
+# Durations that differ by less say nothing: a part of the longer one, and seconds.
+_TELLING_PART = 0.1
+_TELLING_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A fact that is not the same in both runs; `job` is empty for one of the run as a whole, None: it has none."""
+
+    job: str
+    fact: str
+    first: Any
+    second: Any
+
+
+def differences(first: Run, second: Run) -> list[Difference]:
+    """Return what differs, the runs as a whole first, then job by job."""
+    return [*_of_runs(first, second), *_of_jobs(first, second)]
+
+
+def _of_runs(first: Run, second: Run) -> Iterator[Difference]:
+    yield from _pair("", "state", first.state, second.state)
+    if _is_telling(first.duration, second.duration):
+        yield Difference("", "duration", first.duration, second.duration)
+    yield from _pair("", "started by", first.scheduled_from, second.scheduled_from)
+    before, after = _config(first), _config(second)
+    for key in sorted({*before, *after}):
+        yield from _pair("", f"config.{key}", before.get(key), after.get(key))
+
+
+def _of_jobs(first: Run, second: Run) -> Iterator[Difference]:
+    names = [*first.shape.job_names, *(name for name in second.shape.job_names if name not in first.shape.job_names)]
+    for name in names:
+        before, after = first.job(name), second.job(name)
+        if before is None or after is None:
+            yield Difference(name, "in the graph", before is not None, after is not None)
+            continue
+        facts, later = _facts(before), _facts(after)
+        for fact, value in facts.items():
+            yield from _pair(name, fact, value, later[fact])
+        if _is_telling(before.duration, after.duration):
+            yield Difference(name, "duration", before.duration, after.duration)
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    last = job.last
+    return {
+        "state": job.state,
+        "attempts": job.attempts,
+        "reason": (last.reason_label or None) if last else None,
+        "error": (last.error or None) if last else None,
+        "image": (last.image_digest or None) if last else None,
+        "pool": (last.compute_pool or None) if last else None,
+        "instance family": (last.node_family or None) if last else None,
+        "replicas": last.replicas if last else None,
+        "rows written": job.rows_written,
+    }
+
+
+def _pair(job: str, fact: str, first: Any, second: Any) -> Iterator[Difference]:
+    if first != second:
+        yield Difference(job, fact, first, second)
+
+
+def _is_telling(first: float | None, second: float | None) -> bool:
+    if first is None or second is None:
+        return first is not second
+    apart = abs(first - second)
+    return apart >= _TELLING_SECONDS and apart >= _TELLING_PART * max(first, second)
+
+
+def _config(run: Run) -> dict[str, Any]:
+    try:
+        value = json.loads(run.config) if run.config else {}
+    except json.JSONDecodeError:
+        return {"": run.config}  # of a root that jobgraph did not make
+    return value if isinstance(value, dict) else {"": value}
