@@ -1,4 +1,4 @@
-"""What is known of a graph run, an attempt of a job and its containers; and how names and texts go into statements.
+"""The run, attempt and container that the procedures work with; and how names and texts are put into statements.
 
 Knows no statement and no session. Shipped as a part of a stored procedure's text, so it imports the standard library
 only.
@@ -18,7 +18,7 @@ DONE = "DONE"
 FAILED = "FAILED"
 CANCELLED = "CANCELLED"
 TIMED_OUT = "TIMED_OUT"
-# from these no job moves on: docs.snowflake.com/en/sql-reference/sql/desc-service
+# a job stays in these: docs.snowflake.com/en/sql-reference/sql/desc-service
 FINAL = frozenset({DONE, FAILED, CANCELLED, "SUSPENDED", "DELETED", "INTERNAL_ERROR"})
 
 
@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container's state as `SHOW SERVICE CONTAINERS` gives it, and its log. `started` is empty if it never was."""
+    """A container's state as `SHOW SERVICE CONTAINERS` gives it, and its log. `started`: empty if it never started."""
 
     instance: str
     name: str
@@ -109,7 +109,7 @@ def literal(text: str) -> str:
 
 
 def mark(job: Mapping[str, Any], run: Run, number: int) -> str:
-    """Return whose an attempt is, in words: graph, run, task, attempt. Its service and its statements carry this."""
+    """Return the mark of an attempt, put on its service and statements: graph, run, task, attempt."""
     return " ".join(["jobgraph", identifier(job["graph"]), run.group, run.task, str(number)])
 
 
@@ -134,5 +134,5 @@ def one_line(text: str) -> str:
 
 
 def lower_keys(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of SHOW or DESCRIBE with plain lower-case names; Snowpark may hand them on in quotes."""
+    """Return a row of SHOW or DESCRIBE with plain lower-case names; Snowpark may put them in quotes."""
     return {key.strip('"').lower(): value for key, value in row.items()}

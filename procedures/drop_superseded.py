@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from jobgraph.procedures.superseded import Procedure
 
 PAYLOAD = re.compile(r"payload_[0-9a-f]+\.json")
-# a deploy writes a file before there is a task that names it
+# a deploy writes a file before it creates the task that names it
 YOUNGEST = timedelta(days=1)
 # what Snowflake says of a stage that is not there
 ABSENT = (2003, 2043)
-# what it says of a new name that is taken, or of a procedure that went between its look and its change
+# what it says if the new name exists already, or if somebody dropped the procedure in between
 NAME_IN_USE = (2002, *ABSENT)
 RUNS = (
     "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, RUN_ID"
@@ -43,11 +43,11 @@ RUNS = (
 
 
 class InUse(Exception):  # noqa: N818  # its name starts the deploy's error message
-    """What a deploy takes away may still be needed by runs in flight; nothing was taken."""
+    """Runs in flight may still need what a deploy wants to remove; nothing was removed."""
 
 
 def main(session: Session, request: str) -> str:
-    """Drop what is superseded and needed by nothing; returns a line of JSON that says what was done.
+    """Drop superseded procedures that nothing needs any more; returns a line of JSON with what was done.
 
     The request is JSON: `database`, `schema`, and one of these. Of a deploy: `superseded`, a procedure to be marked;
     `stage`, in which payloads are; `takes`, what it is about to take away. Of a finalizer: `run`, the group of its own

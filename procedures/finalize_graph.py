@@ -68,7 +68,7 @@ def main(session: Session, definition: str) -> str:
 
 
 def _run_facts(session: Tagged) -> tuple[Run, str]:
-    """Return what run this is, and the root's id; only inside a task does Snowflake answer."""
+    """Return which run this is, and the root's id; Snowflake answers this inside a task only."""
     row = send(
         session,
         "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_ROOT_TASK_UUID') AS ROOT_ID,"
@@ -141,7 +141,7 @@ def _sweep(session: Tagged, graph: dict[str, Any], run: Run, ends: dict[str, Tas
 def _is_orphan(
     service: Service, run: Run, on_record: set[tuple[str, str, int]], groups: Sequence[str], kept_since: datetime
 ) -> bool:
-    """Tell whether nobody will record a service's attempt any more: this run is over, others are by age."""
+    """Tell whether nobody else will record a service's attempt: its run is over, or the service is old."""
     over = service.group == run.group or (service.group in groups and service.created < kept_since)
     return over and (service.group, service.task, service.attempt) not in on_record
 

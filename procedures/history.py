@@ -1,4 +1,4 @@
-"""The history of attempts: one row more for an attempt, with its logs, whoever writes it.
+"""The history of attempts: the row of an attempt and its logs, written by runner and finalizer alike.
 
 Knows the history tables' columns. Must not know why an attempt went as it did. Shipped as a part of a stored
 procedure's text.
@@ -42,7 +42,7 @@ THEN = " ->> "
 
 
 def record(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Attempt, value: str | None = None) -> None:
-    """Write the containers' logs, then the attempt's row; what is there already stays as it is.
+    """Write the containers' logs, then the attempt's row; rows that exist already stay as they are.
 
     `value` is what the task returns, if this attempt is its last. All goes in one statement, unless there are many
     containers.
@@ -93,7 +93,7 @@ def log_location(job: Mapping[str, Any], attempt: Attempt) -> str:
 
 
 def insert_statement(table: str, columns: Mapping[str, str], key: Iterable[str], rows: int = 1) -> str:
-    """Return the statement that adds rows, but for those whose key is there."""
+    """Return the statement that adds rows, except those whose key exists already."""
     # no MERGE: that locks the table, and only 20 statements may wait for a lock; more jobs may end at once
     row = "SELECT " + ", ".join(f"{value} AS {name}" for name, value in columns.items())
     same = " AND ".join(f"T.{name} = S.{name}" for name in key)

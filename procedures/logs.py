@@ -1,4 +1,4 @@
-r"""What is kept of a container's log: on few bytes, without control bytes and secrets; and what can be read from it.
+r"""What history keeps of a container's log: without control characters and secrets, limited; and what it says.
 
 Knows texts only. Shipped as a part of a stored procedure's text.
 """
@@ -30,7 +30,7 @@ SECRET_TEXTS = (
 )
 # the source of a program, as a traceback shows it: a call or an index of something dotted, or a call of no arguments
 CODE = r"(?:[a-z_]\w*(?:\.[a-z_]\w*)+[(\[]|[a-z_]\w*\(\))"
-# a name that speaks of a secret, and the value it is given; numbers in JSON, such as counts of tokens, are none
+# a name that suggests a secret, and its value; numbers in JSON, such as counts of tokens, are no secrets
 ASSIGNED = re.compile(
     rf"""(?P<name>{SECRET_NAME}[\w.-]{{0,40}}["']?[ \t]*[=:][ \t]*)(?![\d.]+\s*[,}}\]])(?!{CODE})"""
     r"""(?P<quote>["']?)[^\s"',;}]+""",
@@ -100,7 +100,7 @@ def _refuse(constant: str) -> float:
 
 
 def error_lines(log: str) -> tuple[str, str]:
-    """Return the first line of a log that speaks of an error, and the last; without any, twice the last line."""
+    """Return the first and the last line that mention an error; if none does, the last line twice."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     telling = [line for line in lines if TELLING.search(line)] or lines[-1:] or [""]
     return telling[0], telling[-1]

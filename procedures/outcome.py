@@ -1,4 +1,4 @@
-"""What became of an attempt, and why: its outcome and reason class, from all containers of all replicas; and the words.
+"""How an attempt ended, and why: its outcome and reason class, from all containers of all replicas, and their wording.
 
 Knows the statuses and messages of job services and the numbers of SQL errors. Must not send statements. Shipped as a
 part of a stored procedure's text.
@@ -100,7 +100,7 @@ def reason_class(attempt: Attempt, bad: list[Container], *, expired: bool) -> st
 
 
 def of_message(message: str) -> str:
-    """Return the class that a container's message tells of; empty: none."""
+    """Return the reason class that a container's message points to; empty if it points to none."""
     return next((name for name, pattern in OF_MESSAGE if pattern.search(message)), "")
 
 

@@ -1,4 +1,4 @@
-"""Attempts that no runner has recorded: stopped if they still run, and recorded as what they were.
+"""Attempts that no runner recorded: they are stopped if they still run, and recorded.
 
 Knows the comment by which a service tells whose it is, and what a task's end says about its job. Must not know when
 services are removed. Shipped as a part of a stored procedure's text.
@@ -63,7 +63,7 @@ class TaskEnd(NamedTuple):
 
     @property
     def reason_class(self) -> str:
-        """Why it ended badly, as far as that is known of a task whose runner left no word."""
+        """Why it ended badly, as far as the task history shows it."""
         return "cancelled" if self.state == CANCELLED else "timeout" if LATE.search(self.message) else "internal"
 
 
@@ -133,7 +133,7 @@ def recover(
 
 
 def _cancelled(attempt: Attempt, end: TaskEnd | None) -> Attempt:
-    """Return a cancelled attempt with the reason for which its task ended before it."""
+    """Return a cancelled attempt with the reason why its task ended first."""
     if end is None or not end.bad:
         return attempt
     return attempt._replace(

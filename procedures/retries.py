@@ -1,4 +1,4 @@
-"""Whether a job that failed is tried again, and after which pause: by cause, within limits.
+"""Whether a failed job is tried again, and after which pause: by cause, within limits.
 
 Knows the definition's `retries` and `retry_rules`. Must not know the clock: elapsed seconds are given; a pause is the
 same whenever it is asked for. Shipped as a part of a stored procedure's text.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jobgraph.procedures.attempt import Attempt
 
-# reason class -> cause, as the job configuration names it; nothing can be gained by another attempt after the others
+# reason class -> cause, as the job configuration names it; another attempt cannot help for the other classes
 CAUSES = {
     "app_error": "application",
     "out_of_memory": "out_of_memory",
@@ -61,7 +61,7 @@ class Rule(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """All that decides on retries: the first rule that fits, else the cause's own limit, else what holds for all.
+    """All limits of retries: the first rule that fits applies, else the limit of the cause, else the general one.
 
     `outside` is what holds for all faults that are not of the job's own making.
     """

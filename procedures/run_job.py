@@ -57,7 +57,7 @@ def _over(job: dict[str, Any], recorded: list[Attempt], counted: list[Attempt]) 
 
 
 def _attempts(session: Session, job: dict[str, Any], run: Run, number: int, counted: list[Attempt]) -> str:
-    """Make attempts after the `number`th until one is DONE or no more follows; `counted` count for the rules."""
+    """Make attempts from `number` + 1 on until one is DONE or the rules end it; the rules count those in `counted`."""
     rules = rules_of(job)
     began = time.monotonic() - (counted[0].age if counted else 0)
     while True:
@@ -140,7 +140,7 @@ def _expected(job: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _abandon(session: Tagged, job: dict[str, Any], attempt: Attempt, error: SnowparkSQLException) -> Attempt:
-    """Return an attempt that could not be followed to its end: its service must not go on beside the next one."""
+    """Return an attempt that could not be watched to its end; its service is stopped before the next one starts."""
     why = refused(attempt.number, attempt.service, error)
     if not _exists(session, attempt.service):
         return why._replace(reason_class="cancelled", reason="the service was dropped while it ran")

@@ -1,4 +1,4 @@
-"""How a statement is sent: with a tag, again if a passing fault met it, given up at once if Snowflake has refused it.
+"""How a statement is sent: with a tag, repeated after a passing fault, given up at once if Snowflake refuses it.
 
 Knows Snowpark's errors. Must not know what a statement is for: all that are sent here may be sent twice. Shipped as a
 part of a stored procedure's text.
@@ -35,7 +35,7 @@ class Tagged(NamedTuple):
 
 
 def send(session: Tagged, text: str, params: Sequence[Any] | None = None) -> list[Row]:
-    """Send a statement, up to three times if faults meet it; returns its rows.
+    """Send a statement, up to three times after passing faults; returns its rows.
 
     Raises:
         SnowparkSQLException: Snowflake refuses it, or the faults do not pass.
@@ -50,7 +50,7 @@ def send(session: Tagged, text: str, params: Sequence[Any] | None = None) -> lis
 
 
 def is_refusal(error: SnowparkSQLException) -> bool:
-    """Tell whether Snowflake itself has said no, and not a connection or a node on the way."""
+    """Tell whether Snowflake itself refused the statement, rather than a connection or a node on the way."""
     code = error_code(error)
     return any(code in refused for refused in REFUSALS)
 

@@ -211,12 +211,12 @@ def _with_logs(
     try:
         rows = [lower_keys(row.as_dict()) for row in send(session, containers_statement(service, expected))]
     except SnowparkSQLException:
-        return None  # perhaps one log cannot be had; asked one by one, that will be said in its place
+        return None  # perhaps one log cannot be read; read one by one, that one says so
     return tuple(_container(row)._replace(log=kept(str(row["log"] or ""), secrets)) for row in rows)
 
 
 def containers_statement(service: str, expected: Sequence[tuple[str, str]]) -> str:
-    """Return the statement that tells of all containers, with the logs of those that are expected."""
+    """Return the statement that lists all containers, with the logs of the expected ones."""
     logs = [
         f"SELECT {literal(instance)} AS INSTANCE, {literal(name)} AS CONTAINER,"
         f" SYSTEM$GET_SERVICE_LOGS({literal(service)}, {literal(instance)}, {literal(name)}, {LOG_LINES}) AS LOG"
@@ -244,7 +244,7 @@ def _container(row: dict[str, Any]) -> Container:
 
 
 def _logs(session: Tagged, service: str, listed: Sequence[Container]) -> list[str]:
-    """Return the logs of some containers, all in one answer; where none can be had, it says why."""
+    """Return the logs of some containers, all in one answer; a log that cannot be read says why."""
     columns = ", ".join(f"SYSTEM$GET_SERVICE_LOGS(?, ?, ?, ?) AS LOG_{n}" for n in range(len(listed)))
     params = [value for c in listed for value in (service, c.instance, c.name, LOG_LINES)]
     try:

@@ -1,4 +1,4 @@
-"""What a task's statement hands to the runner: which run this is, and what history has of the job and of those before.
+"""What a task's statement passes to the runner: which run this is, and the history of the job and its predecessors.
 
 Knows the JSON text that the statement's own query makes, so that the runner need not ask. Must not know how an attempt
 goes. Shipped as a part of a stored procedure's text.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[Attempt]]:
     """Return which run this is and the attempts of this job that it has already, by number.
 
-    A predecessor that runs pass over has no attempt in this run: then the job is told nothing of it.
+    A predecessor that runs pass over has no attempt in this run: then the job gets nothing of it.
     """
     facts = json.loads(text)
     run = Run(

@@ -1,4 +1,4 @@
-"""Procedures of earlier deploys: how they are told from those in use, and how the one that drops them is called.
+"""Procedures of earlier deploys: how they differ from those in use, and how the one that drops them is called.
 
 Knows SHOW PROCEDURES and the mark that a deploy sets when it no longer uses a procedure. Must not know when one may be
 dropped (`drop_superseded` does). Shipped as a part of stored procedures' texts.
@@ -58,7 +58,7 @@ def procedures(rows: Iterable[Mapping[str, Any]]) -> list[Procedure]:
 
 
 def drop_superseded(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[str]:
-    """Have procedures dropped that nothing needs any more; returns why that failed, which must not fail the run.
+    """Have unneeded procedures dropped; returns why that failed, which must not fail the run.
 
     The procedure that drops them has its owner's rights, because the role of the tasks owns none of them.
     """

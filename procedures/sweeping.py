@@ -1,4 +1,4 @@
-"""Removal of what has had its time: job services, and results that jobs left in the stage.
+"""Removal of what is no longer needed: job services, and results that jobs left in the stage.
 
 Knows how they are removed. Must not know which services are no longer needed: names are given. Shipped as a part of a
 stored procedure's text.

@@ -1,6 +1,6 @@
 """The connection to Snowflake: the only module that imports the connector, and only when a command needs it.
 
-Knows how a connection is found (the connector's own ways), how fast an unreachable server must be told, and which of
+Knows how a connection is found (the connector's own ways), how fast an unreachable server is reported, and which of
 the connector's errors mean what to a user. Must not know any statement, nor whether the server is an account or the
 sandbox.
 """

@@ -1,6 +1,6 @@
 """The logs of a job's containers: those that history keeps, and those of services that are still there.
 
-Knows where logs are and in which order they are told. Must not know how they are shown. A log read from a service is
+Knows where logs are and in which order they are listed. Must not know how they are shown. A log read from a service is
 made safe by the very rules by which the runner keeps one: secrets hidden, control characters written out.
 """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-# Of JOBS_RUN_STATS: all that is told of an attempt.
+# Of JOBS_RUN_STATS: all that is shown of an attempt.
 _ATTEMPT = (
     "TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, REASON, ERRORS, FIRST_ERROR, EXIT_CODE, STARTED_TIME,"
     " COMPLETED_TIME, DURATION_IN_SECS, SERVICE_NAME, COMPUTE_POOL, NODE_FAMILY, REPLICAS, IMAGE_DIGEST, QUERY_ID,"
@@ -226,7 +226,7 @@ def runs_of_job(place: Place, tables: Tables, job: str) -> Statement:
 def logs(place: Place, tables: Tables, root_task: str, run_id: str, job: str) -> Statement:
     """The logs that history has of a job in a run of a graph, in the order of attempt, instance and container.
 
-    A row's graph is told by the attempt that it belongs to: of earlier versions, the row itself does not say it.
+    The graph of a row is that of its attempt: rows of earlier versions do not name it themselves.
     """
     return Statement(
         f"SELECT L.ATTEMPT, L.INSTANCE_ID, L.CONTAINER_NAME, L.LOG FROM {place.qualified(tables.job_logs)} AS L"

@@ -151,7 +151,7 @@ def _only(keys: Sequence[str], folder: Path) -> str:
 
 
 def _how_to_name(name: str) -> str:
-    """Return how the present command is told which graph is meant."""
+    """Return how to name a graph in the present command."""
     context = click.get_current_context(silent=True)
     command = context.command if context else None
     parameters = command.params if command else []

@@ -37,7 +37,7 @@ class Attempt:
     """One attempt of a job: one job service. Instants are aware, `duration` is in seconds.
 
     `reason_class` is empty if it was DONE; `reason` is what the platform says, `error` the first line of the log that
-    tells of one. `outputs` is what the job handed on, mostly an object; None if nothing.
+    mentions one. `outputs` is what the job returned, mostly an object; None if nothing.
     """
 
     number: int
@@ -73,7 +73,7 @@ class Attempt:
 
     @property
     def signal(self) -> str:
-        """Which signal ended the program, in words, if its exit code tells of one."""
+        """Which signal ended the program, if its exit code shows one."""
         name = _SIGNALS.get(self.exit_code or 0)
         return f"killed by {name}" if name else ""
 
