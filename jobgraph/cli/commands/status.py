@@ -59,7 +59,7 @@ def status(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Show each graph on a line: its last run and what is wrong with it. With GRAPH, its run job by job.
 
-    Of a schema with one graph, both are shown.
+    If only one graph is deployed, both are shown.
     """
     application: Application = context.obj
     if watching and (as_json or job is not None):
@@ -77,7 +77,8 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
     if watching:
         _watch_overview(application)
     lines = overview_records.lines(application.client, lookup.all_graphs(application))
-    single = lines[0].run if len(lines) == 1 else None
+    present = [line for line in lines if line.graph.deployed] or lines
+    single = present[0].run if len(present) == 1 else None
     if single is not None:
         _remark_on(single)
     if as_json:

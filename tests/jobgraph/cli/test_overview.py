@@ -128,3 +128,16 @@ def test_watching_a_run_ends_with_it(invoke: Invoke, server: Server) -> None:
     assert "container_jobs, run" in done.stdout
     assert "T_MYJOB_6 DONE" in done.stderr
     assert invoke("status", "--watch", "--json").exit_code == 2
+
+
+def test_the_run_of_the_only_deployed_graph_is_shown_beside_graphs_that_are_gone(
+    invoke: Invoke, server: Server
+) -> None:
+    closed(server, "orders", "ORDERS_ROOT", "o1", 90)
+    server.began = -1000.0
+    told = json.loads(invoke("status", "--json").stdout)
+    assert (told["graph"], [line["graph"] for line in told["graphs"]]) == (
+        "container_jobs",
+        ["container_jobs", "orders"],
+    )
+    assert "T_MYJOB_6" in invoke("status").stdout
