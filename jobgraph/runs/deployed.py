@@ -35,6 +35,7 @@ class Task:
     after: tuple[str, ...]
     started: bool
     definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    created: datetime | None = field(default=None, compare=False, repr=False)
 
     @property
     def disabled(self) -> bool:
@@ -128,12 +129,7 @@ def read(rows: Iterable[Row]) -> tuple[Deployed, ...]:
 
 def _graph(rows: Sequence[Row], root: Row) -> Deployed:
     finalizer = next((row for row in rows if finalized_root(row) == root["name"]), None)
-    jobs = by_depth(
-        {
-            name: Task(name, predecessors(row), row["state"] == "started", definition(row))
-            for name, row in descendants(rows, root["name"]).items()
-        }
-    )
+    jobs = by_depth({name: _job(name, row) for name, row in descendants(rows, root["name"]).items()})
     frozen = (definition(finalizer) if finalizer else {}) | dict(jobs[0].definition if jobs else {})
     usual = Tables()
     return Deployed(
@@ -155,6 +151,10 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
             task_runs=frozen.get("task_runs_table", usual.task_runs),
         ),
     )
+
+
+def _job(name: str, row: Row) -> Task:
+    return Task(name, predecessors(row), row["state"] == "started", definition(row), instant(row.get("created_on")))
 
 
 def _config(root: Row) -> dict[str, Any]:

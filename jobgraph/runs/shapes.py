@@ -76,13 +76,21 @@ def needs_definitions(graph: Deployed | None, root_task: str, history: Sequence[
 
 
 def unchanged_since(graph: Deployed, root_task: str, history: Iterable[TaskRun]) -> bool:
-    """Tell whether the deployed graph is the one that the run began with."""
+    """Tell whether the deployed graph is the one that the run began with.
+
+    A graph without a schedule is not committed by a deploy, but by the next run. So its jobs are looked at, too.
+    """
+    history = list(history)
     root = latest(row for row in history if row.name == root_task).get(root_task)
     if graph.root_task != root_task or (root and root.root_id and root.root_id != graph.root_id):
         return False
     began = _first(row.started for row in history if row.name == root_task)
     # a run that has not started will be of the version that there is then
-    return began is None or graph.committed is None or graph.committed <= began
+    if began is None:
+        return True
+    members = {root_task, graph.finalizer, *graph.job_names}
+    changes = [graph.committed, *(job.created for job in graph.jobs)]
+    return all(row.name in members for row in history) and all(at is None or at <= began for at in changes)
 
 
 def _first(instants: Iterable[datetime | None]) -> datetime | None:

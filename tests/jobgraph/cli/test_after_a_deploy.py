@@ -11,6 +11,8 @@ import pytest
 from tests.jobgraph.cli.recorded import RUN, START, Row, Server, attempt, history_row, logged_row, recorded_jobs, task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.jobgraph.cli.conftest import Invoke
 
 JOBS = recorded_jobs({"A": [], "B": ["A"]})
@@ -34,7 +36,8 @@ def graph(key: str, root: str, *names: str) -> list[Row]:
     rows = [{**task(root, []), "last_committed_on": START + timedelta(hours=1)}]
     before = root
     for name in names:
-        rows.append(task(name, [before], graph=key, compute_pool="POOL"))
+        created = START - timedelta(hours=1) if name == "A" else START + timedelta(hours=1)
+        rows.append({**task(name, [before], graph=key, compute_pool="POOL"), "created_on": created})
         before = name
     return [*rows, task(f"END_OF_{root}" if root != "ROOT_TASK" else "GET_GRAPH_STATS", [], finalizes=root, graph=key)]
 
@@ -73,9 +76,15 @@ SOURCES = [as_recorded, of_yesterday, of_an_earlier_version, of_an_earlier_versi
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_failed_run_stays_failed_after_a_job_was_renamed(invoke: Invoke, server: Server, source: object) -> None:
+@pytest.mark.parametrize("scheduled", [True, False])
+def test_a_failed_run_stays_failed_after_a_job_was_renamed(
+    invoke: Invoke, server: Server, source: Callable[[Server], None], *, scheduled: bool
+) -> None:
+    """A graph without a schedule is not committed by the deploy, but by the run after it."""
     failed_in_b(server)
-    source(server)  # type: ignore[operator]  # one of SOURCES
+    if not scheduled:
+        server.tasks[0]["last_committed_on"] = None
+    source(server)
     told = json.loads(invoke("status", "--json").stdout)
     assert (told["state"], [(job["job"], job["state"]) for job in told["jobs"]]) == (
         "FAILED",
