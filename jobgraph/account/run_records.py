@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.account import queries
 from jobgraph.account.client import AbsentError
 from jobgraph.errors import RunFailedError, UsageError
-from jobgraph.runs import graph_run, records, services, shapes, task_runs
+from jobgraph.runs import graph_run, services, shapes, task_runs
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.graph_run import Progress
 
@@ -115,15 +115,13 @@ class RunRecords:
         key = self._graph.key
         if run_id is None:
             return RunFailedError(f"Graph {key} has not run yet", remedy=f"`jobgraph run {key} --wait` runs it.")
-        owner = next((records.graph_of(row, ()) for row in logged), "")
+        owner = next((row.graph or row.root_task for row in logged), "")
         if owner:
             return UsageError(f"Run {run_id!r} is of graph {owner}", remedy=f"jobgraph status {owner} --run {run_id}")
         return UsageError(f"Graph {key} has no run {run_id!r}", remedy=f"`jobgraph history {key}` lists its runs.")
 
     def _is_ours(self, row: TaskRun) -> bool:
-        """Tell whether a row of history is of this graph: another one may have had a root of the same name."""
-        deployed = [self._graph.deployed] if self._graph.deployed else []
-        return records.graph_of(row, deployed) == self._graph.key
+        return self._graph.has(row)
 
     def _is_deployed(self, row: TaskRun) -> bool:
         return self._graph.deployed is not None and row.root_id in {"", self._graph.deployed.root_id}

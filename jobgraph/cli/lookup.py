@@ -117,9 +117,8 @@ def _without_name(
 
 def _of_run(client: Client, listed: Sequence[GraphRecord], run_id: str) -> list[GraphRecord]:
     """Return the graphs that have a run of that id: closed ones first, else those under way."""
-    present = [record.deployed for record in listed if record.deployed]
     rows = run_records.roots_of_run(client, listed[0].tables, run_id)
-    keys = {records.graph_of(row, present) for row in rows}
+    keys = {record.key for record in listed if any(map(record.has, rows))}
     if not keys:
         history = client.rows(queries.roots_under_way(client.place, run_id))
         keys = {record.key for record in listed for row in history if row["NAME"] in record.root_tasks}

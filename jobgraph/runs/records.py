@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GraphRecord:
-    """A graph: as deployed, or None if it no longer is; `root_tasks` are its roots, the present one first."""
+    """A graph: as deployed, or None if it no longer is; `root_tasks` are its roots, the present one first.
+
+    `nameless_roots` are those whose rows count for it although they do not name their graph, as of earlier versions.
+    """
 
     key: str
     root_tasks: tuple[str, ...]
     deployed: Deployed | None = None
     tables: Tables = field(default_factory=Tables)
+    nameless_roots: frozenset[str] = frozenset()
+
+    def has(self, row: TaskRun) -> bool:
+        """Whether a row of history is of a run of this graph: another one may have had a root of the same name."""
+        return row.graph == self.key if row.graph else row.root_task in self.nameless_roots
 
     @property
     def root_task(self) -> str:
@@ -41,13 +49,7 @@ class GraphRecord:
 
 def of_deployed(graph: Deployed) -> GraphRecord:
     """Return a deployed graph, of which no other root is known yet."""
-    return GraphRecord(graph.key, (graph.root_task,), graph, graph.tables)
-
-
-def graph_of(row: TaskRun, deployed: Iterable[Deployed]) -> str:
-    """Return the name of the graph whose run a recorded row is of."""
-    present = (graph.key for graph in deployed if graph.root_task == row.root_task)
-    return row.graph or next(present, row.root_task)
+    return GraphRecord(graph.key, (graph.root_task,), graph, graph.tables, frozenset({graph.root_task}))
 
 
 def graphs(deployed: Sequence[Deployed], recorded: Iterable[TaskRun]) -> tuple[GraphRecord, ...]:
@@ -57,14 +59,25 @@ def graphs(deployed: Sequence[Deployed], recorded: Iterable[TaskRun]) -> tuple[G
         deployed: those that are there.
         recorded: rows of roots in history, newest first.
     """
+    rows = list(recorded)
     records = {graph.key: of_deployed(graph) for graph in deployed}
     tables = deployed[0].tables if deployed else Tables()
-    for row in recorded:
-        key = graph_of(row, deployed)
+    for row in rows:
+        key = row.graph or _owner(row.root_task, deployed, rows)
         record = records.setdefault(key, GraphRecord(key, (row.root_task,), tables=tables))
-        if row.root_task not in record.root_tasks:
-            records[key] = replace(record, root_tasks=(*record.root_tasks, row.root_task))
+        roots = dict.fromkeys([*record.root_tasks, row.root_task])
+        nameless = {row.root_task} if key == _owner(row.root_task, deployed, rows) else set()
+        records[key] = replace(
+            record, root_tasks=tuple(roots), nameless_roots=frozenset(record.nameless_roots | nameless)
+        )
     return tuple(records.values())
+
+
+def _owner(root_task: str, deployed: Iterable[Deployed], recorded: Iterable[TaskRun]) -> str:
+    """Return the graph that nameless rows of a root count for: the one that has it, or else the only one that had."""
+    present = next((graph.key for graph in deployed if graph.root_task == root_task), "")
+    names = {row.graph for row in recorded if row.root_task == root_task and row.graph}
+    return present or (names.pop() if len(names) == 1 else root_task)
 
 
 def named(records: Iterable[GraphRecord], name: str) -> GraphRecord | None:

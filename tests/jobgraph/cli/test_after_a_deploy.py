@@ -211,3 +211,18 @@ def test_a_graph_keeps_its_runs_when_its_root_is_renamed(invoke: Invoke, server:
     (listed,) = json.loads(invoke("history", "--json").stdout)
     assert listed["run_id"] == ORDERS_RUN
     assert f"run {ORDERS_RUN}: DONE" in invoke("status").stdout
+
+
+def test_rows_that_name_no_graph_count_for_the_only_one_that_had_their_root(invoke: Invoke, server: Server) -> None:
+    """The first run of a graph that is gone was recorded by an earlier version, the second was not."""
+    two_graphs_had_a_report(server)
+    first = {"GRAPH_RUN_GROUP_ID": "0", "ROOT_TASK_NAME": "ORDERS_ROOT", "GRAPH_NAME": None}
+    earlier = [logged_row(name, "SUCCEEDED", **first) for name in ("ORDERS_ROOT", "REPORT")]
+    server.logged = [*earlier, *server.logged]
+    server.attempts.append(attempt("REPORT", GRAPH_RUN_ID="0", ROOT_TASK_NAME="ORDERS_ROOT"))
+    listed = json.loads(invoke("history", "orders", "--json").stdout)
+    assert [run["run_id"] for run in listed] == [ORDERS_RUN, "0"]
+    assert "orders, run 0: DONE" in invoke("status", "--run", "0").stdout
+    server.tasks += graph("heir", "ORDERS_ROOT", "REPORT")
+    assert [run["run_id"] for run in json.loads(invoke("history", "heir", "--json").stdout)] == ["0"]
+    assert [run["run_id"] for run in json.loads(invoke("history", "orders", "--json").stdout)] == [ORDERS_RUN]
