@@ -41,7 +41,8 @@ def history(attempts: Iterable[Mapping[str, Any]], tasks: Iterable[Mapping[str, 
             seconds = _range(row)
             wait = waits.get(_key(row), seconds)
             # a task takes at least as long as the container that it waits for
-            longer = between(max(wait.low, seconds.low), wait.high, max(wait.expected, seconds.expected))
+            low, usual = max(wait.low, seconds.low), max(wait.expected, seconds.expected)
+            longer = between(low, max(wait.high, seconds.high), usual)
             result[_key(row)] = Times(int(row["RUNS"]), seconds, longer)
     return result
 

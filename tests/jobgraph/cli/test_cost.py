@@ -224,6 +224,13 @@ def test_a_preview_warns_of_a_graph_that_becomes_wider_than_its_warehouse(invoke
     assert "> [!WARNING]\n> 12 jobs of graph container_jobs may run at the same time" in told
 
 
+def test_a_preview_is_silent_on_a_graph_that_was_as_wide_before(invoke: Invoke, tmp_path: Path) -> None:
+    wide = TEXT + "".join(f"      wide_{number}: {{}}\n" for number in range(9))
+    told = summed_up(invoke, tmp_path, whole(tmp_path, wide, wide.replace("'hello'", "'bye'")), "markdown")
+    assert "[!WARNING]" not in told
+    assert "Cost" not in told
+
+
 def attempts(server: Server) -> None:
     """Let history have two attempts that ended in the last days."""
     row = {"ROOT_TASK_NAME": "NIGHTLY_ROOT", "GRAPH_RUN_ID": "17", "ATTEMPT": 1, "COMPUTE_POOL": "POOL", "REPLICAS": 1}

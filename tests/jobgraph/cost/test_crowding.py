@@ -59,6 +59,12 @@ def test_it_is_a_warning_at_the_jobs_with_what_to_do(tmp_path: Path) -> None:
     assert crowd_problems(config(tmp_path, 8), Settings()) == ()
 
 
+def test_slots_of_all_clusters_are_told_and_those_of_one_are_set(tmp_path: Path) -> None:
+    (crowd,) = crowds(deployment(config(tmp_path, 99), Settings(warehouse_max_clusters=2)))
+    assert "16 statements at a time on 2 clusters" in crowd.what
+    assert "`warehouse_max_concurrency: 50`" in crowd.remedy
+
+
 def test_a_warehouse_of_others_is_taken_for_one_of_eight_slots(tmp_path: Path) -> None:
     wide = config(tmp_path, 9, ", warehouse: {task: THEIRS}")
     (crowd,) = crowds(deployment(wide, Settings(warehouse_max_concurrency=100)))

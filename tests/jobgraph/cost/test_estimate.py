@@ -12,7 +12,7 @@ from jobgraph.config.schedules import Cron, Interval
 from jobgraph.cost.deployment import CostedGraph, CostedJob, Deployment, Warehouse
 from jobgraph.cost.estimate import STANDING, estimate
 from jobgraph.cost.frequency import HOURS_A_MONTH, SECONDS_A_MONTH, runs_a_month
-from jobgraph.cost.history import Times
+from jobgraph.cost.history import Times, history
 from jobgraph.cost.ranges import Range
 from jobgraph.cost.rates import published
 from jobgraph.cost.usage import IDLE, JOB, WAIT
@@ -236,3 +236,33 @@ def test_amounts_are_in_order_and_add_up(generated: tuple[Deployment, History], 
     assert result.credits.high <= sum(amount.high for amount in amounts) + 1e-9
     most = max(amount.high for amount in amounts)
     assert result.credits.high >= min(most, HOURS_A_MONTH) - 1e-9
+
+
+def test_a_pool_that_never_gets_to_suspend_is_up_all_month_and_no_more() -> None:
+    pool = Pool("P", "CPU_X64_XS", 1, 1, 3600)
+    result = estimate(deployed(job("A"), minutes=15, pool=pool), RATES, {("ROOT", "A"): past(60, 120)})
+    work, idle = line(result, JOB).credits, line(result, IDLE).credits
+    assert work is not None
+    assert idle is not None
+    assert (work.usual or 0) + (idle.usual or 0) == pytest.approx(HOURS_A_MONTH * 0.06)
+    assert idle.usual == pytest.approx(HOURS_A_MONTH * 0.06 * 14 / 15)
+
+
+def test_tasks_that_need_two_clusters_keep_two_awake() -> None:
+    jobs = (job("A"), job("B"))
+    times = {("ROOT", name): past(600, 660) for name in ("A", "B")}
+    graph = deployed(*jobs).graphs[0]
+    house = Warehouse("W", concurrency=1, clusters=3)
+    result = estimate(Deployment((graph,), deployed(*jobs).pools, {"W": house}), RATES, times)
+    wait = line(result, WAIT).credits
+    assert wait is not None
+    assert wait.usual == pytest.approx(730.5 * 720 / 3600 * 2)
+
+
+def test_a_task_takes_no_less_than_the_containers_that_it_waits_for() -> None:
+    row = {"ROOT_TASK_NAME": "R", "TASK_NAME": "A", "RUNS": 4, "LOW": 10, "USUAL": 20, "HIGH": 30}
+    shorter = {**row, "LOW": 5, "USUAL": 6, "HIGH": 7}
+    times = history([row, {**row, "TASK_NAME": "B"}], [shorter])
+    assert times["R", "A"] == Times(4, Range(10, 30, 20), Range(10, 30, 20))
+    assert times["R", "B"] == Times(4, Range(10, 30, 20), Range(10, 30, 20))
+    assert history([{**row, "USUAL": None}], []) == {}
