@@ -310,7 +310,9 @@ def test_the_unit_tests_session_gets_the_same_statements(ran: Deployed, task: st
     (row,) = ran.attempts()[task]
     (planned,) = [one for one in ran.graph.tasks if one.name == task]
     definition = dict(planned.definition or {}) | {"database": "DB", "schema": "SC"}
-    known = {"root": row["ROOT_TASK_NAME"], "group": row["GRAPH_RUN_ID"], "started": _scheduled(ran)}
+    told = _environment(ran)
+    known = {"root": row["ROOT_TASK_NAME"], "group": row["GRAPH_RUN_ID"], "started": told["SCHEDULED_AT"]}
+    known["config"] = told["RUN_CONFIG"]
     bad = {} if row["JOB_STATUS"] == "DONE" else {"last_exit_code": row["EXIT_CODE"]}
     session = RecordingSession([Service(row["JOB_STATUS"], **bad)])
     with suppress(JobFailed):
@@ -320,6 +322,6 @@ def test_the_unit_tests_session_gets_the_same_statements(ran: Deployed, task: st
     assert asked == real
 
 
-def _scheduled(ran: Deployed) -> str:
+def _environment(ran: Deployed) -> dict[str, str]:
     (row,) = ran.attempts()["T_ENVIRONMENT"]
-    return str(json.loads(row["OUTPUTS"])["SCHEDULED_AT"])
+    return dict(json.loads(row["OUTPUTS"]))
