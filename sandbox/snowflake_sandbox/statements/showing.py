@@ -97,6 +97,17 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
     return (target.name.name, None) if kind == "DATABASE" else (target.name.schema or "", target.name.name)
 
 
+def _row(call: Call, kind: Kind, item: SnowflakeObject) -> tuple[Any, ...] | None:
+    """An object's row; None when another session has dropped it since it was listed."""
+    try:
+        return kind.show_row(call, item)
+    except errors.SnowflakeError:
+        with call.world.store.transaction() as tx:
+            if catalog.by_id(tx, item.id) is not None:
+                raise
+        return None
+
+
 def show(call: Call) -> Result:
     """SHOW [TERSE] <kind in the plural> …: one row per object that the session may see, by name."""
     is_terse = call.reader.accept("TERSE")
@@ -106,7 +117,7 @@ def show(call: Call) -> Result:
     listing = read_listing(call, kind.scope)
     root_only = listing.root_only
     objects = [item for item in listed(call, kind, listing) if not root_only or not item["after"]]
-    rows = [kind.show_row(call, item) for item in objects]
+    rows = [row for row in (_row(call, kind, item) for item in objects) if row is not None]
     if is_terse:
         return Result(*_terse(kind, rows), SHOW)
     if listing.history:

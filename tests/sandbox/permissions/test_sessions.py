@@ -20,6 +20,7 @@ from tests.sandbox.conftest import Client
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.session import Session
+    from snowflake_sandbox.statements.reader import ObjectName
 
     from tests.sandbox.conftest import Service
 
@@ -150,3 +151,17 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_refused(
     ).json()
     assert not answer["success"]
     assert "larger than" in answer["message"]
+
+
+def test_show_leaves_out_what_another_session_drops_meanwhile(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("A", "B"):
+        client.rows(f"create table {name} (v int)")
+    count = client.world.data.count
+
+    def dropping(name: ObjectName) -> int:
+        if name.name == "A":
+            client.rows("drop table A")
+        return count(name)
+
+    monkeypatch.setattr(client.world.data, "count", dropping)
+    assert [row["name"] for row in client.rows("show tables in schema D.PUBLIC")] == ["B"]
