@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -57,18 +58,24 @@ def snowflake_version() -> str:
 
 
 def plugin_packages() -> Iterator[Package]:
-    """The installed packages that stand for a resource plugin, sorted by folder.
+    """The installed packages that stand for a resource plugin, sorted by folder; of two for one plugin, the first.
 
     The file's own version is the plugin's; a package without one has the plugin's version itself, as Pulumi's own
     language host reads it.
     """
-    folders = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    # an environment may see packages of another one: made with --system-site-packages, or by a .pth file
+    others = {entry for entry in sys.path if Path(entry).name in {"site-packages", "dist-packages"}}
+    own = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    folders = [*sorted(own), *sorted(others - own)]
+    names = set[str]()
     for path in (path for folder in folders for path in sorted(Path(folder).glob("*/pulumi-plugin.json"))):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("resource"):
             name = content.get("name") or path.parent.name.removeprefix("pulumi_").replace("_", "-")
             release = content.get("version") or version(path.parent.name)
-            yield Package(name, release.removeprefix("v"), content.get("server", ""))
+            if name not in names:
+                yield Package(name, release.removeprefix("v"), content.get("server", ""))
+            names.add(name)
 
 
 def module_version(go_mod: str) -> str:
