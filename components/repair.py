@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from jobgraph.components.present import present_after
-from jobgraph.deploy.repair import before, mending, placeholder, unchanged
+from jobgraph.deploy.repair import before, lost_edges, mending, placeholder, unchanged
 from jobgraph.names import quoted
 from jobgraph.plan import sql
 
@@ -74,6 +74,8 @@ class Mending:
         # after a failure the engine has the old inputs and the new outputs, and the provider compares with the outputs
         columns = unchanged(arguments.old_outputs or {}, arguments.new_inputs or {})
         statements = mending(self._graphs[name], self._settings, self._present, {name}, columns)
+        edges = lost_edges(arguments.old_outputs or {}, arguments.new_inputs or {}, self._present)
+        statements = (*statements, *([edges] if edges else []))
         if statements:
             with self._scope.login.connected() as ask:
                 _send(ask, statements)
@@ -89,7 +91,8 @@ class Mending:
         with self._scope.login.connected() as ask:
             rows, names = _shown(ask, self._settings.qualified()), before(graph, name) - self._updated
             statements = mending(graph, self._settings, rows, names)
-            _send(ask, statements)
+            edges = lost_edges(arguments.old_outputs or {}, arguments.new_inputs or {}, rows)
+            _send(ask, (*statements, *([edges] if edges else [])))
         return bool(statements)
 
 

@@ -32,7 +32,14 @@ from jobgraph.components.steps import StepNames
 from jobgraph.deploy import removal
 from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
 from jobgraph.deploy.moving import ordered
-from jobgraph.deploy.root_changes import GraphChange, changes, departing, moving, planned_edges
+from jobgraph.deploy.root_changes import (
+    GraphChange,
+    changes,
+    departing,
+    moving,
+    planned_edges,
+    to_suspend,
+)
 from jobgraph.plan import sql
 from jobgraph.plan.observations import observation
 
@@ -85,7 +92,8 @@ def task_graphs(
     rows = {str(row["name"]): row for row in present or ()}
     deploy = uuid.uuid4().hex[:8]
     common = (rows, deploy, moves, Mending(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
-    first = [*needs, _departures(settings, departing(allowed.values()), deploy, needs, scope)]
+    suspended = to_suspend(graphs, rows, allowed.values())
+    first = [*needs, _departures(settings, departing(allowed.values()), suspended, needs, scope)]
     made = {
         graph.key: TaskGraphComponent(
             graph.key, TaskGraphArgs(graph, settings, first, allowed[graph.key], *common), scope
@@ -104,16 +112,39 @@ def task_graphs(
 
 
 def _departures(
-    settings: Settings, roots: Sequence[str], deploy: str, needs: Sequence[pulumi.Resource], scope: Scope
+    settings: Settings,
+    departing_roots: Sequence[str],
+    suspended: Sequence[str],
+    needs: Sequence[pulumi.Resource],
+    scope: Scope,
 ) -> snowflake.Execute:
-    """Refuse, before anything of any graph is changed, to take apart a graph of which runs are under way."""
-    refusing = removal.refuse_departures(settings, roots)
+    """Refuse, before anything of any graph is changed, to take apart a graph of which runs are under way.
+
+    Then the roots that are `suspended` are: a hook does it, for a step has one statement.
+    """
+    refusing = removal.refuse_departures(settings, departing_roots)
+    at_work = refusing or (sql.nothing(f"to suspend: {', '.join(suspended)}") if suspended else None)
+
+    def suspend(_arguments: pulumi.ResourceHookArgs) -> None:
+        if suspended:
+            with scope.login.connected() as ask:
+                for root in suspended:
+                    ask(sql.suspend_root(settings.qualified(root)))
+
     return snowflake.Execute(
         scope.named("departures"),
-        execute=sql.with_comment(refusing, f"deploy {deploy}") if refusing else sql.nothing("no graph is taken apart"),
+        # the text names the deploy: the same statement may be needed again, and the same text is not sent twice
+        execute=sql.with_comment(at_work, f"deploy {uuid.uuid4().hex[:8]}")
+        if at_work
+        else sql.nothing("no graph departs"),
         revert=sql.nothing("this step has no way back"),
         opts=pulumi.ResourceOptions(
-            parent=scope.owner, depends_on=needs, ignore_changes=None if refusing else ["execute"]
+            parent=scope.owner,
+            depends_on=needs,
+            ignore_changes=None if at_work else ["execute"],
+            hooks=pulumi.ResourceHookBinding(
+                after_create=[pulumi.ResourceHook(scope.hook("suspend the roots of graphs that depart"), suspend)]
+            ),
         ),
     )
 
@@ -147,7 +178,6 @@ class TaskGraphComponent(Part):
         self.gate = self._step("gate", args.graph.gate, [root, self._opening], seen, replaced=True)
         # named with every task: the engine orders deletions by direct dependencies
         self._around = [self._opening, self.gate]
-        self._arrivals = self._suspend_abandoned()
 
     def add(
         self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], made: Mapping[str, pulumi.Resource]
@@ -210,13 +240,6 @@ class TaskGraphComponent(Part):
             return stays
         text: pulumi.Output[str] = self._opening.id.apply(lambda _: stays if self._begun else resume)
         return text
-
-    def _suspend_abandoned(self) -> snowflake.Execute:
-        """Suspend the root of a graph that leaves the plan, when jobs of it come into this one; or else do nothing."""
-        came = sorted(self._change.abandoned.values())
-        root = max(came, key=came.count) if came else None
-        suspend = sql.suspend_root(self._settings.qualified(root)) if root else None
-        return self._in_this_deploy("arrivals", suspend, "no graph has joined")
 
     def _slot(self) -> snowflake.Execute:
         """Free the root's one place for a finalizer, if another task than the planned one is in it; or do nothing."""
@@ -317,8 +340,7 @@ class TaskGraphComponent(Part):
     ) -> snowflake.Task:
         comes_from = self._change.moved.get(task.name)
         leaves = [gates[comes_from]] if comes_from else []
-        if task.name in self._change.abandoned:
-            leaves = [self._arrivals]
+        leaves_its_graph = task.name in self._change.moved or task.name in self._change.abandoned
         anew = task.name in self._moves.anew
         return snowflake.Task(
             self.named(task.name),
@@ -335,7 +357,7 @@ class TaskGraphComponent(Part):
                 parent=self,
                 depends_on=[*depends_on, *leaves],
                 delete_before_replace=True,
-                replace_on_changes=_IN_ANOTHER_GRAPH if leaves or anew else _FINALIZES,
+                replace_on_changes=_IN_ANOTHER_GRAPH if leaves_its_graph or anew else _FINALIZES,
                 # the gate of this deploy is another one than the last deploy's, or the graph has another name
                 replace_with=[self.gate] if anew else None,
                 hooks=self._hooks(),

@@ -5,8 +5,9 @@ Pure. Knows the edges that are there and those that are planned. Must not know p
 Snowflake refuses a task with two roots (091088). A task that is dropped leaves those behind it without the root of
 their graph, and the provider adds predecessors before it removes others: a task that is still behind such a one, and
 gets a predecessor in its graph, would have two. So a task leaves its graph when those that stay behind it are tied to
-others already. Where that is impossible, because two graphs exchange tasks crosswise, or because an interrupted deploy
-has dropped what they followed, the ones behind it are dropped and made again.
+others already. Where that is impossible, because two graphs exchange tasks crosswise, or because what they followed is
+dropped first (a root that gets another name) or was dropped by a deploy that was interrupted, the ones behind it are
+dropped and made again: the provider removes predecessors that are gone, which Snowflake refuses (091085).
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ def moves(scene: Scene) -> Moves:
     anew = {
         task
         for task in scene.staying
-        if task in scene.torn or _would_have_two_roots(scene, task) or _takes_along(scene, task, behind.get(task, ()))
+        if task in scene.torn
+        or scene.before[task] & scene.going
+        or _would_have_two_roots(scene, task)
+        or _takes_along(scene, task, behind.get(task, ()))
     }
     waits: dict[str, frozenset[str]] = {}
     needs: dict[str, set[str]] = {task: set(before) for task, before in scene.after.items()}

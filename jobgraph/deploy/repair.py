@@ -13,7 +13,7 @@ from jobgraph.config.topology import ancestors
 from jobgraph.deploy.drift import differences, root_differences
 from jobgraph.names import quoted
 from jobgraph.plan import sql
-from jobgraph.plan.task_rows import predecessors
+from jobgraph.plan.task_rows import last_part, predecessors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -84,6 +84,21 @@ def mending(
             changes.append((_RESUME, "RESUME"))
         found += [(when, f"ALTER TASK {task.full_name} {what}") for when, what in changes]
     return tuple(statement for _, statement in sorted(found, key=lambda change: change[0]))
+
+
+def lost_edges(olds: Mapping[str, Any], news: Mapping[str, Any], present: Mapping[str, Row]) -> str | None:
+    """Return the statement that gives a task back the predecessors that the provider is going to remove.
+
+    The provider goes by the engine's state, and Snowflake refuses to remove what is no predecessor (091085): after a
+    deploy that was interrupted between a removal and the note of it.
+    """
+    row = present.get(str(news.get("name")))
+    removed = sorted(set(olds.get("afters") or ()) - set(news.get("afters") or ()))
+    lost = [name for name in removed if last_part(name) in present and last_part(name) not in predecessors(row or {})]
+    if row is None or not lost:
+        return None
+    place = quoted(str(news["database"]), str(news["schema"]), str(news["name"]))
+    return f"ALTER TASK {place} ADD AFTER {', '.join(lost)}"
 
 
 def before(graph: GraphPlan, name: str) -> frozenset[str]:

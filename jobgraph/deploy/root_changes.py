@@ -92,9 +92,31 @@ def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, found: Mappi
         leaving=frozenset(leaving),
         root={task.name: roots[graph.key] for graph in graphs for task in graph.tasks},
         going=frozenset(change.former_root for change in found.values() if change.former_root),
-        torn=frozenset(task.name for graph in graphs for task in graph.tasks if _torn(task, graph.root.name, present)),
+        torn=frozenset(
+            task.name
+            for graph in graphs
+            for task in graph.tasks
+            if _torn(task, graph.root.name, present) or is_stray(task.name, present)
+        ),
     )
     return moves(scene)
+
+
+def is_stray(name: str, present: Mapping[str, Row]) -> bool:
+    """Whether a job's task is a root of its own: an interrupted deploy has dropped all that it followed."""
+    row = present.get(name)
+    return row is not None and not predecessors(row) and finalized_root(row) is None
+
+
+def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], found: Iterable[GraphChange]) -> list[str]:
+    """Return the started roots that a deploy suspends before anything else, sorted.
+
+    Those are the roots of graphs that leave the plan and give jobs to others, and strays. The provider would suspend
+    and resume them for each task behind them, all at once.
+    """
+    strays = {task.name for graph in graphs for task in graph.members if is_stray(task.name, present)}
+    roots = strays | {root for change in found for root in change.abandoned.values()}
+    return sorted(name for name in roots if present[name]["state"] == "started")
 
 
 def planned_edges(graphs: Sequence[GraphPlan]) -> dict[str, frozenset[str]]:

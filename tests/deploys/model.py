@@ -6,7 +6,6 @@ is the real component, the resources are the stand-in's, Snowflake is the sandbo
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -16,20 +15,19 @@ from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.statements import dispatch
 
 from jobgraph.components.task_graph import task_graphs
-from jobgraph.deploy.repair import before, mending, placeholder, unchanged
-from jobgraph.deploy.root_changes import changes, left_overs
+from jobgraph.deploy.repair import before, lost_edges, mending, placeholder, unchanged
+from jobgraph.deploy.root_changes import changes, left_overs, to_suspend
 from jobgraph.plan import sql
 from jobgraph.toolchain.standins.provider.errors import (
-    NoConnectionError,
     NotThereError,
     PartialFailureError,
-    ProviderError,
     SnowflakeError,
 )
 from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 from tests.components.recorded import Recorder, run, scope
-from tests.deploys.proxy import TRACKING, is_write
+from tests.deploys.proxy import is_write
+from tests.deploys.turns import Shuffle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -129,6 +127,15 @@ class Deployer:
                 name = f"{graph.root.name}-activate"
                 next(one for one in wanted if one["name"] == name)["inputs"]["execute"] = graph.activation.execute
 
+    def _suspended_first(self, lifecycle: Lifecycle) -> None:
+        """What the hook of the step `departures` does."""
+        graphs, settings = self.planned or ((), None)
+        found = changes(graphs, self.present.values()).values()
+        if settings is None:
+            return
+        for root in to_suspend(graphs, self.present, found):
+            lifecycle.session.execute(sql.suspend_root(settings.qualified(root)))
+
     def _mended_at_last(self, lifecycle: Lifecycle, root: str) -> None:
         """What `jobgraph.components.repair` does after the last task of a graph and before its activation."""
         plan = self._plan_of(root)
@@ -142,7 +149,7 @@ class Deployer:
         shown = lifecycle.session.execute(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
         return {row["name"]: dict(row) for row in shown}
 
-    def _mended_before(self, lifecycle: Lifecycle, name: str) -> bool:
+    def _mended_before(self, lifecycle: Lifecycle, name: str, olds: Row, news: Row) -> bool:
         """What `jobgraph.components.repair` does when a task's update has failed: whether it may go well now."""
         plan = self._plan_of(name)
         if plan is None:
@@ -150,7 +157,8 @@ class Deployer:
         graph, settings = plan
         rows = self._shown(lifecycle, settings)
         statements = mending(graph, settings, rows, before(graph, name) - self.updated)
-        for statement in statements:
+        edges = lost_edges(olds, news, rows)
+        for statement in (*statements, *([edges] if edges else [])):
             lifecycle.session.execute(statement)
         return bool(statements)
 
@@ -159,7 +167,9 @@ class Deployer:
         self.updated.add(name)
         plan = self._plan_of(name)
         if plan is not None:
-            for statement in mending(*plan, self.present, {name}, unchanged(olds, news)):
+            edges = lost_edges(olds, news, self.present)
+            statements = mending(*plan, self.present, {name}, unchanged(olds, news))
+            for statement in (*statements, *([edges] if edges else [])):
                 lifecycle.session.execute(statement)
 
     def _plan_of(self, name: str) -> tuple[GraphPlan, Settings] | None:
@@ -208,15 +218,7 @@ class Deployer:
         news = {key: value for key, value in wanted["inputs"].items() if value is not None}
 
         def create(lifecycle: Lifecycle) -> None:
-            if name in drops:
-                lifecycle.session.execute(drops[name])
-            entry = Entry(name, wanted["type"], news, _needed(wanted["dependencies"]))
-            try:
-                entry.outputs = lifecycle.create(resource, news, print)[1].outputs
-            except PartialFailureError:
-                self.live[name] = entry
-                raise
-            self.live[name] = entry
+            self._create(lifecycle, wanted, news, drops)
 
         def step(lifecycle: Lifecycle) -> None:
             if name.endswith("-activate"):
@@ -241,13 +243,27 @@ class Deployer:
 
         return step
 
+    def _create(self, lifecycle: Lifecycle, wanted: Row, news: Row, drops: dict[str, str]) -> None:
+        name = wanted["name"]
+        if name in drops:
+            lifecycle.session.execute(drops[name])
+        entry = Entry(name, wanted["type"], news, _needed(wanted["dependencies"]))
+        try:
+            entry.outputs = lifecycle.create(BY_TOKEN[wanted["type"]], news, print)[1].outputs
+        except PartialFailureError:
+            self.live[name] = entry
+            raise
+        self.live[name] = entry
+        if name.endswith("departures"):
+            self._suspended_first(lifecycle)
+
     def _update(self, lifecycle: Lifecycle, entry: Entry, name: str, news: Row) -> None:
         resource = BY_TOKEN[entry.token]
         self._mended_itself(lifecycle, name, entry.outputs, news)
         try:
             entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
         except PartialFailureError as error:
-            if not self._mended_before(lifecycle, name):
+            if not self._mended_before(lifecycle, name, entry.outputs, news):
                 entry.outputs = error.outputs
                 raise
             entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
@@ -287,94 +303,14 @@ class Deployer:
         return not shuffle.killed
 
 
-@dataclass
-class Shuffle:
-    """Steps in threads, one statement of one of them at a time, chosen at random: a run is repeatable by its seed."""
-
-    deployer: Deployer
-    asking: dict[str, str] = field(default_factory=dict)
-    busy: set[str] = field(default_factory=set)
-    ended: set[str] = field(default_factory=set)
-    answers: dict[str, Any] = field(default_factory=dict)
-    failures: list[ProviderError] = field(default_factory=list)
-    killed: bool = False
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def start(self, name: str, step: Callable[[Lifecycle], None]) -> None:
-        """Begin a step."""
-        self.busy.add(name)
-        lifecycle = Lifecycle(Turns(self, name), lambda _seconds: None)
-        threading.Thread(target=self._run, args=(name, step, lifecycle), daemon=True).start()
-
-    def _run(self, name: str, step: Callable[[Lifecycle], None], lifecycle: Lifecycle) -> None:
-        try:
-            step(lifecycle)
-        except ProviderError as error:
-            if not self.killed:
-                self.failures.append(error)
-        with self.changed:
-            self.ended.add(name)
-            self.changed.notify_all()
-
-    def turn(self) -> set[str]:
-        """Let one statement through; the steps that have ended."""
-        with self.changed:
-            self.changed.wait_for(lambda: self.busy == self.asking.keys() | self.ended)
-            ended, self.ended = self.ended, set()
-            self.busy -= ended
-            if self.asking:
-                name = self.deployer.random.choice(sorted(self.asking))
-                self.answers[name] = self._answer(self.asking.pop(name))
-                self.changed.notify_all()
-        return ended
-
-    def _answer(self, sql: str) -> Any:
-        deployer = self.deployer
-        plain = TRACKING.sub("", sql)
-        writes = sum(is_write(one) for one in deployer.statements)
-        if self.killed or (deployer.kill_after is not None and writes >= deployer.kill_after):
-            self.killed = True
-            return NoConnectionError("sandbox", "nobody", "the engine is gone")
-        deployer.statements.append(plain)
-        if is_write(plain) and writes + 1 == deployer.refuse:
-            return SnowflakeError(3001, "42501", "Insufficient privileges to operate on this object.", plain[:80])
-        try:
-            return deployer.rows(sql)
-        except errors.SnowflakeError as error:
-            return SnowflakeError(error.errno, error.sqlstate, error.message, plain[:80])
-
-    def ask(self, name: str, sql: str) -> list[Mapping[str, Any]]:
-        """In a step's thread: wait for the turn of a statement."""
-        with self.changed:
-            self.asking[name] = sql
-            self.changed.notify_all()
-            self.changed.wait_for(lambda: name in self.answers)
-            answer = self.answers.pop(name)
-        if isinstance(answer, ProviderError):
-            raise answer
-        return list(answer)
-
-
-@dataclass(frozen=True)
-class Turns:
-    """What the provider's code takes for its connection."""
-
-    shuffle: Shuffle
-    name: str
-
-    def execute(self, sql: str) -> list[Mapping[str, Any]]:
-        """The rows of one statement, when its turn has come."""
-        return self.shuffle.ask(self.name, sql)
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-
 @dataclass(frozen=True)
 class _Direct:
     """A connection whose statements need not wait for their turn."""
 
     deployer: Deployer
+
+    def login(self) -> None:
+        """The session is there."""
 
     def execute(self, sql: str) -> list[Mapping[str, Any]]:
         """The rows of one statement, or the error as the provider's code knows it."""

@@ -170,7 +170,7 @@ def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
         bool(pool["application"]),
         pool["application"],
         None,
-        None,
+        "[]",  # never NULL: the official provider's plugin could not read that
     )
 
 

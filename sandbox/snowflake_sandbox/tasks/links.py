@@ -114,11 +114,18 @@ def add_after(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def remove_after(call: Call, task: SnowflakeObject) -> Result | None:
-    """ALTER TASK … REMOVE AFTER a, b; a task without any predecessor left is suspended."""
+    """ALTER TASK … REMOVE AFTER a, b; a task without any predecessor left is suspended.
+
+    Raises:
+        SnowflakeError: 091085 one of them is no predecessor of the task, or does not exist.
+    """
     names = [neighbour(call, task.name, name) for name in call.reader.name_list()]
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, task.id) or task
         removed_names = {name.name for name in names}
+        for name in names:
+            if name.name not in (current["after"] or []) or catalog.find(tx, "TASK", name) is None:
+                raise SnowflakeError(91085, "42601", f"Invalid predecessor {name.qualified} was specified.")
         changed = change(
             call, current, {"after": [name for name in current["after"] or [] if name not in removed_names]}
         )

@@ -31,7 +31,8 @@ def test_a_call_that_waits_for_snowflake_does_not_keep_the_process() -> None:
         assert process.stdin
         with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
-            stub.Configure.future(provider_pb2.ConfigureRequest())
+            call = stub.Configure.future(provider_pb2.ConfigureRequest())
+            silent.settimeout(60)
             silent.accept()[0].close()  # that somebody listens is all that this connection asks
             waiting, _ = silent.accept()  # the login is under way
 
@@ -39,6 +40,7 @@ def test_a_call_that_waits_for_snowflake_does_not_keep_the_process() -> None:
 
             assert process.wait(timeout=30) == 0
             waiting.close()
+            assert call.exception() is not None
 
 
 def test_the_port_is_its_first_line_and_the_engines_end_is_its_end() -> None:

@@ -34,7 +34,6 @@ from jobgraph.toolchain.standins.provider.tasks.task_graph import (
     Parts,
     is_started,
     listed,
-    predecessors,
     relations,
     resume,
     show_task,
@@ -168,7 +167,7 @@ def _update(change: Change) -> Observation:
         yield from suspend_roots(own, own, suspended)
         if is_started(row):
             yield Statement(f"ALTER TASK {quoted(*own)} SUSPEND")
-        yield from _alters(change, row, own, suspended)
+        yield from _alters(change, own, suspended)
         if change.news["started"]:
             yield from _start(own)
         seen = yield from _read(change.news)
@@ -177,7 +176,7 @@ def _update(change: Change) -> Observation:
     return seen
 
 
-def _alters(change: Change, row: Row, own: Parts, suspended: list[Parts]) -> Statements:
+def _alters(change: Change, own: Parts, suspended: list[Parts]) -> Statements:
     alter, news = f"ALTER TASK {quoted(*own)}", change.news
     unsets = unset_items(CLAUSES, change)
     if unsets:
@@ -194,22 +193,24 @@ def _alters(change: Change, row: Row, own: Parts, suspended: list[Parts]) -> Sta
     elif change.unsets("finalize"):
         yield Statement(f"{alter} UNSET FINALIZE")
     if "afters" in change.changed:
-        yield from _change_predecessors(news, row, own, suspended)
+        yield from _change_predecessors(change, own, suspended)
     sets = set_items(CLAUSES, change)
     if sets:
         yield Statement(f"{alter} SET {', '.join(sets)}")
 
 
-def _change_predecessors(news: Values, row: Row, own: Parts, suspended: list[Parts]) -> Statements:
-    """ADD AFTER and REMOVE AFTER, against what the server has, so that a step repeated after a failure is no error."""
-    alter, present = f"ALTER TASK {quoted(*own)}", predecessors(row)
-    wanted = [identifier_parts(name) for name in news.get("afters") or ()]
-    added = [parts for parts in wanted if parts not in present]
+def _change_predecessors(change: Change, own: Parts, suspended: list[Parts]) -> Statements:
+    """ADD AFTER and REMOVE AFTER, from the state to the program; what the server has is not asked."""
+    alter = f"ALTER TASK {quoted(*own)}"
+    before, after = (
+        [identifier_parts(name) for name in side.get("afters") or ()] for side in (change.olds, change.news)
+    )
+    added = [parts for parts in after if parts not in before]
     for parts in added:
         yield from suspend_roots(parts, own, suspended)
     if added:
         yield Statement(f"{alter} ADD AFTER {', '.join(quoted(*parts) for parts in added)}")
-    removed = [parts for parts in present if parts not in wanted]
+    removed = [parts for parts in before if parts not in after]
     if removed:
         yield Statement(f"{alter} REMOVE AFTER {', '.join(quoted(*parts) for parts in removed)}")
 
