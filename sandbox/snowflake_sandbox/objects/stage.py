@@ -28,9 +28,16 @@ _FORMAT_DEFAULTS = {
 }
 
 
+def root(world: World) -> Path:
+    """The folder that holds every stage's folder; made if missing."""
+    path = world.folder / "stages"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def folder(world: World, stage: SnowflakeObject) -> Path:
     """Where a stage's files are; made if missing."""
-    path = world.folder / "stages" / str(stage.id)
+    path = root(world) / str(stage.id)
     path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -52,6 +52,7 @@ class Launch:
         mounts: folder on this machine, the path where the process shall see it, whether it is read-only.
         workplace: a folder of this container's alone, for making the mounts.
         hidden: a folder that the container does not see, but for those of its own and of its mounts below it.
+        shared: folders below the hidden one that it sees all the same.
     """
 
     command: tuple[str, ...]
@@ -63,6 +64,7 @@ class Launch:
     mounts: tuple[tuple[str, str, bool], ...] = ()
     workplace: Path | None = None
     hidden: Path | None = None
+    shared: tuple[Path, ...] = ()
 
     def surroundings(self) -> str:
         """What the launcher is told."""
@@ -72,7 +74,7 @@ class Launch:
                 "workplace": str(self.workplace or self.folder / ".mounts"),
                 "mounts": self.mounts,
                 "hidden": None if self.hidden is None else str(self.hidden),
-                "visible": [*own, *(source for source, _, _ in self.mounts)],
+                "visible": [*own, *map(str, self.shared), *(source for source, _, _ in self.mounts)],
             }
         )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.objects import stage
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.services import (
     containers,
@@ -374,6 +375,8 @@ class Supervisor:
             tuple(given.mounts),
             root / ".mounts",
             self._hidden(),
+            # PUT and GET have the client itself copy files from and to a stage's folder.
+            (stage.root(self._world),),
         )
         return launch, token
 
