@@ -13,6 +13,7 @@ from jobgraph.config.schedules import from_provider
 from jobgraph.cost.deployment import Deployment, Warehouse, costed_graph, own_warehouse
 from jobgraph.plan.job_definition import read_definition
 from jobgraph.plan.task_rows import last_part
+from jobgraph.preview.naming import without_owner
 from jobgraph.preview.wording import TASK, definition_in
 from jobgraph.settings import Pool
 
@@ -42,7 +43,7 @@ def stack_of(preview: Mapping[str, Any]) -> str:
 
 def deployed(preview: Mapping[str, Any], side: str, settings: Settings) -> Deployment:
     """Return the deployment before a preview (OLD) or after it (NEW). What it does not make is the settings'."""
-    states = _states(preview.get("steps") or (), side)
+    states = _states(without_owner(preview.get("steps") or []), side)
     pools = {pool.name: pool for pool in settings.pools if pool.existing}
     pools |= {pool.name: pool for state in states if state["type"] == _POOL for pool in [_pool(state["inputs"])]}
     warehouses = {settings.warehouse: own_warehouse(settings)} if "warehouse" in settings.existing else {}
