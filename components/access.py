@@ -36,19 +36,19 @@ class AccessComponent(Part):
         super().__init__("Access", name, scope)
         settings, role = args.settings, args.settings.role
         self.mark = StackMark(self)
-        made = self._role(settings)
+        resources = self._role(settings)
         for parent in settings.parent_roles:
             snowflake.GrantAccountRole(
                 self.named(f"{role}-to-role-{parent}"),
                 role_name=role,
                 parent_role_name=parent,
-                opts=named(self, *made),
+                opts=named(self, *resources),
             )
         for user in settings.users:
             snowflake.GrantAccountRole(
-                self.named(f"{role}-to-user-{user}"), role_name=role, user_name=user, opts=named(self, *made)
+                self.named(f"{role}-to-user-{user}"), role_name=role, user_name=user, opts=named(self, *resources)
             )
-        grant_all(self, role, account_grants(), *made)
+        grant_all(self, role, account_grants(), *resources)
         self.register_outputs({"role": role})
 
     def _role(self, settings: Settings) -> list[pulumi.Resource]:

@@ -35,11 +35,11 @@ class ComputeComponent(Part):
     def __init__(self, name: str, args: ComputeArgs, scope: Scope) -> None:
         super().__init__("Compute", name, scope)
         settings, self._mark = args.settings, args.access.mark
-        made = [
+        resources = [
             *self._warehouse(settings),
             *(self._pool(settings, pool) for pool in settings.pools if not pool.existing),
         ]
-        grant_all(self, settings.role, compute_grants(settings), args.access, *made)
+        grant_all(self, settings.role, compute_grants(settings), args.access, *resources)
         self.register_outputs({"warehouse": settings.warehouse, "pools": list(settings.pool_names)})
 
     def _warehouse(self, settings: Settings) -> list[pulumi.Resource]:

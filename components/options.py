@@ -35,8 +35,8 @@ def holding(options: pulumi.ResourceOptions, *ignored: str) -> pulumi.ResourceOp
     a plugin or a version with another default asks for nothing. Whatever else would replace the object fails: the new
     one is made first, and Snowflake refuses a second one of the name.
     """
-    more = pulumi.ResourceOptions(delete_before_replace=False, ignore_changes=list(ignored))
-    return pulumi.ResourceOptions.merge(options, more)
+    merged = pulumi.ResourceOptions(delete_before_replace=False, ignore_changes=list(ignored))
+    return pulumi.ResourceOptions.merge(options, merged)
 
 
 def adopting(options: pulumi.ResourceOptions, settings: Settings, kind: str, name: str = "") -> pulumi.ResourceOptions:
@@ -44,13 +44,13 @@ def adopting(options: pulumi.ResourceOptions, settings: Settings, kind: str, nam
 
     An imported object stays as its owners made it, so nothing of it is compared with the program.
     """
-    found = import_id(settings, kind, name)
-    more = pulumi.ResourceOptions(
-        import_=found,
-        ignore_changes=["*"] if found else None,
+    identifier = import_id(settings, kind, name)
+    adoption = pulumi.ResourceOptions(
+        import_=identifier,
+        ignore_changes=["*"] if identifier else None,
         retain_on_delete=True if stays(settings, kind, name) else None,
     )
-    return pulumi.ResourceOptions.merge(options, more)
+    return pulumi.ResourceOptions.merge(options, adoption)
 
 
 def grant_all(
@@ -65,8 +65,8 @@ def grant_all(
     Grants go with their object, so one on an object among `depends_on`, found by its name, is made anew with it. What
     goes together with `deleted_with` is not revoked by itself.
     """
-    more = pulumi.ResourceOptions(deleted_with=deleted_with)
-    return [_grant(parent, role, grant, depends_on, more) for grant in grants]
+    extra = pulumi.ResourceOptions(deleted_with=deleted_with)
+    return [_grant(parent, role, grant, depends_on, extra) for grant in grants]
 
 
 def _grant(
@@ -74,7 +74,7 @@ def _grant(
     role: str,
     grant: Grant,
     depends_on: Sequence[pulumi.Resource],
-    more: pulumi.ResourceOptions,
+    extra: pulumi.ResourceOptions,
 ) -> snowflake.GrantPrivilegesToAccountRole:
     on_account_object = on_schema = on_schema_object = None
     match grant.level:
@@ -101,7 +101,7 @@ def _grant(
         on_schema=on_schema,
         on_schema_object=on_schema_object,
         opts=pulumi.ResourceOptions.merge(
-            pulumi.ResourceOptions.merge(named(parent, *depends_on), more),
+            pulumi.ResourceOptions.merge(named(parent, *depends_on), extra),
             pulumi.ResourceOptions(replace_with=_holding(parent.named(grant.label), depends_on)),
         ),
     )

@@ -27,12 +27,12 @@ def dropping_left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row],
     The engine calls it only for what its state does not have, and for what it has just dropped to make it anew. It is
     one hook for all tasks and deploys: the engine writes its whole state anew for each task whose hooks have changed.
     """
-    left = left_overs(graphs, present)
+    orphans = left_overs(graphs, present)
 
     def drop(arguments: pulumi.ResourceHookArgs) -> None:
         name = scope.local(arguments.name)
-        if name in left:
+        if name in orphans:
             with scope.login.connected() as ask:
-                ask(sql.drop_task(left[name]))
+                ask(sql.drop_task(orphans[name]))
 
     return pulumi.ResourceHook(scope.hook("drop a task that an interrupted deploy left"), drop)

@@ -48,25 +48,25 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulum
     except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
         if _ABSENT in str(error):
             return []
-        told = f"{error}\n{_REMEDY}" if _NOT_CONNECTED in str(error) else str(error)
+        message = f"{error}\n{_REMEDY}" if _NOT_CONNECTED in str(error) else str(error)
         if not pulumi.runtime.is_dry_run():
-            raise pulumi.RunError(told) from None
+            raise pulumi.RunError(message) from None
         pulumi.warn(
             "Snowflake could not be asked for the tasks that are there, so this preview cannot tell whether a root "
-            f"task is suspended, tasks were changed by hand or jobs change their graph. {told}"
+            f"task is suspended, tasks were changed by hand or jobs change their graph. {message}"
         )
         return None
     return rows
 
 
 def present_after(
-    settings: Settings, made: Sequence[pulumi.Resource], parent: pulumi.Resource
+    settings: Settings, resources: Sequence[pulumi.Resource], parent: pulumi.Resource
 ) -> pulumi.Output[list[Row]]:
-    """Return the rows of SHOW TASKS of the schema as they are when all of `made` is there as planned."""
-    options = pulumi.InvokeOutputOptions(depends_on=made, parent=parent)
+    """Return the rows of SHOW TASKS of the schema as they are when all of `resources` is there as planned."""
+    options = pulumi.InvokeOutputOptions(depends_on=resources, parent=parent)
     place = snowflake.GetTasksInArgs(schema=settings.qualified())
-    found = snowflake.get_tasks_output(in_=place, with_parameters=False, opts=options)
-    return found.apply(lambda listed: [_row(task.show_outputs[0]) for task in listed.tasks])
+    tasks = snowflake.get_tasks_output(in_=place, with_parameters=False, opts=options)
+    return tasks.apply(lambda listed: [_row(task.show_outputs[0]) for task in listed.tasks])
 
 
 def _listed(place: snowflake.GetTasksInArgs, options: pulumi.InvokeOptions) -> Any:
@@ -75,28 +75,30 @@ def _listed(place: snowflake.GetTasksInArgs, options: pulumi.InvokeOptions) -> A
 
 def _parameters(place: snowflake.GetTasksInArgs, root: str, options: pulumi.InvokeOptions) -> dict[str, str]:
     """Return the parameters that are set on a root itself; it is one more statement, so only roots are asked."""
-    found = snowflake.get_tasks(in_=place, like=root, with_parameters=True, opts=options)
-    own = [task for task in found.tasks if task.show_outputs[0].name == root]
-    shown = [one for task in own for kinds in task.parameters for values in kinds.values() for one in values]
-    return {one.key: one.value for one in shown if one.level == "TASK"}
+    tasks = snowflake.get_tasks(in_=place, like=root, with_parameters=True, opts=options)
+    own = [task for task in tasks.tasks if task.show_outputs[0].name == root]
+    parameters = [
+        parameter for task in own for kinds in task.parameters for values in kinds.values() for parameter in values
+    ]
+    return {parameter.key: parameter.value for parameter in parameters if parameter.level == "TASK"}
 
 
-def _row(shown: Any) -> Row:
-    related = next(iter(shown.task_relations or ()), None)
-    relations: dict[str, Any] = {"Predecessors": list(shown.predecessors or ())}
+def _row(output: Any) -> Row:
+    related = next(iter(output.task_relations or ()), None)
+    relations: dict[str, Any] = {"Predecessors": list(output.predecessors or ())}
     if related is not None and related.finalized_root_task:
         relations["FinalizedRootTask"] = related.finalized_root_task
     return {
-        "name": shown.name,
-        "created_on": shown.created_on,
-        "state": shown.state.lower(),
-        "schedule": shown.schedule,
-        "definition": shown.definition,
-        "comment": shown.comment,
-        "warehouse": shown.warehouse,
-        "condition": shown.condition,
-        "config": shown.config,
-        "last_suspended_reason": shown.last_suspended_reason,
-        "predecessors": json.dumps(list(shown.predecessors or ())),
+        "name": output.name,
+        "created_on": output.created_on,
+        "state": output.state.lower(),
+        "schedule": output.schedule,
+        "definition": output.definition,
+        "comment": output.comment,
+        "warehouse": output.warehouse,
+        "condition": output.condition,
+        "config": output.config,
+        "last_suspended_reason": output.last_suspended_reason,
+        "predecessors": json.dumps(list(output.predecessors or ())),
         "task_relations": json.dumps(relations),
     }

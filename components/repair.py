@@ -45,13 +45,13 @@ class Mending:
         self.before_update = pulumi.ResourceHook(scope.hook("mend a task before it is changed"), self._before_update)
         self.on_error = pulumi.ErrorHook(scope.hook("mend the tasks before a task that fails"), self._after_failure)
 
-    def after(self, graph: GraphPlan, made: Sequence[pulumi.Resource]) -> pulumi.Input[Sequence[pulumi.Resource]]:
-        """Mend the tasks of a graph, made last of which are `made`; return those, to be waited for until that is done.
+    def after(self, graph: GraphPlan, resources: Sequence[pulumi.Resource]) -> pulumi.Input[Sequence[pulumi.Resource]]:
+        """Repair the tasks of a graph after `resources`, its last ones; return these, ready when the repair is done.
 
         What the provider has changed it has read as well, so the state is right. A preview mends nothing.
         """
         if pulumi.runtime.is_dry_run():
-            return made
+            return resources
 
         def mend(rows: Sequence[Row]) -> Sequence[pulumi.Resource]:
             names = {task.name for task in graph.all_tasks} - self._updated
@@ -60,11 +60,11 @@ class Mending:
                 pulumi.info(_told(graph, statements))
                 with self._scope.login.connected() as ask:
                     _send(ask, statements)
-            return made
+            return resources
 
-        mended: pulumi.Output[Sequence[pulumi.Resource]] = present_after(self._settings, made, self._scope.owner).apply(
-            mend
-        )
+        mended: pulumi.Output[Sequence[pulumi.Resource]] = present_after(
+            self._settings, resources, self._scope.owner
+        ).apply(mend)
         return mended
 
     def _before_update(self, arguments: pulumi.ResourceHookArgs) -> None:
@@ -100,10 +100,10 @@ def _made_to_be_dropped(inputs: Mapping[str, Any], login: Login) -> bool:
     """Make a task that was to be dropped, if it is gone: the provider cannot drop it then."""
     name, schema = str(inputs["name"]), quoted(str(inputs["database"]), str(inputs["schema"]))
     with login.connected() as ask:
-        gone = name not in _shown(ask, schema)
-        if gone:
+        is_gone = name not in _shown(ask, schema)
+        if is_gone:
             ask(placeholder(f"{schema}.{quoted(name)}"))
-    return gone
+    return is_gone
 
 
 def _shown(ask: Ask, schema: str) -> dict[str, Row]:

@@ -71,13 +71,13 @@ class RunnerComponent(Part):
         """
         return pulumi.Output.all(statement, self._dropping.name).apply(lambda both: str(both[0]))
 
-    def _needed(self, what: str, needed: pulumi.Resource) -> None:
+    def _needed(self, label: str, needed: pulumi.Resource) -> None:
         """Take a step that does nothing, and that refuses to be undone while runs may need what goes after it."""
         plan = self._args.plan
         snowflake.Execute(
-            self.named(f"{what}-needed"),
-            execute=self._tied(sql.nothing(f"{what} goes when no run needs it")),
-            revert=retirement.take_away(plan.settings, what, plan.drop_superseded),
+            self.named(f"{label}-needed"),
+            execute=self._tied(sql.nothing(f"{label} goes when no run needs it")),
+            revert=retirement.take_away(plan.settings, label, plan.drop_superseded),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[needed, *self._undoing]),
         )
 
@@ -108,17 +108,17 @@ class RunnerComponent(Part):
                 parent=self, depends_on=[args.storage, *self._undoing], delete_before_replace=True
             ),
         )
-        there = procedure.name in self._superseded
+        is_present = procedure.name in self._superseded
         options = pulumi.ResourceOptions(
             parent=self,
             depends_on=[args.storage, step],
             deleted_with=step,
-            import_=procedure.signature if there else None,
+            import_=procedure.signature if is_present else None,
             # the mark is still in it when the engine compares
-            ignore_changes=["comment"] if there else None,
+            ignore_changes=["comment"] if is_present else None,
         )
-        made = self._procedure(procedure, options)
-        grant_all(self, settings.role, [call_grant(procedure)], args.access, step, made, deleted_with=step)
+        resource = self._procedure(procedure, options)
+        grant_all(self, settings.role, [call_grant(procedure)], args.access, step, resource, deleted_with=step)
 
     def _procedure(self, procedure: ProcedurePlan, options: pulumi.ResourceOptions) -> snowflake.ProcedurePython:
         mark, settings = self._args.access.mark, self._args.plan.settings
@@ -145,7 +145,7 @@ def _superseded_procedures(parent: pulumi.Resource, settings: Settings) -> froze
             and says so.
     """
     try:
-        found = snowflake.get_procedures(
+        procedures = snowflake.get_procedures(
             database=settings.database, schema=settings.schema, opts=pulumi.InvokeOptions(parent=parent)
         )
     except Exception as error:
@@ -157,4 +157,4 @@ def _superseded_procedures(parent: pulumi.Resource, settings: Settings) -> froze
         )
         return frozenset()
     # before the first deploy there is no schema, and the answer has no list
-    return frozenset(row.name for row in found.procedures or () if retirement.is_superseded(row.comment))
+    return frozenset(row.name for row in procedures.procedures or () if retirement.is_superseded(row.comment))

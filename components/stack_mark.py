@@ -66,16 +66,16 @@ class StackMark:
 
 def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
     """Drop what is in the way of a new object, if an interrupted deploy of this stack left it; whether to try again."""
-    found = already_there(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
-    if found is None:
+    orphan = already_there(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
+    if orphan is None:
         return False
     with login.connected() as ask:
-        refusal = _refusal(found, ask)
+        refusal = _refusal(orphan, ask)
         if refusal is not None:
-            pulumi.warn(f"{found.kind.word} {found.name} is there already: {refusal}")
+            pulumi.warn(f"{orphan.kind.word} {orphan.name} is there already: {refusal}")
             return False
-        ask(found.drop)
-    pulumi.info(f"{found.kind.word} {found.name} was left by an interrupted deploy of this stack: it is made anew")
+        ask(orphan.drop)
+    pulumi.info(f"{orphan.kind.word} {orphan.name} was left by an interrupted deploy of this stack: it is made anew")
     return True
 
 
@@ -86,40 +86,40 @@ def _is_in_the_way(arguments: pulumi.ErrorHookArgs) -> bool:
 
 def _frees(arguments: pulumi.ErrorHookArgs, ending: str, login: Login) -> bool:
     """Revoke the future ownership that a role of this stack has, the ending of whose comment is given."""
-    found = future_owner(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
-    if found is None:
+    owner = future_owner(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
+    if owner is None:
         return False
     with login.connected() as ask:
-        holder = found.holder(ask(found.show))
+        holder = owner.holder(ask(owner.show))
         if holder is None:
             return False
-        if not _is_ours(found, holder, ending, ask):
+        if not _is_ours(owner, holder, ending, ask):
             pulumi.warn(
-                f"Tasks made in {found.schema} belong to role {holder}, which this stack has not made. If this stack is"
-                f" to make tasks there, revoke that: {found.revoke(holder)}"
+                f"Tasks made in {owner.schema} belong to role {holder}, which this stack has not made. If this stack is"
+                f" to make tasks there, revoke that: {owner.revoke(holder)}"
             )
             return False
-        ask(found.revoke(holder))
+        ask(owner.revoke(holder))
     return True
 
 
-def _is_ours(found: FutureOwner, holder: str, ending: str, ask: Ask) -> bool:
+def _is_ours(owner: FutureOwner, holder: str, ending: str, ask: Ask) -> bool:
     """Whether a role is the stack's own, or was until now."""
-    rows = ask(found.show_role(holder))
-    return holder == found.role or any(row["name"] == holder and str(row["comment"]).endswith(ending) for row in rows)
+    rows = ask(owner.show_role(holder))
+    return holder == owner.role or any(row["name"] == holder and str(row["comment"]).endswith(ending) for row in rows)
 
 
-def _refusal(found: AlreadyThere, ask: Ask) -> str | None:
+def _refusal(orphan: AlreadyThere, ask: Ask) -> str | None:
     """Return why an object must stay; None if it may go."""
-    row = found.this(ask(found.show))
+    row = orphan.this(ask(orphan.show))
     remedy = "name it in `imported` of jobgraph:settings to take it into this stack as it is"
     if row is None:
         return "but the role of this deploy cannot see it; it belongs to somebody else"
-    if not found.made_by_this_stack(row):
+    if not orphan.made_by_this_stack(row):
         return (
             f"this stack has not made it. Name it in `existing` of jobgraph:settings if it stays another's, or {remedy}"
         )
-    if found.in_use(row) or any(holds(ask(statement)) for statement in found.contents):
+    if orphan.in_use(row) or any(holds(ask(statement)) for statement in orphan.contents):
         return (
             f"this stack has made it, and it is in use or not empty, so it is never dropped. If a deploy was"
             f" interrupted, {remedy}. If the preview says that it is to be replaced, `pulumi preview --diff` names the"

@@ -42,33 +42,35 @@ class StorageComponent(Part):
         self._settings, self._mark = args.settings, args.access.mark
         settings = args.settings
         self._place = self._schema(settings)
-        held = [*self._images(settings), stage := self._stage(settings)]
+        resources = [*self._images(settings), stage := self._stage(settings)]
         self._tasks_belong_to_the_role(settings, args.access)
         self._put("configuration", args.configuration, stage)
         for payload in args.payloads:
             self._put(payload.name, payload, stage)
-        grant_all(self, settings.role, storage_grants(settings), args.access, *self._place, *held)
+        grant_all(self, settings.role, storage_grants(settings), args.access, *self._place, *resources)
         self.register_outputs({"schema": settings.qualified(), "stage": settings.stage})
 
     def _schema(self, settings: Settings) -> list[pulumi.Resource]:
         comment = self._mark.comment("jobgraph: graphs of containerized jobs")
-        made: list[pulumi.Resource] = []
+        resources: list[pulumi.Resource] = []
         if "database" not in settings.existing:
             opts = self._mark.making(adopting(holding(named(self), "isTransient"), settings, "database"))
             name = self.named(settings.database)
-            made.append(snowflake.Database(name, name=settings.database, comment=comment, opts=opts))
+            resources.append(snowflake.Database(name, name=settings.database, comment=comment, opts=opts))
         if "schema" not in settings.existing:
-            made.append(
+            resources.append(
                 snowflake.Schema(
                     self.named(f"{settings.database}.{settings.schema}"),
                     name=settings.schema,
                     database=settings.database,
                     comment=comment,
-                    opts=self._mark.making(adopting(holding(named(self, *made), "isTransient"), settings, "schema")),
+                    opts=self._mark.making(
+                        adopting(holding(named(self, *resources), "isTransient"), settings, "schema")
+                    ),
                 )
             )
         # whoever waits for the last of them waits for all
-        return made[-1:]
+        return resources[-1:]
 
     def _images(self, settings: Settings) -> list[pulumi.Resource]:
         if "image_repository" in settings.existing:
@@ -124,10 +126,10 @@ class StorageComponent(Part):
         stays = sql.nothing(f"{file.name} stays in the stage")
         written = snowflake.Execute(self.named(name), execute=write, revert=stays, opts=opts)
         if file.remove is not None:
-            made = sql.nothing(f"{file.name} is removed when this step is undone")
-            snowflake.Execute(self.named(f"{name}-removal"), execute=made, revert=file.remove, opts=opts)
+            nothing = sql.nothing(f"{file.name} is removed when this step is undone")
+            snowflake.Execute(self.named(f"{name}-removal"), execute=nothing, revert=file.remove, opts=opts)
         # Of an Execute, a refresh compares the statements only; of what is merely read, the results. So this shows a
         # file that was changed or removed by hand; `pulumi up --replace '**::NAME'` writes it again.
-        found = sql.list_on_stage(self._settings, file.name)
-        shown = self.named(f"{name}-in-the-stage")
-        snowflake.Execute.get(shown, written.id, pulumi.ResourceOptions(parent=self), query=found)
+        listing = sql.list_on_stage(self._settings, file.name)
+        listing_name = self.named(f"{name}-in-the-stage")
+        snowflake.Execute.get(listing_name, written.id, pulumi.ResourceOptions(parent=self), query=listing)

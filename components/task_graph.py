@@ -94,21 +94,21 @@ def task_graphs(
     common = (rows, deploy, moves, Mending(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
     suspended = to_suspend(graphs, rows, allowed.values())
     first = [*needs, _departures(settings, departing(allowed.values()), suspended, needs, scope)]
-    made = {
+    graph_resources = {
         graph.key: TaskGraphComponent(
             graph.key, TaskGraphArgs(graph, settings, first, allowed[graph.key], *common), scope
         )
         for graph in graphs
     }
-    gates = {component.key: component.gate for component in made.values()}
+    gates = {component.key: component.gate for component in graph_resources.values()}
     tasks: dict[str, pulumi.Resource] = {graph.root.name: gates[graph.key] for graph in graphs}
-    owners = {task.name: (made[graph.key], task) for graph in graphs for task in graph.members}
+    owners = {task.name: (graph_resources[graph.key], task) for graph in graphs for task in graph.members}
     for name in ordered(planned_edges(graphs), moves.waits):
         component, task = owners[name]
         tasks[name] = component.add(task, gates, tasks)
-    for component in made.values():
+    for component in graph_resources.values():
         component.close()
-    return made
+    return graph_resources
 
 
 def _departures(
@@ -174,17 +174,17 @@ class TaskGraphComponent(Part):
         root = self._root(args.graph, [*args.needs, self._opening])
         # suspending what is suspended does no harm, and the provider resumes a root that a refresh saw started
         torn = any(task.name in args.moves.anew for task in args.graph.tasks)
-        seen = differing if self._change.suspend or self._change.resume or torn else None
-        self.gate = self._step("gate", args.graph.gate, [root, self._opening], seen, replaced=True)
+        differing_now = differing if self._change.suspend or self._change.resume or torn else None
+        self.gate = self._step("gate", args.graph.gate, [root, self._opening], differing_now, replaced=True)
         # named with every task: the engine orders deletions by direct dependencies
         self._around = [self._opening, self.gate]
 
     def add(
-        self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], made: Mapping[str, pulumi.Resource]
+        self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], tasks: Mapping[str, pulumi.Resource]
     ) -> snowflake.Task:
-        """Make a task; `gates` are those of all graphs, by key, `made` the tasks before it; a root's is its gate."""
-        before = [*self._around, *(made[name] for name in task.predecessors)]
-        before += [made[name] for name in sorted(self._moves.waits.get(task.name, ()))]
+        """Make a task; `gates` are those of all graphs, by key, `tasks` the tasks before it; a root's is its gate."""
+        before = [*self._around, *(tasks[name] for name in task.predecessors)]
+        before += [tasks[name] for name in sorted(self._moves.waits.get(task.name, ()))]
         finalize = None
         if task is self._graph.finalizer:
             before.append(self._slot())

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from tests import vocabulary
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -290,3 +292,13 @@ def test_every_test_file_is_collected() -> None:
         if re.search(r"^\s*(async )?def test_", path.read_text(), re.MULTILINE) and not path.name.startswith("test_")
     ]
     assert not stray, stray
+
+
+def test_few_names_are_vague() -> None:
+    """`python -m tests.vocabulary PACKAGE` lists the places; words and share are in tests/vocabulary.yaml."""
+    wrong = []
+    for package, paths in packages().items():
+        total, places = vocabulary.vague_names(paths)
+        if len(places) > max(1, total * vocabulary.HIGHEST_SHARE):
+            wrong.append(f"{package}: {len(places)} of {total} names: {', '.join(places)}")
+    assert not wrong, "\n".join(wrong)

@@ -76,7 +76,7 @@ def root_differences(graph: GraphPlan, row: Row | None) -> frozenset[str]:
 
 def _unequal(**pairs: tuple[Any, Any]) -> frozenset[str]:
     """Return the names of the pairs, each of what is there and what is planned, that are not the same."""
-    return frozenset(name for name, (found, planned) in pairs.items() if found != planned)
+    return frozenset(name for name, (present, planned) in pairs.items() if present != planned)
 
 
 def root_parameters(graph: GraphPlan) -> dict[str, str]:

@@ -74,15 +74,15 @@ def moves(scene: Scene) -> Moves:
     waits: dict[str, frozenset[str]] = {}
     needs: dict[str, set[str]] = {task: set(before) for task, before in scene.after.items()}
     for task in sorted(scene.leaving & scene.before.keys()):
-        kept: set[str] = set()
-        for other in sorted(_first_staying(task, behind, scene.staying) - anew):
-            if task in _reached([other], needs):
-                anew.add(other)
+        stays: set[str] = set()
+        for successor in sorted(_first_staying(task, behind, scene.staying) - anew):
+            if task in _reached([successor], needs):
+                anew.add(successor)
             else:
-                kept.add(other)
-                needs[task].add(other)
-        if kept:
-            waits[task] = frozenset(kept)
+                stays.add(successor)
+                needs[task].add(successor)
+        if stays:
+            waits[task] = frozenset(stays)
     return Moves(waits, frozenset(_reached(anew, behind) & scene.staying))
 
 
@@ -93,9 +93,9 @@ def ordered(after: Mapping[str, frozenset[str]], waits: Mapping[str, frozenset[s
     """
     if not waits:
         return list(after)
-    known = after.keys()
+    names = after.keys()
     sorter = TopologicalSorter(
-        {task: (before & known) | waits.get(task, frozenset()) for task, before in after.items()}
+        {task: (before & names) | waits.get(task, frozenset()) for task, before in after.items()}
     )
     return list(sorter.static_order())
 
@@ -117,32 +117,32 @@ def _roots(task: str, before: Mapping[str, Collection[str]]) -> set[str]:
 
 def _first_staying(task: str, behind: Mapping[str, Collection[str]], staying: Collection[str]) -> set[str]:
     """Return the staying tasks behind a task, directly or behind others that do not stay."""
-    found: set[str] = set()
-    open_names, seen = [task], {task}
+    nearest: set[str] = set()
+    open_names, visited = [task], {task}
     while open_names:
         for name in behind.get(open_names.pop(), ()):
             if name in staying:
-                found.add(name)
-            elif name not in seen:
-                seen.add(name)
+                nearest.add(name)
+            elif name not in visited:
+                visited.add(name)
                 open_names.append(name)
-    return found
+    return nearest
 
 
 def _reached(names: Iterable[str], edges: Mapping[str, Collection[str]]) -> set[str]:
     """Return the names and all that follows from them."""
-    found = set(names)
-    open_names = list(found)
+    reached = set(names)
+    open_names = list(reached)
     while open_names:
-        fresh = [name for name in edges.get(open_names.pop(), ()) if name not in found]
-        found.update(fresh)
+        fresh = [name for name in edges.get(open_names.pop(), ()) if name not in reached]
+        reached.update(fresh)
         open_names += fresh
-    return found
+    return reached
 
 
 def _reversed(edges: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    successors: dict[str, set[str]] = {}
     for task, before in edges.items():
         for name in before:
-            found.setdefault(name, set()).add(task)
-    return found
+            successors.setdefault(name, set()).add(task)
+    return successors

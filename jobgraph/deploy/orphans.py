@@ -108,7 +108,7 @@ def already_there(token: str, inputs: Mapping[str, Any]) -> AlreadyThere | None:
     name = str(inputs["name"])
     place = f" IN {'SCHEMA' if len(inside) > 1 else 'DATABASE'} {quoted(*inside)}" if inside else ""
     full_name = quoted(*inside, name)
-    types = ", ".join(one["argDataType"] for one in inputs.get("arguments") or ())
+    types = ", ".join(argument["argDataType"] for argument in inputs.get("arguments") or ())
     signature = f"({types})" if kind.word in {"FUNCTION", "PROCEDURE"} else ""
     return AlreadyThere(
         kind=kind,
@@ -134,8 +134,8 @@ class FutureOwner:
 
     def holder(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """Return the role that is the owner now."""
-        held = (row for row in rows if row["privilege"] == "OWNERSHIP" and row["grant_on"] == "TASK")
-        return next((str(row["grantee_name"]) for row in held), None)
+        ownerships = (row for row in rows if row["privilege"] == "OWNERSHIP" and row["grant_on"] == "TASK")
+        return next((str(row["grantee_name"]) for row in ownerships), None)
 
     def show_role(self, role: str) -> str:
         """Return the statement that shows a role."""

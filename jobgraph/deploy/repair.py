@@ -69,7 +69,7 @@ def mending(
         among: the names of the tasks that may be changed.
         columns: what of them may be changed.
     """
-    found: list[Change] = []
+    changes_found: list[Change] = []
     for task in graph.all_tasks:
         row = present.get(task.name)
         if row is None or task.name not in among:
@@ -82,8 +82,8 @@ def mending(
             changes.append((_SUSPEND, "SUSPEND"))
         if planned and (changes or "state" in differs):
             changes.append((_RESUME, "RESUME"))
-        found += [(when, f"ALTER TASK {task.full_name} {what}") for when, what in changes]
-    return tuple(statement for _, statement in sorted(found, key=lambda change: change[0]))
+        changes_found += [(when, f"ALTER TASK {task.full_name} {clause}") for when, clause in changes]
+    return tuple(statement for _, statement in sorted(changes_found, key=lambda change: change[0]))
 
 
 def lost_edges(olds: Mapping[str, Any], news: Mapping[str, Any], present: Mapping[str, Row]) -> str | None:
@@ -136,10 +136,10 @@ def _changes(
 
 
 def _edges(task: TaskPlan, row: Row, settings: Settings) -> Iterator[Change]:
-    found, planned = predecessors(row), set(task.predecessors)
-    gone = ", ".join(settings.qualified(name) for name in found if name not in planned)
-    if gone:
-        yield _REMOVE, f"REMOVE AFTER {gone}"
-    new = ", ".join(settings.qualified(name) for name in task.predecessors if name not in found)
+    present, planned = predecessors(row), set(task.predecessors)
+    removed = ", ".join(settings.qualified(name) for name in present if name not in planned)
+    if removed:
+        yield _REMOVE, f"REMOVE AFTER {removed}"
+    new = ", ".join(settings.qualified(name) for name in task.predecessors if name not in present)
     if new:
         yield _ADD, f"ADD AFTER {new}"

@@ -40,11 +40,11 @@ def remove_payloads(settings: Settings, files: Iterable[StagedFile], dropping: P
     return _call(settings, dropping, {"stage": settings.stage, "payloads": sorted(file.name for file in files)})
 
 
-def take_away(settings: Settings, what: str, dropping: ProcedurePlan) -> str:
+def take_away(settings: Settings, target: str, dropping: ProcedurePlan) -> str:
     """Return the statement that fails as long as runs of earlier versions may need what is about to be taken away."""
     if settings.force_destroy:
-        return sql.nothing(f"{what} goes, whatever needs it")
-    return _call(settings, dropping, {"takes": what})
+        return sql.nothing(f"{target} goes, whatever needs it")
+    return _call(settings, dropping, {"takes": target})
 
 
 def _call(settings: Settings, dropping: ProcedurePlan, request: dict[str, Any]) -> str:

@@ -70,17 +70,17 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str
     }
 
 
-def departing(found: Iterable[GraphChange]) -> list[str]:
+def departing(changes: Iterable[GraphChange]) -> list[str]:
     """Return the roots that a deploy takes apart because their jobs come into other graphs, sorted."""
-    roots = {root for change in found for root in (change.former_root, *change.abandoned.values()) if root}
+    roots = {root for change in changes for root in (change.former_root, *change.abandoned.values()) if root}
     return sorted(roots)
 
 
-def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, found: Mapping[str, GraphChange]) -> Moves:
-    """Return in which order tasks leave their graphs; `found` are the changes of the graphs."""
+def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, changes: Mapping[str, GraphChange]) -> Moves:
+    """Return in which order tasks leave their graphs; `changes` are the changes of the graphs."""
     present = {str(row["name"]): row for row in rows or ()}
-    roots = {graph.key: found[graph.key].former_root or graph.root.name for graph in graphs}
-    leaving = {name for change in found.values() for name in (*change.moved, *change.abandoned)}
+    roots = {graph.key: changes[graph.key].former_root or graph.root.name for graph in graphs}
+    leaving = {name for change in changes.values() for name in (*change.moved, *change.abandoned)}
     leaving |= {
         graph.finalizer.name
         for graph in graphs
@@ -91,7 +91,7 @@ def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, found: Mappi
         after=planned_edges(graphs),
         leaving=frozenset(leaving),
         root={task.name: roots[graph.key] for graph in graphs for task in graph.tasks},
-        going=frozenset(change.former_root for change in found.values() if change.former_root),
+        going=frozenset(change.former_root for change in changes.values() if change.former_root),
         torn=frozenset(
             task.name
             for graph in graphs
@@ -108,14 +108,14 @@ def is_stray(name: str, present: Mapping[str, Row]) -> bool:
     return row is not None and not predecessors(row) and finalized_root(row) is None
 
 
-def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], found: Iterable[GraphChange]) -> list[str]:
+def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], changes: Iterable[GraphChange]) -> list[str]:
     """Return the started roots that a deploy suspends before anything else, sorted.
 
     Those are the roots of graphs that leave the plan and give jobs to others, and strays. The provider would suspend
     and resume them for each task behind them, all at once.
     """
     strays = {task.name for graph in graphs for task in graph.members if is_stray(task.name, present)}
-    roots = strays | {root for change in found for root in change.abandoned.values()}
+    roots = strays | {root for change in changes for root in change.abandoned.values()}
     return sorted(name for name in roots if present[name]["state"] == "started")
 
 
@@ -130,8 +130,8 @@ def _torn(task: TaskPlan, root: str, present: Mapping[str, Row]) -> bool:
     if row is None or not same_body(task, row):
         return False
     lost = set(task.predecessors) - set(predecessors(row)) - {root}
-    made = str(row.get("created_on") or "")
-    return any(name not in present or str(present[name].get("created_on") or "") > made for name in lost)
+    created = str(row.get("created_on") or "")
+    return any(name not in present or str(present[name].get("created_on") or "") > created for name in lost)
 
 
 def left_over(row: Row, graph: str) -> bool:
@@ -158,9 +158,9 @@ def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[
 
 def _root_of(name: str, present: Mapping[str, Row]) -> str:
     """Return the root of the graph that a task is in; all ways up end in the same one."""
-    seen: set[str] = set()
-    while name in present and name not in seen:
-        seen.add(name)
+    visited: set[str] = set()
+    while name in present and name not in visited:
+        visited.add(name)
         row = present[name]
         above = finalized_root(row) or next(iter(predecessors(row)), None)
         if above is None:
@@ -180,10 +180,10 @@ def _former_roots(
     claims: list[tuple[int, str, str]] = []
     for graph in graphs:
         if graph.root.name not in present:
-            found = Counter(roots[name] for name in _members(graph) if name in roots)
+            counts = Counter(roots[name] for name in _members(graph) if name in roots)
             claims += [
                 (count, graph.key, root)
-                for root, count in found.items()
+                for root, count in counts.items()
                 # a task of its own is no graph that could have been renamed
                 if root not in planned and root in present and root not in _members(graph)
             ]
@@ -201,30 +201,30 @@ def _former_finalizer(graph: GraphPlan, present: Mapping[str, Row]) -> str | Non
 
 
 def _moved(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
-    found = {name: owners.get(roots[name]) for name in _members(graph) if name in roots}
-    return {name: key for name, key in found.items() if key is not None and key != graph.key}
+    owners_now = {name: owners.get(roots[name]) for name in _members(graph) if name in roots}
+    return {name: key for name, key in owners_now.items() if key is not None and key != graph.key}
 
 
 def _abandoned(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
     """Return the jobs whose root is neither planned nor taken over; one that is its own root is in no graph."""
     members = set(_members(graph))
-    found = {name: roots[name] for name in members if name in roots}
-    return {name: root for name, root in sorted(found.items()) if root not in owners and root not in members}
+    roots_now = {name: roots[name] for name in members if name in roots}
+    return {name: root for name, root in sorted(roots_now.items()) if root not in owners and root not in members}
 
 
 def _change(
     graph: GraphPlan, present: Mapping[str, Row], former: str | None, differing: tuple[str, ...]
 ) -> GraphChange:
     name = graph.root.name
-    found = GraphChange(differing=differing, root_differs=name in differing, former_root=former)
+    change = GraphChange(differing=differing, root_differs=name in differing, former_root=former)
     row = present.get(former or name)
     scheduled = graph.schedule is not None
     if row is None or row["state"] == "started":
-        return replace(found, resume=scheduled)
+        return replace(change, resume=scheduled)
     if not scheduled:
-        return replace(found, suspend=False, resume=False)
+        return replace(change, suspend=False, resume=False)
     if row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
-        return replace(found, suspend=False, failed=True, differing=found.differing or (name,))
+        return replace(change, suspend=False, failed=True, differing=change.differing or (name,))
     # A root without a schedule is suspended because nothing would start it, not because someone wanted it so.
     by_someone = bool(row.get("schedule"))
-    return replace(found, suspend=False, resume=not by_someone, stays_suspended=by_someone)
+    return replace(change, suspend=False, resume=not by_someone, stays_suspended=by_someone)

@@ -95,35 +95,35 @@ def available_roles(world: World, session: Session) -> frozenset[str]:
 
 def session_roles(world: World, session: Session) -> frozenset[str]:
     """The roles whose privileges a session has: its own, after USE SECONDARY ROLES ALL also those it may choose."""
-    held = roles(world, session.role)
-    return held | available_roles(world, session) if session.secondary_roles == "ALL" else held
+    active = roles(world, session.role)
+    return active | available_roles(world, session) if session.secondary_roles == "ALL" else active
 
 
 def has_on_account(world: World, role: str, privilege: str) -> bool:
     """Whether a role has a privilege on the account, e.g. EXECUTE TASK; ACCOUNTADMIN has all of them."""
-    held = roles(world, role)
-    if "ACCOUNTADMIN" in held or any(privilege in _BUILT_IN.get(name, ()) for name in held):
+    role_names = roles(world, role)
+    if "ACCOUNTADMIN" in role_names or any(privilege in _BUILT_IN.get(name, ()) for name in role_names):
         return True
-    return _granted(world, held, ACCOUNT_ID, (privilege,))
+    return _granted(world, role_names, ACCOUNT_ID, (privilege,))
 
 
-def _granted(world: World, held: Iterable[str], object_id: int, privileges: Iterable[str] = ()) -> bool:
-    names, wanted = tuple(held), tuple(privileges)
-    condition = f" AND privilege IN ({', '.join('?' * len(wanted))})" if wanted else ""
+def _granted(world: World, role_names: Iterable[str], object_id: int, privileges: Iterable[str] = ()) -> bool:
+    names, privilege_names = tuple(role_names), tuple(privileges)
+    condition = f" AND privilege IN ({', '.join('?' * len(privilege_names))})" if privilege_names else ""
     with world.store.transaction() as tx:
         row = tx.row(
             f"SELECT 1 FROM object_grant WHERE object_id = ? AND grantee IN ({', '.join('?' * len(names))}){condition}",
             object_id,
             *names,
-            *wanted,
+            *privilege_names,
         )
     return row is not None
 
 
-def has(world: World, session: Session, found: SnowflakeObject, *privileges: str) -> bool:
+def has(world: World, session: Session, item: SnowflakeObject, *privileges: str) -> bool:
     """Whether a session has one of the privileges on an object; without any named: any privilege at all."""
-    held = session_roles(world, session)
-    return found.owner in held or _granted(world, held, found.id, privileges)
+    role_names = session_roles(world, session)
+    return item.owner in role_names or _granted(world, role_names, item.id, privileges)
 
 
 def has_on_warehouse(world: World, session: Session, name: str | None, privilege: str) -> bool:
@@ -133,59 +133,66 @@ def has_on_warehouse(world: World, session: Session, name: str | None, privilege
     return warehouse is not None and has(world, session, warehouse, privilege)
 
 
-def role_has(world: World, role: str, found: SnowflakeObject, *privileges: str) -> bool:
+def role_has(world: World, role: str, item: SnowflakeObject, *privileges: str) -> bool:
     """The same for a role, e.g. a task's or service's owner."""
-    held = roles(world, role)
-    return found.owner in held or _granted(world, held, found.id, privileges)
+    role_names = roles(world, role)
+    return item.owner in role_names or _granted(world, role_names, item.id, privileges)
 
 
-def sees_everything(held: Iterable[str]) -> bool:
+def sees_everything(role_names: Iterable[str]) -> bool:
     """Whether roles include MANAGE GRANTS, whose holders see all objects (their data not included)."""
-    return not {"ACCOUNTADMIN", "SECURITYADMIN"}.isdisjoint(held)
+    return not {"ACCOUNTADMIN", "SECURITYADMIN"}.isdisjoint(role_names)
 
 
-def visible(call: Call, found: list[SnowflakeObject]) -> list[SnowflakeObject]:
+def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]:
     """Those objects that the session's roles have any privilege on: what SHOW lists."""
-    held = session_roles(call.world, call.session)
-    if sees_everything(held):
-        return found
+    role_names = session_roles(call.world, call.session)
+    if sees_everything(role_names):
+        return objects
     # Every role may see which roles there are.
-    return [one for one in found if one.kind == "ROLE" or one.owner in held or _granted(call.world, held, one.id)]
+    return [
+        item
+        for item in objects
+        if item.kind == "ROLE" or item.owner in role_names or _granted(call.world, role_names, item.id)
+    ]
 
 
-def require(call: Call, privileges: str | tuple[str, ...], found: SnowflakeObject) -> None:
+def require(call: Call, privileges: str | tuple[str, ...], item: SnowflakeObject) -> None:
     """Check that the session may do something with an object; one of the privileges suffices, as does owning it.
 
     Raises:
         SnowflakeError: 003001 when it sees the object but lacks the privilege, 002003 when it may not even see it.
     """
-    _require(call.world, session_roles(call.world, call.session), privileges, found)
+    _require(call.world, session_roles(call.world, call.session), privileges, item)
 
 
-def require_of_role(world: World, role: str, privileges: str | tuple[str, ...], found: SnowflakeObject) -> None:
+def require_of_role(world: World, role: str, privileges: str | tuple[str, ...], item: SnowflakeObject) -> None:
     """The same of a role, e.g. of a view's owner.
 
     Raises:
         SnowflakeError: as `require`.
     """
-    _require(world, roles(world, role), privileges, found)
+    _require(world, roles(world, role), privileges, item)
 
 
-def _require(world: World, held: frozenset[str], privileges: str | tuple[str, ...], found: SnowflakeObject) -> None:
+def _require(
+    world: World, role_names: frozenset[str], privileges: str | tuple[str, ...], item: SnowflakeObject
+) -> None:
     alternatives = (privileges,) if isinstance(privileges, str) else privileges
-    if not _may_enter(world, held, found):
-        raise errors.does_not_exist(found.kind, found.name.qualified)
-    if found.owner in held or _granted(world, held, found.id, alternatives):
+    if not _may_enter(world, role_names, item):
+        raise errors.does_not_exist(item.kind, item.name.qualified)
+    if item.owner in role_names or _granted(world, role_names, item.id, alternatives):
         return
-    if sees_everything(held) or _granted(world, held, found.id):
-        raise errors.insufficient_privileges(found.kind, found.name.name)
-    raise errors.does_not_exist(found.kind, found.name.qualified)
+    if sees_everything(role_names) or _granted(world, role_names, item.id):
+        raise errors.insufficient_privileges(item.kind, item.name.name)
+    raise errors.does_not_exist(item.kind, item.name.qualified)
 
 
-def _may_enter(world: World, held: frozenset[str], found: SnowflakeObject) -> bool:
+def _may_enter(world: World, role_names: frozenset[str], item: SnowflakeObject) -> bool:
     """USAGE on the database and schema that hold the object."""
     return all(
-        parent.owner in held or _granted(world, held, parent.id, ("USAGE",)) for parent in _parents(world, found.name)
+        parent.owner in role_names or _granted(world, role_names, parent.id, ("USAGE",))
+        for parent in _parents(world, item.name)
     )
 
 

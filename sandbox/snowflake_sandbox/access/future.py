@@ -30,16 +30,16 @@ def owner(tx: Transaction, kind: str, name: ObjectName) -> str | None:
     return next((row["grantee"] for row in _grants(tx, kind, name) if row["privilege"] == "OWNERSHIP"), None)
 
 
-def apply(tx: Transaction, made: SnowflakeObject, now: datetime) -> None:
+def apply(tx: Transaction, item: SnowflakeObject, now: datetime) -> None:
     """Grant a new object's future privileges."""
-    for row in _grants(tx, made.kind, made.name):
+    for row in _grants(tx, item.kind, item.name):
         if row["privilege"] != "OWNERSHIP":
             tx.run(
                 "INSERT OR REPLACE INTO object_grant VALUES (?, ?, ?, ?, ?, ?)",
-                made.id,
+                item.id,
                 row["privilege"],
                 row["grantee"],
                 row["grant_option"],
-                made.owner,
+                item.owner,
                 now.isoformat(),
             )

@@ -29,36 +29,36 @@ _TO_USER = columns("created_on@ role granted_to grantee_name granted_by")
 Row = tuple[Any, ...]
 
 
-def grant_name(call: Call, found: SnowflakeObject) -> str:
+def grant_name(call: Call, item: SnowflakeObject) -> str:
     """An object's name as grants show it."""
-    named = call.world.kinds[found.kind].grant_name if found.kind in call.world.kinds else None
-    return named(found) if named is not None else found.name.qualified
+    spelling = call.world.kinds[item.kind].grant_name if item.kind in call.world.kinds else None
+    return spelling(item) if spelling is not None else item.name.qualified
 
 
 def _granted_on(kind: str) -> str:
     return "INTEGRATION" if kind.endswith("INTEGRATION") else kind.replace(" ", "_")
 
 
-def _ownership(call: Call, found: SnowflakeObject) -> Row:
-    name = grant_name(call, found)
+def _ownership(call: Call, item: SnowflakeObject) -> Row:
+    name = grant_name(call, item)
     return (
-        found.created_on,
+        item.created_on,
         "OWNERSHIP",
-        _granted_on(found.kind),
+        _granted_on(item.kind),
         name,
         "ROLE",
-        found.owner,
+        item.owner,
         "true",
-        found.owner,
+        item.owner,
     )
 
 
-def _row(call: Call, row: sqlite3.Row, found: SnowflakeObject | None) -> Row:
+def _row(call: Call, row: sqlite3.Row, item: SnowflakeObject | None) -> Row:
     return (
         catalog.instant(row["created_on"]),
         row["privilege"],
-        _granted_on(found.kind) if found else "ACCOUNT",
-        grant_name(call, found) if found else "LOCAL-SANDBOX",
+        _granted_on(item.kind) if item else "ACCOUNT",
+        grant_name(call, item) if item else "LOCAL-SANDBOX",
         "ROLE",
         row["grantee"],
         "true" if row["grant_option"] else "false",
@@ -87,14 +87,14 @@ def _on(call: Call) -> Result:
         with call.world.store.transaction() as tx:
             rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", access.ACCOUNT_ID)
         return Result(_GRANTS, [_row(call, row, None) for row in rows], SHOW)
-    found = read_object(call, "SHOW GRANTS")
+    item = read_object(call, "SHOW GRANTS")
     call.reader.end()
-    if not access.visible(call, [found]):
-        raise errors.does_not_exist(found.kind, found.name.qualified)
+    if not access.visible(call, [item]):
+        raise errors.does_not_exist(item.kind, item.name.qualified)
     with call.world.store.transaction() as tx:
-        rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", found.id)
-    owned = [_ownership(call, found)] if found.owner else []
-    return Result(_GRANTS, owned + [_row(call, row, found) for row in rows], SHOW)
+        rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", item.id)
+    owned = [_ownership(call, item)] if item.owner else []
+    return Result(_GRANTS, owned + [_row(call, row, item) for row in rows], SHOW)
 
 
 def read_object(call: Call, command: str) -> SnowflakeObject:
@@ -107,15 +107,15 @@ def read_object(call: Call, command: str) -> SnowflakeObject:
         name = ObjectName(call.reader.object_name().name)
         with call.world.store.transaction() as tx:
             kinds = [kind for kind in call.world.kinds if kind.endswith("INTEGRATION")]
-            found = next((one for kind in kinds if (one := catalog.find(tx, kind, name))), None)
-        if found is None:
+            item = next((candidate for kind in kinds if (candidate := catalog.find(tx, kind, name))), None)
+        if item is None:
             raise errors.does_not_exist("INTEGRATION", name.name)
-        return found
+        return item
     kind = read_kind(call.world, call.reader)
-    named = find_for(call, kind, command)
-    if named is None:
+    match = find_for(call, kind, command)
+    if match is None:
         raise errors.does_not_exist(kind.name, "")
-    return named
+    return match
 
 
 def _existing(call: Call, kind: str, name: str) -> None:
@@ -129,35 +129,35 @@ def _of_role(call: Call) -> Result:
     _existing(call, "ROLE", name)
     with call.world.store.transaction() as tx:
         rows = tx.rows("SELECT * FROM role_grant WHERE role = ? ORDER BY granted_to, grantee", name)
-    shown = [
+    grants = [
         (catalog.instant(row["created_on"]), name, row["granted_to"], row["grantee"], row["granted_by"]) for row in rows
     ]
-    return Result(_OF_ROLE, shown, SHOW)
+    return Result(_OF_ROLE, grants, SHOW)
 
 
 def _to_user(call: Call, name: str) -> Result:
     _existing(call, "USER", name)
     with call.world.store.transaction() as tx:
         rows = tx.rows("SELECT * FROM role_grant WHERE granted_to = 'USER' AND grantee = ? ORDER BY role", name)
-    shown = [(catalog.instant(row["created_on"]), row["role"], "USER", name, row["granted_by"]) for row in rows]
-    return Result(_TO_USER, shown, SHOW)
+    grants = [(catalog.instant(row["created_on"]), row["role"], "USER", name, row["granted_by"]) for row in rows]
+    return Result(_TO_USER, grants, SHOW)
 
 
 def _to_role(call: Call, name: str) -> Result:
     _existing(call, "ROLE", name)
-    shown: list[Row] = []
+    grants: list[Row] = []
     with call.world.store.transaction() as tx:
         for row in tx.rows("SELECT * FROM object_grant WHERE grantee = ? ORDER BY object_id, privilege", name):
-            found = catalog.by_id(tx, row["object_id"])
-            if found is not None or row["object_id"] == access.ACCOUNT_ID:
-                shown.append(_row(call, row, found))
-        shown += [_ownership(call, one) for one in catalog.owned_by(tx, name)]
+            item = catalog.by_id(tx, row["object_id"])
+            if item is not None or row["object_id"] == access.ACCOUNT_ID:
+                grants.append(_row(call, row, item))
+        grants += [_ownership(call, owned) for owned in catalog.owned_by(tx, name)]
         for row in tx.rows("SELECT * FROM role_grant WHERE granted_to = 'ROLE' AND grantee = ? ORDER BY role", name):
             granted_by = row["granted_by"]
-            shown.append(
+            grants.append(
                 (catalog.instant(row["created_on"]), "USAGE", "ROLE", row["role"], "ROLE", name, "false", granted_by)
             )
-    return Result(_GRANTS, shown, SHOW)
+    return Result(_GRANTS, grants, SHOW)
 
 
 def show_future_grants(call: Call) -> Result:

@@ -75,8 +75,8 @@ def _read_target(call: Call) -> Target:
     for word in ("ALL", "FUTURE"):
         if reader.accept(word):
             return _read_many(call, future=word == "FUTURE")
-    found = grant_rows.read_object(call, "GRANT")
-    return Target(found.kind, (found,))
+    item = grant_rows.read_object(call, "GRANT")
+    return Target(item.kind, (item,))
 
 
 def _read_many(call: Call, *, future: bool) -> Target:
@@ -87,7 +87,7 @@ def _read_many(call: Call, *, future: bool) -> Target:
         reader.index += 1
     reader.expect("IN")
     plural = " ".join(words)
-    kind = next((one.name for one in call.world.kinds.values() if one.plural == plural), None)
+    kind = next((kind_.name for kind_ in call.world.kinds.values() if kind_.plural == plural), None)
     in_schema = reader.accept("SCHEMA")
     if not in_schema:
         reader.expect("DATABASE")
@@ -110,9 +110,9 @@ def _singular(plural: str) -> str:
 
 def _read_role(call: Call, word: str) -> str:
     call.reader.expect(word)
-    for other in ("SHARE", "DATABASE ROLE", "APPLICATION", "USER"):
-        if call.reader.accept(other):
-            raise errors.not_supported(f"GRANT … {word} {other}")
+    for grantee_kind in ("SHARE", "DATABASE ROLE", "APPLICATION", "USER"):
+        if call.reader.accept(grantee_kind):
+            raise errors.not_supported(f"GRANT … {word} {grantee_kind}")
     call.reader.accept("ROLE")
     name = call.reader.object_name().name
     with call.world.store.transaction() as tx:
@@ -164,14 +164,14 @@ def _ids(call: Call, target: Target) -> list[tuple[int, str]]:
     """Object ids and the role that the grant is said to come from: the owner's (as Snowflake shows it)."""
     if target.kind == "ACCOUNT":
         return [(access.ACCOUNT_ID, call.session.role)]
-    return [(one.id, one.owner or call.session.role) for one in target.objects]
+    return [(item.id, item.owner or call.session.role) for item in target.objects]
 
 
 def _add_future(tx: Transaction, call: Call, target: Target, name: str, grantee: str, *, option: bool) -> None:  # noqa: PLR0913  # the row's columns
     database, schema = target.future or ("", "")
     if name == "OWNERSHIP":
         # One role at a time: another one's grant has to be revoked first (terraform-provider-snowflake #1954).
-        others = tx.rows(
+        owners = tx.rows(
             "SELECT grantee FROM future_grant"
             " WHERE database_name = ? AND schema_name = ? AND kind = ? AND privilege = ? AND grantee <> ?",
             database,
@@ -180,7 +180,7 @@ def _add_future(tx: Transaction, call: Call, target: Target, name: str, grantee:
             name,
             grantee,
         )
-        if others:
+        if owners:
             raise errors.future_owner_exists(target.kind, "schema" if schema else "database")
     tx.run(
         "INSERT OR REPLACE INTO future_grant VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -199,16 +199,16 @@ def _require_grantor(call: Call, target: Target, names: list[str]) -> None:
         return
     if target.future is not None or target.kind == "ACCOUNT":
         raise errors.insufficient_privileges("account", "LOCAL-SANDBOX")
-    held = access.session_roles(call.world, call.session)
-    for one in target.objects:
-        if one.owner not in held and not _has_option(call, one, names, held):
-            raise errors.insufficient_privileges(one.kind, one.name.name)
+    role_names = access.session_roles(call.world, call.session)
+    for item in target.objects:
+        if item.owner not in role_names and not _has_option(call, item, names, role_names):
+            raise errors.insufficient_privileges(item.kind, item.name.name)
 
 
-def _has_option(call: Call, found: SnowflakeObject, names: list[str], held: frozenset[str]) -> bool:
+def _has_option(call: Call, item: SnowflakeObject, names: list[str], role_names: frozenset[str]) -> bool:
     with call.world.store.transaction() as tx:
-        rows = tx.rows("SELECT privilege, grantee FROM object_grant WHERE object_id = ? AND grant_option = 1", found.id)
-    return set(names) <= {row["privilege"] for row in rows if row["grantee"] in held}
+        rows = tx.rows("SELECT privilege, grantee FROM object_grant WHERE object_id = ? AND grant_option = 1", item.id)
+    return set(names) <= {row["privilege"] for row in rows if row["grantee"] in role_names}
 
 
 def _grant_ownership(call: Call, target: Target, grantee: str) -> Result:
@@ -219,34 +219,34 @@ def _grant_ownership(call: Call, target: Target, grantee: str) -> Result:
     with call.world.store.transaction() as tx:
         if target.future is not None:
             _add_future(tx, call, target, "OWNERSHIP", grantee, option=True)
-        for one in target.objects:
-            _move_ownership(tx, call, one, grantee, copy=copy, revoke=revoke)
+        for item in target.objects:
+            _move_ownership(tx, call, item, grantee, copy=copy, revoke=revoke)
     return status()
 
 
 def _move_ownership(  # noqa: PLR0913  # the two ways that grants may go are keywords
-    tx: Transaction, call: Call, found: SnowflakeObject, grantee: str, *, copy: bool, revoke: bool
+    tx: Transaction, call: Call, item: SnowflakeObject, grantee: str, *, copy: bool, revoke: bool
 ) -> None:
-    if found.owner == grantee:
+    if item.owner == grantee:
         return
-    others = tx.rows("SELECT privilege, grantee FROM object_grant WHERE object_id = ?", found.id)
-    if others and not (copy or revoke):
+    grants_on = tx.rows("SELECT privilege, grantee FROM object_grant WHERE object_id = ?", item.id)
+    if grants_on and not (copy or revoke):
         raise errors.SnowflakeError(
             3036,
             "42501",
-            f"SQL execution error:\nDependent grant of privilege '{others[0]['privilege']}' on securable"
-            f" '{found.name.qualified}' to role '{others[0]['grantee']}' exists. It must be revoked first. More"
+            f"SQL execution error:\nDependent grant of privilege '{grants_on[0]['privilege']}' on securable"
+            f" '{item.name.qualified}' to role '{grants_on[0]['grantee']}' exists. It must be revoked first. More"
             " than one dependent grant may exist: use 'SHOW GRANTS' command to view them. To revoke all dependent"
             " grants while transferring object ownership, use convenience command 'GRANT OWNERSHIP ON"
             " <target_objects> TO <target_role> REVOKE CURRENT GRANTS'.",
         )
     if revoke:
-        tx.run("DELETE FROM object_grant WHERE object_id = ?", found.id)
+        tx.run("DELETE FROM object_grant WHERE object_id = ?", item.id)
     else:
-        tx.run("UPDATE object_grant SET granted_by = ? WHERE object_id = ?", grantee, found.id)
-    catalog.set_owner(tx, found, grantee)
-    changed = call.world.kinds[found.kind].owner_changed
-    moved = catalog.by_id(tx, found.id)
+        tx.run("UPDATE object_grant SET granted_by = ? WHERE object_id = ?", grantee, item.id)
+    catalog.set_owner(tx, item, grantee)
+    changed = call.world.kinds[item.kind].owner_changed
+    moved = catalog.by_id(tx, item.id)
     if changed is not None and moved is not None:
         changed(call, moved)
 
@@ -279,10 +279,10 @@ def _read_role_grant(call: Call, word: str) -> tuple[str, str, str]:
     grantee = ObjectName(reader.object_name().name)
     reader.end()
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "ROLE", name)
+        role = catalog.get(tx, "ROLE", name)
         catalog.get(tx, granted_to, grantee)
-    held = access.session_roles(call.world, call.session)
-    if found.owner not in held and not access.has_on_account(call.world, call.session.role, "MANAGE GRANTS"):
+    role_names = access.session_roles(call.world, call.session)
+    if role.owner not in role_names and not access.has_on_account(call.world, call.session.role, "MANAGE GRANTS"):
         raise errors.insufficient_privileges("role", name.name)
     return name.name, granted_to, grantee.name
 

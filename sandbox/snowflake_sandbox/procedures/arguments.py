@@ -49,17 +49,17 @@ def read(call: Call) -> Given:
     reader = call.reader
     reader.expect("(")
     positional: list[Any] = []
-    named: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     while not reader.accept(")"):
         name = _name(reader)
         value = _value(call)
         if name is None:
             positional.append(value)
         else:
-            named[name] = value
+            by_name[name] = value
         if reader.peek() != ")":
             reader.expect(",")
-    return Given(tuple(positional), named)
+    return Given(tuple(positional), by_name)
 
 
 def _name(reader: Reader) -> str | None:
@@ -112,24 +112,24 @@ def _cell(result: Result) -> Any:
     return value
 
 
-def bind(name: str, arguments: Sequence[Argument], given: Given) -> tuple[Any, ...] | None:
+def bind(name: str, arguments: Sequence[Argument], supplied: Given) -> tuple[Any, ...] | None:
     """The handler's arguments in order; None when the signature does not fit what was given.
 
     Raises:
         SnowflakeError: 100038 for a value that its type cannot be.
     """
-    if len(given.positional) > len(arguments):
+    if len(supplied.positional) > len(arguments):
         return None
-    named = dict(given.named or {})
-    values: list[Any] = list(given.positional)
+    by_name = dict(supplied.named or {})
+    values: list[Any] = list(supplied.positional)
     for argument in arguments[len(values) :]:
-        if argument.name in named:
-            values.append(named.pop(argument.name))
+        if argument.name in by_name:
+            values.append(by_name.pop(argument.name))
         elif argument.default is not None:
             values.append(_default(argument.default))
         else:
             return None
-    if named:
+    if by_name:
         return None
     return tuple(convert(value, argument, name) for value, argument in zip(values, arguments, strict=True))
 

@@ -53,57 +53,57 @@ def call_statement(call: Call) -> Result:
     written = call.reader.object_name()
     if call.reader.accept("!"):
         method = call.reader.identifier()
-        given = arguments.read(call)
+        supplied = arguments.read(call)
         call.reader.end()
-        return call_method(call, written, method, given.positional)
+        return call_method(call, written, method, supplied.positional)
     function = call.world.functions.get(written.name) if written.schema is None else None
-    given = arguments.read(call)
+    supplied = arguments.read(call)
     call.reader.end()
     if function is not None:
-        return Result((Column(written.name),), ((function(call, given.positional),),), CALL)
-    return _call_procedure(call, written, given)
+        return Result((Column(written.name),), ((function(call, supplied.positional),),), CALL)
+    return _call_procedure(call, written, supplied)
 
 
-def _call_procedure(call: Call, written: ObjectName, given: Given) -> Result:
-    found, values = _find(call, written, given)
-    access.require(call, "USAGE", found)
-    if found["execute_as"] == "CALLER":
-        return _result(found, _run(call, found, values, call.session))
+def _call_procedure(call: Call, written: ObjectName, supplied: Given) -> Result:
+    procedure, values = _find(call, written, supplied)
+    access.require(call, "USAGE", procedure)
+    if procedure["execute_as"] == "CALLER":
+        return _result(procedure, _run(call, procedure, values, call.session))
     # Owner's rights: a session of the owner's role in the procedure's own database and schema.
     session = logins.open_session(
         call.world,
         call.session.user,
-        found.owner,
+        procedure.owner,
         warehouse=call.session.warehouse,
-        database=found.name.database,
-        schema=found.name.schema,
+        database=procedure.name.database,
+        schema=procedure.name.schema,
         task=call.session.task,
         service=call.session.service,
     )
     session.owners_rights = True
     try:
-        return _result(found, _run(call, found, values, session))
+        return _result(procedure, _run(call, procedure, values, session))
     finally:
         logins.close_session(call.world, session)
 
 
-def _find(call: Call, written: ObjectName, given: Given) -> tuple[SnowflakeObject, tuple[Any, ...]]:
+def _find(call: Call, written: ObjectName, supplied: Given) -> tuple[SnowflakeObject, tuple[Any, ...]]:
     name = call.session.resolve(written, Scope.SCHEMA, "CALL")
     with call.world.store.transaction() as tx:
         listed = catalog.listing(tx, "PROCEDURE", name.database, name.schema, _exactly(name.name))
-    overloads = access.visible(call, [one for one in listed if one.name.name == name.name])
+    overloads = access.visible(call, [overload for overload in listed if overload.name.name == name.name])
     if not overloads:
         raise SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {name.qualified}")
-    for found in sorted(overloads, key=lambda one: len(one["arguments"])):
-        values = arguments.bind(name.name, signature.arguments_of(found), given)
+    for procedure in sorted(overloads, key=lambda overload: len(overload["arguments"])):
+        values = arguments.bind(name.name, signature.arguments_of(procedure), supplied)
         if values is not None:
-            return found, values
-    known = "; ".join(signature.show_arguments(one) for one in overloads)
+            return procedure, values
+    signatures = "; ".join(signature.show_arguments(overload) for overload in overloads)
     raise SnowflakeError(
         1044,
         "42P13",
         f"SQL compilation error: error line 1 at position 5\nInvalid argument types for function '{name.name}':"
-        f" {given.count} given. Known: {known}",
+        f" {supplied.count} given. Known: {signatures}",
     )
 
 
@@ -111,26 +111,26 @@ def _exactly(name: str) -> str:
     return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
-def _run(call: Call, found: SnowflakeObject, values: tuple[Any, ...], session: Session) -> dict[str, Any]:
+def _run(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> dict[str, Any]:
     log = log_path(call.world, call.query_id)
     log.parent.mkdir(parents=True, exist_ok=True)
     host: ProcedureHost = call.world.parts["procedures"]
     connection = connection_arguments(call.world, session)
-    request = Request(found.name.name, found["body"], found["handler"], values, connection, str(log))
+    request = Request(procedure.name.name, procedure["body"], procedure["handler"], values, connection, str(log))
     try:
         answer = host.run(request, call.cancelled)
     except Cancelled as error:
         raise errors.cancelled() from error
     except ProcessDied as error:
         answer = {"error": "the interpreter's process ended without a result\n"}
-        raise _failure(found, answer["error"]) from error
+        raise _failure(procedure, answer["error"]) from error
     finally:
         if log.exists() and log.stat().st_size == 0:
             log.unlink()
         elif log.exists():
             prune(log.parent, _MOST_LOGS)
     if "error" in answer:
-        raise _failure(found, answer["error"])
+        raise _failure(procedure, answer["error"])
     return answer
 
 
@@ -139,13 +139,13 @@ def log_path(world: World, query_id: str) -> Path:
     return world.folder / "logs" / "procedures" / f"{query_id}.log"
 
 
-def prune(folder: Path, most: int) -> None:
+def prune(folder: Path, limit: int) -> None:
     """Remove the oldest files of a folder until there are so many; calls that go on beside may remove some, too."""
     ages = []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
             ages.append((path.stat().st_mtime_ns, path))
-    for _, path in sorted(ages)[: max(0, len(ages) - most)]:
+    for _, path in sorted(ages)[: max(0, len(ages) - limit)]:
         path.unlink(missing_ok=True)
 
 
@@ -170,24 +170,24 @@ def connection_arguments(world: World, session: Session) -> dict[str, Any]:
     }
 
 
-def _failure(found: SnowflakeObject, trace: str) -> SnowflakeError:
+def _failure(procedure: SnowflakeObject, trace: str) -> SnowflakeError:
     return SnowflakeError(
         100357,
         "P0000",
-        f"Python Interpreter Error:\n{trace} in function {found.name.name} with handler {found['handler']}",
+        f"Python Interpreter Error:\n{trace} in function {procedure.name.name} with handler {procedure['handler']}",
     )
 
 
-def _result(found: SnowflakeObject, answer: dict[str, Any]) -> Result:
-    if found["returns"] == "TABLE":
-        declared = signature.arguments_of(found, "result_columns")
-        names = [one.name for one in declared] or answer.get("columns", [])
-        types = [_TYPES.get(one.base, "text") for one in declared] or ["text"] * len(names)
-        shown = tuple(Column(name, kind) for name, kind in zip(names, types, strict=True))
+def _result(procedure: SnowflakeObject, answer: dict[str, Any]) -> Result:
+    if procedure["returns"] == "TABLE":
+        declared = signature.arguments_of(procedure, "result_columns")
+        names = [argument.name for argument in declared] or answer.get("columns", [])
+        types = [_TYPES.get(argument.base, "text") for argument in declared] or ["text"] * len(names)
+        result_columns = tuple(Column(name, kind) for name, kind in zip(names, types, strict=True))
         rows = [tuple(_cell(value, kind) for value, kind in zip(row, types, strict=False)) for row in answer["rows"]]
-        return Result(shown, rows, CALL)
-    kind = _TYPES.get(found["returns"], "text")
-    return Result((Column(found.name.name, kind),), ((_cell(answer.get("value"), kind),),), CALL)
+        return Result(result_columns, rows, CALL)
+    kind = _TYPES.get(procedure["returns"], "text")
+    return Result((Column(procedure.name.name, kind),), ((_cell(answer.get("value"), kind),),), CALL)
 
 
 def _cell(value: Any, kind: str) -> Any:

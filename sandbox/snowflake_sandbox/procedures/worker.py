@@ -174,8 +174,8 @@ def _from_body_on(trace: TracebackType | None) -> TracebackType | None:
 def _session(connection: dict[str, Any]) -> Session:
     from snowflake.snowpark import Session  # noqa: PLC0415  # loaded before the fork; a test of this module needs none
 
-    made: Session = Session.builder.configs(connection).create()
-    return made
+    session: Session = Session.builder.configs(connection).create()
+    return session
 
 
 def _plain(result: Any) -> dict[str, Any]:

@@ -51,11 +51,11 @@ class SandboxDatabase:
         login = {key: self.environment[name] for key, name in _PARAMETERS.items()}
         return {**login, "port": int(login["port"]), "database": self.database, "schema": self.schema}
 
-    def connect(self, **more: Any) -> SnowflakeConnection:
-        """Open a connection in the database; `more` overrides its parameters."""
+    def connect(self, **options: Any) -> SnowflakeConnection:
+        """Open a connection in the database; `options` overrides its parameters."""
         import snowflake.connector  # noqa: PLC0415  # takes a second, and most runs of pytest do not need it
 
-        return snowflake.connector.connect(**{**self.parameters, **more})
+        return snowflake.connector.connect(**{**self.parameters, **options})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

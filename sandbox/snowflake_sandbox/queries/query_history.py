@@ -48,10 +48,10 @@ def recording(call: Call) -> AbstractContextManager[Record]:
     return call.world.query_records.recording(record, call.world.clock)
 
 
-def may_see(world: World, session: Session, other: Session) -> bool:
+def may_see(world: World, session: Session, owner: Session) -> bool:
     """Whether a session sees the statements of another: its own user's, those of its roles, or all."""
-    held = access.session_roles(world, session)
-    return access.sees_everything(held) or other.principal == session.principal or other.role in held
+    role_names = access.session_roles(world, session)
+    return access.sees_everything(role_names) or owner.principal == session.principal or owner.role in role_names
 
 
 def register(world: World) -> None:
@@ -62,27 +62,27 @@ def register(world: World) -> None:
     }
 
 
-def _query_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def _query_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """QUERY_HISTORY([END_TIME_RANGE_START] [, END_TIME_RANGE_END] [, RESULT_LIMIT]), newest first."""
     order = "END_TIME_RANGE_START END_TIME_RANGE_END RESULT_LIMIT INCLUDE_CLIENT_GENERATED_STATEMENT"
-    return _found(call, Arguments("QUERY_HISTORY", order, given, named), lambda _record: True)
+    return _matching(call, Arguments("QUERY_HISTORY", order, positional, by_name), lambda _record: True)
 
 
-def _by_session(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def _by_session(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """QUERY_HISTORY_BY_SESSION([SESSION_ID] …): by default the session's own statements."""
     order = "SESSION_ID END_TIME_RANGE_START END_TIME_RANGE_END RESULT_LIMIT INCLUDE_CLIENT_GENERATED_STATEMENT"
-    arguments = Arguments("QUERY_HISTORY_BY_SESSION", order, given, named)
-    wanted = whole(arguments.text("SESSION_ID") or call.session.id, "SESSION_ID")
-    return _found(call, arguments, lambda record: record.session == wanted)
+    arguments = Arguments("QUERY_HISTORY_BY_SESSION", order, positional, by_name)
+    session_id = whole(arguments.text("SESSION_ID") or call.session.id, "SESSION_ID")
+    return _matching(call, arguments, lambda record: record.session == session_id)
 
 
-def _found(call: Call, arguments: Arguments, wanted: Callable[[Record], bool]) -> Result:
+def _matching(call: Call, arguments: Arguments, matches: Callable[[Record], bool]) -> Result:
     start, end = arguments.instant("END_TIME_RANGE_START"), arguments.instant("END_TIME_RANGE_END")
     roles = access.session_roles(call.world, call.session)
     rows = [
         _row(record)
         for record in call.world.query_records.newest_first()
-        if wanted(record)
+        if matches(record)
         and (access.sees_everything(roles) or record.principal == call.session.principal or record.role in roles)
         and (start is None or (record.end or call.now) >= start)
         and (end is None or (record.end or call.now) <= end)

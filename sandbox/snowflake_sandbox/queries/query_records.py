@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.clock import Clock
 
-_KEPT = 2000
+_CAPACITY = 2000
 _LONGEST_TEXT = 100_000
 # Blanks and comments, which may stand between a property's name and its value.
 _GAP = r"(?:\s|/\*.*?\*/|(?:--|//)[^\n]*(?:\n|$))*"
@@ -57,7 +57,7 @@ class QueryRecords:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._records: deque[Record] = deque(maxlen=_KEPT)
+        self._records: deque[Record] = deque(maxlen=_CAPACITY)
 
     @contextmanager
     def recording(self, record: Record, clock: Clock) -> Iterator[Record]:

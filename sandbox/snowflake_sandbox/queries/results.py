@@ -30,8 +30,8 @@ def register(world: World) -> None:
 
 
 def _queries(call: Call) -> Queries:
-    found: Queries = call.world.parts["queries"]
-    return found
+    queries: Queries = call.world.parts["queries"]
+    return queries
 
 
 def _find(call: Call, query_id: str) -> Query:
@@ -48,7 +48,7 @@ def _may_operate(call: Call, session: Session) -> bool:
     return access.has_on_warehouse(call.world, call.session, session.warehouse, "OPERATE")
 
 
-def _result_scan(call: Call, arguments: tuple[Any, ...], _named: Mapping[str, Any]) -> Result:
+def _result_scan(call: Call, arguments: tuple[Any, ...], _by_name: Mapping[str, Any]) -> Result:
     query_id = arguments[0] if arguments and arguments[0] else ""
     query = _find(call, str(query_id))
     if not query.future.done():

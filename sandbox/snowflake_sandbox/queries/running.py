@@ -95,9 +95,9 @@ class Queries:
     ) -> Query:
         """Start a statement, or find the one that this request id started before."""
         with self._lock:
-            known = self._by_request.get(request_id) if request_id else None
-            if known is not None and known.session is session:
-                return known
+            earlier = self._by_request.get(request_id) if request_id else None
+            if earlier is not None and earlier.session is session:
+                return earlier
             query = Query(self._world.new_id(), request_id, session, text, self._world.clock.now(), Future())
             query.parameters = parameters or {}
             self._remember(query)

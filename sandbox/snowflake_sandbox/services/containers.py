@@ -232,10 +232,12 @@ def _resident(members: Iterable[int]) -> int:
 def _tree(pid: int) -> Iterator[int]:
     """A process and everything below it. A child belongs to the thread that made it."""
     yield pid
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in listed.read_text().split():
-                yield from _tree(int(child))
+    # A process may end while it is read: what is below it then belongs to its launcher, which ends that itself.
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                for child in (thread / "children").read_text().split():
+                    yield from _tree(int(child))
 
 
 def _kill(pid: int) -> None:
@@ -264,8 +266,8 @@ def identity(pid: int) -> str:
         return f"{boot}:{_stat(pid)[19]}"
     if _LINUX:
         return ""
-    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return shown.stdout.strip()
+    listing = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return listing.stdout.strip()
 
 
 def _stat(pid: int) -> list[str]:
@@ -273,16 +275,16 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def end_leftover(pid: int, known: str) -> bool:
+def end_leftover(pid: int, started_as: str) -> bool:
     """Kill a process of an earlier sandbox and everything in its session; False when nothing of it was left.
 
     Args:
         pid: its process id, which was also its session's and group's.
-        known: its identity; a process with the same id but another identity is somebody else's and is left alone.
+        started_as: its identity; another process with the same id is left alone.
     """
-    boot, _, started = known.rpartition(":")
+    boot, _, started = started_as.rpartition(":")
     if not _LINUX:
-        if identity(pid) != known:
+        if identity(pid) != started_as:
             return False
         _signal_group(pid, signal.SIGKILL)
         return True

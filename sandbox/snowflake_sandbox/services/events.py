@@ -59,17 +59,17 @@ class Collector:
         if self._level == "NONE" or (self._level == "ERROR" and stream == "stdout"):
             return
         with self._lock:
-            *lines, rest = (self._rest[stream] + data).split(b"\n")
-            if len(rest) >= _LONGEST_LINE:
-                lines, rest = [*lines, rest], b""
-            self._rest[stream] = rest
+            *lines, remainder = (self._rest[stream] + data).split(b"\n")
+            if len(remainder) >= _LONGEST_LINE:
+                lines, remainder = [*lines, remainder], b""
+            self._rest[stream] = remainder
             self._write(stream, lines)
 
     def close(self) -> None:
         """Write what is left without a line's end."""
         with self._lock:
-            for stream, rest in self._rest.items():
-                self._write(stream, [rest] if rest else [])
+            for stream, remainder in self._rest.items():
+                self._write(stream, [remainder] if remainder else [])
             self._rest = {"stdout": b"", "stderr": b""}
 
     def _write(self, stream: str, lines: list[bytes]) -> None:
@@ -78,11 +78,11 @@ class Collector:
         instant = self._now().isoformat()
         texts = [line[:_LONGEST_LINE].rstrip(b"\r").decode(errors="replace") for line in lines]
         written = "".join(json.dumps({_INSTANT: instant, _STREAM: stream, _TEXT: text}) + "\n" for text in texts)
-        kept = written[: written.rfind("\n", 0, self._room) + 1]
+        written_part = written[: written.rfind("\n", 0, self._room) + 1]
         self._room -= len(written)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:
-            file.write(kept)
+            file.write(written_part)
 
 
 def level(specification: Mapping[str, Any]) -> str | None:
@@ -91,8 +91,8 @@ def level(specification: Mapping[str, Any]) -> str | None:
     configured = exporters.get("eventTableConfig") if isinstance(exporters, dict) else {}
     if exporters is not None and not isinstance(configured, dict):
         return None
-    found = (configured or {}).get("logLevel", "INFO")
-    return found if found in _LEVELS else None
+    level_name = (configured or {}).get("logLevel", "INFO")
+    return level_name if level_name in _LEVELS else None
 
 
 def read(path: Path) -> Iterator[Line]:
@@ -101,10 +101,10 @@ def read(path: Path) -> Iterator[Line]:
         return
     for text in path.read_text().splitlines():
         try:
-            kept = json.loads(text)
+            record = json.loads(text)
         except ValueError:
             continue
-        yield Line(datetime.fromisoformat(kept[_INSTANT]), kept[_STREAM], kept[_TEXT])
+        yield Line(datetime.fromisoformat(record[_INSTANT]), record[_STREAM], record[_TEXT])
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,13 @@ def record(line: Line) -> Record:
     if structured is None:
         return Record(instant, line.text, {"severity_text": "INFO"}, None, source)
     severity = str(structured.get("severity_text", "INFO")).upper()
-    given, scope = structured.get("attributes"), structured.get("scope")
+    attributes, scope = structured.get("attributes"), structured.get("scope")
     return Record(
         _stated(structured.get("timestamp")) or instant,
         structured["body"],
         {"severity_number": _SEVERITIES.get(severity, _SEVERITIES["INFO"]), "severity_text": severity},
         scope if isinstance(scope, dict) else None,
-        {**source, **(given if isinstance(given, dict) else {})},
+        {**source, **(attributes if isinstance(attributes, dict) else {})},
     )
 
 
@@ -140,16 +140,16 @@ def _structured(text: str) -> dict[str, Any] | None:
     if not text.lstrip().startswith("{"):
         return None
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and "body" in found else None
+    return value if isinstance(value, dict) and "body" in value else None
 
 
 def _stated(text: object) -> datetime | None:
     """The instant that a structured line gives for itself (RFC 3339), if it is one."""
     try:
-        found = datetime.fromisoformat(str(text))
+        instant = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant

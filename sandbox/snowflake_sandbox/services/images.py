@@ -180,11 +180,11 @@ def lay_out(image: Image, root: Path) -> Path:
     """
     for source, target in image.copies:
         destination = root / target.lstrip("/")
-        found = sorted(image.folder.glob(source)) if source not in (".", "./") else [image.folder]
-        if not found:
+        paths = sorted(image.folder.glob(source)) if source not in (".", "./") else [image.folder]
+        if not paths:
             raise ImageError(f"{image.folder / 'Dockerfile'} copies '{source}', which is not in the folder.")
-        for path in found:
-            _copy(path, destination, into_folder=target.endswith("/") or len(found) > 1)
+        for path in paths:
+            _copy(path, destination, into_folder=target.endswith("/") or len(paths) > 1)
     workdir = root / image.workdir.lstrip("/")
     workdir.mkdir(parents=True, exist_ok=True)
     return workdir
@@ -214,8 +214,8 @@ def command_line(
     Raises:
         ImageError: nothing to execute.
     """
-    given = () if args is None else args
-    words = [*command, *given] if command else [*image.entrypoint, *(image.command if args is None else args)]
+    arguments = () if args is None else args
+    words = [*command, *arguments] if command else [*image.entrypoint, *(image.command if args is None else args)]
     if not words:
         raise ImageError(f"image {image.name} has neither ENTRYPOINT nor CMD, and the specification no command.")
     if re.fullmatch(r"(/usr(/local)?/bin/)?python3?(\.\d+)?", words[0]):

@@ -57,12 +57,12 @@ def execute_job_service(call: Call) -> Result:
     """
     definition = _read(call)
     parsed = spec.parse(definition.specification)
-    made = _made_before(call) or _create(call, definition, parsed)
+    service = _made_before(call) or _create(call, definition, parsed)
     supervisor: Supervisor = call.world.parts["services"]
     if definition.asynchronous:
-        return status(f"Started Snowpark Container Services Job '{made.name.name}'.")
-    wait(call, supervisor, made)
-    return _outcome(call, made)
+        return status(f"Started Snowpark Container Services Job '{service.name.name}'.")
+    wait(call, supervisor, service)
+    return _outcome(call, service)
 
 
 def _read(call: Call) -> Definition:
@@ -142,11 +142,11 @@ def _specification(call: Call) -> str:
 
 def _read_file(location: stage_files.Location, path: str) -> str:
     files = {str(file.relative_to(location.root)): file for file in location.files()}
-    wanted = "/".join(part for part in (location.path.strip("/"), path.strip("/")) if part)
-    if wanted not in files:
-        there = ", ".join(sorted(files)) or "none"
-        raise spec.invalid([f"specification file '{path}' is not in stage @{location.name}. Its files: {there}."])
-    return files[wanted].read_text(errors="replace")
+    path_in_stage = "/".join(part for part in (location.path.strip("/"), path.strip("/")) if part)
+    if path_in_stage not in files:
+        names = ", ".join(sorted(files)) or "none"
+        raise spec.invalid([f"specification file '{path}' is not in stage @{location.name}. Its files: {names}."])
+    return files[path_in_stage].read_text(errors="replace")
 
 
 def _template_values(reader: Reader) -> _CaseInsensitive:
@@ -206,30 +206,32 @@ def _create(call: Call, definition: Definition, parsed: spec.Specification) -> S
             "is_async_job": definition.asynchronous,
             "external_access_integrations": definition.integrations,
         }
-        made = catalog.create(tx, "SERVICE", name, call.session.role, call.now, properties)
-        future.apply(tx, made, call.now)
-        job = _job(call, definition, parsed, made)
-        records.insert(tx, job, {one.name: one.image for one in parsed.containers}, call.query_id, call.now)
+        service = catalog.create(tx, "SERVICE", name, call.session.role, call.now, properties)
+        future.apply(tx, service, call.now)
+        job = _job(call, definition, parsed, service)
+        records.insert(
+            tx, job, {container.name: container.image for container in parsed.containers}, call.query_id, call.now
+        )
         if call.session.task is not None:
             tx.run("UPDATE task_run SET spcs_job_id = ? WHERE id = ?", call.query_id, call.session.task.task_run_id)
     call.world.parts["services"].add(job)
-    return made
+    return service
 
 
-def _job(call: Call, definition: Definition, parsed: spec.Specification, made: SnowflakeObject) -> Job:
+def _job(call: Call, definition: Definition, parsed: spec.Specification, service: SnowflakeObject) -> Job:
     return Job(
-        object_id=made.id,
-        name=made.name.name,
-        database=made.name.database or "",
-        schema=made.name.schema or "",
+        object_id=service.id,
+        name=service.name.name,
+        database=service.name.database or "",
+        schema=service.name.schema or "",
         pool=definition.pool,
-        owner=made.owner,
+        owner=service.owner,
         specification=definition.specification,
         cpu=parsed.cpu,
         memory=parsed.memory,
         task_run_id=call.session.task.task_run_id if call.session.task else None,
         warehouse=definition.query_warehouse,
-        run=machine.new_run(definition.replicas, [one.name for one in parsed.containers]),
+        run=machine.new_run(definition.replicas, [container.name for container in parsed.containers]),
     )
 
 
@@ -246,32 +248,32 @@ def _require_images(call: Call, parsed: spec.Specification) -> None:
             )
         database, schema, repository = (part.upper() for part in reference.repository)
         with call.world.store.transaction() as tx:
-            found = catalog.get(tx, "IMAGE REPOSITORY", ObjectName(repository, schema, database))
-        access.require(call, ("READ", "WRITE"), found)
+            image_repository = catalog.get(tx, "IMAGE REPOSITORY", ObjectName(repository, schema, database))
+        access.require(call, ("READ", "WRITE"), image_repository)
 
 
 def _require_warehouse(call: Call, definition: Definition) -> None:
     if definition.query_warehouse is not None:
         with call.world.store.transaction() as tx:
-            found = catalog.get(tx, "WAREHOUSE", ObjectName(definition.query_warehouse))
-        access.require(call, "USAGE", found)
+            warehouse = catalog.get(tx, "WAREHOUSE", ObjectName(definition.query_warehouse))
+        access.require(call, "USAGE", warehouse)
 
 
 def _require_integrations(call: Call, definition: Definition) -> None:
     for name in definition.integrations:
         with call.world.store.transaction() as tx:
-            found = catalog.get(tx, "EXTERNAL ACCESS INTEGRATION", ObjectName(name))
-        access.require(call, "USAGE", found)
+            integration = catalog.get(tx, "EXTERNAL ACCESS INTEGRATION", ObjectName(name))
+        access.require(call, "USAGE", integration)
 
 
-def wait(call: Call, supervisor: Supervisor, made: SnowflakeObject) -> None:
+def wait(call: Call, supervisor: Supervisor, service: SnowflakeObject) -> None:
     """Wait for a job's end; the end of the statement is the job's end too.
 
     Raises:
         SnowflakeError: 000604, when the statement was cancelled; the job is cancelled with it.
     """
-    if not wait_for_end(call, supervisor.ended(made.id)):
-        supervisor.cancel(made.id)
+    if not wait_for_end(call, supervisor.ended(service.id)):
+        supervisor.cancel(service.id)
         raise errors.cancelled()
 
 
@@ -283,13 +285,13 @@ def wait_for_end(call: Call, ended: threading.Event, deadline: Any = None) -> bo
     return True
 
 
-def _outcome(call: Call, made: SnowflakeObject) -> Result:
+def _outcome(call: Call, service: SnowflakeObject) -> Result:
     with call.world.store.transaction() as tx:
-        row, listed = records.row(tx, made.id), records.containers(tx, made.id)
+        row, listed = records.row(tx, service.id), records.containers(tx, service.id)
     ended = row["status"] if row is not None else JobStatus.CANCELLED
     if ended == JobStatus.DONE:
-        return status(f"Job {made.name.name} completed successfully with status: DONE.")
-    failed = next((one for one in listed if one["status"] == "FAILED" and one["message"] != machine.TERMINATED), None)
+        return status(f"Job {service.name.name} completed successfully with status: DONE.")
+    failed = next((row for row in listed if row["status"] == "FAILED" and row["message"] != machine.TERMINATED), None)
     reason = f" Container '{failed['name']}': {failed['message']}." if failed is not None else ""
     code = f" Exit code {failed['exit_code']}." if failed is not None and failed["exit_code"] is not None else ""
-    raise SnowflakeError(395041, "P0000", f"Job {made.name.name} failed with status: {ended}.{reason}{code}")
+    raise SnowflakeError(395041, "P0000", f"Job {service.name.name} failed with status: {ended}.{reason}{code}")

@@ -100,8 +100,8 @@ class Mounting:
         self._mount(source, path, _MS_BIND | _MS_REC)
         self._bound.append(path)
         if read_only:
-            kept = os.statvfs(path).f_flag & _KEPT
-            self._mount(None, path, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | kept)
+            flags = os.statvfs(path).f_flag & _KEPT
+            self._mount(None, path, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | flags)
 
     def _mirror(self, folder: str) -> None:
         """Replace a folder by one in memory with the same entries."""
@@ -135,17 +135,17 @@ class Mounting:
         words = [None if word is None else word.encode() for word in (source, target, kind)]
         self._check(self._libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), None), target)
 
-    def _check(self, answer: int, what: str, number: int = 0) -> None:
+    def _check(self, answer: int, label: str, number: int = 0) -> None:
         if answer != 0:
             number = number or ctypes.get_errno()
-            raise OSError(number, os.strerror(number), what)
+            raise OSError(number, os.strerror(number), label)
 
     def hide(self, folder: str, visible: "list[str]") -> None:
         """Show nothing of a folder but some folders below it, at their own places."""
         here = os.getcwd()
-        kept = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in visible if os.path.isdir(path)]
+        shown_folders = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in visible if os.path.isdir(path)]
         self._mount("tmpfs", folder, 0, "tmpfs")
-        for path, descriptor in sorted(kept):
+        for path, descriptor in sorted(shown_folders):
             os.makedirs(path, exist_ok=True)
             self._mount(f"/proc/self/fd/{descriptor}", path, _MS_BIND | _MS_REC)
             os.close(descriptor)

@@ -200,9 +200,9 @@ def step(run: JobRun, event: Event) -> Step:
         return Step(run)
     after = JobRun({**run.containers, **changed}, run.cancelling or isinstance(event, Cancel))
     if any(container.status is Status.FAILED for container in changed.values()):
-        stopped, more = _stop(after)
+        stopped, extra = _stop(after)
         after = replace(after, containers={**after.containers, **stopped})
-        changed, actions = {**changed, **stopped}, [*actions, *more]
+        changed, actions = {**changed, **stopped}, [*actions, *extra]
     if status(after) in ENDED:
         actions.append(Complete(status(after)))
     return Step(after, tuple(changed), tuple(actions))
@@ -250,12 +250,12 @@ def _exited(container: ContainerRun, event: Exited) -> ContainerRun:
 
 
 def _place(run: JobRun, instance: int) -> tuple[dict[Key, ContainerRun], list[Action]]:
-    found = {
+    places = {
         key: replace(container, placed=True, message=STARTING)
         for key, container in run.containers.items()
         if key[0] == instance and container.status is Status.PENDING and not container.placed
     }
-    return found, [StartContainer(key) for key in found]
+    return places, [StartContainer(key) for key in places]
 
 
 def _stop(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
@@ -311,12 +311,12 @@ def place(waiting: Iterable[Demand], used: Iterable[tuple[int, Demand]], nodes: 
         if number < nodes:
             free[number][0] -= demand.cpu
             free[number][1] -= demand.memory
-    found: list[int | None] = []
+    nodes_found: list[int | None] = []
     for demand in waiting:
         fitting = [n for n in range(nodes) if demand.cpu <= free[n][0] + 1e-9 and demand.memory <= free[n][1]]
         chosen = fitting[0] if fitting else None
-        found.append(chosen)
+        nodes_found.append(chosen)
         if chosen is not None:
             free[chosen][0] -= demand.cpu
             free[chosen][1] -= demand.memory
-    return found
+    return nodes_found

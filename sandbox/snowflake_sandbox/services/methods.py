@@ -43,11 +43,11 @@ def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[A
     Raises:
         SnowflakeError: 002003 no such service, 000002 no such method here, and what the method raises.
     """
-    found = _find(call, written, *_PRIVILEGES.get(method, ()))
+    service = _find(call, written, *_PRIVILEGES.get(method, ()))
     if method == "SPCS_CANCEL_JOB":
-        return _cancel_job(call, found)
+        return _cancel_job(call, service)
     if method == "SPCS_WAIT_FOR":
-        return _wait_for(call, found, arguments)
+        return _wait_for(call, service, arguments)
     raise errors.not_supported(f"CALL <service>!{method}")
 
 
@@ -57,23 +57,23 @@ _PRIVILEGES = {"SPCS_CANCEL_JOB": ("OPERATE",), "SPCS_WAIT_FOR": ("MONITOR", "OP
 def _find(call: Call, written: ObjectName, *privileges: str) -> SnowflakeObject:
     name = call.session.resolve(written, Scope.SCHEMA, "CALL")
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "SERVICE", name)
-    access.require(call, privileges, found)
-    return found
+        service = catalog.get(tx, "SERVICE", name)
+    access.require(call, privileges, service)
+    return service
 
 
-def _cancel_job(call: Call, found: SnowflakeObject) -> Result:
-    call.world.parts["services"].cancel(found.id)
-    return Result((Column("SPCS_CANCEL_JOB"),), ((f"Job {found.name.name} is being cancelled.",),), CALL)
+def _cancel_job(call: Call, service: SnowflakeObject) -> Result:
+    call.world.parts["services"].cancel(service.id)
+    return Result((Column("SPCS_CANCEL_JOB"),), ((f"Job {service.name.name} is being cancelled.",),), CALL)
 
 
-def _wait_for(call: Call, found: SnowflakeObject, arguments: tuple[Any, ...]) -> Result:
+def _wait_for(call: Call, service: SnowflakeObject, arguments: tuple[Any, ...]) -> Result:
     """Wait until the job has the status: an error when the time is over, or when it ended with another one."""
-    wanted = str(arguments[0]).upper() if arguments else "DONE"
+    status = str(arguments[0]).upper() if arguments else "DONE"
     seconds = whole(arguments[1], "timeout") if len(arguments) > 1 else 0
-    if wanted != JobStatus.DONE:
-        raise errors.not_supported(f"SPCS_WAIT_FOR('{wanted}')")
-    ended = call.world.parts["services"].ended(found.id)
+    if status != JobStatus.DONE:
+        raise errors.not_supported(f"SPCS_WAIT_FOR('{status}')")
+    ended = call.world.parts["services"].ended(service.id)
     deadline = call.now + timedelta(seconds=seconds)
     if not job.wait_for_end(call, ended, deadline):
         if call.cancelled.is_set():
@@ -81,21 +81,21 @@ def _wait_for(call: Call, found: SnowflakeObject, arguments: tuple[Any, ...]) ->
         raise SnowflakeError(
             395042,  # guess
             "P0000",
-            f"Timed out after {seconds} seconds: service {found.name.name} has status {_status(call, found)}.",
+            f"Timed out after {seconds} seconds: service {service.name.name} has status {_status(call, service)}.",
         )
-    reached = _status(call, found)
-    if reached != wanted:
+    reached = _status(call, service)
+    if reached != status:
         raise SnowflakeError(
             395043,  # guess
             "P0000",
-            f"Service {found.name.name} cannot reach status {wanted}: it ended with status {reached}.",
+            f"Service {service.name.name} cannot reach status {status}: it ended with status {reached}.",
         )
-    return Result((Column("SPCS_WAIT_FOR"),), ((f"Service {found.name.name} reached status {wanted}.",),), CALL)
+    return Result((Column("SPCS_WAIT_FOR"),), ((f"Service {service.name.name} reached status {status}.",),), CALL)
 
 
-def _status(call: Call, found: SnowflakeObject) -> str:
+def _status(call: Call, service: SnowflakeObject) -> str:
     with call.world.store.transaction() as tx:
-        row = records.row(tx, found.id)
+        row = records.row(tx, service.id)
     return str(row["status"]) if row is not None else "DELETED"
 
 
@@ -107,36 +107,36 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
     Raises:
         SnowflakeError: 002003, or no such instance or container.
     """
-    service, instance, container, *more = counted(arguments, 3, 7, "SYSTEM$GET_SERVICE_LOGS")
-    found = _find(call, Reader(str(service)).object_name(), "MONITOR")
+    service, instance, container, *options = counted(arguments, 3, 7, "SYSTEM$GET_SERVICE_LOGS")
+    service_object = _find(call, Reader(str(service)).object_name(), "MONITOR")
     key = (whole(instance, "instance id"), str(container))
-    if any(more[2:]):
+    if any(options[2:]):
         raise errors.not_supported("SYSTEM$GET_SERVICE_LOGS with a time to start from, or with timestamps")
-    lines = _DEFAULT_LINES if not more or more[0] is None else whole(more[0], "lines")
+    lines = _DEFAULT_LINES if not options or options[0] is None else whole(options[0], "lines")
     with call.world.store.transaction() as tx:
-        known = {(row["instance"], row["name"]): row for row in records.containers(tx, found.id)}
-    if key not in known:
-        listed = ", ".join(f"{number}/{name}" for number, name in sorted(known))
+        containers = {(row["instance"], row["name"]): row for row in records.containers(tx, service_object.id)}
+    if key not in containers:
+        listed = ", ".join(f"{number}/{name}" for number, name in sorted(containers))
         raise SnowflakeError(
             395044,  # guess
             "22023",
-            f"Service {found.name.name} has no container '{key[1]}' in instance {key[0]}. It has: {listed}.",
+            f"Service {service_object.name.name} has no container '{key[1]}' in instance {key[0]}. It has: {listed}.",
         )
-    if known[key]["message"] == machine.LOST or _is_released(call, found):
+    if containers[key]["message"] == machine.LOST or _is_released(call, service_object):
         raise SnowflakeError(
             395045,  # guess
             "55000",
-            f"Logs of container '{key[1]}' in instance {key[0]} of service {found.name.name} are not available: its"
-            " node is gone. What the event table has of them is kept.",
+            f"Logs of container '{key[1]}' in instance {key[0]} of service {service_object.name.name} are not"
+            " available: its node is gone. What the event table has of them is kept.",
         )
     supervisor = call.world.parts["services"]
-    return logs.newest(supervisor.log(found.id, key), lines, _MOST_LOG_BYTES)
+    return logs.newest(supervisor.log(service_object.id, key), lines, _MOST_LOG_BYTES)
 
 
-def _is_released(call: Call, found: SnowflakeObject) -> bool:
+def _is_released(call: Call, service: SnowflakeObject) -> bool:
     """Whether the nodes of an ended job were given back: its pool is suspended ("Monitoring services", logs)."""
     with call.world.store.transaction() as tx:
-        row = records.row(tx, found.id)
+        row = records.row(tx, service.id)
         pool = catalog.find(tx, "COMPUTE POOL", ObjectName(row["compute_pool"])) if row is not None else None
     return row is not None and row["status"] in machine.ENDED and pool is not None and bool(pool["suspended"])
 
@@ -146,12 +146,12 @@ def lose_node(call: Call, arguments: tuple[Any, ...]) -> str:
 
     Nodes are numbered from 0; without a number it is the lowest in use.
     """
-    given, *more = counted(arguments, 1, 2, "SYSTEM$SANDBOX_LOSE_NODE")
-    name = Reader(str(given)).object_name().name
+    node, *options = counted(arguments, 1, 2, "SYSTEM$SANDBOX_LOSE_NODE")
+    name = Reader(str(node)).object_name().name
     with call.world.store.transaction() as tx:
         pool = catalog.get(tx, "COMPUTE POOL", ObjectName(name))
     access.require(call, "OPERATE", pool)
-    node = whole(more[0], "node") if more else None
+    node = whole(options[0], "node") if options else None
     lost = call.world.parts["services"].lose_node(name, node)
     return f"Node lost: {lost} instances ran on it."
 
@@ -159,21 +159,21 @@ def lose_node(call: Call, arguments: tuple[Any, ...]) -> str:
 def get_service_status(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$GET_SERVICE_STATUS(service [, timeout]), deprecated by Snowflake: JSON, one item per container."""
     service, *_timeout = counted(arguments, 1, 2, "SYSTEM$GET_SERVICE_STATUS")
-    found = _find(call, Reader(str(service)).object_name(), "MONITOR")
+    service_object = _find(call, Reader(str(service)).object_name(), "MONITOR")
     with call.world.store.transaction() as tx:
-        listed = records.containers(tx, found.id)
+        listed = records.containers(tx, service_object.id)
     return json.dumps(
         [
             {
-                "status": one["status"],
-                "message": one["message"],
-                "containerName": one["name"],
-                "instanceId": str(one["instance"]),
-                "serviceName": found.name.name,
-                "image": one["image"],
-                "restartCount": one["restarts"],
-                "startTime": one["started"] or "",
+                "status": row["status"],
+                "message": row["message"],
+                "containerName": row["name"],
+                "instanceId": str(row["instance"]),
+                "serviceName": service_object.name.name,
+                "image": row["image"],
+                "restartCount": row["restarts"],
+                "startTime": row["started"] or "",
             }
-            for one in listed
+            for row in listed
         ]
     )

@@ -61,11 +61,11 @@ def require(call: Call, parsed: Specification) -> None:
     """
     problems: list[str] = []
     for container in parsed.containers:
-        for wanted in container.secrets:
-            found = _find(call, "SECRET", wanted.name)
-            access.require(call, "READ", found)
-            if wanted.variable is not None and wanted.key not in secret.keys(found):
-                problems.append(f"secret '{wanted.name}' of type {found['type']} has no {wanted.key}.")
+        for secret_use in container.secrets:
+            secret_object = _find(call, "SECRET", secret_use.name)
+            access.require(call, "READ", secret_object)
+            if secret_use.variable is not None and secret_use.key not in secret.keys(secret_object):
+                problems.append(f"secret '{secret_use.name}' of type {secret_object['type']} has no {secret_use.key}.")
     for volume in parsed.volumes:
         if volume.stage is not None:
             location = stage_files.locate(call, volume.stage, "READ")
@@ -95,10 +95,10 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
     Raises:
         MountError: one of them is gone, or the role lost its privilege.
     """
-    given = Given()
-    container = next(one for one in parsed.containers if one.name == key[1])
-    for wanted in container.secrets:
-        _give_secret(world, job, wanted, root, given)
+    surroundings = Given()
+    container = next(candidate for candidate in parsed.containers if candidate.name == key[1])
+    for secret_use in container.secrets:
+        _give_secret(world, job, secret_use, root, surroundings)
     volumes = {volume.name: volume for volume in parsed.volumes}
     for mount in container.mounts:
         source, read_only = _folder(world, job, key[0], volumes[mount.volume], root)
@@ -109,16 +109,16 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
         if below.parent.resolve().is_relative_to(root.resolve()):
             below.parent.mkdir(parents=True, exist_ok=True)
             below.symlink_to(source, target_is_directory=True)
-        given.mounts.append((str(source), mount.path, read_only))
-    _refuse_covering(given, root)
-    if given.mounts:
-        given.environment[ROOT_VARIABLE] = str(root)
-    return given
+        surroundings.mounts.append((str(source), mount.path, read_only))
+    _refuse_covering(surroundings, root)
+    if surroundings.mounts:
+        surroundings.environment[ROOT_VARIABLE] = str(root)
+    return surroundings
 
 
-def _refuse_covering(given: Given, root: Path) -> None:
+def _refuse_covering(surroundings: Given, root: Path) -> None:
     """A child process shares this machine's folders: a mount must not hide those that it runs from."""
-    for _, path, _ in given.mounts:
+    for _, path, _ in surroundings.mounts:
         if any(Path(used).is_relative_to(path) for used in (root, sys.executable, sys.prefix, sys.base_prefix)):
             raise MountError(f"Nothing can be mounted at {path} in the sandbox: its own files are below it.")
 
@@ -129,30 +129,30 @@ def _owned(world: World, job: Job, kind: str, text: str) -> SnowflakeObject:
     try:
         name = session.resolve(Reader(text).object_name(), Scope.SCHEMA, kind)
         with world.store.transaction() as tx:
-            found = catalog.get(tx, kind, name)
+            item = catalog.get(tx, kind, name)
     except SnowflakeError as error:
         raise MountError(error.message) from error
-    if not access.role_has(world, job.owner, found, "READ"):
-        raise MountError(errors.insufficient_privileges(kind, found.name.name).message)
-    return found
+    if not access.role_has(world, job.owner, item, "READ"):
+        raise MountError(errors.insufficient_privileges(kind, item.name.name).message)
+    return item
 
 
-def _give_secret(world: World, job: Job, wanted: Secret, root: Path, given: Given) -> None:
-    values = secret.values(world, _owned(world, job, "SECRET", wanted.name))
-    if wanted.variable is not None:
-        if wanted.key not in values:
-            raise MountError(f"Secret '{wanted.name}' has no {wanted.key}.")
-        given.environment[wanted.variable] = values[wanted.key]
-    if wanted.folder is not None:
-        folder = root / wanted.folder.lstrip("/")
+def _give_secret(world: World, job: Job, secret_use: Secret, root: Path, surroundings: Given) -> None:
+    values = secret.values(world, _owned(world, job, "SECRET", secret_use.name))
+    if secret_use.variable is not None:
+        if secret_use.key not in values:
+            raise MountError(f"Secret '{secret_use.name}' has no {secret_use.key}.")
+        surroundings.environment[secret_use.variable] = values[secret_use.key]
+    if secret_use.folder is not None:
+        folder = root / secret_use.folder.lstrip("/")
         if not folder.resolve().is_relative_to(root.resolve()):
-            raise MountError(f"A link of the image leads the path {wanted.folder} out of the container.")
+            raise MountError(f"A link of the image leads the path {secret_use.folder} out of the container.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for key, value in values.items():
             file = os.open(folder / key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(file, "w") as writer:
                 writer.write(value)
-        given.mounts = list(dict.fromkeys([*given.mounts, (str(folder), wanted.folder, False)]))
+        surroundings.mounts = list(dict.fromkeys([*surroundings.mounts, (str(folder), secret_use.folder, False)]))
 
 
 def _folder(world: World, job: Job, instance: int, volume: Volume, root: Path) -> tuple[Path, bool]:
@@ -172,13 +172,13 @@ def volumes_folder(world: World, object_id: int) -> Path:
 def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> tuple[Path, bool]:
     """The stage's own folder; for a role without WRITE a copy, read-only where a mount can be that."""
     name, _, path = stage_files.split(reference[1:])
-    found = _owned(world, job, "STAGE", name)
+    stage_object = _owned(world, job, "STAGE", name)
     try:
-        folder = stage_files.inside(stage.folder(world, found), path)
+        folder = stage_files.inside(stage.folder(world, stage_object), path)
     except SnowflakeError as error:
         raise MountError(f"Stage path '{reference}' leaves the stage.") from error
     folder.mkdir(parents=True, exist_ok=True)
-    if access.role_has(world, job.owner, found, "WRITE"):
+    if access.role_has(world, job.owner, stage_object, "WRITE"):
         return folder, False
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)

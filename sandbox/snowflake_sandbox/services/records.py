@@ -185,36 +185,36 @@ def all_jobs(tx: Transaction) -> list[sqlite3.Row]:
     return tx.rows("SELECT * FROM job_service ORDER BY object_id")
 
 
-def run_of(found: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
+def run_of(job_row: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
     """A job's run as it was written."""
     return JobRun(
         {
-            (one["instance"], one["name"]): ContainerRun(
-                Status(one["status"]), one["message"], one["exit_code"], one["restarts"], bool(one["placed"])
+            (row["instance"], row["name"]): ContainerRun(
+                Status(row["status"]), row["message"], row["exit_code"], row["restarts"], bool(row["placed"])
             )
-            for one in listed
+            for row in listed
         },
-        bool(found["cancelling"]),
+        bool(job_row["cancelling"]),
     )
 
 
 def unfinished(tx: Transaction) -> list[tuple[Job, list[sqlite3.Row]]]:
     """All jobs that had not ended when the process did, with their containers' rows; oldest first."""
-    found = []
-    for one in tx.rows(f"SELECT * FROM job_service WHERE status IN {UNFINISHED} ORDER BY object_id"):
-        listed = containers(tx, one["object_id"])
-        found.append((_job(one, run_of(one, listed)), listed))
-    return found
+    jobs = []
+    for row in tx.rows(f"SELECT * FROM job_service WHERE status IN {UNFINISHED} ORDER BY object_id"):
+        listed = containers(tx, row["object_id"])
+        jobs.append((_job(row, run_of(row, listed)), listed))
+    return jobs
 
 
-def _job(one: sqlite3.Row, run: JobRun) -> Job:
+def _job(row: sqlite3.Row, run: JobRun) -> Job:
     same = ("object_id", "name", "owner", "warehouse", "specification", "cpu", "memory", "task_run_id")
-    values: dict[str, Any] = {name: one[name] for name in same}
+    values: dict[str, Any] = {name: row[name] for name in same}
     return Job(
         **values,
-        database=one["database_name"],
-        schema=one["schema_name"],
-        pool=one["compute_pool"],
+        database=row["database_name"],
+        schema=row["schema_name"],
+        pool=row["compute_pool"],
         run=run,
     )
 

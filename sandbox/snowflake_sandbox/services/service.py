@@ -43,31 +43,31 @@ _ENDPOINTS = columns("name port# port_range protocol is_public? ingress_url")
 _ROLES = columns("created_on@ name comment")
 
 
-def _record(call: Call, found: SnowflakeObject) -> tuple[sqlite3.Row, list[sqlite3.Row], JobRun]:
+def _record(call: Call, service: SnowflakeObject) -> tuple[sqlite3.Row, list[sqlite3.Row], JobRun]:
     with call.world.store.transaction() as tx:
-        row, listed = records.row(tx, found.id), records.containers(tx, found.id)
+        row, listed = records.row(tx, service.id), records.containers(tx, service.id)
     assert row is not None  # noqa: S101  # object and record are written in one transaction
     return row, listed, records.run_of(row, listed)
 
 
-def spec_digest(found: SnowflakeObject) -> str:
+def spec_digest(service: SnowflakeObject) -> str:
     """The digest of a service's specification."""
-    return hashlib.sha256(str(found["spec"]).encode()).hexdigest()
+    return hashlib.sha256(str(service["spec"]).encode()).hexdigest()
 
 
-def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
-    row, _, run = _record(call, found)
+def _show_row(call: Call, service: SnowflakeObject) -> tuple[Any, ...]:
+    row, _, run = _record(call, service)
     instances = range(row["replicas"])
     current = sum(machine.instance_status(run, instance) == "READY" for instance in instances)
-    integrations = found["external_access_integrations"]
+    integrations = service["external_access_integrations"]
     return (
-        found.name.name,
+        service.name.name,
         row["status"],
-        found.name.database,
-        found.name.schema,
-        found.owner,
+        service.name.database,
+        service.name.schema,
+        service.owner,
         row["compute_pool"],
-        _dns_name(found),
+        _dns_name(service),
         current,
         row["replicas"],
         row["replicas"],
@@ -75,36 +75,36 @@ def _show_row(call: Call, found: SnowflakeObject) -> tuple[Any, ...]:
         row["replicas"],
         False,
         f"[{', '.join(integrations)}]" if integrations else None,
-        found.created_on,
+        service.created_on,
         catalog.instant(row["completed"] or row["created"]),
         None,
         None,
         0,
-        found["comment"],
+        service["comment"],
         "ROLE",
-        found["query_warehouse"],
+        service["query_warehouse"],
         True,
-        bool(found["is_async_job"]),
-        spec_digest(found),
+        bool(service["is_async_job"]),
+        spec_digest(service),
         False,
         None,
         None,
     )
 
 
-def _dns_name(found: SnowflakeObject) -> str:
-    return f"{found.name.name.lower().replace('_', '-')}.{found.id:x}.svc.spcs.internal"
+def _dns_name(service: SnowflakeObject) -> str:
+    return f"{service.name.name.lower().replace('_', '-')}.{service.id:x}.svc.spcs.internal"
 
 
-def _describe(call: Call, found: SnowflakeObject) -> Result:
-    return Result((*_SHOWN, Column("spec")), [(*_show_row(call, found), found["spec"])], SHOW)
+def _describe(call: Call, service: SnowflakeObject) -> Result:
+    return Result((*_SHOWN, Column("spec")), [(*_show_row(call, service), service["spec"])], SHOW)
 
 
-def _dropping(call: Call, found: SnowflakeObject) -> None:
+def _dropping(call: Call, service: SnowflakeObject) -> None:
     call.reader.accept("FORCE")
     with call.world.store.transaction() as tx:
-        tx.run("UPDATE job_service SET deleted = ? WHERE object_id = ?", call.now.isoformat(), found.id)
-    call.world.parts["services"].remove(found.id)
+        tx.run("UPDATE job_service SET deleted = ? WHERE object_id = ?", call.now.isoformat(), service.id)
+    call.world.parts["services"].remove(service.id)
 
 
 def _refuse_create(_call: Call, _creation: Creation) -> bool:
@@ -115,36 +115,36 @@ def find(call: Call, *privileges: str) -> SnowflakeObject:
     """The service that a statement names next, checked for the session's privileges."""
     name = call.session.resolve(call.reader.object_name(), Scope.SCHEMA, "SHOW")
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "SERVICE", name)
-    access.require(call, privileges, found)
-    return found
+        service = catalog.get(tx, "SERVICE", name)
+    access.require(call, privileges, service)
+    return service
 
 
 def show_containers(call: Call) -> Result:
     """SHOW SERVICE CONTAINERS IN SERVICE <name>."""
     call.reader.expect("IN SERVICE")
-    found = find(call, "MONITOR", "USAGE", "OPERATE")
+    service = find(call, "MONITOR", "USAGE", "OPERATE")
     call.reader.end()
-    row, listed, run = _record(call, found)
+    row, listed, run = _record(call, service)
     rows = [
         (
-            found.name.database,
-            found.name.schema,
-            found.name.name,
+            service.name.database,
+            service.name.schema,
+            service.name.name,
             row["status"],
-            str(one["instance"]),
-            machine.instance_status(run, one["instance"]),
-            one["name"],
-            one["status"],
-            one["message"],
-            _image_url(one["image"]),
-            one["digest"],
-            one["restarts"],
-            one["started"],
-            one["exit_code"],
-            one["restarted"],
+            str(container["instance"]),
+            machine.instance_status(run, container["instance"]),
+            container["name"],
+            container["status"],
+            container["message"],
+            _image_url(container["image"]),
+            container["digest"],
+            container["restarts"],
+            container["started"],
+            container["exit_code"],
+            container["restarted"],
         )
-        for one in listed
+        for container in listed
     ]
     return Result(_CONTAINERS, rows, SHOW)
 
@@ -152,20 +152,27 @@ def show_containers(call: Call) -> Result:
 def show_instances(call: Call) -> Result:
     """SHOW SERVICE INSTANCES IN SERVICE <name>."""
     call.reader.expect("IN SERVICE")
-    found = find(call, "MONITOR", "USAGE", "OPERATE")
+    service = find(call, "MONITOR", "USAGE", "OPERATE")
     call.reader.end()
-    row, listed, run = _record(call, found)
+    row, listed, run = _record(call, service)
     rows = [
         (
-            found.name.database,
-            found.name.schema,
-            found.name.name,
+            service.name.database,
+            service.name.schema,
+            service.name.name,
             row["status"],
             str(instance),
             machine.instance_status(run, instance),
-            spec_digest(found),
+            spec_digest(service),
             row["created"],
-            min((one["started"] for one in listed if one["instance"] == instance and one["started"]), default=None),
+            min(
+                (
+                    container["started"]
+                    for container in listed
+                    if container["instance"] == instance and container["started"]
+                ),
+                default=None,
+            ),
             "127.0.0.1",
         )
         for instance in range(row["replicas"])
@@ -181,9 +188,9 @@ def _image_url(image: str) -> str:
 def show_endpoints(call: Call) -> Result:
     """SHOW ENDPOINTS IN SERVICE <name>: as the specification has them; none of them is reachable."""
     call.reader.expect("IN SERVICE")
-    found = find(call, "USAGE", "MONITOR", "OPERATE")
+    service = find(call, "USAGE", "MONITOR", "OPERATE")
     call.reader.end()
-    endpoints = spec.endpoints(str(found["spec"]))
+    endpoints = spec.endpoints(str(service["spec"]))
     rows = [
         (
             item.get("name"),
@@ -201,9 +208,9 @@ def show_endpoints(call: Call) -> Result:
 def show_roles(call: Call) -> Result:
     """SHOW ROLES IN SERVICE <name>: the one that every service has; `serviceRoles` are refused."""
     call.reader.expect("SERVICE")
-    found = find(call, "USAGE", "MONITOR", "OPERATE")
+    service = find(call, "USAGE", "MONITOR", "OPERATE")
     call.reader.end()
-    return Result(_ROLES, [(found.created_on, "ALL_ENDPOINTS_USAGE", "")], SHOW)
+    return Result(_ROLES, [(service.created_on, "ALL_ENDPOINTS_USAGE", "")], SHOW)
 
 
 def show_services(call: Call) -> Result:
@@ -216,9 +223,9 @@ def show_services(call: Call) -> Result:
 
 def show_job_services(call: Call) -> Result:
     """SHOW JOB SERVICES […]: the columns of SHOW SERVICES but `is_job`."""
-    kept = [position for position, column in enumerate(_SHOWN) if column.name != "is_job"]
+    positions = [position for position, column in enumerate(_SHOWN) if column.name != "is_job"]
     rows = [_show_row(call, service) for service in _listed(call)]
-    return Result(_without(_SHOWN, "is_job"), [tuple(row[position] for position in kept) for row in rows], SHOW)
+    return Result(_without(_SHOWN, "is_job"), [tuple(row[position] for position in positions) for row in rows], SHOW)
 
 
 def _without(columns_of: tuple[Column, ...], *names: str) -> tuple[Column, ...]:

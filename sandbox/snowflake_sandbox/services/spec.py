@@ -120,9 +120,9 @@ def parse(text: str) -> Specification:
         listed = []
     containers = tuple(_container(item, f"spec.containers[{index}]", problems) for index, item in enumerate(listed))
     _check_names(containers, problems)
-    found = volumes.read_volumes(body.get("volumes"), problems.add)
+    volumes_read = volumes.read_volumes(body.get("volumes"), problems.add)
     for index, container in enumerate(containers):
-        volumes.check_mounts(found, f"spec.containers[{index}]", container.mounts, problems.add)
+        volumes.check_mounts(volumes_read, f"spec.containers[{index}]", container.mounts, problems.add)
     log_level = events.level(body)
     if log_level is None:
         problems.add("spec.logExporters.eventTableConfig.logLevel must be INFO, ERROR or NONE.")
@@ -130,7 +130,7 @@ def parse(text: str) -> Specification:
         raise invalid(problems.found)
     if problems.unsupported:
         raise errors.not_supported(f"{', '.join(sorted(problems.unsupported))} in a service specification")
-    return Specification(containers, log_level or "INFO", found)
+    return Specification(containers, log_level or "INFO", volumes_read)
 
 
 def endpoints(text: str) -> list[dict[str, Any]]:
@@ -157,8 +157,8 @@ def fill_template(text: str, values: Mapping[str, Any]) -> str:
 
     def value(match: re.Match[str]) -> str:
         if match[1] in values:
-            given = values[match[1]]
-            return given if isinstance(given, str) else json.dumps(given)
+            replacement = values[match[1]]
+            return replacement if isinstance(replacement, str) else json.dumps(replacement)
         return next(default for default in match.group(2, 3, 4) if default is not None).strip()
 
     return _VARIABLE.sub(value, text)
@@ -174,16 +174,16 @@ class _Problems:
     def add(self, text: str) -> None:
         self.found.append(text)
 
-    def mapping(self, value: Any, where: str, known: set[str] | None) -> dict[str, Any]:
-        """The value if it is a mapping of known keys; without `known`, of any."""
+    def mapping(self, value: Any, where: str, allowed: set[str] | None) -> dict[str, Any]:
+        """The value if it is a mapping of known keys; without `allowed`, of any."""
         if not isinstance(value, dict):
             self.add(f"{where} must be a mapping.")
             return {}
-        if known is None:
+        if allowed is None:
             return value
         for key in value:
-            if key not in known:
-                self.add(f"unknown option '{key}' for '{where}'. Known: {', '.join(sorted(known))}.")
+            if key not in allowed:
+                self.add(f"unknown option '{key}' for '{where}'. Known: {', '.join(sorted(allowed))}.")
             elif key in _NOT_SUPPORTED:
                 self.unsupported.add(str(key))
         return value
@@ -195,10 +195,10 @@ class _Problems:
         return tuple(_text(item) for item in value)
 
     def quantity(self, value: Any, where: str, read: Callable[[str], float | None]) -> float | None:
-        found = None if value is None else read(str(value))
-        if value is not None and found is None:
+        amount = None if value is None else read(str(value))
+        if value is not None and amount is None:
             self.add(f"{where}: '{value}' is not a quantity.")
-        return found
+        return amount
 
 
 def _text(value: Any) -> str:
@@ -216,9 +216,9 @@ def _container(item: Any, where: str, problems: _Problems) -> Container:
         problems.add(f"{where}.name: '{name}' must be lower-case letters, digits and hyphens, at most 63 characters.")
     env = problems.mapping(values.get("env", {}), f"{where}.env", None)
     resources = problems.mapping(values.get("resources", {}), f"{where}.resources", {"requests", "limits"})
-    known = {"cpu", "memory", "nvidia.com/gpu"}
-    requests = problems.mapping(resources.get("requests", {}), f"{where}.resources.requests", known)
-    limits = problems.mapping(resources.get("limits", {}), f"{where}.resources.limits", known)
+    kinds = {"cpu", "memory", "nvidia.com/gpu"}
+    requests = problems.mapping(resources.get("requests", {}), f"{where}.resources.requests", kinds)
+    limits = problems.mapping(resources.get("limits", {}), f"{where}.resources.limits", kinds)
     cpu = problems.quantity(requests.get("cpu"), f"{where}.resources.requests.cpu", _cpu)
     problems.quantity(limits.get("cpu"), f"{where}.resources.limits.cpu", _cpu)
     memory = problems.quantity(requests.get("memory"), f"{where}.resources.requests.memory", _memory)

@@ -96,9 +96,9 @@ class Supervisor:
         with self._world.store.transaction() as tx:
             rows = tx.rows("SELECT object_id FROM job_service WHERE completed < ?", limit)
             for row in rows:
-                found = catalog.by_id(tx, row["object_id"])
-                if found is not None:
-                    catalog.delete(tx, found)
+                service = catalog.by_id(tx, row["object_id"])
+                if service is not None:
+                    catalog.delete(tx, service)
                 tx.run("DELETE FROM container WHERE object_id = ?", row["object_id"])
                 tx.run("DELETE FROM job_service WHERE object_id = ?", row["object_id"])
         for row in rows:
@@ -159,8 +159,8 @@ class Supervisor:
     def stop_pool(self, _call: Call, name: str) -> None:
         """Cancel all jobs of a pool (ALTER COMPUTE POOL … STOP ALL); returns at once."""
         with self._world.store.transaction() as tx:
-            found = records.unfinished_in(tx, name)
-        for object_id in found:
+            jobs = records.unfinished_in(tx, name)
+        for object_id in jobs:
             threading.Thread(target=self.cancel, args=(object_id,), name="stop pool", daemon=True).start()
 
     def pool_changed(self) -> None:
@@ -171,20 +171,20 @@ class Supervisor:
         """Lose the nodes that a pool may no longer have, and look for room for what waits."""
         with self._lock:
             instances = [(self._jobs[object_id].pool, object_id, number) for object_id, number in self._nodes]
-        most = {pool: self._most_nodes(pool) for pool, *_ in instances}
+        node_limits = {pool: self._most_nodes(pool) for pool, *_ in instances}
         with self._lock:
             lost = [
                 (object_id, number)
                 for pool, object_id, number in instances
-                if self._nodes.get((object_id, number), -1) >= most[pool]
+                if self._nodes.get((object_id, number), -1) >= node_limits[pool]
             ]
         self._lose(lost)
         self._place()
 
     def _most_nodes(self, pool: str) -> int:
         with self._world.store.transaction() as tx:
-            found = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
-        return int(found["max_nodes"]) if found is not None else 0
+            pool_object = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
+        return int(pool_object["max_nodes"]) if pool_object is not None else 0
 
     def folder(self, object_id: int) -> Path:
         """Where a job's logs and files are."""
@@ -220,8 +220,8 @@ class Supervisor:
             if self._waits(job, instance)
         ]
         with self._world.store.transaction() as tx:
-            found = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
-            if found is None or found["suspended"] or not waiting:
+            pool_object = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
+            if pool_object is None or pool_object["suspended"] or not waiting:
                 return []
             used = [
                 (node, Demand(self._jobs[object_id].cpu, self._jobs[object_id].memory))
@@ -229,7 +229,9 @@ class Supervisor:
                 if self._jobs[object_id].pool == pool
             ]
             demands = [Demand(job.cpu, job.memory) for job, _ in waiting]
-            nodes = machine.place(demands, used, found["max_nodes"], node_sizes.node_of(found["instance_family"]))
+            nodes = machine.place(
+                demands, used, pool_object["max_nodes"], node_sizes.node_of(pool_object["instance_family"])
+            )
             placed = []
             for (job, instance), node in zip(waiting, nodes, strict=True):
                 if node is not None:
@@ -305,10 +307,10 @@ class Supervisor:
             self._give_up(job, key, f"The sandbox could not start the container: {error}")
             return
 
-        def on_start(pid: int, known: str) -> None:
+        def on_start(pid: int, identity: str) -> None:
             def write() -> None:
                 with self._world.store.transaction() as tx:
-                    records.write_process(tx, job, key, (pid, known), self._world.clock.now())
+                    records.write_process(tx, job, key, (pid, identity), self._world.clock.now())
                 self._apply(job.object_id, Started(key))
 
             self._insist(write)
@@ -348,7 +350,7 @@ class Supervisor:
             MountError: a secret or volume cannot be had.
         """
         parsed = spec.parse(job.specification)
-        container = next(one for one in parsed.containers if one.name == key[1])
+        container = next(candidate for candidate in parsed.containers if candidate.name == key[1])
         image = self._image(container.image)
         root = self._root(job, key)
         shutil.rmtree(root, ignore_errors=True)
@@ -358,7 +360,7 @@ class Supervisor:
         command = images.command_line(image, root, container.command, container.args, sys.executable)
         token, token_file = environment.write_token(self._world, job, root)
         try:
-            given = mounts.give(self._world, job, parsed, key, root)
+            surroundings = mounts.give(self._world, job, parsed, key, root)
         except BaseException:
             logins.revoke_token(self._world, token)
             raise
@@ -368,11 +370,11 @@ class Supervisor:
         launch = Launch(
             tuple(command),
             working_folder,
-            {**variables, **image.env, **container.env, **given.environment},
+            {**variables, **image.env, **container.env, **surroundings.environment},
             self.log(job.object_id, key),
             container.memory_limit,
             events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),
-            tuple(given.mounts),
+            tuple(surroundings.mounts),
             root / ".mounts",
             self._hidden(),
             # PUT and GET have the client itself copy files from and to a stage's folder.
@@ -387,9 +389,12 @@ class Supervisor:
         return None if any(Path(path).is_relative_to(folder) for path in needed) else folder
 
     def _image(self, text: str) -> images.Image:
-        known = images.load(self._world.images)
-        found = images.find(known, images.parse_reference(text))
-        if found is None:
-            there = ", ".join(sorted(f"{one.name}:{tag}" for one in known for tag in one.tags)) or "none"
-            raise images.ImageError(f"Failed to pull image: '{text}' not found. Images that there are: {there}.")
-        return found
+        catalogue = images.load(self._world.images)
+        image = images.find(catalogue, images.parse_reference(text))
+        if image is None:
+            names = (
+                ", ".join(sorted(f"{candidate.name}:{tag}" for candidate in catalogue for tag in candidate.tags))
+                or "none"
+            )
+            raise images.ImageError(f"Failed to pull image: '{text}' not found. Images that there are: {names}.")
+        return image

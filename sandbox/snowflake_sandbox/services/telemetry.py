@@ -70,30 +70,30 @@ def register(world: World) -> None:
 
 
 def _refuse(method: str) -> Any:
-    def refuse(_call: Call, _given: tuple[Any, ...], _named: Mapping[str, Any]) -> Result:
+    def refuse(_call: Call, _positional: tuple[Any, ...], _by_name: Mapping[str, Any]) -> Result:
         raise errors.not_supported(f"<service>!{method}")
 
     return refuse
 
 
-def get_logs(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def get_logs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """TABLE(<service>!SPCS_GET_LOGS([START_TIME =>] [, END_TIME =>])): by default the lines of the last day.
 
     Raises:
         SnowflakeError: 002003 no such service, 003001 without MONITOR.
     """
-    arguments = Arguments("SPCS_GET_LOGS", "service START_TIME END_TIME", given, named)
+    arguments = Arguments("SPCS_GET_LOGS", "service START_TIME END_TIME", positional, by_name)
     name = call.session.resolve(Reader(arguments.text("service") or "").object_name(), Scope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
-        found = catalog.get(tx, "SERVICE", name)
-        listed = records.containers(tx, found.id)
-    access.require(call, "MONITOR", found)
+        service = catalog.get(tx, "SERVICE", name)
+        listed = records.containers(tx, service.id)
+    access.require(call, "MONITOR", service)
     start, end = arguments.instant("START_TIME") or call.now - _ONE_DAY, arguments.instant("END_TIME") or call.now
     rows = [
-        (one.instant, container["instance"], container["name"], _text(one.value), json.dumps(one.attributes))
+        (record.instant, container["instance"], container["name"], _text(record.value), json.dumps(record.attributes))
         for container in listed
-        for one in _records(call, container)
-        if start <= one.instant.replace(tzinfo=UTC) <= end
+        for record in _records(call, container)
+        if start <= record.instant.replace(tzinfo=UTC) <= end
     ]
     return Result(_LOGS, rows[::-1])
 
@@ -118,19 +118,19 @@ def event_table(call: Call) -> Result:
         raise errors.does_not_exist("Object", EVENT_TABLE)
     with call.world.store.transaction() as tx:
         jobs = {row["object_id"]: row for row in records.all_jobs(tx)}
-        listed = [(one, jobs[number]) for number in jobs for one in records.containers(tx, number)]
+        listed = [(container, jobs[number]) for number in jobs for container in records.containers(tx, number)]
         place = {number: _place(tx, row) for number, row in jobs.items()}
     rows: list[tuple[Any, ...]] = []
     for container, job in listed:
         source = json.dumps({**place[job["object_id"]], **_source(container, job)})
-        rows += [_event(one, source) for one in _records(call, container)]
+        rows += [_event(record, source) for record in _records(call, container)]
     return Result(_EVENTS, rows)
 
 
-def _event(one: events.Record, source: str) -> tuple[Any, ...]:
-    scope = None if one.scope is None else json.dumps(one.scope)
-    shown = (None, one.instant, None, None, source, scope, None, "LOG", json.dumps(one.record))
-    return (one.instant, *shown, json.dumps(one.attributes), json.dumps(one.value), None)
+def _event(record: events.Record, source: str) -> tuple[Any, ...]:
+    scope = None if record.scope is None else json.dumps(record.scope)
+    cells = (None, record.instant, None, None, source, scope, None, "LOG", json.dumps(record.record))
+    return (record.instant, *cells, json.dumps(record.attributes), json.dumps(record.value), None)
 
 
 def _place(tx: Any, job: sqlite3.Row) -> dict[str, Any]:
@@ -138,13 +138,13 @@ def _place(tx: Any, job: sqlite3.Row) -> dict[str, Any]:
     pool = catalog.find(tx, "COMPUTE POOL", ObjectName(job["compute_pool"]))
     database = catalog.find(tx, "DATABASE", ObjectName(job["database_name"]))
     schema = catalog.find(tx, "SCHEMA", ObjectName(job["schema_name"], job["database_name"]))
-    found = {
+    place = {
         "snow.compute_pool.id": pool and pool.id,
         "snow.compute_pool.node.instance_family": pool and pool["instance_family"],
         "snow.database.id": database and database.id,
         "snow.schema.id": schema and schema.id,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in place.items() if value is not None}
 
 
 def _source(container: sqlite3.Row, job: sqlite3.Row) -> dict[str, Any]:
@@ -163,13 +163,13 @@ def _source(container: sqlite3.Row, job: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def get_job_history(call: Call, given: tuple[Any, ...], named: Mapping[str, Any]) -> Result:
+def get_job_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """SNOWFLAKE.SPCS.GET_JOB_HISTORY(…): the jobs of 30 days, dropped ones too, that a role of the session owns.
 
     Raises:
         SnowflakeError: 001008 for a RESULT_LIMIT above 10,000.
     """
-    arguments = Arguments("GET_JOB_HISTORY", "CREATED_TIME_START CREATED_TIME_END RESULT_LIMIT", given, named)
+    arguments = Arguments("GET_JOB_HISTORY", "CREATED_TIME_START CREATED_TIME_END RESULT_LIMIT", positional, by_name)
     limit = arguments.limit(_DEFAULT_LIMIT, _MOST)
     start = arguments.instant("CREATED_TIME_START") or call.now - _KEPT
     end = arguments.instant("CREATED_TIME_END") or call.now
@@ -209,15 +209,15 @@ def _instances(row: sqlite3.Row, listed: list[sqlite3.Row]) -> dict[str, Any]:
         str(instance): {
             "status": machine.instance_status(run, instance),
             "containers": {
-                one["name"]: {
-                    "status": one["status"],
-                    "message": one["message"],
-                    "lastExitCode": one["exit_code"],
-                    "imageSha256": (one["digest"] or "").removeprefix("sha256:") or None,
-                    "restartCount": one["restarts"],
+                row["name"]: {
+                    "status": row["status"],
+                    "message": row["message"],
+                    "lastExitCode": row["exit_code"],
+                    "imageSha256": (row["digest"] or "").removeprefix("sha256:") or None,
+                    "restartCount": row["restarts"],
                 }
-                for one in listed
-                if one["instance"] == instance
+                for row in listed
+                if row["instance"] == instance
             },
         }
         for instance in range(row["replicas"])

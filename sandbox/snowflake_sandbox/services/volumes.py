@@ -53,18 +53,18 @@ class Secret:
 
 def read_volumes(listed: Any, report: Report) -> tuple[Volume, ...]:
     """Read spec.volumes; every problem is reported."""
-    found = [_volume(item, where, report) for where, item in _items(listed, "spec.volumes", report)]
-    volumes = tuple(one for one in found if one is not None)
-    names = [one.name for one in volumes]
+    entries = [_volume(item, where, report) for where, item in _items(listed, "spec.volumes", report)]
+    volumes = tuple(volume for volume in entries if volume is not None)
+    names = [volume.name for volume in volumes]
     for name in sorted({name for name in names if names.count(name) > 1}):
         report(f"volume name '{name}' is used more than once.")
-    for what, count, most in (
+    for label, count, limit in (
         ("volumes", len(volumes), _MOST_VOLUMES),
-        ("block volumes", sum(one.source == "block" for one in volumes), _MOST_BLOCKS),
-        ("stage volumes", sum(one.source == "stage" for one in volumes), _MOST_STAGES),
+        ("block volumes", sum(volume.source == "block" for volume in volumes), _MOST_BLOCKS),
+        ("stage volumes", sum(volume.source == "stage" for volume in volumes), _MOST_STAGES),
     ):
-        if count > most:
-            report(f"at most {most} {what} are allowed, {count} given.")
+        if count > limit:
+            report(f"at most {limit} {label} are allowed, {count} given.")
     return volumes
 
 
@@ -81,10 +81,10 @@ def _items(listed: Any, where: str, report: Report) -> Iterator[tuple[str, Mappi
             report(f"{where}[{index}] must be a mapping.")
 
 
-def _known(item: Mapping[str, Any], where: str, known: str, report: Report) -> None:
+def _known(item: Mapping[str, Any], where: str, allowed: str, report: Report) -> None:
     for key in item:
-        if key not in known.split():
-            report(f"unknown option '{key}' for '{where}'. Known: {', '.join(sorted(known.split()))}.")
+        if key not in allowed.split():
+            report(f"unknown option '{key}' for '{where}'. Known: {', '.join(sorted(allowed.split()))}.")
 
 
 def _volume(item: Mapping[str, Any], where: str, report: Report) -> Volume | None:
@@ -119,11 +119,11 @@ def _stage(config: Any, where: str, report: Report) -> str:
 
 def read_mounts(listed: Any, where: str, report: Report) -> tuple[Mount, ...]:
     """Read a container's volumeMounts."""
-    found = []
+    mounts = []
     for place, item in _items(listed, f"{where}.volumeMounts", report):
         _known(item, place, "name mountPath", report)
-        found.append(Mount(str(item.get("name") or ""), _path(item.get("mountPath"), f"{place}.mountPath", report)))
-    return tuple(found)
+        mounts.append(Mount(str(item.get("name") or ""), _path(item.get("mountPath"), f"{place}.mountPath", report)))
+    return tuple(mounts)
 
 
 def _path(value: Any, where: str, report: Report) -> str:
@@ -166,11 +166,13 @@ def _secret_name(value: Any, where: str, report: Report) -> str:
 
 def check_mounts(volumes: tuple[Volume, ...], where: str, mounts: tuple[Mount, ...], report: Report) -> None:
     """Every mount must be of a volume that there is, and no path may be taken twice."""
-    names = {one.name for one in volumes}
+    names = {volume.name for volume in volumes}
     for mount in mounts:
         if mount.volume not in names:
-            known = ", ".join(sorted(names)) or "none"
-            report(f"{where}.volumeMounts: there is no volume '{mount.volume}' in spec.volumes. There are: {known}.")
+            names_text = ", ".join(sorted(names)) or "none"
+            report(
+                f"{where}.volumeMounts: there is no volume '{mount.volume}' in spec.volumes. There are: {names_text}."
+            )
     paths = [mount.path for mount in mounts]
     for path in sorted({path for path in paths if paths.count(path) > 1}):
         report(f"{where}.volumeMounts: '{path}' is used more than once.")

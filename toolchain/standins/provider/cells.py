@@ -133,5 +133,5 @@ def plural(name: str) -> str:
 
 def camel(name: str) -> str:
     """`auto_resume` as `autoResume`."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    first, *words = name.split("_")
+    return first + "".join(word.capitalize() for word in words)

@@ -30,11 +30,11 @@ _FORMS: dict[Form, tuple[Callable[[Any], bool], str]] = {
 def completed(resource: ResourceType, olds: Values, news: Values, auto_name: str) -> Values:
     """The inputs with defaults filled in: the name that the object already has, or else the automatic one."""
     inputs = {name: value for name, value in news.items() if value is not None and not name.startswith("__")}
-    for one in resource.properties:
-        if one.default is not None:
-            inputs.setdefault(one.name, one.default)
-        if one.form == "boolean text" and inputs.get(one.name) == "default":
-            del inputs[one.name]  # the official plugin's own word for "leave it to Snowflake"
+    for prop in resource.properties:
+        if prop.default is not None:
+            inputs.setdefault(prop.name, prop.default)
+        if prop.form == "boolean text" and inputs.get(prop.name) == "default":
+            del inputs[prop.name]  # the official plugin's own word for "leave it to Snowflake"
     if resource.property_named("name") is not None and "name" not in inputs:
         inputs["name"] = olds.get("name") or auto_name
     return inputs
@@ -42,17 +42,17 @@ def completed(resource: ResourceType, olds: Values, news: Values, auto_name: str
 
 def failures(resource: ResourceType, inputs: Values, features: Iterable[str]) -> list[Failure]:
     """Every mistake in the inputs. Parts that are not known yet are taken to be right."""
-    found: list[Failure] = []
+    problems: list[Failure] = []
     if resource.preview_feature and resource.preview_feature not in features:
-        found.append(Failure("", preview_feature_reason(resource.label, resource.preview_feature)))
-    known = {one.name for one in resource.properties}
-    found += [_unsupported(name, known) for name in inputs if name not in known]
-    for one in resource.properties:
-        reason = _reason(one, inputs.get(one.name))
+        problems.append(Failure("", preview_feature_reason(resource.label, resource.preview_feature)))
+    allowed = {prop.name for prop in resource.properties}
+    problems += [_unsupported(name, allowed) for name in inputs if name not in allowed]
+    for prop in resource.properties:
+        reason = _reason(prop, inputs.get(prop.name))
         if reason:
-            found.append(Failure(one.name, reason))
-    found += _ended_early(resource, inputs)
-    return found or resource.check(inputs)
+            problems.append(Failure(prop.name, reason))
+    problems += _ended_early(resource, inputs)
+    return problems or resource.check(inputs)
 
 
 def _ended_early(resource: ResourceType, inputs: Values) -> list[Failure]:
@@ -60,25 +60,25 @@ def _ended_early(resource: ResourceType, inputs: Values) -> list[Failure]:
     return [
         Failure(
             "",  # not the property's: the engine would print the whole body in front of the reason
-            f"`{one.name}` holds `$$`, which would end it early: write it another way, such as `'$' * 2`.",
+            f"`{prop.name}` holds `$$`, which would end it early: write it another way, such as `'$' * 2`.",
         )
-        for one in resource.properties
-        if one.dollar_quoted and "$$" in str(inputs.get(one.name, ""))
+        for prop in resource.properties
+        if prop.dollar_quoted and "$$" in str(inputs.get(prop.name, ""))
     ]
 
 
-def _reason(one: Property, value: Any) -> str:
+def _reason(prop: Property, value: Any) -> str:
     if has_unknown(value):
         return ""
-    if value is None or (one.required and one.form == "text" and not is_given(value)):
-        return f"`{one.name}` is required, and is missing or empty." if one.required else ""
-    fits, wanted = _FORMS[one.form]
+    if value is None or (prop.required and prop.form == "text" and not is_given(value)):
+        return f"`{prop.name}` is required, and is missing or empty." if prop.required else ""
+    fits, form = _FORMS[prop.form]
     if not fits(value):
-        return f"`{one.name}` must be {wanted}, not {type(value).__name__}."
-    if one.allowed and str(value).upper() not in one.allowed:
-        near = difflib.get_close_matches(str(value).upper(), one.allowed, 1)
+        return f"`{prop.name}` must be {form}, not {type(value).__name__}."
+    if prop.allowed and str(value).upper() not in prop.allowed:
+        near = difflib.get_close_matches(str(value).upper(), prop.allowed, 1)
         hint = f" Perhaps you meant {near[0]}." if near else ""
-        return f"`{one.name}` must be one of {', '.join(one.allowed)}.{hint}"
+        return f"`{prop.name}` must be one of {', '.join(prop.allowed)}.{hint}"
     return ""
 
 
@@ -90,8 +90,8 @@ def preview_feature_reason(label: str, feature: str) -> str:
     )
 
 
-def _unsupported(name: str, known: Iterable[str]) -> Failure:
-    near = difflib.get_close_matches(name, list(known), 1)
+def _unsupported(name: str, allowed: Iterable[str]) -> Failure:
+    near = difflib.get_close_matches(name, list(allowed), 1)
     hint = f" Perhaps you meant `{near[0]}`." if near else ""
     return Failure(
         name,

@@ -57,11 +57,11 @@ class TableType:
 
 def data_type(written: str) -> DataType:
     """A type as written, resolved to its main name and full sizes; an unknown form keeps its upper-case text."""
-    found = _FORM.match(written)
-    if found is None:
+    match = _FORM.match(written)
+    if match is None:
         return DataType(" ".join(written.upper().split()))
-    name = " ".join(found[1].upper().split())
-    sizes = tuple(size.strip() for size in found[2].split(",")) if found[2] else ()
+    name = " ".join(match[1].upper().split())
+    sizes = tuple(size.strip() for size in match[2].split(",")) if match[2] else ()
     if name in _INTEGERS:
         return DataType("NUMBER", ("38", "0"))
     if name in _CHARACTERS:
@@ -96,5 +96,5 @@ def split_at_commas(written: str) -> list[str]:
 
 
 def _typed_name(written: str) -> tuple[str, DataType]:
-    name, _, rest = written.strip().partition(" ")
-    return name.strip('"'), data_type(rest)
+    name, _, remainder = written.strip().partition(" ")
+    return name.strip('"'), data_type(remainder)

@@ -187,4 +187,4 @@ class ResourceType:
 
     def property_named(self, name: str) -> Property | None:
         """The property of that wire name."""
-        return next((one for one in self.properties if one.name == name), None)
+        return next((prop for prop in self.properties if prop.name == name), None)

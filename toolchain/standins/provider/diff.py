@@ -37,16 +37,16 @@ def has_unknown(value: Any) -> bool:
     if isinstance(value, Unknown):
         return True
     if isinstance(value, dict):
-        return any(has_unknown(one) for one in value.values())
-    return isinstance(value, list) and any(has_unknown(one) for one in value)
+        return any(has_unknown(item) for item in value.values())
+    return isinstance(value, list) and any(has_unknown(item) for item in value)
 
 
-def same(one: Property, left: Any, right: Any, *, loosely: bool = False) -> bool:
+def same(prop: Property, first: Any, right: Any, *, loosely: bool = False) -> bool:
     """Whether two values of a property mean the same; nothing, an empty text and an empty list are one."""
-    if not is_given(left) or not is_given(right):
-        return is_given(left) == is_given(right)
-    normal = one.loose if loosely and one.loose else one.normal
-    return bool(normal(left) == normal(right))
+    if not is_given(first) or not is_given(right):
+        return is_given(first) == is_given(right)
+    normal = prop.loose if loosely and prop.loose else prop.normal
+    return bool(normal(first) == normal(right))
 
 
 def difference(
@@ -65,15 +65,15 @@ def difference(
     skipped, news = set(ignored), _ignoring(olds, news, ignored)
     live = parameters or {}
     changes: dict[str, str] = {}
-    for one in resource.properties:
-        if one.create_only or one.name in skipped:
+    for prop in resource.properties:
+        if prop.create_only or prop.name in skipped:
             continue
-        kind = _change(one, olds.get(one.name), news.get(one.name), live.get(one.name, NOT_DECLARED))
+        kind = _change(prop, olds.get(prop.name), news.get(prop.name), live.get(prop.name, NOT_DECLARED))
         if kind:
-            changes[one.name] = kind
+            changes[prop.name] = kind
     changes |= dict.fromkeys(resource.always_differ(news) - set(changes), "UPDATE")
     changed = frozenset(changes)
-    replacing = frozenset(one.name for one in resource.properties if one.replaces and one.name in changed)
+    replacing = frozenset(prop.name for prop in resource.properties if prop.replaces and prop.name in changed)
     return Difference(changes, replacing | resource.must_replace(olds, news, changed))
 
 
@@ -88,73 +88,73 @@ def _ignoring(olds: Values, news: Values, ignored: Iterable[str]) -> Values:
 
 def _replaced(new: Any, old: Any, path: list[Any]) -> Any:
     """A value with the part at a path taken from the old one; a part that the old one has not is left out."""
-    step, *rest = path
+    step, *tail = path
     if isinstance(new, list) and isinstance(step, int) and step < len(new):
         old_item = old[step] if isinstance(old, list) and step < len(old) else None
-        return [_replaced(item, old_item, rest) if place == step and rest else item for place, item in enumerate(new)]
+        return [_replaced(item, old_item, tail) if place == step and tail else item for place, item in enumerate(new)]
     if not isinstance(new, dict):
         return new
     before = old.get(step) if isinstance(old, dict) else None
-    if rest:
-        return new | ({step: _replaced(new[step], before, rest)} if step in new else {})
+    if tail:
+        return new | ({step: _replaced(new[step], before, tail)} if step in new else {})
     return {name: value for name, value in new.items() if name != step} | ({} if before is None else {step: before})
 
 
-def _change(one: Property, old: Any, new: Any, live: Any) -> str:
-    if not has_unknown(new) and same(one, old, new) and (live is NOT_DECLARED or same(one, live, new, loosely=True)):
+def _change(prop: Property, old: Any, new: Any, live: Any) -> str:
+    if not has_unknown(new) and same(prop, old, new) and (live is NOT_DECLARED or same(prop, live, new, loosely=True)):
         return ""
-    if not has_unknown(new) and _both_initial(one, old, new):
+    if not has_unknown(new) and _both_initial(prop, old, new):
         return ""
     if not is_given(new):
         return "DELETE" if is_given(old) else "UPDATE"
     return "UPDATE" if is_given(old) else "ADD"
 
 
-def _both_initial(one: Property, old: Any, new: Any) -> bool:
+def _both_initial(prop: Property, old: Any, new: Any) -> bool:
     """Whether saying nothing and saying what a new object has anyway are all that differs."""
-    if one.initial is NOT_DECLARED:
+    if prop.initial is NOT_DECLARED:
         return False
-    return all(same(one, one.initial, value if is_given(value) else one.initial) for value in (old, new))
+    return all(same(prop, prop.initial, value if is_given(value) else prop.initial) for value in (old, new))
 
 
-def settled(resource: ResourceType, given: Values, observed: Values) -> Values:
+def settled(resource: ResourceType, declared: Values, observed: Values) -> Values:
     """The values for the state after a read: the program's spelling where the server agrees, else the server's value.
 
     A property that the program leaves out appears only where its presence is drift: a parameter set on the object, or
     a value that differs from what a new object has.
     """
     result: Values = {}
-    for one in resource.properties:
-        mine = given.get(one.name)
-        seen = _seen(one, mine, observed[one.name]) if one.name in observed else mine
-        if seen is not None:
-            result[one.name] = seen
+    for prop in resource.properties:
+        mine = declared.get(prop.name)
+        live = _seen(prop, mine, observed[prop.name]) if prop.name in observed else mine
+        if live is not None:
+            result[prop.name] = live
     return result
 
 
-def _seen(one: Property, mine: Any, seen: Any) -> Any:
+def _seen(prop: Property, mine: Any, live: Any) -> Any:
     if mine is not None:
-        return mine if same(one, mine, seen, loosely=True) else seen
-    if one.parameter:
-        return seen
-    return None if not is_given(seen) or one.initial is NOT_DECLARED or _is_initial(one, seen) else seen
+        return mine if same(prop, mine, live, loosely=True) else live
+    if prop.parameter:
+        return live
+    return None if not is_given(live) or prop.initial is NOT_DECLARED or _is_initial(prop, live) else live
 
 
-def _is_initial(one: Property, seen: Any) -> bool:
-    return one.initial is not NOT_DECLARED and same(one, one.initial, seen, loosely=True)
+def _is_initial(prop: Property, live: Any) -> bool:
+    return prop.initial is not NOT_DECLARED and same(prop, prop.initial, live, loosely=True)
 
 
-def imported(resource: ResourceType, named: Values, observed: Values) -> Values:
+def imported(resource: ResourceType, identified: Values, observed: Values) -> Values:
     """The values for the state of an imported object: all that the server tells and that is not simply the default.
 
     What its id names is taken from there, but for arguments: an id has their types only.
     """
-    result = dict(named)
-    for one in resource.properties:
-        seen = observed.get(one.name)
-        plain = _is_initial(one, seen) and one.default is None
-        if is_given(seen) and not plain and (one.name not in named or one.form == "objects"):
-            result[one.name] = seen
+    result = dict(identified)
+    for prop in resource.properties:
+        live = observed.get(prop.name)
+        plain = _is_initial(prop, live) and prop.default is None
+        if is_given(live) and not plain and (prop.name not in identified or prop.form == "objects"):
+            result[prop.name] = live
     return result
 
 
@@ -163,8 +163,8 @@ def preview_outputs(resource: ResourceType, news: Values) -> Values:
     outputs: Values = {**dict.fromkeys(resource.computed, UNKNOWN), **news}
     if resource.full_name and "fullyQualifiedName" in resource.computed:
         try:
-            named = {name: value for name, value in news.items() if not has_unknown(value)}
-            outputs["fullyQualifiedName"] = resource.full_name(named)
+            settled_values = {name: value for name, value in news.items() if not has_unknown(value)}
+            outputs["fullyQualifiedName"] = resource.full_name(settled_values)
         except KeyError:  # a part of the name is itself not known yet
             outputs["fullyQualifiedName"] = UNKNOWN
     return outputs

@@ -66,12 +66,12 @@ def to_role(rows: Iterable[Row], role: str, object_type: str) -> list[Row]:
 
     A current grant without a grantor is skipped, as the official plugin does; a future grant has none.
     """
-    wanted = identifier_parts(role)[0]
+    role_name = identifier_parts(role)[0]
     return [
         row
         for row in rows
         if str(row.get("granted_to", row.get("grant_to"))).upper() == "ROLE"
-        and row.get("grantee_name") in {wanted, f'"{wanted}"'}
+        and row.get("grantee_name") in {role_name, f'"{role_name}"'}
         and ("grant_on" in row or row.get("granted_by"))
         and object_type in {"", str(row.get("granted_on", row.get("grant_on"))).upper().replace("_", " ")}
     ]
@@ -86,7 +86,7 @@ def bulk_of(parts: list[str]) -> Values:
 def target_normal(value: Any, name: str = "") -> Any:
     """A target as what counts: types in upper case and names as identifiers, however they are quoted."""
     if isinstance(value, dict):
-        return frozenset((key, target_normal(one, key)) for key, one in value.items() if one)
+        return frozenset((key, target_normal(nested, key)) for key, nested in value.items() if nested)
     if name.startswith("objectType"):
         return str(value).upper()
     try:

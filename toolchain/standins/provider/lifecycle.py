@@ -133,13 +133,13 @@ class Lifecycle:
     ) -> State | None:
         """The state as Snowflake has it now; None where the object is gone. Without inputs and state: an import."""
         run = self._run(resource, "read" if state else "import", warn)
-        named = {**inputs, **state} if state else resource.parse(resource_id)
-        observed = run.drive(resource.read(named))
+        identified = {**inputs, **state} if state else resource.parse(resource_id)
+        observed = run.drive(resource.read(identified))
         if observed is None:
             return None
         if state:
             return _state(resource, inputs or _inputs_of(resource, state), observed)
-        values = imported(resource, named, observed.values)
+        values = imported(resource, identified, observed.values)
         return State(values, {**values, **observed.outputs}, observed.effective)
 
     def ask(self, steps: Generator[Step, list[Row], T], warn: Callable[[str], None]) -> T:
@@ -172,9 +172,9 @@ class Lifecycle:
         try:
             observed = run.drive(resource.update(Change(olds, news, changed)))
         except ProviderError as error:
-            wanted = {name: value for name, value in olds.items() if name in resource.computed} | dict(news)
-            kept = olds if resource.partial else wanted
-            raise PartialFailureError(resource_id, kept, str(error)) from error
+            target = {name: value for name, value in olds.items() if name in resource.computed} | dict(news)
+            basis = olds if resource.partial else target
+            raise PartialFailureError(resource_id, basis, str(error)) from error
         return _state(resource, news, _present(resource, resource_id, observed))
 
     def delete(self, resource: ResourceType, state: Values, warn: Callable[[str], None]) -> None:
@@ -200,11 +200,11 @@ class Lifecycle:
 
 
 def _inputs_of(resource: ResourceType, state: Values) -> Values:
-    return {one.name: state[one.name] for one in resource.properties if one.name in state}
+    return {prop.name: state[prop.name] for prop in resource.properties if prop.name in state}
 
 
-def _state(resource: ResourceType, given: Values, observed: Observed) -> State:
-    values = settled(resource, given, observed.values)
+def _state(resource: ResourceType, declared: Values, observed: Observed) -> State:
+    values = settled(resource, declared, observed.values)
     return State(values, {**values, **observed.outputs}, observed.effective)
 
 

@@ -73,9 +73,9 @@ def _bare(name: Any) -> str:
 def clauses(properties: Iterable[Property], values: Values) -> list[str]:
     """`WORD = literal` for each property that has a word and a value, in the order of the table."""
     return [
-        f"{one.sql} = {one.literal(values[one.name])}"
-        for one in properties
-        if one.sql and is_given(values.get(one.name))
+        f"{prop.sql} = {prop.literal(values[prop.name])}"
+        for prop in properties
+        if prop.sql and is_given(values.get(prop.name))
     ]
 
 
@@ -87,26 +87,26 @@ def is_given(value: Any) -> bool:
 def set_items(properties: Iterable[Property], change: Change) -> list[str]:
     """The items of ALTER ... SET: new values, and what stands in for those that SET alone can take away."""
     items = []
-    for one in properties:
-        if not (one.sql and one.in_alter and one.name in change.changed):
+    for prop in properties:
+        if not (prop.sql and prop.in_alter and prop.name in change.changed):
             continue
-        if is_given(change.news.get(one.name)):
-            items.append(f"{one.sql} = {one.literal(change.news[one.name])}")
-        elif one.on_unset != "UNSET":
-            items.append(one.on_unset)
+        if is_given(change.news.get(prop.name)):
+            items.append(f"{prop.sql} = {prop.literal(change.news[prop.name])}")
+        elif prop.on_unset != "UNSET":
+            items.append(prop.on_unset)
     return items
 
 
 def unset_items(properties: Iterable[Property], change: Change) -> list[str]:
     """The words of ALTER ... UNSET."""
     return [
-        one.sql
-        for one in properties
-        if one.sql
-        and one.in_alter
-        and one.name in change.changed
-        and one.on_unset == "UNSET"
-        and not is_given(change.news.get(one.name))
+        prop.sql
+        for prop in properties
+        if prop.sql
+        and prop.in_alter
+        and prop.name in change.changed
+        and prop.on_unset == "UNSET"
+        and not is_given(change.news.get(prop.name))
     ]
 
 
@@ -124,8 +124,8 @@ def alter(kind: Kind, properties: Iterable[Property], change: Change, target: st
 
 def run(statements: Iterable[Statement]) -> Statements:
     """Each statement in turn."""
-    for one in statements:  # noqa: UP028  # a list cannot be sent the rows, which `yield from` would try
-        yield one
+    for statement in statements:  # noqa: UP028  # a list cannot be sent the rows, which `yield from` would try
+        yield statement
 
 
 def rename(kind: Kind, change: Change) -> Statements:
@@ -143,7 +143,7 @@ def reread(read: Callable[[Values], Observation]) -> Callable[[Change], Observat
     return update
 
 
-def id_parts(resource_id: str, what: str, form: str, *, least: int, first: str = "") -> list[str]:
+def id_parts(resource_id: str, label: str, form: str, *, least: int, first: str = "") -> list[str]:
     """The parts of an id between bars: at least so many, the first of them as given, if it is.
 
     Raises:
@@ -151,7 +151,7 @@ def id_parts(resource_id: str, what: str, form: str, *, least: int, first: str =
     """
     parts = resource_id.split("|")
     if len(parts) < least or first not in {"", parts[0]}:
-        raise NotThereError(f"{resource_id!r} names no {what}: an id has the form {form}.")
+        raise NotThereError(f"{resource_id!r} names no {label}: an id has the form {form}.")
     return parts
 
 
@@ -187,8 +187,8 @@ def show(kind: Kind, parts: tuple[str, ...]) -> FoundRow:
 
 def pick(rows: Iterable[Row], parts: tuple[str, ...]) -> Row | None:
     """The row whose name, schema and database are exactly these; LIKE lets others through."""
-    wanted = dict(zip(("name", "schema_name", "database_name"), reversed(parts), strict=False))
-    return next((row for row in rows if all(row.get(key, value) == value for key, value in wanted.items())), None)
+    cells = dict(zip(("name", "schema_name", "database_name"), reversed(parts), strict=False))
+    return next((row for row in rows if all(row.get(key, value) == value for key, value in cells.items())), None)
 
 
 def _parents_there(parts: tuple[str, ...]) -> Any:
@@ -208,9 +208,9 @@ def _parents_there(parts: tuple[str, ...]) -> Any:
 def columns_read(properties: Iterable[Property], row: Row) -> Values:
     """The properties that the SHOW row tells."""
     return {
-        one.name: one.read(row.get(one.column))
-        for one in properties
-        if one.column and not one.parameter and one.column in row
+        prop.name: prop.read(row.get(prop.column))
+        for prop in properties
+        if prop.column and not prop.parameter and prop.column in row
     }
 
 
@@ -218,33 +218,33 @@ def parameters_read(properties: Iterable[Property], rows: Iterable[Row], level: 
     """The parameters that SHOW PARAMETERS tells: None where the value comes from elsewhere than the object itself."""
     by_key = {str(row.get("key")).upper(): row for row in rows}
     return {
-        one.name: one.read(by_key[one.sql].get("value")) if by_key[one.sql].get("level") == level else None
-        for one in properties
-        if one.parameter and one.sql in by_key
+        prop.name: prop.read(by_key[prop.sql].get("value")) if by_key[prop.sql].get("level") == level else None
+        for prop in properties
+        if prop.parameter and prop.sql in by_key
     }
 
 
 def parameters_effective(properties: Iterable[Property], rows: Iterable[Row]) -> Values:
     """The parameters as they hold, wherever they are set, and with their type's zero where they have no value."""
     by_key = {str(row.get("key")).upper(): row.get("value") for row in rows}
-    return {one.name: _held(one, by_key[one.sql]) for one in properties if one.parameter and one.sql in by_key}
+    return {prop.name: _held(prop, by_key[prop.sql]) for prop in properties if prop.parameter and prop.sql in by_key}
 
 
-def _held(one: Property, cell: Any) -> Any:
-    if one.form == "number":
+def _held(prop: Property, cell: Any) -> Any:
+    if prop.form == "number":
         return whole(cell) or 0
-    return flag(cell) if one.form == "boolean" else str(cell or "")
+    return flag(cell) if prop.form == "boolean" else str(cell or "")
 
 
 def with_parameters(
-    seen: Observed, properties: Iterable[Property], rows: Iterable[Row], level: str, *, shown: bool = False
+    live: Observed, properties: Iterable[Property], rows: Iterable[Row], level: str, *, effective: bool = False
 ) -> Observed:
-    """What was observed, and the parameters that SHOW PARAMETERS tells; `shown`: the outputs list them as well."""
-    keys = {one.sql: one for one in properties if one.parameter}
+    """What was observed, and the parameters that SHOW PARAMETERS tells; `effective`: the outputs list them as well."""
+    keys = {prop.sql: prop for prop in properties if prop.parameter}
     listed = [row for row in rows if str(row.get("key")).upper() in keys]
-    values = seen.values | parameters_read(keys.values(), listed, level)
-    outputs = {"parameters": [parameters_by_name(_in_show(listed))]} if shown else {}
-    return Observed(values, seen.outputs | outputs, parameters_effective(keys.values(), listed))
+    values = live.values | parameters_read(keys.values(), listed, level)
+    outputs = {"parameters": [parameters_by_name(_in_show(listed))]} if effective else {}
+    return Observed(values, live.outputs | outputs, parameters_effective(keys.values(), listed))
 
 
 def _in_show(rows: Iterable[Row]) -> list[Row]:

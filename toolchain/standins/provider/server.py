@@ -114,10 +114,10 @@ class Provider(ResourceProviderServicer):
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
         """What is missing shows at the first connection; a name that means nothing is refused at once."""
-        found = unknown_settings(received(request.news))
+        unknown = unknown_settings(received(request.news))
         return provider_pb2.CheckResponse(
             inputs=request.news,
-            failures=[provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in found.items()],
+            failures=[provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in unknown.items()],
         )
 
     def DiffConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802  # the protocol's name
@@ -164,21 +164,21 @@ class Provider(ResourceProviderServicer):
         resource = _resource(request.urn, context)
         olds, news = (inputs_of(resource, received(values)) for values in (request.olds, request.news))
         inputs = completed(resource, olds, news, _auto_name(request.urn, request.randomSeed))
-        found = failures(resource, inputs, self._features)
+        problems = failures(resource, inputs, self._features)
         return provider_pb2.CheckResponse(
             inputs=sent(inputs_written(SHAPES[resource.kind], inputs, inputs.keys() - news.keys())),
-            failures=[provider_pb2.CheckFailure(property=one.name, reason=one.reason) for one in found],
+            failures=[provider_pb2.CheckFailure(property=problem.name, reason=problem.reason) for problem in problems],
         )
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """What differs between the state and the program, and what of it needs a new object."""
         resource = _resource(request.urn, context)
         olds, news = olds_and_news(resource, request)
-        found = self._guarded(
+        outcome = self._guarded(
             context,
             lambda lifecycle: lifecycle.compare(resource, olds, news, request.ignoreChanges, self._warner(request.urn)),
         )
-        return _diff_response(found, olds, news)
+        return _diff_response(outcome, olds, news)
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Make the object, or in a preview say what it will be."""
@@ -224,8 +224,8 @@ class Provider(ResourceProviderServicer):
             lambda lifecycle: lifecycle.update(resource, request.id, olds, news, self._warner(request.urn)),
             resource,
         )
-        kept = parameters_of(resource, received(request.olds))  # of an update that found nothing to do
-        outputs = outputs_of(resource, replace(state, effective=kept | state.effective), request.id, "read")
+        parameters = parameters_of(resource, received(request.olds))  # of an update that found nothing to do
+        outputs = outputs_of(resource, replace(state, effective=parameters | state.effective), request.id, "read")
         return provider_pb2.UpdateResponse(properties=sent(outputs))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
@@ -241,17 +241,17 @@ class Provider(ResourceProviderServicer):
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """One of the functions that are known here."""
         if request.tok not in FUNCTIONS:
-            known = ", ".join(sorted(one.rpartition(":")[2] for one in FUNCTIONS))
+            tokens = ", ".join(sorted(token.rpartition(":")[2] for token in FUNCTIONS))
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED,
-                f"{request.tok} is not known to the stand-in for the Snowflake provider plugin. It knows: {known}.",
+                f"{request.tok} is not known to the stand-in for the Snowflake provider plugin. It knows: {tokens}.",
             )
         function = FUNCTIONS[request.tok]
         if function.preview_feature and function.preview_feature not in self._features:
             context.abort(grpc.StatusCode.UNKNOWN, preview_feature_reason(request.tok, function.preview_feature))
         arguments = received(request.args)
-        found = self._guarded(context, lambda lifecycle: lifecycle.ask(function.steps(arguments), self._warner("")))
-        return provider_pb2.InvokeResponse(**{"return": sent(found)})
+        outcome = self._guarded(context, lambda lifecycle: lifecycle.ask(function.steps(arguments), self._warner("")))
+        return provider_pb2.InvokeResponse(**{"return": sent(outcome)})
 
     def _guarded(self, context: Any, work: Callable[[Lifecycle], Any], resource: ResourceType | None = None) -> Any:
         """Run the work; its failures become the engine's errors, a partial one with the state of the `resource`."""
@@ -272,10 +272,10 @@ def _resource(urn: str, context: Any) -> ResourceType:
     """The resource type of a URN, whose last type is its own: `urn:pulumi:stack::project::parent$type::name`."""
     token = urn.split("::")[2].rpartition("$")[2]
     if token not in BY_TOKEN:
-        known = ", ".join(sorted(one.rpartition(":")[2] for one in BY_TOKEN))
+        tokens = ", ".join(sorted(token.rpartition(":")[2] for token in BY_TOKEN))
         context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
-            f"{token} is not known to the stand-in for the Snowflake provider plugin. It knows: {known}. Install the "
+            f"{token} is not known to the stand-in for the Snowflake provider plugin. It knows: {tokens}. Install the "
             "official plugin: `pulumi plugin install resource snowflake`.",
         )
     return BY_TOKEN[token]
@@ -287,17 +287,17 @@ def _auto_name(urn: str, seed: bytes) -> str:
     return f"{urn.rpartition('::')[2]}-{digits:07x}"
 
 
-def _diff_response(found: Difference, olds: Values, news: Values) -> Any:
+def _diff_response(difference: Difference, olds: Values, news: Values) -> Any:
     # As the official bridge does: an object whose name the program fixes must go before its replacement can come.
     same_name = "name" in news and olds.get("name") == news["name"]
     return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if found.changes else provider_pb2.DiffResponse.DIFF_NONE,
-        diffs=list(found.changes),
-        replaces=sorted(found.replaces),
-        deleteBeforeReplace=bool(found.replaces) and same_name,
+        changes=provider_pb2.DiffResponse.DIFF_SOME if difference.changes else provider_pb2.DiffResponse.DIFF_NONE,
+        diffs=list(difference.changes),
+        replaces=sorted(difference.replaces),
+        deleteBeforeReplace=bool(difference.replaces) and same_name,
         detailedDiff={
-            name: provider_pb2.PropertyDiff(kind=_KINDS[kind, name in found.replaces])
-            for name, kind in found.changes.items()
+            name: provider_pb2.PropertyDiff(kind=_KINDS[kind, name in difference.replaces])
+            for name, kind in difference.changes.items()
         },
         hasDetailedDiff=True,
     )

@@ -80,12 +80,12 @@ def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Se
 
     variables: the engine's, named `snowflake:config:<name>`; lists and maps are JSON text.
     """
-    given = {name.rpartition(":")[2]: value for name, value in variables.items()}
-    values = {name: given.get(name) or environment.get(variable, "") for name, variable in _TEXTS.items()}
+    written = {name.rpartition(":")[2]: value for name, value in variables.items()}
+    values = {name: written.get(name) or environment.get(variable, "") for name, variable in _TEXTS.items()}
     account = "-".join(part for part in (values["organizationName"], values["accountName"]) if part)
     protocol = values["protocol"].lower() or "https"
-    features = _parsed(given.get("previewFeaturesEnabled"), [])
-    parameters = _parsed(given.get("params"), {})
+    features = _parsed(written.get("previewFeaturesEnabled"), [])
+    parameters = _parsed(written.get("params"), {})
     return Settings(
         account=account,
         user=values["user"],
@@ -106,14 +106,14 @@ def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Se
 
 def unknown_settings(names: Iterable[str]) -> dict[str, str]:
     """The settings that no provider of this release knows, and what to do about each."""
-    found = {}
+    unknown = {}
     # the engine's own are `version` and those in underscores
     for name in sorted(set(names) - _KNOWN - {"version", "pluginDownloadURL"}):
         if not name.startswith("__"):
             near = difflib.get_close_matches(name, _KNOWN, 1)
             hint = f" Did you mean `snowflake:{near[0]}`?" if near else " Remove it."
-            found[name] = f"`snowflake:{name}` is not a valid configuration key for the snowflake provider.{hint}"
-    return found
+            unknown[name] = f"`snowflake:{name}` is not a valid configuration key for the snowflake provider.{hint}"
+    return unknown
 
 
 STAND_IN_ACCOUNT = "JOBGRAPH_STAND_IN_ACCOUNT"

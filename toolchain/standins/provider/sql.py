@@ -39,14 +39,14 @@ def identifier_parts(name: str) -> tuple[str, ...]:
     parts: list[str] = []
     position = 0
     while position < len(name):
-        found = _PART.match(name, position)
-        if found is None:
+        match = _PART.match(name, position)
+        if match is None:
             raise IdentifierError(
                 f"{name!r} is not an identifier: write NAME, DATABASE.SCHEMA.NAME or quote each part."
             )
-        parts.append(found[1].replace('""', '"') if found[1] is not None else found[2])
-        position = found.end()
-        if found[3] == "." and position == len(name):
+        parts.append(match[1].replace('""', '"') if match[1] is not None else match[2])
+        position = match.end()
+        if match[3] == "." and position == len(name):
             raise IdentifierError(f"{name!r} is not an identifier: it ends with a dot.")
     if not parts:
         raise IdentifierError("an identifier is empty.")
@@ -65,7 +65,7 @@ def requoted(name: str) -> str:
 
 def signature_split(name: str) -> tuple[tuple[str, ...], str | None]:
     """A function's or procedure's name: its parts, and the text between the brackets (None where it has none)."""
-    without_quotes = re.sub(r'"(?:[^"]|"")*"', lambda found: "x" * len(found[0]), name)
+    without_quotes = re.sub(r'"(?:[^"]|"")*"', lambda match: "x" * len(match[0]), name)
     bracket = without_quotes.find("(")
     if bracket < 0:
         return identifier_parts(name), None

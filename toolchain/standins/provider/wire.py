@@ -22,7 +22,7 @@ def _value(value: struct_pb2.Value) -> Any:
     if kind == "struct_value":
         return received(value.struct_value)
     if kind == "list_value":
-        return [_value(one) for one in value.list_value.values]
+        return [_value(item) for item in value.list_value.values]
     if kind == "number_value":
         return int(value.number_value) if value.number_value.is_integer() else value.number_value
     if kind == "string_value":
@@ -41,5 +41,5 @@ def _marked(value: Any) -> Any:
     if isinstance(value, Unknown):
         return rpc.UNKNOWN
     if isinstance(value, dict):
-        return {name: _marked(one) for name, one in value.items()}
-    return [_marked(one) for one in value] if isinstance(value, list) else value
+        return {name: _marked(item) for name, item in value.items()}
+    return [_marked(item) for item in value] if isinstance(value, list) else value

@@ -26,7 +26,7 @@ def outputs_read(resource: ResourceType, shape: Shape, outputs: Mapping[str, Any
     The outputs hold a value for each parameter, also for one that is set elsewhere; those that are not among the
     inputs are left out, because what the object itself has is asked of Snowflake.
     """
-    elsewhere = {one.name for one in resource.properties if one.parameter} | shape.computed
+    elsewhere = {prop.name for prop in resource.properties if prop.parameter} | shape.computed
     return _without_empty(
         {name: value for name, value in outputs.items() if name not in elsewhere - set(inputs)}, shape
     )

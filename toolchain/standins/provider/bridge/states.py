@@ -33,12 +33,12 @@ def olds_and_news(resource: ResourceType, request: Any) -> tuple[Values, Values]
 
 def parameters_of(resource: ResourceType, outputs: Values) -> Values:
     """What the outputs in a state have of parameters, and of what the server fills in."""
-    names = {one.name for one in resource.properties if one.parameter} | SHAPES[resource.kind].computed
+    names = {prop.name for prop in resource.properties if prop.parameter} | SHAPES[resource.kind].computed
     return {name: value for name, value in outputs.items() if name in names}
 
 
 def outputs_of(resource: ResourceType, state: State, resource_id: str, origin: Origin) -> Values:
     """The outputs that the official plugin would write for a state."""
     computed = {name: state.outputs[name] for name in resource.computed if name in state.outputs}
-    values = {one.name: state.outputs[one.name] for one in resource.properties if one.name in state.outputs}
+    values = {prop.name: state.outputs[prop.name] for prop in resource.properties if prop.name in state.outputs}
     return outputs_written(SHAPES[resource.kind], values, state.effective | computed, resource_id, origin)

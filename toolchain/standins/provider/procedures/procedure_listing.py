@@ -21,13 +21,13 @@ def list_procedures(arguments: Values) -> Generator[Step, list[Row], Values]:
     Where Snowflake refuses to list them, as in a schema that is not there, the official plugin warns and gives no list.
     """
     place = quoted(arguments["database"], arguments["schema"])
-    named = f"{arguments['database']}|{arguments['schema']}"
+    identifier = f"{arguments['database']}|{arguments['schema']}"
     try:
         rows = yield Statement(f"SHOW PROCEDURES IN SCHEMA {place}", tracked=False)
     except SnowflakeError as error:
-        yield Warn(f"The procedures of schema {named} could not be listed. {error}")
+        yield Warn(f"The procedures of schema {identifier} could not be listed. {error}")
         return {**arguments, "id": ""}
-    return {**arguments, "id": named, "procedures": [_listed(row) for row in rows]}
+    return {**arguments, "id": identifier, "procedures": [_listed(row) for row in rows]}
 
 
 def _listed(row: Row) -> dict[str, Any]:

@@ -61,15 +61,15 @@ def resource_type(routine: Routine) -> ResourceType:
         if described is None:
             return None
         rows = yield show_parameters(values)
-        seen = columns_read(routine.properties, row)
-        seen["arguments"] = routines.described_arguments(described, values.get("arguments"))
-        seen |= routine.described(described)
+        live = columns_read(routine.properties, row)
+        live["arguments"] = routines.described_arguments(described, values.get("arguments"))
+        live |= routine.described(described)
         outputs = {
             "fullyQualifiedName": full_name(values),
             routine.language: str(described.get("language") or routine.written_in),
             "showOutputs": [show_output(kind.columns, row) | {"argumentsRaw": str(row.get("arguments"))}],
         }
-        return with_parameters(Observed(seen, outputs), routine.properties, rows, kind.name, shown=True)
+        return with_parameters(Observed(live, outputs), routine.properties, rows, kind.name, effective=True)
 
     def create(values: Values) -> Observation:
         body = values.get(routine.body) or ""

@@ -36,8 +36,8 @@ _ARGUMENTS = re.compile(r"^[^(]*\((.*)\) RETURN (.*)$", re.DOTALL)
 def arguments_normal(arguments: Iterable[Values]) -> tuple[Any, ...]:
     """Arguments as what counts: name in upper case, full type, default."""
     return tuple(
-        (str(one["argName"]).upper(), data_type(one["argDataType"]), one.get("argDefaultValue") or "")
-        for one in arguments
+        (str(argument["argName"]).upper(), data_type(argument["argDataType"]), argument.get("argDefaultValue") or "")
+        for argument in arguments
     )
 
 
@@ -77,17 +77,17 @@ def comment(initial: str) -> Property:
 
 def argument_list(values: Values) -> str:
     """The bracketed arguments of CREATE: `("A" VARCHAR(16777216), "B" NUMBER(38, 0) DEFAULT 1)`."""
-    return "(" + ", ".join(_argument(one) for one in values.get("arguments") or ()) + ")"
+    return "(" + ", ".join(_argument(argument) for argument in values.get("arguments") or ()) + ")"
 
 
-def _argument(one: Values) -> str:
-    default = f" DEFAULT {one['argDefaultValue']}" if one.get("argDefaultValue") else ""
-    return f"{quoted(str(one['argName']).strip(chr(34)))} {data_type(one['argDataType']).full()}{default}"
+def _argument(argument: Values) -> str:
+    default = f" DEFAULT {argument['argDefaultValue']}" if argument.get("argDefaultValue") else ""
+    return f"{quoted(str(argument['argName']).strip(chr(34)))} {data_type(argument['argDataType']).full()}{default}"
 
 
 def argument_types(values: Values) -> tuple[str, ...]:
     """The main names of the argument types, which tell overloads apart."""
-    return tuple(data_type(one["argDataType"]).name for one in values.get("arguments") or ())
+    return tuple(data_type(argument["argDataType"]).name for argument in values.get("arguments") or ())
 
 
 def signature(kind: Kind, values: Values) -> str:
@@ -106,7 +106,11 @@ def parsed_signature(resource_id: str) -> Values:
         raise NotThereError(
             f'{resource_id!r} names no routine: an id has the form "DB"."SCHEMA"."NAME"(VARCHAR, NUMBER).'
         )
-    arguments = [{"argName": f"ARG{n}", "argDataType": one} for n, one in enumerate(split_at_commas(types)) if one]
+    arguments = [
+        {"argName": f"ARG{n}", "argDataType": type_name}
+        for n, type_name in enumerate(split_at_commas(types))
+        if type_name
+    ]
     return dict(zip(("database", "schema", "name"), parts, strict=True)) | {"arguments": arguments}
 
 
@@ -144,8 +148,8 @@ def show_routine(kind: Kind, values: Values) -> FoundRow:
         if not error.absent:
             raise
         return None
-    wanted = argument_types(values)
-    return next((row for row in rows if row.get("name") == parts[-1] and _types(row) == wanted), None)
+    types = argument_types(values)
+    return next((row for row in rows if row.get("name") == parts[-1] and _types(row) == types), None)
 
 
 def _types(row: Row) -> tuple[str, ...]:
@@ -154,10 +158,10 @@ def _types(row: Row) -> tuple[str, ...]:
 
 def shown_signature(row: Row) -> tuple[tuple[str, ...], str]:
     """Argument types and result type in column `arguments`: `P(VARCHAR, DEFAULT NUMBER) RETURN VARCHAR`."""
-    found = _ARGUMENTS.match(str(row.get("arguments")))
-    written = split_at_commas(found[1]) if found else []
-    types = (data_type(re.sub(r"^(?:DEFAULT|OPTIONAL) ", "", one)).name for one in written if one)
-    return tuple(types), found[2] if found else ""
+    match = _ARGUMENTS.match(str(row.get("arguments")))
+    written = split_at_commas(match[1]) if match else []
+    types = (data_type(re.sub(r"^(?:DEFAULT|OPTIONAL) ", "", spelling)).name for spelling in written if spelling)
+    return tuple(types), match[2] if match else ""
 
 
 def describe(kind: Kind, values: Values) -> Any:
@@ -173,10 +177,10 @@ def show_parameters(kind: Kind) -> Any:
     return lambda values: Statement(f"SHOW PARAMETERS IN {kind.name} {signature(kind, values)}")
 
 
-def described_arguments(described: Values, given: Any) -> list[Values]:
+def described_arguments(described: Values, declared: Any) -> list[Values]:
     """Row `signature`, `(A VARCHAR, B NUMBER)`, as arguments; it does not tell defaults, so the given ones are kept."""
     written = str(described.get("signature") or "()").strip()
-    defaults = {str(one["argName"]).upper(): one.get("argDefaultValue") for one in given or ()}
+    defaults = {str(argument["argName"]).upper(): argument.get("argDefaultValue") for argument in declared or ()}
     return [
         {"argName": name, "argDataType": kind.name}
         | ({"argDefaultValue": defaults[name.upper()]} if defaults.get(name.upper()) else {})

@@ -94,19 +94,19 @@ def _create(values: Values) -> Observation:
 
 
 def _read(values: Values) -> Observation:
-    seen = yield from observe(KIND, PROPERTIES, KIND.parts(values))
-    if seen is None:
+    live = yield from observe(KIND, PROPERTIES, KIND.parts(values))
+    if live is None:
         return None
     rows = yield Statement(f"DESCRIBE COMPUTE POOL {KIND.full_name(values)}")
     described = [show_output(f"{KIND.columns} error_code status_message", row) for row in rows]
-    outputs = seen.outputs | {"describeOutputs": described}
+    outputs = live.outputs | {"describeOutputs": described}
     # a list of Snowflake's that no pool has unless it is made with one, which is not supported here
     outputs |= {
-        name: [shown | {"backupInstanceFamilies": []} for shown in value]
+        name: [output | {"backupInstanceFamilies": []} for output in value]
         for name, value in outputs.items()
         if isinstance(value, list)
     }
-    return Observed(seen.values, outputs)
+    return Observed(live.values, outputs)
 
 
 def _update(change: Change) -> Observation:

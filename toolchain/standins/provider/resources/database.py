@@ -88,13 +88,13 @@ def _drop_public(values: Values) -> Statements:
 
 
 def _read(values: Values) -> Observation:
-    seen = yield from observe(KIND, PROPERTIES, KIND.parts(values))
-    if seen is None:
+    live = yield from observe(KIND, PROPERTIES, KIND.parts(values))
+    if live is None:
         return None
     yield from _replication(values)
     rows = yield _show_parameters(values)
-    outputs = {name: value for name, value in seen.outputs.items() if name != "showOutputs"}
-    return with_parameters(Observed(seen.values, outputs), PROPERTIES, rows, "DATABASE")
+    outputs = {name: value for name, value in live.outputs.items() if name != "showOutputs"}
+    return with_parameters(Observed(live.values, outputs), PROPERTIES, rows, "DATABASE")
 
 
 def _replication(values: Values) -> Generator[Step, list[Row], None]:

@@ -42,8 +42,8 @@ def _middle(values: Values) -> Iterable[str]:
 
 
 def _described(described: Values) -> Values:
-    seen: Values = {"returnType": described["returns"]} if described.get("returns") else {}
-    return seen | ({"functionDefinition": described["body"]} if described.get("body") is not None else {})
+    live: Values = {"returnType": described["returns"]} if described.get("returns") else {}
+    return live | ({"functionDefinition": described["body"]} if described.get("body") is not None else {})
 
 
 def _altered(change: Change, target: str) -> list[Statement]:

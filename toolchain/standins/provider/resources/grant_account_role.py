@@ -59,9 +59,11 @@ def _create(values: Values) -> Observation:
 def _read(values: Values) -> Observation:
     rows = yield from rows_or_none(f"SHOW GRANTS OF ROLE {requoted(values['roleName'])}", lambda _error: True)
     kind, name = _grantee(values)
-    wanted = identifier_parts(name)[0]
-    there = any(row["granted_to"] == kind and row["grantee_name"] in {wanted, f'"{wanted}"'} for row in rows or ())
-    return Observed(values={}) if there else None
+    role_name = identifier_parts(name)[0]
+    is_granted = any(
+        row["granted_to"] == kind and row["grantee_name"] in {role_name, f'"{role_name}"'} for row in rows or ()
+    )
+    return Observed(values={}) if is_granted else None
 
 
 def _delete(values: Values) -> Statements:

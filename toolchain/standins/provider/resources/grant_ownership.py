@@ -108,9 +108,9 @@ def _give_task(values: Values, role: str) -> Statements:
     task = yield from show_task(name)
     warehouse = filled(task.get("warehouse"))
     on_warehouse = (yield Statement(f"SHOW GRANTS ON WAREHOUSE {quoted(warehouse)}")) if warehouse else []
-    held = {str(row["privilege"]).upper() for row in to_role(on_task, quoted(current), "")}
+    privileges = {str(row["privilege"]).upper() for row in to_role(on_task, quoted(current), "")}
     suspended = []
-    if held & {"OWNERSHIP", "OPERATE"}:
+    if privileges & {"OWNERSHIP", "OPERATE"}:
         for root in (yield from roots_of(name)):
             if root.started:
                 yield Statement(f"ALTER TASK {quoted(*root.parts)} SUSPEND")
@@ -118,7 +118,7 @@ def _give_task(values: Values, role: str) -> Statements:
     yield _grant(values, role)
     runs = any(row["privilege"] == "EXECUTE TASK" for row in to_role(on_account, quoted(current), ""))
     uses = not warehouse or any(row["privilege"] == "USAGE" for row in to_role(on_warehouse, quoted(current), ""))
-    if "OPERATE" in held and runs and uses:
+    if "OPERATE" in privileges and runs and uses:
         for parts in suspended:
             yield Statement(f"ALTER TASK {quoted(*parts)} RESUME")
 

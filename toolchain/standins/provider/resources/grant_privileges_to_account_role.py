@@ -49,11 +49,11 @@ PROPERTIES = (
 
 
 def _check(values: Values) -> list[Failure]:
-    found = []
+    problems = []
     if not exactly_one(values, _TARGETS):
-        found.append(Failure("onAccount", f"give exactly one of {', '.join(_TARGETS)}."))
+        problems.append(Failure("onAccount", f"give exactly one of {', '.join(_TARGETS)}."))
     if not exactly_one(values, ("privileges", "allPrivileges")):
-        found.append(Failure("privileges", "give exactly one of `privileges` and `allPrivileges`."))
+        problems.append(Failure("privileges", "give exactly one of `privileges` and `allPrivileges`."))
     forms = {
         "onAccountObject": ("objectName",),
         "onSchema": ("schemaName", "allSchemasInDatabase", "futureSchemasInDatabase"),
@@ -62,41 +62,43 @@ def _check(values: Values) -> list[Failure]:
     for name, choices in forms.items():
         chosen = values.get(name)
         if chosen and not has_unknown(chosen) and not exactly_one(chosen, choices):
-            found.append(Failure(name, f"give exactly one of {', '.join(choices)}; `inherited` is not supported here."))
+            problems.append(
+                Failure(name, f"give exactly one of {', '.join(choices)}; `inherited` is not supported here.")
+            )
         if chosen and chosen.get("objectName") and not chosen.get("objectType"):
-            found.append(Failure(name, "`objectName` needs `objectType`, for example TABLE."))
-        found += [
+            problems.append(Failure(name, "`objectName` needs `objectType`, for example TABLE."))
+        problems += [
             Failure(name, f"`{bulk}` needs exactly one of inDatabase and inSchema.")
             for bulk in ("all", "future")
             if chosen and chosen.get(bulk) and not exactly_one(chosen[bulk], ("inDatabase", "inSchema"))
         ]
-    return found
+    return problems
 
 
 def _target(values: Values) -> Target:
     if values.get("onAccount"):
         return Target("ACCOUNT", "SHOW GRANTS ON ACCOUNT", "OnAccount")
-    one = values.get("onAccountObject")
-    if one:
-        return object_target(one["objectType"], one["objectName"], "OnAccountObject")
+    account_object = values.get("onAccountObject")
+    if account_object:
+        return object_target(account_object["objectType"], account_object["objectName"], "OnAccountObject")
     if values.get("onSchema"):
         return _schema_target(values["onSchema"])
-    one = values["onSchemaObject"]
-    if one.get("all"):
-        return bulk_target("ALL", one["all"], "OnSchemaObject|OnAll")
-    if one.get("future"):
-        return bulk_target("FUTURE", one["future"], "OnSchemaObject|OnFuture")
-    return object_target(one["objectType"], one["objectName"], "OnSchemaObject|OnObject")
+    account_object = values["onSchemaObject"]
+    if account_object.get("all"):
+        return bulk_target("ALL", account_object["all"], "OnSchemaObject|OnAll")
+    if account_object.get("future"):
+        return bulk_target("FUTURE", account_object["future"], "OnSchemaObject|OnFuture")
+    return object_target(account_object["objectType"], account_object["objectName"], "OnSchemaObject|OnObject")
 
 
-def _schema_target(one: Values) -> Target:
-    if one.get("schemaName"):
-        name = requoted(one["schemaName"])
+def _schema_target(on_schema: Values) -> Target:
+    if on_schema.get("schemaName"):
+        name = requoted(on_schema["schemaName"])
         return Target(f"SCHEMA {name}", f"SHOW GRANTS ON SCHEMA {name}", f"OnSchema|OnSchema|{name}")
-    if one.get("allSchemasInDatabase"):
-        name = requoted(one["allSchemasInDatabase"])
+    if on_schema.get("allSchemasInDatabase"):
+        name = requoted(on_schema["allSchemasInDatabase"])
         return Target(f"ALL SCHEMAS IN DATABASE {name}", "", f"OnSchema|OnAllSchemasInDatabase|{name}")
-    name = requoted(one["futureSchemasInDatabase"])
+    name = requoted(on_schema["futureSchemasInDatabase"])
     show_statement = f"SHOW FUTURE GRANTS IN DATABASE {name}"
     identity = f"OnSchema|OnFutureSchemasInDatabase|{name}"
     return Target(f"FUTURE SCHEMAS IN DATABASE {name}", show_statement, identity, "SCHEMA")
@@ -133,18 +135,18 @@ def _parse(resource_id: str) -> Values:
     return values | _parsed_target(parts[4], parts[5:])
 
 
-def _parsed_target(kind: str, rest: list[str]) -> Values:
+def _parsed_target(kind: str, parts: list[str]) -> Values:
     if kind == "OnAccount":
         return {"onAccount": True}
     if kind == "OnAccountObject":
-        return {"onAccountObject": {"objectType": rest[0], "objectName": identifier_parts(rest[1])[0]}}
-    form, *rest = rest
+        return {"onAccountObject": {"objectType": parts[0], "objectName": identifier_parts(parts[1])[0]}}
+    form, *parts = parts
     if kind == "OnSchema":
         name = {"OnSchema": "schemaName", "OnAllSchemasInDatabase": "allSchemasInDatabase"}
-        return {"onSchema": {name.get(form, "futureSchemasInDatabase"): rest[0]}}
+        return {"onSchema": {name.get(form, "futureSchemasInDatabase"): parts[0]}}
     if form == "OnObject":
-        return {"onSchemaObject": {"objectType": rest[0], "objectName": rest[1]}}
-    return {"onSchemaObject": {"all" if form == "OnAll" else "future": bulk_of(rest)}}
+        return {"onSchemaObject": {"objectType": parts[0], "objectName": parts[1]}}
+    return {"onSchemaObject": {"all" if form == "OnAll" else "future": bulk_of(parts)}}
 
 
 def _always_differ(news: Values) -> frozenset[str]:
@@ -177,18 +179,20 @@ def _read(values: Values) -> Observation:
     if rows is None:
         return None
     option = bool(values.get("withGrantOption"))
-    held = {
+    granted = {
         str(row["privilege"]).upper()
         for row in to_role(rows, values["accountRoleName"], target.object_type)
         if flag(row.get("grant_option")) == option
     }
-    return Observed(values={"privileges": [one for one in values["privileges"] if one.upper() in held]})
+    return Observed(
+        values={"privileges": [privilege for privilege in values["privileges"] if privilege.upper() in granted]}
+    )
 
 
 def _update(change: Change) -> Observation:
     news = change.news
     old, new = (
-        {_ALL} if side.get("allPrivileges") else {one.upper() for one in side.get("privileges") or ()}
+        {_ALL} if side.get("allPrivileges") else {privilege.upper() for privilege in side.get("privileges") or ()}
         for side in (change.olds, news)
     )
     clause, role = _target(news).clause, _role(news)

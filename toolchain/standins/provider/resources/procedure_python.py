@@ -27,18 +27,18 @@ _SNOWPARK = "snowflake-snowpark-python"
 _NULL_INPUT = ("CALLED ON NULL INPUT", "RETURNS NULL ON NULL INPUT")
 
 
-def _import_path(one: Values) -> str:
+def _import_path(entry: Values) -> str:
     """`@"D"."S"."STG"/x.py`, or `@~/x.py` for the user's own stage."""
-    stage = one["stageLocation"]
-    return f"@{'~' if stage == '~' else requoted(stage)}/{one['pathOnStage']}"
+    stage = entry["stageLocation"]
+    return f"@{'~' if stage == '~' else requoted(stage)}/{entry['pathOnStage']}"
 
 
 def _imports_normal(imports: Iterable[Values]) -> frozenset[str]:
-    return frozenset(_import_path(one).replace('"', "") for one in imports)
+    return frozenset(_import_path(entry).replace('"', "") for entry in imports)
 
 
 def _secrets_normal(secrets: Iterable[Values]) -> frozenset[tuple[Any, ...]]:
-    return frozenset((one["secretVariableName"], identifier(one["secretId"])) for one in secrets)
+    return frozenset((secret["secretVariableName"], identifier(secret["secretId"])) for secret in secrets)
 
 
 COMMENT = routines.comment("user-defined procedure")
@@ -82,12 +82,14 @@ def _middle(values: Values) -> Iterable[str]:
     packages = [*(values.get("packages") or ()), f"{_SNOWPARK}=={values['snowparkPackage']}"]
     yield f"PACKAGES = {text_list(packages)}"
     if values.get("imports"):
-        yield f"IMPORTS = {text_list(_import_path(one) for one in values['imports'])}"
+        yield f"IMPORTS = {text_list(_import_path(secret) for secret in values['imports'])}"
     yield f"HANDLER = {text(values['handler'])}"
     if values.get("externalAccessIntegrations"):
         yield f"EXTERNAL_ACCESS_INTEGRATIONS = {name_list(values['externalAccessIntegrations'])}"
     if values.get("secrets"):
-        listed = (f"{text(one['secretVariableName'])} = {requoted(one['secretId'])}" for one in values["secrets"])
+        listed = (
+            f"{text(secret['secretVariableName'])} = {requoted(secret['secretId'])}" for secret in values["secrets"]
+        )
         yield f"SECRETS = ({', '.join(listed)})"
     yield from clauses((COMMENT,), values)
     if values.get("executeAs"):
@@ -104,25 +106,25 @@ def _described(described: Values) -> Values:
         "procedureDefinition": "body",
         "executeAs": "execute as",
     }
-    seen: Values = {name: described[row] for name, row in plain.items() if described.get(row) is not None}
+    live: Values = {name: described[row] for name, row in plain.items() if described.get(row) is not None}
     if "packages" in described:
-        seen |= _packages(routines.quoted_texts(described["packages"]))
+        live |= _packages(routines.quoted_texts(described["packages"]))
     if "imports" in described:
-        seen["imports"] = [_import_read(path) for path in routines.name_texts(described["imports"]) or []]
+        live["imports"] = [_import_read(path) for path in routines.name_texts(described["imports"]) or []]
     if "external_access_integrations" in described:
-        seen["externalAccessIntegrations"] = routines.name_texts(described["external_access_integrations"])
+        live["externalAccessIntegrations"] = routines.name_texts(described["external_access_integrations"])
     if "secrets" in described:
         secrets = json.loads(described["secrets"] or "{}")
-        seen["secrets"] = [{"secretVariableName": name, "secretId": one} for name, one in secrets.items()]
-    return seen
+        live["secrets"] = [{"secretVariableName": name, "secretId": secret_id} for name, secret_id in secrets.items()]
+    return live
 
 
 def _packages(listed: list[str]) -> Values:
     """The packages without Snowpark's, whose version is a property of its own."""
-    snowpark = [one for one in listed if re.split(r"[=<>]", one)[0].strip() == _SNOWPARK]
+    snowpark = [package for package in listed if re.split(r"[=<>]", package)[0].strip() == _SNOWPARK]
     version = snowpark[0].partition("==")[2] if snowpark else ""
-    others = [one for one in listed if one not in snowpark]
-    return {"packages": others} | ({"snowparkPackage": version} if version else {})
+    packages = [package for package in listed if package not in snowpark]
+    return {"packages": packages} | ({"snowparkPackage": version} if version else {})
 
 
 def _import_read(path: str) -> Values:

@@ -91,9 +91,9 @@ def _create_statement(values: Values) -> Statement:
 def _adopt(values: Values) -> Statements:
     """PUBLIC comes with its database: it is brought into the program's form instead of being made."""
     yield _managed_access(values)
-    given = frozenset(one.name for one in PROPERTIES if is_given(values.get(one.name)))
-    unset = frozenset(one.name for one in SCHEMA_PARAMETERS) - given
-    yield from run(alter(KIND, PROPERTIES, Change({}, values, given | unset), KIND.full_name(values)))
+    declared = frozenset(prop.name for prop in PROPERTIES if is_given(values.get(prop.name)))
+    unset = frozenset(prop.name for prop in SCHEMA_PARAMETERS) - declared
+    yield from run(alter(KIND, PROPERTIES, Change({}, values, declared | unset), KIND.full_name(values)))
 
 
 def _managed_access(values: Values) -> Statement:
@@ -102,20 +102,20 @@ def _managed_access(values: Values) -> Statement:
 
 
 def _read(values: Values) -> Observation:
-    seen = yield from observe(KIND, PROPERTIES, KIND.parts(values))
-    if seen is None:
+    live = yield from observe(KIND, PROPERTIES, KIND.parts(values))
+    if live is None:
         return None
     rows = yield _show_parameters(values)
     try:
         described = yield Statement(f"DESCRIBE SCHEMA {KIND.full_name(values)}")
     except SnowflakeError:
         described = []  # the official plugin goes on without it, too
-    shown = seen.outputs["showOutputs"][0]
-    outputs = seen.outputs | {
-        "showOutputs": [shown | {"droppedOn": shown["droppedOn"] or _NO_INSTANT}],
+    output = live.outputs["showOutputs"][0]
+    outputs = live.outputs | {
+        "showOutputs": [output | {"droppedOn": output["droppedOn"] or _NO_INSTANT}],
         "describeOutputs": [show_output("created_on name kind", row) for row in described],
     }
-    return with_parameters(Observed(seen.values, outputs), PROPERTIES, rows, "SCHEMA", shown=True)
+    return with_parameters(Observed(live.values, outputs), PROPERTIES, rows, "SCHEMA", effective=True)
 
 
 def _update(change: Change) -> Observation:

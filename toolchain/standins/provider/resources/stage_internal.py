@@ -52,8 +52,8 @@ def _encryption(value: Values) -> str:
 
 def _directory_text(value: Values) -> str:
     refresh = value.get("autoRefresh")
-    given = f" AUTO_REFRESH = {refresh}" if str(refresh).lower() in {"true", "false"} else ""
-    return f"(ENABLE = {str(bool(value['enable'])).lower()}{given})"
+    refresh_text = f" AUTO_REFRESH = {refresh}" if str(refresh).lower() in {"true", "false"} else ""
+    return f"(ENABLE = {str(bool(value['enable'])).lower()}{refresh_text})"
 
 
 def _directory_normal(value: Values) -> tuple[bool, str]:
@@ -64,7 +64,7 @@ def _format_text(value: Values) -> str:
     if value.get("formatName"):
         return f"(FORMAT_NAME = {text(requoted(value['formatName']))})"
     kind = _format_kind(value)
-    words = [f"TYPE = {kind.upper()}", *(_option(name, one) for name, one in value[kind].items())]
+    words = [f"TYPE = {kind.upper()}", *(_option(name, option) for name, option in value[kind].items())]
     return f"({' '.join(words)})"
 
 
@@ -84,7 +84,7 @@ def _format_normal(value: Values) -> Any:
     if value.get("formatName"):
         return str(value["formatName"]).replace('"', "")
     kind = _format_kind(value)
-    return kind, tuple(sorted((name, str(one).lower()) for name, one in value[kind].items()))
+    return kind, tuple(sorted((name, str(option).lower()) for name, option in value[kind].items()))
 
 
 PROPERTIES = (
@@ -113,14 +113,14 @@ PROPERTIES = (
 
 
 def _check(values: Values) -> list[Failure]:
-    found = []
+    problems = []
     if "encryption" in values and len(set(values["encryption"]) & set(_ENCRYPTIONS)) != 1:
-        found.append(Failure("encryption", "give exactly one of snowflakeFull and snowflakeSse."))
+        problems.append(Failure("encryption", "give exactly one of snowflakeFull and snowflakeSse."))
     if "directory" in values and "enable" not in values["directory"]:
-        found.append(Failure("directory", "`directory` needs `enable`."))
+        problems.append(Failure("directory", "`directory` needs `enable`."))
     if "fileFormat" in values and len(set(values["fileFormat"]) & {"formatName", *_FORMATS}) != 1:
-        found.append(Failure("fileFormat", f"give exactly one of formatName, {', '.join(_FORMATS)}."))
-    return found
+        problems.append(Failure("fileFormat", f"give exactly one of formatName, {', '.join(_FORMATS)}."))
+    return problems
 
 
 def _create(values: Values) -> Observation:
@@ -129,23 +129,23 @@ def _create(values: Values) -> Observation:
 
 
 def _read(values: Values) -> Observation:
-    seen = yield from observe(KIND, PROPERTIES, KIND.parts(values))
-    if seen is None:
+    live = yield from observe(KIND, PROPERTIES, KIND.parts(values))
+    if live is None:
         return None
     rows = yield Statement(f"DESCRIBE STAGE {KIND.full_name(values)}")
-    kind = str(seen.outputs["showOutputs"][0]["type"])
-    found = dict(seen.values)
+    kind = str(live.outputs["showOutputs"][0]["type"])
+    values_read = dict(live.values)
     # SHOW tells server-side encryption only as the absence of client-side encryption.
-    found["encryption"] = {"snowflakeSse" if kind == "INTERNAL NO CSE" else "snowflakeFull": {}}
+    values_read["encryption"] = {"snowflakeSse" if kind == "INTERNAL NO CSE" else "snowflakeFull": {}}
     directory = _described(rows, "DIRECTORY")
     if "ENABLE" in directory:
-        found["directory"] = _directory_read(directory)
+        values_read["directory"] = _directory_read(directory)
     if values.get("fileFormat") and not values["fileFormat"].get("formatName"):
-        found["fileFormat"] = _format_read(values["fileFormat"], _described(rows, "STAGE_FILE_FORMAT"))
+        values_read["fileFormat"] = _format_read(values["fileFormat"], _described(rows, "STAGE_FILE_FORMAT"))
     file_format = _described(rows, "STAGE_FILE_FORMAT")
     described = _describe_output(directory) | {"fileFormats": [_file_format_output(file_format)]}
-    outputs = seen.outputs | {"stageType": kind, "describeOutputs": [described]}
-    return Observed(found, outputs)
+    outputs = live.outputs | {"stageType": kind, "describeOutputs": [described]}
+    return Observed(values_read, outputs)
 
 
 def _described(rows: Iterable[Row], parent: str) -> dict[str, str]:
@@ -157,13 +157,13 @@ def _directory_read(directory: dict[str, str]) -> Values:
     return {"enable": flag(directory["ENABLE"])} | refresh
 
 
-def _format_read(given: Values, described: dict[str, str]) -> Values:
+def _format_read(declared: Values, described: dict[str, str]) -> Values:
     """The file format as far as the program sets it: its type, and each option that DESCRIBE has."""
-    kind = _format_kind(given)
+    kind = _format_kind(declared)
     if described.get("TYPE", kind.upper()).upper() != kind.upper():
         return {described["TYPE"].lower(): {}}
     options = {camel(word.lower()): value for word, value in described.items()}
-    return {kind: {name: options.get(name, one) for name, one in given[kind].items()}}
+    return {kind: {name: options.get(name, option) for name, option in declared[kind].items()}}
 
 
 def _describe_output(directory: dict[str, str]) -> Values:
@@ -190,8 +190,8 @@ def _must_replace(olds: Values, news: Values, changed: frozenset[str]) -> frozen
 def _update(change: Change) -> Observation:
     target = KIND.full_name(change.news)
     yield from rename(KIND, change)
-    yield from run(alter(KIND, (one for one in PROPERTIES if one.name == "directory"), change, target))
-    yield from run(alter(KIND, (one for one in PROPERTIES if one.name != "directory"), change, target))
+    yield from run(alter(KIND, (prop for prop in PROPERTIES if prop.name == "directory"), change, target))
+    yield from run(alter(KIND, (prop for prop in PROPERTIES if prop.name != "directory"), change, target))
     return (yield from _read(change.news))
 
 

@@ -52,8 +52,8 @@ KIND = Kind(
 
 def _cluster_by(cell: Any) -> list[str] | None:
     """`LINEAR(a, b)` as a list of expressions."""
-    found = re.fullmatch(r"LINEAR\s*\((.*)\)", str(cell or "").strip(), re.IGNORECASE)
-    return [part.strip() for part in found[1].split(",")] if found else None
+    match = re.fullmatch(r"LINEAR\s*\((.*)\)", str(cell or "").strip(), re.IGNORECASE)
+    return [part.strip() for part in match[1].split(",")] if match else None
 
 
 PROPERTIES = (
@@ -85,17 +85,19 @@ PROPERTIES = (
 
 
 def _check(values: Values) -> list[Failure]:
-    found: list[Failure] = []
+    problems: list[Failure] = []
     if has_unknown(values["columns"]):
-        return found
+        return problems
     for position, column in enumerate(values["columns"]):
         if not (column.get("name") and column.get("type")):
-            found.append(Failure("columns", f"column {position + 1} needs a `name` and a `type`."))
+            problems.append(Failure("columns", f"column {position + 1} needs a `name` and a `type`."))
         if column.get("maskingPolicy"):
-            found.append(Failure("columns", f"column {column.get('name')}: `maskingPolicy` is not supported here."))
+            problems.append(Failure("columns", f"column {column.get('name')}: `maskingPolicy` is not supported here."))
     names = [column.get("name") for column in values["columns"]]
-    found += [Failure("columns", f"column {name} is there twice.") for name in {n for n in names if names.count(n) > 1}]
-    return found
+    problems += [
+        Failure("columns", f"column {name} is there twice.") for name in {n for n in names if names.count(n) > 1}
+    ]
+    return problems
 
 
 def _create(values: Values) -> Observation:
@@ -114,15 +116,17 @@ def _read(values: Values) -> Observation:
         return None
     schemas = yield Statement(show_text(Kind("SCHEMA", "SCHEMAS", ""), parts[:2]))
     rows = yield Statement(f"DESCRIBE TABLE {quoted(*parts)} TYPE = COLUMNS")
-    seen = columns_read(PROPERTIES, row)
+    live = columns_read(PROPERTIES, row)
     inherited = whole((pick(schemas, parts[:2]) or {}).get("retention_time"))
-    if "dataRetentionTimeInDays" not in values and seen.get("dataRetentionTimeInDays") == inherited:
-        seen.pop("dataRetentionTimeInDays", None)
-    seen["columns"] = [described_column(one) for one in rows if str(one.get("kind")).upper() == "COLUMN"]
-    keys = [str(one["name"]) for one in rows if flag(one.get("primary key"))]
+    if "dataRetentionTimeInDays" not in values and live.get("dataRetentionTimeInDays") == inherited:
+        live.pop("dataRetentionTimeInDays", None)
+    live["columns"] = [
+        described_column(column_row) for column_row in rows if str(column_row.get("kind")).upper() == "COLUMN"
+    ]
+    keys = [str(column_row["name"]) for column_row in rows if flag(column_row.get("primary key"))]
     if keys:
-        seen["primaryKey"] = dict(values.get("primaryKey") or {}) | {"keys": keys}
-    return Observed(seen, {"fullyQualifiedName": quoted(*parts), "owner": str(row.get("owner") or "")})
+        live["primaryKey"] = dict(values.get("primaryKey") or {}) | {"keys": keys}
+    return Observed(live, {"fullyQualifiedName": quoted(*parts), "owner": str(row.get("owner") or "")})
 
 
 def _must_replace(olds: Values, news: Values, changed: frozenset[str]) -> frozenset[str]:

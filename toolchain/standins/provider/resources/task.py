@@ -53,22 +53,24 @@ _START_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
 
 
 def _check(values: Values) -> list[Failure]:
-    found = []
-    for name, others in (("schedule", ("afters", "finalize")), ("finalize", ("afters",))):
-        found += [
-            Failure(name, f"`{name}` and `{other}` exclude each other.")
-            for other in others
-            if values.get(name) and values.get(other)
+    problems = []
+    for name, conflicts in (("schedule", ("afters", "finalize")), ("finalize", ("afters",))):
+        problems += [
+            Failure(name, f"`{name}` and `{conflict}` exclude each other.")
+            for conflict in conflicts
+            if values.get(name) and values.get(conflict)
         ]
     for name, units in (
         ("schedule", ("hours", "minutes", "seconds", "usingCron")),
         ("targetCompletionInterval", ("hours", "minutes", "seconds")),
     ):
         if values.get(name) is not None and sum(values[name].get(unit) is not None for unit in units) != 1:
-            found.append(Failure(name, f"give exactly one of {', '.join(units)}."))
+            problems.append(Failure(name, f"give exactly one of {', '.join(units)}."))
     if values.get("warehouse") and values.get("userTaskManagedInitialWarehouseSize"):
-        found.append(Failure("warehouse", "`warehouse` and `userTaskManagedInitialWarehouseSize` exclude each other."))
-    return found
+        problems.append(
+            Failure("warehouse", "`warehouse` and `userTaskManagedInitialWarehouseSize` exclude each other.")
+        )
+    return problems
 
 
 def _show_parameters(values: Values) -> Statement:
@@ -104,10 +106,10 @@ def _create(values: Values) -> Observation:
         yield Statement(_create_text(values), creates=True)
         if values["started"]:
             yield from _start(own)
-        seen = yield from _read(values)
+        live = yield from _read(values)
     finally:
         yield from resume(suspended)
-    return seen
+    return live
 
 
 def _suspend_finalized(name: str, suspended: list[Parts]) -> Statements:
@@ -135,12 +137,12 @@ def _read(values: Values) -> Observation:
         return None
     rows = yield _show_parameters(values)
     related = relations(row)
-    seen = columns_read(PROPERTIES, row)
-    seen["started"] = is_started(row)
-    seen["afters"] = list(related.get("Predecessors") or [])
-    seen["finalize"] = related.get("FinalizedRootTask")
+    live = columns_read(PROPERTIES, row)
+    live["started"] = is_started(row)
+    live["afters"] = list(related.get("Predecessors") or [])
+    live["finalize"] = related.get("FinalizedRootTask")
     outputs = {"fullyQualifiedName": TASK.full_name(values), "showOutputs": [show_task_output(row)]}
-    return with_parameters(Observed(seen, outputs), PROPERTIES, rows, "TASK", shown=True)
+    return with_parameters(Observed(live, outputs), PROPERTIES, rows, "TASK", effective=True)
 
 
 def show_task_output(row: Row) -> dict[str, Any]:
@@ -170,10 +172,10 @@ def _update(change: Change) -> Observation:
         yield from _alters(change, own, suspended)
         if change.news["started"]:
             yield from _start(own)
-        seen = yield from _read(change.news)
+        live = yield from _read(change.news)
     finally:
         yield from resume(suspended)
-    return seen
+    return live
 
 
 def _alters(change: Change, own: Parts, suspended: list[Parts]) -> Statements:

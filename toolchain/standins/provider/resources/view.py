@@ -40,13 +40,13 @@ def query_of(view_text: Any) -> str | None:
     if not filled(view_text):
         return None
     written = _USAGE.sub("", str(view_text))
-    blanked = _SKIPPED.sub(lambda found: "x" * len(found[0]), written)
+    blanked = _SKIPPED.sub(lambda match: "x" * len(match[0]), written)
     depth = 0
-    for found in re.finditer(r"[()]|\bAS\b", blanked, re.IGNORECASE):
-        if found[0] in "()":
-            depth += 1 if found[0] == "(" else -1
+    for match in re.finditer(r"[()]|\bAS\b", blanked, re.IGNORECASE):
+        if match[0] in "()":
+            depth += 1 if match[0] == "(" else -1
         elif depth == 0:
-            return written[found.end() :].strip().removesuffix(";")
+            return written[match.end() :].strip().removesuffix(";")
     return None
 
 
@@ -121,8 +121,8 @@ def _create(values: Values) -> Observation:
 
 
 def _read(values: Values) -> Observation:
-    seen = yield from observe(KIND, PROPERTIES, KIND.parts(values))
-    if seen is None:
+    live = yield from observe(KIND, PROPERTIES, KIND.parts(values))
+    if live is None:
         return None
     name = text(KIND.full_name(values))
     for function in ("POLICY_REFERENCES", "DATA_METRIC_FUNCTION_REFERENCES"):
@@ -136,8 +136,8 @@ def _read(values: Values) -> Observation:
         rows = []  # the official plugin goes on without it, too
     columns = [_described(row) for row in rows]
     described = [show_output(_DESCRIBED, row) | _flags(row) for row in rows]
-    outputs = seen.outputs | {"describeOutputs": described}
-    values_seen = seen.values | ({"columns": columns} if columns and values.get("columns") else {})
+    outputs = live.outputs | {"describeOutputs": described}
+    values_seen = live.values | ({"columns": columns} if columns and values.get("columns") else {})
     return Observed(values_seen, outputs, {"columns": columns})
 
 

@@ -176,13 +176,13 @@ def _create(values: Values) -> Observation:
 
 
 def _read(values: Values) -> Observation:
-    seen = yield from observe(KIND, PROPERTIES, KIND.parts(values))
-    if seen is None:
+    live = yield from observe(KIND, PROPERTIES, KIND.parts(values))
+    if live is None:
         return None
     rows = yield _show_parameters(values)
-    shown = seen.outputs["showOutputs"][0]
-    shown |= {"size": warehouse_size(shown["size"]), "resourceMonitor": filled(shown["resourceMonitor"]) or ""}
-    return with_parameters(seen, PROPERTIES, rows, "WAREHOUSE", shown=True)
+    output = live.outputs["showOutputs"][0]
+    output |= {"size": warehouse_size(output["size"]), "resourceMonitor": filled(output["resourceMonitor"]) or ""}
+    return with_parameters(live, PROPERTIES, rows, "WAREHOUSE", effective=True)
 
 
 def _update(change: Change) -> Observation:

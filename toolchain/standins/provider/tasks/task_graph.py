@@ -72,12 +72,12 @@ def listed(cell: Any) -> list[str]:
 
 def roots_of(parts: Parts) -> Generator[Step, list[Row], list[Root]]:
     """The roots that are reached by walking up from a task; a finalizer's root is the one that it finalizes."""
-    waiting, seen, roots = [parts], set[Parts](), list[Root]()
+    waiting, visited, roots = [parts], set[Parts](), list[Root]()
     while waiting:
         current = waiting.pop(0)
-        if current in seen:
+        if current in visited:
             continue
-        seen.add(current)
+        visited.add(current)
         row = yield from show_task(current)
         finalized = relations(row).get("FinalizedRootTask")
         above = [identifier_parts(finalized)] if finalized else predecessors(row)

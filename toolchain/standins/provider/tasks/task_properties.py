@@ -126,7 +126,7 @@ SESSION_PARAMETERS = tuple(
             *(keyword_parameter(_wire_name(word), word) for word in _KEYWORDS),
             *(text_parameter(_wire_name(word), word) for word in _TEXTS),
         ),
-        key=lambda one: one.sql,
+        key=lambda prop: prop.sql,
     )
 )
 
