@@ -122,9 +122,10 @@ class JobGraph(pulumi.ComponentResource):
         stored = StorageArgs(settings, planned.configuration, planned.payloads, access)
         storage = StorageComponent("storage", stored, scope)
         runs = HistoryComponent("history", HistoryArgs(settings, access, storage), scope)
-        runner = RunnerComponent("runner", RunnerArgs(planned, access, compute, storage), scope)
+        runs_jobs = RunnerArgs(planned, access, compute, storage, has_schema=present.has_schema)
+        runner = RunnerComponent("runner", runs_jobs, scope)
         parts = [access, compute, storage, runs, runner]
-        graphs = task_graphs(planned.graphs, settings, parts, present, scope)
+        graphs = task_graphs(planned.graphs, settings, parts, present.tasks, scope)
         guard_removal(planned.graphs, settings, graphs, scope)
         self._roots = {graph.key: graph.root.full_name for graph in planned.graphs}
 

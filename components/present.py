@@ -6,6 +6,7 @@ Knows the provider's function `getTasks`. Must not know what is made of its answ
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -28,12 +29,26 @@ _REMEDY = (
 )
 
 
-def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulumi.Resource) -> list[Row] | None:
-    """Return rows of SHOW TASKS of the schema, those of the graphs' roots with the `parameters` that are set on them.
+@dataclass(frozen=True)
+class Present:
+    """What is in Snowflake before a deploy.
 
-    There are none before the first deploy. A preview goes on without an answer (None), and says so. The provider that
-    is asked is that of `parent`. To be called before resources of Snowflake are registered: without a server their
-    errors, which know no remedy, would end the program first.
+    Attributes:
+        tasks: rows of SHOW TASKS of the schema, those of the graphs' roots with the `parameters` that are set on them;
+            None if Snowflake could not be asked.
+        has_schema: False before the first deploy: then there is nothing else to ask for either.
+    """
+
+    tasks: list[Row] | None
+    has_schema: bool = True
+
+
+def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulumi.Resource) -> Present:
+    """Return the tasks of the schema.
+
+    A preview goes on without an answer, and says so. The provider that is asked is that of `parent`. To be called
+    before resources of Snowflake are registered: without a server their errors, which know no remedy, would end the
+    program first.
 
     Raises:
         RunError: Snowflake cannot be asked during an update.
@@ -47,7 +62,7 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulum
                 row["parameters"] = _parameters(place, row["name"], options)
     except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
         if _ABSENT in str(error):
-            return []
+            return Present([], has_schema=False)
         message = f"{error}\n{_REMEDY}" if _NOT_CONNECTED in str(error) else str(error)
         if not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(message) from None
@@ -55,8 +70,8 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulum
             "Snowflake could not be asked for the tasks that are there, so this preview cannot tell whether a root "
             f"task is suspended, tasks were changed by hand or jobs change their graph. {message}"
         )
-        return None
-    return rows
+        return Present(None)
+    return Present(rows)
 
 
 def present_after(

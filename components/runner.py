@@ -32,13 +32,16 @@ if TYPE_CHECKING:
 class RunnerArgs:
     """The plan, and the components that must be there before.
 
-    compute: its warehouse runs the procedure that drops others, also while the stack is destroyed.
+    Attributes:
+        compute: its warehouse runs the procedure that drops others, also while the stack is destroyed.
+        has_schema: False before the first deploy: the provider would warn that it finds no procedures.
     """
 
     plan: Plan
     access: AccessComponent
     compute: pulumi.Resource
     storage: pulumi.Resource
+    has_schema: bool = True
 
 
 class RunnerComponent(Part):
@@ -47,7 +50,7 @@ class RunnerComponent(Part):
     def __init__(self, name: str, args: RunnerArgs, scope: Scope) -> None:
         super().__init__("Runner", name, scope)
         plan, self._args = args.plan, args
-        self._superseded = _superseded_procedures(self, plan.settings)
+        self._superseded = _superseded_procedures(self, plan.settings) if args.has_schema else frozenset()
         options = pulumi.ResourceOptions(parent=self, depends_on=[args.storage])
         self._dropping = self._procedure(plan.drop_superseded, options)
         own = call_grant(plan.drop_superseded)
@@ -156,5 +159,5 @@ def _superseded_procedures(parent: pulumi.Resource, settings: Settings) -> froze
             f"of them is used again. {error}"
         )
         return frozenset()
-    # before the first deploy there is no schema, and the answer has no list
+    # an answer without procedures has no list
     return frozenset(row.name for row in procedures.procedures or () if retirement.is_superseded(row.comment))

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from jobgraph.components import JobGraph, JobGraphArgs
+from jobgraph.components import JobGraph, JobGraphArgs, present, runner
 from tests.components.recorded import ROOT, Recorder, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
 
 def requests(program: Callable[[], None]) -> list[Any]:
@@ -56,3 +58,23 @@ def test_what_deploys_replace_is_never_protected() -> None:
         {"Execute", "GrantAccountRole", "GrantOwnership", "GrantPrivilegesToAccountRole", "ProcedurePython", "View"},
         key=list(kinds).index,
     )
+
+
+def test_before_the_first_deploy_nobody_asks_for_procedures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider warns of a schema that does not exist, although nothing is wrong."""
+
+    def no_schema(_place: Any, _options: Any) -> Any:
+        raise Exception("Schema 'D.S' does not exist or not authorized.")  # noqa: TRY002  # as a failed invoke does
+
+    asked: list[object] = []
+
+    def superseded(parent: pulumi.Resource, _settings: object) -> frozenset[str]:
+        asked.append(parent)
+        return frozenset()
+
+    monkeypatch.setattr(runner, "_superseded_procedures", superseded)
+    run(deploy("jobgraph"), Recorder())
+    assert len(asked) == 1
+    monkeypatch.setattr(present, "_listed", no_schema)
+    run(deploy("jobgraph"), Recorder())
+    assert len(asked) == 1

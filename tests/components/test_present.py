@@ -45,10 +45,10 @@ def test_a_preview_without_a_server_warns_and_goes_on(monkeypatch: pytest.Monkey
     failing(monkeypatch, REFUSED, dry=True)
     warned: list[str] = []
     monkeypatch.setattr(pulumi, "warn", warned.append)
-    assert present.tasks_present(Settings(), [], PARENT) is None
+    assert present.tasks_present(Settings(), [], PARENT) == present.Present(None)
     assert "jobgraph sandbox start" in warned[0]
 
 
 def test_before_the_first_deploy_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, "Schema 'D.S' does not exist or not authorized.", dry=False)
-    assert present.tasks_present(Settings(), [], PARENT) == []
+    assert present.tasks_present(Settings(), [], PARENT) == present.Present([], has_schema=False)
