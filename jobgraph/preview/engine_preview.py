@@ -31,7 +31,7 @@ from jobgraph.preview.naming import without_owner
 from jobgraph.preview.wording import READS, TASK, about, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from jobgraph.plan.observations import Observation
 
@@ -181,21 +181,37 @@ def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> li
 def _notes(steps: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return what the first steps of a deploy have seen and will mend, by graph."""
     notes: dict[str, list[str]] = {}
+    changing = {
+        str(_inputs(_state(step)).get("name"))
+        for step in steps
+        if step["op"] in _ACTIONS and _state(step).get("type") == TASK
+    }
     for step in steps:
         name = str(_state(step).get("urn", "")).rpartition("::")[2]
         if step["op"] not in _ACTIONS or not name.endswith(_OPENING):
             continue
         observed = read_observation(str((step.get("newState") or {}).get("inputs", {}).get("query", "")))
         if observed is not None:
-            notes[str(_state(step).get("parent", "")).rpartition("::")[2]] = list(_sentences(observed))
+            notes[str(_state(step).get("parent", "")).rpartition("::")[2]] = list(_sentences(observed, changing))
     return notes
 
 
-def _sentences(observed: Observation) -> Iterator[str]:
+def _sentences(observed: Observation, changing: Collection[str]) -> Iterator[str]:
     if observed.failed_root:
         yield f"{observed.failed_root}, which Snowflake suspended because its runs failed, is resumed"
-    if observed.tasks != observed.failed_root:
-        yield f"not as configured in Snowflake now, and made so: {observed.tasks}"
+    drifted = "" if observed.tasks == observed.failed_root else _beside(observed.tasks, changing)
+    if drifted:
+        yield f"not as configured in Snowflake now, and made so: {drifted}"
+
+
+def _beside(tasks: str, changing: Collection[str]) -> str:
+    """Return those of the tasks that the deploy does not change anyway; of those only counted, it may change any."""
+    names, _, counted = tasks.partition(" and ")
+    listed = names.split(", ")
+    drifted = [name for name in listed if name not in changing]
+    hidden = max(int(counted.split()[0]) - len(set(changing) - set(listed)), 0) if counted else 0
+    more = f"{hidden} more" if drifted else f"{hidden} tasks"
+    return " and ".join(filter(None, [", ".join(drifted), more if hidden else ""]))
 
 
 def _drawn(step: Mapping[str, Any], state: Mapping[str, Any]) -> DrawnTask:

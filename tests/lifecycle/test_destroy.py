@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ def killed_in_the_middle(project: Project) -> None:
     ) as engine:
         assert engine.stdout
         for line in engine.stdout:
-            if "Task T_MYJOB" in line and "deleted" in line:
+            if re.search(r":Task \S*T_MYJOB.*deleted", line):
                 kill(engine, plugins=False)
                 break
     assert engine.returncode == -signal.SIGKILL

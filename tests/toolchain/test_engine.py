@@ -181,7 +181,7 @@ def test_about_and_install_have_nothing_to_warn_of(project: Project) -> None:
     about = project.run("about")
 
     assert f"executable='{sys.executable}'" in about
-    assert "pulumi" in about.partition("Dependencies:")[2]
+    assert "jobgraph" in about.partition("Dependencies:")[2]
     assert "warning" not in about.lower()
     assert "Nothing to install" in project.run("install")
 

@@ -22,7 +22,7 @@ from jobgraph.runs import comparison
 @click.option("--json", "as_json", is_flag=True, help="Write the differences as JSON.")
 @click.pass_context
 def compare(context: click.Context, first: str, second: str, *, graph: str | None, as_json: bool) -> None:
-    """Show what differs between two runs: states, attempts, durations, images, pools, configuration.
+    """Show what differs between two runs: states, attempts, durations, images, pools, values of the run.
 
     FIRST and SECOND are ids of runs; `last` is the newest. Durations are shown if they differ by a second and a tenth.
     """

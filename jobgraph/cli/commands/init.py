@@ -54,7 +54,8 @@ def init(folder: Path, name: str | None) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
         say(str(folder / path))
-    note(f"Next: cd {shlex.quote(str(folder))}   then what README.md says")
+    place = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))}   then "
+    note(f"Next: {place}follow README.md")
 
 
 def _template(project: str) -> Iterator[tuple[str, str]]:

@@ -110,6 +110,8 @@ def _show(selection: Selection, run: Run, *, only_failed: bool) -> None:
     jobs = [job for job in run.jobs if selection.name in {None, job.name}]
     chosen = [job for job in jobs if not only_failed or job in run.failed]
     listed = [(job, log) for job in chosen for log in selection.logs_of(run, job)]
+    if only_failed and not chosen:
+        raise RunFailedError(f"No job of run {run.run_id} failed", remedy=f"jobgraph logs --run {run.run_id}")
     if not listed:
         raise _no_log(selection, run, jobs)
     if selection.as_json:
@@ -123,7 +125,7 @@ def _no_log(selection: Selection, run: Run, jobs: list[Job]) -> RunFailedError:
     """Say why there is no log, as far as the run's history tells, and what to do."""
     status = f"jobgraph status {run.graph} --run {run.run_id}"
     if selection.name is None:
-        return RunFailedError(f"There is no log of such a job in run {run.run_id}", remedy=status)
+        return RunFailedError(f"There is no log of any job in run {run.run_id}", remedy=status)
     job, attempt = (jobs[0] if jobs else None), selection.attempt
     missing = f"There is no log of {selection.name} in run {run.run_id}" + (f", attempt {attempt}" if attempt else "")
     if job and job.last and selection.is_elsewhere(run, job):

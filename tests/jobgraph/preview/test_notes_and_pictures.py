@@ -41,6 +41,19 @@ def test_tasks_that_are_not_as_configured_are_said_to_be_put_right() -> None:
     )
 
 
+def test_tasks_that_the_deploy_creates_or_changes_are_not_said_to_be_put_right() -> None:
+    tasks = [f"T_{number}" for number in range(8)]
+    created = [step("create", "Task", name, None, {"name": name}) for name in tasks]
+    notes = {
+        count: [
+            graph.notes for graph in summarize({"steps": [opening(*tasks), *created[:count]]}).graphs if graph.notes
+        ]
+        for count in (4, 6, 8)
+    }
+    put_right = "not as configured in Snowflake now, and made so: "
+    assert notes == {4: [(f"{put_right}T_4 and 3 more",)], 6: [(f"{put_right}2 tasks",)], 8: []}
+
+
 def test_a_preview_that_runs_steps_never_says_that_nothing_changes() -> None:
     gate = step("replace", "Execute", "ROOT_TASK-gate", {"execute": "A"}, {"execute": "B"})
     text = rendering.as_text(summarize({"steps": [gate]}))
