@@ -6,6 +6,7 @@ longer deployed too, as long as history has runs of it; commands that steer need
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from jobgraph.account import queries, run_records
 from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.cli.application import CONFIGURATION
+from jobgraph.cli.stacks import stacks_of
 from jobgraph.config.reading import read
 from jobgraph.errors import UsageError, UserError, perhaps
 from jobgraph.runs import deployed as deployed_graphs
@@ -140,9 +142,10 @@ def _only(keys: Sequence[str], folder: Path) -> str:
     """Return the name of the graph that is meant when none is given; empty if there is none at all."""
     if len(keys) == 1:
         return keys[0]
-    configured = _configured(folder / CONFIGURATION)
-    if len(configured) == 1:
-        return configured[0]
+    configured = _configured(folder)
+    candidates = [key for key in configured if key in keys] if keys else configured
+    if len(candidates) == 1:
+        return candidates[0]
     names = list(keys) or configured
     if not names:
         return ""
@@ -159,12 +162,18 @@ def _how_to_name(name: str) -> str:
     return f"Name one with --graph {name}."
 
 
-def _configured(file: Path) -> list[str]:
-    """Return the keys of the configuration file's graphs; none if it cannot be used, which is `validate`'s to say."""
-    try:
-        return [graph.key for graph in read(file).graphs]
-    except UserError:
-        return []
+def _configured(folder: Path) -> list[str]:
+    """Return the keys of the graphs that the project's stacks deploy.
+
+    A file that cannot be used has none: to say why is up to `validate`.
+    """
+    keys: dict[str, None] = {}
+    with suppress(UserError):
+        stacks = stacks_of(folder / CONFIGURATION)
+        for file in dict.fromkeys(stacks.configuration(stack) for stack in stacks.names or (None,)):
+            with suppress(UserError):
+                keys |= dict.fromkeys(graph.key for graph in read(file).graphs)
+    return list(keys)
 
 
 def _nothing_deployed(client: Client, name: str) -> AbsentError:

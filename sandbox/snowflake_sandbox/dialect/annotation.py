@@ -94,7 +94,7 @@ def annotate(
     _quote_keys(tree)
     normalize_identifiers(tree, dialect="snowflake")
     qualified = _qualify(tree, columns)
-    changed: dict[int, exp.DataType] = {}
+    changed: dict[int, exp.DataType] = {id(node): exp.DataType(this=DType.VARIANT) for node in _flattened(tree)}
     metadata = {
         **Snowflake.EXPRESSION_METADATA,
         **{kind: {"returns": returned} for kind, returned in _EXTRA_TYPES.items()},
@@ -126,6 +126,19 @@ def _column_type(node: exp.Column, changed: Mapping[int, exp.DataType]) -> exp.D
     """The type of a column that stands in no query, or comes out of FLATTEN."""
     kind = changed.get(id(node))
     return kind.copy() if kind is not None else DType.UNKNOWN
+
+
+def _flattened(tree: exp.Expr) -> Iterator[exp.Column]:
+    """The columns VALUE and THIS of FLATTEN, by its alias, or by name alone where nothing else is in FROM."""
+    for source in tree.find_all(exp.TableFromRows, exp.Lateral):
+        select = source.find_ancestor(exp.Select)
+        if select is None or not isinstance(source.this, exp.Explode):
+            continue
+        is_alone = not select.args.get("joins") and not select.args.get("laterals")
+        for column in select.find_all(exp.Column):
+            is_of_it = column.table == source.alias if column.table else is_alone
+            if is_of_it and column.name in {"VALUE", "THIS"}:
+                yield column
 
 
 def _columns_of_change(

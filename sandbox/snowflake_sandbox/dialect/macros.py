@@ -126,6 +126,13 @@ sf_array_intersection(a, b) := to_json(list_filter(sf_list(a), lambda x, i:
 sf_array_except(a, b) := to_json(list_filter(sf_list(a), lambda x, i:
     sf_times(list_slice(sf_list(a), 1, i), x) > sf_times(sf_list(b), x)));
 sf_arrays_overlap(a, b) := list_has_any(sf_list(a), sf_list(b));
+sf_kind_rank(v) := CASE json_type(v) WHEN 'VARCHAR' THEN 2 WHEN 'BOOLEAN' THEN 3 WHEN 'ARRAY' THEN 4
+    WHEN 'OBJECT' THEN 5 ELSE 1 END;
+sf_variant_order(v) := CASE WHEN json_type(v) <> 'NULL' THEN {
+    'kind': sf_kind_rank(v),
+    'number': CASE WHEN sf_kind_rank(v) = 1 THEN CAST(v ->> '$' AS DOUBLE) ELSE 0 END,
+    'exact': CASE WHEN sf_kind_rank(v) = 1 THEN COALESCE(TRY_CAST(v ->> '$' AS DECIMAL(38, 9)), 0) ELSE 0 END,
+    'text': CASE WHEN sf_kind_rank(v) = 1 THEN '' ELSE v ->> '$' END} END;
 sf_sorted(a) := list_transform(list_sort(list_transform(list_filter(sf_list(a),
     lambda x: x IS NOT NULL AND json_type(x) <> 'NULL'),
     lambda x: {'n': TRY_CAST(x ->> '$' AS DOUBLE), 't': x ->> '$', 'v': x})), lambda s: s.v);

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from snowflake_sandbox.dialect import assignments
+from snowflake_sandbox.dialect import assignments, macros
 from snowflake_sandbox.dialect.conversions import (
     Formats,
     cast,
@@ -38,15 +38,38 @@ def compare(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`a = b` and its like."""
     if assignments.is_assignment(node):
         return assignments.update(node, formats)
-    left_operand, right_operand = unify([node.this, node.expression], formats)
+    left_operand, right_operand = _comparable(unify([node.this, node.expression], formats))
     node.set("this", left_operand)
     node.set("expression", right_operand)
     return node
 
 
+def _comparable(nodes: list[exp.Expr]) -> list[exp.Expr]:
+    """VARIANTs as values that compare by what they hold: DuckDB compares JSON as text."""
+    if any(family(node) is not Family.VARIANT for node in nodes):
+        return nodes
+    return [macros.call("variant_order", node) for node in nodes]
+
+
+def order(node: exp.Expr, _formats: Formats) -> exp.Expr:
+    """A key of ORDER BY, of a query or of a window."""
+    if family(node.this) is Family.VARIANT:
+        node.set("this", macros.call("variant_order", node.this))
+    return node
+
+
+def extreme(node: exp.Expr, _formats: Formats) -> exp.Expr:
+    """MAX and MIN."""
+    if family(node.this) is not Family.VARIANT:
+        return node
+    name = "arg_max" if isinstance(node, exp.Max) else "arg_min"
+    values = [node.this, macros.call("variant_order", node.this.copy())]
+    return typed(exp.Anonymous(this=name, expressions=values), DType.VARIANT)
+
+
 def between(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`a BETWEEN b AND c`."""
-    value, low, high = unify([node.this, node.args["low"], node.args["high"]], formats)
+    value, low, high = _comparable(unify([node.this, node.args["low"], node.args["high"]], formats))
     node.set("this", value)
     node.set("low", low)
     node.set("high", high)
@@ -56,7 +79,7 @@ def between(node: exp.Expr, formats: Formats) -> exp.Expr:
 def is_in(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`a IN (b, c)`."""
     if node.args.get("query") is None and node.expressions:
-        value, *candidates = unify([node.this, *node.expressions], formats)
+        value, *candidates = _comparable(unify([node.this, *node.expressions], formats))
         node.set("this", value)
         _set_all(node, "expressions", candidates)
     return node
@@ -155,7 +178,10 @@ def coalesce(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 def null_if(node: exp.Expr, formats: Formats) -> exp.Expr:
     """NULLIF keeps its first value's type where it can."""
-    return compare(node, formats)
+    left_operand, right_operand = unify([node.this, node.expression], formats)
+    node.set("this", left_operand)
+    node.set("expression", right_operand)
+    return node
 
 
 def _one_type(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
@@ -179,6 +205,8 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), like),
     **dict.fromkeys((exp.And, exp.Or, exp.Not), logic),
     exp.Between: between,
+    exp.Ordered: order,
+    **dict.fromkeys((exp.Max, exp.Min), extreme),
     exp.In: is_in,
     exp.DPipe: concatenate,
     exp.Neg: negate,

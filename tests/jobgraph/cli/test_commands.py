@@ -188,6 +188,20 @@ def test_with_two_graphs_the_configurations_only_one_is_meant(invoke: Invoke, tm
     assert "container_jobs" in invoke("run").stdout
 
 
+@pytest.mark.usefixtures("two_graphs")
+def test_with_two_graphs_those_of_the_stacks_own_file_count(invoke: Invoke, tmp_path: Path) -> None:
+    job = "{jobs: {a: {image: 'i:latest', compute_pool: P}}}"
+    (tmp_path / "jobconfig.yaml").write_text(f"version: 1\ngraphs: {{container_jobs: {job}}}\n")
+    (tmp_path / "Pulumi.yaml").write_text("name: jobgraph\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {jobgraph:file: stack.yaml}\n")
+    (tmp_path / "stack.yaml").write_text(f"version: 1\ngraphs: {{other: {job}, container_jobs: {job}}}\n")
+    done = invoke("run")
+    assert done.exit_code == 2
+    assert "Which graph?" in done.stderr
+    (tmp_path / "stack.yaml").write_text(f"version: 1\ngraphs: {{other: {job}}}\n")
+    assert "other" in invoke("run").stdout
+
+
 def test_no_connection_exits_3_with_the_remedy(invoke: Invoke, server: Server) -> None:
     server.answers = {"": NotConnectedError("Cannot connect to 127.0.0.1:1", remedy="jobgraph sandbox start")}
     done = invoke("run", "--wait")

@@ -1,0 +1,65 @@
+"""VARIANTs compare and sort by the values that they hold, not by their JSON text (data-types-semistructured)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from snowflake_sandbox.protocol import logins, wire
+from snowflake_sandbox.statements import dispatch
+
+from tests.sandbox.conftest import build
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    world = build(tmp_path_factory.mktemp("variants"))
+    session = logins.open_session(world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+
+    def rows(text: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in wire.python_rows(dispatch.execute(world, session, text))]
+
+    rows("CREATE DATABASE D")
+    rows("CREATE TABLE VV AS SELECT OBJECT_CONSTRUCT('n', COLUMN1) AS V FROM VALUES (10), (9), (100)")
+    yield rows
+    world.data.stop()
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("PARSE_JSON('10') > PARSE_JSON('9')", True),
+        ("PARSE_JSON('10') = PARSE_JSON('10.0')", True),
+        ("PARSE_JSON('9007199254740993') = PARSE_JSON('9007199254740992')", False),
+        ("PARSE_JSON('\"b\"') > PARSE_JSON('\"a\"')", True),
+        ("PARSE_JSON('10') BETWEEN PARSE_JSON('9') AND PARSE_JSON('100')", True),
+        ("PARSE_JSON('10') IN (PARSE_JSON('9'), PARSE_JSON('10.0'))", True),
+        ("PARSE_JSON('[1, 2]') = PARSE_JSON('[1,2]')", True),
+        ("PARSE_JSON('null') = PARSE_JSON('null')", None),
+        ("NULLIF(PARSE_JSON('1'), PARSE_JSON('2')) = 1", True),
+    ],
+)
+def test_two_variants_compare_by_value(run: Any, condition: str, expected: object) -> None:
+    assert run(f"SELECT {condition}") == [(expected,)]
+
+
+def numbers(rows: list[tuple[Any, ...]]) -> list[int]:
+    return [int(value) for (value,) in rows]
+
+
+def test_they_sort_by_value(run: Any) -> None:
+    assert numbers(run("SELECT V:n FROM VV ORDER BY V:n")) == [9, 10, 100]
+    assert numbers(run("SELECT V:n FROM VV ORDER BY V:n DESC")) == [100, 10, 9]
+    assert numbers(run("SELECT V:n FROM VV QUALIFY ROW_NUMBER() OVER (ORDER BY V:n) = 1")) == [9]
+    assert numbers(run("SELECT VALUE FROM TABLE(FLATTEN(ARRAY_CONSTRUCT(10, 9, 100))) ORDER BY VALUE")) == [9, 10, 100]
+
+
+def test_the_greatest_and_the_least_are_those_by_value(run: Any) -> None:
+    assert numbers(run("SELECT MAX(V:n) FROM VV")) == [100]
+    assert numbers(run("SELECT MIN(V:n) FROM VV")) == [9]
+    assert numbers(run("SELECT MAX(VALUE) FROM TABLE(FLATTEN(ARRAY_CONSTRUCT(10, 9, 100)))")) == [100]
+    assert numbers(run("SELECT MAX(V:n) OVER () FROM VV LIMIT 1")) == [100]
+
+
+def test_a_join_compares_by_value(run: Any) -> None:
+    assert run("SELECT COUNT(*) FROM VV A JOIN VV B ON A.V:n < B.V:n") == [(3,)]
