@@ -51,7 +51,9 @@ def cancel(context: click.Context, graph: str | None, *, dry_run: bool) -> None:
     if waiting:
         verb = "would start" if dry_run else "starts"
         note(f"A run that was asked for at {waiting:%H:%M:%S} waits behind it and {verb} then.")
-    note(f"Next: jobgraph status {deployed.key}   jobgraph retry {deployed.key}")
+    # Snowflake refuses the retry of a run in which nothing was cancelled or failed.
+    retry = f"   jobgraph retry {deployed.key}" if executing else ""
+    note(f"Next: jobgraph status {deployed.key}{retry}")
 
 
 def _cancel(client: Client, run_id: str, job: str, *, dry_run: bool) -> None:

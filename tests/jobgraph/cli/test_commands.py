@@ -250,6 +250,7 @@ def test_cancel_leaves_the_finalizer_alone(invoke: Invoke, server: Server) -> No
     done = invoke("cancel")
     assert done.exit_code == 0
     assert "nothing was cancelled" in done.stdout
+    assert "jobgraph retry" not in done.stderr
 
 
 def test_retry_waits_for_the_new_attempt(invoke: Invoke, server: Server, clock: ManualClock) -> None:
