@@ -27,7 +27,7 @@ import pulumi_snowflake as snowflake
 
 from jobgraph.components.orphans import dropping_left_overs
 from jobgraph.components.part import Part, Scope
-from jobgraph.components.repair import Mending
+from jobgraph.components.repair import RepairHooks
 from jobgraph.components.steps import StepNames
 from jobgraph.deploy import removal
 from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
@@ -61,8 +61,8 @@ class TaskGraphArgs:
     """The graph's plan, the names around it (`settings`), and all components that must be there before it.
 
     change: what the deploy may do to a root that is there. present: rows of SHOW TASKS before the deploy, by name.
-    deploy: tells this deploy from all others. moves: the order in which tasks of all graphs leave theirs. mending: what
-    is done with tasks that the engine's state does not know as they are. left_over: with those that it does not know.
+    deploy: tells this deploy from all others. moves: the order in which tasks of all graphs leave theirs. repair: the
+    hooks for tasks that the engine's state does not know as they are. left_over: with those that it does not know.
     """
 
     graph: GraphPlan
@@ -72,7 +72,7 @@ class TaskGraphArgs:
     present: Mapping[str, Row]
     deploy: str
     moves: Moves
-    mending: Mending
+    repair: RepairHooks
     left_over: pulumi.ResourceHook
 
 
@@ -91,7 +91,7 @@ def task_graphs(
     moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}
     deploy = uuid.uuid4().hex[:8]
-    common = (rows, deploy, moves, Mending(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
+    common = (rows, deploy, moves, RepairHooks(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
     suspended = to_suspend(graphs, rows, allowed.values())
     first = [*needs, _departures(settings, departing(allowed.values()), suspended, needs, scope)]
     graph_resources = {
@@ -163,7 +163,7 @@ class TaskGraphComponent(Part):
         self._there = args.graph.root.name in args.present
         self._made: list[snowflake.Task | snowflake.Execute] = []
         self._deploy = args.deploy
-        self._mending, self._left_over = args.mending, args.left_over
+        self._repair, self._left_over = args.repair, args.left_over
         self._beginning = pulumi.ResourceHook(scope.hook(f"{args.graph.root.name}: a deploy begins"), self._begin)
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
@@ -199,7 +199,7 @@ class TaskGraphComponent(Part):
         if graph.overlap is not None:
             self._made.append(self._once("overlap", graph.overlap))
         last = [self.gate, *self._made]
-        self._activation(graph, self._mending.after(graph, last) if self._change.differing else last)
+        self._activation(graph, self._repair.after(graph, last) if self._change.differing else last)
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})
 
     def _step(
@@ -294,8 +294,8 @@ class TaskGraphComponent(Part):
     def _hooks(self) -> pulumi.ResourceHookBinding:
         return pulumi.ResourceHookBinding(
             before_create=[self._left_over],
-            before_update=[self._mending.before_update],
-            on_error=[self._mending.on_error],
+            before_update=[self._repair.before_update],
+            on_error=[self._repair.on_error],
         )
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:

@@ -15,7 +15,7 @@ from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.statements import dispatch
 
 from jobgraph.components.task_graph import task_graphs
-from jobgraph.deploy.repair import before, lost_edges, mending, placeholder, unchanged
+from jobgraph.deploy.repair import Repair, by_name
 from jobgraph.deploy.root_changes import changes, left_overs, to_suspend
 from jobgraph.plan import sql
 from jobgraph.toolchain.standins.provider.errors import (
@@ -57,8 +57,7 @@ class Deployer:
     """A stack: the engine's state, and a sandbox.
 
     live: resources by name. pending: replaced ones that are still to be deleted. statements: all that was sent.
-    replaced: the names of those that the last deploy made anew. planned, present, updated: what the last deploy
-    deploys, found and updated.
+    replaced: the names of those that the last deploy made anew. repair: that of the last deploy.
     """
 
     world: World
@@ -70,9 +69,7 @@ class Deployer:
     replaced: set[str] = field(default_factory=set)
     kill_after: int | None = None
     refuse: int | None = None
-    planned: tuple[Sequence[GraphPlan], Settings] | None = None
-    present: dict[str, Row] = field(default_factory=dict)
-    updated: set[str] = field(default_factory=set)
+    repair: Repair = field(init=False)
 
     def rows(self, sql: str) -> list[Row]:
         """The rows of one statement, sent at once."""
@@ -99,16 +96,15 @@ class Deployer:
             ProviderError: the first step that failed.
         """
         self.statements, self.kill_after, self.refuse, self.replaced = [], kill_after, refuse, set()
-        self.planned, self.updated = (graphs, settings), set()
         present = self._present(graphs, settings)
-        self.present = {row["name"]: row for row in present}
+        self.repair = Repair(graphs, settings, by_name(present))
         recorder = Recorder()
         with patch("pulumi.warn"):
             run(lambda: _ignore(task_graphs(graphs, settings, [], present, scope())), recorder)
         wanted = [one for one in recorder.recorded if one["type"].startswith("snowflake:")]
         old = {name for one in wanted for name in (one["name"], *one["aliases"])}
         self._told_apart(graphs, present, wanted)
-        drops = {name: sql.drop_task(task) for name, task in left_overs(graphs, self.present).items()}
+        drops = {name: sql.drop_task(task) for name, task in left_overs(graphs, self.repair.present).items()}
         steps = {one["name"]: (_needed(one["dependencies"]), self._step(one, drops)) for one in wanted}
         if self._all_at_once(steps):
             gone = [*self.pending, *(entry for name, entry in self.live.items() if name not in old)]
@@ -129,54 +125,18 @@ class Deployer:
 
     def _suspended_first(self, lifecycle: Lifecycle) -> None:
         """What the hook of the step `departures` does."""
-        graphs, settings = self.planned or ((), None)
-        found = changes(graphs, self.present.values()).values()
-        if settings is None:
-            return
-        for root in to_suspend(graphs, self.present, found):
+        graphs, settings, present = self.repair.graphs, self.repair.settings, self.repair.present
+        for root in to_suspend(graphs, present, changes(graphs, present.values()).values()):
             lifecycle.session.execute(sql.suspend_root(settings.qualified(root)))
 
-    def _mended_at_last(self, lifecycle: Lifecycle, root: str) -> None:
+    def _repair_at_end(self, lifecycle: Lifecycle, root: str) -> None:
         """What `jobgraph.components.repair` does after the last task of a graph and before its activation."""
-        plan = self._plan_of(root)
-        graphs, _ = self.planned or ((), None)
-        if plan and changes(graphs, self.present.values())[plan[0].key].differing:
-            names = {task.name for task in plan[0].all_tasks} - self.updated
-            for statement in mending(*plan, self._shown(lifecycle, plan[1]), names):
+        graphs, settings = self.repair.graphs, self.repair.settings
+        (graph,) = [graph for graph in graphs if graph.root.name == root]
+        if changes(graphs, self.repair.present.values())[graph.key].differing:
+            rows = lifecycle.session.execute(sql.show_tasks(settings.qualified()))
+            for statement in self.repair.at_end(graph, rows):
                 lifecycle.session.execute(statement)
-
-    def _shown(self, lifecycle: Lifecycle, settings: Settings) -> dict[str, Row]:
-        shown = lifecycle.session.execute(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
-        return {row["name"]: dict(row) for row in shown}
-
-    def _mended_before(self, lifecycle: Lifecycle, name: str, olds: Row, news: Row) -> bool:
-        """What `jobgraph.components.repair` does when a task's update has failed: whether it may go well now."""
-        plan = self._plan_of(name)
-        if plan is None:
-            return False
-        graph, settings = plan
-        rows = self._shown(lifecycle, settings)
-        statements = mending(graph, settings, rows, before(graph, name) - self.updated)
-        edges = lost_edges(olds, news, rows)
-        for statement in (*statements, *([edges] if edges else [])):
-            lifecycle.session.execute(statement)
-        return bool(statements)
-
-    def _mended_itself(self, lifecycle: Lifecycle, name: str, olds: Row, news: Row) -> None:
-        """What `jobgraph.components.repair` does before a task is updated."""
-        self.updated.add(name)
-        plan = self._plan_of(name)
-        if plan is not None:
-            edges = lost_edges(olds, news, self.present)
-            statements = mending(*plan, self.present, {name}, unchanged(olds, news))
-            for statement in (*statements, *([edges] if edges else [])):
-                lifecycle.session.execute(statement)
-
-    def _plan_of(self, name: str) -> tuple[GraphPlan, Settings] | None:
-        graphs, settings = self.planned or ((), None)
-        owners = (graph for graph in graphs if name in {task.name for task in graph.all_tasks})
-        graph = next(owners, None)
-        return (graph, settings) if graph and settings else None
 
     def _present(self, graphs: Sequence[GraphPlan], settings: Settings) -> list[Row]:
         """What `jobgraph.components.present` asks for."""
@@ -222,7 +182,7 @@ class Deployer:
 
         def step(lifecycle: Lifecycle) -> None:
             if name.endswith("-activate"):
-                self._mended_at_last(lifecycle, name.removesuffix("-activate"))
+                self._repair_at_end(lifecycle, name.removesuffix("-activate"))
             known = next((one for one in (name, *wanted["aliases"]) if one in self.live), None)
             if known is None:
                 create(lifecycle)
@@ -259,11 +219,14 @@ class Deployer:
 
     def _update(self, lifecycle: Lifecycle, entry: Entry, name: str, news: Row) -> None:
         resource = BY_TOKEN[entry.token]
-        self._mended_itself(lifecycle, name, entry.outputs, news)
+        is_task = name in {task.name for graph in self.repair.graphs for task in graph.all_tasks}
+        for statement in self.repair.before_update(name, entry.outputs, news) if is_task else ():
+            lifecycle.session.execute(statement)
         try:
             entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
         except PartialFailureError as error:
-            if not self._mended_before(lifecycle, name, entry.outputs, news):
+            execute = lifecycle.session.execute
+            if not (is_task and self.repair.after_failed_update(name, entry.outputs, news, execute)):
                 entry.outputs = error.outputs
                 raise
             entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
@@ -273,7 +236,8 @@ class Deployer:
         try:
             lifecycle.delete(resource, entry.outputs, print)
         except NotThereError:
-            lifecycle.session.execute(placeholder(resource.identity(entry.outputs)))
+            if not self.repair.after_failed_deletion(entry.outputs, lifecycle.session.execute):
+                raise
             lifecycle.delete(resource, entry.outputs, print)
 
     def _replace(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobgraph.deploy.drift import not_as_planned
-from jobgraph.deploy.repair import before, mending, unchanged
+from jobgraph.deploy.repair import before, repairs, unchanged
 from tests.reliability.deploys import Case
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def names(graph: GraphPlan) -> set[str]:
 def test_any_graph_becomes_any_other_of_the_same_tasks(case: Deployed) -> None:
     graph, settings = case.plan()
     assert not_as_planned(graph, case.rows(), names(graph))
-    case.send(mending(graph, settings, case.rows(), names(graph)))
+    case.send(repairs(graph, settings, case.rows(), names(graph)))
     assert not_as_planned(graph, case.rows(), names(graph)) == ()
-    assert mending(graph, settings, case.rows(), names(graph)) == ()
+    assert repairs(graph, settings, case.rows(), names(graph)) == ()
     case.stack.rows(f"ALTER TASK {ROOT} RESUME")  # Snowflake looks at the whole graph then
 
 
@@ -81,22 +81,22 @@ def test_only_the_tasks_and_columns_that_are_asked_for_are_changed(case: Deploye
     graph, settings = case.plan()
     rows = case.rows()
     wrong = not_as_planned(graph, rows, names(graph))
-    assert mending(graph, settings, {}, names(graph)) == ()  # none is there
+    assert repairs(graph, settings, {}, names(graph)) == ()  # none is there
     (one, *others) = [name for name in wrong if name != "ONE_ROOT"]
-    statements = mending(graph, settings, rows, {one})
+    statements = repairs(graph, settings, rows, {one})
     assert statements
     assert all(f'"{one}"' in statement.partition(" AFTER ")[0] for statement in statements)
-    assert not any("AFTER" in one for one in mending(graph, settings, rows, {*others}, {"definition", "condition"}))
+    assert not any("AFTER" in one for one in repairs(graph, settings, rows, {*others}, {"definition", "condition"}))
 
 
 def test_the_state_of_a_task_and_the_finalizers_root_alone_are_put_right(case: Deployed) -> None:
     graph, settings = case.plan()
     assert graph.finalizer is not None
-    case.send(mending(graph, settings, case.rows(), names(graph)))
+    case.send(repairs(graph, settings, case.rows(), names(graph)))
     (started, suspended) = (next(task for task in graph.tasks if task.started is wanted) for wanted in (True, False))
     case.send((f"ALTER TASK {started.full_name} SUSPEND", f"ALTER TASK {suspended.full_name} RESUME"))
     case.send((f"ALTER TASK {graph.finalizer.full_name} UNSET FINALIZE",))
-    statements = mending(graph, settings, case.rows(), names(graph))
+    statements = repairs(graph, settings, case.rows(), names(graph))
     assert f"ALTER TASK {suspended.full_name} SUSPEND" in statements
     case.send(statements)
     assert not_as_planned(graph, case.rows(), names(graph)) == ()
