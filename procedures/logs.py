@@ -5,12 +5,14 @@ Knows texts only. Shipped as a part of a stored procedure's text.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MOST_LOG_BYTES = 128_000
 LOG_HEAD_BYTES = 20_000
@@ -19,6 +21,8 @@ PLATFORM_NEARLY_FULL = 80 * 1024
 PLATFORM_CUT = "[jobgraph: Snowflake hands out the newest 100 KB of a log; earlier lines may be missing here]\n"
 HIDDEN = "[hidden]"
 SHORTEST_SECRET = 6
+MOST_OF_TWO_DIGITS = 0xFF
+URL_SAFE = str.maketrans("+/", "-_")
 SECRET_NAME = r"(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential)"  # noqa: S105  # it finds them
 SECRET_TEXTS = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
@@ -30,15 +34,25 @@ SECRET_TEXTS = (
 )
 # the source of a program, as a traceback shows it: a call or an index of something dotted, or a call of no arguments
 CODE = r"(?:[a-z_]\w*(?:\.[a-z_]\w*)+[(\[]|[a-z_]\w*\(\))"
-# a name that suggests a secret, and its value; numbers in JSON, such as counts of tokens, are no secrets
+# a line of `env` or `export -p`: its value goes to the end of the line
+DUMPED = re.compile(
+    rf"""^(?P<name>(?:declare -x |export )?[A-Z][A-Z0-9_]*(?:{SECRET_NAME.upper()})[A-Z0-9_]*=)"""
+    r"""(?P<quote>)(?!["'\\]).+$""",
+    re.MULTILINE,
+)
+# a name that suggests a secret, and its value in quotes, which may be escaped as in JSON within JSON, or up to a blank;
+# numbers in JSON, such as counts of tokens, are no secrets
 ASSIGNED = re.compile(
-    rf"""(?P<name>{SECRET_NAME}[\w.-]{{0,40}}["']?[ \t]*[=:][ \t]*)(?![\d.]+\s*[,}}\]])(?!{CODE})"""
-    r"""(?P<quote>["']?)[^\s"',;}]+""",
-    re.IGNORECASE,
+    rf"""(?P<name>{SECRET_NAME}[\w.-]{{0,40}}\\*["']?[ \t]*[=:][ \t]*)(?![\d.]+\s*[,}}\]])(?!{CODE})"""
+    r"""(?:(?P<quote>\\*["'])(?:(?!(?P=quote))(?:\\(?P=quote)|.))*?(?=(?P=quote)|$)|[^\s"',;}\\]+)""",
+    re.IGNORECASE | re.MULTILINE,
 )
 BEARER = re.compile(r"(?P<name>\bBearer )(?P<quote>)[\w.~+/=-]{8,}", re.IGNORECASE)
-# all control characters but tab and newline: they would steer the terminal of whoever reads the log
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# all control characters but tab and newline, those that turn the direction of writing, and those that show nothing:
+# they would steer the terminal of whoever reads the log
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+# what a program or a terminal may put into a long value: a line's end, and what the next line begins with
+FOLD = r"(?:[\\\"']?\r?\n[ \t\"']*)?"
 TELLING = re.compile(r"error|exception|fatal|killed|panic", re.IGNORECASE)
 
 
@@ -59,19 +73,54 @@ def secret_values(env: Mapping[str, str]) -> list[str]:
 
 
 def masked(log: str, secrets: Iterable[str]) -> str:
-    """Return a log without the given values, and without what looks like a token, a key or a password."""
-    for secret in secrets:
-        log = log.replace(secret, HIDDEN)
+    """Return a log without the given values, and without what looks like a token, a key or a password.
+
+    A value is found as it is, as texts of JSON and addresses write it, in base64 (of a longer text, too), and where a
+    line ends within it.
+    """
+    for form in _forms(secrets):
+        log = re.sub(FOLD.join(map(re.escape, form)), HIDDEN, log) if form[:1] in log else log
     for pattern in SECRET_TEXTS:
         log = pattern.sub(HIDDEN, log)
-    for pattern in (ASSIGNED, BEARER):
-        log = pattern.sub(lambda match: match["name"] + match["quote"] + HIDDEN, log)
+    for pattern in (DUMPED, ASSIGNED, BEARER):
+        log = pattern.sub(lambda match: match["name"] + (match["quote"] or "") + HIDDEN, log)
     return log
 
 
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """Return all that a value may have become, longest first: a shorter form may be a part of a longer one."""
+    forms = {form for secret in secrets for form in (secret, *_written(secret), *_encoded(secret.encode()))}
+    return sorted((form for form in forms if len(form) >= SHORTEST_SECRET), key=lambda form: (-len(form), form))
+
+
+def _written(secret: str) -> tuple[str, ...]:
+    plain, ascii_only = json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1]
+    return (
+        plain,
+        ascii_only,
+        json.dumps(plain)[1:-1],
+        json.dumps(ascii_only)[1:-1],
+        repr(secret)[1:-1],
+        quote(secret, ""),
+    )
+
+
+def _encoded(secret: bytes) -> Iterator[str]:
+    """Yield what base64 makes of a value anywhere in a longer text, without the letters that others decide."""
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + secret).decode()
+        letters = text[(0, 2, 3)[before] : (before + len(secret)) * 8 // 6]
+        yield from (letters, letters.translate(URL_SAFE))
+
+
 def safe(log: str) -> str:
-    r"""Return a log whose control characters are written out as `\x1b`; line ends become newlines."""
-    return CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", log.replace("\r\n", "\n"))
+    r"""Return a log whose control characters are written out as `\x1b` or `\u202e`; line ends become newlines."""
+    return CONTROL.sub(_written_out, log.replace("\r\n", "\n"))
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code <= MOST_OF_TWO_DIGITS else f"\\u{code:04x}"
 
 
 def fit(log: str) -> str:

@@ -7,8 +7,9 @@ same whenever it is asked for. Shipped as a part of a stored procedure's text.
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jobgraph.procedures.patterns import is_found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +57,7 @@ class Rule(NamedTuple):
         return (
             (not self.reasons or attempt.reason_class in self.reasons)
             and (not self.exit_codes or any(code is not None and low <= code <= top for low, top in self.exit_codes))
-            and (not self.message or any(re.search(self.message, text) for text in texts))
+            and (not self.message or any(is_found(self.message, text) for text in texts))
         )
 
 

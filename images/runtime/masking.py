@@ -3,18 +3,21 @@
 Knows where they are: JOB_SECRETS, which jobgraph's specification sets, is a JSON list of variables and of folders. Must
 not know what the program does. No one else can do this: outside the container nobody may read a secret's value.
 
-Lines that are longer than a megabyte are looked at in pieces of that size; a value that is cut by such a border, or
-that the program has changed (encoded, split, printed letter by letter), is not found.
+A value is found as it is, as texts of JSON, Python and addresses write it, and in base64 (of a longer text, too). Lines
+that are longer than a megabyte are looked at in pieces of that size; a value that is cut by such a border or by the end
+of a line, or that the program has changed otherwise, is not found.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,13 +29,24 @@ PIECE = 1 << 20
 
 
 def secret_values(environment: Mapping[str, str]) -> list[bytes]:
-    """Return the values to hide, longest first; of one with several lines, each line.
+    """Return what to hide, longest first: the values, of one with several lines each line, and what they may become.
 
     Raises:
         ValueError: if JOB_SECRETS is no JSON list.
     """
-    values = {line.strip() for text in _texts(environment) for line in text.splitlines()}
+    lines = {line.strip() for text in _texts(environment) for line in text.splitlines()}
+    values = {form for line in lines if len(line) >= SHORTEST for form in _forms(line)}
     return sorted((line for line in values if len(line) >= SHORTEST), key=lambda line: (-len(line), line))
+
+
+def _forms(value: bytes) -> Iterator[bytes]:
+    yield value
+    text = value.decode(errors="ignore")
+    for written in (json.dumps(text)[1:-1], repr(text)[1:-1], repr(value)[2:-1], quote(text, "")):
+        yield written.encode()
+    for before in range(3):  # base64 without the letters that what stands beside the value decides
+        letters = base64.b64encode(bytes(before) + value)[(0, 2, 3)[before] : (before + len(value)) * 8 // 6]
+        yield from (letters, letters.translate(bytes.maketrans(b"+/", b"-_")))
 
 
 def _texts(environment: Mapping[str, str]) -> Iterator[bytes]:

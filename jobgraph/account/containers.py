@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import queries
-from jobgraph.procedures.logs import masked, safe, secret_values
+from jobgraph.procedures.logs import PLATFORM_CUT, PLATFORM_NEARLY_FULL, masked, safe, secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,7 +73,9 @@ class Logs:
             instance, container = str(row["instance_id"]), row["container_name"]
             answer = self._client.rows(queries.live_log(place, service, instance, container, LIVE_LINES))
             text = (answer[0]["LOG"] or "") if answer else ""
-            yield Log(number, instance, container, safe(masked(text, self._secrets)), live=True)
+            shown = safe(masked(text, self._secrets))
+            cut = PLATFORM_CUT if len(text.encode()) > PLATFORM_NEARLY_FULL else ""
+            yield Log(number, instance, container, cut + shown, live=True)
 
 
 def _variables(definition: Mapping[str, Any]) -> dict[str, str]:

@@ -140,7 +140,7 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
                 f" `jobgraph sandbox stop` to start it on port {port}."
             )
         return state
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     credentials(folder)
     chosen = port if port is not None else _free_or_any(state.port)
     command = [sys.executable, "-m", "snowflake_sandbox", "serve", "--data-folder", str(folder), "--port", str(chosen)]
@@ -150,7 +150,7 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     (folder / _PROCESS).unlink(missing_ok=True)
-    with (folder / LOG).open("ab") as log:
+    with _log(folder) as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -161,6 +161,13 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
         )
     _children[process.pid] = process
     return _wait_until_answering(folder, process, timeout)
+
+
+def _log(folder: Path) -> IO[bytes]:
+    """The log to append to, its owner's alone also where an earlier version made it."""
+    descriptor = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 def _settled(folder: Path, timeout: float) -> Status:

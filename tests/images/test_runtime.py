@@ -89,6 +89,30 @@ def test_secrets_are_hidden_in_what_the_entrypoint_prints(tmp_path: Path) -> Non
     assert printed == b"[hidden][hidden]\nkey [hidden]\n[hidden]\n[hidden]\n\n\xff[hidden]\nabc"
 
 
+def test_a_secret_is_hidden_in_what_a_program_makes_of_it(tmp_path: Path) -> None:
+    main = (
+        "import base64, json, os, urllib.parse\n"
+        "secret = os.environ['API_TOKEN']\n"
+        "for before in ('', 'u', 'us', 'use'):\n"
+        "    print(base64.b64encode((before + secret + ' end').encode()).decode())\n"
+        "    print(base64.urlsafe_b64encode((before + secret).encode()).decode())\n"
+        "print(json.dumps([secret]), [secret], [secret.encode()], urllib.parse.quote(secret, ''))\n"
+        "raise ValueError(secret)"
+    )
+    secret = 'pa~ss"wör\\d/+?'
+    done = run_bytes(tmp_path, payload(main=main), {"API_TOKEN": secret, "JOB_SECRETS": '["API_TOKEN"]'})
+    assert done.stdout.count(b"[hidden]") >= 13
+    for form in (
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+        "cGF-c3M",
+        "cGF+c3M",
+    ):
+        assert form.encode() not in done.stdout
+
+
 @pytest.mark.parametrize(("number", "code"), [("SIGTERM", 5), ("SIGKILL", 137)])
 def test_with_secrets_too_a_signal_reaches_the_entrypoint_and_its_end_is_told(
     tmp_path: Path, number: str, code: int

@@ -1,15 +1,32 @@
 from __future__ import annotations
 
+import base64
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
 import pytest
 
-from jobgraph.procedures.logs import PLATFORM_CUT, error_lines, kept, masked, secret_values
+from jobgraph.procedures.logs import HIDDEN, PLATFORM_CUT, error_lines, kept, masked, secret_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
     ("log", "shown"),
     [
         ("password=hunter22 next", "password=[hidden] next"),
-        ('{"api_key": "abc def", "n": 1}', '{"api_key": "[hidden] def", "n": 1}'),
+        ('{"api_key": "abc def", "n": 1}', '{"api_key": "[hidden]", "n": 1}'),
+        ('PASSWORD="a b" next', 'PASSWORD="[hidden]" next'),
+        ("password='it\\'s a b', x=1", "password='[hidden]', x=1"),
+        (r'{"body": "{\"token\": \"a b\", \"n\": 1}"}', r'{"body": "{\"token\": \"[hidden]\", \"n\": 1}"}'),
+        ("{'DB_PASSWORD': 'a b', 'REGION': 'eu'}", "{'DB_PASSWORD': '[hidden]', 'REGION': 'eu'}"),
+        ("environ({'API_TOKEN': 'abc\\ndef'})", "environ({'API_TOKEN': '[hidden]'})"),
+        ("REGION=eu\nDB_PASSWORD=a b c\nHOME=/root", "REGION=eu\nDB_PASSWORD=[hidden]\nHOME=/root"),
+        ('declare -x API_TOKEN="a b"\ndeclare -x B="c"', 'declare -x API_TOKEN="[hidden]"\ndeclare -x B="c"'),
+        ('token="never closed\nmore', 'token="[hidden]\nmore'),
         ('{"token": "abcdef", "n": 1}', '{"token": "[hidden]", "n": 1}'),
         ('{"tokens": 1200, "n": 1}', '{"tokens": 1200, "n": 1}'),
         ("Authorization: Bearer abcdefgh.ijk", "Authorization: Bearer [hidden]"),
@@ -36,6 +53,44 @@ def test_values_of_variables_with_secret_names_are_hidden_longest_first() -> Non
     assert masked("abcdefghi abcdef europe", values) == "[hidden] [hidden] europe"
 
 
+SECRETS = ["hunter2-Pass/word+1", "pa ss\"w\\ord'é", "abcdef", "0123456789" * 9]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "written",
+    [
+        str,
+        repr,
+        json.dumps,
+        lambda value: json.dumps({"a": json.dumps(value)}),
+        lambda value: f"https://host/?q={quote(value, '')}&z=1",
+        lambda value: base64.b64encode(value.encode()).decode(),
+        lambda value: base64.b64encode(f"user:{value}".encode()).decode(),
+        lambda value: base64.b64encode(f"us:{value}:more".encode()).decode(),
+        lambda value: base64.urlsafe_b64encode(f"u:{value}.".encode()).decode(),
+        lambda value: base64.encodebytes(f"{'long ' * 20}{value}".encode()).decode(),
+        lambda value: f"{value[:3]}\n{value[3:]}",
+        lambda value: f'"{value[:4]}"\r\n    "{value[4:]}"',
+        lambda value: f'Traceback\n  File "x.py", line 1\n    login({value!r})\nValueError: no login for {value}',
+        lambda value: str({"A": value, "B": 1}),
+    ],
+)
+def test_the_value_of_a_secret_is_in_no_form_in_a_log(secret: str, written: Callable[[str], str]) -> None:
+    log = masked(f"before {written(secret)} after", [secret])
+    for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, "")):
+        assert form not in log.replace("\n", "")
+    assert HIDDEN in log
+    assert log.startswith("before ")
+    assert log.endswith(" after")
+    for text in re.findall(r"[\w+/-]{8,}", log):
+        for start in range(4):
+            decoded = base64.b64decode(
+                text[start : start + (len(text) - start) // 4 * 4], altchars="-_" if "_" in text else None
+            )
+            assert secret.encode() not in decoded
+
+
 def test_the_platforms_own_cut_is_told() -> None:
     assert kept("x\n" * 45_000, ()).startswith(PLATFORM_CUT)
     assert kept("x\n" * 1000, ()) == "x\n" * 1000
@@ -55,3 +110,4 @@ def test_error_lines(log: str, first: str, last: str) -> None:
 
 def test_control_characters_are_written_out() -> None:
     assert kept("a\x1b[31mred\x00\r\nb\tc\x85", ()) == "a\\x1b[31mred\\x00\nb\tc\\x85"
+    assert kept("invoice_\u202efdp.exe\u2066\u200b", ()) == "invoice_\\u202efdp.exe\\u2066\\u200b"

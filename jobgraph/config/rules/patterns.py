@@ -22,6 +22,7 @@ _FEWEST_TURNS = 10
 _IGNORES_CASE = re.compile(r"\(\?[a-zA-Z]*i")
 # stands for all characters, together with those of the pattern itself
 _SAMPLE = frozenset(map(chr, range(128))) | frozenset("\u00e9\u4e2d\u2028")
+_UNFOLLOWABLE = (codes.GROUPREF, codes.GROUPREF_EXISTS, codes.ATOMIC_GROUP, codes.POSSESSIVE_REPEAT)
 
 Token = tuple[Any, Any]
 Letters = frozenset[str]
@@ -36,9 +37,22 @@ def pattern_problem(pattern: str) -> str:
         dangerous = _Reader(letters, ignores_case=bool(_IGNORES_CASE.search(pattern))).dangerous(tokens)
     except (re.error, RecursionError, OverflowError) as error:
         return f"this is not a regular expression: {error}"
+    if _unfollowable(tokens):
+        return (
+            "the runner cannot follow references to groups, atomic groups and possessive repeats in bounded time;"
+            " write the pattern without them"
+        )
     if not dangerous:
         return ""
     return "this regular expression could take forever: a repeat in it can match the same text in more than one way"
+
+
+def _unfollowable(tokens: Sequence[Token]) -> bool:
+    """Tell whether a token, at any depth, is none that `procedures/patterns.py` follows."""
+    return any(
+        code in _UNFOLLOWABLE or any(_unfollowable(list(part)) for part in _parts(code, value))
+        for code, value in tokens
+    )
 
 
 class _Reader:

@@ -14,6 +14,7 @@ from jobgraph.config.rules.patterns import pattern_problem
 from jobgraph.errors import ConfigErrors, UsageError
 from jobgraph.images import IMAGE_REFERENCE, image_problem, image_repository
 from jobgraph.instance_families import FAMILIES
+from jobgraph.procedures.patterns import can_follow
 from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
@@ -238,3 +239,9 @@ def test_a_pattern_that_could_take_forever_is_refused(pattern: str) -> None:
 )
 def test_a_pattern_whose_next_character_decides_is_accepted(pattern: str) -> None:
     assert "could take forever" not in pattern_problem(pattern)
+
+
+@pytest.mark.parametrize("pattern", [r"(a)\1", r"(?>a+)b", "x(a++|b)", r"(a)?(?(1)b|c)"])
+def test_patterns_that_the_runner_cannot_follow_are_refused(pattern: str) -> None:
+    assert "cannot follow" in pattern_problem(pattern)
+    assert not can_follow(pattern)
