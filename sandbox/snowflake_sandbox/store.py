@@ -119,7 +119,11 @@ class Store:
         self._depth = 0
         try:
             self._connection = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
-            self._open(Path(path), tables)
+            try:
+                self._open(Path(path), tables)
+            except BaseException:
+                self._connection.close()
+                raise
         except sqlite3.Error as error:
             raise DataFolderError(Path(path), f"cannot be used ({error})") from error
 
@@ -127,7 +131,6 @@ class Store:
         self._connection.row_factory = sqlite3.Row
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, FORMAT):
-            self._connection.close()
             raise StoreFormatError(path, version)
         # WAL + NORMAL: a killed process loses nothing; a machine that loses power may lose the last moments,
         # which is enough for development.
