@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jobgraph.procedures.requests import Request
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,8 +31,9 @@ class JobFailed(Exception):  # noqa: N818  # its name starts the task's error me
 class Run(NamedTuple):
     """What a task run is part of; `root` and `task` are names, `started` is the graph run's scheduled time as text.
 
-    `since` is that time of the last run that succeeded (empty: none did); `returned` are values of predecessors, and
-    `results` where in a stage they left larger ones. `config` is the run's configuration as JSON (empty: it has none).
+    `since` is that time of the last run that succeeded (empty: none did); `until` is where the interval of a backfill
+    ends (empty: `started`). `returned` are values of predecessors, and `results` where in a stage they left larger
+    ones. `config` is the run's configuration as JSON (empty: it has none), without what it was asked for: `request`.
     """
 
     root: str
@@ -41,6 +44,8 @@ class Run(NamedTuple):
     returned: Mapping[str, str] = {}
     results: Mapping[str, str] = {}
     config: str = ""
+    until: str = ""
+    request: Request = Request()
 
 
 class Container(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.procedures.attempt import DONE, Attempt, Run, object_name
+from jobgraph.procedures.requests import LEFT_OUT
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def insert_statement(table: str, columns: Mapping[str, str], key: Iterable[str],
 
 def errors_text(attempt: Attempt) -> str | None:
     """Return what history says of a failure: cause first, then the end of each log that is not of a DONE container."""
-    if attempt.status == DONE:
+    if attempt.status in {DONE, LEFT_OUT}:
         return None
     logs = [
         f"--- {c.name}, instance {c.instance}\n{c.log[-ERRORS_TAIL:]}" for c in attempt.containers if c.status != DONE

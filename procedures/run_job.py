@@ -18,13 +18,14 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, mark, one_line
 from jobgraph.procedures.history import SET_RETURN_VALUE, record
+from jobgraph.procedures.left_out import leave_out
 from jobgraph.procedures.logs import secret_values
 from jobgraph.procedures.outcome import failure_line, judge, refused, returned_value
 from jobgraph.procedures.outputs import file_outputs
 from jobgraph.procedures.retries import Rules, goes_on, pause, rules_of
 from jobgraph.procedures.sending import DOES_NOT_EXIST, Tagged, error_code, error_text, is_refusal, send
 from jobgraph.procedures.service import Ended, containers, describe, service_name, start, start_statement, stop, wait
-from jobgraph.procedures.situation import of_this_task_run, situation
+from jobgraph.procedures.situation import follows_another_request, of_this_task_run, since_ordinary, situation
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
@@ -33,13 +34,17 @@ if TYPE_CHECKING:
 def main(session: Session, task_name: str, facts: str, definition: str) -> str:
     """Run the job of a task, with its retries; returns the job's outputs (JSON) or a line that says how it ended.
 
-    `known` is what the task's statement found out: see `situation`.
+    `facts` is what the task's statement found out: see `situation`.
 
     Raises:
         JobFailed: if the last attempt did not end DONE and the definition says `on_failure: stop`.
     """
     job: dict[str, Any] = json.loads(definition)
     run, recorded = situation(facts, job, task_name)
+    if run.task in run.request.left_out:
+        return leave_out(Tagged(session, mark(job, run, 1)), job, run)
+    if run.request.is_ordinary and follows_another_request(facts):
+        run = run._replace(since=since_ordinary(Tagged(session, mark(job, run, len(recorded) + 1)), job, run))
     if recorded:
         tagged = Tagged(session, mark(job, run, recorded[-1].number))
         counted = of_this_task_run(tagged, job, run, recorded)

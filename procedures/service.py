@@ -89,7 +89,7 @@ def specification_text(job: dict[str, Any], run: Run, number: int) -> str:
         "TASK_NAME": run.task,
         "SCHEDULED_AT": run.started,
         "DATA_INTERVAL_START": run.since,
-        "DATA_INTERVAL_END": run.started,
+        "DATA_INTERVAL_END": run.until or run.started,
         "JOB_QUERY_TAG": mark(job, run, number),
         **({"RUN_CONFIG": run.config} if run.config else {}),
         **({"JOB_RESULTS_STAGE_PATH": results} if results else {}),

@@ -10,13 +10,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.procedures.attempt import DONE, Attempt, Run, bare_name, object_name, results_path
+from jobgraph.procedures.left_out import handed_on, results_of_source
 from jobgraph.procedures.outcome import returned_value
+from jobgraph.procedures.requests import LEFT_OUT, split_config
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jobgraph.procedures.sending import Tagged
+
+# a backfill of more runs than that hides the last ordinary one: then the interval has no beginning
+RUNS_LOOKED_AT = 10_000
 
 
 def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[Attempt]]:
@@ -25,25 +30,68 @@ def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[A
     A predecessor that runs pass over has no attempt in this run: then the job gets nothing of it.
     """
     facts = json.loads(text)
+    request, config = split_config(str(facts.get("config") or ""))
     run = Run(
         root=bare_name(facts["root"]),
         task=task,
         group=str(facts["group"]),
         started=str(facts["started"]),
-        since=str(facts.get("since") or ""),
-        config=str(facts.get("config") or ""),
+        since=request.start or str(facts.get("since") or ""),
+        config=config,
+        until=request.end,
+        request=request,
     )
     # without any row, Snowflake makes an empty list; a sandbox may leave it out
     rows = sorted(facts.get("attempts") or [], key=lambda row: int(row["ATTEMPT"]))
     before = {row["TASK_NAME"]: _recorded(row) for row in rows if row["TASK_NAME"] in job.get("predecessors", ())}
-    results = {
-        name: results_path(job, run, name, attempt.number) for name, attempt in before.items() if attempt.status == DONE
-    }
+    results = {name: _results_left(job, run, name, attempt) for name, attempt in before.items()}
     run = run._replace(
-        returned={name: returned_value(attempt) for name, attempt in before.items()},
+        returned={name: _returned(attempt) for name, attempt in before.items()},
         results={name: path for name, path in results.items() if path},
     )
     return run, [_recorded(row) for row in rows if row["TASK_NAME"] == task]
+
+
+def _returned(attempt: Attempt) -> str:
+    return handed_on(attempt) if attempt.status == LEFT_OUT else returned_value(attempt)
+
+
+def _results_left(job: Mapping[str, Any], run: Run, task: str, attempt: Attempt) -> str:
+    if attempt.status == LEFT_OUT:
+        return results_of_source(job, task, attempt)
+    return results_path(job, run, task, attempt.number) if attempt.status == DONE else ""
+
+
+def follows_another_request(text: str) -> bool:
+    """Tell whether the last run that succeeded was a part of the graph or of a backfill, not an ordinary one.
+
+    It does not cover the time since the one before, so the next run's interval must not begin with it.
+    """
+    request, _ = split_config(str(json.loads(text).get("last_config") or ""))
+    return not request.is_ordinary
+
+
+def since_ordinary(session: Tagged, job: Mapping[str, Any], run: Run) -> str:
+    """Return the scheduled time of the last ordinary run that succeeded, as text; empty if there is none."""
+    latest = (
+        "SELECT GRAPH_RUN_GROUP_ID, NAME, STATE, RUN_CONFIG, FIRST_VALUE(SCHEDULED_TIME) OVER (PARTITION BY"
+        " GRAPH_RUN_GROUP_ID, NAME ORDER BY ATTEMPT_NUMBER) AS SCHEDULED, ROW_NUMBER() OVER (PARTITION BY"
+        " GRAPH_RUN_GROUP_ID, NAME ORDER BY ATTEMPT_NUMBER DESC) AS PLACE"
+        f" FROM {object_name(job, 'task_runs_table')} WHERE ROOT_TASK_NAME = ? AND GRAPH_NAME = ?"
+        " AND GRAPH_RUN_GROUP_ID <> ?"
+    )
+    runs = (
+        "SELECT MIN(IFF(NAME = ?, SCHEDULED, NULL)) AS SCHEDULED, MAX(RUN_CONFIG) AS CONFIG,"
+        " SUM(IFF(STATE IN ('SUCCEEDED', 'SKIPPED'), 0, 1)) AS BAD"
+        f" FROM ({latest}) AS LATEST WHERE PLACE = 1 GROUP BY GRAPH_RUN_GROUP_ID"
+    )
+    statement = (
+        "SELECT TO_VARCHAR(CONVERT_TIMEZONE('UTC', SCHEDULED)::TIMESTAMP_NTZ, 'YYYY-MM-DD HH24:MI:SS.FF3') || ' Z' AS"
+        f" SINCE, CONFIG FROM ({runs}) AS RUNS WHERE BAD = 0 AND SCHEDULED < ?::TIMESTAMP_LTZ"
+        f" ORDER BY SCHEDULED DESC LIMIT {RUNS_LOOKED_AT}"
+    )
+    rows = send(session, statement, [run.root, run.root, job["graph"], run.group, run.started])
+    return next((str(row["SINCE"]) for row in rows if split_config(str(row["CONFIG"] or ""))[0].is_ordinary), "")
 
 
 def _recorded(row: Mapping[str, Any]) -> Attempt:

@@ -214,6 +214,20 @@ def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> St
     )
 
 
+def last_done(place: Place, tables: Tables, graph: str, root_task: str, jobs: Sequence[str]) -> Statement:
+    """The run in which each of these jobs of a graph was last DONE: rows of TASK_NAME, GRAPH_RUN_ID; at least one job.
+
+    It is the one whose outputs the runner hands on for a job that is left out (procedures/left_out.py).
+    """
+    marks = ", ".join("?" for _ in jobs)
+    return Statement(
+        f"SELECT TASK_NAME, GRAPH_RUN_ID FROM {place.qualified(tables.job_runs)} WHERE JOB_STATUS = 'DONE'"
+        f" AND (GRAPH_NAME = ? OR (GRAPH_NAME IS NULL AND ROOT_TASK_NAME = ?)) AND TASK_NAME IN ({marks})"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY TASK_NAME ORDER BY COMPLETED_TIME DESC) = 1",
+        (graph, root_task, *jobs),
+    )
+
+
 def runs_of_job(place: Place, tables: Tables, job: str) -> Statement:
     """The newest runs in which a job of that name made an attempt: rows of ROOT_TASK_NAME and GRAPH_RUN_ID."""
     return Statement(

@@ -78,6 +78,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "completed": run.completed.isoformat() if run.completed else None,
         "duration_seconds": run.duration,
         "cause": run.cause or None,
+        "config": run.config or None,
+        "request": run.request.entry or None,
         "jobs": [job_json(job) for job in run.jobs],
     }
 

@@ -40,6 +40,7 @@ _COLOURS = {
     graph_run.CANCELLED: "yellow",
     graph_run.SUSPENDED: "yellow",
     graph_run.DISABLED: "dim",
+    graph_run.LEFT_OUT: "dim",
     overview.NEVER_RAN: "dim",
 }
 _MINUTE = 60
@@ -150,7 +151,17 @@ def failures(run: Run) -> list[str]:
     disabled = [job.name for job in run.jobs if job.state == graph_run.DISABLED]
     if disabled and run.ended:
         lines.append(f"passed over, because the job configuration says `enabled: false`: {', '.join(disabled)}")
+    lines += _left_out(run)
     return lines
+
+
+def _left_out(run: Run) -> list[str]:
+    """Return, for each reason, the jobs that are left out for it."""
+    jobs: dict[str, list[str]] = {}
+    for job in run.jobs:
+        if job.state == graph_run.LEFT_OUT:
+            jobs.setdefault(job.cause, []).append(job.name)
+    return [f"{', '.join(names)} {graph_run.LEFT_OUT}: {cause}" for cause, names in jobs.items()]
 
 
 def next_commands(run: Run) -> str:
@@ -280,13 +291,19 @@ def history_table(history: Sequence[Run], *, terminal: bool, width: int | None =
             _time(run.started),
             duration(run.duration),
             run.scheduled_from,
-            f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs)}",
+            _jobs_done(run),
             str(sum(job.attempts for job in run.jobs)),
             ", ".join(_failed(job) for job in run.failed),
         )
         for run in history
     ]
     return _fitted(columns, rows, ("started by", ">attempts", ">duration"), terminal=terminal, width=width)
+
+
+def _jobs_done(run: Run) -> str:
+    left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
+    done = f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs) - left_out}"
+    return f"{done} ({left_out} left out)" if left_out else done
 
 
 def _fitted(

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 CONTAINER = "main"
 # what the runner gets to know of the stack and of the graph; all other entries are parts of the job
 _SURROUNDINGS = frozenset(
-    ("hash", "graph", "database", "schema", "job_runs_table", "job_logs_table", "results", "instance_family")
+    (
+        "hash",
+        "graph",
+        "database",
+        "schema",
+        "job_runs_table",
+        "job_logs_table",
+        "task_runs_table",
+        "results",
+        "instance_family",
+    )
 )
 # the edges, which tasks show themselves
 _EDGES = frozenset(("predecessors",))
@@ -70,6 +80,7 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> Values:
         "on_failure": job.on_failure,
         "job_runs_table": settings.job_runs_table,
         "job_logs_table": settings.job_logs_table,
+        "task_runs_table": settings.task_runs_table,
         "results": results(settings),
         "specification": specification(job, settings),
     }

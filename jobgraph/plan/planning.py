@@ -296,7 +296,7 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
     return TaskPlan(
         name=job.name,
         full_name=settings.qualified(job.name),
-        sql=sql.call_runner(settings, run_job.name, job.name, definition, configured=graph.config is not None),
+        sql=sql.call_runner(settings, run_job.name, job.name, definition),
         comment=job.comment or f"jobgraph: job {job.key} of graph {graph.key}",
         predecessors=predecessors,
         after=tuple(settings.qualified(name) for name in predecessors),

@@ -30,23 +30,22 @@ def json_literal(value: Any) -> str:
     return f"$${json.dumps(value, ensure_ascii=True).replace('$', chr(92) + 'u0024')}$$"
 
 
-def call_runner(
-    settings: Settings, procedure: str, task: str, definition: dict[str, Any], *, configured: bool = False
-) -> str:
-    """Return the body of a job's task; `configured`: its graph has a configuration, which each run may change."""
-    query = situation(settings, task, definition.get("predecessors", ()), configured=configured)
+def call_runner(settings: Settings, procedure: str, task: str, definition: dict[str, Any]) -> str:
+    """Return the body of a job's task."""
+    query = situation(settings, task, definition.get("predecessors", ()))
     return f"CALL {settings.qualified()}.{procedure}({literal(task)}, ({query}), {json_literal(definition)})"
 
 
-def situation(settings: Settings, task: str, predecessors: Iterable[str], *, configured: bool = False) -> str:
+def situation(settings: Settings, task: str, predecessors: Iterable[str]) -> str:
     """Return the query for what the runner has to know of a task's run; it is one text of JSON.
 
-    That is: which run it is, and what history has of the job and its predecessors in it. As an argument of CALL
+    That is: which run it is and with which configuration, the one of the last run that succeeded, and what history has
+    of the job and its predecessors in this one. As an argument of CALL
     (docs.snowflake.com/en/sql-reference/sql/call: each may be an expression or a subquery) it costs the runner no
     statement of its own, and no warehouse time before its first.
     """
     facts = ", ".join(f"{literal(name)}, {_INFO}({literal(key)})" for name, key in _FACTS.items())
-    facts += f", 'config', {_CONFIG}" if configured else ""
+    facts += f", 'config', {_CONFIG}, {literal(_LAST_CONFIG)}, ({_last_config(settings)})"
     columns = ", ".join(f"{literal(name)}, {expression}" for name, expression in _RECORDED.items())
     names = ", ".join(literal(name) for name in (task, *predecessors))
     return (
@@ -56,6 +55,20 @@ def situation(settings: Settings, task: str, predecessors: Iterable[str], *, con
     )
 
 
+def _last_config(settings: Settings) -> str:
+    return (
+        f"SELECT MAX(R.RUN_CONFIG) FROM {settings.qualified(settings.task_runs_table)} AS R"
+        f" WHERE R.ROOT_TASK_ID = {_INFO}('CURRENT_ROOT_TASK_UUID')"
+        f" AND R.GRAPH_RUN_GROUP_ID = {_INFO}('LAST_SUCCESSFUL_TASK_GRAPH_RUN_GROUP_ID')"
+    )
+
+
+def takes_requests(body: str) -> bool:
+    """Tell whether a job's task asks what its run was asked for; tasks of earlier versions do not."""
+    return literal(_LAST_CONFIG) in body
+
+
+_LAST_CONFIG = "last_config"
 _INFO = "SYSTEM$TASK_RUNTIME_INFO"
 _CONFIG = "SYSTEM$GET_TASK_GRAPH_CONFIG()"
 _FACTS = {

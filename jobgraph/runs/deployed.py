@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.account.queries import Tables
 from jobgraph.config.model import EVENT_TABLE
-from jobgraph.plan.sql import ROOT_BODY, SUSPENDED_BY_FAILURES
+from jobgraph.plan.sql import ROOT_BODY, SUSPENDED_BY_FAILURES, takes_requests
 from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
 from jobgraph.runs.attempts import instant
 
@@ -29,6 +29,7 @@ class Task:
     """A task that is neither root nor finalizer: a job. `after` names its predecessors, the root included.
 
     `definition` is what the deployment froze into its body; empty for a task that jobgraph did not make.
+    `takes_requests`: it does not run where its run is asked for without it; tasks of earlier versions do.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Task:
     started: bool
     definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
     created: datetime | None = field(default=None, compare=False, repr=False)
+    takes_requests: bool = field(default=False, compare=False)
 
     @property
     def disabled(self) -> bool:
@@ -154,7 +156,9 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
 
 
 def _job(name: str, row: Row) -> Task:
-    return Task(name, predecessors(row), row["state"] == "started", definition(row), instant(row.get("created_on")))
+    body = str(row.get("definition") or "")
+    started, created = row["state"] == "started", instant(row.get("created_on"))
+    return Task(name, predecessors(row), started, definition(row), created, takes_requests(body))
 
 
 def _config(root: Row) -> dict[str, Any]:

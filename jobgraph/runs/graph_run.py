@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.procedures import requests
+from jobgraph.procedures.requests import Request
 from jobgraph.runs import attempts as attempt_rows
 from jobgraph.runs import task_runs
 from jobgraph.runs.attempts import one_line
@@ -40,10 +42,13 @@ CANCELLED = "CANCELLED"
 # what follows them, but only the second is as it was meant to be.
 SUSPENDED = "SUSPENDED"
 DISABLED = "DISABLED"
+# The run was asked for without it: it counts as succeeded, and hands on what it returned before.
+LEFT_OUT = requests.LEFT_OUT
 NOT_RECORDED = "NOT RECORDED"
 
+_ORDINARY = Request()
 # Job states that speak of no failure of the job itself.
-_NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED})
+_NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED, LEFT_OUT})
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,8 @@ class Run:
 
     `duration` is in seconds, up to now while it runs. `cause` is why the root or the finalizer failed. `task_states`
     has the root's and the finalizer's state too, for a picture. `repeatable`: it is the last run of a graph that has
-    not changed since; `stopped`: a task of it failed or was cancelled.
+    not changed since; `stopped`: a task of it failed or was cancelled. `config` has its values as JSON;
+    `request` is what it was asked for beside them.
     """
 
     shape: Shape
@@ -100,6 +106,7 @@ class Run:
     duration: float | None = None
     cause: str = ""
     config: str = ""
+    request: Request = _ORDINARY
     attempt: int = 1
     repeatable: bool = False
     stopped: bool = False
@@ -161,6 +168,8 @@ class _Rows:
     passed: frozenset[str]
     attempt: int
     ended: bool
+    request: Request = _ORDINARY
+    config: str = ""
 
     def row(self, name: str) -> TaskRun | None:
         """Return the row of a task, if it has one."""
@@ -201,7 +210,8 @@ def assemble(
         completed=end if rows.ended else None,
         duration=_seconds(root.started, end) if root else None,
         cause=_cause_of_run(root, finalizer) if rows.ended else "",
-        config=root.config if root else "",
+        config=rows.config,
+        request=rows.request,
         attempt=rows.attempt,
         repeatable=rows.ended and progress.repeatable,
         stopped=any(map(_stops, rows.latest.values())),
@@ -210,20 +220,22 @@ def assemble(
 
 
 def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows:
-    attempt = max([progress.attempt, *(row.attempt for row in history)])
+    number = max([progress.attempt, *(row.attempt for row in history)])
     latest = task_runs.latest(history)
-    blocked = _blocked(shape, task_runs.latest(row for row in history if row.attempt < attempt))
+    blocked = _blocked(shape, task_runs.latest(row for row in history if row.attempt < number))
     # RETRY LAST runs what failed or was cancelled, and what that had blocked; whatever else was skipped stays so
     repeated = {
         name
         for name, row in latest.items()
-        if row.attempt < attempt and (_stops(row) or name in blocked or name == shape.finalizer)
+        if row.attempt < number and (_stops(row) or name in blocked or name == shape.finalizer)
     }
     current = {name: row for name, row in latest.items() if name not in repeated}
-    ended = _has_ended(shape, current, attempt, progress)
+    ended = _has_ended(shape, current, number, progress)
     rows = latest if ended else current
     blocked = _blocked(shape, rows)
-    return _Rows(shape, rows, blocked, _passed_by(shape, rows, blocked), attempt, ended)
+    root = latest.get(shape.root_task)
+    request, config = requests.split_config(root.config if root else "")
+    return _Rows(shape, rows, blocked, _passed_by(shape, rows, blocked), number, ended, request, config)
 
 
 def _stops(row: TaskRun) -> bool:
@@ -285,6 +297,8 @@ def _jobs(rows: _Rows, tries: Mapping[str, Sequence[Attempt]], progress: Progres
 def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress) -> Job:
     row, service = rows.row(task.name), _service(progress.services.get(task.name), tries)
     state = _state(task, rows, tries[-1] if tries else None)
+    if state == LEFT_OUT:
+        return Job(task.name, state, cause=tries[-1].reason if tries else requests.NOT_IN_THIS_RUN)
     waiting = state == RUNNING and service is not None and service.waits
     waited = _seconds(service.created, progress.now) if waiting and service else None
     timed = state != SKIPPED and not waiting
@@ -308,6 +322,9 @@ def _service(service: Service | None, tries: Sequence[Attempt]) -> Service | Non
 
 def _state(task: Task, rows: _Rows, last: Attempt | None) -> str:
     row = rows.row(task.name)
+    left_out = task.name in rows.request.left_out or (last is not None and last.state == LEFT_OUT)
+    if left_out and (row is None or not _stops(row)):
+        return LEFT_OUT
     if row is None:
         return _state_without_row(task, rows)
     if row.failed:
@@ -364,7 +381,7 @@ def _run_state(rows: _Rows, jobs: Sequence[Job]) -> str:
     if root.state not in {task_runs.SUCCEEDED, task_runs.CANCELLED} or (finalizer and finalizer.failed):
         return FAILED
     states = {job.state for job in jobs}
-    if states - {DONE, SKIPPED, CANCELLED, DISABLED}:
+    if states - {DONE, SKIPPED, CANCELLED, DISABLED, LEFT_OUT}:
         return FAILED
     if CANCELLED in states or root.state == task_runs.CANCELLED:
         return CANCELLED

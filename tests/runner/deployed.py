@@ -116,17 +116,23 @@ class Deployed:
         self.rows(queries.execute(place, self.graph.root.name, config).text)
 
     def finish(self, patience: float = PATIENCE) -> str:
-        """Wait until the finalizer of the run has ended, at most `patience` seconds; returns the run's id."""
+        """Wait until the finalizer of the only run has ended, at most `patience` seconds; returns the run's id."""
+        (group,) = self.finish_all(1, patience)
+        return group
+
+    def finish_all(self, count: int, patience: float = PATIENCE) -> list[str]:
+        """Wait until so many finalizers have ended, at most `patience` seconds; returns the runs' ids, oldest first."""
         assert self.graph.finalizer is not None
         asked = (
             "SELECT STATE, ERROR_MESSAGE, GRAPH_RUN_GROUP_ID FROM TABLE(D.INFORMATION_SCHEMA.TASK_HISTORY("
             f"TASK_NAME => '{self.graph.finalizer.name}')) WHERE STATE NOT IN ('SCHEDULED', 'EXECUTING')"
+            " ORDER BY COMPLETED_TIME"
         )
         with self.changed:
-            assert self.changed.wait_for(lambda: self.rows(asked), patience), "the finalizer has not ended"
-        (row,) = self.rows(asked)
-        assert row["STATE"] == "SUCCEEDED", row["ERROR_MESSAGE"]
-        return str(row["GRAPH_RUN_GROUP_ID"])
+            assert self.changed.wait_for(lambda: len(self.rows(asked)) >= count, patience), "a finalizer has not ended"
+        rows = self.rows(asked)
+        assert {row["STATE"] for row in rows} == {"SUCCEEDED"}, rows
+        return [str(row["GRAPH_RUN_GROUP_ID"]) for row in rows]
 
     def attempts(self) -> dict[str, list[dict[str, Any]]]:
         """The history rows by task."""

@@ -57,6 +57,8 @@ match behaviour:
     case "environment":
         names = ("OUTPUTS_T_BIG", "JOB_ATTEMPT", "TASK_NAME", "DATA_INTERVAL_END", "SCHEDULED_AT", "RUN_CONFIG")
         print(json.dumps({name: os.environ.get(name) for name in names}))
+    case "say":
+        print(json.dumps({name: os.environ.get(name) for name in rest}))
     case "meet":
         print("here", flush=True)
         Path(rest[0]).write_text("here")

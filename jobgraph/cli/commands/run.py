@@ -5,6 +5,7 @@ Knows its options. Must not know how a run is followed or shown.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from jobgraph.cli import lookup, run_output
 from jobgraph.cli.application import Application, examples, note, show_json
 from jobgraph.cli.watching import Launch
 from jobgraph.errors import UsageError
-from jobgraph.runs import values
+from jobgraph.procedures.requests import REQUEST, Request
+from jobgraph.runs import selection, values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +36,15 @@ _PATIENCE = 10.0
         "jobgraph run container_jobs --wait --picture graph.svg",
         "jobgraph run --wait --timeout 600 --json",
         "jobgraph run container_jobs --set market=us --set days=3 --dry-run",
+        "jobgraph run --from t_myjob_3 --skip t_myjob_6 --wait",
     ),
 )
 @click.argument("graph", required=False)
 @click.option("--set", "options", metavar="KEY=VALUE", multiple=True, help="Change a value of its config for this run.")
 @click.option("--config", "file", metavar="FILE", help="Change the values that a YAML or JSON file has.")
+@click.option("--only", metavar="JOB", multiple=True, help="Run that job alone; several: `--only a,b`, or repeated.")
+@click.option("--from", "since", metavar="JOB", multiple=True, help="Run that job and all that follows it.")
+@click.option("--skip", metavar="JOB", multiple=True, help="Leave that job out.")
 @click.option("--dry-run", is_flag=True, help="Only show the statement, the values and the jobs.")
 @run_output.waiting_option
 @run_output.timeout_option
@@ -51,6 +57,9 @@ def run(  # noqa: PLR0913  # one parameter for each option
     *,
     options: tuple[str, ...],
     file: str | None,
+    only: tuple[str, ...],
+    since: tuple[str, ...],
+    skip: tuple[str, ...],
     dry_run: bool,
     waiting: bool,
     timeout: float | None,
@@ -62,6 +71,10 @@ def run(  # noqa: PLR0913  # one parameter for each option
     With --set or --config, the run has other values than the graph's `config`: its containers read them from
     RUN_CONFIG, and history keeps them. GRAPH may be left out if only one is deployed.
 
+    With --only, --from or --skip, other jobs are left out: they start no container, count as succeeded for what follows
+    them, and hand on what they returned when they were last DONE. Such a run covers no interval of time: the next
+    scheduled run's begins where it would have begun without it.
+
     With --wait the exit code is 0 only if every job is DONE, but for those that are disabled or whose condition was
     false. An interrupt (Ctrl-C) ends the waiting, not the run.
     """
@@ -69,9 +82,12 @@ def run(  # noqa: PLR0913  # one parameter for each option
     application: Application = context.obj
     deployed = lookup.graph(application, graph)
     changed = _values(deployed, options, file)
-    statement = queries.execute(application.client.place, deployed.root_task, changed)
-    if dry_run or changed:
-        _show_intent(deployed, statement, changed, as_json=as_json and dry_run)
+    names = _left_out(deployed, only, since, skip)
+    config = {**changed, **({REQUEST: Request(left_out=names).entry} if names else {})}
+    statement = queries.execute(application.client.place, deployed.root_task, config)
+    if dry_run or config:
+        sources = _sources(application, deployed, names)
+        _show_intent(_Intent(deployed, statement, changed, names, sources), as_json=as_json and dry_run)
     if dry_run:
         return
     launch = Launch(application.client, deployed, application.clock, timeout)
@@ -80,7 +96,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
         run_id = launch.find(request, _PATIENCE)
         run_output.show_started(deployed.key, deployed.root_task, run_id, as_json=as_json)
         return
-    note(f"Graph {deployed.key} was asked to run; waiting for its {len(deployed.jobs)} jobs.")
+    note(f"Graph {deployed.key} was asked to run; waiting for {len(deployed.jobs) - len(names)} jobs.")
     run_id = run_output.unless_interrupted(deployed.key, lambda: launch.find(request))
     rows = launch.rows(str(run_id), request)
     ended = run_output.follow(launch.watch(), rows)
@@ -102,11 +118,65 @@ def _values(deployed: Deployed, options: Sequence[str], file: str | None) -> dic
     return changed
 
 
-def _show_intent(deployed: Deployed, statement: Statement, changed: dict[str, Any], *, as_json: bool) -> None:
+def _left_out(deployed: Deployed, only: Sequence[str], since: Sequence[str], skip: Sequence[str]) -> tuple[str, ...]:
+    """Return the jobs that the run leaves out.
+
+    Raises:
+        UsageError: if a job is not of the graph, or they cannot be left out.
+    """
+
+    def jobs(options: Sequence[str]) -> tuple[str, ...]:
+        names = selection.names_of(options)
+        return tuple(lookup.job_name(deployed.key, name, deployed.job_names) for name in names)
+
+    chosen = selection.Selection(jobs(only), jobs(since), jobs(skip))
+    return selection.left_out(deployed, chosen) if chosen else ()
+
+
+def _sources(application: Application, deployed: Deployed, names: Sequence[str]) -> dict[str, str]:
+    """Return, for each job that is left out, the run whose outputs it hands on; without those that have none."""
+    if not names:
+        return {}
+    client = application.client
+    statement = queries.last_done(client.place, deployed.tables, deployed.key, deployed.root_task, names)
+    return {str(row["TASK_NAME"]): str(row["GRAPH_RUN_ID"]) for row in client.rows(statement)}
+
+
+@dataclass(frozen=True)
+class _Intent:
+    """What is about to be sent: a statement, the values it changes, and the jobs that it leaves out."""
+
+    deployed: Deployed
+    statement: Statement
+    changed: dict[str, Any]
+    left_out: tuple[str, ...]
+    sources: dict[str, str]
+
+    @property
+    def jobs(self) -> list[str]:
+        """The jobs that will run."""
+        return [job.name for job in self.deployed.jobs if job.started and job.name not in self.left_out]
+
+
+def _show_intent(intent: _Intent, *, as_json: bool) -> None:
     """Show what is about to be sent, and which jobs it concerns."""
-    jobs = [job.name for job in deployed.jobs if job.started]
     if as_json:
-        show_json({"graph": deployed.key, "statements": [statement.text], "config": changed or None, "jobs": jobs})
+        show_json(
+            {
+                "graph": intent.deployed.key,
+                "statements": [intent.statement.text],
+                "config": intent.changed or None,
+                "jobs": intent.jobs,
+                "left_out": [{"job": name, "hands_on_run": intent.sources.get(name)} for name in intent.left_out],
+            }
+        )
         return
-    note(f"{statement.text};")
-    note(f"{len(jobs)} jobs: {lookup.some(jobs)}")
+    note(f"{intent.statement.text};")
+    note(f"{len(intent.jobs)} job{'s' * (len(intent.jobs) != 1)}: {lookup.some(intent.jobs)}")
+    if intent.left_out:
+        note(f"Left out: {lookup.some([_with_source(intent, name) for name in intent.left_out])}")
+
+
+def _with_source(intent: _Intent, name: str) -> str:
+    source = intent.sources.get(name)
+    return f"{name} (hands on run {source})" if source else f"{name} (never was DONE: hands on nothing)"

@@ -31,6 +31,10 @@ MOST_CYCLES_SHOWN = 20
 MOST_SUGGESTIONS = 50
 
 
+# procedures/requests.py has it too
+_RESERVED = "jobgraph"
+
+
 def broken_rules(config: Config, pools: Collection[str] | None, region_timezone: str | None = None) -> list[Problem]:
     """Return every problem of the configuration.
 
@@ -280,6 +284,14 @@ def clock_changes(graph: Graph) -> Iterator[Problem]:
     yield Problem(mark, "clock-change", at, issue, remedy, value=schedule.expression, severity=WARNING)
 
 
+def config_is_not_reserved(graph: Graph) -> Iterator[Problem]:
+    """One key of a run's configuration is jobgraph's own: what a run is asked for beside values stands there."""
+    if graph.config and _RESERVED in graph.config:
+        mark, at = mark_of(graph, f"config.{_RESERVED}", "config"), path_of(graph, None, "config")
+        issue = f"`{_RESERVED}` is no key for a value: runs of a part, and of a backfill, are asked for with it"
+        yield Problem(mark, "config-reserved", at, issue, "give the value another name", value=_RESERVED)
+
+
 FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {
     "no-jobs": graphs_exist,
     "task-name-unique": task_names_unique,
@@ -296,5 +308,6 @@ GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "when-ancestor": conditions_hold,
     "critical-path": longest_chain_fits,
     "clock-change": clock_changes,
+    "config-reserved": config_is_not_reserved,
     **JOB_RULES,
 }

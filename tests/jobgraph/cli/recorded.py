@@ -157,6 +157,7 @@ class Server:
     attempts: list[Row] = field(default_factory=lambda: [attempt(step.name) for step in GOOD[1:-1]])
     began: float | None = None
     scheduled_from: str = "EXECUTE_TASK"
+    config: str | None = None
     answers: dict[str, Any] = field(default_factory=dict)
     sent: list[Statement] = field(default_factory=list)
     earlier: list[Row] = field(default_factory=list)
@@ -260,6 +261,7 @@ class Server:
             COMPLETED_TIME=origin + timedelta(seconds=step.end) if ended else None,
             ERROR_MESSAGE=step.error if ended else None,
             SCHEDULED_FROM=self.scheduled_from,
+            CONFIG=self.config,
             ATTEMPT_NUMBER=step.attempt,
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobgraph.cli.recorded import START, Server, history_row
+from tests.jobgraph.cli.recorded import OLD_RUN, PREDECESSORS, START, Server, attempt, history_row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +87,68 @@ def test_cancelling_is_shown_first_and_tells_which_run_waits(invoke: Invoke, ser
         one.text.replace("?", f"'{one.binds[0]}'" if one.binds else "") for one in server.sent if "CANCEL" in one.text
     ]
     assert [f"{text};" for text in texts] == shown.stdout.splitlines()
+
+
+TAKES_REQUESTS = "(SELECT 'last_config')"
+LAST_DONE = [{"TASK_NAME": "T_MYJOB_1", "GRAPH_RUN_ID": OLD_RUN}]
+
+
+@pytest.fixture
+def partial(server: Server) -> None:
+    """Tasks that ask what their run was asked for."""
+    for row in server.tasks:
+        row["definition"] = row["definition"].replace("', $$", f"', {TAKES_REQUESTS}, $$")
+    server.answers = {"JOB_STATUS = 'DONE'": LAST_DONE}
+
+
+@pytest.mark.usefixtures("partial")
+def test_a_part_of_a_graph_is_shown_first_and_asked_for_as_shown(invoke: Invoke, server: Server) -> None:
+    options = ("--from", "t_myjob_3", "--skip", "T_MYJOB_6")
+    shown = json.loads(invoke("run", *options, "--dry-run", "--json").stdout)
+    assert not sent(server, "EXECUTE")
+    left_out = ["T_MYJOB_1", "T_MYJOB_2", "T_MYJOB_4", "T_MYJOB_5", "T_MYJOB_6"]
+    assert shown["jobs"] == ["T_MYJOB_3"]
+    assert [entry["job"] for entry in shown["left_out"]] == left_out
+    assert [entry["hands_on_run"] for entry in shown["left_out"]] == [OLD_RUN, None, None, None, None]
+    done = invoke("run", *options)
+    assert sent(server, "EXECUTE") == shown["statements"]
+    request = json.loads(shown["statements"][0].split("$$")[1])
+    assert request == {"jobgraph": {"left_out": left_out}}
+    assert "1 job: T_MYJOB_3" in done.stderr
+    assert f"Left out: T_MYJOB_1 (hands on run {OLD_RUN}), T_MYJOB_2 (never was DONE: hands on nothing)" in done.stderr
+
+
+@pytest.mark.usefixtures("partial")
+def test_a_run_of_a_part_shows_what_it_left_out(invoke: Invoke, server: Server) -> None:
+    jobs = [name for name in PREDECESSORS if name != "T_MYJOB_3"]
+    reason = f"left out of this run; hands on what it returned in run {OLD_RUN} of 2026-02-28, attempt 1"
+    server.attempts = [
+        *(attempt(name, status="LEFT_OUT", REASON=reason, REASON_CLASS=None, EXIT_CODE=None) for name in jobs),
+        attempt("T_MYJOB_3"),
+    ]
+    server.config = json.dumps({"jobgraph": {"left_out": jobs}})
+    done = invoke("run", "--only", "t_myjob_3", "--wait", "--json")
+    assert done.exit_code == 0, done.output
+    shown = json.loads(done.stdout)
+    assert shown["state"] == "DONE"
+    assert shown["request"] == {"left_out": jobs}
+    assert {(job["job"], job["state"], job["attempts"]) for job in shown["jobs"]} == {
+        *((name, "LEFT_OUT", 0) for name in jobs),
+        ("T_MYJOB_3", "DONE", 1),
+    }
+    text = invoke("status", "container_jobs").output
+    assert f"T_MYJOB_1, T_MYJOB_2, T_MYJOB_4, T_MYJOB_5, T_MYJOB_6 LEFT_OUT: {reason}" in text
+    assert "✗" not in invoke("graph", "--run", "last").stdout
+
+
+def test_tasks_of_an_earlier_version_are_not_left_out(invoke: Invoke, server: Server) -> None:
+    done = invoke("run", "--only", "t_myjob_3")
+    assert done.exit_code == 2
+    assert "cannot be left out of a run: T_MYJOB_1" in done.stderr
+    assert not sent(server, "EXECUTE")
+
+
+def test_a_job_that_the_graph_does_not_have_is_named(invoke: Invoke) -> None:
+    done = invoke("run", "--skip", "t_myjob_7")
+    assert done.exit_code == 2
+    assert "has no job 't_myjob_7'; perhaps you meant" in done.stderr

@@ -39,6 +39,7 @@ class World:
     continuing: frozenset[str]
     later: dict[str, tuple[str, ...]]
     rows_of_blocked: bool
+    left_out: frozenset[str] = frozenset()
 
 
 @st.composite
@@ -58,6 +59,7 @@ def worlds(draw: DrawFn) -> World:
         disabled=frozenset(draw(st.sets(st.sampled_from(sorted(after)), max_size=1))),
         fates={name: draw(fate) for name in after},
         continuing=frozenset(draw(st.sets(st.sampled_from(sorted(after)), max_size=2))),
+        left_out=frozenset(draw(st.sets(st.sampled_from(sorted(after)), max_size=3))),
         later=draw(graphs()),
         rows_of_blocked=draw(st.booleans()),
     )
@@ -80,6 +82,10 @@ def rows_of(world: World) -> tuple[list[Row], list[Row]]:
         elif world.fates[name] == "CONDITION":
             states[name] = "CONDITION"
             tasks.append(_row(name, "SKIPPED"))
+        elif name in world.left_out:
+            states[name] = "SUCCEEDED"
+            tasks.append(_row(name, "SUCCEEDED"))
+            attempts.append(_attempt(name, "LEFT_OUT"))
         else:
             states[name] = world.fates[name]
             tasks.append(_row(name, states[name]))
@@ -91,6 +97,7 @@ def rows_of(world: World) -> tuple[list[Row], list[Row]]:
     definition = json.dumps({"finalizer": "END", "jobs": jobs})
     logged = [{**row, "ROOT_TASK_NAME": "ROOT", "GRAPH_NAME": "g"} for row in tasks]
     logged[0]["GRAPH_DEFINITION"] = definition
+    logged[0]["CONFIG"] = json.dumps({"jobgraph": {"left_out": sorted(world.left_out)}, "market": "eu"})
     return [*logged, _row("END", "SUCCEEDED")], attempts
 
 
@@ -114,12 +121,19 @@ def oracle(rows: list[Row], attempts: list[Row]) -> tuple[str, dict[str, str]]:
     recorded = json.loads(rows[0]["GRAPH_DEFINITION"])["jobs"]
     task = {row["NAME"]: row["STATE"] for row in rows}
     job = {row["TASK_NAME"]: row["JOB_STATUS"] for row in attempts}
+    left_out = json.loads(rows[0]["CONFIG"])["jobgraph"]["left_out"]
     states: dict[str, str] = {}
     stopped: set[str] = set()
     passed: set[str] = set()  # what a false condition skipped, a job that is switched off behind it too
     for entry in recorded:
         name, before = entry["name"], [recorded[place]["name"] for place in entry["after"]]
         state = task.get(name)
+        if name in left_out and state not in {"FAILED", "CANCELLED"}:
+            states[name] = "LEFT_OUT"
+            stopped |= {name} if stopped.intersection(before) else set()
+            passed |= {name} if state == "SKIPPED" and name not in stopped else set()
+            passed |= {name} if state is None and before and passed.issuperset(before) else set()
+            continue
         if stopped.intersection(before) or state in {"FAILED", "CANCELLED"}:
             stopped.add(name)
         if state is None:
@@ -134,7 +148,7 @@ def oracle(rows: list[Row], attempts: list[Row]) -> tuple[str, dict[str, str]]:
         else:
             states[name] = "FAILED" if state == "FAILED" else job[name]
     seen = set(states.values())
-    if seen - {"DONE", "SKIPPED", "CANCELLED", "DISABLED"}:
+    if seen - {"DONE", "SKIPPED", "CANCELLED", "DISABLED", "LEFT_OUT"}:
         return "FAILED", states
     return ("CANCELLED" if "CANCELLED" in seen else "DONE"), states
 

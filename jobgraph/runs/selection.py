@@ -1,0 +1,76 @@
+"""Which jobs of a graph a run is asked for, and which it leaves out.
+
+Pure. Knows how jobs follow one another. Must not know how a run is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobgraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from jobgraph.runs.deployed import Deployed
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Names of jobs: `only` these, those `since` these and what follows them, and `skipped` ones of either."""
+
+    only: tuple[str, ...] = ()
+    since: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is left out at all."""
+        return bool(self.only or self.since or self.skipped)
+
+
+def names_of(options: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in the values of an option, which may each name several: `a,b`."""
+    return tuple(name for option in options for name in option.replace(",", " ").split())
+
+
+def left_out(graph: Deployed, selection: Selection) -> tuple[str, ...]:
+    """Return the jobs that a run leaves out, in the graph's order; the names in `selection` are jobs of the graph.
+
+    Raises:
+        UsageError: if it would run nothing, if a job that is to run is suspended, or if one that is left out would run.
+    """
+    wanted = {*selection.only, *_descendants(graph, selection.since)} or set(graph.job_names)
+    wanted -= set(selection.skipped)
+    _check_wanted(graph, wanted, {*selection.only, *selection.since} - set(selection.skipped))
+    names = [job for job in graph.jobs if job.name not in wanted and job.started]
+    earlier = [job.name for job in names if not job.takes_requests]
+    if earlier:
+        raise UsageError(
+            f"These jobs of graph {graph.key} cannot be left out of a run: {', '.join(earlier)}",
+            cause="An earlier version of jobgraph deployed them, or their containers are started by Snowflake itself"
+            " (`runner: direct`), so they do not ask what a run was asked for.",
+            remedy=f"`pulumi up` deploys them anew; `jobgraph run {graph.key}` runs the whole graph.",
+        )
+    return tuple(job.name for job in names)
+
+
+def _check_wanted(graph: Deployed, wanted: Collection[str], asked: Collection[str]) -> None:
+    passed_over = [job.name for job in graph.jobs if job.name in asked and not job.started]
+    if passed_over:
+        raise UsageError(
+            f"Runs of graph {graph.key} pass over {', '.join(passed_over)}",
+            cause="Their tasks are suspended, or the job configuration says `enabled: false`.",
+            remedy=f"jobgraph status {graph.key}",
+        )
+    if not any(job.started for job in graph.jobs if job.name in wanted):
+        raise UsageError("Such a run would run no job", remedy="Leave out fewer jobs.")
+
+
+def _descendants(graph: Deployed, names: Collection[str]) -> set[str]:
+    """Return these jobs and all that follow them; predecessors come first in `graph.jobs`."""
+    below = set(names)
+    for job in graph.jobs:
+        if below.intersection(job.after):
+            below.add(job.name)
+    return below

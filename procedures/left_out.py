@@ -1,0 +1,67 @@
+"""A job that its run leaves out: no container is started; it hands on what it returned when it was last DONE.
+
+Knows how such a job is recorded, and how that is read back. Must not know why it is left out. Shipped as a part of a
+stored procedure's text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.procedures.attempt import DONE, Attempt, Run, object_name
+from jobgraph.procedures.history import record
+from jobgraph.procedures.outcome import returned_value
+from jobgraph.procedures.requests import LEFT_OUT, NOT_IN_THIS_RUN
+from jobgraph.procedures.sending import send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.procedures.sending import Tagged
+
+# written into the reason of such an attempt; dependents find the files of that run by it
+HANDED_ON = re.compile(
+    r"; hands on what it returned in run (?P<run>\S+) of (?P<day>\d{4}-\d\d-\d\d), attempt (?P<n>\d+)$"
+)
+
+
+def leave_out(session: Tagged, job: Mapping[str, Any], run: Run, why: str = NOT_IN_THIS_RUN) -> str:
+    """Record that a job is left out, and set what its task returns; returns that. May be done again."""
+    attempt = _handing_on(session, job, run, why)
+    value = handed_on(attempt)
+    record(session, {**job, "compute_pool": None, "instance_family": None}, run, attempt, value)
+    return value
+
+
+def _handing_on(session: Tagged, job: Mapping[str, Any], run: Run, why: str) -> Attempt:
+    """Return the attempt to record, with the outputs of the last one that was DONE, if there is any."""
+    statement = (
+        "SELECT GRAPH_RUN_ID, TO_VARCHAR(GRAPH_START_TIME, 'YYYY-MM-DD') AS DAY, ATTEMPT, LEFT(OUTPUTS, 10001) AS"
+        f" OUTPUTS FROM {object_name(job, 'job_runs_table')} WHERE TASK_NAME = ? AND JOB_STATUS = ?"
+        " AND (GRAPH_NAME = ? OR (GRAPH_NAME IS NULL AND ROOT_TASK_NAME = ?)) AND GRAPH_RUN_ID <> ?"
+        " ORDER BY COMPLETED_TIME DESC LIMIT 1"
+    )
+    rows = send(session, statement, [run.task, DONE, job["graph"], run.root, run.group])
+    attempt = Attempt(1, "", LEFT_OUT, reason=f"{why}; it was never DONE, so it hands on nothing")
+    if not rows:
+        return attempt
+    source = rows[0]
+    place = f"run {source['GRAPH_RUN_ID']} of {source['DAY']}, attempt {source['ATTEMPT']}"
+    reason = f"{why}; hands on what it returned in {place}"
+    return attempt._replace(reason=reason, outputs=str(source["OUTPUTS"] or ""))
+
+
+def handed_on(attempt: Attempt) -> str:
+    """Return what the task of a job returns that was left out: what it returned in the run that is named."""
+    source = HANDED_ON.search(attempt.reason)
+    if source is None:
+        return json.dumps({"status": LEFT_OUT, "attempt": 1})
+    return returned_value(attempt._replace(status=DONE, number=int(source["n"])))
+
+
+def results_of_source(job: Mapping[str, Any], task: str, attempt: Attempt) -> str:
+    """Return the folder of the stage in which the run that is named left files; empty if there is none."""
+    place, source = job.get("results"), HANDED_ON.search(attempt.reason)
+    return f"{place}/{source['day']}/{source['run']}/{task}/{source['n']}/" if place and source else ""

@@ -1,0 +1,59 @@
+"""What a run was asked for beside its values: a part of the graph, or an interval of a backfill.
+
+EXECUTE TASK ... USING CONFIG has one place for both, so the request is an entry of the run's configuration. Knows its
+words, which `jobgraph.runs` reads too. Must not know SQL. Shipped as a part of stored procedures' texts.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+# the key of the configuration that jobgraph keeps for itself
+REQUEST = "jobgraph"
+# the status of a job that its run leaves out
+LEFT_OUT = "LEFT_OUT"
+NOT_IN_THIS_RUN = "left out of this run"
+
+
+class Request(NamedTuple):
+    """A request: tasks that are left out; or the interval of a backfill, with its number and ends as text."""
+
+    left_out: tuple[str, ...] = ()
+    backfill: str = ""
+    interval: int = 0
+    start: str = ""
+    end: str = ""
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether nothing special was asked for: such a run covers the time since the one before."""
+        return self == Request()
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The request as the entry of a configuration, without what it does not say."""
+        values = self._asdict() | {"left_out": list(self.left_out)}
+        return {name: value for name, value in values.items() if value}
+
+
+def split_config(text: str) -> tuple[Request, str]:
+    """Return the request in a run's configuration, and the configuration without it; empty if nothing else is in it.
+
+    A configuration of another's making may be any text: then it has no request.
+    """
+    try:
+        values = json.loads(text) if text else {}
+    except ValueError:
+        return Request(), text
+    if not isinstance(values, dict) or not isinstance(values.get(REQUEST), dict):
+        return Request(), text
+    entry = values.pop(REQUEST)
+    request = Request(
+        left_out=tuple(str(name) for name in entry.get("left_out") or ()),
+        backfill=str(entry.get("backfill") or ""),
+        interval=int(entry.get("interval") or 0),
+        start=str(entry.get("start") or ""),
+        end=str(entry.get("end") or ""),
+    )
+    return request, json.dumps(values) if values else ""
