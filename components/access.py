@@ -15,6 +15,7 @@ from jobgraph.components.options import adopting, grant_all, named
 from jobgraph.components.part import Part, Scope
 from jobgraph.components.stack_mark import StackMark
 from jobgraph.plan.privileges import account_grants
+from jobgraph.plan.roles import deploying_role
 
 if TYPE_CHECKING:
     import pulumi
@@ -37,7 +38,7 @@ class AccessComponent(Part):
         settings, role = args.settings, args.settings.role
         self.mark = StackMark(self)
         resources = self._role(settings)
-        for parent in settings.parent_roles:
+        for parent in [*settings.parent_roles, *deploying_role(scope.login.role, settings)]:
             snowflake.GrantAccountRole(
                 self.named(f"{role}-to-role-{parent}"),
                 role_name=role,

@@ -10,10 +10,13 @@ import os
 import re
 import tempfile
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+
+from jobgraph.components.refused import tell_what_is_lacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,16 +48,28 @@ class Login:
     """How hooks log in: as the provider of a component's resources does.
 
     That is the explicit provider that the component was given, else the default one, which reads the stack's settings.
-    Either reads the environment for what it was not told.
+    Either reads the environment for what it was not told. `role` is the role that deploys; empty if an explicit
+    provider has it, for then it is not known before the resources are registered.
     """
 
-    def __init__(self, component: pulumi.Resource) -> None:
+    def __init__(self, component: pulumi.Resource, name: str = "jobgraph") -> None:
+        self._name = name
         self._variables: dict[str, str] | None = None
+        self.role = pulumi.Config("snowflake").get("role") or os.environ.get("SNOWFLAKE_ROLE") or ""
         provider = component.get_provider(_ANY_RESOURCE)
         if provider is not None:
+            self.role = ""
             # `port` is an output like the others, but the provider's class has no property for it
             values = {name: provider.__dict__.get(key) for name, key in _PROPERTIES.items()}
             pulumi.Output.all(**values).apply(self._keep)
+
+    @cached_property
+    def refused(self) -> pulumi.ErrorHook:
+        """The hook of grants: it names the privilege that the deploying role lacks for them."""
+        return pulumi.ErrorHook(
+            f"{self._name}: name the privilege that is lacking",
+            lambda arguments: tell_what_is_lacking(arguments, self.role),
+        )
 
     def _keep(self, values: Mapping[str, Any]) -> None:
         """Keep the explicit provider's settings; they are there before its resources are, and so before any hook."""

@@ -103,7 +103,9 @@ class JobGraph(pulumi.ComponentResource):
         super().__init__("jobgraph:index:JobGraph", name, None, pulumi.ResourceOptions.merge(opts, _inherited(name)))
         for warning in config.warnings:
             pulumi.warn(warning.text(), self)
-        self._deploy(plan(config, settings, Procedures(**texts(_procedure_sources()))), Scope(self, name, Login(self)))
+        self._deploy(
+            plan(config, settings, Procedures(**texts(_procedure_sources()))), Scope(self, name, Login(self, name))
+        )
         self.outputs = _outputs(config, settings, self._roots)
         for key, value in self.outputs.items():
             setattr(self, key, pulumi.Output.from_input(value))

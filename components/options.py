@@ -65,7 +65,9 @@ def grant_all(
     Grants go with their object, so one on an object among `depends_on`, found by its name, is made anew with it. What
     goes together with `deleted_with` is not revoked by itself.
     """
-    extra = pulumi.ResourceOptions(deleted_with=deleted_with)
+    extra = pulumi.ResourceOptions(
+        deleted_with=deleted_with, hooks=pulumi.ResourceHookBinding(on_error=[parent.scope.login.refused])
+    )
     return [_grant(parent, role, grant, depends_on, extra) for grant in grants]
 
 

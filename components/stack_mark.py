@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
+from jobgraph.components.refused import tell_what_is_lacking
 from jobgraph.deploy.orphans import already_there, future_owner, holds
 from jobgraph.plan import sql
 
@@ -66,6 +67,7 @@ class StackMark:
 
 def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
     """Drop what is in the way of a new object, if an interrupted deploy of this stack left it; whether to try again."""
+    tell_what_is_lacking(arguments, login.role)
     orphan = already_there(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if orphan is None:
         return False
@@ -86,6 +88,7 @@ def _is_in_the_way(arguments: pulumi.ErrorHookArgs) -> bool:
 
 def _frees(arguments: pulumi.ErrorHookArgs, ending: str, login: Login) -> bool:
     """Revoke the future ownership that a role of this stack has, the ending of whose comment is given."""
+    tell_what_is_lacking(arguments, login.role)
     owner = future_owner(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if owner is None:
         return False

@@ -38,7 +38,7 @@ CONFIGURATION = "jobconfig.yaml"
 NEWEST = "last"
 # The options that say where the graphs are; commands that need no connection need none of them.
 _PLACE_OPTIONS = ("connection", "database", "schema")
-_WITHOUT_CONNECTION = frozenset({"validate", "diff", "preview-summary", "sandbox"})
+_WITHOUT_CONNECTION = frozenset({"validate", "diff", "preview-summary", "privileges", "sandbox"})
 # Commands that start runs.
 _STARTING = frozenset({"run", "retry"})
 # Wide enough that no cell is ever folded when the output goes to a file or a pipe.

@@ -17,7 +17,6 @@ from jobgraph.cli.commands import (
     compare,
     cost,
     diff,
-    doctor,
     graph,
     history,
     import_,
@@ -34,6 +33,7 @@ from jobgraph.cli.commands import (
     validate,
     wait,
 )
+from jobgraph.cli.commands.account import doctor, privileges
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -77,6 +77,7 @@ for command in (
     suspend.suspend,
     resume.resume,
     sandbox.sandbox,
+    privileges.privileges,
     doctor.doctor,
 ):
     cli.add_command(command)

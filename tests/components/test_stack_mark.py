@@ -27,6 +27,8 @@ EXISTS = "002002 (42710): SQL compilation error: Object 'IMAGES' already exists.
 class Account:
     """What Snowflake answers, and what it was sent."""
 
+    role = "DEPLOYER"
+
     def __init__(self, answers: dict[str, list[dict[str, Any]]]) -> None:
         self.answers, self.sent = answers, list[str]()
 

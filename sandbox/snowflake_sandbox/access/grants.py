@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from snowflake_sandbox.store import Transaction
 
 
+_ADMINISTRATORS = frozenset({"ACCOUNTADMIN", "SECURITYADMIN"})
+
+
 def register(world: World) -> None:
     """Add the statements of this file."""
     world.statements |= {
@@ -195,19 +198,36 @@ def _add_future(tx: Transaction, call: Call, target: Target, name: str, grantee:
 
 
 def _require_grantor(call: Call, target: Target, names: list[str]) -> None:
+    if target.kind == "ACCOUNT":
+        _require_account_grantor(call, names)
+        return
     if access.has_on_account(call.world, call.session.role, "MANAGE GRANTS"):
         return
-    if target.future is not None or target.kind == "ACCOUNT":
+    if target.future is not None:
         raise errors.insufficient_privileges("account", "LOCAL-SANDBOX")
     role_names = access.session_roles(call.world, call.session)
     for item in target.objects:
-        if item.owner not in role_names and not _has_option(call, item, names, role_names):
+        if item.owner not in role_names and not _has_option(call, item.id, names, role_names):
             raise errors.insufficient_privileges(item.kind, item.name.name)
 
 
-def _has_option(call: Call, item: SnowflakeObject, names: list[str], role_names: frozenset[str]) -> bool:
+def _require_account_grantor(call: Call, names: list[str]) -> None:
+    """Privileges on the account are the administrators' to grant, or of whoever has them with the option to.
+
+    MANAGE GRANTS of a custom role does not reach up to the account (CIS Snowflake Foundations 2.0.0, 2.2), and the
+    EXECUTE ones are ACCOUNTADMIN's alone (docs: user-guide/tasks-intro, task security).
+    """
+    role_names = access.session_roles(call.world, call.session)
+    administrators = {"ACCOUNTADMIN"} if any(name.startswith("EXECUTE ") for name in names) else _ADMINISTRATORS
+    if administrators.isdisjoint(role_names) and not _has_option(call, access.ACCOUNT_ID, names, role_names):
+        raise errors.insufficient_privileges("account", "LOCAL-SANDBOX")
+
+
+def _has_option(call: Call, object_id: int, names: list[str], role_names: frozenset[str]) -> bool:
     with call.world.store.transaction() as tx:
-        rows = tx.rows("SELECT privilege, grantee FROM object_grant WHERE object_id = ? AND grant_option = 1", item.id)
+        rows = tx.rows(
+            "SELECT privilege, grantee FROM object_grant WHERE object_id = ? AND grant_option = 1", object_id
+        )
     return set(names) <= {row["privilege"] for row in rows if row["grantee"] in role_names}
 
 

@@ -1,0 +1,111 @@
+"""The command `privileges`: what an account has to give whom, as a table or as statements.
+
+Knows its options and output. Must not know which privileges there are (jobgraph.plan.roles). Makes no connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobgraph.cli import views
+from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
+from jobgraph.cli.planning import planned
+from jobgraph.errors import UsageError
+from jobgraph.names import NAME_REMEDY, is_plain, upper
+from jobgraph.plan import roles as account_roles
+
+if TYPE_CHECKING:
+    from jobgraph.plan.roles import Role
+
+_KINDS = (account_roles.DEPLOYER, account_roles.RUN_ROLE, account_roles.VIEWER, account_roles.OPERATOR)
+
+
+@click.command(
+    short_help="Tell which privileges a deployment needs.",
+    epilog=examples(
+        "jobgraph privileges",
+        "jobgraph privileges --environment prod --role deployer --sql",
+        "jobgraph privileges --operator TEAM_OPERATOR --role operator --sql",
+    ),
+)
+@click.argument("file", required=False)
+@click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack whose settings count; else the usual ones.")
+@click.option(
+    "--role", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only this role; may be given several times."
+)
+@click.option("--deployer", metavar="NAME", help="Name of the role that deploys.")
+@click.option("--operator", metavar="NAME", help="Name of the role that runs, retries and cancels.")
+@click.option("--viewer", metavar="NAME", help="Name of the role that only looks.")
+@click.option("--sql", "as_sql", is_flag=True, help="Write the statements for an administrator.")
+@click.option("--json", "as_json", is_flag=True, help="Write roles and privileges as JSON.")
+@click.pass_context
+def privileges(  # noqa: PLR0913  # one parameter for each option
+    context: click.Context,
+    file: str | None,
+    *,
+    environment: str | None,
+    kinds: tuple[str, ...],
+    deployer: str | None,
+    operator: str | None,
+    viewer: str | None,
+    as_sql: bool,
+    as_json: bool,
+) -> None:
+    """Tell what an account has to give whom, out of what would be deployed.
+
+    The deploying role is to have what is listed and nothing else; what it makes becomes its own. The run role is made
+    and filled by the deploy. The statements for operators and viewers name objects that the first deploy makes, so
+    they come after it. Privileges on the account itself come from ACCOUNTADMIN alone.
+    """
+    application: Application = context.obj
+    given = {account_roles.DEPLOYER: deployer, account_roles.OPERATOR: operator, account_roles.VIEWER: viewer}
+    names = {kind: _role_name(name) for kind, name in given.items() if name}
+    chosen = [
+        role
+        for role in account_roles.roles(planned(application, file, environment), names)
+        if not kinds or role.kind in kinds
+    ]
+    if as_json:
+        show_json([_as_json(role) for role in chosen])
+    elif as_sql:
+        click.echo(account_roles.as_sql(chosen), nl=False)
+    else:
+        rows = (
+            (f"{role.kind} {role.name}", f"{need.privilege}{' +' if need.option else ''}", _where(need), need.why)
+            for role in chosen
+            for need in role.needs
+        )
+        show(views.table(("role", "privilege", "on", "why"), rows, terminal=is_terminal()))
+        note("+ with the option to grant it on. Next: jobgraph privileges --sql")
+
+
+def _where(need: account_roles.Need) -> str:
+    return f"all {need.every} in {need.grant.object}" if need.every else need.target
+
+
+def _as_json(role: Role) -> dict[str, Any]:
+    return {
+        "kind": role.kind,
+        "name": role.name,
+        "purpose": role.purpose,
+        "made_by_deploy": role.by_deploy,
+        "privileges": [
+            {
+                "privilege": need.privilege,
+                "on": _where(need),
+                "grant_option": need.option,
+                "why": need.why,
+                "statements": need.statements(role.name),
+            }
+            for need in role.needs
+        ],
+        "roles": list(role.roles),
+    }
+
+
+def _role_name(name: str) -> str:
+    if not is_plain(name):
+        raise UsageError(f"{name!r} is no name of a role: {NAME_REMEDY}")
+    return upper(name)

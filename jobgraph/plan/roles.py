@@ -1,0 +1,255 @@
+"""Whom an account has to give what: the roles around a deployment and the privileges that each needs, no more.
+
+Knows the four roles (who deploys, who runs the jobs, who operates, who looks) and Snowflake's privileges for them. Must
+not know who sends a GRANT. What the run role needs is made by the deploy itself (`privileges`); the others are an
+administrator's to give, by the statements of `Role.sql`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobgraph.names import is_plain, quoted, upper
+from jobgraph.plan.privileges import (
+    Grant,
+    Level,
+    account_grants,
+    call_grant,
+    compute_grants,
+    history_grants,
+    needed_grants,
+    storage_grants,
+)
+from jobgraph.settings import SYSTEM_ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jobgraph.plan.planning import Plan
+    from jobgraph.settings import Settings
+
+DEPLOYER, RUN_ROLE, OPERATOR, VIEWER = "deployer", "run role", "operator", "viewer"
+USUAL_NAMES = {DEPLOYER: "JOBGRAPH_DEPLOYER", OPERATOR: "JOBGRAPH_OPERATOR", VIEWER: "JOBGRAPH_VIEWER"}
+# Who may give a privilege on the account: MANAGE GRANTS does not reach up to the account itself.
+ADMINISTRATOR = "ACCOUNTADMIN"
+_IN_SCHEMA = ("FUNCTION", "IMAGE REPOSITORY", "PROCEDURE", "STAGE", "TABLE", "TASK", "VIEW")
+
+
+@dataclass(frozen=True)
+class Need:
+    """A privilege that a role needs.
+
+    Attributes:
+        grant: What is granted; one privilege.
+        why: What fails without it.
+        option: With the option to grant it on.
+        every: The kind in the plural, where it is granted on all that is in a schema and all that will be.
+    """
+
+    grant: Grant
+    why: str
+    option: bool = False
+    every: str = ""
+
+    @property
+    def privilege(self) -> str:
+        """The privilege's name."""
+        return self.grant.privileges[0]
+
+    @property
+    def target(self) -> str:
+        """What it is granted on, as GRANT says it."""
+        if self.grant.level is Level.ACCOUNT:
+            return "ACCOUNT"
+        if self.grant.level is Level.SCHEMA:
+            return f"SCHEMA {self.grant.object}"
+        name = self.grant.object
+        # a schema object's name is quoted already, a function's has its arguments too
+        return f"{self.grant.object_type} {name if self.grant.level is Level.SCHEMA_OBJECT else quoted(name)}"
+
+    def statements(self, role: str, verb: str = "GRANT") -> list[str]:
+        """Return the statements that give the privilege to a role, or, with the verb REVOKE, that take it away."""
+        give = verb == "GRANT"
+        end = f"{'TO' if give else 'FROM'} ROLE {quoted(role)}" + (" WITH GRANT OPTION" if self.option and give else "")
+        if self.every:
+            return [
+                f"{verb} {self.privilege} ON {which} {self.every} IN SCHEMA {self.grant.object} {end}"
+                for which in ("ALL", "FUTURE")
+            ]
+        return [f"{verb} {self.privilege} ON {self.target} {end}"]
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role and what it needs. `roles` are granted to it; `by_deploy`: the deploy makes and fills it by itself."""
+
+    kind: str
+    name: str
+    purpose: str
+    needs: tuple[Need, ...]
+    roles: tuple[str, ...] = ()
+    by_deploy: bool = False
+
+    def sql(self) -> Iterator[str]:
+        """Yield the statements that make the role and give it what it needs, each without its semicolon."""
+        yield f"CREATE ROLE IF NOT EXISTS {quoted(self.name)}"
+        for need in self.needs:
+            yield from need.statements(self.name)
+        for role in self.roles:
+            yield f"GRANT ROLE {quoted(role)} TO ROLE {quoted(self.name)}"
+
+
+def roles(plan: Plan, names: Mapping[str, str]) -> tuple[Role, ...]:
+    """Return all four roles of a plan; `names` has those that differ from the usual ones, by kind."""
+    chosen = {**USUAL_NAMES, **names}
+    settings = plan.settings
+    existing_role = (settings.role,) if "role" in settings.existing else ()
+    return (
+        Role(DEPLOYER, chosen[DEPLOYER], "runs `pulumi up`", tuple(deployer_needs(plan)), existing_role),
+        Role(RUN_ROLE, settings.role, "owns the tasks, runs the jobs", tuple(_run_role(plan)), by_deploy=True),
+        Role(VIEWER, chosen[VIEWER], "looks at runs and their history", tuple(_viewer(plan))),
+        Role(
+            OPERATOR, chosen[OPERATOR], "runs, retries, cancels, reads logs", tuple(_operator(plan)), (chosen[VIEWER],)
+        ),
+    )
+
+
+def deployer_needs(plan: Plan) -> Iterator[Need]:
+    """Yield what the deploying role needs: what it makes becomes its own, so only making it takes privileges."""
+    settings = plan.settings
+    if "role" not in settings.existing:
+        yield _on_account("CREATE ROLE", f"makes the run role {settings.role}")
+    if "warehouse" not in settings.existing:
+        yield _on_account("CREATE WAREHOUSE", f"makes the warehouse {settings.warehouse}")
+    if any(not pool.existing for pool in settings.pools):
+        yield _on_account("CREATE COMPUTE POOL", "makes the compute pools")
+    if "database" not in settings.existing:
+        yield _on_account("CREATE DATABASE", f"makes the database {settings.database}")
+    for privilege in account_grants()[0].privileges:
+        yield _on_account(privilege, "gives it to the run role", option=True)
+    yield _on_account("MANAGE GRANTS", "makes the run role the owner of future tasks, and grants what jobs name")
+    yield from _of_existing(settings)
+
+
+def deploying_role(name: str, settings: Settings) -> tuple[str, ...]:
+    """Return the role that deploys, if it has to be given the run role: else it could not see the tasks that it makes.
+
+    They belong to the run role from their creation on. The account's own roles are above SYSADMIN, which usually has
+    the run role (`parent_roles`).
+    """
+    role = upper(name)
+    parents = {upper(parent) for parent in settings.parent_roles}
+    return () if not is_plain(role) or role in SYSTEM_ROLES | parents else (role,)
+
+
+def _of_existing(settings: Settings) -> Iterator[Need]:
+    """Yield what the deploying role needs on what is there already and stays another's."""
+    database = Grant("database", ("USAGE",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database)
+    if "database" in settings.existing:
+        yield Need(database, "reaches the schema")
+        if "schema" not in settings.existing:
+            create = Grant("database", ("CREATE SCHEMA",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database)
+            yield Need(create, f"makes the schema {settings.schema}")
+    if "schema" in settings.existing:
+        for privilege in ("USAGE", *(f"CREATE {kind}" for kind in _IN_SCHEMA)):
+            if privilege == "CREATE IMAGE REPOSITORY" and "image_repository" in settings.existing:
+                continue
+            grant = Grant("schema", (privilege,), Level.SCHEMA, object=settings.qualified())
+            yield Need(grant, "makes what the stack has in it" if privilege != "USAGE" else "reaches what is in it")
+    if "warehouse" in settings.existing:
+        grant = Grant("warehouse", ("USAGE",), Level.ACCOUNT_OBJECT, "WAREHOUSE", settings.warehouse)
+        yield Need(grant, "calls the procedure that drops earlier versions, makes tasks")
+
+
+def _run_role(plan: Plan) -> Iterator[Need]:
+    """Yield what the deploy grants to the run role, privilege by privilege."""
+    settings = plan.settings
+    procedures = (plan.run_job, plan.finalize_graph, plan.drop_superseded)
+    grants = (
+        *account_grants(),
+        *storage_grants(settings),
+        *compute_grants(settings),
+        *history_grants(settings),
+        *(call_grant(procedure) for procedure in procedures),
+        *needed_grants(plan.needs),
+    )
+    for grant in grants:
+        yield from _each(grant, _RUN_ROLE_WHY)
+
+
+_RUN_ROLE_WHY = {
+    "EXECUTE TASK": "its tasks run",
+    "EXECUTE MANAGED TASK": "its tasks without a warehouse run, as the root does",
+    "CREATE SERVICE": "starts job services",
+    "CREATE TABLE": "jobs write tables of their own",
+    "READ": "containers get images, files and secrets",
+    "WRITE": "jobs leave files",
+    "MONITOR": "the runner sees what a pool does",
+    "INSERT": "history is written",
+    "SELECT": "history is read",
+    "USAGE": "uses it",
+}
+
+
+def _operator(plan: Plan) -> Iterator[Need]:
+    """Yield what operators need beyond a viewer's: to start, stop and cancel."""
+    schema = plan.settings.qualified()
+    operate, monitor = (
+        Grant("schema", (privilege,), Level.SCHEMA, object=schema) for privilege in ("OPERATE", "MONITOR")
+    )
+    yield Need(operate, "runs, retries, cancels, suspends and resumes graphs", every="TASKS")
+    yield Need(operate, "cancels the containers of a run", every="SERVICES")
+    yield Need(monitor, "reads the logs of containers that still run", every="SERVICES")
+
+
+def _viewer(plan: Plan) -> Iterator[Need]:
+    """Yield what it takes to see runs: `jobgraph status`, `history`, `logs`, `compare`, `cost`."""
+    settings, schema = plan.settings, plan.settings.qualified()
+    yield Need(Grant("database", ("USAGE",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database), "reaches the schema")
+    yield Need(Grant("schema", ("USAGE",), Level.SCHEMA, object=schema), "reaches the history")
+    warehouse = Grant("warehouse", ("USAGE",), Level.ACCOUNT_OBJECT, "WAREHOUSE", settings.warehouse)
+    yield Need(warehouse, "queries the history")
+    yield Need(Grant("schema", ("MONITOR",), Level.SCHEMA, object=schema), "sees tasks and their runs", every="TASKS")
+    for name in settings.history_tables:
+        grant = Grant(name, ("SELECT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
+        yield Need(grant, "reads the history")
+    # deploys make views anew
+    yield Need(Grant("schema", ("SELECT",), Level.SCHEMA, object=schema), "reads what sums it up", every="VIEWS")
+
+
+def _on_account(privilege: str, why: str, *, option: bool = False) -> Need:
+    return Need(Grant("account", (privilege,), Level.ACCOUNT), why, option=option)
+
+
+def _each(grant: Grant, reasons: Mapping[str, str]) -> Iterator[Need]:
+    for privilege in grant.privileges:
+        single = Grant(grant.label, (privilege,), grant.level, grant.object_type, grant.object)
+        yield Need(single, reasons.get(privilege, "uses it"))
+
+
+def as_sql(chosen: Sequence[Role]) -> str:
+    """Return a script for an administrator; what a deploy does by itself is in it as remarks."""
+    lines: list[str] = []
+    for role in chosen:
+        lines.append(f"-- {role.kind} {role.name}: {role.purpose}")
+        if role.by_deploy:
+            lines.append("-- made and filled by `pulumi up`; listed for whoever wants to know")
+            lines += [f"--   {statement};" for statement in list(role.sql())[1:]]
+        else:
+            if role.kind == DEPLOYER:
+                lines.append(f"USE ROLE {ADMINISTRATOR}; -- privileges on the account come from no lesser role")
+            lines += [f"{statement};" for statement in role.sql()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def as_markdown(role: Role) -> str:
+    """Return a role's privileges as a table."""
+    lines = ["| Privilege | On | Why |", "| --- | --- | --- |"]
+    for need in role.needs:
+        where = f"all {need.every} in the schema, and those to come" if need.every else need.target.replace('"', "")
+        option = ", with the option to grant it on" if need.option else ""
+        lines.append(f"| {need.privilege}{option} | {where} | {need.why} |")
+    lines += [f"| role | {name} | has what it has |" for name in role.roles]
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobgraph.plan import roles
+from jobgraph.settings import Pool, Settings
+from tests import golden
+from tests.jobgraph.plan.test_planning import ROOT, planned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jobgraph.plan.planning import Plan
+
+EXAMPLE = ROOT / "Pulumi.account.yaml.example"
+DOCUMENT = ROOT / "docs" / "account.md"
+
+
+def role(kind: str, plan: Plan | None = None) -> roles.Role:
+    return next(each for each in roles.roles(plan or planned(), {}) if each.kind == kind)
+
+
+def between(file: Path, key: str, text: str) -> None:
+    """Hold the lines between a file's two marks of that name against a text; UPDATE_GOLDENS=1 writes them."""
+    content = file.read_text("utf-8")
+    begin, end = (
+        re.search(rf"^.*begin: {key}.*\n", content, re.MULTILINE),
+        re.search(rf"^.*end: {key}", content, re.MULTILINE),
+    )
+    assert begin, key
+    assert end, key
+    golden.compare(file, f"{content[: begin.end()]}{text}\n{content[end.start() :]}")
+
+
+@pytest.mark.parametrize("kind", [roles.DEPLOYER, roles.VIEWER, roles.OPERATOR])
+def test_the_document_has_the_roles_as_the_plan_has_them(kind: str) -> None:
+    between(DOCUMENT, f"privileges of the {kind}", roles.as_markdown(role(kind)))
+
+
+def test_the_example_of_a_stack_lists_what_the_deploying_role_needs() -> None:
+    statements = [f"  #   {statement}" for statement in role(roles.DEPLOYER).sql()]
+    between(EXAMPLE, "privileges of the deployer", "\n".join(statements))
+
+
+def test_what_is_there_already_needs_other_privileges() -> None:
+    settings = Settings(
+        existing=("role", "warehouse", "database", "schema", "image_repository"), pools=(Pool("P", existing=True),)
+    )
+    deployer = role(roles.DEPLOYER, planned(settings=settings))
+    privileges = {(need.privilege, need.target) for need in deployer.needs}
+    place = 'SCHEMA "PR_CONTAINER_ORCHESTRATION"."PUBLIC"'
+    assert ("CREATE TASK", place) in privileges
+    assert ("USAGE", 'WAREHOUSE "SMALL_WAREHOUSE"') in privileges
+    assert not {"CREATE ROLE", "CREATE WAREHOUSE", "CREATE DATABASE", "CREATE COMPUTE POOL", "CREATE SCHEMA"} & {
+        privilege for privilege, _ in privileges
+    }
+    assert ("CREATE IMAGE REPOSITORY", place) not in privileges
+    assert deployer.roles == ("SPCS_DEMO_ROLE",)
+
+
+def test_a_deploying_role_of_ones_own_gets_the_run_role_and_the_accounts_own_do_not() -> None:
+    settings = Settings(parent_roles=("SYSADMIN", "PLATFORM"))
+    assert roles.deploying_role("jobgraph_deployer", settings) == ("JOBGRAPH_DEPLOYER",)
+    for name in ("ACCOUNTADMIN", "SYSADMIN", "platform", "", "odd name"):
+        assert roles.deploying_role(name, settings) == ()
+
+
+def test_what_the_run_role_is_listed_with_is_what_the_deploy_grants() -> None:
+    plan = planned()
+    listed = {(need.privilege, need.target) for need in role(roles.RUN_ROLE, plan).needs}
+    assert ("CREATE SERVICE", 'SCHEMA "PR_CONTAINER_ORCHESTRATION"."PUBLIC"') in listed
+    assert ("USAGE", f"PROCEDURE {plan.drop_superseded.signature}") in listed
+    assert len(listed) == 24
+
+
+def test_a_script_names_every_statement_and_ends_each() -> None:
+    script = roles.as_sql(roles.roles(planned(), {roles.OPERATOR: "TEAM"}))
+    statements = [line for line in script.splitlines() if line and not line.startswith("--")]
+    assert all(line.partition(" --")[0].endswith(";") for line in statements)
+    assert 'GRANT ROLE "JOBGRAPH_VIEWER" TO ROLE "TEAM";' in statements
+    assert 'GRANT EXECUTE TASK ON ACCOUNT TO ROLE "JOBGRAPH_DEPLOYER" WITH GRANT OPTION;' in statements
+
+
+def test_a_privilege_is_taken_away_by_the_statement_that_undoes_its_grant() -> None:
+    need = next(need for need in role(roles.DEPLOYER).needs if need.option)
+    assert need.statements("R", "REVOKE") == [f'REVOKE {need.privilege} ON ACCOUNT FROM ROLE "R"']
+    every = replace(need, every="TASKS", option=False, grant=replace(need.grant, object='"D"."S"'))
+    assert every.statements("R")[1] == f'GRANT {need.privilege} ON FUTURE TASKS IN SCHEMA "D"."S" TO ROLE "R"'
