@@ -19,10 +19,13 @@ def main() -> int:
     serve.add_argument("--data-folder", type=Path, required=True)
     serve.add_argument("--images", type=Path, action="append", default=[])
     serve.add_argument("--port", type=int, default=0, help="0: any free one")
+    serve.add_argument("--webhook-receiver", help="where webhooks are posted, on this machine; else they become files")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        control.serve(arguments.data_folder, tuple(arguments.images), arguments.port)
+        if arguments.webhook_receiver is not None:
+            control.refuse_elsewhere(arguments.webhook_receiver)
+        control.serve(arguments.data_folder, tuple(arguments.images), arguments.port, arguments.webhook_receiver)
     except control.SandboxError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -36,10 +36,13 @@ class World:
         images: folders with an image's source, searched for a specification's image.
         kinds: kind name -> declaration.
         statements: leading words -> handler; the longest match wins.
-        functions: SYSTEM$ and other control functions callable in SELECT and CALL: upper-case name -> function.
+        functions: SYSTEM$ and other control functions callable in SELECT and CALL: upper-case name -> function; a
+            function of the database SNOWFLAKE has its qualified name.
+        procedures: procedures of Snowflake's own, callable in CALL alone: upper-case name -> function.
         table_functions: upper-case last name part (or INFORMATION_SCHEMA.X) -> function giving rows.
         information_schema: table of INFORMATION_SCHEMA -> function giving a database's rows.
         system_tables: qualified name of a table that Snowflake itself keeps -> function giving its rows.
+        webhook_receiver: where webhooks are posted, an address of this machine; None: they become files.
         address: host and port that procedures and containers connect to.
         parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
     """
@@ -50,9 +53,11 @@ class World:
     folder: Path
     images: tuple[Path, ...] = ()
     address: tuple[str, int] = ("127.0.0.1", 0)
+    webhook_receiver: str | None = None
     kinds: dict[str, Kind] = field(default_factory=dict)
     statements: dict[str, Handler] = field(default_factory=dict)
     functions: dict[str, ScalarFunction] = field(default_factory=dict)
+    procedures: dict[str, ScalarFunction] = field(default_factory=dict)
     table_functions: dict[str, TableFunction] = field(default_factory=dict)
     information_schema: dict[str, InformationTable] = field(default_factory=dict)
     system_tables: dict[str, SystemTable] = field(default_factory=dict)

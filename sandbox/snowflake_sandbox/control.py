@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import http.client
+import ipaddress
 import json
 import os
 import secrets
@@ -21,6 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from snowflake_sandbox.store import DataFolderError
 
@@ -120,7 +122,13 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, timeout: float = 30.0) -> Status:
+def start(
+    folder: Path,
+    images: tuple[Path, ...] = (),
+    port: int | None = None,
+    timeout: float = 30.0,
+    webhook_receiver: str | None = None,
+) -> Status:
     """Start the sandbox in the background and wait until it answers; one that runs already is left alone.
 
     Args:
@@ -128,11 +136,19 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
         images: folders with images' sources.
         port: the port to listen on; None: the one of last time if it is free, else any free one.
         timeout: seconds to wait for the first answer.
+        webhook_receiver: where webhooks are posted, an http:// address of this machine; None: they become files.
 
     Raises:
         SandboxError: port taken, folder of another version, or no answer in time; with the log's last lines.
     """
+    if webhook_receiver is not None:
+        refuse_elsewhere(webhook_receiver)
     state = _settled(folder, timeout)
+    if state.running and webhook_receiver is not None:
+        raise SandboxError(
+            f"The sandbox of {folder} runs already. Stop it first with `jobgraph sandbox stop` to start it with a"
+            " receiver of webhooks."
+        )
     if state.running:
         if port not in (None, state.port):
             raise SandboxError(
@@ -146,6 +162,8 @@ def start(folder: Path, images: tuple[Path, ...] = (), port: int | None = None, 
     command = [sys.executable, "-m", "snowflake_sandbox", "serve", "--data-folder", str(folder), "--port", str(chosen)]
     for image in images:
         command += ["--images", str(image)]
+    if webhook_receiver is not None:
+        command += ["--webhook-receiver", webhook_receiver]
     # `-m snowflake_sandbox` must find this very package, also where the project is not installed.
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -168,6 +186,24 @@ def _log(folder: Path) -> IO[bytes]:
     descriptor = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "ab")
+
+
+def refuse_elsewhere(receiver: str) -> None:
+    """Refuse a receiver of webhooks that is not on this machine: nothing may leave it.
+
+    Raises:
+        SandboxError: it is on another one, or no http:// address.
+    """
+    address = urlsplit(receiver)
+    with contextlib.suppress(ValueError):
+        if address.scheme == "http" and address.hostname and address.port:
+            host = "127.0.0.1" if address.hostname == "localhost" else address.hostname
+            if ipaddress.ip_address(host).is_loopback:
+                return
+    raise SandboxError(
+        f"{receiver} cannot receive webhooks: the sandbox posts to this machine only. Name an address such as"
+        " http://127.0.0.1:9000, with its port."
+    )
 
 
 def _settled(folder: Path, timeout: float) -> Status:
@@ -250,7 +286,7 @@ def reset(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def serve(folder: Path, images: tuple[Path, ...], port: int) -> None:
+def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: str | None = None) -> None:
     """Be the sandbox, until SIGTERM or SIGINT.
 
     Raises:
@@ -273,6 +309,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int) -> None:
             raise SandboxError(str(error)) from error
         except OSError as error:
             raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
+        world.webhook_receiver = webhook_receiver
         composition.start(world)
         try:
             (folder / _PROCESS).write_text(json.dumps({"pid": os.getpid(), "port": address[1]}))

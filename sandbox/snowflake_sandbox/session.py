@@ -35,6 +35,14 @@ class TaskContext:
     task_run_id: str
 
 
+@dataclass(frozen=True)
+class AlertContext:
+    """The evaluation of an alert inside which a session works: its CONFIG, and the query of its condition."""
+
+    config: str | None
+    condition_query_id: str
+
+
 @dataclass
 class Session:
     """One login, or the session of a procedure or container.
@@ -43,6 +51,7 @@ class Session:
         id: shown by CURRENT_SESSION(); a JSON number on the wire (contract section 3).
         token: what the client sends in its Authorization header; never logged.
         task: the task run this session works for, if any.
+        alert: the evaluation of an alert this session works for, if any.
         data: the session's connection to the data plane (data.py), made on first use.
         variables: of SET, by upper-case name.
         secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
@@ -60,6 +69,7 @@ class Session:
     schema: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     task: TaskContext | None = None
+    alert: AlertContext | None = None
     service: str | None = None
     data: Any = None
     last_query_id: str | None = None
@@ -71,7 +81,7 @@ class Session:
     @property
     def principal(self) -> tuple[str, str]:
         """Whose statements and results these are: a user's, a service's, or those of a role's tasks."""
-        return self.user, self.service or (self.role if self.task is not None else "")
+        return self.user, self.service or (self.role if self.task is not None or self.alert is not None else "")
 
     @property
     def keeps_its_role(self) -> bool:

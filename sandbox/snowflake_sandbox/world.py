@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 # In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that
 # they run again after a kill wait for job services and call procedures.
-_PARTS = ("snowflake_sandbox.services", "snowflake_sandbox.procedures", "snowflake_sandbox.tasks")
+_PARTS = (
+    "snowflake_sandbox.notifications",
+    "snowflake_sandbox.services",
+    "snowflake_sandbox.procedures",
+    "snowflake_sandbox.tasks",
+    "snowflake_sandbox.alerts",
+)
 
 
 def build(

@@ -1,4 +1,4 @@
-"""The commands on the sandbox: `start`, `stop`, `status`, `env` and `reset`.
+"""The commands on the sandbox: `start`, `stop`, `status`, `env`, `mail` and `reset`.
 
 Knows where a project keeps the sandbox's data, and how the variables of an activated shell come together. Must not know
 how the sandbox works: `snowflake_sandbox.control` starts and stops it, `toolchain` says where `pulumi` is.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib import import_module
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgraph.cli import environment
-from jobgraph.cli.application import Application, examples, is_terminal, note, say, show_json
+from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
+from jobgraph.cli.views import table
 from jobgraph.errors import NotConnectedError, UsageError
 from jobgraph.settings import Settings
 
@@ -86,15 +88,22 @@ def sandbox() -> None:
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port to listen on; the last one, or a free one, unless given."
 )
+@click.option(
+    "--webhook-receiver",
+    metavar="URL",
+    help="Where webhooks are posted, on this machine: http://127.0.0.1:9000. Without it they become files.",
+)
 @click.pass_context
-def start(context: click.Context, port: int | None) -> None:
+def start(context: click.Context, port: int | None, webhook_receiver: str | None) -> None:
     """Start the sandbox in the background; one that runs already is left alone."""
     application: Application = context.obj
     project = application.folder
     before = state(project)
     try:
         with as_user_errors():
-            started = control().start(data_folder(project), image_folders(project), port)
+            started = control().start(
+                data_folder(project), image_folders(project), port, webhook_receiver=webhook_receiver
+            )
     except UsageError as error:
         if port is None:
             raise
@@ -197,6 +206,31 @@ def _pulumi(project: Path) -> dict[str, str]:
     variables = environment.pulumi(project)
     (project / ".jobgraph" / "pulumi").mkdir(parents=True, exist_ok=True)
     return variables
+
+
+@sandbox.command(epilog=examples("jobgraph sandbox mail", "jobgraph sandbox mail 3"))
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.option("--json", "as_json", is_flag=True, help="Write the messages as JSON.")
+@click.pass_context
+def mail(context: click.Context, number: int | None, *, as_json: bool) -> None:
+    """List the e-mails that the sandbox has sent, and webhooks without a receiver; with a NUMBER, show that one."""
+    application: Application = context.obj
+    control()  # tells how to install the sandbox
+    from snowflake_sandbox.notifications import mailbox  # noqa: PLC0415  # only this command needs it
+
+    messages = mailbox.messages(data_folder(application.folder))
+    if number is not None and number > len(messages):
+        raise UsageError(f"There is no message {number}; there are {len(messages)}", remedy="jobgraph sandbox mail")
+    chosen = messages if number is None else messages[number - 1 : number]
+    if as_json:
+        show_json([{**asdict(message), "file": str(message.file)} for message in chosen])
+    elif number is not None:
+        click.echo(f"{chosen[0].file}\nTo: {chosen[0].to}\nSubject: {chosen[0].subject}\n\n{chosen[0].text}")
+    elif not messages:
+        say("No message was sent. Jobs and procedures send them.")
+    else:
+        rows = [[str(m.number), m.sent[:15], m.kind, m.to, m.subject or m.text.partition("\n")[0]] for m in messages]
+        show(table([">NO", "SENT", "KIND", "TO", "SUBJECT"], rows, terminal=is_terminal()))
 
 
 @sandbox.command(epilog=examples("jobgraph sandbox reset --yes"))

@@ -48,7 +48,6 @@ _KINDS = (
     network_rule.KIND,
     secret.KIND,
     integration.EXTERNAL_ACCESS,
-    integration.NOTIFICATION,
     function.KIND,
     procedure.KIND,
 )

@@ -19,7 +19,7 @@ from snowflake_sandbox.data import trees
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.call import Call, ScalarFunction
     from snowflake_sandbox.result import Result
 
 _INSTANTS = frozenset({exp.DataType.Type.TIMESTAMPLTZ, exp.DataType.Type.TIMESTAMPTZ})
@@ -123,12 +123,20 @@ class Rewriting:
         node.replace(trees.literal(self.call.session.variables[name.upper()]))
 
     def _scalar_function(self, node: exp.Func) -> None:
-        name = trees.function_name(node)
-        function = self.call.world.functions.get(name)
-        if function is None or isinstance(node.parent, exp.Dot):
+        called: exp.Expr = node
+        while isinstance(called.parent, exp.Dot):
+            called = called.parent
+        function = self._own_function(called)
+        if function is None:
             return
         arguments = tuple(self.value(argument) for argument in trees.function_arguments(node))
-        node.replace(trees.literal(function(self.call, arguments)))
+        called.replace(trees.literal(function(self.call, arguments)))
+
+    def _own_function(self, called: exp.Expr) -> ScalarFunction | None:
+        """The sandbox's own function that is called: by its name, or by its qualified one (SNOWFLAKE.…)."""
+        if isinstance(called, exp.Dot):
+            return self.call.world.functions.get(".".join(trees.dotted_name(called)))
+        return self.call.world.functions.get(trees.function_name(called)) if isinstance(called, exp.Func) else None
 
     def _table_function(self, node: exp.TableFromRows) -> None:
         name, function = self._find_table_function(node.this)
@@ -185,9 +193,10 @@ class Rewriting:
             return -self.value(node.this)
         if isinstance(node, exp.Array):
             return [self.value(item) for item in node.expressions]
-        if isinstance(node, exp.Func) and trees.function_name(node) in self.call.world.functions:
-            arguments = tuple(self.value(argument) for argument in trees.function_arguments(node))
-            return self.call.world.functions[trees.function_name(node)](self.call, arguments)
+        function = self._own_function(node)
+        if function is not None:
+            inner = node.expression if isinstance(node, exp.Dot) else node
+            return function(self.call, tuple(self.value(argument) for argument in trees.function_arguments(inner)))
         return self.constant(node)
 
 

@@ -1,10 +1,9 @@
-"""EXTERNAL ACCESS INTEGRATION and NOTIFICATION INTEGRATION by e-mail (contract 6.18, 6.20): kept and shown only."""
+"""EXTERNAL ACCESS INTEGRATION (contract 6.18): kept and shown only."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox import errors
 from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.objects.procedure import names_in_parentheses
 from snowflake_sandbox.result import Result, columns
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 _SHOWN = columns("name type category enabled? comment created_on@")
-
-
-def _notification_type(reader: Reader) -> str:
-    written = reader.word().upper()
-    if written != "EMAIL":
-        raise errors.not_supported(f"NOTIFICATION INTEGRATION of TYPE {written}")
-    return written
 
 
 def _row(kind: str, category: str) -> Any:
@@ -67,21 +59,5 @@ EXTERNAL_ACCESS = Kind(
         Property("COMMENT", Reader.string),
     ),
     describe=_described("allowed_network_rules", "allowed_authentication_secrets"),
-    created_message="Integration {name} successfully created.",
-)
-
-NOTIFICATION = Kind(
-    name="NOTIFICATION INTEGRATION",
-    plural="NOTIFICATION INTEGRATIONS",
-    scope=Scope.ACCOUNT,
-    show=_SHOWN,
-    show_row=_row("EMAIL", "NOTIFICATION"),
-    properties=(
-        Property("TYPE", _notification_type, required=True, alterable=False),
-        Property("ENABLED", Reader.boolean, required=True),
-        Property("ALLOWED_RECIPIENTS", Reader.string_list),
-        Property("COMMENT", Reader.string),
-    ),
-    describe=_described("allowed_recipients"),
     created_message="Integration {name} successfully created.",
 )

@@ -25,7 +25,7 @@ from snowflake_sandbox.session import Scope
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.call import Call, ScalarFunction, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.procedures.arguments import Given
     from snowflake_sandbox.session import Session
@@ -56,12 +56,19 @@ def call_statement(call: Call) -> Result:
         supplied = arguments.read(call)
         call.reader.end()
         return call_method(call, written, method, supplied.positional)
-    function = call.world.functions.get(written.name) if written.schema is None else None
+    function = _own_function(call, written)
     supplied = arguments.read(call)
     call.reader.end()
     if function is not None:
         return Result((Column(written.name),), ((function(call, supplied.positional),),), CALL)
     return _call_procedure(call, written, supplied)
+
+
+def _own_function(call: Call, written: ObjectName) -> ScalarFunction | None:
+    world = call.world
+    if written.schema is not None:
+        return world.functions.get(written.qualified)
+    return world.procedures.get(written.name) or world.functions.get(written.name)
 
 
 def _call_procedure(call: Call, written: ObjectName, supplied: Given) -> Result:

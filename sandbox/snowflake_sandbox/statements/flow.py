@@ -51,9 +51,9 @@ def statements(call: Call) -> list[Call]:
 
 
 def _keeps_the_rest(reader: Reader) -> bool:
-    """A task's body is all that follows AS (guess: the page on flow operators does not speak of tasks)."""
+    """A task's body is all that follows AS, an alert's action all after THEN (guess: the page speaks of neither)."""
     words = [reader.peek(ahead) for ahead in range(4)]
-    return words[0] in ("CREATE", "ALTER") and "TASK" in words[1:]
+    return words[0] in ("CREATE", "ALTER") and not {"TASK", "ALERT"}.isdisjoint(words[1:])
 
 
 def _text(reader: Reader, first: int, last: int) -> str:

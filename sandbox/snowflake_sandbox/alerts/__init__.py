@@ -1,0 +1,20 @@
+"""Alerts: the kind, their evaluation and its history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snowflake_sandbox.alerts import alert, functions, history, runner
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import World
+
+TABLES = history.TABLES
+
+
+def register(world: World) -> None:
+    """Add the kind, EXECUTE ALERT, the functions and the runner."""
+    world.kinds[alert.KIND.name] = alert.KIND
+    for part in (functions, history):
+        part.register(world)
+    world.parts["alerts"] = runner.AlertRunner(world)

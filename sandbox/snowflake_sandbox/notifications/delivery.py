@@ -1,0 +1,149 @@
+"""The delivery of notifications: e-mails become files, webhooks are posted to a receiver on this machine.
+
+Knows threads, files and HTTP. Must not know what is in a notification. Nothing ever leaves the machine: without a
+receiver, a webhook's request becomes a file too, with its secret left out.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.notifications import queue, requests
+from snowflake_sandbox.notifications.mailbox import MAIL, WEBHOOKS
+from snowflake_sandbox.objects import secret as secrets
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.notifications.queue import Notification
+
+_LONGEST_SLEEP = timedelta(minutes=1)
+_HTTP_SECONDS = 10
+_LONGEST_ANSWER = 2000
+_RETRY_SECONDS = 1.0
+
+_log = logging.getLogger("sandbox.notifications")
+
+
+class Delivery:
+    """A part of the world: one thread that sends what is due."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="notifications", daemon=True)
+
+    def start(self) -> None:
+        """Send what was queued before, then what comes."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop; what is queued is sent after the next start."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def wake(self) -> None:
+        """Look again: something was queued. Safe inside a transaction."""
+        self._wake.set()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                until = self.deliver()
+            except Exception:  # noqa: BLE001  # logged, and tried again: a full disk ends by somebody's doing
+                _log.exception("notifications could not be delivered; trying again")
+                self._stopping.wait(_RETRY_SECONDS)
+                continue
+            self._world.clock.wait_until(self._wake, until)
+
+    def deliver(self) -> datetime:
+        """Send all that is due; until when nothing else will be."""
+        now = self._world.clock.now()
+        with self._world.store.transaction() as tx:
+            pending = queue.due(tx, now)
+        for notification in pending:
+            error = self._deliver(notification)
+            with self._world.store.transaction() as tx:
+                queue.settle(tx, notification, error, self._world.clock.now())
+        with self._world.store.transaction() as tx:
+            following = queue.next_instant(tx)
+        longest = now + _LONGEST_SLEEP
+        return longest if following is None else min(following, longest)
+
+    def _deliver(self, notification: Notification) -> str | None:
+        """Send one; why it could not be sent, or None."""
+        if "parts" in notification.content:
+            self._write(MAIL, f"{_file_name(notification)}.eml", requests.email(notification))
+            return None
+        with self._world.store.transaction() as tx:
+            integration = catalog.by_id(tx, notification.integration_id)
+        if integration is None:
+            return "the integration was dropped"
+        return self._post(notification, integration)
+
+    def _post(self, notification: Notification, integration: SnowflakeObject) -> str | None:
+        message = notification.content["message"]
+        if self._world.webhook_receiver is None:
+            request = requests.request(integration.properties, message, requests.SECRET)
+            text = json.dumps({"url": request.url, "headers": dict(request.headers), "body": request.body}, indent=1)
+            self._write(WEBHOOKS, f"{_file_name(notification)}.json", text.encode())
+            return None
+        secret = self._secret(integration)
+        if secret is None:
+            return "the secret was dropped"
+        return post(self._world.webhook_receiver, requests.request(integration.properties, message, secret))
+
+    def _secret(self, integration: SnowflakeObject) -> str | None:
+        """The value of the integration's secret; empty without one, None if it was dropped."""
+        if integration["webhook_secret"] is None:
+            return ""
+        with self._world.store.transaction() as tx:
+            secret = catalog.find(tx, "SECRET", ObjectName(*integration["webhook_secret"]))
+        return None if secret is None else secrets.values(self._world, secret)["secret_string"]
+
+    def _write(self, folder: str, name: str, content: bytes) -> None:
+        # the same name each time, so that an attempt after a kill writes the same file again
+        path: Path = self._world.folder / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+
+
+def _file_name(notification: Notification) -> str:
+    return f"{notification.created:%Y%m%dT%H%M%S%f}-{notification.id[:8]}"
+
+
+def post(receiver: str, request: requests.Request) -> str | None:
+    """Post a request to the receiver, below a path of its true host and path; what went wrong, or None.
+
+    The error is the body of the answer, as NOTIFICATION_HISTORY has it.
+    """
+    address, target = urlsplit(receiver), urlsplit(request.url)
+    path = f"{address.path.rstrip('/')}/{target.netloc}{target.path}" + (f"?{target.query}" if target.query else "")
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=_HTTP_SECONDS)
+    try:
+        connection.request("POST", path, request.body.encode(), dict(request.headers))
+        answer = connection.getresponse()
+        body = answer.read(_LONGEST_ANSWER).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()
+    accepted = http.client.OK <= answer.status < http.client.MULTIPLE_CHOICES
+    return None if accepted else f"HTTP {answer.status} {body}"

@@ -1,0 +1,187 @@
+"""Alerts: created suspended, evaluated when due or asked for, with the privileges of their owner, and their history."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from snowflake_sandbox import world
+from snowflake_sandbox.protocol import logins
+
+from tests import in_process
+from tests.sandbox.conftest import Client, build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE = 20.0
+CREATE = (
+    "CREATE ALERT A SCHEDULE = '5 MINUTE' IF (EXISTS (SELECT 1 FROM D.PUBLIC.GAUGE WHERE V > 200))"
+    " THEN INSERT INTO D.PUBLIC.EXCEEDED SELECT 1"
+)
+
+
+class Alerts(Client):
+    """A session of the administrator in D.PUBLIC, beside a running evaluation of alerts."""
+
+    changed: threading.Condition
+
+    def settled(self, count: int) -> list[dict[str, Any]]:
+        """The evaluations that have ended, newest first, once there are so many."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.ended()) >= count, PATIENCE), self.history()
+        return self.ended()
+
+    def ended(self) -> list[dict[str, Any]]:
+        return [row for row in self.history() if row["STATE"] not in ("SCHEDULED", "EXECUTING")]
+
+    def history(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM TABLE(D.INFORMATION_SCHEMA.ALERT_HISTORY())")
+
+    def pass_minutes(self, minutes: int) -> None:
+        self.world.clock.move(60 * minutes)  # type: ignore[attr-defined]  # the tests' clock
+
+
+def serve(folder: Path) -> Iterator[Alerts]:
+    built = build(folder)
+    alerts = Alerts(built, logins.open_session(built, logins.ADMINISTRATOR, "ACCOUNTADMIN"))
+    alerts.changed = threading.Condition()
+    runner = built.parts["alerts"]
+    runner._end = in_process.announced(runner._end, alerts.changed)
+    alerts.rows("CREATE DATABASE D")
+    alerts.rows("USE SCHEMA D.PUBLIC")
+    alerts.rows("CREATE TABLE GAUGE (V INT)")
+    alerts.rows("CREATE TABLE EXCEEDED (N INT)")
+    runner.start()
+    yield alerts
+    world.stop(built)
+
+
+@pytest.fixture
+def alerts(tmp_path: Path) -> Iterator[Alerts]:
+    yield from serve(tmp_path / "sandbox")
+
+
+def test_an_alert_is_created_suspended_and_evaluated_from_its_resumption_on(alerts: Alerts) -> None:
+    alerts.rows(CREATE)
+    alerts.pass_minutes(10)
+    assert alerts.rows("SHOW ALERTS")[0]["state"] == "suspended"
+    assert not alerts.history()
+    alerts.rows("ALTER ALERT A RESUME")
+    (row,) = alerts.history()
+    assert row["STATE"] == "SCHEDULED"
+    alerts.pass_minutes(5)
+    assert [row["STATE"] for row in alerts.settled(1)] == ["CONDITION_FALSE"]
+    alerts.rows("INSERT INTO GAUGE VALUES (300)")
+    alerts.pass_minutes(5)
+    (newest, _) = alerts.settled(2)
+    assert (newest["STATE"], newest["SCHEDULED_FROM"]) == ("TRIGGERED", "SCHEDULE")
+    assert newest["CONDITION_QUERY_ID"] != newest["ACTION_QUERY_ID"]
+    assert alerts.values("SELECT COUNT(*) FROM EXCEEDED") == [(1,)]
+    alerts.rows("ALTER ALERT A SUSPEND")
+    alerts.pass_minutes(30)
+    assert not [row for row in alerts.history() if row["STATE"] == "SCHEDULED"]
+
+
+def test_an_alert_is_executed_by_hand_though_it_is_suspended(alerts: Alerts) -> None:
+    alerts.rows(CREATE)
+    alerts.rows("INSERT INTO GAUGE VALUES (300)")
+    alerts.rows("EXECUTE ALERT A")
+    (row,) = alerts.settled(1)
+    assert (row["STATE"], row["SCHEDULED_FROM"]) == ("TRIGGERED", "EXECUTE ALERT")
+
+
+def test_condition_and_action_that_fail_are_told_apart_and_suspend_it_in_the_end(alerts: Alerts) -> None:
+    alerts.rows(CREATE.replace("EXCEEDED SELECT", "GONE SELECT") + "")
+    alerts.rows("ALTER ALERT A SET SUSPEND_ALERT_AFTER_NUM_FAILURES = 2")
+    alerts.rows("INSERT INTO GAUGE VALUES (300)")
+    alerts.rows("ALTER ALERT A RESUME")
+    alerts.pass_minutes(5)
+    assert alerts.settled(1)[0]["STATE"] == "ACTION_FAILED"
+    alerts.rows("DROP TABLE GAUGE")
+    alerts.pass_minutes(5)
+    newest = alerts.settled(2)[0]
+    assert newest["STATE"] == "CONDITION_FAILED"
+    assert newest["SQL_ERROR_CODE"] == 2003
+    assert newest["WAS_AUTO_SUSPENDED"]
+    (shown,) = alerts.rows("SHOW ALERTS")
+    assert (shown["state"], shown["was_auto_suspended"]) == ("suspended", True)
+
+
+def test_an_alert_has_the_privileges_of_its_owner(alerts: Alerts) -> None:
+    for statement in (
+        "CREATE ROLE R",
+        "GRANT ROLE R TO ROLE SYSADMIN",
+        "GRANT OWNERSHIP ON FUTURE ALERTS IN SCHEMA D.PUBLIC TO ROLE R",
+        CREATE,
+        "INSERT INTO GAUGE VALUES (300)",
+    ):
+        alerts.rows(statement)
+    assert alerts.rows("SHOW ALERTS")[0]["owner"] == "R"
+    needed = [
+        "GRANT EXECUTE ALERT ON ACCOUNT TO ROLE R",
+        "GRANT EXECUTE MANAGED ALERT ON ACCOUNT TO ROLE R",
+    ]
+    for grant in needed:
+        assert alerts.errno("ALTER ALERT A RESUME") == 91089
+        alerts.rows(grant)
+    alerts.rows("ALTER ALERT A RESUME")
+    alerts.pass_minutes(5)
+    assert alerts.settled(1)[0]["STATE"] == "CONDITION_FAILED"
+    for grant in ("USAGE ON DATABASE D", "USAGE ON SCHEMA D.PUBLIC", "SELECT ON TABLE D.PUBLIC.GAUGE"):
+        alerts.rows(f"GRANT {grant} TO ROLE R")
+    alerts.pass_minutes(5)
+    assert alerts.settled(2)[0]["STATE"] == "ACTION_FAILED"
+    alerts.rows("GRANT INSERT ON TABLE D.PUBLIC.EXCEEDED TO ROLE R")
+    alerts.pass_minutes(5)
+    assert alerts.settled(3)[0]["STATE"] == "TRIGGERED"
+
+
+def test_condition_and_action_read_the_configuration(alerts: Alerts) -> None:
+    alerts.rows("CREATE TABLE TEXTS (T VARCHAR)")
+    alerts.rows(
+        "CREATE ALERT A SCHEDULE = '5 MINUTE' CONFIG = $${\"n\": 1}$$ IF (EXISTS (SELECT 1 WHERE"
+        " SYSTEM$GET_ALERT_CONFIG() IS NOT NULL)) THEN INSERT INTO TEXTS SELECT SYSTEM$GET_ALERT_CONFIG()"
+    )
+    assert alerts.errno("SELECT SYSTEM$GET_ALERT_CONFIG()") == 91092
+    alerts.rows("EXECUTE ALERT A")
+    alerts.settled(1)
+    assert alerts.values("SELECT * FROM TEXTS") == [('{"n": 1}',)]
+
+
+def test_an_evaluation_that_a_kill_interrupted_was_cancelled(tmp_path: Path) -> None:
+    served = serve(tmp_path / "sandbox")
+    alerts = next(served)
+    alerts.rows(CREATE)
+    with alerts.world.store.transaction() as tx:
+        tx.run(
+            "INSERT INTO alert_run (alert_id, name, database_name, schema_name, owner, condition, action, state,"
+            " scheduled, scheduled_from) VALUES (1, 'A', 'D', 'PUBLIC', 'R', '', '', 'EXECUTING', ?, 'SCHEDULE')",
+            alerts.world.clock.now().isoformat(),
+        )
+    next(served, None)
+    reopened = build(tmp_path / "sandbox")
+    again = Alerts(reopened, logins.open_session(reopened, logins.ADMINISTRATOR, "ACCOUNTADMIN"))
+    reopened.parts["alerts"].start()
+    assert [row["STATE"] for row in again.history()] == ["CANCELLED"]
+    world.stop(reopened)
+
+
+@pytest.mark.parametrize(
+    ("statement", "errno"),
+    [
+        ("CREATE ALERT X IF (EXISTS (SELECT 1)) THEN SELECT 1", 2),
+        ("CREATE ALERT X SCHEDULE = '11521 MINUTE' IF (EXISTS (SELECT 1)) THEN SELECT 1", 1008),
+        ("CREATE ALERT X SCHEDULE = '1 HOUR' IF (EXISTS (SELECT 1)) THEN SELECT 1", 1008),
+        ("CREATE ALERT X SCHEDULE = '5 MINUTE' IF (EXISTS (DELETE FROM T)) THEN SELECT 1", 1003),
+        ("CREATE ALERT X SCHEDULE = '5 MINUTE' IF (EXISTS (SELECT 1)) THEN", 1003),
+        ("CREATE ALERT X SCHEDULE = '5 MINUTE'", 2029),
+        ("CREATE ALERT X SCHEDULE = '5 MINUTE' CONFIG = '[1]' IF (EXISTS (SELECT 1)) THEN SELECT 1", 1008),
+        ("CREATE ALERT X WAREHOUSE = NOPE SCHEDULE = '5 MINUTE' IF (EXISTS (SELECT 1)) THEN SELECT 1", 2003),
+        ("EXECUTE ALERT NOPE", 2003),
+    ],
+)
+def test_what_is_no_alert_is_refused(alerts: Alerts, statement: str, errno: int) -> None:
+    assert alerts.errno(statement) == errno
