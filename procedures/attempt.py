@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 LONGEST_LINE = 300
+# jobgraph.config.model has it too
+DIRECT = "direct"
 DONE = "DONE"
 FAILED = "FAILED"
 CANCELLED = "CANCELLED"
@@ -118,10 +120,16 @@ def mark(job: Mapping[str, Any], run: Run, number: int) -> str:
     return " ".join(["jobgraph", identifier(job["graph"]), run.group, run.task, str(number)])
 
 
-def results_path(job: Mapping[str, Any], run: Run, task: str, number: int) -> str:
+def direct_mark(job: Mapping[str, Any], task: str) -> str:
+    """Return the mark of a job that is its task's own statement, the same in every run: graph and task."""
+    return " ".join(["jobgraph", identifier(job["graph"]), DIRECT, task])
+
+
+def results_path(job: Mapping[str, Any], run: Run, task: str, number: int | str) -> str:
     """Return the folder in the stack's stage for what an attempt leaves to others; empty if there is none.
 
-    The day of the run comes first, so that what is old can be found and removed by its name.
+    The day of the run comes first, so that what is old can be found and removed by its name. All attempts of a job that
+    is its task's own statement have one folder, called DIRECT: what follows it cannot know which attempt was done.
     """
     place = job.get("results")
     return f"{place}/{run.started[:10]}/{run.group}/{task}/{number}/" if place else ""

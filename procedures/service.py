@@ -7,8 +7,6 @@ stored procedure's text.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
@@ -28,6 +26,7 @@ from jobgraph.procedures.attempt import (
 )
 from jobgraph.procedures.logs import kept
 from jobgraph.procedures.sending import ALREADY_EXISTS, error_code, error_text, is_refusal, send
+from jobgraph.procedures.specification import dollar_quoted, yaml_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +39,6 @@ WAITS = 5
 # the platform gives a container 30 seconds to end, then kills it
 SECONDS_TO_STOP = 60
 LOG_LINES = 100_000
-TO_BE_ESCAPED = re.compile(r"[$\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 # at most 2 MB of logs in one answer
 LOGS_AT_ONCE = 20
 
@@ -97,11 +95,7 @@ def specification_text(job: dict[str, Any], run: Run, number: int) -> str:
         **{f"RESULTS_STAGE_PATH_{task}": path for task, path in run.results.items()},
     }
     containers = [c | {"env": c.get("env", {}) | facts} for c in specification["spec"]["containers"]]
-    # YAML reads no pairs of surrogates, so what is beyond \uffff is not escaped; what it refuses as it is, is
-    text = json.dumps({"spec": specification["spec"] | {"containers": containers}}, ensure_ascii=False)
-    text = TO_BE_ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
-    return f"{quotes}{text}{quotes}"
+    return dollar_quoted(yaml_text({"spec": specification["spec"] | {"containers": containers}}))
 
 
 def start(session: Tagged, statement: str) -> tuple[str, bool]:

@@ -151,8 +151,8 @@ class _Base:
             base = _Base({**_EMPTY, "timeout": min(_EMPTY["timeout"], graph["timeout"])}, {})
         if file is not None:
             base = _Base(*base.over(file))
-        if "on_failure" in graph:
-            base = _Base({**base.values, "on_failure": graph["on_failure"]}, base.nodes)
+        own = {key: graph[key] for key in ("on_failure", "runner") if key in graph}
+        base = _Base({**base.values, **own}, base.nodes)
         return _Base(*base.over(graph["defaults"])) if graph.get("defaults") is not None else base
 
     def over(self, block: Block) -> tuple[dict[str, Any], dict[str, yaml.Node]]:

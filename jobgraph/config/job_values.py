@@ -82,6 +82,7 @@ def job_of(
         payload=payload,
         outputs_file=values["outputs"].values.get("file") if values["outputs"] else None,
         logs=values["logs"],
+        runner=values["runner"],
         marks=marks,
     )
 
@@ -108,6 +109,7 @@ def job_in_file(job: Job) -> dict[str, Any]:
         "on_failure": job.on_failure,
         "outputs": {"file": job.outputs_file} if job.outputs_file else None,
         "logs": job.logs,
+        "runner": job.runner,
         "enabled": job.enabled,
         "comment": job.comment,
     }

@@ -7,7 +7,7 @@ is used. The JSON Schema and docs/reference.md are made of these tables.
 from __future__ import annotations
 
 from jobgraph.config.kinds import Duration, Flag, Image, JsonValue, ListOf, MapOf, OneOf, Refused, Scalar, Text, Whole
-from jobgraph.config.model import CONTINUE, EVENT_TABLE, STOP, TABLE
+from jobgraph.config.model import CONTINUE, DIRECT, EVENT_TABLE, MANAGED, STOP, TABLE
 from jobgraph.config.nested_keys import (
     NAME,
     OBJECT,
@@ -31,6 +31,7 @@ _COMMENT = Text("a text", "put the comment in quotes", longest=1000)
 _IMAGE = Image(longest=500)
 _ENVIRONMENT = MapOf(Scalar(), VARIABLE, VARIABLE_RULE)
 _ON_FAILURE = OneOf((STOP, CONTINUE))
+_RUNNER = OneOf((MANAGED, DIRECT))
 _WAREHOUSE = Section(WAREHOUSE_KEYS)
 _WHEN = Section(WHEN_KEYS)
 _SECRET = Section(SECRET_KEYS)
@@ -61,6 +62,15 @@ JOB_KEYS = (
         "the warehouse for the container's queries, or a mapping with that and the task's; else the stack's",
         inherited=True,
         example="SMALL_WAREHOUSE",
+    ),
+    Key(
+        "runner",
+        _RUNNER,
+        "managed = a procedure starts the job and waits for it on a warehouse; direct = the job is its task's own "
+        "statement, so that no warehouse is awake while it runs; then there are no `retries`",
+        default=MANAGED,
+        inherited=True,
+        example="direct",
     ),
     Key(
         "after",
@@ -236,6 +246,7 @@ GRAPH_KEYS = (
         example="4 hours",
     ),
     Key("on_failure", _ON_FAILURE, "`on_failure` of the graph's jobs that do not say otherwise", example="continue"),
+    Key("runner", _RUNNER, "`runner` of the graph's jobs that do not say otherwise", example="direct"),
     Key(
         "notify",
         Refused("nothing is sent yet when a run ends: this version has no alerts", "remove `notify`"),

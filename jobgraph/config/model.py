@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STOP = "stop"
 CONTINUE = "continue"
+MANAGED = "managed"
+DIRECT = "direct"
 TABLE = "table"
 EVENT_TABLE = "event_table"
 
@@ -125,6 +127,7 @@ class Job:
     `timeout` is in seconds, for one attempt; `retries` counts the attempts after the first. `warehouse` is for the
     container's queries, `task_warehouse` for the task that waits for it. A job that is not `enabled` is passed over.
     `outputs_file` is the file that its outputs are read from, if not from its log; `logs` is table or event_table.
+    `runner` is managed (a procedure starts it and waits) or direct (its task's statement is the job itself).
     `marks` tells where in the file a key stands (`""` is the job itself, `after.0` its first predecessor).
     """
 
@@ -153,8 +156,14 @@ class Job:
     payload: Payload | None = None
     outputs_file: str | None = None
     logs: str = TABLE
+    runner: str = MANAGED
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
     after_as_written: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether Snowflake runs the job as its task's own statement, with no warehouse awake for it."""
+        return self.runner == DIRECT
 
 
 @dataclass(frozen=True)

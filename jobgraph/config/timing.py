@@ -24,6 +24,8 @@ LONGEST_TASK_SECONDS = 604_800
 
 def job_seconds(job: Job) -> int:
     """Return for how many seconds a job may go on by what the file says of it: attempts, and pauses between them."""
+    if job.is_direct:  # Snowflake's own limit for the task's statement, which is the job
+        return job.timeout
     rules = job.retry_rules
     # causes and rules with a count of their own are counted apart from the others
     retries = job.retries + (sum(rules.causes.values()) if rules else 0)
@@ -46,6 +48,8 @@ def most_seconds(job: Job) -> int:
 
     These are procedures/retries.py's: for two causes, unless the file says how many there are.
     """
+    if job.is_direct:
+        return job.timeout
     rules = job.retry_rules
     causes = rules.causes if rules else {}
     # faults before the program began; those that interrupt it, if it may be run more than once

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.config.model import TABLE
+from jobgraph.config.model import DIRECT, TABLE
 from jobgraph.plan.job_definition import hashed, results
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def _jobs(graph: Graph) -> list[dict[str, Any]]:
             entry["after"] = sorted({places[name] for name in job.after})
         if not job.enabled:
             entry["enabled"] = False
+        if job.is_direct:
+            entry["runner"] = DIRECT
         if job.logs != TABLE:
             entry["logs"] = job.logs
         entries.append(entry)

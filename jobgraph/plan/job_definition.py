@@ -15,7 +15,19 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.config.model import EVENT_TABLE, STOP, TABLE, Job, Resources, RetryRule, RetryRules, Secret, Volume
+from jobgraph.config.model import (
+    DIRECT,
+    EVENT_TABLE,
+    MANAGED,
+    STOP,
+    TABLE,
+    Job,
+    Resources,
+    RetryRule,
+    RetryRules,
+    Secret,
+    Volume,
+)
 from jobgraph.images import image_path
 from jobgraph.names import content_hash
 
@@ -41,10 +53,12 @@ _SURROUNDINGS = frozenset(
     )
 )
 # the edges, which tasks show themselves
-_EDGES = frozenset(("predecessors",))
+_EDGES = frozenset(("predecessors", "direct_predecessors"))
 _WAREHOUSE = "SNOWFLAKE_WAREHOUSE"
 # names the variables and folders of the secrets: a program that wants to hide their values must know where they are
 _SECRETS = "JOB_SECRETS"
+# what a job that is its task's own statement has to know to find out the rest of its run: see images/runtime
+_DIRECT = "JOB_DIRECT"
 _DEFAULT_TIMEOUT = 3600
 _RESOURCES = {"memory": "memory", "cpu": "cpu", "gpu": "nvidia.com/gpu"}
 
@@ -86,12 +100,29 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> Values:
     }
     if family := settings.pool_families.get(job.compute_pool):
         definition["instance_family"] = family
-    returning = sorted(set(job.after) - graph.disabled)
-    if returning:
-        definition["predecessors"] = returning
+    definition |= _edges(graph, job)
+    if job.is_direct:
+        _tell_directly(definition, job.name)
     for part in _PARTS:
         definition |= part.written(job)
     return hashed(definition)
+
+
+def _edges(graph: Graph, job: Job) -> Values:
+    """Return the predecessors that return something, and which of them history does not have before the run's end."""
+    returning = sorted(set(job.after) - graph.disabled)
+    direct = [other.name for other in graph.jobs if other.is_direct and other.name in returning]
+    edges: Values = {"predecessors": returning} if returning else {}
+    return edges | ({"direct_predecessors": sorted(direct)} if direct else {})
+
+
+def _tell_directly(definition: Values, task: str) -> None:
+    """Put into the container's variables what a runner would have known: the program asks for the rest itself."""
+    (container,) = definition["specification"]["spec"]["containers"]
+    entries = {name: definition[name] for name in ("graph", "database", "schema", "job_runs_table", "results")}
+    edges = {name: definition[name] for name in sorted(_EDGES) if name in definition}
+    variables = {**container["env"], _DIRECT: json.dumps({"task": task, **entries, **edges})}
+    container["env"] = dict(sorted(variables.items()))
 
 
 def read_definition(entries: Mapping[str, Any], settings: Settings) -> Job:
@@ -150,6 +181,11 @@ _PARTS = (
         # so that a run shows that its task was not suspended by an operator
         written=lambda job: {} if job.enabled else {"enabled": False},
         read=lambda entries: {"enabled": entries.get("enabled", True)},
+    ),
+    _Part(
+        ("runner",),
+        written=lambda job: {"runner": DIRECT} if job.is_direct else {},
+        read=lambda entries: {"runner": entries.get("runner", MANAGED)},
     ),
     _Part(
         ("replicas",),
@@ -236,7 +272,8 @@ def _variables(job: Job, settings: Settings) -> dict[str, str]:
 
 
 def _read_variables(env: Mapping[str, str], warehouse: str) -> dict[str, str]:
-    return {name: value for name, value in env.items() if (name, value) != (_WAREHOUSE, warehouse) and name != _SECRETS}
+    ours = {_SECRETS, _DIRECT}
+    return {name: value for name, value in env.items() if (name, value) != (_WAREHOUSE, warehouse) and name not in ours}
 
 
 def payload_file(payload: Payload) -> str:

@@ -15,6 +15,7 @@ from jobgraph.images import image_repository
 from jobgraph.names import content_hash, stage_name
 from jobgraph.plan import sql
 from jobgraph.plan.conditions import condition_text
+from jobgraph.plan.direct_body import execute_job
 from jobgraph.plan.finalizer_definition import finalizer_definition
 from jobgraph.plan.job_definition import job_definition, payload_file
 from jobgraph.plan.ordering import ordered
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 # What is kept of a job in the staged configuration; names that are the same for all jobs are not.
 STAGED = {
     *("hash", "compute_pool", "query_warehouse", "retries", "retry_rules", "timeout", "on_failure", "specification"),
-    *("replicas", "external_access", "outputs_file", "logs"),
+    *("replicas", "external_access", "outputs_file", "logs", "runner"),
 }
 
 
@@ -85,8 +86,9 @@ class ProcedurePlan:
 class TaskPlan:
     """A task of a graph. `after` are quoted full names, `predecessors` the bare names of the same tasks.
 
-    `timeout_ms` of None leaves Snowflake's default; `warehouse` of None makes it serverless; one that is not `started`
-    is passed over by runs. `definition` is the JSON in the body, for those who want to look.
+    `timeout_ms` of None leaves Snowflake's default; `warehouse` of None makes it serverless, or none awake if the body
+    is a job; one that is not `started` is passed over by runs. `definition` is the JSON in the body, for those who want
+    to look.
     """
 
     name: str
@@ -296,13 +298,15 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
     return TaskPlan(
         name=job.name,
         full_name=settings.qualified(job.name),
-        sql=sql.call_runner(settings, run_job.name, job.name, definition),
+        sql=execute_job(job.name, definition)
+        if job.is_direct
+        else sql.call_runner(settings, run_job.name, job.name, definition),
         comment=job.comment or f"jobgraph: job {job.key} of graph {graph.key}",
         predecessors=predecessors,
         after=tuple(settings.qualified(name) for name in predecessors),
         timeout_ms=min(most_seconds(job), LONGEST_TASK_SECONDS) * 1000,
         definition=definition,
-        warehouse=job.task_warehouse or settings.warehouse,
+        warehouse=None if job.is_direct else job.task_warehouse or settings.warehouse,
         when=condition_text(job.when) if job.when else None,
         started=job.enabled,
     )

@@ -21,6 +21,9 @@ Row = dict[str, Any]
 
 # A definition stands between $$ and never holds a $ itself (jobgraph.plan.sql.json_literal).
 _DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
+# The body of a job that is its task's own statement: the specification is an entry of the definition before it
+# (jobgraph.plan.direct_body).
+_DIRECT_BODY = re.compile(r"\$\$# (\{[^$\n]*\})\n(\{[^$]*\})\$\$")
 _STARTS = "jobgraph: starts graph "
 _LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
 
@@ -64,8 +67,11 @@ def key_of_comment(comment: str) -> str:
 
 def definition(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a deployment froze into a task's body; empty for a task that jobgraph did not make."""
-    match = _DEFINITION.search(row.get("definition") or "")
+    body = row.get("definition") or ""
     try:
+        if direct := _DIRECT_BODY.search(body):
+            return {**json.loads(direct.group(1)), "specification": json.loads(direct.group(2))}
+        match = _DEFINITION.search(body)
         value = json.loads(match.group(1)) if match else {}
     except json.JSONDecodeError:
         return {}  # the body of a task that jobgraph did not make may hold anything between its $$

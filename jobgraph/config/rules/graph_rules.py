@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.cron import clock_change_effects, only_in_maintenance
 from jobgraph.config.rules.job_rules import JOB_RULES, mark_of, path_of, pools_fit
+from jobgraph.config.rules.runner_rules import direct_fits
 from jobgraph.config.schedules import Cron
 from jobgraph.config.timing import duration_text, longest_chain, rounded_text
 from jobgraph.config.topology import ancestors, edges, topological
@@ -310,4 +311,5 @@ GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "clock-change": clock_changes,
     "config-reserved": config_is_not_reserved,
     **JOB_RULES,
+    "runner-direct": direct_fits,
 }

@@ -51,6 +51,19 @@ FILES: dict[str, str | bytes] = {
         "b: {retries: {count: 1, rules: [{count: 1, message: '(['}, {reasons: [cancelled], count: 2}, {message: x}]}}",
         "c: {retries: {count: 1, rules: [{count: 1, exit_codes: [9-3]}, {count: 1, message: '(a+)+$'}]}}",
     ),
+    "direct jobs": jobs(
+        "a: {runner: direct, on_failure: continue, outputs: {file: x.json}, warehouse: {task: W}}",
+        "b: {runner: direct, retries: 2}",
+        "c: {runner: direct, retries: {count: 0, causes: {timeout: 1}}, timeout: 3 days}",
+        "d: {runner: managed, on_failure: continue, retries: 2, warehouse: {task: W}}",
+        "e: {runner: other}",
+    ).replace("jobs:", "finalizer: false\n    jobs:"),
+    "direct jobs by default": jobs("a:", "b:", "c: {runner: managed}").replace(
+        'image: "x:1"', 'image: "x:1", runner: direct, retries: 2'
+    ),
+    "direct jobs of a graph": jobs("a: {retries: 1}", "b: {retries: 1, runner: managed}").replace(
+        "    jobs:", "    runner: direct\n    on_failure: continue\n    jobs:"
+    ),
     "aliases of aliases": "a: &a0 [x, x, x, x, x, x, x, x, x]\n"
     + "".join(f"b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)),
     "payloads outside of the project": jobs("a: {payload: {path: /etc, entrypoint: a.py}}", "b: {payload: {path: ..}}"),
