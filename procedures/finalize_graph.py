@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.procedures.attempt import Run, bare_name, identifier, object_name, one_line
+from jobgraph.procedures.direct_jobs import record_direct
 from jobgraph.procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
 from jobgraph.procedures.sending import Tagged, error_text, send
 from jobgraph.procedures.superseded import drop_superseded
@@ -53,16 +54,18 @@ def main(session: Session, definition: str) -> str:
     tagged = tagged._replace(tag=f"{tagged.tag} {run.group} {run.task} 1")
     send(tagged, copy_statement(graph), copy_values(graph, run, root_id))
     ends = _task_ends(tagged, graph, run)
+    directly, unrecorded = record_direct(tagged, graph, run, root_id)
     recovered, dropped, undropped = _sweep(tagged, graph, run, ends)
     removed, unremoved = remove_old_results(tagged, graph)
     return json.dumps(
         {
             "graph": graph["graph"],
             "tasks_in_history": len(ends),
+            "attempts_recorded": directly,
             "attempts_recovered": recovered,
             "services_dropped": dropped,
             "days_of_results_removed": removed,
-            "not_dropped": undropped + unremoved + drop_superseded(tagged, graph, run),
+            "not_dropped": unrecorded + undropped + unremoved + drop_superseded(tagged, graph, run),
         }
     )
 

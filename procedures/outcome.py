@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, Run, one_line
 from jobgraph.procedures.logs import error_lines, last_json_line
-from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal
+from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusing
 
 if TYPE_CHECKING:
     from snowflake.snowpark.exceptions import SnowparkSQLException
@@ -107,14 +107,17 @@ def of_message(message: str) -> str:
 def refused(number: int, service: str, error: SnowparkSQLException) -> Attempt:
     """Return the attempt that could not be made, or not be followed, because a statement was refused."""
     text = one_line(error_text(error))
-    code = error_code(error)
-    why = next((name for name, pattern in OF_ERROR if pattern.search(text)), "")
-    if code in {NO_PRIVILEGE, DOES_NOT_EXIST}:
-        why = "permission"  # Snowflake's words are the same for what does not exist and what may not be seen
-    if not why:
-        why = "spec_invalid" if is_refusal(error) else "internal"
+    why = class_of_refusal(error_code(error), text)
     reason = "Snowflake refused a statement"
     return Attempt(number, service, FAILED, why, reason, text, text)
+
+
+def class_of_refusal(code: int, text: str) -> str:
+    """Return the reason class of an SQL error, by its number and its text."""
+    if code in {NO_PRIVILEGE, DOES_NOT_EXIST}:
+        return "permission"  # Snowflake's words are the same for what does not exist and what may not be seen
+    why = next((name for name, pattern in OF_ERROR if pattern.search(text)), "")
+    return why or ("spec_invalid" if is_refusing(code) else "internal")
 
 
 def returned_value(attempt: Attempt) -> str:

@@ -24,8 +24,24 @@ from jobgraph.procedures.outcome import failure_line, judge, refused, returned_v
 from jobgraph.procedures.outputs import file_outputs
 from jobgraph.procedures.retries import Rules, goes_on, pause, rules_of
 from jobgraph.procedures.sending import DOES_NOT_EXIST, Tagged, error_code, error_text, is_refusal, send
-from jobgraph.procedures.service import Ended, containers, describe, service_name, start, start_statement, stop, wait
-from jobgraph.procedures.situation import follows_another_request, of_this_task_run, since_ordinary, situation
+from jobgraph.procedures.service import (
+    Ended,
+    containers,
+    describe,
+    expected_containers,
+    service_name,
+    start,
+    start_statement,
+    stop,
+    wait,
+)
+from jobgraph.procedures.situation import (
+    follows_another_request,
+    of_this_task_run,
+    since_ordinary,
+    situation,
+    with_direct_values,
+)
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
@@ -45,6 +61,8 @@ def main(session: Session, task_name: str, facts: str, definition: str) -> str:
         return leave_out(Tagged(session, mark(job, run, 1)), job, run)
     if run.request.is_ordinary and follows_another_request(facts):
         run = run._replace(since=since_ordinary(Tagged(session, mark(job, run, len(recorded) + 1)), job, run))
+    if job.get("direct_predecessors"):
+        run = with_direct_values(Tagged(session, mark(job, run, len(recorded) + 1)), job, run)
     if recorded:
         tagged = Tagged(session, mark(job, run, recorded[-1].number))
         counted = of_this_task_run(tagged, job, run, recorded)
@@ -133,15 +151,9 @@ def _ended(session: Tagged, job: dict[str, Any], attempt: Attempt, ended: Ended)
     env: dict[str, str] = {}
     for container in job["specification"]["spec"]["containers"]:
         env |= container.get("env", {})
-    listed = containers(session, attempt.service, secret_values(env), _expected(job))
+    listed = containers(session, attempt.service, secret_values(env), expected_containers(job))
     attempt = attempt._replace(created=ended.created, ended=ended.ended, containers=listed)
     return judge(attempt, int(job["timeout"]), expired=ended.expired)
-
-
-def _expected(job: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return instance and name of every container that the job's service has."""
-    names = [str(container["name"]) for container in job["specification"]["spec"]["containers"]]
-    return [(str(instance), name) for instance in range(int(job.get("replicas", 1))) for name in names]
 
 
 def _abandon(session: Tagged, job: dict[str, Any], attempt: Attempt, error: SnowparkSQLException) -> Attempt:

@@ -51,8 +51,12 @@ def send(session: Tagged, text: str, params: Sequence[Any] | None = None) -> lis
 
 def is_refusal(error: SnowparkSQLException) -> bool:
     """Tell whether Snowflake itself refused the statement, rather than a connection or a node on the way."""
-    code = error_code(error)
-    return any(code in refused for refused in REFUSALS)
+    return is_refusing(error_code(error))
+
+
+def is_refusing(code: int) -> bool:
+    """Tell the same by an error's number."""
+    return any(code in codes for codes in REFUSALS)
 
 
 def error_code(error: SnowparkSQLException) -> int:

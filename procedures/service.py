@@ -39,6 +39,7 @@ WAITS = 5
 # the platform gives a container 30 seconds to end, then kills it
 SECONDS_TO_STOP = 60
 LOG_LINES = 100_000
+NO_LOG = "[no log could be read:"
 # at most 2 MB of logs in one answer
 LOGS_AT_ONCE = 20
 
@@ -182,6 +183,12 @@ def describe(session: Tagged, service: str) -> dict[str, Any]:
     return lower_keys(send(session, f"DESCRIBE SERVICE {service}")[0].as_dict())
 
 
+def expected_containers(job: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return instance and name of every container that the service of a definition has."""
+    names = [str(container["name"]) for container in job["specification"]["spec"]["containers"]]
+    return [(str(instance), name) for instance in range(int(job.get("replicas", 1))) for name in names]
+
+
 def containers(
     session: Tagged, service: str, secrets: Sequence[str], expected: Sequence[tuple[str, str]] = ()
 ) -> tuple[Container, ...]:
@@ -245,5 +252,5 @@ def _logs(session: Tagged, service: str, listed: Sequence[Container]) -> list[st
         return [str(log or "") for log in send(session, f"SELECT {columns}", params)[0]]
     except SnowparkSQLException as error:
         if len(listed) == 1:
-            return [f"[no log could be read: {one_line(error_text(error))}]"]
+            return [f"{NO_LOG} {one_line(error_text(error))}]"]
     return [log for c in listed for log in _logs(session, service, [c])]

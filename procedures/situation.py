@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.procedures.attempt import DONE, Attempt, Run, bare_name, object_name, results_path
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+from jobgraph.procedures.attempt import DIRECT, DONE, Attempt, Run, bare_name, object_name, results_path
 from jobgraph.procedures.left_out import handed_on, results_of_source
 from jobgraph.procedures.outcome import returned_value
 from jobgraph.procedures.requests import LEFT_OUT, split_config
-from jobgraph.procedures.sending import send
+from jobgraph.procedures.sending import is_refusal, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +94,26 @@ def since_ordinary(session: Tagged, job: Mapping[str, Any], run: Run) -> str:
     )
     rows = send(session, statement, [run.root, run.root, job["graph"], run.group, run.started])
     return next((str(row["SINCE"]) for row in rows if split_config(str(row["CONFIG"] or ""))[0].is_ordinary), "")
+
+
+def with_direct_values(session: Tagged, job: Mapping[str, Any], run: Run) -> Run:
+    """Return the run with what predecessors returned that are their tasks' own statements.
+
+    The finalizer will record them; until then only Snowflake knows. It refuses to tell of a task that is suspended:
+    then the job gets nothing of it.
+    """
+    returned, results = dict(run.returned), dict(run.results)
+    for name in job.get("direct_predecessors", ()):
+        try:
+            value = send(session, "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?)", [name])[0][0]
+        except SnowparkSQLException as error:
+            if not is_refusal(error):
+                raise
+            continue
+        returned[name] = str(value) if value is not None else json.dumps({"status": DONE})
+        if path := results_path(job, run, name, DIRECT):
+            results[name] = path
+    return run._replace(returned=returned, results=results)
 
 
 def _recorded(row: Mapping[str, Any]) -> Attempt:

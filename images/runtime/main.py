@@ -9,7 +9,8 @@ The environment says what to run (jobgraph's specification sets it):
 Knows the form of that file: a JSON object of base64 texts by file name. Must not know what the payload does. All
 arguments go to the entrypoint, which runs in the folder of the payload's files, can import its neighbours and
 `job_session`, and takes this process's place: its exit code is the job's. If the job has secrets, this process stays,
-to hide them in what the entrypoint prints.
+to hide them in what the entrypoint prints; if the job is its task's own statement, to say what the task returns
+(`job_run`).
 
 Ends with 1 when Snowflake or pip fails, 2 when called or configured wrongly.
 
@@ -34,8 +35,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import job_session  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
-import masking  # type: ignore[import-not-found]  # as above
+import job_run  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
+import job_session  # type: ignore[import-not-found]  # as above
 from snowflake.connector.errors import Error as ConnectorError
 from snowflake.snowpark.exceptions import SnowparkClientException
 
@@ -120,21 +121,17 @@ def main() -> NoReturn:
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)
     try:
-        entrypoint, environment = prepare(os.environ, Path(tempfile.mkdtemp(prefix="payload-")))
-        secrets = masking.secret_values(os.environ)
-    except (ValueError, MisuseError, job_session.NoLoginError) as error:
+        surroundings = {**os.environ, **job_run.variables(os.environ)}
+        entrypoint, environment = prepare(surroundings, Path(tempfile.mkdtemp(prefix="payload-")))
+        log.info("running %s of %s", entrypoint.name, surroundings["PAYLOAD_FILE"])
+        os.chdir(entrypoint.parent)
+        job_run.run([sys.executable, str(entrypoint), *sys.argv[1:]], environment)
+    except (ValueError, MisuseError, job_run.MisuseError, job_session.NoLoginError) as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
         sys.exit(MISUSED)
     except (SnowparkClientException, ConnectorError, subprocess.CalledProcessError) as error:
         log.error("%s", " ".join(str(error).split()))  # noqa: TRY400  # as above
         sys.exit(FAILED)
-    log.info("running %s of %s", entrypoint.name, os.environ["PAYLOAD_FILE"])
-    os.chdir(entrypoint.parent)
-    # no shell: the entrypoint gets the very arguments of the job
-    command = [sys.executable, str(entrypoint), *sys.argv[1:]]
-    if secrets:
-        sys.exit(masking.run(command, environment, secrets))
-    os.execve(sys.executable, command, environment)  # noqa: S606  # as above
 
 
 if __name__ == "__main__":

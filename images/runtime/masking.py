@@ -1,7 +1,8 @@
 """Runs a program whose output must not show the values of secrets that Snowflake has put into the container.
 
-Knows where they are: JOB_SECRETS, which jobgraph's specification sets, is a JSON list of variables and of folders. Must
-not know what the program does. No one else can do this: outside the container nobody may read a secret's value.
+Tells the last line of the output, too. Knows where secrets are: JOB_SECRETS, which jobgraph's specification sets, is a
+JSON list of variables and of folders. Must not know what the program does. No one else can do this: outside the
+container nobody may read a secret's value.
 
 A value is found as it is, as texts of JSON, Python and addresses write it, and in base64 (of a longer text, too). Lines
 that are longer than a megabyte are looked at in pieces of that size; a value that is cut by such a border or by the end
@@ -59,8 +60,12 @@ def _texts(environment: Mapping[str, str]) -> Iterator[bytes]:
             yield environment.get(place, "").encode()
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequence[bytes]) -> int:
-    """Run the command and pass on its output without the secrets; returns the exit code, 128 + n after signal n."""
+def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequence[bytes]) -> tuple[int, str]:
+    """Run the command and pass on its output without the secrets.
+
+    Returns the exit code, 128 + n after signal n, and the last line of the output that is not empty.
+    """
+    last, whole = b"", True
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as program:
         # the platform ends a container by this signal; the program may have something to finish
         signal.signal(signal.SIGTERM, lambda number, _: program.send_signal(number))
@@ -70,5 +75,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequenc
                 piece = piece.replace(secret, HIDDEN)
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
+            if piece.strip() or not whole:
+                last, whole = (piece if whole else last[:PIECE] + piece), piece.endswith(b"\n")
         code = program.wait()
-    return code if code >= 0 else 128 - code
+    return (code if code >= 0 else 128 - code), last.decode(errors="replace")

@@ -98,9 +98,10 @@ class Deployed:
             )
         root = self.graph.root
         config = f" CONFIG = {sql.json_literal(self.graph.config)}" if self.graph.config else ""
-        yield f"CREATE TASK {root.full_name} WAREHOUSE = WH{config} AS {root.sql}"
+        again = f" TASK_AUTO_RETRY_ATTEMPTS = {self.graph.auto_retry}" if self.graph.auto_retry else ""
+        yield f"CREATE TASK {root.full_name} WAREHOUSE = WH{config}{again} AS {root.sql}"
         for task in self.graph.tasks:
-            yield f"CREATE TASK {task.full_name} WAREHOUSE = WH AFTER {', '.join(task.after)} AS {change(task)}"
+            yield _create(task, change(task))
         assert self.graph.finalizer is not None
         end = self.graph.finalizer
         yield f"CREATE TASK {end.full_name} WAREHOUSE = WH FINALIZE = {root.full_name} AS {end.sql}"
@@ -145,6 +146,16 @@ class Deployed:
         """The kept logs of a task by instance."""
         rows = self.rows(f"SELECT INSTANCE_ID, LOG FROM D.S.JOB_LOGS WHERE TASK_NAME = '{task}' ORDER BY ATTEMPT")
         return {row["INSTANCE_ID"]: row["LOG"] for row in rows}
+
+
+def _create(task: TaskPlan, body: str) -> str:
+    clauses = [
+        f"WAREHOUSE = {task.warehouse}" if task.warehouse else "",
+        f"USER_TASK_TIMEOUT_MS = {task.timeout_ms}",
+        f"AFTER {', '.join(task.after)}",
+        f"WHEN {task.when}" if task.when else "",
+    ]
+    return f"CREATE TASK {task.full_name} {' '.join(filter(None, clauses))} AS {body}"
 
 
 @contextmanager

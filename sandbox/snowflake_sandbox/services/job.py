@@ -213,7 +213,13 @@ def _create(call: Call, definition: Definition, parsed: spec.Specification) -> S
             tx, job, {container.name: container.image for container in parsed.containers}, call.query_id, call.now
         )
         if call.session.task is not None:
-            tx.run("UPDATE task_run SET spcs_job_id = ? WHERE id = ?", call.query_id, call.session.task.task_run_id)
+            # documented (BCR-2182): the job of the task's own statement, not one that a procedure called there starts
+            tx.run(
+                "UPDATE task_run SET spcs_job_id = ? WHERE id = ? AND query_id = ?",
+                service.id,
+                call.session.task.task_run_id,
+                call.query_id,
+            )
     call.world.parts["services"].add(job)
     return service
 

@@ -239,6 +239,7 @@ class Scheduler:
             self._act(active, step)
             for following, first in followed:
                 self._adopt(following, first)
+        self._wake.set()  # a task that has just begun may have the next deadline
         return True
 
     def _act(self, active: ActiveRun, step: machine.Step) -> None:

@@ -40,6 +40,7 @@ OTHERS = {
     "compute_pool": "OTHER_POOL",
     "on_failure": "continue",
     "logs": "table",
+    "runner": "managed",
     "cron": "0 5 * * *",
     "timezone": "Europe/Berlin",
     "entrypoint": "second.py",
@@ -51,6 +52,7 @@ OTHERS = {
 # where a value has to name something, or no other value of its own kind is valid
 PLACES = {
     "graphs.nightly.jobs.check.on_failure": "continue",
+    "graphs.without_waiting.jobs.then.runner": "direct",
     "graphs.nightly.on_failure": "stop",
     "graphs.nightly.timeout": "5 hours",
     "graphs.nightly.jobs.train.after.0": "check",
@@ -64,6 +66,7 @@ FIXED = {
     "graphs.nightly.jobs.load.when.job",
     "graphs.by_hand.jobs.second.when.job",
     "graphs.by_hand.jobs.second.after.0",
+    "graphs.without_waiting.jobs.then.after.0",
     *(f"graphs.nightly.jobs.{place}" for place in ("load.after.0", "report.after.0", "late.after.0", "late.when.job")),
     *(f"graphs.nightly.jobs.train.matrix.{place}" for place in ("region.0", "depth.0")),
     *(f"graphs.nightly.jobs.load.volumes.{name}.source" for name in ("scratch", "data", "own")),
@@ -141,7 +144,12 @@ def test_every_value_of_the_largest_example_changes_the_plan(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("field", "nothing", "key"),
-    [("replicas", 1, "replicas"), ("external_access", (), "external_access"), ("logs", "table", "logs")],
+    [
+        ("replicas", 1, "replicas"),
+        ("external_access", (), "external_access"),
+        ("logs", "table", "logs"),
+        ("runner", "managed", "runner"),
+    ],
 )
 def test_a_key_that_is_read_and_forgotten_is_noticed(field: str, nothing: Any, key: str, tmp_path: Path) -> None:
     def forget(config: Config) -> Config:

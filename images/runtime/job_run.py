@@ -1,0 +1,235 @@
+"""Runs a job's program in the same way whoever started the container: with the variables of its run, and its outputs.
+
+    python3 job_run.py COMMAND [ARGUMENT ...]
+
+A container that a runner started (`runner: managed`) is told its run, attempt, interval and predecessors' values in
+variables, and the runner reads its outputs from its log: then the command simply takes this process's place. A
+container that is its task's own statement (`runner: direct`) is told nothing but JOB_DIRECT, which jobgraph's
+specification sets. Then this program asks Snowflake for the rest, sets the very same variables for the command, and
+after it, if it ended with 0, makes the last line of its output what the task returns, for `when` and for the jobs that
+follow.
+
+Copy this file, `job_session.py` and `masking.py` into an image of your own to have the same there.
+
+Ends with the command's exit code, 1 when Snowflake refuses something, 2 when called or configured wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import job_session  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
+import masking  # type: ignore[import-not-found]  # as above
+from snowflake.connector.errors import Error as ConnectorError
+from snowflake.snowpark.exceptions import SnowparkClientException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FAILED, MISUSED = 1, 2
+DIRECT = "JOB_DIRECT"
+# docs.snowflake.com/en/sql-reference/functions/system_set_return_value: 10 kB
+MOST_RETURN_BYTES = 10_000
+# none of these needs a warehouse: SELECT without FROM, SHOW, LIST
+RUN = (
+    "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID') AS RUN_GROUP,"
+    " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS STARTED,"
+    " SYSTEM$TASK_RUNTIME_INFO('LAST_SUCCESSFUL_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS SINCE"
+)
+CONFIG = "SELECT SYSTEM$GET_TASK_GRAPH_CONFIG() AS CONFIG"
+RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS VALUE"
+# the key of a run's configuration that jobgraph keeps for itself
+REQUEST = "jobgraph"
+SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
+log = logging.getLogger("job-run")
+
+
+class MisuseError(Exception):
+    """The environment is such that nothing can be run."""
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the run that the environment lacks; none for a container that a runner started.
+
+    Raises:
+        MisuseError: if JOB_DIRECT is not what jobgraph writes.
+        job_session.NoLoginError: if there is no way to log in.
+        snowflake.snowpark.exceptions.SnowparkClientException: if Snowflake refuses to tell.
+    """
+    if DIRECT not in environment:
+        return {}
+    try:
+        job = json.loads(environment[DIRECT])
+        texts = [job[name] for name in ("task", "graph", "database", "schema", "job_runs_table", "results")]
+    except (ValueError, TypeError, KeyError) as error:
+        raise MisuseError(f"{DIRECT} is not what jobgraph writes: {error!r}") from None
+    if not all(isinstance(text, str) for text in texts):
+        raise MisuseError(f"{DIRECT} is not what jobgraph writes: {job}")
+    session = job_session.create()
+    try:
+        return _Asking(session, job).facts()
+    finally:
+        session.close()
+
+
+class _Asking:
+    """What is asked about the run that a job is part of; `job` is what JOB_DIRECT says."""
+
+    def __init__(self, session: Any, job: Mapping[str, Any]) -> None:
+        self._session, self._job = session, job
+        row = self._rows(RUN)[0]
+        self._group, self._started, self._since = str(row["RUN_GROUP"]), str(row["STARTED"]), str(row["SINCE"] or "")
+        self._place = f'"{job["database"]}"."{job["schema"]}"'
+        self._folder = f"{job['results']}/{self._started[:10]}/{self._group}"
+
+    def _rows(self, statement: str, *binds: Any) -> list[Any]:
+        rows: list[Any] = self._session.sql(statement, params=list(binds)).collect()
+        return rows
+
+    def facts(self) -> dict[str, str]:
+        """Return the variables that a runner would have set."""
+        job, attempt = self._job, self._attempt()
+        request, config = split_config(str(self._rows(CONFIG)[0]["CONFIG"] or ""))
+        facts = {
+            "JOB_ATTEMPT": str(attempt),
+            "RUN_GROUP_ID": self._group,
+            "TASK_NAME": job["task"],
+            "SCHEDULED_AT": self._started,
+            "DATA_INTERVAL_START": str(request.get("start") or self._since),
+            "DATA_INTERVAL_END": str(request.get("end") or self._started),
+            "JOB_QUERY_TAG": f"jobgraph {job['graph']} {self._group} {job['task']} {attempt}",
+            # what follows cannot know the number of the attempt, so there is one folder for all
+            "JOB_RESULTS_STAGE_PATH": f"{self._folder}/{job['task']}/direct/",
+            **({"RUN_CONFIG": config} if config else {}),
+        }
+        for name in job.get("predecessors", ()):
+            value = self._returned(name)
+            if value is not None:
+                number = "direct" if name in job.get("direct_predecessors", ()) else self._done_attempt(name)
+                facts[f"OUTPUTS_{name}"] = value
+                facts[f"RESULTS_STAGE_PATH_{name}"] = f"{self._folder}/{name}/{number}/"
+        return facts
+
+    def _attempt(self) -> int:
+        """Return which attempt of the job this is: 1, unless its graph run is tried again.
+
+        Only if another service of the job has been made since the run began is the task history asked, for which a
+        warehouse has to be awake.
+        """
+        job, since = self._job, _instant(self._started)
+        mark = f"jobgraph {job['graph']} direct {job['task']}"
+        rows = [row.as_dict() for row in self._rows(f"SHOW JOB SERVICES IN SCHEMA {self._place}")]
+        services = [{key.strip('"').lower(): value for key, value in row.items()} for row in rows]
+        if sum(row.get("comment") == mark and row["created_on"] >= since for row in services) <= 1:
+            return 1
+        history = f'"{job["database"]}".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => ?, RESULT_LIMIT => 10000)'
+        statement = (
+            f"SELECT COUNT(*) AS ATTEMPTS FROM TABLE({history}) WHERE GRAPH_RUN_GROUP_ID = ? AND DATABASE_NAME = ?"
+            " AND SCHEMA_NAME = ? AND QUERY_START_TIME IS NOT NULL AND STATE <> 'SKIPPED'"
+        )
+        rows = self._rows(statement, job["task"], self._group, job["database"], job["schema"])
+        return max(1, int(rows[0]["ATTEMPTS"]))
+
+    def _returned(self, name: str) -> str | None:
+        """Return what a predecessor returned; `None` where Snowflake tells nothing, for its task is suspended."""
+        try:
+            value = self._rows(RETURNED, name)[0]["VALUE"]
+        except SnowparkClientException as error:
+            log.warning("nothing is known of %s: %s", name, " ".join(str(error).split()))
+            return None
+        return json.dumps({"status": "DONE"}) if value is None else str(value)
+
+    def _done_attempt(self, name: str) -> int:
+        """Return which attempt of a predecessor was done; its history is asked only if it has left any files at all."""
+        if not self._rows(f"LIST {self._folder}/{name}/"):
+            return 1
+        statement = (
+            f'SELECT MAX(ATTEMPT) AS ATTEMPT FROM {self._place}."{self._job["job_runs_table"]}"'
+            " WHERE GRAPH_RUN_ID = ? AND TASK_NAME = ? AND JOB_STATUS = 'DONE'"
+        )
+        return int(self._rows(statement, self._group, name)[0]["ATTEMPT"] or 1)
+
+
+def split_config(text: str) -> tuple[dict[str, Any], str]:
+    """Return what a run was asked for beside its values, as the interval of a backfill, and the values, as JSON."""
+    try:
+        values = json.loads(text) if text else {}
+    except ValueError:
+        return {}, text
+    if not isinstance(values, dict) or not isinstance(values.get(REQUEST), dict):
+        return {}, text
+    request = values.pop(REQUEST)
+    return request, json.dumps(values) if values else ""
+
+
+def _instant(text: str) -> datetime:
+    """Return an instant that Snowflake tells as `2026-03-01 11:59:00.000 Z` or with an offset at its end."""
+    head, _, zone = text.rpartition(" ")
+    return datetime.fromisoformat(head + (zone if zone[:1] in "+-" else "+0000"))
+
+
+def returned_value(last_line: str, attempt: str) -> str:
+    """Return what the task is to return: the outputs, or that there are none, in the words of the runner."""
+    line = last_line.strip()
+    if len(line.encode()) > MOST_RETURN_BYTES and _is_object(line):
+        note = f"outputs of more than {MOST_RETURN_BYTES} bytes are in history"
+        return json.dumps({"status": "DONE", "attempt": int(attempt), "note": note})
+    return line if _is_object(line) else json.dumps({"status": "DONE", "attempt": int(attempt)})
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line, parse_constant=_refuse), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _refuse(constant: str) -> float:
+    # NaN and Infinity are no JSON: what follows could not read them
+    raise ValueError(constant)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Run a command in this process's place, or beside it if something is left to do; ends with its exit code.
+
+    Raises:
+        ValueError: if JOB_SECRETS is no JSON list.
+        OSError: if there is no such program.
+    """
+    secrets = masking.secret_values(environment)
+    direct = DIRECT in environment and environment.get("SNOWFLAKE_JOB_INDEX", "0") == "0"
+    if not secrets and not direct:
+        # no shell: the command gets the very arguments of the job
+        os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # as above
+    code, last_line = masking.run(command, environment, secrets)
+    if code == 0 and direct:
+        session = job_session.create()
+        try:
+            session.sql(SET_RETURN_VALUE, params=[returned_value(last_line, environment["JOB_ATTEMPT"])]).collect()
+        finally:
+            session.close()
+    sys.exit(code)
+
+
+def main(command: Sequence[str]) -> NoReturn:
+    """Run the command, or end with the exit code that says why not."""
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
+    if not command:
+        sys.exit(f"usage: {sys.argv[0]} COMMAND [ARGUMENT ...]")
+    try:
+        run(command, {**os.environ, **variables(os.environ)})
+    except (MisuseError, ValueError, OSError, job_session.NoLoginError) as error:
+        log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
+        sys.exit(MISUSED)
+    except (SnowparkClientException, ConnectorError) as error:
+        log.error("%s", " ".join(str(error).split()))  # noqa: TRY400  # as above
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
