@@ -6,6 +6,7 @@ only.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 LONGEST_LINE = 300
+TO_BE_ESCAPED = re.compile(r"[$\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 # jobgraph.config.model has it too
 DIRECT = "direct"
 DONE = "DONE"
@@ -113,6 +115,19 @@ def object_name(definition: Mapping[str, Any], key: str) -> str:
 def literal(text: str) -> str:
     """Return a single-quoted constant, for the places that take no bind."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def yaml_text(value: Any) -> str:
+    r"""Return a value as one line of JSON that YAML reads as the same; a `$` in it is written `\u0024`."""
+    # YAML reads no pairs of surrogates, so what is beyond \uffff is not escaped; what it refuses as it is, is
+    text = json.dumps(value, ensure_ascii=False)
+    return TO_BE_ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def dollar_quoted(text: str) -> str:
+    """Return a text that holds no `$` as a constant."""
+    quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
+    return f"{quotes}{text}{quotes}"
 
 
 def mark(job: Mapping[str, Any], run: Run, number: int) -> str:

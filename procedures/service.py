@@ -17,16 +17,17 @@ from jobgraph.procedures.attempt import (
     FINAL,
     Container,
     Run,
+    dollar_quoted,
     identifier,
     literal,
     lower_keys,
     mark,
     one_line,
     results_path,
+    yaml_text,
 )
 from jobgraph.procedures.logs import kept
 from jobgraph.procedures.sending import ALREADY_EXISTS, error_code, error_text, is_refusal, send
-from jobgraph.procedures.specification import dollar_quoted, yaml_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

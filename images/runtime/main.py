@@ -33,7 +33,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import job_run  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
 import job_session  # type: ignore[import-not-found]  # as above
@@ -116,7 +116,7 @@ def prepare(environment: Mapping[str, str], top: Path) -> tuple[Path, dict[str, 
     return code / entrypoint, {**environment, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the payload in this process's place, or end with the exit code that says why not."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from jobgraph.account.client import Client
     from jobgraph.runs.deployed import Task
+    from jobgraph.runs.services import Service
 
 # The newest lines of a container that runs; Snowflake gives 100 KB at most anyway.
 LIVE_LINES = 1000
@@ -39,13 +40,19 @@ class Log:
 
 
 class Logs:
-    """The logs of one job in the runs of one root task."""
+    """The logs of one job in the runs of one root task.
 
-    def __init__(self, client: Client, tables: queries.Tables, root_task: str, task: Task) -> None:
+    `service` is that of the attempt under way, of which the name of a direct job's service tells nothing.
+    """
+
+    def __init__(
+        self, client: Client, tables: queries.Tables, root_task: str, task: Task, service: Service | None = None
+    ) -> None:
         self._client = client
         self._tables = tables
         self._root_task = root_task
         self._task = task
+        self._service = service
         self._secrets = secret_values(_variables(task.definition))
 
     def of(self, run_id: str, attempt: int | None, *, live: bool) -> list[Log]:
@@ -62,10 +69,16 @@ class Logs:
         ]
 
     def _live(self, run_id: str, attempt: int | None, recorded: set[int]) -> list[Log]:
-        services = self._client.rows(queries.job_services(self._client.place, run_id, self._task.name))
-        numbered = {int(row["name"].rpartition("_")[2]): str(row["name"]) for row in services}
+        numbered = self._services(run_id)
         numbers = [number for number in numbered if number not in recorded and attempt in {None, number}]
         return [log for number in numbers for log in self._of_service(number, numbered[number])]
+
+    def _services(self, run_id: str) -> dict[int, str]:
+        """Return the names of the job's services by their attempts."""
+        if self._task.is_direct:
+            return {self._service.attempt: self._service.name} if self._service else {}
+        services = self._client.rows(queries.job_services(self._client.place, run_id, self._task.name))
+        return {int(row["name"].rpartition("_")[2]): str(row["name"]) for row in services}
 
     def _of_service(self, number: int, service: str) -> Iterator[Log]:
         place = self._client.place

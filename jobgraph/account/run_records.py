@@ -233,12 +233,16 @@ class RunRecords:
         )
 
     def services(self, rows: RunRows) -> dict[str, Service]:
-        """Return the job services of the jobs that run; none of a run in which none does."""
+        """Return the job services of the jobs that run, or that the finalizer has yet to record.
+
+        Of a run in which no job does, nobody is asked.
+        """
         names = set(rows.shape.job_names)
-        if not any(row.state == task_runs.EXECUTING and row.name in names for row in rows.rows):
+        recorded_later = any(job.is_direct for job in rows.shape.jobs)
+        if not recorded_later and not any(row.state == task_runs.EXECUTING and row.name in names for row in rows.rows):
             return {}
         listed = self._client.rows(queries.all_job_services(self._client.place))
-        return services.of_run(listed, rows.shape.key, rows.run_id)
+        return services.of_run(listed, rows.shape.key, rows.run_id, rows.rows)
 
     def assembled(self, rows: RunRows) -> Run:
         """Return the run that the rows are of."""

@@ -49,7 +49,7 @@ class Selection:
         """Return the logs of a job in a run, of its services too as long as they may say more than history."""
         live = job.state == graph_run.RUNNING or job.service is not None or self.is_elsewhere(run, job)
         task = self._task(run, job.name, live=live)
-        logs = Logs(self.application.client, self.record.tables, run.root_task, task)
+        logs = Logs(self.application.client, self.record.tables, run.root_task, task, job.service)
         return logs.of(run.run_id, self.attempt, live=live)
 
     def is_elsewhere(self, run: Run, job: Job) -> bool:

@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.plan.sql import literal
-from jobgraph.procedures.attempt import direct_mark, identifier
-from jobgraph.procedures.specification import dollar_quoted, yaml_text
+from jobgraph.procedures.attempt import direct_mark, dollar_quoted, identifier, yaml_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

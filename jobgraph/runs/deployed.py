@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account.queries import Tables
-from jobgraph.config.model import EVENT_TABLE
+from jobgraph.config.model import DIRECT, EVENT_TABLE
 from jobgraph.plan.sql import ROOT_BODY, SUSPENDED_BY_FAILURES, takes_requests
 from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
 from jobgraph.runs.attempts import instant
@@ -43,6 +43,11 @@ class Task:
     def disabled(self) -> bool:
         """Whether it is suspended because the job configuration says `enabled: false`, not because somebody did it."""
         return not self.started and self.definition.get("enabled") is False
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether its statement is the job itself: then the task's end is the job's, and the finalizer records it."""
+        return self.definition.get("runner") == DIRECT
 
     @property
     def logs_elsewhere(self) -> bool:

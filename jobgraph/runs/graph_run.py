@@ -296,20 +296,22 @@ def _jobs(rows: _Rows, tries: Mapping[str, Sequence[Attempt]], progress: Progres
 
 def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress) -> Job:
     row, service = rows.row(task.name), _service(progress.services.get(task.name), tries)
-    state = _state(task, rows, tries[-1] if tries else None)
+    counted = task_runs.telling(row, tries) if task.is_direct else tries
+    state = _state(task, rows, counted[-1] if counted else None)
     if state == LEFT_OUT:
         return Job(task.name, state, cause=tries[-1].reason if tries else requests.NOT_IN_THIS_RUN)
     waiting = state == RUNNING and service is not None and service.waits
     waited = _seconds(service.created, progress.now) if waiting and service else None
     timed = state != SKIPPED and not waiting
+    shown = service if state == RUNNING or task.is_direct else None
     return Job(
         name=task.name,
         state=PENDING if waiting else state,
-        attempts=len(tries) + (1 if state == RUNNING and service else 0),
+        attempts=len(tries) + (1 if shown else 0),
         duration=_seconds(row.started, row.completed or progress.now) if row and timed else None,
-        cause=service.waits_for if waiting and service else _cause(state, task, rows, tries),
+        cause=service.waits_for if waiting and service else _cause(state, task, rows, counted),
         tries=tries,
-        service=service if state == RUNNING else None,
+        service=shown,
         waited=waited,
     )
 
@@ -331,7 +333,8 @@ def _state(task: Task, rows: _Rows, last: Attempt | None) -> str:
         status = last.state if last else FAILED
         return FAILED if status == DONE else status
     if row.state == task_runs.SUCCEEDED:
-        return last.state if last else NOT_RECORDED
+        # the end of a direct job's task is its own: it need not be recorded to be known
+        return last.state if last else DONE if task.is_direct else NOT_RECORDED
     return {task_runs.SCHEDULED: PENDING, task_runs.EXECUTING: RUNNING}.get(row.state, row.state)
 
 

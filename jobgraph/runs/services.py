@@ -1,7 +1,8 @@
 """Job services that are there: which attempt of which job each one is, and whether it waits for a node.
 
 Pure. Knows the columns of SHOW JOB SERVICES and the comment that the runner gives a service
-(`mark` in procedures/attempt.py: jobgraph, graph, run, task, attempt).
+(`mark` in procedures/attempt.py: jobgraph, graph, run, task, attempt), or a deploy the service of a job that is its
+task's own statement (`direct_mark`: jobgraph, graph, direct, task).
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.config.model import DIRECT
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from jobgraph.runs.task_runs import TaskRun
 
 _WORDS = 5
 _WAITING = "PENDING"
@@ -40,20 +44,46 @@ class Service:
         return f"waits for a node of {self.compute_pool}" if self.compute_pool else "waits for a node"
 
 
-def of_run(rows: Iterable[dict[str, Any]], graph: str, run_id: str) -> dict[str, Service]:
-    """Return the newest service of each job of a run of a graph, by name of the job."""
+def of_run(
+    rows: Iterable[dict[str, Any]], graph: str, run_id: str, history: Iterable[TaskRun] = ()
+) -> dict[str, Service]:
+    """Return the newest service of each job of a run of a graph, by name of the job.
+
+    The mark of a job that is its task's own statement names no run: it is the one in whose time, by the task runs in
+    `history`, its service was made.
+    """
     services: dict[str, Service] = {}
+    spans = _spans(history)
     for row in rows:
         words = str(row.get("comment") or "").split(" ")
-        if len(words) != _WORDS or words[:3] != ["jobgraph", graph, run_id] or not words[4].isdigit():
+        created = instant(row.get("created_on"))
+        if words[:-1] == ["jobgraph", graph, DIRECT] and created is not None:
+            task = words[-1]
+            attempt = next((n for n, span in spans.get(task, {}).items() if _holds(span, created)), 0)
+        elif len(words) == _WORDS and words[:3] == ["jobgraph", graph, run_id] and words[4].isdigit():
+            task, attempt = words[3], int(words[4])
+        else:
             continue
-        task, attempt = words[3], int(words[4])
-        if task not in services or services[task].attempt < attempt:
+        if attempt and (task not in services or services[task].attempt < attempt):
             services[task] = Service(
                 name=str(row["name"]),
                 status=str(row["status"]),
                 attempt=attempt,
                 compute_pool=str(row.get("compute_pool") or ""),
-                created=instant(row.get("created_on")),
+                created=created,
             )
     return services
+
+
+def _spans(history: Iterable[TaskRun]) -> dict[str, dict[int, TaskRun]]:
+    """Return the runs of each task that have begun, by the number of the attempt that each is."""
+    spans: dict[str, dict[int, TaskRun]] = {}
+    for row in sorted((row for row in history if row.started is not None), key=lambda row: row.attempt):
+        numbered = spans.setdefault(row.name, {})
+        numbered[len(numbered) + 1] = row
+    return spans
+
+
+def _holds(span: TaskRun, created: datetime) -> bool:
+    begun = span.started is not None and span.started <= created
+    return begun and (span.completed is None or created <= span.completed)

@@ -17,6 +17,8 @@ from jobgraph.runs.attempts import instant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jobgraph.runs.attempts import Attempt
+
 Row = dict[str, Any]
 
 SCHEDULED = "SCHEDULED"
@@ -142,3 +144,14 @@ def newest_run(roots: Iterable[TaskRun]) -> TaskRun | None:
     """Return the root's row of the newest run that has started or was asked for by hand, if it has its id already."""
     shown = [row for row in roots if row.run_id and (row.manual or row.state != SCHEDULED)]
     return max(shown, key=lambda row: (row.scheduled or _FIRST, row.attempt), default=None)
+
+
+def telling(row: TaskRun | None, tries: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """Return the attempts of a direct job if they tell how its task ended; none if the last is still to be recorded.
+
+    The finalizer records it. Of any other job the runner has recorded it before its task ends.
+    """
+    ended = tries[-1].completed if tries else None
+    if row is None or row.started is None or ended is None:
+        return tries
+    return () if ended < row.started else tries
