@@ -133,6 +133,12 @@ def _digests(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((str(image), digest) for image, digest in value.items()))
 
 
+def _renaming(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise ValueError("expected names in the account by the names in jobconfig.yaml, as {PYPI: DEV_PYPI}")  # noqa: TRY004  # all wrong settings are told by ValueError
+    return tuple(sorted((_name(key), _name(name)) for key, name in value.items()))
+
+
 def _positive(value: Any) -> float:
     # `pulumi config set` without types keeps numbers as text
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
@@ -163,36 +169,51 @@ def _setting(default: Any, read: Callable[[Any], Any], doc: str) -> Any:
 
 @dataclass(frozen=True)
 class Pool:
-    """A compute pool. `auto_suspend_secs`: idle seconds until its nodes are given back; they cost till then."""
+    """A compute pool. `auto_suspend_secs`: idle seconds until its nodes are given back; they cost till then.
 
-    name: str = _setting("", _name, "name of the pool")
+    `key` is what `jobconfig.yaml` calls it, if that is another name than the account's.
+    """
+
+    name: str = _setting("", _name, "name of the pool in the account, if it is another than in jobconfig.yaml")
     instance_family: str = _setting("CPU_X64_XS", _one_of(FAMILIES), "instance family of its nodes")
     min_nodes: int = _setting(1, _whole(1, 150), "nodes it keeps while it runs")
     max_nodes: int = _setting(1, _whole(1, 150), "nodes it may grow to")
     auto_suspend_secs: int = _setting(300, _whole(0, 31_536_000), "idle seconds until it is suspended; 0 = never")
     existing: bool = _setting(default=False, read=_flag, doc="it is there already, another's: only used")
     imported: bool = _setting(default=False, read=_flag, doc="it is there already: taken into this stack as it is")
+    key: str = ""
+
+    @property
+    def logical(self) -> str:
+        """What `jobconfig.yaml` calls it."""
+        return self.key or self.name
 
 
 def _pools(value: Any) -> tuple[Pool, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError("expected pools by name, as {MY_POOL: {instance_family: CPU_X64_XS}}")
     pools: dict[str, Pool] = {}
-    for name, entry in value.items():
-        pool = _pool(name, {} if entry is None else entry)
-        if pool.name in pools:
-            raise ValueError(f"pool {pool.name} is there twice: upper and lower case make no difference")
-        pools[pool.name] = pool
+    for key, entry in value.items():
+        pool = _pool(key, {} if entry is None else entry)
+        if pool.logical in pools:
+            raise ValueError(f"pool {pool.logical} is there twice: upper and lower case make no difference")
+        if pool.name in {other.name for other in pools.values()}:
+            raise ValueError(f"pool {pool.logical}: {pool.name} is the name of another pool already")
+        pools[pool.logical] = pool
     return tuple(pools.values())
 
 
 def _pool(name: Any, entry: Any) -> Pool:
     if not isinstance(entry, Mapping):
         raise ValueError(f"pool {name}: expected a mapping, as {{instance_family: CPU_X64_XS}}")  # noqa: TRY004  # all wrong settings are told by ValueError
-    values, problems = _read(Pool, {**entry, "name": name})
+    try:
+        logical = _name(name)
+    except ValueError as error:
+        raise ValueError(f"pool {name}: {error}") from error
+    values, problems = _read(Pool, {"name": logical, **entry})
     if problems:
         raise ValueError(f"pool {name}: " + "; ".join(problems))
-    pool = Pool(**values)
+    pool = Pool(**values, key=logical if values["name"] != logical else "")
     if pool.max_nodes < pool.min_nodes:
         raise ValueError(f"pool {name}: max_nodes {pool.max_nodes} is less than min_nodes {pool.min_nodes}")
     if pool.existing and pool.imported:
@@ -223,6 +244,12 @@ class Settings:
     )
     warehouse_max_clusters: int = _setting(1, _whole(1, 10), "clusters it may grow to (Enterprise edition)")
     pools: tuple[Pool, ...] = _setting(_QUICKSTART_POOLS, _pools, "compute pools by name")
+    warehouses: tuple[tuple[str, str], ...] = _setting(
+        (), _renaming, "names in the account of warehouses that jobs name, as {BIG_WAREHOUSE: DEV_BIG_WAREHOUSE}"
+    )
+    integrations: tuple[tuple[str, str], ...] = _setting(
+        (), _renaming, "names in the account of integrations that jobs name, as {PYPI_ACCESS: DEV_PYPI_ACCESS}"
+    )
     stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
     runtime_image: str = _setting("job_runtime:1.0", _text, "image that runs the payloads (images/runtime)")
     image_repository: str = _setting("IMAGES", _name, "repository of images that are named without one")
@@ -279,12 +306,12 @@ class Settings:
 
     @property
     def pool_families(self) -> dict[str, str]:
-        """Instance families of the compute pools, by name."""
-        return {pool.name: pool.instance_family for pool in self.pools}
+        """Instance families of the compute pools, by the names that `jobconfig.yaml` has for them."""
+        return {pool.logical: pool.instance_family for pool in self.pools}
 
     @property
     def pool_names(self) -> tuple[str, ...]:
-        """Names of the compute pools."""
+        """Names of the compute pools in the account."""
         return tuple(pool.name for pool in self.pools)
 
     @property
@@ -339,7 +366,7 @@ def _contradictions(settings: Settings) -> list[str]:
 
 def _read(shape: type, entries: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the values that could be read and what is wrong with the others."""
-    settings: dict[str, Field[Any]] = {f.name: f for f in fields(shape)}
+    settings: dict[str, Field[Any]] = {f.name: f for f in fields(shape) if f.metadata}
     values, problems = {}, []
     for name, value in entries.items():
         if name not in settings:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.account import queries
 from jobgraph.account.client import AbsentError
+from jobgraph.config.account_names import in_account
 from jobgraph.cost.allocation import Metered
 from jobgraph.cost.history import history
 from jobgraph.cost.spending import Attempt
@@ -82,7 +83,7 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     """Return the attempts that ended since `start`, of all graphs of the stack; what was before that is cut off."""
     waiting_on = {
         (graph.root_task, job.name): job.task_warehouse or settings.warehouse
-        for graph in config.graphs
+        for graph in in_account(config, settings).graphs
         for job in graph.jobs
     }
     attempts = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jobgraph.config.account_names import in_account
 from jobgraph.config.timing import job_seconds
 from jobgraph.config.topology import edges, topological
 from jobgraph.settings import Pool, Settings
@@ -92,8 +93,9 @@ class Deployment:
 
 def deployment(config: Config, settings: Settings) -> Deployment:
     """Return what a configuration deploys into a stack of these settings."""
+    graphs = in_account(config, settings).graphs
     return Deployment(
-        tuple(costed_graph(graph, settings.warehouse) for graph in config.graphs),
+        tuple(costed_graph(graph, settings.warehouse) for graph in graphs),
         {pool.name: pool for pool in settings.pools},
         {settings.warehouse: own_warehouse(settings)},
     )

@@ -98,7 +98,8 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> Values:
         "results": results(settings),
         "specification": specification(job, settings),
     }
-    if family := settings.pool_families.get(job.compute_pool):
+    families = {pool.name: pool.instance_family for pool in settings.pools}
+    if family := families.get(job.compute_pool):
         definition["instance_family"] = family
     definition |= _edges(graph, job)
     if job.is_direct:

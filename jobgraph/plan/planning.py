@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph import garbage_collector
+from jobgraph.config.account_names import in_account
 from jobgraph.config.timing import LONGEST_TASK_SECONDS, longest_chain, most_seconds
 from jobgraph.config.topology import edges, topological
 from jobgraph.images import image_repository
@@ -190,7 +191,7 @@ class Plan:
 @garbage_collector.paused()
 def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
     """Return the plan of a configuration read by `jobgraph.config.reading`; the order of its graphs does not matter."""
-    config = ordered(config)
+    config = ordered(in_account(config, settings))
     run_job, finalize, dropping = (_named(procedure, settings) for procedure in _procedures(procedures))
     graphs = tuple(_graph(graph, settings, run_job, finalize, dropping) for graph in config.graphs)
     jobs = [job for graph in config.graphs for job in graph.jobs]

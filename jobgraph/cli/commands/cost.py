@@ -139,9 +139,9 @@ def _only_stack(application: Application, file: str | None) -> str | None:
 def _check_pools(config: Config, settings: Settings) -> None:
     """Raise UsageError for a pool that the settings do not name: nobody knows what its nodes cost."""
     pools = {job.compute_pool for graph in config.graphs for job in graph.jobs}
-    if unknown := sorted(pools.difference(settings.pool_names)):
+    if unknown := sorted(pools.difference(settings.pool_families)):
         raise UsageError(
-            f"the settings of the stack have no pool {', '.join(unknown)}{perhaps(unknown[0], settings.pool_names)}",
+            f"the settings of the stack have no pool {', '.join(unknown)}{perhaps(unknown[0], settings.pool_families)}",
             where=config.file,
             remedy="name the stack with --environment, or the pool below `pools` in its settings",
         )

@@ -1,0 +1,42 @@
+"""What the things that jobs name are called in the account: pools, warehouses and integrations belong to all of it.
+
+Knows which names of a job are the account's. Must not know how settings are read. Two stacks of one file live in one
+account because each calls them differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobgraph.config.model import Config, Job
+    from jobgraph.settings import Settings
+
+
+def in_account(config: Config, settings: Settings) -> Config:
+    """Return the configuration with pools, warehouses and integrations as a stack calls them.
+
+    Give it what was read, once: a name that is another's as well would be replaced again.
+    """
+    pools = {pool.logical: pool.name for pool in settings.pools if pool.key}
+    warehouses, integrations = dict(settings.warehouses), dict(settings.integrations)
+    if not pools and not warehouses and not integrations:
+        return config
+    graphs = (
+        replace(graph, jobs=tuple(_renamed(job, pools, warehouses, integrations) for job in graph.jobs))
+        for graph in config.graphs
+    )
+    return replace(config, graphs=tuple(graphs))
+
+
+def _renamed(job: Job, pools: Mapping[str, str], warehouses: Mapping[str, str], integrations: Mapping[str, str]) -> Job:
+    changed: dict[str, Any] = {"compute_pool": pools.get(job.compute_pool, job.compute_pool)}
+    if job.warehouse is not None:
+        changed["warehouse"] = warehouses.get(job.warehouse, job.warehouse)
+    if job.task_warehouse is not None:
+        changed["task_warehouse"] = warehouses.get(job.task_warehouse, job.task_warehouse)
+    changed["external_access"] = tuple(integrations.get(name, name) for name in job.external_access)
+    return replace(job, **changed)
