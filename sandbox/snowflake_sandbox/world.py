@@ -22,6 +22,7 @@ from snowflake_sandbox.objects.database import file_key
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.queries import query_history, results
 from snowflake_sandbox.queries.running import Queries
+from snowflake_sandbox.scripting import statements as scripting
 from snowflake_sandbox.statements import definitions, showing
 from snowflake_sandbox.store import DataFolderError, Store, refuse_damage
 
@@ -70,7 +71,17 @@ def build(
     used.touch()
     world = World(store, DataPlane(folder / "data", folder / "stages"), clock, folder, images, address)
     world.parts["queries"] = Queries(world)
-    for part in (definitions, showing, context, query_history, results, table_functions, registration, *parts):
+    for part in (
+        definitions,
+        showing,
+        context,
+        query_history,
+        results,
+        table_functions,
+        registration,
+        scripting,
+        *parts,
+    ):
         if hasattr(part, "register"):
             part.register(world)
     try:

@@ -1,4 +1,4 @@
-"""PROCEDURE in Python (contract 6.12), as an object: kept, shown, described. sandbox/procedures runs the body."""
+"""PROCEDURE in Python (contract 6.12) and SQL, as an object: kept, shown, described; procedures/ runs the body."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns, status
+from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.reader import Reader, is_block
 from snowflake_sandbox.statements.showing import text_rows
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ SHOWN = columns(
 )
 _DESCRIPTION = "user-defined procedure"
 _SNOWPARK = "snowflake-snowpark-python"
+# What CREATE needs, by language.
+_NEEDED = {"PYTHON": ("returns", "runtime_version", "handler", "body"), "SQL": ("returns", "body")}
 
 
 def names_in_parentheses(reader: Reader) -> list[str]:
@@ -79,7 +82,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     elif reader.accept("COPY GRANTS") or reader.accept("VOLATILE") or reader.accept("IMMUTABLE"):
         pass
     elif reader.accept("AS"):
-        properties["body"] = reader.string()
+        properties["body"] = reader.rest() if is_block(reader) else reader.string()
     else:
         return False
     return True
@@ -88,13 +91,16 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 def _finish(_call: Call, creation: Creation) -> None:
     properties = creation.properties
     language = properties.get("language") or "SQL"
-    if language != "PYTHON":
+    if language not in _NEEDED:
         raise errors.not_supported(f"CREATE PROCEDURE … LANGUAGE {language}")
-    missing = [word for word in ("returns", "runtime_version", "handler", "body") if properties.get(word) is None]
+    missing = [word for word in _NEEDED[language] if properties.get(word) is None]
     if missing:
         raise errors.missing_property(", ".join(missing).upper(), "CREATE PROCEDURE")
+    properties["language"] = language
     packages = properties["packages"] or []
-    if not any(package.lower().replace("_", "-").startswith(_SNOWPARK) for package in packages):
+    if language == "SQL":
+        parser.parse(properties["body"])
+    elif not any(package.lower().replace("_", "-").startswith(_SNOWPARK) for package in packages):
         raise errors.missing_property(f"PACKAGES ('{_SNOWPARK}')", "CREATE PROCEDURE")
     properties["secure"] = "SECURE" in creation.modifiers
     properties.setdefault("execute_as", "OWNER")
@@ -130,16 +136,17 @@ def _bracketed(names: list[str] | None) -> str:
 
 def _describe(_call: Call, procedure: SnowflakeObject) -> Result:
     packages = ",".join(f"'{package}'" for package in procedure["packages"] or [])
-    return text_rows(
-        "property value",
-        [
-            ("signature", signature.signature_text(signature.arguments_of(procedure))),
-            ("returns", signature.returns_text(procedure)),
-            ("language", procedure["language"]),
-            ("null handling", procedure["null_handling"]),
-            ("volatility", "VOLATILE"),
-            ("execute as", procedure["execute_as"]),
-            ("body", procedure["body"]),
+    rows = [
+        ("signature", signature.signature_text(signature.arguments_of(procedure))),
+        ("returns", signature.returns_text(procedure)),
+        ("language", procedure["language"]),
+        ("null handling", procedure["null_handling"]),
+        ("volatility", "VOLATILE"),
+        ("execute as", procedure["execute_as"]),
+        ("body", procedure["body"]),
+    ]
+    if procedure["language"] != "SQL":
+        rows += [
             ("imports", _bracketed(procedure["imports"])),
             ("handler", procedure["handler"]),
             ("runtime_version", procedure["runtime_version"]),
@@ -147,8 +154,8 @@ def _describe(_call: Call, procedure: SnowflakeObject) -> Result:
             ("installed_packages", f"[{packages}]"),
             ("external_access_integrations", _bracketed(procedure["external_access_integrations"])),
             ("secrets", json.dumps(procedure["secrets"] or {})),
-        ],
-    )
+        ]
+    return text_rows("property value", rows)
 
 
 def _execute_as(call: Call, procedure: SnowflakeObject) -> Result | None:

@@ -1,4 +1,4 @@
-"""CALL: of SYSTEM$ functions, of a service's methods (`name!METHOD(…)`) and of stored procedures in Python.
+"""CALL: of SYSTEM$ functions, of a service's methods (`name!METHOD(…)`) and of stored procedures in Python and SQL.
 
 Knows the statement and how a procedure's result becomes a row; must not know how a process is run (host.py) nor what
 any function does.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
@@ -19,8 +20,11 @@ from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessD
 from snowflake_sandbox.procedures.worker import Request
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.result import CALL, Column, ColumnType, Result
+from snowflake_sandbox.scripting import run
+from snowflake_sandbox.scripting.values import SEMI_STRUCTURED, Value
 from snowflake_sandbox.services.methods import call_method
 from snowflake_sandbox.session import Scope
+from snowflake_sandbox.statements.reader import DataType
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +79,7 @@ def _call_procedure(call: Call, written: ObjectName, supplied: Given) -> Result:
     procedure, values = _find(call, written, supplied)
     access.require(call, "USAGE", procedure)
     if procedure["execute_as"] == "CALLER":
-        return _result(procedure, _run(call, procedure, values, call.session))
+        return _run(call, procedure, values, call.session)
     # Owner's rights: a session of the owner's role in the procedure's own database and schema.
     session = logins.open_session(
         call.world,
@@ -89,7 +93,7 @@ def _call_procedure(call: Call, written: ObjectName, supplied: Given) -> Result:
     )
     session.owners_rights = True
     try:
-        return _result(procedure, _run(call, procedure, values, session))
+        return _run(call, procedure, values, session)
     finally:
         logins.close_session(call.world, session)
 
@@ -118,7 +122,46 @@ def _exactly(name: str) -> str:
     return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
-def _run(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> dict[str, Any]:
+def _run(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> Result:
+    if procedure["language"] == "SQL":
+        return _run_block(call, procedure, values, session)
+    return _result(procedure, _run_python(call, procedure, values, session))
+
+
+def _run_block(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> Result:
+    """A procedure in Snowflake Scripting: its arguments are variables of its block."""
+    variables = {
+        argument.name: Value(_variable(value, argument.base), argument.type)
+        for argument, value in zip(signature.arguments_of(procedure), values, strict=True)
+    }
+    end = run.returned(call, session, procedure["body"], variables)
+    if procedure["returns"] != "TABLE":
+        kind = DataType(procedure["returns"])
+        return run.as_result(replace(end, value=run.cast(call, end.value, kind)), procedure.name.name, kind)
+    if end.rows is None:
+        raise errors.not_supported("RETURNS TABLE of a block that returns no table")
+    names = [argument.name for argument in signature.arguments_of(procedure, "result_columns")]
+    return _named(end.rows.result, names) if names else end.rows.result
+
+
+def _variable(value: Any, base: str) -> Any:
+    return json.dumps(value) if base in SEMI_STRUCTURED and value is not None else value
+
+
+def _named(result: Result, names: list[str]) -> Result:
+    """A table with the names that RETURNS TABLE declares.
+
+    Raises:
+        SnowflakeError: 002026 (guess: the number), another count of columns was declared.
+    """
+    if len(names) != len(result.columns):
+        raise errors.other_width()
+    columns = tuple(replace(column, name=name) for column, name in zip(result.columns, names, strict=True))
+    arrow = None if result.arrow is None else result.arrow.rename_columns(names)
+    return replace(result, columns=columns, arrow=arrow)
+
+
+def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> dict[str, Any]:
     log = log_path(call.world, call.query_id)
     log.parent.mkdir(parents=True, exist_ok=True)
     host: ProcedureHost = call.world.parts["procedures"]

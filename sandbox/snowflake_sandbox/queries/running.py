@@ -110,6 +110,14 @@ class Queries:
             self._by_request[query.request_id] = query
         self._forget([query for query in list(self._queries.values())[:-_MOST_RESULTS] if query.future.done()])
 
+    def remember_result(self, session: Session, query_id: str, text: str, result: Result) -> None:
+        """Keep the result of a statement that ran inside another one, for RESULT_SCAN."""
+        query = Query(query_id, "", session, text, self._world.clock.now(), Future())
+        query.future.set_result(result)
+        with self._lock:
+            self._remember(query)
+        self._bound_memory()
+
     def _forget(self, queries: Iterable[Query]) -> None:
         for query in queries:
             self._queries.pop(query.id, None)

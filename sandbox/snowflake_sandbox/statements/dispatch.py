@@ -18,8 +18,9 @@ from snowflake_sandbox.call import Call
 from snowflake_sandbox.data import execution, transactions
 from snowflake_sandbox.queries import query_history
 from snowflake_sandbox.result import CALL, Column, Result, status
+from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.statements import flow
-from snowflake_sandbox.statements.reader import Reader, leading_words, refuse_scripting, strip_tracking
+from snowflake_sandbox.statements.reader import Reader, leading_words, strip_tracking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,7 @@ _DATA_WORDS = frozenset(
         "(",
     ]
 )
+_SCRIPTING_WORDS = frozenset({"BEGIN", "DECLARE"})
 # Statements that change nothing, so that running them describes them.
 _READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})
 
@@ -59,6 +61,7 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
     cancelled: threading.Event | None = None,
     *,
     parameters: Mapping[str, Any] | None = None,
+    results: tuple[Result, ...] = (),
 ) -> Result:
     """Run one statement in a session.
 
@@ -70,11 +73,11 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
         query_id: given by who must know it before the statement ends; else made here.
         cancelled: set by who wants the statement to end early.
         parameters: parameters for this statement alone.
+        results: what `$1`, `$2`, … in its FROM clauses name.
 
     Raises:
         SnowflakeError: whatever Snowflake would report; 000604 when `cancelled` is set.
     """
-    results: tuple[Result, ...] = ()
     for call in flow.statements(_call(world, session, text, binds, query_id, cancelled, parameters)):
         with query_history.recording(call) as record:
             result = _execute(replace(call, results=results))
@@ -130,21 +133,16 @@ def _one_statement(reader: Reader) -> str:
     """The text of the one statement that a request holds, without what follows its semicolon.
 
     Raises:
-        SnowflakeError: 000900 none at all, 000008 several, 000002 a block of Snowflake Scripting.
+        SnowflakeError: 000900 none at all, 000008 several, 001003 a block that cannot be read.
     """
     while reader.tokens and reader.tokens[-1].token_type is TokenType.SEMICOLON:
         reader.text = reader.text[: reader.tokens.pop().start].rstrip()
     if not reader.tokens:
         raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
-    refuse_scripting(reader)
-    if reader.peek() in ("CREATE", "ALTER"):
-        # The body of a task or procedure.
-        for index, token in enumerate(reader.tokens[:-1]):
-            if token.text.upper() == "AS":
-                refuse_scripting(Reader(reader.text, tokens=reader.tokens[index + 1 :]))
-    count = reader.statement_count()
-    if count > 1:
-        raise errors.statement_count(count)
+    if any(token.token_type is TokenType.SEMICOLON for token in reader.tokens):
+        count = len(parser.split(Reader(reader.text, tokens=reader.tokens)))
+        if count > 1:
+            raise errors.statement_count(count)
     return reader.text
 
 
@@ -176,6 +174,8 @@ def _describe(call: Call) -> Result:
         result = handler(call)
         return replace(result, rows=(), arrow=None)
     if handler is not None:
+        if word in _SCRIPTING_WORDS:
+            return Result((Column("anonymous block"),), (), CALL)
         name = call.reader.text.split("(")[0].split()[-1].rpartition(".")[2].upper()
         return Result((Column(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
     if word in _DATA_WORDS:

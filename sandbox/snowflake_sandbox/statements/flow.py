@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlglot.tokenizer_core import TokenType
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.reader import Reader, is_block
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
@@ -51,9 +51,10 @@ def statements(call: Call) -> list[Call]:
 
 
 def _keeps_the_rest(reader: Reader) -> bool:
-    """A task's body is all that follows AS, an alert's action all after THEN (guess: the page speaks of neither)."""
+    """A block keeps its chains, and so does what follows AS of a task, THEN of an alert (guess: the page tells none)."""
     words = [reader.peek(ahead) for ahead in range(4)]
-    return words[0] in ("CREATE", "ALTER") and not {"TASK", "ALERT"}.isdisjoint(words[1:])
+    is_definition = words[0] in ("CREATE", "ALTER") and not {"TASK", "ALERT", "PROCEDURE"}.isdisjoint(words[1:])
+    return is_definition or is_block(reader)
 
 
 def _text(reader: Reader, first: int, last: int) -> str:

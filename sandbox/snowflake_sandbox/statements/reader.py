@@ -107,17 +107,11 @@ def leading_words(text: str) -> str:
     return " ".join(words[: 5 if words[1:2] == ["OR"] else 3])
 
 
-def refuse_scripting(reader: Reader) -> None:
-    """Refuse a block of Snowflake Scripting by name.
-
-    Raises:
-        SnowflakeError: 000002.
-    """
-    word, following = reader.peek(), reader.peek(1)
-    is_block = word == "DECLARE" or (word == "BEGIN" and following not in ("", ";", "WORK", "TRANSACTION", "NAME"))
-    if is_block or (word == "EXECUTE" and following == "IMMEDIATE"):
-        feature = "EXECUTE IMMEDIATE" if word == "EXECUTE" else f"a block of Snowflake Scripting ({word} …)"
-        raise errors.not_supported(feature)
+def is_block(reader: Reader) -> bool:
+    """Whether a block of Snowflake Scripting comes next; `BEGIN;`, `BEGIN WORK` and the like start a transaction."""
+    word = reader.peek()
+    has_body = reader.index + 1 < len(reader.tokens) and reader.peek(1) not in (";", "WORK", "TRANSACTION", "NAME")
+    return word == "DECLARE" or (word == "BEGIN" and has_body)
 
 
 def tokenize(text: str) -> list[Token]:

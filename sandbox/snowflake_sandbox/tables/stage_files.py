@@ -126,6 +126,19 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
     return Location(name.name.lower(), stage.folder(call.world, found), normal(path), found)
 
 
+def text_of(call: Call, reference: str) -> str:
+    """The text of one file of a stage.
+
+    Raises:
+        SnowflakeError: 002003 for what is no file, and what `locate` raises.
+    """
+    location = locate(call, reference, "READ")
+    file = location.target(location.path)
+    if not location.path or not file.is_file():
+        raise errors.does_not_exist("File", reference)
+    return file.read_text()
+
+
 def pattern(text: str | None) -> re.Pattern[str]:
     """A PATTERN for names of files; without text, one that all of them match.
 

@@ -16,8 +16,9 @@ from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, ters
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
+from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.reader import ObjectName, Reader, refuse_scripting
+from snowflake_sandbox.statements.reader import ObjectName, Reader, is_block
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import links, schedule, scheduler, showing
 
@@ -93,8 +94,10 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 
 def _body(reader: Reader) -> str:
-    refuse_scripting(Reader(reader.text, tokens=reader.tokens[reader.index :]))
+    has_block = is_block(reader)
     text = reader.rest()
+    if has_block:
+        parser.parse(text)
     if not text:
         raise reader.unexpected()
     return text
