@@ -16,8 +16,9 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, terse
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.result import SHOW, Result, columns
+from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.reader import ObjectName, Reader, refuse_scripting
+from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import schedule
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     creation.properties["condition"] = _condition(inside)
     inside.end()
     reader.expect("THEN")
-    creation.properties["action"] = _action(reader)
+    creation.properties["action"] = parser.body(reader)
     return True
 
 
@@ -83,14 +84,6 @@ def _condition(reader: Reader) -> str:
     text = reader.parenthesized()
     if not text or Reader(text).peek() not in _CONDITIONS:
         raise errors.syntax_error(text.split()[0] if text else ")", 0)
-    return text
-
-
-def _action(reader: Reader) -> str:
-    refuse_scripting(Reader(reader.text, tokens=reader.tokens[reader.index :]))
-    text = reader.rest()
-    if not text:
-        raise reader.unexpected()
     return text
 
 
@@ -169,7 +162,7 @@ def _modify_condition(call: Call, alert: SnowflakeObject) -> Result | None:
 
 
 def _modify_action(call: Call, alert: SnowflakeObject) -> Result | None:
-    return _modify(call, alert, {"action": _action(call.reader)})
+    return _modify(call, alert, {"action": parser.body(call.reader)})
 
 
 def _modify(call: Call, alert: SnowflakeObject, changed: dict[str, Any]) -> Result | None:

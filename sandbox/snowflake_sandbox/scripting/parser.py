@@ -34,6 +34,21 @@ def parse(text: str) -> syntax.Block:
     return block
 
 
+def body(reader: Reader) -> str:
+    """The statement or block that a task or alert ends with, as written.
+
+    Raises:
+        SnowflakeError: 001003, there is none, or the block cannot be read.
+    """
+    has_block = is_block(reader)
+    text = reader.rest()
+    if not text:
+        raise reader.unexpected()
+    if has_block:
+        parse(text)
+    return text
+
+
 class Parser(Pieces):
     """A recursive descent over the tokens of a reader."""
 

@@ -128,7 +128,7 @@ class Pieces(ABC):
         raise self.reader.unexpected()
 
     def skip_statement(self) -> None:
-        """Move past one statement, up to its semicolon: blocks in it, behind AS and THEN of CREATE too, are passed as a whole."""
+        """Move past one statement, up to its semicolon, and past the blocks in it (CREATE … AS BEGIN … END)."""
         reader = self.reader
         is_create = reader.peek() in ("CREATE", "ALTER")
         if is_block(reader):

@@ -51,7 +51,7 @@ def statements(call: Call) -> list[Call]:
 
 
 def _keeps_the_rest(reader: Reader) -> bool:
-    """A block keeps its chains, and so does what follows AS of a task, THEN of an alert (guess: the page tells none)."""
+    """A block keeps its chains, and so does what follows AS of a task, THEN of an alert (guess)."""
     words = [reader.peek(ahead) for ahead in range(4)]
     is_definition = words[0] in ("CREATE", "ALTER") and not {"TASK", "ALERT", "PROCEDURE"}.isdisjoint(words[1:])
     return is_definition or is_block(reader)

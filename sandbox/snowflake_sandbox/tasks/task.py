@@ -18,7 +18,7 @@ from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
 from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.reader import ObjectName, Reader, is_block
+from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import links, schedule, scheduler, showing
 
@@ -85,22 +85,12 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     elif reader.accept("WHEN"):
         properties["condition"] = _condition(reader)
     elif reader.accept("AS"):
-        properties["definition"] = _body(reader)
+        properties["definition"] = parser.body(reader)
     elif reader.accept("EXECUTE AS"):
         raise errors.not_supported("CREATE TASK … EXECUTE AS USER")
     else:
         return False
     return True
-
-
-def _body(reader: Reader) -> str:
-    has_block = is_block(reader)
-    text = reader.rest()
-    if has_block:
-        parser.parse(text)
-    if not text:
-        raise reader.unexpected()
-    return text
 
 
 def _condition(reader: Reader) -> str:
@@ -230,7 +220,7 @@ def _suspend(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def _modify_body(call: Call, task: SnowflakeObject) -> Result | None:
-    links.change(call, task, {"definition": _body(call.reader)})
+    links.change(call, task, {"definition": parser.body(call.reader)})
     return None
 
 
