@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("jobgraph", "components", "procedures", "sandbox", "toolchain", "images")
-# folder in the clone -> the package it is imported as; jobgraph/ links to the three of the second row
+OURS = ("jobgraph", "components", "procedures", "sandbox", "toolchain", "images", "page")
+# folder in the clone -> the package it is imported as; jobgraph/ links to the four before its own
 PACKAGES = {
     "sandbox/snowflake_sandbox": "snowflake_sandbox",
     "components": "jobgraph.components",
     "procedures": "jobgraph.procedures",
     "toolchain": "jobgraph.toolchain",
+    "page": "jobgraph.page",
     "jobgraph": "jobgraph",
     "images": "images",
 }
@@ -186,6 +187,9 @@ def test_what_counts_as_pure_and_what_as_io_is_said_once() -> None:
         ("snowflake_sandbox.objects", "from jobgraph.plan import sql"),
         ("snowflake_sandbox.services", "import duckdb"),
         ("images", "import jobgraph"),
+        ("jobgraph.page_model", "import streamlit"),
+        ("jobgraph.page.markup", "import streamlit"),
+        ("jobgraph.page.views", "from jobgraph.cli import views"),
     ],
 )
 def test_a_planted_import_is_noticed(package: str, line: str) -> None:
@@ -217,7 +221,7 @@ def test_the_pure_core_reads_no_clock_and_no_randomness() -> None:
         for package, files in packages().items()
         if package.split(".")[0] == "jobgraph"
         and package.split(".")[1:2] not in (["cli"], ["account"], ["toolchain"], ["template"])
-        if package not in ("jobgraph.components", "jobgraph.procedures")
+        if package not in ("jobgraph.components", "jobgraph.page", "jobgraph.procedures")
         for path in files
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if calls.search(line)

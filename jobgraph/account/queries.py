@@ -151,14 +151,17 @@ def spans(place: Place, tables: Tables, limit: int) -> Statement:
     )
 
 
-def recorded_roots(place: Place, tables: Tables, limit: int) -> Statement:
-    """The roots' rows of the newest closed runs of every root, newest first.
+def recorded_roots(place: Place, tables: Tables, limit: int, root_tasks: Sequence[str] = ()) -> Statement:
+    """The roots' rows of the newest closed runs of every root, or of some, newest first.
 
     All columns, for a table of an earlier version lacks the later ones.
     """
+    among = f" AND ROOT_TASK_NAME IN ({', '.join('?' for _ in root_tasks)})" if root_tasks else ""
     return Statement(
-        f"SELECT * FROM {place.qualified(tables.task_runs)} WHERE NAME = ROOT_TASK_NAME QUALIFY ROW_NUMBER() OVER"
-        f" (PARTITION BY ROOT_TASK_NAME ORDER BY QUERY_START_TIME DESC) <= {int(limit)} ORDER BY QUERY_START_TIME DESC"
+        f"SELECT * FROM {place.qualified(tables.task_runs)} WHERE NAME = ROOT_TASK_NAME{among}"
+        f" QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME ORDER BY QUERY_START_TIME DESC) <= {int(limit)}"
+        " ORDER BY QUERY_START_TIME DESC",
+        tuple(root_tasks),
     )
 
 

@@ -34,6 +34,7 @@ from jobgraph.cli.commands import (
     wait,
 )
 from jobgraph.cli.commands.account import doctor, privileges
+from jobgraph.cli.commands.local import page
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -72,6 +73,7 @@ for command in (
     status.status,
     history.history,
     logs.logs,
+    page.page,
     compare.compare,
     cancel.cancel,
     suspend.suspend,

@@ -15,6 +15,7 @@ from rich.live import Live
 
 from jobgraph.cli import views
 from jobgraph.cli.application import show
+from jobgraph.runs import wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,9 +42,9 @@ class Lines:
     @staticmethod
     def _line(run: Run, job: Job) -> str:
         attempt = f", attempt {job.attempts}" if job.attempts > 1 else ""
-        took = f", {views.duration(job.duration)}" if job.duration is not None and job.state != "RUNNING" else ""
+        took = f", {wording.duration(job.duration)}" if job.duration is not None and job.state != "RUNNING" else ""
         cause = f": {job.cause}" if job.cause else ""
-        return f"{views.duration(run.duration) or '0.0 s':>12}  {job.name} {job.state}{attempt}{took}{cause}"
+        return f"{wording.duration(run.duration) or '0.0 s':>12}  {job.name} {job.state}{attempt}{took}{cause}"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobgraph.runs import graph_run, overview
+from jobgraph.runs.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,8 +44,6 @@ _COLOURS = {
     graph_run.LEFT_OUT: "dim",
     overview.NEVER_RAN: "dim",
 }
-_MINUTE = 60
-_HOUR = 3600
 # Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
 _FRAME_LINES = 6
 # Characters between two columns on a terminal.
@@ -65,18 +64,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, termi
     for line in lines:
         drawn.add_row(*line)
     return drawn
-
-
-def duration(value: float | None) -> str:
-    """Return seconds in people's units; empty if not known."""
-    if value is None:
-        return ""
-    if value < _MINUTE:
-        return f"{value:.1f} s"
-    whole = round(value)
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
-    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
 
 
 def state(value: str) -> Text:

@@ -204,6 +204,6 @@ def _box(task: _Task, states: Mapping[str, str] | None) -> Box:
         note = f"{len(task.jobs)} jobs: {signs}" if signs else task.note
         return Box(task.name, note, task.after, look.fill, look.border, task.shape, strip)
     after_all = task.shape == "finalizer" and len(task.after) > MOST_ENDS
-    note = f"{look.sign} {state} · {task.note}" if state else task.note
+    note = " · ".join(part for part in (f"{look.sign} {state}" if state else "", task.note) if part)
     after = () if after_all else task.after
     return Box(task.name, note, after, look.fill, look.border, task.shape, after_all=after_all)

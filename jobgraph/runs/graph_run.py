@@ -67,6 +67,8 @@ class Job:
     tries: tuple[Attempt, ...] = ()
     service: Service | None = None
     waited: float | None = None
+    started: datetime | None = None
+    completed: datetime | None = None
 
     @property
     def last(self) -> Attempt | None:
@@ -193,7 +195,7 @@ def assemble(
     tries: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         tries.setdefault(attempt["TASK_NAME"], []).append(attempt_rows.read(attempt))
-    jobs = _jobs(rows, tries, progress)
+    jobs = tuple(_job(task, rows, tuple(tries.get(task.name, ())), progress) for task in shape.jobs)
     root, finalizer = rows.row(shape.root_task), rows.row(shape.finalizer)
     ends = [row.completed for row in rows.latest.values() if row.completed]
     end = max(ends) if rows.ended and ends else progress.now
@@ -290,10 +292,6 @@ def _passed_by(shape: Shape, rows: Mapping[str, TaskRun], blocked: frozenset[str
     return frozenset(passed)
 
 
-def _jobs(rows: _Rows, tries: Mapping[str, Sequence[Attempt]], progress: Progress) -> tuple[Job, ...]:
-    return tuple(_job(task, rows, tuple(tries.get(task.name, ())), progress) for task in rows.shape.jobs)
-
-
 def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress) -> Job:
     row, service = rows.row(task.name), _service(progress.services.get(task.name), tries)
     counted = task_runs.telling(row, tries) if task.is_direct else tries
@@ -302,17 +300,19 @@ def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress
         return Job(task.name, state, cause=tries[-1].reason if tries else requests.NOT_IN_THIS_RUN)
     waiting = state == RUNNING and service is not None and service.waits
     waited = _seconds(service.created, progress.now) if waiting and service else None
-    timed = state != SKIPPED and not waiting
+    ran = row if state != SKIPPED else None
     shown = service if state == RUNNING or task.is_direct else None
     return Job(
         name=task.name,
         state=PENDING if waiting else state,
         attempts=len(tries) + (1 if shown else 0),
-        duration=_seconds(row.started, row.completed or progress.now) if row and timed else None,
+        duration=_seconds(ran.started, ran.completed or progress.now) if ran and not waiting else None,
         cause=service.waits_for if waiting and service else _cause(state, task, rows, counted),
         tries=tries,
         service=shown,
         waited=waited,
+        started=ran.started if ran else None,
+        completed=ran.completed if ran else None,
     )
 
 

@@ -38,9 +38,12 @@ def needed(distribution: str) -> frozenset[str]:
 
 
 def imported(wheel: Wheel) -> Iterator[str]:
-    """The top-level names that a wheel's modules import when they are loaded or called; images run elsewhere."""
+    """The top-level names that a wheel's modules import when they are loaded or called; images run elsewhere.
+
+    The page is an app of its own, which the extra `page` is for: see the test of it.
+    """
     for name in wheel.names:
-        if name.endswith(".py") and "/image_sources/" not in name:
+        if name.endswith(".py") and "/image_sources/" not in name and "/page/" not in name:
             for node in ast.walk(ast.parse(wheel.text(name))):
                 if isinstance(node, ast.Import):
                     yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -76,6 +79,13 @@ def test_every_library_that_is_imported_is_declared(fixture: str, request: pytes
     }
     # pytest loads the plugin, so there it is installed
     assert missing - {"pytest"} == set()
+
+
+def test_the_page_comes_with_what_it_shows_and_an_extra_of_its_own(product: Wheel) -> None:
+    assert {"jobgraph/page/app.py", "jobgraph/page/assets/board.css", "jobgraph/page/assets/board.js"} <= set(
+        product.names
+    )
+    assert str(declared(product)["streamlit"].marker) == 'extra == "page"'
 
 
 @pytest.mark.parametrize("fixture", ["product", "sandbox"])

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobgraph.cli import application, progress, views
-from jobgraph.runs import graph_run
+from jobgraph.runs import graph_run, wording
 from jobgraph.runs.graph_run import Job, Run
 from jobgraph.runs.shapes import Shape
 from tests.jobgraph.cli.recorded import RUN
@@ -41,7 +41,7 @@ def run_of(*jobs: Job, **values: Any) -> Run:
     [(None, ""), (0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (3599, "59 min 59 s"), (7320, "2 h 02 min")],
 )
 def test_durations_are_in_peoples_units(value: float | None, text: str) -> None:
-    assert views.duration(value) == text
+    assert wording.duration(value) == text
 
 
 def test_a_small_graph_shows_every_job() -> None:

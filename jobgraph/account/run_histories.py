@@ -1,0 +1,112 @@
+"""The closed runs of many graphs, each read once: what a finalizer has closed changes only by a retry.
+
+Knows which rows are asked for, and which runs are known already. Must not know how a run is shown.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.account import queries
+from jobgraph.account.client import AbsentError
+from jobgraph.runs import graph_run, shapes, task_runs
+from jobgraph.runs.graph_run import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobgraph.account.client import Client
+    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.records import GraphRecord
+    from jobgraph.runs.task_runs import TaskRun
+
+Row = dict[str, Any]
+# Root, run, and how often the run was tried as a whole.
+Key = tuple[str, str, int]
+
+# So many jobs of runs are remembered, some 100 MB; the runs that were looked at least recently go first.
+_MOST_JOBS = 100_000
+
+
+class RunHistories:
+    """The closed runs of the graphs of a schema; what was read is remembered, so the same object is to be asked."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._runs: OrderedDict[Key, Run] = OrderedDict()
+
+    def newest(self, graphs: Sequence[GraphRecord], limit: int) -> dict[str, list[Run]]:
+        """Return the newest closed runs of each graph by its key, newest first, at most `limit` of each root."""
+        if not graphs:
+            return {}
+        roots = _last_attempts(self._roots(graphs, limit))
+        self._read(graphs, [row for row in roots if _key(row) not in self._runs])
+        histories: dict[str, list[Run]] = {graph.key: [] for graph in graphs}
+        for row in roots:
+            run = self._runs.get(_key(row))
+            graph = next((graph for graph in graphs if graph.has(row)), None)
+            if run is not None and graph is not None:
+                self._runs.move_to_end(_key(row))
+                histories[graph.key].append(run)
+        self._forget()
+        return {key: runs[:limit] for key, runs in histories.items()}
+
+    def _roots(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[TaskRun, ...]:
+        names = [root for graph in graphs for root in graph.root_tasks]
+        statement = queries.recorded_roots(self._client.place, graphs[0].tables, limit, names)
+        return task_runs.read(self._rows(statement))
+
+    def _rows(self, statement: queries.Statement) -> list[Row]:
+        try:
+            return self._client.rows(statement)
+        except AbsentError:
+            return []
+
+    def _read(self, graphs: Sequence[GraphRecord], roots: Sequence[TaskRun]) -> None:
+        if not roots:
+            return
+        place, tables = self._client.place, graphs[0].tables
+        ids = list(dict.fromkeys(row.run_id for row in roots))
+        tasks = _by_run(
+            (row.root_task, row.run_id, row) for row in task_runs.read(self._rows(queries.run_log(place, tables, ids)))
+        )
+        attempts = _by_run(
+            (str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"]), row)
+            for row in self._rows(queries.attempts_of_runs(place, tables, ids))
+        )
+        keys = {root: graph.key for graph in graphs for root in graph.root_tasks}
+        for root in roots:
+            run = (root.root_task, root.run_id)
+            self._runs[_key(root)] = _closed(keys[root.root_task], root, tasks.get(run, []), attempts.get(run, []))
+
+    def _forget(self) -> None:
+        jobs = sum(len(run.jobs) for run in self._runs.values())
+        while jobs > _MOST_JOBS and len(self._runs) > 1:
+            jobs -= len(self._runs.popitem(last=False)[1].jobs)
+
+
+def _last_attempts(roots: Iterable[TaskRun]) -> list[TaskRun]:
+    """Return the last row of the root of each run, newest run first."""
+    rows: dict[tuple[str, str], TaskRun] = {}
+    for row in roots:
+        run = (row.root_task, row.run_id)
+        if run not in rows or rows[run].attempt < row.attempt:
+            rows[run] = row
+    return list(rows.values())
+
+
+def _key(root: TaskRun) -> Key:
+    return root.root_task, root.run_id, root.attempt
+
+
+def _by_run(entries: Iterable[tuple[str, str, Any]]) -> Mapping[tuple[str, str], list[Any]]:
+    rows: dict[tuple[str, str], list[Any]] = {}
+    for root, run_id, row in entries:
+        rows.setdefault((root, run_id), []).append(row)
+    return rows
+
+
+def _closed(key: str, root: TaskRun, tasks: Sequence[TaskRun], attempts: Sequence[Row]) -> Run:
+    shape = shapes.of_record(key, root.root_task, tasks) or shapes.of_definitions(key, root.root_task, tasks)
+    return graph_run.assemble(shape, root.run_id, tasks, attempts, Progress(closed=True))

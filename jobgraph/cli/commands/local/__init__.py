@@ -1,0 +1,1 @@
+"""Commands that start something on this machine which stays: one file each."""

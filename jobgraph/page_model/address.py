@@ -1,0 +1,65 @@
+"""Where somebody is on the page, as the address that can be sent to a colleague.
+
+Pure. Knows the views and what each of them is about. Must not know how an address becomes a link or a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GRAPHS = "graphs"
+GRID = "grid"
+PICTURE = "picture"
+RUN = "run"
+JOB = "job"
+ATTEMPT = "attempt"
+COST = "cost"
+ALERTS = "alerts"
+CHANGES = "changes"
+WHY = "why"
+VIEWS = (GRAPHS, GRID, PICTURE, RUN, JOB, ATTEMPT, COST, ALERTS, CHANGES, WHY)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A view and what it is about; empty: the view's own choice, as the newest run.
+
+    `filter` is what names of graphs or jobs have to hold, `only` a group of states (see `looks.GROUPS`), `find` what
+    the lines of a log have to hold.
+    """
+
+    view: str = GRAPHS
+    graph: str = ""
+    run: str = ""
+    job: str = ""
+    attempt: str = ""
+    filter: str = ""
+    only: str = ""
+    find: str = ""
+
+    def to(self, view: str, **parts: str) -> Address:
+        """Return another view of the same thing, with some parts changed; what is not about it is left out."""
+        return replace(self, view=view, **{"find": "", **parts})
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query parameters: no more than it needs."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value and (name, value) != ("view", GRAPHS)}
+
+    @property
+    def link(self) -> str:
+        """The relative link."""
+        return "?" + urlencode(self.parameters)
+
+
+def read(parameters: Mapping[str, Any]) -> Address:
+    """Return the address that query parameters give; what is no view is the first one, what is unknown is ignored."""
+    names = {field.name for field in fields(Address)}
+    address = Address(**{name: str(value) for name, value in parameters.items() if name in names})
+    return address if address.view in VIEWS else replace(address, view=GRAPHS)

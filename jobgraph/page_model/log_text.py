@@ -1,0 +1,65 @@
+"""A log as it is looked through: the lines that hold a text, the end of it, and where lines were left out.
+
+Pure. Knows lines. Must not know whose log it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+# So many lines of a log are drawn: its end, for that is where a failure is.
+MOST_LINES = 500
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a log and its number from 1; `pieces` are its text in parts, each with whether it was searched for."""
+
+    number: int
+    pieces: tuple[tuple[str, bool], ...]
+
+    @property
+    def text(self) -> str:
+        """The whole line."""
+        return "".join(piece for piece, _ in self.pieces)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Lines of a log in order; `hits` of them were searched for, in a log of `total` lines."""
+
+    lines: tuple[Line, ...]
+    hits: int
+    total: int
+
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """The numbers of the lines before which lines are left out."""
+        numbers = [0, *(line.number for line in self.lines)]
+        return tuple(after for before, after in pairwise(numbers) if after != before + 1)
+
+
+def excerpt(text: str, find: str = "", most: int = MOST_LINES) -> Excerpt:
+    """Return the last lines of a log, or the last ones that hold a text, whatever the case."""
+    lines = text.splitlines()
+    numbered = [Line(number, _pieces(line, find)) for number, line in enumerate(lines, 1) if _holds(line, find)]
+    return Excerpt(tuple(numbered[-most:]), len(numbered) if find else 0, len(lines))
+
+
+def _holds(line: str, find: str) -> bool:
+    return find.casefold() in line.casefold()
+
+
+def _pieces(line: str, find: str) -> tuple[tuple[str, bool], ...]:
+    """Return a line cut where the text is; where folding changes a line's length, nothing is marked."""
+    folded, wanted = line.casefold(), find.casefold()
+    if not wanted or len(folded) != len(line):
+        return ((line, False),) if line else ()
+    pieces: list[tuple[str, bool]] = []
+    at = 0
+    while (place := folded.find(wanted, at)) >= 0:
+        pieces += [(line[at:place], False), (line[place : place + len(wanted)], True)]
+        at = place + len(wanted)
+    pieces.append((line[at:], False))
+    return tuple(piece for piece in pieces if piece[0])

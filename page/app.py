@@ -1,0 +1,49 @@
+"""The page: finds out where the visitor is, and shows that view.
+
+Knows which views there are. Must not know what any of them shows. Streamlit runs this file anew for each visit and each
+click.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from jobgraph.errors import UserError
+from jobgraph.page import reading
+from jobgraph.page.board import board
+from jobgraph.page.markup.frame import frame_html
+from jobgraph.page.views import attempt, graphs, grid, job, picture, run, why
+from jobgraph.page_model import address
+
+_VIEWS = {
+    address.GRAPHS: graphs.show,
+    address.GRID: grid.show,
+    address.RUN: run.show,
+    address.PICTURE: picture.show,
+    address.JOB: job.show,
+    address.ATTEMPT: attempt.show,
+    address.WHY: why.show,
+}
+# What Streamlit leaves free around a page is more than a page of tables can spare.
+_SPACE = """<style>
+.block-container { padding: 1.1rem 2rem 3rem; max-width: 1600px; }
+@media (max-width: 760px) { .block-container { padding: 0.9rem 0.8rem 3rem; } }
+[data-testid="stVerticalBlock"] { gap: 0.7rem; }
+header[data-testid="stHeader"] { display: none; }
+</style>"""
+
+
+def main() -> None:
+    """Show the view of the address."""
+    st.set_page_config(page_title="jobgraph", page_icon="◆", layout="wide", initial_sidebar_state="collapsed")
+    st.html(_SPACE)
+    here = address.read(st.query_params)
+    try:
+        client = reading.source().client
+        board(frame_html(here, f"{client.place} on {client.server}"), "frame")
+        _VIEWS.get(here.view, graphs.show)(here)
+    except UserError as error:
+        st.error(f"```\n{error}\n```", icon=":material/error:")
+
+
+main()

@@ -1,0 +1,111 @@
+"""What all views are made of: links, states, instants, facts and empty places.
+
+Pure. Knows HTML. Must not know any view.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from jobgraph.page_model import looks
+from jobgraph.runs.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from jobgraph.page_model.address import Address
+
+_MINUTE = 60
+_HOUR = 3600
+_DAY = 86_400
+
+
+def text(value: object) -> str:
+    """Return a value as it may stand between tags and in attributes."""
+    return escape(str(value), quote=True)
+
+
+def link(address: Address, content: str, css: str = "", title: str = "") -> str:
+    """Return a link to another place of the page around HTML; it has an address of its own, to be copied."""
+    classes = f' class="{css}"' if css else ""
+    hint = f' title="{text(title)}"' if title else ""
+    return f'<a href="{text(address.link)}"{classes}{hint}>{content}</a>'
+
+
+def state(value: str) -> str:
+    """Return a state as sign and word, in its tone."""
+    look = looks.look(value)
+    word = look.word or value.lower()
+    return f'<span class="state {look.tone}"><i aria-hidden="true">{look.sign}</i>{text(word)}</span>'
+
+
+def instant(value: datetime | None, now: datetime | None = None) -> str:
+    """Return an instant: how long ago or until, the rest when one points at it; without `now`, in full."""
+    if value is None:
+        return ""
+    full = f"{value:%Y-%m-%d %H:%M:%S} {value.tzname() or ''}".strip()
+    words = full if now is None else distance((now - value).total_seconds())
+    return f'<time datetime="{value.isoformat()}" title="{text(full)}">{text(words)}</time>'
+
+
+def distance(seconds: float) -> str:
+    """Return how far an instant is from now: `12 s ago`, `in 3 h`."""
+    away = abs(seconds)
+    if away < _MINUTE:
+        words = f"{away:.0f} s"
+    elif away < _HOUR:
+        words = f"{away / _MINUTE:.0f} min"
+    elif away < 2 * _DAY:
+        words = f"{away / _HOUR:.0f} h"
+    else:
+        words = f"{away / _DAY:.0f} days"
+    return f"{words} ago" if seconds >= 0 else f"in {words}"
+
+
+def took(seconds: float | None) -> str:
+    """Return a duration; empty if it is not known."""
+    return text(duration(seconds))
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return names with values, which are HTML; those without a value are left out."""
+    lines = "".join(f"<dt>{text(name)}</dt><dd>{value}</dd>" for name, value in pairs if value)
+    return f'<dl class="facts">{lines}</dl>' if lines else ""
+
+
+def figures(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a row of figures with a word below each; the figures are HTML."""
+    cells = "".join(f"<div><b>{value}</b><span>{text(name)}</span></div>" for name, value in pairs if value)
+    return f'<div class="figures">{cells}</div>' if cells else ""
+
+
+def heading(words: str, remark: str = "") -> str:
+    """Return the heading of a part of a view."""
+    return f"<h3>{text(words)}{f'<small>{text(remark)}</small>' if remark else ''}</h3>"
+
+
+def empty(words: str, command: str = "") -> str:
+    """Return what stands where there is nothing yet, and the command that changes that."""
+    hint = f"<code>{text(command)}</code>" if command else ""
+    return f'<div class="empty"><p>{text(words)}</p>{hint}</div>'
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table of HTML cells; columns whose name starts with `>` are aligned to the right."""
+    names = list(columns)
+    sides = [' class="right"' if name.startswith(">") else "" for name in names]
+    head = "".join(f"<th{side}>{text(name.lstrip('>'))}</th>" for name, side in zip(names, sides, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{side}>{cell}</td>' for cell, side in zip(row, sides, strict=True))}</tr>" for row in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def legend(tones: Iterable[tuple[str, str, str]]) -> str:
+    """Return a legend of (css class, sign, words)."""
+    entries = "".join(
+        f'<span><b class="c {css}" aria-hidden="true">{sign}</b>{text(words)}</span>' for css, sign, words in tones
+    )
+    return f'<div class="legend">{entries}</div>'

@@ -1,0 +1,147 @@
+"""What the page reads, and for how many seconds an answer is good enough to be shown again.
+
+Knows which rows a view needs. Must not know how a view looks. People who look at the same page share what was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from jobgraph.account import overview_records, queries, run_records
+from jobgraph.account.client import AbsentError
+from jobgraph.account.containers import Log, Logs
+from jobgraph.account.run_histories import RunHistories
+from jobgraph.account.run_records import RunRecords
+from jobgraph.errors import RunFailedError, UsageError, perhaps
+from jobgraph.page import connection
+from jobgraph.runs import deployed as deployed_graphs
+from jobgraph.runs import records
+from jobgraph.runs.attempts import instant
+from jobgraph.runs.deployed import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from jobgraph.account.client import Client
+    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.overview import Line
+    from jobgraph.runs.records import GraphRecord
+
+# Seconds after which what is shown is read again. Something that runs is never older than five seconds.
+FRESH = 3
+# How many runs the strip of a graph and the grid of a graph show.
+STRIP_RUNS = 24
+GRID_RUNS = 50
+
+
+@dataclass(frozen=True)
+class Source:
+    """The connection, and the closed runs that were read through it."""
+
+    client: Client
+    histories: RunHistories
+
+
+@st.cache_resource(show_spinner=False)
+def source() -> Source:
+    """Return the source of the page; raises as `connection.open_client` does."""
+    client = connection.open_client()
+    return Source(client, RunHistories(client))
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False)
+def now() -> datetime:
+    """Return the server's present instant."""
+    value = instant(source().client.rows(queries.now())[0]["NOW"])
+    if value is None:
+        raise RunFailedError("CURRENT_TIMESTAMP() gave no value")
+    return value
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False)
+def graphs() -> tuple[GraphRecord, ...]:
+    """Return the graphs of the schema, deployed or only on record; none where nothing was deployed."""
+    client = source().client
+    try:
+        present = deployed_graphs.read(client.rows(queries.show_tasks(client.place)))
+    except AbsentError:
+        return ()
+    tables = present[0].tables if present else queries.Tables()
+    return records.graphs(present, run_records.recorded_roots(client, tables))
+
+
+def graph(name: str) -> GraphRecord:
+    """Return the graph of that name.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    listed = graphs()
+    record = records.named(listed, name)
+    if record is None:
+        names = [each.key for each in listed]
+        raise UsageError(f"There is no graph {name!r}{perhaps(name, names)}", remedy="Choose one from the list.")
+    return record
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False)
+def lines() -> Sequence[Line]:
+    """Return the line of each graph, those that need attention first."""
+    listed = graphs()
+    return overview_records.lines(source().client, listed) if listed else []
+
+
+def line(name: str) -> Line:
+    """Return the line of one graph.
+
+    Raises:
+        UsageError: if there is no such graph.
+    """
+    record = graph(name)
+    return next(each for each in lines() if each.graph.key == record.key)
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False)
+def strips() -> dict[str, list[Run]]:
+    """Return the newest closed runs of every graph."""
+    return source().histories.newest(graphs(), STRIP_RUNS)
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False)
+def runs(name: str, limit: int = GRID_RUNS) -> list[Run]:
+    """Return the newest runs of a graph, newest first, one that is under way included."""
+    record = graph(name)
+    closed = source().histories.newest([record], limit)[record.key]
+    newest = line(name).run
+    if newest is None:
+        return closed
+    return [newest, *(run for run in closed if run.run_id != newest.run_id)][:limit]
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
+def run(name: str, run_id: str) -> Run:
+    """Return a run, or the newest if no id is given.
+
+    Raises:
+        UsageError: if the graph has no run of that id.
+        RunFailedError: if it has none at all.
+    """
+    if not run_id:
+        newest = line(name).run
+        if newest is not None:
+            return newest
+    return RunRecords(source().client, graph(name)).run(run_id or None)
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
+def logs(name: str, run_id: str, job: str, attempt: int | None, *, live: bool) -> list[Log]:
+    """Return the logs of a job's containers in a run; `live`: of services that are still there, too."""
+    record, its_run = graph(name), run(name, run_id)
+    task = next((task for task in its_run.shape.jobs if task.name == job), Task(job, (), started=True))
+    if not task.definition and record.deployed and job in record.deployed.job_names:
+        task = replace(task, definition=record.deployed.task(job).definition)
+    return Logs(source().client, record.tables, its_run.root_task, task).of(its_run.run_id, attempt, live=live)

@@ -1,0 +1,41 @@
+"""Drawing a part of the page again while one looks at it, without loading the page.
+
+Knows how often. Must not know what is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from jobgraph.errors import UserError
+from jobgraph.page import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Seconds between two looks at something that runs, and at what may begin to run. In Snowflake each look keeps a
+# warehouse awake, so what does not run is looked at rarely there.
+RUNNING = 3.0
+QUIET = 4.0
+QUIET_IN_SNOWFLAKE = 60.0
+
+
+def live(draw: Callable[[], bool]) -> None:
+    """Draw a part, and again as long as it is looked at; `draw` returns whether something in it is under way."""
+    pause = st.session_state.get("pause", QUIET)
+
+    @st.fragment(run_every=pause)
+    def part() -> None:
+        try:
+            running = draw()
+        except UserError as error:
+            st.error(f"```\n{error}\n```", icon=":material/error:")
+            running = False
+        wanted = RUNNING if running else QUIET_IN_SNOWFLAKE if connection.is_in_snowflake() else QUIET
+        if wanted != pause:
+            st.session_state["pause"] = wanted
+            st.rerun()
+
+    part()

@@ -1,0 +1,235 @@
+"""What holds for the models of the page, whatever the runs: nothing is lost, nothing overlaps, nothing is markup."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from itertools import pairwise
+from urllib.parse import parse_qsl
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobgraph.page.markup.elements import link, text
+from jobgraph.page.markup.grid import grid_html
+from jobgraph.page.markup.runs import log_html, run_html
+from jobgraph.page.markup.timeline import timeline_html
+from jobgraph.page_model import address, looks
+from jobgraph.page_model.address import Address
+from jobgraph.page_model.grid import grid
+from jobgraph.page_model.job_history import job_history
+from jobgraph.page_model.log_text import excerpt
+from jobgraph.page_model.timeline import NODE, QUEUE, RETRY, critical_path, timeline
+from jobgraph.runs.attempts import Attempt
+from jobgraph.runs.deployed import Task
+from jobgraph.runs.graph_run import Job, Run
+from jobgraph.runs.shapes import Shape
+
+START = datetime(2026, 3, 1, 10, tzinfo=UTC)
+STATES = st.sampled_from([*looks.LOOKS, "A_STATE_OF_TOMORROW"])
+HOSTILE = "<script>alert('x')</script>\" onmouseover=x &"
+
+
+@st.composite
+def jobs_of_run(draw: st.DrawFn, task: Task, ready: float) -> Job:
+    """A job that queued, waited, ran and was tried again, for any seconds of each."""
+    seconds = st.floats(0, 500)
+    at = ready + draw(seconds)
+    start, tries = at, []
+    for number in range(1, draw(st.integers(0, 3)) + 1):
+        begin = at + draw(seconds)
+        at = begin + draw(seconds)
+        state = draw(st.sampled_from(["DONE", "FAILED"]))
+        tries.append(Attempt(number, state, started=_at(begin), completed=_at(at), duration=at - begin))
+    completed = draw(st.booleans())
+    end = at + draw(seconds)
+    return Job(
+        task.name,
+        draw(STATES),
+        attempts=len(tries),
+        tries=tuple(tries),
+        started=_at(start),
+        completed=_at(end) if completed else None,
+        duration=end - start,
+    )
+
+
+@st.composite
+def runs(draw: st.DrawFn, number: int = 0) -> Run:
+    """A run of a graph of up to six jobs, each of which may not have started."""
+    names = draw(st.lists(st.sampled_from("ABCDEFG"), unique=True, min_size=1, max_size=6))
+    tasks = [
+        Task(name, tuple(draw(st.sets(st.sampled_from(names[:place]), max_size=2))) if place else (), started=True)
+        for place, name in enumerate(names)
+    ]
+    jobs: dict[str, Job] = {}
+    for task in tasks:
+        ends = [jobs[before].completed for before in task.after]
+        if draw(st.integers(0, 4)) == 0 or None in ends:
+            jobs[task.name] = Job(task.name, draw(st.sampled_from(["PENDING", "SKIPPED", "SUSPENDED"])))
+        else:
+            ready = max([0.0, *((end - START).total_seconds() for end in ends if end)])
+            jobs[task.name] = draw(jobs_of_run(task, ready))
+    longest = max([1.0, *((job.completed - START).total_seconds() for job in jobs.values() if job.completed)])
+    shape = Shape("g", "ROOT", tuple(tasks))
+    started = START + timedelta(days=number)
+    moved = tuple(_moved(job, timedelta(days=number)) for job in jobs.values())
+    return Run(shape, f"run{number}", "DONE", True, moved, started=started, duration=longest + draw(st.floats(0, 50)))  # noqa: FBT003  # it has ended
+
+
+def _at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def _moved(job: Job, by: timedelta) -> Job:
+    tries = tuple(
+        replace(one, started=one.started and one.started + by, completed=one.completed and one.completed + by)
+        for one in job.tries
+    )
+    return replace(
+        job,
+        tries=tries,
+        started=job.started and job.started + by,
+        completed=job.completed and job.completed + by,
+    )
+
+
+@given(runs())
+def test_the_pieces_of_a_job_touch_and_fill_its_time(run: Run) -> None:
+    model = timeline(run)
+    assert {bar.job.name for bar in model.bars} == {job.name for job in run.jobs}
+    for bar in model.bars:
+        assert bool(bar.pieces) <= (bar.job.started is not None)
+        assert all(abs(first.end - second.start) < 1e-6 for first, second in pairwise(bar.pieces))
+        assert all(0 <= piece.start <= piece.end <= model.seconds + 1e-6 for piece in bar.pieces)
+        if bar.pieces and bar.job.completed and run.started:
+            assert abs(bar.pieces[-1].end - (bar.job.completed - run.started).total_seconds()) < 1e-3
+        shown = [piece.attempt for piece in bar.pieces if piece.attempt is not None]
+        assert shown == [attempt.number for attempt in bar.job.tries if bar.pieces]
+
+
+@given(runs())
+def test_attempts_are_as_long_as_they_were(run: Run) -> None:
+    for bar in timeline(run).bars:
+        if not bar.job.completed:
+            continue
+        lengths = {piece.attempt: piece.seconds for piece in bar.pieces if piece.attempt is not None}
+        assert all(abs(lengths[attempt.number] - (attempt.duration or 0)) < 1e-3 for attempt in bar.job.tries)
+        kinds = [piece.kind for piece in bar.pieces]
+        assert kinds.count(QUEUE) <= 1
+        assert kinds.count(NODE) <= 1
+        assert kinds.count(RETRY) <= max(0, len(bar.job.tries) - 1)
+
+
+@given(runs())
+def test_the_critical_path_is_a_chain_that_ends_last(run: Run) -> None:
+    path = critical_path(run)
+    after = {task.name: task.after for task in run.shape.jobs}
+    assert all(first in after[second] for first, second in pairwise(path))
+    ended = [job.completed for job in run.jobs if job.completed and job.started]
+    last = run.job(path[-1]) if path else None
+    assert (last.completed if last else None) == max(ended, default=None)
+    if path:
+        assert not [name for name in after[path[0]] if (job := run.job(name)) and job.completed and job.started]
+
+
+@given(st.lists(st.integers(0, 30), unique=True, max_size=5).flatmap(lambda days: st.tuples(*map(runs, days))))
+def test_a_grid_loses_no_run_and_no_job(history: tuple[Run, ...]) -> None:
+    model = grid(history)
+    assert model.runs == history[::-1]
+    assert {row.job for row in model.rows} == {job.name for run in history for job in run.jobs}
+    for row in model.rows:
+        states = [run.job(row.job) for run in model.runs]
+        assert row.cells == "".join(looks.letter(job.state, job.attempts) if job else "-" for job in states)
+    for only in ("", looks.TROUBLE):
+        part = grid(history, containing="a", only=only)
+        assert part.hidden + len(part.rows) == len(model.rows)
+        assert all("A" in row.job for row in part.rows)
+    if history:
+        newest = [row.job for row in model.rows][: len(history[0].jobs)]
+        assert newest == [task.name for task in history[0].shape.jobs]
+
+
+@given(st.lists(st.integers(0, 30), unique=True, max_size=5).flatmap(lambda days: st.tuples(*map(runs, days))))
+def test_a_job_across_runs_counts_every_failed_attempt(history: tuple[Run, ...]) -> None:
+    for name in "ABC":
+        course = job_history(history, name)
+        jobs = [job for run in history if (job := run.job(name))]
+        assert [point.job for point in course.points] == jobs[::-1]
+        bad = sum(attempt.state != "DONE" for job in jobs for attempt in job.tries)
+        assert sum(count for _, count in course.causes) == bad
+        assert course.attempts == sum(len(job.tries) for job in jobs)
+
+
+@given(st.builds(Address, st.sampled_from(address.VIEWS), *[st.text()] * (len(fields(Address)) - 1)))
+def test_an_address_survives_its_link(place: Address) -> None:
+    assert address.read(dict(parse_qsl(place.link.removeprefix("?")))) == place
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_any_parameters_are_an_address(parameters: dict[str, str]) -> None:
+    assert address.read(parameters).view in address.VIEWS
+
+
+@given(st.text(), st.text(max_size=3), st.integers(1, 5))
+def test_an_excerpt_is_the_end_of_what_was_searched(log: str, find: str, most: int) -> None:
+    part = excerpt(log, find, most)
+    lines = log.splitlines()
+    hits = [line for line in lines if find.casefold() in line.casefold()]
+    assert [line.text for line in part.lines] == hits[-most:]
+    assert all(lines[line.number - 1] == line.text for line in part.lines)
+    assert part.total == len(lines)
+    marked = [piece for line in part.lines for piece, hit in line.pieces if hit]
+    assert all(piece.casefold() == find.casefold() for piece in marked)
+
+
+def test_looks_are_told_apart_without_colour() -> None:
+    signs = [look.sign for look in looks.LOOKS.values()]
+    letters = [look.letter for look in looks.LOOKS.values()]
+    assert len(set(signs)) == len(signs)
+    assert len(set(letters)) == len(letters)
+
+
+class _Tags(HTMLParser):
+    """The tags, and the names of their attributes, of a piece of HTML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names |= {tag, *(name for name, _ in attrs)}
+
+
+def tags(html: str) -> set[str]:
+    parser = _Tags()
+    parser.feed(html)
+    return parser.names
+
+
+@given(st.text() | st.just(HOSTILE))
+def test_nothing_that_others_wrote_is_markup(words: str) -> None:
+    """Names, causes, logs and outputs are anybody's to write: each shows as the text that it is."""
+    attempt = Attempt(1, "FAILED", "app_error", words, words, 1, START, START, 1.0, words, words, words, 1, words)
+    job = Job(words or "J", "FAILED", 1, 1.0, words, (attempt,), started=START, completed=START)
+    task = Task(job.name, (), started=True)
+    run = Run(Shape(words, "R", (task,)), words, "FAILED", True, (job,), started=START, duration=2.0, config=words)  # noqa: FBT003  # it has ended
+    plain = replace(run, jobs=(replace(job, name="J", cause="c"),), shape=Shape("g", "R", (replace(task, name="J"),)))
+    here = Address(view=address.RUN, graph=words, run=words)
+    pieces = (
+        run_html(run, timeline(run), here, START)
+        + timeline_html(timeline(run), here)
+        + grid_html(grid([run]), here, whole=True)
+        + log_html(excerpt(words, words[:1]), words, live=False)
+        + link(here, text(words), title=words)
+    )
+    usual = (
+        run_html(plain, timeline(plain), Address(), START)
+        + timeline_html(timeline(plain), Address())
+        + grid_html(grid([plain]), Address(), whole=True)
+        + log_html(excerpt("a\nb\na", "a"), "c", live=False)
+        + log_html(excerpt("", ""), "c", live=False)
+        + link(Address(), "x", title="t")
+    )
+    assert tags(pieces) <= tags(usual)

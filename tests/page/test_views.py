@@ -1,0 +1,135 @@
+"""Every view on four histories: of a run that was done, one that failed, one under way, and none at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobgraph.account.run_histories import RunHistories
+from jobgraph.page_model import address
+from jobgraph.runs import deployed, records
+from tests.jobgraph.cli import recorded
+from tests.jobgraph.cli.recorded import ManualClock, Server, absent
+from tests.page.conftest import shown
+
+if TYPE_CHECKING:
+    from tests.page.conftest import Visit
+
+KEY = "container_jobs"
+LOG = [
+    {"ATTEMPT": 3, "INSTANCE_ID": "0", "CONTAINER_NAME": "main", "LOG": "begins\n<b>17</b> nulls in AMOUNT\nends"},
+]
+
+
+def server(history: str) -> Server:
+    """A Snowflake with that history."""
+    clock = ManualClock()
+    if history == "empty":
+        return Server(clock, answers={"TASK_LOGGING_STATS": absent()}, steps=(), attempts=[])
+    answers = {"JOB_LOGS": LOG, "TASK_LOGGING_STATS": absent()}
+    if history == "failing":
+        attempts = [recorded.attempt(step.name) for step in recorded.GOOD[1:-1] if step.name != "T_MYJOB_3"]
+        failing = Server(clock, steps=recorded.FAILING, attempts=[*attempts, *recorded.FAILED_ATTEMPTS], began=0.0)
+        failing.answers = dict(answers)
+    else:
+        failing = Server(clock, began=0.0, answers=dict(answers))
+    clock.seconds = 4.2 if history == "running" else 60.0
+    return failing
+
+
+WORDS = {
+    ("done", address.GRAPHS): ["container_jobs", "6 jobs", "done"],
+    ("done", address.GRID): ["T_MYJOB_6", 'class="c good"'],
+    ("done", address.RUN): ["6 of 6", 'class="timeline"'],
+    ("done", address.PICTURE): ["<svg", "DONE"],
+    ("done", address.JOB): ["usually takes", "T_MYJOB_3"],
+    ("done", address.ATTEMPT): ["attempt 1 of 1", "rows_written", "sha256:0123456789abcdef"],
+    ("done", address.WHY): ["runs when somebody asks"],
+    ("failing", address.GRAPHS): ["failed"],
+    ("failing", address.GRID): ['class="c bad again"', 'class="c passed"', "1✗"],
+    ("failing", address.RUN): ["4 of 6", "Invalid column name", 'class="failures"'],
+    ("failing", address.PICTURE): ["FAILED", "SKIPPED"],
+    ("failing", address.JOB): ["app_error(1)", "<b>3</b>"],
+    ("failing", address.ATTEMPT): ["attempt 3 of 3", "exit code", "&lt;b&gt;17&lt;/b&gt; nulls", "Invalid column name"],
+    ("failing", address.WHY): ["T_MYJOB_3 is FAILED", "jobgraph retry container_jobs"],
+    ("running", address.GRAPHS): ["running"],
+    ("running", address.GRID): ['class="c live"'],
+    ("running", address.RUN): ["so far", "running"],
+    ("running", address.PICTURE): ["RUNNING"],
+    ("running", address.JOB): ["running"],
+    ("running", address.ATTEMPT): ["running"],
+    ("running", address.WHY): ["is under way"],
+    ("empty", address.GRAPHS): ["never ran"],
+    ("empty", address.GRID): ["has not run yet", "jobgraph run container_jobs"],
+    ("empty", address.RUN): ["has not run yet"],
+    ("empty", address.PICTURE): ["<svg", "T_MYJOB_6"],
+    ("empty", address.JOB): ["No run that is recorded"],
+    ("empty", address.WHY): ["It has not run yet"],
+}
+
+
+@pytest.mark.parametrize(("history", "view"), WORDS, ids=str)
+def test_a_view_of_a_history(visit: Visit, history: str, view: str) -> None:
+    visit.client = server(history)
+    parts = {"graph": KEY} if view != address.GRAPHS else {}
+    if view in {address.JOB, address.ATTEMPT}:
+        parts["job"] = "T_MYJOB_3"
+    html = visit.html(view=view, **parts)
+    missing = [word for word in WORDS[history, view] if word not in html]
+    assert not missing, html
+
+
+def test_a_graph_that_is_not_there_is_told_with_the_nearest_name(visit: Visit) -> None:
+    visit.client = server("done")
+    app = visit.open(view="grid", graph="container_job")
+    assert "perhaps you meant container_jobs" in app.error[0].value
+
+
+def test_a_schema_without_graphs_says_what_to_do(visit: Visit) -> None:
+    visit.client = Server(ManualClock(), tasks=[], answers={"TASK_LOGGING_STATS": absent()})
+    html = visit.html()
+    assert "No graph is deployed here yet" in html
+    assert "pulumi up" in html
+
+
+def test_a_filter_is_part_of_the_address(visit: Visit) -> None:
+    visit.client = server("failing")
+    app = visit.open(view="grid", graph=KEY, filter="job_3")
+    assert "T_MYJOB_3" in shown(app)
+    assert "T_MYJOB_4" not in shown(app)
+    app.text_input[0].set_value("job_4").run()
+    assert app.query_params["filter"] == "job_4"
+    assert "T_MYJOB_3" not in shown(app)
+
+
+def test_trouble_alone(visit: Visit) -> None:
+    visit.client = server("failing")
+    html = visit.html(view="grid", graph=KEY, only="trouble")
+    assert "T_MYJOB_3" in html
+    assert 'data-job="T_MYJOB_1"' not in html
+    assert "5 more jobs are not shown" in html
+
+
+def test_a_log_is_searched(visit: Visit) -> None:
+    visit.client = server("failing")
+    html = visit.html(view="attempt", graph=KEY, job="T_MYJOB_3", find="amount")
+    assert "<mark>AMOUNT</mark>" in html
+    assert "begins" not in html
+    assert "1 of 3 lines" in html
+
+
+def test_a_closed_run_is_read_once() -> None:
+    """Looking again at what cannot change costs one statement, for the list of runs."""
+    closed = Server(ManualClock(), steps=(), attempts=[recorded.attempt("T_MYJOB_1")])
+    closed.logged = [
+        recorded.logged_row("ROOT_TASK", "SUCCEEDED", jobs=recorded.recorded_jobs({"T_MYJOB_1": []})),
+        recorded.logged_row("T_MYJOB_1", "SUCCEEDED"),
+    ]
+    graphs = records.graphs(deployed.read(closed.tasks), ())
+    histories = RunHistories(closed)
+    first = histories.newest(graphs, 10)
+    before = len(closed.sent)
+    assert histories.newest(graphs, 10) == first
+    assert len(closed.sent) - before == 1
+    assert [run.state for run in first[KEY]] == ["DONE"]
