@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -37,6 +35,7 @@ _SETTINGS = {
     "SNOWFLAKE_PROTOCOL": "protocol",
     "SNOWFLAKE_PRIVATE_KEY": "privateKey",
     "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "privateKeyPassphrase",
+    "SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "workloadIdentityProvider",
 }
 # The same of an explicit provider: its class names properties as Python does.
 _PROPERTIES = {name: re.sub("([A-Z])", r"_\1", key).lower() for name, key in _SETTINGS.items()}
@@ -89,17 +88,11 @@ def _connected(variables: Mapping[str, str]) -> Iterator[Ask]:
     from jobgraph.account.client import Choice, connect  # noqa: PLC0415  # see above
     from jobgraph.account.queries import Statement  # noqa: PLC0415  # likewise
 
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, **variables}
-        # the command reads it and the plugin does not, so it may name another account than the stack's
-        environment.pop("SNOWFLAKE_ACCOUNT", None)
-        if key := environment.get("SNOWFLAKE_PRIVATE_KEY"):
-            # the connector reads keys from files only; the folder is readable by its owner only, and goes at once
-            path = Path(folder) / "key.p8"
-            path.write_text(key)
-            environment["SNOWFLAKE_PRIVATE_KEY_PATH"] = str(path)
-        client = connect(Choice(environment=environment))
-        try:
-            yield lambda text: client.rows(Statement(text))
-        finally:
-            client.close()
+    environment = {**os.environ, **variables}
+    # the command reads it and the plugin does not, so it may name another account than the stack's
+    environment.pop("SNOWFLAKE_ACCOUNT", None)
+    client = connect(Choice(environment=environment))
+    try:
+        yield lambda text: client.rows(Statement(text))
+    finally:
+        client.close()

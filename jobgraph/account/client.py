@@ -11,6 +11,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jobgraph.account.login import from_variables, way
 from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
 from jobgraph.names import NAME_REMEDY, is_plain, upper
@@ -22,26 +23,6 @@ if TYPE_CHECKING:
 LOGIN_SECONDS = 8
 # For one request and its repetitions. Every statement of this command ends within a moment.
 REQUEST_SECONDS = 30
-
-# Variables that the Snowflake provider, the `snow` command and this one all read.
-_VARIABLES = {
-    "SNOWFLAKE_ACCOUNT": "account",
-    "SNOWFLAKE_HOST": "host",
-    "SNOWFLAKE_PORT": "port",
-    "SNOWFLAKE_PROTOCOL": "protocol",
-    "SNOWFLAKE_USER": "user",
-    "SNOWFLAKE_PASSWORD": "password",
-    "SNOWFLAKE_TOKEN": "token",
-    "SNOWFLAKE_PRIVATE_KEY_FILE": "private_key_file",
-    "SNOWFLAKE_PRIVATE_KEY_PATH": "private_key_file",
-    "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": "private_key_file_pwd",
-    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "private_key_file_pwd",
-    "SNOWFLAKE_AUTHENTICATOR": "authenticator",
-    "SNOWFLAKE_ROLE": "role",
-    "SNOWFLAKE_WAREHOUSE": "warehouse",
-    "SNOWFLAKE_DATABASE": "database",
-    "SNOWFLAKE_SCHEMA": "schema",
-}
 
 # 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification; the account also says 090105
 # and 090106 when the database or schema of the connection is not there.
@@ -83,19 +64,6 @@ class Choice:
     database: str | None = None
     schema: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the connector's parameters that SNOWFLAKE_* variables give; empty if they name no server."""
-    options: dict[str, Any] = {key: environment[name] for name, key in _VARIABLES.items() if environment.get(name)}
-    organization, account = environment.get("SNOWFLAKE_ORGANIZATION_NAME"), environment.get("SNOWFLAKE_ACCOUNT_NAME")
-    if organization and account:
-        options.setdefault("account", f"{organization}-{account}")
-    if "account" not in options:
-        return {}
-    if "private_key_file" in options and "password" not in options:
-        options.setdefault("authenticator", "SNOWFLAKE_JWT")
-    return options
 
 
 def _from_files(name: str | None) -> dict[str, Any]:
@@ -187,7 +155,14 @@ def _wrong_login(options: Mapping[str, Any], message: str) -> NotConnectedError:
     if _is_local(options):
         cause = "The password is not the one that the server knows: this shell has the variables of an earlier sandbox."
         return NotConnectedError(problem, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
-    if any(word in message for word in _EXPIRED):
+    way_in = way(options)
+    if way_in.startswith("workload identity"):
+        cause = "The token is too old, or its issuer or subject is not the one that the user was made with."
+        remedy = "`DESCRIBE USER` shows WORKLOAD_IDENTITY; docs/account.md has the statement. Have a new token issued."
+    elif way_in == "key pair":
+        cause = "The key is not the one that the user was given, or this machine's clock is wrong."
+        remedy = "`ALTER USER ... SET RSA_PUBLIC_KEY` sets the public half; docs/account.md has the steps."
+    elif any(word in message for word in _EXPIRED):
         cause, remedy = "The token is too old.", "Log in again, or have a new token made, and give the command again."
     else:
         cause = "The password or key is not the one that the server knows."

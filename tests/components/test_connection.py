@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 
-from jobgraph.account import client
+from jobgraph.account import client, login
 from jobgraph.components.connection import Login
+from tests.identities import KeyPair
 
 if TYPE_CHECKING:
     import pytest
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 class _Client:
     def __init__(self, environment: dict[str, str]) -> None:
-        self.key = Path(environment["SNOWFLAKE_PRIVATE_KEY_PATH"]).read_text()
         self.environment, self.calls = environment, list[str]()
 
     def rows(self, statement: Any) -> list[dict[str, Any]]:
@@ -44,7 +43,8 @@ def default_login() -> Login:
 
 
 def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = {"organizationName": "ORG", "accountName": "STACKS", "privateKey": "the stack's key"}
+    key = KeyPair().pem
+    settings = {"organizationName": "ORG", "accountName": "STACKS", "privateKey": key}
     monkeypatch.setattr(pulumi.Config, "get", lambda _self, key, default=None: settings.get(key, default))
     monkeypatch.setenv("SNOWFLAKE_ACCOUNT_NAME", "SHELLS")
     monkeypatch.setenv("SNOWFLAKE_ACCOUNT", "ORG-SHELLS")
@@ -59,8 +59,7 @@ def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.Mon
     with default_login().connected() as ask:
         assert ask("SELECT 1") == [{"STATUS": "done"}]
     found = made[0].environment
-    login = client.from_variables(found)
-    assert (login["account"], login["user"]) == ("ORG-STACKS", "SHELLS_USER")
-    assert made[0].key == "the stack's key"
+    options = login.from_variables(found)
+    assert (options["account"], options["user"]) == ("ORG-STACKS", "SHELLS_USER")
+    assert options["private_key"] == login.der(key, None)
     assert made[0].calls == ["SELECT 1", "close"]
-    assert not Path(found["SNOWFLAKE_PRIVATE_KEY_PATH"]).exists()

@@ -12,7 +12,7 @@ import pytest
 import snowflake.connector
 import uvicorn
 from snowflake_sandbox import world
-from snowflake_sandbox.clock import ManualClock
+from snowflake_sandbox.clock import Clock, ManualClock
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.protocol.server import Server
@@ -60,7 +60,7 @@ class Client:
         )
 
 
-def build(folder: Path, clock: ManualClock | None = None, address: tuple[str, int] = ("127.0.0.1", 0)) -> World:
+def build(folder: Path, clock: Clock | None = None, address: tuple[str, int] = ("127.0.0.1", 0)) -> World:
     """A world on a folder."""
     return world.build(folder, (), clock or ManualClock(START), address=address, password=PASSWORD)
 
@@ -101,13 +101,13 @@ class Service:
         return snowflake.connector.connect(**self.settings(**more))
 
 
-def serving(folder: Path, patience: float = 20.0) -> Iterator[Service]:
+def serving(folder: Path, patience: float = 20.0, clock: Clock | None = None) -> Iterator[Service]:
     """A service as long as the iterator stands."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
         port = listener.getsockname()[1]
-        made = build(folder, address=("127.0.0.1", port))
+        made = build(folder, clock, address=("127.0.0.1", port))
         application = Server(made, patience).application()
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.parameters import SESSION
+from snowflake_sandbox.protocol import identities
 from snowflake_sandbox.protocol.logins import hash_password
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
@@ -48,6 +49,12 @@ def _dropping(call: Call, user: SnowflakeObject) -> None:
         tx.run("DELETE FROM oauth_token WHERE user_name = ?", user.name.name)
 
 
+def _public_key(reader: Reader) -> str:
+    key = reader.string()
+    identities.fingerprint(key)  # refuses what is none
+    return key
+
+
 def _show_row(_call: Call, user: SnowflakeObject) -> tuple[Any, ...]:
     name = user.name.name
     return (
@@ -76,11 +83,11 @@ def _show_row(_call: Call, user: SnowflakeObject) -> tuple[Any, ...]:
         None,
         None,
         "true" if user["password_hash"] else "false",
-        "false",
+        "true" if user["rsa_public_key"] or user["rsa_public_key_2"] else "false",
         user["type"] or "",
         "false",
         "false",
-        "false",
+        "true" if user["workload_identity"] else "false",
         "false",
     )
 
@@ -89,6 +96,9 @@ def _describe(_call: Call, user: SnowflakeObject) -> Result:
     properties = ("comment", "default_warehouse", "default_namespace", "default_role", "disabled", "email")
     rows: list[tuple[Any, ...]] = [("NAME", user.name.name, None, "")]
     rows += [(key.upper(), str(user[key] if user[key] is not None else "null"), "null", "") for key in properties]
+    for key in ("rsa_public_key", "rsa_public_key_2"):
+        shown = identities.fingerprint(user[key]) if user[key] else "null"
+        rows.append((f"{key.upper()}_FP", shown, "null", ""))
     return text_rows("property value default description", rows)
 
 
@@ -110,6 +120,8 @@ KIND = Kind(
             Property(name, Reader.word)
             for name in ("LOGIN_NAME", "DISPLAY_NAME", "FIRST_NAME", "LAST_NAME", "EMAIL", "DEFAULT_NAMESPACE", "TYPE")
         ),
+        *(Property(name, _public_key) for name in ("RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2")),
+        Property("WORKLOAD_IDENTITY", identities.read_workload_identity),
         Property("DEFAULT_ROLE", Reader.word),
         Property("DEFAULT_WAREHOUSE", Reader.word),
         Property("MUST_CHANGE_PASSWORD", Reader.boolean, default=False),

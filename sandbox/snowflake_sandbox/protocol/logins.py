@@ -17,13 +17,15 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.temporary import drop_temporary
 from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.protocol import identities
 from snowflake_sandbox.session import Session, TaskContext
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from snowflake_sandbox.call import World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 ADMINISTRATOR = "SANDBOX_ADMIN"
 ORGANIZATION = "LOCAL"
@@ -48,7 +50,9 @@ class Login:
     """What a login request asks for; empty texts count as not given.
 
     Attributes:
-        authenticator: "SNOWFLAKE" (password) or "OAUTH" (token of a container or procedure); others are refused.
+        authenticator: "SNOWFLAKE" (password), "SNOWFLAKE_JWT" (key pair), "WORKLOAD_IDENTITY" (token of an issuer)
+            or "OAUTH" (token of a container or procedure); others are refused.
+        provider: of a workload identity.
         parameters: session parameters by upper-case name.
     """
 
@@ -56,6 +60,7 @@ class Login:
     password: str = ""
     authenticator: str = "SNOWFLAKE"
     token: str = ""
+    provider: str = ""
     role: str | None = None
     warehouse: str | None = None
     database: str | None = None
@@ -84,27 +89,17 @@ def log_in(world: World, login: Login) -> Session:
     """Check a login and open its session.
 
     Raises:
-        SnowflakeError: 390100 wrong user or password, 390303 invalid token, 390189 role not granted,
+        SnowflakeError: 390100 wrong user or password, 390144 invalid key or workload's
+            token, 390303 invalid token, 390189 role not granted,
             390190 an authenticator that the sandbox does not have.
     """
     authenticator = login.authenticator.upper() or "SNOWFLAKE"
     if authenticator == "OAUTH":
         return _log_in_with_token(world, login)
-    if authenticator != "SNOWFLAKE":
-        raise SnowflakeError(
-            390190,
-            "08001",
-            f"Authenticator '{login.authenticator}' is not available on the sandbox."
-            " Usual cause: settings of a real account are still in effect. Use user and password as printed by"
-            " `jobgraph sandbox env`.",
-        )
-    user = login.user.upper()
-    with world.store.transaction() as tx:
-        found = catalog.find(tx, "USER", ObjectName(user))
-    if found is None or found["disabled"] or not _matches(login.password, found["password_hash"]):
-        raise incorrect_login()
-    role = identifier(login.role) or found["default_role"] or "PUBLIC"
-    if role not in access.roles_of_user(world, user):
+    user = _WAYS_IN[authenticator](world, login) if authenticator in _WAYS_IN else _unknown_way(login)
+    name = user.name.name
+    role = identifier(login.role) or user["default_role"] or "PUBLIC"
+    if role not in access.roles_of_user(world, name):
         raise SnowflakeError(
             390189,
             "08001",
@@ -113,13 +108,69 @@ def log_in(world: World, login: Login) -> Session:
         )
     return open_session(
         world,
-        user,
+        name,
         role,
-        warehouse=identifier(login.warehouse) or found["default_warehouse"],
+        warehouse=identifier(login.warehouse) or user["default_warehouse"],
         database=identifier(login.database),
         schema=identifier(login.schema),
         parameters=login.parameters,
     )
+
+
+def _unknown_way(login: Login) -> SnowflakeObject:
+    raise SnowflakeError(
+        390190,
+        "08001",
+        f"Authenticator '{login.authenticator}' is not available on the sandbox."
+        " Usual cause: settings of a real account are still in effect. Use user and password as printed by"
+        " `jobgraph sandbox env`.",
+    )
+
+
+def _user(world: World, name: str) -> SnowflakeObject | None:
+    with world.store.transaction() as tx:
+        user = catalog.find(tx, "USER", ObjectName(name.upper()))
+    return None if user is None or user["disabled"] else user
+
+
+def _by_password(world: World, login: Login) -> SnowflakeObject:
+    user = _user(world, login.user)
+    # a service has no password (docs: user-guide/admin-user-management, types of users)
+    if user is None or user["type"] == "SERVICE" or not _matches(login.password, user["password_hash"]):
+        raise incorrect_login()
+    return user
+
+
+def _by_key_pair(world: World, login: Login) -> SnowflakeObject:
+    user = _user(world, login.user)
+    if user is None:
+        raise SnowflakeError(390144, "08001", "JWT token is invalid.")
+    keys = (user["rsa_public_key"], user["rsa_public_key_2"])
+    identities.check_key_pair(login.token, f"{ORGANIZATION}-{ACCOUNT}", user.name.name, keys, world.clock.now())
+    return user
+
+
+def _by_workload_identity(world: World, login: Login) -> SnowflakeObject:
+    """The user is whose workload identity has the token's issuer and subject; a name beside it must be the same."""
+    if login.provider.upper() != "OIDC":
+        raise identities.refused_identity("the sandbox takes those of the provider OIDC")
+    claimed = identities.subject_of(login.token)
+    with world.store.transaction() as tx:
+        users = catalog.listing(tx, "USER")
+    for user in users:
+        identity = identities.WorkloadIdentity.of(user["workload_identity"])
+        is_named = not login.user or login.user.upper() == user.name.name
+        if identity and (identity.issuer, identity.subject) == claimed and is_named and not user["disabled"]:
+            identities.check_identity(login.token, identity, world.clock.now())
+            return user
+    raise identities.refused_identity("no user has its issuer and subject")
+
+
+_WAYS_IN: dict[str, Callable[[World, Login], SnowflakeObject]] = {
+    "SNOWFLAKE": _by_password,
+    "SNOWFLAKE_JWT": _by_key_pair,
+    "WORKLOAD_IDENTITY": _by_workload_identity,
+}
 
 
 def identifier(text: str | None) -> str | None:

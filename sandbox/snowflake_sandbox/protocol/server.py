@@ -103,6 +103,7 @@ class Server:
             password=data.get("PASSWORD") or "",
             authenticator=data.get("AUTHENTICATOR") or "SNOWFLAKE",
             token=data.get("TOKEN") or "",
+            provider=data.get("PROVIDER") or "",
             role=query.get("roleName"),
             warehouse=query.get("warehouse"),
             database=query.get("databaseName"),

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from jobgraph.account import client
+from jobgraph.account import client, login
 from jobgraph.account.client import Choice
 from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError, UserError
@@ -33,11 +33,11 @@ def test_variables_name_a_connection() -> None:
 
 def test_the_account_may_be_given_in_two_parts() -> None:
     two = {"SNOWFLAKE_ORGANIZATION_NAME": "ORG", "SNOWFLAKE_ACCOUNT_NAME": "ACC", "SNOWFLAKE_USER": "u"}
-    assert client.from_variables(two)["account"] == "ORG-ACC"
+    assert login.from_variables(two)["account"] == "ORG-ACC"
 
 
 def test_a_private_key_is_used_by_itself() -> None:
-    found = client.from_variables({"SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_PRIVATE_KEY_FILE": "key.p8"})
+    found = login.from_variables({"SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_PRIVATE_KEY_FILE": "key.p8"})
     assert found["authenticator"] == "SNOWFLAKE_JWT"
 
 

@@ -140,6 +140,7 @@ def _parameters(settings: Settings) -> dict[str, Any]:
         "password": settings.password,
         "token": settings.token,
         "private_key": _private_key(settings),
+        "workload_identity_provider": settings.workload_identity_provider,
     }
     return chosen | {name: value for name, value in optional.items() if value}
 

@@ -22,6 +22,7 @@ _TEXTS = {
     "privateKey": "SNOWFLAKE_PRIVATE_KEY",
     "privateKeyPassphrase": "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
     "authenticator": "SNOWFLAKE_AUTHENTICATOR",
+    "workloadIdentityProvider": "SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER",
     "role": "SNOWFLAKE_ROLE",
     "warehouse": "SNOWFLAKE_WAREHOUSE",
 }
@@ -68,6 +69,7 @@ class Settings:
     token: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
     private_key_passphrase: str = field(default="", repr=False)
+    workload_identity_provider: str = ""
 
     @property
     def address(self) -> str:
@@ -101,6 +103,7 @@ def settings(variables: Mapping[str, str], environment: Mapping[str, str]) -> Se
         token=values["token"],
         private_key=values["privateKey"],
         private_key_passphrase=values["privateKeyPassphrase"],
+        workload_identity_provider=values["workloadIdentityProvider"].upper(),
     )
 
 
@@ -152,7 +155,7 @@ def require_login(chosen: Settings) -> None:
     missing = []
     if not chosen.account:
         missing.append("organization and account name (SNOWFLAKE_ORGANIZATION_NAME, SNOWFLAKE_ACCOUNT_NAME)")
-    if not chosen.user and chosen.authenticator != "OAUTH":
+    if not chosen.user and chosen.authenticator not in {"OAUTH", "WORKLOAD_IDENTITY"}:
         missing.append("user (SNOWFLAKE_USER)")
     if not (chosen.password or chosen.token or chosen.private_key):
         missing.append("a credential (SNOWFLAKE_PRIVATE_KEY, SNOWFLAKE_TOKEN or SNOWFLAKE_PASSWORD)")

@@ -1,0 +1,104 @@
+"""How to log in, out of settings: the one place that turns variables into what the connector is called with.
+
+Knows the variables that the Snowflake provider, the `snow` command and this one read (SNOWFLAKE_*), and the three ways
+in: key pair for people, workload identity for CI, and a password for the sandbox. Must not know where variables come
+from, nor open a connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY_PAIR, WORKLOAD_IDENTITY = "SNOWFLAKE_JWT", "WORKLOAD_IDENTITY"
+# The only provider of tokens that needs nothing but the token: GitHub Actions and others that speak OpenID Connect.
+OIDC = "OIDC"
+# Each variable with the connector's parameter. Of two for the same, the later counts.
+VARIABLES = {
+    "SNOWFLAKE_ACCOUNT": "account",
+    "SNOWFLAKE_HOST": "host",
+    "SNOWFLAKE_PORT": "port",
+    "SNOWFLAKE_PROTOCOL": "protocol",
+    "SNOWFLAKE_USER": "user",
+    "SNOWFLAKE_PASSWORD": "password",
+    "SNOWFLAKE_TOKEN": "token",
+    "SNOWFLAKE_TOKEN_FILE_PATH": "token_file_path",
+    "SNOWFLAKE_PRIVATE_KEY": "private_key",
+    "SNOWFLAKE_PRIVATE_KEY_FILE": "private_key_file",
+    "SNOWFLAKE_PRIVATE_KEY_PATH": "private_key_file",
+    "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": "private_key_file_pwd",
+    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "private_key_file_pwd",
+    "SNOWFLAKE_AUTHENTICATOR": "authenticator",
+    "SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "workload_identity_provider",
+    "SNOWFLAKE_ROLE": "role",
+    "SNOWFLAKE_WAREHOUSE": "warehouse",
+    "SNOWFLAKE_DATABASE": "database",
+    "SNOWFLAKE_SCHEMA": "schema",
+}
+
+
+def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the connector's parameters that SNOWFLAKE_* variables give; empty if they name no server.
+
+    A private key is the PEM text itself (SNOWFLAKE_PRIVATE_KEY) or a file; the text comes first.
+
+    Raises:
+        UsageError: the key cannot be read, or its passphrase is wrong.
+    """
+    options: dict[str, Any] = {key: environment[name] for name, key in VARIABLES.items() if environment.get(name)}
+    organization, account = environment.get("SNOWFLAKE_ORGANIZATION_NAME"), environment.get("SNOWFLAKE_ACCOUNT_NAME")
+    if organization and account:
+        options.setdefault("account", f"{organization}-{account}")
+    if "account" not in options:
+        return {}
+    if "private_key" in options:
+        options.pop("private_key_file", None)
+        options["private_key"] = der(options["private_key"], options.pop("private_key_file_pwd", None))
+    if options.keys() & {"private_key", "private_key_file"} and "password" not in options:
+        options.setdefault("authenticator", KEY_PAIR)
+    if str(options.get("authenticator", "")).upper() == WORKLOAD_IDENTITY:
+        options.setdefault("workload_identity_provider", OIDC)
+    return options
+
+
+def der(pem: str, passphrase: str | None) -> bytes:
+    """Return a private key of PEM text as the connector takes it: DER, PKCS #8, not encrypted.
+
+    Raises:
+        UsageError: the text is no private key, or its passphrase is wrong; the key itself is never in the message.
+    """
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # slow, and only key pairs need it
+
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), passphrase.encode() if passphrase else None)
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            "SNOWFLAKE_PRIVATE_KEY is no private key that can be read",
+            cause="It has to be the text of a PEM file, lines and all, and SNOWFLAKE_PRIVATE_KEY_PASSPHRASE its"
+            " passphrase, if it has one.",
+            remedy='Set it from the file: export SNOWFLAKE_PRIVATE_KEY="$(cat rsa_key.p8)"; or name the file in'
+            " SNOWFLAKE_PRIVATE_KEY_FILE.",
+        ) from error
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def way(options: Mapping[str, Any]) -> str:
+    """Return in words how a login with these parameters identifies itself."""
+    authenticator = str(options.get("authenticator", "")).upper()
+    if authenticator == WORKLOAD_IDENTITY:
+        return f"workload identity ({options.get('workload_identity_provider', OIDC)})"
+    if authenticator == KEY_PAIR or options.keys() & {"private_key", "private_key_file"}:
+        return "key pair"
+    if authenticator == "OAUTH":
+        return "OAuth token"
+    if authenticator == "EXTERNALBROWSER":
+        return "browser"
+    if authenticator == "PROGRAMMATIC_ACCESS_TOKEN":
+        return "programmatic access token"
+    return "password" if options.get("password") else "nothing"
