@@ -11,8 +11,8 @@ import streamlit as st
 from jobgraph.errors import UserError
 from jobgraph.page import reading
 from jobgraph.page.board import board
-from jobgraph.page.markup.frame import frame_html
-from jobgraph.page.views import attempt, graphs, grid, job, picture, run, why
+from jobgraph.page.markup.frame import frame_html, tabs_html
+from jobgraph.page.views import actions, attempt, changes, cost, graphs, grid, job, picture, run, why
 from jobgraph.page_model import address
 
 _VIEWS = {
@@ -22,6 +22,8 @@ _VIEWS = {
     address.PICTURE: picture.show,
     address.JOB: job.show,
     address.ATTEMPT: attempt.show,
+    address.COST: cost.show,
+    address.CHANGES: changes.show,
     address.WHY: why.show,
 }
 # What Streamlit leaves free around a page is more than a page of tables can spare.
@@ -41,6 +43,11 @@ def main() -> None:
     try:
         client = reading.source().client
         board(frame_html(here, f"{client.place} on {client.server}"), "frame")
+        if here.graph:
+            actions.dialog(here.graph)
+            with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+                board(tabs_html(here), "tabs")
+                actions.buttons(here.graph)
         _VIEWS.get(here.view, graphs.show)(here)
     except UserError as error:
         st.error(f"```\n{error}\n```", icon=":material/error:")

@@ -53,6 +53,12 @@ def source() -> Source:
     return Source(client, RunHistories(client))
 
 
+def forget() -> None:
+    """Read everything anew, but for the connection and closed runs: something was done."""
+    for function in (graphs, lines, strips, runs, run, logs):
+        function.clear()  # type: ignore[attr-defined]  # Streamlit's decorator adds it
+
+
 @st.cache_resource(ttl=FRESH, show_spinner=False)
 def now() -> datetime:
     """Return the server's present instant."""

@@ -66,14 +66,16 @@ def _jobs(old: Shape, new: Shape) -> Iterator[Change]:
     for name in now:
         if name in before and before[name] != now[name]:
             yield Change(CHANGED, name, "comes after", _listed(before[name]), _listed(now[name]))
-    disabled = {name: (task.disabled for task in shape.jobs) for name, shape in (("old", old), ("new", new))}
-    states = {
-        kind: dict(zip(shape.job_names, disabled[kind], strict=True)) for kind, shape in (("old", old), ("new", new))
-    }
+    was, is_now = _disabled(old), _disabled(new)
+    words = {True: "disabled", False: "enabled"}
     for name in now:
-        if name in before and states["old"][name] != states["new"][name]:
-            words = {True: "disabled", False: "enabled"}
-            yield Change(CHANGED, name, "", words[states["old"][name]], words[states["new"][name]])
+        if name in before and (name in was) != (name in is_now):
+            yield Change(CHANGED, name, "", words[name in was], words[name in is_now])
+
+
+def _disabled(shape: Shape) -> frozenset[str]:
+    """Return the jobs that a run passes over because the configuration says so."""
+    return frozenset(task.name for task in shape.jobs if task.disabled)
 
 
 def _predecessors(shape: Shape) -> Mapping[str, frozenset[str]]:

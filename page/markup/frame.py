@@ -35,7 +35,7 @@ _BELONGS = {address.JOB: address.GRID, address.ATTEMPT: address.RUN}
 
 
 def frame_html(here: Address, place: str) -> str:
-    """Return the head of the page: the way down to where one is, and tabs; `place` is what it is connected to."""
+    """Return the head of the page: the way down to where one is; `place` is what it is connected to."""
     steps = [link(Address(), '<b class="mark">◆</b> jobgraph', "home")]
     if here.graph:
         steps.append(link(Address(view=address.GRID, graph=here.graph), text(here.graph)))
@@ -46,11 +46,12 @@ def frame_html(here: Address, place: str) -> str:
     crumbs = '<i aria-hidden="true">/</i>'.join(steps)
     return (
         f'<header><nav class="crumbs" aria-label="Where you are">{crumbs}</nav><span class="place">{text(place)}</span>'
-        f"</header>{_tabs(here) if here.graph else ''}"
+        "</header>"
     )
 
 
-def _tabs(here: Address) -> str:
+def tabs_html(here: Address) -> str:
+    """Return the ways to the other views of a graph."""
     chosen = _BELONGS.get(here.view, here.view)
     links = "".join(
         link(

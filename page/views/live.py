@@ -15,16 +15,15 @@ from jobgraph.page import connection
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Seconds between two looks at something that runs, and at what may begin to run. In Snowflake each look keeps a
-# warehouse awake, so what does not run is looked at rarely there.
+# Seconds between two looks. In Snowflake each look keeps a warehouse awake, so what does not run is looked at rarely.
 RUNNING = 3.0
-QUIET = 4.0
 QUIET_IN_SNOWFLAKE = 60.0
 
 
 def live(draw: Callable[[], bool]) -> None:
     """Draw a part, and again as long as it is looked at; `draw` returns whether something in it is under way."""
-    pause = st.session_state.get("pause", QUIET)
+    key = f"pause of {draw.__module__}.{draw.__qualname__}"
+    pause = st.session_state.get(key, RUNNING)
 
     @st.fragment(run_every=pause)
     def part() -> None:
@@ -33,9 +32,9 @@ def live(draw: Callable[[], bool]) -> None:
         except UserError as error:
             st.error(f"```\n{error}\n```", icon=":material/error:")
             running = False
-        wanted = RUNNING if running else QUIET_IN_SNOWFLAKE if connection.is_in_snowflake() else QUIET
-        if wanted != pause:
-            st.session_state["pause"] = wanted
+        next_pause = RUNNING if running or not connection.is_in_snowflake() else QUIET_IN_SNOWFLAKE
+        if next_pause != pause:
+            st.session_state[key] = next_pause
             st.rerun()
 
     part()

@@ -1,0 +1,86 @@
+"""What the nodes of a graph's runs did cost, by the rates: job by job, and how much of it went into failed attempts.
+
+Pure. Knows attempts and rates. Must not know what Snowflake has charged: idle nodes and warehouses are in the bill, and
+not in here (`jobgraph cost --since`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobgraph.cost.rates import Rate
+    from jobgraph.runs.attempts import Attempt
+    from jobgraph.runs.graph_run import Run
+
+_SECONDS_AN_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class JobCost:
+    """Credits of a job's nodes; `lost` are those of attempts that failed. `unrated`: attempts of an unknown family."""
+
+    job: str
+    attempts: int
+    hours: float
+    credits: float
+    lost: float
+    unrated: int = 0
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The jobs of some runs, the dearest first; `runs` are the credits of each, oldest first."""
+
+    jobs: tuple[JobCost, ...]
+    runs: tuple[tuple[Run, float], ...]
+
+    @property
+    def credits(self) -> float:
+        """Credits of all jobs."""
+        return sum(job.credits for job in self.jobs)
+
+    @property
+    def lost(self) -> float:
+        """Credits that went into attempts that failed."""
+        return sum(job.lost for job in self.jobs)
+
+    @property
+    def unrated(self) -> int:
+        """Attempts on instance families without a rate."""
+        return sum(job.unrated for job in self.jobs)
+
+
+def costs(history: Iterable[Run], rates: Mapping[str, Rate]) -> Costs:
+    """Return what some runs of a graph did cost, newest first; where a rate is a range, by its upper end."""
+    runs = list(history)[::-1]
+    attempts: dict[str, list[Attempt]] = {}
+    for run in runs:
+        for job in run.jobs:
+            attempts.setdefault(job.name, []).extend(job.tries)
+    jobs = (_job(name, tries, rates) for name, tries in attempts.items())
+    per_run = tuple((run, sum(_credits(attempt, rates) for job in run.jobs for attempt in job.tries)) for run in runs)
+    return Costs(tuple(sorted(jobs, key=lambda job: (-job.credits, job.job))), per_run)
+
+
+def _job(name: str, tries: Sequence[Attempt], rates: Mapping[str, Rate]) -> JobCost:
+    return JobCost(
+        job=name,
+        attempts=len(tries),
+        hours=sum(map(_hours, tries)),
+        credits=sum(_credits(attempt, rates) for attempt in tries),
+        lost=sum(_credits(attempt, rates) for attempt in tries if attempt.state != "DONE"),
+        unrated=sum(attempt.node_family not in rates for attempt in tries if attempt.duration),
+    )
+
+
+def _hours(attempt: Attempt) -> float:
+    return (attempt.duration or 0.0) * attempt.replicas / _SECONDS_AN_HOUR
+
+
+def _credits(attempt: Attempt, rates: Mapping[str, Rate]) -> float:
+    rate = rates.get(attempt.node_family)
+    return _hours(attempt) * rate.high if rate else 0.0

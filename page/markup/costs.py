@@ -1,0 +1,70 @@
+"""What runs did cost as HTML: a bar for each run, a line for each job.
+
+Pure. Says what is not in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.page.markup.elements import figures, heading, link, table, text
+from jobgraph.page_model import address, looks
+
+if TYPE_CHECKING:
+    from jobgraph.page_model.address import Address
+    from jobgraph.page_model.costs import Costs
+    from jobgraph.runs.graph_run import Run
+
+_MOST_JOBS = 100
+
+
+def costs_html(costs: Costs, here: Address, price: float, effective: str) -> str:
+    """Return what runs did cost; `price`: US dollars for a credit, `effective`: the day of the rates."""
+    count = len(costs.runs)
+    longest = max((credit for _, credit in costs.runs), default=0.0)
+    bars = "".join(_bar(run, credit, longest, here) for run, credit in costs.runs)
+    unrated = f" {costs.unrated} attempts on families without a rate are not in it." if costs.unrated else ""
+    note = (
+        f"Nodes only, while containers ran, by the published rates of {effective} at ${price:.2f} a credit.{unrated}"
+        " What idle nodes and warehouses add, and what Snowflake charged: "
+    )
+    return (
+        figures(
+            [
+                ("credits", f"{costs.credits:.3g}"),
+                ("US dollars", f"{costs.credits * price:.2f}"),
+                ("credits a run", f"{costs.credits / count:.3g}" if count else ""),
+                ("in failed attempts", f"{costs.lost / costs.credits:.1%}" if costs.credits else ""),
+            ]
+        )
+        + f'<div class="course" style="--runs:{count}">{bars}</div>'
+        + f'<p class="quiet">{text(note)}<code>jobgraph cost --since 7d</code></p>'
+        + heading("Jobs, the dearest first")
+        + table(
+            ("job", ">attempts", ">node hours", ">credits", ">lost in failed attempts", ""),
+            (
+                (
+                    link(here.to(address.JOB, job=job.job), text(job.job)),
+                    str(job.attempts),
+                    f"{job.hours:.2f}",
+                    f"{job.credits:.4f}",
+                    f"{job.lost:.4f}" if job.lost else "",
+                    _share(job.credits, costs.jobs[0].credits),
+                )
+                for job in costs.jobs[:_MOST_JOBS]
+            ),
+        )
+    )
+
+
+def _bar(run: Run, credit: float, longest: float, here: Address) -> str:
+    share = max(0.03, credit / longest if longest else 0.0)
+    look = looks.look(run.state)
+    sign = "" if look.tone == looks.GOOD else look.sign
+    bar = f'<i class="{look.tone}" style="height:{share * 100:.0f}%"></i>'
+    hint = f"run {run.run_id}: {credit:.4f} credits"
+    return link(here.to(address.RUN, run=run.run_id), f"<u>{sign}</u>{bar}", "bar", hint)
+
+
+def _share(credit: float, highest: float) -> str:
+    return f'<i class="share" style="width:{credit / highest * 100 if highest else 0:.0f}%"></i>'

@@ -1,0 +1,129 @@
+"""What one does from the page: the statement and the jobs are shown first, and that statement is what is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobgraph.account import steering
+from jobgraph.account.queries import Place, Statement
+from jobgraph.errors import RunFailedError
+from tests.jobgraph.cli import recorded
+from tests.jobgraph.cli.recorded import ManualClock, Server, absent, quickstart
+from tests.page.test_views import KEY, server
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+    from tests.page.conftest import Visit
+
+PLACE = Place("DB", "PUBLIC")
+ROOT = '"DB"."PUBLIC"."ROOT_TASK"'
+
+
+def changing(sent: list[Statement]) -> list[str]:
+    """What was sent that changes something."""
+    reads = ("SELECT", "SHOW")
+    return [
+        steering.filled(statement)
+        for statement in sent
+        if not statement.text.startswith(reads) or "CANCEL_ONGOING" in statement.text
+    ]
+
+
+def asked(app: AppTest, action: str) -> AppTest:
+    """The page after a click on the button of an action."""
+    app.button(key=f"do-{action}").click().run()
+    assert not app.exception, app.exception
+    return app
+
+
+def scheduled(*, started: bool = True) -> Server:
+    """A graph with a schedule, its newest run done."""
+    rows = quickstart(**({} if started else {"ROOT_TASK": "suspended"}))
+    rows[0]["schedule"] = "USING CRON 0 2 * * * UTC"
+    rows[0]["config"] = '{"market": "eu", "days": 7}'
+    clock = ManualClock()
+    clock.seconds = 60.0
+    answers = {"TASK_LOGGING_STATS": absent(), "ALTER TASK": []}
+    return Server(clock, tasks=rows, began=0.0, answers=answers)
+
+
+def test_a_run_shows_its_statement_and_jobs_and_is_sent_only_when_it_is_confirmed(visit: Visit) -> None:
+    visit.client = server("done")
+    app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
+    assert app.code[0].value == f"EXECUTE TASK {ROOT};"
+    assert "**6 jobs**" in app.markdown[-1].value
+    assert changing(visit.client.sent) == []
+    app.button(key="confirm").click().run()
+    assert changing(visit.client.sent) == [f"EXECUTE TASK {ROOT}"]
+
+
+def test_a_run_with_other_values(visit: Visit) -> None:
+    visit.client = scheduled()
+    app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
+    app.text_input(key="value-market").set_value("us").run()
+    assert app.code[0].value == f'EXECUTE TASK {ROOT} USING CONFIG = $${{"market": "us"}}$$;'
+    app.button(key="confirm").click().run()
+    assert changing(visit.client.sent) == [f'EXECUTE TASK {ROOT} USING CONFIG = $${{"market": "us"}}$$']
+
+
+def test_a_part_that_cannot_be_left_out_says_why(visit: Visit) -> None:
+    visit.client = server("done")
+    app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
+    app.multiselect(key="only").set_value(["T_MYJOB_3"]).run()
+    assert "An earlier version of jobgraph deployed them" in app.error[0].value
+    assert changing(visit.client.sent) == []
+
+
+def test_a_retry_names_the_jobs_that_run_again(visit: Visit) -> None:
+    visit.client = server("failing")
+    app = asked(visit.open(view="run", graph=KEY), steering.RETRY)
+    assert app.code[0].value == f"EXECUTE TASK {ROOT} RETRY LAST;"
+    assert "**2 jobs**: `T_MYJOB_3`, `T_MYJOB_6`" in app.markdown[-1].value
+    app.button(key="confirm").click().run()
+    assert changing(visit.client.sent) == [f"EXECUTE TASK {ROOT} RETRY LAST"]
+
+
+def test_a_cancellation_names_every_statement(visit: Visit) -> None:
+    client = server("running")
+    client.answers |= {
+        "SHOW JOB SERVICES LIKE": [recorded.service("T_MYJOB_3", 1)],
+        "SYSTEM.USER_TASK_CANCEL": [],
+        "SPCS_CANCEL_JOB": [],
+    }
+    visit.client = client
+    app = asked(visit.open(view="grid", graph=KEY), steering.CANCEL)
+    texts = app.code[0].value
+    app.button(key="confirm").click().run()
+    sent = changing(client.sent)
+    assert ";\n".join(sent) + ";" == texts
+    assert [text for text in sent if "T_MYJOB_3" in text and "CANCEL_ONGOING" in text]
+    assert [text for text in sent if text.endswith("!SPCS_CANCEL_JOB()")]
+
+
+@pytest.mark.parametrize(("started", "action"), [(True, steering.SUSPEND), (False, steering.RESUME)])
+def test_a_schedule_is_stopped_and_let_go_on(visit: Visit, *, started: bool, action: str) -> None:
+    visit.client = scheduled(started=started)
+    app = asked(visit.open(view="why", graph=KEY), action)
+    app.button(key="confirm").click().run()
+    assert changing(visit.client.sent) == [f"ALTER TASK {ROOT} {action.upper()}"]
+
+
+def test_only_what_makes_sense_is_offered(visit: Visit) -> None:
+    visit.client = server("done")
+    keys = {button.key for button in visit.open(view="grid", graph=KEY).button}
+    assert keys == {"do-run"}
+    visit.client = server("running")
+    keys = {button.key for button in visit.open(view="grid", graph=KEY).button}
+    assert keys == {"do-run", "do-cancel"}
+
+
+def test_a_refusal_is_shown_as_snowflake_says_it(visit: Visit) -> None:
+    client = server("done")
+    client.answers["EXECUTE TASK"] = RunFailedError("Snowflake refused a statement (003001): Insufficient privileges")
+    visit.client = client
+    app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
+    app.button(key="confirm").click().run()
+    assert "Insufficient privileges" in app.error[0].value
