@@ -91,6 +91,10 @@ class StorageComponent(Part):
             self.named(settings.stage),
             name=settings.stage,
             directory=snowflake.StageInternalDirectoryArgs(enable=True),
+            # what a container may mount; a stage that was made without it keeps what it has, since it holds files
+            encryption=snowflake.StageInternalEncryptionArgs(
+                snowflake_sse=snowflake.StageInternalEncryptionSnowflakeSseArgs(),  # type: ignore[no-untyped-call]  # theirs
+            ),
             comment=self._mark.comment("jobgraph: the resolved job configuration"),
             opts=self._mark.making(
                 adopting(holding(named(self, *self._place), "encryption", "directory.autoRefresh"), settings, "stage")

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from snowflake_sandbox.call import World
+    from snowflake_sandbox.result import Result
     from snowflake_sandbox.session import Session
 
 
 def rows(world: World, session: Session, text: str, *binds: Any, **more: Any) -> list[dict[str, Any]]:
     """Run a statement; its rows by column name. What follows the text is the engine's."""
-    result = dispatch.execute(world, session, text, *binds, **more)
+    return rows_of(dispatch.execute(world, session, text, *binds, **more))
+
+
+def rows_of(result: Result) -> list[dict[str, Any]]:
+    """Return the rows of a result by column name."""
     names = [column.name for column in result.columns]
     return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
 

@@ -66,6 +66,15 @@ class World:
     query_records: QueryRecords = field(default_factory=QueryRecords)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
+    def define(self, database: str, *statements: str) -> None:
+        """Change a database's tables by DuckDB's DDL, together with the catalog, when the transaction is committed.
+
+        Raises:
+            SnowflakeError: what DuckDB reports, in Snowflake's numbers; at the end of the outermost transaction.
+        """
+        with self.store.transaction() as tx:
+            tx.define(database, *statements)
+
 
 @dataclass
 class Call:

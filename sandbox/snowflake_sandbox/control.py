@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -294,6 +295,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: s
     """
     from snowflake_sandbox import world as composition  # noqa: PLC0415  # slow to import, and control's other users need it not
     from snowflake_sandbox.clock import SystemClock  # noqa: PLC0415  # likewise
+    from snowflake_sandbox.data import data_errors  # noqa: PLC0415  # likewise
 
     # All that the sandbox keeps is its owner's alone.
     os.umask(0o077)
@@ -310,6 +312,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: s
         except OSError as error:
             raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
         world.webhook_receiver = webhook_receiver
+        data_errors.at_the_end.tell = partial(_end_loudly, folder)
         composition.start(world)
         try:
             (folder / _PROCESS).write_text(json.dumps({"pid": os.getpid(), "port": address[1]}))
@@ -321,6 +324,17 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: s
 def _end(_number: int, _frame: object) -> None:
     """End in order at SIGTERM; uvicorn raises the signal again once it has stopped."""
     raise SystemExit(0)
+
+
+def _end_loudly(folder: Path, why: str) -> None:
+    """End the process in order, and say in its log what happened and what to do."""
+    sys.stderr.write(
+        f"error: the tables in {folder / 'data'} could not be written ({why}), and DuckDB takes no statement any more."
+        " The sandbox ends. Usual cause: the disk is full, or has gone. Start it again with `jobgraph sandbox start`:"
+        " what was acknowledged is kept, and runs and jobs go on.\n"
+    )
+    sys.stderr.flush()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _serve_http(world: World, listener: socket.socket) -> None:

@@ -139,6 +139,16 @@ def cancelled() -> SnowflakeError:
     return SnowflakeError(604, "57014", "SQL execution canceled")
 
 
+def too_many_statements(most: int) -> SnowflakeError:
+    """000619 (guess): a session that never waits for its statements must not take all threads from the others."""
+    return SnowflakeError(
+        619,
+        "57014",
+        f"Too many statements are under way in this session (the sandbox runs {most} at once). Wait for some of them to"
+        " end, or cancel them with SYSTEM$CANCEL_ALL_QUERIES.",
+    )
+
+
 def disk_full() -> SnowflakeError:
     """000603: nothing can be written, which no account ever says; the text is the sandbox's own."""
     return SnowflakeError(
@@ -146,6 +156,16 @@ def disk_full() -> SnowflakeError:
         "53100",
         "The disk that holds the sandbox's data folder is full: nothing was changed. Make room; the statement can then"
         " be sent again, and tasks and jobs go on by themselves.",
+    )
+
+
+def tables_closed() -> SnowflakeError:
+    """000603: DuckDB takes no statement any more, after a write to its files failed; the text is the sandbox's own."""
+    return SnowflakeError(
+        603,
+        "58030",
+        "The files of the sandbox's tables could not be written, and are closed: the sandbox ends. Start it again; what"
+        " was acknowledged is kept, and its log says more.",
     )
 
 

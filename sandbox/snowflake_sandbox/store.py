@@ -1,6 +1,10 @@
 """The control plane's memory: one SQLite file in the data folder, every change a transaction that survives a kill.
 
-Knows tables and transactions; must not know Snowflake's statements, nor table data (data.py keeps that in DuckDB).
+A transaction may define tables, too, which DuckDB keeps in files of its own. Then DuckDB commits first, together with a
+note of what this file is to be told, and this file follows: at once, or at the next start, if the process was killed
+between the two. Files and folders that a transaction makes superfluous are removed after it (`Transaction.afterwards`).
+
+Knows tables and transactions; must not know Snowflake's statements, nor table data (data/ keeps that in DuckDB).
 Each part of the sandbox hands in its own tables (`TABLES` of objects/catalog.py, objects/access.py, logins.py, tasks/
 and services/).
 """
@@ -12,12 +16,15 @@ import logging
 import sqlite3
 import threading
 import time
+import uuid
+from ast import literal_eval
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 # Raise it when a table changes: an older folder is then refused with the remedy instead of misread.
 FORMAT = 1
@@ -26,6 +33,10 @@ FORMAT = 1
 _log = logging.getLogger("sandbox.store")
 # A machine's trouble (a full disk) ends by somebody's doing; until then writing is tried again at this pace.
 _RETRY_SECONDS = 0.5
+
+
+# Notes of tables' definitions that this file has followed.
+_FOLLOWED = "CREATE TABLE IF NOT EXISTS followed_definition (token TEXT PRIMARY KEY);"
 
 
 class DataFolderError(Exception):
@@ -78,19 +89,36 @@ def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
             return
 
 
+def insist_aside(name: str, action: Callable[[], object], stopping: Callable[[], bool]) -> None:
+    """Do something that writes in a thread of its own, as `insist` does; a defect is logged, as nobody waits for it."""
+
+    def run() -> None:
+        try:
+            insist(action, stopping)
+        except Exception:  # noqa: BLE001  # the thread ends here, and nobody else would hear of it
+            _log.exception("%s: failed inside the sandbox", name)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
 class Transaction:
     """A transaction in progress. Rows are `sqlite3.Row`: by position and by column name."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, changes: Changes) -> None:
         self._connection = connection
+        self._changes = changes
 
     def run(self, sql: str, *values: Any) -> int:
         """Execute one statement with bound values; the id of the inserted row."""
-        return self._connection.execute(sql, values).lastrowid or 0
+        row_id = self._connection.execute(sql, values).lastrowid or 0
+        self._changes.written.append((sql, values))
+        return row_id
 
     def changed(self, sql: str, *values: Any) -> int:
         """Execute one statement; the number of rows it changed."""
-        return self._connection.execute(sql, values).rowcount
+        count = self._connection.execute(sql, values).rowcount
+        self._changes.written.append((sql, values))
+        return count
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a query."""
@@ -100,6 +128,40 @@ class Transaction:
         """The first row of a query, if any."""
         row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
         return row
+
+    def define(self, database: str, *statements: str) -> None:
+        """Have DuckDB run statements on a database's tables when this transaction is committed, all or nothing."""
+        self._changes.definitions.setdefault(database, []).extend(statements)
+
+    def forget_definitions(self, database: str) -> None:
+        """Leave out what was to be defined in a database: it goes as a whole."""
+        self._changes.definitions.pop(database, None)
+
+    def otherwise(self, action: Callable[[], object]) -> None:
+        """Do something if this transaction is undone, the last first; what it raises is logged."""
+        self._changes.otherwise.append(action)
+
+    def afterwards(self, action: Callable[[], object]) -> None:
+        """Do something once this transaction is committed; what it raises is logged."""
+        self._changes.afterwards.append(action)
+
+
+@dataclass
+class Changes:
+    """What the transaction under way has changed, and is to bring about: statements with their values, in order."""
+
+    written: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    definitions: dict[str, list[str]] = field(default_factory=dict)
+    afterwards: list[Callable[[], object]] = field(default_factory=list)
+    otherwise: list[Callable[[], object]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What DuckDB keeps with a definition until this file has followed: a token, and the statements, as a text."""
+
+    token: str
+    written: str
 
 
 class Store:
@@ -117,6 +179,9 @@ class Store:
     def __init__(self, path: Path | str, tables: Sequence[str]) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self._changes = Changes()
+        # The data plane's: takes statements by database, and the note to keep with them.
+        self.define_tables: Callable[[Mapping[str, list[str]], Note], None] | None = None
         try:
             self._connection = sqlite3.connect(str(path), check_same_thread=False, isolation_level=None)
             try:
@@ -135,7 +200,7 @@ class Store:
         # WAL + NORMAL: a killed process loses nothing; a machine that loses power may lose the last moments,
         # which is enough for development.
         self._connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;")
-        for script in tables:
+        for script in (_FOLLOWED, *tables):
             self._connection.executescript(script)
         self._connection.execute(f"PRAGMA user_version={FORMAT}")
 
@@ -146,25 +211,67 @@ class Store:
             self._depth += 1
             try:
                 if self._depth == 1:
+                    self._changes = Changes()
                     self._connection.execute("BEGIN IMMEDIATE")
-                yield Transaction(self._connection)
+                yield Transaction(self._connection, self._changes)
             except BaseException:
                 if self._depth == 1:
-                    self._roll_back()
+                    self._undo(self._changes)
                 raise
             else:
                 if self._depth == 1:
-                    self._commit()
+                    self._commit(self._changes)
             finally:
                 self._depth -= 1
 
-    def _commit(self) -> None:
+    def _commit(self, changes: Changes) -> None:
+        note = None
+        try:
+            if changes.definitions and self.define_tables is not None:
+                token = str(uuid.uuid4())
+                note = Note(token, repr(changes.written))
+                self._connection.execute("INSERT INTO followed_definition VALUES (?)", (token,))
+                self.define_tables(changes.definitions, note)
+        except BaseException:
+            self._undo(changes)
+            raise
         try:
             self._connection.execute("COMMIT")
         except BaseException:
             # Left open, it would make every later transaction fail.
+            if note is None:
+                self._undo(changes)
+                raise
+            self._roll_back()
+            definition = note
+            insist(lambda: self._replay(definition), lambda: False)
+        _do(changes.afterwards)
+
+    def follow(self, notes: Sequence[Note]) -> None:
+        """Catch up with definitions of tables after which a process was killed; at the start, before anything else."""
+        for note in notes:
+            with self.transaction() as tx:
+                is_followed = tx.row("SELECT 1 FROM followed_definition WHERE token = ?", note.token)
+            if is_followed is None:
+                self._replay(note)
+        with self.transaction() as tx:
+            tokens = [note.token for note in notes]
+            tx.run(f"DELETE FROM followed_definition WHERE token NOT IN ({', '.join('?' * len(tokens))})", *tokens)
+
+    def _replay(self, note: Note) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for sql, values in literal_eval(note.written):
+                self._connection.execute(sql, values)
+            self._connection.execute("INSERT INTO followed_definition VALUES (?)", (note.token,))
+            self._connection.execute("COMMIT")
+        except BaseException:
             self._roll_back()
             raise
+
+    def _undo(self, changes: Changes) -> None:
+        self._roll_back()
+        _do(reversed(changes.otherwise))
 
     def _roll_back(self) -> None:
         # BEGIN may have failed, or SQLite rolled back by itself.
@@ -175,6 +282,14 @@ class Store:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+def _do(actions: Iterable[Callable[[], object]]) -> None:
+    for action in actions:
+        try:
+            action()
+        except Exception:  # noqa: BLE001  # the transaction has ended already: what is left over is found at the next start
+            _log.exception("what follows from a transaction could not be done")
 
 
 def to_json(value: Any) -> str:

@@ -6,6 +6,7 @@ Knows which parts there are and in which order they come up; must not know what 
 from __future__ import annotations
 
 import importlib
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from snowflake_sandbox.call import World
 from snowflake_sandbox.catalog import catalog, registration
 from snowflake_sandbox.data import table_functions, temporary
 from snowflake_sandbox.data.adapter import DataPlane
+from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.objects import database as database_kind
 from snowflake_sandbox.objects import role, user
 from snowflake_sandbox.objects.database import file_key
 from snowflake_sandbox.protocol import logins
@@ -63,13 +66,14 @@ def build(
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     parts = [importlib.import_module(name) for name in _PARTS]
-    tables = [catalog.TABLES, access.TABLES, logins.TABLES]
+    tables = [catalog.TABLES, access.TABLES, logins.TABLES, database_kind.TABLES]
     tables += [part.TABLES for part in parts if hasattr(part, "TABLES")]
     control, used = folder / "control.sqlite", folder / "used"
     refuse_damage(control, [used, *(folder / "data").glob("*.duckdb")])
     store = Store(control, tables)
     used.touch()
     world = World(store, DataPlane(folder / "data", folder / "stages"), clock, folder, images, address)
+    store.define_tables = world.data.define
     world.parts["queries"] = Queries(world)
     for part in (
         definitions,
@@ -86,22 +90,39 @@ def build(
             part.register(world)
     try:
         _prepare(world, password)
-    except BaseException:
+    except BaseException as error:
         world.data.stop()
         store.close()
+        if isinstance(error, sqlite3.Error | SnowflakeError):
+            raise DataFolderError(control, f"cannot be written ({error})") from error
         raise
     return world
 
 
 def _prepare(world: World, password: str) -> None:
+    _attach_all(world)
     now = world.clock.now()
     with world.store.transaction() as tx:
         role.ensure_built_in(tx, now)
         user.ensure_administrator(tx, logins.ADMINISTRATOR, password, now)
+        superfluous = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
+    for key in superfluous:
+        database_kind.remove_file(world, key)
+    temporary.drop_left_over(world)
+
+
+def _attach_all(world: World) -> None:
+    """Attach the databases, and let the store follow what was defined in them right before a kill."""
+    with world.store.transaction() as tx:
         databases = catalog.listing(tx, "DATABASE")
     for database in databases:
         _attach(world, database.name.name, file_key(database))
-    temporary.drop_left_over(world)
+    world.store.follow([note for database in databases for note in world.data.notes(database.name.name)])
+    with world.store.transaction() as tx:
+        still_there = {database.id for database in catalog.listing(tx, "DATABASE")}
+    for database in databases:
+        if database.id not in still_there:
+            world.data.detach(database.name.name)
 
 
 def _attach(world: World, name: str, key: str) -> None:

@@ -54,7 +54,7 @@ def other_defaults(kind: str, values: dict[str, Any]) -> None:
     elif kind == "Schema":
         values["isTransient"] = "true"
     elif kind == "StageInternal":
-        values["encryption"] = {"snowflakeSse": {}}
+        values["encryption"] = {"snowflakeFull": {}}
         values["directory"] |= {"autoRefresh": "true"}
     else:
         for column in values["columns"]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import deploys, deploys_killed, finalizer, reading, runner
+from tests.reliability import deploys, deploys_killed, durable_writes, finalizer, reading, runner
 
 PARTS = {"reading": reading.run, "runner": runner.run, "finalizer": finalizer.run, "deploys": deploys.run}
-# Run only when named: each case starts the engine twice, all of them take an hour and more.
-LONG = {"deploys-killed": deploys_killed.run}
+# Run only when named: all cases take an hour and more.
+LONG = {"deploys-killed": deploys_killed.run, "durable-writes": durable_writes.run}
 MOST_SHOWN = 5
 
 

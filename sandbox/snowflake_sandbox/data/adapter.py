@@ -27,6 +27,7 @@ from sqlglot.errors import ErrorLevel
 from snowflake_sandbox import errors
 from snowflake_sandbox.data import data_errors, data_types, trees
 from snowflake_sandbox.dialect import macros, permitted, translation
+from snowflake_sandbox.store import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 # A part of a table's name as DuckDB gives it, and what stands before its alias.
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
+# The table of each database's file that keeps the store's notes.
+_NOTES = "_definitions"
 _ALIAS = re.compile(r' AS (?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
@@ -217,26 +220,21 @@ class DataPlane:
                 f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', '_loaded_files')}"
                 " (table_id BIGINT, file VARCHAR, tag VARCHAR, loaded_on TIMESTAMPTZ)"
             )
+            duck.execute(f"CREATE TABLE IF NOT EXISTS {quoted(name, 'main', _NOTES)} (token VARCHAR, written VARCHAR)")
 
     def file(self, key: str) -> Path | None:
         """The file of a database; None where everything is in memory."""
         return None if self._folder is None else self._folder / f"{key}.duckdb"
 
-    def detach(self, name: str, key: str | None = None) -> None:
-        """Take a database away; with `key` its file is deleted too."""
+    def detach(self, name: str) -> None:
+        """Take a database away; its file stays."""
         with self._root.cursor() as duck:
             duck.execute(f"DETACH {quoted(name)}")
-        if key is not None and self._folder is not None:
-            for file in self._folder.glob(f"{key}.duckdb*"):
-                file.unlink()
 
-    def create_schema(self, database: str, name: str) -> None:
-        """Make a schema."""
-        self.define(f"CREATE SCHEMA IF NOT EXISTS {quoted(database, name)}")
-
-    def drop_schema(self, database: str, name: str) -> None:
-        """Remove a schema with what is left in it."""
-        self.define(f"DROP SCHEMA IF EXISTS {quoted(database, name)} CASCADE")
+    def remove(self, key: str) -> None:
+        """Remove the file of a database that is not attached, if it is there."""
+        for file in self._folder.glob(f"{key}.duckdb*") if self._folder is not None else ():
+            file.unlink()
 
     def apply_parameters(self, session: Session, values: Mapping[str, Any]) -> None:
         """Pass on the session parameters that DuckDB has a setting for.
@@ -247,15 +245,29 @@ class DataPlane:
         if values.get("TIMEZONE") is not None:
             self.connection(session).set_zone(str(values["TIMEZONE"]))
 
-    def define(self, *statements: str) -> None:
-        """Run DuckDB DDL that is none of a session's business; each statement commits.
+    def define(self, definitions: Mapping[str, list[str]], note: Note) -> None:
+        """Run DuckDB DDL, each database's statements as a whole, and keep the note with them (store.py).
 
         Raises:
             SnowflakeError: what DuckDB reports, in Snowflake's numbers.
         """
-        with self._root.cursor() as duck, data_errors.translated():
-            for statement in statements:
-                duck.execute(statement)
+        for database, statements in definitions.items():
+            notes = quoted(database, "main", _NOTES)
+            with self._root.cursor() as duck, data_errors.translated():
+                duck.execute("BEGIN")
+                try:
+                    for statement in statements:
+                        duck.execute(statement)
+                    duck.execute(f"DELETE FROM {notes}")
+                    duck.execute(f"INSERT INTO {notes} VALUES (?, ?)", [note.token, note.written])
+                except BaseException:
+                    duck.execute("ROLLBACK")
+                    raise
+                duck.execute("COMMIT")
+
+    def notes(self, database: str) -> list[Note]:
+        """The note of the last definition in a database, if there was any."""
+        return [Note(*row) for row in self.rows(f"SELECT token, written FROM {quoted(database, 'main', _NOTES)}")]
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of a DuckDB query that is none of a session's business."""

@@ -14,11 +14,19 @@ import duckdb
 import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
 
-from snowflake_sandbox.errors import SnowflakeError, cancelled, disk_full, is_disk_full, place, transaction_lost
+from snowflake_sandbox.errors import (
+    SnowflakeError,
+    cancelled,
+    disk_full,
+    is_disk_full,
+    place,
+    tables_closed,
+    transaction_lost,
+)
 from snowflake_sandbox.statements.reader import tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DIVISION_BY_ZERO = "Division by zero"
 # What the dialect's macros say (dialect/macros.py): Snowflake's own words, whose numbers are here.
@@ -81,11 +89,25 @@ def placed(text: str) -> Iterator[None]:
         raise SnowflakeError(error.errno, error.sqlstate, error.message.replace(_NO_PLACE, where)) from error
 
 
+class _AtTheEnd:
+    """Who is told that DuckDB has closed its files for good; the process ends then, and is started again."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str], None] = lambda _why: None
+
+
+at_the_end = _AtTheEnd()
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise a SnowflakeError in place of DuckDB's, fakesnow's and sqlglot's own."""
     try:
         yield
+    except duckdb.FatalException as error:
+        # A write of its own log failed: it takes no statement any more before it is opened anew.
+        at_the_end.tell(str(error).splitlines()[-1])
+        raise tables_closed() from error
     except duckdb.Error as error:
         raise (disk_full() if is_disk_full(error) else from_duckdb(error)) from error
     except snowflake.connector.errors.Error as error:

@@ -15,8 +15,13 @@ from snowflake_sandbox.statements.definitions import drop_children
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
-    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.store import Transaction
+
+
+# Files of databases that were dropped, until they are removed.
+TABLES = "CREATE TABLE IF NOT EXISTS superfluous_file (key TEXT PRIMARY KEY);"
 
 
 def file_key(database: SnowflakeObject) -> str:
@@ -25,16 +30,29 @@ def file_key(database: SnowflakeObject) -> str:
 
 
 def _created(call: Call, database: SnowflakeObject) -> None:
-    name = database.name.name
+    name, key = database.name.name, file_key(database)
     _refuse_twin(call, database)
-    call.world.data.attach(name, file_key(database))
+    # A process that was killed while it made a database of this very number may have left its file.
+    call.world.data.remove(key)
     with call.world.store.transaction() as tx:
+        tx.otherwise(lambda: call.world.data.remove(key))
+        _attach(call, tx, name, key)
         public = catalog.create(
             tx, "SCHEMA", ObjectName("PUBLIC", name), database.owner, call.now, schema.default_properties()
         )
     schema.make(call, public)
     # CREATE DATABASE makes the new database the session's own (docs: sql-reference/sql/create-database).
     call.session.database, call.session.schema = name, "PUBLIC"
+
+
+def _attach(call: Call, tx: Transaction, name: str, key: str) -> None:
+    call.world.data.attach(name, key)
+    tx.otherwise(lambda: call.world.data.detach(name))
+
+
+def _detach(call: Call, tx: Transaction, name: str, key: str) -> None:
+    call.world.data.detach(name)
+    tx.otherwise(lambda: call.world.data.attach(name, key))
 
 
 def _refuse_twin(call: Call, database: SnowflakeObject) -> None:
@@ -46,11 +64,23 @@ def _refuse_twin(call: Call, database: SnowflakeObject) -> None:
 
 
 def _dropping(call: Call, database: SnowflakeObject) -> None:
-    name = database.name.name
+    name, key = database.name.name, file_key(database)
     drop_children(call, name)
-    call.world.data.detach(name, file_key(database))
+    with call.world.store.transaction() as tx:
+        tx.forget_definitions(name)
+        _detach(call, tx, name, key)
+        # The file goes last: a kill before that leaves a database that is whole, or a file that is known to go.
+        tx.run("INSERT INTO superfluous_file VALUES (?)", key)
+        tx.afterwards(lambda: remove_file(call.world, key))
     if call.session.database == name:
         call.session.database = call.session.schema = None
+
+
+def remove_file(world: World, key: str) -> None:
+    """Remove the file of a database that was dropped, and the note that it is to be removed."""
+    world.data.remove(key)
+    with world.store.transaction() as tx:
+        tx.run("DELETE FROM superfluous_file WHERE key = ?", key)
 
 
 def _rename(call: Call, database: SnowflakeObject) -> Result | None:
@@ -60,8 +90,8 @@ def _rename(call: Call, database: SnowflakeObject) -> Result | None:
         catalog.rename(tx, database, name)
         tx.run("UPDATE object SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
         tx.run("UPDATE future_grant SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
-        call.world.data.detach(database.name.name)
-        call.world.data.attach(name.name, file_key(database))
+        _detach(call, tx, database.name.name, file_key(database))
+        _attach(call, tx, name.name, file_key(database))
     if call.session.database == database.name.name:
         call.session.database = name.name
     return None

@@ -8,6 +8,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
+from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.definitions import drop_children
@@ -46,15 +47,23 @@ def default_properties() -> dict[str, Any]:
     return {"comment": None, "transient": False, "managed_access": False}
 
 
+def _create(name: ObjectName) -> str:
+    return f"CREATE SCHEMA IF NOT EXISTS {quoted(name.schema or '', name.name)}"
+
+
+def _drop(name: ObjectName) -> str:
+    return f"DROP SCHEMA IF EXISTS {quoted(name.schema or '', name.name)} CASCADE"
+
+
 def make(call: Call, schema: SnowflakeObject) -> None:
     """Make the DuckDB schema and make it the session's own, as CREATE SCHEMA does."""
-    call.world.data.create_schema(schema.name.schema or "", schema.name.name)
+    call.world.define(schema.name.schema or "", _create(schema.name))
     call.session.database, call.session.schema = schema.name.schema, schema.name.name
 
 
 def _dropping(call: Call, schema: SnowflakeObject) -> None:
     drop_children(call, schema.name.schema or "", schema.name.name)
-    call.world.data.drop_schema(schema.name.schema or "", schema.name.name)
+    call.world.define(schema.name.schema or "", _drop(schema.name))
     if (call.session.database, call.session.schema) == (schema.name.schema, schema.name.name):
         call.session.schema = None
 
@@ -77,8 +86,7 @@ def _rename(call: Call, schema: SnowflakeObject) -> Result | None:
                 name.schema,
                 schema.name.name,
             )
-        call.world.data.create_schema(name.schema or "", name.name)
-        call.world.data.drop_schema(name.schema or "", schema.name.name)
+        tx.define(name.schema or "", _create(name), _drop(schema.name))
     if call.session.schema == schema.name.name and call.session.database == name.schema:
         call.session.schema = name.name
     return None

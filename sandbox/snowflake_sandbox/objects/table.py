@@ -140,7 +140,7 @@ def _query_columns(call: Call, properties: dict[str, Any]) -> list[Column]:
 
 def _created(call: Call, table: SnowflakeObject) -> None:
     table_alter.make(call, table)
-    if table["session"] is not None:
+    if table["table_kind"] == "TEMPORARY":
         call.world.data.connection(call.session).temporary.append(table.id)
 
 
@@ -162,18 +162,35 @@ def fill(call: Call, table: SnowflakeObject) -> None:
 
 
 def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
-    """The generic creation, then the rows."""
+    """CREATE TABLE; one with rows (AS, CLONE) is filled under another name and then takes its own, all or nothing.
+
+    So the query may read the very table that it replaces, which stays as it was until the query has succeeded.
+    """
     query, source = creation.properties.pop("query", None), creation.properties.pop("source", None)
     with call.world.store.transaction() as tx:
         before = catalog.find(tx, "TABLE", creation.name)
-    result = create_object(call, kind, creation)
-    if not query and not source:
-        return result
+    if not (query or source) or (before is not None and not creation.or_replace):
+        return create_object(call, kind, creation)
+    if before is not None:
+        access.require(call, "OWNERSHIP", before)
+    filling = replace(creation.name, name=f"_FILLING_{call.query_id.upper()}")
+    # of this session alone until it is whole; a start removes what a kill left of it
+    properties = {**creation.properties, "session": call.session.id}
+    create_object(call, kind, replace(creation, name=filling, properties=properties, or_replace=False))
     with call.world.store.transaction() as tx:
-        table = catalog.get(tx, "TABLE", creation.name)
-    if before is None or before.id != table.id:
-        fill(call, replace(table, properties={**table.properties, "query": query, "source": source}))
+        table = catalog.get(tx, "TABLE", filling)
+    fill(call, replace(table, properties={**table.properties, "query": query, "source": source}))
+    _take_name(call, table, creation)
     return status(f"Table {creation.name.name} successfully created.")
+
+
+def _take_name(call: Call, table: SnowflakeObject, creation: Creation) -> None:
+    with call.world.store.transaction() as tx:
+        before = catalog.find(tx, "TABLE", creation.name)
+        if before is not None and creation.or_replace:
+            drop_object(call, before)
+        catalog.update(tx, table, {"session": creation.properties["session"]})
+        table_alter.take_name(tx, table, creation.name)
 
 
 def _dropping(call: Call, table: SnowflakeObject) -> None:
@@ -183,7 +200,7 @@ def _dropping(call: Call, table: SnowflakeObject) -> None:
         for record in table["columns"]
         if record["identity"]
     ]
-    call.world.data.define(f"DROP TABLE IF EXISTS {name}", *sequences)
+    call.world.define(table.name.database or "", f"DROP TABLE IF EXISTS {name}", *sequences)
 
 
 def _show_row(call: Call, table: SnowflakeObject) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from snowflake_sandbox.call import World
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from snowflake_sandbox.session import Session
 
 # EXECUTE JOB SERVICE, SPCS_WAIT_FOR and CALL block their thread for as long as a job takes, hence so many.
-_MOST_THREADS = 1024
+_MOST_THREADS = 4096
+# What one session may have under way: far more than any client has, and so few that others still find threads.
+_MOST_OF_A_SESSION = 512
 # How many ended statements keep their result for RESULT_SCAN and for fetching by id, and how large all of them may be.
 _MOST_RESULTS = 256
 _MOST_BYTES = 256 << 20
@@ -64,6 +66,11 @@ def _size(query: Query) -> int:
     return int(result.arrow.nbytes) if result.arrow is not None else len(result.rows) * _ROW_BYTES
 
 
+def _is_too_much(session: Session, under_way: Sequence[Query]) -> bool:
+    own = sum(query.session is session for query in under_way)
+    return own >= _MOST_OF_A_SESSION or len(under_way) >= _MOST_THREADS
+
+
 class Queries:
     """All statements of a sandbox, the running ones and the last ended ones."""
 
@@ -93,11 +100,18 @@ class Queries:
         describe_only: bool = False,
         parameters: Mapping[str, Any] | None = None,
     ) -> Query:
-        """Start a statement, or find the one that this request id started before."""
+        """Start a statement, or find the one that this request id started before.
+
+        Raises:
+            SnowflakeError: 000619 (guess), the session, or all of them, have too many under way.
+        """
         with self._lock:
             earlier = self._by_request.get(request_id) if request_id else None
             if earlier is not None and earlier.session is session:
                 return earlier
+            under_way = [query for query in self._queries.values() if not query.future.done()]
+            if _is_too_much(session, under_way):
+                raise errors.too_many_statements(_MOST_OF_A_SESSION)
             query = Query(self._world.new_id(), request_id, session, text, self._world.clock.now(), Future())
             query.parameters = parameters or {}
             self._remember(query)

@@ -7,6 +7,7 @@ own, so that stopping it takes its children along, and dies with the sandbox (la
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import select
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.services.events import Collector
 
+_log = logging.getLogger("snowflake_sandbox.services")
 # Asked of the machine and not of sys.platform, which a type checker takes for a constant.
 _LINUX = platform.system() == "Linux"
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -129,12 +131,22 @@ class ContainerProcess:
             self._thread.join()
 
     def _run(self) -> None:
-        writer = LogWriter(self._launch.log)
+        ended = Ended(KILLED)
+        try:
+            ended = self._live(LogWriter(self._launch.log))
+        except Exception:  # noqa: BLE001  # logged: a container that nobody watches must end, and its job with it
+            _log.exception("container %s could not be followed, and is ended", self._launch.command[0])
+            if self._process is not None:
+                _kill(self._process.pid)
+                self._process.wait()
+        finally:
+            self._on_end(ended)
+
+    def _live(self, writer: LogWriter) -> Ended:
         process = self._spawn(writer)
         if process is None:
             writer.close()
-            self._on_end(Ended(KILLED))
-            return
+            return Ended(KILLED)
         self._on_start(process.pid, identity(process.pid))
         readers = [
             threading.Thread(target=self._pump, args=(stream, output, writer), name="container log", daemon=True)
@@ -152,18 +164,27 @@ class ContainerProcess:
             reader.join(GRACE_IN_SECONDS)
         if any(reader.is_alive() for reader in readers):
             writer.write(b"sandbox: a process of this container could not be ended; its further output is not kept\n")
-        writer.close()
-        if self._launch.collector is not None:
-            self._launch.collector.close()
-        self._on_end(Ended(code if code >= 0 else 128 - code, out_of_memory))
+        with suppress(OSError):
+            writer.close()
+            if self._launch.collector is not None:
+                self._launch.collector.close()
+        return Ended(code if code >= 0 else 128 - code, out_of_memory)
 
     def _pump(self, stream: str, output: IO[bytes], writer: LogWriter) -> None:
-        collector = self._launch.collector
+        """Read what the container writes to its end: it must not wait, or fail, because a log cannot be written."""
+        collector, lost = self._launch.collector, 0
         with output:
             while data := output.read(65_536):
-                writer.write(data)
-                if collector is not None:
-                    collector.take(stream, data)
+                try:
+                    if lost:
+                        writer.write(f"\n[sandbox: {lost} bytes of the log could not be written]\n".encode())
+                        lost = 0
+                    writer.write(data)
+                    if collector is not None:
+                        collector.take(stream, data)
+                except OSError as error:
+                    _log.error("the log of container %s cannot be written: %s", self._launch.command[0], error)
+                    lost += len(data)
 
     def _spawn(self, writer: LogWriter) -> subprocess.Popen[bytes] | None:
         with self._lock:

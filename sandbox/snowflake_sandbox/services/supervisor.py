@@ -12,6 +12,7 @@ import shutil
 import sys
 import threading
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +33,9 @@ from snowflake_sandbox.services import (
 from snowflake_sandbox.services.containers import ContainerProcess, Ended, Launch
 from snowflake_sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
 from snowflake_sandbox.statements.reader import ObjectName
-from snowflake_sandbox.store import insist
+from snowflake_sandbox.store import insist, insist_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.services.machine import Event, Key, Step
     from snowflake_sandbox.services.records import Job
@@ -56,7 +55,7 @@ class Supervisor:
         self._nodes: dict[tuple[int, int], int] = {}
         self._processes: dict[tuple[int, Key], ContainerProcess] = {}
         self._ended: dict[int, threading.Event] = {}
-        self._stopping = False
+        self._stopping = threading.Event()
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -83,7 +82,7 @@ class Supervisor:
     def stop(self) -> None:
         """End all containers; their jobs go on at the next start."""
         with self._lock:
-            self._stopping = True
+            self._stopping.set()
             processes = list(self._processes.values())
         for process in processes:
             process.stop(grace=0)
@@ -142,12 +141,13 @@ class Supervisor:
 
     def remove(self, object_id: int) -> None:
         """Cancel a job that is dropped; its log goes. Safe inside a transaction: only acts after it is written."""
-        threading.Thread(target=self._remove, args=(object_id,), name="drop service", daemon=True).start()
 
-    def _remove(self, object_id: int) -> None:
-        self.cancel(object_id)
-        self.ended(object_id).wait()
-        shutil.rmtree(self.folder(object_id), ignore_errors=True)
+        def act() -> None:
+            self.cancel(object_id)
+            self.ended(object_id).wait()
+            shutil.rmtree(self.folder(object_id), ignore_errors=True)
+
+        insist_aside("drop service", act, self._stopping.is_set)
 
     # The next three are called inside transactions of statements, where this object's lock must not be waited for.
 
@@ -161,11 +161,11 @@ class Supervisor:
         with self._world.store.transaction() as tx:
             jobs = records.unfinished_in(tx, name)
         for object_id in jobs:
-            threading.Thread(target=self.cancel, args=(object_id,), name="stop pool", daemon=True).start()
+            insist_aside("stop pool", partial(self.cancel, object_id), self._stopping.is_set)
 
     def pool_changed(self) -> None:
         """A pool was resumed, or has more or fewer nodes than before. Returns at once."""
-        threading.Thread(target=self._fit, name="fit", daemon=True).start()
+        insist_aside("fit", self._fit, self._stopping.is_set)
 
     def _fit(self) -> None:
         """Lose the nodes that a pool may no longer have, and look for room for what waits."""
@@ -203,15 +203,18 @@ class Supervisor:
     def _place(self) -> None:
         """Give nodes to waiting instances, oldest job first, in every pool that has any."""
         with self._lock:
-            if self._stopping:
-                return
-            placed: list[tuple[int, int]] = []
-            for pool in dict.fromkeys(job.pool for job in self._jobs.values()):
-                placed += self._place_in(pool)
-        for object_id, instance in placed:
-            self._apply(object_id, Placed(instance))
+            pools = {job.pool: None for job in self._jobs.values() if not self._stopping.is_set()}
+        for pool in pools:
+            insist(partial(self._place_in, pool), self._stopping.is_set)
 
-    def _place_in(self, pool: str) -> list[tuple[int, int]]:
+    def _place_in(self, pool: str) -> None:
+        with self._lock:
+            placed = self._find_nodes(pool)
+            self._nodes |= placed  # once they are written: else it is tried again
+        for object_id, instance in placed:
+            insist(partial(self._apply, object_id, Placed(instance)), self._stopping.is_set)
+
+    def _find_nodes(self, pool: str) -> dict[tuple[int, int], int]:
         jobs = [job for _, job in sorted(self._jobs.items()) if job.pool == pool]
         waiting = [
             (job, instance)
@@ -222,7 +225,7 @@ class Supervisor:
         with self._world.store.transaction() as tx:
             pool_object = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
             if pool_object is None or pool_object["suspended"] or not waiting:
-                return []
+                return {}
             used = [
                 (node, Demand(self._jobs[object_id].cpu, self._jobs[object_id].memory))
                 for (object_id, _), node in self._nodes.items()
@@ -232,12 +235,11 @@ class Supervisor:
             nodes = machine.place(
                 demands, used, pool_object["max_nodes"], node_sizes.node_of(pool_object["instance_family"])
             )
-            placed = []
+            placed = {}
             for (job, instance), node in zip(waiting, nodes, strict=True):
                 if node is not None:
-                    self._nodes[job.object_id, instance] = node
                     records.write_node(tx, job, instance, node)
-                    placed.append((job.object_id, instance))
+                    placed[job.object_id, instance] = node
         return placed
 
     def _waits(self, job: Job, instance: int) -> bool:
@@ -252,7 +254,7 @@ class Supervisor:
         """Apply an event to a job: store first, then memory, then processes."""
         with self._lock:
             job = self._jobs.get(object_id)
-            if job is None or (self._stopping and not isinstance(event, Restarted)):
+            if job is None or (self._stopping.is_set() and not isinstance(event, Restarted)):
                 return
             step = machine.step(job.run, event)
             if step.run == job.run:
@@ -280,8 +282,8 @@ class Supervisor:
     def _act(self, job: Job, step: Step) -> None:
         for action in step.actions:
             if isinstance(action, machine.StartContainer):
-                thread = threading.Thread(target=self._start_container, args=(job, action.key), daemon=True)
-                thread.start()
+                start = partial(self._start_container, job, action.key)
+                insist_aside("start container", start, self._stopping.is_set)
             elif isinstance(action, machine.StopContainer):
                 process = self._processes.get((job.object_id, action.key))
                 if process is not None:
@@ -313,18 +315,19 @@ class Supervisor:
                     records.write_process(tx, job, key, (pid, identity), self._world.clock.now())
                 self._apply(job.object_id, Started(key))
 
-            self._insist(write)
+            insist(write, self._stopping.is_set)
 
         def on_end(ended: Ended) -> None:
             self._processes.pop((job.object_id, key), None)
             shutil.rmtree(self._root(job, key), ignore_errors=True)
-            self._insist(lambda: logins.revoke_token(self._world, token))
-            self._insist(lambda: self._apply(job.object_id, Exited(key, ended.code, ended.out_of_memory)))
+            insist(lambda: logins.revoke_token(self._world, token), self._stopping.is_set)
+            exited = Exited(key, ended.code, ended.out_of_memory)
+            insist(lambda: self._apply(job.object_id, exited), self._stopping.is_set)
 
         process = ContainerProcess(launch, on_start, on_end)
         with self._lock:
             status = job.run.containers[key].status
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             self._processes[job.object_id, key] = process
             if status is not machine.Status.PENDING:
@@ -334,10 +337,7 @@ class Supervisor:
     def _give_up(self, job: Job, key: Key, reason: str) -> None:
         # Secrets and the token may be laid out already.
         shutil.rmtree(self._root(job, key), ignore_errors=True)
-        self._insist(lambda: self._apply(job.object_id, CannotStart(key, reason)))
-
-    def _insist(self, action: Callable[[], object]) -> None:
-        insist(action, lambda: self._stopping)
+        insist(lambda: self._apply(job.object_id, CannotStart(key, reason)), self._stopping.is_set)
 
     def _root(self, job: Job, key: Key) -> Path:
         return self.folder(job.object_id) / f"{key[0]}-{key[1]}"

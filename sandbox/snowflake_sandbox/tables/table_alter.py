@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.result import Result
     from snowflake_sandbox.statements.reader import ObjectName, Reader
+    from snowflake_sandbox.store import Transaction
     from snowflake_sandbox.tables.column import Column
 
 
@@ -42,7 +43,7 @@ def make(call: Call, table: SnowflakeObject) -> None:
         column.definition(definition, call.world.data.expression, sequence(table.name, definition.name))
         for definition in definitions
     )
-    call.world.data.define(*statements, f"CREATE TABLE {table.name.quoted} ({columns})")
+    call.world.define(table.name.database or "", *statements, f"CREATE TABLE {table.name.quoted} ({columns})")
 
 
 def read_constraint(reader: Reader) -> dict[str, Any]:
@@ -88,9 +89,10 @@ def _columns(table: SnowflakeObject) -> list[Column]:
 
 
 def _keep(call: Call, table: SnowflakeObject, changed: Iterable[Column], *statements: str) -> None:
-    """Change DuckDB and the catalog together; DuckDB first, because it can refuse."""
+    """Change DuckDB and the catalog together."""
     with call.world.store.transaction() as tx:
-        call.world.data.define(*statements)
+        if statements:
+            tx.define(table.name.database or "", *statements)
         now = catalog.by_id(tx, table.id) or table
         catalog.update(tx, now, {"columns": [definition.kept() for definition in changed]})
 
@@ -257,9 +259,14 @@ def _rename(call: Call, table: SnowflakeObject) -> Result | None:
     if (name.database, name.schema) != (table.name.database, table.name.schema):
         raise errors.not_supported("ALTER TABLE … RENAME TO another schema")
     with call.world.store.transaction() as tx:
-        catalog.rename(tx, table, name)
-        call.world.data.define(f"ALTER TABLE {table.name.quoted} RENAME TO {quoted(name.name)}")
+        take_name(tx, table, name)
     return None
+
+
+def take_name(tx: Transaction, table: SnowflakeObject, name: ObjectName) -> None:
+    """Give a table another name in its schema, in the catalog and in DuckDB."""
+    catalog.rename(tx, table, name)
+    tx.define(table.name.database or "", f"ALTER TABLE {table.name.quoted} RENAME TO {quoted(name.name)}")
 
 
 ACTIONS: dict[str, Callable[[Call, SnowflakeObject], Result | None]] = {

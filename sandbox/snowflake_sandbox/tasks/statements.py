@@ -101,8 +101,14 @@ class TaskStatement:
             incident = errors.internal(self.work.query_id)
             return Happening.FAIL, Outcome(incident.errno, incident.message)
         finally:
+            self._close()
+
+    def _close(self) -> None:
+        try:
             if self._session is not None:
                 logins.close_session(self.world, self._session)
+        except Exception:  # noqa: BLE001  # logged: the task has ended all the same, and must be reported
+            _log.exception("task %s: its session could not be closed", self.work.task["name"])
 
     def _execute(self, session: Session) -> tuple[Happening, Outcome]:
         task = self.work.task

@@ -45,6 +45,23 @@ def test_an_abort_request_ends_a_statement_that_waits(client: Any, waiting: list
         query.future.result(LONG)
 
 
+def test_a_session_that_never_waits_does_not_stop_the_others(client: Any, waiting: list[threading.Event]) -> None:
+    waiting.append(threading.Event())
+    queries = client.world.parts["queries"]
+    blocking = [submit(client, "WAIT", "") for _ in range(512)]
+    with pytest.raises(SnowflakeError, match="Too many statements are under way") as refused:
+        submit(client, "WAIT", "")
+    assert refused.value.errno == 619
+    other = client.as_role("ACCOUNTADMIN")
+    assert queries.submit(other.session, "SELECT 1", {}, "").future.result(LONG).arrow is not None
+    for query in blocking:
+        queries.abort(query)
+    for query in blocking:
+        with pytest.raises(SnowflakeError, match="canceled"):
+            query.future.result(LONG)
+    submit(client, "SELECT 1", "").future.result(LONG)
+
+
 def test_an_abort_reaches_a_query_in_the_data_plane(client: Any) -> None:
     query = submit(client, "SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 100000000)) A, VALUES (1), (2) B")
     queries = client.world.parts["queries"]

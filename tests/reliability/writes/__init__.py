@@ -1,0 +1,1 @@
+"""Faults at every durable write of the sandbox."""
