@@ -6,6 +6,7 @@ Knows which parts there are and in which order they come up; must not know what 
 from __future__ import annotations
 
 import importlib
+import logging
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ from snowflake_sandbox.store import DataFolderError, Store, refuse_damage
 
 if TYPE_CHECKING:
     from snowflake_sandbox.clock import Clock
+
+_log = logging.getLogger("snowflake_sandbox.world")
 
 # In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that
 # they run again after a kill wait for job services and call procedures.
@@ -115,6 +118,9 @@ def _attach_all(world: World) -> None:
     """Attach the databases, and let the store follow what was defined in them right before a kill."""
     with world.store.transaction() as tx:
         databases = catalog.listing(tx, "DATABASE")
+        superfluous = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
+    for file in world.data.put_aside([*map(file_key, databases), *superfluous]):
+        _log.warning("no database has the file that is now called %s; remove it if you miss nothing", file)
     for database in databases:
         _attach(world, database.name.name, file_key(database))
     world.store.follow([note for database in databases for note in world.data.notes(database.name.name)])

@@ -82,8 +82,7 @@ def run(_seed: int, count: int) -> tuple[list[str], list[str]]:
         try:
             writes = int(lives[0].case("count", 0)["counted"] * MORE)
             cases = [(mode, at) for at in range(1, writes + 1) for mode in MODES]
-            step = max(1, len(cases) // count) if count else 1
-            chosen = cases[::step]
+            chosen = [cases[number * len(cases) // count] for number in range(count)] if count < len(cases) else cases
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 shares = [threads.submit(_share, one, chosen[number::AT_ONCE]) for number, one in enumerate(lives)]
                 answers = [answer for share in shares for answer in share.result()]

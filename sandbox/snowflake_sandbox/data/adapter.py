@@ -245,6 +245,16 @@ class DataPlane:
         if values.get("TIMEZONE") is not None:
             self.connection(session).set_zone(str(values["TIMEZONE"]))
 
+    def put_aside(self, keys: Collection[str]) -> list[Path]:
+        """Rename the files of databases that are none of these; returns the new names.
+
+        A process that was killed while it made a database leaves such a file. It is kept, since the store may also have
+        been put back from an older copy.
+        """
+        files = sorted(self._folder.glob("database_*.duckdb*")) if self._folder is not None else []
+        strangers = [file for file in files if file.name.partition(".")[0] not in keys]
+        return [file.rename(file.with_name(f"left_{file.name}")) for file in strangers]
+
     def define(self, definitions: Mapping[str, list[str]], note: Note) -> None:
         """Run DuckDB DDL, each database's statements as a whole, and keep the note with them (store.py).
 

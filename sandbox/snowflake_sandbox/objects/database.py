@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
@@ -13,10 +15,12 @@ from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.definitions import drop_children
 from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.store import insist_aside
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.session import Session
     from snowflake_sandbox.store import Transaction
 
 
@@ -32,8 +36,6 @@ def file_key(database: SnowflakeObject) -> str:
 def _created(call: Call, database: SnowflakeObject) -> None:
     name, key = database.name.name, file_key(database)
     _refuse_twin(call, database)
-    # A process that was killed while it made a database of this very number may have left its file.
-    call.world.data.remove(key)
     with call.world.store.transaction() as tx:
         tx.otherwise(lambda: call.world.data.remove(key))
         _attach(call, tx, name, key)
@@ -71,9 +73,21 @@ def _dropping(call: Call, database: SnowflakeObject) -> None:
         _detach(call, tx, name, key)
         # The file goes last: a kill before that leaves a database that is whole, or a file that is known to go.
         tx.run("INSERT INTO superfluous_file VALUES (?)", key)
-        tx.afterwards(lambda: remove_file(call.world, key))
-    if call.session.database == name:
-        call.session.database = call.session.schema = None
+        tx.afterwards(lambda: _remove_soon(call.world, key))
+        if call.session.database == name:
+            tx.otherwise(partial(_use, call.session, call.session.database, call.session.schema))
+            _use(call.session, None, None)
+
+
+def _use(session: Session, database: str | None, schema_name: str | None) -> None:
+    session.database, session.schema = database, schema_name
+
+
+def _remove_soon(world: World, key: str) -> None:
+    try:
+        remove_file(world, key)
+    except (OSError, sqlite3.Error):
+        insist_aside("remove file", lambda: remove_file(world, key), lambda: False)
 
 
 def remove_file(world: World, key: str) -> None:

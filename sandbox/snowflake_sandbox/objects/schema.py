@@ -65,6 +65,8 @@ def _dropping(call: Call, schema: SnowflakeObject) -> None:
     drop_children(call, schema.name.schema or "", schema.name.name)
     call.world.define(schema.name.schema or "", _drop(schema.name))
     if (call.session.database, call.session.schema) == (schema.name.schema, schema.name.name):
+        with call.world.store.transaction() as tx:
+            tx.otherwise(lambda: setattr(call.session, "schema", schema.name.name))
         call.session.schema = None
 
 

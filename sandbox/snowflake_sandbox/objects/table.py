@@ -152,13 +152,7 @@ def fill(call: Call, table: SnowflakeObject) -> None:
         query = table["query"]
     else:
         return
-    insert = replace(call, text=f"INSERT INTO {table.name.quoted} {query}")
-    try:
-        execution.execute(insert)
-    except errors.SnowflakeError:
-        with call.world.store.transaction():
-            drop_object(call, table)
-        raise
+    execution.execute(replace(call, text=f"INSERT INTO {table.name.quoted} {query}"))
 
 
 def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
@@ -179,8 +173,13 @@ def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
     create_object(call, kind, replace(creation, name=filling, properties=properties, or_replace=False))
     with call.world.store.transaction() as tx:
         table = catalog.get(tx, "TABLE", filling)
-    fill(call, replace(table, properties={**table.properties, "query": query, "source": source}))
-    _take_name(call, table, creation)
+    try:
+        fill(call, replace(table, properties={**table.properties, "query": query, "source": source}))
+        _take_name(call, table, creation)
+    except BaseException:
+        with call.world.store.transaction():
+            drop_object(call, table)
+        raise
     return status(f"Table {creation.name.name} successfully created.")
 
 

@@ -220,7 +220,7 @@ def _tables(life: Life, tables: set[str]) -> Iterator[str]:
     """Yield where what is listed is not what is stored."""
     for name in sorted(tables):
         try:
-            shown = [row["name"] for row in life.send(f"DESCRIBE TABLE D.PUBLIC.{name}")]
+            shown = [row["name"] for row in life.send(f'DESCRIBE TABLE D.PUBLIC."{name}"')]
             if _columns(life, name) != shown:
                 yield f"half: table {name} has {_columns(life, name)} and shows {shown}"
         except SnowflakeError as error:
