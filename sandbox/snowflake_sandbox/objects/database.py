@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +85,7 @@ def _use(session: Session, database: str | None, schema_name: str | None) -> Non
 def _remove_soon(world: World, key: str) -> None:
     try:
         remove_file(world, key)
-    except (OSError, sqlite3.Error):
+    except Exception:  # noqa: BLE001  # the machine cannot now: again, beside the statement, which is done
         insist_aside("remove file", lambda: remove_file(world, key), lambda: False)
 
 
