@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from snowflake_sandbox import process_log
 from snowflake_sandbox.store import DataFolderError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import World
 
 HOST = "127.0.0.1"
-_LOCK, _PROCESS, _CREDENTIALS, LOG = "lock", "process.json", "credentials.json", "sandbox.log"
+_LOCK, _PROCESS, _CREDENTIALS, LOG = "lock", "process.json", "credentials.json", process_log.NAME
 _ADMINISTRATOR = "SANDBOX_ADMIN"
 # Connections that clients open before the first is accepted wait in the socket's queue.
 _BACKLOG = 2048
@@ -169,7 +170,7 @@ def start(
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     (folder / _PROCESS).unlink(missing_ok=True)
-    with _log(folder) as log:
+    with process_log.appending(folder) as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -180,13 +181,6 @@ def start(
         )
     _children[process.pid] = process
     return _wait_until_answering(folder, process, timeout)
-
-
-def _log(folder: Path) -> IO[bytes]:
-    """The log to append to, its owner's alone also where an earlier version made it."""
-    descriptor = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.fchmod(descriptor, 0o600)
-    return os.fdopen(descriptor, "ab")
 
 
 def refuse_elsewhere(receiver: str) -> None:
@@ -312,7 +306,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: s
         except OSError as error:
             raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
         world.webhook_receiver = webhook_receiver
-        data_errors.at_the_end.tell = partial(_end_loudly, folder)
+        data_errors.at_the_end.tell = partial(process_log.end_loudly, folder)
         composition.start(world)
         try:
             (folder / _PROCESS).write_text(json.dumps({"pid": os.getpid(), "port": address[1]}))
@@ -324,17 +318,6 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: s
 def _end(_number: int, _frame: object) -> None:
     """End in order at SIGTERM; uvicorn raises the signal again once it has stopped."""
     raise SystemExit(0)
-
-
-def _end_loudly(folder: Path, why: str) -> None:
-    """End the process in order, and say in its log what happened and what to do."""
-    sys.stderr.write(
-        f"error: the tables in {folder / 'data'} could not be written ({why}), and DuckDB takes no statement any more."
-        " The sandbox ends. Usual cause: the disk is full, or has gone. Start it again with `jobgraph sandbox start`:"
-        " what was acknowledged is kept, and runs and jobs go on.\n"
-    )
-    sys.stderr.flush()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _serve_http(world: World, listener: socket.socket) -> None:

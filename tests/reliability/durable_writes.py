@@ -46,15 +46,16 @@ class Lives:
         subprocess.run([compiler() or "cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
         command = [sys.executable, "-m", "tests.reliability.writes.zygote", str(folder / "lives")]
         (folder / "lives").mkdir()
-        self._process = subprocess.Popen(
-            command,
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "log").open("w"),
-            text=True,
-            env={"PATH": "/usr/bin:/bin", "LD_PRELOAD": str(library), "TMPDIR": str(folder)},
-        )
+        with (folder / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={"PATH": "/usr/bin:/bin", "LD_PRELOAD": str(library), "TMPDIR": str(folder)},
+            )
 
     def case(self, mode: str, at: int) -> dict[str, Any]:
         """Carry out one case; returns what it counted, where it struck, and what did not hold."""
