@@ -14,11 +14,13 @@ import duckdb
 import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
 
+from snowflake_sandbox.dialect.snowflake_functions import is_built_in
 from snowflake_sandbox.errors import (
     SnowflakeError,
     cancelled,
     disk_full,
     is_disk_full,
+    not_supported,
     place,
     tables_closed,
     transaction_lost,
@@ -157,6 +159,8 @@ def _compilation(text: str) -> SnowflakeError:  # noqa: PLR0911  # one return pe
     if match := _TABLE.search(text):
         return SnowflakeError(2003, "42S02", f"{prefix}Object '{match[1].upper()}' does not exist or not authorized.")
     if match := _FUNCTION.search(text):
+        if is_built_in(match[1]):
+            return not_supported(match[1].upper())
         return SnowflakeError(2140, "42601", f"{prefix}Unknown function {match[1].upper()}.")
     if match := _COUNT.search(text):
         return SnowflakeError(

@@ -193,9 +193,9 @@ def _without_bind(node: exp.Expr) -> exp.Expr:
 
 
 def _translate(connection: Connection, tree: exp.Expr) -> list[exp.Expr]:
-    # fakesnow would sum as DOUBLE; a call that it does not know stays exact.
-    for node in list(tree.find_all(exp.Sum)):
-        node.replace(exp.Anonymous(this="SUM", expressions=[node.this]))
+    # fakesnow would sum as DOUBLE, and convert DISTINCT; a call that it does not know stays as it is.
+    for node in list(tree.find_all(exp.Sum, exp.Avg)):
+        node.replace(exp.Anonymous(this=node.sql_name(), expressions=[node.this]))
     # Innermost first: what is copied below must be done with.
     for division in reversed(list(tree.find_all(exp.Div))):
         _refuse_zero(division)

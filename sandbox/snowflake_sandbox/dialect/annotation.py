@@ -16,6 +16,7 @@ from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
+from snowflake_sandbox.dialect import exact_numbers
 from snowflake_sandbox.dialect.families import DType
 
 if TYPE_CHECKING:
@@ -92,12 +93,14 @@ def annotate(
         function_types: types of functions that sqlglot has no class for.
     """
     _quote_keys(tree)
+    _name_sources(tree)
     normalize_identifiers(tree, dialect="snowflake")
     qualified = _qualify(tree, columns)
     changed: dict[int, exp.DataType] = {id(node): exp.DataType(this=DType.VARIANT) for node in _flattened(tree)}
     metadata = {
         **Snowflake.EXPRESSION_METADATA,
         **{kind: {"returns": returned} for kind, returned in _EXTRA_TYPES.items()},
+        **exact_numbers.annotators(_annotator),
         exp.Column: {"annotator": _annotator(lambda node: _column_type(node, changed))},
         exp.Anonymous: {"annotator": _annotator(lambda node: _type_of(node, function_types))},
         exp.Placeholder: {"annotator": _annotator(lambda node: _bound_type(node, binds))},
@@ -120,6 +123,21 @@ def _quote_keys(tree: exp.Expr) -> None:
     for pair in tree.find_all(exp.PropertyEQ):
         if isinstance(pair.this, exp.Identifier) and isinstance(pair.parent, exp.Struct):
             pair.set("this", exp.Literal.string(pair.this.name))
+
+
+def _name_sources(tree: exp.Expr) -> None:
+    """Name subqueries and VALUES of FROM that have no name, and the columns of VALUES: COLUMN1, COLUMN2, ….
+
+    The types of their columns are known by these names.
+    """
+    for number, source in enumerate(tree.find_all(exp.Subquery, exp.Values)):
+        if not isinstance(source.parent, exp.From | exp.Join):
+            continue
+        alias = source.args.get("alias") or exp.TableAlias(this=exp.to_identifier(f"_SOURCE{number}", quoted=True))
+        if isinstance(source, exp.Values) and not alias.args.get("columns") and source.expressions:
+            width = len(source.expressions[0].expressions)
+            alias.set("columns", [exp.to_identifier(f"COLUMN{place}", quoted=True) for place in range(1, width + 1)])
+        source.set("alias", alias)
 
 
 def _column_type(node: exp.Column, changed: Mapping[int, exp.DataType]) -> exp.DataType | exp.DType:

@@ -72,6 +72,9 @@ def to_variant(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 def to_number(node: exp.Expr) -> exp.Expr:
     """As FLOAT, where an arithmetic operator or function meets a text or VARIANT."""
+    if isinstance(node, exp.Distinct):
+        node.set("expressions", [to_number(value) for value in node.expressions])
+        return node
     kind = family(node)
     if kind is Family.VARIANT:
         return typed(exp.cast(macros.call("text", node), "DOUBLE"), DType.DOUBLE)

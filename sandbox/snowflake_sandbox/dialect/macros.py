@@ -133,6 +133,12 @@ sf_variant_order(v) := CASE WHEN json_type(v) <> 'NULL' THEN {
     'number': CASE WHEN sf_kind_rank(v) = 1 THEN CAST(v ->> '$' AS DOUBLE) ELSE 0 END,
     'exact': CASE WHEN sf_kind_rank(v) = 1 THEN COALESCE(TRY_CAST(v ->> '$' AS DECIMAL(38, 9)), 0) ELSE 0 END,
     'text': CASE WHEN sf_kind_rank(v) = 1 THEN '' ELSE v ->> '$' END} END;
+sf_variants_in_order(l) := list_sort(list_transform(list_filter(l, lambda x: x IS NOT NULL),
+    lambda x: {'o': sf_variant_order(x), 'v': x}));
+sf_variant_greatest_of_all(l) := list_last(sf_variants_in_order(l)).v;
+sf_variant_least_of_all(l) := list_first(sf_variants_in_order(l)).v;
+sf_variant_greatest(l) := CASE WHEN list_count(l) = len(l) THEN sf_variant_greatest_of_all(l) END;
+sf_variant_least(l) := CASE WHEN list_count(l) = len(l) THEN sf_variant_least_of_all(l) END;
 sf_sorted(a) := list_transform(list_sort(list_transform(list_filter(sf_list(a),
     lambda x: x IS NOT NULL AND json_type(x) <> 'NULL'),
     lambda x: {'n': TRY_CAST(x ->> '$' AS DOUBLE), 't': x ->> '$', 'v': x})), lambda s: s.v);

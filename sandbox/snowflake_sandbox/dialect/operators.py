@@ -5,11 +5,12 @@ Knows sqlglot's classes of operators; must not know functions (functions.py).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from snowflake_sandbox.dialect import assignments, macros
+from snowflake_sandbox.dialect import assignments, exact_numbers, macros
 from snowflake_sandbox.dialect.conversions import (
     Formats,
     cast,
@@ -21,12 +22,14 @@ from snowflake_sandbox.dialect.conversions import (
     typed,
     unify,
 )
-from snowflake_sandbox.dialect.families import DType, Family, family
+from snowflake_sandbox.dialect.families import TIMES, DType, Family, family
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+# A text that stands for a NUMBER in arithmetic.
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _DATE_UNITS = frozenset({"DAY", "DAYS", "WEEK", "WEEKS", "MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"})
 
 
@@ -103,22 +106,30 @@ def concatenate(node: exp.Expr, formats: Formats) -> exp.Expr:
 def arithmetic(node: exp.Expr, formats: Formats) -> exp.Expr:
     """`a + b` and its like; a date and an interval of whole days give a date."""
     del formats
+    if isinstance(node, exp.Add) and isinstance(node.this, exp.Interval):
+        node = exp.Add(this=node.expression, expression=node.this)
     left_operand, right_operand = node.this, node.expression
     if isinstance(right_operand, exp.Interval):
         unit = str(right_operand.args.get("unit") or "").upper()
         if family(left_operand) is Family.DATE and unit in _DATE_UNITS:
             return typed(plain_cast(exp.Paren(this=node.copy()), "DATE"), DType.DATE)
         return node
-    has_variant = Family.VARIANT in (family(left_operand), family(right_operand))
-    # DuckDB gives a literal text the type of the other side.
-    node.set(
-        "this", left_operand if isinstance(left_operand, exp.Literal) and not has_variant else to_number(left_operand)
-    )
-    node.set(
-        "expression",
-        right_operand if isinstance(right_operand, exp.Literal) and not has_variant else to_number(right_operand),
-    )
-    return typed(node, DType.DOUBLE) if has_variant else node
+    families = (family(left_operand), family(right_operand))
+    if not TIMES.intersection(families):
+        node.set("this", _operand(left_operand))
+        node.set("expression", _operand(right_operand))
+    if Family.VARIANT in families:
+        return typed(node, DType.DOUBLE)
+    return exact_numbers.divide(node) if isinstance(node, exp.Div) else node
+
+
+def _operand(node: exp.Expr) -> exp.Expr:
+    """A text that is written out is the NUMBER that it says; any other is read as FLOAT."""
+    if isinstance(node, exp.Literal) and node.is_string and _NUMBER.fullmatch(node.name.strip()):
+        text = node.name.strip().lstrip("+")
+        kind = exp.DataType.build(f"DECIMAL(38, {exact_numbers.scale(exp.Literal.number(text))})")
+        return typed(exp.Literal.number(text) if text[0] != "-" else exp.Neg(this=exp.Literal.number(text[1:])), kind)
+    return to_number(node)
 
 
 def negate(node: exp.Expr, formats: Formats) -> exp.Expr:
@@ -176,6 +187,43 @@ def coalesce(node: exp.Expr, formats: Formats) -> exp.Expr:
     return node
 
 
+def decode(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """DECODE: the searched values become one type, and so do the results."""
+    value, *rest = node.expressions
+    default = rest.pop() if len(rest) % 2 else None
+    searches = _comparable(unify([value, *rest[::2]], formats))
+    results = _one_type([*rest[1::2], *([default] if default is not None else [])], formats)
+    pairs = [part for pair in zip(searches[1:], results, strict=False) for part in pair]
+    _set_all(node, "expressions", [searches[0], *pairs, *(results[-1:] if default is not None else [])])
+    return node
+
+
+def extreme_of(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """GREATEST and LEAST."""
+    values = [node.this, *node.expressions]
+    if any(family(value) is Family.VARIANT for value in values):
+        listed = exp.Anonymous(this="LIST_VALUE", expressions=[to_variant(value, formats) for value in values])
+        prefix = "greatest" if isinstance(node, exp.Greatest) else "least"
+        suffix = "_of_all" if node.args.get("ignore_nulls") else ""
+        return typed(macros.call(f"variant_{prefix}{suffix}", listed), DType.VARIANT)
+    first, *others = unify(values, formats)
+    node.set("this", first)
+    _set_all(node, "expressions", others)
+    return node
+
+
+def logical_function(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """BOOLAND and its like take numbers as conditions; sqlglot rounds what is a number already."""
+    del formats
+    operands = [to_boolean(node.args[key]) for key in ("this", "expression") if node.args.get(key) is not None]
+    operators: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
+        exp.Booland: lambda a, b: exp.And(this=a, expression=b),
+        exp.Boolor: lambda a, b: exp.Or(this=a, expression=b),
+        exp.Boolnot: lambda a: exp.Not(this=a),
+    }
+    return typed(exp.Paren(this=operators[type(node)](*operands)), DType.BOOLEAN)
+
+
 def null_if(node: exp.Expr, formats: Formats) -> exp.Expr:
     """NULLIF keeps its first value's type where it can."""
     left_operand, right_operand = unify([node.this, node.expression], formats)
@@ -204,6 +252,9 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
     **dict.fromkeys((exp.Like, exp.ILike, exp.RegexpLike), like),
     **dict.fromkeys((exp.And, exp.Or, exp.Not), logic),
+    **dict.fromkeys((exp.Booland, exp.Boolor, exp.Boolnot), logical_function),
+    **dict.fromkeys((exp.Greatest, exp.Least), extreme_of),
+    exp.DecodeCase: decode,
     exp.Between: between,
     exp.Ordered: order,
     **dict.fromkeys((exp.Max, exp.Min), extreme),

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from snowflake_sandbox.dialect import annotation, assignments, functions, named, operators
+from snowflake_sandbox.dialect import annotation, assignments, exact_numbers, functions, named, operators, ordering
 from snowflake_sandbox.dialect.conversions import Formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {**operators.RULES, **functions.RULES}
+RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
+    **operators.RULES,
+    **functions.RULES,
+    **exact_numbers.RULES,
+}
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,10 @@ def translate(tree: exp.Expr, context: Context) -> exp.Expr:
     if is_plain(tree):
         return tree
     annotation.annotate(tree, context.columns, context.binds, named.TYPES)
-    holder = exp.Paren(this=tree)
-    for node in reversed(list(tree.walk())):
+    holder = exp.Paren(this=ordering.by_columns(tree))
+    for node in reversed(list(holder.this.walk())):
         _apply(node, context.formats)
-    for node in list(tree.find_all(exp.Insert)):
+    for node in list(holder.find_all(exp.Insert)):
         assignments.insert(node, context.columns, context.formats)
     inside: exp.Expr = holder.this
     return inside

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_LENGTH = 16_777_216
 _BINARY_LENGTH = 8_388_608
+_SEMI_STRUCTURED = frozenset({"variant", "object", "array"})
 _MICROSECOND = timedelta(microseconds=1)
 # TIMESTAMP_TZ cells carry their offset shifted by a day, so that it is never negative.
 _OFFSET_SHIFT = 1440
@@ -114,11 +115,20 @@ def _cell(kind: str, value: Any) -> str:  # noqa: PLR0911  # one return per type
         return f"{seconds}.{value.microsecond * 1000:09d}"
     if isinstance(value, bytes):
         return value.hex().upper()
-    if isinstance(value, dict | list):
-        return json.dumps(value, default=str)
+    if kind in _SEMI_STRUCTURED:
+        return semi_structured_text(value)
     if isinstance(value, Decimal):
         return f"{value:f}"
     return str(value)
+
+
+def semi_structured_text(value: Any) -> str:
+    """A VARIANT, OBJECT or ARRAY as clients get it: indented, an object's keys in order (to_json, "Usage notes")."""
+    if isinstance(value, str):
+        if not value.startswith(("{", "[")):
+            return value
+        value = json.loads(value)
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _timestamp_cell(kind: str, value: datetime) -> str:
@@ -171,8 +181,8 @@ def _arrow_array(column: Column, array: pa.Array) -> pa.Array:  # noqa: PLR0911 
         return array.cast(pa.int64())
     if pa.types.is_float32(kind):
         return array.cast(pa.float64())
-    if pa.types.is_nested(kind) or pa.types.is_null(kind):
-        texts = [None if value is None else json.dumps(value, default=str) for value in array.to_pylist()]
+    if pa.types.is_nested(kind) or pa.types.is_null(kind) or column.type in _SEMI_STRUCTURED:
+        texts = [None if value is None else semi_structured_text(value) for value in array.to_pylist()]
         return pa.array(texts, pa.string())
     if pa.types.is_dictionary(kind):
         return array.cast(pa.string())

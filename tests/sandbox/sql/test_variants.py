@@ -63,3 +63,38 @@ def test_the_greatest_and_the_least_are_those_by_value(run: Any) -> None:
 
 def test_a_join_compares_by_value(run: Any) -> None:
     assert run("SELECT COUNT(*) FROM VV A JOIN VV B ON A.V:n < B.V:n") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT V:n FROM VV ORDER BY 1",
+        "SELECT V:n AS K FROM VV ORDER BY K",
+        "SELECT DISTINCT V:n AS K FROM VV ORDER BY 1",
+        "SELECT V:n FROM VV GROUP BY V:n ORDER BY V:n",
+        "SELECT V:n FROM VV GROUP BY 1 ORDER BY V:n",
+        "WITH W AS (SELECT V:n AS K FROM VV) SELECT K FROM W ORDER BY K LIMIT 3",
+        "SELECT K FROM (SELECT V:n AS K FROM VV GROUP BY K ORDER BY K LIMIT 3) ORDER BY 1",
+    ],
+)
+def test_a_column_is_sorted_by_value_whatever_names_it(run: Any, query: str) -> None:
+    assert numbers(run(query)) == [9, 10, 100]
+    assert numbers(run(query.replace("LIMIT 3", "") + " DESC")) == [100, 10, 9] or "LIMIT" in query
+
+
+def test_the_names_of_a_sorted_query_stay(run: Any) -> None:
+    assert run('SELECT Q."x y", Q.C FROM (SELECT V:n AS "x y", COUNT(*) AS C FROM VV GROUP BY 1 ORDER BY 1) Q LIMIT 1')
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("GREATEST(PARSE_JSON('3'), PARSE_JSON('10'))", "10"),
+        ("LEAST(PARSE_JSON('3'), 10)", "3"),
+        ("GREATEST(PARSE_JSON('3'), NULL)", None),
+        ("DECODE(PARSE_JSON('\"x\"'), 'x', 'yes', 'no')", "yes"),
+        ("DECODE(PARSE_JSON('10.0'), PARSE_JSON('10'), 'yes', 'no')", "yes"),
+    ],
+)
+def test_functions_compare_by_value(run: Any, call: str, expected: object) -> None:
+    assert run(f"SELECT {call}") == [(expected,)]

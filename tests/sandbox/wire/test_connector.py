@@ -247,3 +247,15 @@ def test_json_results_on_demand(connection: Any) -> None:
         "SELECT 1, TRUE, 1.5, 'x', NULL, '1969-12-31 23:59:59.5'::TIMESTAMP_NTZ, '10:11:12'::TIME"
     ).fetchone()
     assert row == (1, True, 1.5, "x", None, datetime(1969, 12, 31, 23, 59, 59, 500_000), time(10, 11, 12))  # noqa: DTZ001  # likewise
+
+
+def test_semi_structured_values_are_indented_and_their_keys_in_order(connection: Any) -> None:
+    cursor = connection.cursor()
+    for text in ("", "ALTER SESSION SET PYTHON_CONNECTOR_QUERY_RESULT_FORMAT = 'JSON'"):
+        if text:
+            cursor.execute(text)
+        row = cursor.execute(
+            """SELECT PARSE_JSON('{"b": "x y", "a": [1, 2.5]}'), ARRAY_CONSTRUCT(1, 'ä'), PARSE_JSON('"[x"'),
+            ARRAY_CONSTRUCT()"""
+        ).fetchone()
+        assert row == ('{\n  "a": [\n    1,\n    2.5\n  ],\n  "b": "x y"\n}', '[\n  1,\n  "ä"\n]', '"[x"', "[]")
