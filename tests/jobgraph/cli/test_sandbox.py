@@ -118,7 +118,7 @@ def test_status_of_a_sandbox_that_does_not_run(invoke: Invoke, tmp_path: Path) -
 
 
 def test_start_says_what_stands_in_the_way(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(*_: Any) -> control.Status:
+    def start(*_: Any, **_options: Any) -> control.Status:
         raise control.SandboxError("Port 8765 of 127.0.0.1 cannot be used")
 
     monkeypatch.setattr(control, "start", start)
