@@ -12,7 +12,7 @@ import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, holding, named
 from jobgraph.components.part import Part, Scope
-from jobgraph.plan import history
+from jobgraph.plan import history, sql
 from jobgraph.plan.privileges import history_grants
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class HistoryComponent(Part):
         settings = args.settings
         self._settings, self._mark = settings, args.access.mark
         tables = [self._table(table, args.storage) for table in history.tables(settings)]
+        control = [self._control_table(table, args.storage) for table in history.control_tables(settings)]
         function = self._function(history.task_runs_function(settings), args.storage)
         for view in history.views(settings):
             snowflake.View(
@@ -50,7 +51,7 @@ class HistoryComponent(Part):
                 database=self._settings.database,
                 schema=self._settings.schema,
             )
-        grant_all(self, settings.role, history_grants(settings), args.access, *tables, function)
+        grant_all(self, settings.role, history_grants(settings), args.access, *tables, *control, function)
         self.register_outputs({"tables": [table.name for table in history.tables(settings)]})
 
     def _table(self, table: history.TablePlan, storage: pulumi.Resource) -> snowflake.Table:
@@ -74,6 +75,16 @@ class HistoryComponent(Part):
             opts=self._mark.making(adopting(options, self._settings, "history", table.name)),
             database=self._settings.database,
             schema=self._settings.schema,
+        )
+
+    def _control_table(self, table: history.TablePlan, storage: pulumi.Resource) -> snowflake.Execute:
+        """Make a table that is not there yet. It goes with its schema."""
+        nothing = sql.nothing(f"{table.name} stays")
+        return snowflake.Execute(
+            self.named(f"{table.name}-table"),
+            execute=history.create_statement(self._settings, table),
+            revert=nothing,
+            opts=named(self, storage),
         )
 
     def _function(self, function: history.FunctionPlan, storage: pulumi.Resource) -> snowflake.FunctionSql:

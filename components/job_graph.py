@@ -30,7 +30,7 @@ from jobgraph.errors import UserError
 from jobgraph.plan import history
 from jobgraph.plan.ordering import ordered
 from jobgraph.plan.planning import Procedures, plan
-from jobgraph.plan.procedure_text import texts
+from jobgraph.plan.procedure_text import sources_in, texts
 from jobgraph.settings import read_settings
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class JobGraph(pulumi.ComponentResource):
         for warning in config.warnings:
             pulumi.warn(warning.text(), self)
         self._deploy(
-            plan(config, settings, Procedures(**texts(_procedure_sources()))), Scope(self, name, Login(self, name))
+            plan(config, settings, Procedures(**texts(sources_in(files("jobgraph.procedures"))))),
+            Scope(self, name, Login(self, name)),
         )
         self.outputs = _outputs(config, settings, self._roots)
         for key, value in self.outputs.items():
@@ -146,12 +147,6 @@ def _read(args: JobGraphArgs) -> tuple[Settings, Config]:
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
     return settings, config
-
-
-def _procedure_sources() -> dict[str, str]:
-    """Return the texts of the procedures' files, by their names."""
-    sources = (entry for entry in files("jobgraph.procedures").iterdir() if entry.name.endswith(".py"))
-    return {entry.name.removesuffix(".py"): entry.read_text("utf-8") for entry in sources}
 
 
 def _inherited(name: str) -> pulumi.ResourceOptions:

@@ -256,6 +256,9 @@ class Settings:
     job_runs_table: str = _setting("JOBS_RUN_STATS", _name, "history: one row per attempt of a job")
     job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")
     task_runs_table: str = _setting("TASK_LOGGING_STATS", _name, "history: one row per task of a graph run")
+    operations_table: str = _setting("OPERATIONS", _name, "history: what people did to graphs and runs, with notes")
+    backfills_table: str = _setting("BACKFILLS", _name, "backfills and their states")
+    backfill_intervals_table: str = _setting("BACKFILL_INTERVALS", _name, "intervals of backfills and their runs")
     task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
     region_timezone: str | None = _setting(None, _timezone, "time zone of the account's region, as Europe/Berlin")
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
@@ -318,6 +321,11 @@ class Settings:
     def history_tables(self) -> tuple[str, ...]:
         """Names of the tables that hold history."""
         return (self.job_runs_table, self.job_logs_table, self.task_runs_table)
+
+    @property
+    def control_tables(self) -> tuple[str, ...]:
+        """Names of the tables that hold what people ask for: operations, backfills."""
+        return (self.operations_table, self.backfills_table, self.backfill_intervals_table)
 
     @property
     def repository_path(self) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobgraph.procedures.requests import Request
+from jobgraph.procedures.requested.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 from jobgraph.procedures.attempt import Run, bare_name, identifier, object_name, one_line
 from jobgraph.procedures.direct_jobs import record_direct
 from jobgraph.procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
+from jobgraph.procedures.requested.driving import drive
 from jobgraph.procedures.sending import Tagged, error_text, send
 from jobgraph.procedures.superseded import drop_superseded
 from jobgraph.procedures.sweeping import drop, remove_old_results
@@ -53,6 +54,8 @@ def main(session: Session, definition: str) -> str:
     run, root_id = _run_facts(tagged)
     tagged = tagged._replace(tag=f"{tagged.tag} {run.group} {run.task} 1")
     send(tagged, copy_statement(graph), copy_values(graph, run, root_id))
+    # before whatever may take long or fail: a backfill must go on
+    stalled = drive(tagged, graph, run, root_id)
     ends = _task_ends(tagged, graph, run)
     directly, unrecorded = record_direct(tagged, graph, run, root_id)
     recovered, dropped, undropped = _sweep(tagged, graph, run, ends)
@@ -66,6 +69,7 @@ def main(session: Session, definition: str) -> str:
             "services_dropped": dropped,
             "days_of_results_removed": removed,
             "not_dropped": unrecorded + undropped + unremoved + drop_superseded(tagged, graph, run),
+            **({"not_driven": stalled} if stalled else {}),
         }
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.procedures.attempt import DONE, Attempt, Run, object_name
-from jobgraph.procedures.requests import LEFT_OUT
+from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:

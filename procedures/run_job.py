@@ -18,10 +18,11 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, mark, one_line
 from jobgraph.procedures.history import SET_RETURN_VALUE, record
-from jobgraph.procedures.left_out import leave_out
 from jobgraph.procedures.logs import secret_values
 from jobgraph.procedures.outcome import failure_line, judge, refused, returned_value
 from jobgraph.procedures.outputs import file_outputs
+from jobgraph.procedures.requested.claiming import claim
+from jobgraph.procedures.requested.left_out import leave_out
 from jobgraph.procedures.retries import Rules, goes_on, pause, rules_of
 from jobgraph.procedures.sending import DOES_NOT_EXIST, Tagged, error_code, error_text, is_refusal, send
 from jobgraph.procedures.service import (
@@ -59,6 +60,8 @@ def main(session: Session, task_name: str, facts: str, definition: str) -> str:
     run, recorded = situation(facts, job, task_name)
     if run.task in run.request.left_out:
         return leave_out(Tagged(session, mark(job, run, 1)), job, run)
+    if run.request.backfill and (refusal := claim(Tagged(session, mark(job, run, 1)), job, run)):
+        return leave_out(Tagged(session, mark(job, run, 1)), job, run, refusal)
     if run.request.is_ordinary and follows_another_request(facts):
         run = run._replace(since=since_ordinary(Tagged(session, mark(job, run, len(recorded) + 1)), job, run))
     if job.get("direct_predecessors"):

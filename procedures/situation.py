@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.procedures.attempt import DIRECT, DONE, Attempt, Run, bare_name, object_name, results_path
-from jobgraph.procedures.left_out import handed_on, results_of_source
 from jobgraph.procedures.outcome import returned_value
-from jobgraph.procedures.requests import LEFT_OUT, split_config
+from jobgraph.procedures.requested.left_out import handed_on, results_of_source
+from jobgraph.procedures.requested.request import LEFT_OUT, split_config
 from jobgraph.procedures.sending import is_refusal, send
 
 if TYPE_CHECKING:

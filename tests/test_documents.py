@@ -106,9 +106,11 @@ def test_a_citation_that_leads_nowhere_is_noticed() -> None:
 
 
 def known(command: click.Command) -> set[str]:
-    """The options of a command, long and short."""
+    """The options of a command, long and short, and of the commands below it."""
     context = click.Context(command)
-    return {option for parameter in command.get_params(context) for option in parameter.opts}
+    below = command.commands.values() if isinstance(command, click.Group) and command is not cli else ()
+    own = {option for parameter in command.get_params(context) for option in parameter.opts}
+    return own.union(*map(known, below))
 
 
 @documents

@@ -59,6 +59,9 @@ class Tables:
     job_runs: str = "JOBS_RUN_STATS"
     job_logs: str = "JOB_LOGS"
     task_runs: str = "TASK_LOGGING_STATS"
+    operations: str = "OPERATIONS"
+    backfills: str = "BACKFILLS"
+    intervals: str = "BACKFILL_INTERVALS"
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> St
 def last_done(place: Place, tables: Tables, graph: str, root_task: str, jobs: Sequence[str]) -> Statement:
     """The run in which each of these jobs of a graph was last DONE: rows of TASK_NAME, GRAPH_RUN_ID; at least one job.
 
-    It is the one whose outputs the runner hands on for a job that is left out (procedures/left_out.py).
+    It is the one whose outputs the runner hands on for a job that is left out (procedures/requested/left_out.py).
     """
     marks = ", ".join("?" for _ in jobs)
     return Statement(

@@ -34,6 +34,7 @@ from jobgraph.cli.commands import (
     wait,
 )
 from jobgraph.cli.commands.account import doctor, privileges
+from jobgraph.cli.commands.backfill import group as backfill_group
 from jobgraph.cli.commands.local import page
 
 
@@ -70,6 +71,7 @@ for command in (
     run.run,
     wait.wait,
     retry.retry,
+    backfill_group.backfill,
     status.status,
     history.history,
     logs.logs,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.cli import loading
 from jobgraph.plan.planning import Procedures, plan
-from jobgraph.plan.procedure_text import texts
+from jobgraph.plan.procedure_text import sources_in, texts
 
 if TYPE_CHECKING:
     from jobgraph.cli.application import Application
@@ -26,10 +26,4 @@ def planned(application: Application, file: str | None, environment: str | None)
     """
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
-    return plan(config, settings, Procedures(**texts(_procedure_sources())))
-
-
-def _procedure_sources() -> dict[str, str]:
-    """Return the texts of the procedures' files, by their names."""
-    sources = (entry for entry in files("jobgraph.procedures").iterdir() if entry.name.endswith(".py"))
-    return {entry.name.removesuffix(".py"): entry.read_text("utf-8") for entry in sources}
+    return plan(config, settings, Procedures(**texts(sources_in(files("jobgraph.procedures")))))

@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from jobgraph.procedures.requested import backfills
 from jobgraph.runs import graph_run, overview
 from jobgraph.runs.wording import duration
 
@@ -42,6 +43,7 @@ _COLOURS = {
     graph_run.SUSPENDED: "yellow",
     graph_run.DISABLED: "dim",
     graph_run.LEFT_OUT: "dim",
+    backfills.PAUSED: "yellow",
     overview.NEVER_RAN: "dim",
 }
 # Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
@@ -233,7 +235,7 @@ def overview_table(lines: Sequence[Line], *, terminal: bool, width: int | None =
         )
         for line in lines
     ]
-    return _fitted(columns, rows, ("next start", ">usually", ">took"), terminal=terminal, width=width)
+    return fitted(columns, rows, ("next start", ">usually", ">took"), terminal=terminal, width=width)
 
 
 def _remark(line: Line) -> str:
@@ -255,7 +257,7 @@ def comparison_table(
         )
         for difference in differences
     ]
-    return _fitted(("job", "fact", first.run_id, second.run_id), rows, (), terminal=terminal, width=width)
+    return fitted(("job", "fact", first.run_id, second.run_id), rows, (), terminal=terminal, width=width)
 
 
 def _fact(difference: Difference, value: Any) -> str | Text:
@@ -277,14 +279,14 @@ def history_table(history: Sequence[Run], *, terminal: bool, width: int | None =
             state(run.state),
             _time(run.started),
             duration(run.duration),
-            run.scheduled_from,
+            f"backfill {run.request.backfill}" if run.request.backfill else run.scheduled_from,
             _jobs_done(run),
             str(sum(job.attempts for job in run.jobs)),
             ", ".join(_failed(job) for job in run.failed),
         )
         for run in history
     ]
-    return _fitted(columns, rows, ("started by", ">attempts", ">duration"), terminal=terminal, width=width)
+    return fitted(columns, rows, ("started by", ">attempts", ">duration"), terminal=terminal, width=width)
 
 
 def _jobs_done(run: Run) -> str:
@@ -293,7 +295,7 @@ def _jobs_done(run: Run) -> str:
     return f"{done} ({left_out} left out)" if left_out else done
 
 
-def _fitted(
+def fitted(
     columns: Sequence[str],
     rows: Sequence[Sequence[str | Text]],
     dispensable: Sequence[str],

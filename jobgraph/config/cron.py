@@ -214,3 +214,20 @@ def _firing_days(expression: str, years: range) -> frozenset[date]:
     end = datetime(years.stop, 1, 1)  # noqa: DTZ001  # local times, of no zone
     firings = _simulation(noon, datetime(years.start, 1, 1))  # noqa: DTZ001  # likewise
     return frozenset(firing.date() for firing in takewhile(lambda firing: firing < end, firings))
+
+
+def firings(schedule: Cron, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the instants from `start` to `end`, both included, at which a schedule fires; in UTC.
+
+    By the local time, as Snowflake does: a time that comes twice fires twice, one that is left out does not.
+    """
+    zone = ZoneInfo(schedule.timezone)
+    local = (start - timedelta(hours=3)).astimezone(zone).replace(tzinfo=None)
+    last = (end + timedelta(hours=3)).astimezone(zone).replace(tzinfo=None)
+    instants: set[datetime] = set()
+    for firing in takewhile(lambda firing: firing <= last, _simulation(schedule.expression, local)):
+        for fold in (0, 1):
+            at = firing.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+            if at.astimezone(zone).replace(tzinfo=None) == firing and start <= at <= end:
+                instants.add(at)
+    yield from sorted(instants)

@@ -46,7 +46,9 @@ def refuse_departures(settings: Settings, roots: Sequence[str]) -> str | None:
 
 def drops(settings: Settings) -> list[str]:
     """Return the statements that drop by hand what stays, in an order in which all of them work."""
-    tables = [("TABLE", "history", settings.qualified(name)) for name in settings.history_tables]
+    tables = [
+        ("TABLE", "history", settings.qualified(name)) for name in (*settings.history_tables, *settings.control_tables)
+    ]
     pools = [("COMPUTE POOL", "pool", pool.name) for pool in settings.pools if pool.imported]
     objects = [
         *tables,

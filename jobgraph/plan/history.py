@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobgraph.names import quoted
+from jobgraph.plan.sql import literal
 
 if TYPE_CHECKING:
     from jobgraph.settings import Settings
@@ -121,6 +122,41 @@ _TASK_RUNS = (
     Column("GRAPH_DEFINITION", TEXT, "on the root's row: the jobs that the graph had in this run, as JSON"),
 )
 
+_OPERATIONS = (
+    Column("GRAPH_NAME", TEXT, "name of the graph in jobconfig.yaml"),
+    Column("GRAPH_RUN_ID", TEXT, "graph run group that was meant or begun; empty if it is not about one run"),
+    Column("OPERATION", TEXT, "run, retry, cancel, suspend, resume, backfill and what was done to one"),
+    Column("NOTE", TEXT, "why, in the words of whoever did it"),
+    Column("STATEMENTS", TEXT, "what was sent, as a JSON list"),
+    Column("JOBS", TEXT, "the jobs that it was about, as a JSON list"),
+    Column("USER_NAME", TEXT, "who did it"),
+    Column("CREATED_TIME", INSTANT, "when"),
+    Column("BACKFILL_ID", TEXT, "the backfill that it was about"),
+)
+_BACKFILLS = (
+    Column("BACKFILL_ID", TEXT, "its name"),
+    Column("GRAPH_NAME", TEXT, "name of the graph in jobconfig.yaml"),
+    Column("STATE", TEXT, "PENDING, RUNNING, PAUSED, DONE, FAILED, CANCELLED"),
+    Column("START_TIME", INSTANT, "where its first interval begins"),
+    Column("END_TIME", INSTANT, "where its last interval ends"),
+    Column("EVERY", TEXT, "what an interval is: day, hour, schedule"),
+    Column("REPROCESS", TEXT, "which intervals it took: missing, failed, all"),
+    Column("NEWEST_FIRST", "BOOLEAN", "whether it begins with the newest"),
+    Column("USER_NAME", TEXT, "who asked for it"),
+    Column("CREATED_TIME", INSTANT, "when it was asked for"),
+    Column("CHANGED_TIME", INSTANT, "when its state last changed"),
+)
+_INTERVALS = (
+    Column("BACKFILL_ID", TEXT, "backfill that it belongs to"),
+    Column("PLACE", WHOLE, "its place in the order, from 1"),
+    Column("START_TIME", INSTANT, "where it begins"),
+    Column("END_TIME", INSTANT, "where it ends"),
+    Column("STATE", TEXT, "PENDING, RUNNING, DONE, FAILED, CANCELLED"),
+    Column("GRAPH_RUN_ID", TEXT, "graph run group of the run that claimed it"),
+    Column("ROOT_TASK_NAME", TEXT, "root task of that run"),
+    Column("CHANGED_TIME", INSTANT, "when its state last changed"),
+)
+
 # QUERY_START_TIME and COMPLETED_TIME are text in the quickstart's function, in this form
 _SECONDS = "'YYYY-MM-DD HH24:MI:SS'"
 # column -> (type, expression over TASK_HISTORY)
@@ -145,6 +181,27 @@ def tables(settings: Settings) -> tuple[TablePlan, ...]:
         TablePlan(settings.job_logs_table, "jobgraph: logs of the jobs' containers", _JOB_LOGS),
         TablePlan(settings.task_runs_table, "jobgraph: one row per task of a graph run", _TASK_RUNS),
     )
+
+
+def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
+    """Return the tables of what people ask for: operations with their notes, backfills and their intervals.
+
+    A deploy makes them by a statement of its own, if they are not there: so they are neither replaced nor imported.
+    """
+    return (
+        TablePlan(settings.operations_table, "jobgraph: what people did to graphs and runs", _OPERATIONS),
+        TablePlan(settings.backfills_table, "jobgraph: backfills and their states", _BACKFILLS),
+        TablePlan(settings.backfill_intervals_table, "jobgraph: intervals of backfills", _INTERVALS),
+    )
+
+
+def create_statement(settings: Settings, table: TablePlan) -> str:
+    """Return the statement that makes a table, if it is not there."""
+    columns = ", ".join(
+        f"{quoted(column.name)} {column.type} COMMENT {literal(column.comment)}" for column in table.columns
+    )
+    name = settings.qualified(table.name)
+    return f"CREATE TABLE IF NOT EXISTS {name} ({columns}) COMMENT = {literal(table.comment)}"
 
 
 def task_runs_function(settings: Settings) -> FunctionPlan:

@@ -48,6 +48,8 @@ _SURROUNDINGS = frozenset(
         "job_runs_table",
         "job_logs_table",
         "task_runs_table",
+        "backfills_table",
+        "backfill_intervals_table",
         "results",
         "instance_family",
     )
@@ -95,6 +97,8 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> Values:
         "job_runs_table": settings.job_runs_table,
         "job_logs_table": settings.job_logs_table,
         "task_runs_table": settings.task_runs_table,
+        "backfills_table": settings.backfills_table,
+        "backfill_intervals_table": settings.backfill_intervals_table,
         "results": results(settings),
         "specification": specification(job, settings),
     }

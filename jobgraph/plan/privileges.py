@@ -70,10 +70,15 @@ def compute_grants(settings: Settings) -> tuple[Grant, ...]:
 
 
 def history_grants(settings: Settings) -> tuple[Grant, ...]:
-    """Return the privileges to write history once and to read it; nothing in it may be changed."""
+    """Return the privileges to write history once and to read it; nothing but the states of backfills may change."""
     function = f"{settings.qualified(settings.task_runs_function)}(VARCHAR, TIMESTAMP_LTZ)"
     return (
-        *(_on("TABLE", settings, name, "INSERT", "SELECT") for name in settings.history_tables),
+        *(
+            _on("TABLE", settings, name, "INSERT", "SELECT")
+            for name in (*settings.history_tables, settings.operations_table)
+        ),
+        _on("TABLE", settings, settings.backfills_table, "INSERT", "SELECT", "UPDATE"),
+        _on("TABLE", settings, settings.backfill_intervals_table, "INSERT", "SELECT", "UPDATE"),
         Grant(settings.task_runs_function, ("USAGE",), Level.SCHEMA_OBJECT, "FUNCTION", function),
     )
 

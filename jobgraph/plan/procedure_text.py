@@ -1,4 +1,4 @@
-"""The text of a stored procedure: an entry file and the files of the same folder that it imports, joined into one.
+"""The text of a stored procedure: an entry file and the files of its folder that it imports, joined into one.
 
 A procedure's body in Snowflake is one text. Knows Python's import statements; must not know what the files do, nor read
 them: their texts are given. Every file imports the others by name (`from procedures.x import y`), so that in the joined
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +18,34 @@ FOLDER = "procedures"
 PACKAGE = f"jobgraph.{FOLDER}"
 # the files that are procedures, named as in `Procedures`; the others are parts of their texts
 ENTRIES = ("run_job", "finalize_graph", "drop_superseded")
+
+
+class Folder(Protocol):
+    """A file or folder of a package, as `importlib.resources` gives it."""
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+
+    def iterdir(self) -> Iterator[Folder]:
+        """Yield what is in the folder."""
+
+    def is_dir(self) -> bool:
+        """Tell whether it is a folder."""
+
+    def read_text(self, encoding: str) -> str:
+        """Return the file's text."""
+
+
+def sources_in(folder: Folder) -> dict[str, str]:
+    """Return the texts of the files in the procedures' folder by their names; `folder.name` of those in one below."""
+    sources = {}
+    for entry in folder.iterdir():
+        if entry.name.endswith(".py"):
+            sources[entry.name.removesuffix(".py")] = entry.read_text("utf-8")
+        elif entry.is_dir() and not entry.name.startswith("_"):
+            sources |= {f"{entry.name}.{name}": text for name, text in sources_in(entry).items()}
+    return sources
 
 
 def texts(sources: Mapping[str, str]) -> dict[str, str]:

@@ -188,19 +188,26 @@ _RUN_ROLE_WHY = {
     "MONITOR": "the runner sees what a pool does",
     "INSERT": "history is written",
     "SELECT": "history is read",
+    "UPDATE": "a backfill goes on",
     "USAGE": "uses it",
 }
 
 
 def _operator(plan: Plan) -> Iterator[Need]:
     """Yield what operators need beyond a viewer's: to start, stop and cancel."""
-    schema = plan.settings.qualified()
+    settings, schema = plan.settings, plan.settings.qualified()
     operate, monitor = (
         Grant("schema", (privilege,), Level.SCHEMA, object=schema) for privilege in ("OPERATE", "MONITOR")
     )
     yield Need(operate, "runs, retries, cancels, suspends and resumes graphs", every="TASKS")
     yield Need(operate, "cancels the containers of a run", every="SERVICES")
     yield Need(monitor, "reads the logs of containers that still run", every="SERVICES")
+    for name in settings.control_tables:
+        grant = Grant(name, ("INSERT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
+        yield Need(grant, "keeps notes, asks for backfills")
+    for name in (settings.backfills_table, settings.backfill_intervals_table):
+        grant = Grant(name, ("UPDATE",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
+        yield Need(grant, "pauses, resumes and cancels backfills")
 
 
 def _viewer(plan: Plan) -> Iterator[Need]:
@@ -211,7 +218,7 @@ def _viewer(plan: Plan) -> Iterator[Need]:
     warehouse = Grant("warehouse", ("USAGE",), Level.ACCOUNT_OBJECT, "WAREHOUSE", settings.warehouse)
     yield Need(warehouse, "queries the history")
     yield Need(Grant("schema", ("MONITOR",), Level.SCHEMA, object=schema), "sees tasks and their runs", every="TASKS")
-    for name in settings.history_tables:
+    for name in (*settings.history_tables, *settings.control_tables):
         grant = Grant(name, ("SELECT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "reads the history")
     # deploys make views anew

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from jobgraph.config.schedules import Schedule
     from jobgraph.plan.task_rows import Row
 
+_NO_OVERLAP = "NO_OVERLAP"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -62,7 +64,7 @@ class Deployed:
     `key` is its name in the job configuration it was deployed from; the root task's name if that is not known.
     `schedule`: the root's, if it has one. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
     made for this graph that do not hang on its root. `committed`: since when runs have been of this version of it.
-    `config`: the configuration that its runs have, unless they are asked for with another.
+    `config`: the configuration that its runs have, unless they are asked for with another. `overlaps`: its runs may.
     """
 
     key: str
@@ -78,6 +80,7 @@ class Deployed:
     strays: tuple[str, ...] = ()
     committed: datetime | None = None
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    overlaps: bool = False
 
     @property
     def suspended(self) -> tuple[str, ...]:
@@ -151,11 +154,15 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         suspended_by_failures=root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES,
         committed=instant(root.get("last_committed_on")),
         config=_config(root),
+        overlaps=(definition(finalizer) if finalizer else {}).get("overlap", _NO_OVERLAP) != _NO_OVERLAP,
         strays=_strays(rows, str(frozen.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
             job_runs=frozen.get("job_runs_table", usual.job_runs),
             job_logs=frozen.get("job_logs_table", usual.job_logs),
             task_runs=frozen.get("task_runs_table", usual.task_runs),
+            operations=frozen.get("operations_table", usual.operations),
+            backfills=frozen.get("backfills_table", usual.backfills),
+            intervals=frozen.get("backfill_intervals_table", usual.intervals),
         ),
     )
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.procedures import requests
-from jobgraph.procedures.requests import Request
+from jobgraph.procedures.requested import request as requests
+from jobgraph.procedures.requested.request import Request
 from jobgraph.runs import attempts as attempt_rows
 from jobgraph.runs import task_runs
 from jobgraph.runs.attempts import one_line

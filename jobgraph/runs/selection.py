@@ -40,10 +40,10 @@ def left_out(graph: Deployed, selection: Selection) -> tuple[str, ...]:
     Raises:
         UsageError: if it would run nothing, if a job that is to run is suspended, or if one that is left out would run.
     """
-    wanted = {*selection.only, *_descendants(graph, selection.since)} or set(graph.job_names)
-    wanted -= set(selection.skipped)
-    _check_wanted(graph, wanted, {*selection.only, *selection.since} - set(selection.skipped))
-    names = [job for job in graph.jobs if job.name not in wanted and job.started]
+    running = {*selection.only, *_descendants(graph, selection.since)} or set(graph.job_names)
+    running -= set(selection.skipped)
+    _check_running(graph, running, {*selection.only, *selection.since} - set(selection.skipped))
+    names = [job for job in graph.jobs if job.name not in running and job.started]
     earlier = [job.name for job in names if not job.takes_requests]
     if earlier:
         raise UsageError(
@@ -55,15 +55,15 @@ def left_out(graph: Deployed, selection: Selection) -> tuple[str, ...]:
     return tuple(job.name for job in names)
 
 
-def _check_wanted(graph: Deployed, wanted: Collection[str], asked: Collection[str]) -> None:
-    passed_over = [job.name for job in graph.jobs if job.name in asked and not job.started]
+def _check_running(graph: Deployed, running: Collection[str], explicit: Collection[str]) -> None:
+    passed_over = [job.name for job in graph.jobs if job.name in explicit and not job.started]
     if passed_over:
         raise UsageError(
             f"Runs of graph {graph.key} pass over {', '.join(passed_over)}",
             cause="Their tasks are suspended, or the job configuration says `enabled: false`.",
             remedy=f"jobgraph status {graph.key}",
         )
-    if not any(job.started for job in graph.jobs if job.name in wanted):
+    if not any(job.started for job in graph.jobs if job.name in running):
         raise UsageError("Such a run would run no job", remedy="Leave out fewer jobs.")
 
 

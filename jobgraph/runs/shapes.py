@@ -138,7 +138,7 @@ def of_definitions(key: str, root_task: str, history: Iterable[TaskRun]) -> Shap
 
 
 def _is_finalizer(row: TaskRun) -> bool:
-    return "task_runs_table" in row.definition
+    return "task_runs_table" in row.definition and "specification" not in row.definition
 
 
 def as_model(shape: Shape) -> Graph:

@@ -38,6 +38,7 @@ POOLS: dict[str, Any] = {
 OTHERS: dict[str, Any] = {
     **{name: f"OTHER_{name.upper()}" for name in ("database", "schema", "role", "warehouse", "stage")},
     **{name: f"OTHER_{name.upper()}" for name in ("job_runs_table", "job_logs_table", "task_runs_table")},
+    **{name: f"OTHER_{name.upper()}" for name in ("operations_table", "backfills_table", "backfill_intervals_table")},
     "image_repository": "PICTURES",
     "task_runs_function": "OTHER_FUNCTION",
     "runtime_image": "other:2.0",

@@ -8,9 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import deploys, deploys_killed, durable_writes, finalizer, reading, runner
+from tests.reliability import backfills, deploys, deploys_killed, durable_writes, finalizer, reading, runner
 
-PARTS = {"reading": reading.run, "runner": runner.run, "finalizer": finalizer.run, "deploys": deploys.run}
+PARTS = {
+    "reading": reading.run,
+    "runner": runner.run,
+    "backfills": backfills.run,
+    "finalizer": finalizer.run,
+    "deploys": deploys.run,
+}
 # Run only when named: all cases take an hour and more.
 LONG = {"deploys-killed": deploys_killed.run, "durable-writes": durable_writes.run}
 MOST_SHOWN = 5

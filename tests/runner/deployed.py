@@ -21,7 +21,7 @@ from jobgraph.account import queries
 from jobgraph.config.reading import read
 from jobgraph.plan import history, sql
 from jobgraph.plan.planning import Procedures, plan
-from jobgraph.plan.procedure_text import joined
+from jobgraph.plan.procedure_text import joined, sources_in
 from jobgraph.settings import Pool, Settings
 from tests import in_process
 
@@ -60,7 +60,7 @@ class Deployed:
         self.session = logins.open_session(
             made, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="WH", database="D", schema="S"
         )
-        sources = {path.stem: path.read_text("utf-8") for path in PROCEDURES.glob("*.py")}
+        sources = sources_in(PROCEDURES)
         texts = Procedures(joined("run_job", sources), joined("finalize_graph", sources))
         planned = plan(read(file), SETTINGS, texts)
         self.graph: GraphPlan = planned.graphs[0]
@@ -81,6 +81,8 @@ class Deployed:
                 f"{c.name} {c.type}" + (f" DEFAULT {c.default}" if c.default else "") for c in table.columns
             )
             yield f"CREATE TABLE {SETTINGS.qualified(table.name)} ({columns})"
+        for table in history.control_tables(SETTINGS):
+            yield history.create_statement(SETTINGS, table)
         function = history.task_runs_function(SETTINGS)
         arguments = ", ".join(f"{name} {kind}" for name, kind in function.arguments)
         yield (
@@ -134,6 +136,15 @@ class Deployed:
         rows = self.rows(asked)
         assert {row["STATE"] for row in rows} == {"SUCCEEDED"}, rows
         return [str(row["GRAPH_RUN_GROUP_ID"]) for row in rows]
+
+    def quiet(self, patience: float = PATIENCE) -> None:
+        """Wait until no run is under way and none waits."""
+        asked = (
+            "SELECT NAME FROM TABLE(D.INFORMATION_SCHEMA.TASK_HISTORY(RESULT_LIMIT => 10000))"
+            " WHERE STATE IN ('SCHEDULED', 'EXECUTING')"
+        )
+        with self.changed:
+            assert self.changed.wait_for(lambda: not self.rows(asked), patience), "runs go on"
 
     def attempts(self) -> dict[str, list[dict[str, Any]]]:
         """The history rows by task."""

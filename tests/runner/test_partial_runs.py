@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from jobgraph.procedures.requests import REQUEST, Request
+from jobgraph.procedures.requested.request import REQUEST, Request
 from tests.runner.deployed import Deployed, deployed
 from tests.runner.test_containers import DOCKERFILE
 

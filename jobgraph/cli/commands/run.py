@@ -16,7 +16,7 @@ from jobgraph.cli import lookup, run_output
 from jobgraph.cli.application import Application, examples, note, show_json
 from jobgraph.cli.watching import Launch
 from jobgraph.errors import UsageError
-from jobgraph.procedures.requests import REQUEST, Request
+from jobgraph.procedures.requested.request import REQUEST, Request
 from jobgraph.runs import selection, values
 
 if TYPE_CHECKING:

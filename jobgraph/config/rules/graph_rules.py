@@ -32,7 +32,7 @@ MOST_CYCLES_SHOWN = 20
 MOST_SUGGESTIONS = 50
 
 
-# procedures/requests.py has it too
+# procedures/requested/request.py has it too
 _RESERVED = "jobgraph"
 
 

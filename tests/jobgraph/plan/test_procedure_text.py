@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from jobgraph.plan.procedure_text import ENTRIES, joined
+from jobgraph.plan.procedure_text import ENTRIES, joined, sources_in
 
 FOLDER = Path(__file__).resolve().parents[3] / "procedures"
-SOURCES = {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.py")}
+SOURCES = sources_in(FOLDER)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.procedures.attempt import DONE, Attempt, Run, object_name
 from jobgraph.procedures.history import record
 from jobgraph.procedures.outcome import returned_value
-from jobgraph.procedures.requests import LEFT_OUT, NOT_IN_THIS_RUN
+from jobgraph.procedures.requested.request import LEFT_OUT, NOT_IN_THIS_RUN
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:

@@ -1,0 +1,135 @@
+"""The SQL of what people ask for: backfills and their intervals, operations with their notes.
+
+Knows the tables of `jobgraph.plan.history.control_tables`. Must not know how a statement is sent, nor when.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from jobgraph.account.queries import Place, Statement, Tables
+from jobgraph.procedures.requested import backfills
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from jobgraph.runs.backfills import Backfill, Interval
+    from jobgraph.runs.operations import Operation
+
+# values that one statement may bind
+_AT_ONCE = 500
+
+
+def backfills_of(place: Place, tables: Tables, graph: str | None = None, backfill_id: str | None = None) -> Statement:
+    """The backfills of a graph, or of all; or that one; newest first."""
+    conditions = {"GRAPH_NAME": graph, "BACKFILL_ID": backfill_id}
+    binds = {name: value for name, value in conditions.items() if value is not None}
+    where = f" WHERE {' AND '.join(f'{name} = ?' for name in binds)}" if binds else ""
+    return Statement(
+        f"SELECT * FROM {place.qualified(tables.backfills)}{where} ORDER BY CREATED_TIME DESC, BACKFILL_ID DESC",
+        tuple(binds.values()),
+    )
+
+
+def intervals_of(place: Place, tables: Tables, backfill_ids: Sequence[str]) -> Statement:
+    """The intervals of some backfills, in their order; at least one backfill."""
+    marks = ", ".join("?" for _ in backfill_ids)
+    return Statement(
+        f"SELECT * FROM {place.qualified(tables.intervals)} WHERE BACKFILL_ID IN ({marks}) ORDER BY BACKFILL_ID, PLACE",
+        tuple(backfill_ids),
+    )
+
+
+def insert_intervals(place: Place, tables: Tables, intervals: Sequence[Interval]) -> list[Statement]:
+    """Write the intervals of a new backfill; they mean nothing until the backfill itself is there."""
+    columns = "BACKFILL_ID, PLACE, START_TIME, END_TIME, STATE, CHANGED_TIME"
+    row = "SELECT ?, ?, ?::TIMESTAMP_LTZ, ?::TIMESTAMP_LTZ, ?, CURRENT_TIMESTAMP()"
+    statements = []
+    for first in range(0, len(intervals), _AT_ONCE):
+        batch = intervals[first : first + _AT_ONCE]
+        binds = [
+            (part.backfill_id, part.place, part.span.start.isoformat(), part.span.end.isoformat(), part.state)
+            for part in batch
+        ]
+        text = f"INSERT INTO {place.qualified(tables.intervals)} ({columns}) {' UNION ALL '.join([row] * len(batch))}"
+        statements.append(Statement(text, tuple(value for values in binds for value in values)))
+    return statements
+
+
+def insert_backfill(place: Place, tables: Tables, backfill: Backfill) -> Statement:
+    """Write a new backfill: from then on its intervals are asked for."""
+    columns = "BACKFILL_ID, GRAPH_NAME, STATE, START_TIME, END_TIME, EVERY, REPROCESS, NEWEST_FIRST, USER_NAME"
+    return Statement(
+        f"INSERT INTO {place.qualified(tables.backfills)} ({columns}, CREATED_TIME, CHANGED_TIME) SELECT ?, ?, ?,"
+        " ?::TIMESTAMP_LTZ, ?::TIMESTAMP_LTZ, ?, ?, ?, CURRENT_USER(), CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP()",
+        (
+            *(backfill.backfill_id, backfill.graph, backfill.state),
+            *(backfill.span.start.isoformat(), backfill.span.end.isoformat()),
+            *(backfill.step, backfill.reprocess, backfill.newest_first),
+        ),
+    )
+
+
+def change_backfill(place: Place, tables: Tables, backfill_id: str, event: str) -> Statement:
+    """Let an event happen to a backfill, if it is in a state in which it can."""
+    return Statement(
+        f"UPDATE {place.qualified(tables.backfills)} SET STATE = ?, CHANGED_TIME = CURRENT_TIMESTAMP()"
+        f" WHERE BACKFILL_ID = ? AND STATE IN ({_states(backfills.sources(backfills.OF_BACKFILL, event))})",
+        (backfills.target(backfills.OF_BACKFILL, event), backfill_id),
+    )
+
+
+def settle_interval(place: Place, tables: Tables, interval: Interval, event: str) -> Statement:
+    """Write how the run of an interval ended."""
+    return Statement(
+        f"UPDATE {place.qualified(tables.intervals)} SET STATE = ?, CHANGED_TIME = CURRENT_TIMESTAMP()"
+        " WHERE BACKFILL_ID = ? AND PLACE = ? AND GRAPH_RUN_ID = ?"
+        f" AND STATE IN ({_states(backfills.sources(backfills.OF_INTERVAL, event))})",
+        (
+            *(backfills.target(backfills.OF_INTERVAL, event), interval.backfill_id),
+            *(interval.place, interval.run_id),
+        ),
+    )
+
+
+def cancel_intervals(place: Place, tables: Tables, backfill_id: str) -> Statement:
+    """Cancel the intervals of a backfill that no run has claimed."""
+    return Statement(
+        f"UPDATE {place.qualified(tables.intervals)} SET STATE = ?, CHANGED_TIME = CURRENT_TIMESTAMP()"
+        " WHERE BACKFILL_ID = ? AND GRAPH_RUN_ID IS NULL"
+        f" AND STATE IN ({_states(backfills.sources(backfills.OF_INTERVAL, backfills.CANCEL))})",
+        (backfills.target(backfills.OF_INTERVAL, backfills.CANCEL), backfill_id),
+    )
+
+
+def _states(states: Sequence[str]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
+
+def instant_text(instant: datetime) -> str:
+    """Return an instant as containers get it: as Snowflake writes the scheduled time of a run."""
+    return f"{instant:%Y-%m-%d %H:%M:%S}.{instant.microsecond // 1000:03d} Z"
+
+
+def insert_operation(place: Place, tables: Tables, operation: Operation) -> Statement:
+    """Keep what was done, by whom and why."""
+    columns = "GRAPH_NAME, GRAPH_RUN_ID, BACKFILL_ID, OPERATION, NOTE, STATEMENTS, JOBS, USER_NAME, CREATED_TIME"
+    return Statement(
+        f"INSERT INTO {place.qualified(tables.operations)} ({columns})"
+        " SELECT ?, ?, ?, ?, ?, ?, ?, CURRENT_USER(), CURRENT_TIMESTAMP()",
+        (
+            *(operation.graph, operation.run_id or None, operation.backfill_id or None, operation.name),
+            *(operation.note or None, json.dumps(list(operation.statements)), json.dumps(list(operation.jobs))),
+        ),
+    )
+
+
+def operations_of(place: Place, tables: Tables, graph: str, limit: int) -> Statement:
+    """What was done to a graph and its runs, newest first."""
+    return Statement(
+        f"SELECT * FROM {place.qualified(tables.operations)} WHERE GRAPH_NAME = ?"
+        f" ORDER BY CREATED_TIME DESC LIMIT {int(limit)}",
+        (graph,),
+    )

@@ -1,0 +1,117 @@
+"""How backfills look to people and to scripts.
+
+Pure: values in, renderables out. Must not know where output goes, but for whether it is a terminal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from jobgraph.cli import views
+from jobgraph.procedures.requested import backfills as states
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from jobgraph.runs.backfills import Backfill, Interval, Span
+
+# the order in which states are counted
+_ORDER = (states.COMPLETE, states.BROKEN, states.RUNNING, states.PENDING, states.CALLED_OFF)
+
+
+def span_text(span: Span) -> str:
+    """Return an interval in UTC, as containers get it."""
+    return f"{span.start:%Y-%m-%d %H:%M} - {span.end:%Y-%m-%d %H:%M}"
+
+
+def headline(backfill: Backfill) -> Text:
+    """Return one line on a backfill as a whole."""
+    return Text.assemble(
+        f"{backfill.graph}, backfill {backfill.backfill_id}: ",
+        views.state(backfill.state),
+        f", {_counts(backfill)}; every {backfill.step}, UTC",
+    )
+
+
+def _counts(backfill: Backfill) -> str:
+    counts = Counter(interval.state for interval in backfill.intervals)
+    return ", ".join(f"{counts[state]} {state}" for state in _ORDER if counts[state])
+
+
+def list_table(listed: Sequence[Backfill], *, terminal: bool, width: int | None) -> Table:
+    """Return one line for each backfill."""
+    rows = [
+        (
+            backfill.backfill_id,
+            backfill.graph,
+            views.state(backfill.state),
+            span_text(backfill.span),
+            backfill.step,
+            backfill.user,
+            _counts(backfill),
+        )
+        for backfill in listed
+    ]
+    columns = ("backfill", "graph", "state", "from - to (UTC)", "every", "by", "intervals")
+    return views.fitted(columns, rows, ("by", "every", "from - to (UTC)"), terminal=terminal, width=width)
+
+
+def interval_table(backfill: Backfill, *, terminal: bool, width: int | None) -> Table:
+    """Return one line for each interval, in the order in which they run."""
+    rows = [
+        (str(interval.place), span_text(interval.span), views.state(interval.state), interval.run_id)
+        for interval in backfill.intervals
+    ]
+    return views.fitted((">place", "interval (UTC)", "state", "run"), rows, (), terminal=terminal, width=width)
+
+
+def remarks(backfill: Backfill, *, stalled: bool, deployed: bool) -> list[str]:
+    """Return what one may want to do about a backfill."""
+    if not deployed and backfill.has_open_intervals:
+        return [f"Graph {backfill.graph} is not deployed any more: nothing of it is run."]
+    if stalled:
+        return [
+            f"No run of the graph is under way, so nothing drives it: jobgraph backfill resume {backfill.backfill_id}"
+        ]
+    if backfill.state == states.PAUSED:
+        return [f"Next: jobgraph backfill resume {backfill.backfill_id}"]
+    return []
+
+
+def resumed(backfill: Backfill) -> Backfill:
+    """Return a backfill as it is once it is resumed."""
+    state = states.OF_BACKFILL.get((backfill.state, states.RESUME), backfill.state)
+    return replace(backfill, state=state)
+
+
+def interval_json(interval: Interval) -> dict[str, Any]:
+    """Return an interval for JSON; instants are ISO 8601 in UTC."""
+    return {
+        "place": interval.place,
+        "start": interval.span.start.isoformat(),
+        "end": interval.span.end.isoformat(),
+        "state": interval.state,
+        "run_id": interval.run_id or None,
+    }
+
+
+def backfill_json(backfill: Backfill) -> dict[str, Any]:
+    """Return a backfill for JSON."""
+    return {
+        "backfill": backfill.backfill_id,
+        "graph": backfill.graph,
+        "state": backfill.state,
+        "every": backfill.step,
+        "reprocess": backfill.reprocess,
+        "newest_first": backfill.newest_first,
+        "user": backfill.user or None,
+        "created": backfill.created.isoformat() if backfill.created else None,
+        "counts": backfill.counts,
+        "intervals": [interval_json(interval) for interval in backfill.intervals],
+    }

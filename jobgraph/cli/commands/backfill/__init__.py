@@ -1,0 +1,1 @@
+"""The command `backfill` and those below it, one file each."""

@@ -1,0 +1,42 @@
+"""The command `backfill`: without another word, it starts one.
+
+Knows which commands are below it. Must not know what any of them does.
+"""
+
+from __future__ import annotations
+
+import click
+
+from jobgraph.cli.application import examples
+from jobgraph.cli.commands.backfill import list_, show, start, steering
+
+_START = "start"
+
+
+class _Backfill(click.Group):
+    """A group whose command `start` need not be named: `jobgraph backfill GRAPH --from ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the name of the usual command before arguments that name none."""
+        is_named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if is_named else [_START, *args])
+
+
+@click.group(
+    cls=_Backfill,
+    short_help="Run a graph for intervals of the past.",
+    epilog=examples(
+        "jobgraph backfill container_jobs --from 2026-11-01 --to 2026-11-05 --every day --dry-run",
+        "jobgraph backfill list",
+    ),
+)
+def backfill() -> None:
+    """Run a graph once for each interval of a time in the past, one after the other.
+
+    Snowflake itself drives it: the end of one run starts the next, so nobody has to stay. `jobgraph backfill GRAPH
+    --from DATE --to DATE` starts one; a graph whose name is one of the words below is started with `backfill start`.
+    """
+
+
+for command in (start.start, list_.list_backfills, show.show, steering.pause, steering.resume, steering.cancel):
+    backfill.add_command(command)

@@ -1,0 +1,126 @@
+"""The commands `backfill pause`, `resume` and `cancel`, which differ in the event that they let happen.
+
+Knows their options and messages. Must not know what follows from an event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from jobgraph.account.backfill_records import BackfillRecords
+from jobgraph.cli import backfill_output, lookup, operating
+from jobgraph.cli.application import Application, examples, say, show_json
+from jobgraph.cli.application import note as remark
+from jobgraph.cli.commands.backfill.start import check
+from jobgraph.errors import UsageError
+from jobgraph.procedures.requested import backfills as states
+from jobgraph.runs import deployed as deployed_graphs
+from jobgraph.runs import records as runs_of
+from jobgraph.runs.operations import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobgraph.account.queries import Statement
+    from jobgraph.runs.backfills import Backfill
+
+_id_argument = click.argument("backfill_id", metavar="ID")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Write the backfill as JSON.")
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    return _id_argument(operating.note_option(operating.dry_run_option(_json_option(click.pass_context(command)))))
+
+
+@click.command(short_help="Start no further interval.", epilog=examples("jobgraph backfill pause 1795266861347"))
+@_options
+def pause(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
+    """Start no further interval of a backfill; one that is under way goes on to its end."""
+    _steer(context, backfill_id, states.PAUSE, _How(note, dry_run=dry_run, as_json=as_json))
+
+
+@click.command(short_help="Go on with one.", epilog=examples("jobgraph backfill resume 1795266861347"))
+@_options
+def resume(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
+    """Go on with a backfill that is paused, or that nothing drives any more."""
+    _steer(context, backfill_id, states.RESUME, _How(note, dry_run=dry_run, as_json=as_json))
+
+
+@click.command(short_help="Give one up.", epilog=examples("jobgraph backfill cancel 1795266861347"))
+@_options
+def cancel(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
+    """Give a backfill up: no further interval is run. One that is under way goes on; `jobgraph cancel` stops it."""
+    _steer(context, backfill_id, states.CANCEL, _How(note, dry_run=dry_run, as_json=as_json))
+
+
+class _How:
+    """How a command is to go about: its options."""
+
+    def __init__(self, note: str, *, dry_run: bool, as_json: bool) -> None:
+        self.note, self.dry_run, self.as_json = note, dry_run, as_json
+
+
+def _steer(context: click.Context, backfill_id: str, event: str, how: _How) -> None:
+    application: Application = context.obj
+    tables = lookup.all_graphs(application)[0].tables
+    records = BackfillRecords(application.client, tables)
+    backfill = records.one(backfill_id)
+    _check_state(backfill, event)
+    statements = records.change(backfill, event)
+    if event == states.RESUME:
+        statements += _asking(application, records, backfill)
+    name, texts = f"backfill {event}", operating.texts(statements)
+    operation = Operation(name, backfill.graph, texts, note=how.note, backfill_id=backfill_id)
+    if how.dry_run:
+        operating.show_first(operation, as_json=how.as_json, remarks=_remarks(backfill, event))
+        return
+    for statement in statements:
+        application.client.rows(statement)
+    operating.keep(application.client, tables, operation)
+    changed = records.one(backfill_id)
+    if how.as_json:
+        show_json(backfill_output.backfill_json(changed))
+    else:
+        say(f"Backfill {backfill_id} of graph {backfill.graph} is {changed.state}.")
+        for line in _remarks(changed, event):
+            remark(line)
+    remark(f"Next: jobgraph backfill show {backfill_id}")
+
+
+def _check_state(backfill: Backfill, event: str) -> None:
+    """Refuse an event that would change nothing; a backfill that runs may be resumed if nothing drives it."""
+    allowed = states.sources(states.OF_BACKFILL, event)
+    if backfill.state in allowed or (event == states.RESUME and backfill.active):
+        return
+    raise UsageError(
+        f"Backfill {backfill.backfill_id} is {backfill.state}, so there is nothing to {event}",
+        remedy=f"jobgraph backfill show {backfill.backfill_id}",
+    )
+
+
+def _asking(application: Application, records: BackfillRecords, backfill: Backfill) -> list[Statement]:
+    """Return the statements that settle what no finalizer settled, and that ask for the next interval.
+
+    Raises:
+        UsageError: if the graph is not deployed any more, or its runs would not know their interval.
+    """
+    graph = deployed_graphs.named(lookup.deployed(application.client), backfill.graph)
+    if graph is None:
+        raise UsageError(f"Graph {backfill.graph} is not deployed any more", remedy="Deploy it with `pulumi up`.")
+    check(graph)
+    listed = [
+        backfill_output.resumed(other) if other.backfill_id == backfill.backfill_id else other
+        for other in records.of_graph(backfill.graph)
+    ]
+    own = lookup.runs(application, runs_of.of_deployed(graph))
+    ids = [interval.run_id for interval in backfill.intervals if interval.state == states.RUNNING]
+    return [*records.settling(backfill, map(own.run, ids)), *records.asking(graph, listed)]
+
+
+def _remarks(backfill: Backfill, event: str) -> list[str]:
+    running = [interval.run_id for interval in backfill.intervals if interval.state == states.RUNNING]
+    if not running or event == states.RESUME:
+        return []
+    return [f"Run {running[0]} goes on to its end: jobgraph cancel {backfill.graph}"]

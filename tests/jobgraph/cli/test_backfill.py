@@ -1,0 +1,155 @@
+"""The command `backfill` against recorded rows: what it shows first is what it sends, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobgraph.runs.operations import filled
+from tests.jobgraph.cli.recorded import START, Row, Server, absent, history_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.jobgraph.cli.conftest import Invoke
+
+OPTIONS = ("--from", "2026-02-20", "--to", "2026-02-22", "--every", "day")
+FIRST = datetime(2026, 2, 20, tzinfo=UTC)
+BACKFILL: Row = {
+    "BACKFILL_ID": "1772359200000",
+    "GRAPH_NAME": "container_jobs",
+    "STATE": "RUNNING",
+    "START_TIME": FIRST,
+    "END_TIME": FIRST + timedelta(days=3),
+    "EVERY": "day",
+    "REPROCESS": "missing",
+    "NEWEST_FIRST": False,
+    "USER_NAME": "ADA",
+    "CREATED_TIME": START,
+    "CHANGED_TIME": START,
+}
+
+
+def interval(place: int, state: str, run: str | None) -> Row:
+    ends = {"START_TIME": FIRST + timedelta(days=place - 1), "END_TIME": FIRST + timedelta(days=place)}
+    return {"BACKFILL_ID": "1772359200000", "PLACE": place, "STATE": state, "GRAPH_RUN_ID": run, **ends}
+
+
+INTERVALS = [interval(1, "DONE", "1"), interval(2, "FAILED", "2"), interval(3, "PENDING", None)]
+
+
+@pytest.fixture(autouse=True)
+def _asking_tasks(server: Server) -> None:
+    for row in server.tasks:
+        row["definition"] = row["definition"].replace("', $$", "', (SELECT 'last_config'), $$")
+    server.answers = {
+        "^(INSERT|UPDATE)": [],
+        "FROM .*BACKFILLS": [],
+        "FROM .*BACKFILL_INTERVALS": INTERVALS,
+    }
+
+
+def changes(server: Server) -> list[str]:
+    return [filled(one) for one in server.sent if one.text.startswith(("INSERT", "UPDATE", "EXECUTE"))]
+
+
+def test_what_is_shown_first_is_what_is_sent(invoke: Invoke, server: Server) -> None:
+    shown = json.loads(invoke("backfill", *OPTIONS, "--dry-run", "--json").stdout)
+    assert changes(server) == []
+    assert [entry["start"][:10] for entry in shown["intervals"]] == ["2026-02-20", "2026-02-21", "2026-02-22"]
+    done = invoke("backfill", "container_jobs", *OPTIONS, "--note", "new prices")
+    assert done.exit_code == 0, done.output
+    *sent, kept = changes(server)
+    assert sent == shown["statements"]
+    assert "OPERATIONS" in kept
+    assert "'new prices'" in kept
+    request = json.loads(sent[-1].split("$$")[1])["jobgraph"]
+    assert (request["interval"], request["start"]) == (1, "2026-02-20 00:00:00.000 Z")
+    assert "3 intervals, one run each: 2026-02-20 00:00 - 2026-02-21 00:00 to 2026-02-22 00:00" in done.stderr
+
+
+def test_nobody_elses_run_is_replaced(invoke: Invoke, server: Server) -> None:
+    server.earlier = [history_row("ROOT_TASK", "SCHEDULED", GRAPH_RUN_GROUP_ID=None)]
+    shown = json.loads(invoke("backfill", *OPTIONS, "--dry-run", "--json").stdout)
+    assert [text.split(" ")[0] for text in shown["statements"]] == ["INSERT", "INSERT"]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"definition": "SELECT 1"}, "do not ask for which interval they run"),
+        ({"name": "GET_GRAPH_STATS", "state": "suspended"}, "has no finalizer that runs"),
+    ],
+)
+def test_graphs_that_could_not_go_on_are_refused(
+    invoke: Invoke, server: Server, change: dict[str, Any], text: str
+) -> None:
+    place = -1 if "name" in change else 1
+    server.tasks[place] = {**server.tasks[place], **change}
+    done = invoke("backfill", *OPTIONS)
+    assert done.exit_code == 2
+    assert text in done.stderr
+    assert changes(server) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--from", "2026-02-20", "--to", "2026-02-19"), "No whole interval lies between"),
+        (("--from", "2026-03-05", "--to", "2026-03-06"), "No interval of that time is over yet"),
+        (("--from", "today", "--to", "2026-03-06"), "--from today: no date and no time"),
+        ((*OPTIONS[:4], "--every", "schedule"), "The graph has no schedule"),
+    ],
+)
+def test_times_that_have_no_interval_are_refused(
+    invoke: Invoke, server: Server, options: tuple[str, ...], text: str
+) -> None:
+    done = invoke("backfill", *options)
+    assert done.exit_code == 2
+    assert text in done.stderr
+    assert changes(server) == []
+
+
+def test_a_stack_of_an_earlier_version_says_what_to_do(invoke: Invoke, server: Server) -> None:
+    server.answers["FROM .*BACKFILLS"] = absent()
+    done = invoke("backfill", "list")
+    assert done.exit_code == 2
+    assert "`pulumi up` makes it" in done.stderr
+
+
+@pytest.mark.usefixtures("utc")
+def test_backfills_are_listed_and_shown(invoke: Invoke, server: Server, golden: Callable[[str, str], None]) -> None:
+    server.answers["FROM .*BACKFILLS"] = [BACKFILL]
+    listed, shown = invoke("backfill", "list"), invoke("backfill", "show", "1772359200000")
+    golden("backfill.txt", f"{listed.stdout}\n{shown.stdout}\n{shown.stderr}")
+    as_json = json.loads(invoke("backfill", "show", "1772359200000", "--json").stdout)
+    assert as_json["counts"] == {"DONE": 1, "FAILED": 1, "PENDING": 1}
+    assert as_json["stalled"] is True
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "after"), [("pause", "RUNNING", "PAUSED"), ("cancel", "PAUSED", "CANCELLED")]
+)
+def test_a_backfill_is_steered_as_shown(invoke: Invoke, server: Server, command: str, state: str, after: str) -> None:
+    server.answers["FROM .*BACKFILLS"] = [{**BACKFILL, "STATE": state}]
+    shown = json.loads(invoke("backfill", command, "1772359200000", "--dry-run", "--json").stdout)
+    assert changes(server) == []
+    assert f"SET STATE = '{after}'" in shown["statements"][0]
+    assert invoke("backfill", command, "1772359200000", "--note", "n").exit_code == 0
+    *sent, kept = changes(server)
+    assert sent == shown["statements"]
+    assert f"'backfill {command}', 'n'" in kept
+
+
+def test_what_changes_nothing_is_refused(invoke: Invoke, server: Server) -> None:
+    server.answers["FROM .*BACKFILLS"] = [{**BACKFILL, "STATE": "DONE"}]
+    for command in ("pause", "resume", "cancel"):
+        done = invoke("backfill", command, "1772359200000")
+        assert done.exit_code == 2
+        assert f"is DONE, so there is nothing to {command}" in done.stderr
+    assert changes(server) == []
+    server.answers["FROM .*BACKFILLS"] = []
+    assert "There is no backfill '7'" in invoke("backfill", "show", "7").stderr
