@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested import driving
 from tests.reliability import backfills as model
-from tests.reliability.backfills import AFTER, BEFORE, Event, Fault
+from tests.reliability.backfills import Event, Fault
+from tests.reliability.task_model import AFTER, BEFORE, JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,4 +92,4 @@ def test_a_paused_backfill_lets_no_run_claim_an_interval() -> None:
     model.ask(account)
     model.play(account, [Event(model.PAUSE), Event(model.STEP), Event(model.STEP)])
     assert {one["state"] for one in account.intervals} == {states.PENDING}
-    assert [run.jobs for run in account.runs] == [dict.fromkeys(model.JOBS, "LEFT_OUT")]
+    assert [run.jobs for run in account.runs] == [dict.fromkeys(JOBS, "LEFT_OUT")]
