@@ -28,7 +28,7 @@ from snowflake_sandbox.objects import (
     view,
     warehouse,
 )
-from snowflake_sandbox.tables import copy_into, keys, stage_files
+from snowflake_sandbox.tables import copy_into, file_urls, keys, stage_files
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import World
@@ -57,5 +57,5 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    for part in (grants, image_repository, stage_files, copy_into, keys, information_schema):
+    for part in (grants, image_repository, stage_files, copy_into, file_urls, keys, information_schema):
         part.register(world)

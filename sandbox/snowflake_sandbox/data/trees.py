@@ -23,6 +23,8 @@ from snowflake_sandbox.statements.reader import Reader, tokenize
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_STAGE_FUNCTIONS = ("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL")
+_STAGE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
 _HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
 # Literals that bound values become: types whose text DuckDB casts without loss.
 _CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
@@ -37,7 +39,7 @@ def parse(text: str) -> exp.Expr:
         SnowflakeError: 001003.
     """
     try:
-        tree = sqlglot.parse_one(number_placeholders(plain_methods(text)), read=DIALECT)
+        tree = sqlglot.parse_one(number_placeholders(stage_arguments(plain_methods(text))), read=DIALECT)
     except (ParseError, TokenError) as error:
         raise _syntax_error(text, error) from error
     if tree is None or isinstance(tree, exp.Command):
@@ -71,6 +73,19 @@ def plain_methods(text: str) -> str:
         rest = text[tokens[index + 2].end + 1 :]
         return plain_methods(f"{text[: tokens[first].start]}{method}'{service}'{comma}{rest}")
     return text
+
+
+def stage_arguments(text: str) -> str:
+    """The text with `F(@stage/path, …)` as `F('@stage/path', …)` for the functions that take a stage."""
+    if "@" not in text:
+        return text
+    pieces, end, tokens = [], 0, tokenize(text)
+    for before, opening, token in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        reference = _STAGE.match(text, token.start)
+        if before.text.upper() in _STAGE_FUNCTIONS and opening.text == "(" and reference is not None:
+            pieces += [text[end : token.start], "'" + reference[0].replace("'", "''") + "'"]
+            end = reference.end()
+    return "".join([*pieces, text[end:]])
 
 
 def number_placeholders(text: str) -> str:

@@ -22,6 +22,7 @@ import socket
 import sys
 import threading
 import traceback
+import urllib.request
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -173,9 +174,30 @@ def _from_body_on(trace: TracebackType | None) -> TracebackType | None:
 
 def _session(connection: dict[str, Any]) -> Session:
     from snowflake.snowpark import Session  # noqa: PLC0415  # loaded before the fork; a test of this module needs none
+    from snowflake.snowpark.files import SnowflakeFile  # noqa: PLC0415  # likewise
 
     session: Session = Session.builder.configs(connection).create()
+
+    def open_file(location: str, mode: str = "r", *_: Any, require_scoped_url: bool = True) -> io.IOBase:
+        return _staged_file(session, connection["session_token"], location, mode, scoped=require_scoped_url)
+
+    SnowflakeFile.open = open_file  # type: ignore[method-assign, assignment]  # the platform has its own here, too
     return session
+
+
+def _staged_file(session: Session, token: str, location: str, mode: str, *, scoped: bool) -> io.IOBase:
+    """What SnowflakeFile.open gives: the file of a scoped URL; of a stage path too, where the call allows it."""
+    if location.startswith("@"):
+        if scoped:
+            raise ValueError(f"A scoped URL is needed, not {location}: BUILD_SCOPED_FILE_URL makes one.")
+        content = session.file.get_stream(location).read()
+    else:
+        request = urllib.request.Request(location, headers={"Authorization": f'Snowflake Token="{token}"'})  # noqa: S310  # the sandbox's own URL
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            content = answer.read()
+            if answer.headers.get_content_type() == "application/json":
+                raise FileNotFoundError(json.loads(content)["message"])
+    return io.BytesIO(content) if "b" in mode else io.StringIO(content.decode())
 
 
 def _plain(result: Any) -> dict[str, Any]:

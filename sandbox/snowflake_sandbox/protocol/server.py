@@ -24,6 +24,7 @@ from snowflake_sandbox.errors import SnowflakeError, internal
 from snowflake_sandbox.parameters import session_value, wire_parameters
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.queries import query_history
+from snowflake_sandbox.tables import file_urls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -74,6 +75,7 @@ class Server:
             # Connector 5 asks with two slashes.
             "/monitoring/queries//{query_id}": self._monitor,
             "/health": self._health,
+            "/api/files/{path:path}": self._file,
         }
         routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]
         routes += [Route(path, self._guarded(endpoint), methods=["GET"]) for path, endpoint in get.items()]
@@ -91,6 +93,12 @@ class Server:
                 return _failure(internal(incident))
 
         return guarded
+
+    async def _file(self, request: Request) -> Response:
+        session = self._session_of(request)
+        read = self._world.parts[file_urls.PART].read
+        content = await run_in_threadpool(read, session, request.path_params["path"])
+        return Response(content, media_type="application/octet-stream")
 
     async def _health(self, _request: Request) -> Response:
         return _answer({"account": f"{logins.ORGANIZATION}-{logins.ACCOUNT}"})

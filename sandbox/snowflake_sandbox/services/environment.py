@@ -1,8 +1,8 @@
 """What a container finds around it: the platform's environment variables and its token.
 
 Knows the variables (developer-guide/snowpark-container-services/additional-considerations-services-jobs) and how the
-token's file is kept; must not know processes. A child process has no file system of its own, so the token's place,
-/snowflake/session/token on the platform, is told by SNOWFLAKE_TOKEN_FILE_PATH.
+token's file is kept; must not know processes. The token is at /snowflake/session/token where the system allows mounts;
+SNOWFLAKE_TOKEN_FILE_PATH tells its place everywhere.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import World
     from snowflake_sandbox.services.records import Job
 
+SESSION_FOLDER = "/snowflake/session"
+# Holds the sitecustomize.py of client_defaults/.
+_CLIENT_DEFAULTS = Path(__file__).parents[1] / "client_defaults"
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -39,6 +42,12 @@ def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
         writer.write(token)
     return token, file
+
+
+def with_client_defaults(variables: dict[str, str]) -> dict[str, str]:
+    """The variables with the folder first on Python's path that gives the connector the sandbox's port."""
+    path = [str(_CLIENT_DEFAULTS), *filter(None, [variables.get("PYTHONPATH")])]
+    return {**variables, "PYTHONPATH": os.pathsep.join(path)}
 
 
 def variables(world: World, job: Job, root: Path, token_file: Path) -> dict[str, str]:

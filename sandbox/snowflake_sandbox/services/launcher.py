@@ -36,6 +36,7 @@ _MS_RDONLY, _MS_REMOUNT = 1, 32
 _KEPT = 2 | 4 | 8
 # What a shell answers for a program that is not there, or that may not be executed.
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+_SESSION_FOLDER = "/snowflake/session"
 
 
 def die_with_parent(parent: int) -> None:
@@ -182,6 +183,8 @@ def isolate(workplace: str, hidden: "str | None", visible: "list[str]") -> "Moun
 def tell_unmounted(mounts: "list[tuple[str, str, bool]]", reason: object) -> None:
     """Say in the container's log what is where on a system without mounts."""
     for source, path, _ in mounts:
+        if path == _SESSION_FOLDER:  # told by a variable, too
+            continue
         sys.stderr.write(f"sandbox: no mount at {path} on this system ({reason}); it is {source}\n")
     sys.stderr.flush()
 

@@ -370,11 +370,11 @@ class Supervisor:
         launch = Launch(
             tuple(command),
             working_folder,
-            {**variables, **image.env, **container.env, **surroundings.environment},
+            environment.with_client_defaults({**variables, **image.env, **container.env, **surroundings.environment}),
             self.log(job.object_id, key),
             container.memory_limit,
             events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),
-            tuple(surroundings.mounts),
+            (*surroundings.mounts, (str(token_file.parent), environment.SESSION_FOLDER, False)),
             root / ".mounts",
             self._hidden(),
             # PUT and GET have the client itself copy files from and to a stage's folder.

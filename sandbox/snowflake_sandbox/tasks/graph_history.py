@@ -53,13 +53,17 @@ def register(world: World) -> None:
 
 
 def task_dependents(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """TASK_DEPENDENTS(TASK_NAME, RECURSIVE = TRUE): the task, then its dependents, with the documented columns."""
+    """TASK_DEPENDENTS(TASK_NAME, RECURSIVE = TRUE): the task, then its dependents, with the documented columns.
+
+    The finalizer is none of them: the quickstart drops all of these tasks, and then the finalizer.
+    """
     arguments = Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", positional, {"RECURSIVE": True, **by_name})
     written = Reader(arguments.text("TASK_NAME") or "").object_name()
     name = call.session.resolve(written, Scope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
         task = catalog.get(tx, "TASK", name)
-        tasks = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]
+        members = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]
+    tasks = [member for member in members if not member["finalize"] or member.id == task.id]
     names = [column.name for column in showing.SHOWN]
     tasks_shown = [dict(zip(names, showing.show_row(call, task), strict=True)) for task in access.visible(call, tasks)]
     return Result(_DEPENDENTS, [tuple(row[column.name.lower()] for column in _DEPENDENTS) for row in tasks_shown])

@@ -56,6 +56,7 @@ def test_the_environment_is_the_platforms_and_the_specifications(jobs: Jobs) -> 
         "MODE",
         "PATH",
         "HOME",
+        "PYTHONPATH",
         "LANG",
     }
 

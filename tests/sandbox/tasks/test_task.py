@@ -216,8 +216,8 @@ def test_a_graph_has_at_most_a_hundred_children_per_task(tasks: Tasks) -> None:
 def test_dependents(graph: Tasks) -> None:
     graph.run("CREATE TASK B AFTER A AS SELECT 1")
     function = "SELECT NAME FROM TABLE(D.INFORMATION_SCHEMA.TASK_DEPENDENTS(TASK_NAME => 'D.S.ROOT', RECURSIVE => {}))"
-    assert [row["NAME"] for row in graph.rows(function.format("TRUE"))] == ["ROOT", "A", "F", "B"]
-    assert [row["NAME"] for row in graph.rows(function.format("FALSE"))] == ["ROOT", "A", "F"]
+    assert [row["NAME"] for row in graph.rows(function.format("TRUE"))] == ["ROOT", "A", "B"]
+    assert [row["NAME"] for row in graph.rows(function.format("FALSE"))] == ["ROOT", "A"]
 
 
 def test_a_task_is_in_one_graph_only(graph: Tasks) -> None:

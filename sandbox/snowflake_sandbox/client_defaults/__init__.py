@@ -1,0 +1,1 @@
+"""What Python programs in a container find first on their path: sitecustomize.py. Nothing imports this package."""

@@ -1,0 +1,101 @@
+"""URLs of staged files: BUILD_SCOPED_FILE_URL, BUILD_STAGE_FILE_URL, and what a URL leads to.
+
+Knows stages and who a scoped URL was made for; must not know HTTP (protocol/server.py serves the bytes). A scoped URL
+works for 24 hours, for the user who made it, with the rights that the role had then
+(sql-reference/functions/build_scoped_file_url). It does not outlive the sandbox's process.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.data.function_arguments import counted
+from snowflake_sandbox.tables import stage_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.session import Session
+
+PART = "file urls"
+_VALID = timedelta(hours=24)
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class _Scoped:
+    user: str
+    file: Path
+    until: datetime
+
+
+@dataclass
+class FileUrls:
+    """The scoped URLs of a process."""
+
+    world: World
+    _scoped: dict[str, _Scoped] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+    def make(self, session: Session, file: Path, now: datetime) -> str:
+        """The path of a new URL; the oldest go where there are very many."""
+        key = secrets.token_urlsafe(16)
+        self._scoped[key] = _Scoped(session.user, file, now + _VALID)
+        while len(self._scoped) > _MOST:
+            self._scoped.pop(next(iter(self._scoped)), None)
+        return f"{key}/{quote(file.name)}"
+
+    def read(self, session: Session, path: str) -> bytes:
+        """What a URL of this sandbox leads to.
+
+        Raises:
+            SnowflakeError: 390420 (guess: the number), it is unknown, out of date, or another user's.
+        """
+        url = self._scoped.get(path.split("/", maxsplit=1)[0])
+        if url is None or url.user != session.user or url.until < self.world.clock.now() or not url.file.is_file():
+            raise errors.SnowflakeError(390420, "08001", "The file's URL is not valid, out of date, or another user's.")
+        return url.file.read_bytes()
+
+
+def register(world: World) -> None:
+    """Add the functions and what they keep."""
+    world.parts[PART] = FileUrls(world)
+    world.functions |= {
+        "BUILD_SCOPED_FILE_URL": _scoped_url,
+        "BUILD_STAGE_FILE_URL": _stage_url,
+    }
+
+
+def _file(call: Call, arguments: tuple[Any, ...], function: str) -> tuple[stage_files.Location, str]:
+    reference, path = counted(arguments, 2, 2, function)
+    return stage_files.locate(call, str(reference), "READ"), stage_files.normal(str(path))
+
+
+def _address(call: Call) -> str:
+    host, port = call.world.address
+    return f"http://{host}:{port}/api/files"
+
+
+def _scoped_url(call: Call, arguments: tuple[Any, ...]) -> str:
+    """BUILD_SCOPED_FILE_URL(@stage, 'path'); that the file is there is found out when it is read."""
+    location, path = _file(call, arguments, "BUILD_SCOPED_FILE_URL")
+    urls: FileUrls = call.world.parts[PART]
+    return f"{_address(call)}/{urls.make(call.session, stage_files.inside(location.root, path), call.now)}"
+
+
+def _stage_url(call: Call, arguments: tuple[Any, ...]) -> str:
+    location, path = _file(call, arguments, "BUILD_STAGE_FILE_URL")
+    assert location.stage is not None  # noqa: S101  # a stage by name
+    name = location.stage.name
+    return f"{_address(call)}/{name.database}/{name.schema}/{name.name}/{quote(path, safe='')}"
