@@ -122,7 +122,7 @@ class JobGraph(pulumi.ComponentResource):
         present = tasks_present(settings, planned.graphs, self)
         access = AccessComponent("access", AccessArgs(settings), scope)
         compute = ComputeComponent("compute", ComputeArgs(settings, access), scope)
-        stored = StorageArgs(settings, planned.configuration, planned.payloads, access)
+        stored = StorageArgs(settings, planned.configuration, planned.payloads, access, compute)
         storage = StorageComponent("storage", stored, scope)
         runs = HistoryComponent("history", HistoryArgs(settings, access, storage), scope)
         runs_jobs = RunnerArgs(planned, access, compute, storage, has_schema=present.has_schema)

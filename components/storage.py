@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Names (`settings`), the files to put into the stage, and the component that makes the role."""
+    """Names (`settings`), the files to put into the stage, and the components that make the role and the warehouse.
+
+    Files are written by statements that need the warehouse.
+    """
 
     settings: Settings
     configuration: StagedFile
     payloads: Sequence[StagedFile]
     access: AccessComponent
+    compute: pulumi.Resource
 
 
 class StorageComponent(Part):
@@ -39,7 +43,7 @@ class StorageComponent(Part):
 
     def __init__(self, name: str, args: StorageArgs, scope: Scope) -> None:
         super().__init__("Storage", name, scope)
-        self._settings, self._mark = args.settings, args.access.mark
+        self._settings, self._mark, self._compute = args.settings, args.access.mark, args.compute
         settings = args.settings
         self._place = self._schema(settings)
         resources = [*self._images(settings), stage := self._stage(settings)]
@@ -125,7 +129,7 @@ class StorageComponent(Part):
 
         The statement depends on an output of the stage, so that a stage that is replaced gets the file again.
         """
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[stage])
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[stage, self._compute])
         write = stage.name.apply(lambda _name: file.write)
         stays = sql.nothing(f"{file.name} stays in the stage")
         written = snowflake.Execute(self.named(name), execute=write, revert=stays, opts=opts)

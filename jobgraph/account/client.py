@@ -27,6 +27,7 @@ REQUEST_SECONDS = 30
 # 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification; the account also says 090105
 # and 090106 when the database or schema of the connection is not there.
 _ABSENT = frozenset({2003, 2043, 90105, 90106})
+_NO_WAREHOUSE = 606
 # At a login the connector has a number of its own (250001) and Snowflake's text, so the text decides.
 # The session ended on the server's side, as at a restart of the sandbox.
 _SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
@@ -261,6 +262,12 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
             message,
             cause="The graph is not deployed there, or the role may not see it.",
             remedy="Run `pulumi up`, or choose another role, database or schema.",
+        )
+    if errno == _NO_WAREHOUSE:
+        return RunFailedError(
+            "No warehouse is active, and history can only be read with one",
+            cause="The connection names none, none that is there, or one that the role may not use.",
+            remedy="Name the stack's in SNOWFLAKE_WAREHOUSE, or as `warehouse` in connections.toml; `pulumi up` makes it.",
         )
     return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {message}", where=statement.text[:80])
 

@@ -49,4 +49,4 @@ def take_away(settings: Settings, target: str, dropping: ProcedurePlan) -> str:
 
 def _call(settings: Settings, dropping: ProcedurePlan, request: dict[str, Any]) -> str:
     place = {"database": settings.database, "schema": settings.schema}
-    return f"CALL {dropping.full_name}({sql.json_literal(place | request)})"
+    return sql.on_warehouse(settings, f"CALL {dropping.full_name}({sql.json_literal(place | request)})")

@@ -123,6 +123,16 @@ def with_comment(statement: str, note: str) -> str:
     return f"{statement} /* {note.replace('*/', '')} */"
 
 
+def on_warehouse(settings: Settings, statement: str) -> str:
+    """Return the statement with the stack's warehouse before it.
+
+    What reads or changes rows, and a procedure in Python, needs a warehouse (000606), and the provider's session has
+    none: when the stack is deployed first there is none that a login could name. USE is a statement that a chain may
+    begin with (docs.snowflake.com/en/sql-reference/operators-flow: any valid statement).
+    """
+    return f"USE WAREHOUSE {quoted(settings.warehouse)} ->> {statement}"
+
+
 def nothing(why: str) -> str:
     """Return a statement that changes nothing and needs no warehouse."""
     return f"SELECT {literal(why)} AS STATUS"
@@ -164,9 +174,10 @@ def refuse_while_any_is_running(settings: Settings, root_tasks: Sequence[str]) -
 def _refuse(settings: Settings, which: str, text: str) -> str:
     function = f"{quoted(settings.database)}.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS"
     here = f"DATABASE_NAME = {literal(settings.database)} AND SCHEMA_NAME = {literal(settings.schema)}"
-    return (
+    return on_warehouse(
+        settings,
         f"SELECT IFF(COUNT(*) = 0, 0, (COUNT(*) || {literal(text)})::NUMBER) AS RUNS_UNDER_WAY"
-        f" FROM TABLE({function}({which})) WHERE STATE = 'EXECUTING' AND {here}"
+        f" FROM TABLE({function}({which})) WHERE STATE = 'EXECUTING' AND {here}",
     )
 
 
@@ -175,7 +186,7 @@ def write_to_stage(settings: Settings, file: str, content: Any) -> str:
     location = f"@{settings.qualified(settings.stage)}/{file}"
     query = f"SELECT PARSE_JSON({json_literal(content)})"
     form = "FILE_FORMAT = (TYPE = JSON COMPRESSION = NONE) SINGLE = TRUE OVERWRITE = TRUE"
-    return f"COPY INTO {location} FROM ({query}) {form}"
+    return on_warehouse(settings, f"COPY INTO {location} FROM ({query}) {form}")
 
 
 def remove_from_stage(settings: Settings, file: str) -> str:
@@ -192,7 +203,7 @@ def suspended_by_failures(settings: Settings, root: str) -> str:
     """Return the query that shows a root that Snowflake suspended because its runs failed; nothing of any other."""
     rows = f"SHOW TASKS LIKE {literal(root)} IN SCHEMA {settings.qualified()}"
     which = f""""name" = {literal(root)} AND "last_suspended_reason" = {literal(SUSPENDED_BY_FAILURES)}"""
-    return f'{rows} ->> SELECT "name", "last_suspended_reason" FROM $1 WHERE {which}'
+    return on_warehouse(settings, f'{rows} ->> SELECT "name", "last_suspended_reason" FROM $1 WHERE {which}')
 
 
 def config_text(config: Mapping[str, Any] | None) -> str | None:

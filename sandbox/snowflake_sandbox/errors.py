@@ -149,6 +149,23 @@ def too_many_statements(most: int) -> SnowflakeError:
     )
 
 
+def no_active_warehouse() -> SnowflakeError:
+    """000606: the statement needs compute, and the session has no warehouse that it may use."""
+    return SnowflakeError(
+        606,
+        "57P03",
+        "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse'"
+        " command.",
+    )
+
+
+def queued_too_long() -> SnowflakeError:
+    """000630 (guess, the number of a statement's own timeout): STATEMENT_QUEUED_TIMEOUT_IN_SECONDS has passed."""
+    return SnowflakeError(
+        630, "57014", "SQL execution canceled: the statement was queued for longer than its queued timeout allows."
+    )
+
+
 def disk_full() -> SnowflakeError:
     """000603: nothing can be written, which no account ever says; the text is the sandbox's own."""
     return SnowflakeError(

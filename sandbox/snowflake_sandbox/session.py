@@ -56,6 +56,8 @@ class Session:
         variables: of SET, by upper-case name.
         secondary_roles: "ALL" or "NONE" (USE SECONDARY ROLES).
         service: the qualified name of the service whose container logged in, if one did.
+        serverless: whether it is that of a task without a warehouse: Snowflake gives it compute.
+        held: ids of the warehouses in whose slots the session's statements run, those of a CALL's body in the CALL's.
         owners_rights: whether it is the session of a procedure with its owner's rights, which keeps its role.
     """
 
@@ -77,6 +79,8 @@ class Session:
     secondary_roles: str = "NONE"
     variables: dict[str, Any] = field(default_factory=dict)
     owners_rights: bool = False
+    serverless: bool = False
+    held: list[int] = field(default_factory=list)
 
     @property
     def principal(self) -> tuple[str, str]:

@@ -38,6 +38,7 @@ _log = logging.getLogger("snowflake_sandbox.world")
 # In the order in which they register and start; they stop in the opposite order. Tasks come last: the statements that
 # they run again after a kill wait for job services and call procedures.
 _PARTS = (
+    "snowflake_sandbox.compute",
     "snowflake_sandbox.notifications",
     "snowflake_sandbox.services",
     "snowflake_sandbox.procedures",

@@ -305,7 +305,7 @@ def test_the_overlap_policy_is_set_behind_the_gate_and_unset_before_it_is_change
 def test_payloads_are_put_on_the_stage_before_any_task(everything: Recorder) -> None:
     (name,) = [name for name in everything.of("Execute") if name.startswith("payload_")]
     payload = everything.of("Execute")[name]["inputs"]
-    assert payload["execute"].startswith(f'COPY INTO @{PREFIX}"JOBS"/{name} FROM ')
+    assert f' ->> COPY INTO @{PREFIX}"JOBS"/{name} FROM ' in payload["execute"]
     assert payload["revert"].startswith("SELECT ")
     assert "Execute " + name in everything.of("Task")["START"]["dependencies"]
 

@@ -138,7 +138,9 @@ class Project:
             "database": "SNOWFLAKE_DATABASE",
             "schema": "SNOWFLAKE_SCHEMA",
         }
-        given = {name: self.environment[variable] for name, variable in variables.items()}
+        given = {
+            name: self.environment[variable] for name, variable in variables.items() if variable in self.environment
+        }
         with snowflake.connector.connect(**{**given, **options}) as connection:
             yield connection
 

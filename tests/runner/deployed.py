@@ -55,7 +55,12 @@ class Deployed:
         scheduler = made.parts["tasks"]
         scheduler._apply = in_process.announced(scheduler._apply, self.changed)
         self.session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
-        for statement in ("CREATE DATABASE D", "CREATE SCHEMA D.S", "CREATE IMAGE REPOSITORY D.S.IMAGES"):
+        for statement in (
+            "CREATE WAREHOUSE WH MAX_CONCURRENCY_LEVEL = 50",
+            "CREATE DATABASE D",
+            "CREATE SCHEMA D.S",
+            "CREATE IMAGE REPOSITORY D.S.IMAGES",
+        ):
             self.rows(statement)
         self.session = logins.open_session(
             made, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="WH", database="D", schema="S"
@@ -68,7 +73,6 @@ class Deployed:
             self.rows(statement)
 
     def _statements(self, procedures: tuple[ProcedurePlan, ...], change: Callable[[TaskPlan], str]) -> Iterator[str]:
-        yield "CREATE WAREHOUSE WH"
         yield "CREATE STAGE D.S.JOBS ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')"
         yield "CREATE COMPUTE POOL SHAKY MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS"
         yield "CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 20 INSTANCE_FAMILY = CPU_X64_M"

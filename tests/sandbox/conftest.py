@@ -54,10 +54,24 @@ class Client:
     def as_role(self, role: str) -> Client:
         """Another session of the same user, with another role."""
         session = self.session
-        return Client(
+        opened = logins.open_session(
             self.world,
-            logins.open_session(self.world, session.user, role, database=session.database, schema=session.schema),
+            session.user,
+            role,
+            warehouse=session.warehouse,
+            database=session.database,
+            schema=session.schema,
         )
+        return Client(self.world, opened)
+
+
+WAREHOUSE = "FOR_EVERYBODY"
+
+
+def make_warehouse(client: Client) -> None:
+    """Make a warehouse that every role may use; the session that makes it has it."""
+    client.rows(f"CREATE WAREHOUSE {WAREHOUSE}")
+    client.rows(f"GRANT USAGE ON WAREHOUSE {WAREHOUSE} TO ROLE PUBLIC")
 
 
 def build(folder: Path, clock: Clock | None = None, address: tuple[str, int] = ("127.0.0.1", 0)) -> World:
@@ -67,11 +81,12 @@ def build(folder: Path, clock: Clock | None = None, address: tuple[str, int] = (
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    """A session of ACCOUNTADMIN in a new world, with database D and its schema PUBLIC."""
+    """A session of ACCOUNTADMIN in a new world, with database D, its schema PUBLIC, and a warehouse for everybody."""
     made = build(tmp_path / "sandbox")
     session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
     found = Client(made, session)
     found.rows("CREATE DATABASE D")
+    make_warehouse(found)
     yield found
     world.stop(made)
 
@@ -93,6 +108,7 @@ class Service:
             "user": logins.ADMINISTRATOR,
             "password": PASSWORD,
             "role": "ACCOUNTADMIN",
+            "warehouse": WAREHOUSE,
             **more,
         }
 
@@ -108,6 +124,7 @@ def serving(folder: Path, patience: float = 20.0, clock: Clock | None = None) ->
         listener.listen(100)
         port = listener.getsockname()[1]
         made = build(folder, clock, address=("127.0.0.1", port))
+        make_warehouse(Client(made, logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")))
         application = Server(made, patience).application()
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.compute import needs
 from snowflake_sandbox.data import (
     changes,
     column_names,
@@ -72,6 +73,7 @@ def _truncate_if_exists(call: Call, tree: exp.TruncateTable) -> Result:
 def _execute(call: Call, tree: exp.Expr) -> Result:
     connection = call.world.data.connection(call.session)
     with (
+        _computing(call, tree),
         connection.lock,
         data_errors.placed(call.text),
         data_errors.translated(),
@@ -81,6 +83,22 @@ def _execute(call: Call, tree: exp.Expr) -> Result:
         if call.cancelled.is_set():
             raise errors.cancelled()
         return _run(call, connection, ready)
+
+
+@contextmanager
+def _computing(call: Call, tree: exp.Expr) -> Iterator[None]:
+    """A slot of the session's warehouse for a statement that needs one.
+
+    Raises:
+        SnowflakeError: 000606 without a warehouse, but first what is wrong with the statement itself.
+    """
+    if not needs.needs_warehouse(tree, call.world.functions):
+        yield
+        return
+    if not call.session.serverless and needs.active(call.world, call.session) is None and isinstance(tree, exp.Query):
+        describe(call)
+    with needs.compute(call):
+        yield
 
 
 def describe(call: Call) -> Result:

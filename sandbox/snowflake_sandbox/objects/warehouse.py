@@ -1,4 +1,4 @@
-"""WAREHOUSE (contract 6.1). Holds no compute: statements run in DuckDB; its state and sizes are kept and shown."""
+"""WAREHOUSE (contract 6.1). Statements run in DuckDB, in the slots that the warehouse has (compute/warehouses.py)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Kind, Property
+from snowflake_sandbox.compute import slots
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import Reader
@@ -14,6 +15,7 @@ from snowflake_sandbox.statements.reader import Reader
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.compute.warehouses import Warehouses
 
 # The provider fails on a size that it cannot parse, so the spelling of SHOW is fixed.
 _SIZES = {
@@ -46,7 +48,7 @@ def _suspend(call: Call, warehouse: SnowflakeObject) -> Result | None:
             f"Invalid state. Warehouse '{warehouse.name.name}' cannot be suspended.", 90064, "22000"
         )
     with call.world.store.transaction() as tx:
-        catalog.update(tx, warehouse, {"state": "SUSPENDED"})
+        _part(call).change(tx, warehouse, slots.Suspend())
     return None
 
 
@@ -57,23 +59,46 @@ def _resume(call: Call, warehouse: SnowflakeObject) -> Result | None:
             f"Invalid state. Warehouse '{warehouse.name.name}' cannot be resumed.", 90063, "22000"
         )
     with call.world.store.transaction() as tx:
-        catalog.update(tx, warehouse, {"state": "STARTED", "resumed_on": call.now.isoformat()})
+        _part(call).change(tx, warehouse, slots.Resume())
     return None
+
+
+def _part(call: Call) -> Warehouses:
+    part: Warehouses = call.world.parts["warehouses"]
+    return part
+
+
+def _created(call: Call, warehouse: SnowflakeObject) -> None:
+    """A new warehouse is the one that its maker's session uses (sql-reference/sql/create-warehouse)."""
+    with call.world.store.transaction() as tx:
+        _part(call).take_up(tx, warehouse)
+    call.session.warehouse = warehouse.name.name
+
+
+def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        _part(call).change(tx, after, slots.Look())
+
+
+def _dropping(call: Call, warehouse: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        _part(call).forget(tx, warehouse)
 
 
 def _show_row(call: Call, warehouse: SnowflakeObject) -> tuple[Any, ...]:
     current = "Y" if call.session.warehouse == warehouse.name.name else "N"
-    started = 1 if warehouse["state"] == "STARTED" else 0
+    live = _part(call).live(warehouse)
+    started = live.power is slots.Power.STARTED
     return (
         warehouse.name.name,
-        warehouse["state"],
+        live.power.value,
         warehouse["warehouse_type"],
         warehouse["warehouse_size"],
         warehouse["min_cluster_count"],
         warehouse["max_cluster_count"],
-        started,
-        0,
-        0,
+        live.clusters,
+        len(live.running),
+        len(live.queue),
         "N",
         current,
         warehouse["auto_suspend"],
@@ -83,14 +108,14 @@ def _show_row(call: Call, warehouse: SnowflakeObject) -> tuple[Any, ...]:
         "",
         "",
         warehouse.created_on,
-        warehouse.created_on,
+        catalog.instant(warehouse["resumed_on"]) if warehouse["resumed_on"] else warehouse.created_on,
         warehouse.created_on,
         warehouse.owner,
         warehouse["comment"] or "",
         warehouse["enable_query_acceleration"],
         warehouse["query_acceleration_max_scale_factor"],
         "null",
-        0,
+        live.clusters,
         0,
         0,
         0 if started else 1,
@@ -140,5 +165,8 @@ KIND = Kind(
     # CREATE WAREHOUSE w WITH …
     read_definition=lambda call, _creation: call.reader.accept("WITH"),
     finish_definition=_finish,
+    created=_created,
+    altered=_altered,
+    dropping=_dropping,
     actions={"SUSPEND": _suspend, "RESUME": _resume},
 )

@@ -7,13 +7,14 @@ any function does.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
+from snowflake_sandbox.compute import needs
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.procedures import arguments
 from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessDied
@@ -78,8 +79,17 @@ def _own_function(call: Call, written: ObjectName) -> ScalarFunction | None:
 def _call_procedure(call: Call, written: ObjectName, supplied: Given) -> Result:
     procedure, values = _find(call, written, supplied)
     access.require(call, "USAGE", procedure)
+    # A body in SQL needs none until a statement of it does (guess); with one, the CALL holds a slot of it all along.
+    needless = procedure["language"] == "SQL" and needs.active(call.world, call.session) is None
+    with nullcontext() if needless else needs.compute(call):
+        return _computed(call, procedure, values)
+
+
+def _computed(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...]) -> Result:
+    """Run the body in the slot that the CALL has."""
     if procedure["execute_as"] == "CALLER":
-        return _run(call, procedure, values, call.session)
+        with needs.body(call, call.session):
+            return _run(call, procedure, values, call.session)
     # Owner's rights: a session of the owner's role in the procedure's own database and schema.
     session = logins.open_session(
         call.world,
@@ -91,9 +101,10 @@ def _call_procedure(call: Call, written: ObjectName, supplied: Given) -> Result:
         task=call.session.task,
         service=call.session.service,
     )
-    session.owners_rights = True
+    session.owners_rights, session.serverless = True, call.session.serverless
     try:
-        return _run(call, procedure, values, session)
+        with needs.body(call, session):
+            return _run(call, procedure, values, session)
     finally:
         logins.close_session(call.world, session)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 IMAGES = "snowflake_sandbox_images"
 _SCHEMA = "PUBLIC"
+# A new account has a warehouse of this name.
+_WAREHOUSE = "COMPUTE_WH"
 # What the connector calls each variable of a client's environment.
 _PARAMETERS = {
     "account": "SNOWFLAKE_ACCOUNT",
@@ -27,6 +29,7 @@ _PARAMETERS = {
     "protocol": "SNOWFLAKE_PROTOCOL",
     "user": "SNOWFLAKE_USER",
     "password": "SNOWFLAKE_PASSWORD",
+    "warehouse": "SNOWFLAKE_WAREHOUSE",
     "role": "SNOWFLAKE_ROLE",
 }
 
@@ -90,9 +93,10 @@ def snowflake_sandbox(
 ) -> Iterator[SandboxDatabase]:
     """Make an empty database for one test, dropped after it."""
     database = _database_name(request.node.name)
-    place = {"SNOWFLAKE_DATABASE": database, "SNOWFLAKE_SCHEMA": _SCHEMA}
+    place = {"SNOWFLAKE_WAREHOUSE": _WAREHOUSE, "SNOWFLAKE_DATABASE": database, "SNOWFLAKE_SCHEMA": _SCHEMA}
     sandbox = SandboxDatabase({**snowflake_sandbox_server, **place}, database)
     with sandbox.connect(database=None, schema=None) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE WAREHOUSE IF NOT EXISTS {_WAREHOUSE} INITIALLY_SUSPENDED = TRUE")
         cursor.execute(f"CREATE OR REPLACE DATABASE {database}")
         yield sandbox
         cursor.execute(f"DROP DATABASE IF EXISTS {database}")

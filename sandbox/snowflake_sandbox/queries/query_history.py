@@ -17,6 +17,7 @@ from snowflake_sandbox.result import Result, columns
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.session import Session
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 _COLUMNS = columns(
     "QUERY_ID QUERY_TEXT DATABASE_NAME SCHEMA_NAME QUERY_TYPE SESSION_ID# USER_NAME ROLE_NAME WAREHOUSE_NAME"
     " WAREHOUSE_SIZE WAREHOUSE_TYPE CLUSTER_NUMBER# QUERY_TAG EXECUTION_STATUS ERROR_CODE ERROR_MESSAGE START_TIME@"
-    " END_TIME@ TOTAL_ELAPSED_TIME# ROWS_PRODUCED# EXECUTION_TIME#"
+    " END_TIME@ TOTAL_ELAPSED_TIME# ROWS_PRODUCED# EXECUTION_TIME# QUEUED_PROVISIONING_TIME# QUEUED_REPAIR_TIME#"
+    " QUEUED_OVERLOAD_TIME#"
 )
 _DEFAULT_LIMIT, _MOST = 100, 10_000
 
@@ -80,7 +82,7 @@ def _matching(call: Call, arguments: Arguments, matches: Callable[[Record], bool
     start, end = arguments.instant("END_TIME_RANGE_START"), arguments.instant("END_TIME_RANGE_END")
     roles = access.session_roles(call.world, call.session)
     rows = [
-        _row(record)
+        _row(record, call.now)
         for record in call.world.query_records.newest_first()
         if matches(record)
         and (access.sees_everything(roles) or record.principal == call.session.principal or record.role in roles)
@@ -90,8 +92,11 @@ def _matching(call: Call, arguments: Arguments, matches: Callable[[Record], bool
     return Result(_COLUMNS, rows[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
 
 
-def _row(record: Record) -> tuple[Any, ...]:
+def _row(record: Record, now: datetime) -> tuple[Any, ...]:
     elapsed = None if record.end is None else int((record.end - record.start).total_seconds() * 1000)
+    queued = record.queued_ms
+    if record.queued_since is not None:
+        queued += int((now - record.queued_since).total_seconds() * 1000)
     ended = "SUCCESS" if record.error is None else "FAILED_WITH_ERROR"
     return (
         record.query_id,
@@ -103,18 +108,21 @@ def _row(record: Record) -> tuple[Any, ...]:
         record.user,
         record.role,
         record.warehouse,
-        None,
-        None,
-        None,
+        record.warehouse_size,
+        record.warehouse_type,
+        None if record.warehouse_size is None else 1,
         record.tag,
-        "RUNNING" if record.end is None else ended,
+        ended if record.end is not None else "RUNNING" if record.queued_since is None else "QUEUED",
         None if record.error is None else str(record.error.errno),
         None if record.error is None else record.error.message,
         record.start,
         record.end,
         elapsed,
         record.rows,
-        elapsed,
+        None if elapsed is None else elapsed - queued,
+        0,
+        0,
+        queued,
     )
 
 

@@ -50,6 +50,10 @@ class Record:
     end: datetime | None = None
     error: SnowflakeError | None = None
     rows: int | None = None
+    warehouse_size: str | None = None
+    warehouse_type: str | None = None
+    queued_since: datetime | None = None
+    queued_ms: int = 0
 
 
 class QueryRecords:
@@ -72,6 +76,29 @@ class QueryRecords:
             raise
         finally:
             record.end = clock.now()
+
+    @contextmanager
+    def queued(self, query_id: str, clock: Clock) -> Iterator[None]:
+        """Note that a statement waits for a slot of its warehouse, and for how long it did."""
+        record = self._find(query_id)
+        if record is None:
+            yield
+            return
+        record.queued_since = since = clock.now()
+        try:
+            yield
+        finally:
+            record.queued_since = None
+            record.queued_ms += int((clock.now() - since).total_seconds() * 1000)
+
+    def ran_on(self, query_id: str, size: str, kind: str) -> None:
+        """Note on what kind of warehouse a statement runs."""
+        record = self._find(query_id)
+        if record is not None:
+            record.warehouse_size, record.warehouse_type = size, kind
+
+    def _find(self, query_id: str) -> Record | None:
+        return next((record for record in self.newest_first() if record.query_id == query_id), None)
 
     def newest_first(self) -> list[Record]:
         """All that is kept."""

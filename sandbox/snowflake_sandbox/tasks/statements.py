@@ -92,6 +92,7 @@ class TaskStatement:
                 task=TaskContext(self.work.task_run_id),
                 parameters=task["parameters"],
             )
+            self._session.serverless = not task["warehouse"]
             return self._execute(self._session)
         except errors.SnowflakeError as error:
             return Happening.FAIL, Outcome(error.errno, error.message)

@@ -93,7 +93,8 @@ def test_the_gate_changes_with_everything_that_changes_a_task_and_with_nothing_e
 def test_the_configuration_is_staged_under_a_name_that_stays_so_that_a_change_is_one_statement(tmp_path: Path) -> None:
     file = planned().configuration
     assert file.write.startswith(
-        f'COPY INTO @"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."JOBS"/{file.name} FROM (SELECT PARSE_JSON($$'
+        'USE WAREHOUSE "SMALL_WAREHOUSE" ->> COPY INTO @"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."JOBS"'
+        f"/{file.name} FROM (SELECT PARSE_JSON($$"
     )
     assert file.write.endswith("FILE_FORMAT = (TYPE = JSON COMPRESSION = NONE) SINGLE = TRUE OVERWRITE = TRUE")
     assert file.remove == f'REMOVE @"PR_CONTAINER_ORCHESTRATION"."PUBLIC"."JOBS"/{file.name}'

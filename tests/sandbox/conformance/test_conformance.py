@@ -14,6 +14,8 @@ from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.statements import dispatch
 
+from tests.sandbox.conftest import WAREHOUSE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -73,7 +75,7 @@ def runner(request: pytest.FixtureRequest, service: Any) -> Iterator[Runner]:
         with service.connect() as connection:
             yield OverHttp(connection)
         return
-    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse=WAREHOUSE)
     yield InProcess(service.world, session)
     logins.close_session(service.world, session)
 

@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     """The folder of a sandbox that held a database with a row, and was stopped."""
     made = world.build(tmp_path, (), SystemClock(), password="-")
     session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
-    for statement in ("create database D", "create table D.PUBLIC.T as select 1 as a"):
+    for statement in ("create warehouse W", "create database D", "create table D.PUBLIC.T as select 1 as a"):
         in_process.rows(made, session, statement)
     world.stop(made)
     return tmp_path

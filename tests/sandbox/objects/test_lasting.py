@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def values(made: Any, text: str) -> list[tuple[Any, ...]]:
-    session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="PUBLIC")
+    session = logins.open_session(
+        made, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W", database="D", schema="PUBLIC"
+    )
     return list(wire.python_rows(dispatch.execute(made, session, text)))
 
 
@@ -28,6 +30,7 @@ def reopened(folder: Path) -> Any:
 def test_everything_is_there_again(tmp_path: Path) -> None:
     made = reopened(tmp_path)
     for text in (
+        "CREATE WAREHOUSE W",
         "CREATE DATABASE D",
         'CREATE DATABASE "odd-name"',
         "CREATE TABLE D.PUBLIC.T (ID INT IDENTITY START 1 INCREMENT 1, A VARCHAR)",

@@ -15,7 +15,7 @@ from snowflake_sandbox.protocol import logins, server
 from snowflake_sandbox.queries import running
 from snowflake_sandbox.result import Column, Result, status
 
-from tests.sandbox.conftest import Client
+from tests.sandbox.conftest import WAREHOUSE, Client
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
@@ -30,7 +30,7 @@ LONG = 30
 @pytest.fixture
 def stranger(client: Client) -> Client:
     """A session of another user, with role PUBLIC alone."""
-    return Client(client.world, logins.open_session(client.world, "STRANGER", "PUBLIC"))
+    return Client(client.world, logins.open_session(client.world, "STRANGER", "PUBLIC", warehouse=WAREHOUSE))
 
 
 def _waiting(client: Client) -> running.Query:
@@ -88,8 +88,8 @@ def _monitored(service: Service, session: Session, query_id: str) -> list[Any]:
 
 
 def test_monitoring_shows_what_the_roles_allow(service: Service) -> None:
-    administrator = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
-    stranger = logins.open_session(service.world, "STRANGER", "PUBLIC")
+    administrator = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse=WAREHOUSE)
+    stranger = logins.open_session(service.world, "STRANGER", "PUBLIC", warehouse=WAREHOUSE)
     query = service.world.parts["queries"].submit(administrator, "select 'secret' as s", {}, "m")
     query.future.result(LONG)
     assert _monitored(service, stranger, query.id) == []
@@ -101,7 +101,7 @@ def test_containers_of_two_services_see_no_statement_of_each_other(client: Clien
     for role in ("FIRST", "SECOND"):
         client.rows(f"create role {role}")
     tokens = {
-        role: logins.issue_token(world, "JOB", role, service=f"D.{role}.JOB", database="D")
+        role: logins.issue_token(world, "JOB", role, service=f"D.{role}.JOB", database="D", warehouse=WAREHOUSE)
         for role in ("FIRST", "SECOND")
     }
     sessions = {
@@ -140,7 +140,7 @@ def test_old_results_are_forgotten_when_all_of_them_are_large(client: Client, mo
 def test_a_small_body_that_unpacks_to_a_large_one_is_refused(
     service: Service, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    session = logins.open_session(service.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse=WAREHOUSE)
     monkeypatch.setattr(server._body, "__defaults__", (1 << 20,))  # a limit that takes no gigabyte to reach
     bomb = gzip.compress(json.dumps({"sqlText": "select 1" + " " * (8 << 20)}).encode())
     answer = requests.post(

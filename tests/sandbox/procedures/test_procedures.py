@@ -74,7 +74,13 @@ def procedures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Procedures]
         made.parts["procedures"].start()
         session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
         found = Procedures(made, session)
-        for statement in ("CREATE DATABASE D", "CREATE SCHEMA D.S", "CREATE TABLE D.S.T (V VARCHAR)"):
+        for statement in (
+            "CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 20",
+            "GRANT USAGE ON WAREHOUSE W TO ROLE PUBLIC",
+            "CREATE DATABASE D",
+            "CREATE SCHEMA D.S",
+            "CREATE TABLE D.S.T (V VARCHAR)",
+        ):
             found.rows(statement)
         yield found
         made.parts["procedures"].stop()
@@ -181,7 +187,9 @@ def test_owners_rights_and_the_usage_privilege(procedures: Procedures) -> None:
         "GRANT USAGE ON PROCEDURE D.S.O() TO ROLE CALLER",
     ):
         procedures.rows(statement)
-    session = logins.open_session(procedures.world, logins.ADMINISTRATOR, "CALLER", database="D", schema="S")
+    session = logins.open_session(
+        procedures.world, logins.ADMINISTRATOR, "CALLER", warehouse="W", database="D", schema="S"
+    )
     assert procedures.value("CALL O()", session=session) == "ACCOUNTADMIN"
     with pytest.raises(SnowflakeError):
         procedures.rows("CALL C()", session=session)
@@ -217,7 +225,9 @@ def test_many_calls_at_once(procedures: Procedures) -> None:
     results: queue.Queue[int] = queue.Queue()
 
     def call(number: int) -> None:
-        session = logins.open_session(procedures.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
+        session = logins.open_session(
+            procedures.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W", database="D", schema="S"
+        )
         results.put(procedures.value(f"CALL P({number})", session=session))
 
     threads = [threading.Thread(target=call, args=(number,)) for number in range(20)]

@@ -68,7 +68,9 @@ class Jobs:
 
     def start(self) -> None:
         self.world = world.build(self.folder, (self.images,), self.clock, password="-")
-        self.session = logins.open_session(self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
+        self.session = logins.open_session(
+            self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="FOR_EVERYBODY", database="D", schema="S"
+        )
         self.world.parts["services"].start()
 
     def stop(self) -> None:
@@ -127,6 +129,8 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
         "CREATE DATABASE D",
         "CREATE SCHEMA D.S",
         "CREATE WAREHOUSE W",
+        "CREATE WAREHOUSE FOR_EVERYBODY",
+        "GRANT USAGE ON WAREHOUSE FOR_EVERYBODY TO ROLE PUBLIC",
         "CREATE IMAGE REPOSITORY R",
         "CREATE COMPUTE POOL P MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS",
     )

@@ -173,7 +173,9 @@ def test_jobs_are_kept_for_thirty_days(jobs: Jobs) -> None:
 
 def test_each_missing_grant_bites(jobs: Jobs) -> None:
     jobs.run("CREATE ROLE R1", "GRANT USAGE ON DATABASE D TO ROLE R1", "GRANT USAGE ON SCHEMA D.S TO ROLE R1")
-    session = logins.open_session(jobs.world, logins.ADMINISTRATOR, "R1", database="D", schema="S")
+    session = logins.open_session(
+        jobs.world, logins.ADMINISTRATOR, "R1", warehouse="FOR_EVERYBODY", database="D", schema="S"
+    )
     statement = job("J", "lines", "1", options="QUERY_WAREHOUSE = W")
     for grant in (
         "GRANT CREATE SERVICE ON SCHEMA D.S TO ROLE R1",

@@ -101,7 +101,9 @@ def test_what_a_role_may_not_read_it_does_not_get(secrets: Jobs) -> None:
     secrets.run(STAGE, "CREATE ROLE R1", "GRANT USAGE ON DATABASE D TO ROLE R1", "GRANT USAGE ON SCHEMA D.S TO ROLE R1")
     secrets.run("GRANT CREATE SERVICE ON SCHEMA D.S TO ROLE R1", "GRANT USAGE ON COMPUTE POOL P TO ROLE R1")
     secrets.run("GRANT READ ON IMAGE REPOSITORY D.S.R TO ROLE R1")
-    session = logins.open_session(secrets.world, logins.ADMINISTRATOR, "R1", database="D", schema="S")
+    session = logins.open_session(
+        secrets.world, logins.ADMINISTRATOR, "R1", warehouse="FOR_EVERYBODY", database="D", schema="S"
+    )
     given = [secret("TOKEN", envVarName="T", secretKeyRef="secret_string")]
     volumes = [{"name": "v", "source": "stage", "stageConfig": {"name": "@FILES"}}]
     with_secret = job("J", "lines", "1", secrets=given)
@@ -174,7 +176,9 @@ def test_who_may_only_read_a_stage_changes_nothing_in_it(jobs: Jobs) -> None:
     jobs.run(STAGE, "CREATE ROLE R1", "GRANT USAGE ON DATABASE D TO ROLE R1", "GRANT USAGE ON SCHEMA D.S TO ROLE R1")
     jobs.run("GRANT CREATE SERVICE ON SCHEMA D.S TO ROLE R1", "GRANT USAGE ON COMPUTE POOL P TO ROLE R1")
     jobs.run("GRANT READ ON IMAGE REPOSITORY D.S.R TO ROLE R1", "GRANT READ ON STAGE FILES TO ROLE R1")
-    session = logins.open_session(jobs.world, logins.ADMINISTRATOR, "R1", database="D", schema="S")
+    session = logins.open_session(
+        jobs.world, logins.ADMINISTRATOR, "R1", warehouse="FOR_EVERYBODY", database="D", schema="S"
+    )
     volumes = [{"name": "v", "source": "stage", "stageConfig": {"name": "@FILES"}}]
     jobs.run("GRANT ROLE R1 TO ROLE SYSADMIN")
     program = AT + "open(at('/data') + '/out', 'w').write('x')"

@@ -64,7 +64,9 @@ def test_an_unknown_level_is_refused(jobs: Jobs) -> None:
 def test_who_may_read(jobs: Jobs) -> None:
     jobs.run(job("J", "lines", "1"), "CREATE ROLE R1")
     jobs.run("GRANT USAGE ON DATABASE D TO ROLE R1", "GRANT USAGE ON SCHEMA D.S TO ROLE R1")
-    session = logins.open_session(jobs.world, logins.ADMINISTRATOR, "R1", database="D", schema="S")
+    session = logins.open_session(
+        jobs.world, logins.ADMINISTRATOR, "R1", warehouse="FOR_EVERYBODY", database="D", schema="S"
+    )
     assert jobs.error("SELECT * FROM TABLE(J!SPCS_GET_LOGS())", session).errno in (2003, 3001)
     assert jobs.error("SELECT * FROM SNOWFLAKE.TELEMETRY.EVENTS", session).errno == 2003
     assert jobs.rows("SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY())", session) == []

@@ -24,6 +24,7 @@ CALLS = [(page["page"], page.get("rows"), *call) for page in PAGES for call in p
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Any:
     world = build(tmp_path_factory.mktemp("functions"))
     session = logins.open_session(world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    dispatch.execute(world, session, "CREATE WAREHOUSE W")
     dispatch.execute(world, session, "CREATE DATABASE D")
     dispatch.execute(world, session, "ALTER SESSION SET TIMEZONE = 'America/Los_Angeles'")
     yield world, session

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from snowflake_sandbox.protocol import logins
 
+from tests.sandbox.conftest import WAREHOUSE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -96,6 +98,6 @@ def test_a_failed_first_statement_leaves_the_transaction_usable(client: Any) -> 
 
 def test_sessions_of_others_keep_their_own_setting(client: Any) -> None:
     client.rows("ALTER SESSION SET AUTOCOMMIT = FALSE")
-    session = logins.open_session(client.world, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    session = logins.open_session(client.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse=WAREHOUSE)
     assert session.parameters == {}
     assert client.values("SHOW PARAMETERS LIKE 'AUTOCOMMIT'")[0][1] == "false"

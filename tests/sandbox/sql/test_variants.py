@@ -19,6 +19,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def rows(text: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in wire.python_rows(dispatch.execute(world, session, text))]
 
+    rows("CREATE WAREHOUSE W")
     rows("CREATE DATABASE D")
     rows("CREATE TABLE VV AS SELECT OBJECT_CONSTRUCT('n', COLUMN1) AS V FROM VALUES (10), (9), (100)")
     yield rows

@@ -52,7 +52,9 @@ class Tasks:
         self.scheduler = scheduler
         for name in ("_apply", "_adopt", "_fire_one"):
             setattr(scheduler, name, in_process.announced(getattr(scheduler, name), self.changed))
-        self.session = logins.open_session(self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
+        self.session = logins.open_session(
+            self.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W", database="D", schema="S"
+        )
         scheduler.start()
 
     def stop(self) -> None:

@@ -56,11 +56,11 @@ def test_start_use_stop(folder: Path) -> None:
 
 def test_killed_it_comes_back_on_its_port_with_all_that_was_committed(folder: Path) -> None:
     started = control.start(folder)
-    run(folder, "CREATE DATABASE D", "CREATE TABLE T (A INT)", "INSERT INTO T VALUES (1), (2)")
+    run(folder, "CREATE WAREHOUSE W", "CREATE DATABASE D", "CREATE TABLE T (A INT)", "INSERT INTO T VALUES (1), (2)")
     os.kill(started.pid, signal.SIGKILL)
     again = control.start(folder)
     assert (again.port, again.pid != started.pid) == (started.port, True)
-    assert run(folder, "SELECT SUM(A) FROM D.PUBLIC.T") == [(3,)]
+    assert run(folder, "USE WAREHOUSE W", "SELECT SUM(A) FROM D.PUBLIC.T") == [(3,)]
 
 
 def test_a_taken_port_is_said_with_the_remedy(folder: Path) -> None:

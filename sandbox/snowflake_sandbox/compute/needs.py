@@ -1,0 +1,107 @@
+"""Which statements need a warehouse, and how they get one of its slots (user-guide/warehouses-overview).
+
+Knows sessions and syntax trees; must not know how slots are given (warehouses.py). What a CALL's body sends to the
+CALL's own warehouse runs in the CALL's slot. Tasks without a warehouse are serverless: compute is there.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.dialect import permitted
+from snowflake_sandbox.parameters import session_value
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from snowflake_sandbox.call import Call, ScalarFunction, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.compute.warehouses import Warehouses
+    from snowflake_sandbox.session import Session
+
+_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy)
+_ROWS = (exp.Table, exp.TableFromRows, exp.Lateral, exp.Values)
+QUEUED_TIMEOUT = "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"
+
+
+def needs_warehouse(tree: exp.Expr, functions: Mapping[str, ScalarFunction]) -> bool:
+    """Whether a statement reads or changes rows.
+
+    A SELECT without FROM is answered without a warehouse unless it calls a user's function; so are TRUNCATE, BEGIN,
+    COMMIT and ROLLBACK.
+    """
+    if isinstance(tree, _CHANGES):
+        return True
+    if not isinstance(tree, exp.Query):
+        return False
+    called = tree.find_all(exp.Anonymous)
+    return tree.find(*_ROWS) is not None or any(not permitted.is_known(node, functions) for node in called)
+
+
+def active(world: World, session: Session) -> SnowflakeObject | None:
+    """The session's warehouse, if it is there and the session's role may use it."""
+    if session.warehouse is None:
+        return None
+    with world.store.transaction() as tx:
+        warehouse = catalog.find(tx, "WAREHOUSE", ObjectName(session.warehouse))
+    if warehouse is None or not access.has(world, session, warehouse, "USAGE"):
+        return None
+    return warehouse
+
+
+@contextmanager
+def compute(call: Call) -> Iterator[None]:
+    """A slot of the session's warehouse, as long as the block lasts; waits for it.
+
+    Raises:
+        SnowflakeError: 000606 no active warehouse, 000630 waited too long, 000604 cancelled while it waited.
+    """
+    session = call.session
+    if session.serverless:
+        yield
+        return
+    warehouse = active(call.world, session)
+    if warehouse is None:
+        raise errors.no_active_warehouse()
+    if warehouse.id in session.held:
+        yield
+        return
+    part: Warehouses = call.world.parts["warehouses"]
+    number = part.arrive(warehouse, _timeout(session, warehouse))
+    try:
+        if not part.has_slot(number):
+            with call.world.query_records.queued(call.query_id, call.world.clock):
+                part.wait(number, call.cancelled)
+        else:
+            part.wait(number, call.cancelled)
+        call.world.query_records.ran_on(call.query_id, warehouse["warehouse_size"], warehouse["warehouse_type"])
+        yield
+    finally:
+        part.leave(warehouse, number)
+
+
+@contextmanager
+def body(call: Call, session: Session) -> Iterator[None]:
+    """While the block lasts, what the session sends to the caller's warehouse runs in the slot that the call has."""
+    warehouse = active(call.world, call.session)
+    if warehouse is None:
+        yield
+        return
+    session.held.append(warehouse.id)
+    try:
+        yield
+    finally:
+        session.held.remove(warehouse.id)
+
+
+def _timeout(session: Session, warehouse: SnowflakeObject) -> int:
+    """The shorter of the session's and the warehouse's (sql-reference/parameters)."""
+    values = (session_value(session, QUEUED_TIMEOUT), warehouse.parameters.get(QUEUED_TIMEOUT))
+    return min((int(value) for value in values if value and int(value) > 0), default=0)

@@ -1,0 +1,184 @@
+"""A warehouse as a pure state machine: which statements run in its slots, which wait, and how many clusters are up.
+
+Knows the rules of user-guide/warehouses-overview and warehouses-multicluster; must not know the clock, the store or
+threads. A cluster runs MAX_CONCURRENCY_LEVEL statements at a time, whatever their size (guess: Snowflake weighs them);
+the rest waits in the order of arrival. Clusters are added at once when statements wait, and taken away one at a time
+when fewer would have done for two minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# The page says two to three checks that succeed, a minute apart.
+SPARE = timedelta(minutes=2)
+
+
+class Power(StrEnum):
+    """The states of a warehouse, as SHOW WAREHOUSES has them."""
+
+    STARTED = "STARTED"
+    SUSPENDING = "SUSPENDING"
+    SUSPENDED = "SUSPENDED"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a warehouse is set up.
+
+    Attributes:
+        level: statements that one cluster runs at a time.
+        fewest, most: clusters.
+        idle: how long it is idle until it suspends; None: it never does.
+        resumes: whether a statement resumes it.
+    """
+
+    level: int
+    fewest: int = 1
+    most: int = 1
+    idle: timedelta | None = None
+    resumes: bool = True
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A statement in the queue; it is cancelled at `until`, if there is such an instant."""
+
+    id: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A warehouse at an instant.
+
+    Attributes:
+        idle_since: when its last statement ended, or when it was started.
+        spare_since: since when fewer clusters would do.
+    """
+
+    power: Power
+    idle_since: datetime
+    clusters: int = 0
+    running: tuple[str, ...] = ()
+    queue: tuple[Waiting, ...] = ()
+    spare_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Arrive:
+    """A statement wants a slot."""
+
+    id: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Leave:
+    """A statement has ended, or waits no longer."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Suspend:
+    """ALTER WAREHOUSE … SUSPEND: what runs ends first."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """ALTER WAREHOUSE … RESUME."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Time has passed, or the terms are other ones."""
+
+
+Event = Arrive | Leave | Suspend | Resume | Look
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an event leads to: statements that may run now, that waited too long, and that no slot will be had for."""
+
+    warehouse: Warehouse
+    admitted: tuple[str, ...] = ()
+    expired: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+def new(terms: Terms, now: datetime, *, suspended: bool) -> Warehouse:
+    """A warehouse that nothing runs on."""
+    return Warehouse(Power.SUSPENDED, now) if suspended else Warehouse(Power.STARTED, now, terms.fewest)
+
+
+def step(warehouse: Warehouse, event: Event, terms: Terms, now: datetime) -> Step:
+    """Apply one event."""
+    after = _applied(warehouse, event, now)
+    expired = tuple(each.id for each in after.queue if each.until is not None and each.until <= now)
+    after = replace(after, queue=tuple(each for each in after.queue if each.id not in expired))
+    after = _powered(after, terms, now)
+    if after.power is Power.SUSPENDED and after.queue:
+        return Step(replace(after, queue=()), expired=expired, refused=tuple(each.id for each in after.queue))
+    if after.power is not Power.STARTED:
+        return Step(after, expired=expired)
+    after = _scaled(after, terms, now)
+    admitted = after.queue[: max(0, after.clusters * terms.level - len(after.running))]
+    ids = tuple(each.id for each in admitted)
+    after = replace(after, running=after.running + ids, queue=after.queue[len(admitted) :])
+    return Step(after, ids, expired)
+
+
+def next_instant(warehouse: Warehouse, terms: Terms) -> datetime | None:
+    """When time alone changes something next."""
+    instants = [each.until for each in warehouse.queue if each.until is not None]
+    if warehouse.power is Power.STARTED:
+        if terms.idle is not None and not warehouse.running:
+            instants.append(warehouse.idle_since + terms.idle)
+        if warehouse.spare_since is not None:
+            instants.append(warehouse.spare_since + SPARE)
+    return min(instants, default=None)
+
+
+def _applied(warehouse: Warehouse, event: Event, now: datetime) -> Warehouse:
+    if isinstance(event, Arrive):
+        return replace(warehouse, queue=(*warehouse.queue, Waiting(event.id, event.until)))
+    if isinstance(event, Leave):
+        running = tuple(each for each in warehouse.running if each != event.id)
+        idle_since = warehouse.idle_since if running == warehouse.running else now
+        queue = tuple(each for each in warehouse.queue if each.id != event.id)
+        return replace(warehouse, running=running, queue=queue, idle_since=idle_since)
+    if isinstance(event, Suspend) and warehouse.power is Power.STARTED:
+        return replace(warehouse, power=Power.SUSPENDING)
+    if isinstance(event, Resume) and warehouse.power is not Power.STARTED:
+        return replace(warehouse, power=Power.STARTED, idle_since=now)
+    return warehouse
+
+
+def _powered(warehouse: Warehouse, terms: Terms, now: datetime) -> Warehouse:
+    """Suspended when it has nothing left to do, resumed for what waits."""
+    if warehouse.power is Power.STARTED:
+        is_idle = not warehouse.running and not warehouse.queue
+        if is_idle and terms.idle is not None and now - warehouse.idle_since >= terms.idle:
+            return Warehouse(Power.SUSPENDED, now)
+        return warehouse
+    if warehouse.queue and terms.resumes:
+        return replace(warehouse, power=Power.STARTED, idle_since=now)
+    if not warehouse.running:
+        return Warehouse(Power.SUSPENDED, warehouse.idle_since, queue=warehouse.queue)
+    return warehouse
+
+
+def _scaled(warehouse: Warehouse, terms: Terms, now: datetime) -> Warehouse:
+    wanted = -(-(len(warehouse.running) + len(warehouse.queue)) // terms.level)
+    needed = min(terms.most, max(terms.fewest, wanted))
+    if needed >= warehouse.clusters:
+        return replace(warehouse, clusters=needed, spare_since=None)
+    since = warehouse.spare_since or now
+    if now - since >= SPARE:
+        fewer = warehouse.clusters - 1
+        return replace(warehouse, clusters=fewer, spare_since=now if fewer > needed else None)
+    return replace(warehouse, spare_since=since)

@@ -1,0 +1,211 @@
+"""The warehouses of a sandbox: statements get slots in them, wait for one, or are refused; what is up is written down.
+
+Knows threads, the clock and the order of writing and acting; the rules are slots.py's. There is one lock, the store's
+transaction: kinds' hooks call this inside one. Must not know which statements need a warehouse (needs.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.compute import rates, slots, usage
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.store import Transaction
+
+# Threads cannot wait for two events at once: a slot is seen at once, a cancellation within this.
+_CHECK_SECONDS = 0.05
+# The longest sleep, and how often it is noted that what is up is up still.
+_LONGEST_SLEEP = timedelta(minutes=1)
+_RETRY_SECONDS = 1.0
+
+_log = logging.getLogger("snowflake_sandbox.compute")
+
+
+@dataclass
+class _Ticket:
+    """A statement that asked for a slot; `refusal` says why it gets none."""
+
+    decided: threading.Event = field(default_factory=threading.Event)
+    refusal: errors.SnowflakeError | None = None
+
+
+class Warehouses:
+    """All warehouses. A part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._live: dict[int, slots.Warehouse] = {}
+        self._tickets: dict[str, _Ticket] = {}
+        self._numbers = itertools.count()
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="warehouses", daemon=True)
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the warehouses up as they were left, then watch the clock."""
+        now = self._world.clock.now()
+        with self._world.store.transaction() as tx:
+            usage.close_left_open(tx, now)
+            for warehouse in catalog.listing(tx, "WAREHOUSE"):
+                self.take_up(tx, warehouse)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Note what was up until now; statements that wait are cancelled by those who know them."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with self._world.store.transaction() as tx:
+            usage.see(tx, self._world.clock.now())
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                until = self._look()
+            except Exception:  # noqa: BLE001  # logged, and tried again
+                # A full disk, or a defect: queues and suspensions must go on once it is over.
+                _log.exception("warehouses could not be looked at; trying again")
+                self._stopping.wait(_RETRY_SECONDS)
+                continue
+            self._world.clock.wait_until(self._wake, until)
+
+    def _look(self) -> datetime:
+        """Do what time alone does; until when there will be nothing more."""
+        now = self._world.clock.now()
+        until = now + _LONGEST_SLEEP
+        with self._world.store.transaction() as tx:
+            usage.see(tx, now)
+            for object_id, warehouse in list(self._live.items()):
+                item = catalog.by_id(tx, object_id)
+                if item is None:
+                    continue
+                instant = slots.next_instant(warehouse, terms(item))
+                if instant is not None and instant <= now:
+                    self._apply(tx, item, slots.Look())
+                    instant = slots.next_instant(self._live[object_id], terms(item))
+                until = min(until, instant or until)
+        return until
+
+    # --- what the kind's hooks ask for, inside their transactions ----------------------------------------------------
+
+    def take_up(self, tx: Transaction, item: SnowflakeObject) -> None:
+        """A warehouse was made, or is there when the sandbox starts."""
+        now = self._world.clock.now()
+        suspended = item["state"] != slots.Power.STARTED
+        self._live[item.id] = slots.new(terms(item), now, suspended=suspended)
+        self._write(tx, item, self._live[item.id], now)
+        self._wake.set()
+
+    def change(self, tx: Transaction, item: SnowflakeObject, event: slots.Event) -> None:
+        """Apply an event to a warehouse: it was suspended, resumed, or set up differently."""
+        self._apply(tx, item, event)
+
+    def forget(self, tx: Transaction, item: SnowflakeObject) -> None:
+        """A warehouse is dropped: what waits for it is refused."""
+        warehouse = self._live.pop(item.id, None)
+        usage.change(tx, item, 0, 0.0, self._world.clock.now())
+        for waiting in warehouse.queue if warehouse is not None else ():
+            self._decide(waiting.id, errors.no_active_warehouse())
+
+    def live(self, item: SnowflakeObject) -> slots.Warehouse:
+        """A warehouse as it is now."""
+        now = self._world.clock.now()
+        return self._live.get(item.id) or slots.new(terms(item), now, suspended=True)
+
+    # --- what statements ask for -------------------------------------------------------------------------------------
+
+    def arrive(self, item: SnowflakeObject, timeout: int) -> str:
+        """A statement wants a slot: the number by which it waits and leaves. `timeout` in seconds, 0 for none."""
+        number = str(next(self._numbers))
+        self._tickets[number] = _Ticket()
+        until = self._world.clock.now() + timedelta(seconds=timeout) if timeout else None
+        with self._world.store.transaction() as tx:
+            present = catalog.by_id(tx, item.id)
+            if present is None:
+                del self._tickets[number]
+                raise errors.no_active_warehouse()
+            self._apply(tx, present, slots.Arrive(number, until))
+        return number
+
+    def has_slot(self, number: str) -> bool:
+        """Whether a statement need not wait."""
+        return self._tickets[number].decided.is_set()
+
+    def wait(self, number: str, cancelled: threading.Event) -> None:
+        """Wait for the slot.
+
+        Raises:
+            SnowflakeError: 000604 cancelled, 000630 waited too long, 000606 the warehouse went away or must not resume.
+        """
+        ticket = self._tickets[number]
+        while not ticket.decided.wait(_CHECK_SECONDS):
+            if cancelled.is_set():
+                raise errors.cancelled()
+        if ticket.refusal is not None:
+            raise ticket.refusal
+
+    def leave(self, item: SnowflakeObject, number: str) -> None:
+        """The statement has ended, or waits no longer."""
+        self._tickets.pop(number, None)
+        with self._world.store.transaction() as tx:
+            present = catalog.by_id(tx, item.id)
+            if present is not None:
+                self._apply(tx, present, slots.Leave(number))
+
+    # --- moving ------------------------------------------------------------------------------------------------------
+
+    def _apply(self, tx: Transaction, item: SnowflakeObject, event: slots.Event) -> None:
+        now = self._world.clock.now()
+        before = self.live(item)
+        step = slots.step(before, event, terms(item), now)
+        self._write(tx, item, step.warehouse, now)
+        self._live[item.id] = step.warehouse
+        for number in step.admitted:
+            self._decide(number, None)
+        for number in step.expired:
+            self._decide(number, errors.queued_too_long())
+        for number in step.refused:
+            self._decide(number, errors.no_active_warehouse())
+        if slots.next_instant(step.warehouse, terms(item)) != slots.next_instant(before, terms(item)):
+            self._wake.set()
+
+    def _decide(self, number: str, refusal: errors.SnowflakeError | None) -> None:
+        ticket = self._tickets.get(number)
+        if ticket is not None:
+            ticket.refusal = refusal
+            ticket.decided.set()
+
+    def _write(self, tx: Transaction, item: SnowflakeObject, warehouse: slots.Warehouse, now: datetime) -> None:
+        usage.change(tx, item, warehouse.clusters, rates.WAREHOUSES[item["warehouse_size"]], now)
+        if item["state"] != warehouse.power:
+            changed: dict[str, Any] = {"state": warehouse.power}
+            if warehouse.power is slots.Power.STARTED:
+                changed["resumed_on"] = now.isoformat()
+            catalog.update(tx, item, changed)
+
+
+def terms(item: SnowflakeObject) -> slots.Terms:
+    """How a warehouse is set up."""
+    seconds = item["auto_suspend"]
+    return slots.Terms(
+        level=int(item.parameters.get("MAX_CONCURRENCY_LEVEL") or 8),
+        fewest=item["min_cluster_count"],
+        most=max(item["min_cluster_count"], item["max_cluster_count"]),
+        idle=timedelta(seconds=seconds) if seconds else None,
+        resumes=bool(item["auto_resume"]),
+    )

@@ -1,0 +1,220 @@
+"""Warehouses hold statements to their slots: the queue, its timeout, suspension, and what was awake meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from snowflake_sandbox import world
+from snowflake_sandbox.clock import ManualClock
+from snowflake_sandbox.compute import usage
+from snowflake_sandbox.errors import SnowflakeError, cancelled
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.result import Result, columns
+
+from tests.sandbox.conftest import START, Client, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.queries import running
+
+LONG = 20
+
+
+@dataclass
+class Compute(Client):
+    """An administrator's session in a world whose parts are started, with a table function that waits: GATE('x')."""
+
+    clock: ManualClock
+
+    def __post_init__(self) -> None:
+        self.entered: list[str] = []
+        self.gates: dict[str, threading.Event] = {}
+        self.world.table_functions["INFORMATION_SCHEMA.GATE"] = self._gate
+
+    def _gate(self, call: Call, arguments: tuple[Any, ...], _by_name: Mapping[str, Any]) -> Result:
+        name = str(arguments[0])
+        self.entered.append(name)
+        gate = self.gates.setdefault(name, threading.Event())
+        while not gate.wait(0.005):
+            if call.cancelled.is_set():
+                raise cancelled()
+        return Result(columns("A"), [(name,)])
+
+    def submit(self, name: str, **parameters: Any) -> running.Query:
+        """Start a statement that holds a slot until its gate is opened, in a session of its own."""
+        session = logins.open_session(
+            self.world, "OTHER", "ACCOUNTADMIN", warehouse=self.session.warehouse, database="D", parameters=parameters
+        )
+        queries: running.Queries = self.world.parts["queries"]
+        return queries.submit(session, f"SELECT * FROM TABLE(INFORMATION_SCHEMA.GATE('{name}'))", {}, name)
+
+    def open(self, name: str) -> None:
+        """Let a statement end."""
+        self.gates.setdefault(name, threading.Event()).set()
+
+    def has_counts(self, name: str, entered: int, queued: int) -> bool:
+        """Whether so many statements have reached their gates, and so many wait for the warehouse of that name."""
+        return (len(self.entered), self.shown(name)["queued"]) == (entered, queued)
+
+    def shown(self, name: str) -> dict[str, Any]:
+        """A warehouse's row of SHOW WAREHOUSES."""
+        return next(row for row in self.rows("SHOW WAREHOUSES") if row["name"] == name)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what other threads do."""
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def compute(tmp_path: Path) -> Iterator[Compute]:
+    clock = ManualClock(START)
+    made = build(tmp_path / "sandbox", clock)
+    for name in ("queries", "warehouses"):
+        made.parts[name].start()
+    session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
+    compute = Compute(made, session, clock)
+    for text in ("CREATE DATABASE D", "CREATE TABLE T (A INT)"):
+        compute.rows(text)
+    yield compute
+    for name in list(compute.gates):
+        compute.open(name)
+    made.parts.pop("procedures")
+    world.stop(made)
+
+
+def test_the_statement_beyond_the_slots_waits_its_turn(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 2")
+    queries = []
+    for name, entered, queued in (("A", 1, 0), ("B", 2, 0), ("C", 2, 1), ("D", 2, 2)):
+        queries.append(compute.submit(name))
+        until(partial(compute.has_counts, "W", entered, queued))
+    assert compute.entered == ["A", "B"]
+    compute.clock.move(7)
+    compute.open("B")
+    until(lambda: compute.entered == ["A", "B", "C"])
+    for name in "ACD":
+        compute.open(name)
+    assert [query.future.result(LONG).arrow is not None for query in queries] == [True] * 4
+    history = compute.rows(
+        "SELECT QUERY_TEXT, QUEUED_OVERLOAD_TIME, EXECUTION_TIME, WAREHOUSE_SIZE FROM"
+        " TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE USER_NAME = 'OTHER' ORDER BY QUERY_TEXT"
+    )
+    assert [row["QUEUED_OVERLOAD_TIME"] for row in history] == [0, 0, 7000, 7000]
+    assert [row["EXECUTION_TIME"] for row in history] == [7000, 7000, 0, 0]
+    assert {row["WAREHOUSE_SIZE"] for row in history} == {"X-Small"}
+
+
+def test_while_it_waits_its_history_says_so(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE LOOKING")
+    compute.rows("CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 1")
+    compute.submit("A")
+    until(lambda: compute.entered == ["A"])
+    compute.submit("B")
+    until(lambda: compute.shown("W")["queued"] == 1)
+    compute.clock.move(3)
+    compute.rows("USE WAREHOUSE LOOKING")
+    rows = compute.rows(
+        "SELECT EXECUTION_STATUS, QUEUED_OVERLOAD_TIME FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY())"
+        " WHERE USER_NAME = 'OTHER' ORDER BY START_TIME, QUERY_TEXT"
+    )
+    assert [tuple(row.values()) for row in rows] == [("RUNNING", 0), ("QUEUED", 3000)]
+
+
+@pytest.mark.parametrize("where", ["warehouse", "session"])
+def test_a_statement_that_is_queued_too_long_is_cancelled(compute: Compute, where: str) -> None:
+    timeout = "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"
+    own = f"{timeout} = 10" if where == "warehouse" else ""
+    compute.rows(f"CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 1 {own}")
+    compute.submit("A")
+    until(lambda: compute.entered == ["A"])
+    query = compute.submit("B", **({timeout: 10} if where == "session" else {}))
+    until(lambda: compute.shown("W")["queued"] == 1)
+    compute.clock.move(9)
+    assert not query.future.done()
+    compute.clock.move(1)
+    with pytest.raises(SnowflakeError) as refused:
+        query.future.result(LONG)
+    assert refused.value.errno == 630
+    assert compute.shown("W")["queued"] == 0
+
+
+def test_a_statement_is_aborted_while_it_waits(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 1")
+    compute.submit("A")
+    until(lambda: compute.entered == ["A"])
+    query = compute.submit("B")
+    until(lambda: compute.shown("W")["queued"] == 1)
+    compute.world.parts["queries"].abort(query)
+    with pytest.raises(SnowflakeError) as refused:
+        query.future.result(LONG)
+    assert refused.value.errno == 604
+    until(lambda: compute.shown("W")["queued"] == 0)
+    assert "B" not in compute.entered
+
+
+def test_more_slots_or_clusters_let_the_queue_go_on(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 1")
+    for name in "ABC":
+        compute.submit(name)
+    until(lambda: compute.shown("W")["queued"] == 2)
+    compute.rows("ALTER WAREHOUSE W SET MAX_CLUSTER_COUNT = 2")
+    until(lambda: len(compute.entered) == 2)
+    assert compute.shown("W")["started_clusters"] == 2
+    compute.rows("ALTER WAREHOUSE W SET MAX_CONCURRENCY_LEVEL = 2")
+    until(lambda: len(compute.entered) == 3)
+
+
+def test_it_suspends_when_idle_and_not_while_something_runs(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE W AUTO_SUSPEND = 60 INITIALLY_SUSPENDED = TRUE")
+    assert compute.shown("W")["state"] == "SUSPENDED"
+    compute.submit("A")
+    until(lambda: compute.entered == ["A"])
+    compute.clock.move(3600)
+    assert compute.shown("W")["state"] == "STARTED"
+    compute.rows("ALTER WAREHOUSE W SUSPEND")
+    assert compute.shown("W")["state"] == "SUSPENDING"
+    compute.rows("ALTER WAREHOUSE W RESUME")
+    compute.open("A")
+    until(lambda: compute.shown("W")["running"] == 0)
+    compute.clock.move(59)
+    assert compute.shown("W")["state"] == "STARTED"
+    compute.clock.move(1)
+    until(lambda: compute.shown("W")["state"] == "SUSPENDED")
+    with compute.world.store.transaction() as tx:
+        ((_, spans),) = usage.spans(tx, "WAREHOUSE", compute.clock.now()).items()
+    assert sum((span.end - span.start).total_seconds() for span in spans) == 3660
+
+
+def test_what_waits_for_a_warehouse_that_is_dropped_is_refused(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 1")
+    compute.submit("A")
+    until(lambda: compute.entered == ["A"])
+    query = compute.submit("B")
+    until(lambda: compute.shown("W")["queued"] == 1)
+    compute.rows("DROP WAREHOUSE W")
+    with pytest.raises(SnowflakeError) as refused:
+        query.future.result(LONG)
+    assert refused.value.errno == 606
+
+
+def test_a_role_that_may_not_use_the_warehouse_has_none(compute: Compute) -> None:
+    compute.rows("CREATE WAREHOUSE W")
+    compute.rows("CREATE ROLE R")
+    for text in ("GRANT USAGE ON DATABASE D TO ROLE R", "GRANT USAGE ON SCHEMA D.PUBLIC TO ROLE R"):
+        compute.rows(text)
+    other = compute.as_role("R")
+    assert other.errno("SELECT * FROM INFORMATION_SCHEMA.TABLES") == 606
+    compute.rows("GRANT USAGE ON WAREHOUSE W TO ROLE R")
+    assert other.rows("SELECT * FROM INFORMATION_SCHEMA.TABLES") == []
