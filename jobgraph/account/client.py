@@ -267,7 +267,7 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
         return RunFailedError(
             "No warehouse is active, and history can only be read with one",
             cause="The connection names none, none that is there, or one that the role may not use.",
-            remedy="Name the stack's in SNOWFLAKE_WAREHOUSE, or as `warehouse` in connections.toml; `pulumi up` makes it.",
+            remedy="Name the stack's in SNOWFLAKE_WAREHOUSE or, as `warehouse`, in connections.toml.",
         )
     return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {message}", where=statement.text[:80])
 

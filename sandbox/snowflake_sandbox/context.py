@@ -60,7 +60,6 @@ _VALUES: dict[str, Callable[[Call], Any]] = {
     "CURRENT_DATABASE": lambda call: call.session.database,
     "CURRENT_SCHEMA": lambda call: call.session.schema,
     "CURRENT_SCHEMAS": lambda call: json.dumps([f"{call.session.database}.{call.session.schema}"]),
-    "CURRENT_WAREHOUSE": lambda call: call.session.warehouse,
     "CURRENT_VERSION": lambda _call: VERSION,
     "CURRENT_CLIENT": lambda call: str(call.session.parameters.get("CLIENT_APP_ID") or ""),
     "CURRENT_STATEMENT": lambda call: call.text,

@@ -14,6 +14,8 @@ from tests.components.recorded import ROOT, Recorder, record
 from tests.golden import compare
 
 GOLDEN = Path(__file__).parent / "golden" / "quickstart.json"
+# what reads or changes rows, and procedures in Python; a SELECT without FROM does not
+NEEDS_A_WAREHOUSE = re.compile(r"CALL|COPY|INSERT|SELECT .* FROM |SHOW .* ->> SELECT", re.DOTALL)
 PREFIX = '"PR_CONTAINER_ORCHESTRATION"."PUBLIC".'
 
 
@@ -308,6 +310,20 @@ def test_payloads_are_put_on_the_stage_before_any_task(everything: Recorder) -> 
     assert f' ->> COPY INTO @{PREFIX}"JOBS"/{name} FROM ' in payload["execute"]
     assert payload["revert"].startswith("SELECT ")
     assert "Execute " + name in everything.of("Task")["START"]["dependencies"]
+
+
+def test_a_step_that_needs_a_warehouse_names_the_stacks(everything: Recorder) -> None:
+    """No session of the provider's has one at the first deploy: none is there that a login could name."""
+    texts = [
+        text
+        for step in everything.of("Execute").values()
+        for key in ("execute", "revert", "query")
+        if (text := step["inputs"].get(key))
+    ]
+    needing = [text for text in texts if NEEDS_A_WAREHOUSE.match(text)]
+    naming = [text for text in texts if text.startswith("USE WAREHOUSE ")]
+    assert not needing
+    assert {text.split(" ->> ")[1].split()[0] for text in naming} >= {"CALL", "COPY", "SELECT"}
 
 
 def test_the_run_role_may_use_what_jobs_name(everything: Recorder) -> None:

@@ -192,6 +192,7 @@ class AlertRunner:
                 database=alert.name.database,
                 schema=alert.name.schema,
             )
+            session.serverless = not alert["warehouse"]
             session.alert = AlertContext(alert["config"], condition_id)
             evaluation.session = session
             state = history.CONDITION_FAILED

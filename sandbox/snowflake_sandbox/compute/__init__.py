@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.compute import usage, warehouses
+from snowflake_sandbox.compute import needs, usage, warehouses
 
 if TYPE_CHECKING:
-    from snowflake_sandbox.call import World
+    from snowflake_sandbox.call import Call, World
 
 TABLES = usage.TABLES
 
 
 def register(world: World) -> None:
-    """Add the warehouses."""
+    """Add the warehouses, and the function that names the session's."""
+    world.functions["CURRENT_WAREHOUSE"] = _current_warehouse
     world.parts["warehouses"] = warehouses.Warehouses(world)
+
+
+def _current_warehouse(call: Call, _arguments: tuple[Any, ...]) -> str | None:
+    warehouse = needs.active(call.world, call.session)
+    return None if warehouse is None else warehouse.name.name

@@ -218,12 +218,9 @@ def open_session(  # noqa: PLR0913  # one argument per property of a session
 ) -> Session:
     """Open a session without checking anything: for logins already checked, tasks, procedures and containers.
 
-    A database that does not exist (yet) is kept, so that a session opened before a deploy works after it. A warehouse
-    is not: who makes it, or sends USE WAREHOUSE, has it then.
+    Names that do not exist (yet) are kept, so that a session opened before a deploy works after it; until then the
+    session has no warehouse (guess: Snowflake may ask for USE WAREHOUSE then).
     """
-    if warehouse is not None:
-        with world.store.transaction() as tx:
-            warehouse = warehouse if catalog.find(tx, "WAREHOUSE", ObjectName(warehouse)) is not None else None
     session = Session(
         id=secrets.randbits(48),
         token=secrets.token_urlsafe(32),
