@@ -56,6 +56,16 @@ def active(world: World, session: Session) -> SnowflakeObject | None:
     return warehouse
 
 
+def require(call: Call) -> None:
+    """Check that the session has compute at all, before a part of the statement asks for a slot.
+
+    Raises:
+        SnowflakeError: 000606.
+    """
+    if not call.session.serverless and active(call.world, call.session) is None:
+        raise errors.no_active_warehouse()
+
+
 @contextmanager
 def compute(call: Call) -> Iterator[None]:
     """A slot of the session's warehouse, as long as the block lasts; waits for it.

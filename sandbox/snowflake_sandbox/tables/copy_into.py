@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.compute import needs
 from snowflake_sandbox.data import data_errors, data_types, execution, load_metadata, transactions, trees
 from snowflake_sandbox.objects import stage
 from snowflake_sandbox.protocol import wire
@@ -126,6 +127,7 @@ def _unload(call: Call) -> Result:
     query = reader.parenthesized() if reader.peek() == "(" else f"SELECT * FROM {reader.object_name().quoted}"
     options = _read_options(call, reader)
     options.refuse_others(_UNLOAD_OPTIONS)
+    needs.require(call)
     result = execution.execute(replace(call, text=query))
     defaults = location.stage["file_format"] if location.stage else None
     file_format = {**(defaults or {}), **options.file_format}
@@ -191,7 +193,8 @@ def _load(call: Call) -> Result:
     def statement(path: Path) -> str:
         return load.statement(data_types.file_reader(path, file_format))
 
-    rows, loaded = _load_files(call, table, files, statement, options)
+    with needs.compute(call):
+        rows, loaded = _load_files(call, table, files, statement, options)
     if options.is_on("PURGE"):
         for path in loaded:
             path.unlink()

@@ -90,7 +90,7 @@ class Sandbox:
             user=login.user,
             password=login.password,
             role="ACCOUNTADMIN",
-            warehouse="W",
+            warehouse="LOOKING",
         )
 
     def rows(self, *statements: str) -> list[Any]:
@@ -132,7 +132,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     (quick / "main.py").write_text(QUICK)
     made = Sandbox(tmp_path / "sandbox", tmp_path / "images")
     made.start()
-    made.rows("CREATE WAREHOUSE W")
+    made.rows("CREATE WAREHOUSE LOOKING")
     yield made
     control.stop(made.folder)
 
