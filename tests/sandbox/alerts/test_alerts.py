@@ -50,6 +50,7 @@ def serve(folder: Path) -> Iterator[Alerts]:
     alerts.changed = threading.Condition()
     runner = built.parts["alerts"]
     runner._end = in_process.announced(runner._end, alerts.changed)
+    alerts.rows("CREATE WAREHOUSE LOOKING")
     alerts.rows("CREATE DATABASE D")
     alerts.rows("USE SCHEMA D.PUBLIC")
     alerts.rows("CREATE TABLE GAUGE (V INT)")
@@ -163,7 +164,7 @@ def test_an_evaluation_that_a_kill_interrupted_was_cancelled(tmp_path: Path) -> 
         )
     next(served, None)
     reopened = build(tmp_path / "sandbox")
-    again = Alerts(reopened, logins.open_session(reopened, logins.ADMINISTRATOR, "ACCOUNTADMIN"))
+    again = Alerts(reopened, logins.open_session(reopened, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="LOOKING"))
     reopened.parts["alerts"].start()
     assert [row["STATE"] for row in again.history()] == ["CANCELLED"]
     world.stop(reopened)
