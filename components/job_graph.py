@@ -16,6 +16,7 @@ from jobgraph.components.access import AccessArgs, AccessComponent
 from jobgraph.components.compute import ComputeArgs, ComputeComponent
 from jobgraph.components.connection import Login
 from jobgraph.components.history import HistoryArgs, HistoryComponent
+from jobgraph.components.notifying import IntegrationsComponent, NotifyingArgs, WatchComponent
 from jobgraph.components.part import Scope
 from jobgraph.components.present import tasks_present
 from jobgraph.components.removal_guard import guard_removal
@@ -128,7 +129,13 @@ class JobGraph(pulumi.ComponentResource):
         runs_jobs = RunnerArgs(planned, access, compute, storage, has_schema=present.has_schema)
         runner = RunnerComponent("runner", runs_jobs, scope)
         parts = [access, compute, storage, runs, runner]
+        tells = NotifyingArgs(planned, access, parts)
+        if planned.notifying.integrations:
+            parts.append(IntegrationsComponent("integrations", tells, scope))
         graphs = task_graphs(planned.graphs, settings, parts, present.tasks, scope)
+        if planned.alert is not None:
+            watches = NotifyingArgs(planned, access, [*parts, *graphs.values()])
+            WatchComponent("watch", watches, planned.alert, scope)
         guard_removal(planned.graphs, settings, graphs, scope)
         self._roots = {graph.key: graph.root.full_name for graph in planned.graphs}
 

@@ -57,7 +57,7 @@ class RunnerComponent(Part):
         granted = grant_all(self, plan.settings.role, [own], args.access, self._dropping)
         # by what steps are undone: the procedure, the privilege to call it, its warehouse
         self._undoing = [self._dropping, *granted, args.compute]
-        for procedure in (plan.run_job, plan.finalize_graph):
+        for procedure in filter(None, (plan.run_job, plan.finalize_graph, plan.watch)):
             self._kept(procedure)
         for needed in grant_all(self, plan.settings.role, needed_grants(plan.needs), args.access):
             self._needed(scope.local(needed.pulumi_resource_name), needed)

@@ -259,7 +259,14 @@ class Settings:
     operations_table: str = _setting("OPERATIONS", _name, "history: what people did to graphs and runs, with notes")
     backfills_table: str = _setting("BACKFILLS", _name, "backfills and their states")
     backfill_intervals_table: str = _setting("BACKFILL_INTERVALS", _name, "intervals of backfills and their runs")
+    notifications_table: str = _setting("NOTIFICATIONS", _name, "history: messages that were sent")
     task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
+    alert: str = _setting("WATCH_GRAPHS", _name, "alert that tells of runs that are late, if `notify` asks for it")
+    alert_minutes: int = _setting(5, _whole(1, 11_520), "minutes between two looks of that alert")
+    serverless_alert: bool = _setting(
+        default=True, read=_flag, doc="that alert needs no warehouse; false: it runs on the stack's"
+    )
+    page_url: str | None = _setting(None, _text, "address of the operators' page, which messages name")
     region_timezone: str | None = _setting(None, _timezone, "time zone of the account's region, as Europe/Berlin")
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
     keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
@@ -320,7 +327,7 @@ class Settings:
     @property
     def history_tables(self) -> tuple[str, ...]:
         """Names of the tables that hold history."""
-        return (self.job_runs_table, self.job_logs_table, self.task_runs_table)
+        return (self.job_runs_table, self.job_logs_table, self.task_runs_table, self.notifications_table)
 
     @property
     def control_tables(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.procedures.attempt import Run, bare_name, identifier, object_name, one_line
 from jobgraph.procedures.direct_jobs import record_direct
+from jobgraph.procedures.notifying.run_ends import tell_of_end
 from jobgraph.procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
 from jobgraph.procedures.requested.driving import drive
 from jobgraph.procedures.sending import Tagged, error_text, send
@@ -59,6 +60,7 @@ def main(session: Session, definition: str) -> str:
     ends = _task_ends(tagged, graph, run)
     directly, unrecorded = record_direct(tagged, graph, run, root_id)
     recovered, dropped, undropped = _sweep(tagged, graph, run, ends)
+    untold = tell_of_end(tagged, graph, run, ends)
     removed, unremoved = remove_old_results(tagged, graph)
     return json.dumps(
         {
@@ -68,6 +70,7 @@ def main(session: Session, definition: str) -> str:
             "attempts_recovered": recovered,
             "services_dropped": dropped,
             "days_of_results_removed": removed,
+            "not_told": untold,
             "not_dropped": unrecorded + undropped + unremoved + drop_superseded(tagged, graph, run),
             **({"not_driven": stalled} if stalled else {}),
         }

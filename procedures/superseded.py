@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUPERSEDED = " [superseded]"
 # the name that a procedure has between the decision to drop it and the drop
 LEAVING = "_DROPPED"
-NAME = re.compile(rf"((?:RUN_JOB|FINALIZE_GRAPH)_[0-9A-F]{{8}})({LEAVING})?")
+NAME = re.compile(rf"((?:RUN_JOB|FINALIZE_GRAPH|WATCH_GRAPHS)_[0-9A-F]{{8}})({LEAVING})?")
 
 
 class Procedure(NamedTuple):
@@ -47,7 +47,7 @@ class Procedure(NamedTuple):
 
 
 def procedures(rows: Iterable[Mapping[str, Any]]) -> list[Procedure]:
-    """Return those of the rows of SHOW PROCEDURES that a deploy made as runner or finalizer."""
+    """Return those of the rows of SHOW PROCEDURES that a deploy made as runner, finalizer or watch."""
     listed = []
     for row in map(lower_keys, rows):
         # RUN_JOB_1A2B3C4D(VARCHAR, VARCHAR) RETURN VARCHAR

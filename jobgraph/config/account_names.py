@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobgraph.config.model import Config, Job
+    from jobgraph.config.model import Config, Job, Receiver
     from jobgraph.settings import Settings
 
 
@@ -26,7 +26,11 @@ def in_account(config: Config, settings: Settings) -> Config:
     if not pools and not warehouses and not integrations:
         return config
     graphs = (
-        replace(graph, jobs=tuple(_renamed(job, pools, warehouses, integrations) for job in graph.jobs))
+        replace(
+            graph,
+            jobs=tuple(_renamed(job, pools, warehouses, integrations) for job in graph.jobs),
+            notify=tuple(_receiver(receiver, integrations) for receiver in graph.notify),
+        )
         for graph in config.graphs
     )
     return replace(config, graphs=tuple(graphs))
@@ -40,3 +44,12 @@ def _renamed(job: Job, pools: Mapping[str, str], warehouses: Mapping[str, str], 
         changed["task_warehouse"] = warehouses.get(job.task_warehouse, job.task_warehouse)
     changed["external_access"] = tuple(integrations.get(name, name) for name in job.external_access)
     return replace(job, **changed)
+
+
+def _receiver(receiver: Receiver, integrations: Mapping[str, str]) -> Receiver:
+    email, webhook = receiver.email, receiver.webhook
+    if email is not None and email.integration is not None:
+        email = replace(email, integration=integrations.get(email.integration, email.integration))
+    if webhook is not None and webhook.integration is not None:
+        webhook = replace(webhook, integration=integrations.get(webhook.integration, webhook.integration))
+    return replace(receiver, email=email, webhook=webhook)

@@ -13,6 +13,7 @@ from jobgraph.config.document import Document, Places
 from jobgraph.config.job_values import items, job_of
 from jobgraph.config.keys import JOB_KEYS, OVERLAPS
 from jobgraph.config.model import Config, Graph, Payload
+from jobgraph.config.receivers import receivers_of
 from jobgraph.errors import nearest
 from jobgraph.names import upper
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import yaml
 
-    from jobgraph.config.model import Job
+    from jobgraph.config.model import Job, Receiver
     from jobgraph.config.payloads import PayloadFolder
     from jobgraph.config.sections import Block
 
@@ -38,10 +39,17 @@ class Assembler:
     def config(self, block: Block) -> Config:
         """Return the whole configuration."""
         defaults = block.values.get("defaults")
+        notify = receivers_of(block, "", self.document) or ()
         graphs = tuple(
-            self._graph(key, node, graph, defaults) for key, (node, graph) in block.values.get("graphs", {}).items()
+            replace(self._graph(key, node, graph, defaults), notify=self._notify(key, graph, notify))
+            for key, (node, graph) in block.values.get("graphs", {}).items()
         )
         return Config(self.document.file, block.values.get("version", 1), graphs)
+
+    def _notify(self, key: str, graph: Block, of_file: tuple[Receiver, ...]) -> tuple[Receiver, ...]:
+        """Return whom a graph tells: its own receivers, or those of the file."""
+        own = receivers_of(graph, f"graphs.{key}.", self.document)
+        return of_file if own is None else own
 
     def _graph(self, key: str, node: yaml.Node, block: Block, file_defaults: Block | None) -> Graph:
         values = block.values

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.job_values import job_in_file, stated
 from jobgraph.config.keys import OVERLAPS
+from jobgraph.config.receivers import receiver_in_file
 from jobgraph.config.timing import duration_text
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def options_in_file(graph: Graph) -> dict[str, Any]:
         "suspend_after_failures": graph.suspend_after_failures,
         "auto_retry": graph.auto_retry,
         "timeout": duration_text(graph.timeout) if graph.timeout else None,
+        "notify": [receiver_in_file(receiver) for receiver in graph.notify],
     }
     # an empty configuration is one, too
     config = {} if graph.config is None else {"config": dict(graph.config)}

@@ -83,6 +83,7 @@ def job_of(
         outputs_file=values["outputs"].values.get("file") if values["outputs"] else None,
         logs=values["logs"],
         runner=values["runner"],
+        runbook=values["runbook"] or None,
         marks=marks,
     )
 
@@ -112,6 +113,7 @@ def job_in_file(job: Job) -> dict[str, Any]:
         "runner": job.runner,
         "enabled": job.enabled,
         "comment": job.comment,
+        "runbook": job.runbook,
     }
     return stated(values)
 

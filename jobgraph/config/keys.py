@@ -6,13 +6,14 @@ is used. The JSON Schema and docs/reference.md are made of these tables.
 
 from __future__ import annotations
 
-from jobgraph.config.kinds import Duration, Flag, Image, JsonValue, ListOf, MapOf, OneOf, Refused, Scalar, Text, Whole
+from jobgraph.config.kinds import Duration, Flag, Image, JsonValue, ListOf, MapOf, OneOf, Scalar, Text, Whole
 from jobgraph.config.model import CONTINUE, DIRECT, EVENT_TABLE, MANAGED, STOP, TABLE
 from jobgraph.config.nested_keys import (
     NAME,
     OBJECT,
     OUTPUT_KEYS,
     PAYLOAD_KEYS,
+    RECEIVER_KEYS,
     RESOURCE_KEYS,
     RETRY_KEYS,
     SECRET_KEYS,
@@ -23,7 +24,7 @@ from jobgraph.config.nested_keys import (
     WHEN_KEYS,
 )
 from jobgraph.config.overlays import JOBS, ONLY_HERE
-from jobgraph.config.sections import CRON, Either, Key, NamedSections, ScheduleText, Section, partial
+from jobgraph.config.sections import CRON, Either, Key, NamedSections, OneOrMore, ScheduleText, Section, partial
 
 OVERLAPS = {"none": "NO_OVERLAP", "children": "ALLOW_CHILD_OVERLAP", "all": "ALLOW_ALL_OVERLAP"}
 
@@ -40,6 +41,9 @@ _VOLUME = Section(VOLUME_KEYS)
 _PAYLOAD = Section(PAYLOAD_KEYS)
 _RETRIES = Section(RETRY_KEYS)
 _OUTPUTS = Section(OUTPUT_KEYS)
+_RECEIVER = Section(RECEIVER_KEYS, "a receiver")
+_RECEIVERS = OneOrMore(_RECEIVER)
+_NOTIFY_EXAMPLE = "{events: [failure, recovered], email: [ops@example.org]}"
 
 JOB_KEYS = (
     Key(
@@ -187,6 +191,12 @@ JOB_KEYS = (
         "enabled", Flag(), "false = the job is passed over, and what follows it goes on", default=True, example="false"
     ),
     Key("comment", _COMMENT, "what the job is for; shown on its task", default="", example="loads the orders"),
+    Key(
+        "runbook",
+        Text("an address, or a text", "put it in quotes", longest=2048),
+        "what to do when the job fails: an address or a text that messages about it name",
+        example="https://wiki.example.org/load",
+    ),
 )
 
 
@@ -249,8 +259,9 @@ GRAPH_KEYS = (
     Key("runner", _RUNNER, "`runner` of the graph's jobs that do not say otherwise", example="direct"),
     Key(
         "notify",
-        Refused("nothing is sent yet when a run ends: this version has no alerts", "remove `notify`"),
-        "will say who is told when a run ends. Until alerts exist it is an error, so that nobody relies on it",
+        _RECEIVERS,
+        "who is told of the graph's runs: a receiver, or a list of them, instead of the file's; [] tells nobody",
+        example=_NOTIFY_EXAMPLE,
     ),
     Key(
         "defaults",
@@ -280,6 +291,7 @@ _GRAPH_CHANGES = Section(
 )
 _OVERLAY_KEYS = (
     Key("defaults", _DEFAULTS, "changes to the file's defaults"),
+    Key("notify", _RECEIVERS, "who is told of the runs of graphs that do not say otherwise, instead of the file's"),
     Key("graphs", NamedSections(_GRAPH_CHANGES, "a mapping of graphs by name"), "changes to graphs, by name"),
 )
 
@@ -290,6 +302,12 @@ FILE_KEYS = (
         _DEFAULTS,
         "what holds for every job of the file that does not say otherwise",
         example=_DEFAULTS_EXAMPLE,
+    ),
+    Key(
+        "notify",
+        _RECEIVERS,
+        "who is told of the runs of each graph that does not say otherwise: a receiver, or a list of them",
+        example=_NOTIFY_EXAMPLE,
     ),
     Key(
         "environments",
@@ -318,6 +336,7 @@ SHARED = {
     "defaults": _DEFAULTS,
     "outputs": _OUTPUTS,
     "payload": _PAYLOAD,
+    "receiver": _RECEIVER,
     "resources": _RESOURCES,
     "retries": _RETRIES,
     "secret": _SECRET,

@@ -325,19 +325,6 @@ class Duration:
         return seconds
 
 
-@dataclass(frozen=True)
-class Refused:
-    """A key that this version knows and cannot act on: whatever stands there is an error that says so."""
-
-    issue: str
-    remedy: str
-    expected: str = "refused by this version"
-
-    def read(self, node: yaml.Node, path: str, document: Document) -> None:
-        """Report that the key cannot be used."""
-        document.report(node, path, rule="not-yet", issue=self.issue, remedy=self.remedy)
-
-
 def number_and_unit(node: yaml.Node) -> tuple[int, str] | None:
     """Return number and unit (singular, lower case) of a scalar such as `59 minutes`."""
     if not isinstance(node, yaml.ScalarNode):

@@ -121,13 +121,58 @@ class Payload:
 
 
 @dataclass(frozen=True)
+class EmailChannel:
+    """E-mail to addresses; `integration` is one that is there already, `None` one that the stack makes."""
+
+    to: tuple[str, ...]
+    integration: str | None = None
+
+
+@dataclass(frozen=True)
+class WebhookChannel:
+    """A webhook of slack, teams or pagerduty (`type`).
+
+    `integration` is one that is there already; else the stack makes one from `secret`, as the file names it, and `url`,
+    which has a placeholder for it; `None` is the type's own address.
+    """
+
+    type: str
+    secret: str | None = None
+    url: str | None = None
+    integration: str | None = None
+
+
+@dataclass(frozen=True)
+class TimeOfDay:
+    """A time of day, as 07:00, in an IANA time zone."""
+
+    time: str
+    timezone: str
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Who is told of what: `events` of failure, success, recovered and late, by one of the channels.
+
+    `late_after` is seconds after a scheduled start, or the first such time of day after it; a run that has not ended by
+    then is late.
+    """
+
+    events: tuple[str, ...]
+    email: EmailChannel | None = None
+    webhook: WebhookChannel | None = None
+    late_after: int | TimeOfDay | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One containerized job. `key` is its name in the file, `name` its task's; `after` names tasks of other jobs.
 
     `timeout` is in seconds, for one attempt; `retries` counts the attempts after the first. `warehouse` is for the
     container's queries, `task_warehouse` for the task that waits for it. A job that is not `enabled` is passed over.
-    `outputs_file` is the file that its outputs are read from, if not from its log; `logs` is table or event_table.
     `runner` is managed (a procedure starts it and waits) or direct (its task's statement is the job itself).
+    `runbook` says what to do when it fails. `outputs_file` is the file that its outputs are read from, if not from its
+    log; `logs` is table or event_table.
     `marks` tells where in the file a key stands (`""` is the job itself, `after.0` its first predecessor).
     """
 
@@ -157,6 +202,7 @@ class Job:
     outputs_file: str | None = None
     logs: str = TABLE
     runner: str = MANAGED
+    runbook: str | None = None
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
     after_as_written: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
@@ -186,6 +232,7 @@ class Graph:
     suspend_after_failures: int | None = None
     auto_retry: int | None = None
     timeout: int | None = None
+    notify: tuple[Receiver, ...] = ()
     marks: Mapping[str, Mark] = field(default_factory=_no_marks, compare=False, repr=False)
 
     @cached_property

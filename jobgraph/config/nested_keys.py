@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from jobgraph.config.kinds import Duration, Identifier, ListOf, MapOf, OneOf, Plain, Scalar, Text, Whole
-from jobgraph.config.sections import Key, Section
+from jobgraph.config.sections import Either, Key, Section
 from jobgraph.names import LONGEST_IDENTIFIER
 
 CAUSES = ("application", "image", "infrastructure", "out_of_memory", "timeout")
@@ -220,6 +220,90 @@ PAYLOAD_KEYS = (
         ListOf(Text("a requirement", "write numpy==2.2.*", re.compile(r"[^\s$-][^\n$]*"))),
         "packages that pip installs first; needs external_access to a package index",
         example="{path: examples/training/src, entrypoint: train_model.py, pip_requirements: ['numpy==2.2.*']}",
+    ),
+)
+
+EVENTS = ("failure", "success", "recovered", "late")
+_ADDRESS = Text(
+    "an e-mail address", "write ops@example.org", re.compile(r"[^@\s,'\"$\\]+@[^@\s,'\"$\\]+\.[^@\s,'\"$\\]+"), 320
+)
+EMAIL_KEYS = (
+    Key(
+        "to",
+        ListOf(_ADDRESS),
+        "the addresses; each must be a verified one of a user of the account",
+        required=True,
+        example="{email: {to: [ops@example.org], integration: OPS_MAIL}}",
+    ),
+    Key(
+        "integration",
+        OBJECT,
+        "a notification integration of type EMAIL that is there already; without it, the stack makes one",
+        example="{email: {to: [ops@example.org], integration: OPS_MAIL}}",
+    ),
+)
+_HOOK_EXAMPLE = "{webhook: {type: slack, secret: safe.hooks.slack}}"
+WEBHOOK_KEYS = (
+    Key("type", OneOf(("slack", "teams", "pagerduty")), "whose webhook it is", required=True, example=_HOOK_EXAMPLE),
+    Key(
+        "secret",
+        _OBJECT,
+        "the Snowflake secret (TYPE = GENERIC_STRING) with the secret part of the address; of PagerDuty, the "
+        "integration key. The run role is granted READ on it",
+        example=_HOOK_EXAMPLE,
+    ),
+    Key(
+        "url",
+        Text("the address of a webhook", "write https://...", re.compile(r"https://[^\s'\"$\\]+"), 2000),
+        "the address, with SNOWFLAKE_WEBHOOK_SECRET in the place of its secret part; needed for Teams",
+        example="{webhook: {type: teams, secret: hook, url: 'https://default1.environment.api.powerplatform.com/"
+        "powerautomate/automations/direct/workflows/SNOWFLAKE_WEBHOOK_SECRET/triggers/manual/paths/invoke'}}",
+    ),
+    Key(
+        "integration",
+        OBJECT,
+        "a notification integration of type WEBHOOK that is there already; without it, the stack makes one",
+        example="{webhook: {type: slack, integration: OPS_SLACK}}",
+    ),
+)
+_TIME_EXAMPLE = "{email: [ops@example.org], late_after: {time: '07:00', timezone: Europe/Berlin}}"
+TIME_OF_DAY_KEYS = (
+    Key(
+        "time",
+        Text("a time of day", "write '07:00', in quotes", re.compile(r"([01]\d|2[0-3]):[0-5]\d")),
+        "the first such time after a scheduled start",
+        required=True,
+        example=_TIME_EXAMPLE,
+    ),
+    Key(
+        "timezone",
+        Text("a time zone", "write UTC or Europe/Berlin"),
+        "IANA time zone of that time",
+        required=True,
+        example=_TIME_EXAMPLE,
+    ),
+)
+RECEIVER_KEYS = (
+    Key(
+        "events",
+        ListOf(OneOf(EVENTS)),
+        "what is told: failure (a run that failed or was cancelled), success, recovered (the first good run after a "
+        "bad one), late (no run has ended by `late_after`, a run is stuck, the root is suspended, the finalizer "
+        "failed). Without it failure, recovered and late; of PagerDuty, failure and late",
+        example="{email: [ops@example.org], events: [failure, recovered]}",
+    ),
+    Key(
+        "email",
+        Either(ListOf(_ADDRESS), Section(EMAIL_KEYS), "to"),
+        "who gets an e-mail: addresses, or a mapping that names the integration, too",
+        example="{email: [ops@example.org]}",
+    ),
+    Key("webhook", Section(WEBHOOK_KEYS, "a mapping"), "where a message is posted", example=_HOOK_EXAMPLE),
+    Key(
+        "late_after",
+        Either(Duration(60), Section(TIME_OF_DAY_KEYS), "seconds"),
+        "a run is late that has not ended this long after its scheduled start, or by this time of day",
+        example="{email: [ops@example.org], late_after: 2 hours}",
     ),
 )
 

@@ -14,7 +14,7 @@ import yaml
 
 from jobgraph.config.cron import NEVER_FIRES, cron_problem
 from jobgraph.config.document import NULL, Document, entries
-from jobgraph.config.kinds import SECONDS, Kind, MapOf, Text, number_and_unit
+from jobgraph.config.kinds import SECONDS, Kind, ListOf, MapOf, Text, number_and_unit
 from jobgraph.config.schedules import Cron, Interval, Schedule
 from jobgraph.errors import nearest
 
@@ -142,6 +142,23 @@ class Either:
             return self.section.read(node, path, document)
         value = self.plain.read(node, path, document)
         return None if value is None else Block(node, {self.key: value}, {self.key: node})
+
+
+@dataclass(frozen=True)
+class OneOrMore(ListOf):
+    """A list of mappings; a mapping by itself stands for a list of one."""
+
+    @property
+    def expected(self) -> str:
+        """What the kind takes, in words."""
+        return f"{self.kind.expected}, or a list of them"
+
+    def read(self, node: yaml.Node, path: str, document: Document) -> tuple[Any, ...] | None:
+        """Return the items that could be read, as (place in the list, value, node)."""
+        if not isinstance(node, yaml.MappingNode):
+            return super().read(node, path, document)
+        value = self.kind.read(node, path, document)
+        return () if value is None else ((0, value, node),)
 
 
 @dataclass(frozen=True)

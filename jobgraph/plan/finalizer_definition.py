@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.model import DIRECT, TABLE
 from jobgraph.plan.job_definition import hashed, results
+from jobgraph.plan.notifying import notify_definition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,9 @@ def finalizer_definition(graph: Graph, settings: Settings, uses: Sequence[str], 
         "drop_superseded": dropping,
         "jobs": _jobs(graph),
     }
+    notify = notify_definition(graph, settings)
+    if notify is not None:
+        definition |= {"notifications_table": settings.notifications_table, "notify": notify}
     if graph.overlap is not None:
         definition["overlap"] = graph.overlap  # for an import: SHOW TASKS does not tell it
     return hashed(definition)

@@ -157,6 +157,26 @@ _INTERVALS = (
     Column("CHANGED_TIME", INSTANT, "when its state last changed"),
 )
 
+_NOTIFICATIONS = (
+    Column("MESSAGE_ID", TEXT, "the same in all rows of a message"),
+    Column("STATE", TEXT, "SENDING before it is handed to Snowflake, SENT or REFUSED after"),
+    Column("EVENT", TEXT, "failure, success, recovered, late, test"),
+    Column("GRAPH_NAME", TEXT, "name of the graph in jobconfig.yaml"),
+    Column("ROOT_TASK_NAME", TEXT, "root task of the graph"),
+    Column("GRAPH_RUN_ID", TEXT, "graph run group that it is about, if it is about one"),
+    Column("ATTEMPT_NUMBER", WHOLE, "attempt of the graph run that it is about"),
+    Column("OCCURRENCE", TEXT, "what is told of, once to each receiver"),
+    Column("CHANNEL", TEXT, "email, slack, teams, pagerduty"),
+    Column("INTEGRATION", TEXT, "notification integration by which it is sent"),
+    Column("RECIPIENTS", TEXT, "addresses of an e-mail, or the integration of a webhook"),
+    Column("SUBJECT", TEXT, "its subject"),
+    Column("BODY", TEXT, "its text, secrets hidden"),
+    Column("ANSWER", TEXT, "what Snowflake answered, or why it refused"),
+    Column("QUERY_ID", TEXT, "query that handed it to Snowflake"),
+    Column("WRITTEN_TIME", INSTANT, "when the row was written"),
+    _WRITTEN,
+)
+
 # QUERY_START_TIME and COMPLETED_TIME are text in the quickstart's function, in this form
 _SECONDS = "'YYYY-MM-DD HH24:MI:SS'"
 # column -> (type, expression over TASK_HISTORY)
@@ -180,6 +200,9 @@ def tables(settings: Settings) -> tuple[TablePlan, ...]:
         TablePlan(settings.job_runs_table, "jobgraph: one row per attempt of a job", _JOB_RUNS),
         TablePlan(settings.job_logs_table, "jobgraph: logs of the jobs' containers", _JOB_LOGS),
         TablePlan(settings.task_runs_table, "jobgraph: one row per task of a graph run", _TASK_RUNS),
+        TablePlan(
+            settings.notifications_table, "jobgraph: messages about runs, a row per step of each", _NOTIFICATIONS
+        ),
     )
 
 
@@ -270,7 +293,12 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
         " MAX(DURATION_IN_SECS) AS LONGEST_SECS, MAX(COMPLETED_TIME) AS LAST_COMPLETED_TIME"
         f" FROM {runs} WHERE JOB_STATUS = 'DONE' GROUP BY ROOT_TASK_NAME, TASK_NAME"
     )
+    messages = (
+        f"SELECT * FROM {settings.qualified(settings.notifications_table)} QUALIFY ROW_NUMBER() OVER"
+        " (PARTITION BY MESSAGE_ID ORDER BY CASE WHEN STATE = 'SENDING' THEN 1 ELSE 0 END, WRITTEN_TIME DESC) = 1"
+    )
     return (
+        ViewPlan("MESSAGES", "jobgraph: messages about runs, each as it ended", messages),
         ViewPlan("LAST_GRAPH_RUNS", "jobgraph: the last run of each graph", last_runs),
         ViewPlan("FAILED_JOBS", "jobgraph: attempts that failed, with their cause", failed),
         ViewPlan("SLOWEST_JOBS", "jobgraph: the 100 longest attempts of each graph", slowest),

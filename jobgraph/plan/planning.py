@@ -19,6 +19,7 @@ from jobgraph.plan.conditions import condition_text
 from jobgraph.plan.direct_body import execute_job
 from jobgraph.plan.finalizer_definition import finalizer_definition
 from jobgraph.plan.job_definition import job_definition, payload_file
+from jobgraph.plan.notifying import AlertPlan, Notifying, alert, notifying
 from jobgraph.plan.ordering import ordered
 from jobgraph.plan.task_rows import root_comment
 
@@ -43,6 +44,7 @@ class Procedures:
     run_job: str
     finalize_graph: str
     drop_superseded: str = ""
+    watch_graphs: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a deployment needs to know."""
+    """Everything that a deployment needs to know; nobody wants to know what is late: no `watch`, no `alert`."""
 
     settings: Settings
     run_job: ProcedurePlan
@@ -186,18 +188,35 @@ class Plan:
     payloads: tuple[StagedFile, ...]
     needs: Needs
     graphs: tuple[GraphPlan, ...]
+    notifying: Notifying
+    watch: ProcedurePlan | None = None
+    alert: AlertPlan | None = None
 
 
 @garbage_collector.paused()
 def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
     """Return the plan of a configuration read by `jobgraph.config.reading`; the order of its graphs does not matter."""
     config = ordered(in_account(config, settings))
-    run_job, finalize, dropping = (_named(procedure, settings) for procedure in _procedures(procedures))
+    run_job, finalize, dropping, watch = (_named(procedure, settings) for procedure in _procedures(procedures))
     graphs = tuple(_graph(graph, settings, run_job, finalize, dropping) for graph in config.graphs)
     jobs = [job for graph in config.graphs for job in graph.jobs]
     configuration = _configuration(config, settings, graphs)
     payloads = _payloads(jobs, settings)
-    return Plan(settings, run_job, finalize, dropping, configuration, payloads, _needs(jobs, settings), graphs)
+    limits = {graph.key: (graph.root.timeout_ms or 0) // 1000 for graph in graphs}
+    notify = notifying(config.graphs, settings, limits)
+    return Plan(
+        settings,
+        run_job,
+        finalize,
+        dropping,
+        configuration,
+        payloads,
+        _needs(jobs, settings, notify),
+        graphs,
+        notify,
+        watch if notify.watched is not None else None,
+        alert(settings, watch.name, notify.watched) if notify.watched is not None else None,
+    )
 
 
 def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]:
@@ -209,10 +228,10 @@ def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]
     )
 
 
-def _needs(jobs: Sequence[Job], settings: Settings) -> Needs:
+def _needs(jobs: Sequence[Job], settings: Settings, notify: Notifying) -> Needs:
     warehouses = {name for job in jobs for name in (job.warehouse, job.task_warehouse) if name}
     stages = {settings.full_name(stage_name(v.stage)) for job in jobs for v in job.volumes if v.stage}
-    secrets = {settings.full_name(secret.secret) for job in jobs for secret in job.secrets}
+    secrets = {settings.full_name(secret.secret) for job in jobs for secret in job.secrets} | {*notify.secrets}
     repositories = {name for job in jobs if (name := image_repository(job.image))}
     stages -= {settings.full_name(settings.stage)}
     repositories -= {settings.full_name(settings.image_repository)}
@@ -221,7 +240,7 @@ def _needs(jobs: Sequence[Job], settings: Settings) -> Needs:
     databases = {schema.partition(".")[0] for schema in schemas} - {settings.database}
     return Needs(
         warehouses=tuple(sorted(warehouses - {settings.warehouse})),
-        integrations=tuple(sorted({name for job in jobs for name in job.external_access})),
+        integrations=tuple(sorted({name for job in jobs for name in job.external_access} | {*notify.existing})),
         databases=tuple(sorted(databases)),
         schemas=tuple(sorted(schemas)),
         secrets=tuple(sorted(secrets)),
@@ -238,6 +257,8 @@ def _procedures(texts: Procedures) -> Iterator[ProcedurePlan]:
     yield ProcedurePlan("FINALIZE_GRAPH", ("DEFINITION",), texts.finalize_graph, comment)
     comment = "jobgraph: drops procedures of earlier deploys"
     yield ProcedurePlan("DROP_SUPERSEDED", ("REQUEST",), texts.drop_superseded, comment, "OWNER")
+    comment = "jobgraph: tells of runs that are late, stuck or not closed"
+    yield ProcedurePlan("WATCH_GRAPHS", ("DEFINITION",), texts.watch_graphs, comment)
 
 
 def _named(procedure: ProcedurePlan, settings: Settings) -> ProcedurePlan:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jobgraph.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from jobgraph.plan.planning import Needs, ProcedurePlan
     from jobgraph.settings import Settings
@@ -42,6 +42,18 @@ class Grant:
 def account_grants() -> tuple[Grant, ...]:
     """Return the privileges to run tasks, on warehouses and without."""
     return (Grant("account", ("EXECUTE MANAGED TASK", "EXECUTE TASK"), Level.ACCOUNT),)
+
+
+def watch_grants(settings: Settings) -> tuple[Grant, ...]:
+    """Return the privileges to own an alert that runs, without a warehouse or on one."""
+    serverless = ("EXECUTE MANAGED ALERT",) if settings.serverless_alert else ()
+    return (Grant("account alerts", ("EXECUTE ALERT", *serverless), Level.ACCOUNT),)
+
+
+def notification_grants(names: Iterable[str]) -> Iterator[Grant]:
+    """Yield the privileges to send by integrations that the stack makes."""
+    for name in names:
+        yield Grant(name, ("USAGE",), Level.ACCOUNT_OBJECT, "INTEGRATION", name)
 
 
 def storage_grants(settings: Settings) -> tuple[Grant, ...]:

@@ -1,8 +1,8 @@
 """The text of a stored procedure: an entry file and the files of its folder that it imports, joined into one.
 
-A procedure's body in Snowflake is one text. Knows Python's import statements; must not know what the files do, nor read
-them: their texts are given. Every file imports the others by name (`from procedures.x import y`), so that in the joined
-text, which has one namespace, the names are simply there.
+A procedure's body in Snowflake is one text. Knows Python's import statements; must not know what the files do. Every
+file imports the others by name (`from jobgraph.procedures.x import y`), so that in the joined text, which has one
+namespace, the names are simply there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FOLDER = "procedures"
 PACKAGE = f"jobgraph.{FOLDER}"
 # the files that are procedures, named as in `Procedures`; the others are parts of their texts
-ENTRIES = ("run_job", "finalize_graph", "drop_superseded")
+ENTRIES = ("run_job", "finalize_graph", "drop_superseded", "notifying.watch_graphs")
 
 
 class Folder(Protocol):
@@ -50,7 +50,7 @@ def sources_in(folder: Folder) -> dict[str, str]:
 
 def texts(sources: Mapping[str, str]) -> dict[str, str]:
     """Return the text of each procedure, by its name in `Procedures`; raises as `joined` does."""
-    return {entry: joined(entry, sources) for entry in ENTRIES}
+    return {entry.rpartition(".")[2]: joined(entry, sources) for entry in ENTRIES}
 
 
 def joined(entry: str, sources: Mapping[str, str]) -> str:

@@ -19,7 +19,9 @@ from jobgraph.plan.privileges import (
     compute_grants,
     history_grants,
     needed_grants,
+    notification_grants,
     storage_grants,
+    watch_grants,
 )
 from jobgraph.settings import SYSTEM_ROLES
 
@@ -128,6 +130,10 @@ def deployer_needs(plan: Plan) -> Iterator[Need]:
         yield _on_account("CREATE DATABASE", f"makes the database {settings.database}")
     for privilege in account_grants()[0].privileges:
         yield _on_account(privilege, "gives it to the run role", option=True)
+    if plan.notifying.integrations:
+        yield _on_account("CREATE INTEGRATION", "makes the notification integrations")
+    for privilege in watch_grants(settings)[0].privileges if plan.alert else ():
+        yield _on_account(privilege, "makes the alert, and gives it to the run role", option=True)
     yield _on_account("MANAGE GRANTS", "makes the run role the owner of future tasks, and grants what jobs name")
     yield from _of_existing(settings)
 
@@ -173,6 +179,8 @@ def _run_role(plan: Plan) -> Iterator[Need]:
         *history_grants(settings),
         *(call_grant(procedure) for procedure in procedures),
         *needed_grants(plan.needs),
+        *notification_grants(integration.name for integration in plan.notifying.integrations),
+        *((*watch_grants(settings), call_grant(plan.watch)) if plan.watch else ()),
     )
     for grant in grants:
         yield from _each(grant, _RUN_ROLE_WHY)
@@ -180,6 +188,8 @@ def _run_role(plan: Plan) -> Iterator[Need]:
 
 _RUN_ROLE_WHY = {
     "EXECUTE TASK": "its tasks run",
+    "EXECUTE ALERT": "its alert runs",
+    "EXECUTE MANAGED ALERT": "its alert runs without a warehouse",
     "EXECUTE MANAGED TASK": "its tasks without a warehouse run, as the root does",
     "CREATE SERVICE": "starts job services",
     "CREATE TABLE": "jobs write tables of their own",

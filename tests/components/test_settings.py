@@ -27,6 +27,7 @@ graphs:
   g:
     # in the maintenance of a region in UTC, and not of one in Tokyo
     schedule: {cron: "0 12 * * SAT", timezone: UTC}
+    notify: {email: [ops@example.org], late_after: 1 hour}
     jobs:
       plain: {warehouse: BIG, external_access: [PYPI]}
       payload: {payload: {path: run.py}}
@@ -37,8 +38,12 @@ POOLS: dict[str, Any] = {
 }
 OTHERS: dict[str, Any] = {
     **{name: f"OTHER_{name.upper()}" for name in ("database", "schema", "role", "warehouse", "stage")},
-    **{name: f"OTHER_{name.upper()}" for name in ("job_runs_table", "job_logs_table", "task_runs_table")},
     **{name: f"OTHER_{name.upper()}" for name in ("operations_table", "backfills_table", "backfill_intervals_table")},
+    **{name: f"OTHER_{name.upper()}" for name in ("job_runs_table", "job_logs_table", "task_runs_table", "alert")},
+    "notifications_table": "OTHER_NOTIFICATIONS",
+    "alert_minutes": 7,
+    "serverless_alert": False,
+    "page_url": "https://page.example.org",
     "image_repository": "PICTURES",
     "task_runs_function": "OTHER_FUNCTION",
     "runtime_image": "other:2.0",

@@ -7,16 +7,21 @@ import re
 from jobgraph.account import queries
 from jobgraph.config import model, nested_keys, timing
 from jobgraph.plan import history as tables
+from jobgraph.plan import notifying, sql
 from jobgraph.procedures import finalize_graph, history, outcome, retries
+from jobgraph.procedures.notifying import messages, outbox, watch_graphs
 from jobgraph.settings import Settings
 
-JOB_RUNS, JOB_LOGS, TASK_RUNS = ({column.name for column in table.columns} for table in tables.tables(Settings()))
+JOB_RUNS, JOB_LOGS, TASK_RUNS, MESSAGES = (
+    {column.name for column in table.columns} for table in tables.tables(Settings())
+)
 
 
 def test_the_columns_of_history() -> None:
     assert set(history.RUN_COLUMNS) == JOB_RUNS
     assert set(history.LOG_COLUMNS) == JOB_LOGS
     assert set(finalize_graph.COPIED) == TASK_RUNS
+    assert set(outbox.MESSAGE_COLUMNS) == MESSAGES
 
 
 def test_the_columns_that_the_command_reads() -> None:
@@ -35,6 +40,13 @@ def test_the_words_of_retries() -> None:
     assert set(retries.CAUSES) == set(nested_keys.RETRYABLE)
     told = {name for name, _ in (*outcome.OF_MESSAGE, *outcome.OF_ERROR)}
     assert told - retries.CAUSES.keys() == {"spec_invalid", "permission"}
+
+
+def test_the_events_and_channels_of_messages() -> None:
+    events = (messages.FAILURE, messages.SUCCESS, messages.RECOVERED, messages.LATE)
+    assert events == nested_keys.EVENTS
+    assert {*messages.MOST_CHARACTERS} == {"email", *notifying._TEMPLATES}
+    assert watch_graphs.SUSPENDED_BY_FAILURES == sql.SUSPENDED_BY_FAILURES
 
 
 def test_where_logs_are_kept() -> None:

@@ -21,7 +21,8 @@ from jobgraph.account import queries
 from jobgraph.config.reading import read
 from jobgraph.plan import history, sql
 from jobgraph.plan.planning import Procedures, plan
-from jobgraph.plan.procedure_text import joined, sources_in
+from jobgraph.plan.procedure_text import sources_in
+from jobgraph.plan.procedure_text import texts as procedure_texts
 from jobgraph.settings import Pool, Settings
 from tests import in_process
 
@@ -65,11 +66,12 @@ class Deployed:
         self.session = logins.open_session(
             made, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="WH", database="D", schema="S"
         )
-        sources = sources_in(PROCEDURES)
-        texts = Procedures(joined("run_job", sources), joined("finalize_graph", sources))
+        texts = Procedures(**procedure_texts(sources_in(PROCEDURES)))
         planned = plan(read(file), SETTINGS, texts)
         self.graph: GraphPlan = planned.graphs[0]
-        for statement in self._statements((planned.run_job, planned.finalize_graph), change):
+        self.planned = planned
+        procedures = tuple(filter(None, (planned.run_job, planned.finalize_graph, planned.watch)))
+        for statement in self._statements(procedures, change):
             self.rows(statement)
 
     def _statements(self, procedures: tuple[ProcedurePlan, ...], change: Callable[[TaskPlan], str]) -> Iterator[str]:

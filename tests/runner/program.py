@@ -27,6 +27,11 @@ match behaviour:
         print("ValueError: first", flush=True)
         print("RuntimeError: last", flush=True)
         sys.exit(int(rest[0]))
+    case "night":
+        # two attempts fail; those of a retry of the graph do not
+        if int(os.environ["JOB_ATTEMPT"]) <= 2:
+            print('ValueError: "no" rows \U0001f6a8 \\ $$ here', flush=True)
+            sys.exit(3)
     case "memory":
         taken = bytearray(300 << 20)
         signal.pause()

@@ -21,12 +21,11 @@ from jobgraph.config.kinds import (
     MapOf,
     OneOf,
     Plain,
-    Refused,
     Scalar,
     Text,
     Whole,
 )
-from jobgraph.config.sections import CRON, Either, NamedSections, ScheduleText, Section
+from jobgraph.config.sections import CRON, Either, NamedSections, OneOrMore, ScheduleText, Section
 from jobgraph.config.sections import partial as changes_to
 from jobgraph.images import IMAGE_REFERENCE
 from jobgraph.names import LONGEST_IDENTIFIER, PLAIN_IDENTIFIER
@@ -98,8 +97,8 @@ def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line f
             return {"type": "string", "pattern": _length_of_time("second", "minute", "hour", "day")}
         case JsonValue():
             return {"type": "object"}
-        case Refused():
-            return {"not": {}}
+        case OneOrMore(kind=item):
+            return {"anyOf": [of_kind(item), {"type": "array", "items": of_kind(item)}]}
         case ListOf(kind=item):
             return {"type": "array", "items": of_kind(item)}
         case MapOf(kind=value, names=names, partial=partial):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.cron import clock_change_effects, only_in_maintenance
 from jobgraph.config.rules.job_rules import JOB_RULES, mark_of, path_of, pools_fit
+from jobgraph.config.rules.notify_rules import ends_are_seen, lateness_is_known
 from jobgraph.config.rules.runner_rules import direct_fits
 from jobgraph.config.schedules import Cron
 from jobgraph.config.timing import duration_text, longest_chain, rounded_text
@@ -298,6 +299,8 @@ FILE_RULES: dict[str, Callable[[Config], Iterator[Problem]]] = {
     "task-name-unique": task_names_unique,
 }
 GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
+    "notify-late": lateness_is_known,
+    "notify-finalizer": ends_are_seen,
     "name-legal": names_legal,
     "predecessor-exists": predecessors_exist,
     "predecessor-once": predecessors_once,

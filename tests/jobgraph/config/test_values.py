@@ -126,12 +126,6 @@ def test_an_unknown_setting_is_told_with_those_that_there_are() -> None:
         read_settings({"databse": "X"}, "Pulumi.dev.yaml")
 
 
-def test_what_would_notify_nobody_is_an_error_that_says_so() -> None:
-    text = b"version: 1\ngraphs: {g: {notify: {email: [a@b.org]}, jobs: {a: {image: 'x:1', compute_pool: P}}}}\n"
-    with pytest.raises(ConfigErrors, match="nothing is sent yet when a run ends"):
-        parse(text, "x.yaml")
-
-
 def nested(levels: int, width: int) -> bytes:
     lines = ["x0: &x0 [1]"]
     lines += [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * width)}]" for n in range(1, levels + 1)]

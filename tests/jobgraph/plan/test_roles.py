@@ -74,7 +74,7 @@ def test_what_the_run_role_is_listed_with_is_what_the_deploy_grants() -> None:
     listed = {(need.privilege, need.target) for need in role(roles.RUN_ROLE, plan).needs}
     assert ("CREATE SERVICE", 'SCHEMA "PR_CONTAINER_ORCHESTRATION"."PUBLIC"') in listed
     assert ("USAGE", f"PROCEDURE {plan.drop_superseded.signature}") in listed
-    assert len(listed) == 32
+    assert len(listed) == 34
 
 
 def test_a_script_names_every_statement_and_ends_each() -> None:

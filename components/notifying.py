@@ -1,0 +1,98 @@
+"""What tells people of runs: notification integrations before the graphs, and after them the alert on what is late.
+
+Knows the provider's steps and grants. Must not know what a message says (see `jobgraph.plan.notifying`). The provider
+has no webhook integration, and its alert wants a warehouse, so each is a step with a way back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from jobgraph.components.options import grant_all, named
+from jobgraph.components.part import Part, Scope
+from jobgraph.plan import sql
+from jobgraph.plan.privileges import notification_grants, watch_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobgraph.components.access import AccessComponent
+    from jobgraph.plan.notifying import AlertPlan, IntegrationPlan
+    from jobgraph.plan.planning import Plan
+
+
+@dataclass(frozen=True)
+class NotifyingArgs:
+    """The plan, and the components that must be there before: `access` makes the role, `needs` all that it names."""
+
+    plan: Plan
+    access: AccessComponent
+    needs: Sequence[pulumi.Resource]
+
+
+class IntegrationsComponent(Part):
+    """The integrations that the stack makes, by which its role may send."""
+
+    def __init__(self, name: str, args: NotifyingArgs, scope: Scope) -> None:
+        super().__init__("Integrations", name, scope)
+        integrations = args.plan.notifying.integrations
+        for integration in integrations:
+            made = self._integration(integration, args)
+            grants = notification_grants([integration.name])
+            grant_all(self, args.plan.settings.role, grants, args.access, made)
+        self.register_outputs({"integrations": [integration.name for integration in integrations]})
+
+    def _integration(self, integration: IntegrationPlan, args: NotifyingArgs) -> snowflake.Execute:
+        made = snowflake.Execute(
+            self.named(integration.name),
+            execute=integration.create,
+            revert=integration.drop,
+            opts=named(self, *args.needs),
+        )
+        if integration.settle:
+            snowflake.Execute(
+                self.named(f"{integration.name}-settings"),
+                execute=integration.settle,
+                revert=sql.nothing(f"{integration.name} goes, or is settled anew"),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[made], delete_before_replace=True),
+            )
+        return made
+
+
+class WatchComponent(Part):
+    """The alert: made anew when what it watches changes, resumed last, gone with the stack.
+
+    It belongs to the run role from its creation on, as the tasks do: it runs with its owner's privileges.
+    """
+
+    def __init__(self, name: str, args: NotifyingArgs, alert: AlertPlan, scope: Scope) -> None:
+        super().__init__("Watch", name, scope)
+        settings = args.plan.settings
+        granted = grant_all(self, settings.role, watch_grants(settings), args.access)
+        owner = snowflake.GrantOwnership(
+            self.named("owner-of-alerts"),
+            account_role_name=settings.role,
+            on=snowflake.GrantOwnershipOnArgs(
+                future=snowflake.GrantOwnershipOnFutureArgs(object_type_plural="ALERTS", in_schema=settings.qualified())
+            ),
+            opts=named(self, *args.needs),
+        )
+        made = snowflake.Execute(
+            self.named(settings.alert),
+            execute=alert.create,
+            revert=alert.drop,
+            opts=named(self, *args.needs, *granted, owner),
+        )
+        snowflake.Execute(
+            self.named(f"{settings.alert}-resumed"),
+            execute=alert.resume,
+            revert=alert.suspend,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[made], delete_before_replace=True, replace_with=[made]
+            ),
+        )
+        self.register_outputs({"alert": alert.full_name})

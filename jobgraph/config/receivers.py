@@ -1,0 +1,176 @@
+"""Who is told of what: the receivers in a file's and a graph's `notify`, read into the model and written back.
+
+Knows the model, what the kinds in `nested_keys` yield, and which values of a receiver go together. Must not know how a
+message is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from jobgraph.config.job_values import items, stated
+from jobgraph.config.model import EmailChannel, Receiver, TimeOfDay, WebhookChannel
+from jobgraph.config.timing import duration_text
+from jobgraph.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import yaml
+
+    from jobgraph.config.document import Document
+    from jobgraph.config.sections import Block
+
+FAILURE, SUCCESS, RECOVERED, LATE = "failure", "success", "recovered", "late"
+PAGERDUTY = "pagerduty"
+PLACEHOLDER = "SNOWFLAKE_WEBHOOK_SECRET"
+_USUAL = (FAILURE, RECOVERED, LATE)
+_USUAL_OF_PAGERDUTY = (FAILURE, LATE)
+# docs.snowflake.com/en/sql-reference/sql/create-notification-integration-webhooks names these and no others
+_URLS = {
+    "slack": re.compile(r"https://hooks\.slack\.com/services/\S+"),
+    "teams": re.compile(
+        r"https://([\w.-]+\.logic\.azure\.com/workflows/\S+"
+        r"|default[\w.-]+\.environment\.api\.powerplatform\.com/powerautomate/automations/direct/workflows/\S+)"
+    ),
+}
+_URL_EXAMPLES = {
+    "slack": f"https://hooks.slack.com/services/{PLACEHOLDER}",
+    "teams": "https://default<host>.environment.api.powerplatform.com/powerautomate/automations/direct/workflows/"
+    f"{PLACEHOLDER}/triggers/manual/paths/invoke",
+}
+# rule, key, what is wrong, what to do
+_Wrong = tuple[str, str, str, str]
+
+
+def receivers_of(block: Block, path: str, document: Document) -> tuple[Receiver, ...] | None:
+    """Return the receivers of a file or graph, reporting what is wrong with each; `None` if it has no `notify`."""
+    if "notify" not in block.values:
+        return None
+    receivers = []
+    for place, entry, node in block.values["notify"]:
+        at = f"{path}notify[{place}]"
+        receiver = _receiver(entry)
+        receivers.append(receiver)
+        for rule, key, issue, remedy in _wrong(receiver, entry):
+            where = _node(entry, key) or node
+            document.report(where, f"{at}.{key}" if key else at, rule=rule, issue=issue, remedy=remedy)
+        _check_timezone(receiver, entry, at, document)
+    return tuple(receivers)
+
+
+def receiver_in_file(receiver: Receiver) -> dict[str, Any]:
+    """Return what the file says of a receiver, defaults included."""
+    email, webhook, late = receiver.email, receiver.webhook, receiver.late_after
+    if isinstance(late, TimeOfDay):
+        late_after: Any = {"time": late.time, "timezone": late.timezone}
+    else:
+        late_after = duration_text(late) if late is not None else None
+    return stated(
+        {
+            "events": list(receiver.events),
+            "email": stated({"to": list(email.to), "integration": email.integration}) if email else None,
+            "webhook": stated(
+                {
+                    "type": webhook.type,
+                    "secret": webhook.secret,
+                    "url": webhook.url,
+                    "integration": webhook.integration,
+                }
+            )
+            if webhook
+            else None,
+            "late_after": late_after,
+        }
+    )
+
+
+def _receiver(block: Block) -> Receiver:
+    values = block.values
+    email = values["email"].values if "email" in values else None
+    webhook = values["webhook"].values if "webhook" in values else None
+    usual = _USUAL_OF_PAGERDUTY if webhook is not None and webhook.get("type") == PAGERDUTY else _USUAL
+    return Receiver(
+        events=tuple(dict.fromkeys(items(values["events"]))) if "events" in values else usual,
+        email=EmailChannel(items(email.get("to")), _upper(email.get("integration"))) if email is not None else None,
+        webhook=WebhookChannel(
+            webhook.get("type", ""), webhook.get("secret"), webhook.get("url"), _upper(webhook.get("integration"))
+        )
+        if webhook is not None
+        else None,
+        late_after=_late_after(values["late_after"].values) if "late_after" in values else None,
+    )
+
+
+def _upper(name: str | None) -> str | None:
+    return name.upper() if name else None
+
+
+def _late_after(values: dict[str, Any]) -> int | TimeOfDay | None:
+    if "seconds" in values:
+        return int(values["seconds"])
+    # a time without a zone, or a zone without a time, has been reported
+    return TimeOfDay(values["time"], values["timezone"]) if {"time", "timezone"} <= values.keys() else None
+
+
+def _wrong(receiver: Receiver, block: Block) -> Iterator[_Wrong]:
+    channels = {"email", "webhook"} & (block.values.keys() | block.wrong)
+    if len(channels) != 1:
+        issue = "a receiver has either `email` or `webhook`"
+        yield "notify-channel", "", issue, "write {email: [ops@example.org]}, or {webhook: {type: slack, secret: NAME}}"
+    if "events" in block.values and not receiver.events:
+        yield "notify-events", "events", "without any event, nobody is told of anything", "name events, or remove it"
+    if "late_after" in block.values and LATE not in receiver.events:
+        issue = "`late_after` says when a run is late, but `events` leaves out `late`"
+        yield "notify-late", "late_after", issue, "add `late` to `events`, or remove `late_after`"
+    if receiver.email is not None and not receiver.email.to and "to" in block.values["email"].values:
+        yield "notify-email", "email", "an e-mail needs an address", "write [ops@example.org]"
+    if receiver.webhook is not None and receiver.webhook.type:
+        yield from _wrong_webhook(receiver.webhook)
+        opening = [event for event in receiver.events if event in {SUCCESS, RECOVERED}]
+        if receiver.webhook.type == PAGERDUTY and opening:
+            issue = f"each message opens an incident at PagerDuty, so one of {', '.join(opening)} would, too"
+            yield "notify-events", "events", issue, "leave `failure` and `late`; tell somebody else of good runs"
+
+
+def _wrong_webhook(webhook: WebhookChannel) -> Iterator[_Wrong]:
+    rule, key = "notify-webhook", "webhook"
+    if webhook.integration and webhook.url:
+        issue = "an integration that is there already has a URL of its own"
+        yield rule, key, issue, "remove `url`, or remove `integration` to have one made"
+        return
+    if webhook.integration:
+        return
+    if not webhook.secret:
+        issue = "a webhook that the stack makes needs the secret of its address"
+        remedy = "name a Snowflake secret of TYPE = GENERIC_STRING with `secret`, or an `integration` that exists"
+        yield rule, key, issue, remedy
+    if webhook.url is None:
+        if webhook.type == "teams":
+            issue = "a Teams workflow has an address of its own"
+            yield rule, key, issue, f"write its `url`, with the secret part as {PLACEHOLDER}: {_URL_EXAMPLES['teams']}"
+        return
+    if webhook.type not in _URLS:
+        yield rule, key, "PagerDuty has one address for all", "remove `url`"
+    elif not _URLS[webhook.type].fullmatch(webhook.url):
+        yield rule, key, f"Snowflake posts no {webhook.type} message there", f"write {_URL_EXAMPLES[webhook.type]}"
+    elif PLACEHOLDER not in webhook.url:
+        issue = "the address holds its secret in the open"
+        yield rule, key, issue, f"put the secret part into the Snowflake secret, and {PLACEHOLDER} in its place"
+
+
+def _check_timezone(receiver: Receiver, block: Block, path: str, document: Document) -> None:
+    late = receiver.late_after
+    if not isinstance(late, TimeOfDay) or late.timezone in available_timezones():
+        return
+    node = block.values["late_after"].nodes["timezone"]
+    issue, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
+    close = nearest(late.timezone, available_timezones())
+    at = f"{path}.late_after.timezone"
+    document.report(node, at, rule="schedule-timezone", issue=issue, remedy=remedy, close=close)
+
+
+def _node(block: Block, key: str) -> yaml.Node | None:
+    return block.nodes.get(key) if key else None

@@ -1,0 +1,236 @@
+"""What it takes to tell people of runs: integrations, what finalizers and the watch get to know, the stack's alert.
+
+Knows Snowflake's statements for notification integrations and alerts, and what `procedures/notifying` reads. Must not
+know how a statement is sent. The provider has no webhook integration, and its alert wants a warehouse: so each is a
+step with a way back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.config.model import TimeOfDay
+from jobgraph.config.schedules import Cron, Interval
+from jobgraph.names import content_hash, quoted
+from jobgraph.plan import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobgraph.config.model import Graph, Receiver, WebhookChannel
+    from jobgraph.config.schedules import Schedule
+    from jobgraph.settings import Settings
+
+LATE = "late"
+_SECRET, _MESSAGE = "SNOWFLAKE_WEBHOOK_SECRET", "SNOWFLAKE_WEBHOOK_MESSAGE"
+_URLS = {
+    "slack": f"https://hooks.slack.com/services/{_SECRET}",
+    "pagerduty": "https://events.pagerduty.com/v2/enqueue",
+}
+# the forms of docs.snowflake.com/en/user-guide/notifications/webhook-notifications; Teams shows adaptive cards
+_TEMPLATES: Mapping[str, Any] = {
+    "slack": {"text": _MESSAGE},
+    "teams": {
+        "type": "message",
+        "attachments": [
+            {
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "content": {
+                    "type": "AdaptiveCard",
+                    "version": "1.4",
+                    "body": [{"type": "TextBlock", "text": _MESSAGE, "wrap": True}],
+                },
+            }
+        ],
+    },
+    "pagerduty": {
+        "routing_key": _SECRET,
+        "event_action": "trigger",
+        "payload": {"summary": _MESSAGE, "source": "jobgraph", "severity": "error"},
+    },
+}
+_SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
+
+
+@dataclass(frozen=True)
+class IntegrationPlan:
+    """A notification integration that the stack makes: how it is made, kept as it is to be, and dropped.
+
+    `settle` is a statement that changes one that is there, empty where its name carries all that may change.
+    """
+
+    name: str
+    create: str
+    drop: str
+    settle: str = ""
+
+
+@dataclass(frozen=True)
+class AlertPlan:
+    """The stack's alert: its quoted full name, and the statements that make, resume and drop it."""
+
+    full_name: str
+    create: str
+    resume: str
+    suspend: str
+    drop: str
+
+
+@dataclass(frozen=True)
+class Notifying:
+    """What is deployed because of `notify`; nothing without it. `existing` and `secrets` are what receivers name."""
+
+    integrations: tuple[IntegrationPlan, ...] = ()
+    existing: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    watched: Mapping[str, Any] | None = None
+
+
+def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, int]) -> Notifying:
+    """Return what the receivers of all graphs need; `limits` are the seconds that a run may take, by graph."""
+    receivers = [receiver for graph in graphs for receiver in graph.notify]
+    emails = [receiver.email for receiver in receivers if receiver.email is not None]
+    webhooks = [receiver.webhook for receiver in receivers if receiver.webhook is not None]
+    addresses = sorted({address for email in emails if email.integration is None for address in email.to})
+    made = [_email_integration(settings, addresses)] if addresses else []
+    made += [_webhook_integration(settings, webhook) for webhook in webhooks if webhook.integration is None]
+    return Notifying(
+        integrations=tuple({integration.name: integration for integration in made}.values()),
+        existing=tuple(
+            sorted({name for name in (*(e.integration for e in emails), *(w.integration for w in webhooks)) if name})
+        ),
+        secrets=tuple(sorted({settings.full_name(webhook.secret) for webhook in webhooks if webhook.secret})),
+        watched=watched(graphs, settings, limits),
+    )
+
+
+def email_integration_name(settings: Settings) -> str:
+    """Return the name of the integration by which the stack's e-mails are sent; names are the whole account's."""
+    return f"{settings.database}_{settings.schema}_JOBGRAPH_EMAIL"
+
+
+def _webhook_integration_name(settings: Settings, webhook: WebhookChannel) -> str:
+    digest = content_hash([webhook.type, settings.full_name(webhook.secret or ""), _url(webhook), _TEMPLATES], 8)
+    return f"{settings.database}_{settings.schema}_JOBGRAPH_{webhook.type}_{digest}".upper()
+
+
+def _email_integration(settings: Settings, addresses: Sequence[str]) -> IntegrationPlan:
+    name = email_integration_name(settings)
+    allowed = ", ".join(sql.literal(address) for address in addresses)
+    return IntegrationPlan(
+        name,
+        create=f"CREATE OR REPLACE NOTIFICATION INTEGRATION {quoted(name)} TYPE = EMAIL ENABLED = TRUE"
+        " COMMENT = 'jobgraph: tells of runs'",
+        drop=_drop_integration(name),
+        settle=f"ALTER NOTIFICATION INTEGRATION {quoted(name)} SET ALLOWED_RECIPIENTS = ({allowed})",
+    )
+
+
+def _webhook_integration(settings: Settings, webhook: WebhookChannel) -> IntegrationPlan:
+    """Return the integration of a webhook; its secret is named, its value is in no statement."""
+    name = _webhook_integration_name(settings, webhook)
+    secret = quoted(*settings.full_name(webhook.secret or "").split("."))
+    return IntegrationPlan(
+        name,
+        create=f"CREATE OR REPLACE NOTIFICATION INTEGRATION {quoted(name)} TYPE = WEBHOOK ENABLED = TRUE"
+        f" WEBHOOK_URL = {sql.literal(_url(webhook))} WEBHOOK_SECRET = {secret}"
+        f" WEBHOOK_BODY_TEMPLATE = {sql.json_literal(_TEMPLATES[webhook.type])}"
+        " WEBHOOK_HEADERS = ('Content-Type'='application/json') COMMENT = 'jobgraph: tells of runs'",
+        drop=_drop_integration(name),
+    )
+
+
+def _url(webhook: WebhookChannel) -> str:
+    return webhook.url or _URLS.get(webhook.type, "")
+
+
+def _drop_integration(name: str) -> str:
+    return f"DROP NOTIFICATION INTEGRATION IF EXISTS {quoted(name)}"
+
+
+def notify_definition(graph: Graph, settings: Settings) -> dict[str, Any] | None:
+    """Return what a graph's finalizer gets to know of its receivers; `None` if it tells nobody."""
+    if not graph.notify:
+        return None
+    jobs = {
+        job.name: {"attempts": job.retries + 1, **({"runbook": job.runbook} if job.runbook else {})}
+        for job in sorted(graph.jobs, key=lambda job: job.name)
+    }
+    return {
+        "receivers": [receiver_definition(receiver, settings) for receiver in graph.notify],
+        "jobs": jobs,
+        **({"page": settings.page_url} if settings.page_url else {}),
+    }
+
+
+def receiver_definition(receiver: Receiver, settings: Settings) -> dict[str, Any]:
+    """Return what `procedures/notifying` gets to know of a receiver."""
+    entries: dict[str, Any] = {"events": list(receiver.events)}
+    if receiver.email is not None:
+        integration = receiver.email.integration or email_integration_name(settings)
+        entries |= {"channel": "email", "integration": integration, "to": list(receiver.email.to)}
+    elif receiver.webhook is not None:
+        integration = receiver.webhook.integration or _webhook_integration_name(settings, receiver.webhook)
+        entries |= {"channel": receiver.webhook.type, "integration": integration}
+    late = receiver.late_after
+    if late is not None:
+        entries["late_after"] = {"time": late.time, "timezone": late.timezone} if isinstance(late, TimeOfDay) else late
+    return entries
+
+
+def watched(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, int]) -> dict[str, Any] | None:
+    """Return what the watch gets to know; `None` if nobody wants to know of what is late."""
+    entries = [
+        _watched_graph(graph, settings) | {"timeout": limits[graph.key]}
+        for graph in graphs
+        if any(LATE in receiver.events for receiver in graph.notify)
+    ]
+    if not entries:
+        return None
+    return {
+        "database": settings.database,
+        "schema": settings.schema,
+        "task_runs_table": settings.task_runs_table,
+        "notifications_table": settings.notifications_table,
+        "graphs": entries,
+        **({"page": settings.page_url} if settings.page_url else {}),
+    }
+
+
+def _watched_graph(graph: Graph, settings: Settings) -> dict[str, Any]:
+    receivers = [receiver_definition(receiver, settings) for receiver in graph.notify if LATE in receiver.events]
+    return {
+        "graph": graph.key,
+        "root": graph.root_task,
+        **({"finalizer": graph.finalizer_task} if graph.finalizer else {}),
+        **({"schedule": _schedule(graph.schedule)} if graph.schedule else {}),
+        "receivers": receivers,
+    }
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    match schedule:
+        case Cron(expression, timezone):
+            return {"cron": expression, "timezone": timezone}
+        case Interval(number, unit):
+            return {"seconds": number * _SECONDS[unit]}
+
+
+def alert(settings: Settings, procedure: str, definition: Mapping[str, Any]) -> AlertPlan:
+    """Return the stack's alert, which calls the watch; without a warehouse unless the settings want one."""
+    full_name = settings.qualified(settings.alert)
+    warehouse = "" if settings.serverless_alert else f" WAREHOUSE = {quoted(settings.warehouse)}"
+    action = f"CALL {settings.qualified()}.{procedure}({sql.json_literal(dict(definition))})"
+    create = (
+        f"CREATE OR REPLACE ALERT {full_name}{warehouse} SCHEDULE = '{settings.alert_minutes} MINUTE'"
+        " COMMENT = 'jobgraph: tells of runs that are late' IF (EXISTS (SELECT 1)) THEN "
+    ) + action
+    note = f"content {content_hash(create)}"
+    return AlertPlan(
+        full_name,
+        create,
+        resume=sql.with_comment(f"ALTER ALERT {full_name} RESUME", note),
+        suspend=f"ALTER ALERT IF EXISTS {full_name} SUSPEND",
+        drop=f"DROP ALERT IF EXISTS {full_name}",
+    )

@@ -1,0 +1,188 @@
+"""The texts of messages: what a run ended with, or what is late, in words; and their form for each channel.
+
+Knows what a message says and what a channel takes. Pure: times and rows are handed in. Must not know how a message is
+sent. Shipped as a part of stored procedures' texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jobgraph.procedures.logs import masked, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FAILURE, SUCCESS, RECOVERED, LATE, TEST = "failure", "success", "recovered", "late", "test"
+EMAIL, SLACK, TEAMS, PAGERDUTY = "email", "slack", "teams", "pagerduty"
+# docs.snowflake.com/en/sql-reference/stored-procedures/system_send_email; Slack cuts at 40,000 characters, Teams
+# refuses more than 28 kB, and PagerDuty a summary of more than 1024 characters
+MOST_CHARACTERS = {EMAIL: 100_000, SLACK: 30_000, TEAMS: 12_000, PAGERDUTY: 1000}
+MOST_SUBJECT = 250
+MOST_JOBS = 20
+CUT = " [...]"
+
+
+class FailedJob(NamedTuple):
+    """A job of a run that ended badly: its last attempt, of `limit` that it had; 0: not known."""
+
+    name: str
+    status: str
+    reason_class: str = ""
+    exit_code: int | None = None
+    reason: str = ""
+    first_error: str = ""
+    attempt: int = 0
+    limit: int = 0
+    runbook: str = ""
+
+
+class RunEnd(NamedTuple):
+    """How an attempt of a graph run ended. `seconds` it took, `usual` that good runs take; `None`: not known."""
+
+    graph: str
+    group: str
+    started: str
+    attempt: int
+    failed: tuple[FailedJob, ...] = ()
+    tolerated: tuple[FailedJob, ...] = ()
+    not_run: int = 0
+    seconds: float | None = None
+    usual: float | None = None
+    link: str = ""
+
+
+class Message(NamedTuple):
+    """A message to one receiver; `occurrence` tells what it is about, so that it is sent once."""
+
+    event: str
+    graph: str
+    root: str
+    group: str
+    attempt: int
+    occurrence: str
+    receiver: Mapping[str, Any]
+    subject: str
+    body: str
+
+    @property
+    def recipients(self) -> str:
+        """The addresses of an e-mail, or the integration of a webhook."""
+        return ", ".join(self.receiver.get("to", ())) or str(self.receiver["integration"])
+
+    @property
+    def id(self) -> str:
+        """What tells this message from all others; the same whenever it is made again."""
+        receiver = (self.receiver["channel"], self.receiver["integration"], self.recipients)
+        key = (self.root, self.occurrence, self.event, *receiver)
+        return hashlib.sha256("\0".join(key).encode()).hexdigest()[:20].upper()
+
+
+def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
+    """Return subject and text that say how a run ended."""
+    words = {FAILURE: "failed", SUCCESS: "succeeded", RECOVERED: "has recovered"}
+    names = ", ".join(job.name for job in end.failed[:MOST_JOBS])
+    subject = f"Graph {end.graph} {words[event]}" + (f": {names}" if names else "")
+    lines = [f"Graph {end.graph} {words[event]}.", f"Run {end.group} of {end.started}, attempt {end.attempt}."]
+    if event == RECOVERED:
+        lines.append("It is the first good run after a bad one.")
+    for job in end.failed[:MOST_JOBS]:
+        lines += ["", *_job_lines(job)]
+    if len(end.failed) > MOST_JOBS:
+        lines += ["", f"{len(end.failed) - MOST_JOBS} more jobs failed."]
+    if end.tolerated:
+        lines += ["", f"Failed, and the graph went on: {', '.join(job.name for job in end.tolerated[:MOST_JOBS])}."]
+    if end.not_run:
+        lines += ["", f"{end.not_run} {'tasks were' if end.not_run > 1 else 'task was'} skipped."]
+    lines += ["", *_duration_lines(end), _command_line(event, end)]
+    if end.link:
+        lines.append(f"Page: {end.link}")
+    return _without_secrets(subject), _without_secrets("\n".join(lines))
+
+
+def _job_lines(job: FailedJob) -> list[str]:
+    facts = [job.reason_class or job.status.lower()]
+    if job.exit_code is not None:
+        facts.append(f"exit code {job.exit_code}")
+    if job.attempt:
+        # a retry of the whole graph gives a job its attempts anew, and goes on counting them
+        facts.append(f"attempt {job.attempt}" + (f" of {job.limit}" if job.attempt <= job.limit else ""))
+    lines = [f"{job.name} {job.status}: {', '.join(facts)}"]
+    if job.reason and job.reason != job.first_error:
+        lines.append(f"  reason: {job.reason}")
+    if job.first_error:
+        lines.append(f"  first error: {job.first_error}")
+    if job.runbook:
+        lines.append(f"  runbook: {job.runbook}")
+    return lines
+
+
+def _duration_lines(end: RunEnd) -> list[str]:
+    if end.seconds is None:
+        return []
+    usual = "" if end.usual is None else f"; good runs usually take {in_words(end.usual)}"
+    return [f"It took {in_words(end.seconds)}{usual}."]
+
+
+def _command_line(event: str, end: RunEnd) -> str:
+    command = "logs --failed" if event == FAILURE and any(job.attempt for job in end.failed) else "status"
+    return (
+        f"More: jobgraph {command} --run {end.group}" if command != "status" else f"More: jobgraph status {end.graph}"
+    )
+
+
+def of_lateness(graph: str, root: str, headline: str, why: Sequence[str], link: str) -> tuple[str, str]:
+    """Return subject and text that say what is late or stuck, and why as far as it is known."""
+    subject = f"Graph {graph} is late: {headline}"
+    lines = [f"Graph {graph} (root task {root}): {headline}.", *why, "", f"More: jobgraph status {graph}"]
+    if link:
+        lines.append(f"Page: {link}")
+    return _without_secrets(subject), _without_secrets("\n".join(lines))
+
+
+def of_test(graph: str, event: str) -> tuple[str, str]:
+    """Return subject and text of a message that only shows that messages arrive."""
+    subject = f"TEST of graph {graph}: {event}"
+    return subject, (
+        f"This is a test, asked for with `jobgraph notify test`. Nothing has happened.\n"
+        f"You are told here of graph {graph} when there is: {event}."
+    )
+
+
+def linked(page: str, graph: str, group: str) -> str:
+    """Return the page's address for a run; empty if the stack names no page."""
+    return f"{page.rstrip('/')}/?view=run&graph={graph}&run={group}" if page and group else page
+
+
+def in_words(seconds: float) -> str:
+    """Return a length of time in two units at most: 45 s, 12 min 5 s, 3 h 20 min."""
+    whole = int(seconds + 0.5)
+    if whole < 60:  # noqa: PLR2004  # seconds of a minute
+        return f"{whole} s"
+    minutes, seconds_left = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004  # minutes of an hour
+        return f"{minutes} min" + (f" {seconds_left} s" if seconds_left else "")
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h" + (f" {minutes} min" if minutes else "")
+
+
+def message_content(message: Message) -> str:
+    """Return what a channel is handed: of an e-mail the text, of a webhook the inside of a text in JSON.
+
+    Snowflake puts a webhook's message into its template as it is, between quotes that are there already.
+    """
+    channel = message.receiver["channel"]
+    text = shortened(message.body, MOST_CHARACTERS[channel])
+    return text if channel == EMAIL else json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text of at most so many characters, with a mark where it was cut."""
+    return text if len(text) <= limit else text[: limit - len(CUT)] + CUT
+
+
+def _without_secrets(text: str) -> str:
+    """Return a text without secrets, as in logs, and without control characters or halves of characters."""
+    return safe(masked(text, ())).encode(errors="replace").decode()

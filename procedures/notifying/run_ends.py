@@ -1,0 +1,144 @@
+"""What a finalizer tells: how its run ended, and whom that concerns.
+
+Knows the rows of history that a run leaves. Must not know how a message is sent. Shipped as a part of a stored
+procedure's text.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.procedures.attempt import DONE, object_name
+from jobgraph.procedures.notifying.messages import (
+    FAILURE,
+    RECOVERED,
+    SUCCESS,
+    FailedJob,
+    Message,
+    RunEnd,
+    linked,
+    of_run_end,
+)
+from jobgraph.procedures.notifying.outbox import deliver
+from jobgraph.procedures.sending import send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobgraph.procedures.attempt import Run
+    from jobgraph.procedures.recovery import TaskEnd
+    from jobgraph.procedures.sending import Tagged
+
+# runs before the present one that say how long a run usually takes
+MOST_EARLIER = 20
+ATTEMPT_FACTS = ("TASK_NAME", "ATTEMPT", "JOB_STATUS", "REASON_CLASS", "EXIT_CODE", "REASON", "FIRST_ERROR")
+
+
+def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd]) -> list[str]:
+    """Tell the graph's receivers how its run ended; returns whom that could not be told, and why.
+
+    A retry of a run is an end of its own: its attempt is another one.
+    """
+    notify = graph.get("notify")
+    if not notify:
+        return []
+    runs = _runs_of_graph(session, graph, run)
+    present = next((row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) == run.group), None)
+    earlier = [row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) != run.group]
+    attempt = int(present["ATTEMPTS"]) if present else 1
+    bad = any(end.bad for end in ends.values())
+    was_bad = attempt > 1 or bool(earlier and int(earlier[0]["BAD"]))
+    good_seconds = [float(row["SECONDS"]) for row in earlier if not int(row["BAD"]) and row["SECONDS"] is not None]
+    last_attempts = _attempts_by_task(session, graph, run)
+    end = RunEnd(
+        graph=str(graph["graph"]),
+        group=run.group,
+        started=run.started,
+        attempt=attempt,
+        failed=tuple(_failed_jobs(notify, run, ends, last_attempts)),
+        tolerated=tuple(_tolerated_jobs(notify, ends, last_attempts)),
+        not_run=sum(end.state == "SKIPPED" for end in ends.values()),
+        seconds=float(present["SECONDS"]) if present and present["SECONDS"] is not None else None,
+        usual=median(good_seconds) if good_seconds else None,
+        link=linked(notify.get("page", ""), str(graph["graph"]), run.group),
+    )
+    return deliver(session, graph, end_messages(notify["receivers"], end, run.root, bad=bad, was_bad=was_bad))
+
+
+def end_messages(
+    receivers: Sequence[Mapping[str, Any]], end: RunEnd, root: str, *, bad: bool, was_bad: bool
+) -> list[Message]:
+    """Return a message for each receiver that wants to know: at most one, the one that says most."""
+    events = [FAILURE] if bad else [RECOVERED, SUCCESS] if was_bad else [SUCCESS]
+    chosen = []
+    for receiver in receivers:
+        event = next((event for event in events if event in receiver["events"]), None)
+        if event is not None:
+            subject, body = of_run_end(event, end)
+            occurrence = f"run {end.group} {end.attempt}"
+            chosen.append(Message(event, end.graph, root, end.group, end.attempt, occurrence, receiver, subject, body))
+    return chosen
+
+
+def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[Any]:
+    """Return how this run and those before it ended, newest first."""
+    last = "QUALIFY ROW_NUMBER() OVER (PARTITION BY GRAPH_RUN_GROUP_ID, NAME ORDER BY ATTEMPT_NUMBER DESC) = 1"
+    statement = (
+        "SELECT GRAPH_RUN_GROUP_ID, MIN(STARTED_TIME) AS BEGAN, MAX(ATTEMPT_NUMBER) AS ATTEMPTS,"
+        " SUM(CASE WHEN STATE LIKE 'FAILED%' OR STATE = 'CANCELLED' THEN 1 ELSE 0 END) AS BAD,"
+        " DATEDIFF('second', MIN(STARTED_TIME), MAX(ENDED_TIME)) AS SECONDS"
+        f" FROM (SELECT * FROM {object_name(graph, 'task_runs_table')} WHERE ROOT_TASK_NAME = ? {last}) AS ENDS"
+        " WHERE STATE <> 'SKIPPED' GROUP BY GRAPH_RUN_GROUP_ID HAVING MIN(STARTED_TIME) IS NOT NULL"
+        f" ORDER BY BEGAN DESC LIMIT {MOST_EARLIER + 1}"
+    )
+    return list(send(session, statement, [run.root]))
+
+
+def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: Run) -> dict[str, Mapping[str, Any]]:
+    """Return the last attempt of each job of the run that has one, by task."""
+    statement = (
+        f"SELECT {', '.join(ATTEMPT_FACTS)} FROM {object_name(graph, 'job_runs_table')}"
+        " WHERE GRAPH_RUN_ID = ? AND ROOT_TASK_NAME = ? ORDER BY ATTEMPT"
+    )
+    rows = send(session, statement, [run.group, run.root])
+    return {str(row["TASK_NAME"]): {name: row[name] for name in ATTEMPT_FACTS} for row in rows}
+
+
+def _failed_jobs(
+    notify: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd], last: Mapping[str, Mapping[str, Any]]
+) -> list[FailedJob]:
+    """Return what ended badly, jobs in the order of their names, the root last."""
+    names = sorted((name for name, end in ends.items() if end.bad), key=lambda name: (name == run.root, name))
+    return [
+        _failed_job(notify, name, ends[name].state, last[name])
+        if name in last
+        else FailedJob(name, ends[name].state, ends[name].reason_class, first_error=ends[name].message)
+        for name in names
+    ]
+
+
+def _tolerated_jobs(
+    notify: Mapping[str, Any], ends: Mapping[str, TaskEnd], last: Mapping[str, Mapping[str, Any]]
+) -> list[FailedJob]:
+    """Return the jobs that failed although their tasks did not: `on_failure: continue`."""
+    return [
+        _failed_job(notify, name, str(row["JOB_STATUS"]), row)
+        for name, row in sorted(last.items())
+        if row["JOB_STATUS"] != DONE and name in ends and not ends[name].bad
+    ]
+
+
+def _failed_job(notify: Mapping[str, Any], name: str, state: str, row: Mapping[str, Any]) -> FailedJob:
+    job = notify["jobs"].get(name, {})
+    return FailedJob(
+        name=name,
+        status=state,
+        reason_class=str(row["REASON_CLASS"] or ""),
+        exit_code=None if row["EXIT_CODE"] is None else int(row["EXIT_CODE"]),
+        reason=str(row["REASON"] or ""),
+        first_error=str(row["FIRST_ERROR"] or ""),
+        attempt=int(row["ATTEMPT"]),
+        limit=int(job.get("attempts", 0)),
+        runbook=str(job.get("runbook", "")),
+    )

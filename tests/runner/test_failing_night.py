@@ -1,0 +1,172 @@
+"""A failing night, with real containers: an e-mail and a webhook say what failed, and that the retry was good."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shutil
+import threading
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.runner.deployed import Deployed, deployed
+from tests.runner.test_containers import DOCKERFILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.sandbox
+
+NOTIFY = [
+    {"email": ["ops@example.org", "boss@example.org"]},
+    {"webhook": {"type": "slack", "secret": "HOOK"}, "late_after": "1 hour"},
+    {"webhook": {"type": "pagerduty", "integration": "NOWHERE"}},
+]
+JOBS: dict[str, dict[str, Any]] = {
+    "t_load": {"args": ["night"], "runbook": "https://wiki.example.org/load", "retries": 1},
+    "t_report": {"args": ["nothing"], "after": ["t_load"]},
+}
+
+
+class Hooks(http.server.HTTPServer):
+    """A receiver of webhooks on this machine."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[str, str]] = []
+        self.changed = threading.Condition()
+        super().__init__(("127.0.0.1", 0), Hook)
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    server: Hooks
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.send_response(200)
+        self.end_headers()
+        with self.server.changed:
+            self.server.received.append((self.path, body))
+            self.server.changed.notify_all()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def hooks() -> Iterator[Hooks]:
+    server = Hooks()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Night:
+    """A graph whose first run fails and whose retry is good, and what was told of both."""
+
+    def __init__(self, graph: Deployed, receiver: Hooks) -> None:
+        self.graph, self.receiver = graph, receiver
+        graph.world.webhook_receiver = f"http://127.0.0.1:{receiver.server_port}"
+        for statement in (
+            "CREATE USER OPS EMAIL = 'ops@example.org'",
+            "CREATE USER BOSS EMAIL = 'boss@example.org'",
+            "CREATE SECRET D.S.HOOK TYPE = GENERIC_STRING SECRET_STRING = 'T0/B0/s3cr3t'",
+        ):
+            graph.rows(statement)
+        for integration in graph.planned.notifying.integrations:
+            graph.rows(integration.create)
+            if integration.settle:
+                graph.rows(integration.settle)
+        graph.start()
+        self.group = graph.finish()
+        graph.rows(f"EXECUTE TASK {graph.graph.root.full_name} RETRY LAST")
+        graph.finish_all(2)
+        with receiver.changed:
+            assert receiver.changed.wait_for(lambda: len(receiver.received) >= 2, 20)
+        graph.world.parts["notifications"].deliver()
+
+    @property
+    def mails(self) -> list[Any]:
+        files = sorted((self.graph.world.folder / "mail").glob("*.eml"))
+        return [message_from_bytes(file.read_bytes(), policy=default) for file in files]
+
+    def rows(self, state: str) -> list[dict[str, Any]]:
+        return self.graph.rows(f"SELECT * FROM D.S.NOTIFICATIONS WHERE STATE = '{state}' ORDER BY WRITTEN_TIME")
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    folder = tmp_path_factory.mktemp("night")
+    image = folder / "images" / "job"
+    image.mkdir(parents=True)
+    (image / "Dockerfile").write_text(DOCKERFILE)
+    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
+    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    graph = {"notify": NOTIFY, "schedule": {"cron": "0 2 * * *", "timezone": "UTC"}, "jobs": JOBS}
+    file = folder / "jobs.yaml"
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"nightly": graph}}))
+    with (
+        hooks() as receiver,
+        deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as deployment,
+    ):
+        yield Night(deployment, receiver)
+
+
+def test_an_email_says_what_failed_and_what_to_do(night: Night) -> None:
+    failed, _ = night.mails
+    assert failed["To"] == "ops@example.org, boss@example.org"
+    assert failed["Subject"] == "Graph nightly failed: T_LOAD"
+    text = failed.get_content()
+    assert "T_LOAD FAILED: app_error, exit code 3, attempt 2 of 2\n" in text
+    assert '  first error: ValueError: "no" rows 🚨 \\ $$ here\n' in text
+    assert "  runbook: https://wiki.example.org/load\n" in text
+    assert f"More: jobgraph logs --failed --run {night.group}\n" in text
+    assert "1 task was skipped." in text
+
+
+def test_an_email_says_that_the_retry_was_good(night: Night) -> None:
+    _, recovered = night.mails
+    assert recovered["Subject"] == "Graph nightly has recovered"
+    assert f"Run {night.group} of " in recovered.get_content()
+    assert "attempt 2." in recovered.get_content()
+
+
+def test_a_webhook_gets_the_same_text_in_valid_json(night: Night) -> None:
+    paths = [path for path, _ in night.receiver.received]
+    assert paths == ["/hooks.slack.com/services/T0/B0/s3cr3t"] * 2
+    texts = [json.loads(body)["text"] for _, body in night.receiver.received]
+    assert [text + "\n" for text in texts] == [mail.get_content() for mail in night.mails]
+
+
+def test_what_was_sent_is_in_history_once_with_the_answer(night: Night) -> None:
+    sent = [(row["EVENT"], row["CHANNEL"], row["ANSWER"], row["ATTEMPT_NUMBER"]) for row in night.rows("SENT")]
+    assert sent == [
+        ("failure", "email", "True", 1),
+        ("failure", "slack", "Enqueued notifications", 1),
+        ("recovered", "email", "True", 2),
+        ("recovered", "slack", "Enqueued notifications", 2),
+    ]
+    queries = {row["QUERY_ID"] for row in night.rows("SENT")}
+    taken = night.graph.rows(
+        "SELECT QUERY_ID FROM TABLE(D.INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TYPE = 'CALL'"
+    )
+    assert queries <= {row["QUERY_ID"] for row in taken}
+
+
+def test_a_receiver_that_cannot_be_reached_fails_no_run_and_is_in_history(night: Night) -> None:
+    (refused,) = night.rows("REFUSED")
+    assert (refused["EVENT"], refused["INTEGRATION"]) == ("failure", "NOWHERE")
+    assert "NOWHERE" in refused["ANSWER"]
+    view = night.graph.rows("SELECT STATE, COUNT(*) AS N FROM D.S.NOTIFICATIONS GROUP BY STATE ORDER BY STATE")
+    assert [(row["STATE"], row["N"]) for row in view] == [("REFUSED", 1), ("SENDING", 5), ("SENT", 4)]
+    latest = night.graph.rows("SELECT STATE, COUNT(*) AS N FROM D.S.MESSAGES GROUP BY STATE ORDER BY STATE")
+    assert [(row["STATE"], row["N"]) for row in latest] == [("REFUSED", 1), ("SENT", 4)]
