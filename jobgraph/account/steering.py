@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import queries
 from jobgraph.account.run_records import RunRecords
-from jobgraph.procedures.requests import REQUEST, Request
+from jobgraph.procedures.requested.request import REQUEST, Request
 from jobgraph.runs import records, selection, task_runs, values
 
 if TYPE_CHECKING:
