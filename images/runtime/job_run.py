@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import job_session  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
 import masking  # type: ignore[import-not-found]  # as above
-from snowflake.connector.errors import Error as ConnectorError
-from snowflake.snowpark.exceptions import SnowparkClientException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +57,7 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     Raises:
         MisuseError: if JOB_DIRECT is not what jobgraph writes.
         job_session.NoLoginError: if there is no way to log in.
-        snowflake.snowpark.exceptions.SnowparkClientException: if Snowflake refuses to tell.
+        job_session.RefusedError: if Snowflake refuses to tell.
     """
     if DIRECT not in environment:
         return {}
@@ -70,26 +68,26 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
         raise MisuseError(f"{DIRECT} is not what jobgraph writes: {error!r}") from None
     if not all(isinstance(text, str) for text in texts):
         raise MisuseError(f"{DIRECT} is not what jobgraph writes: {job}")
-    session = job_session.create()
-    try:
-        return _Asking(session, job).facts()
-    finally:
-        session.close()
+    with job_session.connected() as connection:
+        return _Asking(connection, job).facts()
 
 
 class _Asking:
     """What is asked about the run that a job is part of; `job` is what JOB_DIRECT says."""
 
-    def __init__(self, session: Any, job: Mapping[str, Any]) -> None:
-        self._session, self._job = session, job
+    def __init__(self, connection: Any, job: Mapping[str, Any]) -> None:
+        self._connection, self._job = connection, job
         row = self._rows(RUN)[0]
         self._group, self._started, self._since = str(row["RUN_GROUP"]), str(row["STARTED"]), str(row["SINCE"] or "")
         self._place = f'"{job["database"]}"."{job["schema"]}"'
         self._folder = f"{job['results']}/{self._started[:10]}/{self._group}"
 
-    def _rows(self, statement: str, *binds: Any) -> list[Any]:
-        rows: list[Any] = self._session.sql(statement, params=list(binds)).collect()
-        return rows
+    def _rows(self, statement: str, *binds: Any) -> list[dict[str, Any]]:
+        cursor = self._connection.cursor()
+        with job_session.refusals():
+            cursor.execute(statement, binds)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def facts(self) -> dict[str, str]:
         """Return the variables that a runner would have set."""
@@ -123,9 +121,8 @@ class _Asking:
         """
         job, since = self._job, _instant(self._started)
         mark = f"jobgraph {job['graph']} direct {job['task']}"
-        rows = [row.as_dict() for row in self._rows(f"SHOW JOB SERVICES IN SCHEMA {self._place}")]
-        services = [{key.strip('"').lower(): value for key, value in row.items()} for row in rows]
-        if sum(row.get("comment") == mark and row["created_on"] >= since for row in services) <= 1:
+        services = self._rows(f"SHOW JOB SERVICES IN SCHEMA {self._place}")
+        if sum(row["comment"] == mark and row["created_on"] >= since for row in services) <= 1:
             return 1
         history = f'"{job["database"]}".INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => ?, RESULT_LIMIT => 10000)'
         statement = (
@@ -139,8 +136,8 @@ class _Asking:
         """Return what a predecessor returned; `None` where Snowflake tells nothing, for its task is suspended."""
         try:
             value = self._rows(RETURNED, name)[0]["VALUE"]
-        except SnowparkClientException as error:
-            log.warning("nothing is known of %s: %s", name, " ".join(str(error).split()))
+        except job_session.RefusedError as error:
+            log.warning("nothing is known of %s: %s", name, error)
             return None
         return json.dumps({"status": "DONE"}) if value is None else str(value)
 
@@ -199,6 +196,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 
     Raises:
         ValueError: if JOB_SECRETS is no JSON list.
+        job_session.RefusedError: if Snowflake does not take what the task is to return.
         OSError: if there is no such program.
     """
     secrets = masking.secret_values(environment)
@@ -208,11 +206,8 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
         os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # as above
     code, last_line = masking.run(command, environment, secrets)
     if code == 0 and direct:
-        session = job_session.create()
-        try:
-            session.sql(SET_RETURN_VALUE, params=[returned_value(last_line, environment["JOB_ATTEMPT"])]).collect()
-        finally:
-            session.close()
+        with job_session.connected() as connection:
+            connection.cursor().execute(SET_RETURN_VALUE, [returned_value(last_line, environment["JOB_ATTEMPT"])])
     sys.exit(code)
 
 
@@ -226,8 +221,8 @@ def main(command: Sequence[str]) -> NoReturn:
     except (MisuseError, ValueError, OSError, job_session.NoLoginError) as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
         sys.exit(MISUSED)
-    except (SnowparkClientException, ConnectorError) as error:
-        log.error("%s", " ".join(str(error).split()))  # noqa: TRY400  # as above
+    except job_session.RefusedError as error:
+        log.error("%s", error)  # noqa: TRY400  # as above
         sys.exit(FAILED)
 
 

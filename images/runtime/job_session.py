@@ -1,4 +1,4 @@
-"""How a payload gets its Snowflake session: `import job_session; session = job_session.create()`.
+"""How a program gets its Snowflake session: `import job_session; session = job_session.create()`.
 
 Knows how a container logs in: with the token that Snowflake puts into it, or, where there is none (on a laptop), with
 user and password from the environment. Must not know what a payload does with the session. The example in images/my_job
@@ -8,19 +8,25 @@ logs in the same way by itself: an image is built of its own folder and can take
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snowflake.snowpark import Session
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.snowpark import Session
 
 TOKEN_FILE = "/snowflake/session/token"  # noqa: S105  # a path, not a secret: where Snowflake puts the token
 
 
 class NoLoginError(Exception):
     """The container has no token, and its environment no user and password."""
+
+
+class RefusedError(Exception):
+    """Snowflake refuses a login or a statement; the text is one line."""
 
 
 def create() -> Session:
@@ -30,8 +36,35 @@ def create() -> Session:
         NoLoginError: if there is no way to log in.
         snowflake.connector.errors.Error: if Snowflake refuses the login.
     """
+    from snowflake.snowpark import Session  # noqa: PLC0415  # takes seconds, and not every program needs it
+
     session: Session = Session.builder.configs(connection(os.environ)).create()
     return session
+
+
+@contextmanager
+def connected() -> Iterator[SnowflakeConnection]:
+    """Give a new connection, for which Snowpark need not be there.
+
+    Raises:
+        NoLoginError: if there is no way to log in.
+        RefusedError: if Snowflake refuses the login, or something within.
+    """
+    import snowflake.connector  # noqa: PLC0415  # as above
+
+    with refusals(), snowflake.connector.connect(**connection(os.environ), paramstyle="qmark") as session:
+        yield session
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Tell the connector's errors as RefusedError, which can be caught without the connector."""
+    from snowflake.connector.errors import Error  # noqa: PLC0415  # as above
+
+    try:
+        yield
+    except Error as error:
+        raise RefusedError(" ".join(str(error).split())) from error
 
 
 def connection(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def main() -> None:
     except (ValueError, MisuseError, job_run.MisuseError, job_session.NoLoginError) as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
         sys.exit(MISUSED)
-    except (SnowparkClientException, ConnectorError, subprocess.CalledProcessError) as error:
+    except (SnowparkClientException, ConnectorError, job_session.RefusedError, subprocess.CalledProcessError) as error:
         log.error("%s", " ".join(str(error).split()))  # noqa: TRY400  # as above
         sys.exit(FAILED)
 

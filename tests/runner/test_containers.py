@@ -7,15 +7,17 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from jobgraph.config.model import DIRECT, MANAGED
 from jobgraph.procedures import run_job
 from jobgraph.procedures.attempt import JobFailed
 from tests.procedures.recording import RecordingSession, Service
 from tests.runner.deployed import Deployed, deployed
+from tests.runner.jobs import ATTEMPTS, ENDS, EXPECTED, HOSTILE, SECRET, TRIES, jobs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,89 +27,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.sandbox
 
 DOCKERFILE = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
-SECRET = "correct-horse-battery"
-HOSTILE = [
-    "'); DROP TABLE JOBS_RUN_STATS; --",
-    'she said "no" `id` $(id) ${HOME} $$ $',
-    "\\ \\n \\u0024 \\\\",
-    "two\nlines\r\nand\ttabs",
-    "{{ jinja }} {% raw %} &anchor *alias !tag %x @y # comment: yes",
-    "naïve 😀 \u2028 \u00a0 \x7f",
-    "",
-    " ",
-    "~",
-    "- 1e3",
-]
-JOBS: dict[str, dict[str, Any]] = {
-    "exit": {"args": ["exit", "3"]},
-    "memory": {"args": ["memory"], "resources": {"memory": "100Mi"}},
-    "no_image": {"image": "missing:1", "retries": {"count": 0, "backoff": "1 second"}},
-    "hang": {"args": ["hang"], "timeout": "2 seconds"},
-    "stubborn": {"args": ["stubborn"], "timeout": "2 seconds"},
-    "quiet": {"args": ["nothing"]},
-    "big": {"args": ["big"]},
-    "bytes": {"args": ["bytes"]},
-    "secret": {"args": ["secret"], "env": {"DB_PASSWORD": SECRET}},
-    "replica": {"args": ["replica"], "replicas": 3},
-    "asleep": {
-        "args": ["nothing"],
-        "compute_pool": "ASLEEP",
-        "timeout": "2 seconds",
-        "retries": {"count": 0, "causes": {"infrastructure": 0}},
-    },
-    "no_warehouse": {"args": ["nothing"], "warehouse": "NO_SUCH_WAREHOUSE", "retries": 3},
-    "bad_spec": {"args": ["nothing"], "retries": 3},
-    "broken": {"args": ["nothing"]},
-    "arguments": {"args": ["arguments", *HOSTILE], "env": {"HOSTILE": "".join(HOSTILE)}},
-    "environment": {"args": ["environment"], "after": ["big"]},
-    "cancelled_job": {"args": ["meet"]},
-    "cancelled_task": {"args": ["meet"]},
-    "preempted": {
-        "args": ["lost"],
-        "compute_pool": "SHAKY",
-        "retries": {"count": 1, "backoff": "1 second", "causes": {"application": 0}},
-    },
-    "events": {"args": ["exit", "5"], "logs": "event_table"},
-    "leaves": {"args": ["leave"], "outputs": {"file": "outputs.json"}},
-    "takes": {"args": ["take"], "after": ["leaves"], "when": {"job": "leaves", "output": "rows", "above": 2}},
-    "leaves_nothing": {"args": ["nothing"], "outputs": {"file": "outputs.json"}},
-    "rule": {
-        "args": ["exit", "75"],
-        "retries": {"count": 0, "rules": [{"exit_codes": ["70-79"], "message": "^RuntimeError", "count": 1}]},
-    },
-    "flaky": {"args": ["flaky", "3"], "retries": {"count": 0, "causes": {"application": 2}}},
-}
-# task -> status, class, exit code of the last attempt
-EXPECTED = {
-    "T_EXIT": ("FAILED", "app_error", 3),
-    "T_MEMORY": ("FAILED", "out_of_memory", 137),
-    "T_NO_IMAGE": ("FAILED", "image_pull", None),
-    "T_HANG": ("TIMED_OUT", "timeout", 143),
-    "T_STUBBORN": ("TIMED_OUT", "timeout", 137),
-    "T_QUIET": ("DONE", None, 0),
-    "T_BIG": ("DONE", None, 0),
-    "T_BYTES": ("DONE", None, 0),
-    "T_SECRET": ("DONE", None, 0),
-    "T_REPLICA": ("FAILED", "app_error", 4),
-    "T_ASLEEP": ("FAILED", "pool_unavailable", None),
-    "T_NO_WAREHOUSE": ("FAILED", "permission", None),
-    "T_BAD_SPEC": ("FAILED", "spec_invalid", None),
-    "T_BROKEN": ("FAILED", "internal", None),
-    "T_ARGUMENTS": ("DONE", None, 0),
-    "T_ENVIRONMENT": ("DONE", None, 0),
-    "T_CANCELLED_JOB": ("CANCELLED", "cancelled", 143),
-    "T_CANCELLED_TASK": ("CANCELLED", "cancelled", 143),
-    "T_PREEMPTED": ("DONE", None, 0),
-    "T_EVENTS": ("FAILED", "app_error", 5),
-    "T_LEAVES": ("DONE", None, 0),
-    "T_TAKES": ("DONE", None, 0),
-    "T_LEAVES_NOTHING": ("FAILED", "app_error", 0),
-    "T_RULE": ("FAILED", "app_error", 75),
-    "T_FLAKY": ("DONE", None, 0),
-}
-ATTEMPTS = {"T_PREEMPTED": 2, "T_RULE": 2, "T_FLAKY": 3, "T_NO_IMAGE": 3}
-
-
+# the program is the same for both runners: job_run.py asks for the run that it is part of where no runner tells it
+ENTRYPOINT = 'ENTRYPOINT ["python3", "job_run.py", "python3", "program.py"]'
+RUNTIME = Path(__file__).resolve().parents[2] / "images" / "runtime"
 MET = ("t_cancelled_job", "t_cancelled_task", "t_preempted")
 
 
@@ -119,20 +41,35 @@ def _changed(task: TaskPlan) -> str:
     return task.sql
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    folder = tmp_path_factory.mktemp("containers")
-    image = folder / "images" / "job"
+def build_image(folder: Path) -> None:
+    """Make the image `job` of the program, in a folder of images."""
+    image = folder / "job"
     image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
-    jobs = {f"t_{name}": dict(job) for name, job in JOBS.items()}
+    (image / "Dockerfile").write_text(f"FROM python:3.11-slim\nWORKDIR /app\nCOPY . ./\n{ENTRYPOINT}\n")
+    for file in (Path(__file__).with_name("program.py"), *(RUNTIME / f"{name}.py" for name in PARTS)):
+        shutil.copy(file, image / file.name)
+
+
+PARTS = ("job_run", "job_session", "masking")
+
+
+@pytest.fixture(scope="module", params=[MANAGED, DIRECT])
+def runner(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def ran(runner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("containers")
+    build_image(folder / "images")
+    jobs = jobs_of(runner)
     for name in MET:
         os.mkfifo(folder / name)
         jobs[name]["args"] = [*jobs[name]["args"], str(folder / name)]
     jobs["t_environment"]["after"] = ["t_big"]
     jobs["t_takes"] |= {"after": ["t_leaves"], "when": jobs["t_takes"]["when"] | {"job": "t_leaves"}}
-    defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "timeout": "40 seconds"}
+    defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "runner": runner}
+    defaults["timeout"] = "40 seconds" if runner == MANAGED else "3 minutes"
     file = folder / "jobs.yaml"
     graph = {"config": {"market": "eu", "days": 7}, "jobs": jobs}
     file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": graph}}))
@@ -142,22 +79,40 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             assert (folder / name).read_text() == "here"
         found.rows("SELECT SYSTEM$SANDBOX_LOSE_NODE('SHAKY')")
         found.rows("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('T_CANCELLED_TASK')")
-        services = [row["name"] for row in found.rows("SHOW JOB SERVICES IN SCHEMA D.S")]
-        (service,) = [name for name in services if name.startswith("T_CANCELLED_JOB")]
+        services = {row["name"]: row["comment"] for row in found.rows("SHOW JOB SERVICES IN SCHEMA D.S")}
+        (service,) = [name for name, comment in services.items() if "T_CANCELLED_JOB" in comment]
         found.rows(f"CALL {service}!SPCS_CANCEL_JOB()")
-        found.finish()
+        found.finish(180)
         yield found
 
 
+@pytest.fixture
+def managed(runner: str, ran: Deployed) -> Deployed:
+    """For what only a runner does."""
+    if runner != MANAGED:
+        pytest.skip("a direct job has no runner")
+    return ran
+
+
+@pytest.fixture
+def direct(runner: str, ran: Deployed) -> Deployed:
+    """For what differs where no runner is."""
+    if runner != DIRECT:
+        pytest.skip("a managed job has a runner")
+    return ran
+
+
 @pytest.mark.parametrize("task", EXPECTED)
-def test_status_class_and_exit_code(ran: Deployed, task: str) -> None:
+def test_status_class_and_exit_code(ran: Deployed, runner: str, task: str) -> None:
+    if task not in ENDS[runner]:
+        pytest.skip("only a runner can run it")
     last = ran.attempts()[task][-1]
-    assert (last["JOB_STATUS"], last["REASON_CLASS"], last["EXIT_CODE"]) == EXPECTED[task], last
+    assert (last["JOB_STATUS"], last["REASON_CLASS"], last["EXIT_CODE"]) == ENDS[runner][task], last
 
 
-def test_each_job_has_one_row_for_each_attempt(ran: Deployed) -> None:
+def test_each_job_has_one_row_for_each_attempt(ran: Deployed, runner: str) -> None:
     numbers = {task: [row["ATTEMPT"] for row in rows] for task, rows in ran.attempts().items()}
-    assert numbers == {task: list(range(1, ATTEMPTS.get(task, 1) + 1)) for task in EXPECTED}
+    assert numbers == {task: list(range(1, TRIES[runner].get(task, 1) + 1)) for task in ENDS[runner]}
 
 
 def test_no_job_runs_on_and_those_that_were_done_are_gone(ran: Deployed) -> None:
@@ -195,7 +150,8 @@ def test_a_secret_is_hidden(ran: Deployed) -> None:
     assert not [row for rows in ran.attempts().values() for row in rows if SECRET in json.dumps(row, default=str)]
 
 
-def test_views_answer_what_people_ask(ran: Deployed) -> None:
+def test_views_answer_what_people_ask(managed: Deployed) -> None:
+    ran = managed
     (last,) = ran.rows("SELECT * FROM D.S.LAST_GRAPH_RUNS")
     assert (last["JOBS"], last["ATTEMPTS"]) == (len(EXPECTED), len(EXPECTED) + sum(ATTEMPTS.values()) - len(ATTEMPTS))
     assert last["JOBS_DONE"] == sum(status == "DONE" for status, _, _ in EXPECTED.values())
@@ -252,7 +208,8 @@ def test_history_keeps_the_values_and_the_jobs_of_the_run(ran: Deployed) -> None
     assert events["logs"] == "event_table"
 
 
-def test_a_job_whose_node_was_lost_is_run_again(ran: Deployed) -> None:
+def test_a_job_whose_node_was_lost_is_run_again(managed: Deployed) -> None:
+    ran = managed
     lost, again = ran.attempts()["T_PREEMPTED"]
     assert (lost["JOB_STATUS"], lost["REASON_CLASS"], lost["EXIT_CODE"]) == ("FAILED", "preempted", None)
     assert lost["REASON"] == "Encountered fatal error"
@@ -271,7 +228,8 @@ def test_logs_of_the_event_table_are_there_and_not_in_history(ran: Deployed) -> 
     assert [str(one["VALUE"]).strip('"') for one in found] == ["starting", "ValueError: first", "RuntimeError: last"]
 
 
-def test_outputs_of_a_file_and_larger_results_reach_a_dependent(ran: Deployed) -> None:
+def test_outputs_of_a_file_and_larger_results_reach_a_dependent(managed: Deployed) -> None:
+    ran = managed
     (left,), (taken,), (missing,) = (ran.attempts()[f"T_{name}"] for name in ("LEAVES", "TAKES", "LEAVES_NOTHING"))
     assert json.loads(left["OUTPUTS"]) == {"rows": 3}
     assert json.loads(taken["OUTPUTS"]) == {"bytes": 100_000, "outputs": {"rows": 3}}
@@ -279,6 +237,27 @@ def test_outputs_of_a_file_and_larger_results_reach_a_dependent(ran: Deployed) -
     run, day = left["GRAPH_RUN_ID"], str(left["GRAPH_START_TIME"])[:10]
     names = {row["name"] for row in ran.rows("LIST @D.S.JOBS/runs/")}
     assert names == {f"jobs/runs/{day}/{run}/T_LEAVES/1/{name}" for name in ("outputs.json", "large.csv")}
+
+
+def test_results_and_outputs_of_a_direct_job_reach_a_dependent(direct: Deployed) -> None:
+    (left,), (taken,) = (direct.attempts()[f"T_{name}"] for name in ("LEAVES", "TAKES"))
+    assert json.loads(left["OUTPUTS"]) == {"rows": 3, "from": "log"}
+    assert json.loads(taken["OUTPUTS"]) == {"bytes": 100_000, "outputs": {"rows": 3, "from": "log"}}
+    run, day = left["GRAPH_RUN_ID"], str(left["GRAPH_START_TIME"])[:10]
+    names = {row["name"] for row in direct.rows("LIST @D.S.JOBS/runs/")}
+    assert names == {f"jobs/runs/{day}/{run}/T_LEAVES/direct/{name}" for name in ("outputs.json", "large.csv")}
+
+
+def test_the_event_table_has_the_log_of_a_direct_job_whose_node_was_lost(direct: Deployed) -> None:
+    (lost,) = direct.attempts()["T_PREEMPTED"]
+    assert lost["REASON"] == "Encountered fatal error"
+    assert direct.logs("T_PREEMPTED") == {"0": "here\n"}
+
+
+def test_nothing_is_awake_for_a_direct_job_but_its_pool(direct: Deployed) -> None:
+    """Its task has no warehouse, and what its program asks about its run needs none."""
+    tasks = {row["name"]: row["warehouse"] for row in direct.rows("SHOW TASKS IN SCHEMA D.S")}
+    assert {name for name, warehouse in tasks.items() if warehouse} == {"G_ROOT", "G_FINALIZER"}
 
 
 def _tagged(ran: Deployed, task: str, attempt: int) -> list[str]:
@@ -292,21 +271,25 @@ def _tagged(ran: Deployed, task: str, attempt: int) -> list[str]:
 
 
 @pytest.mark.parametrize("task", ["T_QUIET", "T_BIG", "T_ENVIRONMENT"])
-def test_a_job_that_is_done_takes_three_statements_besides_the_wait(ran: Deployed, task: str) -> None:
+def test_a_job_that_is_done_takes_three_statements_besides_the_wait(managed: Deployed, task: str) -> None:
     """The last two are chains, whose parts Snowflake lists one by one."""
-    start, wait, *others = [text.split()[0] for text in _tagged(ran, task, 1)]
+    start, wait, *others = [text.split()[0] for text in _tagged(managed, task, 1)]
     assert [start, wait] == ["EXECUTE", "CALL"]
     assert others == ["SHOW", "SELECT", "INSERT", "INSERT", "CALL"]
 
 
-def test_statements_of_each_attempt_and_of_its_container_can_be_told_apart(ran: Deployed) -> None:
-    assert all(_tagged(ran, "T_FLAKY", number)[0].startswith("EXECUTE") for number in (1, 2, 3))
+def test_statements_of_each_attempt_can_be_told_apart(managed: Deployed) -> None:
+    assert all(_tagged(managed, "T_FLAKY", number)[0].startswith("EXECUTE") for number in (1, 2, 3))
+
+
+def test_statements_of_a_container_can_be_told_apart(ran: Deployed) -> None:
     assert [text for text in _tagged(ran, "T_LEAVES", 1) if text.startswith("PUT")]
 
 
 @pytest.mark.parametrize("task", ["T_QUIET", "T_ARGUMENTS", "T_EXIT"])
-def test_the_unit_tests_session_gets_the_same_statements(ran: Deployed, task: str) -> None:
+def test_the_unit_tests_session_gets_the_same_statements(managed: Deployed, task: str) -> None:
     """What the stand-in in tests/procedures answers is what a sandbox with real containers is asked."""
+    ran = managed
     (row,) = ran.attempts()[task]
     (planned,) = [one for one in ran.graph.tasks if one.name == task]
     definition = dict(planned.definition or {}) | {"database": "DB", "schema": "SC"}
