@@ -82,7 +82,7 @@ def since(client: Client, text: str) -> datetime:
 def ended_attempts(client: Client, settings: Settings, config: Config, start: datetime) -> list[Attempt]:
     """Return the attempts that ended since `start`, of all graphs of the stack; what was before that is cut off."""
     waiting_on = {
-        (graph.root_task, job.name): job.task_warehouse or settings.warehouse
+        (graph.root_task, job.name): "" if job.is_direct else job.task_warehouse or settings.warehouse
         for graph in in_account(config, settings).graphs
         for job in graph.jobs
     }

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from jobgraph.settings import Settings
 
 
+_DIRECT = "runner: direct"
+
+
 @dataclass(frozen=True)
 class Crowd:
     """Jobs of a graph that may run at the same time, more than the warehouse has slots.
@@ -52,11 +55,13 @@ class Crowd:
         """What to do about it."""
         if not self.warehouse.is_own:
             return (
-                "raise MAX_CONCURRENCY_LEVEL or MAX_CLUSTER_COUNT of that warehouse, or give jobs others: `warehouse`"
+                f"give jobs `{_DIRECT}`, so that their tasks wait on no warehouse, or others: `warehouse`; or raise"
+                " MAX_CONCURRENCY_LEVEL or MAX_CLUSTER_COUNT of that warehouse"
             )
         return (
-            f"set `warehouse_max_concurrency: {-(-len(self.jobs) // self.warehouse.clusters)}` in the stack's settings "
-            "(a waiting task needs next to nothing of a warehouse), or `warehouse_max_clusters`"
+            f"give jobs `{_DIRECT}`, so that their tasks wait on no warehouse, or set `warehouse_max_concurrency: "
+            f"{-(-len(self.jobs) // self.warehouse.clusters)}` in the stack's settings (a waiting task needs next to "
+            "nothing of a warehouse), or `warehouse_max_clusters`"
         )
 
 

@@ -44,7 +44,8 @@ class Warehouse:
 class CostedJob:
     """A job: `longest_seconds` are those that its containers run in one run at most, `longest_wait` its task's.
 
-    `warehouse` of None: its task is serverless. `is_conditional`: a run may pass over it.
+    `warehouse` of None: its task is serverless, or `is_direct`: then nobody waits for the job. `is_conditional`: a run
+    may pass over it.
     """
 
     name: str
@@ -56,17 +57,22 @@ class CostedJob:
     attempts: int = 1
     warehouse: str | None = None
     is_conditional: bool = False
+    is_direct: bool = False
 
 
 @dataclass(frozen=True)
 class CostedGraph:
-    """A graph; its jobs in an order in which each follows its predecessors, those that runs pass over left out."""
+    """A graph; its jobs in an order in which each follows its predecessors, those that runs pass over left out.
+
+    `closed_on`: the warehouse of its finalizer; None if it has none, or if nobody says.
+    """
 
     key: str
     root_task: str
     schedule: Schedule | None
     jobs: tuple[CostedJob, ...]
     may_overlap: bool = False
+    closed_on: str | None = None
 
     @property
     def before(self) -> dict[str, tuple[str, ...]]:
@@ -131,7 +137,8 @@ def costed_graph(graph: Graph, warehouse: str) -> CostedGraph:
         costed = _costed_job(job, warehouse, graph.auto_retry or 0)
         jobs.append(replace(costed, after=before[job.name], is_conditional=job.name in conditional))
     may_overlap = graph.overlap not in (None, "NO_OVERLAP")
-    return CostedGraph(graph.key, graph.root_task, graph.schedule, tuple(jobs), may_overlap)
+    closed_on = warehouse if graph.finalizer else None
+    return CostedGraph(graph.key, graph.root_task, graph.schedule, tuple(jobs), may_overlap, closed_on)
 
 
 def _enabled_edges(graph: Graph) -> dict[str, tuple[str, ...]]:
@@ -162,5 +169,6 @@ def _costed_job(job: Job, warehouse: str, auto_retry: int) -> CostedJob:
         longest_wait=job_seconds(job) * tries,
         replicas=job.replicas,
         attempts=attempts * tries,
-        warehouse=job.task_warehouse or warehouse,
+        warehouse=None if job.is_direct else job.task_warehouse or warehouse,
+        is_direct=job.is_direct,
     )

@@ -25,7 +25,7 @@ GROUPS = ("job", "graph", "run", "attempt", "week")
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt of a job that has ended."""
+    """An attempt of a job that has ended; `warehouse` is empty if its task waited on none."""
 
     root_task: str
     job: str
@@ -97,7 +97,8 @@ def spending(
     """Return what attempts did cost. `metered`: what was charged, by kind (pool or warehouse) and name."""
     nodes, waiting, estimated = ([0.0] * len(attempts) for _ in range(3))
     resources = []
-    used = [(POOL, attempt.pool) for attempt in attempts] + [(WAREHOUSE, attempt.warehouse) for attempt in attempts]
+    used = [(POOL, attempt.pool) for attempt in attempts]
+    used += [(WAREHOUSE, attempt.warehouse) for attempt in attempts if attempt.warehouse]
     for kind, name in dict.fromkeys([*metered, *used]):
         places = [place for place, attempt in enumerate(attempts) if name == _resource(attempt, kind)]
         users = [attempts[place] for place in places]
@@ -157,9 +158,12 @@ def savings(result: Spending, rates: Rates) -> list[tuple[float, str]]:
     """Return what would save most, in credits, the most first; each at most so much."""
     proposals = [(resource.idle, _less_idle(resource)) for resource in result.resources if resource.idle > 0]
     by_pool: dict[tuple[str, str], float] = {}
+    waited: dict[str, float] = {}
     for attempt, spent in result.attempts:
         key = attempt.pool, attempt.family
         by_pool[key] = by_pool.get(key, 0.0) + spent.nodes
+        waited[attempt.warehouse] = waited.get(attempt.warehouse, 0.0) + spent.waiting
+    proposals += [(credits_, _without_waiting(name)) for name, credits_ in waited.items() if credits_ > 0]
     for (pool, family), credits_ in by_pool.items():
         if (smaller := _smaller(family, rates)) and credits_ > 0:
             share = 1 - rates.families[smaller].high / rates.families[family].high
@@ -167,6 +171,10 @@ def savings(result: Spending, rates: Rates) -> list[tuple[float, str]]:
                 (credits_ * share, f"pool {pool} of {smaller} instead of {family}, if its jobs fit and take no longer")
             )
     return sorted(proposals, key=lambda proposal: -proposal[0])
+
+
+def _without_waiting(warehouse: str) -> str:
+    return f"`runner: direct` for the jobs whose tasks wait on warehouse {warehouse}, if nothing else keeps it awake"
 
 
 def _less_idle(resource: Resource) -> str:

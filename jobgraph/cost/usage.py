@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jobgraph.cost.rates import Rates
     from jobgraph.settings import Pool
 
-JOB, IDLE, WAIT = "job", "idle", "wait"
+JOB, IDLE, WAIT, CLOSE = "job", "idle", "wait", "close"
 POOL, WAREHOUSE, SERVERLESS = "pool", "warehouse", "serverless"
 FROM_HISTORY, FROM_LIMIT = "history", "limit"
 # the finalizer's task begins when the jobs are done; it has taken less than this in every run measured
@@ -74,6 +74,7 @@ class _Run:
         self.seconds = {job.name: _seconds(job, self.times[job.name]) for job in graph.jobs}
         self.waits = {job.name: _wait(job, self.times[job.name]) for job in graph.jobs}
         self.warehouses = tuple(dict.fromkeys(job.warehouse for job in graph.jobs if job.warehouse is not None))
+        self.closing = graph.closed_on if graph.closed_on not in self.warehouses else None
         self.pools = tuple(dict.fromkeys(job.pool for job in graph.jobs))
         self.schedule = self._usual_schedule()
         self.length = self._length()
@@ -155,12 +156,30 @@ def _parts(run: _Run, rates: Rates, runs: Sequence[_Run]) -> Iterator[Part]:
         lowest_work = sum(work.unit_seconds.low for work in works if work.on == pool)
         yield _idle(run, run.deployment.pool(pool), lowest_work, sharing, rates.shortest_node)
     for name in run.warehouses:
-        graphs = sum(name in each.warehouses for each in runs)
-        yield _warehouse_wait(run, name, graphs, rates.shortest_warehouse)
+        yield _warehouse_wait(run, name, _waking(name, runs), rates.shortest_warehouse)
+    if run.closing is not None:
+        yield _closing(run, run.closing, _waking(run.closing, runs), rates.shortest_warehouse)
     for job in run.graph.jobs:
-        if job.warehouse is None:
+        if job.warehouse is None and not job.is_direct:
             wait = run.waits[job.name]
             yield Part(WAIT, SERVERLESS, job.name, wait, job.name, wait, *_source(run.times[job.name]))
+
+
+def _waking(warehouse: str, runs: Sequence[_Run]) -> int:
+    """Return how many graphs wake a warehouse."""
+    return sum(warehouse in (*each.warehouses, each.closing) for each in runs)
+
+
+def _closing(run: _Run, name: str, graphs: int, shortest: int) -> Part:
+    """Return the seconds for which a warehouse is awake only because the finalizer closes the run."""
+    warehouse = run.deployment.warehouse(name)
+    tail = warehouse.auto_suspend
+    low = 0.0
+    if warehouse.is_own and not run.graph.may_overlap:
+        low = run.lowest(tail, shortest, Range(0.0, float(FINALIZER_SECONDS)), is_alone=graphs == 1) / graphs
+    high = float(max(tail, shortest) + FINALIZER_SECONDS)
+    usual = None if run.schedule is None else min(float(max(tail, shortest)), run.usual_pause)
+    return Part(CLOSE, WAREHOUSE, name, between(low, high, usual))
 
 
 def _source(times: Times | None) -> tuple[str, int]:
@@ -209,7 +228,8 @@ def _warehouse_wait(run: _Run, name: str, graphs: int, shortest: int) -> Part:
     """Return the seconds for which the clusters of a warehouse are awake because tasks wait on it."""
     warehouse, jobs = run.deployment.warehouse(name), run.jobs_waiting_on(name)
     tail = warehouse.auto_suspend
-    sessions = 1 if len(jobs) == len(run.graph.jobs) else len(jobs)
+    # the finalizer wakes it again if jobs that do not wait on it may be the last
+    sessions = 1 if len(jobs) == len(run.graph.jobs) else len(jobs) + (run.graph.closed_on == name)
     awake = min(run.length.high, sum(run.waits[job.name].high for job in jobs))
     high = (awake + sessions * max(tail, shortest) + FINALIZER_SECONDS) * warehouse.clusters
     low = 0.0

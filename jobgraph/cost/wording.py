@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobgraph.cost.change import comparable
-from jobgraph.cost.usage import IDLE, JOB, WAIT, WAREHOUSE
+from jobgraph.cost.usage import CLOSE, IDLE, JOB, WAIT, WAREHOUSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +99,8 @@ def what(line: Line) -> str:
         return "idle (minimum of five minutes, idle tail)"
     if line.kind == WAIT:
         return "awake while tasks wait" if line.charged == WAREHOUSE else "serverless, while its task waits"
+    if line.kind == CLOSE:
+        return "awake for the finalizer"
     return "up all the time, as it never suspends"
 
 

@@ -112,6 +112,7 @@ def _graph(key: str, tasks: Sequence[State], pools: dict[str, Pool], settings: S
         root_task=str(root["name"]),
         finalizer_task="",
         jobs=tuple(jobs),
+        finalizer=any(task.get("finalize") for task in tasks),
         schedule=from_provider(root.get("schedule") or {}),
         overlap=overlap,
         auto_retry=int(root.get("taskAutoRetryAttempts") or 0),

@@ -79,6 +79,10 @@ class RecordingSession:
         self.return_values: list[str] = []
         self.task_ends: list[dict[str, Any]] = []
         self.queries: list[Any] = []
+        self.predecessors: dict[str, str | None] = {}
+        self.task_rows: list[dict[str, Any]] = []
+        self.job_rows: list[dict[str, Any]] = []
+        self.events: dict[str, list[tuple[str, str, str]]] = {}
 
     def sql(self, text: str, params: Sequence[Any] | None = None) -> Any:
         return Pending(self, text, list(params or []))
@@ -277,6 +281,25 @@ def _job_services(session: RecordingSession, _: re.Match[str], __: list[Any]) ->
     ]
 
 
+def _unrecorded(session: RecordingSession, _: re.Match[str], __: list[Any]) -> list[Row]:
+    """What the task history has of direct jobs, but for what history has by the id of the statement."""
+    recorded = {(row["GRAPH_RUN_ID"], row["TASK_NAME"], row.get("QUERY_ID")) for row in session.history}
+    ended = [row for row in session.task_rows if row["STATE"] not in ("EXECUTING", "SKIPPED")]
+    return [_row(**row) for row in ended if (row["GRAPH_RUN_GROUP_ID"], row["NAME"], row["QUERY_ID"]) not in recorded]
+
+
+def _predecessor_value(session: RecordingSession, _: re.Match[str], params: list[Any]) -> list[Row]:
+    if params[0] not in session.predecessors:
+        raise sql_error(f"Predecessor task {params[0]} is not enabled.", 91_088)
+    return [_row(VALUE=session.predecessors[params[0]])]
+
+
+def _events(session: RecordingSession, match: re.Match[str], _: list[Any]) -> list[Row]:
+    session.service(match["name"])
+    rows = session.events.get(match["name"], [])
+    return [_row(INSTANCE_ID=instance, CONTAINER_NAME=name, LOG=line) for instance, name, line in rows]
+
+
 def _drop(session: RecordingSession, match: re.Match[str], _: list[Any]) -> list[Row]:
     if session.services.pop(match["name"], None) is not None:
         session.dropped.append(match["name"])
@@ -311,5 +334,13 @@ ANSWERS: list[tuple[str, Callable[[RecordingSession, re.Match[str], list[Any]], 
     ),
     (r"SELECT DATEADD\('day', \?", lambda _, __, params: [_row(KEPT_SINCE=NOW + timedelta(days=params[0]))]),
     (r"SHOW JOB SERVICES IN SCHEMA DB\.SC$", _job_services),
+    (r"SELECT SYSTEM\$GET_PREDECESSOR_RETURN_VALUE\(\?\)$", _predecessor_value),
+    (r"SELECT LEAST\(\?::timestamp_ltz, DATEADD\('day', \?", lambda *_: [_row(SINCE="2026-02-28 11:59:00 Z")]),
+    (r'SELECT NAME, STATE, ERROR_CODE, .* FROM TABLE\("DB"\.INFORMATION_SCHEMA\.TASK_HISTORY\(', _unrecorded),
+    (
+        r"SELECT ID, QUERY_ID, NAME, .* FROM TABLE\(SNOWFLAKE\.SPCS\.GET_JOB_HISTORY\(",
+        lambda session, *_: [_row(**row) for row in session.job_rows],
+    ),
+    (rf"SELECT INSTANCE_ID, CONTAINER_NAME, LOG FROM TABLE\({NAME}!SPCS_GET_LOGS\(", _events),
     (rf"DROP SERVICE IF EXISTS {NAME}$", _drop),
 ]

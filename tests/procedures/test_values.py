@@ -61,6 +61,21 @@ def test_a_job_learns_what_its_predecessors_returned_and_where_their_results_are
     assert session.return_values == [env["OUTPUTS_A"], env["OUTPUTS_B"], env["OUTPUTS_C"], session.return_values[3]]
 
 
+def test_a_job_learns_what_direct_predecessors_returned_before_history_has_them() -> None:
+    session = RecordingSession([Service()])
+    session.predecessors = {"A": '{"n": 1}', "B": None}
+    place = '@"DB"."SC"."JOBS"/runs'
+    names = ["A", "B", "SUSPENDED"]
+    run(session, "D", results=place, predecessors=names, direct_predecessors=names)
+    env = json.loads(session.sent("EXECUTE")[-1].split("$$")[1])["spec"]["containers"][0]["env"]
+    assert {name: value for name, value in env.items() if name.startswith(("OUTPUTS_", "RESULTS_"))} == {
+        "OUTPUTS_A": '{"n": 1}',
+        "OUTPUTS_B": '{"status": "DONE"}',
+        "RESULTS_STAGE_PATH_A": f"{place}/2026-03-01/run-1/A/direct/",
+        "RESULTS_STAGE_PATH_B": f"{place}/2026-03-01/run-1/B/direct/",
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "status", "told"),
     [

@@ -8,12 +8,22 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.reliability import backfills, deploys, deploys_killed, durable_writes, finalizer, reading, runner
+from tests.reliability import (
+    backfills,
+    deploys,
+    deploys_killed,
+    direct,
+    durable_writes,
+    finalizer,
+    reading,
+    runner,
+)
 
 PARTS = {
     "reading": reading.run,
     "runner": runner.run,
     "backfills": backfills.run,
+    "direct": direct.run,
     "finalizer": finalizer.run,
     "deploys": deploys.run,
 }

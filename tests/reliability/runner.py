@@ -166,7 +166,7 @@ MOMENTS: dict[str, tuple[str, Callable[[], BaseException]]] = {
 }
 
 
-def _disturb(session: RecordingSession, number: int, fault: str) -> None:
+def disturb(session: RecordingSession, number: int, fault: str) -> None:
     """Let the fault meet the statement of that number, counted from what was sent so far."""
     number += len(session.statements)
     moment, error = MOMENTS[fault]
@@ -181,28 +181,30 @@ def _disturb(session: RecordingSession, number: int, fault: str) -> None:
     session.after = meet if moment == "after" else None
 
 
-def _calm(session: RecordingSession) -> None:
+def calm(session: RecordingSession) -> None:
+    """Let no more faults happen."""
     session.fault = session.within = session.after = None
 
 
 def _runner_case(scenario: Scenario, case: Case) -> Case:
     session = _session(scenario)
-    _disturb(session, case.number, case.fault)
+    disturb(session, case.number, case.fault)
     case.ended = _run(session, scenario)
-    _calm(session)
+    calm(session)
     whole = case.ended in {"SUCCEEDED", "FAILED"}
     if not whole and case.settled == "run again":
         case.ended = _run(session, scenario)
         whole = True
     session.task_ends = [{"NAME": TASK, "STATE": case.ended if whole else "FAILED", "ERROR_MESSAGE": "killed"}]
-    _finalize(session)
+    finalize(session)
     _check(case, scenario, session, whole=whole)
     return case
 
 
-def _finalize(session: RecordingSession) -> str:
+def finalize(session: RecordingSession, definition: dict[str, Any] = DEFINITION) -> str:
+    """Run the finalizer; returns how it ended."""
     try:
-        finalize_graph.main(session, json.dumps(DEFINITION))  # type: ignore[arg-type]  # a stand-in
+        finalize_graph.main(session, json.dumps(definition))  # type: ignore[arg-type]  # a stand-in
     except Killed:
         return "killed"
     except SnowparkSQLException:
@@ -213,9 +215,9 @@ def _finalize(session: RecordingSession) -> str:
 def _orphaned(scenario: Scenario) -> RecordingSession:
     """Return a session whose runner was killed while it waited for its first service."""
     session = _session(scenario)
-    _disturb(session, 2, "killed before")
+    disturb(session, 2, "killed before")
     _run(session, scenario)
-    _calm(session)
+    calm(session)
     session.task_ends = [{"NAME": TASK, "STATE": "FAILED", "ERROR_MESSAGE": "killed"}]
     return session
 
@@ -223,17 +225,17 @@ def _orphaned(scenario: Scenario) -> RecordingSession:
 def _finalizer_cases(scenario: Scenario) -> Iterator[Case]:
     clean = _orphaned(scenario)
     first = len(clean.statements)
-    _finalize(clean)
+    finalize(clean)
     for number, (text, _) in enumerate(clean.statements[first:], 1):
         for fault in FAULTS:
             if fault.endswith("within") and " ->> INSERT" not in text:
                 continue
             case = Case(scenario.name, number, text[:40], fault, "finalizer again")
             session = _orphaned(scenario)
-            _disturb(session, number, fault)
-            case.ended = _finalize(session)
-            _calm(session)
-            _finalize(session)
+            disturb(session, number, fault)
+            case.ended = finalize(session)
+            calm(session)
+            finalize(session)
             _check(case, scenario, session, whole=False)
             yield case
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobgraph.procedures import history, recovery, run_job, service
-from tests.reliability import runner
+from jobgraph.procedures import direct_jobs, finalize_graph, history, recovery, run_job, service
+from tests.reliability import direct, runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,15 @@ def test_whatever_fault_meets_a_statement_each_attempt_has_one_row_and_nothing_r
     assert len(cases) > 100
     assert not [case for case in cases if case.problems]
     assert not [case for case in cases if case.more_attempts]
+
+
+@pytest.mark.parametrize("scenario", direct.SCENARIOS, ids=lambda scenario: scenario.name)
+def test_whatever_fault_meets_the_finalizer_each_attempt_of_a_direct_job_has_one_row_and_nothing_runs_on(
+    scenario: direct.Scenario,
+) -> None:
+    cases = list(direct.matrix((scenario,)))
+    assert len(cases) > 50
+    assert not [case for case in cases if case.problems]
 
 
 def _never_stopped(session: Any, name: str) -> dict[str, Any]:
@@ -75,6 +84,44 @@ def test_the_matrix_finds_defects(
     monkeypatch.setattr(module, name, bug)
     seen: set[str] = set()
     for case in runner.matrix():
+        seen.update(case.problems)
+        if any(told in problem for problem in case.problems):
+            return
+    pytest.fail(f"the bug was not told; what was: {seen}")
+
+
+def _nothing_recorded(*_: Any) -> tuple[int, list[str]]:
+    return 0, []
+
+
+def _always_the_first(session: Any, graph: Any, root_id: str, since: str) -> Any:
+    return [task._replace(number=1) for task in UNRECORDED(session, graph, root_id, since)]
+
+
+def _without_logs(session: Any, name: str, *_: Any) -> tuple[Any, ...]:
+    session.collect(f"SHOW SERVICE CONTAINERS IN SERVICE {name}")
+    return ()
+
+
+UNRECORDED = direct_jobs._unrecorded
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "bug", "told"),
+    [
+        (finalize_graph, "record_direct", _nothing_recorded, "attempts"),
+        (direct_jobs, "stop", _never_stopped, "still running"),
+        (direct_jobs, "_unrecorded", _always_the_first, "rows of attempts [1]"),
+        (direct_jobs, "containers", _without_logs, "no log of attempts"),
+        (history, "insert_statement", _inserted_always, "a log is there twice"),
+    ],
+)
+def test_the_matrix_of_direct_jobs_finds_defects(
+    module: Any, name: str, bug: Callable[..., Any], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, name, bug)
+    seen: set[str] = set()
+    for case in direct.matrix():
         seen.update(case.problems)
         if any(told in problem for problem in case.problems):
             return

@@ -14,6 +14,7 @@ from snowflake_sandbox.statements.reader import Reader
 
 from jobgraph.config.reading import read
 from jobgraph.errors import ConfigErrors
+from jobgraph.plan import task_rows
 from jobgraph.plan.planning import Procedures, plan
 from jobgraph.procedures.attempt import Run
 from jobgraph.procedures.logs import fit, last_json_line, masked, safe
@@ -23,6 +24,8 @@ from jobgraph.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jobgraph.plan.planning import TaskPlan
+
 SPECIALS = (
     *("$$", "$", "'", '"', ";--", "\\", "\n", "\r\n", "\t", "\x7f", "\x85"),
     *("{{ x }}", "{% %}", "#", ": ", "&a *b !c"),
@@ -31,11 +34,15 @@ TEXTS = some.lists(some.one_of(some.sampled_from(SPECIALS), some.text(max_size=2
 RUN = Run("ROOT", "T_J", "run-1", "2026-03-01 11:59:00.000 Z", returned={"T_A": "$$ \u2028 'x' 😀"})
 
 
-def _definition(folder: Path, values: list[str]) -> dict[str, Any]:
-    job = {"image": "j:1", "compute_pool": "PR_STD_POOL_XS", "args": values, "env": {"TEXT": "".join(values)}}
+def _planned(folder: Path, values: list[str], **more: str) -> tuple[TaskPlan, ...]:
+    job = {"image": "j:1", "compute_pool": "PR_STD_POOL_XS", "args": values, "env": {"TEXT": "".join(values)}, **more}
     file = folder / "jobs.yaml"
     file.write_text(yaml.safe_dump({"version": 1, "graphs": {"g": {"jobs": {"t_j": job}}}}))
-    (task,) = plan(read(file), Settings(), Procedures("run", "finalize")).graphs[0].tasks
+    return plan(read(file), Settings(), Procedures("run", "finalize")).graphs[0].tasks
+
+
+def _definition(folder: Path, values: list[str]) -> dict[str, Any]:
+    (task,) = _planned(folder, values)
     reader = Reader(task.sql.partition("(")[2])
     assert reader.string() == "T_J"
     reader.index = len(reader.tokens) - 2  # the definition is the last argument, before the closing parenthesis
@@ -57,6 +64,27 @@ def test_arguments_and_variables_arrive_byte_for_byte(tmp_path: Path, values: li
     assert list(container.args or ()) == values
     assert container.env["TEXT"] == "".join(values)
     assert container.env["OUTPUTS_T_A"] == RUN.returned["T_A"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(some.lists(TEXTS, min_size=1, max_size=4))
+@example(["$$; DROP TABLE X; --", "😀\ud7ff\ue000\ufeff", "a\x85b\u2028c", "\\u0024", "'" * 3, "$$# {}\n{}$$"])
+def test_a_direct_jobs_body_is_one_statement_that_hands_them_over_byte_for_byte(
+    tmp_path: Path, values: list[str]
+) -> None:
+    """And its definition is read back from it as it was planned."""
+    if any("\0" in value for value in values):
+        return
+    (task,) = _planned(tmp_path, values, runner="direct")
+    assert task.sql.count("$") == 4
+    reader = Reader(task.sql)
+    reader.index = len(reader.tokens) - 1  # the specification is the last word of the statement
+    text = reader.string()
+    reader.end()
+    (container,) = spec.parse(text).containers
+    assert list(container.args or ()) == values
+    assert container.env["TEXT"] == "".join(values)
+    assert task_rows.definition({"definition": task.sql}) == task.definition
 
 
 @pytest.mark.parametrize("value", ["a\0b", "x" * 130_001])

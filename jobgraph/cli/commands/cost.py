@@ -113,7 +113,7 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
     start = costing.since(client, since)
     attempts = costing.ended_attempts(client, settings, config, start)
     pools = sorted({*settings.pool_names, *(attempt.pool for attempt in attempts)})
-    warehouses = sorted({settings.warehouse, *(attempt.warehouse for attempt in attempts)})
+    warehouses = sorted({settings.warehouse, *(attempt.warehouse for attempt in attempts if attempt.warehouse)})
     hours = costing.metered(client, pools, warehouses, start)
     if hours is None:
         note("Not metered: the role does not see SNOWFLAKE.ACCOUNT_USAGE (grant it the database role USAGE_VIEWER).")

@@ -68,6 +68,7 @@ class _Run:
     lengths: dict[str, tuple[int, int]]
     done: set[str] = field(default_factory=set)
     running: dict[str, _RunningJob] = field(default_factory=dict)
+    closed: bool = False
 
 
 def charged(
@@ -94,13 +95,13 @@ def charged(
             if graph.key not in runs and minute < minutes and minute % pause[graph.key] == 0:
                 runs[graph.key] = _Run(graph, lengths(graph))
         in_use: dict[Resource, int] = defaultdict(int)
-        for step in (_wait, _start, _run):
+        for step in (_close, _wait, _start, _run):
             for run in runs.values():
                 step(run, deployment, in_use)
         for (kind, name), meter in meters.items():
             used = in_use[kind, name]
             meter.minute(-(-used // per_node) if kind == "pool" else min(used, 1))
-        runs = {key: run for key, run in runs.items() if len(run.done) < len(run.graph.jobs)}
+        runs = {key: run for key, run in runs.items() if not run.closed}
         minute += 1
     for meter in meters.values():
         while meter.is_up:
@@ -119,10 +120,18 @@ def _meters(deployment: Deployment) -> dict[Resource, Meter]:
     return {**pools, **warehouses}
 
 
+def _close(run: _Run, _deployment: Deployment, in_use: dict[Resource, int]) -> None:
+    """Let the finalizer, if there is one, take its minute."""
+    if len(run.done) == len(run.graph.jobs):
+        run.closed = True
+        if run.graph.closed_on is not None:
+            in_use["warehouse", run.graph.closed_on] += 1
+
+
 def _wait(run: _Run, _deployment: Deployment, in_use: dict[Resource, int]) -> None:
     """Let the tasks that wait take up their slots."""
     for job in run.graph.jobs:
-        if job.name in run.running:
+        if job.name in run.running and not job.is_direct:
             in_use["warehouse", str(job.warehouse)] += 1
 
 
@@ -131,9 +140,10 @@ def _start(run: _Run, deployment: Deployment, in_use: dict[Resource, int]) -> No
     for job in run.graph.jobs:
         house = deployment.warehouse(str(job.warehouse))
         is_new = job.name not in run.running and job.name not in run.done
-        if is_new and run.done.issuperset(job.after) and in_use["warehouse", house.name] < house.slots:
+        is_free = job.is_direct or in_use["warehouse", house.name] < house.slots
+        if is_new and run.done.issuperset(job.after) and is_free:
             run.running[job.name] = _RunningJob(*run.lengths[job.name])
-            in_use["warehouse", house.name] += 1
+            in_use["warehouse", house.name] += not job.is_direct
 
 
 def _run(run: _Run, _deployment: Deployment, in_use: dict[Resource, int]) -> None:

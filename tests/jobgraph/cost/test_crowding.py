@@ -82,3 +82,9 @@ def test_the_order_of_a_file_makes_no_difference(tmp_path: Path) -> None:
     other = replace(wide, graphs=(replace(graph, jobs=graph.jobs[::-1]),))
     assert deployment(other, Settings()) == deployment(wide, Settings())
     assert crowds(deployment(other, Settings())) == crowds(deployment(wide, Settings()))
+
+
+def test_direct_jobs_take_no_slots_and_are_the_remedy(tmp_path: Path) -> None:
+    (crowd,) = crowds(deployment(config(tmp_path, 100), Settings()))
+    assert crowd.remedy.startswith("give jobs `runner: direct`")
+    assert crowds(deployment(config(tmp_path, 100, ", runner: direct"), Settings())) == ()

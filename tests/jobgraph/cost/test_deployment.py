@@ -34,6 +34,14 @@ def test_one_attempt_takes_its_time_limit_and_the_task_what_the_runner_needs_bes
     assert (job.pool, job.warehouse, job.after) == ("P", "SMALL_WAREHOUSE", ())
 
 
+def test_a_direct_job_waits_on_no_warehouse_and_takes_its_time_limit() -> None:
+    job = costed(a="runner: direct")["A"]
+    assert (job.longest_seconds, job.longest_wait, job.attempts) == (600, 600, 1)
+    assert (job.warehouse, job.is_direct) == (None, True)
+    assert costed("auto_retry: 2", a="runner: direct")["A"].longest_seconds == 1800
+    assert (costed_graph().closed_on, costed_graph("finalizer: false").closed_on) == ("SMALL_WAREHOUSE", None)
+
+
 def test_every_attempt_that_the_file_allows_counts() -> None:
     assert costed(a="retries: 2")["A"].longest_seconds == 1800
     rules = "retries: {count: 1, causes: {image: 2}, rules: [{count: 3, exit_codes: [7]}]}"

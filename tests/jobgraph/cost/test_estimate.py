@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from jobgraph.cost.frequency import HOURS_A_MONTH, SECONDS_A_MONTH, runs_a_month
 from jobgraph.cost.history import Times, history
 from jobgraph.cost.ranges import Range
 from jobgraph.cost.rates import published
-from jobgraph.cost.usage import IDLE, JOB, WAIT
+from jobgraph.cost.usage import CLOSE, IDLE, JOB, WAIT
 from jobgraph.settings import Pool
 from tests.jobgraph.cost.month import charged
 
@@ -113,6 +114,23 @@ def test_a_serverless_task_costs_for_as_long_as_it_waits() -> None:
     assert wait.credits.usual == pytest.approx(730.5 * 660 / 3600 * 0.9)
 
 
+def test_nobody_waits_for_a_direct_job_but_a_warehouse_is_awake_for_the_finalizer() -> None:
+    deployment = deployed(replace(job("A", house=None), is_direct=True))
+    result = estimate(deployment, RATES, {("ROOT", "A"): past(600, 600)})
+    assert {line.kind for line in result.lines} == {JOB, IDLE}
+    closed = replace(deployment, graphs=(replace(deployment.graphs[0], closed_on="W"),))
+    waking = line(estimate(closed, RATES, {("ROOT", "A"): past(600, 600)}), CLOSE)
+    assert (waking.on, waking.credits_a_run) == ("W", Range(60 / 3600, 120 / 3600, 60 / 3600))
+
+
+def test_the_finalizer_of_a_graph_whose_tasks_wait_is_in_the_time_that_they_wait() -> None:
+    deployment = deployed(job("A"))
+    closed = replace(deployment, graphs=(replace(deployment.graphs[0], closed_on="W"),))
+    assert [line.kind for line in estimate(closed, RATES).lines] == [
+        line.kind for line in estimate(deployment, RATES).lines
+    ]
+
+
 def test_rates_of_the_stack_come_first() -> None:
     rates = RATES.overridden({"CPU_X64_XS": 0.6, "XSMALL": 2.0}, 2.5)
     old, new = (estimate(deployed(job("A")), each, {("ROOT", "A"): past(600, 660)}) for each in (RATES, rates))
@@ -168,7 +186,7 @@ def deployments(draw: DrawFn) -> tuple[Deployment, History]:
         jobs: list[CostedJob] = []
         for number in range(draw(st.integers(1, 4))):
             after = draw(st.lists(st.sampled_from([each.name for each in jobs]), unique=True)) if jobs else []
-            pool, house = draw(st.sampled_from("PQ")), draw(st.sampled_from("WV"))
+            pool, house = draw(st.sampled_from("PQ")), draw(st.sampled_from(["W", "V", None]))
             # however short a job is, its node is up for it
             low = draw(st.integers(1, 12)) * 60
             more, waits, longer = (draw(st.integers(0, 12)) * 60 for _ in range(3))
@@ -176,10 +194,11 @@ def deployments(draw: DrawFn) -> tuple[Deployment, History]:
             wait = Range(low + waits, low + more + waits + longer, low + more / 2 + waits + longer / 2)
             name = f"{key}{number}".upper()
             times[key.upper(), name] = Times(5, seconds, wait)
-            jobs.append(
-                CostedJob(name, pool, tuple(after), 9999, 9999, draw(st.integers(1, pools[pool].max_nodes)), 1, house)
-            )
-        graphs.append(CostedGraph(key, key.upper(), Interval(draw(st.integers(3, 90)), "MINUTES"), tuple(jobs)))
+            replicas = draw(st.integers(1, pools[pool].max_nodes))
+            drawn = CostedJob(name, pool, tuple(after), 9999, 9999, replicas, 1, house, is_direct=house is None)
+            jobs.append(drawn)
+        pause, closed_on = Interval(draw(st.integers(3, 90)), "MINUTES"), draw(st.sampled_from(["W", None]))
+        graphs.append(CostedGraph(key, key.upper(), pause, tuple(jobs), closed_on=closed_on))
     return Deployment(tuple(graphs), pools, houses), times
 
 

@@ -73,7 +73,8 @@ def test_what_is_not_metered_is_priced_by_the_rates(result: Spending) -> None:
 
 def test_what_would_save_most(result: Spending) -> None:
     proposals = savings(result, published())
-    assert [round(credits_, 3) for credits_, _ in proposals] == [0.1, 0.04, 0.022]
-    assert "`warehouse_auto_suspend`" in proposals[0][1]
-    assert "pool P of CPU_X64_XS instead of CPU_X64_S" in proposals[1][1]
-    assert "`auto_suspend_secs` of pool P" in proposals[2][1]
+    assert [round(credits_, 3) for credits_, _ in proposals] == [0.8, 0.1, 0.04, 0.022]
+    assert "`runner: direct` for the jobs whose tasks wait on warehouse W" in proposals[0][1]
+    assert "`warehouse_auto_suspend`" in proposals[1][1]
+    assert "pool P of CPU_X64_XS instead of CPU_X64_S" in proposals[2][1]
+    assert "`auto_suspend_secs` of pool P" in proposals[3][1]
