@@ -17,6 +17,7 @@ from jobgraph.components.compute import ComputeArgs, ComputeComponent
 from jobgraph.components.connection import Login
 from jobgraph.components.history import HistoryArgs, HistoryComponent
 from jobgraph.components.notifying import IntegrationsComponent, NotifyingArgs, WatchComponent
+from jobgraph.components.page import PageArgs, PageComponent
 from jobgraph.components.part import Scope
 from jobgraph.components.present import tasks_present
 from jobgraph.components.removal_guard import guard_removal
@@ -137,6 +138,8 @@ class JobGraph(pulumi.ComponentResource):
             watches = NotifyingArgs(planned, access, [*parts, *graphs.values()])
             WatchComponent("watch", watches, planned.alert, scope)
         guard_removal(planned.graphs, settings, graphs, scope)
+        if settings.page:
+            PageComponent("page", PageArgs(settings, (compute, storage, runs)), scope)
         self._roots = {graph.key: graph.root.full_name for graph in planned.graphs}
 
 

@@ -284,6 +284,9 @@ class Settings:
         "runs a month of graphs without a schedule, for estimates of cost, as {TRAINING: 20}",
     )
 
+    page: bool = _setting(default=False, read=_flag, doc="deploy the operators' page as a Streamlit app")
+    page_roles: tuple[str, ...] = _setting((), _texts, "roles that may look at that page")
+
     existing: tuple[str, ...] = _setting((), _kinds(EXISTING_KINDS), "what is there already, another's: only used")
     imported: tuple[str, ...] = _setting(
         (), _kinds(IMPORTED_KINDS), "what is there already: taken into this stack as it is"
@@ -368,6 +371,8 @@ def _contradictions(settings: Settings) -> list[str]:
     problems = [
         f"{kind}: either existing or imported, not both" for kind in settings.existing if kind in settings.imported
     ]
+    if settings.page_roles and not settings.page:
+        problems.append("page_roles name who may look at the page, and there is none: set `page: true`")
     containers = {"schema": "database", "image_repository": "schema", "stage": "schema", "history": "schema"}
     problems += [
         f"{kind} is there already, so its {inside} is too: name {inside} in `existing` or `imported`"

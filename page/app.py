@@ -53,4 +53,5 @@ def main() -> None:
         st.error(f"```\n{error}\n```", icon=":material/error:")
 
 
-main()
+if __name__ == "__main__":
+    main()

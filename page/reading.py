@@ -56,7 +56,7 @@ def source() -> Source:
 def forget() -> None:
     """Read everything anew, but for the connection and closed runs: something was done."""
     for function in (graphs, lines, strips, runs, run, logs):
-        function.clear()  # type: ignore[attr-defined]  # Streamlit's decorator adds it
+        function.clear()
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)

@@ -189,6 +189,21 @@ def write_to_stage(settings: Settings, file: str, content: Any) -> str:
     return on_warehouse(settings, f"COPY INTO {location} FROM ({query}) {form}")
 
 
+def write_text_to_stage(settings: Settings, file: str, text: str) -> str:
+    """Return the statement that writes a text file of that name into the stack's stage, letter by letter.
+
+    Raises:
+        ValueError: if the text has two dollar signs in a row.
+    """
+    if "$$" in text:
+        raise ValueError(f"the text of {file} holds two dollar signs in a row; write them apart")
+    location = f"@{settings.qualified(settings.stage)}/{file}"
+    as_it_is = "FIELD_DELIMITER = NONE FIELD_OPTIONALLY_ENCLOSED_BY = NONE ESCAPE_UNENCLOSED_FIELD = NONE"
+    form = f"FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE {as_it_is}) SINGLE = TRUE OVERWRITE = TRUE"
+    # each row ends with a line's end of its own
+    return f"COPY INTO {location} FROM (SELECT $${text.removesuffix(chr(10))}$$) {form}"
+
+
 def remove_from_stage(settings: Settings, file: str) -> str:
     """Return the statement that removes that file."""
     return f"REMOVE @{settings.qualified(settings.stage)}/{file}"

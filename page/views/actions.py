@@ -130,7 +130,7 @@ def _do(action: Action) -> None:
 
 def _values(graph: Deployed) -> dict[str, Any]:
     """Show a field for each value of the graph's configuration; those that were changed."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for key, value in graph.config.items():
         before = json.dumps(value) if not isinstance(value, str) else value
         text = st.text_input(key, value=before, key=f"value-{key}")

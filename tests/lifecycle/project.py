@@ -35,6 +35,7 @@ PARTS = (
     "jobconfig.yaml",
     "components",
     "jobgraph",
+    "page",
     "procedures",
     "toolchain",
     "images",

@@ -103,13 +103,13 @@ def test_the_extra_sandbox_is_the_sandbox_of_the_same_release(product: Wheel, sa
 
 def test_what_the_program_reads_is_in_the_wheel(product: Wheel) -> None:
     tracked = subprocess.run(
-        ["git", "ls-files", "components", "procedures", "toolchain", "images", "jobgraph"],
+        ["git", "ls-files", "components", "page", "procedures", "toolchain", "images", "jobgraph"],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    links = {"jobgraph/components", "jobgraph/procedures", "jobgraph/toolchain", "jobgraph/image_sources"}
+    links = {"jobgraph/components", "jobgraph/page", "jobgraph/procedures", "jobgraph/toolchain", "jobgraph/image_sources"}
     moved = {re.sub(r"^images/", "image_sources/", name) for name in tracked if name not in links}
     expected = {name if name.startswith("jobgraph/") else f"jobgraph/{name}" for name in moved}
     assert expected <= set(product.names)
@@ -134,7 +134,7 @@ def test_nothing_of_the_clone_is_used(programs: Path, tmp_path: Path) -> None:
 import importlib.util, jobgraph.components, jobgraph.procedures, jobgraph.toolchain, snowflake_sandbox
 for module in (jobgraph.components, jobgraph.procedures, jobgraph.toolchain, snowflake_sandbox):
     print(list(module.__path__)[0])
-tops = ("components", "procedures", "toolchain", "sandbox", "images")
+tops = ("components", "page", "procedures", "toolchain", "sandbox", "images")
 print([name for name in tops if importlib.util.find_spec(name)])
 """
     *folders, others = run(programs / "python", "-P", "-c", script, folder=tmp_path).splitlines()

@@ -14,6 +14,7 @@ _IN_SCHEMA = (
     "SECRET",
     "SERVICE",
     "STAGE",
+    "STREAMLIT",
     "TABLE",
     "TASK",
     "VIEW",
@@ -29,7 +30,6 @@ _IN_SCHEMA = (
     "SEQUENCE",
     "SNAPSHOT",
     "STREAM",
-    "STREAMLIT",
     "TEMPORARY TABLE",
 )
 
@@ -74,6 +74,7 @@ _BY_KIND: dict[str, frozenset[str]] = {
     "SERVICE": frozenset({"MONITOR", "OPERATE", "USAGE"}),
     "SECRET": frozenset({"READ", "USAGE"}),
     "NETWORK RULE": frozenset({"USAGE"}),
+    "STREAMLIT": frozenset({"USAGE"}),
     "ALERT": frozenset({"MONITOR", "OPERATE"}),
     "USER": frozenset({"MONITOR"}),
     "ROLE": frozenset(),

@@ -23,6 +23,7 @@ from snowflake_sandbox.objects import (
     schema,
     secret,
     stage,
+    streamlit,
     table,
     user,
     view,
@@ -50,6 +51,7 @@ _KINDS = (
     integration.EXTERNAL_ACCESS,
     function.KIND,
     procedure.KIND,
+    streamlit.KIND,
 )
 
 

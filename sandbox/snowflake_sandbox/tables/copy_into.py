@@ -26,7 +26,7 @@ from snowflake_sandbox.tables import stage_files
 from snowflake_sandbox.tables.loading import Load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sqlglot import exp
@@ -132,7 +132,8 @@ def _unload(call: Call) -> Result:
     defaults = location.stage["file_format"] if location.stage else None
     file_format = {**(defaults or {}), **options.file_format}
     kind = file_format.get("TYPE", "CSV").upper()
-    content = _written(call, result, kind, header=options.is_on("HEADER"))
+    is_plain = kind == "CSV" and _is_plain(file_format)
+    content = _plain(result) if is_plain else _written(call, result, kind, header=options.is_on("HEADER"))
     single = options.is_on("SINGLE")
     name = location.path if single else f"{location.path or 'data'}_0_0_0{_SUFFIX.get(kind, '')}"
     compressed = kind != "PARQUET" and file_format.get("COMPRESSION", "AUTO").upper() in ("AUTO", "GZIP")
@@ -148,6 +149,19 @@ def _unload(call: Call) -> Result:
     target.write_bytes(content)
     rows = len(wire.python_rows(result))
     return Result(_UNLOADED, ((rows, len(content), len(content)),), DDL)
+
+
+def _is_plain(file_format: Mapping[str, str]) -> bool:
+    """Whether texts are written letter by letter: nothing parts, encloses or escapes fields."""
+    names = ("FIELD_DELIMITER", "ESCAPE_UNENCLOSED_FIELD")
+    return all(file_format.get(name, "").upper() == "NONE" for name in names)
+
+
+def _plain(result: Result) -> bytes:
+    """The rows of one column of texts, each with a line's end."""
+    if len(result.columns) != 1:
+        raise errors.not_supported("COPY INTO a stage with FIELD_DELIMITER = NONE and more than one column")
+    return "".join(f"{'' if row[0] is None else row[0]}\n" for row in wire.python_rows(result)).encode()
 
 
 def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:

@@ -1,0 +1,71 @@
+"""The operators' page in Snowflake: files in the stage, a Streamlit app made of them, and who may look at it.
+
+Knows the provider's steps: its Streamlit resource names no runtime and has no live version. Must not know what the page
+shows, nor which files it needs (see `jobgraph.plan.page`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from jobgraph.components.options import grant_all
+from jobgraph.components.part import Part, Scope
+from jobgraph.plan import page, sql
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from jobgraph.settings import Settings
+
+_SHIPPED = (".py", ".css", ".js", ".yaml")
+
+
+@dataclass(frozen=True)
+class PageArgs:
+    """Names (`settings`), and the parts that must be there before: the warehouse, the stage, the history."""
+
+    settings: Settings
+    before: tuple[pulumi.Resource, ...]
+
+
+class PageComponent(Part):
+    """The app. Other files are another folder of the stage, and the app is made anew of them."""
+
+    def __init__(self, name: str, args: PageArgs, scope: Scope) -> None:
+        super().__init__("Page", name, scope)
+        plan = page.page(args.settings, sources())
+        options = pulumi.ResourceOptions(parent=self, depends_on=args.before)
+        removal = self._step("removal", sql.nothing("the page goes when this step is undone"), plan.drop, options)
+        steps = [self._step(file.name.rpartition("/")[2], file.write, str(file.remove), options) for file in plan.files]
+        stays = sql.nothing("the page stays")
+        after_files = pulumi.ResourceOptions(parent=self, depends_on=[*steps, removal], replace_with=steps)
+        # named as the grant on it, which is made anew with it
+        app = snowflake.Execute(self.named(page.NAME), execute=plan.create, revert=stays, opts=after_files)
+        after_app = pulumi.ResourceOptions(parent=self, depends_on=[app], replace_with=[app])
+        live = self._step("live", plan.go_live, stays, after_app)
+        for role in args.settings.page_roles:
+            grant_all(self, role, plan.grants, app, live)
+        self.register_outputs({"page": args.settings.qualified(page.NAME)})
+
+    def _step(self, name: str, execute: str, revert: str, options: pulumi.ResourceOptions) -> snowflake.Execute:
+        return snowflake.Execute(self.named(f"{page.NAME}-{name}"), execute=execute, revert=revert, opts=options)
+
+
+def sources() -> dict[str, str]:
+    """Return the texts of jobgraph's files by their path, as `jobgraph/page/app.py`."""
+    return dict(_texts(files("jobgraph"), "jobgraph"))
+
+
+def _texts(folder: Traversable, path: str) -> list[tuple[str, str]]:
+    texts = []
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name not in {"__pycache__", "image_sources", "template", "toolchain"}:
+            texts += _texts(entry, f"{path}/{entry.name}")
+        elif entry.name.endswith(_SHIPPED):
+            texts.append((f"{path}/{entry.name}", entry.read_text("utf-8")))
+    return texts
