@@ -41,7 +41,9 @@ class PageComponent(Part):
         plan = page.page(args.settings, sources())
         options = pulumi.ResourceOptions(parent=self, depends_on=args.before)
         removal = self._step("removal", sql.nothing("the page goes when this step is undone"), plan.drop, options)
-        steps = [self._step(file.name.rpartition("/")[2], file.write, str(file.remove), options) for file in plan.files]
+        steps: list[pulumi.Resource] = [
+            self._step(file.name.rpartition("/")[2], file.write, str(file.remove), options) for file in plan.files
+        ]
         stays = sql.nothing("the page stays")
         after_files = pulumi.ResourceOptions(parent=self, depends_on=[*steps, removal], replace_with=steps)
         # named as the grant on it, which is made anew with it

@@ -8,16 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.account import queries
+from jobgraph.account import control_queries, queries
 from jobgraph.account.run_records import RunRecords
 from jobgraph.procedures.requested.request import REQUEST, Request
 from jobgraph.runs import records, selection, task_runs, values
+from jobgraph.runs.operations import Operation, filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jobgraph.account.client import Client
-    from jobgraph.account.queries import Statement
+    from jobgraph.account.queries import Statement, Tables
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.selection import Selection
 
@@ -106,9 +107,12 @@ def perform(client: Client, action: Action) -> None:
         client.rows(statement)
 
 
-def filled(statement: Statement) -> str:
-    """Return a statement as one could send it: with its values in place of the marks."""
-    pieces = statement.text.split("?")
-    constants = ["'" + str(bind).replace("\\", "\\\\").replace("'", "\\'") + "'" for bind in statement.binds]
-    blanks = [*constants, *[""] * (len(pieces) - len(constants))]
-    return "".join(piece + value for piece, value in zip(pieces, blanks, strict=False))
+def keep(client: Client, tables: Tables, action: Action, note: str) -> None:
+    """Keep what was done, with why, in the history of operations.
+
+    Raises:
+        AbsentError: if an earlier version deployed the stack: it has no table for that.
+    """
+    texts = tuple(map(filled, action.statements))
+    operation = Operation(action.name, action.graph, texts, action.jobs, note, action.run_id)
+    client.rows(control_queries.insert_operation(client.place, tables, operation))

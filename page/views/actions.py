@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from jobgraph.account import steering
+from jobgraph.account.client import AbsentError
 from jobgraph.errors import UserError
 from jobgraph.page import connection, reading
 from jobgraph.page.views.live import live
 from jobgraph.runs import values
+from jobgraph.runs.operations import filled
 from jobgraph.runs.selection import Selection
 
 if TYPE_CHECKING:
@@ -101,15 +103,16 @@ def _ask(graph: Deployed, name: str) -> None:
         action = steering.run(client, graph, changed, chosen)
     else:
         action = _BUILDERS[name](client, graph)
-    st.code(";\n".join(map(steering.filled, action.statements)) + ";" if action.statements else "", language="sql")
+    st.code(";\n".join(map(filled, action.statements)) + ";" if action.statements else "", language="sql")
     st.markdown(_jobs(action))
     if action.remark:
         st.caption(action.remark)
+    note = st.text_input("Note", key="note", placeholder="Why: kept in history with who did it and when")
     if connection.is_in_snowflake():
         st.info(f"The page only looks, in Snowflake. On your machine: `jobgraph {name} {graph.key}`")
         return
     if st.button(_TITLES[name], type="primary", key="confirm", disabled=not action.statements):
-        _do(action)
+        _do(action, note)
 
 
 _BUILDERS: dict[str, Callable[[Any, Deployed], Action]] = {
@@ -120,8 +123,13 @@ _BUILDERS: dict[str, Callable[[Any, Deployed], Action]] = {
 }
 
 
-def _do(action: Action) -> None:
-    steering.perform(reading.source().client, action)
+def _do(action: Action, note: str) -> None:
+    client = reading.source().client
+    steering.perform(client, action)
+    try:
+        steering.keep(client, reading.graph(action.graph).tables, action, note)
+    except AbsentError:
+        st.toast("The note was not kept: an earlier version deployed the graph.")
     reading.forget()
     _forget()
     st.toast(f"{_TITLES[action.name]} of {action.graph} was asked for.", icon=":material/check:")

@@ -65,7 +65,11 @@ OTHERS: dict[str, Any] = {
     "pools": {**POOLS, "ANOTHER": {}},
     "warehouses": {"BIG": "DEV_BIG"},
     "integrations": {"PYPI": "DEV_PYPI"},
+    "page": True,
+    "page_roles": ["ANALYST"],
 }
+# settings that mean nothing without another one
+BESIDE: dict[str, Any] = {"page_roles": {"page": True}}
 # they make no difference to what is deployed, but to what is said of its cost
 OTHER_ESTIMATES: dict[str, Any] = {"credit_price": 2.6, "rates": {"XSMALL": 1.35}, "runs_per_month": {"BY_HAND": 20}}
 OTHERS_OF_POOL = {
@@ -102,7 +106,9 @@ def test_every_setting_of_a_stack_is_read(program: Any) -> None:
     assert program({}) == base
     names = {setting.name for setting in fields(Settings)}
     assert names == OTHERS.keys() | OTHER_ESTIMATES.keys()
-    assert [name for name in sorted(OTHERS) if program({name: OTHERS[name]}) == base] == []
+    bases = {name: program(BESIDE[name]) if name in BESIDE else base for name in OTHERS}
+    others = {name: program({**BESIDE.get(name, {}), name: value}) for name, value in OTHERS.items()}
+    assert [name for name in sorted(OTHERS) if others[name] == bases[name]] == []
 
 
 def test_every_setting_for_estimates_is_read() -> None:

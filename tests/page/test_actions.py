@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.account import steering
-from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import RunFailedError
+from jobgraph.runs.operations import filled
 from tests.jobgraph.cli import recorded
 from tests.jobgraph.cli.recorded import ManualClock, Server, absent, quickstart
 from tests.page.test_views import KEY, server
@@ -16,17 +16,17 @@ from tests.page.test_views import KEY, server
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
+    from jobgraph.account.queries import Statement
     from tests.page.conftest import Visit
 
-PLACE = Place("DB", "PUBLIC")
 ROOT = '"DB"."PUBLIC"."ROOT_TASK"'
 
 
 def changing(sent: list[Statement]) -> list[str]:
     """What was sent that changes something."""
-    reads = ("SELECT", "SHOW")
+    reads = ("SELECT", "SHOW", "INSERT")
     return [
-        steering.filled(statement)
+        filled(statement)
         for statement in sent
         if not statement.text.startswith(reads) or "CANCEL_ONGOING" in statement.text
     ]
@@ -46,7 +46,7 @@ def scheduled(*, started: bool = True) -> Server:
     rows[0]["config"] = '{"market": "eu", "days": 7}'
     clock = ManualClock()
     clock.seconds = 60.0
-    answers = {"TASK_LOGGING_STATS": absent(), "ALTER TASK": []}
+    answers = {"TASK_LOGGING_STATS": absent(), "ALTER TASK": [], "INSERT INTO": []}
     return Server(clock, tasks=rows, began=0.0, answers=answers)
 
 
@@ -118,6 +118,29 @@ def test_only_what_makes_sense_is_offered(visit: Visit) -> None:
     visit.client = server("running")
     keys = {button.key for button in visit.open(view="grid", graph=KEY).button}
     assert keys == {"do-run", "do-cancel"}
+
+
+def test_the_note_is_kept_with_what_was_sent(visit: Visit) -> None:
+    client = server("failing")
+    client.answers["INSERT INTO"] = []
+    visit.client = client
+    app = asked(visit.open(view="run", graph=KEY), steering.RETRY)
+    app.text_input(key="note").set_value("the nulls are gone").run()
+    app.button(key="confirm").click().run()
+    (kept,) = [statement for statement in client.sent if statement.text.startswith("INSERT")]
+    assert "the nulls are gone" in kept.binds
+    assert "retry" in kept.binds
+    assert any("RETRY LAST" in str(bind) for bind in kept.binds)
+
+
+def test_a_stack_without_a_table_for_notes_still_runs(visit: Visit) -> None:
+    client = server("done")
+    client.answers["INSERT INTO"] = absent()
+    visit.client = client
+    app = asked(visit.open(view="grid", graph=KEY), steering.RUN)
+    app.button(key="confirm").click().run()
+    assert changing(client.sent) == [f"EXECUTE TASK {ROOT}"]
+    assert "The note was not kept" in app.toast[0].value
 
 
 def test_a_refusal_is_shown_as_snowflake_says_it(visit: Visit) -> None:

@@ -27,7 +27,7 @@ def server(history: str) -> Server:
     clock = ManualClock()
     if history == "empty":
         return Server(clock, answers={"TASK_LOGGING_STATS": absent()}, steps=(), attempts=[])
-    answers = {"JOB_LOGS": LOG, "TASK_LOGGING_STATS": absent()}
+    answers = {"JOB_LOGS": LOG, "TASK_LOGGING_STATS": absent(), "INSERT INTO": []}
     if history == "failing":
         attempts = [recorded.attempt(step.name) for step in recorded.GOOD[1:-1] if step.name != "T_MYJOB_3"]
         failing = Server(clock, steps=recorded.FAILING, attempts=[*attempts, *recorded.FAILED_ATTEMPTS], began=0.0)

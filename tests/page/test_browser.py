@@ -1,0 +1,347 @@
+"""The page in a real browser, Chromium, against a sandbox: what is drawn, live runs, links, keys, and each action.
+
+Where there is no Chromium these are skipped, and say so. With UPDATE_GOLDENS=1 they write the pictures of docs/images.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from jobgraph.account import client as connecting
+from jobgraph.account.queries import Statement
+from tests.page import world
+from tests.page.world import Made
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from playwright.sync_api import Browser, Page
+
+    from jobgraph.account.client import Client
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+IMAGES = ROOT / "docs" / "images"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
+]
+STEPS = ("ORDERS", "CUSTOMERS", "RETURNS", "PRICES", "STOCK")
+JOBS = [
+    *(f"{verb}_{step}" for verb in ("LOAD", "CLEAN") for step in STEPS),
+    *("FEATURES_BASKET", "FEATURES_CHURN", "FEATURES_DEMAND", "TRAIN_DEMAND", "TRAIN_CHURN", "SCORE_DEMAND"),
+    *("SCORE_CHURN", "PUBLISH_REPORT"),
+]
+SALES = Made(
+    "nightly_sales",
+    world.layered(JOBS, [5, 5, 3, 2, 2, 1], 1),
+    runs=60,
+    schedule="USING CRON 0 2 * * * UTC",
+    every=timedelta(hours=24),
+    usual=90,
+    config={"market": "eu", "days": 7},
+    last="FAILED",
+)
+EVENTS = Made(
+    "hourly_events",
+    world.layered(["PULL_WEB", "PULL_APP", "PULL_SHOP", "MERGE", "SESSIONS", "PUBLISH"], [3, 1, 1, 1], 2),
+    runs=60,
+    schedule="60 MINUTE",
+    usual=20,
+    chance=0.4,
+    last="DONE",
+)
+BACKTEST = Made(
+    "backtest",
+    world.layered([*(f"SCENARIO_{number:03d}" for number in range(298)), "COLLECT", "REPORT"], [100, 100, 98, 1, 1], 3),
+    runs=50,
+    every=timedelta(hours=12),
+    usual=40,
+    chance=0.25,
+)
+CLOSE = Made(
+    "month_end_close",
+    world.layered(["LEDGER", "TAX", "FX", "CLOSE"], [3, 1], 4),
+    runs=14,
+    schedule="USING CRON 0 6 1 * * UTC",
+    started=False,
+    every=timedelta(days=30),
+    usual=300,
+    last="DONE",
+)
+NEW = Made("image_training", world.layered(["PREPARE", "TRAIN", "EVALUATE"], [1, 1, 1], 5))
+GRAPHS = (SALES, EVENTS, BACKTEST, CLOSE, NEW)
+RUN_ID = "SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID')"
+WAITING = (
+    f"CREATE PROCEDURE {world.PLACE}.WAIT_A_MINUTE() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+    " PACKAGES = ('snowflake-snowpark-python==1.33.0') HANDLER = 'main'"
+    " AS $$import time\ndef main(session):\n    time.sleep(60)\n    return ''\n$$"
+)
+
+
+def live_graph() -> list[str]:
+    """A graph that really runs: QUICK is done at once, GATED fails until there is a table GATE, SLOW takes a minute."""
+    place, warehouse = world.PLACE, f'WAREHOUSE = "{world.SETTINGS.warehouse}"'
+    mark = '$${"graph": "live"}$$'
+
+    def job(name: str, after: str, source: str = "") -> str:
+        row = (
+            f"INSERT INTO {place}.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, JOB_STATUS, GRAPH_RUN_ID, ATTEMPT,"
+            " GRAPH_NAME, STARTED_TIME, COMPLETED_TIME, DURATION_IN_SECS)"
+            f" SELECT 'ROOT_LIVE', '{name}', 'DONE', {RUN_ID}, 1, 'live', CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), 0"
+            f" FROM (SELECT {mark} AS DEFINITION){source}"
+        )
+        return f"CREATE TASK {place}.{name} {warehouse} AFTER {place}.{after} AS {row}"
+
+    comment = "COMMENT = 'jobgraph: starts graph live'"
+    return [
+        WAITING,
+        f"CREATE TASK {place}.ROOT_LIVE {warehouse} SCHEDULE = '720 MINUTE' {comment} AS SELECT CURRENT_TIMESTAMP()",
+        job("QUICK", "ROOT_LIVE"),
+        job("GATED", "QUICK", f", {place}.GATE"),
+        f"CREATE TASK {place}.SLOW {warehouse} AFTER {place}.GATED AS CALL {place}.WAIT_A_MINUTE()",
+        f"CREATE TASK {place}.END_LIVE {warehouse} FINALIZE = {place}.ROOT_LIVE AS SELECT 1",
+        *(f"ALTER TASK {place}.{name} RESUME" for name in ("QUICK", "GATED", "SLOW", "END_LIVE", "ROOT_LIVE")),
+    ]
+
+
+@dataclass
+class Site:
+    """A page that is served, and the sandbox that it shows."""
+
+    address: str
+    client: Client
+    browser: Browser
+
+    @contextmanager
+    def visited(self, width: int = 1280, scheme: str = "light", **parameters: str) -> Iterator[Page]:
+        """A visit of an address; whatever the browser calls an error fails the test."""
+        page = self.browser.new_page(viewport={"width": width, "height": 820}, color_scheme=scheme)  # type: ignore[arg-type]  # light or dark
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{self.address}/?{urlencode(parameters)}")
+        expect(page.locator(".board header")).to_be_visible(timeout=30_000)
+        yield page
+        page.close()
+        assert errors == []
+
+    def send(self, *statements: str) -> list[dict[str, Any]]:
+        """The rows of the last of some statements."""
+        rows: list[dict[str, Any]] = []
+        for text in statements:
+            rows = self.client.rows(Statement(text))
+        return rows
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def served(variables: Mapping[str, str]) -> Iterator[str]:
+    """The page, served by the command as a user starts it."""
+    port = free_port()
+    script = "from jobgraph.cli.main import main; main()"
+    command = [sys.executable, "-c", f"import sys; sys.argv[0] = 'jobgraph'; {script}", "page", "--port", str(port)]
+    with subprocess.Popen(
+        command, env={**os.environ, **variables}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as server:
+        try:
+            for _ in range(200):
+                assert server.poll() is None, server.stderr.read().decode() if server.stderr else ""
+                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
+                    break
+                with suppress(subprocess.TimeoutExpired):
+                    server.wait(0.1)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def site(snowflake_sandbox_server: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    variables = {**snowflake_sandbox_server, "SNOWFLAKE_DATABASE": world.DATABASE, "SNOWFLAKE_SCHEMA": world.SCHEMA}
+    variables["SNOWFLAKE_WAREHOUSE"] = world.SETTINGS.warehouse
+    client = connecting.connect(connecting.Choice(environment=variables))
+    for statement in (*world.deployment(GRAPHS), *live_graph()):
+        client.rows(Statement(statement))
+    end = datetime.now(UTC) - timedelta(minutes=20)
+    for graph in GRAPHS:
+        world.load(client, tmp_path_factory.mktemp(graph.key), world.past(graph, end))
+    with served(variables) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield Site(address, client, browser)
+        browser.close()
+    client.close()
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page for the documents, if they are written anew."""
+    if os.environ.get("UPDATE_GOLDENS"):
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(400)
+        page.screenshot(path=IMAGES / f"page-{name}.png")
+
+
+def test_all_graphs_the_failed_one_first(site: Site) -> None:
+    with site.visited() as page:
+        cards = page.locator(".card:not(.head)")
+        expect(cards).to_have_count(6)
+        expect(cards.first).to_contain_text("nightly_sales")
+        expect(cards.first.locator(".last .state")).to_have_text("✗failed")
+        expect(cards.first.locator(".strip .bar")).to_have_count(24)
+        expect(page.locator(".card", has_text="month_end_close")).to_contain_text(
+            "suspended by an operator or a deploy"
+        )
+        expect(page.locator(".card", has_text="image_training")).to_contain_text("never ran")
+        picture(page, "graphs")
+
+
+def test_a_grid_of_fifty_runs_and_three_hundred_jobs_needs_no_scrolling_sideways(site: Site) -> None:
+    with site.visited(view="grid", graph="backtest") as page:
+        rows = page.locator(".grid .row")
+        expect(rows).to_have_count(300)
+        expect(rows.first.locator("b")).to_have_count(50)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        grid = page.locator(".grid")
+        assert grid.evaluate("node => node.scrollWidth <= node.clientWidth")
+        # rows out of sight have no cells yet
+        expect(rows.last.locator("b")).to_have_count(0)
+        rows.last.scroll_into_view_if_needed()
+        expect(rows.last.locator("b")).to_have_count(50)
+
+
+def test_the_newest_run_is_in_sight_on_a_phone(site: Site) -> None:
+    with site.visited(390, view="grid", graph="nightly_sales") as page:
+        newest = page.locator(".grid .row").first.locator("b").last
+        expect(newest).to_be_in_viewport()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        picture(page, "phone")
+
+
+def test_a_click_and_the_keys_lead_to_an_attempt_and_the_address_with_them(site: Site) -> None:
+    with site.visited(view="grid", graph="nightly_sales") as page:
+        page.evaluate("window.loaded = 'once'")
+        expect(page.locator(".grid .row b").first).to_be_visible()
+        picture(page, "grid")
+        page.locator(".grid").focus()
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowDown")
+        expect(page.locator(".grid .chosen")).to_have_count(1)
+        assert "CUSTOMERS" in page.locator(".told").inner_text() or page.locator(".told").inner_text()
+        page.locator(".grid .row b.bad").last.click()
+        expect(page.locator(".reason").first).to_be_visible()
+        assert "view=attempt" in page.url
+        assert "run=" in page.url
+        assert page.evaluate("window.loaded") == "once"  # no full reload
+        page.go_back()
+        expect(page.locator(".grid")).to_be_visible()
+
+
+def test_a_run_has_a_timeline_and_its_address_is_enough(site: Site) -> None:
+    with site.visited(view="run", graph="nightly_sales") as page:
+        expect(page.locator(".timeline .line")).to_have_count(len(JOBS))
+        assert page.locator(".timeline .line.critical").count() >= 2
+        expect(page.locator(".failures li")).to_have_count(1)
+        picture(page, "run")
+        page.locator(".crumbs a").nth(1).click()
+        page.locator(".grid .head .bar").nth(-2).click()
+        expect(page.locator(".title .state").first).to_be_visible()
+        address = page.url
+    with site.visited() as other:
+        other.goto(address)
+        run_id = address.partition("run=")[2].partition("&")[0]
+        expect(other.locator(".facts code").first).to_have_text(run_id)
+
+
+def test_a_log_is_searched_in_place(site: Site) -> None:
+    with site.visited(view="grid", graph="nightly_sales", only="trouble") as page:
+        page.locator(".grid .row b.bad").last.click()
+        expect(page.locator(".log")).to_be_visible()
+        assert page.locator(".log").evaluate("node => node.scrollTop > 0")  # its end, where the failure is
+        field = page.get_by_placeholder("Lines of the log that contain")
+        field.fill("batch 17")
+        field.press("Enter")
+        expect(page.locator(".log mark")).to_have_count(1)
+        assert "find=batch+17" in page.url
+        field.fill("")
+        field.press("Enter")
+        expect(page.locator(".log mark")).to_have_count(0)
+        picture(page, "attempt")
+
+
+@pytest.mark.parametrize(
+    ("view", "selector"),
+    [("picture", ".picture svg"), ("cost", ".course"), ("changes", "h3"), ("why", ".reasons li"), ("job", ".course")],
+)
+def test_the_other_views_are_drawn(site: Site, view: str, selector: str) -> None:
+    more = {"job": "LOAD_RETURNS"} if view == "job" else {}
+    with site.visited(view=view, graph="nightly_sales", **more) as page:
+        expect(page.locator(selector).first).to_be_visible()
+        picture(page, view)
+
+
+def test_dark_is_dark_and_light_is_light(site: Site) -> None:
+    with site.visited(scheme="dark", view="grid", graph="nightly_sales") as page:
+        expect(page.locator(".board.dark").first).to_be_visible()
+        expect(page.locator(".grid .row b").first).to_be_visible()
+        picture(page, "dark")
+    with site.visited(view="grid", graph="nightly_sales") as page:
+        expect(page.locator(".grid")).to_be_visible()
+        expect(page.locator(".board.dark")).to_have_count(0)
+
+
+def confirm(page: Page, action: str, statement: str, note: str = "") -> None:
+    """Do an action as a person does: its button, a look at the statement, the button of the dialog."""
+    page.get_by_role("button", name=action, exact=True).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("code").first).to_contain_text(statement)
+    if action == "Run":
+        picture(page, "action")
+    if note:
+        dialog.get_by_placeholder("Why: kept in history").fill(note)
+        dialog.get_by_placeholder("Why: kept in history").press("Enter")
+    dialog.get_by_role("button", name=action, exact=True).click()
+    expect(dialog).to_be_hidden()
+
+
+def test_every_action_from_failure_to_good(site: Site) -> None:
+    """Run: it fails, and shows so without a reload. Retry after the mend. Cancel. Suspend. Resume."""
+    with site.visited(view="run", graph="live") as page:
+        expect(page.locator(".empty")).to_contain_text("has not run yet")
+        page.evaluate("window.loaded = 'once'")
+        confirm(page, "Run", "EXECUTE TASK")
+        expect(page.locator(".failures")).to_contain_text("GATED", timeout=20_000)
+        expect(page.locator(".title .state").first).to_contain_text("failed", timeout=20_000)
+        site.send(f"CREATE TABLE {world.PLACE}.GATE (X NUMBER)", f"INSERT INTO {world.PLACE}.GATE SELECT 1")
+        confirm(page, "Retry", "RETRY LAST")
+        line = page.locator(".timeline .line", has_text="SLOW")
+        expect(line.locator(".state")).to_contain_text("running", timeout=20_000)
+        picture(page, "running")
+        confirm(page, "Cancel", "SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS")
+        expect(page.locator(".title .state").first).to_contain_text("cancelled", timeout=30_000)
+        confirm(page, "Suspend", "SUSPEND")
+        expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
+        (root,) = site.send(f"SHOW TASKS LIKE 'ROOT_LIVE' IN SCHEMA {world.PLACE}")
+        assert root["state"] == "suspended"
+        confirm(page, "Resume", "RESUME")
+        expect(page.get_by_role("button", name="Suspend", exact=True)).to_be_visible()
+        assert page.evaluate("window.loaded") == "once"
