@@ -32,6 +32,7 @@ _SPACE = """<style>
 @media (max-width: 760px) { .block-container { padding: 0.9rem 0.8rem 3rem; } }
 [data-testid="stVerticalBlock"] { gap: 0.7rem; }
 header[data-testid="stHeader"] { display: none; }
+@media (max-width: 760px) { .st-key-ways { flex-direction: column; align-items: stretch; } }
 </style>"""
 
 
@@ -45,7 +46,7 @@ def main() -> None:
         board(frame_html(here, f"{client.place} on {client.server}"), "frame")
         if here.graph:
             actions.dialog(here.graph)
-            with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="ways"):
                 board(tabs_html(here), "tabs")
                 actions.buttons(here.graph)
         _VIEWS.get(here.view, graphs.show)(here)

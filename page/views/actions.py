@@ -82,7 +82,7 @@ def dialog(name: str) -> None:
     if action is None or graph is None:
         return
 
-    @st.dialog(f"{_TITLES[action]} {name}", width="large", on_dismiss=_forget)
+    @st.dialog(f"{_TITLES[action]} {name}", width="medium", on_dismiss=_forget)
     def window() -> None:
         try:
             _ask(graph, action)
