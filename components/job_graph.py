@@ -16,6 +16,7 @@ from jobgraph.components.access import AccessArgs, AccessComponent
 from jobgraph.components.compute import ComputeArgs, ComputeComponent
 from jobgraph.components.connection import Login
 from jobgraph.components.history import HistoryArgs, HistoryComponent
+from jobgraph.components.missing_images import warn_of_missing_images
 from jobgraph.components.notifying import IntegrationsComponent, NotifyingArgs, WatchComponent
 from jobgraph.components.page import PageArgs, PageComponent
 from jobgraph.components.part import Scope
@@ -140,6 +141,7 @@ class JobGraph(pulumi.ComponentResource):
         guard_removal(planned.graphs, settings, graphs, scope)
         if settings.page:
             PageComponent("page", PageArgs(settings, (compute, storage, runs)), scope)
+        warn_of_missing_images(planned, storage.repository_id, scope)
         self._roots = {graph.key: graph.root.full_name for graph in planned.graphs}
 
 

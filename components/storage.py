@@ -39,14 +39,20 @@ class StorageArgs:
 
 
 class StorageComponent(Part):
-    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role."""
+    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role.
+
+    `repository_id` is an output of what is there when the image repository is.
+    """
 
     def __init__(self, name: str, args: StorageArgs, scope: Scope) -> None:
         super().__init__("Storage", name, scope)
         self._settings, self._mark, self._compute = args.settings, args.access.mark, args.compute
         settings = args.settings
         self._place = self._schema(settings)
-        resources = [*self._images(settings), stage := self._stage(settings)]
+        stage = self._stage(settings)
+        resources: list[pulumi.CustomResource] = [*self._images(settings), stage]
+        # of the stage, where the repository is another's and so there
+        self.repository_id = resources[0].id
         self._tasks_belong_to_the_role(settings, args.access)
         self._put("configuration", args.configuration, stage)
         for payload in args.payloads:
@@ -76,7 +82,7 @@ class StorageComponent(Part):
         # whoever waits for the last of them waits for all
         return resources[-1:]
 
-    def _images(self, settings: Settings) -> list[pulumi.Resource]:
+    def _images(self, settings: Settings) -> list[pulumi.CustomResource]:
         if "image_repository" in settings.existing:
             return []
         return [

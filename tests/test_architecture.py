@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("jobgraph", "components", "procedures", "sandbox", "toolchain", "images", "page")
+OURS = ("jobgraph", "components", "procedures", "sandbox", "toolchain", "images", "page", "policies")
 # folder in the clone -> the package it is imported as; jobgraph/ links to the four before its own
 PACKAGES = {
     "sandbox/snowflake_sandbox": "snowflake_sandbox",
@@ -31,6 +31,7 @@ PACKAGES = {
     "page": "jobgraph.page",
     "jobgraph": "jobgraph",
     "images": "images",
+    "policies": "policies",
 }
 
 

@@ -3,6 +3,8 @@
 Knows arguments, output and exit codes; the work is done elsewhere in this package.
 """
 
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import click
 
 from jobgraph.toolchain import layout
 from jobgraph.toolchain.errors import EXIT_CODE, ToolchainError
-from jobgraph.toolchain.installed import report
+from jobgraph.toolchain.installed import environment, report
 from jobgraph.toolchain.setup import set_up
 from jobgraph.toolchain.sources import Component, Source
 
@@ -47,6 +49,14 @@ def doctor(project: Path, expect_plugin: str | None) -> None:
     if any(row.source is Source.MISSING for row in rows):
         click.echo(f"Something is missing: run `{layout.SETUP}`.", err=True)
         sys.exit(EXIT_CODE)
+
+
+@main.command()
+@PROJECT
+def env(project: Path) -> None:
+    """Print the variables with which a shell finds the parts, for CI: eval "$(python -m jobgraph.toolchain env)"."""
+    for name, value in environment(project.resolve(), os.environ).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 def show(rows: list[Component]) -> None:

@@ -4,6 +4,7 @@ Knows their addresses, how long to wait for an answer, and how to unpack one wit
 know what the files are for.
 """
 
+import hashlib
 import platform
 import queue
 import tarfile
@@ -24,6 +25,10 @@ STALL_SECONDS = 20.0
 """How long a started download may stand still."""
 
 BASE = "https://get.pulumi.com/releases"
+
+CHECKSUMS = "https://github.com/pulumi"
+"""Where each release's checksums are published: another server than the archives', so one alone can forge nothing."""
+
 MEBIBYTE = 1 << 20
 
 
@@ -41,28 +46,62 @@ def plugin_url(file_name: str, release: str, system: str, machine: str) -> str:
     return f"{BASE}/plugins/{file_name}-v{release}-{system.lower()}-{_architecture(machine, 'amd64')}.tar.gz"
 
 
+def command_line_checksums_url(release: str) -> str:
+    """Where the checksums of a release of the command line are."""
+    return f"{CHECKSUMS}/pulumi/releases/download/v{release}/pulumi-{release}-checksums.txt"
+
+
+def plugin_checksums_url(file_name: str, release: str) -> str:
+    """Where the checksums of a release of a plugin are."""
+    name = f"pulumi-{file_name.removeprefix('pulumi-resource-')}"
+    return f"{CHECKSUMS}/{name}/releases/download/v{release}/{name}_{release}_checksums.txt"
+
+
+def checksum(checksums_url: str, archive_url: str) -> str:
+    """Return the SHA-256 that a release's list has for an archive, in hex.
+
+    Raises:
+        NoDownloadError: The list cannot be had, or does not name the archive.
+    """
+    name = archive_url.rpartition("/")[2]
+    try:
+        with _answer(checksums_url) as response:
+            lines = response.read(MEBIBYTE).decode("ascii", "replace").splitlines()
+    except (OSError, HTTPException) as error:
+        raise NoDownloadError(f"the checksums at {checksums_url}: {_reason(error)}") from error
+    listed = {words[1].lstrip("*"): words[0] for line in lines if len(words := line.split()) == 2}  # noqa: PLR2004  # a sum and a name
+    if name not in listed:
+        raise NoDownloadError(f"the checksums at {checksums_url} do not name {name}")
+    return listed[name].lower()
+
+
 def this_machine() -> tuple[str, str]:
     """The operating system and the processor, as Python names them."""
     return platform.system(), platform.machine()
 
 
-def fetch(url: str, folder: Path, step: Step) -> None:
-    """Download an archive and put its files, without their folders, into a folder that exists.
+def fetch(url: str, folder: Path, step: Step, checksums_url: str) -> None:
+    """Download an archive, check it, and put its files, without their folders, into a folder that exists.
 
     Raises:
-        NoDownloadError: The server does not answer in time, refuses, stops in the middle, or sends no such archive.
+        NoDownloadError: The server does not answer in time, refuses, stops in the middle, or sends no such archive; or
+            it is not the archive that the release's checksums name. Then nothing in the folder may be used.
     """
     try:
         response = _answer(url)
         with response:
-            source = cast("IO[bytes]", _Counted(response, step))
-            with tarfile.open(fileobj=source, mode="r|gz") as archive:
+            source = _Counted(response, step)
+            with tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|gz") as archive:
                 for name, content in _files(archive):
                     path = folder / name
                     path.write_bytes(content)
                     path.chmod(0o755)
+            source.drain()
     except (OSError, tarfile.TarError, EOFError, HTTPException) as error:
         raise NoDownloadError(f"{url}: {_reason(error)}") from error
+    expected = checksum(checksums_url, url)
+    if source.digest != expected:
+        raise NoDownloadError(f"{url}: its SHA-256 is {source.digest}, and the release's list has {expected}")
 
 
 def _architecture(machine: str, intel: str) -> str:
@@ -100,15 +139,27 @@ def _answer(url: str) -> HTTPResponse:
 
 
 class _Counted:
-    """A response that tells a step how much of it was read."""
+    """A response that tells a step how much of it was read, and what its hash is."""
 
     def __init__(self, response: HTTPResponse, step: Step) -> None:
         self._response, self._step = response, step
         self._size = int(response.headers.get("Content-Length") or 0)
         self._read = 0
+        self._hash = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what was read, in hex."""
+        return self._hash.hexdigest()
+
+    def drain(self) -> None:
+        """Read what is behind the archive's end."""
+        while self.read(MEBIBYTE):
+            pass
 
     def read(self, size: int) -> bytes:
         content = self._response.read(size)
+        self._hash.update(content)
         self._read += len(content)
         self._step.update(f"{self._read // MEBIBYTE} MiB", self._read, self._size)
         return content

@@ -85,7 +85,7 @@ class Setup:
         url = download.command_line_url(layout.pulumi_version(), *download.this_machine())
         (folder / "bin").mkdir()
         with self.reporter.step("Downloading the official Pulumi command line") as step:
-            download.fetch(url, folder / "bin", step)
+            download.fetch(url, folder / "bin", step, download.command_line_checksums_url(layout.pulumi_version()))
 
     def _build_cli(self, folder: Path) -> None:
         go = machine.find_go(self.search)
@@ -123,7 +123,7 @@ class Setup:
                 url = download.plugin_url(name, release, *download.this_machine())
                 try:
                     with _published(target) as folder, self.reporter.step(f"Downloading the official {name}") as step:
-                        download.fetch(url, folder, step)
+                        download.fetch(url, folder, step, download.plugin_checksums_url(name, release))
                 except download.NoDownloadError as error:
                     self.reporter.note(f"No official download of {name} ({error}).")
                     return None

@@ -225,6 +225,11 @@ class SnowflakeClient:
         """Host and port."""
         return _address(self._options)
 
+    @property
+    def way_in(self) -> str:
+        """How the login identified itself, for people."""
+        return way(self._options)
+
     def rows(self, statement: Statement) -> list[dict[str, Any]]:
         """Run one statement.
 
@@ -248,6 +253,13 @@ class SnowflakeClient:
             if number in _SESSION_GONE:
                 raise session_gone(self._options) from error
             raise refused(statement, number, str(error.raw_msg or error.msg)) from error
+
+    def new_token(self) -> str:
+        """Return a session token, which Snowflake's image registry takes for a password.
+
+        The connector has no public way; `snow spcs image-registry login` asks by the same request.
+        """
+        return str(self._connection.rest._token_request("ISSUE")["data"]["sessionToken"])  # noqa: SLF001  # see above
 
     def close(self) -> None:
         """End the session on the server."""

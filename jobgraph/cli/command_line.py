@@ -33,7 +33,7 @@ from jobgraph.cli.commands import (
     validate,
     wait,
 )
-from jobgraph.cli.commands.account import doctor, privileges
+from jobgraph.cli.commands.account import doctor, image, privileges
 from jobgraph.cli.commands.backfill import group as backfill_group
 from jobgraph.cli.commands.local import page
 
@@ -81,6 +81,7 @@ for command in (
     suspend.suspend,
     resume.resume,
     sandbox.sandbox,
+    image.image,
     privileges.privileges,
     doctor.doctor,
 ):

@@ -91,6 +91,9 @@ def test_each_privilege_of_the_deploying_role_is_missed_by_a_step_that_names_it(
         (grant,) = need["statements"]
         revoke = grant.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM ").replace(" WITH GRANT OPTION", "")
         account.administrate(revoke)
+        warned = account.project.jobgraph("doctor", "--account", "-e", "dev", check=False)
+        assert warned.returncode == 1
+        assert grant in warned.stdout
         done = account.project.pulumi("up", "--yes", "--skip-preview", check=False)
         account.administrate(grant)
         text = done.stdout + done.stderr
@@ -107,6 +110,9 @@ def test_the_whole_life_of_a_stack_under_a_role_with_exactly_the_listed_privileg
     project.up()
     stack.unchanged(project)
     project.jobgraph("run", "--wait")
+    healthy = project.jobgraph("doctor", "--account", "-e", "dev")
+    assert "has its 24 privileges" in healthy.stdout
+    assert "role JOBGRAPH_DEPLOYER" in healthy.stdout
     operator_and_viewer(account)
     project.edit("results_4", "results_four")
     project.up()

@@ -1,3 +1,5 @@
+import gzip
+import hashlib
 import io
 import os
 import socket
@@ -277,12 +279,27 @@ class OfficialServer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve the archive that the path names."""
-        names = ("pulumi/pulumi", f"pulumi/{HOST}") if "/sdk/" in self.path else (f"./{SNOWFLAKE}",)
-        body = archive(dict.fromkeys(names, f"#!/bin/sh\necho v{RELEASE}\n"))
+        body = self._archive(of_command_line="/sdk/" in self.path)
+        if self.path.endswith("checksums.txt"):
+            body = self._list()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _archive(self, *, of_command_line: bool) -> bytes:
+        names = ("pulumi/pulumi", f"pulumi/{HOST}") if of_command_line else (f"./{SNOWFLAKE}",)
+        return archive(dict.fromkeys(names, f"#!/bin/sh\necho v{RELEASE}\n"))
+
+    def _list(self) -> bytes:
+        urls = {
+            download.command_line_url(RELEASE, *download.this_machine()): self._archive(of_command_line=True),
+            download.plugin_url(SNOWFLAKE, SNOWFLAKE_RELEASE, *download.this_machine()): self._archive(
+                of_command_line=False
+            ),
+        }
+        lines = (f"{hashlib.sha256(body).hexdigest()}  {url.rpartition('/')[2]}\n" for url, body in urls.items())
+        return "".join(lines).encode()
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
@@ -290,7 +307,8 @@ class OfficialServer(BaseHTTPRequestHandler):
 
 def archive(files: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    # the time in gzip's header would make another archive of the same files
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(text.encode())
@@ -302,7 +320,8 @@ def archive(files: dict[str, str]) -> bytes:
 def official_server(monkeypatch: pytest.MonkeyPatch, bare_machine: BareMachine) -> Iterator[None]:
     assert bare_machine  # its own BASE must be set first
     server = HTTPServer(("127.0.0.1", 0), OfficialServer)
-    monkeypatch.setattr(download, "BASE", f"http://127.0.0.1:{server.server_port}")
+    for name in ("BASE", "CHECKSUMS"):
+        monkeypatch.setattr(download, name, f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield

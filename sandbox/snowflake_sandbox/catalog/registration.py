@@ -59,5 +59,5 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    for part in (grants, image_repository, stage_files, copy_into, file_urls, keys, information_schema):
+    for part in (grants, stage_files, copy_into, file_urls, keys, information_schema):
         part.register(world)

@@ -1,18 +1,16 @@
-"""IMAGE REPOSITORY (contract 6.9). Holds no images: the services part looks them up in the project's image folders."""
+"""IMAGE REPOSITORY (contract 6.9). What is in one is the services part's business (registry.py)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
-from snowflake_sandbox.result import SHOW, Result, columns
+from snowflake_sandbox.result import columns
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.definitions import find_for
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
-    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 REGISTRY = "local-sandbox.registry.snowflakecomputing.com"
@@ -48,26 +46,6 @@ def _show_row(_call: Call, repository: SnowflakeObject) -> tuple[Any, ...]:
         repository["encryption"] or "SNOWFLAKE_FULL",
         "",
     )
-
-
-def register(world: World) -> None:
-    """Add the statement of this file."""
-    world.statements["SHOW IMAGES"] = _show_images
-
-
-_IMAGES = columns("created_on@ image_name tags digest image_path")
-
-
-def _show_images(call: Call) -> Result:
-    """SHOW IMAGES [LIKE 'x'] IN IMAGE REPOSITORY <name>: none is ever pushed, those of the project lie in folders."""
-    if call.reader.accept("LIKE"):
-        call.reader.string()
-    call.reader.expect("IN IMAGE REPOSITORY")
-    repository = find_for(call, KIND, "SHOW IMAGES")
-    if repository is not None:
-        access.require(call, ("READ",), repository)
-    call.reader.end()
-    return Result(_IMAGES, [], SHOW)
 
 
 KIND = Kind(

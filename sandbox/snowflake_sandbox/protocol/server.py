@@ -23,6 +23,7 @@ from starlette.routing import Route
 from snowflake_sandbox.errors import SnowflakeError, internal
 from snowflake_sandbox.parameters import session_value, wire_parameters
 from snowflake_sandbox.protocol import logins, wire
+from snowflake_sandbox.protocol.registry_api import RegistryApi
 from snowflake_sandbox.queries import query_history
 from snowflake_sandbox.tables import file_urls
 
@@ -79,7 +80,7 @@ class Server:
         }
         routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]
         routes += [Route(path, self._guarded(endpoint), methods=["GET"]) for path, endpoint in get.items()]
-        return Starlette(routes=routes)
+        return Starlette(routes=[*routes, *RegistryApi(self._world).routes()])
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snowflake_sandbox.services import job, methods, records, service, supervisor, telemetry
+from snowflake_sandbox.services import job, methods, records, registry, service, supervisor, telemetry
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import World
 
-TABLES = records.TABLES
+TABLES = records.TABLES + registry.TABLES
 
 
 def register(world: World) -> None:
@@ -17,6 +17,7 @@ def register(world: World) -> None:
     world.kinds[service.DECLARATION.name] = service.DECLARATION
     world.statements |= {
         "EXECUTE JOB SERVICE": job.execute_job_service,
+        "SHOW IMAGES": registry.show_images,
         "SHOW ENDPOINTS": service.show_endpoints,
         "SHOW JOB SERVICES": service.show_job_services,
         "SHOW ROLES IN": service.show_roles,

@@ -15,7 +15,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import compute_pool
 from snowflake_sandbox.result import Result, status
-from snowflake_sandbox.services import images, machine, mounts, records, spec
+from snowflake_sandbox.services import images, machine, mounts, records, registry, spec
 from snowflake_sandbox.services.machine import JobStatus
 from snowflake_sandbox.services.records import Job
 from snowflake_sandbox.session import Scope
@@ -252,6 +252,8 @@ def _require_images(call: Call, parsed: spec.Specification) -> None:
             raise spec.invalid(
                 [f"container '{container.name}': image '{container.image}' must be given as /db/schema/repository/name"]
             )
+        if reference.repository == registry.SYSTEM_REPOSITORY:
+            continue
         database, schema, repository = (part.upper() for part in reference.repository)
         with call.world.store.transaction() as tx:
             image_repository = catalog.get(tx, "IMAGE REPOSITORY", ObjectName(repository, schema, database))

@@ -32,6 +32,7 @@ from snowflake_sandbox.services import (
 )
 from snowflake_sandbox.services.containers import ContainerProcess, Ended, Launch
 from snowflake_sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
+from snowflake_sandbox.services.registry import Registry
 from snowflake_sandbox.statements.reader import ObjectName
 from snowflake_sandbox.store import insist, insist_aside
 
@@ -46,9 +47,10 @@ _log = logging.getLogger("snowflake_sandbox.services")
 
 
 class Supervisor:
-    """All job services that have not ended. A part of the world."""
+    """All job services that have not ended, and the images that they run. A part of the world."""
 
     def __init__(self, world: World) -> None:
+        self.registry = Registry(world)
         self._world = world
         self._lock = threading.RLock()
         self._jobs: dict[int, Job] = {}
@@ -351,7 +353,7 @@ class Supervisor:
         """
         parsed = spec.parse(job.specification)
         container = next(candidate for candidate in parsed.containers if candidate.name == key[1])
-        image = self._image(container.image)
+        image = self.registry.find(container.image)
         root = self._root(job, key)
         shutil.rmtree(root, ignore_errors=True)
         working_folder = images.lay_out(image, root)
@@ -387,14 +389,3 @@ class Supervisor:
         folder = self._world.folder
         needed = (sys.executable, sys.prefix, sys.base_prefix)
         return None if any(Path(path).is_relative_to(folder) for path in needed) else folder
-
-    def _image(self, text: str) -> images.Image:
-        catalogue = images.load(self._world.images)
-        image = images.find(catalogue, images.parse_reference(text))
-        if image is None:
-            names = (
-                ", ".join(sorted(f"{candidate.name}:{tag}" for candidate in catalogue for tag in candidate.tags))
-                or "none"
-            )
-            raise images.ImageError(f"Failed to pull image: '{text}' not found. Images that there are: {names}.")
-        return image

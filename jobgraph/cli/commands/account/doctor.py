@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.account import queries
-from jobgraph.cli import views
+from jobgraph.account.client import SnowflakeClient
+from jobgraph.cli import inspecting, views
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
 from jobgraph.cli.commands import sandbox
+from jobgraph.cli.planning import planned
 from jobgraph.errors import UsageError, UserError
 
 if TYPE_CHECKING:
@@ -27,12 +29,21 @@ _PACKAGES = ("jobgraph", "pulumi", "pulumi-snowflake", "snowflake-connector-pyth
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report. `ok` is False if something has to be done; `detail` says what is there, or what to do."""
+    """One line of the report. `ok` is False if something has to be done; `detail` says what is there, or what to do.
+
+    What is not `certain` could not be found out, and may be right or wrong.
+    """
 
     name: str
     ok: bool
     version: str
     detail: str
+    certain: bool = True
+
+    @property
+    def state(self) -> str:
+        """In words."""
+        return ("ok" if self.ok else "to do") if self.certain else "not certain"
 
 
 def _packages() -> Iterator[Check]:
@@ -62,6 +73,14 @@ def _sandbox(project: Path) -> Check:
     return Check("sandbox", ok=True, version=version("snowflake-sandbox"), detail=detail)
 
 
+def _account(application: Application, file: str | None, environment: str | None) -> list[Check]:
+    """Return a line for each thing that a deploy or a run will need of the account."""
+    return [
+        Check(finding.name, finding.ok is not False, "", finding.detail, certain=finding.ok is not None)
+        for finding in inspecting.inspect(application, planned(application, file, environment))
+    ]
+
+
 def _connection(application: Application) -> Check:
     try:
         client = application.client
@@ -69,27 +88,43 @@ def _connection(application: Application) -> Check:
     except UserError as error:
         return Check("connection", ok=False, version="", detail=f"{error.message.rstrip('.')}. {error.remedy}".strip())
     detail = f"{client.server}: user {row['USER_NAME']}, role {row['ROLE']}, warehouse {row['WAREHOUSE'] or 'none'}"
+    if isinstance(client, SnowflakeClient):
+        detail += f", by {client.way_in}"
     return Check("connection", ok=True, version=str(row["VERSION"]), detail=detail)
 
 
 @click.command(
     short_help="Tell what is installed and what answers.",
-    epilog=examples("jobgraph doctor", "jobgraph --connection production doctor --json"),
+    epilog=examples(
+        "jobgraph doctor",
+        "jobgraph --connection production doctor --account --environment prod",
+        "jobgraph --connection production doctor --json",
+    ),
 )
+@click.argument("file", required=False)
+@click.option("--account", "with_account", is_flag=True, help="Tell what a deploy or a run would fail at there.")
+@click.option("--environment", "-e", metavar="NAME", help="With --account: the Pulumi stack that is to be deployed.")
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
 @click.pass_context
-def doctor(context: click.Context, *, as_json: bool) -> None:
+def doctor(
+    context: click.Context, file: str | None, *, with_account: bool, environment: str | None, as_json: bool
+) -> None:
     """Tell what is installed, from where, what is a stand-in, and whether Snowflake answers.
 
-    Exit code 1 if something has to be done; each such line says what.
+    With --account also what a deploy of FILE, or a run, would fail at, before it does: the clock, each privilege of
+    the role that logs in and of the run role, warehouse, pools, integrations, secrets, images, Anaconda's packages
+    and bundles of behaviour changes. Log in as the deploying role for that. Exit code 1 if something has to be done;
+    each such line says what.
     """
     application: Application = context.obj
     folder = application.folder
     checks = [*_packages(), *_toolchain(folder), _sandbox(folder), _connection(application)]
+    if with_account and checks[-1].ok:
+        checks += _account(application, file, environment)
     if as_json:
         show_json([asdict(check) for check in checks])
     else:
-        rows = ((check.name, "ok" if check.ok else "to do", check.version, check.detail) for check in checks)
+        rows = ((check.name, check.state, check.version, check.detail) for check in checks)
         show(views.table(("what", "state", "version", "detail"), rows, terminal=is_terminal()))
     stand_ins = [check.name for check in checks if check.detail.startswith("stand-in")]
     if stand_ins:

@@ -60,8 +60,8 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
     they come after it. Privileges on the account itself come from ACCOUNTADMIN alone.
     """
     application: Application = context.obj
-    given = {account_roles.DEPLOYER: deployer, account_roles.OPERATOR: operator, account_roles.VIEWER: viewer}
-    names = {kind: _role_name(name) for kind, name in given.items() if name}
+    options = {account_roles.DEPLOYER: deployer, account_roles.OPERATOR: operator, account_roles.VIEWER: viewer}
+    names = {kind: _role_name(name) for kind, name in options.items() if name}
     chosen = [
         role
         for role in account_roles.roles(planned(application, file, environment), names)

@@ -1,0 +1,241 @@
+"""The commands `image build` and `image push`: images of jobs, from their folders into the stack's repository.
+
+Knows where folders of images are, and how a container engine is started. Must not know an engine's arguments nor the
+job that builds inside Snowflake (jobgraph.imaging).
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from jobgraph.account.client import AbsentError, SnowflakeClient
+from jobgraph.account.queries import Statement
+from jobgraph.cli import loading
+from jobgraph.cli.application import Application, examples, note, say
+from jobgraph.cli.commands.sandbox import image_folders
+from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
+from jobgraph.errors import RunFailedError, UsageError, perhaps
+from jobgraph.imaging import building, digests, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobgraph.account.client import Client
+    from jobgraph.cli.watching import Clock
+    from jobgraph.config.model import Config
+    from jobgraph.imaging.sources import Source
+    from jobgraph.settings import Settings
+
+# How long the registry's password is good for; the engine keeps it after the push.
+_PASSWORD_SECONDS = 3600
+_POLL_SECONDS = 1.0
+_PENDING, _DONE = "PENDING", "DONE"
+_ENDED = frozenset({_DONE, "FAILED", "CANCELLED", "INTERNAL_ERROR", "DELETED"})
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What to build: the stack's settings, and the images that have a folder."""
+
+    settings: Settings
+    sources: Sequence[Source]
+    environment: str | None
+
+
+@click.group()
+def image() -> None:
+    """Build the images of jobs, and push them into the stack's repository."""
+
+
+def _options(command: click.decorators.FC) -> click.decorators.FC:
+    for option in (
+        click.option("--file", metavar="FILE", help="The job configuration; what the stack deploys, unless given."),
+        click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack whose images they are."),
+        click.argument("jobs", nargs=-1, metavar="[JOB...]"),
+    ):
+        command = option(command)
+    return command
+
+
+@image.command(epilog=examples("jobgraph image build", "jobgraph image build t_myjob_1"))
+@_options
+@click.pass_context
+def build(context: click.Context, jobs: tuple[str, ...], environment: str | None, file: str | None) -> None:
+    """Build the images that jobs use from their folders, here, by docker or podman; nothing is pushed.
+
+    An image's folder is the one below images/ whose Dockerfile has its name as title, or that is called so.
+    """
+    application: Application = context.obj
+    work = _work(application, jobs, environment, file)
+    engine = _engine()
+    if engine is None:
+        raise UsageError(
+            "there is no container engine on the PATH (docker, podman)",
+            remedy="install one; or `jobgraph image push`, which builds inside Snowflake without",
+        )
+    for source in work.sources:
+        _run(building.build(engine, source, f"{source.name}:{source.tag}"))
+        say(f"{source.reference}: built as {source.name}:{source.tag}")
+
+
+@image.command(
+    epilog=examples(
+        "jobgraph image push",
+        "jobgraph image push t_myjob_1 --environment prod",
+        "jobgraph image push --inside --pool PR_STD_POOL_XS",
+    )
+)
+@_options
+@click.option("--inside", is_flag=True, help="Build inside Snowflake, even if there is a container engine here.")
+@click.option("--pool", metavar="NAME", help="Compute pool that builds inside Snowflake; the stack's first one else.")
+@click.option("--if-there", is_flag=True, help="Exit with 0 if the repository is not there yet: before a first deploy.")
+@click.pass_context
+def push(  # noqa: PLR0913  # one parameter for each option
+    context: click.Context,
+    jobs: tuple[str, ...],
+    environment: str | None,
+    file: str | None,
+    *,
+    inside: bool,
+    pool: str | None,
+    if_there: bool,
+) -> None:
+    """Build the images that jobs use, and push what is not in the stack's repository yet.
+
+    The tag is a hash of the folder's content and never moves. The digest is written to `image_digests` in the stack's
+    file, so the next `pulumi up` runs exactly this image; commit the file. Without a container engine here, or with
+    --inside, a job of Snowflake's builds it on a compute pool.
+    """
+    application: Application = context.obj
+    work = _work(application, jobs, environment, file)
+    client = application.client
+    registry = _registry(client, work.settings)
+    if registry is None:
+        if if_there:
+            note("The image repository is not there yet: the first deploy makes it. Push after it, and deploy again.")
+            return
+        raise UsageError("the image repository is not there yet", remedy="pulumi up makes it; then push")
+    engine = None if inside else _engine()
+    first_pool = work.settings.pool_names[0]
+    pushed: dict[str, str] = {}
+    for source in work.sources:
+        digest = _digest(client, work.settings, source)
+        if digest is None:
+            if engine is None:
+                _build_inside(client, application.clock, work.settings, source, pool or first_pool, registry)
+            else:
+                _push(client, engine, source, registry)
+            digest = _digest(client, work.settings, source)
+        if digest is None:
+            raise RunFailedError(f"{source.name}:{source.tag} is not in {registry} although it was pushed")
+        pushed[source.reference] = digest
+        say(f"{source.reference}: {source.name}:{source.tag} {digest}")
+    _write(application, work, pushed)
+
+
+def _work(application: Application, jobs: tuple[str, ...], environment: str | None, file: str | None) -> _Work:
+    """Find out what is to be built.
+
+    Raises:
+        UsageError: a job or a folder is not there.
+    """
+    path = loading.file_of(application, file, environment)
+    config, settings = loading.with_settings(application, path, environment)
+    folders = sources.titles(image_folders(application.folder))
+    own, foreign = sources.sources(_references(config, settings, jobs), folders)
+    for reference in foreign:
+        note(f"{reference} has no folder below images/: it is not built here.")
+    if not own:
+        raise UsageError(
+            "none of these images has a folder",
+            where=path,
+            remedy=f"images with one: {', '.join(sorted(folders)) or 'none'}; it needs a Dockerfile below images/",
+        )
+    return _Work(settings, own, environment)
+
+
+def _references(config: Config, settings: Settings, jobs: tuple[str, ...]) -> list[str]:
+    jobs_by_name = {job.name: job for graph in config.graphs for job in graph.jobs}
+    names = {**jobs_by_name, **{job.key.upper(): job for job in jobs_by_name.values()}}
+    unknown = [name for name in jobs if name.upper() not in names]
+    if unknown:
+        raise UsageError(f"there is no job {unknown[0]!r}{perhaps(unknown[0], names)}")
+    chosen = [names[name.upper()] for name in jobs] if jobs else list(jobs_by_name.values())
+    return [settings.runtime_image if job.payload is not None else job.image for job in chosen]
+
+
+def _engine() -> str | None:
+    """Return the container engine that answers; None if there is none."""
+    for engine in building.ENGINES:
+        if shutil.which(engine) and subprocess.run([engine, "info"], capture_output=True, check=False).returncode == 0:
+            return engine
+    return None
+
+
+def _run(command: Sequence[str], password: str | None = None) -> None:
+    done = subprocess.run(command, input=password, text=True, check=False)
+    if done.returncode:
+        raise RunFailedError(f"{' '.join(command[:2])} ended with {done.returncode}; its output is above")
+
+
+def _registry(client: Client, settings: Settings) -> str | None:
+    try:
+        rows = client.rows(Statement(building.show_repository(settings)))
+    except AbsentError:
+        return None
+    return next((str(row["repository_url"]) for row in rows), None)
+
+
+def _digest(client: Client, settings: Settings, source: Source) -> str | None:
+    """Return the digest of an image of that content; None if it was never pushed."""
+    for row in client.rows(Statement(building.show_images(settings))):
+        tags = [tag.strip() for tag in str(row["tags"] or "").split(",")]
+        if str(row["image_name"]).lower() == source.name and source.tag in tags:
+            return str(row["digest"])
+    return None
+
+
+def _push(client: Client, engine: str, source: Source, registry: str) -> None:
+    target = f"{registry}/{source.name}:{source.tag}"
+    _run(building.build(engine, source, target))
+    if isinstance(client, SnowflakeClient):
+        secret = building.password(client.new_token(), _PASSWORD_SECONDS)
+        _run(building.login(engine, registry.partition("/")[0]), secret)
+    _run(building.push(engine, target))
+
+
+def _build_inside(  # noqa: PLR0913, PLR0917  # what is built, where, and the clock
+    client: Client, clock: Clock, settings: Settings, source: Source, pool: str, registry: str
+) -> None:
+    note(f"{source.reference}: building inside Snowflake, on compute pool {pool} ...")
+    client.rows(Statement(building.drop_job(settings, source)))
+    client.rows(Statement(building.create_stage(settings)))
+    for statement in building.uploads(settings, source):
+        client.rows(Statement(statement))
+    client.rows(Statement(building.build_inside(settings, source, pool, registry)))
+    state = _PENDING
+    while state not in _ENDED:
+        clock.sleep(_POLL_SECONDS)
+        state = str(client.rows(Statement(building.describe_job(settings, source)))[0]["status"])
+    if state != _DONE:
+        log = str(client.rows(Statement(building.log_of_job(settings, source)))[0]["LOG"])
+        raise RunFailedError(f"{source.name} was not built: the job ended {state}. The end of its log:\n{log}")
+    client.rows(Statement(building.drop_job(settings, source)))
+    client.rows(Statement(building.drop_stage(settings)))
+
+
+def _write(application: Application, work: _Work, pushed: dict[str, str]) -> None:
+    if work.environment is None:
+        note(f"Without --environment no stack's file is written. image_digests: {pushed}")
+        return
+    file = stacks_of(application.folder / PROJECT_FILE).file(work.environment)
+    text = file.read_text("utf-8")
+    changed = digests.with_digests(text, pushed, str(file))
+    if changed != text:
+        file.write_text(changed, "utf-8")
+        note(f"{file.name} has the digests now: commit it, and deploy with pulumi up.")

@@ -1,0 +1,56 @@
+"""Asking an account what a stack needs of it.
+
+Knows how questions are sent. Must not know what is asked, nor what follows from an answer (jobgraph.inspection).
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jobgraph.account import queries
+from jobgraph.account.queries import Statement
+from jobgraph.errors import RunFailedError
+from jobgraph.inspection import questions
+from jobgraph.inspection.findings import Answers, Finding, findings
+
+if TYPE_CHECKING:
+    from jobgraph.account.client import Client
+    from jobgraph.cli.application import Application
+    from jobgraph.inspection.findings import Rows
+    from jobgraph.plan.planning import Plan
+
+
+def inspect(application: Application, plan: Plan) -> list[Finding]:
+    """Ask everything, and return what follows; a question that is refused is a finding, not a failure."""
+    client = application.client
+    rows: dict[str, Rows] = {}
+    refused: dict[str, str] = {}
+    for name, text in questions.questions(plan).items():
+        try:
+            rows[name] = client.rows(Statement(text))
+        except RunFailedError as error:
+            refused[name] = error.message
+    role = str(client.rows(queries.session())[0]["ROLE"])
+    server = client.rows(queries.now())[0]["NOW"]
+    own = datetime.fromtimestamp(time.time(), UTC)
+    return findings(plan, Answers(rows, role, server, own, _grants(client, role), refused))
+
+
+def _grants(client: Client, role: str) -> Rows:
+    """Return the rows of SHOW GRANTS of a role and of all below it that may be looked at."""
+    rows: Rows = []
+    waiting, reached = [role], {role}
+    while waiting:
+        try:
+            own = client.rows(Statement(questions.show_grants(waiting.pop())))
+        except (RunFailedError, ValueError):
+            continue  # of another's role; it may not be looked at, or has a name that no stack has
+        rows += own
+        below = {
+            str(row["name"]) for row in own if row["granted_on"] == "ROLE" and row["privilege"] == "USAGE"
+        } - reached
+        reached |= below
+        waiting += sorted(below)
+    return rows

@@ -1,0 +1,89 @@
+"""Which image is built of which folder, and the tag that says what is in it.
+
+Knows Dockerfiles only as far as their labels: the title is the image's name, as for the sandbox. Must not know
+container engines nor Snowflake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from jobgraph.images import IMAGE_REFERENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DOCKERFILE = "Dockerfile"
+_TITLE = re.compile(r"org\.opencontainers\.image\.title\s*=\s*\"?([a-z0-9][a-z0-9._-]*)")
+# Digits of the content's hash in a tag: one of two contents in 10^19.
+_TAG_LENGTH = 16
+_LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store", ".mypy_cache", ".ruff_cache"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image and its folder.
+
+    Attributes:
+        reference: As `jobconfig.yaml` or the settings name it, as `my_job_image:1.0.0`; the key in `image_digests`.
+        name: Its name in the repository.
+        folder: Holds the Dockerfile; all of it is the build's context.
+        tag: The hash of names, modes and contents, so it never moves.
+        files: The context's files by their names below the folder, sorted.
+    """
+
+    reference: str
+    name: str
+    folder: Path
+    tag: str
+    files: tuple[str, ...]
+
+
+def titles(places: Iterable[Path]) -> dict[str, Path]:
+    """Return the folders with a Dockerfile below `places`, by the names of their images; of a name the first."""
+    folders: dict[str, Path] = {}
+    for file in (file for place in places for file in sorted(place.glob(f"*/{DOCKERFILE}"))):
+        match = _TITLE.search(file.read_text("utf-8"))
+        folders.setdefault(match[1] if match else file.parent.name, file.parent)
+    return folders
+
+
+def sources(references: Iterable[str], folders: Mapping[str, Path]) -> tuple[list[Source], list[str]]:
+    """Return those images that have a folder, and the references of the other ones, each sorted.
+
+    An image that names a repository of its own, or a digest, is somebody else's to build.
+    """
+    own, foreign = [], []
+    for reference in sorted(set(references)):
+        match = IMAGE_REFERENCE.fullmatch(reference)
+        folder = folders.get(match["image"]) if match and not match["repository"] else None
+        if match is None or folder is None or match["version"].startswith("@"):
+            foreign.append(reference)
+        else:
+            own.append(source(reference, match["image"], folder))
+    return own, foreign
+
+
+def source(reference: str, name: str, folder: Path) -> Source:
+    """Read a folder."""
+    files = tuple(context(folder))
+    digest = hashlib.sha256()
+    for file in files:
+        path = folder / file
+        mode = "x" if path.stat().st_mode & 0o100 else "-"
+        digest.update(f"{file}\0{mode}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return Source(reference, name, folder, digest.hexdigest()[:_TAG_LENGTH], files)
+
+
+def context(folder: Path) -> Iterable[str]:
+    """Return the names of the files of a build's context, sorted; caches are no part of it."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        PurePosixPath(name).as_posix()
+        for name in names
+        if _LEFT_OUT.isdisjoint(name.parts) and name.suffix not in {".pyc", ".pyo"}
+    )

@@ -1,0 +1,343 @@
+"""What follows from an account's answers: what a deploy or a run will fail at, and the remedy.
+
+Knows the plan and the columns of SHOW. Must not ask anything.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.inspection import questions
+from jobgraph.plan.privileges import Level
+from jobgraph.plan.roles import DEPLOYER, RUN_ROLE, roles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from jobgraph.plan.planning import Plan
+    from jobgraph.plan.roles import Need
+
+Rows = list[dict[str, Any]]
+# How the stack's own objects begin their comments; its mark ends them.
+_OURS = "jobgraph:"
+# Seconds by which this machine's clock may differ: a key pair's token with other times is refused.
+_DRIFT = 60
+# States in which a pool takes jobs at once, or will by itself.
+_READY = frozenset({"IDLE", "ACTIVE", "STARTING", "RESIZING"})
+_ADMINISTRATOR = "ACCOUNTADMIN"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line. `ok` is False if something will fail; None if Snowflake did not say. `detail` has the remedy."""
+
+    name: str
+    ok: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What Snowflake said.
+
+    Attributes:
+        rows: by the question's name; a question that is not there was refused.
+        refused: Snowflake's words, by the question's name.
+        role: the session's role.
+        grants: rows of SHOW GRANTS of the session's role and of the roles below it.
+        server_time, own_time: aware instants at the same moment.
+    """
+
+    rows: Mapping[str, Rows]
+    role: str
+    server_time: datetime
+    own_time: datetime
+    grants: Sequence[Mapping[str, Any]] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def findings(plan: Plan, answers: Answers) -> list[Finding]:
+    """Return every finding, in the order in which a deploy would meet them."""
+    return [
+        _clock(answers),
+        *_deploying(plan, answers),
+        *_objects(plan, answers),
+        *_pools(plan, answers),
+        *_running(plan, answers),
+        *_integrations(plan, answers),
+        *_secrets(plan, answers),
+        *_images(plan, answers),
+        _anaconda(plan, answers),
+        *_bundles(answers),
+    ]
+
+
+def _clock(answers: Answers) -> Finding:
+    drift = abs((answers.server_time - answers.own_time).total_seconds())
+    if drift <= _DRIFT:
+        return Finding("clock", ok=True, detail=f"{drift:.0f} s from Snowflake's")
+    return Finding(
+        "clock", ok=False, detail=f"{drift:.0f} s from Snowflake's: tokens of key pairs are refused. Set it."
+    )
+
+
+def _deploying(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    (role,) = (each for each in roles(plan, {DEPLOYER: answers.role}) if each.kind == DEPLOYER)
+    is_administrator = answers.role == _ADMINISTRATOR
+    for need in role.needs:
+        name = f"privilege {need.privilege}"
+        if is_administrator or _has(answers.grants, need):
+            yield Finding(name, ok=True, detail=f"role {answers.role}: {need.why}")
+        elif _already_made(need, plan, answers):
+            yield Finding(name, ok=True, detail=f"role {answers.role} lacks it, but what it makes is there already")
+        else:
+            yield Finding(
+                name,
+                ok=False,
+                detail=f"role {answers.role} lacks it, which {need.why}: {_grant_text(need, answers.role)}",
+            )
+
+
+_MADE_BY = {"CREATE ROLE": "roles", "CREATE WAREHOUSE": "warehouses", "CREATE DATABASE": "databases"}
+
+
+def _already_made(need: Need, plan: Plan, answers: Answers) -> bool:
+    """Whether the privilege only makes what this stack has made already."""
+    question = _MADE_BY.get(need.privilege)
+    if need.privilege == "CREATE COMPUTE POOL":
+        rows = {row["name"]: row for row in answers.rows.get("pools", ())}
+        return all(pool.existing or _is_ours(rows.get(pool.name)) for pool in plan.settings.pools)
+    return question is not None and any(_is_ours(row) for row in answers.rows.get(question, ()))
+
+
+def _is_ours(row: Mapping[str, Any] | None) -> bool:
+    return row is not None and str(row.get("comment") or "").startswith(_OURS)
+
+
+def _grant_text(need: Need, role: str) -> str:
+    return "; ".join(need.statements(role))
+
+
+def _has(rows: Sequence[Mapping[str, Any]], need: Need) -> bool:
+    """Whether rows of SHOW GRANTS have a privilege, or own what it is on."""
+    grant = need.grant
+    for row in rows:
+        granted_on = str(row["granted_on"]).replace("_", " ")
+        if grant.level is Level.ACCOUNT:
+            matches = granted_on == "ACCOUNT"
+        else:
+            kind = "SCHEMA" if grant.level is Level.SCHEMA else grant.object_type
+            matches = (granted_on == kind or granted_on.endswith(f" {kind}")) and _bare(row["name"]) == _bare(
+                grant.object
+            )
+        option = not need.option or str(row["grant_option"]).lower() == "true"
+        if matches and (row["privilege"] == "OWNERSHIP" or (row["privilege"] == need.privilege and option)):
+            return True
+    return False
+
+
+def _bare(name: Any) -> str:
+    """Return a name without quotes and arguments, which SHOW GRANTS writes in ways of its own."""
+    return str(name).replace('"', "").partition("(")[0].upper()
+
+
+def _objects(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    settings = plan.settings
+    for kind, question, name in (
+        ("role", "roles", settings.role),
+        ("warehouse", "warehouses", settings.warehouse),
+        ("database", "databases", settings.database),
+    ):
+        row = next((row for row in answers.rows.get(question, ()) if row["name"] == name), None)
+        foreign = kind in settings.existing or kind in settings.imported
+        if row is None:
+            yield Finding(f"{kind} {name}", ok=not foreign, detail=_absent(kind, foreign=foreign))
+        elif not foreign and not _is_ours(row):
+            yield Finding(
+                f"{kind} {name}",
+                ok=False,
+                detail=f"it is there and not this stack's: add {kind} to `existing` or `imported`, or name another",
+            )
+        else:
+            yield Finding(f"{kind} {name}", ok=True, detail="there")
+    warehouse = next((row for row in answers.rows.get("warehouses", ()) if row["name"] == settings.warehouse), None)
+    if warehouse and str(warehouse["auto_resume"]).lower() == "false" and str(warehouse["state"]) != "STARTED":
+        remedy = f'ALTER WAREHOUSE "{settings.warehouse}" SET AUTO_RESUME = TRUE'
+        yield Finding(f"warehouse {settings.warehouse}", ok=False, detail=f"is suspended and stays so: {remedy}")
+
+
+def _absent(kind: str, *, foreign: bool) -> str:
+    if not foreign:
+        return "the first deploy makes it"
+    return f"the settings say that it is there, but the role does not see it: have {kind} made or granted"
+
+
+def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    rows = {row["name"]: row for row in answers.rows.get("pools", ())}
+    replicas = _replicas(plan)
+    maintenance = _pending(answers)
+    for pool in plan.settings.pools:
+        name, row = f"pool {pool.name}", rows.get(pool.name)
+        node_limit = int(row["max_nodes"]) if row else pool.max_nodes
+        if replicas.get(pool.name, 1) > node_limit:
+            detail = f"a job wants {replicas[pool.name]} nodes and it grows to {node_limit}: raise max_nodes"
+            yield Finding(name, ok=False, detail=detail)
+        elif row is None:
+            foreign = pool.existing or pool.imported
+            yield Finding(name, ok=not foreign, detail=_absent("it", foreign=foreign))
+        elif not pool.existing and not pool.imported and not _is_ours(row):
+            detail = "it is there and not this stack's: say `existing: true` in its entry, or call it by another name"
+            yield Finding(name, ok=False, detail=detail)
+        else:
+            yield _pool_state(name, row)
+        if pool.name in maintenance:
+            yield Finding(
+                name, ok=None, detail=f"maintenance is due: {maintenance[pool.name]}; jobs there are interrupted"
+            )
+
+
+def _replicas(plan: Plan) -> dict[str, int]:
+    """Return how many nodes at once the widest job of each pool wants."""
+    widest: dict[str, int] = {}
+    for graph in plan.graphs:
+        for task in graph.tasks:
+            definition = task.definition or {}
+            name = str(definition.get("compute_pool", ""))
+            widest[name] = max(widest.get(name, 1), int(definition.get("replicas", 1)))
+    return widest
+
+
+def _pool_state(name: str, row: Mapping[str, Any]) -> Finding:
+    state = str(row["state"])
+    resumes = str(row["auto_resume"]).lower() == "true"
+    used = f"{state}, {row['min_nodes']} to {row['max_nodes']} nodes"
+    if state in _READY or (state == "SUSPENDED" and resumes):
+        return Finding(name, ok=True, detail=used)
+    remedy = f"ALTER COMPUTE POOL {row['name']} SET AUTO_RESUME = TRUE" if state == "SUSPENDED" else "wait"
+    return Finding(name, ok=False, detail=f"{used}: jobs wait until it is there. {remedy}")
+
+
+def _pending(answers: Answers) -> dict[str, str]:
+    """Return pools for which maintenance is due, with Snowflake's words; none where it did not say."""
+    rows = answers.rows.get(questions.MAINTENANCE) or []
+    text = next((str(value) for row in rows for value in row.values()), "")
+    try:
+        entries = json.loads(text) if text else []
+    except ValueError:
+        return {}
+    listed = entries if isinstance(entries, list) else [entries]
+    return {
+        str(entry.get("compute_pool", entry.get("name", ""))).upper(): json.dumps(entry, sort_keys=True)
+        for entry in listed
+        if isinstance(entry, dict)
+    }
+
+
+def _running(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    role = plan.settings.role
+    rows = answers.rows.get(questions.RUN_ROLE_GRANTS)
+    if rows is None:
+        return
+    (run_role,) = (each for each in roles(plan, {}) if each.kind == RUN_ROLE)
+    missing = [need for need in run_role.needs if not _has(rows, need)]
+    for need in missing:
+        detail = f"role {role} lacks it, and {need.why}: `pulumi up` grants it, or {_grant_text(need, role)}"
+        yield Finding(f"run role: {need.privilege} on {need.target}".replace('"', ""), ok=False, detail=detail)
+    if not missing:
+        yield Finding(f"run role {role}", ok=True, detail=f"has its {len(run_role.needs)} privileges")
+
+
+def _integrations(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    rows = {str(row["name"]): row for row in answers.rows.get("integrations", ())}
+    for name in plan.needs.integrations:
+        row = rows.get(name)
+        if row is None:
+            detail = "not there, or not visible to the role: have it made, or USAGE granted"
+            yield Finding(f"integration {name}", ok=False, detail=detail)
+        elif str(row["enabled"]).lower() == "false":
+            detail = f"switched off: ALTER INTEGRATION {name} SET ENABLED = TRUE"
+            yield Finding(f"integration {name}", ok=False, detail=detail)
+        else:
+            yield Finding(f"integration {name}", ok=True, detail="there")
+
+
+def _secrets(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    for name in plan.needs.secrets:
+        schema, _, bare = name.rpartition(".")
+        question = f"secrets {schema}"
+        names = {str(row["name"]) for row in answers.rows.get(question, ())}
+        reason = answers.refused.get(question, "not there, or not visible to the role")
+        detail = "there" if bare in names else f"{reason}: CREATE SECRET, or have READ granted"
+        yield Finding(f"secret {name}", ok=bare in names, detail=detail)
+
+
+def images(plan: Plan) -> dict[str, list[str]]:
+    """Return the jobs that use each image: its path, with tag or digest."""
+    used: dict[str, list[str]] = {}
+    for graph in plan.graphs:
+        for task in graph.tasks:
+            spec = (task.definition or {}).get("specification", {}).get("spec", {})
+            for container in spec.get("containers", ()):
+                used.setdefault(str(container["image"]), []).append(task.name)
+    return used
+
+
+def missing_images(plan: Plan, rows: Mapping[str, Rows]) -> dict[str, list[str]]:
+    """Return the images that are not in their repositories, with the jobs that use them.
+
+    `rows` are those of SHOW IMAGES, as Answers has them; what is in a repository that was not asked is left out.
+    """
+    lacking: dict[str, list[str]] = {}
+    for path, jobs in images(plan).items():
+        parts = path.lstrip("/").split("/")
+        listed = rows.get(f"images {'.'.join(parts[:3]).upper()}")
+        if listed is not None and not any(_is_image("/".join(parts[3:]), row) for row in listed):
+            lacking[path] = jobs
+    return lacking
+
+
+def _is_image(reference: str, row: Mapping[str, Any]) -> bool:
+    name, _, digest = reference.partition("@")
+    name, _, tag = name.partition(":")
+    if str(row["image_name"]).lower() != name:
+        return False
+    tags = [part.strip() for part in str(row["tags"] or "").split(",")]
+    return str(row["digest"]) == digest if digest else tag in tags
+
+
+def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    lacking = missing_images(plan, answers.rows)
+    for path, jobs in images(plan).items():
+        name = f"image {path.rpartition('/')[2]}"
+        repository = ".".join(path.lstrip("/").split("/")[:3]).upper()
+        if path in lacking:
+            detail = f"not in {repository}; {', '.join(jobs)} will fail with image_pull: jobgraph image push {jobs[0]}"
+            yield Finding(name, ok=False, detail=detail)
+        elif f"images {repository}" not in answers.rows:
+            yield Finding(name, ok=None, detail=f"{repository} is not there yet: the first deploy makes it")
+        else:
+            yield Finding(name, ok=True, detail=f"in {repository}")
+
+
+def _anaconda(plan: Plan, answers: Answers) -> Finding:
+    name = "Anaconda packages"
+    if questions.ANACONDA in answers.refused:
+        return Finding(name, ok=None, detail=f"Snowflake did not say: {answers.refused[questions.ANACONDA]}")
+    holders = {str(row.get("grantee_name", "")).upper() for row in answers.rows.get(questions.ANACONDA, ())}
+    if holders & {"PUBLIC", plan.settings.role, answers.role}:
+        return Finding(name, ok=True, detail=f"{questions.ANACONDA_ROLE} is granted")
+    remedy = f'GRANT DATABASE ROLE {questions.ANACONDA_ROLE} TO ROLE "{plan.settings.role}"'
+    return Finding(name, ok=False, detail=f"the procedures cannot load their packages: {remedy}")
+
+
+def _bundles(answers: Answers) -> Iterator[Finding]:
+    for bundle in questions.BUNDLES:
+        question = f"bundle {bundle}"
+        if question in answers.refused:
+            yield Finding(question, ok=None, detail=f"Snowflake did not say: {answers.refused[question]}")
+            continue
+        rows = answers.rows.get(question) or [{}]
+        yield Finding(question, ok=True, detail=str(next(iter(rows[0].values()), "")).lower())

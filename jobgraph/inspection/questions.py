@@ -1,0 +1,63 @@
+"""What an account is statements before a deploy or a run: statements that change nothing and need no warehouse.
+
+Knows SHOW statements and system functions. Must not know who sends them, nor what an answer means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.names import quoted
+from jobgraph.plan.sql import literal
+
+if TYPE_CHECKING:
+    from jobgraph.plan.planning import Plan
+
+# The newest bundles of behaviour changes that this version was written for (release-notes/bcr-bundles).
+BUNDLES = ("2026_06", "2026_07", "2026_08")
+# Creating or running a Python procedure with packages of Anaconda's needs it (BCR-2379); PUBLIC has it by default.
+ANACONDA_ROLE = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
+GRANTS, RUN_ROLE_GRANTS = "grants", "run role grants"
+ANACONDA, MAINTENANCE = "anaconda", "maintenance"
+
+
+def questions(plan: Plan) -> dict[str, str]:
+    """Return the statements by the name of what they ask for."""
+    settings, needs = plan.settings, plan.needs
+    place = settings.qualified()
+    statements = {
+        "warehouses": f"SHOW WAREHOUSES LIKE {_like(settings.warehouse)}",
+        "pools": "SHOW COMPUTE POOLS",
+        "roles": f"SHOW ROLES LIKE {_like(settings.role)}",
+        "databases": f"SHOW DATABASES LIKE {_like(settings.database)}",
+        "schemas": f"SHOW SCHEMAS LIKE {_like(settings.schema)} IN DATABASE {quoted(settings.database)}",
+        RUN_ROLE_GRANTS: show_grants(settings.role),
+        ANACONDA: f"SHOW GRANTS OF DATABASE ROLE {ANACONDA_ROLE}",
+        MAINTENANCE: "SELECT SYSTEM$GET_COMPUTE_POOL_PENDING_MAINTENANCE() AS PENDING",
+        f"images {repository(plan)}": f"SHOW IMAGES IN IMAGE REPOSITORY {place}.{quoted(settings.image_repository)}",
+    }
+    for name in needs.repositories:
+        statements[f"images {name}"] = f"SHOW IMAGES IN IMAGE REPOSITORY {quoted(*name.split('.'))}"
+    if needs.integrations:
+        statements["integrations"] = "SHOW INTEGRATIONS"
+    for schema in sorted({name.rpartition(".")[0] for name in needs.secrets}):
+        statements[f"secrets {schema}"] = f"SHOW SECRETS IN SCHEMA {quoted(*schema.split('.'))}"
+    for bundle in BUNDLES:
+        statements[f"bundle {bundle}"] = f"SELECT SYSTEM$BEHAVIOR_CHANGE_BUNDLE_STATUS({literal(bundle)}) AS STATUS"
+    return statements
+
+
+def repository(plan: Plan) -> str:
+    """Return the full name of the stack's own image repository."""
+    settings = plan.settings
+    return f"{settings.database}.{settings.schema}.{settings.image_repository}"
+
+
+def show_grants(role: str) -> str:
+    """Return the statement that lists what a role has; the roles that it was granted are among the rows."""
+    return f"SHOW GRANTS TO ROLE {quoted(role)}"
+
+
+def _like(name: str) -> str:
+    """Return a pattern that means one name; `_` stands for any letter else."""
+    return literal(name.replace("_", "\\_"))

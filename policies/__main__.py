@@ -1,0 +1,46 @@
+"""Holds a preview against the rules: `python -m policies preview.json [--budget CREDITS]`.
+
+Knows where the file is, and the settings of the preview's stack. Must not know any rule. The rules are no pack of
+`pulumi-policy`: that (1.21.0) wants protobuf 5, and the engine's own SDK (3.250) protobuf 6.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
+from jobgraph.cost.pricing import priced
+from jobgraph.errors import UsageError
+from jobgraph.preview.deployments import NEW, deployed, stack_of
+from jobgraph.preview.engine_preview import parse_preview
+from jobgraph.settings import Settings
+from policies.rules import over_budget, resources, violations
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--budget", type=click.FloatRange(min=0), help="Credits a month that the stack may cost.")
+def main(file: Path, budget: float | None) -> None:
+    """Exit with 1 if what a preview plans breaks a rule; FILE is of `pulumi preview --json --show-sames`."""
+    try:
+        preview = parse_preview(file.read_text("utf-8"), str(file))
+        broken = violations(resources(preview))
+        if budget is not None:
+            settings = stacks_of(Path.cwd() / PROJECT_FILE).settings(stack_of(preview)) or Settings()
+            estimated = priced(deployed(preview, NEW, settings), settings, {}).estimate
+            excess = over_budget(estimated.credits.expected, budget)
+            broken += [excess] if excess else []
+    except UsageError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    for violation in broken:
+        click.echo(str(violation))
+    click.echo(f"{len(broken)} violations of {file}", err=True)
+    sys.exit(1 if broken else 0)
+
+
+if __name__ == "__main__":
+    main()

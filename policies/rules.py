@@ -1,0 +1,134 @@
+"""The rules: each looks at the resources that a preview plans, and says what breaks it.
+
+Knows the provider's resources and the bodies of tasks. Must not know where a preview comes from. A rule is a function
+in RULES; its docstring's first line is what it demands.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.settings import SYSTEM_ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_ADMINISTRATORS = SYSTEM_ROLES - {"PUBLIC"}
+# Idle seconds after which a pool or warehouse gives back what it has; each costs until then.
+LONGEST_IDLE_POOL, LONGEST_IDLE_WAREHOUSE = 3600, 600
+# Tags that are pushed again and again by custom.
+_MOVING = frozenset({"latest", "main", "master", "dev", "develop", "edge", "nightly", "stable", "prod", "production"})
+_IMAGE = re.compile(r'"image": ?"(?P<name>[^"@]+?)(?::(?P<tag>[\w.-]+))?(?P<digest>@sha256:[0-9a-f]{64})?"')
+# Resources that an earlier version or a preview's default provider has no role for are left alone.
+_PROVIDER = "pulumi:providers:snowflake"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as it is planned: the last part of its type's token, its name and its inputs."""
+
+    kind: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What breaks a rule: the rule, the resource, and what to do."""
+
+    rule: str
+    resource: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return it as a line."""
+        return f"{self.rule}: {self.resource}: {self.text}"
+
+
+def resources(preview: Mapping[str, Any]) -> list[Resource]:
+    """Return what is there after a preview: the new states of its steps, without what goes."""
+    planned = []
+    for step in preview.get("steps") or ():
+        state = step.get("newState")
+        if step["op"] in {"delete", "delete-replaced", "read", "read-discard"} or not state:
+            continue
+        token = str(state["type"])
+        kind = token if token.startswith("pulumi:providers:") else token.rpartition(":")[2]
+        planned.append(Resource(kind, str(state["urn"]).rpartition("::")[2], state.get("inputs") or {}))
+    return planned
+
+
+def violations(planned: Sequence[Resource]) -> list[Violation]:
+    """Return everything that breaks a rule, by rule."""
+    return [
+        Violation(rule, resource.name, text)
+        for rule, check in RULES.items()
+        for resource in planned
+        for text in check(resource)
+    ]
+
+
+def no_administrator_owns(resource: Resource) -> Iterator[str]:
+    """Nothing belongs to ACCOUNTADMIN or another role of the account's own."""
+    role = ""
+    if resource.kind == _PROVIDER:
+        role = str(resource.inputs.get("role") or "")
+    elif resource.kind == "GrantOwnership":
+        role = str(resource.inputs.get("accountRoleName") or "")
+    if role.strip('"').upper() in _ADMINISTRATORS:
+        yield f"what is made would belong to {role}: deploy with a role of your own (`jobgraph privileges`)"
+
+
+def pools_suspend(resource: Resource) -> Iterator[str]:
+    """A compute pool is suspended by itself, and resumes by itself."""
+    if resource.kind != "ComputePool":
+        return
+    seconds = int(resource.inputs.get("autoSuspendSecs") or 0)
+    if not 0 < seconds <= LONGEST_IDLE_POOL:
+        yield f"auto_suspend_secs is {seconds or 'never'}: set 1 to {LONGEST_IDLE_POOL}; idle nodes cost"
+    if str(resource.inputs.get("autoResume", "")).lower() != "true":
+        yield "it does not resume by itself, so jobs would wait for ever"
+
+
+def warehouses_suspend(resource: Resource) -> Iterator[str]:
+    """A warehouse is suspended by itself."""
+    if resource.kind == "Warehouse":
+        seconds = int(resource.inputs.get("autoSuspend") or 0)
+        if not 0 < seconds <= LONGEST_IDLE_WAREHOUSE:
+            yield f"warehouse_auto_suspend is {seconds or 'never'}: set 1 to {LONGEST_IDLE_WAREHOUSE}"
+
+
+def tasks_end(resource: Resource) -> Iterator[str]:
+    """A task that runs a job, and a root, has a time limit."""
+    inputs = resource.inputs
+    if resource.kind == "Task" and not inputs.get("finalize") and not int(inputs.get("userTaskTimeoutMs") or 0):
+        yield "it has no timeout: set `timeout` of the job or the graph"
+
+
+def tags_stay(resource: Resource) -> Iterator[str]:
+    """An image is named by a digest, or by a tag that is pushed once."""
+    if resource.kind != "Task":
+        return
+    for match in _IMAGE.finditer(str(resource.inputs.get("sqlStatement", ""))):
+        if match["digest"] is None and (match["tag"] or "latest").lower() in _MOVING:
+            image = f"{match['name']}:{match['tag'] or 'latest'}"
+            yield f"the tag of {image} moves: name a version, or have `jobgraph image push` write its digest"
+
+
+RULES: dict[str, Callable[[Resource], Iterator[str]]] = {
+    "no-administrator-owns": no_administrator_owns,
+    "pools-suspend": pools_suspend,
+    "warehouses-suspend": warehouses_suspend,
+    "tasks-end": tasks_end,
+    "tags-stay": tags_stay,
+}
+
+
+def over_budget(credits_a_month: float, budget: float) -> Violation | None:
+    """Return the violation of a budget in credits a month, if it is one."""
+    if credits_a_month <= budget:
+        return None
+    text = f"about {credits_a_month:.1f} credits a month, and the budget is {budget:g}: `jobgraph cost` says what for"
+    return Violation("budget-kept", "the stack", text)

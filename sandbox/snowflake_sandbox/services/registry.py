@@ -1,0 +1,196 @@
+"""What is in image repositories: the images of the project's folders, and those that were pushed.
+
+Knows blobs, manifests and tags (opencontainers.org, distribution specification) and SHOW IMAGES (sql-reference/sql/
+show-images). Must not know HTTP (protocol/registry_api.py). An image that a container engine pushed is kept and listed,
+but not run: its layers are a system of their own. One that the sandbox's builder pushed is the folder that it was built
+of, and runs as the project's own folders do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.objects import image_repository
+from snowflake_sandbox.result import SHOW, Result, columns
+from snowflake_sandbox.services import images
+from snowflake_sandbox.statements.definitions import find_for
+from snowflake_sandbox.statements.reader import ObjectName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS pushed_image (
+    repository_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    created_on TEXT NOT NULL,
+    PRIMARY KEY (repository_id, name, tag)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS pushed_images_go AFTER DELETE ON object BEGIN
+    DELETE FROM pushed_image WHERE repository_id = OLD.id;
+END;
+"""
+# Of a layer that is the folder which an image was built of.
+CONTEXT_LAYER = "application/vnd.snowflake-sandbox.context.v1.tar"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IMAGES = columns("created_on@ image_name tags digest image_path")
+# Images of Snowflake's own that the sandbox has a program for.
+SYSTEM_REPOSITORY = ("snowflake", "images", "snowflake_images")
+_SYSTEM_IMAGES = Path(__file__).resolve().parent.parent / "system_images"
+
+
+class Registry:
+    """Blobs and manifests, by their digests, in a folder; their names in the store."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._folder = world.folder / "registry"
+
+    def put(self, content: bytes) -> str:
+        """Keep a blob or manifest; returns its digest."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self._folder.mkdir(exist_ok=True)
+        scratch = self._folder / f"{self._world.new_id()}.part"
+        scratch.write_bytes(content)
+        scratch.rename(self._path(digest))
+        return digest
+
+    def get(self, digest: str) -> bytes | None:
+        """Return a blob or manifest; None if it is not there, or this is no digest."""
+        if not _DIGEST.fullmatch(digest):
+            return None
+        path = self._path(digest)
+        return path.read_bytes() if path.is_file() else None
+
+    def tag(self, repository: SnowflakeObject, name: str, tag: str, digest: str) -> None:
+        """Let a tag, or the digest itself, stand for a manifest from now on."""
+        with self._world.store.transaction() as tx:
+            tx.run(
+                "INSERT OR REPLACE INTO pushed_image VALUES (?, ?, ?, ?, ?)",
+                repository.id,
+                name,
+                tag,
+                digest,
+                self._world.clock.now().isoformat(),
+            )
+
+    def digest(self, repository: SnowflakeObject, name: str, reference: str) -> str | None:
+        """Return the digest that a tag stands for; a digest stands for itself."""
+        with self._world.store.transaction() as tx:
+            row = tx.row(
+                "SELECT digest FROM pushed_image WHERE repository_id = ? AND name = ? AND (tag = ? OR digest = ?)",
+                repository.id,
+                name,
+                reference,
+                reference,
+            )
+        return str(row["digest"]) if row is not None else None
+
+    def pushed(self, repository: SnowflakeObject) -> dict[tuple[str, str], tuple[list[str], str]]:
+        """Return tags and instant of what was pushed, by name and digest."""
+        with self._world.store.transaction() as tx:
+            rows = tx.rows("SELECT * FROM pushed_image WHERE repository_id = ? ORDER BY name, tag", repository.id)
+        listed: dict[tuple[str, str], tuple[list[str], str]] = {}
+        for row in rows:
+            tags, _ = listed.setdefault((row["name"], row["digest"]), ([], row["created_on"]))
+            if not _DIGEST.fullmatch(row["tag"]):
+                tags.append(row["tag"])
+        return listed
+
+    def find(self, text: str) -> images.Image:
+        """Return the image that a specification names: of a folder, of Snowflake's own, or pushed.
+
+        Raises:
+            ImageError: it is not there, or cannot be run.
+        """
+        reference = images.parse_reference(text)
+        is_system = reference.repository == SYSTEM_REPOSITORY
+        catalogue = images.load((_SYSTEM_IMAGES,) if is_system else self._world.images)
+        image = images.find(catalogue, reference) or self._pushed_image(reference)
+        if image is None:
+            tagged = sorted(f"{candidate.name}:{tag}" for candidate in catalogue for tag in candidate.tags)
+            names = ", ".join(tagged) or "none"
+            raise images.ImageError(f"Failed to pull image: '{text}' not found. Images that there are: {names}.")
+        return image
+
+    def _pushed_image(self, reference: images.Reference) -> images.Image | None:
+        """Return a pushed image that can be run; None if there is none of that name.
+
+        Raises:
+            ImageError: it was pushed by a container engine.
+        """
+        if reference.repository is None:
+            return None
+        database, schema, name = (part.upper() for part in reference.repository)
+        with self._world.store.transaction() as tx:
+            place = catalog.find(tx, "IMAGE REPOSITORY", ObjectName(name, schema, database))
+        digest = self.digest(place, reference.name, reference.digest or reference.tag) if place else None
+        manifest = json.loads(self.get(digest) or b"{}") if digest else {}
+        if not manifest:
+            return None
+        layer = next((entry for entry in manifest["layers"] if entry["mediaType"] == CONTEXT_LAYER), None)
+        content = self.get(str(layer["digest"])) if layer else None
+        if content is None:
+            raise images.ImageError(
+                f"'{reference.name}' was pushed by a container engine: the sandbox keeps such images, and runs only"
+                " those of folders and those that its own builder made."
+            )
+        folder = self._unpacked(str(digest), content)
+        (image,) = images.load([folder.parent])
+        return replace(image, name=reference.name, digest=str(digest))
+
+    def _unpacked(self, digest: str, content: bytes) -> Path:
+        folder = self._folder / "contexts" / digest.removeprefix("sha256:") / "context"
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+                archive.extractall(folder, filter="data")
+        return folder
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest.replace(":", "-")
+
+
+def show_images(call: Call) -> Result:
+    """SHOW IMAGES [LIKE 'x'] IN IMAGE REPOSITORY <name>: what is in folders is in every repository."""
+    pattern = call.reader.string() if call.reader.accept("LIKE") else None
+    call.reader.expect("IN IMAGE REPOSITORY")
+    repository = find_for(call, image_repository.KIND, "SHOW IMAGES")
+    if repository is None:
+        return Result(_IMAGES, [], SHOW)
+    access.require(call, ("READ", "WRITE"), repository)
+    call.reader.end()
+    rows = [row for row in _rows(call.world, repository) if pattern is None or _is_like(row[1], pattern)]
+    return Result(_IMAGES, rows, SHOW)
+
+
+def _rows(world: World, repository: SnowflakeObject) -> Iterator[tuple[Any, ...]]:
+    path = ".".join((repository.name.database or "", repository.name.schema or "", repository.name.name))
+    place = path.lower().replace(".", "/")
+    registry: Registry = world.parts["services"].registry
+    for (name, digest), (tags, created_on) in registry.pushed(repository).items():
+        full = f"/{place}/{name}"
+        yield catalog.instant(created_on), name, ", ".join(tags), digest, f"{full}:{tags[0]}" if tags else full
+    in_folders = {(image.name, image.digest): image for image in images.load(world.images)}
+    for image in in_folders.values():
+        name, tag = image.name.lower(), image.tags[-1]
+        yield repository.created_on, name, ", ".join(image.tags), image.digest, f"/{place}/{name}:{tag}"
+
+
+def _is_like(name: str, pattern: str) -> bool:
+    parts = {"%": ".*", "_": "."}
+    return bool(re.fullmatch("".join(parts.get(sign, re.escape(sign)) for sign in pattern), name, re.IGNORECASE))

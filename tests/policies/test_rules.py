@@ -1,0 +1,74 @@
+"""Each rule: what keeps it passes, and what breaks it is named with the remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policies.rules import RULES, Resource, over_budget, resources, violations
+
+POOL = {"autoSuspendSecs": 300, "autoResume": "true"}
+BODY = 'CALL RUN(\'T\', $${"specification": {"spec": {"containers": [{"image": "/d/s/images/%s"}]}}}$$)'
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def task(image: str = "job:1.0.0", **inputs: Any) -> Resource:
+    return Resource("Task", "T", {"userTaskTimeoutMs": 60_000, "sqlStatement": BODY % image, **inputs})
+
+
+GOOD = [
+    Resource("pulumi:providers:snowflake", "default", {"role": "JOBGRAPH_DEPLOYER"}),
+    Resource("pulumi:providers:snowflake", "default", {}),
+    Resource("GrantOwnership", "owner-of-tasks", {"accountRoleName": "SPCS_DEMO_ROLE"}),
+    Resource("ComputePool", "P", POOL),
+    Resource("Warehouse", "W", {"autoSuspend": 60}),
+    task(),
+    task(f"job@{DIGEST}"),
+    task(f"job:latest@{DIGEST}"),
+    task(userTaskTimeoutMs=None, finalize="ROOT"),
+    Resource("Database", "D", {"name": "D"}),
+]
+BAD = [
+    ("no-administrator-owns", Resource("pulumi:providers:snowflake", "default", {"role": "AccountAdmin"})),
+    ("no-administrator-owns", Resource("GrantOwnership", "x", {"accountRoleName": '"SYSADMIN"'})),
+    ("pools-suspend", Resource("ComputePool", "P", {**POOL, "autoSuspendSecs": 0})),
+    ("pools-suspend", Resource("ComputePool", "P", {**POOL, "autoSuspendSecs": 3601})),
+    ("pools-suspend", Resource("ComputePool", "P", {**POOL, "autoResume": "false"})),
+    ("warehouses-suspend", Resource("Warehouse", "W", {"autoSuspend": 0})),
+    ("warehouses-suspend", Resource("Warehouse", "W", {})),
+    ("tasks-end", task(userTaskTimeoutMs=None)),
+    ("tags-stay", task("job:latest")),
+    ("tags-stay", task("job")),
+    ("tags-stay", task("job:PROD")),
+]
+
+
+def test_what_keeps_every_rule_passes() -> None:
+    assert violations(GOOD) == []
+
+
+@pytest.mark.parametrize(("rule", "resource"), BAD)
+def test_what_breaks_a_rule_is_named(rule: str, resource: Resource) -> None:
+    (violation,) = violations([*GOOD, resource])
+    assert violation.rule == rule
+    assert str(violation).startswith(f"{rule}: {resource.name}: ")
+
+
+def test_every_rule_is_broken_once_and_says_what_it_demands() -> None:
+    assert {rule for rule, _ in BAD} == RULES.keys()
+    assert all(check.__doc__ for check in RULES.values())
+
+
+def test_what_goes_and_what_is_only_read_is_not_looked_at() -> None:
+    def step(op: str) -> dict[str, Any]:
+        state = {"type": "snowflake:index/computePool:ComputePool", "urn": "urn:pulumi:s::p::t::P", "inputs": {}}
+        return {"op": op, "urn": state["urn"], "newState": None if op == "delete" else state}
+
+    preview = {"steps": [step("delete"), step("read"), step("same"), step("update")]}
+    assert [resource.name for resource in resources(preview)] == ["P", "P"]
+
+
+def test_a_budget_is_kept_or_said_to_be_broken() -> None:
+    assert over_budget(100, 100) is None
+    assert "budget is 99" in str(over_budget(100, 99))

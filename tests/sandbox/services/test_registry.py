@@ -1,0 +1,126 @@
+"""The image registry as a container engine uses it: what is pushed is listed, and only who may can push."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.sandbox.conftest import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLACE = "registry_d/public/repo"
+
+
+class Pusher:
+    """The requests of `docker push`."""
+
+    def __init__(self, port: int, user: str = "SANDBOX_ADMIN", password: str = PASSWORD) -> None:
+        self._address = f"http://127.0.0.1:{port}"
+        self._login = base64.b64encode(f"{user}:{password}".encode()).decode()
+
+    def send(self, method: str, path: str, content: bytes | None = None) -> tuple[int, dict[str, str], bytes]:
+        headers = {"Authorization": f"Basic {self._login}"}
+        try:
+            with urlopen(Request(f"{self._address}{path}", content, headers, method=method)) as answer:  # noqa: S310  # this machine
+                return answer.status, dict(answer.headers), answer.read()
+        except HTTPError as error:
+            with error:
+                return error.code, dict(error.headers), error.read()
+
+    def blob(self, name: str, content: bytes) -> dict[str, Any]:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        status, headers, _ = self.send("POST", f"/v2/{name}/blobs/uploads/", b"")
+        assert status == 202
+        half = len(content) // 2
+        status, headers, _ = self.send("PATCH", headers["location"], content[:half])
+        assert status == 202
+        status, _, _ = self.send("PUT", f"{headers['location']}?digest={digest}", content[half:])
+        assert status == 201
+        return {"digest": digest, "size": len(content)}
+
+    def image(self, name: str, tag: str) -> tuple[int, str]:
+        config = self.blob(name, b'{"os": "linux"}')
+        layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **self.blob(name, b"a layer")}]
+        manifest = json.dumps({"schemaVersion": 2, "config": config, "layers": layers}).encode()
+        status, headers, _ = self.send("PUT", f"/v2/{name}/manifests/{tag}", manifest)
+        return status, headers.get("docker-content-digest", "")
+
+
+@pytest.fixture(scope="module")
+def port(service: Any) -> Iterator[int]:
+    with service.connect() as connection, connection.cursor() as cursor:
+        for statement in (
+            "CREATE DATABASE REGISTRY_D",
+            "CREATE IMAGE REPOSITORY REGISTRY_D.PUBLIC.REPO",
+            "CREATE ROLE PULLER",
+            "CREATE USER PULLS PASSWORD = 'Pull-only-1' DEFAULT_ROLE = 'PULLER'",
+            "GRANT ROLE PULLER TO USER PULLS",
+            "GRANT READ ON IMAGE REPOSITORY REGISTRY_D.PUBLIC.REPO TO ROLE PULLER",
+        ):
+            cursor.execute(statement)
+    yield service.port
+    with service.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE REGISTRY_D")
+
+
+def listed(service: Any) -> dict[str, str]:
+    with service.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW IMAGES IN IMAGE REPOSITORY REGISTRY_D.PUBLIC.REPO")
+        return {f"{row[1]}:{row[2]}": row[3] for row in cursor.fetchall()}
+
+
+def test_what_is_pushed_is_listed_with_its_digest_and_can_be_pulled(service: Any, port: int) -> None:
+    engine = Pusher(port)
+    status, digest = engine.image(f"{PLACE}/team/job", "v1")
+    assert status == 201
+    assert listed(service)["team/job:v1"] == digest
+    for reference in ("v1", digest):
+        status, headers, content = engine.send("GET", f"/v2/{PLACE}/team/job/manifests/{reference}")
+        assert (status, headers["docker-content-digest"]) == (200, digest)
+    layer = json.loads(content)["layers"][0]["digest"]
+    assert engine.send("GET", f"/v2/{PLACE}/team/job/blobs/{layer}")[2] == b"a layer"
+    assert json.loads(engine.send("GET", f"/v2/{PLACE}/team/job/tags/list")[2])["tags"] == ["v1"]
+
+
+def test_a_moved_tag_is_another_digest(service: Any, port: int) -> None:
+    engine = Pusher(port)
+    _, first = engine.image(f"{PLACE}/moving", "v1")
+    config = engine.blob(f"{PLACE}/moving", b'{"os": "linux", "more": 1}')
+    manifest = json.dumps({"schemaVersion": 2, "config": config, "layers": []}).encode()
+    engine.send("PUT", f"/v2/{PLACE}/moving/manifests/v1", manifest)
+    assert listed(service)["moving:v1"] not in {first, ""}
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "status"),
+    [("PULLS", "Pull-only-1", 403), ("PULLS", "wrong", 401), ("NOBODY", "x", 401), ("0sessiontoken", "x", 401)],
+)
+def test_who_may_not_write_does_not(port: int, user: str, password: str, status: int) -> None:
+    assert Pusher(port, user, password).send("POST", f"/v2/{PLACE}/job/blobs/uploads/", b"")[0] == status
+
+
+def test_what_is_wrong_with_a_push_is_said(port: int) -> None:
+    engine = Pusher(port)
+    blob = f"sha256:{'0' * 64}"
+    assert engine.send("POST", f"/v2/{PLACE}/job/blobs/uploads/?digest={blob}", b"other")[0] == 400
+    manifest = json.dumps({"config": {"digest": blob}, "layers": []}).encode()
+    status, _, content = engine.send("PUT", f"/v2/{PLACE}/job/manifests/v1", manifest)
+    assert (status, json.loads(content)["errors"][0]["code"]) == (400, "MANIFEST_BLOB_UNKNOWN")
+    assert engine.send("PUT", f"/v2/{PLACE}/job/manifests/v1", b"no json")[0] == 400
+    assert engine.send("POST", "/v2/registry_d/public/nope/job/blobs/uploads/", b"")[0] == 404
+    assert engine.send("GET", f"/v2/{PLACE}/job/blobs/../../../etc/passwd")[0] == 404
+
+
+def test_a_session_token_logs_in_as_snowflakes_own_command_does(service: Any, port: int) -> None:
+    with service.connect() as connection:
+        token = connection.rest._token_request("ISSUE")["data"]["sessionToken"]
+        word = json.dumps({"token": token, "expires_in": 60})
+        assert Pusher(port, "0sessiontoken", word).image(f"{PLACE}/by_token", "v1")[0] == 201
