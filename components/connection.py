@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from jobgraph.components.refused import tell_what_is_lacking
+from jobgraph.deploy.refusals import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -96,3 +96,12 @@ def _connected(variables: Mapping[str, str]) -> Iterator[Ask]:
         yield lambda text: client.rows(Statement(text))
     finally:
         client.close()
+
+
+def tell_what_is_lacking(arguments: pulumi.ErrorHookArgs, role: str) -> bool:
+    """Name the privilege for want of which a step was refused, if that is why it failed; never has it tried again."""
+    inputs = arguments.new_inputs or arguments.old_inputs or {}
+    text = lacking(arguments.type, inputs, arguments.errors, role)
+    if text is not None:
+        pulumi.warn(text)
+    return False

@@ -16,11 +16,10 @@ from jobgraph.components.access import AccessArgs, AccessComponent
 from jobgraph.components.compute import ComputeArgs, ComputeComponent
 from jobgraph.components.connection import Login
 from jobgraph.components.history import HistoryArgs, HistoryComponent
-from jobgraph.components.missing_images import warn_of_missing_images
 from jobgraph.components.notifying import IntegrationsComponent, NotifyingArgs, WatchComponent
 from jobgraph.components.page import PageArgs, PageComponent
 from jobgraph.components.part import Scope
-from jobgraph.components.present import tasks_present
+from jobgraph.components.present import tasks_present, warn_of_missing_images
 from jobgraph.components.removal_guard import guard_removal
 from jobgraph.components.runner import RunnerArgs, RunnerComponent
 from jobgraph.components.storage import StorageArgs, StorageComponent

@@ -1,6 +1,7 @@
-"""The tasks that are there before a deploy, asked of the provider.
+"""What is there before a deploy, asked of the provider: tasks, and the images that jobs are to run.
 
-Knows the provider's function `getTasks`. Must not know what is made of its answer.
+Knows the provider's function `getTasks`, and how it reads the rows of a statement. Must not know what is made of the
+tasks, nor which images jobs run (jobgraph.inspection).
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_snowflake as snowflake
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from jobgraph.imaging import building
+from jobgraph.inspection.findings import missing_images
+from jobgraph.inspection.questions import repository
 
-    from jobgraph.plan.planning import GraphPlan
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobgraph.components.part import Scope
+    from jobgraph.plan.planning import GraphPlan, Plan
     from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
 
@@ -117,3 +123,27 @@ def _row(output: Any) -> Row:
         "predecessors": json.dumps(list(output.predecessors or ())),
         "task_relations": json.dumps(relations),
     }
+
+
+def warn_of_missing_images(plan: Plan, repository_id: pulumi.Output[str], scope: Scope) -> None:
+    """Warn of every image of the stack's repository that a job names and that is not in it.
+
+    `repository_id` is not known in a preview before the repository is made; then there is nothing to look at.
+    """
+    listing = snowflake.Execute.get(
+        scope.named("images-in-the-repository"),
+        repository_id,
+        pulumi.ResourceOptions(parent=scope.owner),
+        query=building.show_images(plan.settings),
+    )
+
+    def warn(rows: Sequence[Mapping[str, str]]) -> None:
+        listed = {f"images {repository(plan)}": [dict(row) for row in rows or ()]}
+        for path, jobs in missing_images(plan, listed).items():
+            pulumi.warn(
+                f"image {path} is not in the repository, so {', '.join(jobs)} will fail with image_pull."
+                f" `jobgraph image push {jobs[0].lower()} --environment {pulumi.get_stack()}` builds and pushes it.",
+                scope.owner,
+            )
+
+    listing.query_results.apply(warn)

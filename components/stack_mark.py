@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_snowflake as snowflake
 
-from jobgraph.components.refused import tell_what_is_lacking
+from jobgraph.components.connection import tell_what_is_lacking
 from jobgraph.deploy.orphans import already_there, future_owner, holds
 from jobgraph.plan import sql
 
