@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from snowflake_sandbox.procedures import packages
+from snowflake_sandbox.procedures.anonymous import with_statement
 from snowflake_sandbox.procedures.call import call_statement
 from snowflake_sandbox.procedures.host import ProcedureHost
 
@@ -14,4 +16,6 @@ if TYPE_CHECKING:
 def register(world: World) -> None:
     """Add CALL and the host of procedure processes."""
     world.statements["CALL"] = call_statement
+    world.statements["WITH"] = with_statement
+    packages.register(world)
     world.parts["procedures"] = ProcedureHost()

@@ -26,6 +26,7 @@ from snowflake_sandbox.scripting.values import SEMI_STRUCTURED, Value
 from snowflake_sandbox.services.methods import call_method
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import DataType
+from snowflake_sandbox.tables import stage_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,7 @@ def _computed(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...]) -
     """Run the body in the slot that the CALL has."""
     if procedure["execute_as"] == "CALLER":
         with needs.body(call, call.session):
-            return _run(call, procedure, values, call.session)
+            return run_procedure(call, procedure, values, call.session)
     # Owner's rights: a session of the owner's role in the procedure's own database and schema.
     session = logins.open_session(
         call.world,
@@ -104,7 +105,7 @@ def _computed(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...]) -
     session.owners_rights, session.serverless = True, call.session.serverless
     try:
         with needs.body(call, session):
-            return _run(call, procedure, values, session)
+            return run_procedure(call, procedure, values, session)
     finally:
         logins.close_session(call.world, session)
 
@@ -133,7 +134,8 @@ def _exactly(name: str) -> str:
     return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
-def _run(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> Result:
+def run_procedure(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> Result:
+    """Run a procedure in a session: its caller's, or one with its owner's rights."""
     if procedure["language"] == "SQL":
         return _run_block(call, procedure, values, session)
     return _result(procedure, _run_python(call, procedure, values, session))
@@ -177,7 +179,15 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
     log.parent.mkdir(parents=True, exist_ok=True)
     host: ProcedureHost = call.world.parts["procedures"]
     connection = connection_arguments(call.world, session)
-    request = Request(procedure.name.name, procedure["body"], procedure["handler"], values, connection, str(log))
+    request = Request(
+        procedure.name.name,
+        procedure["body"],
+        procedure["handler"],
+        values,
+        connection,
+        str(log),
+        _imports(call, procedure),
+    )
     try:
         answer = host.run(request, call.cancelled)
     except Cancelled as error:
@@ -193,6 +203,11 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
     if "error" in answer:
         raise _failure(procedure, answer["error"])
     return answer
+
+
+def _imports(call: Call, procedure: SnowflakeObject) -> tuple[str, ...]:
+    """The files of IMPORTS, which the owner of the procedure chose."""
+    return tuple(str(stage_files.file(call.world, procedure, reference)) for reference in procedure["imports"] or ())
 
 
 def log_path(world: World, query_id: str) -> Path:

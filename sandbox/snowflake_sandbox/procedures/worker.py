@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import http.client
 import io
 import json
 import os
 import pickle
 import platform
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
-import urllib.request
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
@@ -46,6 +49,7 @@ class Request:
         connection: arguments of the connector's `connect`.
         arguments: the handler's arguments after the session, as Python values.
         log: file that takes what the body prints.
+        imports: files of IMPORTS: modules, archives of them, data.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Request:
     arguments: tuple[Any, ...]
     connection: dict[str, Any]
     log: str
+    imports: tuple[str, ...] = ()
 
 
 def send(connection: socket.socket, data: bytes) -> None:
@@ -150,6 +155,7 @@ def _die_with_host(connection: socket.socket) -> None:
 def answer_of(request: Request) -> dict[str, Any]:
     """Run a call: `{"value": …}` or `{"columns": […], "rows": […]}`, or `{"error": "Traceback …"}`."""
     try:
+        _import_files(request.imports)
         module = ModuleType("_udf_code")
         sys.modules[module.__name__] = module
         exec(compile(request.body, SOURCE, "exec"), module.__dict__)  # noqa: S102  # running bodies is the purpose
@@ -159,6 +165,20 @@ def answer_of(request: Request) -> dict[str, Any]:
         return {"error": f"SystemExit: {error.code}\n"}
     except BaseException as error:  # noqa: BLE001  # whatever a body raises is the caller's to see
         return {"error": "".join(_format(error))}
+
+
+def _import_files(files: tuple[str, ...]) -> None:
+    """Make the files of IMPORTS importable, and readable in the folder that a body asks for as on the platform."""
+    if not files:
+        return
+    folder = tempfile.mkdtemp(prefix="imports-")
+    for file in files:
+        target = os.path.join(folder, os.path.basename(file))  # noqa: PTH118, PTH119  # this module imports little
+        shutil.copyfile(file, target)
+        if target.endswith(".zip"):
+            sys.path.insert(0, target)
+    sys.path.insert(0, folder)
+    sys._xoptions["snowflake_import_directory"] = f"{folder}/"  # noqa: SLF001  # the platform's documented name
 
 
 def _format(error: BaseException) -> list[str]:
@@ -192,11 +212,15 @@ def _staged_file(session: Session, token: str, location: str, mode: str, *, scop
             raise ValueError(f"A scoped URL is needed, not {location}: BUILD_SCOPED_FILE_URL makes one.")
         content = session.file.get_stream(location).read()
     else:
-        request = urllib.request.Request(location, headers={"Authorization": f'Snowflake Token="{token}"'})  # noqa: S310  # the sandbox's own URL
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            content = answer.read()
-            if answer.headers.get_content_type() == "application/json":
-                raise FileNotFoundError(json.loads(content)["message"])
+        # A URL of this sandbox: BUILD_SCOPED_FILE_URL makes no others.
+        address = urlsplit(location)
+        client = http.client.HTTPConnection(address.hostname or "", address.port)
+        client.request("GET", address.path, headers={"Authorization": f'Snowflake Token="{token}"'})
+        answer = client.getresponse()
+        content = answer.read()
+        client.close()
+        if answer.getheader("Content-Type") == "application/json":
+            raise FileNotFoundError(json.loads(content)["message"])
     return io.BytesIO(content) if "b" in mode else io.StringIO(content.decode())
 
 

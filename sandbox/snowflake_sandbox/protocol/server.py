@@ -25,6 +25,7 @@ from snowflake_sandbox.parameters import session_value, wire_parameters
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.protocol.registry_api import RegistryApi
 from snowflake_sandbox.queries import query_history
+from snowflake_sandbox.rest import application as rest
 from snowflake_sandbox.tables import file_urls
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Server:
         }
         routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]
         routes += [Route(path, self._guarded(endpoint), methods=["GET"]) for path, endpoint in get.items()]
+        routes.append(Route("/api/v2/{path:path}", self._rest, methods=["GET", "POST", "PUT", "DELETE"]))
         return Starlette(routes=[*routes, *RegistryApi(self._world).routes()])
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -94,6 +96,17 @@ class Server:
                 return _failure(internal(incident))
 
         return guarded
+
+    async def _rest(self, request: Request) -> Response:
+        try:
+            session = self._session_of(request)
+            body = await _body(request)
+            path = request.scope["raw_path"].decode().split("?")[0].removeprefix("/api/v2/")
+            query = dict(request.query_params)
+            content = await run_in_threadpool(rest.answer, self._world, session, request.method, path, query, body)
+        except SnowflakeError as error:
+            return Response(rest.error_body(error), rest.status_code(error), media_type="application/json")
+        return Response(content, media_type="application/json")
 
     async def _file(self, request: Request) -> Response:
         session = self._session_of(request)

@@ -88,13 +88,18 @@ def create(call: Call) -> Result:
     name = call.session.resolve(reader.object_name(), kind.scope, f"CREATE {kind.name}")
     if_not_exists = if_not_exists or reader.accept("IF NOT EXISTS")
     creation = Creation(name, {}, {}, or_replace, if_not_exists, frozenset(modifiers))
-    _read_definition(call, kind, creation)
+    read_definition(call, kind, creation)
     return (kind.create or create_object)(call, kind, creation)
 
 
-def _read_definition(call: Call, kind: Kind, creation: Creation) -> None:
+def read_definition(call: Call, kind: Kind, creation: Creation, end: str = "") -> None:
+    """Read what follows a name in CREATE, to the end of the statement or to a word that ends it.
+
+    Raises:
+        SnowflakeError: whatever is wrong with it, 002029 for what is missing.
+    """
     properties = {item.name: item for item in kind.properties}
-    while not call.reader.at_end:
+    while not call.reader.at_end and not (end and call.reader.peek() == end):
         if _read_property(call.reader, kind, properties, creation.properties, creation.parameters):
             continue
         if kind.read_definition is not None and kind.read_definition(call, creation):

@@ -20,7 +20,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.objects import stage
 from snowflake_sandbox.result import LIST, SHOW, Column, Result, columns
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,6 +137,22 @@ def text_of(call: Call, reference: str) -> str:
     if not location.path or not file.is_file():
         raise errors.does_not_exist("File", reference)
     return file.read_text()
+
+
+def file(world: World, user: SnowflakeObject, reference: str) -> Path:
+    """The file that a procedure names, seen from the procedure's own schema.
+
+    Raises:
+        SnowflakeError: 002003, it is not there.
+    """
+    name_text, _, path = split(reference.removeprefix("@"))
+    written = Reader(name_text).object_name()
+    name = ObjectName(written.name, written.schema or user.name.schema, written.database or user.name.database)
+    with world.store.transaction() as tx:
+        staged = inside(stage.folder(world, catalog.get(tx, "STAGE", name)), path)
+    if not staged.is_file():
+        raise errors.does_not_exist("File", reference)
+    return staged
 
 
 def pattern(text: str | None) -> re.Pattern[str]:

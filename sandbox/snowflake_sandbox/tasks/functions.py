@@ -17,7 +17,7 @@ from snowflake_sandbox.data.function_arguments import counted, whole
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.result import Result, status
 from snowflake_sandbox.session import Scope
-from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import task as kind
 
@@ -41,6 +41,7 @@ def register(world: World) -> None:
     world.statements["EXECUTE TASK"] = execute_task
     world.functions |= {
         "SYSTEM$TASK_RUNTIME_INFO": task_runtime_info,
+        "SYSTEM$CURRENT_USER_TASK_NAME": current_user_task_name,
         "SYSTEM$TASK_DEPENDENTS_ENABLE": task_dependents_enable,
         "SYSTEM$SET_RETURN_VALUE": set_return_value,
         "SYSTEM$GET_PREDECESSOR_RETURN_VALUE": get_predecessor_return_value,
@@ -148,6 +149,16 @@ def task_runtime_info(call: Call, arguments: tuple[Any, ...]) -> str | None:
     if last is None:
         return None
     return str(last[column]) if column == "group_id" else _timestamp(last[column])
+
+
+def current_user_task_name(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$CURRENT_USER_TASK_NAME(): the qualified name, which the client's TaskContext takes apart."""
+    counted(arguments, 0, 0, "SYSTEM$CURRENT_USER_TASK_NAME")
+    row = _current_run(call, "SYSTEM$CURRENT_USER_TASK_NAME")
+    with call.world.store.transaction() as tx:
+        root = catalog.by_id(tx, row["root_id"])
+    place = root.name if root is not None else ObjectName("", call.session.schema, call.session.database)
+    return ObjectName(row["name"], place.schema, place.database).qualified
 
 
 def _timestamp(text: str) -> str:
