@@ -3,10 +3,12 @@
     main.py --query="select current_time() as time,'hello'" --result_table=results
 
 Knows how a container logs in to Snowflake: with the token that Snowflake puts into it, or, where there is none (on
-a laptop), with user and password from the environment. Must not know anything of graphs.
+a laptop), with user and password from the environment. Must not know anything of graphs, but which run it is part of.
 
 Ends with 0 when done, 1 when Snowflake refuses the query or the table, 2 when called or configured wrongly. Its last
-line on standard output is a JSON object, which jobgraph's runner keeps as the job's outputs.
+line on standard output is a JSON object, which jobgraph's runner keeps as the job's outputs. Without a runner (`runner:
+direct`), nobody has told it its run, and nobody hands on what it returns: it asks and does both itself. images/runtime
+has a program (job_run.py) that does so for any other.
 
 Build and push it (`SHOW IMAGE REPOSITORIES` tells the repository's URL):
 
@@ -40,6 +42,17 @@ log = logging.getLogger("my-job")
 
 # a table's name, perhaps with schema and database; it becomes part of a statement, where it cannot be bound
 TABLE_NAME = re.compile(r'(?:(?:[A-Za-z_][\w$]*|"[^"]+")\.){0,2}(?:[A-Za-z_][\w$]*|"[^"]+")')
+
+
+# set by jobgraph's specification for a job that is its task's own statement
+DIRECT = "JOB_DIRECT"
+# neither needs a warehouse
+RUN = (
+    "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID') AS RUN_GROUP,"
+    " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS STARTED,"
+    " SYSTEM$TASK_RUNTIME_INFO('LAST_SUCCESSFUL_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS SINCE"
+)
+RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS RETURNED"
 
 
 class MisuseError(Exception):
@@ -113,6 +126,18 @@ def run(session: Session, query: str, table: str) -> int:
     return int(result[0])
 
 
+def find_out_run(session: Session, job: Mapping[str, Any]) -> None:
+    """Ask which run this is, for what interval, and what came before; tag the session's statements with it."""
+    row = session.sql(RUN).collect()[0]
+    log.info(
+        "run %s, for what came in from %s to %s", row["RUN_GROUP"], row["SINCE"] or "the beginning", row["STARTED"]
+    )
+    # its attempt is in the task history, for which a warehouse would have to be awake: job_run.py shows how
+    session.query_tag = f"jobgraph {job['graph']} {row['RUN_GROUP']} {job['task']}"
+    for name in job.get("predecessors", ()):
+        log.info("%s returned %s", name, session.sql(RETURNED, params=[name]).collect()[0]["RETURNED"])
+
+
 def close(session: Session) -> None:
     """Close the session. Should that fail, the rows are written or the error is known all the same: only warn."""
     try:
@@ -128,9 +153,15 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     options = arguments(argv)
     log.info("started, attempt %s of run %s", environment.get("JOB_ATTEMPT", "1"), environment.get("RUN_GROUP_ID", "-"))
     try:
+        direct = json.loads(environment.get(DIRECT, "null"))
         session = Session.builder.configs(connection(environment)).create()
         try:
+            if direct:
+                find_out_run(session, direct)
             rows = run(session, options.query, options.result_table)
+            outputs = json.dumps({"rows_written": rows, "result_table": options.result_table})
+            if direct:
+                session.sql("CALL SYSTEM$SET_RETURN_VALUE(?)", params=[outputs]).collect()
         finally:
             close(session)
     except (MisuseError, ValueError) as error:
@@ -140,7 +171,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         log.error("error from Snowflake: %s", " ".join(str(error).split()))  # noqa: TRY400  # as above
         return FAILED
     log.info("finished")
-    sys.stdout.write(json.dumps({"rows_written": rows, "result_table": options.result_table}) + "\n")
+    sys.stdout.write(outputs + "\n")
     return DONE
 
 

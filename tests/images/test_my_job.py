@@ -89,6 +89,16 @@ def test_its_statements_carry_the_tag_of_the_attempt(tmp_path: Path) -> None:
     assert outcome.record["connect"]["session_parameters"] == {"QUERY_TAG": "jobgraph g run-1 T_A 2"}
 
 
+def test_without_a_runner_it_asks_for_its_run_and_says_what_the_task_returns(tmp_path: Path) -> None:
+    direct = json.dumps({"graph": "g", "task": "T_A", "predecessors": ["T_B"]})
+    outcome = run(tmp_path, token="abc", JOB_DIRECT=direct)
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert "my-job INFO run 7, for what came in from the beginning to now" in outcome.out.splitlines()
+    assert 'my-job INFO T_B returned {"n": 1}' in outcome.out.splitlines()
+    assert outcome.record["GET_PREDECESSOR_RETURN_VALUE"] == ["T_B"]
+    assert outcome.record["SET_RETURN_VALUE"] == [outcome.out.splitlines()[-1]]
+
+
 def test_the_token_is_never_logged(tmp_path: Path) -> None:
     for fail in ("", "connect", "query"):
         outcome = run(tmp_path, token="t0ken", STUB_FAIL=fail)
