@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # jobgraph, graph, run, task, attempt
 COMMENT_WORDS = 5
-LATE = re.compile(r"timed? ?out", re.IGNORECASE)
+OUT_OF_TIME = re.compile(r"timed? ?out", re.IGNORECASE)
 
 
 class Service(NamedTuple):
@@ -64,7 +64,7 @@ class TaskEnd(NamedTuple):
     @property
     def reason_class(self) -> str:
         """Why it ended badly, as far as the task history shows it."""
-        return "cancelled" if self.state == CANCELLED else "timeout" if LATE.search(self.message) else "internal"
+        return "cancelled" if self.state == CANCELLED else "timeout" if OUT_OF_TIME.search(self.message) else "internal"
 
 
 def services(session: Tagged, graph: Mapping[str, Any]) -> list[Service]:

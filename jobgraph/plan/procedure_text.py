@@ -135,7 +135,9 @@ def _defined(tree: ast.Module) -> Iterator[str]:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
-        yield from (target.id for target in targets if isinstance(target, ast.Name))
+        for target in targets:
+            # several at once, too: `A, B = 1, 2`
+            yield from (name.id for name in ast.walk(target) if isinstance(name, ast.Name))
 
 
 def _body(source: str, tree: ast.Module) -> str:

@@ -43,6 +43,7 @@ def test_the_text_holds_each_file_once_in_the_order_of_need() -> None:
     [
         ({"a": "from jobgraph.procedures.b import x\n"}, "procedures/b.py is imported and is not there"),
         ({"a": "from jobgraph.procedures.b import y\nX = 1\n", "b": "X = 2\n"}, "both define X"),
+        ({"a": "from jobgraph.procedures.b import y\nX = 1\n", "b": "Y, X = 1, 2\n"}, "both define X"),
         ({"a": "from jobgraph.procedures.b import y as z\n", "b": ""}, "without `as`"),
         ({"a": "import jobgraph.procedures.b\n", "b": ""}, "write `from jobgraph.procedures.x import y`"),
         ({"a": "X = '$" + "$'\n"}, "two dollar signs"),
