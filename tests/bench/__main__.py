@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import demo, deploys, graph_run, preview, reading, select_one
+from tests.bench import demo, deploys, graph_run, page, preview, reading, select_one
 
 if TYPE_CHECKING:
     from tests.bench.figure import Figure
@@ -24,6 +24,7 @@ MEASUREMENTS = {
     "preview": preview.measure,
     "demo": demo.measure,
     "reading": reading.measure,
+    "page": page.measure,
     "deploys": deploys.measure,
 }
 

@@ -6,12 +6,7 @@ Where there is no Chromium these are skipped, and say so. With UPDATE_GOLDENS=1 
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 from jobgraph.account import client as connecting
 from jobgraph.account.queries import Statement
 from tests.page import world
+from tests.page.serving import CHROMIUM, served
 from tests.page.world import Made
 
 if TYPE_CHECKING:
@@ -35,7 +31,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = ROOT / "docs" / "images"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
@@ -147,39 +142,9 @@ class Site:
         return rows
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-@contextmanager
-def served(variables: Mapping[str, str]) -> Iterator[str]:
-    """The page, served by the command as a user starts it."""
-    port = free_port()
-    script = "from jobgraph.cli.main import main; main()"
-    command = [sys.executable, "-c", f"import sys; sys.argv[0] = 'jobgraph'; {script}", "page", "--port", str(port)]
-    with subprocess.Popen(
-        command, env={**os.environ, **variables}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as server:
-        try:
-            for _ in range(200):
-                assert server.poll() is None, server.stderr.read().decode() if server.stderr else ""
-                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
-                    break
-                with suppress(subprocess.TimeoutExpired):
-                    server.wait(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
 @pytest.fixture(scope="module")
 def site(snowflake_sandbox_server: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    variables = {**snowflake_sandbox_server, "SNOWFLAKE_DATABASE": world.DATABASE, "SNOWFLAKE_SCHEMA": world.SCHEMA}
-    variables["SNOWFLAKE_WAREHOUSE"] = world.SETTINGS.warehouse
+    variables = {**snowflake_sandbox_server, **world.PLACE_VARIABLES}
     client = connecting.connect(connecting.Choice(environment=variables))
     for statement in (*world.deployment(GRAPHS), *live_graph()):
         client.rows(Statement(statement))

@@ -26,6 +26,11 @@ from jobgraph.account.queries import Statement
 SETTINGS = Settings()
 DATABASE, SCHEMA = SETTINGS.database, SETTINGS.schema
 PLACE = f'"{DATABASE}"."{SCHEMA}"'
+PLACE_VARIABLES = {
+    "SNOWFLAKE_DATABASE": DATABASE,
+    "SNOWFLAKE_SCHEMA": SCHEMA,
+    "SNOWFLAKE_WAREHOUSE": SETTINGS.warehouse,
+}
 Row = dict[str, Any]
 FATES = (("DONE", 0.955), ("RETRIED", 0.02), ("FAILED", 0.015), ("TIMED_OUT", 0.004), ("CANCELLED", 0.006))
 CAUSES = (
