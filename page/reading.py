@@ -55,7 +55,7 @@ def source() -> Source:
 
 def forget() -> None:
     """Read everything anew, but for the connection and closed runs: something was done."""
-    for function in (graphs, lines, strips, runs, run, logs):
+    for function in (graphs, lines, line, strips, runs, run, logs):
         function.clear()
 
 
@@ -101,31 +101,31 @@ def lines() -> Sequence[Line]:
     return overview_records.lines(source().client, listed) if listed else []
 
 
+@st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
 def line(name: str) -> Line:
     """Return the line of one graph.
 
     Raises:
         UsageError: if there is no such graph.
     """
-    record = graph(name)
-    return next(each for each in lines() if each.graph.key == record.key)
+    return overview_records.lines(source().client, [graph(name)])[0]
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)
 def strips() -> dict[str, list[Run]]:
-    """Return the newest closed runs of every graph."""
-    return source().histories.newest(graphs(), STRIP_RUNS)
+    """Return the newest closed runs of every graph, as many as are read so far."""
+    return source().histories.newest(graphs(), STRIP_RUNS)[0]
 
 
-@st.cache_resource(ttl=FRESH, show_spinner=False)
-def runs(name: str, limit: int = GRID_RUNS) -> list[Run]:
-    """Return the newest runs of a graph, newest first, one that is under way included."""
+@st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
+def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[Run], int]:
+    """Return the newest runs of a graph, newest first, also one under way, and how many are not read yet."""
     record = graph(name)
-    closed = source().histories.newest([record], limit)[record.key]
+    closed, unread = source().histories.newest([record], limit)
     newest = line(name).run
     if newest is None:
-        return closed
-    return [newest, *(run for run in closed if run.run_id != newest.run_id)][:limit]
+        return closed[record.key], unread
+    return [newest, *(run for run in closed[record.key] if run.run_id != newest.run_id)][:limit], unread
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)

@@ -27,6 +27,8 @@ Key = tuple[str, str, int]
 
 # So many jobs of runs are remembered, some 100 MB; the runs that were looked at least recently go first.
 _MOST_JOBS = 100_000
+# So many jobs of runs are read at a time: a screen is drawn of what is there, and filled at the next look.
+_AT_ONCE = 8_000
 
 
 class RunHistories:
@@ -36,12 +38,17 @@ class RunHistories:
         self._client = client
         self._runs: OrderedDict[Key, Run] = OrderedDict()
 
-    def newest(self, graphs: Sequence[GraphRecord], limit: int) -> dict[str, list[Run]]:
-        """Return the newest closed runs of each graph by its key, newest first, at most `limit` of each root."""
+    def newest(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[dict[str, list[Run]], int]:
+        """Return the newest closed runs of each graph by its key, newest first, at most `limit` of each root.
+
+        Of large graphs not all are read at once: the number is how many runs are left for the next call.
+        """
         if not graphs:
-            return {}
+            return {}, 0
         roots = _last_attempts(self._roots(graphs, limit))
-        self._read(graphs, [row for row in roots if _key(row) not in self._runs])
+        unread = [row for row in roots if _key(row) not in self._runs]
+        count = _readable(unread)
+        self._read(graphs, unread[:count])
         histories: dict[str, list[Run]] = {graph.key: [] for graph in graphs}
         for row in roots:
             run = self._runs.get(_key(row))
@@ -50,7 +57,7 @@ class RunHistories:
                 self._runs.move_to_end(_key(row))
                 histories[graph.key].append(run)
         self._forget()
-        return {key: runs[:limit] for key, runs in histories.items()}
+        return {key: runs[:limit] for key, runs in histories.items()}, len(unread) - count
 
     def _roots(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[TaskRun, ...]:
         names = [root for graph in graphs for root in graph.root_tasks]
@@ -94,6 +101,16 @@ def _last_attempts(roots: Iterable[TaskRun]) -> list[TaskRun]:
         if run not in rows or rows[run].attempt < row.attempt:
             rows[run] = row
     return list(rows.values())
+
+
+def _readable(roots: Sequence[TaskRun]) -> int:
+    """Return of how many runs, newest first, the jobs can be read at once; at least of one."""
+    jobs = 0
+    for count, row in enumerate(roots):
+        jobs += max(1, len(row.graph_definition.get("jobs") or ()))
+        if jobs > _AT_ONCE and count:
+            return count
+    return len(roots)
 
 
 def _key(root: TaskRun) -> Key:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _LEGEND = ("DONE", "FAILED", "TIMED_OUT", "RUNNING", "PENDING", "SKIPPED", "CANCELLED", "SUSPENDED", "DISABLED")
 
 
-def grid_html(grid: Grid, here: Address, *, whole: bool = False) -> str:
-    """Return the grid of a graph; `here` is the address of the view."""
+def grid_html(grid: Grid, here: Address, *, unread: int = 0, whole: bool = False) -> str:
+    """Return the grid of a graph; `here` is the address of the view, `unread` how many earlier runs are to come."""
     runs = [{"id": run.run_id, "label": _label(run)} for run in grid.runs]
     words = {letter: [look.tone, look.sign, look.word] for letter, look in looks.by_letter().items()}
     head = "".join(_column(run, here, grid.longest) for run in grid.runs)
@@ -35,12 +35,13 @@ def grid_html(grid: Grid, here: Address, *, whole: bool = False) -> str:
         if grid.hidden
         else ""
     )
+    coming = f"{unread} earlier runs are being read" if unread else ""
     return (
         f'<div class="grid" style="--runs:{len(grid.runs)}" tabindex="0" role="grid" {data}'
         f' aria-label="Runs and jobs of {text(here.graph)}: arrow keys move, Enter opens"'
         f' aria-rowcount="{len(grid.rows)}">'
         f'<div class="head" role="row"><span class="corner">{_scale(grid)}</span>{head}</div>{rows}</div>'
-        f'<p class="told" aria-live="polite"></p>{hidden}{grid_legend()}'
+        f'<p class="told" aria-live="polite">{coming}</p>{hidden}{grid_legend()}'
     )
 
 

@@ -24,5 +24,5 @@ def show(here: Address) -> None:
     if graph is None:
         board(empty("The graph is no longer deployed."), "changes")
         return
-    deploy = last_deploy(graph, shapes.of_deployed(graph), reading.runs(here.graph))
+    deploy = last_deploy(graph, shapes.of_deployed(graph), reading.runs(here.graph)[0])
     board(changes_html(deploy, reading.now()), "changes")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def show(here: Address) -> None:
     """Show what the newest runs of the address's graph did cost."""
-    runs = reading.runs(here.graph)
+    runs, _ = reading.runs(here.graph)
     if not runs:
         board(empty("This graph has not run yet, so it has cost nothing.", "jobgraph cost"), "cost")
         return

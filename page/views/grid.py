@@ -31,12 +31,12 @@ def show(here: Address) -> None:
 
     def draw() -> bool:
         place = address.read(st.query_params)
-        runs = reading.runs(here.graph)
+        runs, unread = reading.runs(here.graph)
         if not runs:
             board(empty("This graph has not run yet.", f"jobgraph run {here.graph}"), "grid")
             return False
         model = grid(runs, containing=place.filter, only=place.only)
-        board(grid_html(model, place, whole=not is_alive()), "grid")
+        board(grid_html(model, place, unread=unread, whole=not is_alive()), "grid")
         return not runs[0].ended
 
     live(draw)

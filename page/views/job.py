@@ -23,7 +23,7 @@ def show(here: Address) -> None:
     reading.graph(here.graph)
 
     def draw() -> bool:
-        runs = reading.runs(here.graph)
+        runs, _ = reading.runs(here.graph)
         history = job_history(runs, here.job)
         if not history.points:
             board(empty(f"No run that is recorded has a job {here.job}."), "job")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jobgraph.account import run_histories
 from jobgraph.account.run_histories import RunHistories
 from jobgraph.page_model import address
 from jobgraph.runs import deployed, records
@@ -132,4 +133,29 @@ def test_a_closed_run_is_read_once() -> None:
     before = len(closed.sent)
     assert histories.newest(graphs, 10) == first
     assert len(closed.sent) - before == 1
-    assert [run.state for run in first[KEY]] == ["DONE"]
+    assert [run.state for run in first[0][KEY]] == ["DONE"]
+
+
+def test_of_a_large_graph_the_newest_runs_are_drawn_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_histories, "_AT_ONCE", 2)
+    closed = Server(ManualClock(), steps=(), attempts=[])
+    for number in range(5):
+        run = f"{number}"
+        closed.logged += [
+            recorded.logged_row(
+                "ROOT_TASK",
+                "SUCCEEDED",
+                jobs=recorded.recorded_jobs({"T_MYJOB_1": []}),
+                GRAPH_RUN_GROUP_ID=run,
+            ),
+            recorded.logged_row("T_MYJOB_1", "SUCCEEDED", GRAPH_RUN_GROUP_ID=run),
+        ]
+    graphs = records.graphs(deployed.read(closed.tasks), ())
+    histories = RunHistories(closed)
+    looks = [histories.newest(graphs, 10) for _ in range(3)]
+    assert [[run.run_id for run in runs[KEY]] for runs, _ in looks] == [
+        ["4", "3"],
+        ["4", "3", "2", "1"],
+        ["4", "3", "2", "1", "0"],
+    ]
+    assert [unread for _, unread in looks] == [3, 1, 0]
