@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.account import control_queries, queries
+from jobgraph.account import backfill_plans, control_queries, queries
 from jobgraph.account.run_records import RunRecords
 from jobgraph.procedures.requested.request import REQUEST, Request
 from jobgraph.runs import records, selection, task_runs, values
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement, Tables
     from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.selection import Selection
 
-RUN, RETRY, CANCEL, SUSPEND, RESUME = "run", "retry", "cancel", "suspend", "resume"
+RUN, RETRY, CANCEL, SUSPEND, RESUME, BACKFILL = "run", "retry", "cancel", "suspend", "resume", "backfill"
+# So many of the newest runs are looked at for intervals that were run already.
+_RUNS = 1000
 # States of a job service from which nothing needs to be cancelled any more.
 _ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETED", "DELETING", "INTERNAL_ERROR"})
 
@@ -31,7 +34,7 @@ _ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETE
 class Action:
     """Something that is about to be done: its statements in order, the jobs that they concern, and what follows.
 
-    `run_id` is the run that it is about, if there is one.
+    `run_id` and `backfill_id` are the run or backfill that it is about, if there is one.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Action:
     jobs: tuple[str, ...] = ()
     remark: str = ""
     run_id: str = ""
+    backfill_id: str = ""
 
 
 def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: Selection) -> Action:
@@ -101,6 +105,27 @@ def resume(client: Client, graph: Deployed) -> Action:
     return Action(RESUME, graph.key, (queries.resume(client.place, graph.root_task),), graph.job_names, remark)
 
 
+def backfill(
+    client: Client, record: GraphRecord, graph: Deployed, choice: backfill_plans.Choice, ends: tuple[str, str]
+) -> Action:
+    """Return the start of a backfill: one run for each interval between two days, one after the other.
+
+    `record` is the graph with the roots that it had before: runs of those count, too.
+
+    Raises:
+        UsageError: if the graph can have none, or no interval is left to be run.
+    """
+    backfill_plans.check(graph)
+    runs = RunRecords(client, record)
+    plan, listed = backfill_plans.planned(client, graph, choice, ends, lambda: runs.history(_RUNS))
+    statements = backfill_plans.statements(client, graph, plan, listed)
+    jobs = tuple(job.name for job in graph.jobs if job.started)
+    first, last = plan.intervals[0].span, plan.intervals[-1].span
+    count = len(plan.intervals)
+    remark = f"{count} intervals, one run each: {first.start:%Y-%m-%d %H:%M} to {last.end:%Y-%m-%d %H:%M} UTC."
+    return Action(BACKFILL, graph.key, tuple(statements), jobs, remark, backfill_id=plan.backfill_id)
+
+
 def perform(client: Client, action: Action) -> None:
     """Send the statements of an action; raises as the client does, with what came before already done."""
     for statement in action.statements:
@@ -114,5 +139,6 @@ def keep(client: Client, tables: Tables, action: Action, note: str) -> None:
         AbsentError: if an earlier version deployed the stack: it has no table for that.
     """
     texts = tuple(map(filled, action.statements))
-    operation = Operation(action.name, action.graph, texts, action.jobs, note, action.run_id)
+    about = {"run_id": action.run_id, "backfill_id": action.backfill_id}
+    operation = Operation(action.name, action.graph, texts, action.jobs, note, **about)
     client.rows(control_queries.insert_operation(client.place, tables, operation))

@@ -7,16 +7,18 @@ with those of who looks at it, so there it only shows the commands.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from jobgraph.account import steering
+from jobgraph.account.backfill_plans import Choice
 from jobgraph.account.client import AbsentError
 from jobgraph.errors import UserError
 from jobgraph.page import connection, reading
 from jobgraph.page.views.live import live
-from jobgraph.runs import values
+from jobgraph.runs import backfills, values
 from jobgraph.runs.operations import filled
 from jobgraph.runs.selection import Selection
 
@@ -34,6 +36,7 @@ _TITLES = {
     steering.CANCEL: "Cancel",
     steering.SUSPEND: "Suspend",
     steering.RESUME: "Resume",
+    steering.BACKFILL: "Backfill",
 }
 _ICONS = {
     steering.RUN: ":material/play_arrow:",
@@ -41,6 +44,7 @@ _ICONS = {
     steering.CANCEL: ":material/stop:",
     steering.SUSPEND: ":material/pause:",
     steering.RESUME: ":material/play_circle:",
+    steering.BACKFILL: ":material/history:",
 }
 _MOST_NAMED = 30
 
@@ -55,7 +59,7 @@ def possible(graph: Deployed, run: Run | None) -> list[str]:
         names.append(steering.CANCEL)
     if graph.schedule is not None:
         names.append(steering.SUSPEND if graph.started else steering.RESUME)
-    return names
+    return [*names, steering.BACKFILL]
 
 
 def buttons(name: str) -> None:
@@ -101,18 +105,30 @@ def _ask(graph: Deployed, name: str) -> None:
     if name == steering.RUN:
         changed, chosen = _values(graph), _selection(graph)
         action = steering.run(client, graph, changed, chosen)
+    elif name == steering.BACKFILL:
+        choice, ends = _intervals(graph)
+        with st.spinner("Looking which intervals were run already"):
+            action = steering.backfill(client, reading.graph(graph.key), graph, choice, ends)
     else:
         action = _BUILDERS[name](client, graph)
     st.code(";\n".join(map(filled, action.statements)) + ";" if action.statements else "", language="sql")
     st.markdown(_jobs(action))
     if action.remark:
         st.caption(action.remark)
-    note = st.text_input("Note", key="note", placeholder="Why: kept in history with who did it and when")
+    st.text_input("Note", key="note", placeholder="Why: kept in history with who did it and when")
     if connection.is_in_snowflake():
         st.info(f"The page only looks, in Snowflake. On your machine: `jobgraph {name} {graph.key}`")
         return
-    if st.button(_TITLES[name], type="primary", key="confirm", disabled=not action.statements):
-        _do(action, note)
+    # done with what is shown here, not with what the next look would give
+    if st.button(
+        _TITLES[name],
+        type="primary",
+        key="confirm",
+        disabled=not action.statements,
+        on_click=_do,
+        args=(action,),
+    ):
+        _leave(action)
 
 
 _BUILDERS: dict[str, Callable[[Any, Deployed], Action]] = {
@@ -123,17 +139,52 @@ _BUILDERS: dict[str, Callable[[Any, Deployed], Action]] = {
 }
 
 
-def _do(action: Action, note: str) -> None:
+def _do(action: Action) -> None:
+    """Do an action, and keep what came of it for `_leave`."""
     client = reading.source().client
-    steering.perform(client, action)
+    st.session_state["refusal"] = ""
+    st.session_state["told"] = f"{_TITLES[action.name]} of {action.graph} was asked for."
     try:
-        steering.keep(client, reading.graph(action.graph).tables, action, note)
+        steering.perform(client, action)
+        steering.keep(client, reading.graph(action.graph).tables, action, st.session_state.get("note") or "")
     except AbsentError:
-        st.toast("The note was not kept: an earlier version deployed the graph.")
+        st.session_state["told"] += " The note was not kept: an earlier version deployed the graph."
+    except UserError as error:
+        st.session_state["refusal"] = str(error)
     reading.forget()
+
+
+def _leave(action: Action) -> None:
+    """Close the dialog; if Snowflake refused, say so in it."""
+    if st.session_state["refusal"]:
+        st.error(f"```\n{st.session_state['refusal']}\n```", icon=":material/error:")
+        return
     _forget()
-    st.toast(f"{_TITLES[action.name]} of {action.graph} was asked for.", icon=":material/check:")
+    st.toast(st.session_state["told"], icon=_ICONS[action.name])
     st.rerun()
+
+
+def _intervals(graph: Deployed) -> tuple[Choice, tuple[str, str]]:
+    """Show the fields of a backfill: its days, what an interval is, and which of them are run."""
+    today = reading.now().date()
+    steps = backfills.STEPS if graph.schedule else tuple(step for step in backfills.STEPS if step != backfills.SCHEDULE)
+    usual = backfills.SCHEDULE if graph.schedule else backfills.DAY
+    with st.container(horizontal=True):
+        begin = st.date_input("First day", today - timedelta(days=7), key="begin")
+        end = st.date_input("Last day", today - timedelta(days=1), key="end")
+        step = st.selectbox("An interval is", steps, index=steps.index(usual), key="step")
+        reprocess = st.selectbox(
+            "Intervals that", backfills.REPROCESS, key="reprocess", format_func=_REPROCESS.__getitem__
+        )
+    newest_first = st.checkbox("Newest first", key="newest-first")
+    return Choice(step, reprocess, newest_first), (f"{begin:%Y-%m-%d}", f"{end:%Y-%m-%d}")
+
+
+_REPROCESS = {
+    backfills.MISSING: "were never run",
+    backfills.FAILED: "failed, or were never run",
+    backfills.ALL: "there are, also good ones",
+}
 
 
 def _values(graph: Deployed) -> dict[str, Any]:

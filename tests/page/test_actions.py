@@ -111,13 +111,45 @@ def test_a_schedule_is_stopped_and_let_go_on(visit: Visit, *, started: bool, act
     assert changing(visit.client.sent) == [f"ALTER TASK {ROOT} {action.upper()}"]
 
 
+def listening() -> Server:
+    """A graph with a schedule whose jobs ask what a run was asked for, so that it can be run for intervals."""
+    client = scheduled()
+    for row in client.tasks[1:-1]:
+        row["definition"] += " 'last_config'"
+    client.answers |= {r"FROM .*BACKFILLS": []}
+    return client
+
+
+def test_a_backfill_is_shown_with_its_intervals_and_sent_as_shown(visit: Visit) -> None:
+    client = listening()
+    visit.client = client
+    app = asked(visit.open(view="grid", graph=KEY), steering.BACKFILL)
+    assert not app.error, app.error[0].value
+    # a week by the schedule, at two each night: six whole intervals
+    assert app.caption[0].value.startswith("6 intervals, one run each: 2026-02-22 02:00 to 2026-02-28 02:00 UTC")
+    texts = app.code[0].value
+    app.button(key="confirm").click().run()
+    assert not app.error, app.error[0].value
+    sent = [filled(one) for one in client.sent if one.text.startswith(("INSERT", "EXECUTE"))]
+    assert ";\n".join(sent[:-1]) + ";" == texts
+    assert [text.split()[2].rpartition(".")[2] for text in sent] == [
+        *('"BACKFILL_INTERVALS"', '"BACKFILLS"', '"ROOT_TASK"', '"OPERATIONS"')
+    ]
+
+
+def test_a_backfill_that_a_graph_cannot_have_says_why(visit: Visit) -> None:
+    visit.client = server("done")
+    app = asked(visit.open(view="grid", graph=KEY), steering.BACKFILL)
+    assert "do not ask for which interval they run" in app.error[0].value
+
+
 def test_only_what_makes_sense_is_offered(visit: Visit) -> None:
     visit.client = server("done")
     keys = {button.key for button in visit.open(view="grid", graph=KEY).button}
-    assert keys == {"do-run"}
+    assert keys == {"do-run", "do-backfill"}
     visit.client = server("running")
     keys = {button.key for button in visit.open(view="grid", graph=KEY).button}
-    assert keys == {"do-run", "do-cancel"}
+    assert keys == {"do-run", "do-cancel", "do-backfill"}
 
 
 def test_the_note_is_kept_with_what_was_sent(visit: Visit) -> None:

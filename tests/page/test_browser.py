@@ -258,8 +258,7 @@ def test_a_log_is_searched_in_place(site: Site) -> None:
     [("picture", ".picture svg"), ("cost", ".course"), ("changes", "h3"), ("why", ".reasons li"), ("job", ".course")],
 )
 def test_the_other_views_are_drawn(site: Site, view: str, selector: str) -> None:
-    more = {"job": "LOAD_RETURNS"} if view == "job" else {}
-    with site.visited(view=view, graph="nightly_sales", **more) as page:
+    with site.visited(view=view, graph="nightly_sales", job="LOAD_RETURNS" if view == "job" else "") as page:
         expect(page.locator(selector).first).to_be_visible()
         picture(page, view)
 

@@ -5,28 +5,21 @@ Knows its options. Must not know how time is cut into intervals, nor how a backf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobgraph.account import queries
-from jobgraph.account.backfill_records import BackfillRecords
+from jobgraph.account import backfill_plans
 from jobgraph.cli import backfill_output, lookup, operating
 from jobgraph.cli.application import Application, examples, note, say, show_json
-from jobgraph.errors import UsageError
-from jobgraph.procedures.requested import backfills as states
 from jobgraph.runs import backfills
-from jobgraph.runs.attempts import instant
-from jobgraph.runs.backfills import Backfill, Interval, Span
 from jobgraph.runs.operations import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from jobgraph.account.queries import Statement
+    from jobgraph.runs.backfills import Backfill
     from jobgraph.runs.deployed import Deployed
 
 # how many of the newest runs are looked at for intervals that were run already
@@ -82,12 +75,14 @@ def start(  # noqa: PLR0913  # one parameter for each option
     """
     application: Application = context.obj
     deployed = lookup.graph(application, graph)
-    check(deployed)
+    backfill_plans.check(deployed)
     step = step or (backfills.SCHEDULE if deployed.schedule else backfills.DAY)
-    choice = _Choice(step, reprocess, newest_first)
-    records = BackfillRecords(application.client, deployed.tables)
-    planned, listed = _planned(application, deployed, choice, (begin, end))
-    statements = [*records.creation(planned), *records.asking(deployed, [planned, *listed])]
+    choice = backfill_plans.Choice(step, reprocess, newest_first)
+    runs = lookup.runs(application, lookup.record(application, deployed.key))
+    planned, listed = backfill_plans.planned(
+        application.client, deployed, choice, (begin, end), lambda: runs.history(_RUNS)
+    )
+    statements = backfill_plans.statements(application.client, deployed, planned, listed)
     names = tuple(job.name for job in deployed.jobs if job.started)
     operation = Operation(
         *("backfill", deployed.key, operating.texts(statements), names), note=note, backfill_id=planned.backfill_id
@@ -98,85 +93,6 @@ def start(  # noqa: PLR0913  # one parameter for each option
     if not dry_run:
         _start(application, deployed, operation, statements)
         _show(planned, as_json=as_json)
-
-
-@dataclass(frozen=True)
-class _Choice:
-    step: str
-    reprocess: str
-    newest_first: bool
-
-
-def check(graph: Deployed) -> None:
-    """Refuse graphs of which no backfill could go on, or whose runs would not know their interval.
-
-    Raises:
-        UsageError: if it is one.
-    """
-    deaf = [job.name for job in graph.jobs if job.started and not job.takes_requests]
-    if deaf:
-        raise UsageError(
-            f"Jobs of graph {graph.key} do not ask for which interval they run: {', '.join(deaf)}",
-            cause="An earlier version of jobgraph deployed them, or their containers are started by Snowflake itself"
-            " (`runner: direct`).",
-            remedy="`pulumi up` deploys them anew.",
-        )
-    if not (graph.finalizer and graph.finalizer_started):
-        raise UsageError(
-            f"Graph {graph.key} has no finalizer that runs, and it is what starts the next interval",
-            remedy="Leave out `finalizer: false` in jobconfig.yaml, and `pulumi up --refresh`.",
-        )
-    if graph.overlaps:
-        raise UsageError(
-            f"Runs of graph {graph.key} may overlap, so its intervals would not follow one another",
-            cause="jobconfig.yaml gives it an `overlap`.",
-            remedy="Take it out, and `pulumi up`.",
-        )
-
-
-def _planned(
-    application: Application, deployed: Deployed, choice: _Choice, ends: tuple[str, str]
-) -> tuple[Backfill, list[Backfill]]:
-    """Return the backfill that is asked for, and those that the graph has.
-
-    Raises:
-        UsageError: if it would have no interval.
-    """
-    client = application.client
-    now = instant(client.rows(queries.now())[0]["NOW"])
-    if now is None:
-        raise RuntimeError("CURRENT_TIMESTAMP() gave no value")
-    zone = backfills.zone_of(deployed.schedule)
-    whole = Span(
-        backfills.boundary("--from", ends[0], zone, inclusive=False),
-        backfills.boundary("--to", ends[1], zone, inclusive=True),
-    )
-    pieces = [span for span in backfills.spans(choice.step, whole, deployed.schedule) if span.end <= now]
-    if not pieces:
-        raise UsageError("No interval of that time is over yet", remedy="Name an earlier --from.")
-    listed = BackfillRecords(client, deployed.tables).of_graph(deployed.key)
-    runs = lookup.runs(application, lookup.record(application, deployed.key)).history(_RUNS)
-    spans = backfills.chosen(pieces, choice.reprocess, listed, runs, newest_first=choice.newest_first)
-    if not spans:
-        remedy = "`--reprocess failed` takes those that failed, `--reprocess all` every one."
-        raise UsageError(f"All {len(pieces)} intervals were run already, or are to be", remedy=remedy)
-    return _backfill(deployed.key, choice, spans, now), listed
-
-
-def _backfill(graph: str, choice: _Choice, spans: Sequence[Span], now: datetime) -> Backfill:
-    backfill_id = str(int(now.timestamp() * 1000))
-    intervals = [Interval(backfill_id, place, span, states.PENDING) for place, span in enumerate(spans, 1)]
-    return Backfill(
-        backfill_id=backfill_id,
-        graph=graph,
-        state=states.PENDING,
-        span=Span(min(span.start for span in spans), max(span.end for span in spans)),
-        step=choice.step,
-        reprocess=choice.reprocess,
-        newest_first=choice.newest_first,
-        created=now.astimezone(UTC),
-        intervals=tuple(intervals),
-    )
 
 
 def _remarks(planned: Backfill) -> list[str]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jobgraph.account.backfill_plans import check
 from jobgraph.account.backfill_records import BackfillRecords
 from jobgraph.cli import backfill_output, lookup, operating
 from jobgraph.cli.application import Application, examples, say, show_json
 from jobgraph.cli.application import note as remark
-from jobgraph.cli.commands.backfill.start import check
 from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.runs import deployed as deployed_graphs

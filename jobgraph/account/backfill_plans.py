@@ -1,0 +1,119 @@
+"""Planning a backfill: whether a graph can have one, which intervals it takes, and the statements that start it.
+
+Knows what is asked of Snowflake for that. Must not know how a plan is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from jobgraph.account import queries
+from jobgraph.account.backfill_records import BackfillRecords
+from jobgraph.errors import UsageError
+from jobgraph.procedures.requested import backfills as states
+from jobgraph.runs import backfills
+from jobgraph.runs.attempts import instant
+from jobgraph.runs.backfills import Backfill, Interval, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from jobgraph.account.client import Client
+    from jobgraph.account.queries import Statement
+    from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.graph_run import Run
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which intervals a backfill takes, and in which order: see the command `backfill`."""
+
+    step: str
+    reprocess: str
+    newest_first: bool
+
+
+def check(graph: Deployed) -> None:
+    """Refuse graphs of which no backfill could go on, or whose runs would not know their interval.
+
+    Raises:
+        UsageError: if it is one.
+    """
+    deaf = [job.name for job in graph.jobs if job.started and not job.takes_requests]
+    if deaf:
+        raise UsageError(
+            f"Jobs of graph {graph.key} do not ask for which interval they run: {', '.join(deaf)}",
+            cause="An earlier version of jobgraph deployed them, or their containers are started by Snowflake itself"
+            " (`runner: direct`).",
+            remedy="`pulumi up` deploys them anew.",
+        )
+    if not (graph.finalizer and graph.finalizer_started):
+        raise UsageError(
+            f"Graph {graph.key} has no finalizer that runs, and it is what starts the next interval",
+            remedy="Leave out `finalizer: false` in jobconfig.yaml, and `pulumi up --refresh`.",
+        )
+    if graph.overlaps:
+        raise UsageError(
+            f"Runs of graph {graph.key} may overlap, so its intervals would not follow one another",
+            cause="jobconfig.yaml gives it an `overlap`.",
+            remedy="Take it out, and `pulumi up`.",
+        )
+
+
+def planned(
+    client: Client, graph: Deployed, choice: Choice, ends: tuple[str, str], runs: Callable[[], Sequence[Run]]
+) -> tuple[Backfill, list[Backfill]]:
+    """Return the backfill that is asked for, and those that the graph has.
+
+    Args:
+        client: the connection.
+        graph: the graph.
+        choice: which intervals are wanted.
+        ends: the first and the last day, or times, as text.
+        runs: gives the newest runs of the graph: what was run already is not run again.
+
+    Raises:
+        UsageError: if it would have no interval.
+    """
+    now = instant(client.rows(queries.now())[0]["NOW"])
+    if now is None:
+        raise RuntimeError("CURRENT_TIMESTAMP() gave no value")
+    zone = backfills.zone_of(graph.schedule)
+    whole = Span(
+        backfills.boundary("--from", ends[0], zone, inclusive=False),
+        backfills.boundary("--to", ends[1], zone, inclusive=True),
+    )
+    pieces = [span for span in backfills.spans(choice.step, whole, graph.schedule) if span.end <= now]
+    if not pieces:
+        raise UsageError("No interval of that time is over yet", remedy="Name an earlier --from.")
+    listed = BackfillRecords(client, graph.tables).of_graph(graph.key)
+    spans = backfills.chosen(pieces, choice.reprocess, listed, runs(), newest_first=choice.newest_first)
+    if not spans:
+        remedy = "`--reprocess failed` takes those that failed, `--reprocess all` every one."
+        raise UsageError(f"All {len(pieces)} intervals were run already, or are to be", remedy=remedy)
+    return _backfill(graph.key, choice, spans, now), listed
+
+
+def _backfill(graph: str, choice: Choice, spans: Sequence[Span], now: datetime) -> Backfill:
+    backfill_id = str(int(now.timestamp() * 1000))
+    intervals = [Interval(backfill_id, place, span, states.PENDING) for place, span in enumerate(spans, 1)]
+    return Backfill(
+        backfill_id=backfill_id,
+        graph=graph,
+        state=states.PENDING,
+        span=Span(min(span.start for span in spans), max(span.end for span in spans)),
+        step=choice.step,
+        reprocess=choice.reprocess,
+        newest_first=choice.newest_first,
+        created=now.astimezone(UTC),
+        intervals=tuple(intervals),
+    )
+
+
+def statements(client: Client, graph: Deployed, plan: Backfill, listed: list[Backfill]) -> list[Statement]:
+    """Return the statements that start a backfill. It is there with the one before last; `resume` goes on then."""
+    records = BackfillRecords(client, graph.tables)
+    return [*records.creation(plan), *records.asking(graph, [plan, *listed])]
