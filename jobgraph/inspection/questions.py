@@ -39,7 +39,7 @@ def questions(plan: Plan) -> dict[str, str]:
     for name in needs.repositories:
         statements[f"images {name}"] = f"SHOW IMAGES IN IMAGE REPOSITORY {quoted(*name.split('.'))}"
     if needs.integrations:
-        statements["integrations"] = "SHOW INTEGRATIONS"
+        statements["integrations"] = "SHOW EXTERNAL ACCESS INTEGRATIONS"
     for schema in sorted({name.rpartition(".")[0] for name in needs.secrets}):
         statements[f"secrets {schema}"] = f"SHOW SECRETS IN SCHEMA {quoted(*schema.split('.'))}"
     for bundle in BUNDLES:

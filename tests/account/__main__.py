@@ -1,0 +1,119 @@
+"""`make account`: asks a real account what it answers, within a budget, and leaves nothing behind.
+
+    python -m tests.account --connection NAME --budget CREDITS
+
+The corpus and the life of a stack, with names that nobody else uses (JOBGRAPH_KIT...). Writes report.md and
+corpus.patch into .jobgraph/account. Exit code 1 if something differs or failed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import snowflake.connector
+import yaml
+
+from jobgraph.account.client import Choice, parameters
+from jobgraph.errors import UserError
+from tests.account import comparing, cost, lifecycle, scratch
+from tests.account.replay import Session, replay
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = "tests/sandbox/conformance/cases.yaml"
+
+
+@click.command()
+@click.option("--connection", "-c", help="Connection of connections.toml; else the SNOWFLAKE_* variables.")
+@click.option("--budget", type=click.FloatRange(min=0), required=True, help="Credits that it may cost.")
+@click.option("--corpus-only", is_flag=True, help="Leave the life of a stack out.")
+def main(connection: str | None, budget: float, *, corpus_only: bool) -> None:
+    """Ask an account what it answers, and write down what differs from the corpus."""
+    cases = yaml.safe_load((ROOT / CORPUS).read_text("utf-8"))
+    expected = cost.estimate(len(cases), lifecycle=not corpus_only)
+    click.echo(f"{len(cases)} cases{'' if corpus_only else ' and the life of a stack'}: about {expected:.2f} credits.")
+    if expected > budget:
+        click.echo(f"error: that is more than the budget of {budget:g}. Nothing was done.", err=True)
+        sys.exit(2)
+    try:
+        options = parameters(Choice(connection, environment=dict(os.environ)))
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    options.pop("warehouse", None)
+    with snowflake.connector.connect(**{**options, "database": None, "schema": None}) as opened:
+        agrees = _ask(Session(opened), cases, {} if corpus_only else variables(options))
+    sys.exit(0 if agrees else 1)
+
+
+def _ask(session: Session, cases: list[dict[str, Any]], login: Mapping[str, str]) -> bool:
+    version = str(session.rows("SELECT CURRENT_VERSION() AS VERSION")[0]["VERSION"])
+    for left in scratch.sweep(session.rows):
+        click.echo(f"removed, of an earlier kit: {left}")
+    outcomes, steps = [], []
+    began = middle = time.monotonic()
+    try:
+        session.rows(f"CREATE WAREHOUSE {scratch.WAREHOUSE} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60")
+        for each in replay(session, cases, scratch.WAREHOUSE):
+            outcomes.append(each)
+            if not each.agrees:
+                click.echo(f"differs: {each.name}: expected {each.expected}, got {each.got}")
+        middle = time.monotonic()
+        if login:
+            with tempfile.TemporaryDirectory() as folder:
+                place = Path(folder) / "project"
+                place.mkdir()
+                for name, result in lifecycle.live(place, lifecycle.prepare(place, login)):
+                    steps.append((name, result))
+                    click.echo(f"{name}: {result}")
+    finally:
+        scratch.sweep(session.rows)
+        ended = time.monotonic()
+        took = cost.credits_of(middle - began, ended - middle if steps else 0.0)
+        _write(outcomes, version, steps, f"About {took:.2f} credits in {ended - began:.0f} s.")
+    return not comparing.differences(outcomes) and all(result.startswith("ok") for _, result in steps)
+
+
+def _write(outcomes: list[comparing.Outcome], version: str, steps: list[tuple[str, str]], spent: str) -> None:
+    folder = ROOT / ".jobgraph" / "account"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.md").write_text(comparing.report(outcomes, version, steps, spent), "utf-8")
+    day = datetime.now(UTC).date()
+    text = comparing.patch((ROOT / CORPUS).read_text("utf-8"), outcomes, version, day, CORPUS)
+    (folder / "corpus.patch").write_text(text, "utf-8")
+    click.echo(f"{spent} {folder / 'report.md'}; to take over what was settled: git apply {folder / 'corpus.patch'}")
+
+
+def variables(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return a connection as the variables that the provider and the commands read."""
+    names = {
+        "user": "SNOWFLAKE_USER",
+        "password": "SNOWFLAKE_PASSWORD",
+        "token": "SNOWFLAKE_TOKEN",
+        "authenticator": "SNOWFLAKE_AUTHENTICATOR",
+        "workload_identity_provider": "SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER",
+        "host": "SNOWFLAKE_HOST",
+        "port": "SNOWFLAKE_PORT",
+        "protocol": "SNOWFLAKE_PROTOCOL",
+        "role": "SNOWFLAKE_ROLE",
+        "private_key_file_pwd": "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+    }
+    found = {names[key]: str(value) for key, value in options.items() if key in names and value}
+    organization, _, account = str(options["account"]).partition("-")
+    found |= {"SNOWFLAKE_ORGANIZATION_NAME": organization, "SNOWFLAKE_ACCOUNT_NAME": account}
+    if file := options.get("private_key_file"):
+        found["SNOWFLAKE_PRIVATE_KEY"] = Path(file).expanduser().read_text("utf-8")
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The kit against the sandbox: planted differences are all told and none invented; killed anywhere, nothing stays."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.account import comparing, cost, scratch
+from tests.account.__main__ import CORPUS, ROOT, variables
+from tests.account.comparing import Answer, outcome
+from tests.account.replay import Session, replay
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES: list[dict[str, Any]] = yaml.safe_load((ROOT / CORPUS).read_text("utf-8"))
+# Those that a planted difference can be told of: an error, or rows.
+PLAIN = [case for case in CASES if "over" not in case and ("errno" in case or case.get("rows"))]
+
+
+def otherwise(case: dict[str, Any]) -> dict[str, Any]:
+    """The case with another expectation: as if the account answered differently from it."""
+    if "errno" in case:
+        return {**case, "errno": case["errno"] + 1}
+    first = {name: f"not {value}" for name, value in case["rows"][0].items()}
+    return {**case, "rows": [first, *case["rows"][1:]]}
+
+
+class PulledError(Exception):
+    """The machine dies."""
+
+
+def test_twenty_planted_differences_are_all_told_and_none_is_invented(service: Any) -> None:
+    chosen = random.Random(20).sample(PLAIN, 120)  # noqa: S311  # a choice of cases
+    planted = {case["name"] for case in chosen[:20]}
+    cases = [otherwise(case) if case["name"] in planted else case for case in chosen]
+    with service.connect() as connection:
+        session = Session(connection)
+        session.rows(f"CREATE WAREHOUSE {scratch.WAREHOUSE}")
+        outcomes = list(replay(session, cases, scratch.WAREHOUSE))
+        assert scratch.sweep(session.rows) == [f"WAREHOUSE {scratch.WAREHOUSE}"]
+    assert {each.name for each in comparing.differences(outcomes)} == planted
+    report = comparing.report(outcomes, "10.0.0", [("run", "ok, 3 s")], "About 1 credit.")
+    assert "120 cases, 20 differ." in report
+    assert all(f"| {name} |" in report.replace("\\|", "|") for name in planted)
+    assert "- run: ok, 3 s" in report
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 8, 12, 17])
+def test_killed_at_a_statement_it_leaves_nothing_that_the_next_does_not_remove(service: Any, number: int) -> None:
+    cases = [case for case in PLAIN if re.search("CREATE (OR REPLACE )?(WAREHOUSE|ROLE)", str(case))][:3]
+    sent: list[str] = []
+
+    def pull(text: str) -> None:
+        sent.append(text)
+        if len(sent) == number:
+            raise PulledError
+
+    with service.connect() as connection, pytest.raises(PulledError):
+        list(replay(Session(connection, pull), cases))
+    with service.connect() as connection:
+        session = Session(connection)
+        scratch.sweep(session.rows)
+        assert list(scratch.left_over(session.rows)) == []
+
+
+def test_only_the_kits_own_objects_are_swept(service: Any) -> None:
+    with service.connect() as connection:
+        session = Session(connection)
+        session.rows("CREATE OR REPLACE DATABASE JOBGRAPH_KITTEN_X")
+        session.rows("CREATE OR REPLACE DATABASE OTHERS")
+        session.rows(f"CREATE OR REPLACE WAREHOUSE {scratch.WAREHOUSE}")
+        assert scratch.sweep(session.rows, scratch.MARK_OF_CASES) == []
+        assert f"WAREHOUSE {scratch.WAREHOUSE}" in scratch.sweep(session.rows)
+        names = {row["name"] for row in session.rows("SHOW DATABASES")}
+        assert "OTHERS" in names
+        session.rows("DROP DATABASE OTHERS")
+        session.rows("DROP DATABASE IF EXISTS JOBGRAPH_KITTEN_X")
+
+
+def settled(text: str, *outcomes: comparing.Outcome, folder: Path) -> list[dict[str, Any]]:
+    """The corpus after its patch was applied by git."""
+    patch = comparing.patch(text, outcomes, "10.1", date(2026, 11, 29), "cases.yaml")
+    (folder / "cases.yaml").write_text(text)
+    (folder / "x.patch").write_text(patch)
+    subprocess.run(["git", "apply", "x.patch"], cwd=folder, check=True)
+    cases: list[dict[str, Any]] = yaml.safe_load((folder / "cases.yaml").read_text())
+    return cases
+
+
+def test_the_patch_settles_guesses_and_applies(tmp_path: Path) -> None:
+    text = (
+        "- {name: right, sql: SELECT 1, errno: 1, basis: guess}\n"
+        "- {name: wrong, sql: SELECT 2, errno: -2, basis: docs}\n"
+        "- name: in lines\n  sql: SELECT 3\n  errno: 3\n  basis: guess\n"
+        "- {name: rows, sql: SELECT 4, rows: [{A: 4}], basis: guess}\n"
+    )
+    cases = yaml.safe_load(text)
+    outcomes = [outcome(case, Answer(errno=number)) for case, number in zip(cases, (1, 22, 3), strict=False)]
+    outcomes.append(outcome(cases[3], Answer(columns=("A",), rows=({"A": 5},))))
+    right, wrong, lines, rows = settled(text, *outcomes, folder=tmp_path)
+    assert (right["basis"], right["errno"]) == ("recorded", 1)
+    assert (wrong["basis"], wrong["errno"]) == ("recorded", 22)
+    assert lines["basis"] == "recorded"
+    assert rows["basis"] == "guess"
+    assert "# 2026-11-29, 10.1" in (tmp_path / "cases.yaml").read_text()
+
+
+def test_the_whole_corpus_can_be_patched() -> None:
+    outcomes = [outcome(case, Answer(errno=case["errno"])) for case in CASES if case.get("errno")]
+    text = (ROOT / CORPUS).read_text("utf-8")
+    patch = comparing.patch(text, outcomes, "10.1", date(2026, 11, 29), CORPUS)
+    added = [line[1:] for line in patch.splitlines() if line.startswith("+") and not line.startswith("+++")]
+    assert len(added) > 90
+    assert all("basis: recorded" in line for line in added)
+
+
+def test_a_case_that_cannot_be_prepared_differs_and_says_why() -> None:
+    each = outcome({"name": "x", "sql": "SELECT 1", "basis": "guess", "rows": []}, Answer(broken="error 1 for Y"))
+    assert (each.agrees, each.got) == (False, "setup: error 1 for Y")
+
+
+def test_the_cost_is_told_before_and_counted_by_the_same_rates() -> None:
+    assert 0 < cost.estimate(300, lifecycle=False) < cost.estimate(300, lifecycle=True) < 2
+    assert cost.credits_of(3600, 0) == pytest.approx(1 + 120 / 3600)
+
+
+def test_a_connection_becomes_the_variables_of_the_commands(tmp_path: Path) -> None:
+    key = tmp_path / "key.p8"
+    key.write_text("a key")
+    options = {"account": "ORG-ACC-1", "user": "U", "private_key_file": str(key), "port": 443}
+    assert variables(options) == {
+        "SNOWFLAKE_ORGANIZATION_NAME": "ORG",
+        "SNOWFLAKE_ACCOUNT_NAME": "ACC-1",
+        "SNOWFLAKE_USER": "U",
+        "SNOWFLAKE_PORT": "443",
+        "SNOWFLAKE_PRIVATE_KEY": "a key",
+    }
