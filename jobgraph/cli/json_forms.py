@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.runs import advice
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,7 +38,8 @@ def job_json(job: Job) -> dict[str, Any]:
         else (job.last.compute_pool or None)
         if job.last
         else None,
-        "waited_seconds": job.waited,
+        "waited_seconds": advice.waited(job),
+        "advice": (advice.advice(job) or None) if job.cause else None,
         "log_location": (job.last.log_location or None) if job.last else None,
         "tries": [attempt_json(attempt) for attempt in job.tries],
     }

@@ -5,6 +5,7 @@ Knows how an operation is shown and kept. Must not know any of the commands.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,19 +14,24 @@ from jobgraph.account import control_queries
 from jobgraph.account.client import AbsentError
 from jobgraph.cli import lookup
 from jobgraph.cli.application import note, show_json
-from jobgraph.runs.operations import filled
+from jobgraph.runs import operations
+from jobgraph.runs.operations import Operation, filled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from jobgraph.account.client import Client
-    from jobgraph.account.queries import Statement, Tables
-    from jobgraph.runs.operations import Operation
+    from jobgraph.account.queries import Place, Statement, Tables
+    from jobgraph.cli.application import Application
+    from jobgraph.runs.deployed import Deployed
 
 # so many statements are shown one by one
 _MOST_SHOWN = 20
+# how many of the newest operations are looked at for those of a run
+_MOST_KEPT = 500
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show the statements and the jobs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Write what is done as JSON.")
 note_option = click.option("--note", metavar="TEXT", default="", help="Why: kept in history with who did it and when.")
 
 
@@ -34,8 +40,43 @@ def texts(statements: Sequence[Statement]) -> tuple[str, ...]:
     return tuple(map(filled, statements))
 
 
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How a command is to go about: the options that all such commands have."""
+
+    note: str
+    dry_run: bool
+    as_json: bool
+
+
+def of_root(
+    application: Application,
+    graph: str | None,
+    change: tuple[str, Callable[[Place, str], Statement]],
+    how: How,
+) -> Deployed | None:
+    """Show, then do and keep, what one statement on a graph's root does; returns the graph, None after a dry run."""
+    client = application.client
+    deployed = lookup.graph(application, graph)
+    name, statement_of = change
+    statement = statement_of(client.place, deployed.root_task)
+    jobs = tuple(job.name for job in deployed.jobs if job.started)
+    operation = Operation(name, deployed.key, texts([statement]), jobs, note=how.note)
+    show_first(operation, as_json=how.as_json)
+    if how.dry_run:
+        return None
+    client.rows(statement)
+    keep(client, deployed.tables, operation)
+    return deployed
+
+
 def show_first(
-    operation: Operation, *, as_json: bool = False, more: Mapping[str, Any] | None = None, remarks: Sequence[str] = ()
+    operation: Operation,
+    *,
+    as_json: bool = False,
+    more: Mapping[str, Any] | None = None,
+    remarks: Sequence[str] = (),
+    quiet: bool = False,
 ) -> None:
     """Show what is about to be done: the statements and the jobs that they concern, then `remarks`.
 
@@ -44,7 +85,10 @@ def show_first(
         as_json: show it on standard output as JSON, with `more`; else as lines on standard error.
         more: further keys of the JSON.
         remarks: further lines.
+        quiet: show nothing: the command writes JSON in the end.
     """
+    if quiet:
+        return
     if as_json:
         show_json({**operation_json(operation), **(more or {})})
         return
@@ -79,3 +123,22 @@ def keep(client: Client, tables: Tables, operation: Operation) -> None:
     except AbsentError:
         if operation.note:
             note("The note was not kept: an earlier version deployed the graph. `pulumi up` makes the table for it.")
+
+
+def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_KEPT) -> list[Operation]:
+    """Return what was done to a graph, newest first; nothing if an earlier version deployed it."""
+    try:
+        return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))
+    except AbsentError:
+        return []
+
+
+def kept_json(operation: Operation) -> dict[str, Any]:
+    """Return an operation that was kept for JSON."""
+    return {
+        "operation": operation.name,
+        "user": operation.user or None,
+        "at": operation.at.isoformat() if operation.at else None,
+        "note": operation.note or None,
+        "backfill": operation.backfill_id or None,
+    }

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobgraph.procedures.requested import backfills
-from jobgraph.runs import graph_run, overview
+from jobgraph.runs import advice, graph_run, overview
 from jobgraph.runs.wording import duration
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.comparison import Difference
     from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.operations import Operation
     from jobgraph.runs.overview import Line
     from jobgraph.runs.services import Service
 
@@ -46,6 +47,8 @@ _COLOURS = {
     backfills.PAUSED: "yellow",
     overview.NEVER_RAN: "dim",
 }
+# Seconds of waiting for which the table of a run gets a column.
+_TELLING_WAIT = 5.0
 # Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
 _FRAME_LINES = 6
 # Characters between two columns on a terminal.
@@ -84,17 +87,24 @@ def _time(value: datetime | None) -> str:
 def run_table(run: Run, *, terminal: bool) -> Table:
     """Return the jobs of a run, one line each; with their outputs, if one handed on something else than rows."""
     more = any(job.outputs is not None and job.rows_written is None for job in run.jobs)
+    waiting = [advice.waited(job) for job in run.jobs]
+    waits = any(seconds is not None and seconds >= _TELLING_WAIT for seconds in waiting)
     return table(
-        ("job", "state", ">attempts", ">duration", "outputs" if more else ">rows written"),
+        (
+            *("job", "state", ">attempts", ">duration"),
+            *((">of it waiting",) if waits else ()),
+            "outputs" if more else ">rows written",
+        ),
         (
             (
                 job.name,
                 state(job.state),
                 _count(job.attempts or None),
                 duration(job.duration),
+                *((duration(seconds),) if waits else ()),
                 _cut(outputs(job.outputs)) if more else _count(job.rows_written),
             )
-            for job in run.jobs
+            for job, seconds in zip(run.jobs, waiting, strict=True)
         ),
         terminal=terminal,
     )
@@ -133,6 +143,8 @@ def failures(run: Run) -> list[str]:
         lines.append(f"{job.name} {job.state}{tries}: {job.cause}")
         if job.attempts:
             lines.append(f"  its log: jobgraph logs {job.name} --run {run.run_id}")
+        if advised := advice.advice(job):
+            lines.append(f"  what to do: {advised}")
     for cause in (graph_run.BLOCKED, graph_run.CONDITION_FALSE, graph_run.UNKNOWN_SKIP):
         skipped = [job.name for job in run.jobs if job.state == graph_run.SKIPPED and job.cause == cause]
         if skipped and run.ended:
@@ -151,6 +163,15 @@ def _left_out(run: Run) -> list[str]:
         if job.state == graph_run.LEFT_OUT:
             jobs.setdefault(job.cause, []).append(job.name)
     return [f"{', '.join(names)} {graph_run.LEFT_OUT}: {cause}" for cause, names in jobs.items()]
+
+
+def operations_lines(listed: Sequence[Operation]) -> list[str]:
+    """Return a line for each operation: what, who, when, why."""
+    return [
+        f"{operation.name} by {operation.user or '?'}, {_time(operation.at)}"
+        + (f": {operation.note}" if operation.note else "")
+        for operation in listed
+    ]
 
 
 def next_commands(run: Run) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobgraph.account.queries import Statement
+    from jobgraph.runs.graph_run import Run
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,23 @@ class Operation:
     backfill_id: str = ""
     user: str = ""
     at: datetime | None = None
+
+
+# a run that had to wait had no id yet when its operation was kept: that was so many seconds after it was asked for
+_LATEST = 30.0
+_ASKING = frozenset({"run"})
+
+
+def of_run(listed: Iterable[Operation], run: Run) -> list[Operation]:
+    """Return what was done to a run, oldest first; `listed` are operations of its graph."""
+    own = [operation for operation in listed if operation.run_id == run.run_id or _has_asked_for(operation, run)]
+    return sorted(own, key=lambda operation: operation.at.timestamp() if operation.at else 0.0)
+
+
+def _has_asked_for(operation: Operation, run: Run) -> bool:
+    if operation.run_id or operation.name not in _ASKING or operation.at is None or run.scheduled is None:
+        return False
+    return 0 <= (operation.at - run.scheduled).total_seconds() <= _LATEST and run.scheduled_from.startswith("EXECUTE")
 
 
 def filled(statement: Statement) -> str:

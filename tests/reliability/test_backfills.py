@@ -13,7 +13,7 @@ from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested import driving
 from tests.reliability import backfills as model
 from tests.reliability.backfills import Event, Fault
-from tests.reliability.task_model import AFTER, BEFORE, JOBS
+from tests.reliability.task_model import AFTER, BEFORE, JOBS, Account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ faults = st.builds(Fault, st.integers(1, 14), st.sampled_from((BEFORE, AFTER)), 
 events = st.builds(Event, st.sampled_from((model.STEP, *model.NAMES)), st.none() | faults)
 
 
-def played(counts: list[int], schedule: list[Event]) -> model.Account:
+def played(counts: list[int], schedule: list[Event]) -> Account:
     account = model.new_account(counts)
     model.ask(account)
     model.play(account, schedule)

@@ -143,3 +143,23 @@ def test_a_backfill_is_paused_resumed_and_cancelled_and_runs_stay_usable(graph: 
     assert {state for _, state, _ in intervals(graph)} == {"DONE", "CANCELLED"}
     claimed = [run for _, state, run in intervals(graph) if state == "DONE"]
     assert len(claimed) == len(set(claimed)) == 4
+
+
+def test_a_part_of_the_graph_runs_as_its_dry_run_says_and_its_note_is_kept(graph: Deployed) -> None:
+    shown = json.loads(jobgraph(graph, "run", "--from", "t_beside", "--dry-run", "--json").stdout)
+    assert shown["jobs"] == ["T_BESIDE", "T_SECOND"]
+    done = jobgraph(graph, "run", "--from", "t_beside", "--note", "only this")
+    assert done.exit_code == 0, done.output
+    (run,) = graph.finish_all(1)
+    rows = graph.rows(f"SELECT TASK_NAME, JOB_STATUS FROM D.S.JOBS_RUN_STATS WHERE GRAPH_RUN_ID = '{run}'")
+    assert sorted(row["TASK_NAME"] for row in rows if row["JOB_STATUS"] == "DONE") == shown["jobs"]
+    (kept,) = graph.rows("SELECT GRAPH_RUN_ID, NOTE, STATEMENTS FROM D.S.OPERATIONS")
+    assert (kept["GRAPH_RUN_ID"], kept["NOTE"], json.loads(kept["STATEMENTS"])) == (
+        run,
+        "only this",
+        shown["statements"],
+    )
+    told = json.loads(jobgraph(graph, "status", "g", "--run", run, "--json").stdout)
+    assert [(entry["operation"], entry["note"]) for entry in told["operations"]] == [("run", "only this")]
+    refused = jobgraph(graph, "retry")
+    assert "there is nothing to retry" in refused.stderr

@@ -8,19 +8,25 @@ from __future__ import annotations
 import click
 
 from jobgraph.account import queries
-from jobgraph.cli import lookup
-from jobgraph.cli.application import Application, examples, note, say
+from jobgraph.cli import operating
+from jobgraph.cli.application import Application, examples, say
+from jobgraph.cli.application import note as remark
 
 
 @click.command(short_help="Let the schedule of a graph go on.", epilog=examples("jobgraph resume container_jobs"))
 @click.argument("graph", required=False)
+@operating.note_option
+@operating.dry_run_option
+@operating.json_option
 @click.pass_context
-def resume(context: click.Context, graph: str | None) -> None:
+def resume(context: click.Context, graph: str | None, *, note: str, dry_run: bool, as_json: bool) -> None:
     """Let a graph be started by its schedule again."""
     application: Application = context.obj
-    deployed = lookup.graph(application, graph)
-    application.client.rows(queries.resume(application.client.place, deployed.root_task))
+    how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
+    deployed = operating.of_root(application, graph, ("resume", queries.resume), how)
+    if deployed is None or as_json:
+        return
     say(f"Graph {deployed.key} is resumed: its schedule starts runs.")
     if deployed.suspended:
         names = ", ".join(deployed.suspended)
-        note(f"Still suspended, so runs pass them over: {names}. `pulumi up --refresh` mends it.")
+        remark(f"Still suspended, so runs pass them over: {names}. `pulumi up --refresh` mends it.")

@@ -5,24 +5,25 @@ Knows its options. Must not know how a run is followed or shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jobgraph.account import queries
-from jobgraph.cli import lookup, run_output
-from jobgraph.cli.application import Application, examples, note, show_json
+from jobgraph.cli import lookup, operating, run_output
+from jobgraph.cli.application import Application, examples
+from jobgraph.cli.application import note as remark
 from jobgraph.cli.watching import Launch
 from jobgraph.errors import UsageError
 from jobgraph.procedures.requested.request import REQUEST, Request
 from jobgraph.runs import selection, values
+from jobgraph.runs.operations import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from jobgraph.account.queries import Statement
     from jobgraph.runs.deployed import Deployed
 
 # Without --wait, how long to look for the new run's id before leaving without it, in seconds.
@@ -45,7 +46,8 @@ _PATIENCE = 10.0
 @click.option("--only", metavar="JOB", multiple=True, help="Run that job alone; several: `--only a,b`, or repeated.")
 @click.option("--from", "since", metavar="JOB", multiple=True, help="Run that job and all that follows it.")
 @click.option("--skip", metavar="JOB", multiple=True, help="Leave that job out.")
-@click.option("--dry-run", is_flag=True, help="Only show the statement, the values and the jobs.")
+@operating.note_option
+@operating.dry_run_option
 @run_output.waiting_option
 @run_output.timeout_option
 @run_output.picture_option
@@ -60,6 +62,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
     only: tuple[str, ...],
     since: tuple[str, ...],
     skip: tuple[str, ...],
+    note: str,
     dry_run: bool,
     waiting: bool,
     timeout: float | None,
@@ -85,19 +88,26 @@ def run(  # noqa: PLR0913  # one parameter for each option
     names = _left_out(deployed, only, since, skip)
     config = {**changed, **({REQUEST: Request(left_out=names).entry} if names else {})}
     statement = queries.execute(application.client.place, deployed.root_task, config)
-    if dry_run or config:
+    jobs = tuple(job.name for job in deployed.jobs if job.started and job.name not in names)
+    operation = Operation("run", deployed.key, operating.texts([statement]), jobs, note=note)
+    if dry_run or config or note:
         sources = _sources(application, deployed, names)
-        _show_intent(_Intent(deployed, statement, changed, names, sources), as_json=as_json and dry_run)
+        left_out = [{"job": name, "hands_on_run": sources.get(name)} for name in names]
+        details = {"config": changed or None, "left_out": left_out}
+        show_as_json = as_json and dry_run
+        operating.show_first(operation, as_json=show_as_json, more=details, remarks=_remarks(names, sources))
     if dry_run:
         return
     launch = Launch(application.client, deployed, application.clock, timeout)
     request = launch.execute(statement)
     if not waiting:
         run_id = launch.find(request, _PATIENCE)
+        operating.keep(application.client, deployed.tables, replace(operation, run_id=run_id or ""))
         run_output.show_started(deployed.key, deployed.root_task, run_id, as_json=as_json)
         return
-    note(f"Graph {deployed.key} was asked to run; waiting for {len(deployed.jobs) - len(names)} jobs.")
+    remark(f"Graph {deployed.key} was asked to run; waiting for {len(deployed.jobs) - len(names)} jobs.")
     run_id = run_output.unless_interrupted(deployed.key, lambda: launch.find(request))
+    operating.keep(application.client, deployed.tables, replace(operation, run_id=str(run_id)))
     rows = launch.rows(str(run_id), request)
     ended = run_output.follow(launch.watch(), rows)
     run_output.end(context, ended, run_output.Output(as_json, picture))
@@ -142,41 +152,10 @@ def _sources(application: Application, deployed: Deployed, names: Sequence[str])
     return {str(row["TASK_NAME"]): str(row["GRAPH_RUN_ID"]) for row in client.rows(statement)}
 
 
-@dataclass(frozen=True)
-class _Intent:
-    """What is about to be sent: a statement, the values it changes, and the jobs that it leaves out."""
-
-    deployed: Deployed
-    statement: Statement
-    changed: dict[str, Any]
-    left_out: tuple[str, ...]
-    sources: dict[str, str]
-
-    @property
-    def jobs(self) -> list[str]:
-        """The jobs that will run."""
-        return [job.name for job in self.deployed.jobs if job.started and job.name not in self.left_out]
-
-
-def _show_intent(intent: _Intent, *, as_json: bool) -> None:
-    """Show what is about to be sent, and which jobs it concerns."""
-    if as_json:
-        show_json(
-            {
-                "graph": intent.deployed.key,
-                "statements": [intent.statement.text],
-                "config": intent.changed or None,
-                "jobs": intent.jobs,
-                "left_out": [{"job": name, "hands_on_run": intent.sources.get(name)} for name in intent.left_out],
-            }
-        )
-        return
-    note(f"{intent.statement.text};")
-    note(f"{len(intent.jobs)} job{'s' * (len(intent.jobs) != 1)}: {lookup.some(intent.jobs)}")
-    if intent.left_out:
-        note(f"Left out: {lookup.some([_with_source(intent, name) for name in intent.left_out])}")
-
-
-def _with_source(intent: _Intent, name: str) -> str:
-    source = intent.sources.get(name)
-    return f"{name} (hands on run {source})" if source else f"{name} (never was DONE: hands on nothing)"
+def _remarks(left_out: Sequence[str], sources: Mapping[str, str]) -> list[str]:
+    """Return the line on the jobs that are left out, with what each hands on."""
+    if not left_out:
+        return []
+    never = "never was DONE: hands on nothing"
+    jobs = [f"{name} ({f'hands on run {sources[name]}' if name in sources else never})" for name in left_out]
+    return [f"Left out: {lookup.some(jobs)}"]

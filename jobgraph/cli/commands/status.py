@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.account import overview_records
-from jobgraph.cli import json_forms, lookup, progress, views
+from jobgraph.cli import json_forms, lookup, operating, progress, views
 from jobgraph.cli.application import (
     Application,
     examples,
@@ -24,7 +24,7 @@ from jobgraph.cli.application import (
 )
 from jobgraph.cli.run_output import show_failures
 from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED, UsageError
-from jobgraph.runs import graph_run
+from jobgraph.runs import graph_run, operations
 from jobgraph.runs.deployed import conditions
 
 if TYPE_CHECKING:
@@ -127,10 +127,14 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     _remark_on(run)
     if job is not None:
         _show_job(run, job, as_json=as_json)
-    elif as_json:
-        show_json(json_forms.run_json(run))
     else:
-        _show_run(run)
+        done = operations.of_run(operating.kept(application.client, record.tables, record.key), run)
+        if as_json:
+            show_json({**json_forms.run_json(run), "operations": [operating.kept_json(each) for each in done]})
+        else:
+            _show_run(run)
+            for line in views.operations_lines(done):
+                say(line)
     return run.state not in {graph_run.FAILED, graph_run.CANCELLED} and not remarks
 
 

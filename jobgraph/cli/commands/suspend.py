@@ -8,20 +8,29 @@ from __future__ import annotations
 import click
 
 from jobgraph.account import queries
-from jobgraph.cli import lookup
-from jobgraph.cli.application import Application, examples, note, say
+from jobgraph.cli import operating
+from jobgraph.cli.application import Application, examples, say
+from jobgraph.cli.application import note as remark
 
 
-@click.command(short_help="Stop the schedule of a graph.", epilog=examples("jobgraph suspend container_jobs"))
+@click.command(
+    short_help="Stop the schedule of a graph.",
+    epilog=examples("jobgraph suspend container_jobs", 'jobgraph suspend --note "the source is being moved"'),
+)
 @click.argument("graph", required=False)
+@operating.note_option
+@operating.dry_run_option
+@operating.json_option
 @click.pass_context
-def suspend(context: click.Context, graph: str | None) -> None:
+def suspend(context: click.Context, graph: str | None, *, note: str, dry_run: bool, as_json: bool) -> None:
     """Stop a graph from being started by its schedule; a run under way goes on.
 
     Deploys leave it suspended; `jobgraph resume` ends it.
     """
     application: Application = context.obj
-    deployed = lookup.graph(application, graph)
-    application.client.rows(queries.suspend(application.client.place, deployed.root_task))
+    how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
+    deployed = operating.of_root(application, graph, ("suspend", queries.suspend), how)
+    if deployed is None or as_json:
+        return
     say(f"Graph {deployed.key} is suspended: its schedule starts no runs.")
-    note(f"Next: jobgraph resume {deployed.key}")
+    remark(f"Next: jobgraph resume {deployed.key}")

@@ -163,6 +163,7 @@ class Server:
     earlier: list[Row] = field(default_factory=list)
     logged: list[Row] = field(default_factory=list)
     services: list[Row] = field(default_factory=list)
+    operations: list[Row] = field(default_factory=list)
     place: Place = field(default_factory=lambda: Place("DB", "PUBLIC"))
     server: str = "127.0.0.1:8765"
 
@@ -185,8 +186,9 @@ class Server:
         if text.startswith("EXECUTE TASK"):
             self.began = self.clock.seconds
             return [{"status": "Task scheduled."}]
-        if text.startswith("SHOW JOB SERVICES IN SCHEMA"):
-            return self.services
+        listed = {"SHOW JOB SERVICES IN SCHEMA": self.services, "OPERATIONS": self.operations}
+        if match := next((name for name in listed if name in text), None):
+            return listed[match]
         if "TASK_HISTORY" in text:
             return self._history(statement)
         return self._recorded(statement)

@@ -23,6 +23,8 @@ from tests.jobgraph.cli.recorded import (
     service,
     task,
 )
+from tests.jobgraph.cli.test_backfill import BACKFILL
+from tests.jobgraph.cli.test_backfill import INTERVALS as LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +44,9 @@ OTHER = [
     task("T_OTHER", ["OTHER_ROOT"], graph="other"),
     task("OTHER_END", [], finalizes="OTHER_ROOT", graph="other"),
 ]
+
+BACKFILLS = [{**BACKFILL, "BACKFILL_ID": "1"}]
+INTERVALS = [{**row, "BACKFILL_ID": "1"} for row in LISTED]
 
 
 def commands(text: str) -> list[str]:
@@ -72,6 +77,10 @@ def situations(server: Server, clock: ManualClock) -> Iterator[tuple[str, ...]]:
     yield ("status", "container_jobs", "--run", "nothing")
     yield ("logs", "T_MYJOB_6", "--run", RUN)
     yield from [("retry", "container_jobs"), ("suspend", "container_jobs"), ("resume", "container_jobs")]
+    yield from [("retry", "container_jobs", "--dry-run"), ("run", "container_jobs", "--skip", "T_MYJOB_1")]
+    days = ("--from", "2026-02-20", "--to", "2026-02-22", "--every", "day")
+    yield from [("backfill", "container_jobs", *days), ("backfill", "show", "1"), ("backfill", "show", "7")]
+    yield from [("backfill", "pause", "1"), ("backfill", "cancel", "1"), ("backfill", "resume", "1")]
     server.attempts[-1]["JOB_STATUS"] = "FAILED"
     server.steps = tuple(Step(s.name, s.start, s.end) for s in FAILING)
     yield ("wait", "container_jobs")
@@ -89,12 +98,20 @@ def situations(server: Server, clock: ManualClock) -> Iterator[tuple[str, ...]]:
 
 @pytest.fixture(params=["one graph", "several graphs"])
 def graphs(request: pytest.FixtureRequest, server: Server) -> None:
-    server.tasks = quickstart() + (OTHER if request.param == "several graphs" else [])
+    asking = quickstart()
+    for row in asking:
+        row["definition"] = row["definition"].replace("', $$", "', (SELECT 'last_config'), $$")
+    server.tasks = asking + (OTHER if request.param == "several graphs" else [])
     log: Row = {"ATTEMPT": 1, "INSTANCE_ID": "0", "CONTAINER_NAME": "main", "LOG": "a log"}
     server.answers = {
         **{text: [] for text in ("RETRY LAST", "ALTER TASK", "SPCS_CANCEL_JOB", "SHOW JOB SERVICES LIKE")},
         "CANCEL_ONGOING": [{"STATUS": "ok"}],
         "FROM .*JOB_LOGS": [log],
+        "^(INSERT|UPDATE)": [],
+        "FROM .*BACKFILLS.*BACKFILL_ID = ": lambda statement: BACKFILLS if statement.binds != ("7",) else [],
+        "FROM .*BACKFILLS": BACKFILLS,
+        "FROM .*BACKFILL_INTERVALS": INTERVALS,
+        "JOB_STATUS = 'DONE'": [],
         "SHOW SERVICE CONTAINERS": [],
     }
 
@@ -125,7 +142,7 @@ def test_every_printed_command_works_as_printed(
             tried.add(words[len(place)])
             server.began, server.steps = began, steps
         clock.at = at
-    assert tried >= {"status", "wait", "logs", "history", "retry", "run", "cancel", "resume"}
+    assert tried >= {"status", "wait", "logs", "history", "retry", "run", "cancel", "resume", "backfill"}
 
 
 @pytest.mark.usefixtures("graphs")

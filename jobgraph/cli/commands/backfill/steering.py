@@ -38,31 +38,24 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @_options
 def pause(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
     """Start no further interval of a backfill; one that is under way goes on to its end."""
-    _steer(context, backfill_id, states.PAUSE, _How(note, dry_run=dry_run, as_json=as_json))
+    _steer(context, backfill_id, states.PAUSE, operating.How(note=note, dry_run=dry_run, as_json=as_json))
 
 
 @click.command(short_help="Go on with one.", epilog=examples("jobgraph backfill resume 1795266861347"))
 @_options
 def resume(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
     """Go on with a backfill that is paused, or that nothing drives any more."""
-    _steer(context, backfill_id, states.RESUME, _How(note, dry_run=dry_run, as_json=as_json))
+    _steer(context, backfill_id, states.RESUME, operating.How(note=note, dry_run=dry_run, as_json=as_json))
 
 
 @click.command(short_help="Give one up.", epilog=examples("jobgraph backfill cancel 1795266861347"))
 @_options
 def cancel(context: click.Context, *, backfill_id: str, note: str, dry_run: bool, as_json: bool) -> None:
     """Give a backfill up: no further interval is run. One that is under way goes on; `jobgraph cancel` stops it."""
-    _steer(context, backfill_id, states.CANCEL, _How(note, dry_run=dry_run, as_json=as_json))
+    _steer(context, backfill_id, states.CANCEL, operating.How(note=note, dry_run=dry_run, as_json=as_json))
 
 
-class _How:
-    """How a command is to go about: its options."""
-
-    def __init__(self, note: str, *, dry_run: bool, as_json: bool) -> None:
-        self.note, self.dry_run, self.as_json = note, dry_run, as_json
-
-
-def _steer(context: click.Context, backfill_id: str, event: str, how: _How) -> None:
+def _steer(context: click.Context, backfill_id: str, event: str, how: operating.How) -> None:
     application: Application = context.obj
     tables = lookup.all_graphs(application)[0].tables
     records = BackfillRecords(application.client, tables)

@@ -1,0 +1,45 @@
+"""What to do about a job that failed, by its reason class; and how long a job waited.
+
+Pure data and arithmetic. Knows the classes that the runner records (`procedures/outcome.py`). Must not know how it is
+shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobgraph.runs.graph_run import Job
+
+# reason class -> what to do; docs/operating.md says more
+ADVICE = {
+    "app_error": 'read its log; grant to the run role what "does not exist or not authorized" in it',
+    "out_of_memory": "raise its `resources.memory`, or choose a larger pool",
+    "image_pull": "push the image for linux/amd64, or correct its name or tag",
+    "timeout": "raise its `timeout`, or see why it, or its pool, was slow",
+    "cancelled": "somebody cancelled it: retry the run if that was a mistake",
+    "pool_unavailable": "resume its pool, or raise the pool's `max_nodes`",
+    "preempted": "retry the run; give the job `retries` if it is safe to run twice",
+    "spec_invalid": "correct what the message names in jobconfig.yaml",
+    "permission": "grant to the run role what the message names, or correct the name",
+    "internal": "retry the run; give the job `retries` if it is safe to run twice",
+}
+
+
+def advice(job: Job) -> str:
+    """Return what to do about a job that failed; empty if its class is not known."""
+    return ADVICE.get(job.last.reason_class, "") if job.last else ""
+
+
+def waited(job: Job) -> float | None:
+    """Return how many seconds of its time a job did not run: waiting for a node, between attempts.
+
+    None if that is not known: of a job that runs, or that has attempts of more than one try of its run.
+    """
+    if job.waited is not None:
+        return job.waited
+    spans = [attempt.duration for attempt in job.tries]
+    if job.duration is None or not spans or job.service is not None:
+        return None
+    running = sum(span for span in spans if span is not None)
+    return job.duration - running if None not in spans and running <= job.duration else None
