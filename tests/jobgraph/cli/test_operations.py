@@ -160,6 +160,7 @@ def test_tables_fit_the_terminal_and_lose_nothing_without_one(
 ) -> None:
     if WIDTHS[name]:
         monkeypatch.setenv("COLUMNS", WIDTHS[name])
+        monkeypatch.setenv("LINES", "40")  # without it, a dumb terminal has 80 columns
         monkeypatch.setenv("TERM", "dumb")
         monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     server.steps, server.began = FAILING, -20.0
