@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,12 +113,14 @@ def test_each_attempt_of_the_graph_is_an_attempt_and_a_retry_one_more(mixed: Pro
     assert len(attempts(mixed, number, "T_MYJOB_4")) == 1
 
 
-def test_a_job_that_runs_is_shown_with_its_log_and_can_be_cancelled(mixed: Project) -> None:
+def test_a_job_that_runs_is_shown_with_its_log_outlives_a_kill_and_can_be_cancelled(mixed: Project) -> None:
     mixed.jobgraph("run", "endless")
     job = _running(mixed)
     assert (job["attempts"], job["state"]) == (1, "RUNNING")
     while "begun" not in mixed.jobgraph("logs", "SLOW", check=False).stdout:
         _running(mixed)
+    _kill_and_restart(mixed)
+    assert _running(mixed)["attempts"] == 1
     assert "SLOW: cancelled" in mixed.jobgraph("cancel", "endless").stdout
     number = json.loads(mixed.jobgraph("status", "endless", "--json").stdout)["run_id"]
     mixed.jobgraph("wait", "endless", check=False)
@@ -125,6 +129,13 @@ def test_a_job_that_runs_is_shown_with_its_log_and_can_be_cancelled(mixed: Proje
     assert "begun" in mixed.jobgraph("logs", "SLOW").stdout
     running = mixed.query(f"SHOW JOB SERVICES IN SCHEMA {SCHEMA}")
     assert not [row for row in running if row["status"] in ("PENDING", "RUNNING")]
+
+
+def _kill_and_restart(project: Project) -> None:
+    """End the sandbox as a machine that dies would; the job's containers are started again with the next one."""
+    os.kill(json.loads(project.jobgraph("sandbox", "status", "--json").stdout)["pid"], signal.SIGKILL)
+    project.jobgraph("sandbox", "start")
+    project.activate()
 
 
 def _running(project: Project) -> dict[str, Any]:
