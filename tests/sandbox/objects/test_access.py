@@ -136,3 +136,23 @@ def test_account_privileges(client: Any, worker: Any) -> None:
     rows = client.rows("SHOW GRANTS ON ACCOUNT")
     assert {row["privilege"] for row in rows} == {"CREATE WAREHOUSE", "EXECUTE TASK"}
     assert all(row["granted_by"] and row["grantee_name"] == "WORKER" for row in rows)
+
+
+def test_privileges_on_the_account_come_from_administrators_or_with_the_option_to_grant_them(client: Any) -> None:
+    for statement in (
+        "CREATE ROLE DEPLOYS",
+        "CREATE ROLE RUNS",
+        "GRANT MANAGE GRANTS ON ACCOUNT TO ROLE DEPLOYS",
+        "GRANT EXECUTE TASK ON ACCOUNT TO ROLE DEPLOYS",
+    ):
+        client.rows(statement)
+    deploys = client.as_role("DEPLOYS")
+    assert deploys.errno("GRANT EXECUTE TASK ON ACCOUNT TO ROLE RUNS") == 3001
+    assert deploys.errno("CREATE ROLE OTHER") == 3001
+    client.rows("GRANT EXECUTE TASK ON ACCOUNT TO ROLE DEPLOYS WITH GRANT OPTION")
+    deploys.rows("GRANT EXECUTE TASK ON ACCOUNT TO ROLE RUNS")
+    assert deploys.errno("GRANT EXECUTE TASK, EXECUTE MANAGED TASK ON ACCOUNT TO ROLE RUNS") == 3001
+    security = client.as_role("SECURITYADMIN")
+    security.rows("GRANT CREATE DATABASE ON ACCOUNT TO ROLE RUNS")
+    assert security.errno("GRANT EXECUTE MANAGED TASK ON ACCOUNT TO ROLE RUNS") == 3001
+    assert security.errno("REVOKE EXECUTE TASK ON ACCOUNT FROM ROLE RUNS") == 3001

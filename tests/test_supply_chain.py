@@ -1,0 +1,87 @@
+"""What is run that others made: pinned, verified, of licences that may be, and no secret where it is not used."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOWS = sorted([*(ROOT / ".github").rglob("*.yml"), *(ROOT / "jobgraph" / "template").rglob("*.yml")])
+workflows = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda path: str(path.relative_to(ROOT)))
+SECRET = re.compile(r"\bsecrets\.\w+")
+# Licences that let a project of ours use what has them, as part of what each package's metadata says.
+ALLOWED = re.compile(r"MIT|Apache|BSD|ISC|PSF|Python Software|MPL|Mozilla|0BSD|CC0|Unlicense|Zlib|HPND|WTFPL")
+# Others, with the reason.
+EXCEPTIONS = {
+    "igraph": "GPL-2.0-or-later: imported for the layout of pictures, installed from its own package, not distributed",
+}
+
+
+def jobs(file: Path) -> dict[str, dict[str, Any]]:
+    """The jobs of a workflow."""
+    content: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text("utf-8"))["jobs"]
+    return content
+
+
+@workflows
+def test_actions_are_pinned_by_digest_and_the_release_is_named(file: Path) -> None:
+    used = re.findall(r"uses: (\S+)(.*)$", file.read_text("utf-8"), re.MULTILINE)
+    assert used
+    assert [name for name, rest in used if not re.search(r"@[0-9a-f]{40}$", name) or " # v" not in rest] == []
+
+
+@workflows
+def test_a_secret_is_in_the_environment_of_the_steps_that_use_it_alone(file: Path) -> None:
+    for name, job in jobs(file).items():
+        steps = [step for step in job["steps"] if SECRET.search(str(step.get("env", "")))]
+        assert not SECRET.search(str({key: value for key, value in job.items() if key != "steps"})), name
+        assert not any(SECRET.search(str({**step, "env": ""})) for step in job["steps"]), name
+        assert not steps or job.get("environment"), f"{name}: its secrets are not behind a protected environment"
+
+
+@workflows
+def test_who_can_be_vouched_for_is_behind_a_protected_environment(file: Path) -> None:
+    content = yaml.safe_load(file.read_text("utf-8"))
+    assert "id-token" not in content.get("permissions", {})
+    for name, job in jobs(file).items():
+        if "id-token" in job.get("permissions", {}):
+            assert job.get("environment"), name
+
+
+def test_no_key_of_an_account_is_stored() -> None:
+    text = (ROOT / ".github" / "workflows" / "deploy.yml").read_text("utf-8")
+    assert set(re.findall(r"secrets\.(\w+)", text)) == {"PULUMI_CONFIG_PASSPHRASE"}
+
+
+def locked() -> dict[str, str]:
+    """The packages of the lock, with what stands behind each."""
+    text = (ROOT / "requirements.lock").read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==(.*(?:\n    .*)*)", text, re.MULTILINE))
+
+
+def test_every_package_of_the_lock_has_its_hashes() -> None:
+    packages = locked()
+    assert len(packages) > 50
+    assert [name for name, rest in packages.items() if "--hash=sha256:" not in rest] == []
+
+
+def licence(name: str) -> str:
+    """What a package says of its licence; empty if it is not installed here."""
+    try:
+        about = metadata(name)
+    except PackageNotFoundError:
+        return ""
+    classifiers = [text for text in about.get_all("Classifier") or () if text.startswith("License ::")]
+    return "; ".join(filter(None, [about.get("License-Expression"), *classifiers, (about.get("License") or "")[:200]]))
+
+
+def test_the_licence_of_every_package_may_be_used() -> None:
+    licences = {name: text for name in locked() if (text := licence(name))}
+    assert len(licences) > 50
+    refused = {name for name, text in licences.items() if not ALLOWED.search(text)}
+    assert refused == EXCEPTIONS.keys(), {name: licences[name] for name in refused}
