@@ -65,12 +65,21 @@ def key_of_comment(comment: str) -> str:
     return comment.removeprefix(_STARTS) if comment.startswith(_STARTS) else ""
 
 
+def direct_definition(body: str) -> dict[str, Any]:
+    """Return the definition in the body of a direct job's task; empty for any other."""
+    match = _DIRECT_BODY.search(body)
+    try:
+        return {**json.loads(match.group(1)), "specification": json.loads(match.group(2))} if match else {}
+    except (json.JSONDecodeError, TypeError):
+        return {}  # a body that jobgraph did not make
+
+
 def definition(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a deployment froze into a task's body; empty for a task that jobgraph did not make."""
     body = row.get("definition") or ""
+    if direct := direct_definition(body):
+        return direct
     try:
-        if direct := _DIRECT_BODY.search(body):
-            return {**json.loads(direct.group(1)), "specification": json.loads(direct.group(2))}
         match = _DEFINITION.search(body)
         value = json.loads(match.group(1)) if match else {}
     except json.JSONDecodeError:

@@ -17,7 +17,7 @@ from jobgraph.config.schedules import from_provider
 from jobgraph.config.timing import duration_text
 from jobgraph.plan.conditions import read_condition
 from jobgraph.plan.job_definition import read_definition, unknown_entries
-from jobgraph.plan.task_rows import last_part
+from jobgraph.plan.task_rows import direct_definition, last_part
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _TASK_WORDS = {
 READS = "reads the return values of"
 _DEFINITION_WORDS = {
     "predecessors": READS,
+    "direct_predecessors": "asks Snowflake what they returned",
     "job_runs_table": "history table of attempts",
     "job_logs_table": "history table of logs",
     "task_runs_table": "history table of tasks",
@@ -104,10 +105,13 @@ def _without_defaults(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def definition_in(statement: str) -> tuple[str, dict[str, Any]]:
-    """Return the procedure that a task's statement calls, and the definition that it hands over; else nothing."""
+    """Return the procedure that a task's statement calls, and the definition that it hands over; else nothing.
+
+    A direct job's statement calls none.
+    """
     match = _CALL.match(statement.strip())
     if match is None:
-        return "", {}
+        return "", direct_definition(statement)
     try:
         value = json.loads(match["definition"])
     except json.JSONDecodeError:

@@ -28,6 +28,7 @@ graphs:
       b: {after: [a], when: {job: a, is: "yes"}, warehouse: {task: OTHER}}
       c: {after: [b], enabled: false}
       d: {after: [c], compute_pool: PR_STD_POOL_S}
+      e: {after: [a], runner: direct}
   by_hand:
     jobs: {x: {}}
 """

@@ -60,6 +60,19 @@ def test_a_change_of_a_job_is_told_in_the_words_of_the_file(
     assert not summary.dangers
 
 
+@pytest.mark.parametrize("back", [False, True])
+def test_a_job_that_changes_its_runner_is_told_as_that(tmp_path: Path, *, back: bool) -> None:
+    direct = TEXT.replace("t_myjob_6:\n", "t_myjob_6:\n        runner: direct\n")
+    old, new = (direct, TEXT) if back else (TEXT, direct)
+    ((name, told),) = fields(summarize(preview(tasks(old, tmp_path), tasks(new, tmp_path)))).items()
+    runners = ("direct", "managed") if back else ("managed", "direct")
+    assert (name, told.pop("runner")) == ("T_MYJOB_6", runners)
+    ((what, codes),) = told.items()
+    assert what == "runner (its code)"
+    assert str(codes[back]).startswith("RUN_JOB_")
+    assert codes[not back] is None
+
+
 def test_case_and_white_space_alone_are_told_as_such(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("=results_4", "= Results_4"), tmp_path)
     (graph,) = summarize(preview(tasks(TEXT, tmp_path), new)).graphs
