@@ -131,6 +131,10 @@ def _retries(random: Random) -> int | Values:
     return {"count": random.randint(0, 5), **_some(random, more, 0.5)}
 
 
+# with what a direct job cannot have said to be otherwise, whatever defaults say
+DIRECT = {"runner": "direct", "retries": 0, "on_failure": "stop", "warehouse": "SMALL_WAREHOUSE"}
+
+
 def _graph(random: Random, key: str, defaults: Values) -> Values:
     options: Values = {
         "schedule": random.choice(
@@ -153,7 +157,10 @@ def _graph(random: Random, key: str, defaults: Values) -> Values:
         found["defaults"] = {**found.get("defaults", {}), **defaults}
     jobs: Values = {}
     for number in range(random.randint(1, MOST_JOBS)):
-        jobs[f"{key}_{random.choice(WORDS)}_{number}"] = _job(random, jobs)
+        job = _job(random, jobs)
+        if found.get("finalizer", True) and random.random() < 0.25:
+            job = {name: value for name, value in job.items() if name != "outputs"} | DIRECT
+        jobs[f"{key}_{random.choice(WORDS)}_{number}"] = job
     return {**found, "jobs": jobs}
 
 
