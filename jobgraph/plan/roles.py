@@ -120,22 +120,23 @@ def roles(plan: Plan, names: Mapping[str, str]) -> tuple[Role, ...]:
 def deployer_needs(plan: Plan) -> Iterator[Need]:
     """Yield what the deploying role needs: what it makes becomes its own, so only making it takes privileges."""
     settings = plan.settings
-    if "role" not in settings.existing:
-        yield _on_account("CREATE ROLE", f"makes the run role {settings.role}")
-    if "warehouse" not in settings.existing:
-        yield _on_account("CREATE WAREHOUSE", f"makes the warehouse {settings.warehouse}")
-    if any(not pool.existing for pool in settings.pools):
-        yield _on_account("CREATE COMPUTE POOL", "makes the compute pools")
-    if "database" not in settings.existing:
-        yield _on_account("CREATE DATABASE", f"makes the database {settings.database}")
+    makes = {
+        "CREATE ROLE": "role" not in settings.existing and f"makes the run role {settings.role}",
+        "CREATE WAREHOUSE": "warehouse" not in settings.existing and f"makes the warehouse {settings.warehouse}",
+        "CREATE COMPUTE POOL": any(not pool.existing for pool in settings.pools) and "makes the compute pools",
+        "CREATE DATABASE": "database" not in settings.existing and f"makes the database {settings.database}",
+        "CREATE INTEGRATION": bool(plan.notifying.integrations) and "makes the integrations that messages are sent by",
+    }
+    for privilege, why in makes.items():
+        if why:
+            yield _on_account(privilege, str(why))
     for privilege in account_grants()[0].privileges:
         yield _on_account(privilege, "gives it to the run role", option=True)
-    if plan.notifying.integrations:
-        yield _on_account("CREATE INTEGRATION", "makes the notification integrations")
-    for privilege in watch_grants(settings)[0].privileges if plan.alert else ():
-        yield _on_account(privilege, "makes the alert, and gives it to the run role", option=True)
+    if plan.alert is not None:
+        for privilege in watch_grants(settings)[0].privileges:
+            yield _on_account(privilege, "gives it to the run role, which owns the alert", option=True)
     yield _on_account("MANAGE GRANTS", "makes the run role the owner of future tasks, and grants what jobs name")
-    yield from _of_existing(settings)
+    yield from _of_existing(plan)
 
 
 def deploying_role(name: str, settings: Settings) -> tuple[str, ...]:
@@ -149,8 +150,10 @@ def deploying_role(name: str, settings: Settings) -> tuple[str, ...]:
     return () if not is_plain(role) or role in SYSTEM_ROLES | parents else (role,)
 
 
-def _of_existing(settings: Settings) -> Iterator[Need]:
+def _of_existing(plan: Plan) -> Iterator[Need]:
     """Yield what the deploying role needs on what is there already and stays another's."""
+    settings = plan.settings
+    kinds = [*_IN_SCHEMA, *(["ALERT"] if plan.alert is not None else []), *(["STREAMLIT"] if settings.page else [])]
     database = Grant("database", ("USAGE",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database)
     if "database" in settings.existing:
         yield Need(database, "reaches the schema")
@@ -158,7 +161,7 @@ def _of_existing(settings: Settings) -> Iterator[Need]:
             create = Grant("database", ("CREATE SCHEMA",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database)
             yield Need(create, f"makes the schema {settings.schema}")
     if "schema" in settings.existing:
-        for privilege in ("USAGE", *(f"CREATE {kind}" for kind in _IN_SCHEMA)):
+        for privilege in ("USAGE", *(f"CREATE {kind}" for kind in kinds)):
             if privilege == "CREATE IMAGE REPOSITORY" and "image_repository" in settings.existing:
                 continue
             grant = Grant("schema", (privilege,), Level.SCHEMA, object=settings.qualified())
@@ -171,9 +174,11 @@ def _of_existing(settings: Settings) -> Iterator[Need]:
 def _run_role(plan: Plan) -> Iterator[Need]:
     """Yield what the deploy grants to the run role, privilege by privilege."""
     settings = plan.settings
-    procedures = (plan.run_job, plan.finalize_graph, plan.drop_superseded)
+    procedures = (plan.run_job, plan.finalize_graph, plan.drop_superseded, *filter(None, [plan.watch]))
     grants = (
         *account_grants(),
+        *(watch_grants(settings) if plan.alert is not None else ()),
+        *notification_grants(integration.name for integration in plan.notifying.integrations),
         *storage_grants(settings),
         *compute_grants(settings),
         *history_grants(settings),
@@ -212,6 +217,15 @@ def _operator(plan: Plan) -> Iterator[Need]:
     yield Need(operate, "runs, retries, cancels, suspends and resumes graphs", every="TASKS")
     yield Need(operate, "cancels the containers of a run", every="SERVICES")
     yield Need(monitor, "reads the logs of containers that still run", every="SERVICES")
+    settings = plan.settings
+    for name, privileges in (
+        (settings.operations_table, ("INSERT",)),
+        (settings.backfills_table, ("INSERT", "UPDATE")),
+        (settings.backfill_intervals_table, ("INSERT", "UPDATE")),
+    ):
+        for privilege in privileges:
+            grant = Grant(name, (privilege,), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
+            yield Need(grant, "notes what was asked for, and asks for backfills")
     for name in settings.control_tables:
         grant = Grant(name, ("INSERT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "keeps notes, asks for backfills")

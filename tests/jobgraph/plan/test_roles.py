@@ -90,3 +90,23 @@ def test_a_privilege_is_taken_away_by_the_statement_that_undoes_its_grant() -> N
     assert need.statements("R", "REVOKE") == [f'REVOKE {need.privilege} ON ACCOUNT FROM ROLE "R"']
     every = replace(need, every="TASKS", option=False, grant=replace(need.grant, object='"D"."S"'))
     assert every.statements("R")[1] == f'GRANT {need.privilege} ON FUTURE TASKS IN SCHEMA "D"."S" TO ROLE "R"'
+
+
+TOLD = """\
+version: 1
+defaults: {image: "a:1", compute_pool: PR_STD_POOL_XS}
+notify: [{email: [ops@example.com], events: [failure, late], late_after: {time: "07:00", timezone: UTC}}]
+graphs:
+  g: {schedule: {cron: "0 2 * * *", timezone: UTC}, jobs: {one: {}}}
+"""
+
+
+def test_what_tells_people_of_runs_needs_privileges_of_its_own(tmp_path: Path) -> None:
+    told = planned(TOLD, None, tmp_path)
+    of_deployer = {need.privilege: need for need in role(roles.DEPLOYER, told).needs}
+    of_run_role = {need.privilege for need in role(roles.RUN_ROLE, told).needs}
+    assert {"EXECUTE ALERT", "CREATE INTEGRATION"} <= of_deployer.keys()
+    assert of_deployer["EXECUTE ALERT"].option
+    assert "EXECUTE ALERT" in of_run_role
+    plain = {need.privilege for need in role(roles.DEPLOYER).needs}
+    assert not {"EXECUTE ALERT", "CREATE INTEGRATION"} & plain
