@@ -28,6 +28,7 @@ import pulumi_snowflake as snowflake
 from jobgraph.components.orphans import dropping_left_overs
 from jobgraph.components.part import Part, Scope
 from jobgraph.components.repair import RepairHooks
+from jobgraph.components.root_steps import RootSteps
 from jobgraph.components.steps import StepNames
 from jobgraph.deploy import removal
 from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
@@ -41,13 +42,12 @@ from jobgraph.deploy.root_changes import (
     to_suspend,
 )
 from jobgraph.plan import sql
-from jobgraph.plan.observations import observation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jobgraph.deploy.moving import Moves
-    from jobgraph.plan.planning import GraphPlan, StepPlan, TaskPlan
+    from jobgraph.plan.planning import GraphPlan, TaskPlan
     from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
 
@@ -93,7 +93,8 @@ def task_graphs(
     deploy = uuid.uuid4().hex[:8]
     common = (rows, deploy, moves, RepairHooks(graphs, settings, rows, scope), dropping_left_overs(graphs, rows, scope))
     suspended = to_suspend(graphs, rows, allowed.values())
-    first = [*needs, _departures(settings, departing(allowed.values()), suspended, needs, scope)]
+    refusal = removal.refuse_departures(settings, departing(allowed.values()))
+    first = [*needs, _departures(refusal, [settings.qualified(root) for root in suspended], needs, deploy, scope)]
     graph_resources = {
         graph.key: TaskGraphComponent(
             graph.key, TaskGraphArgs(graph, settings, first, allowed[graph.key], *common), scope
@@ -112,31 +113,24 @@ def task_graphs(
 
 
 def _departures(
-    settings: Settings,
-    departing_roots: Sequence[str],
-    suspended: Sequence[str],
-    needs: Sequence[pulumi.Resource],
-    scope: Scope,
+    refusal: str | None, suspended: Sequence[str], needs: Sequence[pulumi.Resource], deploy: str, scope: Scope
 ) -> snowflake.Execute:
     """Refuse, before anything of any graph is changed, to take apart a graph of which runs are under way.
 
     Then the roots that are `suspended` are: a hook does it, for a step has one statement.
     """
-    refusing = removal.refuse_departures(settings, departing_roots)
-    at_work = refusing or (sql.nothing(f"to suspend: {', '.join(suspended)}") if suspended else None)
+    at_work = refusal or (sql.nothing(f"to suspend: {', '.join(suspended)}") if suspended else None)
 
     def suspend(_arguments: pulumi.ResourceHookArgs) -> None:
         if suspended:
             with scope.login.connected() as ask:
                 for root in suspended:
-                    ask(sql.suspend_root(settings.qualified(root)))
+                    ask(sql.suspend_root(root))
 
     return snowflake.Execute(
         scope.named("departures"),
         # the text names the deploy: the same statement may be needed again, and the same text is not sent twice
-        execute=sql.with_comment(at_work, f"deploy {uuid.uuid4().hex[:8]}")
-        if at_work
-        else sql.nothing("no graph departs"),
+        execute=sql.with_comment(at_work, f"deploy {deploy}") if at_work else sql.nothing("no graph departs"),
         revert=sql.nothing("this step has no way back"),
         opts=pulumi.ResourceOptions(
             parent=scope.owner,
@@ -157,145 +151,47 @@ class TaskGraphComponent(Part):
 
     def __init__(self, name: str, args: TaskGraphArgs, scope: Scope) -> None:
         super().__init__("TaskGraph", name, scope)
-        self._settings, self._graph, self._change, self._moves = args.settings, args.graph, args.change, args.moves
+        self._args, self._settings, self._graph, self._change = args, args.settings, args.graph, args.change
         self.key = args.graph.key
         self.names = StepNames(scope, args.graph.root.name, args.graph.key, args.change.former_root)
-        self._there = args.graph.root.name in args.present
-        self._made: list[snowflake.Task | snowflake.Execute] = []
-        self._deploy = args.deploy
-        self._repair, self._left_over = args.repair, args.left_over
-        self._beginning = pulumi.ResourceHook(scope.hook(f"{args.graph.root.name}: a deploy begins"), self._begin)
+        self._steps = RootSteps(self, self.names, args)
+        self._last: list[pulumi.Resource] = []
         if self._change.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
-        failed = args.graph.root.name if self._change.failed else ""
-        differing = observation(args.deploy, self._change.differing, failed) if self._change.differing else None
-        self._begun = False
-        self._opening = self._step("opening", args.graph.opening, args.needs, differing, replaced=self._change.resume)
-        root = self._root(args.graph, [*args.needs, self._opening])
-        # suspending what is suspended does no harm, and the provider resumes a root that a refresh saw started
-        torn = any(task.name in args.moves.anew for task in args.graph.tasks)
-        differing_now = differing if self._change.suspend or self._change.resume or torn else None
-        self.gate = self._step("gate", args.graph.gate, [root, self._opening], differing_now, replaced=True)
-        # named with every task: the engine orders deletions by direct dependencies
-        self._around = [self._opening, self.gate]
+        root = self._root(args.graph, [*args.needs, self._steps.opening(args.needs)])
+        self.gate = self._steps.gate(root, is_torn=any(task.name in args.moves.anew for task in args.graph.tasks))
 
     def add(
         self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], tasks: Mapping[str, pulumi.Resource]
     ) -> snowflake.Task:
         """Make a task; `gates` are those of all graphs, by key, `tasks` the tasks before it; a root's is its gate."""
-        before = [*self._around, *(tasks[name] for name in task.predecessors)]
-        before += [tasks[name] for name in sorted(self._moves.waits.get(task.name, ()))]
+        before = [*self._steps.around, *(tasks[name] for name in task.predecessors)]
+        before += [tasks[name] for name in sorted(self._args.moves.waits.get(task.name, ()))]
         finalize = None
         if task is self._graph.finalizer:
-            before.append(self._slot())
+            before.append(self._steps.finalizer_slot())
             finalize = self._graph.root.full_name
         added = self._task(task, gates, before, finalize)
-        self._made.append(added)
+        self._last.append(added)
         return added
 
     def close(self) -> None:
         """Make the activation, after all tasks."""
         graph = self._graph
         if graph.overlap is not None:
-            self._made.append(self._once("overlap", graph.overlap))
-        last = [self.gate, *self._made]
-        self._activation(graph, self._repair.after(graph, last) if self._change.differing else last)
+            self._last.append(self._steps.overlap(graph.overlap))
+        last = [self.gate, *self._last]
+        self._steps.activation(
+            self._args.repair.after(graph, last) if self._change.differing else last,
+            is_root_there=graph.root.name in self._args.present,
+        )
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})
-
-    def _step(
-        self, name: str, step: StepPlan, depends_on: Sequence[pulumi.Resource], differing: str | None, *, replaced: bool
-    ) -> snowflake.Execute:
-        """Take a step that another hash replaces, and so do tasks that differ; not `replaced`, it sends nothing."""
-        differing = differing if replaced else None
-        return snowflake.Execute(
-            self.names.of(name),
-            execute=step.execute,
-            query=differing,
-            revert=step.revert,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=depends_on,
-                aliases=self.names.aliases(name),
-                replace_on_changes=["revert", "query"] if replaced else [],
-                replacement_trigger=self._settings.role if replaced else None,
-                ignore_changes=None if differing else ["query"],
-                hooks=pulumi.ResourceHookBinding(before_create=[self._beginning]) if name == "opening" else None,
-            ),
-        )
-
-    def _begin(self, _arguments: pulumi.ResourceHookArgs) -> None:
-        """Note that the opening is made in this deploy: no other deploy of this graph has begun before."""
-        self._begun = True
-
-    def _resumption(self) -> pulumi.Input[str]:
-        """Return what the activation sends: not the resumption of a renamed root that an operator has suspended.
-
-        If the opening is there already, a deploy was interrupted, which has suspended the root before it dropped it.
-        """
-        resume, root = self._graph.activation.execute, self._graph.root.name
-        stays = sql.nothing(f"{root} was suspended")
-        if self._change.former_root is None or self._change.resume:
-            return resume
-        if pulumi.runtime.is_dry_run():
-            return stays
-        text: pulumi.Output[str] = self._opening.id.apply(lambda _: stays if self._begun else resume)
-        return text
-
-    def _slot(self) -> snowflake.Execute:
-        """Free the root's one place for a finalizer, if another task than the planned one is in it; or do nothing."""
-        finalizer = self._change.former_finalizer
-        free = sql.free_finalizer(self._settings.qualified(finalizer)) if finalizer else None
-        return self._in_this_deploy("finalizer-slot", free, "the root's finalizer is the planned one, or there is none")
-
-    def _in_this_deploy(self, name: str, statement: str | None, otherwise: str) -> snowflake.Execute:
-        """Send a statement in this deploy only; without one, do nothing. No way back: none could be right later.
-
-        The text names the deploy: the same statement may be needed again, and the same text is not sent twice.
-        """
-        return snowflake.Execute(
-            self.names.of(name),
-            execute=sql.with_comment(statement, f"deploy {self._deploy}") if statement else sql.nothing(otherwise),
-            revert=sql.nothing("this step has no way back"),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=self._around,
-                aliases=self.names.aliases(name),
-                ignore_changes=None if statement else ["execute"],
-            ),
-        )
-
-    def _once(self, name: str, step: StepPlan) -> snowflake.Execute:
-        """Take a step behind the gate whose old one is undone first, or that would undo the new one."""
-        opts = pulumi.ResourceOptions(
-            parent=self, depends_on=self._around, delete_before_replace=True, aliases=self.names.aliases(name)
-        )
-        return snowflake.Execute(self.names.of(name), execute=step.execute, revert=step.revert, opts=opts)
-
-    def _activation(self, graph: GraphPlan, last: pulumi.Input[Sequence[pulumi.Resource]]) -> None:
-        """Resume the root of a new graph. The name is the root's, because another root is to be resumed anew."""
-        activation = snowflake.Execute(
-            self.named(f"{graph.root.name}-activate"),
-            # a root that is not there, for its place is another one, is made suspended
-            execute=self._resumption(),
-            revert=graph.activation.revert,
-            # what resumes a root that is there is the old opening's revert, after the deletions
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=last, ignore_changes=["execute"] if self._there else None
-            ),
-        )
-        # whether a root is started is the operators', and no refresh looks at it; of what is merely read, it does
-        snowflake.Execute.get(
-            self.named(f"{graph.root.name}-suspended-by-failures"),
-            activation.id,
-            pulumi.ResourceOptions(parent=self),
-            query=sql.suspended_by_failures(self._settings, graph.root.name),
-        )
 
     def _hooks(self) -> pulumi.ResourceHookBinding:
         return pulumi.ResourceHookBinding(
-            before_create=[self._left_over],
-            before_update=[self._repair.before_update],
-            on_error=[self._repair.on_error],
+            before_create=[self._args.left_over],
+            before_update=[self._args.repair.before_update],
+            on_error=[self._args.repair.on_error],
         )
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:
@@ -341,7 +237,7 @@ class TaskGraphComponent(Part):
         comes_from = self._change.moved.get(task.name)
         leaves = [gates[comes_from]] if comes_from else []
         leaves_its_graph = task.name in self._change.moved or task.name in self._change.abandoned
-        anew = task.name in self._moves.anew
+        anew = task.name in self._args.moves.anew
         return snowflake.Task(
             self.named(task.name),
             name=task.name,

@@ -1,0 +1,166 @@
+"""The steps around a graph's root, in the order in which a deploy takes them.
+
+    opening -> (root) -> gate -> finalizer slot, overlap -> (tasks) -> activation
+
+Knows the provider's `Execute` resource, and which step may send what in a deploy. Must not know tasks. Why these
+steps: components/task_graph.py and docs/decisions/0009.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_snowflake as snowflake
+
+from jobgraph.plan import sql
+from jobgraph.plan.observations import observation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobgraph.components.part import Part
+    from jobgraph.components.steps import StepNames
+    from jobgraph.components.task_graph import TaskGraphArgs
+    from jobgraph.plan.planning import StepPlan
+
+
+class RootSteps:
+    """The steps of one graph, each registered by the method of its name, once.
+
+    Args:
+        part: the graph's component, their parent.
+        names: of the steps.
+        args: the graph's plan, which has the statements, and what this deploy may do to a root that is there.
+    """
+
+    def __init__(self, part: Part, names: StepNames, args: TaskGraphArgs) -> None:
+        graph, change = args.graph, args.change
+        self._part, self._names, self._graph, self._change = part, names, graph, change
+        self._settings, self._deploy = args.settings, args.deploy
+        failed = graph.root.name if change.failed else ""
+        self._differing = observation(args.deploy, change.differing, failed) if change.differing else None
+        self._is_opened_now = False
+        begins = pulumi.ResourceHook(part.scope.hook(f"{graph.root.name}: a deploy begins"), self._note_the_opening)
+        self._hooks = {"opening": pulumi.ResourceHookBinding(before_create=[begins])}
+
+    def opening(self, needs: Sequence[pulumi.Resource]) -> snowflake.Execute:
+        """Register the first step: its revert, which is the last statement of a deploy, resumes the root."""
+        is_replaced = self._change.resume
+        differing = self._differing if is_replaced else None
+        self._opening = self._replaced("opening", self._graph.opening, needs, differing, is_replaced=is_replaced)
+        return self._opening
+
+    def gate(self, root: pulumi.Resource, *, is_torn: bool) -> snowflake.Execute:
+        """Register the step that suspends the root before its tasks change; `is_torn`: some are made anew."""
+        # suspending what is suspended does no harm, and the provider resumes a root that a refresh saw started
+        is_changed = self._change.suspend or self._change.resume or is_torn
+        differing = self._differing if is_changed else None
+        self._gate = self._replaced("gate", self._graph.gate, [root, self._opening], differing, is_replaced=True)
+        return self._gate
+
+    @property
+    def around(self) -> list[pulumi.Resource]:
+        """Opening and gate. Every task depends on both: the engine orders deletions by direct dependencies."""
+        return [self._opening, self._gate]
+
+    def finalizer_slot(self) -> snowflake.Execute:
+        """Register the step that frees the root's one place for a finalizer if another task than the planned is in it.
+
+        It sends its statement in this deploy only. No way back: none could be right later. The text names the deploy:
+        the same statement may be needed again, and the same text is not sent twice.
+        """
+        finalizer = self._change.former_finalizer
+        free = sql.free_finalizer(self._settings.qualified(finalizer)) if finalizer else None
+        name, nothing = "finalizer-slot", sql.nothing("the root's finalizer is the planned one, or there is none")
+        return snowflake.Execute(
+            self._names.of(name),
+            execute=sql.with_comment(free, f"deploy {self._deploy}") if free else nothing,
+            revert=sql.nothing("this step has no way back"),
+            opts=pulumi.ResourceOptions(
+                parent=self._part,
+                depends_on=self.around,
+                aliases=self._names.aliases(name),
+                ignore_changes=None if free else ["execute"],
+            ),
+        )
+
+    def overlap(self, step: StepPlan) -> snowflake.Execute:
+        """Register the step that sets what happens to overlapping runs; the old one's way back comes first."""
+        opts = pulumi.ResourceOptions(
+            parent=self._part,
+            depends_on=self.around,
+            delete_before_replace=True,
+            aliases=self._names.aliases("overlap"),
+        )
+        return snowflake.Execute(self._names.of("overlap"), execute=step.execute, revert=step.revert, opts=opts)
+
+    def activation(self, last: pulumi.Input[Sequence[pulumi.Resource]], *, is_root_there: bool) -> None:
+        """Register the step that resumes the root of a new graph. It has the root's name: another root is resumed anew.
+
+        What resumes a root that is there is the old opening's revert, after the deletions.
+        """
+        root = self._graph.root.name
+        activation = snowflake.Execute(
+            self._part.named(f"{root}-activate"),
+            # a root that is not there, for its place is another one, is made suspended
+            execute=self._resumption(),
+            revert=self._graph.activation.revert,
+            opts=pulumi.ResourceOptions(
+                parent=self._part, depends_on=last, ignore_changes=["execute"] if is_root_there else None
+            ),
+        )
+        # whether a root is started is the operators', and no refresh looks at it; of what is merely read, it does
+        snowflake.Execute.get(
+            self._part.named(f"{root}-suspended-by-failures"),
+            activation.id,
+            pulumi.ResourceOptions(parent=self._part),
+            query=sql.suspended_by_failures(self._settings, root),
+        )
+
+    def _note_the_opening(self, _arguments: pulumi.ResourceHookArgs) -> None:
+        """Note that the opening is made in this deploy: no other deploy of this graph has begun before."""
+        self._is_opened_now = True
+
+    def _resumption(self) -> pulumi.Input[str]:
+        """Return what the activation sends: not the resumption of a renamed root that an operator has suspended.
+
+        If the opening is there already, a deploy was interrupted, which has suspended the root before it dropped it.
+        """
+        resume, root = self._graph.activation.execute, self._graph.root.name
+        stays = sql.nothing(f"{root} was suspended")
+        if self._change.former_root is None or self._change.resume:
+            return resume
+        if pulumi.runtime.is_dry_run():
+            return stays
+        text: pulumi.Output[str] = self._opening.id.apply(lambda _: stays if self._is_opened_now else resume)
+        return text
+
+    def _replaced(
+        self,
+        name: str,
+        step: StepPlan,
+        depends_on: Sequence[pulumi.Resource],
+        differing: str | None,
+        *,
+        is_replaced: bool,
+    ) -> snowflake.Execute:
+        """Register a step that another hash replaces, and so do tasks that differ; if not `is_replaced`, neither does.
+
+        Not replaced, it is updated in place, which sends nothing.
+        """
+        return snowflake.Execute(
+            self._names.of(name),
+            execute=step.execute,
+            query=differing,
+            revert=step.revert,
+            opts=pulumi.ResourceOptions(
+                parent=self._part,
+                depends_on=depends_on,
+                aliases=self._names.aliases(name),
+                replace_on_changes=["revert", "query"] if is_replaced else [],
+                replacement_trigger=self._settings.role if is_replaced else None,
+                ignore_changes=None if differing else ["query"],
+                hooks=self._hooks.get(name),
+            ),
+        )
