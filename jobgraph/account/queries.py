@@ -59,6 +59,7 @@ class Tables:
     job_runs: str = "JOBS_RUN_STATS"
     job_logs: str = "JOB_LOGS"
     task_runs: str = "TASK_LOGGING_STATS"
+    notifications: str = "NOTIFICATIONS"
     operations: str = "OPERATIONS"
     backfills: str = "BACKFILLS"
     intervals: str = "BACKFILL_INTERVALS"

@@ -36,6 +36,7 @@ from jobgraph.cli.commands import (
 from jobgraph.cli.commands.account import doctor, image, privileges
 from jobgraph.cli.commands.backfill import group as backfill_group
 from jobgraph.cli.commands.local import page
+from jobgraph.cli.commands.notify import group as notify_group
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -77,6 +78,7 @@ for command in (
     logs.logs,
     page.page,
     compare.compare,
+    notify_group.notify,
     cancel.cancel,
     suspend.suspend,
     resume.resume,

@@ -65,6 +65,7 @@ class Deployed:
     `schedule`: the root's, if it has one. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
     made for this graph that do not hang on its root. `committed`: since when runs have been of this version of it.
     `config`: the configuration that its runs have, unless they are asked for with another. `overlaps`: its runs may.
+    `notify`: who is told of its runs, as its finalizer knows it.
     """
 
     key: str
@@ -81,6 +82,7 @@ class Deployed:
     committed: datetime | None = None
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     overlaps: bool = False
+    notify: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def suspended(self) -> tuple[str, ...]:
@@ -155,11 +157,13 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         committed=instant(root.get("last_committed_on")),
         config=_config(root),
         overlaps=(definition(finalizer) if finalizer else {}).get("overlap", _NO_OVERLAP) != _NO_OVERLAP,
+        notify=(definition(finalizer) if finalizer else {}).get("notify", {}),
         strays=_strays(rows, str(frozen.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
             job_runs=frozen.get("job_runs_table", usual.job_runs),
             job_logs=frozen.get("job_logs_table", usual.job_logs),
             task_runs=frozen.get("task_runs_table", usual.task_runs),
+            notifications=frozen.get("notifications_table", usual.notifications),
             operations=frozen.get("operations_table", usual.operations),
             backfills=frozen.get("backfills_table", usual.backfills),
             intervals=frozen.get("backfill_intervals_table", usual.intervals),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from snowflake_sandbox.call import World
+    from snowflake_sandbox.clock import Clock
 
     from jobgraph.plan.planning import GraphPlan, ProcedurePlan, TaskPlan
 
@@ -176,12 +177,14 @@ def _create(task: TaskPlan, body: str) -> str:
 
 
 @contextmanager
-def deployed(folder: Path, images: Path, file: Path, change: Callable[[TaskPlan], str]) -> Iterator[Deployed]:
+def deployed(
+    folder: Path, images: Path, file: Path, change: Callable[[TaskPlan], str], clock: Clock | None = None
+) -> Iterator[Deployed]:
     """A deployed graph as long as the context stands; `change` gives a task's statement."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
-        made = world.build(folder, (images,), SystemClock(), address=listener.getsockname()[:2], password="-")
+        made = world.build(folder, (images,), clock or SystemClock(), address=listener.getsockname()[:2], password="-")
         settings = uvicorn.Config(Server(made).application(), log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobgraph.account import overview_records
+from jobgraph.account import messages, overview_records
 from jobgraph.cli import json_forms, lookup, operating, progress, views
 from jobgraph.cli.application import (
     Application,
@@ -95,6 +95,7 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
         if single is not None:
             click.echo()
             _show_run(single)
+            _show_untold(application, lookup.record(application, single.graph), single)
     return all(line.well for line in lines)
 
 
@@ -135,6 +136,7 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
             _show_run(run)
             for line in views.operations_lines(done):
                 say(line)
+            _show_untold(application, record, run)
     return run.state not in {graph_run.FAILED, graph_run.CANCELLED} and not remarks
 
 
@@ -163,6 +165,14 @@ def _show_run(run: Run) -> None:
     show(views.headline(run))
     show(views.run_table(run, terminal=is_terminal()))
     show_failures(run)
+
+
+def _show_untold(application: Application, record: GraphRecord, run: Run) -> None:
+    """Say whom the run's messages did not reach."""
+    for message in messages.untold(application.client, record.deployed, run.run_id) if record.deployed else ():
+        note(
+            f"Not told of {message.event}: {message.channel} to {message.recipients}, {message.state}: {message.answer}"
+        )
 
 
 def _show_job(run: Run, name: str, *, as_json: bool) -> None:

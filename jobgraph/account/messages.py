@@ -1,0 +1,142 @@
+"""The messages about runs: what was sent and what became of it, and a message that is only a test.
+
+Knows the table of messages, and Snowflake's own record of notifications. Must not know what a message says
+(`jobgraph.procedures.notifying`), nor how it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.account import queries
+from jobgraph.account.queries import Statement
+from jobgraph.errors import RunFailedError
+from jobgraph.names import quoted
+from jobgraph.procedures.history import insert_statement
+from jobgraph.procedures.notifying import outbox
+from jobgraph.procedures.notifying.messages import TEST, Message, of_test
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from jobgraph.account.client import Client
+    from jobgraph.runs.deployed import Deployed
+
+_COLUMNS = (
+    "MESSAGE_ID, STATE, EVENT, GRAPH_NAME, GRAPH_RUN_ID, CHANNEL, INTEGRATION, RECIPIENTS, SUBJECT, ANSWER, QUERY_ID,"
+    " WRITTEN_TIME"
+)
+# NOTIFICATION_HISTORY goes back so far
+_DAYS_OF_DELIVERY = 13
+_FAILED = "FAILED"
+REFUSED = outbox.REFUSED
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """A message and what became of it.
+
+    `state` is SENT (Snowflake has taken it), FAILED (it could not deliver it), REFUSED (it did not take it) or SENDING
+    (not known). `answer` says why.
+    """
+
+    event: str
+    graph: str
+    run: str
+    channel: str
+    recipients: str
+    subject: str
+    state: str
+    answer: str
+    written: datetime | None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether nothing is known against it."""
+        return self.state == outbox.SENT
+
+
+def sent(client: Client, table: str, *, graph: str | None = None, limit: int = 20) -> list[SentMessage]:
+    """Return the newest messages, newest first, of one graph or of all."""
+    where, binds = ("WHERE GRAPH_NAME = ?", (graph,)) if graph else ("", ())
+    return _read(client, table, where, binds, limit)
+
+
+def untold(client: Client, deployed: Deployed, run: str) -> list[SentMessage]:
+    """Return the messages about a run that did not arrive; none of a graph that tells nobody."""
+    if not deployed.notify:
+        return []
+    messages = _read(client, deployed.tables.notifications, "WHERE GRAPH_RUN_ID = ?", (run,), 100)
+    return [message for message in messages if not message.arrived]
+
+
+def _read(client: Client, table: str, where: str, binds: tuple[Any, ...], limit: int) -> list[SentMessage]:
+    latest = (
+        "QUALIFY ROW_NUMBER() OVER (PARTITION BY MESSAGE_ID"
+        f" ORDER BY CASE WHEN STATE = '{outbox.SENDING}' THEN 1 ELSE 0 END, WRITTEN_TIME DESC) = 1"
+    )
+    statement = (
+        f"SELECT {_COLUMNS} FROM {client.place.qualified(table)} {where} {latest}"
+        f" ORDER BY WRITTEN_TIME DESC LIMIT {int(limit)}"
+    )
+    rows = client.rows(Statement(statement, binds))
+    failures = _undelivered(client) if any(row["STATE"] == outbox.SENT for row in rows) else {}
+    return [_message(row, failures.get(str(row["QUERY_ID"] or ""))) for row in rows]
+
+
+def _undelivered(client: Client) -> dict[str, str]:
+    """Return what Snowflake says of notifications that it could not deliver, by the query that handed them over."""
+    function = f"{quoted(client.place.database)}.INFORMATION_SCHEMA.NOTIFICATION_HISTORY"
+    statement = (
+        "SELECT MESSAGE_SOURCE_INFO, STATUS, ERROR_MESSAGE FROM"
+        f" TABLE({function}(START_TIME => DATEADD('day', -{_DAYS_OF_DELIVERY}, CURRENT_TIMESTAMP()),"
+        " RESULT_LIMIT => 10000)) WHERE STATUS IN ('FAILURE', 'RETRIABLE_FAILURE') ORDER BY ATTEMPT"
+    )
+    failures = {}
+    for row in client.rows(Statement(statement)):
+        query = json.loads(row["MESSAGE_SOURCE_INFO"] or "{}").get("query_id", "")
+        more = " (it tries again)" if row["STATUS"] == "RETRIABLE_FAILURE" else ""
+        failures[str(query)] = f"{row['ERROR_MESSAGE'] or row['STATUS']}{more}"
+    return failures
+
+
+def _message(row: Mapping[str, Any], failure: str | None) -> SentMessage:
+    return SentMessage(
+        event=str(row["EVENT"]),
+        graph=str(row["GRAPH_NAME"]),
+        run=str(row["GRAPH_RUN_ID"] or ""),
+        channel=str(row["CHANNEL"]),
+        recipients=str(row["RECIPIENTS"]),
+        subject=str(row["SUBJECT"] or ""),
+        state=_FAILED if failure is not None and row["STATE"] == outbox.SENT else str(row["STATE"]),
+        answer=failure or str(row["ANSWER"] or ""),
+        written=row["WRITTEN_TIME"],
+    )
+
+
+def tests(client: Client, deployed: Deployed, event: str) -> list[Message]:
+    """Return a test message for each receiver that is told of an event; each time others, so that they are sent."""
+    occurrence = f"test {client.rows(queries.now())[0]['NOW'].isoformat()}"
+    subject, body = of_test(deployed.key, event)
+    receivers: Sequence[Mapping[str, Any]] = deployed.notify.get("receivers", ())
+    return [
+        Message(TEST, deployed.key, deployed.root_task, "", 0, occurrence, receiver, subject, body)
+        for receiver in receivers
+        if event in receiver["events"]
+    ]
+
+
+def send(client: Client, table: str, message: Message) -> outbox.SendingAnswer:
+    """Send one message and write it into history; returns what Snowflake answered."""
+    statement, binds = outbox.send_statement(message)
+    try:
+        rows = client.rows(Statement(statement, tuple(binds)))
+        answer = outbox.SendingAnswer(outbox.SENT, str(next(iter(rows[0].values()), "")) if rows else "")
+    except RunFailedError as error:
+        answer = outbox.SendingAnswer(outbox.REFUSED, error.message)
+    insert = insert_statement(client.place.qualified(table), outbox.MESSAGE_COLUMNS, outbox.MESSAGE_KEY)
+    client.rows(Statement(insert, tuple(outbox.message_values(message, answer))))
+    return answer

@@ -1,0 +1,1 @@
+"""The commands `notify test` and `notify history`."""

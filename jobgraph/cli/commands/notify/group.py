@@ -1,0 +1,82 @@
+"""The command `notify`: messages about runs.
+
+Knows options and output. Must not know what a message says or how it is sent.
+"""
+
+from __future__ import annotations
+
+import click
+
+from jobgraph.account import messages
+from jobgraph.account.queries import Tables
+from jobgraph.cli import lookup
+from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json
+from jobgraph.cli.views import table
+from jobgraph.errors import RunFailedError, UsageError
+
+_EVENTS = ("failure", "success", "recovered", "late")
+
+
+@click.group(short_help="Try whether messages about runs arrive, and see those that were sent.")
+def notify() -> None:
+    """Messages about runs: by e-mail, Slack, Teams or PagerDuty, as `notify` in the configuration says."""
+
+
+@notify.command(
+    short_help="Send a message that is marked as a test.",
+    epilog=examples("jobgraph notify test", "jobgraph notify test container_jobs --event late"),
+)
+@click.argument("graph", required=False)
+@click.option(
+    "--event", type=click.Choice(_EVENTS), default="failure", show_default=True, help="To whom: of that event."
+)
+@click.pass_context
+def test(context: click.Context, graph: str | None, event: str) -> None:
+    """Send a message, marked as a test, to everybody who is told of an event of the deployed GRAPH."""
+    application: Application = context.obj
+    deployed = lookup.graph(application, graph)
+    tests = messages.tests(application.client, deployed, event)
+    if not tests:
+        raise UsageError(
+            f"Nobody is told of {event} of graph {deployed.key}",
+            remedy=f"Name a receiver in `notify` whose events include {event}, and run `pulumi up`.",
+        )
+    refused = []
+    for message in tests:
+        answer = messages.send(application.client, deployed.tables.notifications, message)
+        say(f"{message.receiver['channel']} to {message.recipients}: {answer.state.lower()} ({answer.text})")
+        refused += [message.recipients] if answer.state == messages.REFUSED else []
+    if refused:
+        raise RunFailedError(
+            f"Snowflake refused {len(refused)} of {len(tests)} messages",
+            cause="The integration is not there or not enabled, may not be used, or an address is not verified.",
+            remedy="docs/alerts.md says what each channel needs.",
+        )
+    note("Snowflake has taken the messages. Whether it could deliver them: jobgraph notify history")
+
+
+@notify.command(
+    short_help="List the messages that were sent.",
+    epilog=examples("jobgraph notify history", "jobgraph notify history container_jobs --limit 50 --json"),
+)
+@click.argument("graph", required=False)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show.")
+@click.option("--json", "as_json", is_flag=True, help="Write the messages as JSON.")
+@click.pass_context
+def history(context: click.Context, graph: str | None, *, limit: int, as_json: bool) -> None:
+    """List messages about the runs of GRAPH, or of all graphs, newest first, and whether they arrived."""
+    application: Application = context.obj
+    deployed = lookup.graph(application, graph) if graph else None
+    name = deployed.tables.notifications if deployed else Tables().notifications
+    sent = messages.sent(application.client, name, graph=deployed.key if deployed else None, limit=limit)
+    if as_json:
+        show_json([{**message.__dict__, "written": str(message.written)} for message in sent])
+    elif not sent:
+        note("No message was sent. `jobgraph notify test` sends one.")
+    else:
+        rows = [
+            [f"{m.written:%Y-%m-%d %H:%M:%S}", m.state, m.event, m.graph, m.run, m.channel, m.recipients, m.answer]
+            for m in sent
+        ]
+        names = ["WRITTEN", "STATE", "EVENT", "GRAPH", "RUN", "CHANNEL", "TO", "ANSWER"]
+        show(table(names, rows, terminal=is_terminal()))

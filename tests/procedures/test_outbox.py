@@ -1,0 +1,204 @@
+"""Messages are sent once: what a kill at each statement leaves, and what a channel is handed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from snowflake.snowpark import Row
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+from jobgraph.plan.notifying import _TEMPLATES
+from jobgraph.procedures.notifying import outbox
+from jobgraph.procedures.notifying.messages import (
+    MOST_CHARACTERS,
+    FailedJob,
+    Message,
+    RunEnd,
+    in_words,
+    message_content,
+    of_run_end,
+)
+from jobgraph.procedures.notifying.run_ends import end_messages
+from jobgraph.procedures.sending import Tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PLACE = {"database": "DB", "schema": "SC", "notifications_table": "NOTIFICATIONS"}
+RECEIVERS: list[dict[str, Any]] = [
+    {"channel": "email", "integration": "MAIL", "to": ["a@example.org"], "events": ["failure", "recovered"]},
+    {"channel": "slack", "integration": "SLACK", "events": ["failure", "success"]},
+]
+END = RunEnd("nightly", "run-1", "2026-11-29 02:00:00", 1, (FailedJob("LOAD", "FAILED", "app_error", 3),))
+
+
+class Killed(BaseException):
+    """The procedure's process is gone."""
+
+
+class Account:
+    """The table of messages, what was handed over, and the history of queries, behind the procedures' session."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.taken: list[tuple[str, list[Any]]] = []
+        self.tags: list[str] = []
+        self.count = 0
+        self.meet: Callable[[str, int, str], None] = lambda _moment, _number, _text: None
+        self.refuse: str = ""
+
+    def sql(self, text: str, params: list[Any]) -> Any:
+        return SimpleNamespace(
+            collect=lambda *, statement_params: self._run(text, params, statement_params["QUERY_TAG"])
+        )
+
+    @contextmanager
+    def query_history(self) -> Iterator[Any]:
+        history = SimpleNamespace(queries=[])
+        yield history
+        history.queries.append(SimpleNamespace(query_id=f"query-{self.count}"))
+
+    def _run(self, text: str, params: list[Any], tag: str) -> list[Row]:
+        self.count += 1
+        number = self.count
+        self.meet("before", number, text)
+        rows = self._answer(text, params, tag)
+        self.meet("after", number, text)
+        return rows
+
+    def _answer(self, text: str, params: list[Any], tag: str) -> list[Row]:
+        if text.startswith("INSERT"):
+            row = dict(zip(outbox.MESSAGE_COLUMNS, params, strict=False))
+            key = [row[name] for name in outbox.MESSAGE_KEY]
+            if key not in [[other[name] for name in outbox.MESSAGE_KEY] for other in self.rows]:
+                self.rows.append(row)
+            return []
+        if text.startswith("SELECT MESSAGE_ID"):
+            states: dict[str, str] = {}
+            for row in self.rows:
+                states[row["MESSAGE_ID"]] = max(states.get(row["MESSAGE_ID"], ""), row["STATE"].replace("SENDING", ""))
+            return [Row(MESSAGE_ID=name, STATE=state) for name, state in states.items() if name in params]
+        if text.startswith("SELECT QUERY_ID"):
+            return [Row(QUERY_ID=f"earlier {params[0]}") for known in self.tags if known == params[0]]
+        assert text.startswith("CALL SYSTEM$SEND")
+        if self.refuse and self.refuse in params:
+            raise SnowparkSQLException("Integration does not exist or not authorized.", sql_error_code=2003)
+        self.taken.append((text, params))
+        self.tags.append(tag)
+        return [Row(ANSWER="Enqueued notifications")]
+
+
+def deliver(account: Account) -> list[str]:
+    messages = end_messages(RECEIVERS, END, "ROOT", bad=True, was_bad=False)
+    return outbox.deliver(Tagged(account, "jobgraph nightly"), PLACE, messages)  # type: ignore[arg-type]  # a stand-in
+
+
+def test_what_was_sent_is_written_before_and_after() -> None:
+    account = Account()
+    assert deliver(account) == []
+    assert [row["STATE"] for row in account.rows] == ["SENDING", "SENT"] * 2
+    assert deliver(account) == []
+    assert len(account.taken) == 2
+
+
+def statements() -> int:
+    account = Account()
+    deliver(account)
+    return account.count
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, statements() + 1))
+def test_a_kill_at_any_statement_loses_and_doubles_nothing(number: int, moment: str) -> None:
+    account = Account()
+
+    def meet(at: str, count: int, _: str) -> None:
+        if (at, count) == (moment, number):
+            raise Killed
+
+    account.meet = meet
+    with pytest.raises(Killed):
+        deliver(account)
+    assert deliver(account) == []
+    assert [params[0] for _, params in account.taken] == ["MAIL", account.taken[1][1][0]]
+    assert len(account.taken) == 2
+    assert sorted(row["STATE"] for row in account.rows) == ["SENDING", "SENDING", "SENT", "SENT"]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, statements() + 1))
+def test_a_fault_that_passes_loses_and_doubles_nothing(number: int, moment: str) -> None:
+    account = Account()
+
+    def meet(at: str, count: int, _: str) -> None:
+        if (at, count) == (moment, number):
+            raise SnowparkSQLException("Connection reset by peer", sql_error_code=250_001)
+
+    account.meet = meet
+    assert deliver(account) == []
+    assert len(account.taken) == 2
+    assert sorted(row["STATE"] for row in account.rows) == ["SENDING", "SENDING", "SENT", "SENT"]
+
+
+def test_a_receiver_that_snowflake_refuses_keeps_no_other_from_being_told() -> None:
+    account = Account()
+    account.refuse = "MAIL"
+    (problem,) = deliver(account)
+    assert "a@example.org" in problem
+    assert {row["STATE"] for row in account.rows if row["CHANNEL"] == "email"} == {"SENDING", "REFUSED"}
+    assert {row["STATE"] for row in account.rows if row["CHANNEL"] == "slack"} == {"SENDING", "SENT"}
+    assert deliver(account) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "was_bad", "told"),
+    [
+        (True, False, ["email failure", "slack failure"]),
+        (True, True, ["email failure", "slack failure"]),
+        (False, True, ["email recovered", "slack success"]),
+        (False, False, ["slack success"]),
+    ],
+)
+def test_each_receiver_is_told_of_the_event_that_says_most(*, bad: bool, was_bad: bool, told: list[str]) -> None:
+    messages = end_messages(RECEIVERS, END, "ROOT", bad=bad, was_bad=was_bad)
+    assert [f"{message.receiver['channel']} {message.event}" for message in messages] == told
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf"], include_characters="\n\t"), max_size=300)
+
+
+@given(text=TEXTS, channel=st.sampled_from(["slack", "teams", "pagerduty"]))
+@example(text='a "quote"\n\\ $$ \u2028 🚨 {"json": 1}', channel="slack")
+@example(text="x" * 10_000, channel="slack")
+@example(text="x" * 10_000, channel="teams")
+def test_a_text_arrives_in_the_json_of_a_webhook_as_it_is(text: str, channel: str) -> None:
+    receiver = {"channel": channel, "integration": "I"}
+    message = Message("failure", "g", "R", "1", 1, "o", receiver, "s", text)
+    body = json.dumps(_TEMPLATES[channel]).replace("SNOWFLAKE_WEBHOOK_MESSAGE", message_content(message))
+    parsed = json.loads(body)
+    arrived = {
+        "slack": lambda: parsed["text"],
+        "teams": lambda: parsed["attachments"][0]["content"]["body"][0]["text"],
+        "pagerduty": lambda: parsed["payload"]["summary"],
+    }[channel]()
+    assert arrived == text or (len(text) > MOST_CHARACTERS[channel] and arrived.endswith("[...]"))
+
+
+def test_secrets_are_masked_and_control_characters_written_out() -> None:
+    job = FailedJob("LOAD", "FAILED", "app_error", 3, first_error="password=hunter2 \x1b[31m", runbook="https://x")
+    _, text = of_run_end("failure", END._replace(failed=(job,)))
+    assert "hunter2" not in text
+    assert "\\x1b[31m" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min"), (125, "2 min 5 s"), (12_000, "3 h 20 min")]
+)
+def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
