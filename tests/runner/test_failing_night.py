@@ -14,12 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
+from snowflake_sandbox.errors import SnowflakeError
 
+from jobgraph.account.client import refused
+from jobgraph.account.queries import Place
+from jobgraph.cli.application import Application
+from jobgraph.cli.command_line import cli
+from tests import in_process
 from tests.runner.deployed import Deployed, deployed
 from tests.runner.test_containers import DOCKERFILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from click.testing import Result
+
+    from jobgraph.account.queries import Statement
 
 pytestmark = pytest.mark.sandbox
 
@@ -170,3 +181,64 @@ def test_a_receiver_that_cannot_be_reached_fails_no_run_and_is_in_history(night:
     assert [(row["STATE"], row["N"]) for row in view] == [("REFUSED", 1), ("SENDING", 5), ("SENT", 4)]
     latest = night.graph.rows("SELECT STATE, COUNT(*) AS N FROM D.S.MESSAGES GROUP BY STATE ORDER BY STATE")
     assert [(row["STATE"], row["N"]) for row in latest] == [("REFUSED", 1), ("SENT", 4)]
+
+
+class InProcess:
+    """The command's client, straight into the sandbox of the night."""
+
+    server = "the night"
+
+    def __init__(self, graph: Deployed) -> None:
+        self.graph, self.place = graph, Place("D", "S")
+
+    def rows(self, statement: Statement) -> list[dict[str, Any]]:
+        binds = {str(place): value for place, value in enumerate(statement.binds, 1)}
+        try:
+            return in_process.rows(self.graph.world, self.graph.session, statement.text, binds)
+        except SnowflakeError as error:
+            raise refused(statement, error.errno, error.message) from error
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def jobgraph(night: Night, tmp_path: Path) -> Callable[..., Result]:
+    client: Any = InProcess(night.graph)
+    application = Application(connect=lambda _: client, folder=tmp_path)
+    return lambda *words: CliRunner().invoke(cli, words, obj=application)
+
+
+def test_status_says_whom_the_run_s_messages_did_not_reach(jobgraph: Callable[..., Result]) -> None:
+    done = jobgraph("status", "nightly")
+    assert done.exit_code == 0, done.output
+    assert "Not told of failure: pagerduty to NOWHERE, REFUSED: " in done.stderr
+
+
+def test_a_test_message_is_marked_sent_and_written_down(night: Night, jobgraph: Callable[..., Result]) -> None:
+    done = jobgraph("notify", "test", "nightly")
+    assert done.exit_code == 1, done.output
+    assert "email to ops@example.org, boss@example.org: sent" in done.stdout
+    assert "slack to D_S_JOBGRAPH_SLACK_" in done.stdout
+    assert "Snowflake refused 1 of 3 messages" in done.stderr
+    night.graph.world.parts["notifications"].deliver()
+    assert night.mails[-1]["Subject"] == "TEST of graph nightly: failure"
+    listed = jobgraph("notify", "history", "nightly")
+    assert listed.exit_code == 0, listed.output
+    assert listed.stdout.count(" test ") == 3
+    again = jobgraph("notify", "test", "nightly", "--event", "success")
+    assert again.exit_code == 2
+    assert "Nobody is told of success" in again.stderr
+
+
+def test_history_says_what_snowflake_could_not_deliver(night: Night, jobgraph: Callable[..., Result]) -> None:
+    (query, *_) = (row["QUERY_ID"] for row in night.rows("SENT") if row["CHANNEL"] == "slack")
+    with night.graph.world.store.transaction() as tx:
+        tx.run(
+            "UPDATE notification_attempt SET status = 'FAILURE', error = 'HTTP 403 invalid_token' WHERE id ="
+            " (SELECT id FROM notification WHERE query_id = ?)",
+            query,
+        )
+    messages = json.loads(jobgraph("notify", "history", "--json").stdout)
+    assert [(m["event"], m["answer"]) for m in messages if m["state"] == "FAILED"] == [
+        ("failure", "HTTP 403 invalid_token")
+    ]
