@@ -262,6 +262,15 @@ def test_the_event_table_has_the_log_of_a_direct_job_whose_node_was_lost(direct:
     assert direct.logs("T_PREEMPTED") == {"0": "here\n"}
 
 
+def test_the_task_history_names_the_job_that_the_tasks_own_statement_made(ran: Deployed, runner: str) -> None:
+    """Documented by BCR-2182: none where a procedure made it."""
+    (task,) = ran.rows("SELECT SPCS_JOB_ID FROM TABLE(D.INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => 'T_EXIT'))")
+    names = {row["ID"]: row["NAME"] for row in ran.rows("SELECT * FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY())")}
+    (row,) = ran.attempts()["T_EXIT"]
+    service = row["SERVICE_NAME"].rpartition(".")[2]
+    assert names.get(task["SPCS_JOB_ID"]) == (service if runner == DIRECT else None)
+
+
 def test_nothing_is_awake_for_a_direct_job_but_its_pool(direct: Deployed) -> None:
     """Its task has no warehouse, and what its program asks about its run needs none."""
     tasks = {row["name"]: row["warehouse"] for row in direct.rows("SHOW TASKS IN SCHEMA D.S")}

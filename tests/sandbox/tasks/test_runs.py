@@ -156,6 +156,18 @@ def test_the_graphs_timeout_fails_what_executes(tasks: Tasks) -> None:
     assert found["F"] == ("SUCCEEDED", None)
 
 
+def test_a_task_that_begins_later_is_ended_by_its_own_timeout_in_time(tasks: Tasks) -> None:
+    tasks.graph(A="ROOT")
+    tasks.run("ALTER TASK ROOT SUSPEND", "ALTER TASK A SET USER_TASK_TIMEOUT_MS = 3000", "ALTER TASK ROOT RESUME")
+    tasks.run("EXECUTE TASK ROOT")
+    tasks.arrive(1)
+    tasks.open("ROOT")
+    assert tasks.arrive(1) == {"A"}
+    tasks.clock.move(4)
+    tasks.idle()
+    assert dict(tasks.history())["A"] == "FAILED"
+
+
 def test_cancel_is_of_one_task(tasks: Tasks) -> None:
     tasks.graph(A="ROOT", B="ROOT", C="A", F="ROOT")
     tasks.run("EXECUTE TASK ROOT")
