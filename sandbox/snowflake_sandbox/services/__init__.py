@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snowflake_sandbox.services import job, methods, records, registry, service, supervisor, telemetry
+from snowflake_sandbox.services import job, methods, ml_jobs, records, registry, service, supervisor, telemetry
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import World
@@ -26,5 +26,6 @@ def register(world: World) -> None:
         "SHOW SERVICE INSTANCES": service.show_instances,
     }
     methods.register(world)
+    ml_jobs.register(world)
     telemetry.register(world)
     world.parts["services"] = supervisor.Supervisor(world)

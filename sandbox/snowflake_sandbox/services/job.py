@@ -55,7 +55,15 @@ def execute_job_service(call: Call) -> Result:
         SnowflakeError: 001003 syntax, 002002 name in use, 395018 invalid specification, missing objects and
             privileges; for a synchronous job that does not end DONE, 395041 with the reason.
     """
-    definition = _read(call)
+    return start(call, _read(call))
+
+
+def start(call: Call, definition: Definition) -> Result:
+    """Make a job, and wait for its end unless it is asynchronous.
+
+    Raises:
+        SnowflakeError: as `execute_job_service`.
+    """
     parsed = spec.parse(definition.specification)
     service = _made_before(call) or _create(call, definition, parsed)
     supervisor: Supervisor = call.world.parts["services"]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.data.function_arguments import counted, whole
+from snowflake_sandbox.data.function_arguments import Arguments, counted, whole
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.result import CALL, Column, Result
-from snowflake_sandbox.services import job, logs, machine, records
+from snowflake_sandbox.services import events, job, logs, machine, records
 from snowflake_sandbox.services.machine import JobStatus
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MOST_LOG_BYTES = 100 * 1024
 _DEFAULT_LINES = 500
+# Of the arguments behind the container: where the wish for timestamps stands; and their form, to the microsecond.
+_TIMESTAMPS, _TIMESTAMP = 3, "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def register(world: World) -> None:
@@ -33,6 +35,7 @@ def register(world: World) -> None:
     world.functions |= {
         "SYSTEM$GET_SERVICE_LOGS": get_service_logs,
         "SYSTEM$GET_SERVICE_STATUS": get_service_status,
+        "SYSTEM$GET_COMPUTE_POOL_STATUS": get_compute_pool_status,
         "SYSTEM$SANDBOX_LOSE_NODE": lose_node,
     }
 
@@ -110,8 +113,6 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
     service, instance, container, *options = counted(arguments, 3, 7, "SYSTEM$GET_SERVICE_LOGS")
     service_object = _find(call, Reader(str(service)).object_name(), "MONITOR")
     key = (whole(instance, "instance id"), str(container))
-    if any(options[2:]):
-        raise errors.not_supported("SYSTEM$GET_SERVICE_LOGS with a time to start from, or with timestamps")
     lines = _DEFAULT_LINES if not options or options[0] is None else whole(options[0], "lines")
     with call.world.store.transaction() as tx:
         containers = {(row["instance"], row["name"]): row for row in records.containers(tx, service_object.id)}
@@ -130,7 +131,27 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
             " available: its node is gone. What the event table has of them is kept.",
         )
     supervisor = call.world.parts["services"]
-    return logs.newest(supervisor.log(service_object.id, key), lines, _MOST_LOG_BYTES)
+    if not any(options[2:]):
+        return logs.newest(supervisor.log(service_object.id, key), lines, _MOST_LOG_BYTES)
+    since = Arguments("SYSTEM$GET_SERVICE_LOGS", "SINCE", (options[2] or None,), {}).instant("SINCE")
+    has_timestamps = len(options) > _TIMESTAMPS and str(options[_TIMESTAMPS]).lower() in ("true", "1")
+    chosen = [
+        f"{line.instant.strftime(_TIMESTAMP)} {line.text}" if has_timestamps else line.text
+        for line in events.read(supervisor.events(service_object.id, key))
+        if since is None or line.instant >= since
+    ]
+    return "\n".join(chosen[-lines:])[-_MOST_LOG_BYTES:]
+
+
+def get_compute_pool_status(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$GET_COMPUTE_POOL_STATUS(pool): its state as JSON (deprecated; `snow` calls it)."""
+    (text,) = counted(arguments, 1, 1, "SYSTEM$GET_COMPUTE_POOL_STATUS")
+    with call.world.store.transaction() as tx:
+        pool = catalog.get(tx, "COMPUTE POOL", Reader(str(text)).object_name())
+    access.require(call, "MONITOR", pool)
+    kind = call.world.kinds["COMPUTE POOL"]
+    row = dict(zip([column.name for column in kind.show], kind.show_row(call, pool), strict=True))
+    return json.dumps({"status": row["state"], "message": row.get("status_message") or ""})
 
 
 def _is_released(call: Call, service: SnowflakeObject) -> bool:

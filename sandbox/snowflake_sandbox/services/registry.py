@@ -120,7 +120,9 @@ class Registry:
         reference = images.parse_reference(text)
         is_system = reference.repository == SYSTEM_REPOSITORY
         catalogue = images.load((_SYSTEM_IMAGES,) if is_system else self._world.images)
-        image = images.find(catalogue, reference) or self._pushed_image(reference)
+        # A stand-in answers for every version of an image of Snowflake's.
+        tag = "latest" if is_system else reference.tag
+        image = images.find(catalogue, replace(reference, tag=tag)) or self._pushed_image(reference)
         if image is None:
             tagged = sorted(f"{candidate.name}:{tag}" for candidate in catalogue for tag in candidate.tags)
             names = ", ".join(tagged) or "none"

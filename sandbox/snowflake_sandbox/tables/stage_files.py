@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -36,6 +37,7 @@ _WORD = re.compile(r"""\s*('(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+)""")
 def register(world: World) -> None:
     """Add the statements of this file."""
     world.statements |= {"PUT": _put, "GET": _get, "LIST": _list, "LS": _list, "REMOVE": _remove, "RM": _remove}
+    world.statements["COPY FILES INTO"] = _copy_files
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,35 @@ def _listed(location: Location, path: Path) -> tuple[Any, ...]:
         hashlib.md5(content, usedforsecurity=False).hexdigest(),
         format_datetime(modified, usegmt=True),
     )
+
+
+def _copy_files(call: Call) -> Result:
+    """COPY FILES INTO @target FROM @source [FILES = (…)] [PATTERN = '…']: under their paths behind the source's."""
+    reader = call.reader
+    target = locate(call, read_location(reader), "WRITE")
+    reader.expect("FROM")
+    source = locate(call, read_location(reader), "READ")
+    matcher, chosen = pattern(""), None
+    while not reader.at_end:
+        if reader.accept("PATTERN ="):
+            matcher = pattern(reader.string())
+        elif reader.accept("FILES ="):
+            chosen = reader.string_list()
+        else:
+            reader.expect("DETAILED_OUTPUT =")
+            reader.boolean()
+    folder = source.path if source.path.endswith("/") else source.path.rpartition("/")[0]
+    rows = []
+    for path in source.files():
+        name = str(path.relative_to(source.root)).removeprefix(folder).lstrip("/")
+        if (chosen is not None and name not in chosen) or not matcher.fullmatch(str(path.relative_to(source.root))):
+            continue
+        place = "/".join(part for part in (target.path.strip("/"), name) if part)
+        copy = target.target(place)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+        rows.append((place,))
+    return Result(columns("file"), rows, SHOW)
 
 
 def _remove(call: Call) -> Result:

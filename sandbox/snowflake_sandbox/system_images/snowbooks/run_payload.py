@@ -1,0 +1,91 @@
+"""The program of the stand-in for Snowflake's runtime of ML jobs: `bash …/startup.sh <entrypoint> <arguments>`.
+
+The start-up script that clients upload belongs to a machine of its own: it installs packages into the interpreter,
+writes cron files and starts Ray. It is never run here. What it is for is done instead: the packages of the payload's
+requirements.txt are installed into a folder of the job's own, and the client's launcher runs the payload. The launcher
+needs the client's library; where the sandbox's Python lacks it, it is installed once per machine, into a folder for
+temporary files, without the libraries for machine learning that it names.
+"""
+# its output is the log of the job
+
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+LIBRARY = "snowflake-ml-python"
+# Of the library's dependencies, what its jobs need beyond what the sandbox has.
+NEEDED = ("absl-py", "cachetools", "packaging", "pyyaml", "importlib-resources")
+# The library's release, by where the client has its launcher: at the root of the payload before 1.9.
+VERSIONS = {True: "1.8.6", False: "2.6.0"}
+
+
+def install(target: Path, *arguments: str) -> None:
+    """Install packages into a folder; ends the job where that fails."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--target",
+        str(target),
+    ]
+    ended = subprocess.run([*command, *arguments], check=False)
+    if ended.returncode:
+        sys.exit(f"sandbox: pip install {' '.join(arguments)} failed with exit code {ended.returncode}")
+
+
+def library_folder(version: str) -> Path | None:
+    """Where the client's library is; None where the interpreter has it."""
+    if find_spec("snowflake") is not None and find_spec("snowflake.ml") is not None:
+        return None
+    name = f"{LIBRARY}-{version}-{sys.version_info.major}.{sys.version_info.minor}"
+    folder = Path(tempfile.gettempdir()) / f"snowflake-sandbox-{os.getuid()}" / name
+    if not folder.is_dir():
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.parent.stat().st_uid != os.getuid():
+            sys.exit(f"sandbox: {folder.parent} belongs to another user")
+        with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+            print(f"sandbox: installing {LIBRARY} {version} into {folder}", flush=True)
+            install(Path(unfinished) / "library", "--no-deps", f"{LIBRARY}=={version}", *NEEDED)
+            try:
+                (Path(unfinished) / "library").rename(folder)
+            except OSError:  # another job was faster
+                if not folder.is_dir():
+                    raise
+    return folder
+
+
+def main(arguments: list[str]) -> None:
+    """Prepare the payload's folder and run the launcher in this process."""
+    # `bash <folder of the client's scripts>/startup.sh`, which is left out.
+    scripts, arguments = Path(arguments[1]).parent, arguments[2:]
+    stage = Path(os.environ.get("MLRS_STAGE_MOUNT_PATH") or scripts)
+    payload = stage / os.environ.get("MLRS_PAYLOAD_DIR", "")
+    requirements = payload / os.environ.get("MLRS_REQUIREMENTS_FILE", "requirements.txt")
+    own = Path(os.environ["HOME"]) / "site-packages"
+    if requirements.is_file():
+        print(f"Installing packages from {requirements.name}", flush=True)
+        install(own, "-r", str(requirements))
+    folders = [str(folder) for folder in (own, library_folder(VERSIONS[scripts == payload])) if folder is not None]
+    sys.path[:0] = folders
+    # Programs that the payload starts find the packages, too.
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [os.environ.get("PYTHONPATH")])])
+    # Instances wait for each other through Ray on the platform; here each runs the payload by itself.
+    os.environ["SNOWFLAKE_JOBS_COUNT"] = os.environ["MLRS_MIN_INSTANCES"] = "1"
+    if os.environ.get("SNOWFLAKE_JOB_INDEX", "0") != "0" and os.environ.get("MLRS_LAUNCH_BACKEND") != "passthrough":
+        print("sandbox: this instance is a worker; the payload runs in instance 0 alone", flush=True)
+        return
+    os.chdir(payload)
+    launcher = scripts / "mljob_launcher.py"
+    sys.argv = [str(launcher), *arguments]
+    runpy.run_path(str(launcher), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
