@@ -31,6 +31,7 @@ def install(target: Path, *arguments: str) -> None:
         "pip",
         "install",
         "--quiet",
+        "--no-warn-conflicts",
         "--disable-pip-version-check",
         "--target",
         str(target),
@@ -73,7 +74,8 @@ def main(arguments: list[str]) -> None:
         print(f"Installing packages from {requirements.name}", flush=True)
         install(own, "-r", str(requirements))
     folders = [str(folder) for folder in (own, library_folder(VERSIONS[scripts == payload])) if folder is not None]
-    sys.path[:0] = folders
+    # As Python itself does for a script, the folder of the launcher comes first.
+    sys.path[:0] = [str(scripts), *folders]
     # Programs that the payload starts find the packages, too.
     os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [os.environ.get("PYTHONPATH")])])
     # Instances wait for each other through Ray on the platform; here each runs the payload by itself.
@@ -83,7 +85,8 @@ def main(arguments: list[str]) -> None:
         return
     os.chdir(payload)
     launcher = scripts / "mljob_launcher.py"
-    sys.argv = [str(launcher), *arguments]
+    # Clients before 1.9 name the launcher themselves.
+    sys.argv = [str(launcher), *(arguments[1:] if arguments[:1] == [str(launcher)] else arguments)]
     runpy.run_path(str(launcher), run_name="__main__")
 
 
