@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 # TASK_HISTORY goes back seven days
 MOST_DAYS_BACK = 6
+# the others go by their age
+MOST_DONE_DROPPED = 200
 ENDED_STATES = "('SUCCEEDED', 'FAILED', 'FAILED_AND_AUTO_SUSPENDED', 'CANCELLED')"
 TASK_COLUMNS = (
     "NAME, STATE, ERROR_CODE, ERROR_MESSAGE, GRAPH_RUN_GROUP_ID, RUN_ID, QUERY_ID, SPCS_JOB_ID, QUERY_START_TIME,"
@@ -81,7 +83,7 @@ def record_direct(session: Tagged, graph: Mapping[str, Any], run: Run, root_id: 
         count += 1
         if job and job.is_there and attempt.status == DONE:
             done.append(job.name)
-    return count, failures + drop(session, done)[1]
+    return count, failures + drop(session, done[:MOST_DONE_DROPPED])[1]
 
 
 SINCE = "SELECT LEAST(?::timestamp_ltz, DATEADD('day', ?, CURRENT_TIMESTAMP()))::VARCHAR AS SINCE"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobgraph.procedures import finalize_graph
+from jobgraph.procedures.direct_jobs import MOST_DONE_DROPPED
 from jobgraph.procedures.direct_outcome import NOT_KEPT, outputs
 from tests.procedures.direct import DEFINITION, TIMED_OUT, add_run
 from tests.procedures.recording import RecordingSession, Service, sql_error
@@ -154,6 +155,16 @@ def test_a_log_that_nobody_has_is_said_not_to_be_kept() -> None:
     close(session)
     assert [log["LOG"] for log in session.logs] == [NOT_KEPT]
     assert session.history[0]["REASON_CLASS"] == "app_error"
+
+
+def test_a_thousand_jobs_are_recorded_with_two_statements_each_and_not_all_dropped_at_once() -> None:
+    session = RecordingSession()
+    for number in range(998):
+        add_run(session, f"T_{number}", service=Service(log="x"))
+    assert close(session)["attempts_recorded"] == 998
+    assert len({row["TASK_NAME"] for row in session.history}) == len(session.history) == len(session.logs) == 998
+    assert len(session.dropped) == MOST_DONE_DROPPED
+    assert len(session.statements) < 2 * 998 + MOST_DONE_DROPPED + 20
 
 
 def test_every_replica_is_looked_at() -> None:
