@@ -12,7 +12,7 @@ from jobgraph.errors import UserError
 from jobgraph.page import reading
 from jobgraph.page.board import board
 from jobgraph.page.markup.frame import frame_html, tabs_html
-from jobgraph.page.views import actions, attempt, changes, cost, graphs, grid, job, picture, run, why
+from jobgraph.page.views import actions, alerts, attempt, changes, cost, graphs, grid, job, picture, run, why
 from jobgraph.page_model import address
 
 _VIEWS = {
@@ -23,6 +23,7 @@ _VIEWS = {
     address.JOB: job.show,
     address.ATTEMPT: attempt.show,
     address.COST: cost.show,
+    address.ALERTS: alerts.show,
     address.CHANGES: changes.show,
     address.WHY: why.show,
 }

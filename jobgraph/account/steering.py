@@ -139,6 +139,7 @@ def keep(client: Client, tables: Tables, action: Action, note: str) -> None:
         AbsentError: if an earlier version deployed the stack: it has no table for that.
     """
     texts = tuple(map(filled, action.statements))
-    about = {"run_id": action.run_id, "backfill_id": action.backfill_id}
-    operation = Operation(action.name, action.graph, texts, action.jobs, note, **about)
+    operation = Operation(
+        action.name, action.graph, texts, action.jobs, note, action.run_id, backfill_id=action.backfill_id
+    )
     client.rows(control_queries.insert_operation(client.place, tables, operation))

@@ -25,7 +25,7 @@ _TABS = (
     (address.PICTURE, "Picture"),
     (address.COST, "Cost"),
     (address.CHANGES, "Last deploy"),
-    (address.ALERTS, "Alerts"),
+    (address.ALERTS, "Messages"),
     (address.WHY, "Why does it not run?"),
 )
 _WIDTH = re.compile(r' width="(\d+)"')

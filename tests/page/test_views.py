@@ -120,6 +120,46 @@ def test_a_log_is_searched(visit: Visit) -> None:
     assert "1 of 3 lines" in html
 
 
+def test_messages_and_what_people_did(visit: Visit) -> None:
+    client = server("failing")
+    notice = {
+        "EVENT": "failure",
+        "STATE": "REFUSED",
+        "CHANNEL": "slack",
+        "RECIPIENTS": "OPS_SLACK",
+        "SUBJECT": "container_jobs failed",
+        "ANSWER": "integration <OPS_SLACK> is disabled",
+        "GRAPH_RUN_ID": recorded.RUN,
+        "WRITTEN_TIME": recorded.START,
+    }
+    operation = {
+        "OPERATION": "retry",
+        "GRAPH_NAME": KEY,
+        "NOTE": "the nulls are gone",
+        "GRAPH_RUN_ID": recorded.RUN,
+        "BACKFILL_ID": None,
+        "USER_NAME": "ANNA",
+        "CREATED_TIME": recorded.START,
+    }
+    client.answers |= {"NOTIFICATIONS": [notice], "OPERATIONS": [operation]}
+    visit.client = client
+    html = visit.html(view="alerts", graph=KEY)
+    words = (
+        "✗",
+        "failure",
+        "OPS_SLACK",
+        "integration &lt;OPS_SLACK&gt; is disabled",
+        "retry",
+        "ANNA",
+        "the nulls are gone",
+    )
+    assert [word for word in words if word not in html] == []
+    client.answers |= {"NOTIFICATIONS": absent(), "OPERATIONS": absent()}
+    html = visit.html(view="alerts", graph=KEY)
+    assert "No message was sent about this graph" in html
+    assert "Nobody has run, cancelled or changed it by hand" in html
+
+
 def test_a_closed_run_is_read_once() -> None:
     """Looking again at what cannot change costs one statement, for the list of runs."""
     closed = Server(ManualClock(), steps=(), attempts=[recorded.attempt("T_MYJOB_1")])

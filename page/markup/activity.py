@@ -1,0 +1,77 @@
+"""What was told about a graph and what people did to it, as HTML.
+
+Pure. What was not taken, or nobody knows about, comes with its sign and with Snowflake's answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.page.markup.elements import empty, heading, instant, link, table, text
+from jobgraph.page_model import address
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from jobgraph.account.activity import Notice
+    from jobgraph.page_model.address import Address
+    from jobgraph.runs.operations import Operation
+
+_SIGNS = {"SENT": ("good", "✓"), "REFUSED": ("bad", "✗")}
+
+
+def activity_html(notices: Sequence[Notice], operations: Sequence[Operation], here: Address, now: datetime) -> str:
+    """Return both lists, newest first."""
+    return (
+        heading("Messages about its runs")
+        + _notices(notices, here, now)
+        + heading("What people did")
+        + _operations(operations, here, now)
+    )
+
+
+def _notices(notices: Sequence[Notice], here: Address, now: datetime) -> str:
+    if not notices:
+        return empty("No message was sent about this graph. `notify` in jobconfig.yaml says who is told of what.")
+    return table(
+        ("sent", "event", "run", "to", "subject", "answer"),
+        (
+            (
+                f"{_state(notice)} {instant(notice.written, now)}",
+                text(notice.event),
+                _run(notice.run_id, here),
+                f"{text(notice.recipients)}<br><small>{text(notice.channel)}</small>",
+                text(notice.subject),
+                text(notice.answer),
+            )
+            for notice in notices
+        ),
+    )
+
+
+def _state(notice: Notice) -> str:
+    tone, sign = _SIGNS.get(notice.state, ("stopped", "?"))
+    return f'<span class="state {tone}"><i aria-hidden="true">{sign}</i>{text(notice.state.lower())}</span>'
+
+
+def _operations(operations: Sequence[Operation], here: Address, now: datetime) -> str:
+    if not operations:
+        return empty("Nobody has run, cancelled or changed it by hand.")
+    return table(
+        ("when", "what", "run", "who", "note"),
+        (
+            (
+                instant(operation.at, now),
+                text(operation.name),
+                _run(operation.run_id, here),
+                text(operation.user),
+                text(operation.note),
+            )
+            for operation in operations
+        ),
+    )
+
+
+def _run(run_id: str, here: Address) -> str:
+    return link(here.to(address.RUN, run=run_id), text(run_id)) if run_id else ""

@@ -1,0 +1,33 @@
+"""Messages about a graph's runs, and what people did to it.
+
+Must not know where either is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.account import activity
+from jobgraph.page import reading
+from jobgraph.page.board import board
+from jobgraph.page.markup.activity import activity_html
+from jobgraph.page.views.live import live
+
+if TYPE_CHECKING:
+    from jobgraph.page_model.address import Address
+
+_NEWEST = 50
+
+
+def show(here: Address) -> None:
+    """Show what was told and done of the address's graph."""
+    record = reading.graph(here.graph)
+
+    def draw() -> bool:
+        client = reading.source().client
+        notices = activity.notices(client, record.key, _NEWEST)
+        operations = activity.done(client, record.tables, record.key, _NEWEST)
+        board(activity_html(notices, operations, here, reading.now()), "alerts")
+        return False
+
+    live(draw)
