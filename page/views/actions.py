@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import Run
 
 _KEY = "action"
+_OUTCOME = "outcome"
 _TITLES = {
     steering.RUN: "Run",
     steering.RETRY: "Retry",
@@ -89,6 +90,7 @@ def dialog(name: str) -> None:
     @st.dialog(f"{_TITLES[action]} {name}", width="medium", on_dismiss=_forget)
     def window() -> None:
         try:
+            _leave(action)
             _ask(graph, action)
         except UserError as error:
             st.error(f"```\n{error}\n```", icon=":material/error:")
@@ -120,15 +122,14 @@ def _ask(graph: Deployed, name: str) -> None:
         st.info(f"The page only looks, in Snowflake. On your machine: `jobgraph {name} {graph.key}`")
         return
     # done with what is shown here, not with what the next look would give
-    if st.button(
+    st.button(
         _TITLES[name],
         type="primary",
         key="confirm",
         disabled=not action.statements,
         on_click=_do,
         args=(action,),
-    ):
-        _leave(action)
+    )
 
 
 _BUILDERS: dict[str, Callable[[Any, Deployed], Action]] = {
@@ -142,25 +143,28 @@ _BUILDERS: dict[str, Callable[[Any, Deployed], Action]] = {
 def _do(action: Action) -> None:
     """Do an action, and keep what came of it for `_leave`."""
     client = reading.source().client
-    st.session_state["refusal"] = ""
-    st.session_state["told"] = f"{_TITLES[action.name]} of {action.graph} was asked for."
+    outcome = {"told": f"{_TITLES[action.name]} of {action.graph} was asked for."}
     try:
         steering.perform(client, action)
         steering.keep(client, reading.graph(action.graph).tables, action, st.session_state.get("note") or "")
     except AbsentError:
-        st.session_state["told"] += " The note was not kept: an earlier version deployed the graph."
+        outcome["told"] += " The note was not kept: an earlier version deployed the graph."
     except UserError as error:
-        st.session_state["refusal"] = str(error)
+        outcome["refusal"] = str(error)
+    st.session_state[_OUTCOME] = outcome
     reading.forget()
 
 
-def _leave(action: Action) -> None:
-    """Close the dialog; if Snowflake refused, say so in it."""
-    if st.session_state["refusal"]:
-        st.error(f"```\n{st.session_state['refusal']}\n```", icon=":material/error:")
+def _leave(name: str) -> None:
+    """Close the dialog if its action was just done; if Snowflake refused it, say so in the dialog instead."""
+    outcome = st.session_state.pop(_OUTCOME, None)
+    if outcome is None:
+        return
+    if "refusal" in outcome:
+        st.error(f"```\n{outcome['refusal']}\n```", icon=":material/error:")
         return
     _forget()
-    st.toast(st.session_state["told"], icon=_ICONS[action.name])
+    st.toast(outcome["told"], icon=_ICONS[name])
     st.rerun()
 
 

@@ -101,6 +101,23 @@ def test_a_cancellation_names_every_statement(visit: Visit) -> None:
     assert ";\n".join(sent) + ";" == texts
     assert [text for text in sent if "T_MYJOB_3" in text and "CANCEL_ONGOING" in text]
     assert [text for text in sent if text.endswith("!SPCS_CANCEL_JOB()")]
+    assert not [button for button in app.button if button.key == "confirm"]  # the dialog is gone
+
+
+def test_a_dialog_closes_also_when_nothing_is_left_to_be_done(visit: Visit) -> None:
+    """After a cancellation nothing runs: the next look at the same dialog would find no statement."""
+    client = server("running")
+    client.answers |= {"SHOW JOB SERVICES LIKE": [], "SPCS_CANCEL_JOB": []}
+
+    def ends(_statement: Statement) -> list[dict[str, str]]:
+        client.clock.seconds = 60.0
+        return []
+
+    client.answers["SYSTEM.USER_TASK_CANCEL"] = ends
+    visit.client = client
+    app = asked(visit.open(view="grid", graph=KEY), steering.CANCEL)
+    app.button(key="confirm").click().run()
+    assert not [button for button in app.button if button.key == "confirm"]
 
 
 @pytest.mark.parametrize(("started", "action"), [(True, steering.SUSPEND), (False, steering.RESUME)])

@@ -18,6 +18,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from jobgraph.account import client as connecting
 from jobgraph.account.queries import Statement
+from jobgraph.page_model import address
 from tests.page import world
 from tests.page.serving import CHROMIUM, served
 from tests.page.world import Made
@@ -80,16 +81,18 @@ CLOSE = Made(
 )
 NEW = Made("image_training", world.layered(["PREPARE", "TRAIN", "EVALUATE"], [1, 1, 1], 5))
 GRAPHS = (SALES, EVENTS, BACKTEST, CLOSE, NEW)
+# A busy machine is no defect.
+expect.set_options(timeout=40_000)
 RUN_ID = "SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID')"
 WAITING = (
-    f"CREATE PROCEDURE {world.PLACE}.WAIT_A_MINUTE() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+    f"CREATE PROCEDURE {world.PLACE}.WAIT_LONG() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
     " PACKAGES = ('snowflake-snowpark-python==1.33.0') HANDLER = 'main'"
-    " AS $$import time\ndef main(session):\n    time.sleep(60)\n    return ''\n$$"
+    " AS $$import time\ndef main(session):\n    time.sleep(300)\n    return ''\n$$"
 )
 
 
 def live_graph() -> list[str]:
-    """A graph that really runs: QUICK is done at once, GATED fails until there is a table GATE, SLOW takes a minute."""
+    """A graph that really runs: QUICK is done at once, GATED fails until there is a table GATE, SLOW takes minutes."""
     place, warehouse = world.PLACE, f'WAREHOUSE = "{world.SETTINGS.warehouse}"'
     mark = '$${"graph": "live"}$$'
 
@@ -108,7 +111,7 @@ def live_graph() -> list[str]:
         f"CREATE TASK {place}.ROOT_LIVE {warehouse} SCHEDULE = '720 MINUTE' {comment} AS SELECT CURRENT_TIMESTAMP()",
         job("QUICK", "ROOT_LIVE"),
         job("GATED", "QUICK", f", {place}.GATE"),
-        f"CREATE TASK {place}.SLOW {warehouse} AFTER {place}.GATED AS CALL {place}.WAIT_A_MINUTE()",
+        f"CREATE TASK {place}.SLOW {warehouse} AFTER {place}.GATED AS CALL {place}.WAIT_LONG()",
         f"CREATE TASK {place}.END_LIVE {warehouse} FINALIZE = {place}.ROOT_LIVE AS SELECT 1",
         *(f"ALTER TASK {place}.{name} RESUME" for name in ("QUICK", "GATED", "SLOW", "END_LIVE", "ROOT_LIVE")),
     ]
@@ -151,9 +154,9 @@ def site(snowflake_sandbox_server: Mapping[str, str], tmp_path_factory: pytest.T
     end = datetime.now(UTC) - timedelta(minutes=20)
     for graph in GRAPHS:
         world.load(client, tmp_path_factory.mktemp(graph.key), world.past(graph, end))
-    with served(variables) as address, sync_playwright() as playwright:
+    with served(variables) as home, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield Site(address, client, browser)
+        yield Site(home, client, browser)
         browser.close()
     client.close()
 
@@ -230,10 +233,10 @@ def test_a_run_has_a_timeline_and_its_address_is_enough(site: Site) -> None:
         page.locator(".crumbs a").nth(1).click()
         page.locator(".grid .head .bar").nth(-2).click()
         expect(page.locator(".title .state").first).to_be_visible()
-        address = page.url
+        copied = page.url
     with site.visited() as other:
-        other.goto(address)
-        run_id = address.partition("run=")[2].partition("&")[0]
+        other.goto(copied)
+        run_id = copied.partition("run=")[2].partition("&")[0]
         expect(other.locator(".facts code").first).to_have_text(run_id)
 
 
@@ -255,12 +258,39 @@ def test_a_log_is_searched_in_place(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("view", "selector"),
-    [("picture", ".picture svg"), ("cost", ".course"), ("changes", "h3"), ("why", ".reasons li"), ("job", ".course")],
+    [
+        ("picture", ".picture svg"),
+        ("cost", ".course"),
+        ("changes", "h3"),
+        ("why", ".reasons li"),
+        ("job", ".course"),
+        ("alerts", ".empty"),
+    ],
 )
 def test_the_other_views_are_drawn(site: Site, view: str, selector: str) -> None:
     with site.visited(view=view, graph="nightly_sales", job="LOAD_RETURNS" if view == "job" else "") as page:
         expect(page.locator(selector).first).to_be_visible()
         picture(page, view)
+
+
+def every_view(site: Site, graph: str, job: str) -> None:
+    """Each view of a graph is drawn, and says nothing of an error."""
+    for view in address.VIEWS:
+        with site.visited(view=view, graph=graph, job=job) as page:
+            expect(page.locator(".board > :not(header):not(nav)").first).to_be_visible()
+            expect(page.get_by_test_id("stAlert")).to_have_count(0)
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_every_view_of_a_good_history(site: Site) -> None:
+    every_view(site, "hourly_events", "MERGE")
+
+
+def test_every_view_of_a_graph_that_has_not_run(site: Site) -> None:
+    for view in (view for view in address.VIEWS if view != address.ATTEMPT):
+        with site.visited(view=view, graph="image_training", job="TRAIN") as page:
+            expect(page.locator(".board > :not(header):not(nav)").first).to_be_visible()
+            expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
 def test_dark_is_dark_and_light_is_light(site: Site) -> None:
@@ -300,6 +330,7 @@ def test_every_action_from_failure_to_good(site: Site) -> None:
         line = page.locator(".timeline .line", has_text="SLOW")
         expect(line.locator(".state")).to_contain_text("running", timeout=20_000)
         picture(page, "running")
+        every_view(site, "live", "SLOW")
         confirm(page, "Cancel", "SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS")
         expect(page.locator(".title .state").first).to_contain_text("cancelled", timeout=30_000)
         confirm(page, "Suspend", "SUSPEND")
