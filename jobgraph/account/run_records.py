@@ -71,6 +71,14 @@ def recorded_roots(client: Client, tables: queries.Tables, limit: int = _SAMPLE)
         return ()
 
 
+def roots_of_attempts(client: Client, tables: queries.Tables) -> tuple[TaskRun, ...]:
+    """Return the roots under which jobs made attempts: of graphs whose runs no finalizer closed, nothing else tells."""
+    try:
+        return task_runs.read(client.rows(queries.roots_of_attempts(client.place, tables)))
+    except AbsentError:
+        return ()
+
+
 def roots_of_run(client: Client, tables: queries.Tables, run_id: str) -> tuple[TaskRun, ...]:
     """Return the roots' rows of the closed runs of that id: graphs that start at the same instant share it."""
     try:
@@ -103,7 +111,8 @@ class RunRecords:
             logged = self._logged([row.run_id])
             own = [line for line in logged if line.root_task == row.name and self._is_ours(line)]
             foreign = any(line.root_task == row.name for line in logged) and not own
-            if own or (not foreign and self._is_deployed(row)):
+            unclosed = self._graph.deployed is None and not logged
+            if own or (not foreign and (unclosed or self._is_deployed(row))):
                 return self._recent(row, own, recent)
         logged = self._logged([run_id] if run_id else self._newest_closed())
         own = [line for line in logged if self._is_ours(line)]
@@ -225,6 +234,12 @@ class RunRecords:
             [task.definition for task in self._graph.deployed.jobs if task.name == job] if self._graph.deployed else []
         )
         return next(iter([*own[-1:], *present]), {})
+
+    def definitions(self, run: Run) -> dict[str, Mapping[str, Any]]:
+        """Return the definitions of the jobs of a run, as far as TASK_HISTORY goes back to it; they are long."""
+        statement = queries.task_history(self._client.place, bodies=True)
+        rows = task_runs.read(self._client.rows(statement))
+        return {row.name: row.definition for row in rows if row.run_id == run.run_id and row.definition}
 
     def attempts(self, rows: RunRows) -> list[Row]:
         """Return the recorded attempts of a run's jobs."""

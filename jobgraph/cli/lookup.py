@@ -81,6 +81,9 @@ def record(
         return _without_name(application, listed, run_id, job)
     of_name = records.named(listed, name)
     if of_name is None:
+        # a graph that is gone and whose runs no finalizer closed
+        of_name = records.named(records.graphs((), run_records.roots_of_attempts(client, tables)), name)
+    if of_name is None:
         raise _no_such_graph(client, name, listed) if listed else _nothing_deployed(client, name)
     return of_name
 

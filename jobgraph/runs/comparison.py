@@ -6,8 +6,11 @@ Pure. Knows which facts of a run are worth a comparison. Must not know how diffe
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from jobgraph.plan.job_definition import Definition, differing_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +32,15 @@ class Difference:
     second: Any
 
 
-def differences(first: Run, second: Run) -> list[Difference]:
-    """Return what differs, the runs as a whole first, then job by job."""
-    return [*_of_runs(first, second), *_of_jobs(first, second)]
+Definitions = Mapping[str, Mapping[str, Any]]
+
+
+def differences(first: Run, second: Run, definitions: tuple[Definitions, Definitions] = ({}, {})) -> list[Difference]:
+    """Return what differs, the runs as a whole first, then job by job.
+
+    `definitions` are those of each run's jobs, by name; of a job that only one run has one of, they are not compared.
+    """
+    return [*_of_runs(first, second), *_of_jobs(first, second, definitions)]
 
 
 def _of_runs(first: Run, second: Run) -> Iterator[Difference]:
@@ -44,7 +53,7 @@ def _of_runs(first: Run, second: Run) -> Iterator[Difference]:
         yield from _pair("", f"config.{key}", before.get(key), after.get(key))
 
 
-def _of_jobs(first: Run, second: Run) -> Iterator[Difference]:
+def _of_jobs(first: Run, second: Run, definitions: tuple[Definitions, Definitions]) -> Iterator[Difference]:
     names = [*first.shape.job_names, *(name for name in second.shape.job_names if name not in first.shape.job_names)]
     for name in names:
         before, after = first.job(name), second.job(name)
@@ -56,6 +65,20 @@ def _of_jobs(first: Run, second: Run) -> Iterator[Difference]:
             yield from _pair(name, fact, value, later[fact])
         if _is_telling(before.duration, after.duration):
             yield Difference(name, "duration", before.duration, after.duration)
+        yield from _of_definitions(name, *(of_run.get(name, {}) for of_run in definitions))
+
+
+def _of_definitions(name: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what differs in what the job was told to do; of its container, part by part."""
+    if not first or not second:
+        return
+    for entry in differing_entries(first, second):
+        if entry == "specification":
+            before, after = (Definition.of(entries).container for entries in (first, second))
+            for part in sorted({*before, *after}):
+                yield from _pair(name, f"definition.{part}", before.get(part), after.get(part))
+        else:
+            yield from _pair(name, f"definition.{entry}", first.get(entry), second.get(entry))
 
 
 def _facts(job: Job) -> dict[str, Any]:

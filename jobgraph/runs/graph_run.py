@@ -197,7 +197,7 @@ def assemble(
         tries.setdefault(attempt["TASK_NAME"], []).append(attempt_rows.read(attempt))
     jobs = tuple(_job(task, rows, tuple(tries.get(task.name, ())), progress) for task in shape.jobs)
     root, finalizer = rows.row(shape.root_task), rows.row(shape.finalizer)
-    ends = [row.completed for row in rows.latest.values() if row.completed]
+    ends = [row.completed for row in rows.latest.values() if row.completed and row is not finalizer]
     end = max(ends) if rows.ended and ends else progress.now
     around = {row.name: row.state for row in (root, finalizer) if row}
     return Run(

@@ -22,15 +22,16 @@ from jobgraph.runs import comparison
 @click.option("--json", "as_json", is_flag=True, help="Write the differences as JSON.")
 @click.pass_context
 def compare(context: click.Context, first: str, second: str, *, graph: str | None, as_json: bool) -> None:
-    """Show what differs between two runs: states, attempts, durations, images, pools, values of the run.
+    """Show what differs between two runs: states, attempts, durations, images, pools, values, definitions of jobs.
 
     FIRST and SECOND are ids of runs; `last` is the newest. Durations are shown if they differ by a second and a tenth.
     """
     application: Application = context.obj
     ids = [None if run_id == "last" else run_id for run_id in (first, second)]
     record = lookup.record(application, graph, run_id=ids[0] or ids[1])
-    before, after = (lookup.run(application, record, run_id) for run_id in ids)
-    listed = comparison.differences(before, after)
+    own_runs = lookup.runs(application, record)
+    before, after = (own_runs.run(run_id) for run_id in ids)
+    listed = comparison.differences(before, after, (own_runs.definitions(before), own_runs.definitions(after)))
     if as_json:
         show_json(json_forms.comparison_json(before, after, listed))
     elif listed:

@@ -93,6 +93,11 @@ def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | 
     if run is None:
         lookup.job_name(record.key, job, record.job_names)
         return records.run()
+    if spelling and mine is None:
+        raise RunFailedError(
+            f"{spelling} has not run yet: run {run.run_id} was of the graph as it was before it had this job",
+            remedy=f"`jobgraph run {record.key} --wait` runs it; that run had {lookup.some(run.shape.job_names)}.",
+        )
     return run
 
 

@@ -186,7 +186,7 @@ class Server:
         if text.startswith("EXECUTE TASK"):
             self.began = self.clock.seconds
             return [{"status": "Task scheduled."}]
-        listed = {"SHOW JOB SERVICES IN SCHEMA": self.services, "OPERATIONS": self.operations}
+        listed = {"SHOW JOB SERVICES IN SCHEMA": self.services, "OPERATIONS": self.operations, "AS NAME, ROOT_": []}
         if match := next((name for name in listed if name in text), None):
             return listed[match]
         if "TASK_HISTORY" in text:

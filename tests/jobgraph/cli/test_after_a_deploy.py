@@ -226,3 +226,28 @@ def test_rows_that_name_no_graph_count_for_the_only_one_that_had_their_root(invo
     server.tasks += graph("heir", "ORDERS_ROOT", "REPORT")
     assert [run["run_id"] for run in json.loads(invoke("history", "heir", "--json").stdout)] == ["0"]
     assert [run["run_id"] for run in json.loads(invoke("history", "orders", "--json").stdout)] == [ORDERS_RUN]
+
+
+def test_a_job_that_has_not_run_yet_under_its_new_name_says_so(invoke: Invoke, server: Server) -> None:
+    failed_in_b(server)
+    done = invoke("logs", "b2")
+    assert done.exit_code == 1
+    assert f"B2 has not run yet: run {RUN} was of the graph as it was before" in done.stderr
+    assert "`jobgraph run container_jobs --wait` runs it; that run had A, B" in done.stderr
+
+
+def test_a_run_that_no_finalizer_closed_is_shown_when_its_graph_is_gone(invoke: Invoke, server: Server) -> None:
+    body = 'CALL RUN_JOB_0(\'A\', (SELECT 1), $${"graph": "gone", "specification": {}}$$)'
+    server.tasks, server.began = [], None
+    ended = {**ENDED, "ROOT_TASK_ID": "id-of-OLD_ROOT"}
+    server.earlier = [
+        history_row("OLD_ROOT", "SUCCEEDED", **ended),
+        history_row("A", "FAILED", ERROR_MESSAGE="killed", QUERY_TEXT=body, **ended),
+    ]
+    server.attempts = [attempt("A", 1, "FAILED", ROOT_TASK_NAME="OLD_ROOT")]
+    root = {"NAME": "OLD_ROOT", "ROOT_TASK_NAME": "OLD_ROOT", "GRAPH_NAME": "gone", "GRAPH_RUN_GROUP_ID": RUN}
+    row = {**root, "STATE": "SUCCEEDED", "ERROR_MESSAGE": None, "SCHEDULED_FROM": None, "ATTEMPT_NUMBER": 1}
+    server.answers = {"AS NAME, ROOT_TASK_NAME, GRAPH_NAME": [row]}
+    shown = json.loads(invoke("status", "gone", "--json").stdout)
+    assert [(job["job"], job["state"]) for job in shown["jobs"]] == [("A", "FAILED")]
+    assert invoke("status", "nothing").exit_code != 0

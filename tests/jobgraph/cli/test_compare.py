@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobgraph.cli.recorded import OLD_RUN, RUN, Server, attempt, logged_row, recorded_jobs
+from tests.jobgraph.cli.recorded import OLD_RUN, RUN, Server, attempt, history_row, logged_row, recorded_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,3 +46,24 @@ def test_a_run_does_not_differ_from_itself(invoke: Invoke) -> None:
     done = invoke("compare", RUN, "last")
     assert (done.exit_code, done.stdout) == (0, "")
     assert "do not differ" in done.stderr
+
+
+def body(image: str, retries: int) -> str:
+    container = {"name": "main", "image": image, "args": ["a"]}
+    definition = {"graph": "container_jobs", "retries": retries, "specification": {"spec": {"containers": [container]}}}
+    return f"CALL RUN_JOB_0('A', (SELECT 1), $${json.dumps(definition)}$$)"
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_what_jobs_were_told_to_do_is_compared_part_by_part(invoke: Invoke, server: Server) -> None:
+    server.earlier = [
+        history_row("A", "SUCCEEDED", GRAPH_RUN_GROUP_ID=OLD_RUN, QUERY_TEXT=body("/d/s/i/a:1", 0)),
+        history_row("A", "SUCCEEDED", GRAPH_RUN_GROUP_ID=RUN, QUERY_TEXT=body("/d/s/i/a:2", 2)),
+        history_row("B", "SUCCEEDED", GRAPH_RUN_GROUP_ID=RUN, QUERY_TEXT=body("/d/s/i/b:2", 2)),
+    ]
+    listed = json.loads(invoke("compare", OLD_RUN, RUN, "--json").stdout)["differences"]
+    told = {(d["job"], d["fact"]): (d["first"], d["second"]) for d in listed if d["fact"].startswith("definition")}
+    assert told == {
+        ("A", "definition.image"): ("/d/s/i/a:1", "/d/s/i/a:2"),
+        ("A", "definition.retries"): (0, 2),
+    }

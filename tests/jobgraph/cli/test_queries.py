@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph.account import queries
+from jobgraph.account import control_queries, queries
 from jobgraph.account.queries import Place, Tables
+from jobgraph.procedures.requested import backfills
+from jobgraph.runs.operations import Operation
 from tests.jobgraph.cli.recorded import START
 
 PLACE = Place("DB", "PUBLIC")
@@ -24,6 +26,13 @@ def test_values_are_bound() -> None:
         queries.runs_of_job(PLACE, Tables(), value),
         queries.logs(PLACE, Tables(), value, value, value),
         queries.job_services(PLACE, value, value),
+        queries.last_done(PLACE, Tables(), value, value, [value]),
+        control_queries.backfills_of(PLACE, Tables(), value, value),
+        control_queries.intervals_of(PLACE, Tables(), [value]),
+        control_queries.change_backfill(PLACE, Tables(), value, backfills.PAUSE),
+        control_queries.cancel_intervals(PLACE, Tables(), value),
+        control_queries.operations_of(PLACE, Tables(), value, 1),
+        control_queries.insert_operation(PLACE, Tables(), Operation(value, value, (value,), (value,), value)),
     ]
     for statement in statements:
         assert "DROP" not in statement.text
