@@ -10,6 +10,7 @@ import sys
 
 from tests.reliability import (
     backfills,
+    backfills_killed,
     deploys,
     deploys_killed,
     direct,
@@ -27,8 +28,12 @@ PARTS = {
     "finalizer": finalizer.run,
     "deploys": deploys.run,
 }
-# Run only when named: all cases take an hour and more.
-LONG = {"deploys-killed": deploys_killed.run, "durable-writes": durable_writes.run}
+# Run only when named: they take minutes, or an hour and more.
+LONG = {
+    "backfills-killed": backfills_killed.run,
+    "deploys-killed": deploys_killed.run,
+    "durable-writes": durable_writes.run,
+}
 MOST_SHOWN = 5
 
 

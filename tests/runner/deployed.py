@@ -51,7 +51,7 @@ PATIENCE = 60.0
 class Deployed:
     """A deployed graph; its runs are waited for by the scheduler's own steps."""
 
-    def __init__(self, made: World, file: Path, change: Callable[[TaskPlan], str]) -> None:
+    def __init__(self, made: World, file: Path, change: Callable[[TaskPlan], str], *, is_new: bool = True) -> None:
         self.world = made
         self.changed = threading.Condition()
         scheduler = made.parts["tasks"]
@@ -63,7 +63,8 @@ class Deployed:
             "CREATE SCHEMA D.S",
             "CREATE IMAGE REPOSITORY D.S.IMAGES",
         ):
-            self.rows(statement)
+            if is_new:
+                self.rows(statement)
         self.session = logins.open_session(
             made, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="WH", database="D", schema="S"
         )
@@ -72,7 +73,7 @@ class Deployed:
         self.graph: GraphPlan = planned.graphs[0]
         self.planned = planned
         procedures = tuple(filter(None, (planned.run_job, planned.finalize_graph, planned.watch)))
-        for statement in self._statements(procedures, change):
+        for statement in self._statements(procedures, change) if is_new else ():
             self.rows(statement)
 
     def _statements(self, procedures: tuple[ProcedurePlan, ...], change: Callable[[TaskPlan], str]) -> Iterator[str]:
@@ -178,9 +179,18 @@ def _create(task: TaskPlan, body: str) -> str:
 
 @contextmanager
 def deployed(
-    folder: Path, images: Path, file: Path, change: Callable[[TaskPlan], str], clock: Clock | None = None
+    folder: Path,
+    images: Path,
+    file: Path,
+    change: Callable[[TaskPlan], str],
+    clock: Clock | None = None,
+    *,
+    is_new: bool = True,
 ) -> Iterator[Deployed]:
-    """A deployed graph as long as the context stands; `change` gives a task's statement."""
+    """A deployed graph as long as the context stands; `change` gives a task's statement.
+
+    Not `is_new`: the folder has the sandbox of an earlier one, in which the graph is deployed already.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
@@ -191,7 +201,7 @@ def deployed(
         thread.start()
         world.start(made)
         try:
-            yield Deployed(made, file, change)
+            yield Deployed(made, file, change, is_new=is_new)
         finally:
             server.should_exit = True
             thread.join()
