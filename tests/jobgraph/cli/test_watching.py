@@ -34,7 +34,7 @@ def test_a_run_is_found_and_followed_to_its_end(server: Server, clock: ManualClo
     assert run_id == RUN
     ended = starting.watch().follow(starting.rows(run_id, request), seen.append)
     assert ended.state == "DONE"
-    assert ended.duration == pytest.approx(7.1)
+    assert ended.duration == pytest.approx(6.5)
     states = [tuple(job.state for job in run.jobs) for run in seen]
     assert ("RUNNING", "RUNNING", "PENDING", "PENDING", "PENDING", "PENDING") in states
     assert 7.6 <= clock.seconds < 7.6 + pause(0) + 0.01
