@@ -178,7 +178,7 @@ def _create(task: TaskPlan, body: str) -> str:
 
 
 @contextmanager
-def deployed(
+def deployed(  # noqa: PLR0913  # one for each thing that a test may have its own of
     folder: Path,
     images: Path,
     file: Path,
