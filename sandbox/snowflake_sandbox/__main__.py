@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from snowflake_sandbox import control
@@ -20,12 +21,19 @@ def main() -> int:
     serve.add_argument("--images", type=Path, action="append", default=[])
     serve.add_argument("--port", type=int, default=0, help="0: any free one")
     serve.add_argument("--webhook-receiver", help="where webhooks are posted, on this machine; else they become files")
+    serve.add_argument("--node-start", type=float, default=0.0, help="seconds that a node of a compute pool takes")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         if arguments.webhook_receiver is not None:
             control.refuse_elsewhere(arguments.webhook_receiver)
-        control.serve(arguments.data_folder, tuple(arguments.images), arguments.port, arguments.webhook_receiver)
+        control.serve(
+            arguments.data_folder,
+            tuple(arguments.images),
+            arguments.port,
+            webhook_receiver=arguments.webhook_receiver,
+            node_start=timedelta(seconds=arguments.node_start),
+        )
     except control.SandboxError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.queries.query_records import QueryRecords
@@ -42,6 +43,7 @@ class World:
         table_functions: upper-case last name part (or INFORMATION_SCHEMA.X) -> function giving rows.
         information_schema: table of INFORMATION_SCHEMA -> function giving a database's rows.
         system_tables: qualified name of a table that Snowflake itself keeps -> function giving its rows.
+        node_start: how long a node of a compute pool takes to start.
         webhook_receiver: where webhooks are posted, an address of this machine; None: they become files.
         address: host and port that procedures and containers connect to.
         parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
@@ -54,6 +56,7 @@ class World:
     images: tuple[Path, ...] = ()
     address: tuple[str, int] = ("127.0.0.1", 0)
     webhook_receiver: str | None = None
+    node_start: timedelta = timedelta()
     kinds: dict[str, Kind] = field(default_factory=dict)
     statements: dict[str, Handler] = field(default_factory=dict)
     functions: dict[str, ScalarFunction] = field(default_factory=dict)

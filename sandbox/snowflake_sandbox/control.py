@@ -124,12 +124,13 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def start(
+def start(  # noqa: PLR0913, PLR0917  # all that a sandbox is started with
     folder: Path,
     images: tuple[Path, ...] = (),
     port: int | None = None,
     timeout: float = 30.0,
     webhook_receiver: str | None = None,
+    node_start: float = 0.0,
 ) -> Status:
     """Start the sandbox in the background and wait until it answers; one that runs already is left alone.
 
@@ -139,6 +140,7 @@ def start(
         port: the port to listen on; None: the one of last time if it is free, else any free one.
         timeout: seconds to wait for the first answer.
         webhook_receiver: where webhooks are posted, an http:// address of this machine; None: they become files.
+        node_start: seconds that a node of a compute pool takes to start.
 
     Raises:
         SandboxError: port taken, folder of another version, or no answer in time; with the log's last lines.
@@ -166,6 +168,7 @@ def start(
         command += ["--images", str(image)]
     if webhook_receiver is not None:
         command += ["--webhook-receiver", webhook_receiver]
+    command += ["--node-start", str(node_start)] if node_start else []
     # `-m snowflake_sandbox` must find this very package, also where the project is not installed.
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -281,8 +284,8 @@ def reset(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: str | None = None) -> None:
-    """Be the sandbox, until SIGTERM or SIGINT.
+def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) -> None:
+    """Be the sandbox, until SIGTERM or SIGINT; `settings` are attributes of its World.
 
     Raises:
         SandboxError: the folder is in use or of another version, or the port is taken.
@@ -305,7 +308,7 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, webhook_receiver: s
             raise SandboxError(str(error)) from error
         except OSError as error:
             raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
-        world.webhook_receiver = webhook_receiver
+        vars(world).update(settings)
         data_errors.at_the_end.tell = partial(process_log.end_loudly, folder)
         composition.start(world)
         try:

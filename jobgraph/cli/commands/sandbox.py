@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.control import Status
 
+# Of a node's start, which takes about two minutes on an account.
+_NODE_START_SECONDS = 2.0
 # The stack of the sandbox: `make demo` selects it, Pulumi.dev.yaml is its file.
 STACK = "dev"
 
@@ -93,8 +95,9 @@ def sandbox() -> None:
     metavar="URL",
     help="Where webhooks are posted, on this machine: http://127.0.0.1:9000. Without it they become files.",
 )
+@click.option("--realistic", is_flag=True, help="Nodes of compute pools take seconds to start, as minutes elsewhere.")
 @click.pass_context
-def start(context: click.Context, port: int | None, webhook_receiver: str | None) -> None:
+def start(context: click.Context, port: int | None, webhook_receiver: str | None, *, realistic: bool) -> None:
     """Start the sandbox in the background; one that runs already is left alone."""
     application: Application = context.obj
     project = application.folder
@@ -102,7 +105,11 @@ def start(context: click.Context, port: int | None, webhook_receiver: str | None
     try:
         with as_user_errors():
             started = control().start(
-                data_folder(project), image_folders(project), port, webhook_receiver=webhook_receiver
+                data_folder(project),
+                image_folders(project),
+                port,
+                webhook_receiver=webhook_receiver,
+                node_start=_NODE_START_SECONDS if realistic else 0.0,
             )
     except UsageError as error:
         if port is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.compute import needs, usage, warehouses
+from snowflake_sandbox.compute import metering, needs, pools, usage, warehouses
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -13,9 +13,11 @@ TABLES = usage.TABLES
 
 
 def register(world: World) -> None:
-    """Add the warehouses, and the function that names the session's."""
+    """Add the warehouses, the pools, their metering, and the function that names the session's."""
     world.functions["CURRENT_WAREHOUSE"] = _current_warehouse
+    metering.register(world)
     world.parts["warehouses"] = warehouses.Warehouses(world)
+    world.parts["pools"] = pools.Pools(world)
 
 
 def _current_warehouse(call: Call, _arguments: tuple[Any, ...]) -> str | None:

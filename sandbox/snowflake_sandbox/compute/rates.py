@@ -68,4 +68,11 @@ NODES = {
     "MEM_X64_G2_192": 9.408,
 }
 # Of a warehouse's rate for the same compute.
-SERVERLESS_TASKS = 0.9
+_SERVERLESS_TASKS = 0.9
+
+
+def serverless(size: str | None) -> float:
+    """Credits an hour of a serverless task of a size; without one, of the smallest."""
+    written = (size or "").upper().replace("-", "")
+    cluster = next((rate for name, rate in WAREHOUSES.items() if name.upper().replace("-", "") == written), 1.0)
+    return cluster * _SERVERLESS_TASKS

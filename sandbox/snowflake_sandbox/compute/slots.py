@@ -30,14 +30,14 @@ class Terms:
 
     Attributes:
         level: statements that one cluster runs at a time.
-        fewest, most: clusters.
+        lowest, highest: clusters.
         idle: how long it is idle until it suspends; None: it never does.
         resumes: whether a statement resumes it.
     """
 
     level: int
-    fewest: int = 1
-    most: int = 1
+    lowest: int = 1
+    highest: int = 1
     idle: timedelta | None = None
     resumes: bool = True
 
@@ -112,7 +112,7 @@ class Step:
 
 def new(terms: Terms, now: datetime, *, suspended: bool) -> Warehouse:
     """A warehouse that nothing runs on."""
-    return Warehouse(Power.SUSPENDED, now) if suspended else Warehouse(Power.STARTED, now, terms.fewest)
+    return Warehouse(Power.SUSPENDED, now) if suspended else Warehouse(Power.STARTED, now, terms.lowest)
 
 
 def step(warehouse: Warehouse, event: Event, terms: Terms, now: datetime) -> Step:
@@ -173,8 +173,8 @@ def _powered(warehouse: Warehouse, terms: Terms, now: datetime) -> Warehouse:
 
 
 def _scaled(warehouse: Warehouse, terms: Terms, now: datetime) -> Warehouse:
-    wanted = -(-(len(warehouse.running) + len(warehouse.queue)) // terms.level)
-    needed = min(terms.most, max(terms.fewest, wanted))
+    demand = -(-(len(warehouse.running) + len(warehouse.queue)) // terms.level)
+    needed = min(terms.highest, max(terms.lowest, demand))
     if needed >= warehouse.clusters:
         return replace(warehouse, clusters=needed, spare_since=None)
     since = warehouse.spare_since or now

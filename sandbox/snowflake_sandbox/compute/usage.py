@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS compute_usage (
 CREATE INDEX IF NOT EXISTS compute_usage_by_object ON compute_usage (kind, object_id, started);
 CREATE INDEX IF NOT EXISTS compute_usage_open ON compute_usage (object_id) WHERE ended IS NULL;
 """
-KEPT = timedelta(days=365)
+RETENTION = timedelta(days=365)
 
 
 def change(tx: Transaction, item: SnowflakeObject, units: int, rate: float, now: datetime) -> None:
@@ -57,6 +57,20 @@ def change(tx: Transaction, item: SnowflakeObject, units: int, rate: float, now:
         )
 
 
+def add(tx: Transaction, task: SnowflakeObject, rate: float, start: datetime, end: datetime) -> None:
+    """A serverless task had compute for a time."""
+    tx.run(
+        "INSERT INTO compute_usage (kind, object_id, name, units, rate, started, ended, seen)"
+        " VALUES ('TASK', ?, ?, 1, ?, ?, ?, ?)",
+        task.id,
+        task.name.qualified,
+        rate,
+        start.isoformat(),
+        end.isoformat(),
+        end.isoformat(),
+    )
+
+
 def see(tx: Transaction, now: datetime) -> None:
     """Note that what is up is up still."""
     tx.run("UPDATE compute_usage SET seen = ? WHERE ended IS NULL", now.isoformat())
@@ -65,7 +79,7 @@ def see(tx: Transaction, now: datetime) -> None:
 def close_left_open(tx: Transaction, now: datetime) -> None:
     """End what an earlier sandbox left open, at the last instant of which it is known; forget what is a year old."""
     tx.run("UPDATE compute_usage SET ended = seen WHERE ended IS NULL")
-    tx.run("DELETE FROM compute_usage WHERE ended < ?", (now - KEPT).isoformat())
+    tx.run("DELETE FROM compute_usage WHERE ended < ?", (now - RETENTION).isoformat())
 
 
 def spans(tx: Transaction, kind: str, now: datetime) -> dict[tuple[int, str], list[Span]]:

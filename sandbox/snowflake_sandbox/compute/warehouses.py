@@ -204,8 +204,8 @@ def terms(item: SnowflakeObject) -> slots.Terms:
     seconds = item["auto_suspend"]
     return slots.Terms(
         level=int(item.parameters.get("MAX_CONCURRENCY_LEVEL") or 8),
-        fewest=item["min_cluster_count"],
-        most=max(item["min_cluster_count"], item["max_cluster_count"]),
+        lowest=item["min_cluster_count"],
+        highest=max(item["min_cluster_count"], item["max_cluster_count"]),
         idle=timedelta(seconds=seconds) if seconds else None,
         resumes=bool(item["auto_resume"]),
     )

@@ -1,12 +1,14 @@
-"""COMPUTE POOL (contract 6.8). Nodes are counted, not made: the services part says how many are in use."""
+"""COMPUTE POOL (contract 6.8). Nodes are counted, not made (compute/pools.py); services say which are used."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
+from snowflake_sandbox.compute.nodes import Load
 from snowflake_sandbox.result import Column, Result, columns
 from snowflake_sandbox.session import Scope
 from snowflake_sandbox.statements.reader import Reader
@@ -14,6 +16,7 @@ from snowflake_sandbox.statements.reader import Reader
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.compute.pools import Pools
 
 # The provider refuses any other family (facts C5).
 FAMILIES = frozenset(
@@ -83,13 +86,6 @@ def usage(world: World, name: str) -> tuple[int, int, int]:
     return counted
 
 
-def state(pool: SnowflakeObject, nodes: int) -> str:
-    """SUSPENDED, STOPPING while jobs still run on it, ACTIVE with something running on it, IDLE without."""
-    if pool["suspended"]:
-        return "STOPPING" if nodes else "SUSPENDED"
-    return "ACTIVE" if nodes else "IDLE"
-
-
 def resume_if_allowed(call_now: Any, world: World, pool: SnowflakeObject) -> SnowflakeObject:
     """What starting a service on a suspended pool does: resume it when AUTO_RESUME is on.
 
@@ -101,7 +97,9 @@ def resume_if_allowed(call_now: Any, world: World, pool: SnowflakeObject) -> Sno
     if not pool["auto_resume"]:
         raise errors.invalid_state(f"Compute pool '{pool.name.name}' is suspended and AUTO_RESUME is false.", 391004)
     with world.store.transaction() as tx:
-        return catalog.update(tx, pool, {"suspended": False, "resumed_on": call_now.isoformat()})
+        resumed = catalog.update(tx, pool, {"suspended": False, "resumed_on": call_now.isoformat()})
+        world.parts["pools"].settle(tx, resumed)
+        return resumed
 
 
 def _family(reader: Reader) -> str:
@@ -138,20 +136,33 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     return True
 
 
+def _part(call: Call) -> Pools:
+    part: Pools = call.world.parts["pools"]
+    return part
+
+
+def _created(call: Call, pool: SnowflakeObject) -> None:
+    with call.world.store.transaction() as tx:
+        _part(call).settle(tx, pool, Load())
+
+
 def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
     _check_nodes(after.properties)
     with call.world.store.transaction() as tx:
-        catalog.update(tx, after, {"updated_on": call.now.isoformat()})
+        _part(call).settle(tx, catalog.update(tx, after, {"updated_on": call.now.isoformat()}))
     _tell_services(call.world)
 
 
 def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
-    services, jobs, nodes = usage(call.world, pool.name.name)
-    nodes = min(nodes, pool["max_nodes"])
-    target = 0 if pool["suspended"] else max(pool["min_nodes"], nodes)
+    services, jobs, in_use = usage(call.world, pool.name.name)
+    live = _part(call).live(pool)
+    in_use = min(in_use, live.ready)
+    # Jobs that ended this very moment are gone, whether or not the services part has looked since.
+    ready = in_use if live.suspended else live.ready
+    live = replace(live, ready=ready, load=replace(live.load, has_jobs=bool(jobs)))
     return (
         pool.name.name,
-        state(pool, nodes),
+        live.state.value,
         pool["min_nodes"],
         pool["max_nodes"],
         pool["instance_family"],
@@ -159,9 +170,9 @@ def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
         jobs,
         pool["auto_suspend_secs"],
         pool["auto_resume"],
-        nodes,
-        target - nodes,
-        target,
+        in_use,
+        live.ready - in_use,
+        0 if live.suspended else live.target,
         pool.created_on,
         catalog.instant(pool["resumed_on"]),
         catalog.instant(pool["updated_on"]),
@@ -191,7 +202,8 @@ def _tell_services(world: World) -> None:
 def _set_suspended(*, suspended: bool) -> Any:
     def action(call: Call, pool: SnowflakeObject) -> Result | None:
         with call.world.store.transaction() as tx:
-            catalog.update(tx, pool, {"suspended": suspended, "resumed_on": call.now.isoformat()})
+            changed = catalog.update(tx, pool, {"suspended": suspended, "resumed_on": call.now.isoformat()})
+            _part(call).settle(tx, changed)
         _tell_services(call.world)
         return None
 
@@ -213,6 +225,8 @@ def _dropping(call: Call, pool: SnowflakeObject) -> None:
             393914,
         )
     _stop_all(call, pool)
+    with call.world.store.transaction() as tx:
+        _part(call).forget(tx, pool)
 
 
 KIND = Kind(
@@ -233,6 +247,7 @@ KIND = Kind(
     describe=_describe,
     read_definition=_read_definition,
     finish_definition=_finish,
+    created=_created,
     altered=_altered,
     dropping=_dropping,
     actions={

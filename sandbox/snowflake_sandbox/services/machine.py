@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from snowflake_sandbox.compute.nodes import Load
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Status(StrEnum):
@@ -320,3 +322,13 @@ def place(waiting: Iterable[Demand], used: Iterable[tuple[int, Demand]], nodes: 
             free[chosen][0] -= demand.cpu
             free[chosen][1] -= demand.memory
     return nodes_found
+
+
+def load(
+    waiting: Sequence[Demand], used: Sequence[tuple[int, Demand]], most: int, node: Demand, *, has_jobs: bool
+) -> Load:
+    """What a pool's jobs want of it: nodes for all that run and wait, and the nodes up to the last that is in use."""
+    in_use = 1 + max((number for number, _ in used), default=-1)
+    whole = place(waiting, used, most, node)
+    wanted = 1 + max((number for number in whole if number is not None), default=-1)
+    return Load(max(wanted, in_use), in_use, has_jobs)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.services.machine import ContainerRun, JobRun, JobStatus, Key, Status, Step, status
+from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
     import sqlite3
@@ -228,6 +230,12 @@ def pool_usage(tx: Transaction, pool: str) -> tuple[int, int]:
         pool,
     )
     return (jobs[0] if jobs else 0), (nodes[0] if nodes else 0)
+
+
+def most_nodes(tx: Transaction, pool: str) -> int:
+    """How many nodes a pool may have; 0 for one that is gone."""
+    item = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
+    return 0 if item is None else int(item["max_nodes"])
 
 
 def unfinished_in(tx: Transaction, pool: str) -> list[int]:

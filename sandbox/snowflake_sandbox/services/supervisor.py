@@ -55,6 +55,7 @@ class Supervisor:
         self._lock = threading.RLock()
         self._jobs: dict[int, Job] = {}
         self._nodes: dict[tuple[int, int], int] = {}
+        self._pools: set[str] = set()
         self._processes: dict[tuple[int, Key], ContainerProcess] = {}
         self._ended: dict[int, threading.Event] = {}
         self._stopping = threading.Event()
@@ -173,7 +174,8 @@ class Supervisor:
         """Lose the nodes that a pool may no longer have, and look for room for what waits."""
         with self._lock:
             instances = [(self._jobs[object_id].pool, object_id, number) for object_id, number in self._nodes]
-        node_limits = {pool: self._most_nodes(pool) for pool, *_ in instances}
+        with self._world.store.transaction() as tx:
+            node_limits = {pool: records.most_nodes(tx, pool) for pool, *_ in instances}
         with self._lock:
             lost = [
                 (object_id, number)
@@ -182,11 +184,6 @@ class Supervisor:
             ]
         self._lose(lost)
         self._place()
-
-    def _most_nodes(self, pool: str) -> int:
-        with self._world.store.transaction() as tx:
-            pool_object = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
-        return int(pool_object["max_nodes"]) if pool_object is not None else 0
 
     def folder(self, object_id: int) -> Path:
         """Where a job's logs and files are."""
@@ -203,9 +200,10 @@ class Supervisor:
     # --- placement ---------------------------------------------------------------------------------------------------
 
     def _place(self) -> None:
-        """Give nodes to waiting instances, oldest job first, in every pool that has any."""
+        """Give nodes to waiting instances, oldest job first, in every pool that has or had any."""
         with self._lock:
-            pools = {job.pool: None for job in self._jobs.values() if not self._stopping.is_set()}
+            self._pools |= {job.pool for job in self._jobs.values()}
+            pools = [] if self._stopping.is_set() else sorted(self._pools)
         for pool in pools:
             insist(partial(self._place_in, pool), self._stopping.is_set)
 
@@ -226,7 +224,7 @@ class Supervisor:
         ]
         with self._world.store.transaction() as tx:
             pool_object = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
-            if pool_object is None or pool_object["suspended"] or not waiting:
+            if pool_object is None:
                 return {}
             used = [
                 (node, Demand(self._jobs[object_id].cpu, self._jobs[object_id].memory))
@@ -234,9 +232,10 @@ class Supervisor:
                 if self._jobs[object_id].pool == pool
             ]
             demands = [Demand(job.cpu, job.memory) for job, _ in waiting]
-            nodes = machine.place(
-                demands, used, pool_object["max_nodes"], node_sizes.node_of(pool_object["instance_family"])
-            )
+            size = node_sizes.node_of(pool_object["instance_family"])
+            load = machine.load(demands, used, pool_object["max_nodes"], size, has_jobs=bool(jobs))
+            pool_now = self._world.parts["pools"].settle(tx, pool_object, load)
+            nodes = machine.place(demands, used, 0 if pool_now.suspended else pool_now.ready, size)
             placed = {}
             for (job, instance), node in zip(waiting, nodes, strict=True):
                 if node is not None:

@@ -6,25 +6,32 @@ Knows sessions and the engine; must not know graphs, the store's tables nor when
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.compute import rates, usage
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.session import TaskContext
 from snowflake_sandbox.statements import dispatch
+from snowflake_sandbox.statements.reader import ObjectName
 from snowflake_sandbox.tasks.machine import Happening
 from snowflake_sandbox.tasks.runs import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from snowflake_sandbox.call import World
     from snowflake_sandbox.session import Session
 
 # The user that Snowflake shows for statements of tasks.
 USER = "SYSTEM"
+# A job has its nodes, and its task no compute of its own.
+_JOB = re.compile(r"\s*EXECUTE\s+JOB\s+SERVICE\b", re.IGNORECASE)
 _CONDITION_FALSE = Outcome(40003, "Conditional expression for task evaluated to false.")
 
 _log = logging.getLogger("snowflake_sandbox.tasks")
@@ -115,10 +122,24 @@ class TaskStatement:
         task = self.work.task
         if task["condition"] and not self._is_true(session, task["condition"]):
             return Happening.CONDITION_FALSE, _CONDITION_FALSE
-        dispatch.execute(
-            self.world, session, task["definition"], query_id=self.work.query_id, cancelled=self._cancelled
-        )
+        began = self.world.clock.now()
+        try:
+            dispatch.execute(
+                self.world, session, task["definition"], query_id=self.work.query_id, cancelled=self._cancelled
+            )
+        finally:
+            if session.serverless and not _JOB.match(task["definition"]):
+                self._meter(began)
         return Happening.SUCCEED, Outcome()
+
+    def _meter(self, began: datetime) -> None:
+        """Note the compute that the task had; its size is the one it was made with (guess: Snowflake chooses it)."""
+        name = ObjectName(self.work.task["name"], self.work.schema, self.work.database)
+        with self.world.store.transaction() as tx:
+            task = catalog.find(tx, "TASK", name)
+            if task is not None:
+                rate = rates.serverless(task.parameters.get("USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"))
+                usage.add(tx, task, rate, began, self.world.clock.now())
 
     def _is_true(self, session: Session, condition: str) -> bool:
         result = dispatch.execute(self.world, session, f"SELECT {condition}", cancelled=self._cancelled)

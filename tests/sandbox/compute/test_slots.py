@@ -17,8 +17,8 @@ START = datetime(2026, 1, 2, tzinfo=UTC)
 TERMS = st.builds(
     Terms,
     level=st.integers(1, 3),
-    fewest=st.integers(1, 2),
-    most=st.integers(2, 3),
+    lowest=st.integers(1, 2),
+    highest=st.integers(2, 3),
     idle=st.sampled_from([None, timedelta(seconds=30)]),
     resumes=st.booleans(),
 )
@@ -61,10 +61,10 @@ def test_never_more_run_than_there_are_slots(terms: Terms, happenings: list[tupl
         warehouse = step.warehouse
         if warehouse.power is Power.STARTED:
             assert len(warehouse.running) <= warehouse.clusters * terms.level or not step.admitted
-            assert terms.fewest <= warehouse.clusters <= max(terms.fewest, terms.most)
+            assert terms.lowest <= warehouse.clusters <= max(terms.lowest, terms.highest)
         else:
             assert not step.admitted
-        assert len(step.admitted) <= terms.most * terms.level
+        assert len(step.admitted) <= terms.highest * terms.level
 
 
 @given(TERMS, HAPPENINGS)
@@ -73,7 +73,7 @@ def test_nobody_waits_while_a_slot_is_free(terms: Terms, happenings: list[tuple[
         warehouse = step.warehouse
         if warehouse.power is Power.STARTED and warehouse.queue:
             assert len(warehouse.running) >= warehouse.clusters * terms.level
-            assert warehouse.clusters == max(terms.fewest, terms.most)
+            assert warehouse.clusters == max(terms.lowest, terms.highest)
 
 
 @given(TERMS, HAPPENINGS)
@@ -115,7 +115,7 @@ def test_after_the_next_instant_time_alone_has_done_something(
 
 
 def test_a_cluster_is_taken_away_after_two_minutes_of_too_little_work() -> None:
-    terms = Terms(level=1, fewest=1, most=2)
+    terms = Terms(level=1, lowest=1, highest=2)
     warehouse = slots.new(terms, START, suspended=False)
     for name in "ab":
         warehouse = slots.step(warehouse, Arrive(name), terms, START).warehouse

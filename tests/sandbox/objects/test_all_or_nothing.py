@@ -62,6 +62,7 @@ class _Dead(BaseException):
 def test_what_duckdb_has_committed_is_followed_at_the_next_start(tmp_path: Path) -> None:
     made = build(tmp_path)
     client = Client(made, logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN"))
+    client.rows("CREATE WAREHOUSE W")
     client.rows("CREATE DATABASE D")
     client.rows("CREATE TABLE T (A INT)")
     define = made.store.define_tables
@@ -77,14 +78,16 @@ def test_what_duckdb_has_committed_is_followed_at_the_next_start(tmp_path: Path)
     world.stop(made)
     again = build(tmp_path)
     client = Client(
-        again, logins.open_session(again, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="PUBLIC")
+        again,
+        logins.open_session(again, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W", database="D", schema="PUBLIC"),
     )
     assert [row["name"] for row in client.rows("DESCRIBE TABLE T")] == ["A", "C"]
     client.rows("INSERT INTO T VALUES (1, 2)")
     world.stop(again)
     third = build(tmp_path)  # a note is followed once
     client = Client(
-        third, logins.open_session(third, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="PUBLIC")
+        third,
+        logins.open_session(third, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse="W", database="D", schema="PUBLIC"),
     )
     assert client.values("SELECT * FROM T") == [(1, 2)]
     assert [row["name"] for row in client.rows("DESCRIBE TABLE T")] == ["A", "C"]
