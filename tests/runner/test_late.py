@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,14 +15,14 @@ from snowflake_sandbox.clock import ManualClock
 
 from jobgraph.procedures.notifying.watch_graphs import Facts, occurrences
 from tests import in_process
-from tests.runner.deployed import deployed
+from tests.runner.deployed import Deployed, deployed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOTIFY = {"email": ["ops@example.org"], "late_after": "30 minutes"}
 HOURLY = {"cron": "0 * * * *", "timezone": "UTC"}
-JOBS = {"load": {}}
+JOBS: dict[str, dict[str, Any]] = {"load": {}}
 PATIENCE = 60.0
 
 
@@ -49,7 +50,7 @@ def test_a_root_that_was_suspended_by_hand_is_told_of_within_one_interval(tmp_pa
         for count in (1, 2):
             clock.move(5 * 60)
             with changed:
-                assert changed.wait_for(lambda expected=count: len(graph.rows(history)) >= expected, PATIENCE)
+                assert changed.wait_for(partial(_has_rows, graph, history, count), PATIENCE)
         assert {row["STATE"] for row in graph.rows(history)} == {"TRIGGERED"}
         graph.world.parts["notifications"].deliver()
         (mail,) = (graph.world.folder / "mail").glob("*.eml")
@@ -59,6 +60,10 @@ def test_a_root_that_was_suspended_by_hand_is_told_of_within_one_interval(tmp_pa
         assert "Its root is suspended since " in text
         assert "(USER_SUSPENDED)" in text
         assert "ALTER TASK HOURLY_ROOT RESUME" in text
+
+
+def _has_rows(graph: Deployed, statement: str, count: int) -> bool:
+    return len(graph.rows(statement)) >= count
 
 
 NOW = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
@@ -109,7 +114,8 @@ def test_a_run_that_goes_on_beyond_all_limits_is_stuck() -> None:
 
 
 def test_a_root_that_snowflake_suspended_is_told_of_at_once() -> None:
-    root = facts().tasks["ROOT"] | {
+    root = {
+        **facts().tasks["ROOT"],
         "state": "suspended",
         "last_suspended_reason": "SUSPENDED_DUE_TO_ERRORS",
         "last_suspended_on": "2026-11-29 02:30",
