@@ -11,8 +11,9 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox import control
 from snowflake_sandbox.errors import SnowflakeError
-from snowflake_sandbox.notifications import queue
+from snowflake_sandbox.notifications import mailbox, queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,3 +219,26 @@ def test_a_role_sees_the_history_of_integrations_that_it_may_use(mailing: Client
         )
         == 1008
     )
+
+
+def test_the_mailbox_lists_what_became_files(mailing: Client) -> None:
+    mailing.rows("CALL SYSTEM$SEND_EMAIL('mail', 'ops@example.org', 'First', 'a\nb')")
+    mailing.rows(SEND % SANITIZED, {"1": "x"})
+    deliver(mailing)
+    first, second = sorted(mailbox.messages(mailing.world.folder), key=lambda message: message.kind)
+    assert (first.kind, first.to, first.subject, first.text) == ("e-mail", "ops@example.org", "First", "a\nb\n")
+    assert (second.kind, second.to) == ("webhook", "https://hooks.slack.com/services/SNOWFLAKE_WEBHOOK_SECRET")
+    assert second.text == '{"text": "x"}'
+
+
+@pytest.mark.parametrize("receiver", ["http://127.0.0.1:9000", "http://localhost:9000/in", "http://[::1]:9000"])
+def test_a_receiver_is_on_this_machine(receiver: str) -> None:
+    control.refuse_elsewhere(receiver)
+
+
+@pytest.mark.parametrize(
+    "receiver", ["http://example.org:9000", "http://10.0.0.1:9000", "https://127.0.0.1:9000", "http://127.0.0.1", "x"]
+)
+def test_a_receiver_elsewhere_is_refused(receiver: str) -> None:
+    with pytest.raises(control.SandboxError, match="posts to this machine only"):
+        control.refuse_elsewhere(receiver)
