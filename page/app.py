@@ -33,7 +33,8 @@ _SPACE = """<style>
 @media (max-width: 760px) { .block-container { padding: 0.9rem 0.8rem 3rem; } }
 [data-testid="stVerticalBlock"] { gap: 0.7rem; }
 header[data-testid="stHeader"] { display: none; }
-@media (max-width: 760px) { .st-key-ways { flex-direction: column; align-items: stretch; } }
+@media (max-width: 760px) { .st-key-ways { flex-direction: column; align-items: stretch; }
+  .st-key-ways > div { flex: 0 0 auto; width: 100%; min-height: 0; } }
 </style>"""
 
 
@@ -49,7 +50,8 @@ def main() -> None:
             actions.dialog(here.graph)
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="ways"):
                 board(tabs_html(here), "tabs")
-                actions.buttons(here.graph)
+                with st.container(width="content"):
+                    actions.buttons(here.graph)
         _VIEWS.get(here.view, graphs.show)(here)
     except UserError as error:
         st.error(f"```\n{error}\n```", icon=":material/error:")

@@ -14,45 +14,47 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from jobgraph.account.activity import Notice
+    from jobgraph.account.messages import SentMessage
     from jobgraph.page_model.address import Address
     from jobgraph.runs.operations import Operation
 
-_SIGNS = {"SENT": ("good", "✓"), "REFUSED": ("bad", "✗")}
+_SIGNS = {"SENT": ("good", "✓"), "REFUSED": ("bad", "✗"), "FAILED": ("bad", "✗")}
 
 
-def activity_html(notices: Sequence[Notice], operations: Sequence[Operation], here: Address, now: datetime) -> str:
+def activity_html(
+    messages: Sequence[SentMessage], operations: Sequence[Operation], here: Address, now: datetime
+) -> str:
     """Return both lists, newest first."""
     return (
         heading("Messages about its runs")
-        + _notices(notices, here, now)
+        + _messages(messages, here, now)
         + heading("What people did")
         + _operations(operations, here, now)
     )
 
 
-def _notices(notices: Sequence[Notice], here: Address, now: datetime) -> str:
-    if not notices:
+def _messages(messages: Sequence[SentMessage], here: Address, now: datetime) -> str:
+    if not messages:
         return empty("No message was sent about this graph. `notify` in jobconfig.yaml says who is told of what.")
     return table(
         ("sent", "event", "run", "to", "subject", "answer"),
         (
             (
-                f"{_state(notice)} {instant(notice.written, now)}",
-                text(notice.event),
-                _run(notice.run_id, here),
-                f"{text(notice.recipients)}<br><small>{text(notice.channel)}</small>",
-                text(notice.subject),
-                text(notice.answer),
+                f"{_state(message)} {instant(message.written, now)}",
+                text(message.event),
+                _run(message.run, here),
+                f"{text(message.recipients)}<br><small>{text(message.channel)}</small>",
+                text(message.subject),
+                text(message.answer),
             )
-            for notice in notices
+            for message in messages
         ),
     )
 
 
-def _state(notice: Notice) -> str:
-    tone, sign = _SIGNS.get(notice.state, ("stopped", "?"))
-    return f'<span class="state {tone}"><i aria-hidden="true">{sign}</i>{text(notice.state.lower())}</span>'
+def _state(message: SentMessage) -> str:
+    tone, sign = _SIGNS.get(message.state, ("stopped", "?"))
+    return f'<span class="state {tone}"><i aria-hidden="true">{sign}</i>{text(message.state.lower())}</span>'
 
 
 def _operations(operations: Sequence[Operation], here: Address, now: datetime) -> str:

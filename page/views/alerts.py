@@ -25,9 +25,9 @@ def show(here: Address) -> None:
 
     def draw() -> bool:
         client = reading.source().client
-        notices = activity.notices(client, record.key, _NEWEST)
+        messages = activity.told(client, record.tables, record.key, _NEWEST)
         operations = activity.done(client, record.tables, record.key, _NEWEST)
-        board(activity_html(notices, operations, here, reading.now()), "alerts")
+        board(activity_html(messages, operations, here, reading.now()), "alerts")
         return False
 
     live(draw)

@@ -131,6 +131,8 @@ def test_messages_and_what_people_did(visit: Visit) -> None:
         "ANSWER": "integration <OPS_SLACK> is disabled",
         "GRAPH_RUN_ID": recorded.RUN,
         "WRITTEN_TIME": recorded.START,
+        "GRAPH_NAME": KEY,
+        "QUERY_ID": None,
     }
     operation = {
         "OPERATION": "retry",

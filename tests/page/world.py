@@ -94,7 +94,7 @@ def deployment(graphs: Sequence[Made]) -> list[str]:
         f'CREATE DATABASE IF NOT EXISTS "{DATABASE}"',
         f'CREATE WAREHOUSE IF NOT EXISTS "{SETTINGS.warehouse}"',
     ]
-    for table in history.tables(SETTINGS):
+    for table in (*history.tables(SETTINGS), *history.control_tables(SETTINGS)):
         columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
         statements.append(f"CREATE TABLE IF NOT EXISTS {PLACE}.{table.name} ({columns})")
     for graph in graphs:
