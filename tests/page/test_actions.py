@@ -8,6 +8,7 @@ import pytest
 
 from jobgraph.account import steering
 from jobgraph.errors import RunFailedError
+from jobgraph.page import connection
 from jobgraph.runs.operations import filled
 from tests.jobgraph.cli import recorded
 from tests.jobgraph.cli.recorded import ManualClock, Server, absent, quickstart
@@ -190,6 +191,16 @@ def test_a_stack_without_a_table_for_notes_still_runs(visit: Visit) -> None:
     app.button(key="confirm").click().run()
     assert changing(client.sent) == [f"EXECUTE TASK {ROOT}"]
     assert "The note was not kept" in app.toast[0].value
+
+
+def test_in_snowflake_the_page_only_looks(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it has its owner's privileges, whoever looks at it."""
+    monkeypatch.setattr(connection, "is_in_snowflake", lambda: True)
+    visit.client = server("failing")
+    app = asked(visit.open(view="run", graph=KEY), steering.RETRY)
+    assert app.code[0].value == f"EXECUTE TASK {ROOT} RETRY LAST;"
+    assert "jobgraph retry container_jobs" in app.info[0].value
+    assert not [button for button in app.button if button.key == "confirm"]
 
 
 def test_a_refusal_is_shown_as_snowflake_says_it(visit: Visit) -> None:
