@@ -15,6 +15,7 @@ from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, FINAL, Attempt,
 from jobgraph.procedures.logs import last_json_line
 from jobgraph.procedures.outcome import class_of_refusal, judge
 from jobgraph.procedures.recovery import TaskEnd
+from jobgraph.procedures.verdicts import without_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,7 +75,7 @@ def task_row(row: Mapping[str, Any]) -> TaskRow | None:
         job_id="" if row["SPCS_JOB_ID"] is None else str(row["SPCS_JOB_ID"]),
         started=row["QUERY_START_TIME"],
         completed=row["COMPLETED_TIME"],
-        returned=str(row["RETURN_VALUE"] or ""),
+        returned=without_verdicts(str(row["RETURN_VALUE"] or "")),
         job={**json.loads(match[1]), "specification": json.loads(match[2])},
     )
 

@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING
 from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, Run, one_line
 from jobgraph.procedures.logs import error_lines, last_json_line
 from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusing
+from jobgraph.procedures.verdicts import verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from snowflake.snowpark.exceptions import SnowparkSQLException
 
     from jobgraph.procedures.attempt import Container
 
 NO_PRIVILEGE = 3001
-# docs.snowflake.com/en/sql-reference/functions/system_set_return_value: 10 kB
+# docs.snowflake.com/en/sql-reference/functions/system_set_return_value: 10 kB, some of it for verdicts
 MOST_RETURN_BYTES = 10_000
 # texts of docs.snowflake.com/en/developer-guide/snowpark-container-services/monitoring-services and of Kubernetes
 OF_MESSAGE = (
@@ -120,8 +124,14 @@ def class_of_refusal(code: int, text: str) -> str:
     return why or ("spec_invalid" if is_refusing(code) else "internal")
 
 
+def task_value(job: Mapping[str, Any], attempt: Attempt) -> str:
+    """Return what a job's task returns: verdicts on the conditions of those behind it, and what the job returned."""
+    asked = job.get("conditions", ())
+    return verdicts(attempt.outputs if attempt.status == DONE else "", asked) + returned_value(attempt)
+
+
 def returned_value(attempt: Attempt) -> str:
-    """Return what a task returns after its last attempt: the outputs, or JSON that says how it ended."""
+    """Return what a job returns after its last attempt: the outputs, or JSON that says how it ended."""
     if attempt.status != DONE:
         return json.dumps({"status": attempt.status, "attempt": attempt.number, "cause": cause_line(attempt)})
     if len(attempt.outputs.encode()) > MOST_RETURN_BYTES:

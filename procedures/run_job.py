@@ -19,7 +19,7 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 from jobgraph.procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, mark, one_line
 from jobgraph.procedures.history import SET_RETURN_VALUE, record
 from jobgraph.procedures.logs import secret_values
-from jobgraph.procedures.outcome import failure_line, judge, refused, returned_value
+from jobgraph.procedures.outcome import failure_line, judge, refused, task_value
 from jobgraph.procedures.outputs import file_outputs
 from jobgraph.procedures.requested.claiming import claim
 from jobgraph.procedures.requested.left_out import leave_out
@@ -93,7 +93,7 @@ def _attempts(session: Session, job: dict[str, Any], run: Run, number: int, coun
         attempt = _attempt(tagged, job, run, number)
         counted.append(attempt)
         goes = attempt.status != DONE and goes_on(rules, counted, time.monotonic() - began)
-        record(tagged, job, run, attempt, None if goes or _fails(job, attempt) else returned_value(attempt))
+        record(tagged, job, run, attempt, None if goes or _fails(job, attempt) else task_value(job, attempt))
         if not goes:
             return _end(job, run, attempt)
 
@@ -106,13 +106,13 @@ def _fails(job: dict[str, Any], attempt: Attempt) -> bool:
 def _end(job: dict[str, Any], run: Run, attempt: Attempt) -> str:
     if _fails(job, attempt):
         raise JobFailed(failure_line(run, attempt))
-    return returned_value(attempt)
+    return task_value(job, attempt)
 
 
 def _again(session: Tagged, job: dict[str, Any], run: Run, attempt: Attempt) -> str:
     """End as before the interruption, with the recorded attempt; whether the value was set before is not known."""
     if not _fails(job, attempt):
-        send(session, SET_RETURN_VALUE, [returned_value(attempt)])
+        send(session, SET_RETURN_VALUE, [task_value(job, attempt)])
     return _end(job, run, attempt)
 
 

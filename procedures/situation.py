@@ -16,6 +16,7 @@ from jobgraph.procedures.outcome import returned_value
 from jobgraph.procedures.requested.left_out import handed_on, results_of_source
 from jobgraph.procedures.requested.request import LEFT_OUT, split_config
 from jobgraph.procedures.sending import is_refusal, send
+from jobgraph.procedures.verdicts import without_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +111,7 @@ def with_direct_values(session: Tagged, job: Mapping[str, Any], run: Run) -> Run
             if not is_refusal(error):
                 raise
             continue
-        returned[name] = str(value) if value is not None else json.dumps({"status": DONE})
+        returned[name] = without_verdicts(str(value)) if value is not None else json.dumps({"status": DONE})
         if path := results_path(job, run, name, DIRECT):
             results[name] = path
     return run._replace(returned=returned, results=results)

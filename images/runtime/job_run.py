@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,6 +45,8 @@ RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS VALUE"
 # the key of a run's configuration that jobgraph keeps for itself
 REQUEST = "jobgraph"
 SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
+# a job at whose outputs conditions look begins what it returns with a digit for each
+VERDICTS = re.compile(r"^[01]+(?=\{)")
 log = logging.getLogger("job-run")
 
 
@@ -139,7 +142,7 @@ class _Asking:
         except job_session.RefusedError as error:
             log.warning("nothing is known of %s: %s", name, error)
             return None
-        return json.dumps({"status": "DONE"}) if value is None else str(value)
+        return json.dumps({"status": "DONE"}) if value is None else VERDICTS.sub("", str(value))
 
     def _done_attempt(self, name: str) -> int:
         """Return which attempt of a predecessor was done; its history is asked only if it has left any files at all."""
@@ -170,8 +173,51 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(head + (zone if zone[:1] in "+-" else "+0000"))
 
 
+def task_value(last_line: str, environment: Mapping[str, str]) -> str:
+    """Return what the task is to return: verdicts on the conditions of those behind the job, and its outputs."""
+    line = last_line.strip()
+    asked = json.loads(environment[DIRECT]).get("conditions", ())
+    return verdicts(line if _is_object(line) else "", asked) + returned_value(line, environment["JOB_ATTEMPT"])
+
+
+def verdicts(outputs: str, conditions: Sequence[Mapping[str, Any]]) -> str:
+    """Return a digit for each condition: 1 if it holds for the outputs, else 0."""
+    return "".join("01"[holds(outputs, condition)] for condition in conditions)
+
+
+def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
+    """Tell whether a condition holds. One on an output that is missing does not; numbers may be texts."""
+    value: Any = outputs
+    if "output" in condition:
+        value = json.loads(outputs).get(condition["output"]) if outputs.startswith("{") else None
+    if value is None:
+        return False
+    wanted, test = condition["value"], condition["test"]
+    if test in {"above", "below"}:
+        number = as_number(value)
+        return number is not None and (number > wanted if test == "above" else number < wanted)
+    return same(value, wanted) is (test == "is")
+
+
+def same(value: Any, wanted: Any) -> bool:
+    """Tell whether an output is what a file says, which has numbers, truth values and texts."""
+    if isinstance(wanted, bool):
+        return value is wanted or (isinstance(value, str) and value.lower() == str(wanted).lower())
+    if isinstance(wanted, str):
+        return (value if isinstance(value, str) else json.dumps(value)) == wanted
+    return as_number(value) == wanted
+
+
+def as_number(value: Any) -> float | None:
+    """Return an output as a number; `None` if it is none."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def returned_value(last_line: str, attempt: str) -> str:
-    """Return what the task is to return: the outputs, or that there are none, in the words of the runner."""
+    """Return the outputs, or that there are none, in the words of the runner."""
     line = last_line.strip()
     if len(line.encode()) > MOST_RETURN_BYTES and _is_object(line):
         note = f"outputs of more than {MOST_RETURN_BYTES} bytes are in history"
@@ -207,7 +253,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     code, last_line = masking.run(command, environment, secrets)
     if code == 0 and direct:
         with job_session.connected() as connection:
-            connection.cursor().execute(SET_RETURN_VALUE, [returned_value(last_line, environment["JOB_ATTEMPT"])])
+            connection.cursor().execute(SET_RETURN_VALUE, [task_value(last_line, environment)])
     sys.exit(code)
 
 

@@ -65,6 +65,10 @@ class Volume:
     stage: str | None = None
 
 
+# different conditions on the outputs of one job: see `jobgraph.plan.conditions`
+MOST_CONDITIONS = 5
+
+
 @dataclass(frozen=True)
 class Condition:
     """A job's `when`: compares the return value of task `job`, or its field `output`, with `value`.

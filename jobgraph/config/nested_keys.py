@@ -50,8 +50,18 @@ WHEN_KEYS = (
     ),
     Key("is", Plain(), "run only if it is this", example="{job: check, output: ready, is: true}"),
     Key("is_not", Plain(), "run only if it is not this", example="{job: check, output: state, is_not: empty}"),
-    Key("above", Plain(numbers_only=True), "run only if it is more", example="{job: check, output: n, above: 0.5}"),
-    Key("below", Plain(numbers_only=True), "run only if it is less", example="{job: check, output: n, below: 10}"),
+    Key(
+        "above",
+        Plain(numbers_only=True),
+        "run only if it is more; what is no number never is",
+        example="{job: check, output: n, above: 0.5}",
+    ),
+    Key(
+        "below",
+        Plain(numbers_only=True),
+        "run only if it is less; what is no number never is",
+        example="{job: check, output: n, below: 10}",
+    ),
 )
 
 SECRET_KEYS = (

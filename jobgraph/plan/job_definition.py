@@ -30,6 +30,7 @@ from jobgraph.config.model import (
 )
 from jobgraph.images import image_path
 from jobgraph.names import content_hash
+from jobgraph.plan.conditions import conditions_on, entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +56,7 @@ _SURROUNDINGS = frozenset(
     )
 )
 # the edges, which tasks show themselves
-_EDGES = frozenset(("predecessors", "direct_predecessors"))
+_EDGES = frozenset(("predecessors", "direct_predecessors", "conditions"))
 _WAREHOUSE = "SNOWFLAKE_WAREHOUSE"
 # names the variables and folders of the secrets: a program that wants to hide their values must know where they are
 _SECRETS = "JOB_SECRETS"
@@ -114,10 +115,12 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> Values:
 
 
 def _edges(graph: Graph, job: Job) -> Values:
-    """Return the predecessors that return something, and which of them history does not have before the run's end."""
+    """Return which predecessors return something, which of those history has at the end only, and what is asked."""
     returning = sorted(set(job.after) - graph.disabled)
     direct = [other.name for other in graph.jobs if other.is_direct and other.name in returning]
     edges: Values = {"predecessors": returning} if returning else {}
+    asked = [entry(when) for when in conditions_on(graph, job.name)]
+    edges |= {"conditions": asked} if asked else {}
     return edges | ({"direct_predecessors": sorted(direct)} if direct else {})
 
 

@@ -15,7 +15,7 @@ from jobgraph.config.topology import edges, topological
 from jobgraph.images import image_repository
 from jobgraph.names import content_hash, stage_name
 from jobgraph.plan import sql
-from jobgraph.plan.conditions import condition_text
+from jobgraph.plan.conditions import condition_text, conditions_on
 from jobgraph.plan.direct_body import execute_job
 from jobgraph.plan.finalizer_definition import finalizer_definition
 from jobgraph.plan.job_definition import job_definition, payload_file
@@ -329,7 +329,7 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
         timeout_ms=min(most_seconds(job), LONGEST_TASK_SECONDS) * 1000,
         definition=definition,
         warehouse=None if job.is_direct else job.task_warehouse or settings.warehouse,
-        when=condition_text(job.when) if job.when else None,
+        when=condition_text(job.when, conditions_on(graph, job.when.job)) if job.when else None,
         started=job.enabled,
     )
 

@@ -43,6 +43,7 @@ READS = "reads the return values of"
 _DEFINITION_WORDS = {
     "predecessors": READS,
     "direct_predecessors": "asks Snowflake what they returned",
+    "conditions": "conditions on its outputs",
     "job_runs_table": "history table of attempts",
     "job_logs_table": "history table of logs",
     "task_runs_table": "history table of tasks",

@@ -15,6 +15,7 @@ from jobgraph.procedures.history import record
 from jobgraph.procedures.outcome import returned_value
 from jobgraph.procedures.requested.request import LEFT_OUT, NOT_IN_THIS_RUN
 from jobgraph.procedures.sending import send
+from jobgraph.procedures.verdicts import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ HANDED_ON = re.compile(
 def leave_out(session: Tagged, job: Mapping[str, Any], run: Run, why: str = NOT_IN_THIS_RUN) -> str:
     """Record that a job is left out, and set what its task returns; returns that. May be done again."""
     attempt = _handing_on(session, job, run, why)
-    value = handed_on(attempt)
+    value = verdicts(attempt.outputs, job.get("conditions", ())) + handed_on(attempt)
     record(session, {**job, "compute_pool": None, "instance_family": None}, run, attempt, value)
     return value
 

@@ -10,6 +10,8 @@ from typing import Any
 import pulumi
 import pytest
 
+from jobgraph.config.model import Condition
+from jobgraph.plan.conditions import read_condition
 from tests.components.recorded import ROOT, Recorder, record
 from tests.golden import compare
 
@@ -271,7 +273,7 @@ def test_options_of_graphs_and_jobs_reach_their_tasks(everything: Recorder) -> N
     assert "schedule" not in root  # environment dev takes it away
     load = tasks["LOAD"]
     assert load["warehouse"] == "TASK_WH"
-    assert load["when"] == """PARSE_JSON(SYSTEM$GET_PREDECESSOR_RETURN_VALUE('CHECK')):"rows_written"::DOUBLE > 0"""
+    assert read_condition(load["when"]) == Condition("CHECK", "above", 0, "rows_written")
     assert load["userTaskTimeoutMs"] == (20 * 60 + 10 * 60 + 300) * 1000
     assert tasks["SECOND"]["when"] == r"SYSTEM$GET_PREDECESSOR_RETURN_VALUE('ONLY')::VARCHAR <> 'it\'s'"
     assert {"TRAIN_EU_2", "TRAIN_US_3_5"} <= tasks.keys()

@@ -54,6 +54,13 @@ JOBS: dict[str, dict[str, Any]] = {
     "events": {"args": ["exit", "5"], "logs": "event_table"},
     "leaves": {"args": ["leave"], "outputs": {"file": "outputs.json"}},
     "takes": {"args": ["take"], "after": ["leaves"], "when": {"job": "leaves", "output": "rows", "above": 2}},
+    "too_few": {"args": ["nothing"], "after": ["leaves"], "when": {"job": "leaves", "output": "rows", "above": 3}},
+    "three": {"args": ["nothing"], "after": ["leaves"], "when": {"job": "leaves", "output": "rows", "is": 3}},
+    "no_number": {
+        "args": ["nothing"],
+        "after": ["environment"],
+        "when": {"job": "environment", "output": "TASK_NAME", "above": 0},
+    },
     "leaves_nothing": {"args": ["nothing"], "outputs": {"file": "outputs.json"}},
     "rule": {
         "args": ["exit", "75"],
@@ -85,6 +92,7 @@ EXPECTED = {
     "T_EVENTS": ("FAILED", "app_error", 5),
     "T_LEAVES": ("DONE", None, 0),
     "T_TAKES": ("DONE", None, 0),
+    "T_THREE": ("DONE", None, 0),
     "T_LEAVES_NOTHING": ("FAILED", "app_error", 0),
     "T_RULE": ("FAILED", "app_error", 75),
     "T_FLAKY": ("DONE", None, 0),

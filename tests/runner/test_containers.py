@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.sandbox
 
-DOCKERFILE = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
 # the program is the same for both runners: job_run.py asks for the run that it is part of where no runner tells it
 ENTRYPOINT = 'ENTRYPOINT ["python3", "job_run.py", "python3", "program.py"]'
 RUNTIME = Path(__file__).resolve().parents[2] / "images" / "runtime"
@@ -67,7 +66,9 @@ def ran(runner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deplo
         os.mkfifo(folder / name)
         jobs[name]["args"] = [*jobs[name]["args"], str(folder / name)]
     jobs["t_environment"]["after"] = ["t_big"]
-    jobs["t_takes"] |= {"after": ["t_leaves"], "when": jobs["t_takes"]["when"] | {"job": "t_leaves"}}
+    for name in ("t_takes", "t_too_few", "t_three", "t_no_number"):
+        ancestor = f"t_{jobs[name]['after'][0]}"
+        jobs[name] |= {"after": [ancestor], "when": jobs[name]["when"] | {"job": ancestor}}
     defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "runner": runner}
     defaults["timeout"] = "40 seconds" if runner == MANAGED else "3 minutes"
     file = folder / "jobs.yaml"
@@ -210,7 +211,8 @@ def test_history_keeps_the_values_and_the_jobs_of_the_run(ran: Deployed) -> None
     definition = json.loads(root["GRAPH_DEFINITION"])
     names = [job["name"] for job in definition["jobs"]]
     takes = definition["jobs"][names.index("T_TAKES")]
-    assert (set(names), root["GRAPH_NAME"]) == (set(ran.attempts()), "g")
+    skipped = {"T_TOO_FEW", "T_NO_NUMBER"}
+    assert (set(names), root["GRAPH_NAME"]) == (set(ran.attempts()) | skipped, "g")
     assert [names[place] for place in takes["after"]] == ["T_LEAVES"]
     (events,) = [job for job in definition["jobs"] if job["name"] == "T_EVENTS"]
     assert events["logs"] == "event_table"
@@ -234,6 +236,17 @@ def test_logs_of_the_event_table_are_there_and_not_in_history(ran: Deployed) -> 
     assert row["LOG_LOCATION"] == f"event table, {condition}"
     found = ran.rows(f"SELECT VALUE FROM SNOWFLAKE.TELEMETRY.EVENTS WHERE {condition} ORDER BY TIMESTAMP")
     assert [str(one["VALUE"]).strip('"') for one in found] == ["starting", "ValueError: first", "RuntimeError: last"]
+
+
+def test_conditions_on_outputs_are_decided_by_the_job_that_has_them(ran: Deployed) -> None:
+    rows = ran.rows(
+        "SELECT NAME, STATE, RETURN_VALUE FROM TABLE(D.INFORMATION_SCHEMA.TASK_HISTORY(RESULT_LIMIT => 1000))"
+    )
+    tasks = {row["NAME"]: row for row in rows}
+    assert {name for name, row in tasks.items() if row["STATE"] == "SKIPPED"} == {"T_TOO_FEW", "T_NO_NUMBER"}
+    # in the order of their words: above 2, above 3, is 3
+    assert tasks["T_LEAVES"]["RETURN_VALUE"] == '101{"rows": 3}'
+    assert tasks["T_ENVIRONMENT"]["RETURN_VALUE"].startswith('0{"')
 
 
 def test_outputs_of_a_file_and_larger_results_reach_a_dependent(managed: Deployed) -> None:

@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from jobgraph.config.cron import clock_change_effects, only_in_maintenance
+from jobgraph.config.model import MOST_CONDITIONS
 from jobgraph.config.rules.job_rules import JOB_RULES, mark_of, path_of, pools_fit
 from jobgraph.config.rules.notify_rules import ends_are_seen, lateness_is_known
 from jobgraph.config.rules.runner_rules import direct_fits
@@ -236,6 +237,20 @@ def conditions_hold(graph: Graph) -> Iterator[Problem]:
             yield Problem(mark, "when-enabled", at, issue, "enable it, or remove the condition", value=job.when.job)
 
 
+def conditions_few(graph: Graph) -> Iterator[Problem]:
+    """A task can decide so many conditions on its outputs: Snowflake asks for each in two to the number of words."""
+    asked: dict[str, dict[str, Job]] = {}
+    for job in graph.jobs:
+        if job.when is not None:
+            asked.setdefault(job.when.job, {}).setdefault(repr(job.when), job)
+    for ancestor, conditions in asked.items():
+        if len(conditions) > MOST_CONDITIONS and any("output=None" not in text for text in conditions):
+            job = list(conditions.values())[MOST_CONDITIONS]
+            issue = f"{len(conditions)} different conditions look at `{ancestor}`; {MOST_CONDITIONS} are possible"
+            remedy = f"let `{ancestor}` print one output that says which jobs are to run"
+            yield Problem(mark_of(job, "when"), "when-count", path_of(graph, job, "when"), issue, remedy)
+
+
 def longest_chain_fits(graph: Graph) -> Iterator[Problem]:
     """The chain of jobs that may take longest fits into the graph's time. Jobs mostly take less: only a warning."""
     if graph.timeout is None:
@@ -310,6 +325,7 @@ GRAPH_RULES: dict[str, Callable[[Graph], Iterator[Problem]]] = {
     "predecessor-count": predecessor_count,
     "child-count": child_count,
     "when-ancestor": conditions_hold,
+    "when-count": conditions_few,
     "critical-path": longest_chain_fits,
     "clock-change": clock_changes,
     "config-reserved": config_is_not_reserved,

@@ -13,6 +13,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, terse
+from snowflake_sandbox.data import task_conditions
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
@@ -105,6 +106,7 @@ def _condition(reader: Reader) -> str:
     text = reader.text[tokens[0].start : tokens[-1].end + 1]
     if "SYSTEM$STREAM_HAS_DATA" in text.upper():
         raise errors.not_supported("SYSTEM$STREAM_HAS_DATA")
+    task_conditions.require_plain(text)
     return text
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from jobgraph.config.model import Condition
 from jobgraph.config.reading import read
+from jobgraph.plan.conditions import read_condition
 from jobgraph.plan.planning import Plan, Procedures, plan
 from jobgraph.settings import Settings
 
@@ -35,8 +37,8 @@ def test_training_is_four_jobs_in_a_row_that_share_one_staged_payload() -> None:
         ("EVALUATE_MODEL", ("TRAIN_MODEL",)),
         ("REGISTER_MODEL", ("EVALUATE_MODEL",)),
     ]
-    returned = "PARSE_JSON(SYSTEM$GET_PREDECESSOR_RETURN_VALUE('EVALUATE_MODEL'))"
-    assert graph.tasks[3].when == f'{returned}:"rmse"::DOUBLE < 2.5'
+    assert read_condition(graph.tasks[3].when or "") == Condition("EVALUATE_MODEL", "below", 2.5, "rmse")
+    assert (graph.tasks[2].definition or {})["conditions"] == [{"output": "rmse", "test": "below", "value": 2.5}]
     assert len(found.payloads) == 1
 
 

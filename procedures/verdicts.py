@@ -1,0 +1,58 @@
+"""What a job decides for those behind it: whether their conditions on its outputs hold.
+
+Snowflake cannot look into what a task returned when it evaluates a WHEN. So what the task returns begins with a digit
+for each condition of its definition, in their order, before the outputs themselves: `01{"n": 5}`. Shipped as a part of
+a stored procedure's text; images/runtime does the same for jobs that no runner follows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+VERDICTS = re.compile(r"^[01]+(?=\{)")
+
+
+def verdicts(outputs: str, conditions: Sequence[Mapping[str, Any]]) -> str:
+    """Return a digit for each condition: 1 if it holds for the outputs, else 0."""
+    return "".join("01"[holds(outputs, condition)] for condition in conditions)
+
+
+def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
+    """Tell whether a condition holds. One on an output that is missing does not; numbers may be texts."""
+    value: Any = outputs
+    if "output" in condition:
+        value = json.loads(outputs).get(condition["output"]) if outputs.startswith("{") else None
+    if value is None:
+        return False
+    wanted, test = condition["value"], condition["test"]
+    if test in {"above", "below"}:
+        number = as_number(value)
+        return number is not None and (number > wanted if test == "above" else number < wanted)
+    return same(value, wanted) is (test == "is")
+
+
+def same(value: Any, wanted: Any) -> bool:
+    """Tell whether an output is what a file says, which has numbers, truth values and texts."""
+    if isinstance(wanted, bool):
+        return value is wanted or (isinstance(value, str) and value.lower() == str(wanted).lower())
+    if isinstance(wanted, str):
+        return (value if isinstance(value, str) else json.dumps(value)) == wanted
+    return as_number(value) == wanted
+
+
+def as_number(value: Any) -> float | None:
+    """Return an output as a number; `None` if it is none."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def without_verdicts(returned: str) -> str:
+    """Return what a job returned, out of what its task returned."""
+    return VERDICTS.sub("", returned)

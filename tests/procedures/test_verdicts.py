@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobgraph.config.model import MOST_CONDITIONS, Condition
+from jobgraph.plan.conditions import condition_text, entry, read_condition
+from jobgraph.procedures.attempt import Attempt
+from jobgraph.procedures.outcome import task_value
+from jobgraph.procedures.verdicts import holds, verdicts, without_verdicts
+
+OUTPUTS = '{"n": 5, "t": "5", "s": "go", "b": true, "f": "False", "x": null, "l": [1]}'
+
+
+@pytest.mark.parametrize(
+    ("output", "test", "value", "expected"),
+    [
+        ("n", "above", 4.5, True),
+        ("n", "above", 5, False),
+        ("n", "below", 6, True),
+        ("t", "above", 4, True),
+        ("s", "above", 0, False),
+        ("s", "below", 0, False),
+        ("b", "above", 0, False),
+        ("l", "above", 0, False),
+        ("x", "above", 0, False),
+        ("missing", "is_not", 1, False),
+        ("n", "is", 5, True),
+        ("t", "is", 5, True),
+        ("n", "is", "5", True),
+        ("n", "is_not", 5, False),
+        ("s", "is_not", 5, True),
+        ("s", "is", "go", True),
+        ("s", "is_not", "go", False),
+        ("b", "is", True, True),
+        ("f", "is", False, True),
+        ("n", "is", True, False),
+        (None, "is", OUTPUTS, True),
+    ],
+)
+def test_a_condition_holds(output: str | None, test: str, value: Any, expected: bool) -> None:  # noqa: FBT001  # a column
+    condition = entry(Condition("A", test, value, output))
+    assert holds(OUTPUTS, condition) is expected
+
+
+def test_a_task_returns_verdicts_before_the_outputs() -> None:
+    asked = [{"output": "n", "test": "above", "value": value} for value in (1, 9, 2)]
+    done = Attempt(1, "S", "DONE", outputs='{"n": 5}')
+    assert task_value({"conditions": asked}, done) == '101{"n": 5}'
+    assert task_value({}, done) == '{"n": 5}'
+    assert task_value({"conditions": asked}, Attempt(2, "S", "FAILED", "app_error")).startswith(
+        '000{"status": "FAILED"'
+    )
+    assert without_verdicts('101{"n": 5}') == '{"n": 5}'
+    assert without_verdicts("101") == "101"
+
+
+@pytest.mark.parametrize("count", range(1, MOST_CONDITIONS + 1))
+def test_a_when_finds_its_own_verdict_by_comparing_texts(count: int) -> None:
+    asked = [Condition("A", "above", number, "n'") for number in range(count)]
+    for place, when in enumerate(asked):
+        text = condition_text(when, asked)
+        assert read_condition(text) == when
+        for number in range(2**count):
+            digits = f"{number:0{count}b}"
+            python = text.replace("SYSTEM$GET_PREDECESSOR_RETURN_VALUE('A')", "value").replace("AND", "and")
+            python = python.replace("OR", "or").replace("<>", "!=")
+            assert eval(python, {"value": digits + '{"n": 1}'}) is (digits[place] == "1")  # noqa: S307  # our own text
+        assert not eval(python, {"value": '{"status": "FAILED"}'})  # noqa: S307  # as above
+
+
+def test_the_runtime_image_decides_as_the_runner_does() -> None:
+    path = Path(__file__).resolve().parents[2] / "images" / "runtime" / "job_run.py"
+    own = Path(path.parents[2], "procedures", "verdicts.py").read_text()
+    image = path.read_text()
+    start, end = own.index("def verdicts("), own.index("def without_verdicts(")
+    assert own[start:end].strip() in image
+    assert verdicts(OUTPUTS, []) == ""
