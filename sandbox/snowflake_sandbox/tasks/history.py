@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.access import access
@@ -18,7 +19,7 @@ from snowflake_sandbox.tasks.machine import State
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
@@ -35,6 +36,15 @@ _KEPT = timedelta(days=7)
 AHEAD = timedelta(days=8)
 # States of the store without a row in the history, and the word for one that has another name there.
 _HIDDEN = (State.WAITING, State.SUSPENDED)
+
+
+# Rows that are read in one go.
+_AT_ONCE = 1000
+_QUERY = (
+    "SELECT task_run.*, graph_run.root_id, graph_run.root_uuid, graph_run.version, graph_run.group_id,"
+    " graph_run.attempt, graph_run.owner, graph_run.scheduled_from, graph_run.original_time, graph_run.config"
+    " FROM task_run JOIN graph_run ON graph_run.id = task_run.graph_run_id"
+)
 
 
 def register(world: World) -> None:
@@ -60,14 +70,18 @@ def task_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, 
     earliest = call.now - _KEPT
     reading = Reading(call)
     rows = _runs(reading, max(start or earliest, earliest), end, arguments)
-    task_runs = [_history_row(reading, row) for row in rows]
+    task_runs = [_history_row(reading, row) for row in islice(rows, limit)]
     if not arguments.flag("ERROR_ONLY"):
         task_runs = [*_scheduled(call, start, end, arguments), *task_runs]
     return Result(_TASK_HISTORY, task_runs[:limit])
 
 
-def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Arguments) -> list[sqlite3.Row]:
-    """Rows of the history, newest first, as far as the session may see them."""
+def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Arguments) -> Iterator[sqlite3.Row]:
+    """Rows of the history, newest first, as far as the session may see them; read as they are asked for.
+
+    A run of a large graph, or a week of a busy one, has thousands of rows, and mostly a hundred are wanted: to read all
+    of them would hold up every other statement.
+    """
     conditions = [
         "task_run.scheduled_time >= ?",
         "NOT task_run.carried",
@@ -84,16 +98,14 @@ def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Ar
             values.append(value)
     if arguments.flag("ERROR_ONLY"):
         conditions.append("task_run.state IN ('FAILED', 'CANCELLED')")
-    with reading.call.world.store.transaction() as tx:
-        rows = tx.rows(
-            "SELECT task_run.*, graph_run.root_id, graph_run.root_uuid, graph_run.version, graph_run.group_id,"
-            " graph_run.attempt, graph_run.owner, graph_run.scheduled_from, graph_run.original_time, graph_run.config"
-            " FROM task_run JOIN graph_run ON graph_run.id = task_run.graph_run_id"
-            f" WHERE {' AND '.join(conditions)} ORDER BY task_run.scheduled_time DESC, task_run.rowid DESC",
-            *values,
-        )
     place = (arguments.text("DATABASE_NAME"), arguments.text("SCHEMA_NAME"))
-    return [row for row in rows if reading.may_see(row) and _is_in(reading, row, *place)]
+    query = f"{_QUERY} WHERE {' AND '.join(conditions)} ORDER BY task_run.scheduled_time DESC, task_run.rowid DESC"
+    for offset in count(0, _AT_ONCE):
+        with reading.call.world.store.transaction() as tx:
+            rows = tx.rows(f"{query} LIMIT {_AT_ONCE} OFFSET {offset}", *values)
+        yield from (row for row in rows if reading.may_see(row) and _is_in(reading, row, *place))
+        if len(rows) < _AT_ONCE:
+            return
 
 
 class Reading:
