@@ -138,6 +138,42 @@ def find_out_run(session: Session, job: Mapping[str, Any]) -> None:
         log.info("%s returned %s", name, session.sql(RETURNED, params=[name]).collect()[0]["RETURNED"])
 
 
+def verdicts(outputs: str, conditions: Sequence[Mapping[str, Any]]) -> str:
+    """Return a digit for each condition: 1 if it holds for the outputs, else 0."""
+    return "".join("01"[holds(outputs, condition)] for condition in conditions)
+
+
+def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
+    """Tell whether a condition holds. One on an output that is missing does not; numbers may be texts."""
+    value: Any = outputs
+    if "output" in condition:
+        value = json.loads(outputs).get(condition["output"]) if outputs.startswith("{") else None
+    if value is None:
+        return False
+    wanted, test = condition["value"], condition["test"]
+    if test in {"above", "below"}:
+        number = as_number(value)
+        return number is not None and bool(number > wanted if test == "above" else number < wanted)
+    return same(value, wanted) is (test == "is")
+
+
+def same(value: Any, wanted: Any) -> bool:
+    """Tell whether an output is what a file says, which has numbers, truth values and texts."""
+    if isinstance(wanted, bool):
+        return value is wanted or str(value).lower() == str(wanted).lower()
+    if isinstance(wanted, str):
+        return wanted == (value if isinstance(value, str) else json.dumps(value))
+    return as_number(value) == float(wanted)
+
+
+def as_number(value: Any) -> float | None:
+    """Return an output as a number; `None` if it is none."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def close(session: Session) -> None:
     """Close the session. Should that fail, the rows are written or the error is known all the same: only warn."""
     try:
@@ -161,7 +197,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
             rows = run(session, options.query, options.result_table)
             outputs = json.dumps({"rows_written": rows, "result_table": options.result_table})
             if direct:
-                session.sql("CALL SYSTEM$SET_RETURN_VALUE(?)", params=[outputs]).collect()
+                value = verdicts(outputs, direct.get("conditions", ())) + outputs
+                session.sql("CALL SYSTEM$SET_RETURN_VALUE(?)", params=[value]).collect()
         finally:
             close(session)
     except (MisuseError, ValueError) as error:

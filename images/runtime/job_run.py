@@ -195,17 +195,17 @@ def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
     wanted, test = condition["value"], condition["test"]
     if test in {"above", "below"}:
         number = as_number(value)
-        return number is not None and (number > wanted if test == "above" else number < wanted)
+        return number is not None and bool(number > wanted if test == "above" else number < wanted)
     return same(value, wanted) is (test == "is")
 
 
 def same(value: Any, wanted: Any) -> bool:
     """Tell whether an output is what a file says, which has numbers, truth values and texts."""
     if isinstance(wanted, bool):
-        return value is wanted or (isinstance(value, str) and value.lower() == str(wanted).lower())
+        return value is wanted or str(value).lower() == str(wanted).lower()
     if isinstance(wanted, str):
-        return (value if isinstance(value, str) else json.dumps(value)) == wanted
-    return as_number(value) == wanted
+        return wanted == (value if isinstance(value, str) else json.dumps(value))
+    return as_number(value) == float(wanted)
 
 
 def as_number(value: Any) -> float | None:

@@ -71,10 +71,10 @@ def test_a_when_finds_its_own_verdict_by_comparing_texts(count: int) -> None:
         assert not eval(python, {"value": '{"status": "FAILED"}'})  # noqa: S307  # as above
 
 
-def test_the_runtime_image_decides_as_the_runner_does() -> None:
-    path = Path(__file__).resolve().parents[2] / "images" / "runtime" / "job_run.py"
-    own = Path(path.parents[2], "procedures", "verdicts.py").read_text()
-    image = path.read_text()
+@pytest.mark.parametrize("program", ["runtime/job_run.py", "my_job/main.py"])
+def test_the_images_decide_as_the_runner_does(program: str) -> None:
+    root = Path(__file__).resolve().parents[2]
+    own = (root / "procedures" / "verdicts.py").read_text()
     start, end = own.index("def verdicts("), own.index("def without_verdicts(")
-    assert own[start:end].strip() in image
+    assert own[start:end].strip() in (root / "images" / program).read_text()
     assert verdicts(OUTPUTS, []) == ""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.sandbox
 
+DOCKERFILE = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
 # the program is the same for both runners: job_run.py asks for the run that it is part of where no runner tells it
 ENTRYPOINT = 'ENTRYPOINT ["python3", "job_run.py", "python3", "program.py"]'
 RUNTIME = Path(__file__).resolve().parents[2] / "images" / "runtime"
