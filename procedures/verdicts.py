@@ -29,20 +29,20 @@ def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
         value = json.loads(outputs).get(condition["output"]) if outputs.startswith("{") else None
     if value is None:
         return False
-    wanted, test = condition["value"], condition["test"]
+    reference, test = condition["value"], condition["test"]
     if test in {"above", "below"}:
         number = as_number(value)
-        return number is not None and bool(number > wanted if test == "above" else number < wanted)
-    return same(value, wanted) is (test == "is")
+        return number is not None and bool(number > reference if test == "above" else number < reference)
+    return same(value, reference) is (test == "is")
 
 
-def same(value: Any, wanted: Any) -> bool:
+def same(value: Any, reference: Any) -> bool:
     """Tell whether an output is what a file says, which has numbers, truth values and texts."""
-    if isinstance(wanted, bool):
-        return value is wanted or str(value).lower() == str(wanted).lower()
-    if isinstance(wanted, str):
-        return wanted == (value if isinstance(value, str) else json.dumps(value))
-    return as_number(value) == float(wanted)
+    if isinstance(reference, bool):
+        return value is reference or str(value).lower() == str(reference).lower()
+    if isinstance(reference, str):
+        return reference == (value if isinstance(value, str) else json.dumps(value))
+    return as_number(value) == float(reference)
 
 
 def as_number(value: Any) -> float | None:
