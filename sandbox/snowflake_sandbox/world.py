@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from snowflake_sandbox import context
-from snowflake_sandbox.access import access
+from snowflake_sandbox.access import access, bundles
 from snowflake_sandbox.call import World
 from snowflake_sandbox.catalog import catalog, registration
 from snowflake_sandbox.data import table_functions, temporary
@@ -70,7 +70,7 @@ def build(
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     parts = [importlib.import_module(name) for name in _PARTS]
-    tables = [catalog.TABLES, access.TABLES, logins.TABLES, database_kind.TABLES]
+    tables = [catalog.TABLES, access.TABLES, bundles.TABLES, logins.TABLES, database_kind.TABLES]
     tables += [part.TABLES for part in parts if hasattr(part, "TABLES")]
     control, used = folder / "control.sqlite", folder / "used"
     refuse_damage(control, [used, *(folder / "data").glob("*.duckdb")])
@@ -82,6 +82,7 @@ def build(
     for part in (
         definitions,
         showing,
+        bundles,
         context,
         query_history,
         results,

@@ -5,6 +5,7 @@ The provider itself needs one where it reads a view (INFORMATION_SCHEMA.POLICY_R
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,23 @@ if TYPE_CHECKING:
     from tests.lifecycle.project import Project
 
 
+def _is_billed(project: Project) -> None:
+    """What the run cost is read from the sandbox's metering views, as from an account's, and adds up to the bill."""
+    told = json.loads(project.jobgraph("cost", "--since", "1d", "--environment", "dev", "--format", "json").stdout)
+    bill = project.query(
+        "SELECT SUM(CREDITS) AS CREDITS FROM (SELECT CREDITS_USED AS CREDITS FROM"
+        " SNOWFLAKE.ACCOUNT_USAGE.WAREHOUSE_METERING_HISTORY UNION ALL SELECT CREDITS_USED FROM"
+        " SNOWFLAKE.ACCOUNT_USAGE.SNOWPARK_CONTAINER_SERVICES_HISTORY) AS METERED"
+    )
+    # the bill is read a moment later, and what is awake is charged all the time
+    charged = told["credits_charged"]
+    assert 0 < charged <= float(bill[0]["CREDITS"]) <= charged * 1.5
+    attempts = sum(group["credits"] - group["not_metered"] for group in told["groups"])
+    assert abs(attempts + told["credits_idle"] - charged) < 1e-6
+    assert {"T_MYJOB_1", "T_MYJOB_6"} <= {group["name"].split()[1] for group in told["groups"]}
+    assert told["savings"]
+
+
 def test_a_whole_life_without_a_warehouse_in_the_connection(fresh: Project) -> None:
     bare = replace(
         fresh, environment={name: value for name, value in fresh.environment.items() if name != "SNOWFLAKE_WAREHOUSE"}
@@ -21,6 +39,7 @@ def test_a_whole_life_without_a_warehouse_in_the_connection(fresh: Project) -> N
     bare.query("ALTER USER SANDBOX_ADMIN SET DEFAULT_WAREHOUSE = SMALL_WAREHOUSE")
     bare.up()
     assert fresh.jobgraph("run", "--wait").returncode == 0
+    _is_billed(fresh)
     # a job that goes and one that comes, then other procedures: both run procedures of ours, and write to the stage
     bare.edit("      t_myjob_6:", "      t_myjob_7:")
     bare.up()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.access import access, future
+from snowflake_sandbox.access import access, bundles, future
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import compute_pool
@@ -65,6 +65,7 @@ def start(call: Call, definition: Definition) -> Result:
         SnowflakeError: as `execute_job_service`.
     """
     parsed = spec.parse(definition.specification)
+    _refuse_old_mounts(call, parsed)
     service = _made_before(call) or _create(call, definition, parsed)
     supervisor: Supervisor = call.world.parts["services"]
     if definition.asynchronous:
@@ -190,6 +191,14 @@ def _made_before(call: Call) -> SnowflakeObject | None:
     with call.world.store.transaction() as tx:
         object_id = records.of_statement(tx, call.query_id, call.session.task.task_run_id)
         return None if object_id is None else catalog.by_id(tx, object_id)
+
+
+def _refuse_old_mounts(call: Call, parsed: spec.Specification) -> None:
+    """BCR-2449: a stage is mounted by `stageConfig`, not as the source of a volume."""
+    with call.world.store.transaction() as tx:
+        is_refused = bundles.is_enabled(tx, bundles.NO_OLD_STAGE_MOUNTS)
+    if is_refused and any(volume.old_form for volume in parsed.volumes):
+        raise errors.SnowflakeError(395018, "22023", "stage mount v1 not supported, please use v2 instead")
 
 
 def _create(call: Call, definition: Definition, parsed: spec.Specification) -> SnowflakeObject:

@@ -26,11 +26,15 @@ _MOST_VOLUMES, _MOST_SECRETS, _MOST_BLOCKS, _MOST_STAGES = 20, 50, 3, 8
 
 @dataclass(frozen=True)
 class Volume:
-    """One volume: local, memory, block, or stage with the stage's reference (`@db.schema.stage/path`)."""
+    """One volume: local, memory, block, or stage with the stage's reference (`@db.schema.stage/path`).
+
+    `old_form`: the stage is named as the source (Stage Mount V1).
+    """
 
     name: str
     source: str
     stage: str | None = None
+    old_form: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,8 @@ def _volume(item: Mapping[str, Any], where: str, report: Report) -> Volume | Non
         report(f"{where}.name is missing.")
     elif not _NAME.fullmatch(name):
         report(f"{where}.name: '{name}' must be letters, digits, hyphens, underscores and dots, no dot first.")
-    stage = None
-    if source.startswith("@"):
+    stage, old_form = None, source.startswith("@")
+    if old_form:
         source, stage = "stage", source
     elif source == "stage":
         stage = _stage(item.get("stageConfig"), where, report)
@@ -106,7 +110,7 @@ def _volume(item: Mapping[str, Any], where: str, report: Report) -> Volume | Non
         report(f"{where}.size is missing: a {source} volume needs one.")
     if source not in _SIZED and item.get("size") is not None:
         report(f"{where}.size: a {source} volume takes none.")
-    return Volume(name, source, stage)
+    return Volume(name, source, stage, old_form)
 
 
 def _stage(config: Any, where: str, report: Report) -> str:
