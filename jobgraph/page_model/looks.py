@@ -31,7 +31,7 @@ class Look:
 LOOKS = {
     graph_run.DONE: Look(GOOD, "✓", "done", "d"),
     graph_run.FAILED: Look(BAD, "✗", "failed", "f"),
-    "TIMED_OUT": Look(BAD, "⏱", "timed out", "t"),
+    "TIMED_OUT": Look(BAD, "T", "timed out", "t"),
     graph_run.RUNNING: Look(LIVE, "▶", "running", "r"),
     graph_run.PENDING: Look(WAITING, "…", "waiting", "p"),
     graph_run.CANCELLED: Look(STOPPED, "■", "cancelled", "c"),
