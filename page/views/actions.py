@@ -60,7 +60,8 @@ def possible(graph: Deployed, run: Run | None) -> list[str]:
         names.append(steering.CANCEL)
     if graph.schedule is not None:
         names.append(steering.SUSPEND if graph.started else steering.RESUME)
-    return [*names, steering.BACKFILL]
+    # intervals of a cron expression need a library that an app in Snowflake does not have
+    return names if connection.is_in_snowflake() else [*names, steering.BACKFILL]
 
 
 def buttons(name: str) -> None:
