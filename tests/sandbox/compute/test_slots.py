@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 START = datetime(2026, 1, 2, tzinfo=UTC)
 TERMS = st.builds(
     Terms,
-    level=st.integers(1, 3),
-    lowest=st.integers(1, 2),
-    highest=st.integers(2, 3),
+    level=st.integers(1, 2),
+    lowest=st.just(1),
+    highest=st.integers(1, 2),
     idle=st.sampled_from([None, timedelta(seconds=30)]),
-    resumes=st.booleans(),
+    resumes=st.sampled_from([True, True, False]),
 )
 # What happens, how many seconds later, and to which of the statements that there are.
 HAPPENINGS = st.lists(
     st.tuples(
-        st.sampled_from(["arrive", "arrive", "leave", "suspend", "resume", "look"]),
-        st.integers(0, 200),
+        st.sampled_from(["arrive"] * 6 + ["leave"] * 3 + ["suspend", "resume", "look"]),
+        st.one_of(st.integers(0, 3), st.integers(0, 200)),
         st.integers(0, 9),
     ),
+    min_size=12,
     max_size=40,
 )
 
