@@ -1,6 +1,6 @@
 # The commands of this project. A newcomer needs two: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help account setup demo test check lint types unit lifecycle reliability bench lock destroy clean
+.PHONY: help account setup demo test check lint types unit lifecycle reliability clients bench lock destroy clean
 SHELL := /bin/bash
 # compiled modules are kept, whatever the caller's shell says: every test process would compile them anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -56,6 +56,9 @@ reliability: $(STAMP) ## thousands of generated cases: what is claimed holds for
 account: setup ## ask a real account what it answers, within a budget (CONNECTION=name BUDGET=credits); leaves nothing behind
 	@test -n "$(BUDGET)" || { echo "error: say what it may cost: make account CONNECTION=prod BUDGET=2 (credits)" >&2; exit 2; }
 	@$(BIN)/python -m tests.account $(if $(CONNECTION),--connection $(CONNECTION)) --budget $(BUDGET)
+
+clients: $(STAMP) ## official clients against the sandbox, each in an environment of its own: docs/coverage.md
+	@$(BIN)/python -m tests.clients
 
 bench: setup ## the figures of docs/benchmarks.md, measured side by side
 	@$(BIN)/python -m tests.bench

@@ -1,0 +1,68 @@
+"""The ordinary work of the Python connector: DDL, DML, transactions, files, async, pandas, blocks."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import snowflake.connector
+from steps import LOGIN, raises, step
+
+connection = snowflake.connector.connect(**LOGIN)
+cursor: Any = connection.cursor()
+
+
+def run(text: str, *binds: Any) -> list[tuple[Any, ...]]:
+    cursor.execute(text, *binds)
+    return [tuple(row) for row in cursor.fetchall()]
+
+
+def transaction() -> list[tuple[Any, ...]]:
+    run("BEGIN")
+    run("INSERT INTO T VALUES (9, 'gone')")
+    run("ROLLBACK")
+    return run("SELECT COUNT(*) FROM T")
+
+
+def files() -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "a.txt"
+        source.write_text("content")
+        run(f"PUT file://{source} @ST AUTO_COMPRESS = FALSE")
+        target = Path(folder) / "back"
+        target.mkdir()
+        run(f"GET @ST/a.txt file://{target}")
+        return [(path.name + path.read_text()) for path in target.iterdir()]
+
+
+def asynchronous() -> list[tuple[Any, ...]]:
+    cursor.execute_async("SELECT 5")
+    cursor.get_results_from_sfqid(cursor.sfqid)
+    return [tuple(row) for row in cursor.fetchall()]
+
+
+def pandas(text: str) -> tuple[int, list[str]]:
+    cursor.execute(text)
+    frame = cursor.fetch_pandas_all()
+    return len(frame), list(frame.columns)
+
+
+for statement in ("CREATE DATABASE C", "CREATE WAREHOUSE W", "CREATE TABLE T (A INT, B VARCHAR)", "CREATE STAGE ST"):
+    step(statement, lambda statement=statement: run(statement))  # type: ignore[misc]  # a default binds the loop's value
+step("insert", lambda: run("INSERT INTO T VALUES (%s, %s)", (1, "x")), [(1,)])
+step("executemany", lambda: cursor.executemany("INSERT INTO T VALUES (%s, %s)", [(2, "y"), (3, "z")]).rowcount, 2)
+step("select", lambda: run("SELECT A, B FROM T ORDER BY A"), [(1, "x"), (2, "y"), (3, "z")])
+step("transaction", transaction, [(3,)])
+step("put and get", files, ["a.txtcontent"])
+step("async", asynchronous, [(5,)])
+step("pandas of no rows", lambda: pandas("SELECT A, B FROM T WHERE 1 = 2"), (0, ["A", "B"]))
+step("pandas of many", lambda: pandas("SELECT A FROM T"), (3, ["A"]))
+step("a block", lambda: run("BEGIN LET x := 2; RETURN x * 3; END"), [(6,)])
+step("execute immediate", lambda: run("EXECUTE IMMEDIATE $$ DECLARE a INT := 1; BEGIN RETURN a; END $$"), [(1,)])
+step("an error", lambda: raises(lambda: run("SELECT * FROM NOPE"), "does not exist"), expected=True)
+step("show objects", lambda: len(run("SHOW OBJECTS")) >= 1, expected=True)
+step("get_ddl", lambda: "T" in run("SELECT GET_DDL('TABLE', 'T')")[0][0], expected=True)
+step("a sequence", lambda: run("CREATE SEQUENCE SEQ"))
+step("comment on", lambda: run("COMMENT ON TABLE T IS 'x'"))
+connection.close()

@@ -1,0 +1,23 @@
+"""The page on coverage: made of the clients and programs that are here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.clients.table import CLIENTS, MARK, Client, Outcome, digest, document
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+
+
+def test_the_page_is_of_these_clients_and_programs() -> None:
+    text = PAGE.read_text()
+    assert f"{MARK}{digest()} (" in text, "docs/coverage.md is out of date: run `make clients`"
+    assert all(f"| {client.name} |" in text for client in CLIENTS)
+
+
+def test_the_table_counts_steps_and_names_what_was_not_answered() -> None:
+    steps = (("a", "answered", ""), ("b", "refused", "Unsupported `x`"), ("c", "wrong", "1 instead of 2"))
+    text = document([Outcome(Client("me", "me", (), "p.py"), steps, (5, 3, 1, 1))], "2026-01-02")
+    assert "| me | 3 | 1 | 1 | 1 | 5 | 3 | 1 | 1 |" in text
+    assert "- me, b: refused. `Unsupported x`" in text
+    assert "- me, c: wrong. `1 instead of 2`" in text
