@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from snowflake_sandbox.rest import plan as plans
 from snowflake_sandbox.rest import task_json
@@ -132,6 +132,8 @@ def test_refusals_have_a_status_and_a_number(rest: Rest) -> None:
 
 
 @given(st.text(min_size=1, max_size=20))
+@example("\\")
+@example("\\' OR '")
 def test_no_text_gets_out_of_its_literal_or_name(text: str) -> None:
     reader = Reader(literal(text.replace("\0", "")))
     assert (reader.string(), reader.at_end) == (text.replace("\0", ""), True)
