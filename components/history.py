@@ -47,7 +47,7 @@ class HistoryComponent(Part):
                 name=view.name,
                 statement=view.statement,
                 comment=self._mark.comment(view.comment),
-                opts=self._mark.making(named(self, *tables)),
+                opts=self._mark.making(named(self, *tables, *control)),
                 database=self._settings.database,
                 schema=self._settings.schema,
             )

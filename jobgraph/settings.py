@@ -330,12 +330,12 @@ class Settings:
     @property
     def history_tables(self) -> tuple[str, ...]:
         """Names of the tables that hold history."""
-        return (self.job_runs_table, self.job_logs_table, self.task_runs_table, self.notifications_table)
+        return (self.job_runs_table, self.job_logs_table, self.task_runs_table)
 
     @property
     def control_tables(self) -> tuple[str, ...]:
-        """Names of the tables that hold what people ask for: operations, backfills."""
-        return (self.operations_table, self.backfills_table, self.backfill_intervals_table)
+        """Names of the tables that hold what people ask for (operations, backfills) and what they were told."""
+        return (self.operations_table, self.backfills_table, self.backfill_intervals_table, self.notifications_table)
 
     @property
     def repository_path(self) -> str:

@@ -77,7 +77,8 @@ def licence(name: str) -> str:
     except PackageNotFoundError:
         return ""
     classifiers = [text for text in about.get_all("Classifier") or () if text.startswith("License ::")]
-    return "; ".join(filter(None, [about.get("License-Expression"), *classifiers, (about.get("License") or "")[:200]]))
+    texts = [*(about.get_all("License-Expression") or ()), *classifiers, *(about.get_all("License") or ())]
+    return "; ".join(text[:200] for text in texts)
 
 
 def test_the_licence_of_every_package_may_be_used() -> None:

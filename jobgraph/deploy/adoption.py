@@ -21,8 +21,8 @@ def import_id(settings: Settings, kind: str, name: str = "") -> str | None:
     """
     if kind == "pool":
         return quoted(name) if any(pool.name == name and pool.imported for pool in settings.pools) else None
-    if kind not in settings.imported or (kind == "history" and name == settings.notifications_table):
-        return None  # a history that was there before jobgraph has no messages
+    if kind not in settings.imported:
+        return None
     return {
         "role": quoted(settings.role),
         "warehouse": quoted(settings.warehouse),

@@ -200,14 +200,11 @@ def tables(settings: Settings) -> tuple[TablePlan, ...]:
         TablePlan(settings.job_runs_table, "jobgraph: one row per attempt of a job", _JOB_RUNS),
         TablePlan(settings.job_logs_table, "jobgraph: logs of the jobs' containers", _JOB_LOGS),
         TablePlan(settings.task_runs_table, "jobgraph: one row per task of a graph run", _TASK_RUNS),
-        TablePlan(
-            settings.notifications_table, "jobgraph: messages about runs, a row per step of each", _NOTIFICATIONS
-        ),
     )
 
 
 def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
-    """Return the tables of what people ask for: operations with their notes, backfills and their intervals.
+    """Return the tables that came after those of history: messages, operations with their notes, backfills.
 
     A deploy makes them by a statement of its own, if they are not there: so they are neither replaced nor imported.
     """
@@ -215,6 +212,9 @@ def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
         TablePlan(settings.operations_table, "jobgraph: what people did to graphs and runs", _OPERATIONS),
         TablePlan(settings.backfills_table, "jobgraph: backfills and their states", _BACKFILLS),
         TablePlan(settings.backfill_intervals_table, "jobgraph: intervals of backfills", _INTERVALS),
+        TablePlan(
+            settings.notifications_table, "jobgraph: messages about runs, a row per step of each", _NOTIFICATIONS
+        ),
     )
 
 

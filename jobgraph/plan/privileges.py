@@ -87,7 +87,7 @@ def history_grants(settings: Settings) -> tuple[Grant, ...]:
     return (
         *(
             _on("TABLE", settings, name, "INSERT", "SELECT")
-            for name in (*settings.history_tables, settings.operations_table)
+            for name in (*settings.history_tables, settings.operations_table, settings.notifications_table)
         ),
         _on("TABLE", settings, settings.backfills_table, "INSERT", "SELECT", "UPDATE"),
         _on("TABLE", settings, settings.backfill_intervals_table, "INSERT", "SELECT", "UPDATE"),

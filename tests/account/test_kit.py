@@ -68,8 +68,8 @@ def test_killed_at_a_statement_it_leaves_nothing_that_the_next_does_not_remove(s
         session = Session(connection)
         scratch.sweep(session.rows)
         kinds = ("DATABASES", "ROLES", "WAREHOUSES", "COMPUTE POOLS", "USERS")
-        names = [str(row["name"]) for kind in kinds for row in session.rows(f"SHOW {kind}")]
-        assert [name for name in names if "JOBGRAPH_KIT" in name] == []
+        left = [str(row["name"]) for kind in kinds for row in session.rows(f"SHOW {kind}")]
+        assert [name for name in left if "JOBGRAPH_KIT" in name] == []
 
 
 def test_only_the_kits_own_objects_are_swept(service: Any) -> None:

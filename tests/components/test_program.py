@@ -65,9 +65,7 @@ def test_the_stack_exports_what_clients_need(quickstart: Recorder) -> None:
     exported = quickstart.outputs["Stack jobgraph-dev"]
     assert exported["graphs"] == ["container_jobs"]
     assert exported["roots"] == {"container_jobs": f'{PREFIX}"ROOT_TASK"'}
-    assert exported["tables"] == [
-        f'{PREFIX}"{t}"' for t in ("JOBS_RUN_STATS", "JOB_LOGS", "TASK_LOGGING_STATS", "NOTIFICATIONS")
-    ]
+    assert exported["tables"] == [f'{PREFIX}"{t}"' for t in ("JOBS_RUN_STATS", "JOB_LOGS", "TASK_LOGGING_STATS")]
     assert exported["mermaid"]["container_jobs"].startswith("flowchart LR")
 
 

@@ -24,7 +24,10 @@ def settings(**given: Any) -> Settings:
 def test_by_default_what_holds_data_stays_and_can_be_dropped_in_order() -> None:
     assert removal.drops(settings()) == [
         *(f'DROP TABLE {PLACE}."{name}"' for name in ("JOBS_RUN_STATS", "JOB_LOGS", "TASK_LOGGING_STATS")),
-        *(f'DROP TABLE {PLACE}."{name}"' for name in ("OPERATIONS", "BACKFILLS", "BACKFILL_INTERVALS")),
+        *(
+            f'DROP TABLE {PLACE}."{name}"'
+            for name in ("OPERATIONS", "BACKFILLS", "BACKFILL_INTERVALS", "NOTIFICATIONS")
+        ),
         f'DROP STAGE {PLACE}."JOBS"',
         f"DROP SCHEMA {PLACE}",
         'DROP DATABASE "PR_CONTAINER_ORCHESTRATION"',
