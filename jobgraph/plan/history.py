@@ -221,7 +221,9 @@ def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
 def create_statement(settings: Settings, table: TablePlan) -> str:
     """Return the statement that makes a table, if it is not there."""
     columns = ", ".join(
-        f"{quoted(column.name)} {column.type} COMMENT {literal(column.comment)}" for column in table.columns
+        f"{quoted(column.name)} {column.type}{f' DEFAULT {column.default}' if column.default else ''}"
+        f" COMMENT {literal(column.comment)}"
+        for column in table.columns
     )
     name = settings.qualified(table.name)
     return f"CREATE TABLE IF NOT EXISTS {name} ({columns}) COMMENT = {literal(table.comment)}"

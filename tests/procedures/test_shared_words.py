@@ -12,8 +12,13 @@ from jobgraph.procedures import finalize_graph, history, outcome, retries
 from jobgraph.procedures.notifying import messages, outbox, watch_graphs
 from jobgraph.settings import Settings
 
+SETTINGS = Settings()
+COLUMNS = {
+    table.name: {column.name for column in table.columns}
+    for table in (*tables.tables(SETTINGS), *tables.control_tables(SETTINGS))
+}
 JOB_RUNS, JOB_LOGS, TASK_RUNS, MESSAGES = (
-    {column.name for column in table.columns} for table in tables.tables(Settings())
+    COLUMNS[name] for name in (*SETTINGS.history_tables, SETTINGS.notifications_table)
 )
 
 
