@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.plan.job_definition import Definition, differing_entries
+from jobgraph.runs.graph_run import LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,10 @@ def _of_jobs(first: Run, second: Run, definitions: tuple[Definitions, Definition
         before, after = first.job(name), second.job(name)
         if before is None or after is None:
             yield Difference(name, "in the graph", before is not None, after is not None)
+            continue
+        if LEFT_OUT in {before.state, after.state}:
+            # it did not run, so no other fact of it was different
+            yield from _pair(name, "state", before.state, after.state)
             continue
         facts, later = _facts(before), _facts(after)
         for fact, value in facts.items():

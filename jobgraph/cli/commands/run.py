@@ -105,7 +105,8 @@ def run(  # noqa: PLR0913  # one parameter for each option
         operating.keep(application.client, deployed.tables, replace(operation, run_id=run_id or ""))
         run_output.show_started(deployed.key, deployed.root_task, run_id, as_json=as_json)
         return
-    remark(f"Graph {deployed.key} was asked to run; waiting for {len(deployed.jobs) - len(names)} jobs.")
+    count = len(deployed.jobs) - len(names)
+    remark(f"Graph {deployed.key} was asked to run; waiting for {count} job{'s' * (count != 1)}.")
     run_id = run_output.unless_interrupted(deployed.key, lambda: launch.find(request))
     operating.keep(application.client, deployed.tables, replace(operation, run_id=str(run_id)))
     rows = launch.rows(str(run_id), request)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.store import Transaction
 
 
+_DUCKDBS_OWN = frozenset({"MEMORY", "TEMP", "SYSTEM", "MAIN"})
 # Files of databases that were dropped, until they are removed.
 TABLES = "CREATE TABLE IF NOT EXISTS superfluous_file (key TEXT PRIMARY KEY);"
 
@@ -34,7 +35,7 @@ def file_key(database: SnowflakeObject) -> str:
 
 def _created(call: Call, database: SnowflakeObject) -> None:
     name, key = database.name.name, file_key(database)
-    _refuse_twin(call, database)
+    _refuse_name(call, database.name, database)
     with call.world.store.transaction() as tx:
         tx.otherwise(lambda: call.world.data.remove(key))
         _attach(call, tx, name, key)
@@ -56,12 +57,15 @@ def _detach(call: Call, tx: Transaction, name: str, key: str) -> None:
     tx.otherwise(lambda: call.world.data.attach(name, key))
 
 
-def _refuse_twin(call: Call, database: SnowflakeObject) -> None:
+def _refuse_name(call: Call, name: ObjectName, database: SnowflakeObject) -> None:
+    """Refuse what cannot be the name of a DuckDB database: DuckDB's own, and another's in other case."""
+    if name.name.upper() in _DUCKDBS_OWN:
+        raise errors.not_supported(f"database name {name.quoted}")
     # DuckDB's names ignore case, so "Mine" and MINE cannot both be.
     with call.world.store.transaction() as tx:
         names = [database_.name.name for database_ in catalog.listing(tx, "DATABASE") if database_.id != database.id]
-    if database.name.name.upper() in [name.upper() for name in names]:
-        raise errors.not_supported(f"database name {database.name.quoted} that differs from another one's only in case")
+    if name.name.upper() in [name.upper() for name in names]:
+        raise errors.not_supported(f"database name {name.quoted} that differs from another one's only in case")
 
 
 def _dropping(call: Call, database: SnowflakeObject) -> None:
@@ -101,6 +105,7 @@ def _rename(call: Call, database: SnowflakeObject) -> Result | None:
     name = call.session.resolve(call.reader.object_name(), Scope.ACCOUNT, "ALTER DATABASE")
     with call.world.store.transaction() as tx:
         catalog.rename(tx, database, name)
+        _refuse_name(call, name, database)
         tx.run("UPDATE object SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
         tx.run("UPDATE future_grant SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
         _detach(call, tx, database.name.name, file_key(database))

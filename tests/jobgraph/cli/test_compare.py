@@ -67,3 +67,11 @@ def test_what_jobs_were_told_to_do_is_compared_part_by_part(invoke: Invoke, serv
         ("A", "definition.image"): ("/d/s/i/a:1", "/d/s/i/a:2"),
         ("A", "definition.retries"): (0, 2),
     }
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_a_job_that_was_left_out_differs_in_nothing_else(invoke: Invoke, server: Server) -> None:
+    server.attempts = [row for row in server.attempts if (row["TASK_NAME"], row["GRAPH_RUN_ID"]) != ("A", RUN)]
+    server.attempts.append(attempt("A", 0, "LEFT_OUT", IMAGE_DIGEST=None))
+    listed = json.loads(invoke("compare", OLD_RUN, RUN, "--json").stdout)["differences"]
+    assert [(d["fact"], d["second"]) for d in listed if d["job"] == "A"] == [("state", "LEFT_OUT")]

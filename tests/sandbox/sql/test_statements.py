@@ -34,6 +34,9 @@ def test_two_statements(client: Client) -> None:
     "text",
     [
         "CREATE SEQUENCE S",
+        "CREATE DATABASE MEMORY",
+        'CREATE DATABASE "Temp"',
+        "ALTER DATABASE D RENAME TO SYSTEM",
         "CREATE PROCEDURE P() RETURNS INT LANGUAGE JAVASCRIPT AS 'return 1'",
         "SELECT CONDITIONAL_TRUE_EVENT(TRUE) OVER (ORDER BY 1)",
         "ALTER SESSION SET QUOTED_IDENTIFIERS_IGNORE_CASE = TRUE",
