@@ -78,28 +78,28 @@ def build(
     used.touch()
     world = World(store, DataPlane(folder / "data", folder / "stages"), clock, folder, images, address)
     store.define_tables = world.data.define
-    world.parts["queries"] = Queries(world)
-    for part in (
-        definitions,
-        showing,
-        bundles,
-        context,
-        query_history,
-        results,
-        table_functions,
-        registration,
-        scripting,
-        *parts,
-    ):
-        if hasattr(part, "register"):
-            part.register(world)
     try:
+        world.parts["queries"] = Queries(world)
+        for part in (
+            definitions,
+            showing,
+            bundles,
+            context,
+            query_history,
+            results,
+            table_functions,
+            registration,
+            scripting,
+            *parts,
+        ):
+            if hasattr(part, "register"):
+                part.register(world)
         _prepare(world, password)
     except BaseException as error:
         world.data.stop()
         store.close()
         if isinstance(error, sqlite3.Error | SnowflakeError):
-            raise DataFolderError(control, f"cannot be written ({error})") from error
+            raise _not_writable(folder, error) from error
         raise
     return world
 
@@ -145,9 +145,20 @@ def _attach(world: World, name: str, key: str) -> None:
 
 
 def start(world: World) -> None:
-    """Start every part's threads, with recovery of what a kill interrupted."""
-    for part in world.parts.values():
-        part.start()
+    """Start every part's threads, with recovery of what a kill interrupted.
+
+    Raises:
+        DataFolderError: what has to be noted first cannot be.
+    """
+    try:
+        for part in world.parts.values():
+            part.start()
+    except (sqlite3.Error, SnowflakeError) as error:
+        raise _not_writable(world.folder, error) from error
+
+
+def _not_writable(folder: Path, error: Exception) -> DataFolderError:
+    return DataFolderError(folder / "control.sqlite", f"cannot be written ({error})")
 
 
 def stop(world: World) -> None:

