@@ -304,16 +304,13 @@ def serve(folder: Path, images: tuple[Path, ...], port: int, **settings: Any) ->
             world = composition.build(
                 folder, images, SystemClock(), address=address, password=credentials(folder).password
             )
+            vars(world).update(settings)
+            data_errors.at_the_end.tell = partial(process_log.end_loudly, folder)
+            composition.start(world)
         except DataFolderError as error:
             raise SandboxError(str(error)) from error
         except OSError as error:
             raise SandboxError(f"{error.filename or folder} cannot be used: {error.strerror}.") from error
-        vars(world).update(settings)
-        data_errors.at_the_end.tell = partial(process_log.end_loudly, folder)
-        try:
-            composition.start(world)
-        except DataFolderError as error:
-            raise SandboxError(str(error)) from error
         try:
             (folder / _PROCESS).write_text(json.dumps({"pid": os.getpid(), "port": address[1]}))
             _serve_http(world, listener)
