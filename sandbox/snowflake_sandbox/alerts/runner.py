@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from snowflake_sandbox import errors
+from snowflake_sandbox import due_work, errors
 from snowflake_sandbox.alerts import alert as kind
 from snowflake_sandbox.alerts import history
 from snowflake_sandbox.alerts.history import Ending
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 USER = "SYSTEM"
 _LONGEST_SLEEP = timedelta(minutes=1)
-_RETRY_SECONDS = 1.0
 _STOP_IN_SECONDS = 10.0
 _FAILURES = (history.FAILED, history.CONDITION_FAILED, history.ACTION_FAILED)
 
@@ -110,15 +109,7 @@ class AlertRunner:
             self._world.data.interrupt(evaluation.session)
 
     def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                until = self._look()
-            except Exception:  # noqa: BLE001  # logged, and tried again: a full disk ends by somebody's doing
-                _log.exception("the alerts could not be looked at; trying again")
-                self._stopping.wait(_RETRY_SECONDS)
-                continue
-            self._world.clock.wait_until(self._wake, until)
+        due_work.repeat(self._look, "alerts", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Begin what is due; until when nothing else will be."""

@@ -6,12 +6,12 @@ warehouses.py. Must not know jobs: the services part says what they want, and is
 
 from __future__ import annotations
 
-import logging
 import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from snowflake_sandbox import due_work
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.compute import nodes, rates, usage
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from snowflake_sandbox.store import Transaction
 
 _LONGEST_SLEEP = timedelta(minutes=1)
-_RETRY_SECONDS = 1.0
-
-_log = logging.getLogger("snowflake_sandbox.compute")
 
 
 class Pools:
@@ -52,15 +49,7 @@ class Pools:
             self._thread.join()
 
     def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                until = self._look()
-            except Exception:  # noqa: BLE001  # logged, and tried again
-                _log.exception("compute pools could not be looked at; trying again")
-                self._stopping.wait(_RETRY_SECONDS)
-                continue
-            self._world.clock.wait_until(self._wake, until)
+        due_work.repeat(self._look, "compute pools", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Do what time alone does; until when there will be nothing more."""

@@ -7,13 +7,12 @@ transaction: kinds' hooks call this inside one. Must not know which statements n
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox import errors
+from snowflake_sandbox import due_work, errors
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.compute import rates, slots, usage
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 _CHECK_SECONDS = 0.05
 # The longest sleep, and how often it is noted that what is up is up still.
 _LONGEST_SLEEP = timedelta(minutes=1)
-_RETRY_SECONDS = 1.0
-
-_log = logging.getLogger("snowflake_sandbox.compute")
 
 
 @dataclass
@@ -73,16 +69,7 @@ class Warehouses:
             usage.see(tx, self._world.clock.now())
 
     def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                until = self._look()
-            except Exception:  # noqa: BLE001  # logged, and tried again
-                # A full disk, or a defect: queues and suspensions must go on once it is over.
-                _log.exception("warehouses could not be looked at; trying again")
-                self._stopping.wait(_RETRY_SECONDS)
-                continue
-            self._world.clock.wait_until(self._wake, until)
+        due_work.repeat(self._look, "warehouses", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Do what time alone does; until when there will be nothing more."""

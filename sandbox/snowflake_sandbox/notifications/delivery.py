@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import logging
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from snowflake_sandbox import due_work
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.notifications import queue, requests
 from snowflake_sandbox.notifications.mailbox import MAIL, WEBHOOKS
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 _LONGEST_SLEEP = timedelta(minutes=1)
 _HTTP_SECONDS = 10
 _LONGEST_ANSWER = 2000
-_RETRY_SECONDS = 1.0
-
-_log = logging.getLogger("sandbox.notifications")
 
 
 class Delivery:
@@ -61,15 +58,9 @@ class Delivery:
         self._wake.set()
 
     def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                until = self.deliver()
-            except Exception:  # noqa: BLE001  # logged, and tried again: a full disk ends by somebody's doing
-                _log.exception("notifications could not be delivered; trying again")
-                self._stopping.wait(_RETRY_SECONDS)
-                continue
-            self._world.clock.wait_until(self._wake, until)
+        due_work.repeat(
+            self.deliver, "notifications", clock=self._world.clock, wake=self._wake, stopping=self._stopping
+        )
 
     def deliver(self) -> datetime:
         """Send all that is due; until when nothing else will be."""

@@ -8,12 +8,12 @@ SQL statements; the rules of a run are machine.py's.
 
 from __future__ import annotations
 
-import logging
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from snowflake_sandbox import due_work
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.store import insist
 from snowflake_sandbox.tasks import graph as graphs
@@ -51,10 +51,8 @@ _LATE = timedelta(minutes=5)
 # The longest sleep: the clock of a machine that was suspended may jump.
 _LONGEST_SLEEP = timedelta(minutes=1)
 _STOP_IN_SECONDS = 10.0
-_RETRY_SECONDS = 1.0
 TIMED_OUT_CODE = 630
 
-_log = logging.getLogger("sandbox.tasks")
 _CANCELLED = Outcome(604, "SQL execution canceled")
 
 
@@ -107,16 +105,7 @@ class Scheduler:
                 self._start_statement(active, name)
 
     def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                until = self._look()
-            except Exception:  # noqa: BLE001  # logged, and tried again
-                # A full disk, or a defect: the schedules must go on once it is over.
-                _log.exception("the task scheduler could not look at the clock; trying again")
-                self._stopping.wait(_RETRY_SECONDS)
-                continue
-            self._world.clock.wait_until(self._wake, until)
+        due_work.repeat(self._look, "tasks", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Start and time out what is due; until when nothing will be."""

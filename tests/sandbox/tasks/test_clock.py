@@ -5,12 +5,14 @@ from __future__ import annotations
 import queue
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from snowflake_sandbox.tasks import scheduler
+from snowflake_sandbox import due_work
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.sandbox.tasks.conftest import Tasks
 
 DAY = 86_400
@@ -34,16 +36,16 @@ def test_a_clock_set_back_by_a_day_does_not_stop_the_schedules(tasks: Tasks) -> 
 
 
 def test_the_scheduler_goes_on_when_the_store_fails(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "_RETRY_SECONDS", 0.001)
-    look, failures = tasks.scheduler._look, [1, 2, 3]
+    monkeypatch.setattr(due_work, "_RETRY_SECONDS", 0.001)
+    fire, failures = tasks.scheduler._fire, [1, 2, 3]
 
-    def failing() -> Any:
+    def failing(now: datetime) -> None:
         if failures:
             failures.pop()
             raise sqlite3.OperationalError("database or disk is full")
-        return look()
+        fire(now)
 
-    monkeypatch.setattr(tasks.scheduler, "_look", failing)
+    monkeypatch.setattr(tasks.scheduler, "_fire", failing)
     tasks.run("CREATE TASK ROOT WAREHOUSE = W SCHEDULE = '1 MINUTE' AS SELECT TEST$GATE('x')", "ALTER TASK ROOT RESUME")
     tasks.clock.move(61)
     assert tasks.entered.get(timeout=20) == "x"

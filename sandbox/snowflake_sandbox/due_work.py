@@ -1,0 +1,44 @@
+"""The loop of a thread that does what is due, then sleeps until something else is.
+
+Knows the clock and how a failure is survived. Must not know what is due.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from snowflake_sandbox.clock import Clock
+
+_RETRY_SECONDS = 1.0
+
+
+def repeat(
+    look: Callable[[], datetime], subject: str, *, clock: Clock, wake: threading.Event, stopping: threading.Event
+) -> None:
+    """Do what is due, again and again, until `stopping` is set.
+
+    A failure is logged and tried again a second later: a full disk ends by somebody's doing, and schedules, queues and
+    suspensions must go on then.
+
+    Args:
+        look: does what is due; returns the instant until which nothing else will be.
+        subject: the name of the log, `sandbox.<subject>`, and what it says could not be looked at.
+        clock: the sandbox's.
+        wake: set by others when something may have become due earlier.
+        stopping: set when the sandbox ends; `wake` is to be set after it.
+    """
+    while not stopping.is_set():
+        wake.clear()
+        try:
+            until = look()
+        except Exception:  # logged, and tried again
+            logging.getLogger(f"sandbox.{subject}").exception("%s could not be looked at; trying again", subject)
+            stopping.wait(_RETRY_SECONDS)
+            continue
+        clock.wait_until(wake, until)
