@@ -47,4 +47,4 @@ def image_problem(reference: str) -> tuple[str, str]:
         remedy = f"push it into the stack's repository and write {bare}, or write /database/schema/repository/{bare}"
         return issue, remedy
     issue = "this is not the name of an image: a name in lower case, and a tag or digest"
-    return issue, "write my_job_image:1.0.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"
+    return issue, "write my_job_image:1.1.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"

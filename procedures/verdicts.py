@@ -1,8 +1,9 @@
 """What a job decides for those behind it: whether their conditions on its outputs hold.
 
 Snowflake cannot look into what a task returned when it evaluates a WHEN. So what the task returns begins with a digit
-for each condition of its definition, in their order, before the outputs themselves: `01{"n": 5}`. Shipped as a part of
-a stored procedure's text; images/runtime does the same for jobs that no runner follows.
+for each condition of its definition, in their order, before the outputs themselves: `01{"n": 5}`. The runner does that
+for a job that it follows; a container that nobody follows does it itself. An image is built of its own folder alone,
+so this file lies in procedures/, where it becomes part of a procedure, and in each image; a test holds them equal.
 """
 
 from __future__ import annotations

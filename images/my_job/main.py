@@ -12,9 +12,9 @@ has a program (job_run.py) that does so for any other.
 
 Build and push it (`SHOW IMAGE REPOSITORIES` tells the repository's URL):
 
-    docker build --platform linux/amd64 -t <repository_url>/my_job_image:1.0.0 images/my_job
+    docker build --platform linux/amd64 -t <repository_url>/my_job_image:1.1.0 images/my_job
     docker login <registry_host> -u <user>
-    docker push <repository_url>/my_job_image:1.0.0
+    docker push <repository_url>/my_job_image:1.1.0
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import verdicts  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
 from snowflake.connector.errors import Error as ConnectorError
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkClientException
@@ -138,42 +139,6 @@ def find_out_run(session: Session, job: Mapping[str, Any]) -> None:
         log.info("%s returned %s", name, session.sql(RETURNED, params=[name]).collect()[0]["RETURNED"])
 
 
-def verdicts(outputs: str, conditions: Sequence[Mapping[str, Any]]) -> str:
-    """Return a digit for each condition: 1 if it holds for the outputs, else 0."""
-    return "".join("01"[holds(outputs, condition)] for condition in conditions)
-
-
-def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
-    """Tell whether a condition holds. One on an output that is missing does not; numbers may be texts."""
-    value: Any = outputs
-    if "output" in condition:
-        value = json.loads(outputs).get(condition["output"]) if outputs.startswith("{") else None
-    if value is None:
-        return False
-    reference, test = condition["value"], condition["test"]
-    if test in {"above", "below"}:
-        number = as_number(value)
-        return number is not None and bool(number > reference if test == "above" else number < reference)
-    return same(value, reference) is (test == "is")
-
-
-def same(value: Any, reference: Any) -> bool:
-    """Tell whether an output is what a file says, which has numbers, truth values and texts."""
-    if isinstance(reference, bool):
-        return value is reference or str(value).lower() == str(reference).lower()
-    if isinstance(reference, str):
-        return reference == (value if isinstance(value, str) else json.dumps(value))
-    return as_number(value) == float(reference)
-
-
-def as_number(value: Any) -> float | None:
-    """Return an output as a number; `None` if it is none."""
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
 def close(session: Session) -> None:
     """Close the session. Should that fail, the rows are written or the error is known all the same: only warn."""
     try:
@@ -197,7 +162,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
             rows = run(session, options.query, options.result_table)
             outputs = json.dumps({"rows_written": rows, "result_table": options.result_table})
             if direct:
-                value = verdicts(outputs, direct.get("conditions", ())) + outputs
+                value = verdicts.verdicts(outputs, direct.get("conditions", ())) + outputs
                 session.sql("CALL SYSTEM$SET_RETURN_VALUE(?)", params=[value]).collect()
         finally:
             close(session)

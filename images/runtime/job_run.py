@@ -9,7 +9,7 @@ specification sets. Then this program asks Snowflake for the rest, sets the very
 after it, if it ended with 0, makes the last line of its output what the task returns, for `when` and for the jobs that
 follow.
 
-Copy this file, `job_session.py` and `masking.py` into an image of your own to have the same there.
+Copy this file, `job_session.py`, `masking.py` and `verdicts.py` into an image of your own to have the same there.
 
 Ends with the command's exit code, 1 when Snowflake refuses something, 2 when called or configured wrongly.
 """
@@ -19,13 +19,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import job_session  # type: ignore[import-not-found]  # lies beside this file in the image, in no package
 import masking  # type: ignore[import-not-found]  # as above
+import verdicts  # type: ignore[import-not-found]  # as above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +45,6 @@ RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS VALUE"
 # the key of a run's configuration that jobgraph keeps for itself
 REQUEST = "jobgraph"
 SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
-# a job at whose outputs conditions look begins what it returns with a digit for each
-VERDICTS = re.compile(r"^[01]+(?=\{)")
 log = logging.getLogger("job-run")
 
 
@@ -142,7 +140,7 @@ class _Asking:
         except job_session.RefusedError as error:
             log.warning("nothing is known of %s: %s", name, error)
             return None
-        return json.dumps({"status": "DONE"}) if value is None else VERDICTS.sub("", str(value))
+        return json.dumps({"status": "DONE"}) if value is None else verdicts.without_verdicts(str(value))
 
     def _done_attempt(self, name: str) -> int:
         """Return which attempt of a predecessor was done; its history is asked only if it has left any files at all."""
@@ -177,43 +175,7 @@ def task_value(last_line: str, environment: Mapping[str, str]) -> str:
     """Return what the task is to return: verdicts on the conditions of those behind the job, and its outputs."""
     line = last_line.strip()
     asked = json.loads(environment[DIRECT]).get("conditions", ())
-    return verdicts(line if _is_object(line) else "", asked) + returned_value(line, environment["JOB_ATTEMPT"])
-
-
-def verdicts(outputs: str, conditions: Sequence[Mapping[str, Any]]) -> str:
-    """Return a digit for each condition: 1 if it holds for the outputs, else 0."""
-    return "".join("01"[holds(outputs, condition)] for condition in conditions)
-
-
-def holds(outputs: str, condition: Mapping[str, Any]) -> bool:
-    """Tell whether a condition holds. One on an output that is missing does not; numbers may be texts."""
-    value: Any = outputs
-    if "output" in condition:
-        value = json.loads(outputs).get(condition["output"]) if outputs.startswith("{") else None
-    if value is None:
-        return False
-    reference, test = condition["value"], condition["test"]
-    if test in {"above", "below"}:
-        number = as_number(value)
-        return number is not None and bool(number > reference if test == "above" else number < reference)
-    return same(value, reference) is (test == "is")
-
-
-def same(value: Any, reference: Any) -> bool:
-    """Tell whether an output is what a file says, which has numbers, truth values and texts."""
-    if isinstance(reference, bool):
-        return value is reference or str(value).lower() == str(reference).lower()
-    if isinstance(reference, str):
-        return reference == (value if isinstance(value, str) else json.dumps(value))
-    return as_number(value) == float(reference)
-
-
-def as_number(value: Any) -> float | None:
-    """Return an output as a number; `None` if it is none."""
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
+    return verdicts.verdicts(line if _is_object(line) else "", asked) + returned_value(line, environment["JOB_ATTEMPT"])
 
 
 def returned_value(last_line: str, attempt: str) -> str:

@@ -15,11 +15,11 @@ to hide them in what the entrypoint prints; if the job is its task's own stateme
 Ends with 1 when Snowflake or pip fails, 2 when called or configured wrongly.
 
 Build and push it once (`SHOW IMAGE REPOSITORIES` tells the repository's URL); the stack's setting `runtime_image` names
-it, job_runtime:1.0 unless set:
+it, job_runtime:1.1 unless set:
 
-    docker build --platform linux/amd64 -t <repository_url>/job_runtime:1.0 images/runtime
+    docker build --platform linux/amd64 -t <repository_url>/job_runtime:1.1 images/runtime
     docker login <registry_host> -u <user>
-    docker push <repository_url>/job_runtime:1.0
+    docker push <repository_url>/job_runtime:1.1
 """
 
 from __future__ import annotations

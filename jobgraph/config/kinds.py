@@ -89,7 +89,7 @@ class Image(Text):
     """An image that Snowflake can run: in one of its repositories, and with its version."""
 
     expected: str = "an image with its version"
-    example: str = "write my_job_image:1.0.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"
+    example: str = "write my_job_image:1.1.0 (in the stack's repository), or /database/schema/repository/name:1.0.0"
 
     def read(self, node: yaml.Node, path: str, document: Document) -> str | None:
         """Return the image as it is written."""

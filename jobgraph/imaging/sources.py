@@ -29,7 +29,7 @@ class Source:
     """An image and its folder.
 
     Attributes:
-        reference: As `jobconfig.yaml` or the settings name it, as `my_job_image:1.0.0`; the key in `image_digests`.
+        reference: As `jobconfig.yaml` or the settings name it, as `my_job_image:1.1.0`; the key in `image_digests`.
         name: Its name in the repository.
         folder: Holds the Dockerfile; all of it is the build's context.
         tag: The hash of names, modes and contents, so it never moves.

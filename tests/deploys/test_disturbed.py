@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-FAILING = {"image": "my_job_image:1.0.0", "command": ["python3", "-c", "raise SystemExit(3)"]}
+FAILING = {"image": "my_job_image:1.1.0", "command": ["python3", "-c", "raise SystemExit(3)"]}
 BEFORE: dict[str, Any] = {"jobs": {"a": FAILING, "b": ["a"], "c": ["b"]}}
 AFTER: dict[str, Any] = {"jobs": {"a": FAILING, "c": ["a"], "d": ["c"]}}
 RETRY = f"EXECUTE TASK {SCHEMA}.ONE_ROOT RETRY LAST"

@@ -140,7 +140,7 @@ def test_wrong_arguments_end_with_2(tmp_path: Path, arguments: tuple[str, ...]) 
 def test_the_image_says_what_the_sandbox_and_the_registry_look_for() -> None:
     parser = DockerfileParser(path=str(IMAGE / "Dockerfile"))
     assert parser.labels["org.opencontainers.image.title"] == "my_job_image"
-    assert parser.labels["org.opencontainers.image.version"] == "1.0.0"
+    assert parser.labels["org.opencontainers.image.version"] == "1.1.0"
     assert parser.baseimage == "python:3.11-slim"
     entries = {entry["instruction"]: entry["value"] for entry in parser.structure}
     assert json.loads(entries["ENTRYPOINT"]) == ["python3", "main.py"]
@@ -149,5 +149,5 @@ def test_the_image_says_what_the_sandbox_and_the_registry_look_for() -> None:
 
 def test_the_specification_names_the_image_and_both_arguments() -> None:
     (container,) = yaml.safe_load((IMAGE / "my_job_spec.yaml").read_text())["spec"]["containers"]
-    assert container["image"] == "/pr_container_orchestration/public/images/my_job_image:1.0.0"
+    assert container["image"] == "/pr_container_orchestration/public/images/my_job_image:1.1.0"
     assert [argument.partition("=")[0] for argument in container["args"]] == ["--query", "--result_table"]

@@ -163,4 +163,10 @@ def test_the_image_is_the_settings_default() -> None:
     parser = DockerfileParser(path=str(IMAGE))
     title, version = (parser.labels[f"org.opencontainers.image.{name}"] for name in ("title", "version"))
     assert Settings().runtime_image == f"{title}:{version}"
-    assert sorted(p.name for p in IMAGE.glob("*.py")) == ["job_run.py", "job_session.py", "main.py", "masking.py"]
+    assert sorted(p.name for p in IMAGE.glob("*.py")) == [
+        "job_run.py",
+        "job_session.py",
+        "main.py",
+        "masking.py",
+        "verdicts.py",
+    ]

@@ -77,7 +77,7 @@ def test_a_stack_of_version_0_1_is_taken_over(fresh: Project) -> None:
 TEAM = Path(__file__).parent / "team_program.py"
 GRAPH = """\
 version: 1
-defaults: {{image: "my_job_image:1.0.0", compute_pool: {upper}_POOL}}
+defaults: {{image: "my_job_image:1.1.0", compute_pool: {upper}_POOL}}
 graphs:
   {part}:
     schedule: 59 minutes

@@ -19,7 +19,7 @@ def test_an_image_goes_from_its_folder_to_a_run(fresh: Project) -> None:
     assert "the first deploy makes it" in first.stderr
     program = fresh.folder / "images" / "my_job" / "main.py"
     text = (fresh.folder / "jobconfig.yaml").read_text()
-    (fresh.folder / "jobconfig.yaml").write_text(text.replace("my_job_image:1.0.0", "my_job_image:2.0.0"))
+    (fresh.folder / "jobconfig.yaml").write_text(text.replace("my_job_image:1.1.0", "my_job_image:2.0.0"))
     done = fresh.up()
     assert "my_job_image:2.0.0 is not in the repository, so T_MYJOB_1, " in done.stdout
     assert "jobgraph image push t_myjob_1 --environment dev" in done.stdout
@@ -46,7 +46,7 @@ def test_a_build_that_fails_says_so_with_its_log(deployed: Project) -> None:
     folder.mkdir()
     dockerfile = folder / "Dockerfile"
     dockerfile.write_text("FROM scratch\n")
-    deployed.edit('defaults: {image: "my_job_image:1.0.0"', 'defaults: {image: "broken:1"')
+    deployed.edit('defaults: {image: "my_job_image:1.1.0"', 'defaults: {image: "broken:1"')
     try:
         refused = deployed.jobgraph("image", "push", "--inside", "--pool", "NO_SUCH_POOL", check=False)
         assert refused.returncode == 1

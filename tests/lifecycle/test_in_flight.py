@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 S = stack.PLACE
 GRAPH = """\
 version: 1
-defaults: {{image: "my_job_image:1.0.0", compute_pool: PR_STD_POOL_XS}}
+defaults: {{image: "my_job_image:1.1.0", compute_pool: PR_STD_POOL_XS}}
 graphs:
   flight:
     schedule: 59 minutes

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 S = stack.PLACE
 GRAPH = """\
 version: 1
-defaults: {{image: "my_job_image:1.0.0", compute_pool: PR_STD_POOL_XS, retries: 0}}
+defaults: {{image: "my_job_image:1.1.0", compute_pool: PR_STD_POOL_XS, retries: 0}}
 graphs:
   {graph}:
     jobs:

@@ -36,7 +36,7 @@ FATES = (("DONE", 0.955), ("RETRIED", 0.02), ("FAILED", 0.015), ("TIMED_OUT", 0.
 CAUSES = (
     ("app_error", 3, "Container main exited with code 3", "ValueError: column AMOUNT has 17 nulls"),
     ("out_of_memory", 137, "Container main was killed: out of memory", "Killed"),
-    ("image_pull", None, "Failed to pull image my_job_image:1.0.0", ""),
+    ("image_pull", None, "Failed to pull image my_job_image:1.1.0", ""),
 )
 FORM = "(TYPE = CSV FIELD_OPTIONALLY_ENCLOSED_BY = '\"' EMPTY_FIELD_AS_NULL = TRUE)"
 LOG = """\

@@ -82,7 +82,7 @@ def test_quotes_are_the_remedy_where_they_help(keys: str, remedy: str) -> None:
         ("org/img:1", "not in a Snowflake image repository", "write img:1"),
         ("My_Image:1", "in lower case", "write my_image:1"),
         ("/db/repo/img:1", "not the name of an image", "/database/schema/repository/name:1.0.0"),
-        ("a b", "not the name of an image", "my_job_image:1.0.0"),
+        ("a b", "not the name of an image", "my_job_image:1.1.0"),
     ],
 )
 def test_an_image_that_snowflake_cannot_run_is_refused_with_a_remedy_that_helps(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jobgraph.errors import Problem
 
 ROOT = Path(__file__).resolve().parents[3]
-IMAGE = "my_job_image:1.0.0"
+IMAGE = "my_job_image:1.1.0"
 AFTER = ["root_task", "root_task", "t_myjob_2", "t_myjob_2", "t_myjob_1", "t_myjob_3,t_myjob_4,t_myjob_5"]
 
 

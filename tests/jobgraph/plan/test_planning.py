@@ -46,7 +46,7 @@ def test_a_task_calls_the_runner_of_this_text_with_its_frozen_definition() -> No
             "containers": [
                 {
                     "name": "main",
-                    "image": "/pr_container_orchestration/public/images/my_job_image:1.0.0",
+                    "image": "/pr_container_orchestration/public/images/my_job_image:1.1.0",
                     "args": ["--query=select current_time() as time,'hello'", "--result_table=results_1"],
                     "env": {"SNOWFLAKE_WAREHOUSE": "SMALL_WAREHOUSE"},
                 },

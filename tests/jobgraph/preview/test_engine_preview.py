@@ -85,7 +85,7 @@ def test_case_and_white_space_alone_are_told_as_such(tmp_path: Path) -> None:
 
 
 def test_an_image_whose_tag_moved_is_a_change_where_the_stack_pins_digests(tmp_path: Path) -> None:
-    digests = [(("my_job_image:1.0.0", f"sha256:{letter * 64}"),) for letter in "ab"]
+    digests = [(("my_job_image:1.1.0", f"sha256:{letter * 64}"),) for letter in "ab"]
     old, new = (tasks(TEXT, tmp_path, replace(Settings(), image_digests=one)) for one in digests)
     found = fields(summarize(preview(old, new)))
     assert set(found) == set(old)
@@ -230,7 +230,7 @@ def test_a_comment_is_never_longer_than_a_pull_request_takes() -> None:
 
 
 def test_objects_that_are_changed_alike_are_told_together(tmp_path: Path) -> None:
-    new = tasks(TEXT.replace("my_job_image:1.0.0", "my_job_image:2.0.0"), tmp_path)
+    new = tasks(TEXT.replace("my_job_image:1.1.0", "my_job_image:2.0.0"), tmp_path)
     summary = summarize(preview(tasks(TEXT, tmp_path), new))
     text = rendering.as_text(summary)
     assert "~ T_MYJOB_1, T_MYJOB_2, T_MYJOB_3, T_MYJOB_4, T_MYJOB_5, T_MYJOB_6 (6 changed alike)\n      image: " in text
@@ -253,9 +253,9 @@ def test_the_order_of_the_steps_says_nothing(tmp_path: Path) -> None:
 def test_a_new_job_is_described(tmp_path: Path) -> None:
     new = tasks(TEXT.replace("t_myjob_5:", "t_other:").replace("t_myjob_5]", "t_other]"), tmp_path)
     summary = summarize(preview(tasks(TEXT, tmp_path), new))
-    line = "T_OTHER (created): my_job_image:1.0.0 on PR_STD_POOL_XS, after T_MYJOB_1\n"
+    line = "T_OTHER (created): my_job_image:1.1.0 on PR_STD_POOL_XS, after T_MYJOB_1\n"
     assert line in rendering.as_text(summary)
-    row = "<code>my_job_image:1.0.0 on PR_STD_POOL_XS, after T_MYJOB_1</code>"
+    row = "<code>my_job_image:1.1.0 on PR_STD_POOL_XS, after T_MYJOB_1</code>"
     assert row in rendering.as_markdown(summary)
 
 
