@@ -43,7 +43,11 @@ def guard_removal(
     guards = [
         RemovalGuardComponent(
             graph.key,
-            RemovalGuardArgs(removal.guard(graph, settings), [*components.values()], components[graph.key].names),
+            RemovalGuardArgs(
+                removal.guard(graph, settings, is_suspended=components[graph.key].stays_suspended),
+                [*components.values()],
+                components[graph.key].names,
+            ),
             scope,
         )
         for graph in graphs
@@ -53,10 +57,11 @@ def guard_removal(
 
 
 class RemovalGuardComponent(Part):
-    """A step that does nothing when it is made; its way back fails while runs are under way.
+    """A step whose way back fails while runs are under way.
 
     It depends on its graph and on all others, so it is the first to go, by `destroy` and when the graph leaves the
-    file: if it refuses, no graph has been touched.
+    file: if it refuses, no graph has been touched. Made, it does nothing; made anew, after a destroy that was
+    interrupted, it resumes the root, the last of all that the deploy makes.
     """
 
     def __init__(self, name: str, args: RemovalGuardArgs, scope: Scope) -> None:

@@ -146,7 +146,8 @@ def _departures(
 class TaskGraphComponent(Part):
     """Root, a task per job, finalizer, and the steps around them.
 
-    `add` makes a task behind the gate, `close` what comes after all of them.
+    `add` makes a task behind the gate, `close` what comes after all of them. `stays_suspended`: the root is there and
+    suspended, as an operator leaves it, or a destroy that was interrupted.
     """
 
     def __init__(self, name: str, args: TaskGraphArgs, scope: Scope) -> None:
@@ -156,7 +157,8 @@ class TaskGraphComponent(Part):
         self.names = StepNames(scope, args.graph.root.name, args.graph.key, args.change.former_root)
         self._steps = RootSteps(self, self.names, args)
         self._last: list[pulumi.Resource] = []
-        if self._change.stays_suspended:
+        self.stays_suspended = self._change.stays_suspended
+        if self.stays_suspended:
             pulumi.warn(_left_suspended(args.graph), self)
         root = self._root(args.graph, [*args.needs, self._steps.opening(args.needs)])
         self.gate = self._steps.gate(root, is_torn=any(task.name in args.moves.anew for task in args.graph.tasks))

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from jobgraph.settings import Settings
 
 
-def guard(graph: GraphPlan, settings: Settings) -> StepPlan:
-    """Return the guard of a graph, a step that is the first to be undone.
+def guard(graph: GraphPlan, settings: Settings, *, is_suspended: bool = False) -> StepPlan:
+    """Return the guard of a graph, a step that is the last to be made and the first to be undone.
 
-    It does nothing, but its way back refuses while runs are under way, unless the settings force the removal.
+    Its way back refuses while runs are under way, unless the settings force the removal. It does nothing, or resumes
+    the root if that is there and suspended (`is_suspended`): a guard that is made beside a root that is there had been
+    undone by a destroy, whose next statement suspends the root.
     """
     nothing = sql.nothing(f"{graph.key} may be removed when no run of it is under way")
     revert = nothing if settings.force_destroy else sql.refuse_while_running(settings, graph.root.name, graph.key)
-    return StepPlan(nothing, revert)
+    return StepPlan(graph.activation.execute if is_suspended else nothing, revert)
 
 
 def guard_of_all(graphs: Sequence[GraphPlan], settings: Settings) -> StepPlan:

@@ -130,6 +130,18 @@ def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(
         project.project.query(RETRY)
 
 
+def test_a_destroy_that_was_killed_when_it_had_suspended_the_root_is_undone_by_up(project: Deploys) -> None:
+    assert project.killed("destroy", 1)
+    assert project.tasks()["ONE_ROOT"]["state"] == "suspended"
+    project.up()
+    assert project.tasks()["ONE_ROOT"]["state"] == "started"
+    # from here on a suspension is an operator's again
+    project.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT SUSPEND")
+    assert project.up() == []
+    assert project.tasks()["ONE_ROOT"]["state"] == "suspended"
+    project.project.query(f"ALTER TASK {SCHEMA}.ONE_ROOT RESUME")
+
+
 def test_other_names_of_role_warehouse_and_pool_take_one_deploy(project: Deploys) -> None:
     pools: dict[str, dict[str, object]] = {"PR_STD_POOL_XS": {}, "OTHER_POOL": {}}
     stack.choose(project.project, role="OTHER_ROLE", warehouse="OTHER_WAREHOUSE", pools=pools)

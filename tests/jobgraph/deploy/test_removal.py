@@ -88,6 +88,8 @@ def test_the_guard_refuses_by_an_error_that_says_what_to_do_unless_forced() -> N
         assert remedy in guard.revert
     forced = removal.guard(graph, settings(force_destroy="true"))
     assert forced.revert == forced.execute == guard.execute
+    again = removal.guard(graph, settings(), is_suspended=True)
+    assert (again.execute, again.revert) == (graph.activation.execute, guard.revert)
 
 
 def test_an_image_is_pinned_by_the_digest_of_its_tag() -> None:
