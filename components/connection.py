@@ -85,13 +85,13 @@ class Login:
 
 @contextmanager
 def _connected(variables: Mapping[str, str]) -> Iterator[Ask]:
-    from jobgraph.account.client import Choice, connect  # noqa: PLC0415  # see above
+    from jobgraph.account.client import ConnectionChoice, connect  # noqa: PLC0415  # see above
     from jobgraph.account.queries import Statement  # noqa: PLC0415  # likewise
 
     environment = {**os.environ, **variables}
     # the command reads it and the plugin does not, so it may name another account than the stack's
     environment.pop("SNOWFLAKE_ACCOUNT", None)
-    client = connect(Choice(environment=environment))
+    client = connect(ConnectionChoice(environment=environment))
     try:
         yield lambda text: client.rows(Statement(text))
     finally:

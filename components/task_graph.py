@@ -34,7 +34,7 @@ from jobgraph.deploy import removal
 from jobgraph.deploy.drift import ROOT_WAREHOUSE_SIZE
 from jobgraph.deploy.moving import ordered
 from jobgraph.deploy.root_changes import (
-    GraphChange,
+    RootChange,
     changes,
     departing,
     moving,
@@ -68,7 +68,7 @@ class TaskGraphArgs:
     graph: GraphPlan
     settings: Settings
     needs: Sequence[pulumi.Resource]
-    change: GraphChange
+    change: RootChange
     present: Mapping[str, Row]
     deploy: str
     moves: Moves

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import client as connecting
-from jobgraph.account.client import Choice, refused
+from jobgraph.account.client import ConnectionChoice, refused
 from jobgraph.account.queries import Place
 from jobgraph.errors import NotConnectedError
 from jobgraph.page.options import CONNECTION, DATABASE, SCHEMA
@@ -99,7 +99,7 @@ def open_client() -> Client:
 def _local() -> Client:
     variables = dict(os.environ)
     connection, database, schema = (variables.get(name) or None for name in (CONNECTION, DATABASE, SCHEMA))
-    return connecting.connect(Choice(connection, database, schema, variables))
+    return connecting.connect(ConnectionChoice(connection, database, schema, variables))
 
 
 def _session() -> Any:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobgraph.account.client import Client
-    from jobgraph.runs.graph_run import Run
-    from jobgraph.runs.overview import Line
+    from jobgraph.runs.graph_run import GraphRun
+    from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
 
 # Seconds after which what is shown is read again. Something that runs is never older than five seconds.
@@ -39,7 +39,7 @@ GRID_RUNS = 50
 
 
 @dataclass(frozen=True)
-class Source:
+class RunReader:
     """The connection, and the closed runs that were read through it."""
 
     client: Client
@@ -47,10 +47,10 @@ class Source:
 
 
 @st.cache_resource(show_spinner=False)
-def source() -> Source:
+def source() -> RunReader:
     """Return the source of the page; raises as `connection.open_client` does."""
     client = connection.open_client()
-    return Source(client, RunHistories(client))
+    return RunReader(client, RunHistories(client))
 
 
 def forget() -> None:
@@ -95,14 +95,14 @@ def graph(name: str) -> GraphRecord:
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)
-def lines() -> Sequence[Line]:
+def lines() -> Sequence[GraphOverview]:
     """Return the line of each graph, those that need attention first."""
     listed = graphs()
     return overview_records.lines(source().client, listed) if listed else []
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
-def line(name: str) -> Line:
+def line(name: str) -> GraphOverview:
     """Return the line of one graph.
 
     Raises:
@@ -112,13 +112,13 @@ def line(name: str) -> Line:
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)
-def strips() -> dict[str, list[Run]]:
+def strips() -> dict[str, list[GraphRun]]:
     """Return the newest closed runs of every graph, as many as are read so far."""
     return source().histories.newest(graphs(), STRIP_RUNS)[0]
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
-def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[Run], int]:
+def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[GraphRun], int]:
     """Return the newest runs of a graph, newest first, also one under way, and how many are not read yet."""
     record = graph(name)
     closed, unread = source().histories.newest([record], limit)
@@ -129,7 +129,7 @@ def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[Run], int]:
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
-def run(name: str, run_id: str) -> Run:
+def run(name: str, run_id: str) -> GraphRun:
     """Return a run, or the newest if no id is given.
 
     Raises:

@@ -26,7 +26,7 @@ _PROVIDER = "pulumi:providers:snowflake"
 
 
 @dataclass(frozen=True)
-class Resource:
+class PlannedResource:
     """A resource as it is planned: the last part of its type's token, its name and its inputs."""
 
     kind: str
@@ -47,7 +47,7 @@ class Violation:
         return f"{self.rule}: {self.resource}: {self.text}"
 
 
-def resources(preview: Mapping[str, Any]) -> list[Resource]:
+def resources(preview: Mapping[str, Any]) -> list[PlannedResource]:
     """Return what is there after a preview: the new states of its steps, without what goes."""
     planned = []
     for step in preview.get("steps") or ():
@@ -56,11 +56,11 @@ def resources(preview: Mapping[str, Any]) -> list[Resource]:
             continue
         token = str(state["type"])
         kind = token if token.startswith("pulumi:providers:") else token.rpartition(":")[2]
-        planned.append(Resource(kind, str(state["urn"]).rpartition("::")[2], state.get("inputs") or {}))
+        planned.append(PlannedResource(kind, str(state["urn"]).rpartition("::")[2], state.get("inputs") or {}))
     return planned
 
 
-def violations(planned: Sequence[Resource]) -> list[Violation]:
+def violations(planned: Sequence[PlannedResource]) -> list[Violation]:
     """Return everything that breaks a rule, by rule."""
     return [
         Violation(rule, resource.name, text)
@@ -70,7 +70,7 @@ def violations(planned: Sequence[Resource]) -> list[Violation]:
     ]
 
 
-def no_administrator_owns(resource: Resource) -> Iterator[str]:
+def no_administrator_owns(resource: PlannedResource) -> Iterator[str]:
     """Nothing belongs to ACCOUNTADMIN or another role of the account's own."""
     role = ""
     if resource.kind == _PROVIDER:
@@ -81,7 +81,7 @@ def no_administrator_owns(resource: Resource) -> Iterator[str]:
         yield f"what is made would belong to {role}: deploy with a role of your own (`jobgraph privileges`)"
 
 
-def pools_suspend(resource: Resource) -> Iterator[str]:
+def pools_suspend(resource: PlannedResource) -> Iterator[str]:
     """A compute pool is suspended by itself, and resumes by itself."""
     if resource.kind != "ComputePool":
         return
@@ -92,7 +92,7 @@ def pools_suspend(resource: Resource) -> Iterator[str]:
         yield "it does not resume by itself, so jobs would wait for ever"
 
 
-def warehouses_suspend(resource: Resource) -> Iterator[str]:
+def warehouses_suspend(resource: PlannedResource) -> Iterator[str]:
     """A warehouse is suspended by itself."""
     if resource.kind == "Warehouse":
         seconds = int(resource.inputs.get("autoSuspend") or 0)
@@ -100,14 +100,14 @@ def warehouses_suspend(resource: Resource) -> Iterator[str]:
             yield f"warehouse_auto_suspend is {seconds or 'never'}: set 1 to {LONGEST_IDLE_WAREHOUSE}"
 
 
-def tasks_end(resource: Resource) -> Iterator[str]:
+def tasks_end(resource: PlannedResource) -> Iterator[str]:
     """A task that runs a job, and a root, has a time limit."""
     inputs = resource.inputs
     if resource.kind == "Task" and not inputs.get("finalize") and not int(inputs.get("userTaskTimeoutMs") or 0):
         yield "it has no timeout: set `timeout` of the job or the graph"
 
 
-def tags_stay(resource: Resource) -> Iterator[str]:
+def tags_stay(resource: PlannedResource) -> Iterator[str]:
     """An image is named by a digest, or by a tag that is pushed once."""
     if resource.kind != "Task":
         return
@@ -117,7 +117,7 @@ def tags_stay(resource: Resource) -> Iterator[str]:
             yield f"the tag of {image} moves: name a version, or have `jobgraph image push` write its digest"
 
 
-RULES: dict[str, Callable[[Resource], Iterator[str]]] = {
+RULES: dict[str, Callable[[PlannedResource], Iterator[str]]] = {
     "no-administrator-owns": no_administrator_owns,
     "pools-suspend": pools_suspend,
     "warehouses-suspend": warehouses_suspend,

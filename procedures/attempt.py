@@ -32,7 +32,7 @@ class JobFailed(Exception):  # noqa: N818  # its name starts the task's error me
     """The job ended other than DONE after its last attempt; the text is one line."""
 
 
-class Run(NamedTuple):
+class RunContext(NamedTuple):
     """What a task run is part of; `root` and `task` are names, `started` is the graph run's scheduled time as text.
 
     `since` is that time of the last run that succeeded (empty: none did); `until` is where the interval of a backfill
@@ -65,7 +65,7 @@ class Container(NamedTuple):
     log: str = ""
 
 
-class Attempt(NamedTuple):
+class AttemptRecord(NamedTuple):
     """How one attempt went; instants as text, empty if not known. `reason_class` is empty for one that is DONE.
 
     `created` is when its service was created, `ended` when it was seen to have ended, if that was not just now.
@@ -130,7 +130,7 @@ def dollar_quoted(text: str) -> str:
     return f"{quotes}{text}{quotes}"
 
 
-def mark(job: Mapping[str, Any], run: Run, number: int) -> str:
+def mark(job: Mapping[str, Any], run: RunContext, number: int) -> str:
     """Return the mark of an attempt, put on its service and statements: graph, run, task, attempt."""
     return " ".join(["jobgraph", identifier(job["graph"]), run.group, run.task, str(number)])
 
@@ -140,7 +140,7 @@ def direct_mark(job: Mapping[str, Any], task: str) -> str:
     return " ".join(["jobgraph", identifier(job["graph"]), DIRECT, task])
 
 
-def results_path(job: Mapping[str, Any], run: Run, task: str, number: int | str) -> str:
+def results_path(job: Mapping[str, Any], run: RunContext, task: str, number: int | str) -> str:
     """Return the folder in the stack's stage for what an attempt leaves to others; empty if there is none.
 
     The day of the run comes first, so that what is old can be found and removed by its name. All attempts of a job that

@@ -19,9 +19,9 @@ from jobgraph.procedures.attempt import (
     DONE,
     FINAL,
     IDENTIFIER,
-    Attempt,
+    AttemptRecord,
     Container,
-    Run,
+    RunContext,
     direct_mark,
     identifier,
     lower_keys,
@@ -62,7 +62,7 @@ TASK_COLUMNS = (
 )
 
 
-def record_direct(session: Tagged, graph: Mapping[str, Any], run: Run, root_id: str) -> tuple[int, list[str]]:
+def record_direct(session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str) -> tuple[int, list[str]]:
     """Record what is not recorded yet; returns how many attempts, and why others were not: that fails no run."""
     if not any(job.get("runner") == DIRECT for job in graph["jobs"]):
         return 0, []
@@ -185,7 +185,7 @@ def _job_of(
     return job if present is None else present._replace(message=job.message, instances=job.instances)
 
 
-def _attempt(session: Tagged, task: TaskRow, job: JobRow | None) -> Attempt:
+def _attempt(session: Tagged, task: TaskRow, job: JobRow | None) -> AttemptRecord:
     if job is None:
         return never_began(task)
     if job.is_there:
@@ -198,7 +198,7 @@ def _attempt(session: Tagged, task: TaskRow, job: JobRow | None) -> Attempt:
     return attempt_of(task, job, listed)
 
 
-def _of_service(session: Tagged, task: TaskRow, job: JobRow) -> Attempt:
+def _of_service(session: Tagged, task: TaskRow, job: JobRow) -> AttemptRecord:
     """Return the attempt of a service that is still there; one that outlives its task's statement is stopped."""
     if job.status not in FINAL:
         job = job._replace(status=str(stop(session, job.name)["status"]), completed="")

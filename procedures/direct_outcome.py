@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, FINAL, Attempt, Container, Run, one_line
+from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, FINAL, AttemptRecord, Container, RunContext, one_line
 from jobgraph.procedures.logs import last_json_line
 from jobgraph.procedures.outcome import class_of_refusal, judge
 from jobgraph.procedures.recovery import TaskEnd
@@ -80,10 +80,10 @@ def task_row(row: Mapping[str, Any]) -> TaskRow | None:
     )
 
 
-def run_of(task: TaskRow, run: Run) -> Run:
+def run_of(task: TaskRow, run: RunContext) -> RunContext:
     """Return the run that a task was part of: that of the finalizer, `run`, or an earlier one of the same root."""
     own = task.group == run.group
-    return Run(run.root, task.name, task.group, run.started if own else task.scheduled)
+    return RunContext(run.root, task.name, task.group, run.started if own else task.scheduled)
 
 
 def by_time(task: TaskRow, mark: str, jobs: Sequence[JobRow]) -> JobRow | None:
@@ -92,7 +92,7 @@ def by_time(task: TaskRow, mark: str, jobs: Sequence[JobRow]) -> JobRow | None:
     return min(own, key=lambda job: job.created, default=None)
 
 
-def never_began(task: TaskRow) -> Attempt:
+def never_began(task: TaskRow) -> AttemptRecord:
     """Return the attempt of a task whose statement ended before it had made a job."""
     text = one_line(task.end.message) or f"its task ended {task.end.state}"
     why = task.end.reason_class
@@ -100,12 +100,12 @@ def never_began(task: TaskRow) -> Attempt:
         why = class_of_refusal(task.error_code, text)
     status = CANCELLED if task.end.state == CANCELLED else FAILED
     reason = f"its task ended {task.end.state} before a job was started"
-    return Attempt(task.number, "", status, why, reason, text, text, query_id=task.query_id)
+    return AttemptRecord(task.number, "", status, why, reason, text, text, query_id=task.query_id)
 
 
-def attempt_of(task: TaskRow, job: JobRow, listed: Sequence[Container]) -> Attempt:
+def attempt_of(task: TaskRow, job: JobRow, listed: Sequence[Container]) -> AttemptRecord:
     """Return the attempt of a job that has ended, with its containers; outputs are what its task returned."""
-    attempt = Attempt(
+    attempt = AttemptRecord(
         task.number,
         job.name,
         job.status if job.status in FINAL else _status(task.end),

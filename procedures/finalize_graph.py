@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.procedures.attempt import Run, bare_name, identifier, object_name, one_line
+from jobgraph.procedures.attempt import RunContext, bare_name, identifier, object_name, one_line
 from jobgraph.procedures.direct_jobs import record_direct
 from jobgraph.procedures.notifying.run_ends import tell_of_end
 from jobgraph.procedures.recovery import TaskEnd, droppable, record_without_service, recorded, recover, services
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from snowflake.snowpark import Session
 
-    from jobgraph.procedures.recovery import Service
+    from jobgraph.procedures.recovery import GraphService
 
 # a graph of a thousand jobs leaves a thousand services an hour; a run must not spend its hour on the sweep
 MOST_DROPS = 200
@@ -77,7 +77,7 @@ def main(session: Session, definition: str) -> str:
     )
 
 
-def _run_facts(session: Tagged) -> tuple[Run, str]:
+def _run_facts(session: Tagged) -> tuple[RunContext, str]:
     """Return which run this is, and the root's id; Snowflake answers this inside a task only."""
     row = send(
         session,
@@ -87,7 +87,7 @@ def _run_facts(session: Tagged) -> tuple[Run, str]:
         " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID') AS RUN_GROUP,"
         " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS STARTED",
     )[0]
-    run = Run(bare_name(row["ROOT_TASK"]), bare_name(row["TASK"]), str(row["RUN_GROUP"]), str(row["STARTED"]))
+    run = RunContext(bare_name(row["ROOT_TASK"]), bare_name(row["TASK"]), str(row["RUN_GROUP"]), str(row["STARTED"]))
     return run, str(row["ROOT_ID"])
 
 
@@ -104,13 +104,13 @@ def copy_statement(graph: dict[str, Any]) -> str:
     )
 
 
-def copy_values(graph: dict[str, Any], run: Run, root_id: str) -> list[str]:
+def copy_values(graph: dict[str, Any], run: RunContext, root_id: str) -> list[str]:
     """Return the binds of `copy_statement`: the run is recorded with the jobs that the graph had in it."""
     definition = json.dumps({"finalizer": run.task, "jobs": graph["jobs"]})
     return [run.root, graph["graph"], run.root, definition, root_id, run.started, run.group, run.task, run.root]
 
 
-def _task_ends(session: Tagged, graph: dict[str, Any], run: Run) -> dict[str, TaskEnd]:
+def _task_ends(session: Tagged, graph: dict[str, Any], run: RunContext) -> dict[str, TaskEnd]:
     """Return how the run's tasks ended; of a task that was retried, the last time."""
     statement = (
         f"SELECT NAME, STATE, ERROR_MESSAGE FROM {object_name(graph, 'task_runs_table')}"
@@ -120,7 +120,9 @@ def _task_ends(session: Tagged, graph: dict[str, Any], run: Run) -> dict[str, Ta
     return {str(row["NAME"]): TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or "")) for row in rows}
 
 
-def _sweep(session: Tagged, graph: dict[str, Any], run: Run, ends: dict[str, TaskEnd]) -> tuple[int, int, list[str]]:
+def _sweep(
+    session: Tagged, graph: dict[str, Any], run: RunContext, ends: dict[str, TaskEnd]
+) -> tuple[int, int, list[str]]:
     """Record what was not recorded, then drop services that are recorded.
 
     Returns how many attempts were recorded, how many services were dropped, and why others were not: a service that
@@ -149,7 +151,11 @@ def _sweep(session: Tagged, graph: dict[str, Any], run: Run, ends: dict[str, Tas
 
 
 def _is_orphan(
-    service: Service, run: Run, on_record: set[tuple[str, str, int]], groups: Sequence[str], kept_since: datetime
+    service: GraphService,
+    run: RunContext,
+    on_record: set[tuple[str, str, int]],
+    groups: Sequence[str],
+    kept_since: datetime,
 ) -> bool:
     """Tell whether nobody else will record a service's attempt: its run is over, or the service is old."""
     over = service.group == run.group or (service.group in groups and service.created < kept_since)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.procedures.attempt import DONE, Attempt, Run, object_name
+from jobgraph.procedures.attempt import DONE, AttemptRecord, RunContext, object_name
 from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.procedures.sending import send
 
@@ -42,7 +42,9 @@ SET_RETURN_VALUE = "CALL SYSTEM$SET_RETURN_VALUE(?)"
 THEN = " ->> "
 
 
-def record(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Attempt, value: str | None = None) -> None:
+def record(
+    session: Tagged, job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord, value: str | None = None
+) -> None:
     """Write the containers' logs, then the attempt's row; rows that exist already stay as they are.
 
     `value` is what the task returns, if this attempt is its last. All goes in one statement, unless there are many
@@ -58,7 +60,7 @@ def record(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Attempt, 
     send(session, THEN.join(text for text, _ in last), [bind for _, values in last for bind in values])
 
 
-def _log_inserts(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[tuple[str, list[Any]]]:
+def _log_inserts(job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord) -> list[tuple[str, list[Any]]]:
     """Return the statements that keep the logs, with their binds; none if the event table has them."""
     if job.get("logs") == EVENT_TABLE:
         return []
@@ -71,7 +73,7 @@ def _log_inserts(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[tup
     return inserts
 
 
-def run_values(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[Any]:
+def run_values(job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord) -> list[Any]:
     """Return the binds of an attempt's row."""
     started, ended = attempt.started or None, attempt.ended or None
     return [
@@ -84,7 +86,7 @@ def run_values(job: Mapping[str, Any], run: Run, attempt: Attempt) -> list[Any]:
     ]
 
 
-def log_location(job: Mapping[str, Any], attempt: Attempt) -> str:
+def log_location(job: Mapping[str, Any], attempt: AttemptRecord) -> str:
     """Return where an attempt's logs are: a table of history, or the account's event table and how to find them."""
     if not attempt.containers:
         return ""
@@ -104,7 +106,7 @@ def insert_statement(table: str, columns: Mapping[str, str], key: Iterable[str],
     )
 
 
-def errors_text(attempt: Attempt) -> str | None:
+def errors_text(attempt: AttemptRecord) -> str | None:
     """Return what history says of a failure: cause first, then the end of each log that is not of a DONE container."""
     if attempt.status in {DONE, LEFT_OUT}:
         return None

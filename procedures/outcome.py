@@ -13,7 +13,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, Attempt, Run, one_line
+from jobgraph.procedures.attempt import CANCELLED, DONE, FAILED, TIMED_OUT, AttemptRecord, RunContext, one_line
 from jobgraph.procedures.logs import error_lines, last_json_line
 from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusing
 from jobgraph.procedures.verdicts import verdicts
@@ -50,7 +50,7 @@ OF_ERROR = (
 STOPPED = re.compile(r"terminated", re.IGNORECASE)
 
 
-def judge(attempt: Attempt, timeout: int, *, expired: bool) -> Attempt:
+def judge(attempt: AttemptRecord, timeout: int, *, expired: bool) -> AttemptRecord:
     """Return the attempt with outcome, class, reason, cause, exit code and outputs: DONE only if every container is.
 
     `expired` says that it was, or was to be, cancelled because `timeout` seconds were over.
@@ -87,7 +87,7 @@ def decisive(bad: list[Container]) -> Container | None:
     return next((c for c in own if c.exit_code), None) or next(iter(own), None) or next(iter(bad), None)
 
 
-def reason_class(attempt: Attempt, bad: list[Container], *, expired: bool) -> str:
+def reason_class(attempt: AttemptRecord, bad: list[Container], *, expired: bool) -> str:
     """Return the reason class of an attempt that is not DONE."""
     if expired:
         started = any(c.started for c in attempt.containers)
@@ -108,12 +108,12 @@ def of_message(message: str) -> str:
     return next((name for name, pattern in OF_MESSAGE if pattern.search(message)), "")
 
 
-def refused(number: int, service: str, error: SnowparkSQLException) -> Attempt:
+def refused(number: int, service: str, error: SnowparkSQLException) -> AttemptRecord:
     """Return the attempt that could not be made, or not be followed, because a statement was refused."""
     text = one_line(error_text(error))
     why = class_of_refusal(error_code(error), text)
     reason = "Snowflake refused a statement"
-    return Attempt(number, service, FAILED, why, reason, text, text)
+    return AttemptRecord(number, service, FAILED, why, reason, text, text)
 
 
 def class_of_refusal(code: int, text: str) -> str:
@@ -124,13 +124,13 @@ def class_of_refusal(code: int, text: str) -> str:
     return why or ("spec_invalid" if is_refusing(code) else "internal")
 
 
-def task_value(job: Mapping[str, Any], attempt: Attempt) -> str:
+def task_value(job: Mapping[str, Any], attempt: AttemptRecord) -> str:
     """Return what a job's task returns: verdicts on the conditions of those behind it, and what the job returned."""
     asked = job.get("conditions", ())
     return verdicts(attempt.outputs if attempt.status == DONE else "", asked) + returned_value(attempt)
 
 
-def returned_value(attempt: Attempt) -> str:
+def returned_value(attempt: AttemptRecord) -> str:
     """Return what a job returns after its last attempt: the outputs, or JSON that says how it ended."""
     if attempt.status != DONE:
         return json.dumps({"status": attempt.status, "attempt": attempt.number, "cause": cause_line(attempt)})
@@ -140,7 +140,7 @@ def returned_value(attempt: Attempt) -> str:
     return attempt.outputs or json.dumps({"status": DONE, "attempt": attempt.number})
 
 
-def cause_line(attempt: Attempt) -> str:
+def cause_line(attempt: AttemptRecord) -> str:
     """Return reason class, exit code, reason and last error line as one line."""
     code = "" if attempt.exit_code is None else f"exit code {attempt.exit_code}; "
     cause = attempt.reason
@@ -149,7 +149,7 @@ def cause_line(attempt: Attempt) -> str:
     return f"{attempt.label}: {code}{cause}"
 
 
-def failure_line(run: Run, attempt: Attempt) -> str:
+def failure_line(run: RunContext, attempt: AttemptRecord) -> str:
     """Return one line: job, attempts, cause, and where the rest can be read."""
     count = f"{attempt.number} attempt{'s' if attempt.number > 1 else ''}"
     where = f"(service {attempt.service}, run {run.group})"

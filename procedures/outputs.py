@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.procedures.attempt import DONE, FAILED, Attempt, Run, lower_keys, one_line, results_path
+from jobgraph.procedures.attempt import DONE, FAILED, AttemptRecord, RunContext, lower_keys, one_line, results_path
 from jobgraph.procedures.logs import last_json_line
 from jobgraph.procedures.outcome import MOST_RETURN_BYTES
 from jobgraph.procedures.sending import error_text, is_refusal, send
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TIMES_FETCHED = 3
 
 
-def file_outputs(session: Tagged, job: Mapping[str, Any], run: Run, attempt: Attempt) -> Attempt:
+def file_outputs(session: Tagged, job: Mapping[str, Any], run: RunContext, attempt: AttemptRecord) -> AttemptRecord:
     """Return a DONE attempt with the outputs of its file, if the job has one.
 
     A file that is missing, too large or no JSON object makes the attempt FAILED: what follows could not use it.
@@ -72,5 +72,5 @@ def _one_line(text: str) -> str:
         return text  # what is no JSON is refused by whoever looks at it
 
 
-def _refused(attempt: Attempt, why: str, reason: str) -> Attempt:
+def _refused(attempt: AttemptRecord, why: str, reason: str) -> AttemptRecord:
     return attempt._replace(status=FAILED, reason_class=why, reason=reason, cause=reason, first_error=reason)

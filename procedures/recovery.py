@@ -14,8 +14,8 @@ from jobgraph.procedures.attempt import (
     DONE,
     FAILED,
     FINAL,
-    Attempt,
-    Run,
+    AttemptRecord,
+    RunContext,
     identifier,
     lower_keys,
     object_name,
@@ -37,7 +37,7 @@ COMMENT_WORDS = 5
 OUT_OF_TIME = re.compile(r"timed? ?out", re.IGNORECASE)
 
 
-class Service(NamedTuple):
+class GraphService(NamedTuple):
     """A job service of the graph. `task` is empty if its comment is of an earlier version and does not say it."""
 
     name: str
@@ -67,7 +67,7 @@ class TaskEnd(NamedTuple):
         return "cancelled" if self.state == CANCELLED else "timeout" if OUT_OF_TIME.search(self.message) else "internal"
 
 
-def services(session: Tagged, graph: Mapping[str, Any]) -> list[Service]:
+def services(session: Tagged, graph: Mapping[str, Any]) -> list[GraphService]:
     """Return the graph's job services, oldest first."""
     place = f"{identifier(graph['database'])}.{identifier(graph['schema'])}"
     rows = [lower_keys(row.as_dict()) for row in send(session, f"SHOW JOB SERVICES IN SCHEMA {place}")]
@@ -78,7 +78,7 @@ def services(session: Tagged, graph: Mapping[str, Any]) -> list[Service]:
             continue
         whole = len(words) == COMMENT_WORDS and words[4].isdigit()
         listed.append(
-            Service(
+            GraphService(
                 name=f"{place}.{identifier(row['name'])}",
                 status=str(row["status"]),
                 pool=str(row.get("compute_pool") or ""),
@@ -103,8 +103,8 @@ def recorded(session: Tagged, graph: Mapping[str, Any], groups: Sequence[str]) -
 
 
 def recover(
-    session: Tagged, graph: Mapping[str, Any], run: Run, service: Service, end: TaskEnd | None
-) -> Attempt | None:
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, service: GraphService, end: TaskEnd | None
+) -> AttemptRecord | None:
     """Stop the service if it still runs, and record its attempt; returns that.
 
     `None`: its task goes on, so the attempt is for its runner to record. `end` is `None` if history does not know.
@@ -116,7 +116,7 @@ def recover(
     if running:
         state = stop(session, service.name)
         status, updated = str(state["status"]), ""
-    attempt = Attempt(
+    attempt = AttemptRecord(
         service.attempt,
         service.name,
         status,
@@ -132,7 +132,7 @@ def recover(
     return attempt
 
 
-def _cancelled(attempt: Attempt, end: TaskEnd | None) -> Attempt:
+def _cancelled(attempt: AttemptRecord, end: TaskEnd | None) -> AttemptRecord:
     """Return a cancelled attempt with the reason why its task ended first."""
     if end is None or not end.bad:
         return attempt
@@ -144,7 +144,7 @@ def _cancelled(attempt: Attempt, end: TaskEnd | None) -> Attempt:
 def record_without_service(
     session: Tagged,
     graph: Mapping[str, Any],
-    run: Run,
+    run: RunContext,
     ends: Mapping[str, TaskEnd],
     on_record: set[tuple[str, str, int]],
 ) -> list[str]:
@@ -155,12 +155,12 @@ def record_without_service(
         end = ends[task]
         message = one_line(end.message) or f"its task ended {end.state}"
         reason = f"its task ended {end.state} before a job was started"
-        attempt = Attempt(1, "", end.state, end.reason_class, reason, message, message)
+        attempt = AttemptRecord(1, "", end.state, end.reason_class, reason, message, message)
         record(session, {**graph, "compute_pool": None}, run._replace(task=task), attempt)
     return names
 
 
-def droppable(listed: Sequence[Service], on_record: set[tuple[str, str, int]], kept_since: datetime) -> list[str]:
+def droppable(listed: Sequence[GraphService], on_record: set[tuple[str, str, int]], kept_since: datetime) -> list[str]:
     """Return the names of services to drop, oldest first: ended and recorded, those that are not DONE by age."""
     return [
         service.name

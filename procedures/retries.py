@@ -14,7 +14,7 @@ from jobgraph.procedures.patterns import is_found
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.procedures.attempt import Attempt
+    from jobgraph.procedures.attempt import AttemptRecord
 
 # reason class -> cause, as the job configuration names it; another attempt cannot help for the other classes
 CAUSES = {
@@ -50,7 +50,7 @@ class Rule(NamedTuple):
     exit_codes: Sequence[Sequence[int]]
     message: str
 
-    def fits(self, attempt: Attempt) -> bool:
+    def fits(self, attempt: AttemptRecord) -> bool:
         """Tell whether the rule is for this failure."""
         code = attempt.exit_code
         texts = (attempt.reason, attempt.cause, attempt.first_error)
@@ -73,7 +73,7 @@ class Rules(NamedTuple):
     causes: Mapping[str, Limit]
     rules: Sequence[Rule]
 
-    def limit(self, attempt: Attempt) -> Limit | None:
+    def limit(self, attempt: AttemptRecord) -> Limit | None:
         """Return the limit that a failure falls under; `None` if another attempt cannot help."""
         # rows of earlier versions have no class
         why = attempt.reason_class or "app_error"
@@ -110,7 +110,7 @@ def _rule(number: int, rule: Mapping[str, Any], whole: Limit) -> Rule:
     return Rule(limit, rule.get("reasons", ()), rule.get("exit_codes", ()), rule.get("message", ""))
 
 
-def goes_on(rules: Rules, attempts: Sequence[Attempt], elapsed: float) -> bool:
+def goes_on(rules: Rules, attempts: Sequence[AttemptRecord], elapsed: float) -> bool:
     """Tell whether another attempt follows these, the last of which failed; `elapsed` seconds since the first began.
 
     Failures under a limit of their own are counted apart from the others.
@@ -121,12 +121,12 @@ def goes_on(rules: Rules, attempts: Sequence[Attempt], elapsed: float) -> bool:
     return limit is not None and _failures(rules, attempts, limit) <= limit.retries
 
 
-def _failures(rules: Rules, attempts: Sequence[Attempt], limit: Limit) -> int:
+def _failures(rules: Rules, attempts: Sequence[AttemptRecord], limit: Limit) -> int:
     limits = [rules.limit(attempt) for attempt in attempts]
     return sum(other_limit is not None and other_limit.name == limit.name for other_limit in limits)
 
 
-def pause(rules: Rules, group: str, task: str, attempts: Sequence[Attempt]) -> float:
+def pause(rules: Rules, group: str, task: str, attempts: Sequence[AttemptRecord]) -> float:
     """Return the seconds to wait after these failures: doubled with each of the last one's kind, up to the longest.
 
     A part of up to a half is taken off, other for every run and task, so that jobs that failed together do not come

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.procedures.attempt import DONE, Attempt, JobFailed, Run, identifier, mark, one_line
+from jobgraph.procedures.attempt import DONE, AttemptRecord, JobFailed, RunContext, identifier, mark, one_line
 from jobgraph.procedures.history import SET_RETURN_VALUE, record
 from jobgraph.procedures.logs import secret_values
 from jobgraph.procedures.outcome import failure_line, judge, refused, task_value
@@ -75,14 +75,14 @@ def main(session: Session, task_name: str, facts: str, definition: str) -> str:
     return _attempts(session, job, run, 0, [])
 
 
-def _over(job: dict[str, Any], recorded: list[Attempt], counted: list[Attempt]) -> bool:
+def _over(job: dict[str, Any], recorded: list[AttemptRecord], counted: list[AttemptRecord]) -> bool:
     """Tell whether no attempt is left: the procedure was interrupted after it had recorded the last one."""
     if recorded[-1].status == DONE:
         return True
     return bool(counted) and not goes_on(rules_of(job), counted, counted[0].age)
 
 
-def _attempts(session: Session, job: dict[str, Any], run: Run, number: int, counted: list[Attempt]) -> str:
+def _attempts(session: Session, job: dict[str, Any], run: RunContext, number: int, counted: list[AttemptRecord]) -> str:
     """Make attempts from `number` + 1 on until one is DONE or the rules end it; the rules count those in `counted`."""
     rules = rules_of(job)
     began = time.monotonic() - (counted[0].age if counted else 0)
@@ -98,31 +98,31 @@ def _attempts(session: Session, job: dict[str, Any], run: Run, number: int, coun
             return _end(job, run, attempt)
 
 
-def _fails(job: dict[str, Any], attempt: Attempt) -> bool:
+def _fails(job: dict[str, Any], attempt: AttemptRecord) -> bool:
     """Tell whether the task fails with its last attempt, by the definition's rule."""
     return attempt.status != DONE and job["on_failure"] != "continue"
 
 
-def _end(job: dict[str, Any], run: Run, attempt: Attempt) -> str:
+def _end(job: dict[str, Any], run: RunContext, attempt: AttemptRecord) -> str:
     if _fails(job, attempt):
         raise JobFailed(failure_line(run, attempt))
     return task_value(job, attempt)
 
 
-def _again(session: Tagged, job: dict[str, Any], run: Run, attempt: Attempt) -> str:
+def _again(session: Tagged, job: dict[str, Any], run: RunContext, attempt: AttemptRecord) -> str:
     """End as before the interruption, with the recorded attempt; whether the value was set before is not known."""
     if not _fails(job, attempt):
         send(session, SET_RETURN_VALUE, [task_value(job, attempt)])
     return _end(job, run, attempt)
 
 
-def _pause(rules: Rules, run: Run, counted: list[Attempt]) -> None:
+def _pause(rules: Rules, run: RunContext, counted: list[AttemptRecord]) -> None:
     seconds = pause(rules, run.group, run.task, counted) if counted else 0
     if seconds > 0:
         time.sleep(seconds)
 
 
-def _attempt(session: Tagged, job: dict[str, Any], run: Run, number: int) -> Attempt:
+def _attempt(session: Tagged, job: dict[str, Any], run: RunContext, number: int) -> AttemptRecord:
     """Make one attempt, or adopt the one that was under way; raises only if Snowflake cannot be reached."""
     service = f"{identifier(job['database'])}.{identifier(job['schema'])}.{service_name(run.group, run.task, number)}"
     try:
@@ -133,10 +133,10 @@ def _attempt(session: Tagged, job: dict[str, Any], run: Run, number: int) -> Att
         query_id, adopted = "", True
     try:
         ended = wait(session, service, int(job["timeout"]), adopted=adopted)
-        attempt = _ended(session, job, Attempt(number, service, ended.status, query_id=query_id), ended)
+        attempt = _ended(session, job, AttemptRecord(number, service, ended.status, query_id=query_id), ended)
         return file_outputs(session, job, run, attempt)
     except SnowparkSQLException as error:
-        return _abandon(session, job, Attempt(number, service, "", query_id=query_id), error)
+        return _abandon(session, job, AttemptRecord(number, service, "", query_id=query_id), error)
 
 
 def _exists(session: Tagged, service: str) -> bool:
@@ -149,7 +149,7 @@ def _exists(session: Tagged, service: str) -> bool:
     return True
 
 
-def _ended(session: Tagged, job: dict[str, Any], attempt: Attempt, ended: Ended) -> Attempt:
+def _ended(session: Tagged, job: dict[str, Any], attempt: AttemptRecord, ended: Ended) -> AttemptRecord:
     """Return the attempt as its service ended."""
     env: dict[str, str] = {}
     for container in job["specification"]["spec"]["containers"]:
@@ -159,7 +159,9 @@ def _ended(session: Tagged, job: dict[str, Any], attempt: Attempt, ended: Ended)
     return judge(attempt, int(job["timeout"]), expired=ended.expired)
 
 
-def _abandon(session: Tagged, job: dict[str, Any], attempt: Attempt, error: SnowparkSQLException) -> Attempt:
+def _abandon(
+    session: Tagged, job: dict[str, Any], attempt: AttemptRecord, error: SnowparkSQLException
+) -> AttemptRecord:
     """Return an attempt that could not be watched to its end; its service is stopped before the next one starts."""
     why = refused(attempt.number, attempt.service, error)
     if not _exists(session, attempt.service):

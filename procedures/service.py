@@ -16,7 +16,7 @@ from jobgraph.procedures.attempt import (
     DONE,
     FINAL,
     Container,
-    Run,
+    RunContext,
     dollar_quoted,
     identifier,
     literal,
@@ -60,7 +60,7 @@ def service_name(group: str, task: str, number: int) -> str:
     return identifier(task)[: LONGEST_SERVICE_NAME - len(tail)].rstrip("_").upper() + tail
 
 
-def start_statement(job: dict[str, Any], run: Run, service: str, number: int) -> str:
+def start_statement(job: dict[str, Any], run: RunContext, service: str, number: int) -> str:
     """Return the statement that starts the service; no part of it can be bound, so all are checked or escaped.
 
     The comment tells whose it is, for the finalizer.
@@ -76,7 +76,7 @@ def start_statement(job: dict[str, Any], run: Run, service: str, number: int) ->
     )
 
 
-def specification_text(job: dict[str, Any], run: Run, number: int) -> str:
+def specification_text(job: dict[str, Any], run: RunContext, number: int) -> str:
     r"""Return the specification as JSON, which is YAML too, dollar-quoted; a `$` in it is written `\u0024`.
 
     Every container learns which attempt it is, for which interval of time, what its predecessors returned, and where

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.procedures.attempt import DIRECT, DONE, Attempt, Run, bare_name, object_name, results_path
+from jobgraph.procedures.attempt import DIRECT, DONE, AttemptRecord, RunContext, bare_name, object_name, results_path
 from jobgraph.procedures.outcome import returned_value
 from jobgraph.procedures.requested.left_out import handed_on, results_of_source
 from jobgraph.procedures.requested.request import LEFT_OUT, split_config
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 RUNS_LOOKED_AT = 10_000
 
 
-def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[Attempt]]:
+def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[RunContext, list[AttemptRecord]]:
     """Return which run this is and the attempts of this job that it has already, by number.
 
     A predecessor that runs pass over has no attempt in this run: then the job gets nothing of it.
     """
     facts = json.loads(text)
     request, config = split_config(str(facts.get("config") or ""))
-    run = Run(
+    run = RunContext(
         root=bare_name(facts["root"]),
         task=task,
         group=str(facts["group"]),
@@ -55,11 +55,11 @@ def situation(text: str, job: Mapping[str, Any], task: str) -> tuple[Run, list[A
     return run, [_recorded(row) for row in rows if row["TASK_NAME"] == task]
 
 
-def _returned(attempt: Attempt) -> str:
+def _returned(attempt: AttemptRecord) -> str:
     return handed_on(attempt) if attempt.status == LEFT_OUT else returned_value(attempt)
 
 
-def _results_left(job: Mapping[str, Any], run: Run, task: str, attempt: Attempt) -> str:
+def _results_left(job: Mapping[str, Any], run: RunContext, task: str, attempt: AttemptRecord) -> str:
     if attempt.status == LEFT_OUT:
         return results_of_source(job, task, attempt)
     return results_path(job, run, task, attempt.number) if attempt.status == DONE else ""
@@ -74,7 +74,7 @@ def follows_another_request(text: str) -> bool:
     return not request.is_ordinary
 
 
-def since_ordinary(session: Tagged, job: Mapping[str, Any], run: Run) -> str:
+def since_ordinary(session: Tagged, job: Mapping[str, Any], run: RunContext) -> str:
     """Return the scheduled time of the last ordinary run that succeeded, as text; empty if there is none."""
     latest = (
         "SELECT GRAPH_RUN_GROUP_ID, NAME, STATE, RUN_CONFIG, FIRST_VALUE(SCHEDULED_TIME) OVER (PARTITION BY"
@@ -97,7 +97,7 @@ def since_ordinary(session: Tagged, job: Mapping[str, Any], run: Run) -> str:
     return next((str(row["SINCE"]) for row in rows if split_config(str(row["CONFIG"] or ""))[0].is_ordinary), "")
 
 
-def with_direct_values(session: Tagged, job: Mapping[str, Any], run: Run) -> Run:
+def with_direct_values(session: Tagged, job: Mapping[str, Any], run: RunContext) -> RunContext:
     """Return the run with what predecessors returned that are their tasks' own statements.
 
     The finalizer will record them; until then only Snowflake knows. It refuses to tell of a task that is suspended:
@@ -117,9 +117,9 @@ def with_direct_values(session: Tagged, job: Mapping[str, Any], run: Run) -> Run
     return run._replace(returned=returned, results=results)
 
 
-def _recorded(row: Mapping[str, Any]) -> Attempt:
+def _recorded(row: Mapping[str, Any]) -> AttemptRecord:
     code = row.get("EXIT_CODE")
-    return Attempt(
+    return AttemptRecord(
         number=int(row["ATTEMPT"]),
         service=str(row.get("SERVICE_NAME") or ""),
         status=str(row["JOB_STATUS"]),
@@ -133,7 +133,9 @@ def _recorded(row: Mapping[str, Any]) -> Attempt:
     )
 
 
-def of_this_task_run(session: Tagged, job: Mapping[str, Any], run: Run, recorded: list[Attempt]) -> list[Attempt]:
+def of_this_task_run(
+    session: Tagged, job: Mapping[str, Any], run: RunContext, recorded: list[AttemptRecord]
+) -> list[AttemptRecord]:
     """Return those recorded attempts that ended since the task run began.
 
     Its statement was interrupted, and goes on with them. The others are of a task run before: the graph run is being

@@ -18,7 +18,7 @@ from jobgraph.procedures.sending import error_text, send
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from jobgraph.procedures.attempt import Run
+    from jobgraph.procedures.attempt import RunContext
     from jobgraph.procedures.sending import Tagged
 
 # the end of the comment of a procedure that no task of the last deploy calls; jobgraph.deploy.retirement has it too
@@ -57,7 +57,7 @@ def procedures(rows: Iterable[Mapping[str, Any]]) -> list[Procedure]:
     return listed
 
 
-def drop_superseded(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[str]:
+def drop_superseded(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> list[str]:
     """Have unneeded procedures dropped; returns why that failed, which must not fail the run.
 
     The procedure that drops them has its owner's rights, because the role of the tasks owns none of them.

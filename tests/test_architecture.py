@@ -307,3 +307,13 @@ def test_few_names_are_vague() -> None:
         if len(places) > max(1, total * vocabulary.HIGHEST_SHARE):
             wrong.append(f"{package}: {len(places)} of {total} names: {', '.join(places)}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [("jobgraph", "components", "procedures", "page", "policies"), ("sandbox",), ("toolchain",)],
+    ids=["product", "sandbox", "toolchain"],
+)
+def test_a_class_name_has_one_meaning(folders: tuple[str, ...]) -> None:
+    """A reader of `Interval` need not ask which of three it is. Functions are told apart by their module."""
+    assert vocabulary.repeated_classes(sources(*folders)) == {}

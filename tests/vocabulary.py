@@ -1,4 +1,4 @@
-"""The names that the code binds: the share of vague ones, and public names that are defined in more than one module.
+"""The names that the code binds: the share of vague ones, and public classes that are defined in more than one module.
 
 Run it for a table by package and the places: `python -m tests.vocabulary [PACKAGE]`.
 """
@@ -46,14 +46,12 @@ def vague_names(paths: list[Path]) -> tuple[int, list[str]]:
     return len(names), [f"{path.relative_to(ROOT)}:{line} {name}" for path, line, name in names if is_vague(name)]
 
 
-def public_definitions(paths: list[Path]) -> dict[str, list[str]]:
-    """Return the public functions and classes at the top of more than one module, with those modules."""
+def repeated_classes(paths: list[Path]) -> dict[str, list[str]]:
+    """Return the names of public classes that more than one module defines, with those modules."""
     places: dict[str, list[str]] = {}
     for path in paths:
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith(
-                "_"
-            ):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     return {name: files for name, files in sorted(places.items()) if len(files) > 1}
 

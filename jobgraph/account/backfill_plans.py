@@ -15,7 +15,7 @@ from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.runs import backfills
 from jobgraph.runs.attempts import instant
-from jobgraph.runs.backfills import Backfill, Interval, Span
+from jobgraph.runs.backfills import Backfill, Interval, TimeRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 
 @dataclass(frozen=True)
-class Choice:
+class IntervalChoice:
     """Which intervals a backfill takes, and in which order: see the command `backfill`."""
 
     step: str
@@ -64,7 +64,11 @@ def check(graph: Deployed) -> None:
 
 
 def planned(
-    client: Client, graph: Deployed, choice: Choice, ends: tuple[str, str], runs: Callable[[], Sequence[Run]]
+    client: Client,
+    graph: Deployed,
+    choice: IntervalChoice,
+    ends: tuple[str, str],
+    runs: Callable[[], Sequence[GraphRun]],
 ) -> tuple[Backfill, list[Backfill]]:
     """Return the backfill that is asked for, and those that the graph has.
 
@@ -82,7 +86,7 @@ def planned(
     if now is None:
         raise RuntimeError("CURRENT_TIMESTAMP() gave no value")
     zone = backfills.zone_of(graph.schedule)
-    whole = Span(
+    whole = TimeRange(
         backfills.boundary("--from", ends[0], zone, inclusive=False),
         backfills.boundary("--to", ends[1], zone, inclusive=True),
     )
@@ -97,14 +101,14 @@ def planned(
     return _backfill(graph.key, choice, spans, now), listed
 
 
-def _backfill(graph: str, choice: Choice, spans: Sequence[Span], now: datetime) -> Backfill:
+def _backfill(graph: str, choice: IntervalChoice, spans: Sequence[TimeRange], now: datetime) -> Backfill:
     backfill_id = str(int(now.timestamp() * 1000))
     intervals = [Interval(backfill_id, place, span, states.PENDING) for place, span in enumerate(spans, 1)]
     return Backfill(
         backfill_id=backfill_id,
         graph=graph,
         state=states.PENDING,
-        span=Span(min(span.start for span in spans), max(span.end for span in spans)),
+        span=TimeRange(min(span.start for span in spans), max(span.end for span in spans)),
         step=choice.step,
         reprocess=choice.reprocess,
         newest_first=choice.newest_first,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jobgraph.account.queries import Statement, Tables
     from jobgraph.runs.backfills import Backfill, Interval
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 
 class BackfillRecords:
@@ -80,7 +80,7 @@ class BackfillRecords:
             changes.append(control_queries.cancel_intervals(place, self._tables, backfill.backfill_id))
         return changes
 
-    def settling(self, backfill: Backfill, runs: Iterable[Run]) -> list[Statement]:
+    def settling(self, backfill: Backfill, runs: Iterable[GraphRun]) -> list[Statement]:
         """Return the statements that write how intervals ended whose finalizer did not come to it.
 
         Args:
@@ -136,7 +136,7 @@ class BackfillRecords:
         return task_runs.read(self._client.rows(statement))
 
 
-def end_of_run(run: Run) -> str:
+def end_of_run(run: GraphRun) -> str:
     """Return what the end of a run is to its interval, whatever became of its finalizer."""
     if run.failed:
         only_cancelled = all(job.state == graph_run.CANCELLED for job in run.failed)

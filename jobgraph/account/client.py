@@ -58,7 +58,7 @@ class AbsentError(RunFailedError):
 
 
 @dataclass(frozen=True)
-class Choice:
+class ConnectionChoice:
     """What the user said about the connection on the command line and in the environment."""
 
     connection: str | None = None
@@ -91,7 +91,7 @@ def _from_files(name: str | None) -> dict[str, Any]:
     return dict(options)
 
 
-def parameters(choice: Choice) -> dict[str, Any]:
+def parameters(choice: ConnectionChoice) -> dict[str, Any]:
     """Return what the connector is to be called with.
 
     `--connection` comes first, then SNOWFLAKE_* variables, then the default connection of connections.toml.
@@ -284,7 +284,7 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
     return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {message}", where=statement.text[:80])
 
 
-def connect(choice: Choice) -> SnowflakeClient:
+def connect(choice: ConnectionChoice) -> SnowflakeClient:
     """Log in.
 
     Raises:

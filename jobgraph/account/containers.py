@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jobgraph.account.client import Client
     from jobgraph.runs.deployed import Task
-    from jobgraph.runs.services import Service
+    from jobgraph.runs.services import JobService
 
 # The newest lines of a container that runs; Snowflake gives 100 KB at most anyway.
 LIVE_LINES = 1000
@@ -46,7 +46,7 @@ class Logs:
     """
 
     def __init__(
-        self, client: Client, tables: queries.Tables, root_task: str, task: Task, service: Service | None = None
+        self, client: Client, tables: queries.Tables, root_task: str, task: Task, service: JobService | None = None
     ) -> None:
         self._client = client
         self._tables = tables

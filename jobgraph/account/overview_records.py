@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobgraph.account.client import Client
-    from jobgraph.runs.overview import Line
+    from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SPANS = 20
 
 
-def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[Line]:
+def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[GraphOverview]:
     """Return the line of each graph, those that need attention first."""
     roots = [root for graph in graphs for root in graph.root_tasks]
     history = task_runs.read(client.rows(queries.roots_history(client.place, roots)))
@@ -33,7 +33,9 @@ def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[Line]:
     return overview.ordered(_line(client, graph, history, spans) for graph in graphs)
 
 
-def _line(client: Client, graph: GraphRecord, history: Sequence[TaskRun], spans: dict[str, list[float]]) -> Line:
+def _line(
+    client: Client, graph: GraphRecord, history: Sequence[TaskRun], spans: dict[str, list[float]]
+) -> GraphOverview:
     try:
         run = RunRecords(client, graph, history).run()
     except UserError:

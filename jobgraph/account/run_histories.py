@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from jobgraph.account.client import Client
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
 
@@ -36,9 +36,9 @@ class RunHistories:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._runs: OrderedDict[Key, Run] = OrderedDict()
+        self._runs: OrderedDict[Key, GraphRun] = OrderedDict()
 
-    def newest(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[dict[str, list[Run]], int]:
+    def newest(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[dict[str, list[GraphRun]], int]:
         """Return the newest closed runs of each graph by its key, newest first, at most `limit` of each root.
 
         Of large graphs not all are read at once: the number is how many runs are left for the next call.
@@ -49,7 +49,7 @@ class RunHistories:
         unread = [row for row in roots if _key(row) not in self._runs]
         count = _readable(unread)
         self._read(graphs, unread[:count])
-        histories: dict[str, list[Run]] = {graph.key: [] for graph in graphs}
+        histories: dict[str, list[GraphRun]] = {graph.key: [] for graph in graphs}
         for row in roots:
             run = self._runs.get(_key(row))
             graph = next((graph for graph in graphs if graph.has(row)), None)
@@ -124,6 +124,6 @@ def _by_run(entries: Iterable[tuple[str, str, Any]]) -> Mapping[tuple[str, str],
     return rows
 
 
-def _closed(key: str, root: TaskRun, tasks: Sequence[TaskRun], attempts: Sequence[Row]) -> Run:
+def _closed(key: str, root: TaskRun, tasks: Sequence[TaskRun], attempts: Sequence[Row]) -> GraphRun:
     shape = shapes.of_record(key, root.root_task, tasks) or shapes.of_definitions(key, root.root_task, tasks)
     return graph_run.assemble(shape, root.run_id, tasks, attempts, Progress(closed=True))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from jobgraph.account.client import Client
     from jobgraph.errors import UserError
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
-    from jobgraph.runs.services import Service
+    from jobgraph.runs.services import JobService
     from jobgraph.runs.shapes import Shape
     from jobgraph.runs.task_runs import TaskRun
 
@@ -95,7 +95,7 @@ class RunRecords:
         self._graph = graph
         self._roots_history = roots_history
 
-    def run(self, run_id: str | None = None) -> Run:
+    def run(self, run_id: str | None = None) -> GraphRun:
         """Return a run, or the newest, as it is now.
 
         Raises:
@@ -225,7 +225,7 @@ class RunRecords:
         history, now = self._task_history(rows.root_id, rows.run_id, rows.since)
         return replace(rows, rows=history, now=now)
 
-    def definition(self, run: Run, job: str) -> Mapping[str, Any]:
+    def definition(self, run: GraphRun, job: str) -> Mapping[str, Any]:
         """Return the definition that a job had in a run, or has now if TASK_HISTORY does not go back to it."""
         statement = queries.task_history(self._client.place, task=job, bodies=True)
         rows = task_runs.read(self._client.rows(statement))
@@ -235,7 +235,7 @@ class RunRecords:
         )
         return next(iter([*own[-1:], *present]), {})
 
-    def definitions(self, run: Run) -> dict[str, Mapping[str, Any]]:
+    def definitions(self, run: GraphRun) -> dict[str, Mapping[str, Any]]:
         """Return the definitions of the jobs of a run, as far as TASK_HISTORY goes back to it; they are long."""
         statement = queries.task_history(self._client.place, bodies=True)
         rows = task_runs.read(self._client.rows(statement))
@@ -247,7 +247,7 @@ class RunRecords:
             queries.attempts(self._client.place, self._graph.tables, rows.shape.root_task, rows.run_id)
         )
 
-    def services(self, rows: RunRows) -> dict[str, Service]:
+    def services(self, rows: RunRows) -> dict[str, JobService]:
         """Return the job services of the jobs that run, or that the finalizer has yet to record.
 
         Of a run in which no job does, nobody is asked.
@@ -259,7 +259,7 @@ class RunRecords:
         listed = self._client.rows(queries.all_job_services(self._client.place))
         return services.of_run(listed, rows.shape.key, rows.run_id, rows.rows)
 
-    def assembled(self, rows: RunRows) -> Run:
+    def assembled(self, rows: RunRows) -> GraphRun:
         """Return the run that the rows are of."""
         progress = Progress(
             now=rows.now,
@@ -270,7 +270,7 @@ class RunRecords:
         )
         return graph_run.assemble(rows.shape, rows.run_id, rows.rows, self.attempts(rows), progress)
 
-    def history(self, limit: int) -> list[Run]:
+    def history(self, limit: int) -> list[GraphRun]:
         """Return the newest runs that a finalizer closed, newest first."""
         pairs = self._finished(limit)
         ids = list(dict.fromkeys(run_id for _, run_id in pairs))

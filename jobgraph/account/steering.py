@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jobgraph.account.queries import Statement, Tables
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.records import GraphRecord
-    from jobgraph.runs.selection import Selection
+    from jobgraph.runs.selection import JobSelection
 
 RUN, RETRY, CANCEL, SUSPEND, RESUME, BACKFILL = "run", "retry", "cancel", "suspend", "resume", "backfill"
 # So many of the newest runs are looked at for intervals that were run already.
@@ -46,7 +46,7 @@ class Action:
     backfill_id: str = ""
 
 
-def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: Selection) -> Action:
+def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: JobSelection) -> Action:
     """Return the start of a run with other values, or of a part of the graph.
 
     Raises:
@@ -106,7 +106,7 @@ def resume(client: Client, graph: Deployed) -> Action:
 
 
 def backfill(
-    client: Client, record: GraphRecord, graph: Deployed, choice: backfill_plans.Choice, ends: tuple[str, str]
+    client: Client, record: GraphRecord, graph: Deployed, choice: backfill_plans.IntervalChoice, ends: tuple[str, str]
 ) -> Action:
     """Return the start of a backfill: one run for each interval between two days, one after the other.
 

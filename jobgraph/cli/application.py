@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from jobgraph.account.client import Choice, Client
+    from jobgraph.account.client import Client, ConnectionChoice
     from jobgraph.cli.watching import Clock
 
 CONFIGURATION = "jobconfig.yaml"
@@ -71,8 +71,8 @@ class Application:
     `program` is how the command is called in this shell.
     """
 
-    choice: Choice = field(default_factory=connecting.Choice)
-    connect: Callable[[Choice], Client] = connecting.connect
+    choice: ConnectionChoice = field(default_factory=connecting.ConnectionChoice)
+    connect: Callable[[ConnectionChoice], Client] = connecting.connect
     clock: Clock = field(default_factory=SystemClock)
     folder: Path = field(default_factory=lambda: project_folder(Path.cwd()))
     program: str = "jobgraph"

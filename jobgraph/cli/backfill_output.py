@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from jobgraph.runs.backfills import Backfill, Interval, Span
+    from jobgraph.runs.backfills import Backfill, Interval, TimeRange
 
 # the order in which states are counted
 _ORDER = (states.COMPLETE, states.BROKEN, states.RUNNING, states.PENDING, states.CALLED_OFF)
 
 
-def span_text(span: Span) -> str:
+def span_text(span: TimeRange) -> str:
     """Return an interval in UTC, as containers get it."""
     return f"{span.start:%Y-%m-%d %H:%M} - {span.end:%Y-%m-%d %H:%M}"
 

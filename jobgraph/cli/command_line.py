@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import click
 
-from jobgraph.account.client import Choice
+from jobgraph.account.client import ConnectionChoice
 from jobgraph.cli.application import Application, Group
 from jobgraph.cli.commands import (
     cancel,
@@ -55,7 +55,7 @@ def cli(context: click.Context, connection: str | None, database: str | None, sc
     130 interrupted.
     """
     application = context.obj if isinstance(context.obj, Application) else Application()
-    choice = Choice(connection, database, schema, dict(os.environ))
+    choice = ConnectionChoice(connection, database, schema, dict(os.environ))
     context.obj = replace(application, choice=choice)
     context.call_on_close(context.obj.close)
 

@@ -14,7 +14,7 @@ from jobgraph.account.client import AbsentError
 from jobgraph.config.account_names import in_account
 from jobgraph.cost.allocation import Metered
 from jobgraph.cost.history import history
-from jobgraph.cost.spending import Attempt
+from jobgraph.cost.spending import EndedAttempt
 from jobgraph.cost.usage import POOL, WAREHOUSE
 from jobgraph.errors import UsageError
 from jobgraph.runs.attempts import instant
@@ -79,7 +79,7 @@ def since(client: Client, text: str) -> datetime:
     return (now - int(match[1]) * _UNITS[match[2]]).replace(minute=0, second=0, microsecond=0)
 
 
-def ended_attempts(client: Client, settings: Settings, config: Config, start: datetime) -> list[Attempt]:
+def ended_attempts(client: Client, settings: Settings, config: Config, start: datetime) -> list[EndedAttempt]:
     """Return the attempts that ended since `start`, of all graphs of the stack; what was before that is cut off."""
     waiting_on = {
         (graph.root_task, job.name): "" if job.is_direct else job.task_warehouse or settings.warehouse
@@ -92,7 +92,7 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
         if began is not None and ended is not None:
             key = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
             attempts.append(
-                Attempt(
+                EndedAttempt(
                     *key,
                     run_id=str(row["GRAPH_RUN_ID"]),
                     number=int(row["ATTEMPT"] or 1),

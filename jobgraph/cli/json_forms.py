@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.comparison import Difference
-    from jobgraph.runs.graph_run import Job, Run
-    from jobgraph.runs.overview import Line
+    from jobgraph.runs.graph_run import GraphRun, JobRun
+    from jobgraph.runs.overview import GraphOverview
 
 
-def job_json(job: Job) -> dict[str, Any]:
+def job_json(job: JobRun) -> dict[str, Any]:
     """Return a job of a run for JSON."""
     return {
         "job": job.name,
@@ -68,7 +68,7 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def run_json(run: Run) -> dict[str, Any]:
+def run_json(run: GraphRun) -> dict[str, Any]:
     """Return a run for JSON; instants are ISO 8601 with offset."""
     return {
         "graph": run.graph,
@@ -87,7 +87,7 @@ def run_json(run: Run) -> dict[str, Any]:
     }
 
 
-def line_json(line: Line) -> dict[str, Any]:
+def line_json(line: GraphOverview) -> dict[str, Any]:
     """Return a graph's line for JSON."""
     run = line.run
     return {
@@ -136,7 +136,7 @@ def config_json(config: Config) -> dict[str, Any]:
     }
 
 
-def comparison_json(first: Run, second: Run, differences: Sequence[Difference]) -> dict[str, Any]:
+def comparison_json(first: GraphRun, second: GraphRun, differences: Sequence[Difference]) -> dict[str, Any]:
     """Return what differs between two runs for JSON."""
     return {
         "graph": first.graph,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jobgraph.account.containers import Log
     from jobgraph.account.run_records import RunRecords
     from jobgraph.cli.application import Application
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.records import GraphRecord
 
 # Seconds between two looks at a running job's log.
@@ -35,7 +35,7 @@ _NOTHING = "[the container wrote nothing]"
 
 
 @dataclass(frozen=True)
-class Selection:
+class LogSelection:
     """Which logs are meant: of the job of that `name`, or of all jobs; of that `attempt`, or of all."""
 
     application: Application
@@ -45,18 +45,18 @@ class Selection:
     attempt: int | None
     as_json: bool
 
-    def logs_of(self, run: Run, job: Job) -> list[Log]:
+    def logs_of(self, run: GraphRun, job: JobRun) -> list[Log]:
         """Return the logs of a job in a run, of its services too as long as they may say more than history."""
         live = job.state == graph_run.RUNNING or job.service is not None or self.is_elsewhere(run, job)
         task = self._task(run, job.name, live=live)
         logs = Logs(self.application.client, self.record.tables, run.root_task, task, job.service)
         return logs.of(run.run_id, self.attempt, live=live)
 
-    def is_elsewhere(self, run: Run, job: Job) -> bool:
+    def is_elsewhere(self, run: GraphRun, job: JobRun) -> bool:
         """Tell whether the job's logs go to the event table."""
         return any(task.logs_elsewhere for task in run.shape.jobs if task.name == job.name)
 
-    def _task(self, run: Run, name: str, *, live: bool) -> Task:
+    def _task(self, run: GraphRun, name: str, *, live: bool) -> Task:
         """Return the job with the definition that it ran with: what is read live is freed of that one's secrets."""
         task = next((task for task in run.shape.jobs if task.name == name), Task(name, (), started=False))
         if not live or task.definition.get("specification"):
@@ -64,7 +64,7 @@ class Selection:
         return Task(name, task.after, started=True, definition=self.records.definition(run, name))
 
 
-def write(listed: Sequence[tuple[Job, Log]], *, of_all: bool) -> None:
+def write(listed: Sequence[tuple[JobRun, Log]], *, of_all: bool) -> None:
     """Write logs one below the other, each with a heading; a single one without, so that it can be piped."""
     for job, log in listed:
         if len(listed) > 1 or of_all:
@@ -72,7 +72,7 @@ def write(listed: Sequence[tuple[Job, Log]], *, of_all: bool) -> None:
         _write_log(log.text.rstrip("\n") or _NOTHING)
 
 
-def show_json_of(run: Run, listed: Iterable[tuple[Job, Log]]) -> None:
+def show_json_of(run: GraphRun, listed: Iterable[tuple[JobRun, Log]]) -> None:
     """Write logs as JSON."""
     show_json([_plain(run.run_id, job.name, log, log.text) for job, log in listed])
 
@@ -80,7 +80,7 @@ def show_json_of(run: Run, listed: Iterable[tuple[Job, Log]]) -> None:
 class Following:
     """Shows what comes to the logs of one job, or of all jobs of a run."""
 
-    def __init__(self, selection: Selection, run_id: str) -> None:
+    def __init__(self, selection: LogSelection, run_id: str) -> None:
         self._selection = selection
         self._run_id = run_id
         self._seen: dict[tuple[str, int, str, str], str] = {}
@@ -88,7 +88,7 @@ class Following:
         self._announced: set[str] = set()
         self._last_heading = ""
 
-    def follow(self) -> Run:
+    def follow(self) -> GraphRun:
         """Show all there is, and then what comes, until the job, or the run, has ended; returns the run then."""
         name, key = self._selection.name, self._selection.record.key
         try:
@@ -103,7 +103,7 @@ class Following:
         """Whether there was a log."""
         return bool(self._seen)
 
-    def _until_ended(self) -> Run:
+    def _until_ended(self) -> GraphRun:
         name = self._selection.name
         note(f"{name or self._selection.record.key}, run {self._run_id}")
         while True:
@@ -116,7 +116,7 @@ class Following:
                 return run
             self._selection.application.clock.sleep(_PAUSE)
 
-    def _look_at(self, run: Run, job: Job) -> None:
+    def _look_at(self, run: GraphRun, job: JobRun) -> None:
         ended = job.state not in {graph_run.PENDING, graph_run.RUNNING}
         if not ended and not job.attempts:
             self._announce(job)
@@ -126,12 +126,12 @@ class Following:
         if ended:
             self._finished.add(job.name)
 
-    def _announce(self, job: Job) -> None:
+    def _announce(self, job: JobRun) -> None:
         if self._selection.name is not None and job.name not in self._announced:
             self._announced.add(job.name)
             note(f"{job.name} has not started{f': it {job.cause}' if job.cause else ''}; waiting for it.")
 
-    def _show(self, job: Job, log: Log, *, whole: bool) -> None:
+    def _show(self, job: JobRun, log: Log, *, whole: bool) -> None:
         """Write what is new; of a log that grows, whole lines only: half a secret would not be known as one."""
         text = log.text if whole else log.text[: log.text.rfind("\n") + 1]
         key = (job.name, *log.key)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.cli.application import Application
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
 
 # A graph may have a thousand jobs.
@@ -224,7 +224,7 @@ def runs(application: Application, graph_record: GraphRecord) -> RunRecords:
     return RunRecords(application.client, graph_record)
 
 
-def run(application: Application, graph_record: GraphRecord, run_id: str | None = None) -> Run:
+def run(application: Application, graph_record: GraphRecord, run_id: str | None = None) -> GraphRun:
     """Return a run of a graph, or its newest, as it is now.
 
     Raises:

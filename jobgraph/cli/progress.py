@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
 
 
 class Lines:
@@ -31,7 +31,7 @@ class Lines:
     def __init__(self) -> None:
         self._last: dict[str, tuple[str, int]] = {}
 
-    def show(self, run: Run) -> None:
+    def show(self, run: GraphRun) -> None:
         """Write the lines of what has changed since the last call."""
         for job in run.jobs:
             current = (job.state, job.attempts)
@@ -40,7 +40,7 @@ class Lines:
             self._last[job.name] = current
 
     @staticmethod
-    def _line(run: Run, job: Job) -> str:
+    def _line(run: GraphRun, job: JobRun) -> str:
         attempt = f", attempt {job.attempts}" if job.attempts > 1 else ""
         took = f", {wording.duration(job.duration)}" if job.duration is not None and job.state != "RUNNING" else ""
         cause = f": {job.cause}" if job.cause else ""
@@ -48,7 +48,7 @@ class Lines:
 
 
 @contextmanager
-def display() -> Iterator[Callable[[Run], None]]:
+def display() -> Iterator[Callable[[GraphRun], None]]:
     """Yield the function that shows a run as it is now."""
     if not sys.stderr.isatty():
         yield Lines().show

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from jobgraph.account.run_records import RunRows
     from jobgraph.cli.watching import Watch
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 _Result = TypeVar("_Result")
 
@@ -75,17 +75,17 @@ def unless_interrupted(key: str, action: Callable[[], _Result]) -> _Result:
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
-def follow(watch: Watch, rows: RunRows, attempt: int = 1) -> Run:
+def follow(watch: Watch, rows: RunRows, attempt: int = 1) -> GraphRun:
     """Follow a run to its end, with its progress on standard error."""
 
-    def following() -> Run:
+    def following() -> GraphRun:
         with progress.display() as show_progress:
             return watch.follow(rows, show_progress, attempt)
 
     return unless_interrupted(rows.shape.key, following)
 
 
-def end(context: click.Context, run: Run, output: Output) -> NoReturn:
+def end(context: click.Context, run: GraphRun, output: Output) -> NoReturn:
     """Show an ended run; leaves with exit code 0 only if every job that was to run is DONE."""
     if output.as_json:
         show_json({**json_forms.run_json(run), "picture": output.picture})
@@ -100,7 +100,7 @@ def end(context: click.Context, run: Run, output: Output) -> NoReturn:
     context.exit(EXIT_DONE if run.state == graph_run.DONE else EXIT_RUN_FAILED)
 
 
-def show_failures(run: Run) -> None:
+def show_failures(run: GraphRun) -> None:
     """Write why jobs failed, apart from the table above it; nothing if none did."""
     lines = views.failures(run)
     if lines:

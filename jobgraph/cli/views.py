@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.comparison import Difference
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.operations import Operation
-    from jobgraph.runs.overview import Line
-    from jobgraph.runs.services import Service
+    from jobgraph.runs.overview import GraphOverview
+    from jobgraph.runs.services import JobService
 
 _COLOURS = {
     graph_run.DONE: "green",
@@ -84,7 +84,7 @@ def _time(value: datetime | None) -> str:
     return value.astimezone().strftime("%Y-%m-%d %H:%M:%S") if value else ""
 
 
-def run_table(run: Run, *, terminal: bool) -> Table:
+def run_table(run: GraphRun, *, terminal: bool) -> Table:
     """Return the jobs of a run, one line each; with their outputs, if one handed on something else than rows."""
     more = any(job.outputs is not None and job.rows_written is None for job in run.jobs)
     waiting = [advice.waited(job) for job in run.jobs]
@@ -114,7 +114,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
-def progress_table(run: Run, height: int) -> Table:
+def progress_table(run: GraphRun, height: int) -> Table:
     """Return the jobs of a run in at most `height` lines: of a larger graph, those that matter now, and counts."""
     room = max(height - _FRAME_LINES, 1)
     jobs = run.jobs
@@ -128,13 +128,13 @@ def progress_table(run: Run, height: int) -> Table:
     return drawn
 
 
-def headline(run: Run) -> Text:
+def headline(run: GraphRun) -> Text:
     """Return one line on the run as a whole."""
     took = f" in {duration(run.duration)}" if run.ended and run.duration is not None else ""
     return Text.assemble(f"{run.graph}, run {run.run_id}: ", state(run.state), took)
 
 
-def failures(run: Run) -> list[str]:
+def failures(run: GraphRun) -> list[str]:
     """Return, for each job that failed, its cause and the command that shows its log; and which jobs did not run."""
     lines = [run.cause] if run.cause else []
     lines += [f"{job.name} {job.cause}, {duration(job.waited)} so far" for job in run.jobs if job.waited is not None]
@@ -156,7 +156,7 @@ def failures(run: Run) -> list[str]:
     return lines
 
 
-def _left_out(run: Run) -> list[str]:
+def _left_out(run: GraphRun) -> list[str]:
     """Return, for each reason, the jobs that are left out for it."""
     jobs: dict[str, list[str]] = {}
     for job in run.jobs:
@@ -174,7 +174,7 @@ def operations_lines(listed: Sequence[Operation]) -> list[str]:
     ]
 
 
-def next_commands(run: Run) -> str:
+def next_commands(run: GraphRun) -> str:
     """Return a line with the commands that one is likely to want after a run."""
     telling = next(iter(run.failed), None) or next((job for job in run.jobs if job.attempts), None)
     commands = [f"jobgraph status {run.graph}", f"jobgraph history {run.graph}"]
@@ -188,7 +188,7 @@ def next_commands(run: Run) -> str:
     return "Next: " + "   ".join(commands)
 
 
-def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
+def job_lines(run: GraphRun, job: JobRun, results: str = "") -> list[Text]:
     """Return all that is known of a job in a run: one line on it, then a paragraph for each recorded attempt.
 
     `results` is the folder of the stage in which attempts may leave files, below the run's day and id.
@@ -211,14 +211,14 @@ def job_lines(run: Run, job: Job, results: str = "") -> list[Text]:
     return lines
 
 
-def _live_facts(run: Run, job: Job, service: Service) -> Iterator[tuple[str, str]]:
+def _live_facts(run: GraphRun, job: JobRun, service: JobService) -> Iterator[tuple[str, str]]:
     yield "service", f"{service.name}, {service.status}"
     yield "pool", service.compute_pool
     if job.waited is None:
         yield "log", f"jobgraph logs {job.name} --run {run.run_id} --follow"
 
 
-def _facts(run: Run, job: Job, attempt: Attempt) -> Iterator[tuple[str, str]]:
+def _facts(run: GraphRun, job: JobRun, attempt: Attempt) -> Iterator[tuple[str, str]]:
     pool = attempt.compute_pool + (f" ({attempt.node_family})" if attempt.node_family else "")
     signal = f", {attempt.signal}" if attempt.signal else ""
     yield "exit code", "" if attempt.exit_code is None else f"{attempt.exit_code}{signal}"
@@ -240,7 +240,7 @@ def outputs(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def overview_table(lines: Sequence[Line], *, terminal: bool, width: int | None = None) -> Table:
+def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int | None = None) -> Table:
     """Return one line for each graph; where a line has only `width` characters, what matters least is left out."""
     columns = ("graph", "last run", "started", ">took", ">usually", "next start", "remark", "failed")
     rows: list[tuple[str | Text, ...]] = [
@@ -259,14 +259,14 @@ def overview_table(lines: Sequence[Line], *, terminal: bool, width: int | None =
     return fitted(columns, rows, ("next start", ">usually", ">took"), terminal=terminal, width=width)
 
 
-def _remark(line: Line) -> str:
+def _remark(line: GraphOverview) -> str:
     if line.graph.deployed is None:
         return "no longer deployed"
     return f"suspended {line.suspended_because}" if line.suspended else "see below" if line.remarks else ""
 
 
 def comparison_table(
-    first: Run, second: Run, differences: Sequence[Difference], *, terminal: bool, width: int | None = None
+    first: GraphRun, second: GraphRun, differences: Sequence[Difference], *, terminal: bool, width: int | None = None
 ) -> Table:
     """Return one line for each fact that is not the same in two runs."""
     rows = [
@@ -291,7 +291,7 @@ def _fact(difference: Difference, value: Any) -> str | Text:
     return "" if value is None else _cut(outputs(value))
 
 
-def history_table(history: Sequence[Run], *, terminal: bool, width: int | None = None) -> Table:
+def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | None = None) -> Table:
     """Return one line for each run; where a line has only `width` characters, what matters least is left out."""
     columns = ("run", "state", "started", ">duration", "started by", ">jobs done", ">attempts", "failed")
     rows: list[tuple[str | Text, ...]] = [
@@ -310,7 +310,7 @@ def history_table(history: Sequence[Run], *, terminal: bool, width: int | None =
     return fitted(columns, rows, ("started by", ">attempts", ">duration"), terminal=terminal, width=width)
 
 
-def _jobs_done(run: Run) -> str:
+def _jobs_done(run: GraphRun) -> str:
     left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
     done = f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs) - left_out}"
     return f"{done} ({left_out} left out)" if left_out else done
@@ -353,7 +353,7 @@ def _longest_word(texts: Iterable[str]) -> int:
     return max((len(word) for text in texts for word in text.split()), default=0)
 
 
-def _failed(job: Job) -> str:
+def _failed(job: JobRun) -> str:
     label = job.last.reason_label if job.last else ""
     return f"{job.name} {label or job.state}"
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
-    from jobgraph.runs.services import Service
+    from jobgraph.runs.services import JobService
     from jobgraph.runs.task_runs import TaskRun
 
 # Seconds between two polls: short while a person watches a short run, longer for a run of hours.
@@ -69,7 +69,7 @@ def pause(elapsed: float) -> float:
 
 
 @dataclass(frozen=True)
-class Request:
+class RunsBefore:
     """What was known just before EXECUTE TASK: where to look for the new run, and which runs are not it."""
 
     since: datetime
@@ -86,16 +86,16 @@ class Launch:
         self._patience = Patience(clock, timeout, graph.key)
         self._clock = clock
 
-    def execute(self, statement: Statement) -> Request:
+    def execute(self, statement: Statement) -> RunsBefore:
         """Start the graph with that EXECUTE TASK."""
         since = self._server_now() - SLACK
         root = self._graph.root_task
         before = self._root_history(since - timedelta(hours=1))
         waiting = frozenset(row.run_id for row in before if row.manual and row.state == task_runs.SCHEDULED)
         self._client.rows(statement)
-        return Request(since, task_runs.started_runs(before, root), waiting)
+        return RunsBefore(since, task_runs.started_runs(before, root), waiting)
 
-    def find(self, request: Request, patience: float | None = None) -> str | None:
+    def find(self, request: RunsBefore, patience: float | None = None) -> str | None:
         """Wait until the run that `execute` asked for shows; its id, or None after `patience` seconds.
 
         Raises:
@@ -111,7 +111,7 @@ class Launch:
                 return run_id
             self._patience.rest("the run to be scheduled")
 
-    def rows(self, run_id: str, request: Request) -> RunRows:
+    def rows(self, run_id: str, request: RunsBefore) -> RunRows:
         """Return where the rows of the new run are: it runs with the graph as it is deployed."""
         shape = shapes.of_deployed(self._graph)
         return RunRows(run_id, shape, root_id=self._graph.root_id, since=request.since - SLACK, repeatable=True)
@@ -166,11 +166,11 @@ class Watch:
         self._clock = clock
         self._patience = patience
         self._attempts: list[dict[str, Any]] = []
-        self._services: dict[str, Service] = {}
+        self._services: dict[str, JobService] = {}
         self._attempts_at: float | None = None
         self._ended: frozenset[tuple[str, int]] = frozenset()
 
-    def follow(self, rows: RunRows, show: Callable[[Run], None], attempt: int = 1) -> Run:
+    def follow(self, rows: RunRows, show: Callable[[GraphRun], None], attempt: int = 1) -> GraphRun:
         """Show the run at every poll until it has ended; the ended run.
 
         Args:
@@ -189,7 +189,7 @@ class Watch:
                 return run
             self._patience.rest(f"run {rows.run_id} to end")
 
-    def _assembled(self, rows: RunRows, attempt: int) -> Run:
+    def _assembled(self, rows: RunRows, attempt: int) -> GraphRun:
         self._look_at_attempts(rows)
         progress = Progress(
             now=rows.now,

@@ -31,7 +31,7 @@ LONGEST_ARGUMENT = 130_000
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
-class Kind(Protocol):
+class ValueKind(Protocol):
     """One kind of value; `expected` says in words what it takes."""
 
     @property
@@ -241,7 +241,7 @@ class OneOf:
 class ListOf:
     """A list of values of one kind; a single value stands for a list of one."""
 
-    kind: Kind
+    kind: ValueKind
 
     @property
     def expected(self) -> str:
@@ -274,7 +274,7 @@ class ListOf:
 class MapOf:
     """Names, which must match a pattern, with values of one kind. In a `partial` one, nothing takes an entry away."""
 
-    kind: Kind
+    kind: ValueKind
     names: re.Pattern[str]
     name_rule: str
     partial: bool = False

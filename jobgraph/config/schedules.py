@@ -18,7 +18,7 @@ _CRON = re.compile(r"(?:USING CRON )?(.+) (\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Interval:
+class IntervalSchedule:
     """Run every `number` units; `unit` is SECONDS, MINUTES or HOURS."""
 
     number: int
@@ -72,7 +72,7 @@ class Cron:
         return {"using_cron": f"{self.expression} {self.timezone}"}
 
 
-Schedule = Interval | Cron
+Schedule = IntervalSchedule | Cron
 
 
 def from_snowflake(text: str | None) -> Schedule | None:
@@ -81,7 +81,7 @@ def from_snowflake(text: str | None) -> Schedule | None:
         return None
     interval = _INTERVAL.fullmatch(str(text))
     if interval is not None:
-        return Interval(int(interval[1]), _UNITS[interval[2].upper()])
+        return IntervalSchedule(int(interval[1]), _UNITS[interval[2].upper()])
     cron = _CRON.fullmatch(str(text))
     return Cron(cron[1], cron[2]) if cron is not None else None
 
@@ -90,5 +90,5 @@ def from_provider(inputs: Mapping[str, Any]) -> Schedule | None:
     """Return the schedule in the engine's inputs of a task: `{"minutes": 59}`, `{"usingCron": "0 2 * * * UTC"}`."""
     for unit in _UNITS.values():
         if isinstance(number := inputs.get(unit.lower()), int | float):
-            return Interval(int(number), unit)
+            return IntervalSchedule(int(number), unit)
     return from_snowflake(f"USING CRON {inputs['usingCron']}") if inputs.get("usingCron") else None

@@ -14,8 +14,8 @@ import yaml
 
 from jobgraph.config.cron import NEVER_FIRES, cron_problem
 from jobgraph.config.document import NULL, Document, entries
-from jobgraph.config.kinds import SECONDS, Kind, ListOf, MapOf, Text, number_and_unit
-from jobgraph.config.schedules import Cron, Interval, Schedule
+from jobgraph.config.kinds import SECONDS, ListOf, MapOf, Text, ValueKind, number_and_unit
+from jobgraph.config.schedules import Cron, IntervalSchedule, Schedule
 from jobgraph.errors import nearest
 
 # docs.snowflake.com/en/sql-reference/sql/create-task, SCHEDULE
@@ -32,7 +32,7 @@ class Key:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     doc: str
     default: Any = None
     required: bool = False
@@ -127,7 +127,7 @@ class NamedSections:
 class Either:
     """A plain value, or a section that says the same and more; `key` is the plain value's name in the section."""
 
-    plain: Kind
+    plain: ValueKind
     section: Section
     key: str
 
@@ -182,7 +182,7 @@ class ScheduleText:
             issue = "Snowflake allows an interval of 10 seconds to 8 days"
             document.report(node, path, rule="value-range", issue=issue, remedy="choose an interval in that range")
             return None
-        return Interval(number, f"{unit.upper()}S")
+        return IntervalSchedule(number, f"{unit.upper()}S")
 
     def _cron(self, node: yaml.MappingNode, path: str, document: Document) -> Schedule | None:
         block = (partial(CRON) if self.partial else CRON).read(node, path, document)
@@ -211,7 +211,7 @@ def partial(section: Section) -> Section:
     return replace(section, keys=tuple(replace(key, kind=_partial(key.kind)) for key in section.keys), partial=True)
 
 
-def _partial(kind: Kind) -> Kind:
+def _partial(kind: ValueKind) -> ValueKind:
     match kind:
         case Section():
             return partial(kind)

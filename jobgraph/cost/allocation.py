@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Span:
+class UnitUse:
     """A use of so many units, nodes or slots; instants are aware."""
 
     start: datetime
@@ -48,7 +48,7 @@ class Allocation:
     unmetered: tuple[float, ...]
 
 
-def allocated(metered: Sequence[Metered], spans: Sequence[Span], rate: float, *, is_shared: bool) -> Allocation:
+def allocated(metered: Sequence[Metered], spans: Sequence[UnitUse], rate: float, *, is_shared: bool) -> Allocation:
     """Divide what was charged.
 
     Each use gets what its seconds cost by the rate; if that is more than was charged, all get less in proportion.
@@ -77,7 +77,7 @@ def allocated(metered: Sequence[Metered], spans: Sequence[Span], rate: float, *,
     return Allocation(tuple(shares), max(0.0, math.fsum(idle)), tuple(unmetered))
 
 
-def _seconds(span: Span, start: datetime, end: datetime, integral: Integral | None) -> float:
+def _seconds(span: UnitUse, start: datetime, end: datetime, integral: Integral | None) -> float:
     """Return the seconds of units that a use has in a time."""
     start, end = max(start, span.start), min(end, span.end)
     if end <= start:
@@ -87,7 +87,7 @@ def _seconds(span: Span, start: datetime, end: datetime, integral: Integral | No
     return (_at(integral, end.timestamp()) - _at(integral, start.timestamp())) * span.units
 
 
-def _integral(spans: Sequence[Span]) -> Integral:
+def _integral(spans: Sequence[UnitUse]) -> Integral:
     """Return instants, and the share of a unit that one has had until then who used it all the time."""
     changes: dict[float, int] = {}
     for span in spans:

@@ -12,7 +12,7 @@ from jobgraph.cost.ranges import NOTHING
 
 if TYPE_CHECKING:
     from jobgraph.cost.crowding import Crowd
-    from jobgraph.cost.estimate import Estimate, GraphCost, Line
+    from jobgraph.cost.estimate import CostLine, Estimate, GraphCost
     from jobgraph.cost.ranges import Range
 
 
@@ -29,11 +29,11 @@ class Priced:
 class LineChange:
     """A line before and after; None where it is not there."""
 
-    old: Line | None
-    new: Line | None
+    old: CostLine | None
+    new: CostLine | None
 
     @property
-    def line(self) -> Line:
+    def line(self) -> CostLine:
         """The line as it will be, or was."""
         line = self.new or self.old
         if line is None:
@@ -42,7 +42,7 @@ class LineChange:
 
 
 @dataclass(frozen=True)
-class GraphChange:
+class GraphCostChange:
     """A graph of which something costs more or less than before."""
 
     key: str
@@ -57,7 +57,7 @@ class CostChange:
 
     old: Priced
     new: Priced
-    graphs: tuple[GraphChange, ...]
+    graphs: tuple[GraphCostChange, ...]
     standing: tuple[LineChange, ...]
 
     @property
@@ -97,13 +97,13 @@ def changed(old: Priced, new: Priced) -> CostChange:
     )
 
 
-def _graph(key: str, old: GraphCost | None, new: GraphCost | None) -> GraphChange | None:
+def _graph(key: str, old: GraphCost | None, new: GraphCost | None) -> GraphCostChange | None:
     lines = _lines(old.lines if old else (), new.lines if new else ())
     same_runs = (old.runs if old else None) == (new.runs if new else None)
-    return None if old and new and not lines and same_runs else GraphChange(key, old, new, lines)
+    return None if old and new and not lines and same_runs else GraphCostChange(key, old, new, lines)
 
 
-def _lines(old: tuple[Line, ...], new: tuple[Line, ...]) -> tuple[LineChange, ...]:
+def _lines(old: tuple[CostLine, ...], new: tuple[CostLine, ...]) -> tuple[LineChange, ...]:
     before = {(line.kind, line.charged, line.name or line.on): line for line in old}
     after = {(line.kind, line.charged, line.name or line.on): line for line in new}
     changes = [LineChange(before.get(key), after.get(key)) for key in after | before]

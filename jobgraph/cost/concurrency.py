@@ -52,7 +52,7 @@ def width(before: Before, weights: Mapping[str, int]) -> int:
 
 
 @dataclass(frozen=True)
-class Interval:
+class JobPeriod:
     """When a job runs, in seconds from the start of the run."""
 
     start: float
@@ -70,7 +70,7 @@ class Lanes:
 _UNLIMITED = Lanes({}, {})
 
 
-def intervals(before: Before, seconds: Mapping[str, float], lanes: Lanes = _UNLIMITED) -> dict[str, Interval]:
+def intervals(before: Before, seconds: Mapping[str, float], lanes: Lanes = _UNLIMITED) -> dict[str, JobPeriod]:
     """Return when each job of a run would run: as soon as its predecessors are done and its lane has a free slot.
 
     Of several jobs that wait for a slot, the one that became ready first gets it, then the first in `before`.
@@ -79,7 +79,7 @@ def intervals(before: Before, seconds: Mapping[str, float], lanes: Lanes = _UNLI
     free: dict[str, float] = {lane: lanes.slots.get(lane, math.inf) for lane in ("", *lanes.lane.values())}
     waiting: dict[str, list[tuple[float, int, str]]] = {lane: [] for lane in free}
     running: list[tuple[float, int, str]] = []
-    result: dict[str, Interval] = {}
+    result: dict[str, JobPeriod] = {}
     sorter = TopologicalSorter(before)
     sorter.prepare()
     now = 0.0
@@ -90,7 +90,7 @@ def intervals(before: Before, seconds: Mapping[str, float], lanes: Lanes = _UNLI
             while queue and free[lane] > 0:
                 _, number, name = heapq.heappop(queue)
                 free[lane] -= 1
-                result[name] = Interval(now, now + seconds[name])
+                result[name] = JobPeriod(now, now + seconds[name])
                 heapq.heappush(running, (now + seconds[name], number, name))
         now, _, name = heapq.heappop(running)
         free[lanes.lane.get(name, "")] += 1

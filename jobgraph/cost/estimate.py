@@ -30,7 +30,7 @@ STANDING = "standing"
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """What one thing costs. `kind` is job, idle or wait (`usage`), or standing; `name` the job; `on` what is charged.
 
     `seconds` are those of one run, on one node or cluster; `credits` those of a month, None if nobody knows how many
@@ -54,7 +54,7 @@ class GraphCost:
 
     key: str
     runs: Range | None
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
     credits_a_run: Range
     credits: Range | None
     run_seconds: Range
@@ -69,13 +69,13 @@ class Estimate:
     """
 
     graphs: tuple[GraphCost, ...]
-    standing: tuple[Line, ...]
+    standing: tuple[CostLine, ...]
     credits: Range
     uncounted: tuple[str, ...]
     rates: Rates
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[CostLine, ...]:
         """All lines."""
         return (*(line for graph in self.graphs for line in graph.lines), *self.standing)
 
@@ -148,7 +148,7 @@ class _Pricing:
             return Rate(smallest.low * self.rates.serverless, smallest.high * self.rates.serverless)
         return self.rates.warehouses[self.deployment.warehouse(on).size]
 
-    def lines(self, use: GraphUse, runs: Range | None) -> Iterable[Line]:
+    def lines(self, use: GraphUse, runs: Range | None) -> Iterable[CostLine]:
         """Yield the lines of a graph."""
         for part in use.parts:
             rate = self.rate(part.charged, part.on)
@@ -158,7 +158,7 @@ class _Pricing:
             if runs is not None and not self._is_standing(part.kind, part.charged, part.on):
                 month = _times(a_run, runs).at_most(self.most(part.charged, part.on))
             if month is not None or runs is None:
-                yield Line(
+                yield CostLine(
                     part.kind, part.on, part.charged, part.name, part.seconds, a_run, month, part.source, part.runs
                 )
 
@@ -187,7 +187,7 @@ class _Pricing:
         again = max(1.0, shortest / tail) if tail else 1.0
         return units * again * HOURS_A_MONTH * self.rate(charged, on).high
 
-    def standing(self, counted: Iterable[Line]) -> Iterable[Line]:
+    def standing(self, counted: Iterable[CostLine]) -> Iterable[CostLine]:
         """Yield what pools and warehouses cost that never suspend, less what the jobs on them cost."""
         jobs = [line for line in counted if line.kind == JOB and line.charged == POOL]
         for name in sorted(self._never_suspended(POOL)):
@@ -197,15 +197,15 @@ class _Pricing:
                 work = total(line.credits for line in jobs if line.on == name and line.credits is not None)
                 usual = None if work.usual is None else max(0.0, hours * rate.high - work.usual)
                 low, high = max(0.0, hours * rate.low - work.high), max(0.0, hours * rate.high - work.low)
-                yield Line(STANDING, name, POOL, credits=between(low, high, usual))
+                yield CostLine(STANDING, name, POOL, credits=between(low, high, usual))
         for name in sorted(self._never_suspended(WAREHOUSE)):
             if self.deployment.warehouse(name).is_own:
                 rate = self.rate(WAREHOUSE, name)
                 high = self.most(WAREHOUSE, name)
                 usual = HOURS_A_MONTH * rate.high
-                yield Line(STANDING, name, WAREHOUSE, credits=between(HOURS_A_MONTH * rate.low, high, usual))
+                yield CostLine(STANDING, name, WAREHOUSE, credits=between(HOURS_A_MONTH * rate.low, high, usual))
 
-    def month(self, lines: Iterable[Line]) -> Range:
+    def month(self, lines: Iterable[CostLine]) -> Range:
         """Return what lines cost together: nothing costs more than it does if it is up for the whole month."""
         by_resource: dict[tuple[str, str], list[Range]] = {}
         for line in lines:

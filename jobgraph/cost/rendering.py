@@ -15,9 +15,9 @@ from jobgraph.cost import wording
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jobgraph.cost.change import CostChange, GraphChange, LineChange, Priced
+    from jobgraph.cost.change import CostChange, GraphCostChange, LineChange, Priced
     from jobgraph.cost.crowding import Crowd
-    from jobgraph.cost.estimate import GraphCost, Line
+    from jobgraph.cost.estimate import CostLine, GraphCost
     from jobgraph.cost.ranges import Range
 
 NO_CHANGE = "The change costs nothing and saves nothing.\n"
@@ -44,7 +44,7 @@ def _text_lines(priced: Priced) -> Iterator[str]:
     yield from ("", "Assumed:", *(f"  {sentence}" for sentence in priced.assumptions))
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: CostLine) -> tuple[str, ...]:
     return wording.what(line), line.on, wording.minutes(line), wording.cost(line)
 
 
@@ -87,7 +87,7 @@ def _change_lines(change: CostChange) -> Iterator[str]:
     yield from (f"  * {sentence}" for sentence in change.new.assumptions)
 
 
-def _runs(graph: GraphChange) -> str:
+def _runs(graph: GraphCostChange) -> str:
     return f"; {wording.runs(graph.new)}" if graph.new is not None else ""
 
 
@@ -135,7 +135,7 @@ def _escaped(text: str) -> str:
     return escape(text, quote=False)
 
 
-def _graph_rows(graph: GraphChange) -> Iterator[tuple[str, ...]]:
+def _graph_rows(graph: GraphCostChange) -> Iterator[tuple[str, ...]]:
     yield (
         f"**{_escaped(graph.key)}**{_runs(graph)}",
         wording.graph_cost(graph.old),
@@ -186,7 +186,7 @@ def _graph_json(graph: GraphCost) -> dict[str, Any]:
     }
 
 
-def _line_json(line: Line) -> dict[str, Any]:
+def _line_json(line: CostLine) -> dict[str, Any]:
     return {
         "kind": line.kind,
         "job": line.name or None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobgraph.cost.allocation import Span, allocated
+from jobgraph.cost.allocation import UnitUse, allocated
 from jobgraph.cost.usage import POOL, WAREHOUSE
 from jobgraph.instance_families import FAMILIES
 
@@ -24,7 +24,7 @@ GROUPS = ("job", "graph", "run", "attempt", "week")
 
 
 @dataclass(frozen=True)
-class Attempt:
+class EndedAttempt:
     """An attempt of a job that has ended; `warehouse` is empty if its task waited on none."""
 
     root_task: str
@@ -56,7 +56,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Resource:
+class ChargedResource:
     """A pool or warehouse: what was charged for it, and how much of that for nobody's use."""
 
     kind: str
@@ -69,8 +69,8 @@ class Resource:
 class Spending:
     """What attempts did cost, each with its credits, and the pools and warehouses, the most idle first."""
 
-    attempts: tuple[tuple[Attempt, Spent], ...]
-    resources: tuple[Resource, ...]
+    attempts: tuple[tuple[EndedAttempt, Spent], ...]
+    resources: tuple[ChargedResource, ...]
 
     @property
     def charged(self) -> float:
@@ -89,7 +89,7 @@ class Spending:
 
 
 def spending(
-    attempts: Sequence[Attempt],
+    attempts: Sequence[EndedAttempt],
     metered: Mapping[tuple[str, str], Sequence[Metered]],
     deployment: Deployment,
     rates: Rates,
@@ -102,14 +102,14 @@ def spending(
     for kind, name in dict.fromkeys([*metered, *used]):
         places = [place for place, attempt in enumerate(attempts) if name == _resource(attempt, kind)]
         users = [attempts[place] for place in places]
-        spans = [Span(user.start, user.end, user.replicas if kind == POOL else 1) for user in users]
+        spans = [UnitUse(user.start, user.end, user.replicas if kind == POOL else 1) for user in users]
         rate = _rate(kind, name, users[0].family if users else "", deployment, rates)
         hours = metered.get((kind, name), ())
         result = allocated(hours, spans, rate, is_shared=kind == WAREHOUSE)
         for place, share, unmetered in zip(places, result.shares, result.unmetered, strict=True):
             (nodes if kind == POOL else waiting)[place] += share
             estimated[place] += unmetered
-        resources.append(Resource(kind, name, sum(hour.credits for hour in hours), result.idle))
+        resources.append(ChargedResource(kind, name, sum(hour.credits for hour in hours), result.idle))
     spent = map(Spent, (attempt.job for attempt in attempts), nodes, waiting, estimated)
     return Spending(
         tuple(zip(attempts, spent, strict=True)),
@@ -117,7 +117,7 @@ def spending(
     )
 
 
-def _resource(attempt: Attempt, kind: str) -> str:
+def _resource(attempt: EndedAttempt, kind: str) -> str:
     return attempt.pool if kind == POOL else attempt.warehouse
 
 
@@ -127,7 +127,7 @@ def _rate(kind: str, name: str, family: str, deployment: Deployment, rates: Rate
     return rates.families[family if family in rates.families else deployment.pool(name).instance_family].high
 
 
-_NAMES: dict[str, Callable[[Attempt], str]] = {
+_NAMES: dict[str, Callable[[EndedAttempt], str]] = {
     "job": lambda attempt: f"{attempt.root_task} {attempt.job}",
     "graph": lambda attempt: attempt.root_task,
     "run": lambda attempt: f"{attempt.root_task} run {attempt.run_id}",
@@ -177,7 +177,7 @@ def _without_waiting(warehouse: str) -> str:
     return f"`runner: direct` for the jobs whose tasks wait on warehouse {warehouse}, if nothing else keeps it awake"
 
 
-def _less_idle(resource: Resource) -> str:
+def _less_idle(resource: ChargedResource) -> str:
     if resource.kind == POOL:
         return f"a shorter `auto_suspend_secs` of pool {resource.name}, or fewer `min_nodes`"
     return f"a shorter `warehouse_auto_suspend` for warehouse {resource.name}, if nothing else uses it"

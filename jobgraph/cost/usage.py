@@ -17,7 +17,7 @@ from jobgraph.cost.ranges import Range, between
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jobgraph.cost.concurrency import Interval
+    from jobgraph.cost.concurrency import JobPeriod
     from jobgraph.cost.deployment import CostedGraph, CostedJob, Deployment
     from jobgraph.cost.history import History, Times
     from jobgraph.cost.rates import Rates
@@ -31,7 +31,7 @@ FINALIZER_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Part:
+class RunUsage:
     """What a job, a pool or a warehouse uses in one run. `unit_seconds` are charged, replicas and clusters counted."""
 
     kind: str
@@ -48,7 +48,7 @@ class Part:
 class GraphUse:
     """All parts of a graph, and how long a run takes."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[RunUsage, ...]
     run_seconds: Range
 
 
@@ -79,7 +79,7 @@ class _Run:
         self.schedule = self._usual_schedule()
         self.length = self._length()
 
-    def _usual_schedule(self) -> dict[str, Interval] | None:
+    def _usual_schedule(self) -> dict[str, JobPeriod] | None:
         usual = {name: wait.usual for name, wait in self.waits.items() if wait.usual is not None}
         if len(usual) < len(self.waits):
             return None
@@ -147,7 +147,7 @@ def _wait(job: CostedJob, times: Times | None) -> Range:
     return Range(0.0, times.wait.high, times.wait.usual) if job.is_conditional else times.wait
 
 
-def _parts(run: _Run, rates: Rates, runs: Sequence[_Run]) -> Iterator[Part]:
+def _parts(run: _Run, rates: Rates, runs: Sequence[_Run]) -> Iterator[RunUsage]:
     crowds = {pool: sum(each.width_on(pool) for each in runs if pool in each.pools) for pool in run.pools}
     works = [_work(run, job, crowds[job.pool]) for job in run.graph.jobs]
     yield from works
@@ -162,7 +162,7 @@ def _parts(run: _Run, rates: Rates, runs: Sequence[_Run]) -> Iterator[Part]:
     for job in run.graph.jobs:
         if job.warehouse is None and not job.is_direct:
             wait = run.waits[job.name]
-            yield Part(WAIT, SERVERLESS, job.name, wait, job.name, wait, *_source(run.times[job.name]))
+            yield RunUsage(WAIT, SERVERLESS, job.name, wait, job.name, wait, *_source(run.times[job.name]))
 
 
 def _waking(warehouse: str, runs: Sequence[_Run]) -> int:
@@ -170,7 +170,7 @@ def _waking(warehouse: str, runs: Sequence[_Run]) -> int:
     return sum(warehouse in (*each.warehouses, each.closing) for each in runs)
 
 
-def _closing(run: _Run, name: str, graphs: int, shortest: int) -> Part:
+def _closing(run: _Run, name: str, graphs: int, shortest: int) -> RunUsage:
     """Return the seconds for which a warehouse is awake only because the finalizer closes the run."""
     warehouse = run.deployment.warehouse(name)
     tail = warehouse.auto_suspend
@@ -179,23 +179,23 @@ def _closing(run: _Run, name: str, graphs: int, shortest: int) -> Part:
         low = run.lowest(tail, shortest, Range(0.0, float(FINALIZER_SECONDS)), is_alone=graphs == 1) / graphs
     high = float(max(tail, shortest) + FINALIZER_SECONDS)
     usual = None if run.schedule is None else min(float(max(tail, shortest)), run.usual_pause)
-    return Part(CLOSE, WAREHOUSE, name, between(low, high, usual))
+    return RunUsage(CLOSE, WAREHOUSE, name, between(low, high, usual))
 
 
 def _source(times: Times | None) -> tuple[str, int]:
     return (FROM_LIMIT, 0) if times is None else (FROM_HISTORY, times.runs)
 
 
-def _work(run: _Run, job: CostedJob, crowd: int) -> Part:
+def _work(run: _Run, job: CostedJob, crowd: int) -> RunUsage:
     """Return the seconds of a job's nodes: at least its share of one that it may have in common with a `crowd`."""
     seconds = run.seconds[job.name]
     low = 0.0 if run.graph.may_overlap else seconds.low * job.replicas / max(1, crowd)
     usual = None if seconds.usual is None else seconds.usual * job.replicas
     charged = between(low, seconds.high * job.replicas, usual)
-    return Part(JOB, POOL, job.pool, charged, job.name, seconds, *_source(run.times[job.name]))
+    return RunUsage(JOB, POOL, job.pool, charged, job.name, seconds, *_source(run.times[job.name]))
 
 
-def _idle(run: _Run, pool: Pool, lowest_work: float, sharing: Sequence[_Run], shortest: int) -> Part:
+def _idle(run: _Run, pool: Pool, lowest_work: float, sharing: Sequence[_Run], shortest: int) -> RunUsage:
     """Return the seconds for which a pool's nodes are up beside those of the jobs' own; `sharing` run jobs on it."""
     jobs, tail = run.jobs_on(pool.name), pool.auto_suspend_secs
     # each job may be the last that its nodes run before they idle; beside them those are up that the pool keeps
@@ -209,7 +209,7 @@ def _idle(run: _Run, pool: Pool, lowest_work: float, sharing: Sequence[_Run], sh
         uses = Range(lowest_work, sum(run.seconds[job.name].high for job in jobs))
         up = run.lowest(tail, shortest, uses, is_alone=is_alone)
         low = (up - lowest_work) * pool.min_nodes / len(sharing)
-    return Part(IDLE, POOL, pool.name, between(low, high, _usual_idle(run, pool, jobs, shortest)))
+    return RunUsage(IDLE, POOL, pool.name, between(low, high, _usual_idle(run, pool, jobs, shortest)))
 
 
 def _usual_idle(run: _Run, pool: Pool, jobs: Sequence[CostedJob], shortest: int) -> float | None:
@@ -224,7 +224,7 @@ def _usual_idle(run: _Run, pool: Pool, jobs: Sequence[CostedJob], shortest: int)
     return max(0.0, min(charged, run.usual_pause * pool.min_nodes) - work)
 
 
-def _warehouse_wait(run: _Run, name: str, graphs: int, shortest: int) -> Part:
+def _warehouse_wait(run: _Run, name: str, graphs: int, shortest: int) -> RunUsage:
     """Return the seconds for which the clusters of a warehouse are awake because tasks wait on it."""
     warehouse, jobs = run.deployment.warehouse(name), run.jobs_waiting_on(name)
     tail = warehouse.auto_suspend
@@ -240,7 +240,7 @@ def _warehouse_wait(run: _Run, name: str, graphs: int, shortest: int) -> Part:
     if usual is not None:
         at_once = width(run.before, {job.name: int(job.warehouse == name) for job in run.graph.jobs})
         usual *= min(warehouse.clusters, math.ceil(at_once / warehouse.concurrency))
-    return Part(WAIT, WAREHOUSE, name, between(low, high, usual))
+    return RunUsage(WAIT, WAREHOUSE, name, between(low, high, usual))
 
 
 def _usual_wait(run: _Run, meter: Meter, jobs: Sequence[CostedJob]) -> float | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobgraph.cost.change import CostChange
-    from jobgraph.cost.estimate import Estimate, GraphCost, Line
+    from jobgraph.cost.estimate import CostLine, Estimate, GraphCost
     from jobgraph.cost.ranges import Range
 
 _SMALLEST = 0.001
@@ -81,7 +81,7 @@ def sign_of_money(difference: float, price: float) -> str:
     return f"{'-' if difference < 0 else ''}{money(abs(difference), price)}"
 
 
-def minutes(line: Line) -> str:
+def minutes(line: CostLine) -> str:
     """Return how long a job's containers run in one run, and how that is known."""
     if line.seconds is None or line.kind != JOB:
         return ""
@@ -91,7 +91,7 @@ def minutes(line: Line) -> str:
     return f"at most {number(line.seconds.high / 60)} (time limit)"
 
 
-def what(line: Line) -> str:
+def what(line: CostLine) -> str:
     """Return what a line is about, if it stands beside what is charged."""
     if line.kind == JOB:
         return line.name
@@ -104,12 +104,12 @@ def what(line: Line) -> str:
     return "up all the time, as it never suspends"
 
 
-def title(line: Line) -> str:
+def title(line: CostLine) -> str:
     """Return what a line is about, and what is charged."""
     return f"{line.name} on {line.on}" if line.kind == JOB else f"{line.on} {what(line)}"
 
 
-def cost(line: Line | None) -> str:
+def cost(line: CostLine | None) -> str:
     """Return what a line costs in a month; in a run, if nobody knows how many there are."""
     if line is None:
         return "none"

@@ -23,7 +23,7 @@ _OF_EVERY_DATABASE = frozenset({"PUBLIC", "INFORMATION_SCHEMA"})
 
 
 @dataclass(frozen=True)
-class Kind:
+class ObjectKind:
     """A kind of object.
 
     word: as DROP has it. plural: as SHOW has it. inside: inputs that name what it lies in. comment: the column that
@@ -40,25 +40,25 @@ class Kind:
 
 _SCHEMA = ("database", "schema")
 _KINDS = {
-    "AccountRole": Kind("ROLE", "ROLES", contents=("SHOW GRANTS TO ROLE {}", "SHOW GRANTS OF ROLE {}")),
-    "Warehouse": Kind("WAREHOUSE", "WAREHOUSES", busy=("running", "queued")),
-    "ComputePool": Kind("COMPUTE POOL", "COMPUTE POOLS", busy=("num_services", "num_jobs")),
-    "Database": Kind(
+    "AccountRole": ObjectKind("ROLE", "ROLES", contents=("SHOW GRANTS TO ROLE {}", "SHOW GRANTS OF ROLE {}")),
+    "Warehouse": ObjectKind("WAREHOUSE", "WAREHOUSES", busy=("running", "queued")),
+    "ComputePool": ObjectKind("COMPUTE POOL", "COMPUTE POOLS", busy=("num_services", "num_jobs")),
+    "Database": ObjectKind(
         "DATABASE",
         "DATABASES",
         contents=("SHOW SCHEMAS IN DATABASE {}", *(f"SHOW {kind} IN DATABASE {{}}" for kind in _IN_PLACE)),
     ),
-    "Schema": Kind(
+    "Schema": ObjectKind(
         "SCHEMA", "SCHEMAS", ("database",), contents=tuple(f"SHOW {kind} IN SCHEMA {{}}" for kind in _IN_PLACE)
     ),
-    "ImageRepository": Kind(
+    "ImageRepository": ObjectKind(
         "IMAGE REPOSITORY", "IMAGE REPOSITORIES", _SCHEMA, contents=("SHOW IMAGES IN IMAGE REPOSITORY {}",)
     ),
-    "StageInternal": Kind("STAGE", "STAGES", _SCHEMA, contents=("LIST @{}",)),
-    "Table": Kind("TABLE", "TABLES", _SCHEMA, busy=("rows",)),
-    "View": Kind("VIEW", "VIEWS", _SCHEMA),
-    "FunctionSql": Kind("FUNCTION", "USER FUNCTIONS", _SCHEMA, comment="description"),
-    "ProcedurePython": Kind("PROCEDURE", "PROCEDURES", _SCHEMA, comment="description"),
+    "StageInternal": ObjectKind("STAGE", "STAGES", _SCHEMA, contents=("LIST @{}",)),
+    "Table": ObjectKind("TABLE", "TABLES", _SCHEMA, busy=("rows",)),
+    "View": ObjectKind("VIEW", "VIEWS", _SCHEMA),
+    "FunctionSql": ObjectKind("FUNCTION", "USER FUNCTIONS", _SCHEMA, comment="description"),
+    "ProcedurePython": ObjectKind("PROCEDURE", "PROCEDURES", _SCHEMA, comment="description"),
 }
 
 
@@ -69,7 +69,7 @@ class AlreadyThere:
     show: the statement that shows it. contents: those that list what is in it. drop: the one that drops it.
     """
 
-    kind: Kind
+    kind: ObjectKind
     name: str
     comment: str
     show: str

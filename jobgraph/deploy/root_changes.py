@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class GraphChange:
+class RootChange:
     """What a deploy may do to a graph's root, seen before its first step.
 
     suspend: the root is started, or not there, so it has to be suspended before a change.
@@ -50,7 +50,7 @@ class GraphChange:
     abandoned: Mapping[str, str] = field(default_factory=dict)
 
 
-def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str, GraphChange]:
+def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str, RootChange]:
     """Return the change of each graph, by key; `rows` are those of the schema's tasks as they are now, if known."""
     present = {str(row["name"]): row for row in rows or ()}
     roots = {name: _root_of(name, present) for name in present}
@@ -70,13 +70,13 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str
     }
 
 
-def departing(changes: Iterable[GraphChange]) -> list[str]:
+def departing(changes: Iterable[RootChange]) -> list[str]:
     """Return the roots that a deploy takes apart because their jobs come into other graphs, sorted."""
     roots = {root for change in changes for root in (change.former_root, *change.abandoned.values()) if root}
     return sorted(roots)
 
 
-def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, changes: Mapping[str, GraphChange]) -> Moves:
+def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, changes: Mapping[str, RootChange]) -> Moves:
     """Return in which order tasks leave their graphs; `changes` are the changes of the graphs."""
     present = {str(row["name"]): row for row in rows or ()}
     roots = {graph.key: changes[graph.key].former_root or graph.root.name for graph in graphs}
@@ -108,7 +108,7 @@ def is_stray(name: str, present: Mapping[str, Row]) -> bool:
     return row is not None and not predecessors(row) and finalized_root(row) is None
 
 
-def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], changes: Iterable[GraphChange]) -> list[str]:
+def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], changes: Iterable[RootChange]) -> list[str]:
     """Return the started roots that a deploy suspends before anything else, sorted.
 
     Those are the roots of graphs that leave the plan and give jobs to others, and strays. The provider would suspend
@@ -212,11 +212,9 @@ def _abandoned(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, 
     return {name: root for name, root in sorted(roots_now.items()) if root not in owners and root not in members}
 
 
-def _change(
-    graph: GraphPlan, present: Mapping[str, Row], former: str | None, differing: tuple[str, ...]
-) -> GraphChange:
+def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None, differing: tuple[str, ...]) -> RootChange:
     name = graph.root.name
-    change = GraphChange(differing=differing, root_differs=name in differing, former_root=former)
+    change = RootChange(differing=differing, root_differs=name in differing, former_root=former)
     row = present.get(former or name)
     scheduled = graph.schedule is not None
     if row is None or row["state"] == "started":

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobgraph.drawing.looks import DONE, FAILED, RUNNING, WAITING, Look
+from jobgraph.drawing.looks import DONE, FAILED, RUNNING, WAITING, StateStyle
 from jobgraph.drawing.mermaid import MermaidArrow, MermaidBox, flowchart
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_DRAWN = 60
 _SIGNS = {"added": "+", "created": "+", "changed": "~", "replaced": "±", "removed": "-", "deleted": "-"}
 _SIGNS |= {"imported": "="}
-_LOOKS: dict[str, Look] = {"+": DONE, "=": DONE, "~": WAITING, "±": RUNNING, "-": FAILED}
+_LOOKS: dict[str, StateStyle] = {"+": DONE, "=": DONE, "~": WAITING, "±": RUNNING, "-": FAILED}
 _DASHES = ",stroke-dasharray:5 4"
 _STROKE = ",stroke-width:2px"
 

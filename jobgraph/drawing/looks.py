@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Look:
+class StateStyle:
     """How a state is shown: fill and border colour, and one sign for a terminal."""
 
     fill: str
@@ -17,14 +17,14 @@ class Look:
     sign: str
 
 
-NEUTRAL = Look("#f6f8fa", "#8c959f", "·")
-DONE = Look("#dafbe1", "#1a7f37", "✓")
-FAILED = Look("#ffebe9", "#cf222e", "✗")
-RUNNING = Look("#ddf4ff", "#0969da", "▶")
-WAITING = Look("#fff8c5", "#9a6700", "…")
-SKIPPED = Look("#eaeef2", "#6e7781", "↷")
+NEUTRAL = StateStyle("#f6f8fa", "#8c959f", "·")
+DONE = StateStyle("#dafbe1", "#1a7f37", "✓")
+FAILED = StateStyle("#ffebe9", "#cf222e", "✗")
+RUNNING = StateStyle("#ddf4ff", "#0969da", "▶")
+WAITING = StateStyle("#fff8c5", "#9a6700", "…")
+SKIPPED = StateStyle("#eaeef2", "#6e7781", "↷")
 
-LOOKS: dict[str, Look] = {
+LOOKS: dict[str, StateStyle] = {
     "SUCCEEDED": DONE,
     "DONE": DONE,
     "FAILED": FAILED,

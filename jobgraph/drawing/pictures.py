@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.topology import topological
 from jobgraph.drawing.grouping import AUTO, clusters
-from jobgraph.drawing.looks import DONE, FAILED, LOOKS, NEUTRAL, RUNNING, SKIPPED, WAITING, Look
+from jobgraph.drawing.looks import DONE, FAILED, LOOKS, NEUTRAL, RUNNING, SKIPPED, WAITING, StateStyle
 from jobgraph.drawing.mermaid import MermaidArrow, MermaidBox, flowchart
 from jobgraph.drawing.svg import Box, Drawing, drawing_of
 
@@ -80,7 +80,7 @@ def _group(group: Cluster, otherwise: tuple[str, ...]) -> _Task:
     return _Task(group.name, note, group.after or otherwise, "group", names)
 
 
-def _look(states: Mapping[str, str] | None, task: _Task) -> Look:
+def _look(states: Mapping[str, str] | None, task: _Task) -> StateStyle:
     looks = {LOOKS.get((states or {}).get(name, ""), NEUTRAL) for name in task.jobs or (task.name,)}
     return next((look for look in _WORST_FIRST if look in looks), NEUTRAL)
 

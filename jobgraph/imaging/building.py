@@ -15,7 +15,7 @@ from jobgraph.plan.sql import literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobgraph.imaging.sources import Source
+    from jobgraph.imaging.sources import ImageFolder
     from jobgraph.settings import Settings
 
 BUILDER = "/snowflake/images/snowflake_images/sf-image-build:0.0.1"
@@ -30,7 +30,7 @@ STAGE = "IMAGE_BUILD_CONTEXTS"
 TOKEN_USER = "0sessiontoken"  # noqa: S105  # a user's name
 
 
-def build(engine: str, source: Source, target: str) -> list[str]:
+def build(engine: str, source: ImageFolder, target: str) -> list[str]:
     """Return the command that builds an image for Snowflake under a name."""
     return [engine, "build", "--platform", PLATFORM, "--tag", target, str(source.folder)]
 
@@ -63,12 +63,12 @@ def drop_stage(settings: Settings) -> str:
     return f"DROP STAGE IF EXISTS {settings.qualified(STAGE)}"
 
 
-def stage_folder(settings: Settings, source: Source) -> str:
+def stage_folder(settings: Settings, source: ImageFolder) -> str:
     """Return where in the stage of contexts an image's is laid."""
     return f"@{settings.qualified(STAGE)}/{source.name}/{source.tag}"
 
 
-def uploads(settings: Settings, source: Source) -> Iterator[str]:
+def uploads(settings: Settings, source: ImageFolder) -> Iterator[str]:
     """Yield the statements that lay the context into the stage, a file each, folders and all."""
     place = stage_folder(settings, source)
     for file in source.files:
@@ -78,13 +78,13 @@ def uploads(settings: Settings, source: Source) -> Iterator[str]:
         yield f"PUT {literal(local)} {literal(target)} AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
 
 
-def job_name(source: Source) -> str:
+def job_name(source: ImageFolder) -> str:
     """Return the name of the job service that builds an image; one of a content runs at a time."""
     safe = source.name.upper().replace("-", "_").replace(".", "_")
     return f"BUILD_{safe}_{source.tag.upper()}"
 
 
-def build_inside(settings: Settings, source: Source, pool: str, registry: str) -> str:
+def build_inside(settings: Settings, source: ImageFolder, pool: str, registry: str) -> str:
     """Return the statement that starts a job which builds and pushes an image inside Snowflake.
 
     registry: host and path of the repository, as SHOW IMAGE REPOSITORIES tells it; inside, the host is another.
@@ -116,18 +116,18 @@ def build_inside(settings: Settings, source: Source, pool: str, registry: str) -
     )
 
 
-def describe_job(settings: Settings, source: Source) -> str:
+def describe_job(settings: Settings, source: ImageFolder) -> str:
     """Return the statement that tells the state of the build, as `status`."""
     return f"DESCRIBE SERVICE {settings.database}.{settings.schema}.{job_name(source)}"
 
 
-def log_of_job(settings: Settings, source: Source) -> str:
+def log_of_job(settings: Settings, source: ImageFolder) -> str:
     """Return the statement that tells the end of the build's log, as LOG."""
     name = f"{settings.database}.{settings.schema}.{job_name(source)}"
     return f"SELECT SYSTEM$GET_SERVICE_LOGS({literal(name)}, 0, 'main', 20) AS LOG"
 
 
-def drop_job(settings: Settings, source: Source) -> str:
+def drop_job(settings: Settings, source: ImageFolder) -> str:
     """Return the statement that removes the build's job service; it may not be there."""
     return f"DROP SERVICE IF EXISTS {settings.database}.{settings.schema}.{job_name(source)} FORCE"
 

@@ -25,7 +25,7 @@ _LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store", ".mypy_cache", ".ruff
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageFolder:
     """An image and its folder.
 
     Attributes:
@@ -52,7 +52,7 @@ def titles(places: Iterable[Path]) -> dict[str, Path]:
     return folders
 
 
-def sources(references: Iterable[str], folders: Mapping[str, Path]) -> tuple[list[Source], list[str]]:
+def sources(references: Iterable[str], folders: Mapping[str, Path]) -> tuple[list[ImageFolder], list[str]]:
     """Return those images that have a folder, and the references of the other ones, each sorted.
 
     An image that names a repository of its own, or a digest, is somebody else's to build.
@@ -68,7 +68,7 @@ def sources(references: Iterable[str], folders: Mapping[str, Path]) -> tuple[lis
     return own, foreign
 
 
-def source(reference: str, name: str, folder: Path) -> Source:
+def source(reference: str, name: str, folder: Path) -> ImageFolder:
     """Read a folder."""
     files = tuple(context(folder))
     digest = hashlib.sha256()
@@ -76,7 +76,7 @@ def source(reference: str, name: str, folder: Path) -> Source:
         path = folder / file
         mode = "x" if path.stat().st_mode & 0o100 else "-"
         digest.update(f"{file}\0{mode}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return Source(reference, name, folder, digest.hexdigest()[:_TAG_LENGTH], files)
+    return ImageFolder(reference, name, folder, digest.hexdigest()[:_TAG_LENGTH], files)
 
 
 def context(folder: Path) -> Iterable[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.shapes import Shape
 
 ADDED = "added"
@@ -23,7 +23,7 @@ CHANGED = "changed"
 
 
 @dataclass(frozen=True)
-class Change:
+class DeployedChange:
     """A job that a deploy added, removed or changed; `what` says how, `before` and `now` the values."""
 
     kind: str
@@ -38,11 +38,11 @@ class LastDeploy:
     """When the deployed graph was last changed, as far as Snowflake tells, and what is new against the run before."""
 
     at: datetime | None
-    run_before: Run | None
-    changes: tuple[Change, ...]
+    run_before: GraphRun | None
+    changes: tuple[DeployedChange, ...]
 
 
-def last_deploy(graph: Deployed, shape: Shape, history: list[Run]) -> LastDeploy:
+def last_deploy(graph: Deployed, shape: Shape, history: list[GraphRun]) -> LastDeploy:
     """Return what the last deploy changed.
 
     Args:
@@ -59,18 +59,18 @@ def last_deploy(graph: Deployed, shape: Shape, history: list[Run]) -> LastDeploy
     return LastDeploy(at, before, (*_jobs(before.shape, shape), *(_images(before, after) if after else ())))
 
 
-def _jobs(old: Shape, new: Shape) -> Iterator[Change]:
+def _jobs(old: Shape, new: Shape) -> Iterator[DeployedChange]:
     before, now = _predecessors(old), _predecessors(new)
-    yield from (Change(ADDED, name) for name in now if name not in before)
-    yield from (Change(REMOVED, name) for name in before if name not in now)
+    yield from (DeployedChange(ADDED, name) for name in now if name not in before)
+    yield from (DeployedChange(REMOVED, name) for name in before if name not in now)
     for name in now:
         if name in before and before[name] != now[name]:
-            yield Change(CHANGED, name, "comes after", _listed(before[name]), _listed(now[name]))
+            yield DeployedChange(CHANGED, name, "comes after", _listed(before[name]), _listed(now[name]))
     was, is_now = _disabled(old), _disabled(new)
     words = {True: "disabled", False: "enabled"}
     for name in now:
         if name in before and (name in was) != (name in is_now):
-            yield Change(CHANGED, name, "", words[name in was], words[name in is_now])
+            yield DeployedChange(CHANGED, name, "", words[name in was], words[name in is_now])
 
 
 def _disabled(shape: Shape) -> frozenset[str]:
@@ -86,7 +86,7 @@ def _listed(names: frozenset[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
 
 
-def _images(before: Run, after: Run) -> Iterator[Change]:
+def _images(before: GraphRun, after: GraphRun) -> Iterator[DeployedChange]:
     """Yield the jobs that ran with another image, pool or instance family since."""
     for job in after.jobs:
         old = before.job(job.name)
@@ -100,4 +100,4 @@ def _images(before: Run, after: Run) -> Iterator[Change]:
         }
         for fact, (first, second) in facts.items():
             if first != second:
-                yield Change(CHANGED, job.name, fact, first or "not recorded", second or "not recorded")
+                yield DeployedChange(CHANGED, job.name, fact, first or "not recorded", second or "not recorded")

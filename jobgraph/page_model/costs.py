@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from jobgraph.cost.rates import Rate
     from jobgraph.runs.attempts import Attempt
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 _SECONDS_AN_HOUR = 3600.0
 
@@ -36,7 +36,7 @@ class Costs:
     """The jobs of some runs, the dearest first; `runs` are the credits of each, oldest first."""
 
     jobs: tuple[JobCost, ...]
-    runs: tuple[tuple[Run, float], ...]
+    runs: tuple[tuple[GraphRun, float], ...]
 
     @property
     def credits(self) -> float:
@@ -54,7 +54,7 @@ class Costs:
         return sum(job.unrated for job in self.jobs)
 
 
-def costs(history: Iterable[Run], rates: Mapping[str, Rate]) -> Costs:
+def costs(history: Iterable[GraphRun], rates: Mapping[str, Rate]) -> Costs:
     """Return what some runs of a graph did cost, newest first; where a rate is a range, by its upper end."""
     runs = list(history)[::-1]
     attempts: dict[str, list[Attempt]] = {}

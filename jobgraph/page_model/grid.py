@@ -13,7 +13,7 @@ from jobgraph.page_model import looks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Row:
 class Grid:
     """Runs, oldest first, and the rows that were asked for; `hidden` is how many rows the filter left out."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[GraphRun, ...]
     rows: tuple[Row, ...]
     hidden: int = 0
 
@@ -45,7 +45,7 @@ class Grid:
         return max([1.0, *(run.duration or 0.0 for run in self.runs)])
 
 
-def grid(history: Iterable[Run], *, containing: str = "", only: str = "") -> Grid:
+def grid(history: Iterable[GraphRun], *, containing: str = "", only: str = "") -> Grid:
     """Return the grid of some runs.
 
     Jobs stand as in the newest run that has them, predecessors first; those that only older runs had come last, so
@@ -74,7 +74,7 @@ def _row(name: str, cells: Sequence[str], depth: int) -> Row:
     return Row(name, "".join(cells), sum(cell.lower() in bad for cell in cells), depth)
 
 
-def _depths(runs: Sequence[Run]) -> dict[str, int]:
+def _depths(runs: Sequence[GraphRun]) -> dict[str, int]:
     """Return how many jobs come before each job, in the order of the rows."""
     depths: dict[str, int] = {}
     for run in reversed(runs):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jobgraph.runs.attempts import Attempt
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
 
 _SECONDS_AN_HOUR = 3600.0
 
@@ -25,8 +25,8 @@ _SECONDS_AN_HOUR = 3600.0
 class Point:
     """The job in one run; `pool_seconds` are those of all its attempts, replicas counted."""
 
-    run: Run
-    job: Job
+    run: GraphRun
+    job: JobRun
     pool_seconds: float
 
 
@@ -63,7 +63,7 @@ class JobHistory:
         return sum(point.pool_seconds for point in self.points) / _SECONDS_AN_HOUR
 
 
-def job_history(history: Iterable[Run], name: str) -> JobHistory:
+def job_history(history: Iterable[GraphRun], name: str) -> JobHistory:
     """Return the course of a job through some runs of its graph, newest first; those without it are left out."""
     points = [
         Point(run, job, sum(map(_pool_seconds, job.tries))) for run in history if (job := run.job(name)) is not None

@@ -13,7 +13,7 @@ MOST_LINES = 500
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """A line of a log and its number from 1; `pieces` are its text in parts, each with whether it was searched for."""
 
     number: int
@@ -29,7 +29,7 @@ class Line:
 class Excerpt:
     """Lines of a log in order; `hits` of them were searched for, in a log of `total` lines."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[LogLine, ...]
     hits: int
     total: int
 
@@ -43,7 +43,7 @@ class Excerpt:
 def excerpt(text: str, find: str = "", most: int = MOST_LINES) -> Excerpt:
     """Return the last lines of a log, or the last ones that hold a text, whatever the case."""
     lines = text.splitlines()
-    numbered = [Line(number, _pieces(line, find)) for number, line in enumerate(lines, 1) if _holds(line, find)]
+    numbered = [LogLine(number, _pieces(line, find)) for number, line in enumerate(lines, 1) if _holds(line, find)]
     return Excerpt(tuple(numbered[-most:]), len(numbered) if find else 0, len(lines))
 
 

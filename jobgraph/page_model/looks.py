@@ -19,7 +19,7 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Look:
+class StateBadge:
     """A tone, a sign that is not told apart by colour alone, the word for it, and the letter of a compact row."""
 
     tone: str
@@ -29,22 +29,22 @@ class Look:
 
 
 LOOKS = {
-    graph_run.DONE: Look(GOOD, "✓", "done", "d"),
-    graph_run.FAILED: Look(BAD, "✗", "failed", "f"),
-    "TIMED_OUT": Look(BAD, "T", "timed out", "t"),
-    graph_run.RUNNING: Look(LIVE, "▶", "running", "r"),
-    graph_run.PENDING: Look(WAITING, "…", "waiting", "p"),
-    graph_run.CANCELLED: Look(STOPPED, "■", "cancelled", "c"),
-    graph_run.SKIPPED: Look(PASSED, "↷", "skipped", "s"),
-    graph_run.SUSPENDED: Look(STOPPED, "‖", "suspended", "u"),
-    graph_run.DISABLED: Look(PASSED, "○", "disabled", "x"),
-    graph_run.LEFT_OUT: Look(PASSED, "∅", "left out", "l"),
-    graph_run.NOT_RECORDED: Look(STOPPED, "?", "not recorded", "n"),
-    overview.NEVER_RAN: Look(NONE, "·", "never ran", "v"),
+    graph_run.DONE: StateBadge(GOOD, "✓", "done", "d"),
+    graph_run.FAILED: StateBadge(BAD, "✗", "failed", "f"),
+    "TIMED_OUT": StateBadge(BAD, "T", "timed out", "t"),
+    graph_run.RUNNING: StateBadge(LIVE, "▶", "running", "r"),
+    graph_run.PENDING: StateBadge(WAITING, "…", "waiting", "p"),
+    graph_run.CANCELLED: StateBadge(STOPPED, "■", "cancelled", "c"),
+    graph_run.SKIPPED: StateBadge(PASSED, "↷", "skipped", "s"),
+    graph_run.SUSPENDED: StateBadge(STOPPED, "‖", "suspended", "u"),
+    graph_run.DISABLED: StateBadge(PASSED, "○", "disabled", "x"),
+    graph_run.LEFT_OUT: StateBadge(PASSED, "∅", "left out", "l"),
+    graph_run.NOT_RECORDED: StateBadge(STOPPED, "?", "not recorded", "n"),
+    overview.NEVER_RAN: StateBadge(NONE, "·", "never ran", "v"),
 }
-ABSENT = Look(NONE, "", "not in this run", "-")
+ABSENT = StateBadge(NONE, "", "not in this run", "-")
 # A state that a later version of Snowflake may have.
-_UNKNOWN = Look(STOPPED, "?", "", "n")
+_UNKNOWN = StateBadge(STOPPED, "?", "", "n")
 
 TROUBLE = "trouble"
 UNDER_WAY = "running"
@@ -54,7 +54,7 @@ GROUPS = {
 }
 
 
-def look(state: str) -> Look:
+def look(state: str) -> StateBadge:
     """Return how a state looks; no state: the job was not in that run."""
     return LOOKS.get(state, _UNKNOWN) if state else ABSENT
 
@@ -65,6 +65,6 @@ def letter(state: str, attempts: int = 1) -> str:
     return small.upper() if attempts > 1 else small
 
 
-def by_letter() -> dict[str, Look]:
+def by_letter() -> dict[str, StateBadge]:
     """Return the looks by their small letters, for who draws a compact row."""
     return {each.letter: each for each in (*LOOKS.values(), ABSENT)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from jobgraph.runs.overview import Line
+    from jobgraph.runs.overview import GraphOverview
 
 OK = "ok"
 LOOK = "look"
@@ -29,12 +29,12 @@ class Reason:
     text: str
 
 
-def reasons(line: Line, now: datetime) -> tuple[Reason, ...]:
+def reasons(line: GraphOverview, now: datetime) -> tuple[Reason, ...]:
     """Return what decides whether the graph runs, what is wrong first; never empty."""
     return tuple(sorted(_reasons(line, now), key=lambda reason: reason.kind != LOOK))
 
 
-def _reasons(line: Line, now: datetime) -> Iterator[Reason]:
+def _reasons(line: GraphOverview, now: datetime) -> Iterator[Reason]:
     graph, run = line.graph.deployed, line.run
     if graph is None:
         yield Reason(LOOK, "The graph is no longer deployed: only its history is there. `pulumi up` deploys it.")
@@ -52,7 +52,7 @@ def _reasons(line: Line, now: datetime) -> Iterator[Reason]:
         yield Reason(LOOK, f"The newest run can be repeated from where it failed: `jobgraph retry {graph.key}`.")
 
 
-def _next_start(line: Line, now: datetime) -> Reason:
+def _next_start(line: GraphOverview, now: datetime) -> Reason:
     assert line.graph.deployed is not None  # noqa: S101  # so that mypy knows what the caller has seen
     schedule = line.graph.deployed.schedule
     if line.next_start is None:
@@ -62,7 +62,7 @@ def _next_start(line: Line, now: datetime) -> Reason:
     return Reason(OK, f"Its schedule ({schedule}) starts it next at {_time(line.next_start)}.")
 
 
-def _newest(line: Line) -> Iterator[Reason]:
+def _newest(line: GraphOverview) -> Iterator[Reason]:
     run = line.run
     if run is None:
         yield Reason(OK, "It has not run yet.")

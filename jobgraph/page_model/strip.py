@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from jobgraph.runs.graph_run import Run
-    from jobgraph.runs.overview import Line
+    from jobgraph.runs.graph_run import GraphRun
+    from jobgraph.runs.overview import GraphOverview
 
 # A run that takes that many times the usual time is worth a word.
 _SLOW = 1.5
 
 
 @dataclass(frozen=True)
-class Mark:
+class StripRun:
     """A run in the strip; `share` is its duration as a part of the longest of the strip, None if it is not known."""
 
-    run: Run
+    run: GraphRun
     share: float | None
 
 
@@ -31,8 +31,8 @@ class Mark:
 class Card:
     """A graph: its line of the overview, its last runs, oldest first, and in words what is unusual about it now."""
 
-    line: Line
-    marks: tuple[Mark, ...]
+    line: GraphOverview
+    marks: tuple[StripRun, ...]
     notice: str = ""
 
     @property
@@ -42,7 +42,7 @@ class Card:
 
 
 def cards(
-    lines: Iterable[Line], histories: Mapping[str, Sequence[Run]], now: datetime, *, containing: str = ""
+    lines: Iterable[GraphOverview], histories: Mapping[str, Sequence[GraphRun]], now: datetime, *, containing: str = ""
 ) -> tuple[Card, ...]:
     """Return the cards of the graphs whose names contain a text, in the order of the lines.
 
@@ -59,17 +59,18 @@ def cards(
     )
 
 
-def _marks(line: Line, closed: Sequence[Run]) -> tuple[Mark, ...]:
+def _marks(line: GraphOverview, closed: Sequence[GraphRun]) -> tuple[StripRun, ...]:
     runs = [run for run in closed if line.run is None or run.run_id != line.run.run_id]
     if line.run is not None:
         runs.insert(0, line.run)
     longest = max((run.duration or 0.0 for run in runs), default=0.0)
     return tuple(
-        Mark(run, run.duration / longest if run.duration is not None and longest else None) for run in reversed(runs)
+        StripRun(run, run.duration / longest if run.duration is not None and longest else None)
+        for run in reversed(runs)
     )
 
 
-def _notice(line: Line, now: datetime) -> str:
+def _notice(line: GraphOverview, now: datetime) -> str:
     """Return what a person should know at the first glance; empty if all is as usual."""
     if line.graph.deployed is None:
         return "no longer deployed"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
 
 QUEUE = "queue"
 NODE = "node wait"
@@ -50,7 +50,7 @@ class Piece:
 class Bar:
     """A job and the pieces of its time; none if it did not start. `critical`: the run could not end before it."""
 
-    job: Job
+    job: JobRun
     pieces: tuple[Piece, ...]
     critical: bool = False
 
@@ -68,7 +68,7 @@ class Timeline:
         return sum(piece.seconds for bar in self.bars if bar.critical for piece in bar.pieces)
 
 
-def timeline(run: Run) -> Timeline:
+def timeline(run: GraphRun) -> Timeline:
     """Return the timeline of a run; of a run under way, up to now."""
     if run.started is None:
         return Timeline(tuple(Bar(job, ()) for job in run.jobs), 0.0)
@@ -86,7 +86,7 @@ def timeline(run: Run) -> Timeline:
     return Timeline(tuple(sorted(bars, key=lambda bar: bar.pieces[0].start if bar.pieces else seconds)), seconds)
 
 
-def critical_path(run: Run) -> tuple[str, ...]:
+def critical_path(run: GraphRun) -> tuple[str, ...]:
     """Return the jobs without which the run would have ended earlier, the first one first.
 
     From the job that ended last, always to the one before it that ended last. Empty if no job has ended.
@@ -102,12 +102,12 @@ def critical_path(run: Run) -> tuple[str, ...]:
     return tuple(reversed(path))
 
 
-def _ready(after: tuple[str, ...], jobs: Mapping[str, Job], began: datetime) -> datetime:
+def _ready(after: tuple[str, ...], jobs: Mapping[str, JobRun], began: datetime) -> datetime:
     """Return when a job could have started: its predecessors had ended, or the run had begun."""
     return max([began, *(end for name in after if name in jobs and (end := jobs[name].completed))])
 
 
-def _pieces(job: Job, ready: datetime, began: datetime, now: float) -> Iterator[Piece]:
+def _pieces(job: JobRun, ready: datetime, began: datetime, now: float) -> Iterator[Piece]:
     """Yield the pieces of a job, each from where the one before it ended; clocks differ, so none runs backwards."""
     if job.started is None:
         return
@@ -122,7 +122,7 @@ def _pieces(job: Job, ready: datetime, began: datetime, now: float) -> Iterator[
         yield Piece(AFTER if job.completed else RUNNING, at, end)
 
 
-def _marks(job: Job, began: datetime, now: float) -> Iterator[tuple[str, float, int | None]]:
+def _marks(job: JobRun, began: datetime, now: float) -> Iterator[tuple[str, float, int | None]]:
     """Yield what ends when: the queue, then before each attempt the wait for it, and the attempt itself."""
 
     def seconds(instant: datetime | None, otherwise: float) -> float:

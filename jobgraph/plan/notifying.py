@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.model import TimeOfDay
-from jobgraph.config.schedules import Cron, Interval
+from jobgraph.config.schedules import Cron, IntervalSchedule
 from jobgraph.names import content_hash, quoted
 from jobgraph.plan import sql
 
@@ -213,7 +213,7 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     match schedule:
         case Cron(expression, timezone):
             return {"cron": expression, "timezone": timezone}
-        case Interval(number, unit):
+        case IntervalSchedule(number, unit):
             return {"seconds": number * _SECONDS[unit]}
 
 

@@ -37,7 +37,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Change:
+class ObjectChange:
     """An object that is not the same. `kind` is the last part of its type token, `graph` that of a task.
 
     `about` says in a few words what a new task does, or what else there is to say.
@@ -64,7 +64,7 @@ class GraphSummary:
     """A graph that is touched: its tasks' changes, all its tasks for a picture, and what the deploy does besides."""
 
     key: str
-    changes: tuple[Change, ...]
+    changes: tuple[ObjectChange, ...]
     tasks: tuple[DrawnTask, ...]
     notes: tuple[str, ...] = ()
 
@@ -81,8 +81,8 @@ class Summary:
     drift: bool
     dangers: tuple[Danger, ...]
     graphs: tuple[GraphSummary, ...]
-    around: tuple[Change, ...]
-    retained: tuple[Change, ...]
+    around: tuple[ObjectChange, ...]
+    retained: tuple[ObjectChange, ...]
     errors: tuple[str, ...]
     unnamed: int = 0
     steps: int = 0

@@ -12,7 +12,7 @@ from jobgraph.preview.changes import DELETED, REPLACED, SUPERSEDED, Danger
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from jobgraph.preview.changes import Change, Field, GraphSummary
+    from jobgraph.preview.changes import Field, GraphSummary, ObjectChange
 
 # kind -> what goes with it; the worst first
 _LOSSES = {
@@ -33,7 +33,9 @@ _EXECUTE = "Execute"
 _TABLE, _POOL, _TASK, _PROCEDURE = "Table", "ComputePool", "Task", "ProcedurePython"
 
 
-def dangers(graphs: Sequence[GraphSummary], changes: Sequence[Change], running: Mapping[str, int]) -> Iterator[Danger]:
+def dangers(
+    graphs: Sequence[GraphSummary], changes: Sequence[ObjectChange], running: Mapping[str, int]
+) -> Iterator[Danger]:
     """Yield what is destructive; `running`: how many jobs run on each pool now, if somebody has looked."""
     ranked = sorted(changes, key=lambda change: _ORDER.index(change.kind) if change.kind in _ORDER else len(_ORDER))
     whole = {graph.key for graph in graphs if graph.tasks and all(task.status == DELETED for task in graph.tasks)}
@@ -54,11 +56,11 @@ def dangers(graphs: Sequence[GraphSummary], changes: Sequence[Change], running: 
             yield Danger(f"task {change.name} is deleted", f"graph {change.graph} loses it{history}")
 
 
-def _loses_history(changes: Collection[Change]) -> bool:
+def _loses_history(changes: Collection[ObjectChange]) -> bool:
     return any(change.kind == _TABLE and change.action in {DELETED, REPLACED} for change in changes)
 
 
-def _of_object(change: Change, running: Mapping[str, int]) -> Iterator[Danger]:
+def _of_object(change: ObjectChange, running: Mapping[str, int]) -> Iterator[Danger]:
     event = f"{_kind(change)} {change.name} is {change.action}"
     if change.action in {DELETED, REPLACED} and change.kind in _LOSSES:
         yield Danger(event, _LOSSES[change.kind] + _running(change, running))
@@ -69,7 +71,7 @@ def _of_object(change: Change, running: Mapping[str, int]) -> Iterator[Danger]:
             yield from _of_field(change, field, running)
 
 
-def _of_field(change: Change, field: Field, running: Mapping[str, int]) -> Iterator[Danger]:
+def _of_field(change: ObjectChange, field: Field, running: Mapping[str, int]) -> Iterator[Danger]:
     if change.kind == _POOL and field.name == "max nodes" and _less(field):
         event = f"{_kind(change)} {change.name} shrinks from {field.old} to {field.new} nodes"
         yield Danger(event, "jobs on the nodes that go may fail" + _running(change, running))
@@ -81,14 +83,14 @@ def _less(field: Field) -> bool:
     return isinstance(field.old, int | float) and isinstance(field.new, int | float) and field.new < field.old
 
 
-def _running(change: Change, running: Mapping[str, int]) -> str:
+def _running(change: ObjectChange, running: Mapping[str, int]) -> str:
     if change.kind != _POOL or change.name not in running:
         return ""
     count = running[change.name]
     return f"; {count} job{'' if count == 1 else 's'} run{'s' if count == 1 else ''} on it now"
 
 
-def _kind(change: Change) -> str:
+def _kind(change: ObjectChange) -> str:
     """Return `ComputePool` as `compute pool`."""
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in change.kind)
     return _WORDS.get(change.kind, spaced.strip())

@@ -21,9 +21,9 @@ from jobgraph.preview.changes import (
     REPLACED,
     RETAINED,
     SUPERSEDED,
-    Change,
     Field,
     GraphSummary,
+    ObjectChange,
     Summary,
 )
 from jobgraph.preview.dangers import dangers
@@ -122,14 +122,14 @@ def _state(step: Mapping[str, Any]) -> Mapping[str, Any]:
     return state
 
 
-def _is_told(change: Change) -> bool:
+def _is_told(change: ObjectChange) -> bool:
     """Whether an object is more than a step of the deployment itself, which follows from the others' changes."""
     if change.kind == _EXECUTE and not change.name.endswith(_OVERLAP):
         return False
     return bool(change.fields or change.action != CHANGED)
 
 
-def _change(step: Mapping[str, Any]) -> Change | None:
+def _change(step: Mapping[str, Any]) -> ObjectChange | None:
     state = _state(step)
     token = str(state.get("type", ""))
     action = _ACTIONS.get(step["op"], "")
@@ -148,7 +148,7 @@ def _change(step: Mapping[str, Any]) -> Change | None:
     note = about(new) if token == TASK and action == CREATED else ""
     if action == DELETED and (step.get("oldState") or {}).get("deletedWith"):
         note = SUPERSEDED
-    return Change(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, note)
+    return ObjectChange(action, token.rpartition(":")[2], str(state["urn"]).rpartition("::")[2], fields, graph, note)
 
 
 def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -163,7 +163,7 @@ def _loose(value: Any) -> str:
     return "".join(json.dumps(value).lower().replace("\\n", "").replace("\\t", "").split())
 
 
-def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> list[GraphSummary]:
+def _graphs(steps: Sequence[Mapping[str, Any]], changes: Sequence[ObjectChange]) -> list[GraphSummary]:
     notes = _notes(steps)
     tasks = [(step, _state(step)) for step in steps if _state(step).get("type") == TASK]
     tasks.sort(key=lambda task: str(task[1].get("urn")))

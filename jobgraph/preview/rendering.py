@@ -18,7 +18,7 @@ from jobgraph.preview.changes import CHANGED, CREATED, DELETED, IMPORTED, REPLAC
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jobgraph.preview.changes import Change, Field, GraphSummary, Summary
+    from jobgraph.preview.changes import Field, GraphSummary, ObjectChange, Summary
 
 _ACTIONS = (CREATED, CHANGED, REPLACED, DELETED, IMPORTED)
 _LOOKED = "a staged file, or a root that failed too often: `pulumi refresh --preview-only` without --json names it"
@@ -80,7 +80,7 @@ def _text_lines(summary: Summary) -> Iterator[str]:
         yield from ("", f"Cost: {summary.cost_unknown}")
 
 
-def _text_changes(changes: Sequence[Change]) -> Iterator[str]:
+def _text_changes(changes: Sequence[ObjectChange]) -> Iterator[str]:
     for same in _alike(changes):
         change, names = same[0], _in_a_row([change.name for change in same])
         kind = "" if change.graph else f"{change.kind} "
@@ -99,9 +99,9 @@ def _sides(field: Field) -> Iterator[tuple[str, str, str, str]]:
         yield name, before, after, note
 
 
-def _alike(changes: Sequence[Change]) -> Iterator[list[Change]]:
+def _alike(changes: Sequence[ObjectChange]) -> Iterator[list[ObjectChange]]:
     """Yield the changes, one by one; but many objects that are changed alike together."""
-    groups: dict[str, list[Change]] = {}
+    groups: dict[str, list[ObjectChange]] = {}
     for change in changes:
         groups.setdefault(repr((change.kind, change.action, change.fields, change.about)), []).append(change)
     for same in groups.values():
@@ -117,7 +117,7 @@ def _in_a_row(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + remainder
 
 
-def _action(same: Sequence[Change]) -> str:
+def _action(same: Sequence[ObjectChange]) -> str:
     if len(same) == 1:
         return same[0].action
     return f"{len(same)} {same[0].action}{' alike' if same[0].fields else ''}"
@@ -155,12 +155,12 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
         yield from (f"- {markdown.code(' '.join(warning.split()))}" for warning in summary.warnings)
 
 
-def _table(head: str, changes: Sequence[Change]) -> list[str]:
+def _table(head: str, changes: Sequence[ObjectChange]) -> list[str]:
     rows = [row for same in _alike(changes) for row in _rows(same)]
     return markdown.table_lines((head, "", "Field", "From", "To"), rows)
 
 
-def _rows(same: Sequence[Change]) -> Iterator[Sequence[str]]:
+def _rows(same: Sequence[ObjectChange]) -> Iterator[Sequence[str]]:
     change = same[0]
     names = _in_a_row([markdown.code(alike.name) for alike in same])
     start = (names if change.graph else f"{change.kind} {names}", _action(same))
@@ -199,7 +199,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: ObjectChange) -> dict[str, Any]:
     return {
         "name": change.name,
         "kind": change.kind,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobgraph.runs.graph_run import Job
+    from jobgraph.runs.graph_run import JobRun
 
 # reason class -> what to do; docs/operating.md says more
 ADVICE = {
@@ -26,12 +26,12 @@ ADVICE = {
 }
 
 
-def advice(job: Job) -> str:
+def advice(job: JobRun) -> str:
     """Return what to do about a job that failed; empty if its class is not known."""
     return ADVICE.get(job.last.reason_class, "") if job.last else ""
 
 
-def waited(job: Job) -> float | None:
+def waited(job: JobRun) -> float | None:
     """Return how many seconds of its time a job did not run: waiting for a node, between attempts.
 
     None if that is not known: of a job that runs, or that has attempts of more than one try of its run.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jobgraph.config.schedules import Schedule
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 DAY, HOUR, SCHEDULE = "day", "hour", "schedule"
 STEPS = (DAY, HOUR, SCHEDULE)
@@ -35,7 +35,7 @@ _SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
 
 
 @dataclass(frozen=True, order=True)
-class Span:
+class TimeRange:
     """A stretch of time, its end not included; aware instants in UTC."""
 
     start: datetime
@@ -48,7 +48,7 @@ class Interval:
 
     backfill_id: str
     place: int
-    span: Span
+    span: TimeRange
     state: str
     run_id: str = ""
 
@@ -60,7 +60,7 @@ class Backfill:
     backfill_id: str
     graph: str
     state: str
-    span: Span
+    span: TimeRange
     step: str
     reprocess: str
     newest_first: bool
@@ -88,7 +88,7 @@ def read(backfills: Iterable[Mapping[str, Any]], intervals: Iterable[Mapping[str
     """Read rows of both tables; the order is that of `backfills`."""
     by_backfill: dict[str, list[Interval]] = {}
     for row in intervals:
-        span = Span(_instant(row["START_TIME"]), _instant(row["END_TIME"]))
+        span = TimeRange(_instant(row["START_TIME"]), _instant(row["END_TIME"]))
         run_id = str(row["GRAPH_RUN_ID"] or "")
         interval = Interval(str(row["BACKFILL_ID"]), int(row["PLACE"]), span, str(row["STATE"]), run_id)
         by_backfill.setdefault(interval.backfill_id, []).append(interval)
@@ -100,7 +100,7 @@ def _backfill(row: Mapping[str, Any], intervals: list[Interval]) -> Backfill:
         backfill_id=str(row["BACKFILL_ID"]),
         graph=str(row["GRAPH_NAME"]),
         state=str(row["STATE"]),
-        span=Span(_instant(row["START_TIME"]), _instant(row["END_TIME"])),
+        span=TimeRange(_instant(row["START_TIME"]), _instant(row["END_TIME"])),
         step=str(row["EVERY"]),
         reprocess=str(row["REPROCESS"]),
         newest_first=bool(row["NEWEST_FIRST"]),
@@ -144,7 +144,7 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
-def spans(step: str, whole: Span, schedule: Schedule | None) -> list[Span]:
+def spans(step: str, whole: TimeRange, schedule: Schedule | None) -> list[TimeRange]:
     """Return the intervals of a stretch of time, oldest first; those that do not fit in wholly are left out.
 
     Args:
@@ -159,9 +159,9 @@ def spans(step: str, whole: Span, schedule: Schedule | None) -> list[Span]:
         raise UsageError(
             "The graph has no schedule, so its intervals are not known", remedy="Add `--every day` or `--every hour`."
         )
-    pieces: list[Span] = []
+    pieces: list[TimeRange] = []
     for start, end in pairwise(_boundaries(step, whole, schedule)):
-        pieces.append(Span(start, end))
+        pieces.append(TimeRange(start, end))
         if len(pieces) > MOST_INTERVALS:
             raise UsageError(f"These are more than {MOST_INTERVALS} intervals", remedy="Take a shorter time.")
     if not pieces:
@@ -172,7 +172,7 @@ def spans(step: str, whole: Span, schedule: Schedule | None) -> list[Span]:
     return pieces
 
 
-def _boundaries(step: str, whole: Span, schedule: Schedule | None) -> Iterator[datetime]:
+def _boundaries(step: str, whole: TimeRange, schedule: Schedule | None) -> Iterator[datetime]:
     if step == DAY:
         yield from _days(whole, zone_of(schedule))
     elif step == HOUR or schedule is None:
@@ -185,7 +185,7 @@ def _boundaries(step: str, whole: Span, schedule: Schedule | None) -> Iterator[d
         yield from _steps(whole, timedelta(seconds=schedule.number * _SECONDS[schedule.unit]))
 
 
-def _days(whole: Span, zone: tzinfo) -> Iterator[datetime]:
+def _days(whole: TimeRange, zone: tzinfo) -> Iterator[datetime]:
     day = whole.start.astimezone(zone).date()
     while (midnight := _midnight(day, zone)) <= whole.end:
         if midnight >= whole.start:
@@ -193,7 +193,7 @@ def _days(whole: Span, zone: tzinfo) -> Iterator[datetime]:
         day += timedelta(days=1)
 
 
-def _steps(whole: Span, length: timedelta) -> Iterator[datetime]:
+def _steps(whole: TimeRange, length: timedelta) -> Iterator[datetime]:
     edge = whole.start
     while edge <= whole.end:
         yield edge
@@ -201,8 +201,13 @@ def _steps(whole: Span, length: timedelta) -> Iterator[datetime]:
 
 
 def chosen(
-    pieces: Sequence[Span], reprocess: str, backfills: Iterable[Backfill], runs: Iterable[Run], *, newest_first: bool
-) -> list[Span]:
+    pieces: Sequence[TimeRange],
+    reprocess: str,
+    backfills: Iterable[Backfill],
+    runs: Iterable[GraphRun],
+    *,
+    newest_first: bool,
+) -> list[TimeRange]:
     """Return the intervals that a new backfill takes, in the order in which they run.
 
     What is to come or under way in another backfill is never taken. `missing` takes what was never run, `failed` also
@@ -220,9 +225,9 @@ def chosen(
     return spans_[::-1] if newest_first else spans_
 
 
-def _outcomes(backfills: Iterable[Backfill], runs: Iterable[Run]) -> dict[Span | datetime, set[str]]:
+def _outcomes(backfills: Iterable[Backfill], runs: Iterable[GraphRun]) -> dict[TimeRange | datetime, set[str]]:
     """Return how intervals ended: by their span, of backfills; by their end, of ordinary runs."""
-    outcomes: dict[Span | datetime, set[str]] = {}
+    outcomes: dict[TimeRange | datetime, set[str]] = {}
     for backfill in backfills:
         for interval in backfill.intervals:
             never_ran = not interval.run_id and interval.state == states.CALLED_OFF

@@ -16,7 +16,7 @@ from jobgraph.runs.graph_run import LEFT_OUT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
 
 # Durations that differ by less say nothing: a part of the longer one, and seconds.
 _TELLING_PART = 0.1
@@ -36,7 +36,9 @@ class Difference:
 Definitions = Mapping[str, Mapping[str, Any]]
 
 
-def differences(first: Run, second: Run, definitions: tuple[Definitions, Definitions] = ({}, {})) -> list[Difference]:
+def differences(
+    first: GraphRun, second: GraphRun, definitions: tuple[Definitions, Definitions] = ({}, {})
+) -> list[Difference]:
     """Return what differs, the runs as a whole first, then job by job.
 
     `definitions` are those of each run's jobs, by name; of a job that only one run has one of, they are not compared.
@@ -44,7 +46,7 @@ def differences(first: Run, second: Run, definitions: tuple[Definitions, Definit
     return [*_of_runs(first, second), *_of_jobs(first, second, definitions)]
 
 
-def _of_runs(first: Run, second: Run) -> Iterator[Difference]:
+def _of_runs(first: GraphRun, second: GraphRun) -> Iterator[Difference]:
     yield from _pair("", "state", first.state, second.state)
     if _is_telling(first.duration, second.duration):
         yield Difference("", "duration", first.duration, second.duration)
@@ -54,7 +56,7 @@ def _of_runs(first: Run, second: Run) -> Iterator[Difference]:
         yield from _pair("", f"config.{key}", before.get(key), after.get(key))
 
 
-def _of_jobs(first: Run, second: Run, definitions: tuple[Definitions, Definitions]) -> Iterator[Difference]:
+def _of_jobs(first: GraphRun, second: GraphRun, definitions: tuple[Definitions, Definitions]) -> Iterator[Difference]:
     names = [*first.shape.job_names, *(name for name in second.shape.job_names if name not in first.shape.job_names)]
     for name in names:
         before, after = first.job(name), second.job(name)
@@ -86,7 +88,7 @@ def _of_definitions(name: str, first: Mapping[str, Any], second: Mapping[str, An
             yield from _pair(name, f"definition.{entry}", first.get(entry), second.get(entry))
 
 
-def _facts(job: Job) -> dict[str, Any]:
+def _facts(job: JobRun) -> dict[str, Any]:
     last = job.last
     return {
         "state": job.state,
@@ -113,7 +115,7 @@ def _is_telling(first: float | None, second: float | None) -> bool:
     return apart >= _TELLING_SECONDS and apart >= _TELLING_PART * max(first, second)
 
 
-def _config(run: Run) -> dict[str, Any]:
+def _config(run: GraphRun) -> dict[str, Any]:
     try:
         value = json.loads(run.config) if run.config else {}
     except json.JSONDecodeError:

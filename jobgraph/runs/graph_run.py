@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.deployed import Task
-    from jobgraph.runs.services import Service
+    from jobgraph.runs.services import JobService
     from jobgraph.runs.shapes import Shape
     from jobgraph.runs.task_runs import TaskRun
 
@@ -52,7 +52,7 @@ _NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED, LEFT_OUT})
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRun:
     """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty.
 
     `attempts` counts those that were recorded, the `tries`, and the one whose `service` is there now. A job whose
@@ -65,7 +65,7 @@ class Job:
     duration: float | None = None
     cause: str = ""
     tries: tuple[Attempt, ...] = ()
-    service: Service | None = None
+    service: JobService | None = None
     waited: float | None = None
     started: datetime | None = None
     completed: datetime | None = None
@@ -87,7 +87,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Run:
+class GraphRun:
     """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
 
     `duration` is in seconds, up to now while it runs. `cause` is why the root or the finalizer failed. `task_states`
@@ -100,7 +100,7 @@ class Run:
     run_id: str
     state: str
     ended: bool
-    jobs: tuple[Job, ...]
+    jobs: tuple[JobRun, ...]
     scheduled_from: str = ""
     scheduled: datetime | None = None
     started: datetime | None = None
@@ -130,11 +130,11 @@ class Run:
         return self.repeatable and self.stopped
 
     @property
-    def failed(self) -> tuple[Job, ...]:
+    def failed(self) -> tuple[JobRun, ...]:
         """The jobs that ended other than DONE because of themselves, not of a predecessor."""
         return tuple(job for job in self.jobs if job.state not in _NO_FAILURE)
 
-    def job(self, name: str) -> Job | None:
+    def job(self, name: str) -> JobRun | None:
         """Return the job of that name, if the run has it."""
         return next((job for job in self.jobs if job.name == name), None)
 
@@ -157,7 +157,7 @@ class Progress:
     closed: bool = False
     superseded: bool = False
     repeatable: bool = False
-    services: Mapping[str, Service] = field(default_factory=dict)
+    services: Mapping[str, JobService] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class _Rows:
 
 def assemble(
     shape: Shape, run_id: str, history: Iterable[TaskRun], attempts: Iterable[Row], progress: Progress | None = None
-) -> Run:
+) -> GraphRun:
     """Put a run together.
 
     Args:
@@ -200,7 +200,7 @@ def assemble(
     ends = [row.completed for row in rows.latest.values() if row.completed and row is not finalizer]
     end = max(ends) if rows.ended and ends else progress.now
     around = {row.name: row.state for row in (root, finalizer) if row}
-    return Run(
+    return GraphRun(
         shape=shape,
         run_id=run_id,
         state=_run_state(rows, jobs),
@@ -292,17 +292,17 @@ def _passed_by(shape: Shape, rows: Mapping[str, TaskRun], blocked: frozenset[str
     return frozenset(passed)
 
 
-def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress) -> Job:
+def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress) -> JobRun:
     row, service = rows.row(task.name), _service(progress.services.get(task.name), tries)
     counted = task_runs.telling(row, tries) if task.is_direct else tries
     state = _state(task, rows, counted[-1] if counted else None)
     if state == LEFT_OUT:
-        return Job(task.name, state, cause=tries[-1].reason if tries else requests.NOT_IN_THIS_RUN)
+        return JobRun(task.name, state, cause=tries[-1].reason if tries else requests.NOT_IN_THIS_RUN)
     waiting = state == RUNNING and service is not None and service.waits
     waited = _seconds(service.created, progress.now) if waiting and service else None
     ran = row if state != SKIPPED else None
     shown = service if state == RUNNING or task.is_direct else None
-    return Job(
+    return JobRun(
         name=task.name,
         state=PENDING if waiting else state,
         attempts=len(tries) + (1 if shown else 0),
@@ -316,7 +316,7 @@ def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress
     )
 
 
-def _service(service: Service | None, tries: Sequence[Attempt]) -> Service | None:
+def _service(service: JobService | None, tries: Sequence[Attempt]) -> JobService | None:
     """Return the service of the attempt under way: one whose attempt is recorded has ended, or is ending."""
     recorded = {attempt.number for attempt in tries}
     return service if service and service.attempt not in recorded else None
@@ -375,7 +375,7 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return max((end - start).total_seconds(), 0.0) if start and end else None
 
 
-def _run_state(rows: _Rows, jobs: Sequence[Job]) -> str:
+def _run_state(rows: _Rows, jobs: Sequence[JobRun]) -> str:
     root, finalizer = rows.row(rows.shape.root_task), rows.row(rows.shape.finalizer)
     if root is None or root.state == task_runs.SCHEDULED:
         return PENDING

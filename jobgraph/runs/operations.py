@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobgraph.account.queries import Statement
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ _LATEST = 30.0
 _ASKING = frozenset({"run"})
 
 
-def of_run(listed: Iterable[Operation], run: Run) -> list[Operation]:
+def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
     """Return what was done to a run, oldest first; `listed` are operations of its graph."""
     own = [operation for operation in listed if operation.run_id == run.run_id or _has_asked_for(operation, run)]
     return sorted(own, key=lambda operation: operation.at.timestamp() if operation.at else 0.0)
 
 
-def _has_asked_for(operation: Operation, run: Run) -> bool:
+def _has_asked_for(operation: Operation, run: GraphRun) -> bool:
     if operation.run_id or operation.name not in _ASKING or operation.at is None or run.scheduled is None:
         return False
     return 0 <= (operation.at - run.scheduled).total_seconds() <= _LATEST and run.scheduled_from.startswith("EXECUTE")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
 
@@ -29,14 +29,14 @@ _ORDER = (graph_run.FAILED, graph_run.CANCELLED, graph_run.RUNNING, graph_run.PE
 
 
 @dataclass(frozen=True)
-class Line:
+class GraphOverview:
     """A graph: `run` is its last one, if it has one; `usual` the median of its good runs, in seconds.
 
     `next_start` is when its schedule starts it next. `remarks` say what is unusual, and what to do.
     """
 
     graph: GraphRecord
-    run: Run | None = None
+    run: GraphRun | None = None
     usual: float | None = None
     next_start: datetime | None = None
     remarks: tuple[str, ...] = ()
@@ -67,7 +67,9 @@ class Line:
         return self.state not in {graph_run.FAILED, graph_run.CANCELLED} and not self.remarks
 
 
-def line(graph: GraphRecord, run: Run | None, history: Sequence[TaskRun], spans: Mapping[str, Sequence[float]]) -> Line:
+def line(
+    graph: GraphRecord, run: GraphRun | None, history: Sequence[TaskRun], spans: Mapping[str, Sequence[float]]
+) -> GraphOverview:
     """Return the line of a graph.
 
     Args:
@@ -82,7 +84,7 @@ def line(graph: GraphRecord, run: Run | None, history: Sequence[TaskRun], spans:
         for row in history
         if deployed and row.name == deployed.root_task and row.state == task_runs.SCHEDULED and row.scheduled
     ]
-    return Line(
+    return GraphOverview(
         graph=graph,
         run=run,
         usual=usual([span for root in graph.root_tasks for span in spans.get(root, ())]),
@@ -96,7 +98,7 @@ def usual(spans: Sequence[float]) -> float | None:
     return statistics.median(spans) if len(spans) >= _FEWEST else None
 
 
-def ordered(lines: Iterable[Line]) -> list[Line]:
+def ordered(lines: Iterable[GraphOverview]) -> list[GraphOverview]:
     """Return lines with what failed first, then what is suspended, and those that are no longer deployed last."""
     return sorted(
         lines,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Selection:
+class JobSelection:
     """Names of jobs: `only` these, those `since` these and what follows them, and `skipped` ones of either."""
 
     only: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ def names_of(options: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for option in options for name in option.replace(",", " ").split())
 
 
-def left_out(graph: Deployed, selection: Selection) -> tuple[str, ...]:
+def left_out(graph: Deployed, selection: JobSelection) -> tuple[str, ...]:
     """Return the jobs that a run leaves out, in the graph's order; the names in `selection` are jobs of the graph.
 
     Raises:

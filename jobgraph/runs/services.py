@@ -24,7 +24,7 @@ _WAITING = "PENDING"
 
 
 @dataclass(frozen=True)
-class Service:
+class JobService:
     """The job service of one attempt; `status` is Snowflake's word for it."""
 
     name: str
@@ -46,13 +46,13 @@ class Service:
 
 def of_run(
     rows: Iterable[dict[str, Any]], graph: str, run_id: str, history: Iterable[TaskRun] = ()
-) -> dict[str, Service]:
+) -> dict[str, JobService]:
     """Return the newest service of each job of a run of a graph, by name of the job.
 
     The mark of a job that is its task's own statement names no run: it is the one in whose time, by the task runs in
     `history`, its service was made.
     """
-    services: dict[str, Service] = {}
+    services: dict[str, JobService] = {}
     spans = _spans(history)
     for row in rows:
         words = str(row.get("comment") or "").split(" ")
@@ -65,7 +65,7 @@ def of_run(
         else:
             continue
         if attempt and (task not in services or services[task].attempt < attempt):
-            services[task] = Service(
+            services[task] = JobService(
                 name=str(row["name"]),
                 status=str(row["status"]),
                 attempt=attempt,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from jobgraph.page_model.strip import Card, Mark
+    from jobgraph.page_model.strip import Card, StripRun
 
 # The lowest bar, as a part of the strip's height: a run of a second still shows.
 _LOWEST = 0.18
@@ -64,7 +64,7 @@ def _next(card: Card, now: datetime) -> str:
     return f"{instant(card.line.next_start, now)}<small>{text(graph.schedule)}</small>"
 
 
-def _bar(mark: Mark, here: Address) -> str:
+def _bar(mark: StripRun, here: Address) -> str:
     run, look = mark.run, looks.look(mark.run.state)
     height = max(_LOWEST, mark.share if mark.share is not None else _LOWEST)
     sign = "" if look.tone == looks.GOOD else look.sign

@@ -13,7 +13,7 @@ from jobgraph.page_model import address, looks
 if TYPE_CHECKING:
     from jobgraph.page_model.address import Address
     from jobgraph.page_model.costs import Costs
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 _MOST_JOBS = 100
 
@@ -57,7 +57,7 @@ def costs_html(costs: Costs, here: Address, price: float, effective: str) -> str
     )
 
 
-def _bar(run: Run, credit: float, longest: float, here: Address) -> str:
+def _bar(run: GraphRun, credit: float, longest: float, here: Address) -> str:
     share = max(0.03, credit / longest if longest else 0.0)
     look = looks.look(run.state)
     sign = "" if look.tone == looks.GOOD else look.sign

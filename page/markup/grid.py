@@ -16,7 +16,7 @@ from jobgraph.runs.wording import duration
 if TYPE_CHECKING:
     from jobgraph.page_model.address import Address
     from jobgraph.page_model.grid import Grid, Row
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 _LEGEND = ("DONE", "FAILED", "TIMED_OUT", "RUNNING", "PENDING", "SKIPPED", "CANCELLED", "SUSPENDED", "DISABLED")
 
@@ -58,13 +58,13 @@ def _scale(grid: Grid) -> str:
     return f"<small>{text(duration(grid.longest))}</small><small>{len(grid.runs)} runs, {span}</small>"
 
 
-def _label(run: Run) -> str:
+def _label(run: GraphRun) -> str:
     look = looks.look(run.state)
     when = f", {run.started:%a %Y-%m-%d %H:%M}" if run.started else ""
     return f"run {run.run_id}: {look.word or run.state}{when}, {duration(run.duration) or 'not started'}"
 
 
-def _column(run: Run, here: Address, longest: float) -> str:
+def _column(run: GraphRun, here: Address, longest: float) -> str:
     look = looks.look(run.state)
     share = max(0.04, (run.duration or 0.0) / longest)
     bar = f'<i class="{look.tone}" style="height:{share * 100:.0f}%"></i>'

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from jobgraph.page_model.address import Address
     from jobgraph.page_model.job_history import JobHistory, Point
-    from jobgraph.page_model.log_text import Excerpt, Line
+    from jobgraph.page_model.log_text import Excerpt, LogLine
     from jobgraph.page_model.timeline import Timeline
     from jobgraph.runs.attempts import Attempt
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
 
 # So many of a job's runs are told in words.
 _NEWEST = 15
 
 
-def run_html(run: Run, timeline: Timeline, here: Address, now: datetime | None) -> str:
+def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | None) -> str:
     """Return the head of a run: its state, its figures, and what failed, with the way to its log."""
     done = sum(looks.look(job.state).tone == looks.GOOD for job in run.jobs)
     config = f"<code>{text(run.config)}</code>" if run.config and run.config != "{}" else ""
@@ -46,7 +46,7 @@ def run_html(run: Run, timeline: Timeline, here: Address, now: datetime | None) 
     )
 
 
-def _failures(run: Run, here: Address) -> str:
+def _failures(run: GraphRun, here: Address) -> str:
     if not run.failed:
         return ""
     rows = "".join(
@@ -107,7 +107,7 @@ def _point(point: Point, history: JobHistory, here: Address) -> str:
     return link(here.to(address.ATTEMPT, run=point.run.run_id), f"<u>{sign}</u>{bar}", "bar", hint)
 
 
-def attempt_html(job: Job, attempt: Attempt, now: datetime | None) -> str:
+def attempt_html(job: JobRun, attempt: Attempt, now: datetime | None) -> str:
     """Return all that is known of an attempt of a job."""
     label, _, rest = (attempt.cause or attempt.state).partition(": ")
     reason = f'<p class="reason"><b>{text(label)}</b> {text(rest)}</p>'
@@ -143,7 +143,7 @@ def _outputs(value: Any) -> str:
     return f"<pre>{text(written)}</pre>"
 
 
-def attempts_html(job: Job, here: Address) -> str:
+def attempts_html(job: JobRun, here: Address) -> str:
     """Return the way to each attempt of a job, the one that is looked at marked."""
     entries = [(str(attempt.number), attempt.state) for attempt in job.tries]
     if job.service is not None:
@@ -171,12 +171,12 @@ def log_html(excerpt: Excerpt, container: str, *, live: bool) -> str:
     return f'{heading(container, remark)}<div class="log" tabindex="0" role="log" data-tail>{body}</div>'
 
 
-def _line(line: Line) -> str:
+def _line(line: LogLine) -> str:
     pieces = "".join(f"<mark>{text(piece)}</mark>" if hit else text(piece) for piece, hit in line.pieces)
     return f'<div><a id="L{line.number}">{line.number}</a><span>{pieces}</span></div>'
 
 
-def jobs_table(run: Run, here: Address) -> str:
+def jobs_table(run: GraphRun, here: Address) -> str:
     """Return the jobs of a run as a table, for those who read rather than look."""
     return table(
         ("job", "state", ">attempts", ">took", "why"),

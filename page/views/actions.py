@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from jobgraph.account import steering
-from jobgraph.account.backfill_plans import Choice
+from jobgraph.account.backfill_plans import IntervalChoice
 from jobgraph.account.client import AbsentError
 from jobgraph.errors import UserError
 from jobgraph.page import connection, reading
 from jobgraph.page.views.live import live
 from jobgraph.runs import backfills, values
 from jobgraph.runs.operations import filled
-from jobgraph.runs.selection import Selection
+from jobgraph.runs.selection import JobSelection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobgraph.account.steering import Action
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 _KEY = "action"
 _OUTCOME = "outcome"
@@ -50,7 +50,7 @@ _ICONS = {
 _MOST_NAMED = 30
 
 
-def possible(graph: Deployed, run: Run | None) -> list[str]:
+def possible(graph: Deployed, run: GraphRun | None) -> list[str]:
     """Return what makes sense now, the usual first."""
     under_way = run is not None and not run.ended
     names = [steering.RUN]
@@ -169,7 +169,7 @@ def _leave(name: str) -> None:
     st.rerun()
 
 
-def _intervals(graph: Deployed) -> tuple[Choice, tuple[str, str]]:
+def _intervals(graph: Deployed) -> tuple[IntervalChoice, tuple[str, str]]:
     """Show the fields of a backfill: its days, what an interval is, and which of them are run."""
     today = reading.now().date()
     steps = backfills.STEPS if graph.schedule else tuple(step for step in backfills.STEPS if step != backfills.SCHEDULE)
@@ -182,7 +182,7 @@ def _intervals(graph: Deployed) -> tuple[Choice, tuple[str, str]]:
             "Intervals that", backfills.REPROCESS, key="reprocess", format_func=_REPROCESS.__getitem__
         )
     newest_first = st.checkbox("Newest first", key="newest-first")
-    return Choice(step, reprocess, newest_first), (f"{begin:%Y-%m-%d}", f"{end:%Y-%m-%d}")
+    return IntervalChoice(step, reprocess, newest_first), (f"{begin:%Y-%m-%d}", f"{end:%Y-%m-%d}")
 
 
 _REPROCESS = {
@@ -203,13 +203,13 @@ def _values(graph: Deployed) -> dict[str, Any]:
     return changed
 
 
-def _selection(graph: Deployed) -> Selection:
+def _selection(graph: Deployed) -> JobSelection:
     """Show which jobs are to run; all, unless some are chosen."""
     with st.expander("A part of the graph"):
         only = st.multiselect("Only these jobs", graph.job_names, key="only")
         since = st.multiselect("These jobs and all that follows", graph.job_names, key="since")
         skipped = st.multiselect("Without these jobs", graph.job_names, key="skipped")
-    return Selection(tuple(only), tuple(since), tuple(skipped))
+    return JobSelection(tuple(only), tuple(since), tuple(skipped))
 
 
 def _jobs(action: Action) -> str:

@@ -21,7 +21,7 @@ from jobgraph.page_model.log_text import excerpt
 
 if TYPE_CHECKING:
     from jobgraph.page_model.address import Address
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.runs.graph_run import GraphRun, JobRun
 
 
 def show(here: Address) -> None:
@@ -51,7 +51,7 @@ def show(here: Address) -> None:
     live(draw_log)
 
 
-def _number(job: Job, here: Address) -> int | None:
+def _number(job: JobRun, here: Address) -> int | None:
     if here.attempt.isdigit():
         return int(here.attempt)
     if job.service is not None:
@@ -59,7 +59,7 @@ def _number(job: Job, here: Address) -> int | None:
     return job.last.number if job.last else None
 
 
-def _facts(run: Run, job: Job, here: Address) -> str:
+def _facts(run: GraphRun, job: JobRun, here: Address) -> str:
     number = _number(job, here)
     attempt = next((attempt for attempt in job.tries if attempt.number == number), None)
     links = attempts_html(job, here)
@@ -72,7 +72,7 @@ def _facts(run: Run, job: Job, here: Address) -> str:
     return f'<div class="title">{state(job.state)}<span>{text(cause)}</span></div>'
 
 
-def _logs(run: Run, job: Job, here: Address) -> str:
+def _logs(run: GraphRun, job: JobRun, here: Address) -> str:
     number = _number(job, here)
     if number is None:
         return ""

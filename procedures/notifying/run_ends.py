@@ -26,7 +26,7 @@ from jobgraph.procedures.sending import send
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobgraph.procedures.attempt import Run
+    from jobgraph.procedures.attempt import RunContext
     from jobgraph.procedures.recovery import TaskEnd
     from jobgraph.procedures.sending import Tagged
 
@@ -35,7 +35,7 @@ MOST_EARLIER = 20
 ATTEMPT_FACTS = ("TASK_NAME", "ATTEMPT", "JOB_STATUS", "REASON_CLASS", "EXIT_CODE", "REASON", "FIRST_ERROR")
 
 
-def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd]) -> list[str]:
+def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends: Mapping[str, TaskEnd]) -> list[str]:
     """Tell the graph's receivers how its run ended; returns whom that could not be told, and why.
 
     A retry of a run is an end of its own: its attempt is another one.
@@ -81,7 +81,7 @@ def end_messages(
     return chosen
 
 
-def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[Any]:
+def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> list[Any]:
     """Return how this run and those before it ended, newest first."""
     last = "QUALIFY ROW_NUMBER() OVER (PARTITION BY GRAPH_RUN_GROUP_ID, NAME ORDER BY ATTEMPT_NUMBER DESC) = 1"
     statement = (
@@ -95,7 +95,7 @@ def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[
     return list(send(session, statement, [run.root]))
 
 
-def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: Run) -> dict[str, Mapping[str, Any]]:
+def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> dict[str, Mapping[str, Any]]:
     """Return the last attempt of each job of the run that has one, by task."""
     statement = (
         f"SELECT {', '.join(ATTEMPT_FACTS)} FROM {object_name(graph, 'job_runs_table')}"
@@ -106,7 +106,7 @@ def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: Run) -> di
 
 
 def _failed_jobs(
-    notify: Mapping[str, Any], run: Run, ends: Mapping[str, TaskEnd], last: Mapping[str, Mapping[str, Any]]
+    notify: Mapping[str, Any], run: RunContext, ends: Mapping[str, TaskEnd], last: Mapping[str, Mapping[str, Any]]
 ) -> list[FailedJob]:
     """Return what ended badly, jobs in the order of their names, the root last."""
     names = sorted((name for name, end in ends.items() if end.bad), key=lambda name: (name == run.root, name))

@@ -46,7 +46,7 @@ ACTIVE = (PENDING, RUNNING)
 OPEN = (PENDING, RUNNING)
 
 
-class Interval(NamedTuple):
+class IntervalRow(NamedTuple):
     """An interval of a backfill as the procedures read it: its place in the order, its ends as text, its run if any."""
 
     backfill: str
@@ -69,7 +69,7 @@ def target(transitions: Mapping[tuple[str, str], str], event: str) -> str:
     return state
 
 
-def following(intervals: Iterable[Interval]) -> Interval | None:
+def following(intervals: Iterable[IntervalRow]) -> IntervalRow | None:
     """Return the interval to ask for: the first that is PENDING, of the first backfill that is active."""
     return next((i for i in intervals if i.state == PENDING and i.backfill_state in ACTIVE), None)
 

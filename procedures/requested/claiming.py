@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.procedures.attempt import Run, object_name
+from jobgraph.procedures.attempt import RunContext, object_name
 from jobgraph.procedures.requested.backfills import (
     ACTIVE,
     BEGIN,
     CLAIM,
     OF_BACKFILL,
     OF_INTERVAL,
-    Interval,
+    IntervalRow,
     sources,
     target,
 )
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jobgraph.procedures.sending import Tagged
 
 
-def claim(session: Tagged, job: Mapping[str, Any], run: Run) -> str:
+def claim(session: Tagged, job: Mapping[str, Any], run: RunContext) -> str:
     """Claim the run's interval, if no other run has; returns why the job must not run, empty if it may.
 
     Two runs may have been asked for with one interval: the first that claims it keeps it, also when it is retried. A
@@ -47,7 +47,7 @@ def claim(session: Tagged, job: Mapping[str, Any], run: Run) -> str:
     return f"{name} is {interval.state}: the backfill is {interval.backfill_state}"
 
 
-def _interval(session: Tagged, job: Mapping[str, Any], run: Run) -> Interval | None:
+def _interval(session: Tagged, job: Mapping[str, Any], run: RunContext) -> IntervalRow | None:
     statement = (
         f"SELECT I.STATE, I.GRAPH_RUN_ID, B.STATE AS BACKFILL_STATE FROM {object_name(job, 'backfill_intervals_table')}"
         f" AS I JOIN {object_name(job, 'backfills_table')} AS B ON B.BACKFILL_ID = I.BACKFILL_ID"
@@ -57,14 +57,14 @@ def _interval(session: Tagged, job: Mapping[str, Any], run: Run) -> Interval | N
     rows = send(session, statement, [request.backfill, request.interval, job["graph"]])
     return next(
         (
-            Interval(request.backfill, str(r[2]), request.interval, str(r[0]), str(r["GRAPH_RUN_ID"] or ""))
+            IntervalRow(request.backfill, str(r[2]), request.interval, str(r[0]), str(r["GRAPH_RUN_ID"] or ""))
             for r in rows
         ),
         None,
     )
 
 
-def _claim(session: Tagged, job: Mapping[str, Any], run: Run) -> None:
+def _claim(session: Tagged, job: Mapping[str, Any], run: RunContext) -> None:
     """Make the interval this run's, in one statement: of two that come together, Snowflake lets one wait."""
     backfills = object_name(job, "backfills_table")
     free, active = _listed(sources(OF_INTERVAL, CLAIM)), _listed(ACTIVE)

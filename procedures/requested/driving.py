@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.procedures.attempt import Run, identifier, object_name, one_line
+from jobgraph.procedures.attempt import RunContext, identifier, object_name, one_line
 from jobgraph.procedures.requested.backfills import (
     OF_BACKFILL,
     OF_INTERVAL,
     OPEN,
-    Interval,
+    IntervalRow,
     end_of_backfill,
     end_of_run,
     following,
@@ -39,7 +39,7 @@ MOST_INTERVALS = 100
 AS_TEXT = "TO_VARCHAR(CONVERT_TIMEZONE('UTC', I.{})::TIMESTAMP_NTZ, 'YYYY-MM-DD HH24:MI:SS.FF3') || ' Z'"
 
 
-def drive(session: Tagged, graph: Mapping[str, Any], run: Run, root_id: str) -> list[str]:
+def drive(session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str) -> list[str]:
     """Ask for the next interval of the graph's backfills and settle those that ended; returns what could not be done.
 
     It must not fail the run. Asking comes first: whatever fails then, the backfill goes on.
@@ -60,7 +60,7 @@ def drive(session: Tagged, graph: Mapping[str, Any], run: Run, root_id: str) -> 
     return failures
 
 
-def _intervals(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[Interval]:
+def _intervals(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> list[IntervalRow]:
     """Return the open intervals of the graph's backfills, oldest backfill first, and this run's own."""
     marks = ", ".join(f"'{state}'" for state in OPEN)
     statement = (
@@ -74,7 +74,7 @@ def _intervals(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[Inte
     )
     rows = send(session, statement, [graph["graph"], run.group])
     return [
-        Interval(
+        IntervalRow(
             backfill=str(row["BACKFILL_ID"]),
             backfill_state=str(row["BACKFILL_STATE"]),
             place=int(row["PLACE"]),
@@ -87,7 +87,9 @@ def _intervals(session: Tagged, graph: Mapping[str, Any], run: Run) -> list[Inte
     ]
 
 
-def _ask(session: Tagged, graph: Mapping[str, Any], run: Run, root_id: str, intervals: Sequence[Interval]) -> None:
+def _ask(
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str, intervals: Sequence[IntervalRow]
+) -> None:
     """Ask for the next interval, unless a run that somebody else asked for waits: that one's finalizer will."""
     interval = following(intervals)
     if interval is None or _somebody_waits(session, graph, root_id):
@@ -97,7 +99,7 @@ def _ask(session: Tagged, graph: Mapping[str, Any], run: Run, root_id: str, inte
     send(session, f"EXECUTE TASK {root} USING CONFIG = {request_text(interval)}")
 
 
-def request_text(interval: Interval) -> str:
+def request_text(interval: IntervalRow) -> str:
     """Return the configuration that asks for an interval, quoted: all of it is JSON of this program's making."""
     request = Request((), interval.backfill, interval.place, interval.start, interval.end)
     quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
@@ -115,7 +117,9 @@ def _somebody_waits(session: Tagged, graph: Mapping[str, Any], root_id: str) -> 
     return any(not split_config(str(row["CONFIG"] or ""))[0].backfill for row in rows)
 
 
-def _settle(session: Tagged, graph: Mapping[str, Any], run: Run, root_id: str, intervals: Sequence[Interval]) -> None:
+def _settle(
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, root_id: str, intervals: Sequence[IntervalRow]
+) -> None:
     """Write how intervals ended: this run's, and those of runs whose finalizer did not come to it.
 
     Runs of the graph do not overlap, so all runs but this one are over; and of this one, all but the finalizer.
@@ -154,7 +158,7 @@ def _job_states(session: Tagged, graph: Mapping[str, Any], group: str, root: str
     return list({str(row["TASK_NAME"]): str(row["JOB_STATUS"]) for row in rows}.values())
 
 
-def _change(session: Tagged, graph: Mapping[str, Any], interval: Interval, event: str) -> None:
+def _change(session: Tagged, graph: Mapping[str, Any], interval: IntervalRow, event: str) -> None:
     states = ", ".join(f"'{state}'" for state in sources(OF_INTERVAL, event))
     statement = (
         f"UPDATE {object_name(graph, 'backfill_intervals_table')} SET STATE = ?, CHANGED_TIME = CURRENT_TIMESTAMP()"

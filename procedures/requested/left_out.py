@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.procedures.attempt import DONE, Attempt, Run, object_name
+from jobgraph.procedures.attempt import DONE, AttemptRecord, RunContext, object_name
 from jobgraph.procedures.history import record
 from jobgraph.procedures.outcome import returned_value
 from jobgraph.procedures.requested.request import LEFT_OUT, NOT_IN_THIS_RUN
@@ -28,7 +28,7 @@ HANDED_ON = re.compile(
 )
 
 
-def leave_out(session: Tagged, job: Mapping[str, Any], run: Run, why: str = NOT_IN_THIS_RUN) -> str:
+def leave_out(session: Tagged, job: Mapping[str, Any], run: RunContext, why: str = NOT_IN_THIS_RUN) -> str:
     """Record that a job is left out, and set what its task returns; returns that. May be done again."""
     attempt = _handing_on(session, job, run, why)
     value = verdicts(attempt.outputs, job.get("conditions", ())) + handed_on(attempt)
@@ -36,7 +36,7 @@ def leave_out(session: Tagged, job: Mapping[str, Any], run: Run, why: str = NOT_
     return value
 
 
-def _handing_on(session: Tagged, job: Mapping[str, Any], run: Run, why: str) -> Attempt:
+def _handing_on(session: Tagged, job: Mapping[str, Any], run: RunContext, why: str) -> AttemptRecord:
     """Return the attempt to record, with the outputs of the last one that was DONE, if there is any."""
     statement = (
         "SELECT GRAPH_RUN_ID, TO_VARCHAR(GRAPH_START_TIME, 'YYYY-MM-DD') AS DAY, ATTEMPT, LEFT(OUTPUTS, 10001) AS"
@@ -45,7 +45,7 @@ def _handing_on(session: Tagged, job: Mapping[str, Any], run: Run, why: str) -> 
         " ORDER BY COMPLETED_TIME DESC LIMIT 1"
     )
     rows = send(session, statement, [run.task, DONE, job["graph"], run.root, run.group])
-    attempt = Attempt(1, "", LEFT_OUT, reason=f"{why}; it was never DONE, so it hands on nothing")
+    attempt = AttemptRecord(1, "", LEFT_OUT, reason=f"{why}; it was never DONE, so it hands on nothing")
     if not rows:
         return attempt
     source = rows[0]
@@ -54,7 +54,7 @@ def _handing_on(session: Tagged, job: Mapping[str, Any], run: Run, why: str) -> 
     return attempt._replace(reason=reason, outputs=str(source["OUTPUTS"] or ""))
 
 
-def handed_on(attempt: Attempt) -> str:
+def handed_on(attempt: AttemptRecord) -> str:
     """Return what the task of a job returns that was left out: what it returned in the run that is named."""
     source = HANDED_ON.search(attempt.reason)
     if source is None:
@@ -62,7 +62,7 @@ def handed_on(attempt: Attempt) -> str:
     return returned_value(attempt._replace(status=DONE, number=int(source["n"])))
 
 
-def results_of_source(job: Mapping[str, Any], task: str, attempt: Attempt) -> str:
+def results_of_source(job: Mapping[str, Any], task: str, attempt: AttemptRecord) -> str:
     """Return the folder of the stage in which the run that is named left files; empty if there is none."""
     place, source = job.get("results"), HANDED_ON.search(attempt.reason)
     return f"{place}/{source['day']}/{source['run']}/{task}/{source['n']}/" if place and source else ""

@@ -16,7 +16,7 @@ from snowflake_sandbox.data.function_arguments import counted
 from snowflake_sandbox.parameters import SESSION, typed
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.result import Result, status
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _use_schema(call: Call) -> Result:
 
 
 def _enter_schema(call: Call, name: ObjectName) -> Result:
-    resolved = call.session.resolve(name, Scope.DATABASE, "USE SCHEMA")
+    resolved = call.session.resolve(name, ObjectScope.DATABASE, "USE SCHEMA")
     if resolved.name != "INFORMATION_SCHEMA":
         with call.world.store.transaction() as tx:
             schema = catalog.get(tx, "SCHEMA", resolved)

@@ -54,7 +54,7 @@ class SandboxError(Exception):
 
 
 @dataclass(frozen=True)
-class Status:
+class SandboxStatus:
     """What `status` finds.
 
     Attributes:
@@ -75,11 +75,11 @@ class Credentials:
     password: str
 
 
-def status(folder: Path) -> Status:
+def status(folder: Path) -> SandboxStatus:
     """Whether a sandbox runs on a data folder, and where."""
     written = _read_json(folder / _PROCESS)
     pid, port = int(written.get("pid", 0)), int(written.get("port", 0))
-    return Status(_is_locked(folder), pid, port)
+    return SandboxStatus(_is_locked(folder), pid, port)
 
 
 def credentials(folder: Path) -> Credentials:
@@ -131,7 +131,7 @@ def start(  # noqa: PLR0913, PLR0917  # all that a sandbox is started with
     timeout: float = 30.0,
     webhook_receiver: str | None = None,
     node_start: float = 0.0,
-) -> Status:
+) -> SandboxStatus:
     """Start the sandbox in the background and wait until it answers; one that runs already is left alone.
 
     Args:
@@ -204,7 +204,7 @@ def refuse_elsewhere(receiver: str) -> None:
     )
 
 
-def _settled(folder: Path, timeout: float) -> Status:
+def _settled(folder: Path, timeout: float) -> SandboxStatus:
     """The status once it is certain: a process that holds the folder but does not answer is starting or ending."""
     deadline = time.monotonic() + timeout
     state = status(folder)
@@ -219,7 +219,7 @@ def _settled(folder: Path, timeout: float) -> Status:
     return state
 
 
-def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeout: float) -> Status:
+def _wait_until_answering(folder: Path, process: subprocess.Popen[bytes], timeout: float) -> SandboxStatus:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if process.poll() is not None:

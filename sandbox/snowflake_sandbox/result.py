@@ -43,7 +43,7 @@ CALL = 0x6200
 
 
 @dataclass(frozen=True)
-class Column:
+class ResultColumn:
     """One column of a result.
 
     Attributes:
@@ -74,7 +74,7 @@ class Result:
         data: fields that replace the usual response data altogether (PUT and GET answer in a form of their own).
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[ResultColumn, ...]
     rows: Sequence[tuple[Any, ...]] = ()
     statement_type: int = SELECT
     arrow: pa.Table | None = None
@@ -87,10 +87,10 @@ class Result:
 
 def status(message: str = "Statement executed successfully.") -> Result:
     """What DDL returns: one row, one column `status` (an empty rowtype panics the Go driver, contract section 3)."""
-    return Result((Column("status"),), ((message,),), DDL)
+    return Result((ResultColumn("status"),), ((message,),), DDL)
 
 
-def columns(specification: str) -> tuple[Column, ...]:
+def columns(specification: str) -> tuple[ResultColumn, ...]:
     """Columns from the contract's notation: `name` text, `#` fixed, `?` boolean, `@` timestamp_ltz.
 
     >>> [c.type for c in columns("created_on@ name rows# is_secure?")]
@@ -98,6 +98,8 @@ def columns(specification: str) -> tuple[Column, ...]:
     """
     suffixes: dict[str, ColumnType] = {"#": "fixed", "?": "boolean", "@": "timestamp_ltz"}
     return tuple(
-        Column(word.rstrip("#?@").replace("~", " "), suffixes.get(word[-1], "text"), scale=9 if word[-1] == "@" else 0)
+        ResultColumn(
+            word.rstrip("#?@").replace("~", " "), suffixes.get(word[-1], "text"), scale=9 if word[-1] == "@" else 0
+        )
         for word in specification.split()
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class Scope(Enum):
+class ObjectScope(Enum):
     """Where a kind of object lives; the value is the number of parts of its name."""
 
     ACCOUNT = 1
@@ -92,7 +92,7 @@ class Session:
         """Whether the session has the one role that it was opened with: there is no user who could choose."""
         return self.owners_rights or self.service is not None
 
-    def resolve(self, name: ObjectName, scope: Scope, command: str) -> ObjectName:
+    def resolve(self, name: ObjectName, scope: ObjectScope, command: str) -> ObjectName:
         """The name with database and schema filled in from the session, as far as the scope needs them.
 
         Raises:
@@ -101,9 +101,9 @@ class Session:
         """
         if len([part for part in (name.database, name.schema) if part is not None]) >= scope.value:
             raise errors.syntax_error(".", 0)
-        if scope is Scope.ACCOUNT:
+        if scope is ObjectScope.ACCOUNT:
             return ObjectName(name.name)
-        if scope is Scope.DATABASE:
+        if scope is ObjectScope.DATABASE:
             database = name.schema or self.database
             if database is None:
                 raise errors.no_current_database(command)

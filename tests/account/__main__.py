@@ -20,7 +20,7 @@ import click
 import snowflake.connector
 import yaml
 
-from jobgraph.account.client import Choice, parameters
+from jobgraph.account.client import ConnectionChoice, parameters
 from jobgraph.errors import UserError
 from tests.account import comparing, cost, lifecycle, scratch
 from tests.account.replay import Session, replay
@@ -45,7 +45,7 @@ def main(connection: str | None, budget: float, *, corpus_only: bool) -> None:
         click.echo(f"error: that is more than the budget of {budget:g}. Nothing was done.", err=True)
         sys.exit(2)
     try:
-        options = parameters(Choice(connection, environment=dict(os.environ)))
+        options = parameters(ConnectionChoice(connection, environment=dict(os.environ)))
     except UserError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

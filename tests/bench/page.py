@@ -70,7 +70,7 @@ def measure(repeat: int) -> list[Figure]:
 
 
 def _fill(variables: dict[str, str], folder: Path) -> None:
-    client = connecting.connect(connecting.Choice(environment=variables))
+    client = connecting.connect(connecting.ConnectionChoice(environment=variables))
     for statement in world.deployment([LONG, WIDE]):
         client.rows(Statement(statement))
     for graph in (LONG, WIDE):

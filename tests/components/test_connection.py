@@ -13,7 +13,7 @@ from tests.identities import KeyPair
 if TYPE_CHECKING:
     import pytest
 
-    from jobgraph.account.client import Choice
+    from jobgraph.account.client import ConnectionChoice
 
 
 class _Client:
@@ -51,7 +51,7 @@ def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.Mon
     monkeypatch.setenv("SNOWFLAKE_USER", "SHELLS_USER")
     made: list[_Client] = []
 
-    def connect(choice: Choice) -> _Client:
+    def connect(choice: ConnectionChoice) -> _Client:
         made.append(_Client(dict(choice.environment)))
         return made[0]
 

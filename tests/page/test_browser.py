@@ -148,7 +148,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(snowflake_sandbox_server: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     variables = {**snowflake_sandbox_server, **world.PLACE_VARIABLES}
-    client = connecting.connect(connecting.Choice(environment=variables))
+    client = connecting.connect(connecting.ConnectionChoice(environment=variables))
     for statement in (*world.deployment(GRAPHS), *live_graph()):
         client.rows(Statement(statement))
     end = datetime.now(UTC) - timedelta(minutes=20)

@@ -23,7 +23,7 @@ from jobgraph.page_model.log_text import excerpt
 from jobgraph.page_model.timeline import NODE, QUEUE, RETRY, critical_path, timeline
 from jobgraph.runs.attempts import Attempt
 from jobgraph.runs.deployed import Task
-from jobgraph.runs.graph_run import Job, Run
+from jobgraph.runs.graph_run import GraphRun, JobRun
 from jobgraph.runs.shapes import Shape
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -32,7 +32,7 @@ HOSTILE = "<script>alert('x')</script>\" onmouseover=x &"
 
 
 @st.composite
-def jobs_of_run(draw: st.DrawFn, task: Task, ready: float) -> Job:
+def jobs_of_run(draw: st.DrawFn, task: Task, ready: float) -> JobRun:
     """A job that queued, waited, ran and was tried again, for any seconds of each."""
     seconds = st.floats(0, 500)
     at = ready + draw(seconds)
@@ -44,7 +44,7 @@ def jobs_of_run(draw: st.DrawFn, task: Task, ready: float) -> Job:
         tries.append(Attempt(number, state, started=_at(begin), completed=_at(at), duration=at - begin))
     completed = draw(st.booleans())
     end = at + draw(seconds)
-    return Job(
+    return JobRun(
         task.name,
         draw(STATES),
         attempts=len(tries),
@@ -56,18 +56,18 @@ def jobs_of_run(draw: st.DrawFn, task: Task, ready: float) -> Job:
 
 
 @st.composite
-def runs(draw: st.DrawFn, number: int = 0) -> Run:
+def runs(draw: st.DrawFn, number: int = 0) -> GraphRun:
     """A run of a graph of up to six jobs, each of which may not have started."""
     names = draw(st.lists(st.sampled_from("ABCDEFG"), unique=True, min_size=1, max_size=6))
     tasks = [
         Task(name, tuple(draw(st.sets(st.sampled_from(names[:place]), max_size=2))) if place else (), started=True)
         for place, name in enumerate(names)
     ]
-    jobs: dict[str, Job] = {}
+    jobs: dict[str, JobRun] = {}
     for task in tasks:
         ends = [jobs[before].completed for before in task.after]
         if draw(st.integers(0, 4)) == 0 or None in ends:
-            jobs[task.name] = Job(task.name, draw(st.sampled_from(["PENDING", "SKIPPED", "SUSPENDED"])))
+            jobs[task.name] = JobRun(task.name, draw(st.sampled_from(["PENDING", "SKIPPED", "SUSPENDED"])))
         else:
             ready = max([0.0, *((end - START).total_seconds() for end in ends if end)])
             jobs[task.name] = draw(jobs_of_run(task, ready))
@@ -75,14 +75,15 @@ def runs(draw: st.DrawFn, number: int = 0) -> Run:
     shape = Shape("g", "ROOT", tuple(tasks))
     started = START + timedelta(days=number)
     moved = tuple(_moved(job, timedelta(days=number)) for job in jobs.values())
-    return Run(shape, f"run{number}", "DONE", True, moved, started=started, duration=longest + draw(st.floats(0, 50)))  # noqa: FBT003  # it has ended
+    duration = longest + draw(st.floats(0, 50))
+    return GraphRun(shape, f"run{number}", "DONE", True, moved, started=started, duration=duration)  # noqa: FBT003  # it has ended
 
 
 def _at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def _moved(job: Job, by: timedelta) -> Job:
+def _moved(job: JobRun, by: timedelta) -> JobRun:
     tries = tuple(
         replace(one, started=one.started and one.started + by, completed=one.completed and one.completed + by)
         for one in job.tries
@@ -96,7 +97,7 @@ def _moved(job: Job, by: timedelta) -> Job:
 
 
 @given(runs())
-def test_the_pieces_of_a_job_touch_and_fill_its_time(run: Run) -> None:
+def test_the_pieces_of_a_job_touch_and_fill_its_time(run: GraphRun) -> None:
     model = timeline(run)
     assert {bar.job.name for bar in model.bars} == {job.name for job in run.jobs}
     for bar in model.bars:
@@ -110,7 +111,7 @@ def test_the_pieces_of_a_job_touch_and_fill_its_time(run: Run) -> None:
 
 
 @given(runs())
-def test_attempts_are_as_long_as_they_were(run: Run) -> None:
+def test_attempts_are_as_long_as_they_were(run: GraphRun) -> None:
     for bar in timeline(run).bars:
         if not bar.job.completed:
             continue
@@ -123,7 +124,7 @@ def test_attempts_are_as_long_as_they_were(run: Run) -> None:
 
 
 @given(runs())
-def test_the_critical_path_is_a_chain_that_ends_last(run: Run) -> None:
+def test_the_critical_path_is_a_chain_that_ends_last(run: GraphRun) -> None:
     path = critical_path(run)
     after = {task.name: task.after for task in run.shape.jobs}
     assert all(first in after[second] for first, second in pairwise(path))
@@ -135,7 +136,7 @@ def test_the_critical_path_is_a_chain_that_ends_last(run: Run) -> None:
 
 
 @given(st.lists(st.integers(0, 30), unique=True, max_size=5).flatmap(lambda days: st.tuples(*map(runs, days))))
-def test_a_grid_loses_no_run_and_no_job(history: tuple[Run, ...]) -> None:
+def test_a_grid_loses_no_run_and_no_job(history: tuple[GraphRun, ...]) -> None:
     model = grid(history)
     assert model.runs == history[::-1]
     assert {row.job for row in model.rows} == {job.name for run in history for job in run.jobs}
@@ -152,7 +153,7 @@ def test_a_grid_loses_no_run_and_no_job(history: tuple[Run, ...]) -> None:
 
 
 @given(st.lists(st.integers(0, 30), unique=True, max_size=5).flatmap(lambda days: st.tuples(*map(runs, days))))
-def test_a_job_across_runs_counts_every_failed_attempt(history: tuple[Run, ...]) -> None:
+def test_a_job_across_runs_counts_every_failed_attempt(history: tuple[GraphRun, ...]) -> None:
     for name in "ABC":
         course = job_history(history, name)
         jobs = [job for run in history if (job := run.job(name))]
@@ -212,9 +213,9 @@ def tags(html: str) -> set[str]:
 def test_nothing_that_others_wrote_is_markup(words: str) -> None:
     """Names, causes, logs and outputs are anybody's to write: each shows as the text that it is."""
     attempt = Attempt(1, "FAILED", "app_error", words, words, 1, START, START, 1.0, words, words, words, 1, words)
-    job = Job(words or "J", "FAILED", 1, 1.0, words, (attempt,), started=START, completed=START)
+    job = JobRun(words or "J", "FAILED", 1, 1.0, words, (attempt,), started=START, completed=START)
     task = Task(job.name, (), started=True)
-    run = Run(Shape(words, "R", (task,)), words, "FAILED", True, (job,), started=START, duration=2.0, config=words)  # noqa: FBT003  # it has ended
+    run = GraphRun(Shape(words, "R", (task,)), words, "FAILED", True, (job,), started=START, duration=2.0, config=words)  # noqa: FBT003  # it has ended
     plain = replace(run, jobs=(replace(job, name="J", cause="c"),), shape=Shape("g", "R", (replace(task, name="J"),)))
     here = Address(view=address.RUN, graph=words, run=words)
     pieces = (

@@ -6,37 +6,37 @@ from typing import Any
 
 import pytest
 
-from policies.rules import RULES, Resource, over_budget, resources, violations
+from policies.rules import RULES, PlannedResource, over_budget, resources, violations
 
 POOL = {"autoSuspendSecs": 300, "autoResume": "true"}
 BODY = 'CALL RUN(\'T\', $${"specification": {"spec": {"containers": [{"image": "/d/s/images/%s"}]}}}$$)'
 DIGEST = f"sha256:{'a' * 64}"
 
 
-def task(image: str = "job:1.0.0", **inputs: Any) -> Resource:
-    return Resource("Task", "T", {"userTaskTimeoutMs": 60_000, "sqlStatement": BODY % image, **inputs})
+def task(image: str = "job:1.0.0", **inputs: Any) -> PlannedResource:
+    return PlannedResource("Task", "T", {"userTaskTimeoutMs": 60_000, "sqlStatement": BODY % image, **inputs})
 
 
 GOOD = [
-    Resource("pulumi:providers:snowflake", "default", {"role": "JOBGRAPH_DEPLOYER"}),
-    Resource("pulumi:providers:snowflake", "default", {}),
-    Resource("GrantOwnership", "owner-of-tasks", {"accountRoleName": "SPCS_DEMO_ROLE"}),
-    Resource("ComputePool", "P", POOL),
-    Resource("Warehouse", "W", {"autoSuspend": 60}),
+    PlannedResource("pulumi:providers:snowflake", "default", {"role": "JOBGRAPH_DEPLOYER"}),
+    PlannedResource("pulumi:providers:snowflake", "default", {}),
+    PlannedResource("GrantOwnership", "owner-of-tasks", {"accountRoleName": "SPCS_DEMO_ROLE"}),
+    PlannedResource("ComputePool", "P", POOL),
+    PlannedResource("Warehouse", "W", {"autoSuspend": 60}),
     task(),
     task(f"job@{DIGEST}"),
     task(f"job:latest@{DIGEST}"),
     task(userTaskTimeoutMs=None, finalize="ROOT"),
-    Resource("Database", "D", {"name": "D"}),
+    PlannedResource("Database", "D", {"name": "D"}),
 ]
 BAD = [
-    ("no-administrator-owns", Resource("pulumi:providers:snowflake", "default", {"role": "AccountAdmin"})),
-    ("no-administrator-owns", Resource("GrantOwnership", "x", {"accountRoleName": '"SYSADMIN"'})),
-    ("pools-suspend", Resource("ComputePool", "P", {**POOL, "autoSuspendSecs": 0})),
-    ("pools-suspend", Resource("ComputePool", "P", {**POOL, "autoSuspendSecs": 3601})),
-    ("pools-suspend", Resource("ComputePool", "P", {**POOL, "autoResume": "false"})),
-    ("warehouses-suspend", Resource("Warehouse", "W", {"autoSuspend": 0})),
-    ("warehouses-suspend", Resource("Warehouse", "W", {})),
+    ("no-administrator-owns", PlannedResource("pulumi:providers:snowflake", "default", {"role": "AccountAdmin"})),
+    ("no-administrator-owns", PlannedResource("GrantOwnership", "x", {"accountRoleName": '"SYSADMIN"'})),
+    ("pools-suspend", PlannedResource("ComputePool", "P", {**POOL, "autoSuspendSecs": 0})),
+    ("pools-suspend", PlannedResource("ComputePool", "P", {**POOL, "autoSuspendSecs": 3601})),
+    ("pools-suspend", PlannedResource("ComputePool", "P", {**POOL, "autoResume": "false"})),
+    ("warehouses-suspend", PlannedResource("Warehouse", "W", {"autoSuspend": 0})),
+    ("warehouses-suspend", PlannedResource("Warehouse", "W", {})),
     ("tasks-end", task(userTaskTimeoutMs=None)),
     ("tags-stay", task("job:latest")),
     ("tags-stay", task("job")),
@@ -49,7 +49,7 @@ def test_what_keeps_every_rule_passes() -> None:
 
 
 @pytest.mark.parametrize(("rule", "resource"), BAD)
-def test_what_breaks_a_rule_is_named(rule: str, resource: Resource) -> None:
+def test_what_breaks_a_rule_is_named(rule: str, resource: PlannedResource) -> None:
     (violation,) = violations([*GOOD, resource])
     assert violation.rule == rule
     assert str(violation).startswith(f"{rule}: {resource.name}: ")

@@ -14,7 +14,7 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.deploy.retirement import SUPERSEDED, is_superseded
 from jobgraph.procedures import drop_superseded, superseded
-from jobgraph.procedures.attempt import Run
+from jobgraph.procedures.attempt import RunContext
 from jobgraph.procedures.sending import Tagged
 from tests.procedures.recording import sql_error
 
@@ -250,7 +250,7 @@ def tagged(account: Account) -> Tagged:
 
 
 def test_a_finalizer_asks_for_the_drop_only_where_something_is_superseded() -> None:
-    own = Run("ROOT", "CLOSING", "own", "2026-03-01")
+    own = RunContext("ROOT", "CLOSING", "own", "2026-03-01")
     for comment, calls in (("mine", 0), (f"mine{SUPERSEDED}", 1)):
         account = Finalizing(**{OLD: comment})
         assert superseded.drop_superseded(tagged(account), GRAPH, own) == []
@@ -265,5 +265,5 @@ def test_a_drop_that_fails_is_told_and_fails_no_run() -> None:
             raise sql_error("Unknown user-defined function", 2140)
 
     account.before = refuse
-    (left,) = superseded.drop_superseded(tagged(account), GRAPH, Run("ROOT", "CLOSING", "own", "2026-03-01"))
+    (left,) = superseded.drop_superseded(tagged(account), GRAPH, RunContext("ROOT", "CLOSING", "own", "2026-03-01"))
     assert "Unknown user-defined function" in left

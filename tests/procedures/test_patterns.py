@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobgraph.procedures import patterns
-from jobgraph.procedures.attempt import Attempt
+from jobgraph.procedures.attempt import AttemptRecord
 from jobgraph.procedures.patterns import can_follow, is_found
 from jobgraph.procedures.retries import rules_of
 
@@ -74,7 +74,7 @@ def five_seconds() -> Iterator[None]:
 )
 def test_a_rule_of_a_deployed_definition_is_decided_whatever_its_pattern(pattern: str, text: str) -> None:
     rules = rules_of({"retries": 0, "retry_rules": {"rules": [{"message": pattern, "count": 3}]}})
-    limit = rules.limit(Attempt(1, "S", "FAILED", "app_error", "", text))
+    limit = rules.limit(AttemptRecord(1, "S", "FAILED", "app_error", "", text))
     assert limit is not None
     assert limit.retries == 0
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from jobgraph.procedures.attempt import Attempt
+from jobgraph.procedures.attempt import AttemptRecord
 from jobgraph.procedures.retries import goes_on, pause, rules_of
 
 
-def attempts(*classes: str) -> list[Attempt]:
-    return [Attempt(number, "S", "FAILED", name) for number, name in enumerate(classes, 1)]
+def attempts(*classes: str) -> list[AttemptRecord]:
+    return [AttemptRecord(number, "S", "FAILED", name) for number, name in enumerate(classes, 1)]
 
 
 def rules(retries: int, **more: Any) -> Any:
@@ -81,8 +81,8 @@ MEMORY = {"reasons": ["out_of_memory", "timeout"], "count": 0}
 BOTH = {"reasons": ["app_error"], "exit_codes": [[1, 1]], "message": "flaky$", "count": 3}
 
 
-def failure(why: str = "app_error", code: int | None = None, *, reason: str = "", cause: str = "") -> Attempt:
-    return Attempt(1, "S", "FAILED", why, reason, cause, exit_code=code)
+def failure(why: str = "app_error", code: int | None = None, *, reason: str = "", cause: str = "") -> AttemptRecord:
+    return AttemptRecord(1, "S", "FAILED", why, reason, cause, exit_code=code)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def failure(why: str = "app_error", code: int | None = None, *, reason: str = ""
         (failure(code=2, cause="it is flaky"), 7, 4, 600),
     ],
 )
-def test_the_first_rule_that_fits_decides(attempt: Attempt, retries: int, backoff: int, longest: int) -> None:
+def test_the_first_rule_that_fits_decides(attempt: AttemptRecord, retries: int, backoff: int, longest: int) -> None:
     given = rules(7, backoff=4, longest_backoff=600, rules=[BUSY, LOCKED, MEMORY, BOTH])
     limit = given.limit(attempt)
     assert limit is not None

@@ -7,7 +7,7 @@ import pytest
 
 from jobgraph.config.model import MOST_CONDITIONS, Condition
 from jobgraph.plan.conditions import condition_text, entry, read_condition
-from jobgraph.procedures.attempt import Attempt
+from jobgraph.procedures.attempt import AttemptRecord
 from jobgraph.procedures.outcome import task_value
 from jobgraph.procedures.verdicts import holds, verdicts, without_verdicts
 
@@ -47,10 +47,10 @@ def test_a_condition_holds(output: str | None, test: str, value: Any, expected: 
 
 def test_a_task_returns_verdicts_before_the_outputs() -> None:
     asked = [{"output": "n", "test": "above", "value": value} for value in (1, 9, 2)]
-    done = Attempt(1, "S", "DONE", outputs='{"n": 5}')
+    done = AttemptRecord(1, "S", "DONE", outputs='{"n": 5}')
     assert task_value({"conditions": asked}, done) == '101{"n": 5}'
     assert task_value({}, done) == '{"n": 5}'
-    assert task_value({"conditions": asked}, Attempt(2, "S", "FAILED", "app_error")).startswith(
+    assert task_value({"conditions": asked}, AttemptRecord(2, "S", "FAILED", "app_error")).startswith(
         '000{"status": "FAILED"'
     )
     assert without_verdicts('101{"n": 5}') == '{"n": 5}'

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from jobgraph.procedures.attempt import Run
+from jobgraph.procedures.attempt import RunContext
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested.claiming import claim
 from jobgraph.procedures.requested.driving import drive
@@ -156,7 +156,7 @@ def _procedure(
 def _job(account: Account, run: GraphRun, job: str) -> None:
     request, _ = split_config(run.config)
     if request.backfill:
-        why = claim(Tagged(account, "t"), GRAPH, Run(ROOT, job, run.group, "", request=request))  # type: ignore[arg-type]  # a stand-in
+        why = claim(Tagged(account, "t"), GRAPH, RunContext(ROOT, job, run.group, "", request=request))  # type: ignore[arg-type]  # a stand-in
         if why:
             run.tasks[job], run.jobs[job] = "SUCCEEDED", "LEFT_OUT"
             return
@@ -164,7 +164,7 @@ def _job(account: Account, run: GraphRun, job: str) -> None:
 
 
 def _finalize(account: Account, run: GraphRun) -> None:
-    problems = drive(Tagged(account, "t"), GRAPH, Run(ROOT, FINALIZER, run.group, ""), run.root_id)  # type: ignore[arg-type]  # a stand-in
+    problems = drive(Tagged(account, "t"), GRAPH, RunContext(ROOT, FINALIZER, run.group, ""), run.root_id)  # type: ignore[arg-type]  # a stand-in
     assert not problems, problems
     run.tasks[FINALIZER] = "SUCCEEDED"
 

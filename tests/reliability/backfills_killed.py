@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from jobgraph.account.client import Choice, connect
+from jobgraph.account.client import ConnectionChoice, connect
 from jobgraph.account.queries import Statement
 from jobgraph.errors import UserError
 from tests.runner.deployed import deployed
@@ -91,7 +91,7 @@ def _rows(port: int, text: str) -> list[dict[str, Any]]:
         "SNOWFLAKE_SCHEMA": "S",
         "SNOWFLAKE_WAREHOUSE": "WH",
     }
-    client = connect(Choice(environment=variables))
+    client = connect(ConnectionChoice(environment=variables))
     try:
         return client.rows(Statement(text))
     finally:

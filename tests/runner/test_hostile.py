@@ -16,7 +16,7 @@ from jobgraph.config.reading import read
 from jobgraph.errors import ConfigErrors
 from jobgraph.plan import task_rows
 from jobgraph.plan.planning import Procedures, plan
-from jobgraph.procedures.attempt import Run
+from jobgraph.procedures.attempt import RunContext
 from jobgraph.procedures.logs import fit, last_json_line, masked, safe
 from jobgraph.procedures.service import specification_text, start_statement
 from jobgraph.settings import Settings
@@ -31,7 +31,7 @@ SPECIALS = (
     *("{{ x }}", "{% %}", "#", ": ", "&a *b !c"),
 )
 TEXTS = some.lists(some.one_of(some.sampled_from(SPECIALS), some.text(max_size=20)), max_size=6).map("".join)
-RUN = Run("ROOT", "T_J", "run-1", "2026-03-01 11:59:00.000 Z", returned={"T_A": "$$ \u2028 'x' 😀"})
+RUN = RunContext("ROOT", "T_J", "run-1", "2026-03-01 11:59:00.000 Z", returned={"T_A": "$$ \u2028 'x' 😀"})
 
 
 def _planned(folder: Path, values: list[str], **more: str) -> tuple[TaskPlan, ...]:

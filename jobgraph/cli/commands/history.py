@@ -14,7 +14,7 @@ from jobgraph.cli.application import Application, examples, is_terminal, note, s
 from jobgraph.runs import operations
 
 if TYPE_CHECKING:
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.operations import Operation
 
 
@@ -48,5 +48,5 @@ def history(context: click.Context, graph: str | None, *, limit: int, as_json: b
         note(f"No run of graph {record.key} has ended yet. `jobgraph status {record.key}` shows one that is under way.")
 
 
-def _operations_json(done: list[Operation], run: Run) -> list[dict[str, Any]]:
+def _operations_json(done: list[Operation], run: GraphRun) -> list[dict[str, Any]]:
     return [operating.kept_json(operation) for operation in operations.of_run(done, run)]

@@ -17,8 +17,8 @@ from jobgraph.runs import graph_run
 
 if TYPE_CHECKING:
     from jobgraph.account.run_records import RunRecords
-    from jobgraph.cli.log_output import Selection
-    from jobgraph.runs.graph_run import Job, Run
+    from jobgraph.cli.log_output import LogSelection
+    from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.records import GraphRecord
 
 # The event table that every account has (docs.snowflake.com/en/developer-guide/logging-tracing/event-table-setting-up).
@@ -65,14 +65,14 @@ def logs(  # noqa: PLR0913  # one for each option
     records = lookup.runs(application, record)
     run = records.run(run_id) if job is None else _run_with(record, records, job, run_id, newest=following)
     name = None if job is None else lookup.job_name(record.key, job, run.shape.job_names)
-    selection = log_output.Selection(application, record, records, name, attempt, as_json)
+    selection = log_output.LogSelection(application, record, records, name, attempt, as_json)
     if following:
         _follow(selection, run)
         return
     _show(selection, run, only_failed=only_failed)
 
 
-def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | None, *, newest: bool) -> Run:
+def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | None, *, newest: bool) -> GraphRun:
     """Return the run that is meant: unless named, the newest in which the job made an attempt.
 
     Raises:
@@ -101,7 +101,7 @@ def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | 
     return run
 
 
-def _follow(selection: Selection, run: Run) -> None:
+def _follow(selection: LogSelection, run: GraphRun) -> None:
     following = log_output.Following(selection, run.run_id)
     ended = following.follow()
     job = ended.job(selection.name) if selection.name else None
@@ -111,7 +111,7 @@ def _follow(selection: Selection, run: Run) -> None:
     note(f"{job.name} {job.state}{cause}" if job else f"{ended.graph}, run {ended.run_id}: {ended.state}")
 
 
-def _show(selection: Selection, run: Run, *, only_failed: bool) -> None:
+def _show(selection: LogSelection, run: GraphRun, *, only_failed: bool) -> None:
     jobs = [job for job in run.jobs if selection.name in {None, job.name}]
     chosen = [job for job in jobs if not only_failed or job in run.failed]
     listed = [(job, log) for job in chosen for log in selection.logs_of(run, job)]
@@ -126,7 +126,7 @@ def _show(selection: Selection, run: Run, *, only_failed: bool) -> None:
     log_output.write(listed, of_all=selection.name is None)
 
 
-def _no_log(selection: Selection, run: Run, jobs: list[Job]) -> RunFailedError:
+def _no_log(selection: LogSelection, run: GraphRun, jobs: list[JobRun]) -> RunFailedError:
     """Say why there is no log, as far as the run's history tells, and what to do."""
     status = f"jobgraph status {run.graph} --run {run.run_id}"
     if selection.name is None:
@@ -145,7 +145,7 @@ def _no_log(selection: Selection, run: Run, jobs: list[Job]) -> RunFailedError:
     return RunFailedError(missing, cause=_why(job, attempt), remedy=status)
 
 
-def _why(job: Job | None, attempt: int | None) -> str:
+def _why(job: JobRun | None, attempt: int | None) -> str:
     if job is None:
         return "The run has no such job."
     if attempt and attempt > job.attempts:

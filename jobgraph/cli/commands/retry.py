@@ -19,7 +19,7 @@ from jobgraph.runs.operations import Operation
 
 if TYPE_CHECKING:
     from jobgraph.account.run_records import RunRows
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 
 @click.command(
@@ -75,7 +75,7 @@ def retry(  # noqa: PLR0913  # one parameter for each option
     run_output.end(context, ended, run_output.Output(as_json, picture))
 
 
-def _check(run: Run) -> None:
+def _check(run: GraphRun) -> None:
     """Refuse to ask Snowflake for a retry that it would refuse.
 
     Raises:
@@ -96,7 +96,7 @@ def _check(run: Run) -> None:
     )
 
 
-def repeated(run: Run, rows: RunRows) -> tuple[str, ...]:
+def repeated(run: GraphRun, rows: RunRows) -> tuple[str, ...]:
     """Return the jobs that a retry of a run runs again: those whose task failed, and those that they blocked."""
     latest = task_runs.latest(rows.rows)
     stopping = {name for name, row in latest.items() if row.failed or row.state == task_runs.CANCELLED}

@@ -140,7 +140,7 @@ def _left_out(deployed: Deployed, only: Sequence[str], since: Sequence[str], ski
         names = selection.names_of(options)
         return tuple(lookup.job_name(deployed.key, name, deployed.job_names) for name in names)
 
-    chosen = selection.Selection(jobs(only), jobs(since), jobs(skip))
+    chosen = selection.JobSelection(jobs(only), jobs(since), jobs(skip))
     return selection.left_out(deployed, chosen) if chosen else ()
 
 

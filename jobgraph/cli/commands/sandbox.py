@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from snowflake_sandbox.control import Status
+    from snowflake_sandbox.control import SandboxStatus
 
 # Of a node's start, which takes about two minutes on an account.
 _NODE_START_SECONDS = 2.0
@@ -75,9 +75,9 @@ def as_user_errors() -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
-def state(project: Path) -> Status:
+def state(project: Path) -> SandboxStatus:
     """Return whether the project's sandbox runs."""
-    status: Status = control().status(data_folder(project))
+    status: SandboxStatus = control().status(data_folder(project))
     return status
 
 
@@ -153,7 +153,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
         say(describe(now, data_folder(application.folder)))
 
 
-def describe(status_now: Status, folder: Path) -> str:
+def describe(status_now: SandboxStatus, folder: Path) -> str:
     """Return the state of the sandbox with its data in that folder, as a sentence."""
     if status_now.running:
         return f"The sandbox runs on 127.0.0.1:{status_now.port} (process {status_now.pid})."

@@ -28,8 +28,8 @@ from jobgraph.runs import graph_run, operations
 from jobgraph.runs.deployed import conditions
 
 if TYPE_CHECKING:
-    from jobgraph.runs.graph_run import Run
-    from jobgraph.runs.overview import Line
+    from jobgraph.runs.graph_run import GraphRun
+    from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
 
 # Seconds between two looks of --watch.
@@ -104,7 +104,7 @@ def _watch_overview(application: Application) -> None:
     try:
         with progress.screen() as display:
             while True:
-                lines: list[Line] = overview_records.lines(application.client, lookup.all_graphs(application))
+                lines: list[GraphOverview] = overview_records.lines(application.client, lookup.all_graphs(application))
                 display(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
                 application.clock.sleep(_PAUSE)
     except KeyboardInterrupt:
@@ -140,7 +140,7 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     return run.state not in {graph_run.FAILED, graph_run.CANCELLED} and not remarks
 
 
-def _watch_run(application: Application, record: GraphRecord, run_id: str | None) -> Run:
+def _watch_run(application: Application, record: GraphRecord, run_id: str | None) -> GraphRun:
     """Show the run again and again until it has ended."""
     runs = lookup.runs(application, record)
     try:
@@ -156,18 +156,18 @@ def _watch_run(application: Application, record: GraphRecord, run_id: str | None
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
-def _remark_on(run: Run) -> None:
+def _remark_on(run: GraphRun) -> None:
     if not run.shape.whole and not run.ended:
         note("The graph was changed after this run began: jobs that have not started yet are not listed.")
 
 
-def _show_run(run: Run) -> None:
+def _show_run(run: GraphRun) -> None:
     show(views.headline(run))
     show(views.run_table(run, terminal=is_terminal()))
     show_failures(run)
 
 
-def _show_untold(application: Application, record: GraphRecord, run: Run) -> None:
+def _show_untold(application: Application, record: GraphRecord, run: GraphRun) -> None:
     """Say whom the run's messages did not reach."""
     for message in messages.untold(application.client, record.deployed, run.run_id) if record.deployed else ():
         note(
@@ -175,7 +175,7 @@ def _show_untold(application: Application, record: GraphRecord, run: Run) -> Non
         )
 
 
-def _show_job(run: Run, name: str, *, as_json: bool) -> None:
+def _show_job(run: GraphRun, name: str, *, as_json: bool) -> None:
     job = next(job for job in run.jobs if job.name == lookup.job_name(run.graph, name, run.shape.job_names))
     results = next((str(task.definition.get("results", "")) for task in run.shape.jobs if task.name == job.name), "")
     if as_json:

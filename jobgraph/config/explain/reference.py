@@ -16,7 +16,7 @@ from jobgraph.config.timing import duration_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobgraph.config.kinds import Kind
+    from jobgraph.config.kinds import ValueKind
     from jobgraph.config.sections import Key
 
 _HEAD = """# Reference of `jobconfig.yaml`
@@ -59,7 +59,7 @@ def reference_entries() -> Iterator[Entry]:
                     yield Entry(owner, replace(innermost, name=f"{inner.name}.{innermost.name}"), key)
 
 
-def _inside(kind: Kind) -> tuple[Key, ...]:
+def _inside(kind: ValueKind) -> tuple[Key, ...]:
     """Return the keys inside a value; those of jobs, graphs and defaults are entries of their own."""
     match kind:
         case Section(keys=keys):

@@ -31,7 +31,7 @@ from jobgraph.images import IMAGE_REFERENCE
 from jobgraph.names import LONGEST_IDENTIFIER, PLAIN_IDENTIFIER
 
 if TYPE_CHECKING:
-    from jobgraph.config.kinds import Kind
+    from jobgraph.config.kinds import ValueKind
 
 Schema = dict[str, Any]
 _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
@@ -70,7 +70,7 @@ def _shared(section: Section) -> Schema:
     return _section(section)
 
 
-def of_kind(kind: Kind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line for each kind
+def of_kind(kind: ValueKind) -> Schema:  # noqa: C901, PLR0911, PLR0912  # one line for each kind
     """Return the schema of a kind of value.
 
     Raises:

@@ -12,7 +12,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.result import SHOW, Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import find_for, read_kind
 from snowflake_sandbox.statements.reader import ObjectName
 
@@ -172,7 +172,7 @@ def show_future_grants(call: Call) -> Result:
         in_schema = reader.accept("SCHEMA")
         if not in_schema:
             reader.expect("DATABASE")
-        scope = Scope.DATABASE if in_schema else Scope.ACCOUNT
+        scope = ObjectScope.DATABASE if in_schema else ObjectScope.ACCOUNT
         resolved = call.session.resolve(reader.object_name(), scope, "SHOW FUTURE GRANTS")
         reader.end()
         with call.world.store.transaction() as tx:

@@ -14,7 +14,7 @@ from snowflake_sandbox.access import access, bundles, grant_rows, privileges
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.objects import role
 from snowflake_sandbox.result import Result, status
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _read_many(call: Call, *, future: bool) -> Target:
     in_schema = reader.accept("SCHEMA")
     if not in_schema:
         reader.expect("DATABASE")
-    scope = Scope.DATABASE if in_schema else Scope.ACCOUNT
+    scope = ObjectScope.DATABASE if in_schema else ObjectScope.ACCOUNT
     name = call.session.resolve(reader.object_name(), scope, "GRANT")
     database, schema = (name.schema or "", name.name) if in_schema else (name.name, "")
     with call.world.store.transaction() as tx:

@@ -17,7 +17,7 @@ from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, ters
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.result import SHOW, Result, columns
 from snowflake_sandbox.scripting import parser
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import schedule
 
@@ -211,7 +211,7 @@ def _describe(call: Call, alert: SnowflakeObject) -> Result:
 KIND = Kind(
     name="ALERT",
     plural="ALERTS",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=_SHOWN,
     show_row=_show_row,
     terse=terse(schedule=SHOWN, state=SHOWN),

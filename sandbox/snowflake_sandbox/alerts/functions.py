@@ -9,7 +9,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.function_arguments import counted
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.result import Result, status
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -27,7 +27,7 @@ def register(world: World) -> None:
 
 def _execute(call: Call) -> Result:
     """EXECUTE ALERT <name> (sql-reference/sql/execute-alert)."""
-    name = call.session.resolve(call.reader.object_name(), Scope.SCHEMA, "EXECUTE ALERT")
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "EXECUTE ALERT")
     call.reader.end()
     with call.world.store.transaction() as tx:
         alert = catalog.get(tx, "ALERT", name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
-from snowflake_sandbox.result import SHOW, Column, Result, columns
+from snowflake_sandbox.result import SHOW, Result, ResultColumn, columns
 from snowflake_sandbox.tables import column, stage_files
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _columns(call: Call, database: str) -> Result:
     return Result(names, rows)
 
 
-def _column_row(position: int, definition: column.Column) -> tuple[Any, ...]:
+def _column_row(position: int, definition: column.TableColumn) -> tuple[Any, ...]:
     numbers = [int(text) for text in definition.type.full.partition("(")[2].rstrip(")").split(",") if text]
     number, text = definition.base == "NUMBER", definition.base == "VARCHAR"
     return (
@@ -223,7 +223,11 @@ def _infer_schema(call: Call, _positional: tuple[Any, ...], by_name: Mapping[str
     location = stage_files.locate(call, str(by_name.get("LOCATION", "")), "READ")
     files = location.files()
     described = call.world.data.describe_file(files[0]) if files else ()
-    names = (*columns("COLUMN_NAME TYPE"), Column("NULLABLE", "boolean"), *columns("EXPRESSION FILENAMES ORDER_ID#"))
+    names = (
+        *columns("COLUMN_NAME TYPE"),
+        ResultColumn("NULLABLE", "boolean"),
+        *columns("EXPRESSION FILENAMES ORDER_ID#"),
+    )
     listed = ", ".join(str(path.relative_to(location.root)) for path in files)
     definitions = [column.from_result(definition) for definition in described]
     rows = [
@@ -276,4 +280,4 @@ def _show_columns(call: Call) -> Result:
         "table_name schema_name column_name data_type null default kind expression comment database_name autoincrement"
         " schema_evolution_record"
     )
-    return Result((*column_list[:4], Column("null?"), *column_list[5:]), rows, SHOW)
+    return Result((*column_list[:4], ResultColumn("null?"), *column_list[5:]), rows, SHOW)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.result import Column, Result
-    from snowflake_sandbox.session import Scope
+    from snowflake_sandbox.result import Result, ResultColumn
+    from snowflake_sandbox.session import ObjectScope
     from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 
@@ -104,8 +104,8 @@ class Kind:
 
     name: str
     plural: str
-    scope: Scope
-    show: tuple[Column, ...]
+    scope: ObjectScope
+    show: tuple[ResultColumn, ...]
     show_row: Callable[[Call, SnowflakeObject], tuple[Any, ...]]
     terse: Mapping[str, Any] = field(default_factory=dict)
     properties: tuple[Property, ...] = ()

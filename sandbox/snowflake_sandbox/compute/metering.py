@@ -15,7 +15,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.compute import usage
 from snowflake_sandbox.compute.meter import HOUR, hourly
 from snowflake_sandbox.data.function_arguments import Arguments
-from snowflake_sandbox.result import Column, Result, columns
+from snowflake_sandbox.result import Result, ResultColumn, columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +28,11 @@ _VIEW = "SNOWFLAKE.ACCOUNT_USAGE"
 _SHORTEST = {"WAREHOUSE": timedelta(minutes=1), "COMPUTE POOL": timedelta(minutes=5), "TASK": timedelta()}
 
 
-def _columns(specification: str) -> tuple[Column, ...]:
+def _columns(specification: str) -> tuple[ResultColumn, ...]:
     """Columns as `columns` has them; `%` is a number with a fraction."""
     return tuple(
-        Column(word.rstrip("%"), "real") if word.endswith("%") else columns(word)[0] for word in specification.split()
+        ResultColumn(word.rstrip("%"), "real") if word.endswith("%") else columns(word)[0]
+        for word in specification.split()
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
-class State(StrEnum):
+class PoolState(StrEnum):
     """The states of a pool, as SHOW COMPUTE POOLS has them; IDLE, ACTIVE, STOPPING and RESIZING are charged."""
 
     STARTING = "STARTING"
@@ -24,7 +24,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Terms:
+class PoolTerms:
     """How a pool is set up; `idle`: how long it is idle until it suspends, None: it never does."""
 
     lowest: int
@@ -34,7 +34,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Load:
+class PoolLoad:
     """What jobs want of a pool: nodes for all of them, the nodes up to the last one in use, and whether there are any.
 
     `demand` counts what waits, as if MAX_NODES were up.
@@ -59,7 +59,7 @@ class Pool:
     idle_since: datetime
     ready: int = 0
     starting: tuple[datetime, ...] = ()
-    load: Load = Load()
+    load: PoolLoad = PoolLoad()
 
     @property
     def target(self) -> int:
@@ -67,18 +67,18 @@ class Pool:
         return self.ready + len(self.starting)
 
     @property
-    def state(self) -> State:
+    def state(self) -> PoolState:
         """What SHOW says."""
         if self.suspended:
-            return State.STOPPING if self.ready else State.SUSPENDED
+            return PoolState.STOPPING if self.ready else PoolState.SUSPENDED
         if not self.ready:
-            return State.STARTING
+            return PoolState.STARTING
         if self.starting:
-            return State.RESIZING
-        return State.ACTIVE if self.load.has_jobs else State.IDLE
+            return PoolState.RESIZING
+        return PoolState.ACTIVE if self.load.has_jobs else PoolState.IDLE
 
 
-def settled(pool: Pool, load: Load, terms: Terms, now: datetime) -> Pool:
+def settled(pool: Pool, load: PoolLoad, terms: PoolTerms, now: datetime) -> Pool:
     """The pool after time has passed, with what jobs want of it now."""
     had_jobs = pool.load.has_jobs or load.has_jobs
     pool = replace(pool, load=load, idle_since=now if had_jobs else pool.idle_since)
@@ -97,7 +97,7 @@ def settled(pool: Pool, load: Load, terms: Terms, now: datetime) -> Pool:
     return replace(pool, ready=ready, starting=pending + (now + terms.start,) * (missing - len(pending)))
 
 
-def next_instant(pool: Pool, terms: Terms) -> datetime | None:
+def next_instant(pool: Pool, terms: PoolTerms) -> datetime | None:
     """When time alone changes something next."""
     instants = list(pool.starting)
     if not pool.suspended and not pool.load.has_jobs and terms.idle is not None:

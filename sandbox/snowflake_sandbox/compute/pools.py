@@ -38,7 +38,7 @@ class Pools:
         """Take the pools up as they were left, then watch the clock. Warehouses have closed what was left open."""
         with self._world.store.transaction() as tx:
             for pool in catalog.listing(tx, "COMPUTE POOL"):
-                self.settle(tx, pool, nodes.Load())
+                self.settle(tx, pool, nodes.PoolLoad())
         self._thread.start()
 
     def stop(self) -> None:
@@ -71,7 +71,7 @@ class Pools:
             services.pool_changed()
         return until
 
-    def settle(self, tx: Transaction, item: SnowflakeObject, load: nodes.Load | None = None) -> nodes.Pool:
+    def settle(self, tx: Transaction, item: SnowflakeObject, load: nodes.PoolLoad | None = None) -> nodes.Pool:
         """What a pool is now, with what jobs want of it (as before, unless given); written down where it changed."""
         now = self._world.clock.now()
         before = self.live(item)
@@ -98,9 +98,9 @@ class Pools:
         pool = self._live.get(item.id)
         return nodes.Pool(bool(item["suspended"]), self._world.clock.now()) if pool is None else pool
 
-    def _terms(self, item: SnowflakeObject) -> nodes.Terms:
+    def _terms(self, item: SnowflakeObject) -> nodes.PoolTerms:
         seconds = item["auto_suspend_secs"]
-        return nodes.Terms(
+        return nodes.PoolTerms(
             lowest=item["min_nodes"],
             highest=item["max_nodes"],
             idle=timedelta(seconds=seconds) if seconds else None,

@@ -25,7 +25,7 @@ class Power(StrEnum):
 
 
 @dataclass(frozen=True)
-class Terms:
+class WarehouseTerms:
     """How a warehouse is set up.
 
     Attributes:
@@ -101,7 +101,7 @@ Event = Arrive | Leave | Suspend | Resume | Look
 
 
 @dataclass(frozen=True)
-class Step:
+class SlotStep:
     """What an event leads to: statements that may run now, that waited too long, and that no slot will be had for."""
 
     warehouse: Warehouse
@@ -110,29 +110,29 @@ class Step:
     refused: tuple[str, ...] = ()
 
 
-def new(terms: Terms, now: datetime, *, suspended: bool) -> Warehouse:
+def new(terms: WarehouseTerms, now: datetime, *, suspended: bool) -> Warehouse:
     """A warehouse that nothing runs on."""
     return Warehouse(Power.SUSPENDED, now) if suspended else Warehouse(Power.STARTED, now, terms.lowest)
 
 
-def step(warehouse: Warehouse, event: Event, terms: Terms, now: datetime) -> Step:
+def step(warehouse: Warehouse, event: Event, terms: WarehouseTerms, now: datetime) -> SlotStep:
     """Apply one event."""
     after = _applied(warehouse, event, now)
     expired = tuple(each.id for each in after.queue if each.until is not None and each.until <= now)
     after = replace(after, queue=tuple(each for each in after.queue if each.id not in expired))
     after = _powered(after, terms, now)
     if after.power is Power.SUSPENDED and after.queue:
-        return Step(replace(after, queue=()), expired=expired, refused=tuple(each.id for each in after.queue))
+        return SlotStep(replace(after, queue=()), expired=expired, refused=tuple(each.id for each in after.queue))
     if after.power is not Power.STARTED:
-        return Step(after, expired=expired)
+        return SlotStep(after, expired=expired)
     after = _scaled(after, terms, now)
     admitted = after.queue[: max(0, after.clusters * terms.level - len(after.running))]
     ids = tuple(each.id for each in admitted)
     after = replace(after, running=after.running + ids, queue=after.queue[len(admitted) :])
-    return Step(after, ids, expired)
+    return SlotStep(after, ids, expired)
 
 
-def next_instant(warehouse: Warehouse, terms: Terms) -> datetime | None:
+def next_instant(warehouse: Warehouse, terms: WarehouseTerms) -> datetime | None:
     """When time alone changes something next."""
     instants = [each.until for each in warehouse.queue if each.until is not None]
     if warehouse.power is Power.STARTED:
@@ -158,7 +158,7 @@ def _applied(warehouse: Warehouse, event: Event, now: datetime) -> Warehouse:
     return warehouse
 
 
-def _powered(warehouse: Warehouse, terms: Terms, now: datetime) -> Warehouse:
+def _powered(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Warehouse:
     """Suspended when it has nothing left to do, resumed for what waits."""
     if warehouse.power is Power.STARTED:
         is_idle = not warehouse.running and not warehouse.queue
@@ -172,7 +172,7 @@ def _powered(warehouse: Warehouse, terms: Terms, now: datetime) -> Warehouse:
     return warehouse
 
 
-def _scaled(warehouse: Warehouse, terms: Terms, now: datetime) -> Warehouse:
+def _scaled(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Warehouse:
     demand = -(-(len(warehouse.running) + len(warehouse.queue)) // terms.level)
     needed = min(terms.highest, max(terms.lowest, demand))
     if needed >= warehouse.clusters:

@@ -186,10 +186,10 @@ class Warehouses:
             catalog.update(tx, item, changed)
 
 
-def terms(item: SnowflakeObject) -> slots.Terms:
+def terms(item: SnowflakeObject) -> slots.WarehouseTerms:
     """How a warehouse is set up."""
     seconds = item["auto_suspend"]
-    return slots.Terms(
+    return slots.WarehouseTerms(
         level=int(item.parameters.get("MAX_CONCURRENCY_LEVEL") or 8),
         lowest=item["min_cluster_count"],
         highest=max(item["min_cluster_count"], item["max_cluster_count"]),

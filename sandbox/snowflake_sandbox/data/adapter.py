@@ -32,7 +32,7 @@ from snowflake_sandbox.store import Note
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from snowflake_sandbox.result import Column
+    from snowflake_sandbox.result import ResultColumn
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.statements.reader import ObjectName
 
@@ -349,7 +349,7 @@ class DataPlane:
 
     # --- staged files ------------------------------------------------------------------------------------------------
 
-    def describe_file(self, path: Path) -> tuple[Column, ...]:
+    def describe_file(self, path: Path) -> tuple[ResultColumn, ...]:
         """The columns of a Parquet file."""
         with self._root.cursor() as duck, data_errors.translated():
             return data_types.columns(duck.sql(f"SELECT * FROM {data_types.file_reader(path, {'TYPE': 'PARQUET'})}"))

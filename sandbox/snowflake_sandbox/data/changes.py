@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from snowflake_sandbox.result import DDL, DELETE, INSERT, MERGE, UPDATE, Column
+from snowflake_sandbox.result import DDL, DELETE, INSERT, MERGE, UPDATE, ResultColumn
 
 
 def batch(values: list[Any]) -> list[list[Any]]:
@@ -33,20 +33,23 @@ def type_id(tree: exp.Expr) -> int:
     return _DML.get(type(tree), DDL)
 
 
-def result_columns(tree: exp.Expr) -> tuple[Column, ...]:
+def result_columns(tree: exp.Expr) -> tuple[ResultColumn, ...]:
     """The columns of the one row that a changing statement answers with."""
     if isinstance(tree, exp.Insert):
-        return (Column("number of rows inserted", "fixed"),)
+        return (ResultColumn("number of rows inserted", "fixed"),)
     if isinstance(tree, exp.Update):
-        return (Column("number of rows updated", "fixed"), Column("number of multi-joined rows updated", "fixed"))
+        return (
+            ResultColumn("number of rows updated", "fixed"),
+            ResultColumn("number of multi-joined rows updated", "fixed"),
+        )
     if isinstance(tree, exp.Delete):
-        return (Column("number of rows deleted", "fixed"),)
+        return (ResultColumn("number of rows deleted", "fixed"),)
     if isinstance(tree, exp.Merge):
         kinds = {type(when.args.get("then")) for when in tree.args["whens"].expressions}
         names = ((exp.Insert, "inserted"), (exp.Update, "updated"), (exp.Delete, "deleted"))
         present = [word for kind, word in names if kind in kinds or (kind is exp.Delete and exp.Var in kinds)]
-        return tuple(Column(f"number of rows {word}", "fixed") for word in present)
-    return (Column("status"),)
+        return tuple(ResultColumn(f"number of rows {word}", "fixed") for word in present)
+    return (ResultColumn("status"),)
 
 
 _ACTIONS = ("INSERT", "UPDATE", "DELETE")
@@ -68,7 +71,7 @@ def counts(rows: list[tuple[Any, ...]], statement: str) -> list[int]:
     return [int(value) for value in rows[0] if isinstance(value, int)] if rows else []
 
 
-def merge_counts(columns: tuple[Column, ...], row_counts: list[int]) -> list[int]:
+def merge_counts(columns: tuple[ResultColumn, ...], row_counts: list[int]) -> list[int]:
     """The counts of those actions that the MERGE names, in the order of its columns."""
     names = ("number of rows inserted", "number of rows updated", "number of rows deleted")
     by_name = dict(zip(names, row_counts, strict=True))

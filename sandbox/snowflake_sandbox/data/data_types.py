@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from snowflake_sandbox.dialect.families import DType
 from snowflake_sandbox.errors import invalid_value, not_supported
-from snowflake_sandbox.result import Column, ColumnType, Result
+from snowflake_sandbox.result import ColumnType, Result, ResultColumn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,26 +60,26 @@ _DUCKDB: dict[str, str] = {
 }
 
 
-def column(name: str, duckdb_type: str) -> Column:
+def column(name: str, duckdb_type: str) -> ResultColumn:
     """The result column for one of a relation."""
     if duckdb_type in _INTEGERS:
-        return Column(name, "fixed")
+        return ResultColumn(name, "fixed")
     if match := _DECIMAL.fullmatch(duckdb_type):
-        return Column(name, "fixed", precision=int(match[1]), scale=int(match[2]))
+        return ResultColumn(name, "fixed", precision=int(match[1]), scale=int(match[2]))
     kind = _KINDS.get(duckdb_type)
     if kind is None:
         kind = (
             "array" if duckdb_type.endswith("]") else "object" if duckdb_type.startswith(("STRUCT", "MAP")) else "text"
         )
-    return Column(name, kind, scale=9 if kind.startswith("time") else 0)
+    return ResultColumn(name, kind, scale=9 if kind.startswith("time") else 0)
 
 
-def columns(relation: duckdb.DuckDBPyRelation) -> tuple[Column, ...]:
+def columns(relation: duckdb.DuckDBPyRelation) -> tuple[ResultColumn, ...]:
     """The result columns of a relation; it is bound for this, not run."""
     return tuple(column(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
 
 
-def semi_structured(described: tuple[Column, ...], kinds: list[exp.DataType | None]) -> tuple[Column, ...]:
+def semi_structured(described: tuple[ResultColumn, ...], kinds: list[exp.DataType | None]) -> tuple[ResultColumn, ...]:
     """The columns, ARRAY or OBJECT where the expression says so: DuckDB has JSON for all of them."""
     if len(described) != len(kinds):
         return described
@@ -92,13 +92,13 @@ def semi_structured(described: tuple[Column, ...], kinds: list[exp.DataType | No
     )
 
 
-def no_rows(described: tuple[Column, ...]) -> pa.Table:
+def no_rows(described: tuple[ResultColumn, ...]) -> pa.Table:
     """An empty table of the right width (DESCRIBE-only requests)."""
     names = [described_column.name for described_column in described]
     return pa.Table.from_arrays([pa.array([], pa.string()) for _ in described], names=names)
 
 
-def duckdb_type(described_column: Column) -> str:
+def duckdb_type(described_column: ResultColumn) -> str:
     """The DuckDB type that holds a result column."""
     if described_column.type != "fixed":
         return _DUCKDB[described_column.type]

@@ -120,7 +120,7 @@ def _file_name(notification: Notification) -> str:
     return f"{notification.created:%Y%m%dT%H%M%S%f}-{notification.id[:8]}"
 
 
-def post(receiver: str, request: requests.Request) -> str | None:
+def post(receiver: str, request: requests.WebhookRequest) -> str | None:
     """Post a request to the receiver, below a path of its true host and path; what went wrong, or None.
 
     The error is the body of the answer, as NOTIFICATION_HISTORY has it.

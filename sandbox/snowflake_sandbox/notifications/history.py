@@ -15,7 +15,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.function_arguments import Arguments
 from snowflake_sandbox.notifications import queue
-from snowflake_sandbox.result import Column, Result, columns
+from snowflake_sandbox.result import Result, ResultColumn, columns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     *columns("CREATED@ PROCESSED@ MESSAGE_SOURCE INTEGRATION_NAME STATUS ERROR_MESSAGE ID ATTEMPT#"),
-    Column("MESSAGE_SOURCE_INFO", "object"),
+    ResultColumn("MESSAGE_SOURCE_INFO", "object"),
 )
 _DEFAULT_LIMIT, _MOST = 100, 10_000
 _DEFAULT_RANGE, _LONGEST_RANGE = timedelta(hours=24), timedelta(days=14)

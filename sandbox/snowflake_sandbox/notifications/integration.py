@@ -14,7 +14,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.statements.showing import text_rows
 
@@ -117,7 +117,7 @@ def secret_named(call: Call, name: ObjectName, privilege: str) -> SnowflakeObjec
     Raises:
         SnowflakeError: 002003, 003001.
     """
-    resolved = call.session.resolve(name, Scope.SCHEMA, "CREATE NOTIFICATION INTEGRATION")
+    resolved = call.session.resolve(name, ObjectScope.SCHEMA, "CREATE NOTIFICATION INTEGRATION")
     with call.world.store.transaction() as tx:
         secret = catalog.get(tx, "SECRET", resolved)
     access.require(call, privilege, secret)
@@ -180,7 +180,7 @@ def _described(key: str, value: Any) -> tuple[str, str, str, str]:
 KIND = Kind(
     name="NOTIFICATION INTEGRATION",
     plural="NOTIFICATION INTEGRATIONS",
-    scope=Scope.ACCOUNT,
+    scope=ObjectScope.ACCOUNT,
     show=columns("name type category enabled? comment created_on@"),
     show_row=_row,
     properties=(

@@ -21,7 +21,7 @@ _SENDER = "no-reply@snowflake.net"
 
 
 @dataclass(frozen=True)
-class Request:
+class WebhookRequest:
     """A webhook's POST."""
 
     url: str
@@ -52,7 +52,7 @@ def email(notification: Notification) -> bytes:
     return message.as_bytes()
 
 
-def request(integration: Mapping[str, Any], message: str, secret: str) -> Request:
+def request(integration: Mapping[str, Any], message: str, secret: str) -> WebhookRequest:
     """The request of a webhook.
 
     The message is put into the template as it is (guess: the page shows that it replaces the placeholder, and says
@@ -61,7 +61,7 @@ def request(integration: Mapping[str, Any], message: str, secret: str) -> Reques
     template = integration["webhook_body_template"]
     body = message if template is None else template.replace(MESSAGE, message)
     headers = integration["webhook_headers"] or {}
-    return Request(
+    return WebhookRequest(
         integration["webhook_url"].replace(SECRET, secret),
         {name: value.replace(SECRET, secret) for name, value in headers.items()},
         body.replace(SECRET, secret),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
-from snowflake_sandbox.compute.nodes import Load
-from snowflake_sandbox.result import Column, Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.compute.nodes import PoolLoad
+from snowflake_sandbox.result import Result, ResultColumn, columns
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _part(call: Call) -> Pools:
 
 def _created(call: Call, pool: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
-        _part(call).settle(tx, pool, Load())
+        _part(call).settle(tx, pool, PoolLoad())
 
 
 def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
@@ -188,7 +188,7 @@ def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
 def _describe(call: Call, pool: SnowflakeObject) -> Result:
     message = "Compute pool is suspended" if pool["suspended"] else "Compute pool is ready"
     row = _row(call, pool)
-    described = (*_SHOWN[:-2], Column("error_code"), Column("status_message"), *_SHOWN[-2:])
+    described = (*_SHOWN[:-2], ResultColumn("error_code"), ResultColumn("status_message"), *_SHOWN[-2:])
     return Result(described, [(*row[:-2], "", message, *row[-2:])])
 
 
@@ -232,7 +232,7 @@ def _dropping(call: Call, pool: SnowflakeObject) -> None:
 KIND = Kind(
     name="COMPUTE POOL",
     plural="COMPUTE POOLS",
-    scope=Scope.ACCOUNT,
+    scope=ObjectScope.ACCOUNT,
     show=_SHOWN,
     show_row=_row,
     properties=(

@@ -11,7 +11,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Kind, Property, terse
 from snowflake_sandbox.objects import schema
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import drop_children
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.store import insist_aside
@@ -102,7 +102,7 @@ def remove_file(world: World, key: str) -> None:
 
 def _rename(call: Call, database: SnowflakeObject) -> Result | None:
     access.require(call, "OWNERSHIP", database)
-    name = call.session.resolve(call.reader.object_name(), Scope.ACCOUNT, "ALTER DATABASE")
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.ACCOUNT, "ALTER DATABASE")
     with call.world.store.transaction() as tx:
         catalog.rename(tx, database, name)
         _refuse_name(call, name, database)
@@ -147,7 +147,7 @@ def _describe(call: Call, database: SnowflakeObject) -> Result:
 KIND = Kind(
     name="DATABASE",
     plural="DATABASES",
-    scope=Scope.ACCOUNT,
+    scope=ObjectScope.ACCOUNT,
     show=columns(
         "created_on@ name is_default is_current origin owner comment options retention_time dropped_on@"
         " kind owner_role_type"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.store import to_json
 
@@ -59,7 +59,7 @@ def _show_row(_call: Call, file_format: SnowflakeObject) -> tuple[Any, ...]:
 KIND = Kind(
     name="FILE FORMAT",
     plural="FILE FORMATS",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns("created_on@ name database_name schema_name type owner comment format_options owner_role_type"),
     show_row=_show_row,
     properties=(*(Property(name, Reader.word) for name in _OPTIONS), Property("COMMENT", Reader.string)),

@@ -10,8 +10,8 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.objects import procedure
-from snowflake_sandbox.result import Column, Result
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.result import Result, ResultColumn
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.statements.showing import text_rows
 
@@ -111,10 +111,10 @@ def find_called(call: Call, name: ObjectName, count: int, *, table: bool) -> Sno
 KIND = Kind(
     name="FUNCTION",
     plural="USER FUNCTIONS",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=(
         *procedure.SHOWN,
-        *(Column(name) for name in ("is_external_function", "language", "is_memoizable", "is_data_metric")),
+        *(ResultColumn(name) for name in ("is_external_function", "language", "is_memoizable", "is_data_metric")),
     ),
     show_row=_show_row,
     properties=(Property("COMMENT", Reader.string),),

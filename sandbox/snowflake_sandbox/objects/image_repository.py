@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _show_row(_call: Call, repository: SnowflakeObject) -> tuple[Any, ...]:
 KIND = Kind(
     name="IMAGE REPOSITORY",
     plural="IMAGE REPOSITORIES",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns(
         "created_on@ name database_name schema_name repository_url owner owner_role_type comment encryption"
         " privatelink_repository_url"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.objects.procedure import names_in_parentheses
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.statements.showing import text_rows
 
@@ -49,7 +49,7 @@ def _described(*lists: str) -> Any:
 EXTERNAL_ACCESS = Kind(
     name="EXTERNAL ACCESS INTEGRATION",
     plural="EXTERNAL ACCESS INTEGRATIONS",
-    scope=Scope.ACCOUNT,
+    scope=ObjectScope.ACCOUNT,
     show=_SHOWN,
     show_row=_row("EXTERNAL_ACCESS", "EXTERNAL_ACCESS"),
     properties=(

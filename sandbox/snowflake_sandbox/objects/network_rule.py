@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _describe(_call: Call, rule: SnowflakeObject) -> Result:
 KIND = Kind(
     name="NETWORK RULE",
     plural="NETWORK RULES",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns(
         "created_on@ name database_name schema_name owner comment type mode entries_in_valuelist# owner_role_type"
     ),

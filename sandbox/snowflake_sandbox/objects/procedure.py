@@ -11,7 +11,7 @@ from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns, status
 from snowflake_sandbox.scripting import parser
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader, is_block
 from snowflake_sandbox.statements.showing import text_rows
 
@@ -171,7 +171,7 @@ def _execute_as(call: Call, procedure: SnowflakeObject) -> Result | None:
 KIND = Kind(
     name="PROCEDURE",
     plural="PROCEDURES",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=SHOWN,
     show_row=show_row,
     properties=(

@@ -9,7 +9,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _dropping(call: Call, role: SnowflakeObject) -> None:
 
 def _rename(call: Call, role: SnowflakeObject) -> Result | None:
     access.require(call, "OWNERSHIP", role)
-    name = call.session.resolve(call.reader.object_name(), Scope.ACCOUNT, "ALTER ROLE")
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.ACCOUNT, "ALTER ROLE")
     old, new = role.name.name, name.name
     with call.world.store.transaction() as tx:
         catalog.rename(tx, role, name)
@@ -107,7 +107,7 @@ def _rename(call: Call, role: SnowflakeObject) -> Result | None:
 KIND = Kind(
     name="ROLE",
     plural="ROLES",
-    scope=Scope.ACCOUNT,
+    scope=ObjectScope.ACCOUNT,
     show=columns(
         "created_on@ name is_default is_current is_inherited assigned_to_users# granted_to_roles# granted_roles#"
         " owner comment"

@@ -10,7 +10,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
 from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import drop_children
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
@@ -72,7 +72,7 @@ def _dropping(call: Call, schema: SnowflakeObject) -> None:
 
 def _rename(call: Call, schema: SnowflakeObject) -> Result | None:
     access.require(call, "OWNERSHIP", schema)
-    name = call.session.resolve(call.reader.object_name(), Scope.DATABASE, "ALTER SCHEMA")
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.DATABASE, "ALTER SCHEMA")
     if name.schema != schema.name.schema:
         raise errors.not_supported("ALTER SCHEMA … RENAME TO another database")
     with call.world.store.transaction() as tx:
@@ -153,7 +153,7 @@ def _describe(call: Call, schema: SnowflakeObject) -> Result:
 KIND = Kind(
     name="SCHEMA",
     plural="SCHEMAS",
-    scope=Scope.DATABASE,
+    scope=ObjectScope.DATABASE,
     show=columns(
         "created_on@ name is_default is_current database_name owner comment options retention_time dropped_on@"
         " owner_role_type"

@@ -12,7 +12,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _describe(_call: Call, secret: SnowflakeObject) -> Result:
 KIND = Kind(
     name="SECRET",
     plural="SECRETS",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns("created_on@ name schema_name database_name owner comment secret_type oauth_scopes owner_role_type"),
     show_row=_show_row,
     properties=(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.statements.showing import text_rows
 
@@ -130,7 +130,7 @@ def _describe(_call: Call, stage: SnowflakeObject) -> Result:
 KIND = Kind(
     name="STAGE",
     plural="STAGES",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns(
         "created_on@ name database_name schema_name url has_credentials has_encryption_key owner comment region type"
         " cloud notification_channel storage_integration endpoint owner_role_type directory_enabled"

@@ -16,7 +16,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tables import stage_files
 
@@ -144,7 +144,7 @@ def _describe(_call: Call, app: SnowflakeObject) -> Result:
 KIND = Kind(
     name="STREAMLIT",
     plural="STREAMLITS",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns(
         "created_on@ name database_name schema_name title owner comment query_warehouse url_id owner_role_type"
     ),

@@ -16,7 +16,7 @@ from snowflake_sandbox.data import execution
 from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.objects import schema
 from snowflake_sandbox.result import Result, columns, status
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import create_object, drop_object
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tables import column, table_alter
@@ -24,7 +24,7 @@ from snowflake_sandbox.tables import column, table_alter
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.tables.column import Column
+    from snowflake_sandbox.tables.column import TableColumn
 
 _DESCRIBED = columns(
     "name type kind null? default primary~key unique~key check expression comment policy~name privacy~domain"
@@ -59,7 +59,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 def _read_columns(reader: Reader, creation: Creation) -> None:
     reader.expect("(")
-    definitions: list[Column] = creation.properties.setdefault("columns", [])
+    definitions: list[TableColumn] = creation.properties.setdefault("columns", [])
     while True:
         if _is_constraint(reader):
             keys = table_alter.read_constraint(reader)
@@ -117,15 +117,15 @@ def _finish(call: Call, creation: Creation) -> None:
 
 def _source(call: Call, name: ObjectName) -> SnowflakeObject:
     with call.world.store.transaction() as tx:
-        source = catalog.get(tx, "TABLE", call.session.resolve(name, Scope.SCHEMA, "CREATE TABLE"))
+        source = catalog.get(tx, "TABLE", call.session.resolve(name, ObjectScope.SCHEMA, "CREATE TABLE"))
     access.require(call, "SELECT", source)
     return source
 
 
-def _query_columns(call: Call, properties: dict[str, Any]) -> list[Column]:
+def _query_columns(call: Call, properties: dict[str, Any]) -> list[TableColumn]:
     described = execution.describe(replace(call, text=properties["query"]))
     definitions = [column.from_result(definition) for definition in described.columns]
-    declared: list[Column] = properties.get("columns") or []
+    declared: list[TableColumn] = properties.get("columns") or []
     names: list[str] = properties.get("names") or []
     if len(declared) not in (0, len(definitions)) or len(names) not in (0, len(definitions)):
         raise errors.other_width()
@@ -242,7 +242,7 @@ def _describe(call: Call, table: SnowflakeObject) -> Result:
     return Result(DESCRIBED, [described_row(column.from_kept(record)) for record in table["columns"]])
 
 
-def described_row(definition: Column) -> tuple[Any, ...]:
+def described_row(definition: TableColumn) -> tuple[Any, ...]:
     """A row of DESCRIBE TABLE or VIEW."""
     return (
         definition.name,
@@ -264,7 +264,7 @@ def described_row(definition: Column) -> tuple[Any, ...]:
 KIND = Kind(
     name="TABLE",
     plural="TABLES",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns(
         "created_on@ name database_name schema_name kind comment cluster_by rows# bytes# owner retention_time"
         " dropped_on@ automatic_clustering change_tracking search_optimization search_optimization_progress"

@@ -10,7 +10,7 @@ from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.protocol import identities
 from snowflake_sandbox.protocol.logins import hash_password
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.statements.showing import text_rows
 
@@ -105,7 +105,7 @@ def _describe(_call: Call, user: SnowflakeObject) -> Result:
 KIND = Kind(
     name="USER",
     plural="USERS",
-    scope=Scope.ACCOUNT,
+    scope=ObjectScope.ACCOUNT,
     show=columns(
         "name created_on@ login_name display_name first_name last_name email mins_to_unlock days_to_expiry comment"
         " disabled must_change_password snowflake_lock default_warehouse default_namespace default_role"

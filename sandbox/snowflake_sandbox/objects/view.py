@@ -12,7 +12,7 @@ from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
 from snowflake_sandbox.data import execution
 from snowflake_sandbox.objects import table
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tables import column
 
@@ -108,7 +108,7 @@ def _keep_secure(*, secure: bool) -> Any:
 KIND = Kind(
     name="VIEW",
     plural="VIEWS",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=columns(
         "created_on@ name reserved kind database_name schema_name owner comment text is_secure is_materialized"
         " owner_role_type change_tracking"

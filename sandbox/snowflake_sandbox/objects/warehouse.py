@@ -9,7 +9,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.compute import slots
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _finish(_call: Call, creation: Any) -> None:
 KIND = Kind(
     name="WAREHOUSE",
     plural="WAREHOUSES",
-    scope=Scope.ACCOUNT,
+    scope=ObjectScope.ACCOUNT,
     show=columns(
         "name state type size min_cluster_count# max_cluster_count# started_clusters# running# queued# is_default"
         " is_current auto_suspend# auto_resume? available provisioning quiescing other created_on@ resumed_on@"

@@ -15,7 +15,7 @@ from snowflake_sandbox.catalog.kind import Creation
 from snowflake_sandbox.data import execution
 from snowflake_sandbox.procedures import arguments
 from snowflake_sandbox.procedures.call import run_procedure
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements import definitions
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def with_statement(call: Call) -> Result:
         return execution.execute(call)
     written = reader.object_name()
     reader.expect("AS PROCEDURE")
-    name = call.session.resolve(written, Scope.SCHEMA, "CALL")
+    name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
     creation = Creation(name, {}, {})
     kind = call.world.kinds["PROCEDURE"]
     definitions.read_definition(call, kind, creation, end="CALL")
     reader.expect("CALL")
-    called = call.session.resolve(reader.object_name(), Scope.SCHEMA, "CALL")
+    called = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "CALL")
     if called != name:
         raise errors.syntax_error(called.name, 0)
     supplied = arguments.read(call)

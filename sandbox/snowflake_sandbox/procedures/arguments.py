@@ -28,7 +28,7 @@ _SEMI_STRUCTURED = frozenset({"VARIANT", "OBJECT", "ARRAY"})
 
 
 @dataclass(frozen=True)
-class Given:
+class CallArguments:
     """What a CALL gave: values in order, then values by upper-case name."""
 
     positional: tuple[Any, ...] = ()
@@ -40,7 +40,7 @@ class Given:
         return len(self.positional) + len(self.named or {})
 
 
-def read(call: Call) -> Given:
+def read(call: Call) -> CallArguments:
     """`(1, 'x', ?, CURRENT_DATE(), name => value)`, from the opening parenthesis on.
 
     Raises:
@@ -59,7 +59,7 @@ def read(call: Call) -> Given:
             by_name[name] = value
         if reader.peek() != ")":
             reader.expect(",")
-    return Given(tuple(positional), by_name)
+    return CallArguments(tuple(positional), by_name)
 
 
 def _name(reader: Reader) -> str | None:
@@ -112,7 +112,7 @@ def _cell(result: Result) -> Any:
     return value
 
 
-def bind(name: str, arguments: Sequence[Argument], supplied: Given) -> tuple[Any, ...] | None:
+def bind(name: str, arguments: Sequence[Argument], supplied: CallArguments) -> tuple[Any, ...] | None:
     """The handler's arguments in order; None when the signature does not fit what was given.
 
     Raises:

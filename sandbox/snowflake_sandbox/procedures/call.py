@@ -18,13 +18,13 @@ from snowflake_sandbox.compute import needs
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.procedures import arguments
 from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessDied
-from snowflake_sandbox.procedures.worker import Request
+from snowflake_sandbox.procedures.worker import CallRequest
 from snowflake_sandbox.protocol import logins
-from snowflake_sandbox.result import CALL, Column, ColumnType, Result
+from snowflake_sandbox.result import CALL, ColumnType, Result, ResultColumn
 from snowflake_sandbox.scripting import run
 from snowflake_sandbox.scripting.values import SEMI_STRUCTURED, Value
 from snowflake_sandbox.services.methods import call_method
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import DataType
 from snowflake_sandbox.tables import stage_files
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.call import Call, ScalarFunction, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.procedures.arguments import Given
+    from snowflake_sandbox.procedures.arguments import CallArguments
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.statements.reader import ObjectName
 
@@ -66,7 +66,7 @@ def call_statement(call: Call) -> Result:
     supplied = arguments.read(call)
     call.reader.end()
     if function is not None:
-        return Result((Column(written.name),), ((function(call, supplied.positional),),), CALL)
+        return Result((ResultColumn(written.name),), ((function(call, supplied.positional),),), CALL)
     return _call_procedure(call, written, supplied)
 
 
@@ -77,7 +77,7 @@ def _own_function(call: Call, written: ObjectName) -> ScalarFunction | None:
     return world.procedures.get(written.name) or world.functions.get(written.name)
 
 
-def _call_procedure(call: Call, written: ObjectName, supplied: Given) -> Result:
+def _call_procedure(call: Call, written: ObjectName, supplied: CallArguments) -> Result:
     procedure, values = _find(call, written, supplied)
     access.require(call, "USAGE", procedure)
     # A body in SQL needs none until a statement of it does (guess); with one, the CALL holds a slot of it all along.
@@ -110,8 +110,8 @@ def _computed(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...]) -
         logins.close_session(call.world, session)
 
 
-def _find(call: Call, written: ObjectName, supplied: Given) -> tuple[SnowflakeObject, tuple[Any, ...]]:
-    name = call.session.resolve(written, Scope.SCHEMA, "CALL")
+def _find(call: Call, written: ObjectName, supplied: CallArguments) -> tuple[SnowflakeObject, tuple[Any, ...]]:
+    name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
     with call.world.store.transaction() as tx:
         listed = catalog.listing(tx, "PROCEDURE", name.database, name.schema, _exactly(name.name))
     overloads = access.visible(call, [overload for overload in listed if overload.name.name == name.name])
@@ -179,7 +179,7 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
     log.parent.mkdir(parents=True, exist_ok=True)
     host: ProcedureHost = call.world.parts["procedures"]
     connection = connection_arguments(call.world, session)
-    request = Request(
+    request = CallRequest(
         procedure.name.name,
         procedure["body"],
         procedure["handler"],
@@ -259,11 +259,11 @@ def _result(procedure: SnowflakeObject, answer: dict[str, Any]) -> Result:
         declared = signature.arguments_of(procedure, "result_columns")
         names = [argument.name for argument in declared] or answer.get("columns", [])
         types = [_TYPES.get(argument.base, "text") for argument in declared] or ["text"] * len(names)
-        result_columns = tuple(Column(name, kind) for name, kind in zip(names, types, strict=True))
+        result_columns = tuple(ResultColumn(name, kind) for name, kind in zip(names, types, strict=True))
         rows = [tuple(_cell(value, kind) for value, kind in zip(row, types, strict=False)) for row in answer["rows"]]
         return Result(result_columns, rows, CALL)
     kind = _TYPES.get(procedure["returns"], "text")
-    return Result((Column(procedure.name.name, kind),), ((_cell(answer.get("value"), kind),),), CALL)
+    return Result((ResultColumn(procedure.name.name, kind),), ((_cell(answer.get("value"), kind),),), CALL)
 
 
 def _cell(value: Any, kind: str) -> Any:

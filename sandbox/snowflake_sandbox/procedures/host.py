@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from snowflake_sandbox.procedures.worker import Request, receive, send
+from snowflake_sandbox.procedures.worker import CallRequest, receive, send
 
 _WORKER = Path(__file__).with_name("worker.py")
 _CHECK_MS = 100
@@ -76,7 +76,7 @@ class ProcedureHost:
             server.kill()
             server.wait()
 
-    def run(self, request: Request, cancelled: threading.Event) -> dict[str, Any]:
+    def run(self, request: CallRequest, cancelled: threading.Event) -> dict[str, Any]:
         """Run one call to its end; blocks.
 
         Args:

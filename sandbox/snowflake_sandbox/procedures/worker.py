@@ -42,7 +42,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
-class Request:
+class CallRequest:
     """One call.
 
     Attributes:
@@ -127,7 +127,7 @@ def _serve_call(connection: socket.socket) -> None:
     data = receive(connection)
     if data is None:
         return
-    request = Request(**pickle.loads(data))  # noqa: S301  # from the sandbox itself, over a socket pair
+    request = CallRequest(**pickle.loads(data))  # noqa: S301  # from the sandbox itself, over a socket pair
     _redirect_output(request.log)
     watcher = threading.Thread(target=_die_with_host, args=(connection,), daemon=True)
     watcher.start()
@@ -152,7 +152,7 @@ def _die_with_host(connection: socket.socket) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def answer_of(request: Request) -> dict[str, Any]:
+def answer_of(request: CallRequest) -> dict[str, Any]:
     """Run a call: `{"value": …}` or `{"columns": […], "rows": […]}`, or `{"error": "Traceback …"}`."""
     try:
         _import_files(request.imports)

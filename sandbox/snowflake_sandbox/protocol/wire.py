@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from snowflake_sandbox.result import Column, Result
+    from snowflake_sandbox.result import Result, ResultColumn
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_LENGTH = 16_777_216
@@ -30,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _OFFSET_SHIFT = 1440
 
 
-def rowtype(column: Column) -> dict[str, Any]:
+def rowtype(column: ResultColumn) -> dict[str, Any]:
     """The description of one column; the Python connector needs every one of these keys (contract section 7)."""
     precision, scale, length, byte_length = None, None, None, None
     if column.type == "fixed":
@@ -143,7 +143,7 @@ def _timestamp_cell(kind: str, value: datetime) -> str:
     return f"{text} {int(offset.total_seconds() // 60) + _OFFSET_SHIFT}"
 
 
-def arrow_stream(columns: Sequence[Column], table: pa.Table) -> bytes:
+def arrow_stream(columns: Sequence[ResultColumn], table: pa.Table) -> bytes:
     """An Arrow IPC stream in the layout that the connector's converters expect; one batch."""
     arrays, fields = [], []
     for column, chunked in zip(columns, table.columns, strict=True):
@@ -163,7 +163,7 @@ def arrow_stream(columns: Sequence[Column], table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _arrow_array(column: Column, array: pa.Array) -> pa.Array:  # noqa: PLR0911  # one return per type
+def _arrow_array(column: ResultColumn, array: pa.Array) -> pa.Array:  # noqa: PLR0911  # one return per type
     kind = array.type
     if pa.types.is_timestamp(kind):
         return _timestamp_struct(array)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox.access import access
 from snowflake_sandbox.data.function_arguments import Arguments, whole
 from snowflake_sandbox.parameters import session_text
-from snowflake_sandbox.queries.query_records import Record
+from snowflake_sandbox.queries.query_records import QueryRecord
 from snowflake_sandbox.result import Result, columns
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ _COLUMNS = columns(
 _DEFAULT_LIMIT, _MOST = 100, 10_000
 
 
-def recording(call: Call) -> AbstractContextManager[Record]:
+def recording(call: Call) -> AbstractContextManager[QueryRecord]:
     """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
     session = call.session
-    record = Record(
+    record = QueryRecord(
         call.query_id,
         call.text,
         session.database,
@@ -78,7 +78,7 @@ def _by_session(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, A
     return _matching(call, arguments, lambda record: record.session == session_id)
 
 
-def _matching(call: Call, arguments: Arguments, matches: Callable[[Record], bool]) -> Result:
+def _matching(call: Call, arguments: Arguments, matches: Callable[[QueryRecord], bool]) -> Result:
     start, end = arguments.instant("END_TIME_RANGE_START"), arguments.instant("END_TIME_RANGE_END")
     roles = access.session_roles(call.world, call.session)
     rows = [
@@ -92,7 +92,7 @@ def _matching(call: Call, arguments: Arguments, matches: Callable[[Record], bool
     return Result(_COLUMNS, rows[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
 
 
-def _row(record: Record, now: datetime) -> tuple[Any, ...]:
+def _row(record: QueryRecord, now: datetime) -> tuple[Any, ...]:
     elapsed = None if record.end is None else int((record.end - record.start).total_seconds() * 1000)
     queued = record.queued_ms
     if record.queued_since is not None:

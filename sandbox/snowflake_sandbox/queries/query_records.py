@@ -1,4 +1,4 @@
-"""What is kept of the statements of late, for QUERY_HISTORY (query_history.py): a Record each.
+"""What is kept of the statements of late, for QUERY_HISTORY (query_history.py): a QueryRecord each.
 
 Knows which words stand before a secret; must not know how statements run. The last 2,000 statements are kept, in memory
 alone: a restart forgets them.
@@ -33,7 +33,7 @@ _HIDDEN = re.compile(
 
 
 @dataclass
-class Record:
+class QueryRecord:
     """One statement; `end` is None while it runs, `error` None unless it failed; no secret stands in `text`."""
 
     query_id: str
@@ -61,10 +61,10 @@ class QueryRecords:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._records: deque[Record] = deque(maxlen=_CAPACITY)
+        self._records: deque[QueryRecord] = deque(maxlen=_CAPACITY)
 
     @contextmanager
-    def recording(self, record: Record, clock: Clock) -> Iterator[Record]:
+    def recording(self, record: QueryRecord, clock: Clock) -> Iterator[QueryRecord]:
         """Keep a statement while it runs and as it ended; who runs it sets `rows`."""
         record.text = without_secrets(record.text)[:_LONGEST_TEXT]
         with self._lock:
@@ -97,10 +97,10 @@ class QueryRecords:
         if record is not None:
             record.warehouse_size, record.warehouse_type = size, kind
 
-    def _find(self, query_id: str) -> Record | None:
+    def _find(self, query_id: str) -> QueryRecord | None:
         return next((record for record in self.newest_first() if record.query_id == query_id), None)
 
-    def newest_first(self) -> list[Record]:
+    def newest_first(self) -> list[QueryRecord]:
         """All that is kept."""
         with self._lock:
             return list(reversed(self._records))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.scripting.requests import Machine, Request
     from snowflake_sandbox.scripting.syntax import Piece
-    from snowflake_sandbox.scripting.values import Scope, Variable
+    from snowflake_sandbox.scripting.values import BlockScope, Variable
 
 NUMBER, TEXT, TRUTH = DataType("NUMBER", (38, 0)), DataType("VARCHAR"), DataType("BOOLEAN")
 _CANCELLED = 604
@@ -28,14 +28,14 @@ STATEMENT_ERROR, EXPRESSION_ERROR = "STATEMENT_ERROR", "EXPRESSION_ERROR"
 class Evaluation:
     """What the expressions of a block need of its scopes."""
 
-    def need(self, name: str, scope: Scope, position: int) -> Variable:
+    def need(self, name: str, scope: BlockScope, position: int) -> Variable:
         """The variable; 000904 as an EXPRESSION_ERROR, when there is none."""
         try:
             return scope.need(name)
         except SnowflakeError as error:
             raise Raised(EXPRESSION_ERROR, error, position) from error
 
-    def evaluate(self, piece: Piece, scope: Scope, kind: DataType | None = None) -> Generator[Request, Any, Value]:
+    def evaluate(self, piece: Piece, scope: BlockScope, kind: DataType | None = None) -> Generator[Request, Any, Value]:
         """The value of an expression, as a type where one is given."""
         value = simple.evaluate(piece.text, scope)
         if value is not None:
@@ -52,7 +52,7 @@ class Evaluation:
         result: Value = yield from self.ask(Evaluate(value.placeholder, (value,), kind), EXPRESSION_ERROR, position)
         return result
 
-    def is_true(self, piece: Piece, scope: Scope) -> Generator[Request, Any, bool]:
+    def is_true(self, piece: Piece, scope: BlockScope) -> Generator[Request, Any, bool]:
         """Whether a condition holds; NULL does not."""
         value = yield from self.evaluate(piece, scope, TRUTH)
         return value.value is True
@@ -73,7 +73,7 @@ class Evaluation:
         except SnowflakeError as error:
             raise Raised(kind, error, position) from error
 
-    def using(self, pieces: tuple[Piece, ...], scope: Scope) -> Generator[Request, Any, tuple[Value, ...]]:
+    def using(self, pieces: tuple[Piece, ...], scope: BlockScope) -> Generator[Request, Any, tuple[Value, ...]]:
         """The values of USING."""
         using: tuple[Value, ...] = ()
         for piece in pieces:

@@ -14,7 +14,7 @@ from snowflake_sandbox.scripting import syntax, values
 from snowflake_sandbox.scripting.evaluation import EXPRESSION_ERROR, NUMBER, STATEMENT_ERROR, TEXT, TRUTH
 from snowflake_sandbox.scripting.requests import Checkpoint, Raised, Returned
 from snowflake_sandbox.scripting.running import Statements
-from snowflake_sandbox.scripting.values import Cursor, ExceptionType, Scope, Value, Variable
+from snowflake_sandbox.scripting.values import BlockScope, Cursor, ExceptionType, Value, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,7 +34,7 @@ def run(block: syntax.Block, text: str, arguments: dict[str, Value]) -> Generato
     Raises:
         SnowflakeError: what no handler took, with the place where it arose.
     """
-    scope = Scope({name: Variable(value, value.type) for name, value in arguments.items()})
+    scope = BlockScope({name: Variable(value, value.type) for name, value in arguments.items()})
     for name, kind in (("SQLROWCOUNT", NUMBER), ("SQLFOUND", TRUTH), ("SQLNOTFOUND", TRUTH), ("SQLID", TEXT)):
         scope.names.setdefault(name, Variable(Value(None, kind), kind))
     try:
@@ -50,16 +50,16 @@ def _uncaught(raised: Raised, text: str) -> SnowflakeError:
     return SnowflakeError(raised.error.errno, raised.error.sqlstate, message)
 
 
-End = Returned | syntax.Leave | None
+End = Returned | syntax.LoopExit | None
 
 
 class _Interpreter(Statements):
-    def __init__(self, root: Scope) -> None:
+    def __init__(self, root: BlockScope) -> None:
         super().__init__(root)
         self._handled: list[Raised] = []
 
-    def block(self, block: syntax.Block, outer: Scope) -> Generator[Request, Any, End]:
-        scope = Scope(outer=outer)
+    def block(self, block: syntax.Block, outer: BlockScope) -> Generator[Request, Any, End]:
+        scope = BlockScope(outer=outer)
         try:
             for declaration in block.declarations:
                 yield from self._statement(declaration, scope)
@@ -74,7 +74,7 @@ class _Interpreter(Statements):
             finally:
                 self._handled.pop()
 
-    def _body(self, body: tuple[Statement, ...], scope: Scope) -> Generator[Request, Any, End]:
+    def _body(self, body: tuple[Statement, ...], scope: BlockScope) -> Generator[Request, Any, End]:
         for statement in body:
             end = yield from self._statement(statement, scope)
             if end is not None:
@@ -82,7 +82,7 @@ class _Interpreter(Statements):
         return None
 
     def _statement(  # noqa: C901, PLR0911  # a table: one line per statement
-        self, statement: Statement, scope: Scope
+        self, statement: Statement, scope: BlockScope
     ) -> Generator[Request, Any, End]:
         match statement:
             case syntax.Block():
@@ -97,7 +97,7 @@ class _Interpreter(Statements):
                 return (yield from self._for_range(statement, scope))
             case syntax.ForRows():
                 return (yield from self._for_rows(statement, scope))
-            case syntax.Leave():
+            case syntax.LoopExit():
                 return statement
             case syntax.Return():
                 return (yield from self._return(statement, scope))
@@ -109,7 +109,7 @@ class _Interpreter(Statements):
                 yield from self._simple(statement, scope)
         return None
 
-    def _simple(self, statement: Statement, scope: Scope) -> Machine:
+    def _simple(self, statement: Statement, scope: BlockScope) -> Machine:
         match statement:
             case syntax.Assign():
                 yield from self.assign(statement, scope)
@@ -122,14 +122,14 @@ class _Interpreter(Statements):
 
     # --- control flow ------------------------------------------------------------------------------------------------
 
-    def _if(self, statement: syntax.If, scope: Scope) -> Generator[Request, Any, End]:
+    def _if(self, statement: syntax.If, scope: BlockScope) -> Generator[Request, Any, End]:
         for condition, body in statement.branches:
             if (yield from self.is_true(condition, scope)):
                 return (yield from self._body(body, scope))
         return (yield from self._otherwise(statement.otherwise, scope, statement.position))
 
     def _otherwise(
-        self, body: tuple[Statement, ...] | None, scope: Scope, position: int
+        self, body: tuple[Statement, ...] | None, scope: BlockScope, position: int
     ) -> Generator[Request, Any, End]:
         if body is None:
             error = SnowflakeError(
@@ -138,14 +138,14 @@ class _Interpreter(Statements):
             raise Raised(STATEMENT_ERROR, error, position)
         return (yield from self._body(body, scope))
 
-    def _case(self, statement: syntax.Case, scope: Scope) -> Generator[Request, Any, End]:
+    def _case(self, statement: syntax.Case, scope: BlockScope) -> Generator[Request, Any, End]:
         for value, body in statement.branches:
             text = f"({statement.subject.text}) = ({value.text})"
             if (yield from self.is_true(syntax.Piece(text, value.position), scope)):
                 return (yield from self._body(body, scope))
         return (yield from self._otherwise(statement.otherwise, scope, statement.position))
 
-    def _loop(self, statement: syntax.Loop, scope: Scope) -> Generator[Request, Any, End]:
+    def _loop(self, statement: syntax.Loop, scope: BlockScope) -> Generator[Request, Any, End]:
         while statement.before is None or (yield from self.is_true(statement.before, scope)):
             is_over, end = yield from self._round(statement.body, scope, statement.label)
             if is_over:
@@ -155,29 +155,29 @@ class _Interpreter(Statements):
         return None
 
     def _round(
-        self, body: tuple[Statement, ...], scope: Scope, label: str | None
+        self, body: tuple[Statement, ...], scope: BlockScope, label: str | None
     ) -> Generator[Request, Any, tuple[bool, End]]:
         """One round of a loop: whether the loop is over, and what the statements around it are to do then."""
         yield Checkpoint()
-        end = yield from self._body(body, Scope(outer=scope))
+        end = yield from self._body(body, BlockScope(outer=scope))
         if end is None:
             return False, None
-        if isinstance(end, syntax.Leave) and end.label in (None, label):
+        if isinstance(end, syntax.LoopExit) and end.label in (None, label):
             return end.is_break, None
         return True, end
 
-    def _for_range(self, statement: syntax.ForRange, scope: Scope) -> Generator[Request, Any, End]:
+    def _for_range(self, statement: syntax.ForRange, scope: BlockScope) -> Generator[Request, Any, End]:
         first = (yield from self.evaluate(statement.first, scope, NUMBER)).value
         last = (yield from self.evaluate(statement.last, scope, NUMBER)).value
         numbers = range(int(first), int(last) + 1)
         for number in reversed(numbers) if statement.is_reverse else numbers:
-            inside = Scope({statement.name: Variable(Value(number, NUMBER), NUMBER)}, scope)
+            inside = BlockScope({statement.name: Variable(Value(number, NUMBER), NUMBER)}, scope)
             is_over, end = yield from self._round(statement.body, inside, statement.label)
             if is_over:
                 return end
         return None
 
-    def _for_rows(self, statement: syntax.ForRows, scope: Scope) -> Generator[Request, Any, End]:
+    def _for_rows(self, statement: syntax.ForRows, scope: BlockScope) -> Generator[Request, Any, End]:
         variable = self.need(statement.rows, scope, statement.position)
         if isinstance(variable.held, Cursor) and variable.held.rows is None:
             yield from self.cursor(syntax.Open(statement.position, statement.rows), scope)
@@ -188,13 +188,13 @@ class _Interpreter(Statements):
             row = {
                 column.name: values.of_column(cell, column) for cell, column in zip(cells, rows.columns, strict=True)
             }
-            inside = Scope({statement.name: Variable(row)}, scope)
+            inside = BlockScope({statement.name: Variable(row)}, scope)
             is_over, end = yield from self._round(statement.body, inside, statement.label)
             if is_over:
                 return end
         return None
 
-    def _return(self, statement: syntax.Return, scope: Scope) -> Generator[Request, Any, Returned]:
+    def _return(self, statement: syntax.Return, scope: BlockScope) -> Generator[Request, Any, Returned]:
         if statement.table is not None:
             variable = self.need(statement.table, scope, statement.position)
             return Returned(rows=(yield from self.rows(variable, statement.position)))
@@ -202,7 +202,7 @@ class _Interpreter(Statements):
             return Returned()
         return Returned((yield from self.evaluate(statement.value, scope)))
 
-    def _raise(self, statement: syntax.Raise, scope: Scope) -> None:
+    def _raise(self, statement: syntax.Raise, scope: BlockScope) -> None:
         if statement.name is None:
             if self._handled:
                 raise self._handled[-1]
@@ -220,8 +220,8 @@ def _takes(handler: syntax.Handler, raised: Raised) -> bool:
     return "OTHER" in handler.names or raised.kind in handler.names
 
 
-def _handling(raised: Raised, scope: Scope) -> Scope:
+def _handling(raised: Raised, scope: BlockScope) -> BlockScope:
     """The scope of a handler, with what it may ask about the exception."""
     error = raised.error
     about = (("SQLCODE", error.errno, NUMBER), ("SQLERRM", error.message, TEXT), ("SQLSTATE", error.sqlstate, TEXT))
-    return Scope({name: Variable(Value(value, kind), kind) for name, value, kind in about}, scope)
+    return BlockScope({name: Variable(Value(value, kind), kind) for name, value, kind in about}, scope)

@@ -206,10 +206,10 @@ class Parser(Pieces):
         return None if self.reader.peek() == ";" else self.reader.identifier()
 
     def _break(self, position: int) -> Statement:
-        return syntax.Leave(position, is_break=True, label=self._label())
+        return syntax.LoopExit(position, is_break=True, label=self._label())
 
     def _continue(self, position: int) -> Statement:
-        return syntax.Leave(position, is_break=False, label=self._label())
+        return syntax.LoopExit(position, is_break=False, label=self._label())
 
     def _return(self, position: int) -> Statement:
         if self.reader.peek() == ";":

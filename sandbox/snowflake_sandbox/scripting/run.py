@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.data import execution
 from snowflake_sandbox.protocol import wire
-from snowflake_sandbox.result import CALL, DELETE, INSERT, MERGE, UPDATE, Column, ColumnType, Result
+from snowflake_sandbox.result import CALL, DELETE, INSERT, MERGE, UPDATE, ColumnType, Result, ResultColumn
 from snowflake_sandbox.scripting import interpreter, parser, values
 from snowflake_sandbox.scripting.requests import Checkpoint, Evaluate, Returned, Run, Wait
 from snowflake_sandbox.scripting.values import Rows, Value
@@ -89,7 +89,7 @@ def as_result(end: Returned, name: str, kind: DataType | None = None) -> Result:
     type_ = kind or end.value.type
     column_type = _COLUMN_TYPES.get(type_.base, "text")
     scale = type_.numbers[1] if column_type == "fixed" and len(type_.numbers) > 1 else 0
-    column = Column(name, column_type, scale=9 if column_type.startswith("time") else scale)
+    column = ResultColumn(name, column_type, scale=9 if column_type.startswith("time") else scale)
     return Result((column,), ((end.value.value,),), CALL)
 
 

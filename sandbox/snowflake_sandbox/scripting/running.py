@@ -12,7 +12,7 @@ from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.scripting import syntax, values
 from snowflake_sandbox.scripting.evaluation import EXPRESSION_ERROR, NUMBER, STATEMENT_ERROR, TEXT, TRUTH, Evaluation
 from snowflake_sandbox.scripting.requests import Raised, Run, Wait
-from snowflake_sandbox.scripting.values import Cursor, ExceptionType, Pending, Rows, Scope, Value, Variable
+from snowflake_sandbox.scripting.values import BlockScope, Cursor, ExceptionType, Pending, Rows, Value, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,14 +31,14 @@ class Statements(Evaluation):
         root: the outermost scope, which has SQLROWCOUNT and its like.
     """
 
-    def __init__(self, root: Scope) -> None:
+    def __init__(self, root: BlockScope) -> None:
         self.root = root
         self._started: list[int] = []
         self._ended: dict[int, Rows] = {}
 
     # --- variables ---------------------------------------------------------------------------------------------------
 
-    def declare(self, statement: Statement, scope: Scope) -> Machine:
+    def declare(self, statement: Statement, scope: BlockScope) -> Machine:
         """A declaration of DECLARE or LET."""
         match statement:
             case syntax.DeclareCursor(name=name, query=query):
@@ -55,7 +55,7 @@ class Statements(Evaluation):
                 value = yield from self._value(source, scope, kind)
                 scope.names[name] = Variable(value, value.type)
 
-    def assign(self, statement: syntax.Assign, scope: Scope) -> Machine:
+    def assign(self, statement: syntax.Assign, scope: BlockScope) -> Machine:
         """`name := …`."""
         variable = self.need(statement.name, scope, statement.position)
         if variable.type is None:
@@ -63,14 +63,14 @@ class Statements(Evaluation):
         else:
             variable.held = yield from self._value(statement.source, scope, variable.type)
 
-    def _result_set(self, source: Source, scope: Scope, position: int) -> Generator[Request, Any, Rows | Pending]:
+    def _result_set(self, source: Source, scope: BlockScope, position: int) -> Generator[Request, Any, Rows | Pending]:
         if source.statement is None:
             error = errors.not_supported(f"a RESULTSET from {source.piece.text}")
             raise Raised(EXPRESSION_ERROR, error, position)
         rows: Rows | Pending = yield from self.run(source.statement, scope)
         return rows
 
-    def _value(self, source: Source, scope: Scope, kind: DataType | None) -> Generator[Request, Any, Value]:
+    def _value(self, source: Source, scope: BlockScope, kind: DataType | None) -> Generator[Request, Any, Value]:
         statement = source.statement
         if source.is_async:
             error = errors.not_supported("ASYNC for a variable that is no RESULTSET")
@@ -87,7 +87,7 @@ class Statements(Evaluation):
 
     # --- statements --------------------------------------------------------------------------------------------------
 
-    def run(self, statement: Statement, scope: Scope) -> Machine:
+    def run(self, statement: Statement, scope: BlockScope) -> Machine:
         """The rows of a statement, put INTO its variables; what ASYNC started is pending."""
         request = yield from self._request(statement, scope)
         answer = yield from self.ask(request, STATEMENT_ERROR, statement.position)
@@ -100,7 +100,7 @@ class Statements(Evaluation):
             yield from self._into(answer, into, scope, statement.position)
         return answer
 
-    def _request(self, statement: Statement, scope: Scope) -> Generator[Request, Any, Run]:
+    def _request(self, statement: Statement, scope: BlockScope) -> Generator[Request, Any, Run]:
         if isinstance(statement, syntax.ExecuteImmediate):
             text = yield from self.evaluate(statement.text, scope, TEXT)
             using = yield from self.using(statement.using, scope)
@@ -125,7 +125,7 @@ class Statements(Evaluation):
             names["SQLFOUND"].held = Value(rows.count > 0, TRUTH)
             names["SQLNOTFOUND"].held = Value(rows.count == 0, TRUTH)
 
-    def _into(self, rows: Rows, names: tuple[str, ...], scope: Scope, position: int) -> Machine:
+    def _into(self, rows: Rows, names: tuple[str, ...], scope: BlockScope, position: int) -> Machine:
         if len(rows.rows) != 1 or len(rows.columns) != len(names):
             expected = "1 returned row" if len(rows.rows) != 1 else f"{len(names)} columns"
             count = len(rows.rows) if len(rows.rows) != 1 else len(rows.columns)
@@ -134,12 +134,12 @@ class Statements(Evaluation):
             raise Raised(STATEMENT_ERROR, SnowflakeError(90236, "P0000", text), position)
         yield from self._assign_cells(rows, 0, names, scope, position)
 
-    def _assign_cells(self, rows: Rows, row: int, names: tuple[str, ...], scope: Scope, position: int) -> Machine:
+    def _assign_cells(self, rows: Rows, row: int, names: tuple[str, ...], scope: BlockScope, position: int) -> Machine:
         for name, cell, column in zip(names, rows.rows[row], rows.columns, strict=False):
             variable = self.need(name, scope, position)
             variable.held = yield from self.converted(values.of_column(cell, column), variable.type, position)
 
-    def wait_for(self, statement: syntax.Await, scope: Scope) -> Machine:
+    def wait_for(self, statement: syntax.Await, scope: BlockScope) -> Machine:
         """AWAIT and CANCEL."""
         if statement.name is None:
             for handle in list(self._started):
@@ -168,7 +168,7 @@ class Statements(Evaluation):
             raise Raised(STATEMENT_ERROR, SnowflakeError(90230, "24000", text), position)  # guess: number
         return rows
 
-    def cursor(self, statement: Statement, scope: Scope) -> Machine:
+    def cursor(self, statement: Statement, scope: BlockScope) -> Machine:
         """OPEN, FETCH and CLOSE."""
         assert isinstance(statement, syntax.Open | syntax.Fetch | syntax.Close)  # noqa: S101  # the caller's match
         cursor = self.need(statement.name, scope, statement.position).held
@@ -191,7 +191,7 @@ class Statements(Evaluation):
                 variable = self.need(name, scope, statement.position)
                 variable.held = Value(None, variable.type or TEXT)
 
-    def _opened(self, cursor: Cursor, statement: syntax.Open, scope: Scope) -> Generator[Request, Any, Rows]:
+    def _opened(self, cursor: Cursor, statement: syntax.Open, scope: BlockScope) -> Generator[Request, Any, Rows]:
         source = scope.find(cursor.query.text.strip().lstrip(":").upper())
         if source is not None and isinstance(source.held, Rows | Pending):
             return (yield from self.rows(source, statement.position))

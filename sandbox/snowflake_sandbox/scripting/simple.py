@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot.tokenizer_core import TokenType
 
-from snowflake_sandbox.scripting.values import Scope, Value, tokens_of
+from snowflake_sandbox.scripting.values import BlockScope, Value, tokens_of
 from snowflake_sandbox.statements.reader import DataType
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _WORDS = {
 _LARGEST = 10**18
 
 
-def evaluate(text: str, scope: Scope) -> Value | None:
+def evaluate(text: str, scope: BlockScope) -> Value | None:
     """The value of an expression; None where it is not as simple as that."""
     tokens: Sequence[Token] = tokens_of(text)
     while tokens[0].text == "(" and tokens[-1].text == ")" and _is_one_pair(tokens):
@@ -69,7 +69,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _operand(tokens: Sequence[Token], scope: Scope) -> Value | None:  # noqa: PLR0911  # one per kind of token
+def _operand(tokens: Sequence[Token], scope: BlockScope) -> Value | None:  # noqa: PLR0911  # one per kind of token
     if len(tokens) == 2 and tokens[0].text in ("-", ":"):  # noqa: PLR2004  # a sign or a colon, and a word
         value = _operand(tokens[1:], scope)
         is_variable = tokens[1].token_type is not TokenType.NUMBER

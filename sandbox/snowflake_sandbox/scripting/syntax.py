@@ -173,7 +173,7 @@ class ForRows(Statement):
 
 
 @dataclass(frozen=True)
-class Leave(Statement):
+class LoopExit(Statement):
     """BREAK or CONTINUE, of the innermost loop or of the one with the label."""
 
     is_break: bool

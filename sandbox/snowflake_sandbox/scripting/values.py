@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlglot.tokenizer_core import Token
 
-    from snowflake_sandbox.result import Column, Result
+    from snowflake_sandbox.result import Result, ResultColumn
     from snowflake_sandbox.scripting.syntax import Piece
 
 _TYPES = {"text": "VARCHAR", "real": "FLOAT"}
@@ -51,7 +51,7 @@ class Value:
         return f"?::{self.type.full}"
 
 
-def of_column(value: Any, column: Column) -> Value:
+def of_column(value: Any, column: ResultColumn) -> Value:
     """A cell of a result."""
     if column.type == "fixed":
         return Value(value, DataType("NUMBER", (38, column.scale)))
@@ -76,7 +76,7 @@ class Rows:
         count: rows that it changed; None where it was no DML.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[ResultColumn, ...]
     rows: tuple[tuple[Any, ...], ...]
     result: Result
     query_id: str = ""
@@ -112,15 +112,15 @@ class Variable:
 
 
 @dataclass
-class Scope:
+class BlockScope:
     """The names of a block and of the blocks around it."""
 
     names: dict[str, Variable] = field(default_factory=dict)
-    outer: Scope | None = None
+    outer: BlockScope | None = None
 
     def find(self, name: str) -> Variable | None:
         """The innermost variable of that name."""
-        scope: Scope | None = self
+        scope: BlockScope | None = self
         while scope is not None:
             if name in scope.names:
                 return scope.names[name]
@@ -154,7 +154,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     return tuple(tokenize(text))
 
 
-def bind_sql(text: str, scope: Scope, using: Mapping[int, Value] | None = None, *, data: bool) -> Bound:
+def bind_sql(text: str, scope: BlockScope, using: Mapping[int, Value] | None = None, *, data: bool) -> Bound:
     """A statement with its `:name` and `TABLE(name)` bound.
 
     Args:
@@ -169,13 +169,13 @@ def bind_sql(text: str, scope: Scope, using: Mapping[int, Value] | None = None, 
     return _Binding(text, scope, using or {}, casts=data, bare=False).bound()
 
 
-def bind_expression(text: str, scope: Scope) -> Bound:
+def bind_expression(text: str, scope: BlockScope) -> Bound:
     """An expression of a block with its variables bound."""
     return _Binding(text, scope, {}, casts=True, bare=True).bound()
 
 
 class _Binding:
-    def __init__(self, text: str, scope: Scope, using: Mapping[int, Value], *, casts: bool, bare: bool) -> None:
+    def __init__(self, text: str, scope: BlockScope, using: Mapping[int, Value], *, casts: bool, bare: bool) -> None:
         self._text, self._scope, self._using = text, scope, using
         self._casts, self._bare = casts, bare
         self._tokens = tokens_of(text)

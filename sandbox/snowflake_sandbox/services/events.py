@@ -108,7 +108,7 @@ def read(path: Path) -> Iterator[Line]:
 
 
 @dataclass(frozen=True)
-class Record:
+class EventRecord:
     """A line as columns of the event table; `instant` is UTC without a zone, the others JSON values."""
 
     instant: datetime
@@ -118,16 +118,16 @@ class Record:
     attributes: dict[str, Any]
 
 
-def record(line: Line) -> Record:
+def record(line: Line) -> EventRecord:
     """What the event table makes of a line: JSON with a `body` is taken apart, anything else is text."""
     structured = _structured(line.text)
     instant = line.instant.astimezone(UTC).replace(tzinfo=None)
     source = {"log.iostream": line.stream}
     if structured is None:
-        return Record(instant, line.text, {"severity_text": "INFO"}, None, source)
+        return EventRecord(instant, line.text, {"severity_text": "INFO"}, None, source)
     severity = str(structured.get("severity_text", "INFO")).upper()
     attributes, scope = structured.get("attributes"), structured.get("scope")
-    return Record(
+    return EventRecord(
         _stated(structured.get("timestamp")) or instant,
         structured["body"],
         {"severity_number": _SEVERITIES.get(severity, _SEVERITIES["INFO"]), "severity_text": severity},

@@ -18,7 +18,7 @@ from snowflake_sandbox.result import Result, status
 from snowflake_sandbox.services import images, machine, mounts, records, registry, spec
 from snowflake_sandbox.services.machine import JobStatus
 from snowflake_sandbox.services.records import Job
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tables import stage_files
 
@@ -104,7 +104,7 @@ def _read(call: Call) -> Definition:
 
 def _job_name(call: Call) -> ObjectName:
     reader = call.reader
-    name = call.session.resolve(reader.object_name(), Scope.SCHEMA, "EXECUTE JOB SERVICE")
+    name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "EXECUTE JOB SERVICE")
     # The provider quotes names; a name that would be the same without quotes is taken.
     if not _NAME.fullmatch(name.name) or name.name.endswith("_"):
         raise SnowflakeError(
@@ -204,7 +204,7 @@ def _refuse_old_mounts(call: Call, parsed: spec.Specification) -> None:
 def _create(call: Call, definition: Definition, parsed: spec.Specification) -> SnowflakeObject:
     """Check everything, then write object and record in one transaction and hand the job to the supervisor."""
     name = definition.name or call.session.resolve(
-        ObjectName(f"JOB_{call.query_id.replace('-', '_').upper()}"), Scope.SCHEMA, "EXECUTE JOB SERVICE"
+        ObjectName(f"JOB_{call.query_id.replace('-', '_').upper()}"), ObjectScope.SCHEMA, "EXECUTE JOB SERVICE"
     )
     access.require_create(call, "SERVICE", name)
     with call.world.store.transaction() as tx:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from snowflake_sandbox.compute.nodes import Load
+from snowflake_sandbox.compute.nodes import PoolLoad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-class Status(StrEnum):
+class ContainerStatus(StrEnum):
     """Status of a container."""
 
     PENDING = "PENDING"
@@ -40,7 +40,7 @@ class JobStatus(StrEnum):
 
 
 ENDED = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERNAL_ERROR})
-_SETTLED = frozenset({Status.DONE, Status.FAILED})
+_SETTLED = frozenset({ContainerStatus.DONE, ContainerStatus.FAILED})
 
 PROVISIONING = "Compute pool node(s) are being provisioned."
 STARTING = "Waiting to start"
@@ -57,7 +57,7 @@ LOST = "Encountered fatal error"
 class ContainerRun:
     """One container of one instance."""
 
-    status: Status = Status.PENDING
+    status: ContainerStatus = ContainerStatus.PENDING
     message: str = PROVISIONING
     exit_code: int | None = None
     restarts: int = 0
@@ -142,17 +142,17 @@ class StopContainer:
 
 
 @dataclass(frozen=True)
-class Complete:
+class JobEnded:
     """The job ended with this status."""
 
     status: JobStatus
 
 
-Action = StartContainer | StopContainer | Complete
+Action = StartContainer | StopContainer | JobEnded
 
 
 @dataclass(frozen=True)
-class Step:
+class ServiceStep:
     """What an event leads to; `changed` are the containers to be written."""
 
     run: JobRun
@@ -172,42 +172,42 @@ def status(run: JobRun) -> JobStatus:
     settled = statuses <= _SETTLED
     if run.cancelling:
         return JobStatus.CANCELLED if settled else JobStatus.CANCELLING
-    if Status.FAILED in statuses:
+    if ContainerStatus.FAILED in statuses:
         # Siblings of a failed container are being stopped; the job is not over while their processes live.
         return JobStatus.FAILED if settled else JobStatus.RUNNING
-    if statuses == {Status.DONE}:
+    if statuses == {ContainerStatus.DONE}:
         return JobStatus.DONE
-    return JobStatus.RUNNING if statuses & {Status.READY, Status.DONE} else JobStatus.PENDING
+    return JobStatus.RUNNING if statuses & {ContainerStatus.READY, ContainerStatus.DONE} else JobStatus.PENDING
 
 
 def instance_status(run: JobRun, instance: int) -> str:
     """Status of SHOW SERVICE INSTANCES: PENDING, READY, FAILED, TERMINATING, SUCCEEDED."""
     statuses = {container.status for (number, _), container in run.containers.items() if number == instance}
-    if Status.TERMINATING in statuses:
+    if ContainerStatus.TERMINATING in statuses:
         return "TERMINATING"
-    if Status.FAILED in statuses:
+    if ContainerStatus.FAILED in statuses:
         return "FAILED"
-    if statuses == {Status.DONE}:
+    if statuses == {ContainerStatus.DONE}:
         return "SUCCEEDED"
-    return "PENDING" if Status.PENDING in statuses else "READY"
+    return "PENDING" if ContainerStatus.PENDING in statuses else "READY"
 
 
-def step(run: JobRun, event: Event) -> Step:
+def step(run: JobRun, event: Event) -> ServiceStep:
     """Apply one event; one that comes too late (the container settled, the job ended) changes nothing."""
     before = status(run)
     if before in ENDED:
-        return Step(run)
+        return ServiceStep(run)
     changed, actions = _apply(run, event)
     if not changed and not (isinstance(event, Cancel) and not run.cancelling):
-        return Step(run)
+        return ServiceStep(run)
     after = JobRun({**run.containers, **changed}, run.cancelling or isinstance(event, Cancel))
-    if any(container.status is Status.FAILED for container in changed.values()):
+    if any(container.status is ContainerStatus.FAILED for container in changed.values()):
         stopped, extra = _stop(after)
         after = replace(after, containers={**after.containers, **stopped})
         changed, actions = {**changed, **stopped}, [*actions, *extra]
     if status(after) in ENDED:
-        actions.append(Complete(status(after)))
-    return Step(after, tuple(changed), tuple(actions))
+        actions.append(JobEnded(status(after)))
+    return ServiceStep(after, tuple(changed), tuple(actions))
 
 
 def _apply(run: JobRun, event: Event) -> tuple[dict[Key, ContainerRun], list[Action]]:
@@ -226,36 +226,36 @@ def _apply(run: JobRun, event: Event) -> tuple[dict[Key, ContainerRun], list[Act
 
 def _followed(container: ContainerRun, event: Started | Exited | CannotStart) -> ContainerRun | None:
     if isinstance(event, CannotStart):
-        return replace(container, status=Status.FAILED, message=event.message)
+        return replace(container, status=ContainerStatus.FAILED, message=event.message)
     if isinstance(event, Exited):
         return _exited(container, event)
-    if container.status is Status.PENDING:
-        return replace(container, status=Status.READY, message=RUNNING)
+    if container.status is ContainerStatus.PENDING:
+        return replace(container, status=ContainerStatus.READY, message=RUNNING)
     return None
 
 
 def _stopped(container: ContainerRun, code: int | None) -> ContainerRun:
     """A container after its process was ended; nobody is there to tell the exit code when the node is gone."""
     if container.message == LOST:
-        return replace(container, status=Status.FAILED)
-    return replace(container, status=Status.FAILED, message=TERMINATED, exit_code=code)
+        return replace(container, status=ContainerStatus.FAILED)
+    return replace(container, status=ContainerStatus.FAILED, message=TERMINATED, exit_code=code)
 
 
 def _exited(container: ContainerRun, event: Exited) -> ContainerRun:
     if event.out_of_memory:
-        return replace(container, status=Status.FAILED, message=OUT_OF_MEMORY, exit_code=event.code)
-    if container.status is Status.TERMINATING:
+        return replace(container, status=ContainerStatus.FAILED, message=OUT_OF_MEMORY, exit_code=event.code)
+    if container.status is ContainerStatus.TERMINATING:
         return _stopped(container, event.code)
     if event.code == 0:
-        return replace(container, status=Status.DONE, message=COMPLETED, exit_code=0)
-    return replace(container, status=Status.FAILED, message=USER_ERROR, exit_code=event.code)
+        return replace(container, status=ContainerStatus.DONE, message=COMPLETED, exit_code=0)
+    return replace(container, status=ContainerStatus.FAILED, message=USER_ERROR, exit_code=event.code)
 
 
 def _place(run: JobRun, instance: int) -> tuple[dict[Key, ContainerRun], list[Action]]:
     places = {
         key: replace(container, placed=True, message=STARTING)
         for key, container in run.containers.items()
-        if key[0] == instance and container.status is Status.PENDING and not container.placed
+        if key[0] == instance and container.status is ContainerStatus.PENDING and not container.placed
     }
     return places, [StartContainer(key) for key in places]
 
@@ -264,19 +264,23 @@ def _stop(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
     changed: dict[Key, ContainerRun] = {}
     actions: list[Action] = []
     for key, container in run.containers.items():
-        if container.status is Status.READY or (container.status is Status.PENDING and container.placed):
-            changed[key] = replace(container, status=Status.TERMINATING)
+        if container.status is ContainerStatus.READY or (
+            container.status is ContainerStatus.PENDING and container.placed
+        ):
+            changed[key] = replace(container, status=ContainerStatus.TERMINATING)
             actions.append(StopContainer(key))
-        elif container.status is Status.PENDING:
-            changed[key] = replace(container, status=Status.FAILED, message=TERMINATED)
+        elif container.status is ContainerStatus.PENDING:
+            changed[key] = replace(container, status=ContainerStatus.FAILED, message=TERMINATED)
     return changed, actions
 
 
 def _lose(run: JobRun, instance: int) -> tuple[dict[Key, ContainerRun], list[Action]]:
     changed = {
-        key: replace(container, status=Status.TERMINATING, message=LOST)
+        key: replace(container, status=ContainerStatus.TERMINATING, message=LOST)
         for key, container in run.containers.items()
-        if key[0] == instance and container.placed and container.status in (Status.PENDING, Status.READY)
+        if key[0] == instance
+        and container.placed
+        and container.status in (ContainerStatus.PENDING, ContainerStatus.READY)
     }
     return changed, [StopContainer(key, at_once=True) for key in changed]
 
@@ -284,10 +288,12 @@ def _lose(run: JobRun, instance: int) -> tuple[dict[Key, ContainerRun], list[Act
 def _restart(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
     changed: dict[Key, ContainerRun] = {}
     for key, container in run.containers.items():
-        if container.status is Status.TERMINATING:
+        if container.status is ContainerStatus.TERMINATING:
             changed[key] = _stopped(container, None)
-        elif container.status not in _SETTLED and (container.placed or container.status is Status.READY):
-            changed[key] = replace(container, status=Status.PENDING, restarts=container.restarts + 1, placed=False)
+        elif container.status not in _SETTLED and (container.placed or container.status is ContainerStatus.READY):
+            changed[key] = replace(
+                container, status=ContainerStatus.PENDING, restarts=container.restarts + 1, placed=False
+            )
     return changed, []
 
 
@@ -326,9 +332,9 @@ def place(waiting: Iterable[Demand], used: Iterable[tuple[int, Demand]], nodes: 
 
 def load(
     waiting: Sequence[Demand], used: Sequence[tuple[int, Demand]], most: int, node: Demand, *, has_jobs: bool
-) -> Load:
+) -> PoolLoad:
     """What a pool's jobs want of it: nodes for all that run and wait, and the nodes up to the last that is in use."""
     in_use = 1 + max((number for number, _ in used), default=-1)
     whole = place(waiting, used, most, node)
     wanted = 1 + max((number for number in whole if number is not None), default=-1)
-    return Load(max(wanted, in_use), in_use, has_jobs)
+    return PoolLoad(max(wanted, in_use), in_use, has_jobs)

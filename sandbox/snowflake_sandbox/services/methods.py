@@ -14,10 +14,10 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.function_arguments import Arguments, counted, whole
 from snowflake_sandbox.errors import SnowflakeError
-from snowflake_sandbox.result import CALL, Column, Result
+from snowflake_sandbox.result import CALL, Result, ResultColumn
 from snowflake_sandbox.services import events, job, logs, machine, records
 from snowflake_sandbox.services.machine import JobStatus
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _PRIVILEGES = {"SPCS_CANCEL_JOB": ("OPERATE",), "SPCS_WAIT_FOR": ("MONITOR", "OP
 
 
 def _find(call: Call, written: ObjectName, *privileges: str) -> SnowflakeObject:
-    name = call.session.resolve(written, Scope.SCHEMA, "CALL")
+    name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
     with call.world.store.transaction() as tx:
         service = catalog.get(tx, "SERVICE", name)
     access.require(call, privileges, service)
@@ -67,7 +67,7 @@ def _find(call: Call, written: ObjectName, *privileges: str) -> SnowflakeObject:
 
 def _cancel_job(call: Call, service: SnowflakeObject) -> Result:
     call.world.parts["services"].cancel(service.id)
-    return Result((Column("SPCS_CANCEL_JOB"),), ((f"Job {service.name.name} is being cancelled.",),), CALL)
+    return Result((ResultColumn("SPCS_CANCEL_JOB"),), ((f"Job {service.name.name} is being cancelled.",),), CALL)
 
 
 def _wait_for(call: Call, service: SnowflakeObject, arguments: tuple[Any, ...]) -> Result:
@@ -93,7 +93,7 @@ def _wait_for(call: Call, service: SnowflakeObject, arguments: tuple[Any, ...]) 
             "P0000",
             f"Service {service.name.name} cannot reach status {status}: it ended with status {reached}.",
         )
-    return Result((Column("SPCS_WAIT_FOR"),), ((f"Service {service.name.name} reached status {status}.",),), CALL)
+    return Result((ResultColumn("SPCS_WAIT_FOR"),), ((f"Service {service.name.name} reached status {status}.",),), CALL)
 
 
 def _status(call: Call, service: SnowflakeObject) -> str:

@@ -16,7 +16,7 @@ import yaml
 from snowflake_sandbox import errors
 from snowflake_sandbox.data.function_arguments import counted
 from snowflake_sandbox.services import job
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def execute_ml_job(call: Call, arguments: tuple[Any, ...]) -> str:
     """
     name_text, pool, spec_text, job_text = counted(arguments, 4, 4, "SYSTEM$EXECUTE_ML_JOB")
     options, job_options = _options(spec_text), _options(job_text)
-    name = call.session.resolve(Reader(_with_suffix(str(name_text), call.query_id)).object_name(), Scope.SCHEMA, "CALL")
+    name = call.session.resolve(
+        Reader(_with_suffix(str(name_text), call.query_id)).object_name(), ObjectScope.SCHEMA, "CALL"
+    )
     definition = job.Definition(
         pool=Reader(str(pool)).object_name().name,
         name=name,

@@ -20,7 +20,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import secret, stage
 from snowflake_sandbox.services import spec
-from snowflake_sandbox.session import Scope, Session
+from snowflake_sandbox.session import ObjectScope, Session
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tables import stage_files
 
@@ -40,7 +40,7 @@ class MountError(Exception):
 
 
 @dataclass
-class Given:
+class ContainerMounts:
     """What a container gets.
 
     Attributes:
@@ -77,12 +77,12 @@ def require(call: Call, parsed: Specification) -> None:
 
 
 def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
-    name = call.session.resolve(Reader(text).object_name(), Scope.SCHEMA, "EXECUTE JOB SERVICE")
+    name = call.session.resolve(Reader(text).object_name(), ObjectScope.SCHEMA, "EXECUTE JOB SERVICE")
     with call.world.store.transaction() as tx:
         return catalog.get(tx, kind, name)
 
 
-def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) -> Given:
+def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) -> ContainerMounts:
     """Lay out a container's secrets and volumes below its root.
 
     Args:
@@ -95,7 +95,7 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
     Raises:
         MountError: one of them is gone, or the role lost its privilege.
     """
-    surroundings = Given()
+    surroundings = ContainerMounts()
     container = next(candidate for candidate in parsed.containers if candidate.name == key[1])
     for secret_use in container.secrets:
         _give_secret(world, job, secret_use, root, surroundings)
@@ -116,7 +116,7 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
     return surroundings
 
 
-def _refuse_covering(surroundings: Given, root: Path) -> None:
+def _refuse_covering(surroundings: ContainerMounts, root: Path) -> None:
     """A child process shares this machine's folders: a mount must not hide those that it runs from."""
     for _, path, _ in surroundings.mounts:
         if any(Path(used).is_relative_to(path) for used in (root, sys.executable, sys.prefix, sys.base_prefix)):
@@ -127,7 +127,7 @@ def _owned(world: World, job: Job, kind: str, text: str) -> SnowflakeObject:
     """An object that a specification names, while its service's owner role may read it."""
     session = Session(0, "", "", job.owner, world.clock.now(), database=job.database, schema=job.schema)
     try:
-        name = session.resolve(Reader(text).object_name(), Scope.SCHEMA, kind)
+        name = session.resolve(Reader(text).object_name(), ObjectScope.SCHEMA, kind)
         with world.store.transaction() as tx:
             item = catalog.get(tx, kind, name)
     except SnowflakeError as error:
@@ -137,7 +137,7 @@ def _owned(world: World, job: Job, kind: str, text: str) -> SnowflakeObject:
     return item
 
 
-def _give_secret(world: World, job: Job, secret_use: Secret, root: Path, surroundings: Given) -> None:
+def _give_secret(world: World, job: Job, secret_use: Secret, root: Path, surroundings: ContainerMounts) -> None:
     values = secret.values(world, _owned(world, job, "SECRET", secret_use.name))
     if secret_use.variable is not None:
         if secret_use.key not in values:

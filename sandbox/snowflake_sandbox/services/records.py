@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.services.machine import ContainerRun, JobRun, JobStatus, Key, Status, Step, status
+from snowflake_sandbox.services.machine import (
+    ContainerRun,
+    ContainerStatus,
+    JobRun,
+    JobStatus,
+    Key,
+    ServiceStep,
+    status,
+)
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
@@ -117,12 +125,12 @@ def insert(tx: Transaction, job: Job, images: dict[str, str], query_id: str, now
         )
 
 
-def write(tx: Transaction, job: Job, step: Step, now: datetime) -> None:
+def write(tx: Transaction, job: Job, step: ServiceStep, now: datetime) -> None:
     """Write a step: every changed container, and the job's status."""
     instant = now.isoformat()
     for instance, name in step.changed:
         container = step.run.containers[instance, name]
-        settled = container.status in (Status.DONE, Status.FAILED)
+        settled = container.status in (ContainerStatus.DONE, ContainerStatus.FAILED)
         tx.run(
             "UPDATE container SET status = ?, message = ?, exit_code = ?, restarts = ?, placed = ?, completed = ?"
             " WHERE object_id = ? AND instance = ? AND name = ?",
@@ -192,7 +200,7 @@ def run_of(job_row: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
     return JobRun(
         {
             (row["instance"], row["name"]): ContainerRun(
-                Status(row["status"]), row["message"], row["exit_code"], row["restarts"], bool(row["placed"])
+                ContainerStatus(row["status"]), row["message"], row["exit_code"], row["restarts"], bool(row["placed"])
             )
             for row in listed
         },

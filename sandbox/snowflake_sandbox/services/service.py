@@ -13,9 +13,9 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind
 from snowflake_sandbox.objects.image_repository import REGISTRY
-from snowflake_sandbox.result import SHOW, Column, Result, columns
+from snowflake_sandbox.result import SHOW, Result, ResultColumn, columns
 from snowflake_sandbox.services import machine, records, spec
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.showing import listed, read_listing
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _dns_name(service: SnowflakeObject) -> str:
 
 
 def _describe(call: Call, service: SnowflakeObject) -> Result:
-    return Result((*_SHOWN, Column("spec")), [(*_show_row(call, service), service["spec"])], SHOW)
+    return Result((*_SHOWN, ResultColumn("spec")), [(*_show_row(call, service), service["spec"])], SHOW)
 
 
 def _dropping(call: Call, service: SnowflakeObject) -> None:
@@ -113,7 +113,7 @@ def _refuse_create(_call: Call, _creation: Creation) -> bool:
 
 def find(call: Call, *privileges: str) -> SnowflakeObject:
     """The service that a statement names next, checked for the session's privileges."""
-    name = call.session.resolve(call.reader.object_name(), Scope.SCHEMA, "SHOW")
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "SHOW")
     with call.world.store.transaction() as tx:
         service = catalog.get(tx, "SERVICE", name)
     access.require(call, privileges, service)
@@ -228,7 +228,7 @@ def show_job_services(call: Call) -> Result:
     return Result(_without(_SHOWN, "is_job"), [tuple(row[position] for position in positions) for row in rows], SHOW)
 
 
-def _without(columns_of: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
+def _without(columns_of: tuple[ResultColumn, ...], *names: str) -> tuple[ResultColumn, ...]:
     return tuple(column for column in columns_of if column.name not in names)
 
 
@@ -237,17 +237,17 @@ def _listed(call: Call) -> list[SnowflakeObject]:
     reader = call.reader
     like = reader.string() if reader.accept("LIKE") else None
     if not reader.accept("IN COMPUTE POOL"):
-        listing = read_listing(call, Scope.SCHEMA, like)
+        listing = read_listing(call, ObjectScope.SCHEMA, like)
         return listed(call, DECLARATION, listing)
     pool = reader.object_name().name
-    services = listed(call, DECLARATION, read_listing(call, Scope.ACCOUNT, like))
+    services = listed(call, DECLARATION, read_listing(call, ObjectScope.ACCOUNT, like))
     return [service for service in services if _record(call, service)[0]["compute_pool"] == pool]
 
 
 DECLARATION = Kind(
     name="SERVICE",
     plural="SERVICES",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=_SHOWN,
     show_row=_show_row,
     describe=_describe,

@@ -38,7 +38,7 @@ from snowflake_sandbox.store import insist, insist_aside
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
-    from snowflake_sandbox.services.machine import Event, Key, Step
+    from snowflake_sandbox.services.machine import Event, Key, ServiceStep
     from snowflake_sandbox.services.records import Job
 
 KEPT = timedelta(days=30)
@@ -245,7 +245,7 @@ class Supervisor:
 
     def _waits(self, job: Job, instance: int) -> bool:
         return (job.object_id, instance) not in self._nodes and any(
-            number == instance and container.status is machine.Status.PENDING
+            number == instance and container.status is machine.ContainerStatus.PENDING
             for (number, _), container in job.run.containers.items()
         )
 
@@ -273,14 +273,14 @@ class Supervisor:
         going = {
             instance
             for (instance, _), container in job.run.containers.items()
-            if container.status not in (machine.Status.DONE, machine.Status.FAILED)
+            if container.status not in (machine.ContainerStatus.DONE, machine.ContainerStatus.FAILED)
         }
         freed = [key for key in self._nodes if key[0] == job.object_id and key[1] not in going]
         for key in freed:
             del self._nodes[key]
         return bool(freed)
 
-    def _act(self, job: Job, step: Step) -> None:
+    def _act(self, job: Job, step: ServiceStep) -> None:
         for action in step.actions:
             if isinstance(action, machine.StartContainer):
                 start = partial(self._start_container, job, action.key)
@@ -331,7 +331,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._processes[job.object_id, key] = process
-            if status is not machine.Status.PENDING:
+            if status is not machine.ContainerStatus.PENDING:
                 process.stop()
             process.start()
 

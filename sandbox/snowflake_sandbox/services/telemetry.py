@@ -14,10 +14,10 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.function_arguments import Arguments
 from snowflake_sandbox.protocol import logins
-from snowflake_sandbox.result import Column, Result, columns
+from snowflake_sandbox.result import Result, ResultColumn, columns
 from snowflake_sandbox.services import events, machine, records
 from snowflake_sandbox.services.machine import JobStatus
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
@@ -28,24 +28,27 @@ if TYPE_CHECKING:
 
 EVENT_TABLE = "SNOWFLAKE.TELEMETRY.EVENTS"
 _LOGS = (
-    Column("TIMESTAMP", "timestamp_ntz", scale=9),
+    ResultColumn("TIMESTAMP", "timestamp_ntz", scale=9),
     *columns("INSTANCE_ID# CONTAINER_NAME LOG"),
-    Column("RECORD_ATTRIBUTES", "object"),
+    ResultColumn("RECORD_ATTRIBUTES", "object"),
 )
 _EVENTS = (
-    *(Column(name, "timestamp_ntz", scale=9) for name in ("TIMESTAMP", "START_TIMESTAMP", "OBSERVED_TIMESTAMP")),
-    *(Column(name, "object") for name in ("TRACE", "RESOURCE", "RESOURCE_ATTRIBUTES", "SCOPE", "SCOPE_ATTRIBUTES")),
-    Column("RECORD_TYPE"),
-    *(Column(name, "object") for name in ("RECORD", "RECORD_ATTRIBUTES")),
-    Column("VALUE", "variant"),
-    Column("EXEMPLARS", "array"),
+    *(ResultColumn(name, "timestamp_ntz", scale=9) for name in ("TIMESTAMP", "START_TIMESTAMP", "OBSERVED_TIMESTAMP")),
+    *(
+        ResultColumn(name, "object")
+        for name in ("TRACE", "RESOURCE", "RESOURCE_ATTRIBUTES", "SCOPE", "SCOPE_ATTRIBUTES")
+    ),
+    ResultColumn("RECORD_TYPE"),
+    *(ResultColumn(name, "object") for name in ("RECORD", "RECORD_ATTRIBUTES")),
+    ResultColumn("VALUE", "variant"),
+    ResultColumn("EXEMPLARS", "array"),
 )
 _HISTORY = (
     *columns("QUERY_ID ID# NAME DATABASE_NAME SCHEMA_NAME CREATED_TIME@ COMPLETED_TIME@ DELETED_TIME@ STATUS MESSAGE"),
-    Column("INSTANCE_STATUSES", "object"),
+    ResultColumn("INSTANCE_STATUSES", "object"),
     *columns("COMPUTE_POOL_NAME OWNER OWNER_ROLE_TYPE"),
-    Column("PARAMETERS", "object"),
-    Column("MANAGING_OBJECT", "object"),
+    ResultColumn("PARAMETERS", "object"),
+    ResultColumn("MANAGING_OBJECT", "object"),
 )
 # The words of the documented events about a job's status.
 _MESSAGES = {
@@ -83,7 +86,7 @@ def get_logs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]
         SnowflakeError: 002003 no such service, 003001 without MONITOR.
     """
     arguments = Arguments("SPCS_GET_LOGS", "service START_TIME END_TIME", positional, by_name)
-    name = call.session.resolve(Reader(arguments.text("service") or "").object_name(), Scope.SCHEMA, "SELECT")
+    name = call.session.resolve(Reader(arguments.text("service") or "").object_name(), ObjectScope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
         service = catalog.get(tx, "SERVICE", name)
         listed = records.containers(tx, service.id)
@@ -102,7 +105,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _records(call: Call, container: sqlite3.Row) -> Iterator[events.Record]:
+def _records(call: Call, container: sqlite3.Row) -> Iterator[events.EventRecord]:
     key = (container["instance"], container["name"])
     path = call.world.parts["services"].events(container["object_id"], key)
     return (events.record(line) for line in events.read(path))
@@ -127,7 +130,7 @@ def event_table(call: Call) -> Result:
     return Result(_EVENTS, rows)
 
 
-def _event(record: events.Record, source: str) -> tuple[Any, ...]:
+def _event(record: events.EventRecord, source: str) -> tuple[Any, ...]:
     scope = None if record.scope is None else json.dumps(record.scope)
     cells = (None, record.instant, None, None, source, scope, None, "LOG", json.dumps(record.record))
     return (record.instant, *cells, json.dumps(record.attributes), json.dumps(record.value), None)

@@ -17,7 +17,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.call import Call
 from snowflake_sandbox.data import execution, transactions
 from snowflake_sandbox.queries import query_history
-from snowflake_sandbox.result import CALL, Column, Result, status
+from snowflake_sandbox.result import CALL, Result, ResultColumn, status
 from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.statements import flow
 from snowflake_sandbox.statements.reader import Reader, leading_words, strip_tracking
@@ -175,9 +175,9 @@ def _describe(call: Call) -> Result:
         return replace(result, rows=(), arrow=None)
     if handler is not None:
         if word in _SCRIPTING_WORDS:
-            return Result((Column("anonymous block"),), (), CALL)
+            return Result((ResultColumn("anonymous block"),), (), CALL)
         name = call.reader.text.split("(")[0].split()[-1].rpartition(".")[2].upper()
-        return Result((Column(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
+        return Result((ResultColumn(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
     if word in _DATA_WORDS:
         return execution.describe(call)
     raise errors.not_supported(leading_words(call.text))

@@ -13,8 +13,8 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import SHOWN
 from snowflake_sandbox.parameters import SESSION, session_text, text_of, type_of
-from snowflake_sandbox.result import SHOW, Column, Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.result import SHOW, Result, ResultColumn, columns
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import LONGEST_KIND, find_for, read_kind
 from snowflake_sandbox.statements.reader import ObjectName, leading_words
 
@@ -46,7 +46,7 @@ class Listing:
     root_only: bool = False
 
 
-def read_listing(call: Call, scope: Scope, like: str | None = None) -> Listing:
+def read_listing(call: Call, scope: ObjectScope, like: str | None = None) -> Listing:
     """[HISTORY] [LIKE 'x'] [IN …] [STARTS WITH 'x'] [ROOT ONLY] [LIMIT n [FROM 'x']], to the end of the statement."""
     reader = call.reader
     history = reader.accept("HISTORY")
@@ -60,11 +60,11 @@ def read_listing(call: Call, scope: Scope, like: str | None = None) -> Listing:
     return Listing(database, schema, like, starts_with, limit, after, history=history, root_only=root_only)
 
 
-def _read_in(call: Call, scope: Scope) -> tuple[str | None, str | None]:
+def _read_in(call: Call, scope: ObjectScope) -> tuple[str | None, str | None]:
     reader, session = call.reader, call.session
     if not reader.accept("IN"):
         # Without IN: the session's database, where it has one (docs: sql-reference/sql/show-tables).
-        return (session.database if scope is not Scope.ACCOUNT else None), None
+        return (session.database if scope is not ObjectScope.ACCOUNT else None), None
     if reader.accept("ACCOUNT"):
         return None, None
     if reader.accept("DATABASE"):
@@ -72,7 +72,7 @@ def _read_in(call: Call, scope: Scope) -> tuple[str | None, str | None]:
     if reader.accept("SCHEMA"):
         return _existing(call, "SCHEMA", None if reader.at_end or _at_clause(reader) else reader.object_name())
     name = reader.object_name()
-    return _existing(call, "DATABASE" if scope is Scope.DATABASE and name.schema is None else "SCHEMA", name)
+    return _existing(call, "DATABASE" if scope is ObjectScope.DATABASE and name.schema is None else "SCHEMA", name)
 
 
 def _at_clause(reader: Reader) -> bool:
@@ -89,7 +89,7 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
     else:
         if name is None and session.schema is None:
             raise errors.no_current_schema("SHOW")
-        resolved = session.resolve(name or ObjectName(session.schema or ""), Scope.DATABASE, "SHOW")
+        resolved = session.resolve(name or ObjectName(session.schema or ""), ObjectScope.DATABASE, "SHOW")
     with call.world.store.transaction() as tx:
         target = catalog.get(tx, kind, resolved)
     if not access.visible(call, [target]):
@@ -139,10 +139,10 @@ def listed(call: Call, kind: Kind, listing: Listing) -> list[SnowflakeObject]:
     return names[: listing.limit]
 
 
-def _terse(kind: Kind, rows: list[tuple[Any, ...]]) -> tuple[tuple[Column, ...], list[tuple[Any, ...]]]:
+def _terse(kind: Kind, rows: list[tuple[Any, ...]]) -> tuple[tuple[ResultColumn, ...], list[tuple[Any, ...]]]:
     positions = {column.name: position for position, column in enumerate(kind.show)}
     described = tuple(
-        kind.show[positions[name]] if value is SHOWN else Column(name) for name, value in kind.terse.items()
+        kind.show[positions[name]] if value is SHOWN else ResultColumn(name) for name, value in kind.terse.items()
     )
     cells = [
         tuple(row[positions[name]] if value is SHOWN else value for name, value in kind.terse.items()) for row in rows
@@ -214,4 +214,4 @@ def effective_parameter(world: World, target: SnowflakeObject, name: str) -> tup
 
 def text_rows(names: str, rows: list[tuple[Any, ...]]) -> Result:
     """A DESCRIBE-like result of text columns."""
-    return Result(tuple(Column(name.replace("~", " ")) for name in names.split()), rows, SHOW)
+    return Result(tuple(ResultColumn(name.replace("~", " ")) for name in names.split()), rows, SHOW)

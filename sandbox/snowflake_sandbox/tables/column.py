@@ -1,7 +1,7 @@
 """Columns of tables: how CREATE TABLE and ALTER TABLE write them, how DESCRIBE shows them, what DuckDB makes of them.
 
 Knows one column at a time; must not know the catalog or a connection. A column is kept in its table's properties as a
-plain dictionary (`Column.kept`). Keys and lengths are kept and shown but not enforced: Snowflake does not enforce keys.
+plain dictionary (`TableColumn.kept`). Keys and lengths are shown but not enforced: Snowflake does not enforce keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from snowflake_sandbox.statements.reader import DataType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from snowflake_sandbox.result import Column as ResultColumn
+    from snowflake_sandbox.result import ResultColumn
     from snowflake_sandbox.statements.reader import Reader
 
 _DUCKDB = {
@@ -52,7 +52,7 @@ _FROM_RESULT = {
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column of a table.
 
     Attributes:
@@ -112,18 +112,18 @@ class Column:
         return asdict(self)
 
 
-def from_kept(record: dict[str, Any]) -> Column:
+def from_kept(record: dict[str, Any]) -> TableColumn:
     """The column that the catalog kept."""
     identity = record["identity"]
     numbers = tuple(record["numbers"])
-    return Column(**{**record, "numbers": numbers, "identity": tuple(identity) if identity else None})
+    return TableColumn(**{**record, "numbers": numbers, "identity": tuple(identity) if identity else None})
 
 
-def from_result(result_column: ResultColumn) -> Column:
+def from_result(result_column: ResultColumn) -> TableColumn:
     """The column that CREATE TABLE … AS makes of a query's column."""
     if result_column.type == "fixed":
-        return Column(result_column.name, "NUMBER", (result_column.precision, result_column.scale))
-    return Column(result_column.name, _FROM_RESULT[result_column.type])
+        return TableColumn(result_column.name, "NUMBER", (result_column.precision, result_column.scale))
+    return TableColumn(result_column.name, _FROM_RESULT[result_column.type])
 
 
 def duckdb_type(kind: DataType) -> str:
@@ -143,7 +143,7 @@ def duckdb_type(kind: DataType) -> str:
     return _DUCKDB[kind.base]
 
 
-def definition(column: Column, translate: Callable[[str], str], sequence: str) -> str:
+def definition(column: TableColumn, translate: Callable[[str], str], sequence: str) -> str:
     """The column in DuckDB's CREATE TABLE.
 
     Args:
@@ -159,7 +159,7 @@ def definition(column: Column, translate: Callable[[str], str], sequence: str) -
     return text if column.nullable else text + " NOT NULL"
 
 
-def read(reader: Reader) -> Column:
+def read(reader: Reader) -> TableColumn:
     """One column definition, up to the comma or parenthesis behind it.
 
     Raises:
@@ -167,14 +167,14 @@ def read(reader: Reader) -> Column:
     """
     name = reader.identifier()
     kind = reader.data_type()
-    column = Column(name, kind.base, kind.numbers)
+    column = TableColumn(name, kind.base, kind.numbers)
     while not reader.at_end and reader.peek() not in (",", ")"):
         column = _read_clause(reader, column)
     duckdb_type(column.type)
     return column
 
 
-def _read_clause(reader: Reader, column: Column) -> Column:  # noqa: C901, PLR0911  # one branch per clause
+def _read_clause(reader: Reader, column: TableColumn) -> TableColumn:  # noqa: C901, PLR0911  # one branch per clause
     if reader.accept("NOT NULL"):
         return replace(column, nullable=False)
     if reader.accept("NULL"):

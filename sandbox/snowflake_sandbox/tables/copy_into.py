@@ -20,10 +20,10 @@ from snowflake_sandbox.data import data_errors, data_types, execution, load_meta
 from snowflake_sandbox.objects import stage
 from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.result import DDL, Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tables import stage_files
-from snowflake_sandbox.tables.loading import Load
+from snowflake_sandbox.tables.loading import CopyRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,7 +101,7 @@ def _read_options(call: Call, reader: Reader) -> _Options:
 def _file_format(call: Call, options: dict[str, str]) -> dict[str, str]:
     if "FORMAT_NAME" not in options:
         return options
-    name = call.session.resolve(Reader(options["FORMAT_NAME"]).object_name(), Scope.SCHEMA, "COPY INTO")
+    name = call.session.resolve(Reader(options["FORMAT_NAME"]).object_name(), ObjectScope.SCHEMA, "COPY INTO")
     with call.world.store.transaction() as tx:
         file_format = catalog.get(tx, "FILE FORMAT", name)
     return {key.upper(): str(value) for key, value in file_format.properties.items() if value is not None}
@@ -183,7 +183,7 @@ def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:
 
 def _load(call: Call) -> Result:
     reader = call.reader
-    name = call.session.resolve(reader.object_name(), Scope.SCHEMA, "COPY INTO")
+    name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "COPY INTO")
     with call.world.store.transaction() as tx:
         table = catalog.get(tx, "TABLE", name)
     access.require(call, "INSERT", table)
@@ -196,7 +196,7 @@ def _load(call: Call) -> Result:
     file_format = {**(defaults or {}), **options.file_format}
     files = {f"{location.name}/{path.relative_to(location.root)}": path for path in _chosen(location, options)}
 
-    load = Load(
+    load = CopyRequest(
         table,
         tuple(names),
         tuple(projections),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.result import SHOW, Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.showing import listed, read_listing
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def _tables(call: Call) -> list[SnowflakeObject]:
     kind = call.world.kinds["TABLE"]
     words = (reader.peek(), reader.peek(1))
     if words[0] != "IN" or words[1] in ("SCHEMA", "DATABASE", "ACCOUNT"):
-        return listed(call, kind, read_listing(call, Scope.SCHEMA))
+        return listed(call, kind, read_listing(call, ObjectScope.SCHEMA))
     reader.expect("IN")
     reader.accept("TABLE")
-    name = call.session.resolve(reader.object_name(), Scope.SCHEMA, "SHOW")
+    name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "SHOW")
     reader.end()
     with call.world.store.transaction() as tx:
         table = catalog.get(tx, "TABLE", name)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Load:
+class CopyRequest:
     """What COPY INTO asks for.
 
     Attributes:

@@ -19,8 +19,8 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.objects import stage
-from snowflake_sandbox.result import LIST, SHOW, Column, Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.result import LIST, SHOW, Result, ResultColumn, columns
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
     if reference.startswith(("@~", "@%")):
         raise errors.not_supported("user and table stages (@~, @%)")
     name_text, _, path = split(reference[1:])
-    name = call.session.resolve(Reader(name_text).object_name(), Scope.SCHEMA, "stage")
+    name = call.session.resolve(Reader(name_text).object_name(), ObjectScope.SCHEMA, "stage")
     with call.world.store.transaction() as tx:
         found = catalog.get(tx, "STAGE", name)
     access.require(call, privileges, found)
@@ -253,7 +253,11 @@ def _list(call: Call) -> Result:
     call.reader.end()
     rows = [_listed(location, path) for path in location.files()]
     matching = [row for row in rows if matcher.fullmatch(row[0])]
-    return Result((Column("name"), Column("size", "fixed"), Column("md5"), Column("last_modified")), matching, LIST)
+    return Result(
+        (ResultColumn("name"), ResultColumn("size", "fixed"), ResultColumn("md5"), ResultColumn("last_modified")),
+        matching,
+        LIST,
+    )
 
 
 def _listed(location: Location, path: Path) -> tuple[Any, ...]:

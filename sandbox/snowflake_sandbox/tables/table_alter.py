@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.adapter import quoted
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.tables import column
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.result import Result
     from snowflake_sandbox.statements.reader import ObjectName, Reader
     from snowflake_sandbox.store import Transaction
-    from snowflake_sandbox.tables.column import Column
+    from snowflake_sandbox.tables.column import TableColumn
 
 
 def sequence(name: ObjectName, column_name: str) -> str:
@@ -72,7 +72,7 @@ def read_reference(reader: Reader, names: list[str], constraint: str | None) -> 
     }
 
 
-def with_keys(definitions: Iterable[Column], keys: dict[str, list[str]]) -> list[Column]:
+def with_keys(definitions: Iterable[TableColumn], keys: dict[str, list[str]]) -> list[TableColumn]:
     """The columns with those named marked as part of a key."""
     changed = list(definitions)
     for key, names in keys.items():
@@ -84,11 +84,11 @@ def with_keys(definitions: Iterable[Column], keys: dict[str, list[str]]) -> list
     return changed
 
 
-def _columns(table: SnowflakeObject) -> list[Column]:
+def _columns(table: SnowflakeObject) -> list[TableColumn]:
     return [column.from_kept(record) for record in table["columns"]]
 
 
-def _keep(call: Call, table: SnowflakeObject, changed: Iterable[Column], *statements: str) -> None:
+def _keep(call: Call, table: SnowflakeObject, changed: Iterable[TableColumn], *statements: str) -> None:
     """Change DuckDB and the catalog together."""
     with call.world.store.transaction() as tx:
         if statements:
@@ -97,7 +97,7 @@ def _keep(call: Call, table: SnowflakeObject, changed: Iterable[Column], *statem
         catalog.update(tx, now, {"columns": [definition.kept() for definition in changed]})
 
 
-def _position(definitions: list[Column], name: str) -> int:
+def _position(definitions: list[TableColumn], name: str) -> int:
     for position, definition in enumerate(definitions):
         if definition.name == name:
             return position
@@ -125,7 +125,7 @@ def _add(call: Call, table: SnowflakeObject) -> Result | None:
     return None
 
 
-def _add_statements(call: Call, table: SnowflakeObject, added: Column) -> list[str]:
+def _add_statements(call: Call, table: SnowflakeObject, added: TableColumn) -> list[str]:
     name = table.name.quoted
     # DuckDB adds no column that is NOT NULL at once; Snowflake allows it for an empty table or with a default.
     text = column.definition(replace(added, nullable=True), call.world.data.expression, "")
@@ -174,7 +174,7 @@ def _alter_columns(call: Call, table: SnowflakeObject) -> Result | None:
     return None
 
 
-def _alter_column(call: Call, table: SnowflakeObject, definition: Column) -> tuple[Column, list[str]]:
+def _alter_column(call: Call, table: SnowflakeObject, definition: TableColumn) -> tuple[TableColumn, list[str]]:
     reader = call.reader
     start = f"ALTER TABLE {table.name.quoted} ALTER COLUMN {quoted(definition.name)}"
     if reader.accept("SET NOT NULL"):
@@ -255,7 +255,7 @@ def _add_constraint(call: Call, table: SnowflakeObject) -> Result | None:
 
 
 def _rename(call: Call, table: SnowflakeObject) -> Result | None:
-    name = call.session.resolve(call.reader.object_name(), Scope.SCHEMA, "ALTER TABLE")
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "ALTER TABLE")
     if (name.database, name.schema) != (table.name.database, table.name.schema):
         raise errors.not_supported("ALTER TABLE … RENAME TO another schema")
     with call.world.store.transaction() as tx:

@@ -16,7 +16,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.function_arguments import counted, whole
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.result import Result, status
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import task as kind
@@ -57,7 +57,7 @@ def execute_task(call: Call) -> Result:
         SnowflakeError: 002003, missing privileges, 091088 for a child task or a run that cannot be retried.
     """
     reader = call.reader
-    name = call.session.resolve(reader.object_name(), Scope.SCHEMA, "EXECUTE TASK")
+    name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "EXECUTE TASK")
     config = _read_config(reader) if reader.accept("USING CONFIG") else None
     retry_last = reader.accept("RETRY LAST")
     group = None
@@ -92,7 +92,7 @@ def _read_config(reader: Reader) -> str:
 
 
 def _named_task(call: Call, text: Any, *privileges: str) -> SnowflakeObject:
-    name = call.session.resolve(Reader(str(text)).object_name(), Scope.SCHEMA, "SELECT")
+    name = call.session.resolve(Reader(str(text)).object_name(), ObjectScope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
         task = catalog.get(tx, "TASK", name)
     access.require(call, privileges, task)

@@ -13,7 +13,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.function_arguments import Arguments
 from snowflake_sandbox.result import Result, columns
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import showing
@@ -59,7 +59,7 @@ def task_dependents(call: Call, positional: tuple[Any, ...], by_name: Mapping[st
     """
     arguments = Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", positional, {"RECURSIVE": True, **by_name})
     written = Reader(arguments.text("TASK_NAME") or "").object_name()
-    name = call.session.resolve(written, Scope.SCHEMA, "SELECT")
+    name = call.session.resolve(written, ObjectScope.SCHEMA, "SELECT")
     with call.world.store.transaction() as tx:
         task = catalog.get(tx, "TASK", name)
         members = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]

@@ -15,7 +15,7 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data.function_arguments import Arguments
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.tasks import scheduler
-from snowflake_sandbox.tasks.machine import State
+from snowflake_sandbox.tasks.machine import TaskState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +35,7 @@ _KEPT = timedelta(days=7)
 # How far ahead scheduled runs are shown.
 AHEAD = timedelta(days=8)
 # States of the store without a row in the history, and the word for one that has another name there.
-_HIDDEN = (State.WAITING, State.SUSPENDED)
+_HIDDEN = (TaskState.WAITING, TaskState.SUSPENDED)
 
 
 # Rows that are read in one go.
@@ -189,7 +189,7 @@ def _history_row(reading: Reading, row: sqlite3.Row) -> tuple[Any, ...]:
 def _shown_state(row: sqlite3.Row) -> str:
     if row["auto_suspended"]:
         return "FAILED_AND_AUTO_SUSPENDED"
-    return "SKIPPED" if row["state"] == State.CONDITION_FALSE else str(row["state"])
+    return "SKIPPED" if row["state"] == TaskState.CONDITION_FALSE else str(row["state"])
 
 
 def instant_of(text: str | None) -> datetime | None:

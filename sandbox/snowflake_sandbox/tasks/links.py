@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import scheduler
 
@@ -30,7 +30,7 @@ def neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
     Raises:
         SnowflakeError: 091088 in another schema: the tasks of a graph are in one.
     """
-    name = call.session.resolve(written, Scope.SCHEMA, "CREATE TASK")
+    name = call.session.resolve(written, ObjectScope.SCHEMA, "CREATE TASK")
     if (name.database, name.schema) != (task.database, task.schema):
         raise graphs.refused(f"Task {task.qualified} and {name.qualified} must be in the same schema.")
     return name

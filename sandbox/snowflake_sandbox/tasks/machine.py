@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class State(StrEnum):
+class TaskState(StrEnum):
     """State of a task run or of a whole graph run.
 
     TASK_HISTORY shows CONDITION_FALSE as SKIPPED, and no row for WAITING and SUSPENDED.
@@ -52,20 +52,20 @@ class Happening(StrEnum):
 
 
 # Every transition there is; what is not listed is a late report and changes nothing.
-TRANSITIONS: Mapping[tuple[State, Happening], State] = {
-    (State.WAITING, Happening.START): State.EXECUTING,
-    (State.WAITING, Happening.SKIP): State.SKIPPED,
-    (State.WAITING, Happening.IGNORE): State.SUSPENDED,
-    (State.WAITING, Happening.CONDITION_FALSE): State.CONDITION_FALSE,  # it was false for all predecessors
-    (State.EXECUTING, Happening.SUCCEED): State.SUCCEEDED,
-    (State.EXECUTING, Happening.FAIL): State.FAILED,
-    (State.EXECUTING, Happening.TIME_OUT): State.FAILED,
-    (State.EXECUTING, Happening.CANCEL): State.CANCELLED,
-    (State.EXECUTING, Happening.CONDITION_FALSE): State.CONDITION_FALSE,
+TRANSITIONS: Mapping[tuple[TaskState, Happening], TaskState] = {
+    (TaskState.WAITING, Happening.START): TaskState.EXECUTING,
+    (TaskState.WAITING, Happening.SKIP): TaskState.SKIPPED,
+    (TaskState.WAITING, Happening.IGNORE): TaskState.SUSPENDED,
+    (TaskState.WAITING, Happening.CONDITION_FALSE): TaskState.CONDITION_FALSE,  # it was false for all predecessors
+    (TaskState.EXECUTING, Happening.SUCCEED): TaskState.SUCCEEDED,
+    (TaskState.EXECUTING, Happening.FAIL): TaskState.FAILED,
+    (TaskState.EXECUTING, Happening.TIME_OUT): TaskState.FAILED,
+    (TaskState.EXECUTING, Happening.CANCEL): TaskState.CANCELLED,
+    (TaskState.EXECUTING, Happening.CONDITION_FALSE): TaskState.CONDITION_FALSE,
 }
-_UNSETTLED = frozenset({State.WAITING, State.EXECUTING})
-_BLOCKING = frozenset({State.FAILED, State.CANCELLED, State.SKIPPED})
-_KEPT_BY_RETRY = frozenset({State.SUCCEEDED, State.SUSPENDED, State.CONDITION_FALSE})
+_UNSETTLED = frozenset({TaskState.WAITING, TaskState.EXECUTING})
+_BLOCKING = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.SKIPPED})
+_KEPT_BY_RETRY = frozenset({TaskState.SUCCEEDED, TaskState.SUSPENDED, TaskState.CONDITION_FALSE})
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Graph:
 class TaskRun:
     """One task of a graph run."""
 
-    state: State = State.WAITING
+    state: TaskState = TaskState.WAITING
     started: datetime | None = None
 
 
@@ -142,7 +142,7 @@ class GraphRun:
 
     tasks: Mapping[str, TaskRun]
     unsettled: int
-    state: State = State.WAITING
+    state: TaskState = TaskState.WAITING
     started: datetime | None = None
 
 
@@ -172,8 +172,8 @@ class Change:
     """A transition of one task run: to be written together with its event row."""
 
     task: str
-    old: State
-    new: State
+    old: TaskState
+    new: TaskState
     happening: Happening
 
 
@@ -192,17 +192,17 @@ class Interrupt:
 
 
 @dataclass(frozen=True)
-class Complete:
+class RunEnded:
     """The graph run ended in this state."""
 
-    state: State
+    state: TaskState
 
 
-Action = Start | Interrupt | Complete
+Action = Start | Interrupt | RunEnded
 
 
 @dataclass(frozen=True)
-class Step:
+class RunStep:
     """What an event leads to: the run afterwards, the transitions in order, and what to do once they are written."""
 
     run: GraphRun
@@ -224,7 +224,7 @@ def retry_of(graph: Graph, run: GraphRun) -> GraphRun:
     return GraphRun(tasks, sum(tasks[name].state in _UNSETTLED for name in graph.tasks))
 
 
-def restore(graph: Graph, state: State, started: datetime | None, tasks: Mapping[str, TaskRun]) -> GraphRun:
+def restore(graph: Graph, state: TaskState, started: datetime | None, tasks: Mapping[str, TaskRun]) -> GraphRun:
     """A run as it was written, e.g. after a restart of the process."""
     return GraphRun(dict(tasks), sum(tasks[name].state in _UNSETTLED for name in graph.tasks), state, started)
 
@@ -232,7 +232,7 @@ def restore(graph: Graph, state: State, started: datetime | None, tasks: Mapping
 def deadline(graph: Graph, run: GraphRun, name: str) -> datetime | None:
     """When an executing task times out: by its own timeout, else with the whole graph (a finalizer: by the default)."""
     task = run.tasks[name]
-    if task.state is not State.EXECUTING or task.started is None or run.started is None:
+    if task.state is not TaskState.EXECUTING or task.started is None or run.started is None:
         return None
     definition = graph.task(name)
     own = definition.timeout_ms
@@ -246,16 +246,16 @@ def deadline(graph: Graph, run: GraphRun, name: str) -> datetime | None:
 
 def next_deadline(graph: Graph, run: GraphRun) -> datetime | None:
     """The earliest deadline of an executing task, if any executes."""
-    deadlines = (deadline(graph, run, name) for name, task in run.tasks.items() if task.state is State.EXECUTING)
+    deadlines = (deadline(graph, run, name) for name, task in run.tasks.items() if task.state is TaskState.EXECUTING)
     return min((instant for instant in deadlines if instant is not None), default=None)
 
 
-def wants_retry(graph: Graph, state: State, attempt: int) -> bool:
+def wants_retry(graph: Graph, state: TaskState, attempt: int) -> bool:
     """Whether the attempt (counted from 1) that ended in `state` is followed by an automatic one."""
-    return state is State.FAILED and attempt <= graph.auto_retries
+    return state is TaskState.FAILED and attempt <= graph.auto_retries
 
 
-def step(graph: Graph, run: GraphRun, event: Event, now: datetime) -> Step:
+def step(graph: Graph, run: GraphRun, event: Event, now: datetime) -> RunStep:
     """Apply one event.
 
     Args:
@@ -289,9 +289,9 @@ class _Moves:
         self.actions: list[Action] = []
 
     def begin(self) -> None:
-        if self.run.state is not State.WAITING:
+        if self.run.state is not TaskState.WAITING:
             return
-        self.run = replace(self.run, state=State.EXECUTING, started=self.now)
+        self.run = replace(self.run, state=TaskState.EXECUTING, started=self.now)
         self._follow(name for name in self.graph.tasks if self._is_ready(name))
 
     def report(self, name: str, happening: Happening) -> None:
@@ -311,22 +311,22 @@ class _Moves:
             self.report(name, Happening.TIME_OUT)
             self.actions.append(Interrupt(name))
 
-    def result(self) -> Step:
+    def result(self) -> RunStep:
         if not self.changes:
-            return Step(self.run)
+            return RunStep(self.run)
         run = replace(self.run, tasks=self.tasks, unsettled=self.unsettled)
         end = self._end()
         if end is not None:
             run = replace(run, state=end)
-            self.actions.append(Complete(end))
-        return Step(run, tuple(self.changes), tuple(self.actions))
+            self.actions.append(RunEnded(end))
+        return RunStep(run, tuple(self.changes), tuple(self.actions))
 
     def _apply(self, name: str, happening: Happening) -> bool:
         old = self.tasks[name]
         new = TRANSITIONS.get((old.state, happening))
         if new is None:
             return False
-        self.tasks[name] = TaskRun(new, self.now if new is State.EXECUTING else old.started)
+        self.tasks[name] = TaskRun(new, self.now if new is TaskState.EXECUTING else old.started)
         if new not in _UNSETTLED and name in self.graph.tasks:
             self.unsettled -= 1
         self.changes.append(Change(name, old.state, new, happening))
@@ -350,33 +350,35 @@ class _Moves:
         before = {self.tasks[predecessor].state for predecessor in task.after}
         if before & _BLOCKING:
             return Happening.SKIP
-        if before == {State.CONDITION_FALSE}:
+        if before == {TaskState.CONDITION_FALSE}:
             return Happening.CONDITION_FALSE
         # The root runs on demand while it is suspended; its children do not.
         return Happening.IGNORE if task.suspended and name != self.graph.root else Happening.START
 
     def _is_ready(self, name: str) -> bool:
         before = {self.tasks[predecessor].state for predecessor in self.graph.tasks[name].after}
-        return self.tasks[name].state is State.WAITING and bool(before & _BLOCKING or not before & _UNSETTLED)
+        return self.tasks[name].state is TaskState.WAITING and bool(before & _BLOCKING or not before & _UNSETTLED)
 
     def _ready_children(self, name: str) -> list[str]:
         return [child for child in self.graph.children.get(name, ()) if self._is_ready(child)]
 
     def _start_finalizer(self) -> None:
         finalizer = self.graph.finalizer
-        if finalizer is None or self.unsettled or self.tasks[self.graph.root].state is State.CONDITION_FALSE:
+        if finalizer is None or self.unsettled or self.tasks[self.graph.root].state is TaskState.CONDITION_FALSE:
             return
         happening = Happening.IGNORE if finalizer.suspended else Happening.START
         if self._apply(finalizer.name, happening) and happening is Happening.START:
             self.actions.append(Start(finalizer.name))
 
-    def _end(self) -> State | None:
-        if self.unsettled or self.run.state is not State.EXECUTING:
+    def _end(self) -> TaskState | None:
+        if self.unsettled or self.run.state is not TaskState.EXECUTING:
             return None
         root = self.tasks[self.graph.root].state
         states = {task.state for task in self.tasks.values()}
-        if root is not State.CONDITION_FALSE and states & _UNSETTLED:
+        if root is not TaskState.CONDITION_FALSE and states & _UNSETTLED:
             return None
-        if root is State.CONDITION_FALSE:
-            return State.SKIPPED
-        return next((state for state in (State.FAILED, State.CANCELLED) if state in states), State.SUCCEEDED)
+        if root is TaskState.CONDITION_FALSE:
+            return TaskState.SKIPPED
+        return next(
+            (state for state in (TaskState.FAILED, TaskState.CANCELLED) if state in states), TaskState.SUCCEEDED
+        )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox.store import to_json
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import machine
-from snowflake_sandbox.tasks.machine import Graph, GraphRun, State, Step, TaskRun
+from snowflake_sandbox.tasks.machine import Graph, GraphRun, RunStep, TaskRun, TaskState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -123,7 +123,7 @@ class ActiveRun:
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What starts a run.
 
     Attributes:
@@ -158,7 +158,7 @@ def version_of(tx: Transaction, root: SnowflakeObject) -> tuple[int, dict[str, A
     return version, frozen
 
 
-def create(tx: Transaction, root: SnowflakeObject, request: Request, moment: Moment) -> ActiveRun:
+def create(tx: Transaction, root: SnowflakeObject, request: RunRequest, moment: Moment) -> ActiveRun:
     """Write the first attempt of a new graph run, all its tasks waiting."""
     version, frozen = version_of(tx, root)
     graph = graphs.thaw(frozen)
@@ -183,7 +183,7 @@ def create_retry(tx: Transaction, last: sqlite3.Row, scheduled_from: str, moment
     active = replace(
         before, attempt=before.attempt + 1, run=machine.retry_of(before.graph, before.run), task_run_ids={}
     )
-    request = Request(scheduled_from, moment.now, active.config)
+    request = RunRequest(scheduled_from, moment.now, active.config)
     retry = _insert(tx, active, (last["owner"], last["version"]), request, moment)
     # Return values of the tasks that are not run again stay readable for their dependents.
     tx.run(
@@ -202,7 +202,9 @@ def _new_group(tx: Transaction, now: datetime) -> int:
     return max(int(now.timestamp() * 1000), last + 1)
 
 
-def _insert(tx: Transaction, active: ActiveRun, origin: tuple[str, int], request: Request, moment: Moment) -> ActiveRun:
+def _insert(
+    tx: Transaction, active: ActiveRun, origin: tuple[str, int], request: RunRequest, moment: Moment
+) -> ActiveRun:
     owner, version = origin
     run_id = tx.run(
         "INSERT INTO graph_run (root_id, root_uuid, version, group_id, attempt, owner, state, scheduled_from,"
@@ -227,7 +229,7 @@ def _insert(tx: Transaction, active: ActiveRun, origin: tuple[str, int], request
             run_id,
             name,
             task.state,
-            task.state is not State.WAITING,
+            task.state is not TaskState.WAITING,
         )
     return replace(active, id=run_id, task_run_ids=ids)
 
@@ -241,7 +243,7 @@ def load(tx: Transaction, row: sqlite3.Row) -> ActiveRun:
     frozen = json.loads(definition["definition"])
     graph = graphs.thaw(frozen)
     listed = tx.rows("SELECT * FROM task_run WHERE graph_run_id = ?", row["id"])
-    tasks = {task["name"]: TaskRun(State(task["state"]), _instant(task["started"])) for task in listed}
+    tasks = {task["name"]: TaskRun(TaskState(task["state"]), _instant(task["started"])) for task in listed}
     return ActiveRun(
         id=row["id"],
         root_id=row["root_id"],
@@ -252,7 +254,7 @@ def load(tx: Transaction, row: sqlite3.Row) -> ActiveRun:
         config=row["config"],
         frozen=frozen,
         graph=graph,
-        run=machine.restore(graph, State(row["state"]), _instant(row["started"]), tasks),
+        run=machine.restore(graph, TaskState(row["state"]), _instant(row["started"]), tasks),
         task_run_ids={task["name"]: task["id"] for task in listed},
     )
 
@@ -275,7 +277,7 @@ def is_running(tx: Transaction, root_id: int) -> bool:
     )
 
 
-def write(tx: Transaction, active: ActiveRun, step: Step, outcome: Outcome, moment: Moment) -> None:
+def write(tx: Transaction, active: ActiveRun, step: RunStep, outcome: Outcome, moment: Moment) -> None:
     """Write a step: every transition with its event row, and the run's own state."""
     instant = moment.now.isoformat()
     for change in step.changes:
@@ -290,7 +292,7 @@ def write(tx: Transaction, active: ActiveRun, step: Step, outcome: Outcome, mome
             instant,
         )
         _write_task(tx, active.task_run_ids[change.task], change.new, outcome, moment)
-    ended = step.run.state not in (State.WAITING, State.EXECUTING)
+    ended = step.run.state not in (TaskState.WAITING, TaskState.EXECUTING)
     tx.run(
         "UPDATE graph_run SET state = ?, started = ?, completed = ? WHERE id = ?",
         step.run.state,
@@ -300,9 +302,9 @@ def write(tx: Transaction, active: ActiveRun, step: Step, outcome: Outcome, mome
     )
 
 
-def _write_task(tx: Transaction, task_run_id: str, state: State, outcome: Outcome, moment: Moment) -> None:
+def _write_task(tx: Transaction, task_run_id: str, state: TaskState, outcome: Outcome, moment: Moment) -> None:
     instant = moment.now.isoformat()
-    if state is State.EXECUTING:
+    if state is TaskState.EXECUTING:
         tx.run(
             "UPDATE task_run SET state = ?, query_id = ?, scheduled_time = ?, started = ? WHERE id = ?",
             state,
@@ -312,7 +314,7 @@ def _write_task(tx: Transaction, task_run_id: str, state: State, outcome: Outcom
             task_run_id,
         )
         return
-    failed = state in (State.FAILED, State.CANCELLED, State.CONDITION_FALSE)
+    failed = state in (TaskState.FAILED, TaskState.CANCELLED, TaskState.CONDITION_FALSE)
     tx.run(
         "UPDATE task_run SET state = ?, scheduled_time = COALESCE(scheduled_time, ?), completed = ?, error_code = ?,"
         " error_message = ? WHERE id = ?",
@@ -331,9 +333,9 @@ def count_failures(tx: Transaction, active: ActiveRun) -> dict[str, int]:
     rows = tx.rows("SELECT name, state FROM task_run WHERE graph_run_id = ? AND NOT carried", active.id)
     for row in rows:
         uuid = str(active.graph.task(row["name"]).payload["uuid"])
-        if row["state"] == State.SUCCEEDED:
+        if row["state"] == TaskState.SUCCEEDED:
             tx.run("DELETE FROM task_failures WHERE uuid = ?", uuid)
-        elif row["state"] == State.FAILED:
+        elif row["state"] == TaskState.FAILED:
             tx.run(
                 "INSERT INTO task_failures VALUES (?, 1) ON CONFLICT (uuid) DO UPDATE SET count = count + 1",
                 uuid,

@@ -20,16 +20,16 @@ from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import machine, runs, schedule
 from snowflake_sandbox.tasks.machine import (
     Begin,
-    Complete,
     Event,
     Happening,
     Interrupt,
     Report,
+    RunEnded,
     Start,
-    State,
+    TaskState,
     TimePassed,
 )
-from snowflake_sandbox.tasks.runs import ActiveRun, Moment, Outcome, Request
+from snowflake_sandbox.tasks.runs import ActiveRun, Moment, Outcome, RunRequest
 from snowflake_sandbox.tasks.statements import TaskStatement, Work
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Scheduler:
         for active in unfinished:
             with self._lock:
                 self._active[active.id] = active
-            executing = [name for name, task in active.run.tasks.items() if task.state is State.EXECUTING]
+            executing = [name for name, task in active.run.tasks.items() if task.state is TaskState.EXECUTING]
             for name in executing:
                 self._start_statement(active, name)
 
@@ -155,7 +155,7 @@ class Scheduler:
                 # A run that is still going when the next one is due makes Snowflake leave that one out.
                 if now - due > _LATE or (runs.is_running(tx, root_id) and not may_overlap(root)):
                     return
-                active, step = self._new_run(tx, root, Request("SCHEDULE", due), now)
+                active, step = self._new_run(tx, root, RunRequest("SCHEDULE", due), now)
             self._adopt(active, step)
 
     def execute_task(self, root: SnowflakeObject, config: str | None) -> None:
@@ -187,19 +187,19 @@ class Scheduler:
     def _moment(self, now: datetime) -> Moment:
         return Moment(now, self._world.new_id)
 
-    def _manual(self, root: SnowflakeObject, config: str | None, now: datetime) -> Request:
+    def _manual(self, root: SnowflakeObject, config: str | None, now: datetime) -> RunRequest:
         merged = graphs.merged_config({"config": root["config"]}, config)
-        return Request("EXECUTE_TASK", now, merged)
+        return RunRequest("EXECUTE_TASK", now, merged)
 
     def _new_run(
-        self, tx: Transaction, root: SnowflakeObject, request: Request, now: datetime
-    ) -> tuple[ActiveRun, machine.Step]:
+        self, tx: Transaction, root: SnowflakeObject, request: RunRequest, now: datetime
+    ) -> tuple[ActiveRun, machine.RunStep]:
         active = runs.create(tx, root, request, self._moment(now))
         step = machine.step(active.graph, active.run, Begin(), now)
         runs.write(tx, active, step, Outcome(), self._moment(now))
         return active, step
 
-    def _adopt(self, active: ActiveRun, step: machine.Step) -> None:
+    def _adopt(self, active: ActiveRun, step: machine.RunStep) -> None:
         """Take a run whose first step is written into memory, and do what the step asks for."""
         active.run = step.run
         self._active[active.id] = active
@@ -218,11 +218,11 @@ class Scheduler:
             step = machine.step(active.graph, active.run, event, now)
             if not step.changes:
                 return False
-            followed: list[tuple[ActiveRun, machine.Step]] = []
+            followed: list[tuple[ActiveRun, machine.RunStep]] = []
             with self._world.store.transaction() as tx:
                 runs.write(tx, active, step, outcome, self._moment(now))
                 for action in step.actions:
-                    if isinstance(action, Complete):
+                    if isinstance(action, RunEnded):
                         followed += self._complete(tx, active, action.state, now)
             active.run = step.run
             self._act(active, step)
@@ -231,7 +231,7 @@ class Scheduler:
         self._wake.set()  # a task that has just begun may have the next deadline
         return True
 
-    def _act(self, active: ActiveRun, step: machine.Step) -> None:
+    def _act(self, active: ActiveRun, step: machine.RunStep) -> None:
         for action in step.actions:
             if isinstance(action, Start):
                 self._start_statement(active, action.task)
@@ -278,15 +278,15 @@ class Scheduler:
                 (run.id, name)
                 for run in self._active.values()
                 for name, task in run.run.tasks.items()
-                if task.state is State.EXECUTING and run.graph.task(name).payload["uuid"] == task_uuid
+                if task.state is TaskState.EXECUTING and run.graph.task(name).payload["uuid"] == task_uuid
             ]
         return sum(self._apply(run_id, Report(name, Happening.CANCEL), _CANCELLED) for run_id, name in executing)
 
     # --- after the end -----------------------------------------------------------------------------------------------
 
     def _complete(
-        self, tx: Transaction, active: ActiveRun, state: State, now: datetime
-    ) -> list[tuple[ActiveRun, machine.Step]]:
+        self, tx: Transaction, active: ActiveRun, state: TaskState, now: datetime
+    ) -> list[tuple[ActiveRun, machine.RunStep]]:
         """What follows from a run's end, in the transaction that ends it: suspension, retry, the waiting run."""
         root = catalog.by_id(tx, active.root_id)
         counts = runs.count_failures(tx, active)
@@ -366,7 +366,7 @@ def _retriable(tx: Transaction, root: SnowflakeObject, group_id: int | None, now
     name = root.name.qualified
     if last is None:
         raise graphs.refused(f"Cannot perform retry: no suitable run of graph with root task {name} to retry.")
-    if last["state"] not in (State.FAILED, State.CANCELLED):
+    if last["state"] not in (TaskState.FAILED, TaskState.CANCELLED):
         raise graphs.refused(f"Cannot perform retry: the last run of graph with root task {name} had no failures.")
     version, _ = runs.version_of(tx, root)
     if version != last["version"]:

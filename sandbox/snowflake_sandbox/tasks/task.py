@@ -18,7 +18,7 @@ from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.parameters import SESSION
 from snowflake_sandbox.result import SHOW, Result
 from snowflake_sandbox.scripting import parser
-from snowflake_sandbox.session import Scope
+from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import links, schedule, scheduler, showing
@@ -243,7 +243,7 @@ def _describe(call: Call, task: SnowflakeObject) -> Result:
 DECLARATION = Kind(
     name="TASK",
     plural="TASKS",
-    scope=Scope.SCHEMA,
+    scope=ObjectScope.SCHEMA,
     show=showing.SHOWN,
     show_row=showing.show_row,
     terse=terse(schedule=SHOWN),

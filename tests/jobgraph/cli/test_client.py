@@ -8,7 +8,7 @@ from typing import Any, Self
 import pytest
 
 from jobgraph.account import client, login
-from jobgraph.account.client import Choice
+from jobgraph.account.client import ConnectionChoice
 from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError, UserError
 
@@ -25,7 +25,7 @@ VARIABLES = {
 
 
 def test_variables_name_a_connection() -> None:
-    found = client.parameters(Choice(environment=VARIABLES))
+    found = client.parameters(ConnectionChoice(environment=VARIABLES))
     assert found["host"] == "127.0.0.1"
     assert found["port"] == 1
     assert found["database"] == "DB"
@@ -46,8 +46,8 @@ def test_a_private_key_is_used_by_itself() -> None:
 def test_a_name_that_is_none_is_an_error_of_one_line(name: str, kind: str) -> None:
     option: dict[str, Any] = {kind: name}
     for choice in (
-        Choice(**option, environment=VARIABLES),
-        Choice(environment={**VARIABLES, f"SNOWFLAKE_{kind.upper()}": name}),
+        ConnectionChoice(**option, environment=VARIABLES),
+        ConnectionChoice(environment={**VARIABLES, f"SNOWFLAKE_{kind.upper()}": name}),
     ):
         with pytest.raises(UsageError) as caught:
             client.parameters(choice)
@@ -63,12 +63,12 @@ def test_a_session_in_a_database_of_another_kind_of_name_is_an_error() -> None:
 
 
 def test_a_name_is_kept_as_snowflake_keeps_it() -> None:
-    found = client.parameters(Choice(database="my_db", schema='"PUBLIC"', environment=VARIABLES))
+    found = client.parameters(ConnectionChoice(database="my_db", schema='"PUBLIC"', environment=VARIABLES))
     assert (found["database"], found["schema"]) == ("MY_DB", "PUBLIC")
 
 
 def test_the_command_lines_database_wins() -> None:
-    found = client.parameters(Choice(database="OTHER", schema="S", environment=VARIABLES))
+    found = client.parameters(ConnectionChoice(database="OTHER", schema="S", environment=VARIABLES))
     assert (found["database"], found["schema"]) == ("OTHER", "S")
 
 
@@ -87,13 +87,13 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 def test_a_named_connection_is_taken_instead_of_the_variables(files: dict[str, object]) -> None:
     del files["default_connection_name"]
-    assert client.parameters(Choice("production", environment=VARIABLES))["account"] == "ORG-PROD"
+    assert client.parameters(ConnectionChoice("production", environment=VARIABLES))["account"] == "ORG-PROD"
 
 
 def test_an_unknown_connection_is_an_error_of_usage(files: dict[str, object]) -> None:
     assert files
     with pytest.raises(UsageError, match="no connection named 'staging'") as raised:
-        client.parameters(Choice("staging"))
+        client.parameters(ConnectionChoice("staging"))
     assert "production" in str(raised.value)
     assert raised.value.exit_code == 2
 
@@ -101,7 +101,7 @@ def test_an_unknown_connection_is_an_error_of_usage(files: dict[str, object]) ->
 def test_no_connection_at_all_says_how_to_give_one(files: dict[str, object]) -> None:
     assert files
     with pytest.raises(UsageError, match="No connection to Snowflake is configured") as raised:
-        client.parameters(Choice())
+        client.parameters(ConnectionChoice())
     assert 'eval "$(jobgraph sandbox env)"' in str(raised.value)
 
 
@@ -110,7 +110,7 @@ def test_a_sandbox_that_does_not_run_is_told_within_seconds() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     with pytest.raises(NotConnectedError) as raised:
-        client.connect(Choice(environment={**VARIABLES, "SNOWFLAKE_PORT": port}))
+        client.connect(ConnectionChoice(environment={**VARIABLES, "SNOWFLAKE_PORT": port}))
     assert raised.value.exit_code == 3
     assert f"127.0.0.1:{port}" in str(raised.value)
     assert "jobgraph sandbox start" in str(raised.value)
@@ -159,7 +159,7 @@ def test_a_role_that_the_user_does_not_have_is_told_as_that(found: dict[str, str
 
 def test_a_port_that_is_none_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="'abc' is no number"):
-        client.parameters(Choice(environment={**VARIABLES, "SNOWFLAKE_PORT": "abc"}))
+        client.parameters(ConnectionChoice(environment={**VARIABLES, "SNOWFLAKE_PORT": "abc"}))
 
 
 @pytest.mark.parametrize(

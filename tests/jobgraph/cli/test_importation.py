@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobgraph.account.client import Choice, connect
+from jobgraph.account.client import ConnectionChoice, connect
 from jobgraph.account.queries import Statement
 from jobgraph.config.reading import read
 from jobgraph.plan.planning import Procedures, plan
@@ -132,7 +132,7 @@ def test_what_a_real_sandbox_has_comes_back_as_the_same_plan(shell: Shell) -> No
     assert shell.run("sandbox", "start").returncode == 0
     shell.activate()
     place = ("PR_CONTAINER_ORCHESTRATION", "PUBLIC")
-    connected = connect(Choice(environment=shell.variables))
+    connected = connect(ConnectionChoice(environment=shell.variables))
     for text in ("CREATE WAREHOUSE SMALL_WAREHOUSE", f"CREATE DATABASE {place[0]}", *statements(planned.graphs[0])):
         connected.rows(Statement(text))
     connected.close()

@@ -10,7 +10,7 @@ import pytest
 from jobgraph.runs import deployed, graph_run, shapes, task_runs
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.graph_run import Progress
-from jobgraph.runs.services import Service
+from jobgraph.runs.services import JobService
 from tests.jobgraph.cli.recorded import (
     FAILED_ATTEMPTS,
     OLD_RUN,
@@ -32,7 +32,7 @@ def graph(**states: str) -> deployed.Deployed:
 
 def assemble(
     history: list[Row], attempts: list[Row], of: deployed.Deployed | None = None, **progress: Any
-) -> graph_run.Run:
+) -> graph_run.GraphRun:
     shape, rows = shapes.of_deployed(of or graph()), task_runs.read(history)
     known = Progress(now=START + timedelta(seconds=9), **progress)
     return graph_run.assemble(shape, RUN, rows, attempts, known)
@@ -162,7 +162,7 @@ def test_what_follows_a_disabled_job_is_not_blocked_by_it() -> None:
 def test_a_running_job_is_one_attempt_further_than_its_recorded_ones() -> None:
     history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
     history += [history_row("T_MYJOB_3", "EXECUTING", QUERY_START_TIME=START)]
-    service = Service("S", "RUNNING", 2)
+    service = JobService("S", "RUNNING", 2)
     job = assemble(history, FAILED_ATTEMPTS[:1], services={"T_MYJOB_3": service}).job("T_MYJOB_3")
     assert job is not None
     assert (job.state, job.attempts, job.duration) == ("RUNNING", 2, 9.0)
@@ -173,7 +173,7 @@ def test_only_attempts_that_are_there_are_counted(recorded: int) -> None:
     """Its last attempt is recorded, and its task goes on for a moment: there is no further attempt."""
     history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
     history += [history_row("T_MYJOB_3", "EXECUTING", QUERY_START_TIME=START)]
-    ending = {"T_MYJOB_3": Service("S", "FAILED", recorded)}
+    ending = {"T_MYJOB_3": JobService("S", "FAILED", recorded)}
     for services in ({}, ending):
         job = assemble(history, FAILED_ATTEMPTS[:recorded], services=services).job("T_MYJOB_3")
         assert job is not None
@@ -183,7 +183,7 @@ def test_only_attempts_that_are_there_are_counted(recorded: int) -> None:
 def test_a_job_whose_service_waits_for_a_node_is_pending_and_says_why() -> None:
     history = [history_row("ROOT_TASK", "SUCCEEDED", **ENDED)]
     history += [history_row("T_MYJOB_3", "EXECUTING", QUERY_START_TIME=START)]
-    service = Service("S", "PENDING", 1, "POOL", START + timedelta(seconds=2))
+    service = JobService("S", "PENDING", 1, "POOL", START + timedelta(seconds=2))
     run = assemble(history, [], services={"T_MYJOB_3": service})
     job = run.job("T_MYJOB_3")
     assert job is not None

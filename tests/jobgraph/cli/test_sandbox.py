@@ -43,7 +43,7 @@ class Part:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "status", lambda _: control.Status(running=True, pid=42, port=8765))
+    monkeypatch.setattr(control, "status", lambda _: control.SandboxStatus(running=True, pid=42, port=8765))
     variables = {"SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": "8765", "SNOWFLAKE_PASSWORD": PASSWORD}
     monkeypatch.setattr(control, "environment", lambda _: variables)
 
@@ -118,7 +118,7 @@ def test_status_of_a_sandbox_that_does_not_run(invoke: Invoke, tmp_path: Path) -
 
 
 def test_start_says_what_stands_in_the_way(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(*_: Any, **_options: Any) -> control.Status:
+    def start(*_: Any, **_options: Any) -> control.SandboxStatus:
         raise control.SandboxError("Port 8765 of 127.0.0.1 cannot be used")
 
     monkeypatch.setattr(control, "start", start)
@@ -213,7 +213,7 @@ def test_trouble_with_a_real_sandbox_has_its_exit_codes(shell: Shell) -> None:
 def test_a_sandbox_that_is_killed_is_told_at_once_and_again_after_its_restart(shell: Shell) -> None:
     shell.run("sandbox", "start")
     shell.activate()
-    connected = client.connect(client.Choice(environment=shell.variables))
+    connected = client.connect(client.ConnectionChoice(environment=shell.variables))
     os.kill(json.loads(shell.run("sandbox", "status", "--json").stdout)["pid"], signal.SIGKILL)
     with pytest.raises(NotConnectedError, match="Cannot connect"):
         connected.rows(queries.now())
@@ -221,4 +221,4 @@ def test_a_sandbox_that_is_killed_is_told_at_once_and_again_after_its_restart(sh
     with pytest.raises(NotConnectedError, match="has ended the session"):
         connected.rows(queries.now())
     connected.close()
-    assert client.connect(client.Choice(environment=shell.variables)).rows(queries.now())
+    assert client.connect(client.ConnectionChoice(environment=shell.variables)).rows(queries.now())

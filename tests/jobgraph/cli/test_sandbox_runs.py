@@ -49,7 +49,7 @@ OPEN_GATE = [f"CREATE TABLE {PLACE}.GATE (X NUMBER)", f"INSERT INTO {PLACE}.GATE
 
 
 def send(shell: Shell, *statements: str) -> None:
-    connected = client.connect(client.Choice(environment=shell.variables))
+    connected = client.connect(client.ConnectionChoice(environment=shell.variables))
     for statement in statements:
         connected.rows(Statement(statement))
     connected.close()

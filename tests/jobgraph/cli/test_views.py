@@ -13,7 +13,7 @@ from rich.text import Text
 
 from jobgraph.cli import application, progress, views
 from jobgraph.runs import graph_run, wording
-from jobgraph.runs.graph_run import Job, Run
+from jobgraph.runs.graph_run import GraphRun, JobRun
 from jobgraph.runs.shapes import Shape
 from tests.jobgraph.cli.recorded import RUN
 
@@ -28,8 +28,8 @@ def drawn(renderable: RenderableType, width: int = 120) -> str:
     return captured.get()
 
 
-def run_of(*jobs: Job, **values: Any) -> Run:
-    return Run(
+def run_of(*jobs: JobRun, **values: Any) -> GraphRun:
+    return GraphRun(
         Shape("g", "ROOT_TASK", ()),
         RUN,
         **{"state": "RUNNING", "ended": False, "jobs": jobs, "duration": 75.0, **values},
@@ -45,15 +45,15 @@ def test_durations_are_in_peoples_units(value: float | None, text: str) -> None:
 
 
 def test_a_small_graph_shows_every_job() -> None:
-    text = drawn(views.progress_table(run_of(Job("A", "DONE"), Job("B", "PENDING")), 24))
+    text = drawn(views.progress_table(run_of(JobRun("A", "DONE"), JobRun("B", "PENDING")), 24))
     assert "A" in text
     assert "B" in text
     assert "1 min 15 s  1 DONE, 1 PENDING" in text
 
 
 def test_a_large_graph_shows_what_matters_now_and_counts() -> None:
-    jobs = [Job(f"P{n}", "PENDING") for n in range(500)] + [Job(f"D{n}", "DONE") for n in range(400)]
-    jobs += [Job("NOW", "RUNNING", 1), Job("BAD", "FAILED", 3), Job("ODD", "TIMED_OUT", 1)]
+    jobs = [JobRun(f"P{n}", "PENDING") for n in range(500)] + [JobRun(f"D{n}", "DONE") for n in range(400)]
+    jobs += [JobRun("NOW", "RUNNING", 1), JobRun("BAD", "FAILED", 3), JobRun("ODD", "TIMED_OUT", 1)]
     text = drawn(views.progress_table(run_of(*jobs), 24))
     assert len(text.splitlines()) <= 24
     assert [
@@ -68,9 +68,14 @@ def test_a_large_graph_shows_what_matters_now_and_counts() -> None:
 
 def test_without_a_terminal_only_changes_are_written(capsys: pytest.CaptureFixture[str]) -> None:
     lines = progress.Lines()
-    for job in (Job("A", "PENDING"), Job("A", "RUNNING", 1), Job("A", "RUNNING", 1, 3.0), Job("A", "RUNNING", 2)):
+    for job in (
+        JobRun("A", "PENDING"),
+        JobRun("A", "RUNNING", 1),
+        JobRun("A", "RUNNING", 1, 3.0),
+        JobRun("A", "RUNNING", 2),
+    ):
         lines.show(run_of(job))
-    lines.show(run_of(Job("A", "FAILED", 2, 5.0, cause="exit code 1")))
+    lines.show(run_of(JobRun("A", "FAILED", 2, 5.0, cause="exit code 1")))
     told = capsys.readouterr()
     assert told.out == ""
     assert [" ".join(line.split()) for line in told.err.splitlines()] == [
@@ -89,15 +94,15 @@ def test_the_live_display_is_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     with progress.display() as show:
-        show(run_of(Job("A", "RUNNING", 1)))
+        show(run_of(JobRun("A", "RUNNING", 1)))
         assert "RUNNING" in screen.getvalue()
 
 
 def test_failures_name_cause_and_log() -> None:
     run = run_of(
-        Job("A", "FAILED", 3, cause="exit code 1"),
-        Job("B", "SKIPPED", cause="a predecessor did not succeed"),
-        Job("C", "SUSPENDED", cause="its task is suspended"),
+        JobRun("A", "FAILED", 3, cause="exit code 1"),
+        JobRun("B", "SKIPPED", cause="a predecessor did not succeed"),
+        JobRun("C", "SUSPENDED", cause="its task is suspended"),
         ended=True,
         state=graph_run.FAILED,
         cause="",
@@ -111,18 +116,18 @@ def test_failures_name_cause_and_log() -> None:
 
 
 def test_next_commands_fit_the_outcome() -> None:
-    jobs = Job("A", "DONE", 1), Job("B", "FAILED", 1)
+    jobs = JobRun("A", "DONE", 1), JobRun("B", "FAILED", 1)
     failed = run_of(*jobs, state=graph_run.FAILED, ended=True, repeatable=True, stopped=True)
     assert "jobgraph logs B   " in views.next_commands(failed)
     assert "jobgraph retry" in views.next_commands(failed)
-    done = run_of(Job("A", "DONE", 1), state=graph_run.DONE, ended=True, repeatable=True)
+    done = run_of(JobRun("A", "DONE", 1), state=graph_run.DONE, ended=True, repeatable=True)
     assert "jobgraph logs A   " in views.next_commands(done)
     assert "jobgraph retry" not in views.next_commands(done)
 
 
 def test_a_retry_is_not_advised_where_snowflake_refuses_it() -> None:
     """No task failed (`on_failure: continue`); a later run, or a deploy, came after."""
-    jobs = Job("A", "DONE", 1), Job("B", "FAILED", 1)
+    jobs = JobRun("A", "DONE", 1), JobRun("B", "FAILED", 1)
     goes_on = run_of(*jobs, state=graph_run.FAILED, ended=True, repeatable=True)
     assert views.next_commands(goes_on).endswith("jobgraph run g --wait")
     old = run_of(*jobs, state=graph_run.FAILED, ended=True, stopped=True)
@@ -140,8 +145,12 @@ def shown(monkeypatch: pytest.MonkeyPatch, width: int, renderable: RenderableTyp
     return [line.rstrip() for line in screen.getvalue().splitlines() if line.strip()]
 
 
-def two_runs(run_id: str) -> list[Run]:
-    jobs = (Job("T_CLEAN_CUSTOMERS", "FAILED", 3, 1.0), Job("T_CLEAN_ORDERS", "TIMED_OUT", 2, 2.0), Job("A", "DONE", 1))
+def two_runs(run_id: str) -> list[GraphRun]:
+    jobs = (
+        JobRun("T_CLEAN_CUSTOMERS", "FAILED", 3, 1.0),
+        JobRun("T_CLEAN_ORDERS", "TIMED_OUT", 2, 2.0),
+        JobRun("A", "DONE", 1),
+    )
     started = datetime(2026, 3, 1, tzinfo=UTC)
     return [replace(run_of(*jobs, state="FAILED", started=started, scheduled_from="EXECUTE_TASK"), run_id=run_id)]
 
@@ -166,7 +175,7 @@ def test_a_narrow_terminal_shows_fewer_columns_of_history_and_cuts_nothing(
 @pytest.mark.parametrize("width", [40, 80])
 def test_a_line_wider_than_the_terminal_stays_whole(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     long = "T_" + "X" * 90
-    lines = shown(monkeypatch, width, views.run_table(run_of(Job(long, "DONE", 1, 2.0)), terminal=True))
+    lines = shown(monkeypatch, width, views.run_table(run_of(JobRun(long, "DONE", 1, 2.0)), terminal=True))
     assert lines[-1].split() == [long, "DONE", "1", "2.0", "s"]
     sentence = "a job failed: " + "see https://docs.example.org/long/path " * 4
     assert shown(monkeypatch, width, Text(sentence)) == [sentence.rstrip()]

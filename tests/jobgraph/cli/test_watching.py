@@ -9,25 +9,25 @@ import pytest
 
 from jobgraph.account import queries
 from jobgraph.account.run_records import RunRecords
-from jobgraph.cli.watching import Launch, Request, pause
+from jobgraph.cli.watching import Launch, RunsBefore, pause
 from jobgraph.errors import TimedOutError
 from jobgraph.runs import deployed, graph_run, records
 from tests.jobgraph.cli.recorded import OLD_RUN, RUN, START, ManualClock, Server, history_row
 
 if TYPE_CHECKING:
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 
 def launch(server: Server, clock: ManualClock, timeout: float | None = None) -> Launch:
     return Launch(server, deployed.read(server.tasks)[0], clock, timeout)
 
 
-def execute(starting: Launch) -> Request:
+def execute(starting: Launch) -> RunsBefore:
     return starting.execute(queries.execute(queries.Place("DB", "PUBLIC"), "ROOT_TASK"))
 
 
 def test_a_run_is_found_and_followed_to_its_end(server: Server, clock: ManualClock) -> None:
-    seen: list[Run] = []
+    seen: list[GraphRun] = []
     starting = launch(server, clock)
     request = execute(starting)
     run_id = starting.find(request)
@@ -45,7 +45,7 @@ def test_each_poll_is_one_statement_and_attempts_are_read_when_a_task_ends(serve
     request = execute(starting)
     starting.find(request)
     server.sent.clear()
-    polls: list[Run] = []
+    polls: list[GraphRun] = []
     starting.watch().follow(starting.rows(RUN, request), polls.append)
     histories = [one for one in server.sent if "TASK_HISTORY" in one.text]
     attempts = [one for one in server.sent if "JOBS_RUN_STATS" in one.text]
@@ -96,7 +96,7 @@ def test_the_timeout_limits_search_and_run_together(server: Server, clock: Manua
 
 def test_no_job_ever_looks_as_if_it_had_left_no_attempt(server: Server, clock: ManualClock) -> None:
     """The rows of attempts must be at least as young as the task history they are put together with."""
-    seen: list[Run] = []
+    seen: list[GraphRun] = []
     starting = launch(server, clock)
     request = execute(starting)
     starting.watch().follow(starting.rows(RUN, request), seen.append)
@@ -108,7 +108,7 @@ def test_a_retried_run_is_not_over_before_its_new_attempt_shows(server: Server, 
     record = records.of_deployed(deployed.read(server.tasks)[0])
     rows = RunRecords(server, record).rows()
     assert launch(server, clock).watch().follow(rows, lambda _: None).state == graph_run.DONE
-    seen: list[Run] = []
+    seen: list[GraphRun] = []
     with pytest.raises(TimedOutError):
         launch(server, clock, timeout=2).watch().follow(rows, seen.append, attempt=2)
     assert {run.state for run in seen} == {"PENDING"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobgraph.config.model import Config, Resources
 from jobgraph.config.reading import parse, read
-from jobgraph.config.schedules import Cron, Interval
+from jobgraph.config.schedules import Cron, IntervalSchedule
 from jobgraph.errors import EXIT_USAGE, ConfigErrors, Problem, UsageError
 from tests.golden import compare
 
@@ -44,7 +44,7 @@ def test_the_quickstarts_six_jobs() -> None:
     (graph,) = read(ROOT / "jobconfig.yaml", POOLS).graphs
     assert graph.root_task == "ROOT_TASK"
     assert graph.finalizer_task == "GET_GRAPH_STATS"
-    assert graph.schedule == Interval(59, "MINUTES")
+    assert graph.schedule == IntervalSchedule(59, "MINUTES")
     assert [(job.name, job.compute_pool[12:], job.retries, job.after) for job in graph.jobs] == [
         ("T_MYJOB_1", "XS", 0, ()),
         ("T_MYJOB_2", "S", 0, ()),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph.cost.allocation import Metered, Span, allocated
+from jobgraph.cost.allocation import Metered, UnitUse, allocated
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def hours(*credits_: float) -> list[Metered]:
 
 spans = st.lists(
     st.builds(
-        lambda start, length, units: Span(at(start), at(start + length), units),
+        lambda start, length, units: UnitUse(at(start), at(start + length), units),
         st.floats(-90, 300),
         st.floats(0, 200),
         st.integers(1, 4),
@@ -34,7 +34,7 @@ charges = st.lists(st.floats(0, 20), max_size=4).map(lambda credits_: hours(*cre
 
 
 @given(charges, spans, st.floats(0.01, 5), st.booleans())
-def test_the_parts_are_the_bill(metered: list[Metered], uses: list[Span], rate: float, is_shared: bool) -> None:  # noqa: FBT001  # as hypothesis gives it
+def test_the_parts_are_the_bill(metered: list[Metered], uses: list[UnitUse], rate: float, is_shared: bool) -> None:  # noqa: FBT001  # as hypothesis gives it
     result = allocated(metered, uses, rate, is_shared=is_shared)
     bill = sum(hour.credits for hour in metered)
     assert sum(result.shares) + result.idle == pytest.approx(bill, abs=1e-9)
@@ -43,7 +43,12 @@ def test_the_parts_are_the_bill(metered: list[Metered], uses: list[Span], rate: 
 
 
 @given(charges, spans, st.floats(0.01, 5), st.booleans())
-def test_nobody_pays_more_than_the_rate(metered: list[Metered], uses: list[Span], rate: float, is_shared: bool) -> None:  # noqa: FBT001  # likewise
+def test_nobody_pays_more_than_the_rate(
+    metered: list[Metered],
+    uses: list[UnitUse],
+    rate: float,
+    is_shared: bool,  # noqa: FBT001  # likewise
+) -> None:
     result = allocated(metered, uses, rate, is_shared=is_shared)
     for span, share, unmetered in zip(uses, result.shares, result.unmetered, strict=True):
         seconds = max(0.0, (span.end - span.start).total_seconds()) * span.units
@@ -51,14 +56,14 @@ def test_nobody_pays_more_than_the_rate(metered: list[Metered], uses: list[Span]
 
 
 @given(charges, spans, st.floats(0.01, 5))
-def test_equal_uses_pay_the_same(metered: list[Metered], uses: list[Span], rate: float) -> None:
+def test_equal_uses_pay_the_same(metered: list[Metered], uses: list[UnitUse], rate: float) -> None:
     for is_shared in (True, False):
         result = allocated(metered, [*uses, *uses], rate, is_shared=is_shared)
         assert result.shares[: len(uses)] == pytest.approx(result.shares[len(uses) :], abs=1e-9)
 
 
 def test_seconds_by_the_rate_and_the_rest_is_idle() -> None:
-    uses = [Span(at(0), at(30)), Span(at(15), at(30), 2)]
+    uses = [UnitUse(at(0), at(30)), UnitUse(at(15), at(30), 2)]
     result = allocated(hours(2.0), uses, 1.0, is_shared=False)
     assert result.shares == pytest.approx((0.5, 0.5))
     assert result.idle == pytest.approx(1.0)
@@ -66,20 +71,20 @@ def test_seconds_by_the_rate_and_the_rest_is_idle() -> None:
 
 
 def test_uses_that_share_nodes_divide_what_was_charged() -> None:
-    result = allocated(hours(0.3), [Span(at(0), at(30)), Span(at(0), at(15), 2)], 1.0, is_shared=False)
+    result = allocated(hours(0.3), [UnitUse(at(0), at(30)), UnitUse(at(0), at(15), 2)], 1.0, is_shared=False)
     assert result.shares == pytest.approx((0.15, 0.15))
     assert result.idle == pytest.approx(0.0)
 
 
 def test_tasks_that_wait_at_the_same_time_share_the_warehouse() -> None:
     """Half an hour: one alone for ten minutes, then both; the warehouse idles for a minute after that."""
-    result = allocated(hours(31 / 60), [Span(at(0), at(30)), Span(at(10), at(30))], 1.0, is_shared=True)
+    result = allocated(hours(31 / 60), [UnitUse(at(0), at(30)), UnitUse(at(10), at(30))], 1.0, is_shared=True)
     assert result.shares == pytest.approx((20 / 60, 10 / 60))
     assert result.idle == pytest.approx(1 / 60)
 
 
 def test_a_use_over_several_hours_gets_a_part_of_each_and_the_rest_is_not_metered() -> None:
-    result = allocated(hours(1.0, 0.25), [Span(at(30), at(150))], 1.0, is_shared=False)
+    result = allocated(hours(1.0, 0.25), [UnitUse(at(30), at(150))], 1.0, is_shared=False)
     assert result.shares == pytest.approx((0.5 + 0.25,))
     assert result.idle == pytest.approx(0.5)
     assert result.unmetered == pytest.approx((0.5,))

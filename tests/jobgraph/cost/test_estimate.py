@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from jobgraph.config.schedules import Cron, Interval
+from jobgraph.config.schedules import Cron, IntervalSchedule
 from jobgraph.cost.deployment import CostedGraph, CostedJob, Deployment, Warehouse
 from jobgraph.cost.estimate import STANDING, estimate
 from jobgraph.cost.frequency import HOURS_A_MONTH, SECONDS_A_MONTH, runs_a_month
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn
 
-    from jobgraph.cost.estimate import Estimate, Line
+    from jobgraph.cost.estimate import CostLine, Estimate
     from jobgraph.cost.history import History
 
 RATES = published()
@@ -38,7 +38,7 @@ def job(
 
 
 def deployed(*jobs: CostedJob, minutes: int | None = 60, pool: Pool | None = None, tail: int = 60) -> Deployment:
-    schedule = None if minutes is None else Interval(minutes, "MINUTES")
+    schedule = None if minutes is None else IntervalSchedule(minutes, "MINUTES")
     graph = CostedGraph("g", "ROOT", schedule, jobs)
     pool = pool or Pool("P", "CPU_X64_XS", 1, 4, 300)
     return Deployment((graph,), {pool.name: pool}, {"W": Warehouse("W", auto_suspend=tail)})
@@ -48,7 +48,7 @@ def past(seconds: float, wait: float, spread: float = 0.0) -> Times:
     return Times(9, Range(seconds - spread, seconds + spread, seconds), Range(wait - spread, wait + spread, wait))
 
 
-def line(result: Estimate, kind: str) -> Line:
+def line(result: Estimate, kind: str) -> CostLine:
     (only,) = (line for line in result.lines if line.kind == kind)
     return only
 
@@ -153,9 +153,13 @@ def test_what_nobody_is_sure_of_is_a_range_of_rates() -> None:
 
 @pytest.mark.parametrize(
     ("schedule", "runs"),
-    [(Interval(59, "MINUTES"), 742.88), (Cron("0 2 * * *", "UTC"), 30.4375), (Cron("0 0 1 * *", "Asia/Tokyo"), 1.0)],
+    [
+        (IntervalSchedule(59, "MINUTES"), 742.88),
+        (Cron("0 2 * * *", "UTC"), 30.4375),
+        (Cron("0 0 1 * *", "Asia/Tokyo"), 1.0),
+    ],
 )
-def test_runs_of_a_month(schedule: Interval | Cron, runs: float) -> None:
+def test_runs_of_a_month(schedule: IntervalSchedule | Cron, runs: float) -> None:
     assert runs_a_month(schedule) == pytest.approx(runs, abs=0.01)
 
 
@@ -197,7 +201,7 @@ def deployments(draw: DrawFn) -> tuple[Deployment, History]:
             replicas = draw(st.integers(1, pools[pool].max_nodes))
             drawn = CostedJob(name, pool, tuple(after), 9999, 9999, replicas, 1, house, is_direct=house is None)
             jobs.append(drawn)
-        pause, closed_on = Interval(draw(st.integers(3, 90)), "MINUTES"), draw(st.sampled_from(["W", None]))
+        pause, closed_on = IntervalSchedule(draw(st.integers(3, 90)), "MINUTES"), draw(st.sampled_from(["W", None]))
         graphs.append(CostedGraph(key, key.upper(), pause, tuple(jobs), closed_on=closed_on))
     return Deployment(tuple(graphs), pools, houses), times
 
@@ -209,7 +213,9 @@ def test_what_a_simulation_charges_is_within_the_range(
 ) -> None:
     deployment, times = generated
     pauses = {
-        graph.key: int(graph.schedule.number) for graph in deployment.graphs if isinstance(graph.schedule, Interval)
+        graph.key: int(graph.schedule.number)
+        for graph in deployment.graphs
+        if isinstance(graph.schedule, IntervalSchedule)
     }
     minutes = 40 * max(pauses.values())
 

@@ -9,16 +9,16 @@ import pytest
 from jobgraph.cost.allocation import Metered
 from jobgraph.cost.deployment import Deployment, Warehouse
 from jobgraph.cost.rates import published
-from jobgraph.cost.spending import Attempt, Spending, grouped, savings, spending
+from jobgraph.cost.spending import EndedAttempt, Spending, grouped, savings, spending
 from jobgraph.settings import Pool
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 DEPLOYMENT = Deployment((), {"P": Pool("P", "CPU_X64_S")}, {"W": Warehouse("W")})
 
 
-def attempt(job: str, run: str, start: int, end: int, number: int = 1) -> Attempt:
+def attempt(job: str, run: str, start: int, end: int, number: int = 1) -> EndedAttempt:
     begins, ends = (START + timedelta(minutes=minutes) for minutes in (start, end))
-    return Attempt("ROOT", job, run, number, "P", "CPU_X64_S", "W", begins, ends)
+    return EndedAttempt("ROOT", job, run, number, "P", "CPU_X64_S", "W", begins, ends)
 
 
 def hour(credits_: float) -> list[Metered]:

@@ -11,7 +11,7 @@ import pytest
 from jobgraph.config.reading import read
 from jobgraph.deploy import root_changes
 from jobgraph.deploy.drift import root_parameters
-from jobgraph.deploy.root_changes import GraphChange, left_over, left_over_root
+from jobgraph.deploy.root_changes import RootChange, left_over, left_over_root
 from jobgraph.plan.planning import Procedures, plan
 from jobgraph.settings import read_settings
 
@@ -71,7 +71,7 @@ def rows(graph: GraphPlan, state: str = "started", schedule: str | None = "59 MI
     return [top | {"parameters": root_parameters(graph)} | root, *found]
 
 
-def changes(graphs: tuple[GraphPlan, ...], present: list[Row]) -> dict[str, GraphChange]:
+def changes(graphs: tuple[GraphPlan, ...], present: list[Row]) -> dict[str, RootChange]:
     """What a deploy may do, leaving out which tasks are not as planned."""
     found = root_changes.changes(graphs, present)
     return {key: replace(change, differing=(), root_differs=False) for key, change in found.items()}
@@ -84,22 +84,22 @@ BY_HAND: dict[str, Any] = {"g": {"jobs": {"a": []}}}
 @pytest.mark.parametrize(
     ("document", "shown", "expected"),
     [
-        (ONE, None, GraphChange()),
-        (BY_HAND, None, GraphChange(resume=False)),
-        (ONE, {}, GraphChange()),
-        (ONE, {"state": "suspended"}, GraphChange(suspend=False, resume=False, stays_suspended=True)),
-        (ONE, {"state": "suspended", "schedule": None}, GraphChange(suspend=False)),
+        (ONE, None, RootChange()),
+        (BY_HAND, None, RootChange(resume=False)),
+        (ONE, {}, RootChange()),
+        (ONE, {"state": "suspended"}, RootChange(suspend=False, resume=False, stays_suspended=True)),
+        (ONE, {"state": "suspended", "schedule": None}, RootChange(suspend=False)),
         (
             ONE,
             {"state": "suspended", "last_suspended_reason": "SUSPENDED_DUE_TO_ERRORS"},
-            GraphChange(suspend=False, failed=True),
+            RootChange(suspend=False, failed=True),
         ),
-        (BY_HAND, {"state": "suspended", "schedule": None}, GraphChange(suspend=False, resume=False)),
-        (BY_HAND, {}, GraphChange(resume=False)),
+        (BY_HAND, {"state": "suspended", "schedule": None}, RootChange(suspend=False, resume=False)),
+        (BY_HAND, {}, RootChange(resume=False)),
     ],
 )
 def test_who_suspends_and_resumes_the_root(
-    document: dict[str, Any], shown: Row | None, expected: GraphChange, tmp_path: Path
+    document: dict[str, Any], shown: Row | None, expected: RootChange, tmp_path: Path
 ) -> None:
     graphs = planned(tmp_path, document)
     assert changes(graphs, [] if shown is None else rows(graphs[0], **shown)) == {"g": expected}
@@ -108,7 +108,7 @@ def test_who_suspends_and_resumes_the_root(
 def test_a_graph_whose_root_has_another_name_takes_the_old_one_over(tmp_path: Path) -> None:
     (old,) = planned(tmp_path, {"old": {"schedule": "59 minutes", "jobs": {"a": [], "b": ["a"]}}})
     graphs = planned(tmp_path, {"new": {"schedule": "59 minutes", "jobs": {"a": [], "c": ["a"]}}})
-    assert changes(graphs, rows(old))["new"] == GraphChange(former_root="OLD_ROOT")
+    assert changes(graphs, rows(old))["new"] == RootChange(former_root="OLD_ROOT")
 
 
 def test_jobs_of_a_split_graph_wait_for_the_gate_of_the_one_that_they_leave(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_jobs_of_a_split_graph_wait_for_the_gate_of_the_one_that_they_leave(tmp_
         },
     )
     found = changes(after, rows(before))
-    assert found["one"] == GraphChange()
-    assert found["two"] == GraphChange(moved={"B": "one", "C": "one"})
+    assert found["one"] == RootChange()
+    assert found["two"] == RootChange(moved={"B": "one", "C": "one"})
 
 
 def test_jobs_of_a_graph_that_goes_wait_until_its_root_is_suspended(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_jobs_of_a_graph_that_goes_wait_until_its_root_is_suspended(tmp_path: Pa
     before = planned(tmp_path, document)
     after = planned(tmp_path, {"one": {"schedule": "1 hour", "jobs": {"a": [], "b": ["a"]}}})
     found = changes(after, [row for graph in before for row in rows(graph)])
-    assert found["one"] == GraphChange(abandoned={"B": "TWO_ROOT"})
+    assert found["one"] == RootChange(abandoned={"B": "TWO_ROOT"})
 
 
 def test_of_two_graphs_that_come_from_one_the_larger_takes_the_root_over(tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ def test_of_two_graphs_that_come_from_one_the_larger_takes_the_root_over(tmp_pat
         },
     )
     found = changes(after, rows(before))
-    assert found["right"] == GraphChange(former_root="ONE_ROOT")
-    assert found["left"] == GraphChange(moved={"A": "right"})
+    assert found["right"] == RootChange(former_root="ONE_ROOT")
+    assert found["left"] == RootChange(moved={"A": "right"})
 
 
 def test_a_deploy_has_to_suspend_the_root_where_tasks_are_not_as_planned(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_a_deploy_has_to_suspend_the_root_where_tasks_are_not_as_planned(tmp_pat
     assert root_changes.changes(graphs, present)["g"].differing == ()
     assert root_changes.changes(graphs, None)["g"].differing == ()
     present[1]["definition"] = "SELECT 1"
-    assert root_changes.changes(graphs, present)["g"] == GraphChange(differing=("A",))
-    assert root_changes.changes(graphs, present[1:])["g"] == GraphChange(differing=("G_ROOT", "A"), root_differs=True)
+    assert root_changes.changes(graphs, present)["g"] == RootChange(differing=("A",))
+    assert root_changes.changes(graphs, present[1:])["g"] == RootChange(differing=("G_ROOT", "A"), root_differs=True)
 
 
 def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_suspended_is_not(
@@ -165,7 +165,7 @@ def test_a_root_that_failed_too_often_is_reason_enough_and_one_that_an_operator_
 ) -> None:
     graphs = planned(tmp_path, ONE)
     failed = rows(graphs[0], "suspended", last_suspended_reason="SUSPENDED_DUE_TO_ERRORS")
-    assert root_changes.changes(graphs, failed)["g"] == GraphChange(suspend=False, failed=True, differing=("G_ROOT",))
+    assert root_changes.changes(graphs, failed)["g"] == RootChange(suspend=False, failed=True, differing=("G_ROOT",))
     assert root_changes.changes(graphs, rows(graphs[0], "suspended"))["g"].differing == ()
 
 

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from jobgraph.config.schedules import Cron, Interval
+from jobgraph.config.schedules import Cron, IntervalSchedule
 from jobgraph.plan.task_rows import schedule
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("59 MINUTE", Interval(59, "MINUTES")),
-        ("1 HOURS", Interval(1, "HOURS")),
-        ("10 S", Interval(10, "SECONDS")),
+        ("59 MINUTE", IntervalSchedule(59, "MINUTES")),
+        ("1 HOURS", IntervalSchedule(1, "HOURS")),
+        ("10 S", IntervalSchedule(10, "SECONDS")),
         ("USING CRON 0 2 * * * Europe/Berlin", Cron("0 2 * * *", "Europe/Berlin")),
         (None, None),
         ("null", None),

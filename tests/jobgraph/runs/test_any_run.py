@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
 
     from jobgraph.runs.deployed import Deployed
-    from jobgraph.runs.graph_run import Run
+    from jobgraph.runs.graph_run import GraphRun
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 RUN = "1772359200000"
@@ -163,7 +163,7 @@ def present(after: dict[str, tuple[str, ...]], committed: datetime) -> Deployed:
     return deployed.read(rows)[0]
 
 
-def read(world: World, graph: Deployed | None, *, only_logged: bool) -> Run:
+def read(world: World, graph: Deployed | None, *, only_logged: bool) -> GraphRun:
     rows, attempts = rows_of(world)
     history = task_runs.read(rows[:-1] if only_logged else rows)
     shape = shapes.of_run(graph, "g", "ROOT", history)

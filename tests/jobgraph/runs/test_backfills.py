@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobgraph.config.schedules import Cron, Schedule
-from jobgraph.config.schedules import Interval as Every
+from jobgraph.config.schedules import IntervalSchedule as Every
 from jobgraph.errors import UsageError
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested.request import Request
 from jobgraph.runs import backfills, graph_run
-from jobgraph.runs.backfills import Backfill, Interval, Span
-from jobgraph.runs.graph_run import Run
+from jobgraph.runs.backfills import Backfill, Interval, TimeRange
+from jobgraph.runs.graph_run import GraphRun
 from jobgraph.runs.shapes import Shape
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ schedules = st.sampled_from((None, BERLIN, Cron("0 * * * *", "UTC"), Every(90, "
 def test_intervals_follow_one_another_and_lie_within(
     start: datetime, length: int, every: str, schedule: Schedule | None
 ) -> None:
-    whole = Span(start, start + timedelta(hours=length))
+    whole = TimeRange(start, start + timedelta(hours=length))
     try:
         pieces = backfills.spans(every, whole, schedule)
     except UsageError:
@@ -47,7 +47,7 @@ def test_intervals_follow_one_another_and_lie_within(
 def test_a_day_of_a_zone_has_23_to_25_hours() -> None:
     zone = ZoneInfo("Europe/Berlin")
     for first, length in (("2026-03-29", 23), ("2026-10-25", 25), ("2026-11-01", 24)):
-        whole = Span(
+        whole = TimeRange(
             backfills.boundary("--from", first, zone, inclusive=False),
             backfills.boundary("--to", first, zone, inclusive=True),
         )
@@ -56,11 +56,11 @@ def test_a_day_of_a_zone_has_23_to_25_hours() -> None:
 
 
 def test_the_times_of_a_cron_expression_go_by_the_clock_on_the_wall() -> None:
-    spring = Span(datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+    spring = TimeRange(datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
     lengths = [piece.end - piece.start for piece in backfills.spans(backfills.SCHEDULE, spring, BERLIN)]
     # 2:30 does not exist on the 29th
     assert timedelta(hours=47) in lengths
-    autumn = Span(datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 27, tzinfo=UTC))
+    autumn = TimeRange(datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 27, tzinfo=UTC))
     lengths = [piece.end - piece.start for piece in backfills.spans(backfills.SCHEDULE, autumn, BERLIN)]
     # it comes twice on the 25th
     assert timedelta(hours=1) in lengths
@@ -74,11 +74,11 @@ def test_what_is_no_date_is_named(text: str) -> None:
 
 def test_more_intervals_than_anybody_watches_are_refused() -> None:
     with pytest.raises(UsageError, match="more than 5000"):
-        backfills.spans(backfills.HOUR, Span(START, START + timedelta(days=1000)), None)
+        backfills.spans(backfills.HOUR, TimeRange(START, START + timedelta(days=1000)), None)
 
 
-DAY = Span(START, START + timedelta(days=1))
-RUN = Run(Shape("g", "ROOT", ()), "1", graph_run.DONE, ended=True, jobs=(), scheduled=DAY.end)
+DAY = TimeRange(START, START + timedelta(days=1))
+RUN = GraphRun(Shape("g", "ROOT", ()), "1", graph_run.DONE, ended=True, jobs=(), scheduled=DAY.end)
 
 
 def backfill(state: str, of_backfill: str = states.COMPLETE, run: str = "1") -> Backfill:
@@ -103,7 +103,7 @@ def backfill(state: str, of_backfill: str = states.COMPLETE, run: str = "1") -> 
         ([], [replace(RUN, request=Request(("A",)))], {"missing", "failed", "all"}),
     ],
 )
-def test_which_intervals_are_taken(earlier: list[Backfill], runs: list[Run], taken: set[str]) -> None:
+def test_which_intervals_are_taken(earlier: list[Backfill], runs: list[GraphRun], taken: set[str]) -> None:
     asked = {
         reprocess
         for reprocess in backfills.REPROCESS
@@ -113,5 +113,5 @@ def test_which_intervals_are_taken(earlier: list[Backfill], runs: list[Run], tak
 
 
 def test_the_newest_come_first_if_asked_for() -> None:
-    later = Span(DAY.end, DAY.end + timedelta(days=1))
+    later = TimeRange(DAY.end, DAY.end + timedelta(days=1))
     assert backfills.chosen([DAY, later], "all", [], [], newest_first=True) == [later, DAY]

@@ -49,7 +49,7 @@ def recorded(number: int, status: str, began: float, ended: float) -> dict[str, 
 
 def job(
     *rows: TaskRun, tries: tuple[dict[str, Any], ...] = (), there: tuple[dict[str, Any], ...] = ()
-) -> graph_run.Job:
+) -> graph_run.JobRun:
     progress = Progress(now=at(100), services=services.of_run(there, "g", RUN, rows))
     found = graph_run.assemble(SHAPE, RUN, [ROOT, *rows], tries, progress).job("J")
     assert found is not None

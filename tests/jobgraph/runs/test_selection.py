@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobgraph.errors import UsageError
 from jobgraph.plan import sql
 from jobgraph.runs import deployed
-from jobgraph.runs.selection import Selection, left_out, names_of
+from jobgraph.runs.selection import JobSelection, left_out, names_of
 from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def graph(after: dict[str, tuple[str, ...]], *, suspended: str = "", body: str =
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[dict[str, tuple[str, ...]], Selection]:
+def cases(draw: st.DrawFn) -> tuple[dict[str, tuple[str, ...]], JobSelection]:
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1, max_size=7))
     after = {
         name: tuple(draw(st.sets(st.sampled_from(names[:place]))) if place else ()) for place, name in enumerate(names)
     }
     some = st.lists(st.sampled_from(names), unique=True, max_size=3).map(tuple)
-    return after, Selection(draw(some), draw(some), draw(some))
+    return after, JobSelection(draw(some), draw(some), draw(some))
 
 
 def follows(after: dict[str, tuple[str, ...]], name: str, first: str) -> bool:
@@ -46,7 +46,7 @@ def follows(after: dict[str, tuple[str, ...]], name: str, first: str) -> bool:
 
 
 @given(cases())
-def test_what_is_asked_for_runs_and_nothing_else(case: tuple[dict[str, tuple[str, ...]], Selection]) -> None:
+def test_what_is_asked_for_runs_and_nothing_else(case: tuple[dict[str, tuple[str, ...]], JobSelection]) -> None:
     after, selection = case
     wanted = {
         name
@@ -64,14 +64,14 @@ def test_what_is_asked_for_runs_and_nothing_else(case: tuple[dict[str, tuple[str
 def test_a_task_of_an_earlier_version_cannot_be_left_out() -> None:
     old = "CALL RUN_JOB_0('A', (SELECT 1), $${}$$)"
     with pytest.raises(UsageError, match="cannot be left out of a run: A"):
-        left_out(graph({"A": (), "B": ("A",)}, body=old), Selection(only=("B",)))
+        left_out(graph({"A": (), "B": ("A",)}, body=old), JobSelection(only=("B",)))
 
 
 def test_a_suspended_task_cannot_be_asked_for_and_is_left_out_anyway() -> None:
     after: dict[str, tuple[str, ...]] = {"A": (), "B": ("A",)}
     with pytest.raises(UsageError, match="pass over B"):
-        left_out(graph(after, suspended="B"), Selection(only=("B",)))
-    assert left_out(graph(after, suspended="B"), Selection(since=("A",))) == ()
+        left_out(graph(after, suspended="B"), JobSelection(only=("B",)))
+    assert left_out(graph(after, suspended="B"), JobSelection(since=("A",))) == ()
 
 
 def test_an_option_names_one_job_or_several() -> None:

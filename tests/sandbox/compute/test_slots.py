@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 from snowflake_sandbox.compute import slots
-from snowflake_sandbox.compute.slots import Arrive, Leave, Look, Power, Resume, Suspend, Terms
+from snowflake_sandbox.compute.slots import Arrive, Leave, Look, Power, Resume, Suspend, WarehouseTerms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
 TERMS = st.builds(
-    Terms,
+    WarehouseTerms,
     level=st.integers(1, 2),
     lowest=st.just(1),
     highest=st.integers(1, 2),
@@ -34,7 +34,9 @@ HAPPENINGS = st.lists(
 )
 
 
-def played(terms: Terms, happenings: Sequence[tuple[str, int, int]]) -> list[tuple[slots.Event, slots.Step, datetime]]:
+def played(
+    terms: WarehouseTerms, happenings: Sequence[tuple[str, int, int]]
+) -> list[tuple[slots.Event, slots.SlotStep, datetime]]:
     """Every event with the step that it led to."""
     now, warehouse = START, slots.new(terms, START, suspended=True)
     steps = []
@@ -57,7 +59,7 @@ def played(terms: Terms, happenings: Sequence[tuple[str, int, int]]) -> list[tup
 
 
 @given(TERMS, HAPPENINGS)
-def test_never_more_run_than_there_are_slots(terms: Terms, happenings: list[tuple[str, int, int]]) -> None:
+def test_never_more_run_than_there_are_slots(terms: WarehouseTerms, happenings: list[tuple[str, int, int]]) -> None:
     for _, step, _ in played(terms, happenings):
         warehouse = step.warehouse
         if warehouse.power is Power.STARTED:
@@ -69,7 +71,7 @@ def test_never_more_run_than_there_are_slots(terms: Terms, happenings: list[tupl
 
 
 @given(TERMS, HAPPENINGS)
-def test_nobody_waits_while_a_slot_is_free(terms: Terms, happenings: list[tuple[str, int, int]]) -> None:
+def test_nobody_waits_while_a_slot_is_free(terms: WarehouseTerms, happenings: list[tuple[str, int, int]]) -> None:
     for _, step, _ in played(terms, happenings):
         warehouse = step.warehouse
         if warehouse.power is Power.STARTED and warehouse.queue:
@@ -78,13 +80,15 @@ def test_nobody_waits_while_a_slot_is_free(terms: Terms, happenings: list[tuple[
 
 
 @given(TERMS, HAPPENINGS)
-def test_first_come_first_served(terms: Terms, happenings: list[tuple[str, int, int]]) -> None:
+def test_first_come_first_served(terms: WarehouseTerms, happenings: list[tuple[str, int, int]]) -> None:
     order = [number for _, step, _ in played(terms, happenings) for number in step.admitted]
     assert order == sorted(order, key=int)
 
 
 @given(TERMS, HAPPENINGS)
-def test_every_statement_runs_waits_or_is_told_why_not(terms: Terms, happenings: list[tuple[str, int, int]]) -> None:
+def test_every_statement_runs_waits_or_is_told_why_not(
+    terms: WarehouseTerms, happenings: list[tuple[str, int, int]]
+) -> None:
     here: set[str] = set()
     for event, step, now in played(terms, happenings):
         here = here | {event.id} if isinstance(event, Arrive) else here
@@ -97,7 +101,9 @@ def test_every_statement_runs_waits_or_is_told_why_not(terms: Terms, happenings:
 
 
 @given(TERMS, HAPPENINGS)
-def test_it_is_up_exactly_as_long_as_it_is_not_suspended(terms: Terms, happenings: list[tuple[str, int, int]]) -> None:
+def test_it_is_up_exactly_as_long_as_it_is_not_suspended(
+    terms: WarehouseTerms, happenings: list[tuple[str, int, int]]
+) -> None:
     for _, step, _ in played(terms, happenings):
         assert (step.warehouse.clusters == 0) == (step.warehouse.power is Power.SUSPENDED)
         assert step.warehouse.power is not Power.SUSPENDED or not step.warehouse.running
@@ -105,7 +111,7 @@ def test_it_is_up_exactly_as_long_as_it_is_not_suspended(terms: Terms, happening
 
 @given(TERMS, HAPPENINGS)
 def test_after_the_next_instant_time_alone_has_done_something(
-    terms: Terms, happenings: list[tuple[str, int, int]]
+    terms: WarehouseTerms, happenings: list[tuple[str, int, int]]
 ) -> None:
     for _, step, now in played(terms, happenings)[-1:]:
         instant = slots.next_instant(step.warehouse, terms)
@@ -116,7 +122,7 @@ def test_after_the_next_instant_time_alone_has_done_something(
 
 
 def test_a_cluster_is_taken_away_after_two_minutes_of_too_little_work() -> None:
-    terms = Terms(level=1, lowest=1, highest=2)
+    terms = WarehouseTerms(level=1, lowest=1, highest=2)
     warehouse = slots.new(terms, START, suspended=False)
     for name in "ab":
         warehouse = slots.step(warehouse, Arrive(name), terms, START).warehouse

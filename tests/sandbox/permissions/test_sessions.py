@@ -13,7 +13,7 @@ import requests
 from snowflake_sandbox.errors import SnowflakeError, cancelled
 from snowflake_sandbox.protocol import logins, server
 from snowflake_sandbox.queries import running
-from snowflake_sandbox.result import Column, Result, status
+from snowflake_sandbox.result import Result, ResultColumn, status
 
 from tests.sandbox.conftest import WAREHOUSE, Client
 
@@ -126,7 +126,7 @@ def test_a_service_called_like_a_user_has_none_of_the_users_roles(client: Client
 def test_old_results_are_forgotten_when_all_of_them_are_large(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "_MOST_BYTES", 1000)
     table = pa.table({"C": pa.array(["x" * 400])})
-    client.world.statements["LARGE"] = lambda _call: Result((Column("C"),), arrow=table)
+    client.world.statements["LARGE"] = lambda _call: Result((ResultColumn("C"),), arrow=table)
     queries = client.world.parts["queries"]
     submitted = [queries.submit(client.session, "LARGE", {}, str(number)) for number in range(30)]
     for query in submitted:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from snowflake_sandbox.errors import SnowflakeError
-from snowflake_sandbox.result import Column, Result
+from snowflake_sandbox.result import Result, ResultColumn
 from snowflake_sandbox.scripting import interpreter, parser, values
 from snowflake_sandbox.scripting.requests import Checkpoint, Evaluate, Returned, Run
-from snowflake_sandbox.scripting.values import Rows, Scope, Value, Variable
+from snowflake_sandbox.scripting.values import BlockScope, Rows, Value, Variable
 from snowflake_sandbox.statements.reader import DataType
 
 NUMBER = DataType("NUMBER", (38, 0))
@@ -37,7 +37,7 @@ def run(text: str, answers: dict[str, Any] | None = None) -> tuple[Returned, lis
 
 
 def _rows(cells: list[tuple[Any, ...]]) -> Rows:
-    columns = tuple(Column(f"C{number}", "fixed") for number in range(len(cells[0]) if cells else 1))
+    columns = tuple(ResultColumn(f"C{number}", "fixed") for number in range(len(cells[0]) if cells else 1))
     return Rows(columns, tuple(cells), Result(columns, cells))
 
 
@@ -118,7 +118,7 @@ def test_variables_are_bound_and_never_written_into_a_statement() -> None:
 
 
 def test_a_column_in_a_query_of_an_expression_is_no_variable() -> None:
-    scope = Scope({"A": Variable(Value(1, NUMBER), NUMBER)})
+    scope = BlockScope({"A": Variable(Value(1, NUMBER), NUMBER)})
     bound = values.bind_expression("a + (SELECT a + :a FROM t WHERE f(a => 1)) + t.a", scope)
     assert bound.text == "? + (SELECT a + ? FROM t WHERE f(a => 1)) + t.a"
 

@@ -10,10 +10,11 @@ from snowflake_sandbox.services import machine
 from snowflake_sandbox.services.machine import (
     Cancel,
     CannotStart,
-    Complete,
+    ContainerStatus,
     Demand,
     Event,
     Exited,
+    JobEnded,
     JobRun,
     JobStatus,
     NodeLost,
@@ -21,7 +22,6 @@ from snowflake_sandbox.services.machine import (
     Restarted,
     StartContainer,
     Started,
-    Status,
     StopContainer,
 )
 
@@ -46,7 +46,7 @@ def test_from_pending_to_done() -> None:
     run, actions = run_through(Placed(0), Started(MAIN))
     assert (machine.status(run), machine.instance_status(run, 0)) == (JobStatus.RUNNING, "READY")
     run, actions = run_through(Placed(0), Started(MAIN), Exited(MAIN, 0))
-    assert actions[-1] == Complete(JobStatus.DONE)
+    assert actions[-1] == JobEnded(JobStatus.DONE)
     assert machine.instance_status(run, 0) == "SUCCEEDED"
 
 
@@ -56,7 +56,7 @@ def test_a_failed_container_fails_the_job_once_the_others_were_stopped() -> None
     assert machine.status(run) is JobStatus.RUNNING
     assert actions[-1] == StopContainer(SIDE)
     run, actions = run_through(*events, Exited(SIDE, 137), names=("main", "side"))
-    assert actions[-1] == Complete(JobStatus.FAILED)
+    assert actions[-1] == JobEnded(JobStatus.FAILED)
     assert run.containers[MAIN].message == "User application error, check container logs"
     assert run.containers[MAIN].exit_code == 3
 
@@ -68,17 +68,17 @@ def test_out_of_memory_is_said() -> None:
 
 def test_an_image_that_cannot_be_had_fails_the_job() -> None:
     run, actions = run_through(Placed(0), CannotStart(MAIN, "Failed to pull image"))
-    assert actions[-1] == Complete(JobStatus.FAILED)
+    assert actions[-1] == JobEnded(JobStatus.FAILED)
     assert run.containers[MAIN].message == "Failed to pull image"
 
 
 def test_cancel_before_and_after_the_start() -> None:
     run, actions = run_through(Cancel())
-    assert actions == [Complete(JobStatus.CANCELLED)]
+    assert actions == [JobEnded(JobStatus.CANCELLED)]
     run, actions = run_through(Placed(0), Started(MAIN), Cancel())
     assert (machine.status(run), actions[-1]) == (JobStatus.CANCELLING, StopContainer(MAIN))
     run, actions = run_through(Placed(0), Started(MAIN), Cancel(), Exited(MAIN, 137))
-    assert actions[-1] == Complete(JobStatus.CANCELLED)
+    assert actions[-1] == JobEnded(JobStatus.CANCELLED)
 
 
 def test_cancel_of_an_ended_job_changes_nothing() -> None:
@@ -90,21 +90,21 @@ def test_cancel_of_an_ended_job_changes_nothing() -> None:
 def test_late_events_change_nothing() -> None:
     run, _ = run_through(Placed(0), Started(MAIN), Exited(MAIN, 0))
     for event in (Started(MAIN), Exited(MAIN, 1), CannotStart(MAIN, "x"), Placed(0), Restarted()):
-        assert machine.step(run, event) == machine.Step(run)
+        assert machine.step(run, event) == machine.ServiceStep(run)
 
 
 def test_a_restart_starts_unfinished_containers_again() -> None:
     run, _ = run_through(Placed(0), Placed(1), Started((0, "main")), Exited((1, "main"), 0), Restarted(), replicas=2)
     assert run.containers[0, "main"].restarts == 1
-    assert run.containers[0, "main"].status is Status.PENDING
-    assert run.containers[1, "main"].status is Status.DONE
+    assert run.containers[0, "main"].status is ContainerStatus.PENDING
+    assert run.containers[1, "main"].status is ContainerStatus.DONE
     step = machine.step(run, Placed(0))
     assert step.actions == (StartContainer((0, "main")),)
 
 
 def test_a_restart_ends_a_cancellation() -> None:
     _, actions = run_through(Placed(0), Started(MAIN), Cancel(), Restarted())
-    assert actions[-1] == Complete(JobStatus.CANCELLED)
+    assert actions[-1] == JobEnded(JobStatus.CANCELLED)
 
 
 def test_a_lost_node_fails_its_instance_once_the_processes_are_gone() -> None:
@@ -115,7 +115,7 @@ def test_a_lost_node_fails_its_instance_once_the_processes_are_gone() -> None:
     run, actions = run_through(*events, Exited((0, "main"), 137), Exited((1, "main"), 143), replicas=2)
     assert (run.containers[0, "main"].message, run.containers[0, "main"].exit_code) == ("Encountered fatal error", None)
     assert run.containers[1, "main"].message == "Container was terminated"
-    assert actions[-1] == Complete(JobStatus.FAILED)
+    assert actions[-1] == JobEnded(JobStatus.FAILED)
 
 
 def test_a_node_lost_just_before_a_restart_stays_lost() -> None:
@@ -155,7 +155,7 @@ def test_a_job_ends_at_most_once_and_for_good(events: list[Event]) -> None:
     for event in events:
         before = machine.status(run)
         step = machine.step(run, event)
-        ends += [action.status for action in step.actions if isinstance(action, Complete)]
+        ends += [action.status for action in step.actions if isinstance(action, JobEnded)]
         if before in machine.ENDED:
             assert machine.status(step.run) is before
         run = step.run

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from snowflake_sandbox.tasks import machine
 from snowflake_sandbox.tasks.machine import (
     Begin,
-    Complete,
     Graph,
     GraphRun,
     Happening,
     Interrupt,
     Report,
+    RunEnded,
+    RunStep,
     Start,
-    State,
-    Step,
     TaskDefinition,
+    TaskState,
     TimePassed,
 )
 
@@ -41,29 +41,29 @@ class Runner:
         self.graph, self.run, self.now = frozen, run or machine.new_run(frozen), NOW
         self.started: list[str] = []
         self.interrupted: list[str] = []
-        self.completed: list[State] = []
+        self.completed: list[TaskState] = []
         self._take(machine.step(frozen, self.run, Begin(), self.now))
 
-    def _take(self, step: Step) -> Step:
+    def _take(self, step: RunStep) -> RunStep:
         self.run = step.run
         self.started += [action.task for action in step.actions if isinstance(action, Start)]
         self.interrupted += [action.task for action in step.actions if isinstance(action, Interrupt)]
-        self.completed += [action.state for action in step.actions if isinstance(action, Complete)]
+        self.completed += [action.state for action in step.actions if isinstance(action, RunEnded)]
         return step
 
-    def report(self, happening: Happening, *names: str) -> Step:
+    def report(self, happening: Happening, *names: str) -> RunStep:
         for name in names:
             step = self._take(machine.step(self.graph, self.run, Report(name, happening), self.now))
         return step
 
-    def succeed(self, *names: str) -> Step:
+    def succeed(self, *names: str) -> RunStep:
         return self.report(Happening.SUCCEED, *names)
 
-    def wait(self, **duration: float) -> Step:
+    def wait(self, **duration: float) -> RunStep:
         self.now += timedelta(**duration)
         return self._take(machine.step(self.graph, self.run, TimePassed(), self.now))
 
-    def state(self, name: str) -> State:
+    def state(self, name: str) -> TaskState:
         return self.run.tasks[name].state
 
 
@@ -78,19 +78,19 @@ def test_branches_start_in_parallel_and_fan_in_waits_for_all() -> None:
     assert runner.started == ["R", "A", "B", "C", "D", "F"]
     assert runner.completed == []
     runner.succeed("F")
-    assert runner.completed == [State.SUCCEEDED]
+    assert runner.completed == [TaskState.SUCCEEDED]
 
 
 def test_failure_skips_all_descendants_but_not_the_other_branch_nor_the_finalizer() -> None:
     runner = Runner(DIAMOND)
     runner.succeed("R")
     runner.report(Happening.FAIL, "A")
-    assert (runner.state("C"), runner.state("D")) == (State.SKIPPED, State.SKIPPED)
+    assert (runner.state("C"), runner.state("D")) == (TaskState.SKIPPED, TaskState.SKIPPED)
     assert "F" not in runner.started
     runner.succeed("B")
     assert runner.started[-1] == "F"
     runner.succeed("F")
-    assert runner.completed == [State.FAILED]
+    assert runner.completed == [TaskState.FAILED]
 
 
 def test_failed_root_skips_everything_and_the_finalizer_still_runs() -> None:
@@ -102,7 +102,7 @@ def test_failed_root_skips_everything_and_the_finalizer_still_runs() -> None:
 def test_without_finalizer_the_run_ends_with_its_last_task() -> None:
     runner = Runner(graph({"A": "R"}, finalizer=False))
     runner.succeed("R", "A")
-    assert runner.completed == [State.SUCCEEDED]
+    assert runner.completed == [TaskState.SUCCEEDED]
 
 
 def test_a_suspended_child_counts_as_succeeded() -> None:
@@ -110,7 +110,7 @@ def test_a_suspended_child_counts_as_succeeded() -> None:
     runner = Runner(frozen)
     runner.succeed("R")
     assert runner.started == ["R", "B"]
-    assert runner.state("A") is State.SUSPENDED
+    assert runner.state("A") is TaskState.SUSPENDED
 
 
 def test_a_suspended_root_runs_on_demand() -> None:
@@ -121,25 +121,25 @@ def test_a_suspended_finalizer_is_passed_over() -> None:
     frozen = Graph("R", {"R": TaskDefinition("R")}, TaskDefinition("F", suspended=True))
     runner = Runner(frozen)
     runner.succeed("R")
-    assert runner.completed == [State.SUCCEEDED]
+    assert runner.completed == [TaskState.SUCCEEDED]
 
 
 def test_a_false_condition_takes_its_descendants_along_unless_another_predecessor_succeeded() -> None:
     runner = Runner(graph({"A": "R", "B": "R", "ONLY_A": "A", "BOTH": "A B"}))
     runner.succeed("R")
     runner.report(Happening.CONDITION_FALSE, "A")
-    assert runner.state("ONLY_A") is State.CONDITION_FALSE
+    assert runner.state("ONLY_A") is TaskState.CONDITION_FALSE
     runner.succeed("B")
     assert runner.started == ["R", "A", "B", "BOTH"]
     runner.succeed("BOTH", "F")
-    assert runner.completed == [State.SUCCEEDED]
+    assert runner.completed == [TaskState.SUCCEEDED]
 
 
 def test_a_skipped_root_skips_the_run_and_its_finalizer() -> None:
     runner = Runner(DIAMOND)
     runner.report(Happening.CONDITION_FALSE, "R")
     assert runner.started == ["R"]
-    assert runner.completed == [State.SKIPPED]
+    assert runner.completed == [TaskState.SKIPPED]
 
 
 def test_a_cancelled_task_is_interrupted_and_blocks_its_dependents_only() -> None:
@@ -147,9 +147,9 @@ def test_a_cancelled_task_is_interrupted_and_blocks_its_dependents_only() -> Non
     runner.succeed("R")
     runner.report(Happening.CANCEL, "A")
     assert runner.interrupted == ["A"]
-    assert runner.state("C") is State.SKIPPED
+    assert runner.state("C") is TaskState.SKIPPED
     runner.succeed("B", "F")
-    assert runner.completed == [State.CANCELLED]
+    assert runner.completed == [TaskState.CANCELLED]
 
 
 def test_late_reports_change_nothing() -> None:
@@ -182,9 +182,9 @@ def test_a_childs_own_timeout_wins() -> None:
     runner.wait(seconds=5)
     assert runner.interrupted == ["A"]
     runner.wait(hours=2)
-    assert runner.state("B") is State.EXECUTING
+    assert runner.state("B") is TaskState.EXECUTING
     runner.wait(days=7)
-    assert runner.state("B") is State.FAILED
+    assert runner.state("B") is TaskState.FAILED
 
 
 def test_a_retry_keeps_what_succeeded_and_runs_the_finalizer_again() -> None:
@@ -196,14 +196,14 @@ def test_a_retry_keeps_what_succeeded_and_runs_the_finalizer_again() -> None:
     assert again.started == ["A"]
     again.succeed("A", "C", "D", "F")
     assert again.started == ["A", "C", "D", "F"]
-    assert again.completed == [State.SUCCEEDED]
+    assert again.completed == [TaskState.SUCCEEDED]
 
 
 @pytest.mark.parametrize(("attempt", "wanted"), [(1, True), (2, True), (3, False)])
 def test_automatic_retries_are_counted(attempt: int, *, wanted: bool) -> None:
     frozen = Graph("R", {"R": TaskDefinition("R")}, auto_retries=2)
-    assert machine.wants_retry(frozen, State.FAILED, attempt) is wanted
-    assert machine.wants_retry(frozen, State.SUCCEEDED, attempt) is False
+    assert machine.wants_retry(frozen, TaskState.FAILED, attempt) is wanted
+    assert machine.wants_retry(frozen, TaskState.SUCCEEDED, attempt) is False
 
 
 def test_restore_gives_the_same_run() -> None:
@@ -234,7 +234,7 @@ def test_every_run_ends_once_with_each_task_started_at_most_once_after_its_prede
 ) -> None:
     runner = Runner(frozen)
     for _ in range(20):
-        executing = [name for name, task in runner.run.tasks.items() if task.state is State.EXECUTING]
+        executing = [name for name, task in runner.run.tasks.items() if task.state is TaskState.EXECUTING]
         if not executing:
             break
         runner.report(data.draw(st.sampled_from(OUTCOMES)), data.draw(st.sampled_from(executing)))
@@ -244,9 +244,9 @@ def test_every_run_ends_once_with_each_task_started_at_most_once_after_its_prede
         ran = name in runner.started
         before = {runner.state(predecessor) for predecessor in definition.after}
         if ran and before:
-            assert before <= {State.SUCCEEDED, State.SUSPENDED, State.CONDITION_FALSE}
-            assert before != {State.CONDITION_FALSE}
-    root_skipped = runner.state("R") is State.CONDITION_FALSE
+            assert before <= {TaskState.SUCCEEDED, TaskState.SUSPENDED, TaskState.CONDITION_FALSE}
+            assert before != {TaskState.CONDITION_FALSE}
+    root_skipped = runner.state("R") is TaskState.CONDITION_FALSE
     if frozen.finalizer is not None:
         assert ("F" in runner.started) is (not root_skipped and not frozen.finalizer.suspended)
         assert "F" not in runner.started or runner.started[-1] == "F"

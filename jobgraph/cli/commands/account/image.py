@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.cli.watching import Clock
     from jobgraph.config.model import Config
-    from jobgraph.imaging.sources import Source
+    from jobgraph.imaging.sources import ImageFolder
     from jobgraph.settings import Settings
 
 # How long the registry's password is good for; the engine keeps it after the push.
@@ -43,7 +43,7 @@ class _Work:
     """What to build: the stack's settings, and the images that have a folder."""
 
     settings: Settings
-    sources: Sequence[Source]
+    sources: Sequence[ImageFolder]
     environment: str | None
 
 
@@ -191,7 +191,7 @@ def _registry(client: Client, settings: Settings) -> str | None:
     return next((str(row["repository_url"]) for row in rows), None)
 
 
-def _digest(client: Client, settings: Settings, source: Source) -> str | None:
+def _digest(client: Client, settings: Settings, source: ImageFolder) -> str | None:
     """Return the digest of an image of that content; None if it was never pushed."""
     for row in client.rows(Statement(building.show_images(settings))):
         tags = [tag.strip() for tag in str(row["tags"] or "").split(",")]
@@ -200,7 +200,7 @@ def _digest(client: Client, settings: Settings, source: Source) -> str | None:
     return None
 
 
-def _push(client: Client, engine: str, source: Source, registry: str) -> None:
+def _push(client: Client, engine: str, source: ImageFolder, registry: str) -> None:
     target = f"{registry}/{source.name}:{source.tag}"
     _run(building.build(engine, source, target))
     if isinstance(client, SnowflakeClient):
@@ -210,7 +210,7 @@ def _push(client: Client, engine: str, source: Source, registry: str) -> None:
 
 
 def _build_inside(  # noqa: PLR0913, PLR0917  # what is built, where, and the clock
-    client: Client, clock: Clock, settings: Settings, source: Source, pool: str, registry: str
+    client: Client, clock: Clock, settings: Settings, source: ImageFolder, pool: str, registry: str
 ) -> None:
     note(f"{source.reference}: building inside Snowflake, on compute pool {pool} ...")
     client.rows(Statement(building.drop_job(settings, source)))

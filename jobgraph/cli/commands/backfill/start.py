@@ -77,7 +77,7 @@ def start(  # noqa: PLR0913  # one parameter for each option
     deployed = lookup.graph(application, graph)
     backfill_plans.check(deployed)
     step = step or (backfills.SCHEDULE if deployed.schedule else backfills.DAY)
-    choice = backfill_plans.Choice(step, reprocess, newest_first)
+    choice = backfill_plans.IntervalChoice(step, reprocess, newest_first)
     runs = lookup.runs(application, lookup.record(application, deployed.key))
     planned, listed = backfill_plans.planned(
         application.client, deployed, choice, (begin, end), lambda: runs.history(_RUNS)

@@ -20,7 +20,7 @@ from jobgraph.page import options
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobgraph.account.client import Choice
+    from jobgraph.account.client import ConnectionChoice
 
 _PORT = 8501
 
@@ -57,7 +57,7 @@ def _app() -> str:
         return str(app)
 
 
-def variables(environment: Mapping[str, str], choice: Choice) -> dict[str, str]:
+def variables(environment: Mapping[str, str], choice: ConnectionChoice) -> dict[str, str]:
     """Return the variables of the page's process: those of this one, and what the command line says."""
     own = {
         options.CONNECTION: choice.connection,
