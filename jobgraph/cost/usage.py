@@ -83,7 +83,8 @@ class _Run:
         usual = {name: wait.usual for name, wait in self.waits.items() if wait.usual is not None}
         if len(usual) < len(self.waits):
             return None
-        return intervals(self.before, usual, lanes(self.graph, self.deployment))
+        # a task's time in history begins before it has its slot: who waits for one need not be reckoned again
+        return intervals(self.before, usual)
 
     def _length(self) -> Range:
         capacities = [

@@ -16,6 +16,7 @@ from tests.reliability import (
     direct,
     durable_writes,
     finalizer,
+    metered,
     reading,
     runner,
 )
@@ -27,6 +28,7 @@ PARTS = {
     "direct": direct.run,
     "finalizer": finalizer.run,
     "deploys": deploys.run,
+    "metered": metered.run,
 }
 # Run only when named: they take minutes, or an hour and more.
 LONG = {
