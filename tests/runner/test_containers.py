@@ -50,7 +50,7 @@ def build_image(folder: Path) -> None:
         shutil.copy(file, image / file.name)
 
 
-PARTS = ("job_run", "job_session", "masking")
+PARTS = ("job_run", "job_session", "masking", "verdicts")
 
 
 @pytest.fixture(scope="module", params=[MANAGED, DIRECT])
