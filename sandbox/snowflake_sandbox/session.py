@@ -58,6 +58,7 @@ class Session:
         service: the qualified name of the service whose container logged in, if one did.
         serverless: whether it is that of a task without a warehouse: Snowflake gives it compute.
         held: ids of the warehouses in whose slots the session's statements run, those of a CALL's body in the CALL's.
+        copies_files: whether its client copies files of stages on this machine itself (LOCAL_FS), else by HTTP.
         owners_rights: whether it is the session of a procedure with its owner's rights, which keeps its role.
     """
 
@@ -80,6 +81,7 @@ class Session:
     variables: dict[str, Any] = field(default_factory=dict)
     owners_rights: bool = False
     serverless: bool = False
+    copies_files: bool = True
     held: list[int] = field(default_factory=list)
 
     @property

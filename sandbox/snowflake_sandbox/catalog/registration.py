@@ -29,7 +29,7 @@ from snowflake_sandbox.objects import (
     view,
     warehouse,
 )
-from snowflake_sandbox.tables import copy_into, file_urls, keys, stage_files
+from snowflake_sandbox.tables import copy_into, file_urls, keys, stage_files, stage_transfers
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import World
@@ -59,5 +59,5 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    for part in (grants, stage_files, copy_into, file_urls, keys, information_schema):
+    for part in (grants, stage_files, stage_transfers, copy_into, file_urls, keys, information_schema):
         part.register(world)

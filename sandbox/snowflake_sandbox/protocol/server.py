@@ -24,6 +24,7 @@ from snowflake_sandbox.errors import SnowflakeError, internal
 from snowflake_sandbox.parameters import session_value, wire_parameters
 from snowflake_sandbox.protocol import logins, wire
 from snowflake_sandbox.protocol.registry_api import RegistryApi
+from snowflake_sandbox.protocol.stage_api import StageApi
 from snowflake_sandbox.queries import query_history
 from snowflake_sandbox.rest import application as rest
 from snowflake_sandbox.tables import file_urls
@@ -82,7 +83,7 @@ class Server:
         routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]
         routes += [Route(path, self._guarded(endpoint), methods=["GET"]) for path, endpoint in get.items()]
         routes.append(Route("/api/v2/{path:path}", self._rest, methods=["GET", "POST", "PUT", "DELETE"]))
-        return Starlette(routes=[*routes, *RegistryApi(self._world).routes()])
+        return Starlette(routes=[*routes, *StageApi(self._world).routes(), *RegistryApi(self._world).routes()])
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
@@ -133,6 +134,8 @@ class Server:
             parameters={**(data.get("SESSION_PARAMETERS") or {}), "CLIENT_APP_ID": data.get("CLIENT_APP_ID")},
         )
         session = await run_in_threadpool(logins.log_in, self._world, login)
+        # Drivers on Snowflake's common core tell it by this capability; they know no LOCAL_FS.
+        session.copies_files = "SMK_ID_AS_STRING" not in (data.get("CLIENT_CAPABILITIES") or {})
         master = secrets.token_urlsafe(32)
         self._masters[master] = session
         return _answer(

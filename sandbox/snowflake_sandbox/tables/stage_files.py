@@ -1,7 +1,7 @@
 """Files of stages: PUT, GET, LIST, REMOVE. Client and sandbox share the machine, so the client itself copies files.
 
-Knows folders and the answer that makes a driver copy (location type LOCAL_FS); must not know file formats
-(copy_into.py does).
+Knows folders and the answer that makes a driver copy (location type LOCAL_FS) or send and fetch (stage_transfers.py);
+must not know file formats (copy_into.py does).
 """
 
 from __future__ import annotations
@@ -201,11 +201,16 @@ def _unquoted(word: str) -> str:
     return word[1:-1].replace("\\'", "'").replace("\\\\", "\\") if word.startswith("'") else word
 
 
-def _transfer(command: str, location: Location, folder: Path, sources: list[str], **fields: Any) -> Result:
+def _transfer(call: Call, command: str, location: Location, folder: Path, sources: list[str], **fields: Any) -> Result:
+    if call.session.copies_files:
+        info = {"locationType": "LOCAL_FS", "location": str(folder), "path": location.path, "creds": {}}
+    else:
+        names = sources if command == "DOWNLOAD" else None
+        info = call.world.parts["stage transfers"].stage_info(call.session, folder, names)
     data = {
         "command": command,
         "src_locations": sources,
-        "stageInfo": {"locationType": "LOCAL_FS", "location": str(folder), "path": location.path, "creds": {}},
+        "stageInfo": info,
         "encryptionMaterial": [],
         "parallel": 4,
         **fields,
@@ -221,6 +226,7 @@ def _put(call: Call) -> Result:
     folder = location.target(location.path)
     folder.mkdir(parents=True, exist_ok=True)
     return _transfer(
+        call,
         "UPLOAD",
         location,
         folder,
@@ -237,7 +243,7 @@ def _get(call: Call) -> Result:
     matcher = pattern(options.get("PATTERN", ""))
     names = [str(path.relative_to(location.root)) for path in location.files()]
     chosen = [name for name in names if matcher.fullmatch(name)]
-    return _transfer("DOWNLOAD", location, location.root, chosen, localLocation=_local_path(target))
+    return _transfer(call, "DOWNLOAD", location, location.root, chosen, localLocation=_local_path(target))
 
 
 def _local_path(text: str) -> str:

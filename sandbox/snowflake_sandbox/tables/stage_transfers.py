@@ -1,0 +1,117 @@
+"""Files of stages for drivers that do not copy files themselves: what a transfer may touch, and its bytes.
+
+Knows folders and who may touch what of them; must not know HTTP (protocol/stage_api.py). Drivers on Snowflake's common
+core (Python connector 5) know clouds only, and no LOCAL_FS: they are told that the stage is a bucket of GCS whose
+endpoint is this sandbox, with a token for this one PUT or GET.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.tables.stage_files import inside
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from snowflake_sandbox.call import World
+    from snowflake_sandbox.session import Session
+
+PART = "stage transfers"
+BUCKET = "stage"
+PREFIX = "/api/stage-files"
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What one token opens.
+
+    Attributes:
+        session: the token of the session that asked; the transfer ends with it.
+        names: of the files that may be read; None where the folder is written.
+    """
+
+    session: str
+    folder: Path
+    names: frozenset[str] | None
+
+    def readable(self, name: str) -> Path | None:
+        """The file that may be read, if it is there: one of a GET, or one that a PUT may overwrite."""
+        if self.names is not None and name not in self.names:
+            return None
+        file = inside(self.folder, name)
+        return file if file.is_file() else None
+
+    async def write(self, name: str, chunks: AsyncIterator[bytes]) -> bool:
+        """Write a file as a whole or not at all, so that nobody reads a part of it; False: it may not be written."""
+        if self.names is not None:
+            return False
+        place = inside(self.folder, name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = place.with_name(f".{secrets.token_hex(8)}.partial")
+        try:
+            with partial.open("wb") as target:
+                async for chunk in chunks:
+                    target.write(chunk)
+            partial.replace(place)
+        finally:
+            partial.unlink(missing_ok=True)
+        return True
+
+
+def digest(file: Path) -> str:
+    """What drivers compare with the digest of their own file."""
+    with file.open("rb") as content:
+        return base64.b64encode(hashlib.file_digest(content, "sha256").digest()).decode()
+
+
+@dataclass
+class StageTransfers:
+    """The transfers under way of a process."""
+
+    world: World
+    _transfers: dict[str, Transfer] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+    def stage_info(self, session: Session, folder: Path, names: list[str] | None) -> dict[str, Any]:
+        """The answer's `stageInfo` of a new transfer; the oldest go where there are very many."""
+        token = secrets.token_urlsafe(32)
+        self._transfers[token] = Transfer(session.token, folder, None if names is None else frozenset(names))
+        while len(self._transfers) > _MOST:
+            self._transfers.pop(next(iter(self._transfers)), None)
+        host, port = self.world.address
+        return {
+            "locationType": "GCS",
+            "location": f"{BUCKET}/",
+            "path": "",
+            "region": "",
+            "storageAccount": "",
+            "isClientSideEncrypted": False,
+            "creds": {"GCS_ACCESS_TOKEN": token},
+            "presignedUrl": "",
+            "endPoint": f"http://{host}:{port}{PREFIX}",
+        }
+
+    def of(self, token: str) -> Transfer | None:
+        """The transfer that a token opens, as long as the session that asked for it is there."""
+        transfer = self._transfers.get(token)
+        if transfer is not None and transfer.session not in self.world.sessions:
+            del self._transfers[token]
+            return None
+        return transfer
+
+
+def register(world: World) -> None:
+    """Add the transfers of a world."""
+    world.parts[PART] = StageTransfers(world)
