@@ -14,15 +14,14 @@ from jobgraph.account import queries
 from jobgraph.account.queries import Statement
 from jobgraph.errors import RunFailedError
 from jobgraph.names import quoted
-from jobgraph.procedures.history import insert_statement
-from jobgraph.procedures.notifying import outbox
-from jobgraph.procedures.notifying.messages import TEST, Message, of_test
+from jobgraph.procedures.notifying.messages import REFUSED, SENDING, SENT, TEST, Message, of_test
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from jobgraph.account.client import Client
+    from jobgraph.procedures.notifying.outbox import SendingAnswer
     from jobgraph.runs.deployed import Deployed
 
 _COLUMNS = (
@@ -32,7 +31,6 @@ _COLUMNS = (
 # NOTIFICATION_HISTORY goes back so far
 _DAYS_OF_DELIVERY = 13
 _FAILED = "FAILED"
-REFUSED = outbox.REFUSED
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class SentMessage:
     @property
     def arrived(self) -> bool:
         """Whether nothing is known against it."""
-        return self.state == outbox.SENT
+        return self.state == SENT
 
 
 def sent(client: Client, table: str, *, graph: str | None = None, limit: int = 20) -> list[SentMessage]:
@@ -76,14 +74,14 @@ def untold(client: Client, deployed: Deployed, run: str) -> list[SentMessage]:
 def _read(client: Client, table: str, where: str, binds: tuple[Any, ...], limit: int) -> list[SentMessage]:
     latest = (
         "QUALIFY ROW_NUMBER() OVER (PARTITION BY MESSAGE_ID"
-        f" ORDER BY CASE WHEN STATE = '{outbox.SENDING}' THEN 1 ELSE 0 END, WRITTEN_TIME DESC) = 1"
+        f" ORDER BY CASE WHEN STATE = '{SENDING}' THEN 1 ELSE 0 END, WRITTEN_TIME DESC) = 1"
     )
     statement = (
         f"SELECT {_COLUMNS} FROM {client.place.qualified(table)} {where} {latest}"
         f" ORDER BY WRITTEN_TIME DESC LIMIT {int(limit)}"
     )
     rows = client.rows(Statement(statement, binds))
-    failures = _undelivered(client) if any(row["STATE"] == outbox.SENT for row in rows) else {}
+    failures = _undelivered(client) if any(row["STATE"] == SENT for row in rows) else {}
     return [_message(row, failures.get(str(row["QUERY_ID"] or ""))) for row in rows]
 
 
@@ -111,7 +109,7 @@ def _message(row: Mapping[str, Any], failure: str | None) -> SentMessage:
         channel=str(row["CHANNEL"]),
         recipients=str(row["RECIPIENTS"]),
         subject=str(row["SUBJECT"] or ""),
-        state=_FAILED if failure is not None and row["STATE"] == outbox.SENT else str(row["STATE"]),
+        state=_FAILED if failure is not None and row["STATE"] == SENT else str(row["STATE"]),
         answer=failure or str(row["ANSWER"] or ""),
         written=row["WRITTEN_TIME"],
     )
@@ -129,14 +127,22 @@ def tests(client: Client, deployed: Deployed, event: str) -> list[Message]:
     ]
 
 
-def send(client: Client, table: str, message: Message) -> outbox.SendingAnswer:
+def send(client: Client, table: str, message: Message) -> SendingAnswer:
     """Send one message and write it into history; returns what Snowflake answered."""
+    from jobgraph.procedures.history import insert_statement  # noqa: PLC0415  # loads Snowpark, which takes a second
+    from jobgraph.procedures.notifying import outbox  # noqa: PLC0415  # likewise
+
     statement, binds = outbox.send_statement(message)
     try:
         rows = client.rows(Statement(statement, tuple(binds)))
-        answer = outbox.SendingAnswer(outbox.SENT, str(next(iter(rows[0].values()), "")) if rows else "")
+        answer = outbox.SendingAnswer(SENT, str(next(iter(rows[0].values()), "")) if rows else "")
     except RunFailedError as error:
-        answer = outbox.SendingAnswer(outbox.REFUSED, error.message)
+        answer = outbox.SendingAnswer(REFUSED, error.message)
     insert = insert_statement(client.place.qualified(table), outbox.MESSAGE_COLUMNS, outbox.MESSAGE_KEY)
     client.rows(Statement(insert, tuple(outbox.message_values(message, answer))))
     return answer
+
+
+def refused(answer: SendingAnswer) -> bool:
+    """Whether Snowflake did not take the message."""
+    return answer.state == REFUSED

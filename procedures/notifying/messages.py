@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FAILURE, SUCCESS, RECOVERED, LATE, TEST = "failure", "success", "recovered", "late", "test"
+SENDING, SENT, REFUSED = "SENDING", "SENT", "REFUSED"
 EMAIL, SLACK, TEAMS, PAGERDUTY = "email", "slack", "teams", "pagerduty"
 # docs.snowflake.com/en/sql-reference/stored-procedures/system_send_email; Slack cuts at 40,000 characters, Teams
 # refuses more than 28 kB, and PagerDuty a summary of more than 1024 characters

@@ -17,7 +17,15 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from jobgraph.procedures.attempt import identifier, object_name, one_line
 from jobgraph.procedures.history import WRITTEN, insert_statement
-from jobgraph.procedures.notifying.messages import EMAIL, MOST_SUBJECT, message_content, shortened
+from jobgraph.procedures.notifying.messages import (
+    EMAIL,
+    MOST_SUBJECT,
+    REFUSED,
+    SENDING,
+    SENT,
+    message_content,
+    shortened,
+)
 from jobgraph.procedures.sending import TIMES_SENT, error_code, error_text, is_refusal, send
 
 if TYPE_CHECKING:
@@ -26,7 +34,6 @@ if TYPE_CHECKING:
     from jobgraph.procedures.notifying.messages import Message
     from jobgraph.procedures.sending import Tagged
 
-SENDING, SENT, REFUSED = "SENDING", "SENT", "REFUSED"
 MESSAGE_KEY = ("MESSAGE_ID", "STATE")
 MESSAGE_COLUMNS = {  # column -> how its value is computed; `?` takes the next value
     **dict.fromkeys((*MESSAGE_KEY, "EVENT", "GRAPH_NAME", "ROOT_TASK_NAME", "GRAPH_RUN_ID", "ATTEMPT_NUMBER"), "?"),

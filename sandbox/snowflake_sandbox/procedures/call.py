@@ -7,6 +7,7 @@ any function does.
 from __future__ import annotations
 
 import json
+import re
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from snowflake_sandbox.statements.reader import DataType
 from snowflake_sandbox.tables import stage_files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from snowflake_sandbox.call import Call, ScalarFunction, World
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 # what calls printed is for looking into a failure: old files would only fill the disk
 _MOST_LOGS = 1000
+_SNOWPARK_ALONE = re.compile(r"snowflake[-_]snowpark[-_]python\s*([=<>~!*].*)?")
 _TYPES: dict[str, ColumnType] = {
     "NUMBER": "fixed",
     "FLOAT": "real",
@@ -174,6 +177,11 @@ def _named(result: Result, names: list[str]) -> Result:
     return replace(result, columns=columns, arrow=arrow)
 
 
+def _has_data_frames(packages: Sequence[str]) -> bool:
+    """Whether PACKAGES has pandas: by name, or because something beside Snowpark itself may need it."""
+    return any(not _SNOWPARK_ALONE.fullmatch(package.lower()) for package in packages)
+
+
 def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> dict[str, Any]:
     log = log_path(call.world, call.query_id)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -187,6 +195,7 @@ def _run_python(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...],
         connection,
         str(log),
         _imports(call, procedure),
+        data_frames=_has_data_frames(procedure["packages"] or ()),
     )
     try:
         answer = host.run(request, call.cancelled)

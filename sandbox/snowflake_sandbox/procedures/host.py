@@ -15,11 +15,11 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from snowflake_sandbox.procedures.worker import CallRequest, receive, send
+from snowflake_sandbox.procedures.worker import DATA_FRAMES, CallRequest, receive, send
 
 _WORKER = Path(__file__).with_name("worker.py")
 _CHECK_MS = 100
@@ -33,34 +33,35 @@ class ProcessDied(Exception):  # noqa: N818  # what happened, not what is wrong
     """The call's process ended without an answer: killed by the system, or its code left with os._exit."""
 
 
+@dataclass(frozen=True)
+class _Server:
+    """A fork server's process, and the socket over which it is asked for children."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+
+
 class ProcedureHost:
     """All running calls of Python procedures. A part of the world."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._control: socket.socket | None = None
-        self._server: subprocess.Popen[bytes] | None = None
+        # with and without data frames
+        self._servers: dict[bool, _Server] = {}
         self._running: dict[int, int] = {}
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Start the fork server; it loads Snowpark in the background."""
+        """Start the fork server of most procedures; it loads Snowpark in the background."""
         with self._lock:
-            if self._server is None:
-                self._start_server()
+            self._started(data_frames=False)
 
-    def _start_server(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._server = subprocess.Popen(
-                # -P: this folder's modules must not shadow what a body imports.
-                [sys.executable, "-P", str(_WORKER)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                # Nothing of the host's: a body sees no key, token or passphrase of who started the sandbox.
-                env={"PATH": os.defpath, "HOME": os.devnull, "LANG": "C.UTF-8"},
-            )
-        self._control = ours
+    def _started(self, *, data_frames: bool) -> _Server:
+        """The fork server that runs; a new one where it has ended, or none was wanted yet."""
+        server = self._servers.get(data_frames)
+        if server is None or server.process.poll() is not None:
+            server = self._servers[data_frames] = _start_server(data_frames=data_frames)
+        return server
 
     def stop(self) -> None:
         """End all calls and the server."""
@@ -68,13 +69,11 @@ class ProcedureHost:
         with self._lock:
             for pid in self._running.values():
                 _kill(pid)
-            server, control = self._server, self._control
-            self._server = self._control = None
-        if control is not None:
-            control.close()
-        if server is not None:
-            server.kill()
-            server.wait()
+            servers, self._servers = self._servers, {}
+        for server in servers.values():
+            server.control.close()
+            server.process.kill()
+            server.process.wait()
 
     def run(self, request: CallRequest, cancelled: threading.Event) -> dict[str, Any]:
         """Run one call to its end; blocks.
@@ -90,7 +89,7 @@ class ProcedureHost:
             Cancelled: `cancelled` was set, or the sandbox stops.
             ProcessDied: the process ended without an answer.
         """
-        connection = self._new_child()
+        connection = self._new_child(request)
         key = connection.fileno()
         try:
             pid = self._await(connection, cancelled)
@@ -110,14 +109,11 @@ class ProcedureHost:
         if pid is not None:
             _kill(pid)
 
-    def _new_child(self) -> socket.socket:
+    def _new_child(self, request: CallRequest) -> socket.socket:
         with self._lock:
             if self._stopping.is_set():
                 raise Cancelled
-            if self._server is None or self._server.poll() is not None:
-                self._start_server()
-            control = self._control
-            assert control is not None  # noqa: S101  # set together with the server
+            control = self._started(data_frames=request.data_frames).control
             ours, theirs = socket.socketpair()
             with theirs:
                 socket.send_fds(control, [b"!"], [theirs.fileno()])
@@ -134,6 +130,20 @@ class ProcedureHost:
         if data is None:
             raise Cancelled if cancelled.is_set() or self._stopping.is_set() else ProcessDied
         return data
+
+
+def _start_server(*, data_frames: bool) -> _Server:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            # -P: this folder's modules must not shadow what a body imports.
+            [sys.executable, "-P", str(_WORKER), *([DATA_FRAMES] if data_frames else [])],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            # Nothing of the host's: a body sees no key, token or passphrase of who started the sandbox.
+            env={"PATH": os.defpath, "HOME": os.devnull, "LANG": "C.UTF-8"},
+        )
+    return _Server(process, ours)
 
 
 def _kill(pid: int) -> None:

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 # The name under which Snowflake shows a body in tracebacks.
 SOURCE = "_udf_code.py"
+# The argument of a server whose bodies may use data frames.
+DATA_FRAMES = "--data-frames"
+# Loaded by the connector where they are installed, and as slow to load as all the rest: pandas is there on the platform
+# only where PACKAGES names it, and no stage of the sandbox is in a cloud.
+_PANDAS, _CLOUDS = ("pandas", "numpy"), ("boto3", "botocore")
 _LENGTH = 8
 _PR_SET_PDEATHSIG = 1
 
@@ -50,6 +55,7 @@ class CallRequest:
         arguments: the handler's arguments after the session, as Python values.
         log: file that takes what the body prints.
         imports: files of IMPORTS: modules, archives of them, data.
+        data_frames: PACKAGES names pandas, or something that needs it.
     """
 
     name: str
@@ -59,6 +65,7 @@ class CallRequest:
     connection: dict[str, Any]
     log: str
     imports: tuple[str, ...] = ()
+    data_frames: bool = False
 
 
 def send(connection: socket.socket, data: bytes) -> None:
@@ -246,12 +253,29 @@ def _json(value: Any) -> Any:
     return str(value)
 
 
-def _load() -> None:
+class _LeftOut:
+    """Lets libraries look as if they were not installed."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, _path: object, _target: object = None) -> None:
+        """Nothing for every other module, which Python then looks for elsewhere."""
+        if name in self._names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def _load(*, data_frames: bool) -> None:
     """Import what a call needs, once."""
+    while_loading = _LeftOut(_CLOUDS)
+    sys.meta_path.insert(0, while_loading)
+    if not data_frames:
+        sys.meta_path.insert(0, _LeftOut(_PANDAS))
     import snowflake.connector.auth  # noqa: PLC0415  # a second of imports, wanted in this process only
     import snowflake.connector.result_batch  # noqa: PLC0415  # likewise
     import snowflake.snowpark.functions  # noqa: F401, PLC0415  # likewise
 
+    sys.meta_path.remove(while_loading)
     gc.collect()
     gc.freeze()
 
@@ -264,7 +288,7 @@ def main() -> None:
         os.environ["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
     control = socket.socket(fileno=os.dup(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _load()
+    _load(data_frames=DATA_FRAMES in sys.argv)
     serve(control)
 
 

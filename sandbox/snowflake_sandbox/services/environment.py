@@ -16,11 +16,14 @@ from snowflake_sandbox.protocol import logins
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import World
+    from snowflake_sandbox.services.images import Image
     from snowflake_sandbox.services.records import Job
 
 SESSION_FOLDER = "/snowflake/session"
 # Holds the sitecustomize.py of client_defaults/.
 _CLIENT_DEFAULTS = Path(__file__).parents[1] / "client_defaults"
+# Holds modules that say of libraries of the sandbox's own Python that they are not there.
+_NOT_INSTALLED = _CLIENT_DEFAULTS / "not_installed"
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -44,9 +47,14 @@ def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
     return token, file
 
 
-def with_client_defaults(variables: dict[str, str]) -> dict[str, str]:
-    """The variables with the folder first on Python's path that gives the connector the sandbox's port."""
-    path = [str(_CLIENT_DEFAULTS), *filter(None, [variables.get("PYTHONPATH")])]
+def with_client_defaults(variables: dict[str, str], image: Image) -> dict[str, str]:
+    """The variables with what Python has to find first: the folder that gives the connector the sandbox's port.
+
+    Pandas and numpy are hidden where the image does not install them: they would not be there on the platform, and
+    Snowflake's clients load them if they are, which takes longer than all the rest.
+    """
+    own = [_CLIENT_DEFAULTS, *([_NOT_INSTALLED] if image.without_data_frames else [])]
+    path = [*map(str, own), *filter(None, [variables.get("PYTHONPATH")])]
     return {**variables, "PYTHONPATH": os.pathsep.join(path)}
 
 

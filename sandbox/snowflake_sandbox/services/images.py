@@ -26,6 +26,11 @@ _VERSION = "org.opencontainers.image.version"
 _REFERENCE = re.compile(
     r"(?P<path>[\w./-]*?)(?P<name>[\w.-]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
+# Installations after which Python has neither pandas nor numpy: of the clients alone, without an extra.
+_CLIENTS_ALONE = re.compile(
+    r"(python3? -m )?pip3? install( --?[\w-]+)*"
+    r"( [\"']?snowflake-(snowpark|connector)-python([=<>~!][^\s\"'\[]*)?[\"']?)+"
+)
 _IGNORED = shutil.ignore_patterns("__pycache__", ".git", "*.pyc")
 
 
@@ -42,6 +47,7 @@ class Image:
         tags: tags it answers to; always "latest".
         digest: `sha256:…` over the folder's content.
         copies: (source below the folder, absolute path in the image) of every COPY and ADD, in order.
+        without_data_frames: all that it installs in an image of Python is known, and pandas is not among it.
     """
 
     name: str
@@ -53,6 +59,7 @@ class Image:
     workdir: str
     env: Mapping[str, str] = field(default_factory=dict)
     copies: tuple[tuple[str, str], ...] = ()
+    without_data_frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,18 @@ def _read(folder: Path) -> Image:
         workdir=workdir,
         env=dict(parser.envs),
         copies=tuple(copies),
+        without_data_frames=_without_data_frames(parser.structure),
     )
+
+
+def _without_data_frames(instructions: Iterable[Mapping[str, str]]) -> bool:
+    values = {
+        name: [line["value"].strip() for line in instructions if line["instruction"] == name]
+        for name in ("FROM", "RUN")
+    }
+    if not values["FROM"] or not values["RUN"] or not values["FROM"][-1].startswith("python:"):
+        return False
+    return all(_CLIENTS_ALONE.fullmatch(command) for command in values["RUN"])
 
 
 def _words(value: str) -> tuple[str, ...]:

@@ -368,10 +368,11 @@ class Supervisor:
         replicas = 1 + max(number for number, _ in job.run.containers)
         variables = environment.variables(self._world, job, root, token_file)
         variables |= {"SNOWFLAKE_JOBS_COUNT": str(replicas), "SNOWFLAKE_JOB_INDEX": str(key[0])}
+        variables |= {**image.env, **container.env, **surroundings.environment}
         launch = Launch(
             tuple(command),
             working_folder,
-            environment.with_client_defaults({**variables, **image.env, **container.env, **surroundings.environment}),
+            environment.with_client_defaults(variables, image),
             self.log(job.object_id, key),
             container.memory_limit,
             events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),

@@ -283,3 +283,20 @@ def test_a_body_sees_no_variable_of_the_hosts(procedures: Procedures) -> None:
     own = {"ARROW_DEFAULT_MEMORY_POOL", "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"}
     assert names & set(os.environ) <= {"PATH", "HOME", "LANG"} | own
     assert len(os.environ) > len(names & set(os.environ))
+
+
+@pytest.mark.parametrize(
+    ("packages", "answer"),
+    [
+        ("snowflake-snowpark-python==1.33.0", "No module named 'pandas'"),
+        ("pandas', 'snowflake-snowpark-python", "[1, 2]"),
+    ],
+)
+def test_pandas_is_there_where_packages_name_it(procedures: Procedures, packages: str, answer: str) -> None:
+    procedures.rows(
+        f"CREATE OR REPLACE PROCEDURE P() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+        f" PACKAGES = ('{packages}') HANDLER = 'main' AS $$\ndef main(session):\n    try:\n        import pandas\n"
+        "    except ImportError as error:\n        return str(error)\n"
+        "    return str(session.sql('SELECT 1 AS X UNION SELECT 2 ORDER BY X').to_pandas()['X'].tolist())\n$$"
+    )
+    assert procedures.value("CALL P()") == answer

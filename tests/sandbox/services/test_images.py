@@ -113,3 +113,23 @@ def test_an_image_is_found_by_tag_or_digest(folder: Path) -> None:
         assert images.find([image], parse_reference(f"/d/s/r/{text}")) is image
     for text in ("my_job_image:1.3", "other", f"my_job_image@sha256:{'0' * 64}"):
         assert images.find([image], parse_reference(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "run", "without"),
+    [
+        ("python:3.11-slim", 'pip install --no-cache-dir "snowflake-snowpark-python==1.56.0"', True),
+        ("python:3.11", "python3 -m pip install snowflake-connector-python snowflake-snowpark-python", True),
+        ("python:3.11-slim", 'pip install "snowflake-snowpark-python[pandas]==1.56.0"', False),
+        ("python:3.11-slim", "pip install snowflake-snowpark-python scikit-learn", False),
+        ("python:3.11-slim", "pip install -r requirements.txt", False),
+        ("pytorch/pytorch:2", "pip install snowflake-snowpark-python", False),
+    ],
+)
+def test_pandas_is_known_to_be_missing(folder: Path, base: str, run: str, *, without: bool) -> None:
+    (folder / "Dockerfile").write_text(f"FROM {base}\nRUN {run}\n")
+    assert load(folder).without_data_frames is without
+
+
+def test_of_what_an_image_without_run_has_nothing_is_known(folder: Path) -> None:
+    assert not load(folder).without_data_frames

@@ -45,7 +45,7 @@ def test(context: click.Context, graph: str | None, event: str) -> None:
     for message in tests:
         answer = messages.send(application.client, deployed.tables.notifications, message)
         say(f"{message.receiver['channel']} to {message.recipients}: {answer.state.lower()} ({answer.text})")
-        refused += [message.recipients] if answer.state == messages.REFUSED else []
+        refused += [message.recipients] if messages.refused(answer) else []
     if refused:
         raise RunFailedError(
             f"Snowflake refused {len(refused)} of {len(tests)} messages",
