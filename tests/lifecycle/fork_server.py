@@ -1,7 +1,7 @@
-"""Starts the stand-ins by forking a process that has loaded their libraries already.
+"""Starts the stand-ins and the command by forking a process that has loaded their libraries already.
 
 Loading `pulumi_snowflake` and the connector takes longer than most commands of the engine, and each command starts the
-language host twice and the plugin once. A start through the fork server is a process of its own with arguments,
+language host twice and the plugin once; a command of `jobgraph` does little but load its libraries. A start through the fork server is a process of its own with arguments,
 environment, folder, streams and signals as the engine gave them; only libraries are loaded beforehand, none of the
 project's own modules. Official plugins are not replaced. Without FORK_SERVER in the environment, a launcher does what
 `make setup` has written.
@@ -26,11 +26,31 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobgraph.optional_libraries import leave_out
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE = "FORK_SERVER"
-LIBRARIES = ("grpc", "pulumi", "pulumi.runtime.proto.provider_pb2_grpc", "pulumi_snowflake", "snowflake.connector")
+LIBRARIES = (
+    "grpc",
+    "pulumi",
+    "pulumi.automation._server",
+    "pulumi.runtime.proto.provider_pb2_grpc",
+    "pulumi_snowflake",
+    "snowflake.connector",
+    "snowflake.connector.result_batch",
+    # what the program, the stand-ins and the command load besides
+    "click",
+    "cronsim",
+    "cryptography.hazmat.primitives.serialization",
+    "igraph",
+    "rich.console",
+    "rich.live",
+    "rich.table",
+    "xml.sax.saxutils",
+    "yaml",
+)
 
 # What the engine starts: it hands everything over, passes signals on, and ends as the forked process does. Without
 # `site`, the interpreter takes about 10 ms.
@@ -56,6 +76,20 @@ with socket.socket(socket.AF_UNIX) as server:
     code = server.recv(1)
 sys.exit(code[0] if code else 1)
 """
+
+
+# The command's own script.
+COMMAND = """
+import sys
+sys.argv[0] = sys.argv.pop(1)
+from jobgraph.cli.main import main
+sys.exit(main())
+"""
+
+
+def as_forked(python: str, command: tuple[str, ...]) -> list[str]:
+    """Return the command line that has the server start a command of `jobgraph`, whose first word is its script."""
+    return [python, "-I", "-S", "-c", CLIENT, COMMAND, *command]
 
 
 @functools.cache
@@ -189,6 +223,7 @@ def _become(start: Start) -> None:
 
 def main() -> None:
     """Load the libraries, say where it listens, then fork whenever somebody asks."""
+    leave_out()  # as the plugin and the command do
     for library in LIBRARIES:
         importlib.import_module(library)
     gc.collect()
