@@ -1,10 +1,10 @@
 """Starts the stand-ins and the command by forking a process that has loaded their libraries already.
 
 Loading `pulumi_snowflake` and the connector takes longer than most commands of the engine, and each command starts the
-language host twice and the plugin once; a command of `jobgraph` does little but load its libraries. A start through the fork server is a process of its own with arguments,
-environment, folder, streams and signals as the engine gave them; only libraries are loaded beforehand, none of the
-project's own modules. Official plugins are not replaced. Without FORK_SERVER in the environment, a launcher does what
-`make setup` has written.
+language host twice and the plugin once; a command of `jobgraph` does little but load its libraries. A start through the
+fork server is a process of its own with arguments, environment, folder, streams and signals as it was given them; only
+libraries are loaded beforehand, none of the project's own modules but the one that leaves libraries out. Official
+plugins are not replaced. Without FORK_SERVER in the environment, a launcher does what `make setup` has written.
 """
 
 from __future__ import annotations

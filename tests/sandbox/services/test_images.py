@@ -131,5 +131,6 @@ def test_pandas_is_known_to_be_missing(folder: Path, base: str, run: str, *, wit
     assert load(folder).without_data_frames is without
 
 
-def test_of_what_an_image_without_run_has_nothing_is_known(folder: Path) -> None:
+def test_of_an_image_that_installs_nothing_nothing_is_known(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM python:3.11-slim\n")
     assert not load(folder).without_data_frames
