@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import demo, deploys, graph_run, page, preview, reading, select_one
+from tests.bench import demo, deploys, graph_run, page, preview, reading, select_one, slots
 
 if TYPE_CHECKING:
     from tests.bench.figure import Figure
@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "demo": demo.measure,
     "reading": reading.measure,
     "page": page.measure,
+    "slots": slots.measure,
     "deploys": deploys.measure,
 }
 
