@@ -1,6 +1,6 @@
-"""What runs things: the warehouse for queries, the compute pools for containers.
+"""What runs things: the warehouse for queries, the compute pools for containers, and the budget for both.
 
-Knows the provider's resources for them. Must not know which job runs where.
+Knows the provider's resources for them. Must not know which job runs where, nor what the steps of a budget say.
 """
 
 from __future__ import annotations
@@ -8,16 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pulumi
 import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import adopting, grant_all, named
 from jobgraph.components.part import Part, Scope
+from jobgraph.plan.budgets import budget_steps, monitor_name, monitor_steps
 from jobgraph.plan.privileges import compute_grants
 
 if TYPE_CHECKING:
-    import pulumi
+    from collections.abc import Iterable, Sequence
 
     from jobgraph.components.access import AccessComponent
+    from jobgraph.plan.budgets import BudgetStep
     from jobgraph.settings import Pool, Settings
 
 
@@ -45,7 +48,9 @@ class ComputeComponent(Part):
     def _warehouse(self, settings: Settings) -> list[pulumi.Resource]:
         if "warehouse" in settings.existing:
             return []
+        watching = _carry_out(self, monitor_steps(settings), ())
         return [
+            *watching,
             snowflake.Warehouse(
                 self.named(settings.warehouse),
                 name=settings.warehouse,
@@ -55,9 +60,10 @@ class ComputeComponent(Part):
                 max_cluster_count=settings.warehouse_max_clusters if settings.warehouse_max_clusters > 1 else None,
                 auto_resume="true",
                 initially_suspended=True,
+                resource_monitor=monitor_name(settings),
                 comment=self._mark.comment("jobgraph: tasks and queries of the jobs"),
-                opts=self._mark.making(adopting(named(self), settings, "warehouse")),
-            )
+                opts=self._mark.making(adopting(named(self, *watching), settings, "warehouse")),
+            ),
         ]
 
     def _pool(self, settings: Settings, pool: Pool) -> pulumi.Resource:
@@ -72,3 +78,36 @@ class ComputeComponent(Part):
             comment=self._mark.comment("jobgraph: containers of the jobs"),
             opts=self._mark.making(adopting(named(self), settings, "pool", pool.name)),
         )
+
+
+@dataclass(frozen=True)
+class BudgetArgs:
+    """The settings, and the components that make what the budget watches and the schema that it is in."""
+
+    settings: Settings
+    needs: Sequence[pulumi.Resource]
+
+
+class BudgetComponent(Part):
+    """Snowflake's budget: its limit, whom it tells, what it watches."""
+
+    def __init__(self, name: str, args: BudgetArgs, scope: Scope) -> None:
+        super().__init__("Budget", name, scope)
+        _carry_out(self, budget_steps(args.settings), args.needs)
+        self.register_outputs({"budget": args.settings.qualified(args.settings.budget_name)})
+
+
+def _carry_out(part: Part, steps: Iterable[BudgetStep], needs: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+    """Return the steps as resources: the first makes the object, the others set it and follow it."""
+    resources: list[pulumi.Resource] = []
+    for step in steps:
+        after = resources[:1]
+        options = (
+            pulumi.ResourceOptions(parent=part, depends_on=after, delete_before_replace=True, replace_with=after)
+            if after
+            else named(part, *needs)
+        )
+        resources.append(
+            snowflake.Execute(part.named(step.name), execute=step.execute, revert=step.revert, opts=options)
+        )
+    return resources

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from jobgraph.components.access import AccessArgs, AccessComponent
-from jobgraph.components.compute import ComputeArgs, ComputeComponent
+from jobgraph.components.compute import BudgetArgs, BudgetComponent, ComputeArgs, ComputeComponent
 from jobgraph.components.connection import Login
 from jobgraph.components.history import HistoryArgs, HistoryComponent
 from jobgraph.components.notifying import IntegrationsComponent, NotifyingArgs, WatchComponent
@@ -133,6 +133,8 @@ class JobGraph(pulumi.ComponentResource):
         tells = NotifyingArgs(planned, access, parts)
         if planned.notifying.integrations:
             parts.append(IntegrationsComponent("integrations", tells, scope))
+        if settings.budget is not None:
+            BudgetComponent("budget", BudgetArgs(settings, (compute, storage)), scope)
         graphs = task_graphs(planned.graphs, settings, parts, present.tasks, scope)
         if planned.alert is not None:
             watches = NotifyingArgs(planned, access, [*parts, *graphs.values()])

@@ -7,26 +7,20 @@ Must not know where that mapping comes from nor what is built with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
-from zoneinfo import available_timezones
 
 from jobgraph.errors import UsageError, perhaps
 from jobgraph.instance_families import FAMILIES
 from jobgraph.names import is_plain, quoted, upper
+from jobgraph.setting_values import flag, numbers, one_of, positive, text, texts, time_zone, whole
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not is_plain(value):
         raise ValueError("expected a plain Snowflake identifier: letters, digits, underscores, no digit first")
     return upper(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("expected a text")
-    return value
 
 
 def _version(value: Any) -> str:
@@ -63,53 +57,6 @@ def _role(value: Any) -> str:
     return role
 
 
-def _one_of(words: Iterable[str]) -> Callable[[Any], str]:
-    allowed = tuple(words)
-
-    def read(value: Any) -> str:
-        word = upper(value) if isinstance(value, str) else value
-        if word not in allowed:
-            close = perhaps(str(value), allowed)
-            raise ValueError(f"expected one of these{close}: {', '.join(allowed)}")
-        return str(word)
-
-    return read
-
-
-def _timezone(value: Any) -> str:
-    if value not in available_timezones():
-        close = perhaps(str(value), available_timezones())
-        raise ValueError(f"expected a name of the IANA list of time zones, as UTC or Europe/Berlin{close}")
-    return str(value)
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        # `pulumi config set` without --plaintext types keeps numbers as text
-        if isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(value)
-
-    return read
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError("expected a list of names")  # noqa: TRY004  # all wrong settings are told by ValueError
-    return tuple(_text(item) for item in value)
-
-
-def _flag(value: Any) -> bool:
-    # `pulumi config set` without types keeps truth values as text
-    if isinstance(value, str) and value.lower() in {"true", "false"}:
-        value = value.lower() == "true"
-    if not isinstance(value, bool):
-        raise ValueError("expected true or false")  # noqa: TRY004  # all wrong settings are told by ValueError
-    return value
-
-
 # Objects of which a stack has one, by the setting that names it; each lies within those of its line before it.
 CONTAINERS = ("database", "schema", "image_repository")
 EXISTING_KINDS = ("role", "warehouse", *CONTAINERS)
@@ -139,30 +86,6 @@ def _renaming(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((_name(key), _name(name)) for key, name in value.items()))
 
 
-def _positive(value: Any) -> float:
-    # `pulumi config set` without types keeps numbers as text
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError("expected a number above 0")
-    return float(value)
-
-
-def _numbers(names: Collection[str] | None, expected: str) -> Callable[[Any], tuple[tuple[str, float], ...]]:
-    """Return what reads numbers by name, which is upper case; `names` are those there are, if not any will do."""
-
-    def read(value: Any) -> tuple[tuple[str, float], ...]:
-        if not isinstance(value, Mapping):
-            raise ValueError(f"expected {expected}")  # noqa: TRY004  # all wrong settings are told by ValueError
-        numbers = {upper(str(name)): _positive(number) for name, number in value.items()}
-        for name in numbers:
-            if names is not None and name not in names:
-                raise ValueError(f"`{name}` is none of the names there are{perhaps(name, names)}")
-        return tuple(sorted(numbers.items()))
-
-    return read
-
-
 def _setting(default: Any, read: Callable[[Any], Any], doc: str) -> Any:
     return field(default=default, metadata={"read": read, "doc": doc})
 
@@ -175,12 +98,12 @@ class Pool:
     """
 
     name: str = _setting("", _name, "name of the pool in the account, if it is another than in jobconfig.yaml")
-    instance_family: str = _setting("CPU_X64_XS", _one_of(FAMILIES), "instance family of its nodes")
-    min_nodes: int = _setting(1, _whole(1, 150), "nodes it keeps while it runs")
-    max_nodes: int = _setting(1, _whole(1, 150), "nodes it may grow to")
-    auto_suspend_secs: int = _setting(300, _whole(0, 31_536_000), "idle seconds until it is suspended; 0 = never")
-    existing: bool = _setting(default=False, read=_flag, doc="it is there already, another's: only used")
-    imported: bool = _setting(default=False, read=_flag, doc="it is there already: taken into this stack as it is")
+    instance_family: str = _setting("CPU_X64_XS", one_of(FAMILIES), "instance family of its nodes")
+    min_nodes: int = _setting(1, whole(1, 150), "nodes it keeps while it runs")
+    max_nodes: int = _setting(1, whole(1, 150), "nodes it may grow to")
+    auto_suspend_secs: int = _setting(300, whole(0, 31_536_000), "idle seconds until it is suspended; 0 = never")
+    existing: bool = _setting(default=False, read=flag, doc="it is there already, another's: only used")
+    imported: bool = _setting(default=False, read=flag, doc="it is there already: taken into this stack as it is")
     key: str = ""
 
     @property
@@ -227,6 +150,33 @@ _QUICKSTART_POOLS = (
 )
 
 
+def _addresses(value: Any) -> tuple[str, ...]:
+    addresses = texts(value)
+    if wrong := [address for address in addresses if not re.fullmatch(r"[^\s,'@]+@[^\s,'@]+\.[^\s,'@]+", address)]:
+        raise ValueError(f"{', '.join(wrong)}: expected e-mail addresses, as [someone@example.com]")
+    return addresses
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the stack may cost in a month, and what happens when it is about to cost more."""
+
+    credits_per_month: int = _setting(0, whole(1, 10_000_000), "credits that the stack may cost in a month")
+    notify: tuple[str, ...] = _setting((), _addresses, "verified e-mail addresses that Snowflake writes to")
+    suspend: bool = _setting(
+        default=False, read=flag, doc="a resource monitor suspends the warehouse when it has used all of them"
+    )
+
+
+def _budget(value: Any) -> Budget:
+    if not isinstance(value, Mapping) or "credits_per_month" not in value:
+        raise ValueError("expected a limit, as {credits_per_month: 200, notify: [someone@example.com]}")
+    values, problems = _read(Budget, value)
+    if problems:
+        raise ValueError("; ".join(problems))
+    return Budget(**values)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that may differ from stack to stack. All names are upper case and plain identifiers."""
@@ -234,15 +184,15 @@ class Settings:
     database: str = _setting("PR_CONTAINER_ORCHESTRATION", _name, "database of everything")
     schema: str = _setting("PUBLIC", _name, "schema of everything")
     role: str = _setting("SPCS_DEMO_ROLE", _role, "role that owns the tasks, so runs the jobs")
-    users: tuple[str, ...] = _setting((), _texts, "users who get the role")
-    parent_roles: tuple[str, ...] = _setting(("SYSADMIN",), _texts, "roles that get the role")
+    users: tuple[str, ...] = _setting((), texts, "users who get the role")
+    parent_roles: tuple[str, ...] = _setting(("SYSADMIN",), texts, "roles that get the role")
     warehouse: str = _setting("SMALL_WAREHOUSE", _name, "warehouse of the tasks and of the containers' queries")
-    warehouse_size: str = _setting("XSMALL", _one_of(WAREHOUSE_SIZES), "size of that warehouse")
-    warehouse_auto_suspend: int = _setting(60, _whole(0, 86400), "idle seconds until it is suspended")
+    warehouse_size: str = _setting("XSMALL", one_of(WAREHOUSE_SIZES), "size of that warehouse")
+    warehouse_auto_suspend: int = _setting(60, whole(0, 86400), "idle seconds until it is suspended")
     warehouse_max_concurrency: int | None = _setting(
-        None, _whole(1, 1000), "statements that run on one of its clusters at a time; Snowflake's default is 8"
+        None, whole(1, 1000), "statements that run on one of its clusters at a time; Snowflake's default is 8"
     )
-    warehouse_max_clusters: int = _setting(1, _whole(1, 10), "clusters it may grow to (Enterprise edition)")
+    warehouse_max_clusters: int = _setting(1, whole(1, 10), "clusters it may grow to (Enterprise edition)")
     pools: tuple[Pool, ...] = _setting(_QUICKSTART_POOLS, _pools, "compute pools by name")
     warehouses: tuple[tuple[str, str], ...] = _setting(
         (), _renaming, "names in the account of warehouses that jobs name, as {BIG_WAREHOUSE: DEV_BIG_WAREHOUSE}"
@@ -251,7 +201,7 @@ class Settings:
         (), _renaming, "names in the account of integrations that jobs name, as {PYPI_ACCESS: DEV_PYPI_ACCESS}"
     )
     stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
-    runtime_image: str = _setting("job_runtime:1.1", _text, "image that runs the payloads (images/runtime)")
+    runtime_image: str = _setting("job_runtime:1.1", text, "image that runs the payloads (images/runtime)")
     image_repository: str = _setting("IMAGES", _name, "repository of images that are named without one")
     job_runs_table: str = _setting("JOBS_RUN_STATS", _name, "history: one row per attempt of a job")
     job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")
@@ -262,30 +212,35 @@ class Settings:
     notifications_table: str = _setting("NOTIFICATIONS", _name, "history: messages that were sent")
     task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
     alert: str = _setting("WATCH_GRAPHS", _name, "alert that tells of runs that are late, if `notify` asks for it")
-    alert_minutes: int = _setting(5, _whole(1, 11_520), "minutes between two looks of that alert")
+    alert_minutes: int = _setting(5, whole(1, 11_520), "minutes between two looks of that alert")
     serverless_alert: bool = _setting(
-        default=True, read=_flag, doc="that alert needs no warehouse; false: it runs on the stack's"
+        default=True, read=flag, doc="that alert needs no warehouse; false: it runs on the stack's"
     )
-    page_url: str | None = _setting(None, _text, "address of the operators' page, which messages name")
-    region_timezone: str | None = _setting(None, _timezone, "time zone of the account's region, as Europe/Berlin")
+    page_url: str | None = _setting(None, text, "address of the operators' page, which messages name")
+    region_timezone: str | None = _setting(None, time_zone, "time zone of the account's region, as Europe/Berlin")
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
-    keep_services_days: int = _setting(1, _whole(0, 30), "days that finished job services are kept to be looked at")
-    keep_results_days: int = _setting(14, _whole(2, 3650), "days that files which jobs leave to others are kept")
+    keep_services_days: int = _setting(1, whole(0, 30), "days that finished job services are kept to be looked at")
+    keep_results_days: int = _setting(14, whole(2, 3650), "days that files which jobs leave to others are kept")
 
-    credit_price: float | None = _setting(None, _positive, "US dollars for a credit, for estimates of cost")
+    credit_price: float | None = _setting(None, positive, "US dollars for a credit, for estimates of cost")
     rates: tuple[tuple[str, float], ...] = _setting(
         (),
-        _numbers((*FAMILIES, *WAREHOUSE_SIZES), "credits an hour by instance family or warehouse size"),
+        numbers((*FAMILIES, *WAREHOUSE_SIZES), "credits an hour by instance family or warehouse size"),
         "credits an hour that are not the published ones, as {CPU_X64_XS: 0.05, XSMALL: 1.35}",
     )
     runs_per_month: tuple[tuple[str, float], ...] = _setting(
         (),
-        _numbers(None, "runs a month by graph"),
+        numbers(None, "runs a month by graph"),
         "runs a month of graphs without a schedule, for estimates of cost, as {TRAINING: 20}",
     )
 
-    page: bool = _setting(default=False, read=_flag, doc="deploy the operators' page as a Streamlit app")
-    page_roles: tuple[str, ...] = _setting((), _texts, "roles that may look at that page")
+    budget: Budget | None = _setting(  # noqa: RUF009  # a field, as the others
+        None, _budget, "credits a month that the stack may cost, as {credits_per_month: 200, notify: [x@example.com]}"
+    )
+    budget_name: str = _setting("JOBGRAPH_BUDGET", _name, "Snowflake's budget in the schema, if `budget` asks for one")
+
+    page: bool = _setting(default=False, read=flag, doc="deploy the operators' page as a Streamlit app")
+    page_roles: tuple[str, ...] = _setting((), texts, "roles that may look at that page")
 
     existing: tuple[str, ...] = _setting((), _kinds(EXISTING_KINDS), "what is there already, another's: only used")
     imported: tuple[str, ...] = _setting(
@@ -293,11 +248,11 @@ class Settings:
     )
     retain: bool = _setting(
         default=True,
-        read=_flag,
+        read=flag,
         doc="keep database, schema, stage, history tables and all that was imported when the stack is destroyed",
     )
     force_destroy: bool = _setting(
-        default=False, read=_flag, doc="destroy, or remove a graph, even while its runs are under way"
+        default=False, read=flag, doc="destroy, or remove a graph, even while its runs are under way"
     )
     image_digests: tuple[tuple[str, str], ...] = _setting(
         (), _digests, "digests that stand for images' tags, so that a moved tag is a change"

@@ -22,14 +22,18 @@ from policies.rules import over_budget, resources, violations
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--budget", type=click.FloatRange(min=0), help="Credits a month that the stack may cost.")
+@click.option(
+    "--budget", type=click.FloatRange(min=0), help="Credits a month that it may cost; else the stack's `budget`."
+)
 def main(file: Path, budget: float | None) -> None:
     """Exit with 1 if what a preview plans breaks a rule; FILE is of `pulumi preview --json --show-sames`."""
     try:
         preview = parse_preview(file.read_text("utf-8"), str(file))
         broken = violations(resources(preview))
+        settings = stacks_of(Path.cwd() / PROJECT_FILE).settings(stack_of(preview)) or Settings()
+        if budget is None and settings.budget is not None:
+            budget = settings.budget.credits_per_month
         if budget is not None:
-            settings = stacks_of(Path.cwd() / PROJECT_FILE).settings(stack_of(preview)) or Settings()
             estimated = priced(deployed(preview, NEW, settings), settings, {}).estimate
             excess = over_budget(estimated.credits.expected, budget)
             broken += [excess] if excess else []

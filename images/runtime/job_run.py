@@ -175,7 +175,8 @@ def task_value(last_line: str, environment: Mapping[str, str]) -> str:
     """Return what the task is to return: verdicts on the conditions of those behind the job, and its outputs."""
     line = last_line.strip()
     asked = json.loads(environment[DIRECT]).get("conditions", ())
-    return verdicts.verdicts(line if _is_object(line) else "", asked) + returned_value(line, environment["JOB_ATTEMPT"])
+    begun = str(verdicts.verdicts(line if _is_object(line) else "", asked))
+    return begun + returned_value(line, environment["JOB_ATTEMPT"])
 
 
 def returned_value(last_line: str, attempt: str) -> str:

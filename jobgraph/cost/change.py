@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jobgraph.cost.ranges import NOTHING
 
 if TYPE_CHECKING:
+    from jobgraph.cost.budgeting import BudgetExcess
     from jobgraph.cost.crowding import Crowd
     from jobgraph.cost.estimate import CostLine, Estimate, GraphCost
     from jobgraph.cost.ranges import Range
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Priced:
-    """A deployment's estimate, with what it assumes, and where graphs are wider than their warehouses."""
+    """A deployment's estimate, with what it assumes, where graphs are wider than their warehouses, and its excess."""
 
     estimate: Estimate
     assumptions: tuple[str, ...]
     crowds: tuple[Crowd, ...]
+    excess: BudgetExcess | None = None
 
 
 @dataclass(frozen=True)

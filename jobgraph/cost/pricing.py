@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobgraph.cost.assumptions import assumptions
+from jobgraph.cost.budgeting import budget_excess
 from jobgraph.cost.change import Priced
 from jobgraph.cost.crowding import crowds
 from jobgraph.cost.estimate import estimate
@@ -28,4 +29,5 @@ def priced(
     rates = published().overridden(dict(settings.rates), settings.credit_price)
     runs = {**dict(settings.runs_per_month), **(stated or {})}
     estimated = estimate(deployment, rates, history, runs)
-    return Priced(estimated, assumptions(estimated, deployment), crowds(deployment))
+    excess = budget_excess(estimated.credits, settings.budget)
+    return Priced(estimated, assumptions(estimated, deployment), crowds(deployment), excess)

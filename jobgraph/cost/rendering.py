@@ -15,6 +15,7 @@ from jobgraph.cost import wording
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from jobgraph.cost.budgeting import BudgetExcess
     from jobgraph.cost.change import CostChange, GraphCostChange, LineChange, Priced
     from jobgraph.cost.crowding import Crowd
     from jobgraph.cost.estimate import CostLine, GraphCost
@@ -33,6 +34,7 @@ def as_text(priced: Priced) -> str:
 def _text_lines(priced: Priced) -> Iterator[str]:
     estimate = priced.estimate
     yield f"Estimate: {wording.monthly(estimate)}"
+    yield from _text_excess(priced.excess)
     for graph in estimate.graphs:
         yield ""
         yield f"Graph {graph.key}: {wording.graph_cost(graph)}; {wording.runs(graph)}"
@@ -42,6 +44,11 @@ def _text_lines(priced: Priced) -> Iterator[str]:
         yield from wording.table([("", "on", "", "credits a month"), *map(_cells, estimate.standing)])
     yield from _text_crowds(priced.crowds)
     yield from ("", "Assumed:", *(f"  {sentence}" for sentence in priced.assumptions))
+
+
+def _text_excess(excess: BudgetExcess | None) -> Iterator[str]:
+    if excess is not None:
+        yield f"warning: {excess.sentence}; {excess.remedy}"
 
 
 def _cells(line: CostLine) -> tuple[str, ...]:
@@ -60,6 +67,7 @@ def as_markdown(priced: Priced) -> str:
 
 def _estimate_lines(priced: Priced) -> Iterator[str]:
     yield from ("#### Cost", "", f"**{_escaped(wording.monthly(priced.estimate))}**")
+    yield from _markdown_excess(priced.excess)
     yield from _markdown_crowds(priced.crowds)
     rows: list[tuple[str, ...]] = []
     for graph in priced.estimate.graphs:
@@ -79,6 +87,7 @@ def _change_lines(change: CostChange) -> Iterator[str]:
     if change.is_empty:
         return
     yield f"Cost: {wording.change(change)}"
+    yield from (f"  {line}" for line in _text_excess(change.new.excess))
     for graph in change.graphs:
         yield f"  Graph {graph.key}: {wording.graph_cost(graph.old)} -> {wording.graph_cost(graph.new)}{_runs(graph)}"
         yield from (f"    {line}" for line in _text_changes(graph.lines))
@@ -113,11 +122,17 @@ def _markdown_lines(change: CostChange) -> Iterator[str]:
     if change.is_empty:
         return
     yield from ("#### Cost", "", f"**{_escaped(wording.change(change))}**")
+    yield from _markdown_excess(change.new.excess)
     yield from _markdown_crowds(change.crowds)
     rows = [*(row for graph in change.graphs for row in _graph_rows(graph)), *map(_row, change.standing)]
     if rows:
         yield from ("", *markdown.table_lines(("Credits a month", "Before", "After", "Minutes a run"), rows))
     yield from _markdown_assumptions(change.new.assumptions)
+
+
+def _markdown_excess(excess: BudgetExcess | None) -> Iterator[str]:
+    if excess is not None:
+        yield from ("", "> [!WARNING]", f"> {_escaped(excess.sentence)}. What to do: {_escaped(excess.remedy)}.")
 
 
 def _markdown_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:
@@ -160,6 +175,7 @@ def as_json(priced: Priced) -> dict[str, Any]:
         "graphs": [_graph_json(graph) for graph in estimate.graphs],
         "always_up": [_line_json(line) for line in estimate.standing],
         "depends_on_usage": list(estimate.uncounted),
+        "above_budget": _excess_json(priced.excess),
         "wider_than_warehouse": [_crowd_json(crowd) for crowd in priced.crowds],
         "assumptions": list(priced.assumptions),
     }
@@ -197,6 +213,12 @@ def _line_json(line: CostLine) -> dict[str, Any]:
         "credits_a_run": _range(line.credits_a_run),
         "credits_a_month": _range(line.credits),
     }
+
+
+def _excess_json(excess: BudgetExcess | None) -> dict[str, Any] | None:
+    if excess is None:
+        return None
+    return {"budget": excess.limit, "credits_a_month": excess.amount, "usual": excess.is_usual}
 
 
 def _crowd_json(crowd: Crowd) -> dict[str, Any]:

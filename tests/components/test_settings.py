@@ -66,10 +66,12 @@ OTHERS: dict[str, Any] = {
     "warehouses": {"BIG": "DEV_BIG"},
     "integrations": {"PYPI": "DEV_PYPI"},
     "page": True,
+    "budget": {"credits_per_month": 200, "notify": ["a@example.com"], "suspend": True},
+    "budget_name": "OTHER_BUDGET",
     "page_roles": ["ANALYST"],
 }
 # settings that mean nothing without another one
-BESIDE: dict[str, Any] = {"page_roles": {"page": True}}
+BESIDE: dict[str, Any] = {"page_roles": {"page": True}, "budget_name": {"budget": {"credits_per_month": 9}}}
 # they make no difference to what is deployed, but to what is said of its cost
 OTHER_ESTIMATES: dict[str, Any] = {"credit_price": 2.6, "rates": {"XSMALL": 1.35}, "runs_per_month": {"BY_HAND": 20}}
 OTHERS_OF_POOL = {

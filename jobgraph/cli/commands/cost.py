@@ -120,9 +120,12 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
     deployed, rates = deployment(config, settings), published().overridden(dict(settings.rates), settings.credit_price)
     result = spending(attempts, hours or {}, deployed, rates)
     proposals = savings(result, rates)
+    use = costing.budget_use(client, settings)
     if as_json:
-        show_json(spending_report.as_json(result, by, proposals, rates))
+        told = {"used": use.used, "limit": use.limit} if use else None
+        show_json({**spending_report.as_json(result, by, proposals, rates), "budget_this_month": told})
     else:
+        click.echo(f"{use.sentence}\n" if use else "", nl=False)
         click.echo(spending_report.as_text(result, by, proposals, rates, since), nl=False)
 
 

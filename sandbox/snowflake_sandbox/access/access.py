@@ -222,7 +222,8 @@ def require_create(call: Call, kind: str, name: ObjectName) -> None:
     Raises:
         SnowflakeError: 002003 for a missing database or schema, 003001 for a missing privilege.
     """
-    privilege = f"CREATE {kind}"
+    # the tokens of a class's name are words of its kind's
+    privilege = f"CREATE {kind}".replace(" . ", ".")
     if name.schema is None:
         # CREATE ROLE too: MANAGE GRANTS does not stand for it (docs: sql-reference/sql/create-role)
         require_on_account(call, privilege.replace("EXTERNAL ACCESS ", "").replace("NOTIFICATION ", ""))

@@ -61,7 +61,8 @@ def _read_privileges(reader: Reader) -> list[str]:
         if reader.peek() in ("ON", ",", ""):
             if not words:
                 raise reader.unexpected()
-            names.append(" ".join(words))
+            # the name of a class, as in CREATE SNOWFLAKE.CORE.BUDGET, is one word
+            names.append(" ".join(words).replace(" . ", "."))
             words = []
             if not reader.accept(","):
                 reader.expect("ON")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 _IN_SCHEMA = (
     "ALERT",
+    "SNOWFLAKE.CORE.BUDGET",
     "FUNCTION",
     "IMAGE REPOSITORY",
     "NETWORK RULE",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from snowflake_sandbox.access import grants
 from snowflake_sandbox.catalog import information_schema
 from snowflake_sandbox.objects import (
+    budget,
     compute_pool,
     database,
     file_format,
@@ -19,6 +20,7 @@ from snowflake_sandbox.objects import (
     integration,
     network_rule,
     procedure,
+    resource_monitor,
     role,
     schema,
     secret,
@@ -52,6 +54,8 @@ _KINDS = (
     function.KIND,
     procedure.KIND,
     streamlit.KIND,
+    resource_monitor.KIND,
+    budget.KIND,
 )
 
 
@@ -59,5 +63,5 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    for part in (grants, stage_files, stage_transfers, copy_into, file_urls, keys, information_schema):
+    for part in (budget, grants, stage_files, stage_transfers, copy_into, file_urls, keys, information_schema):
         part.register(world)

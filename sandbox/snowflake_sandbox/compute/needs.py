@@ -14,6 +14,7 @@ from sqlglot import exp
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.compute import monitors
 from snowflake_sandbox.dialect import permitted
 from snowflake_sandbox.parameters import session_value
 from snowflake_sandbox.statements.reader import ObjectName
@@ -71,7 +72,8 @@ def compute(call: Call) -> Iterator[None]:
     """A slot of the session's warehouse, as long as the block lasts; waits for it.
 
     Raises:
-        SnowflakeError: 000606 no active warehouse, 000630 waited too long, 000604 cancelled while it waited.
+        SnowflakeError: 000606 no active warehouse, 090073 its resource monitor has suspended it, 000630 waited too
+            long, 000604 cancelled while it waited.
     """
     session = call.session
     if session.serverless:
@@ -83,6 +85,10 @@ def compute(call: Call) -> Iterator[None]:
     if warehouse.id in session.held:
         yield
         return
+    with call.world.store.transaction() as tx:
+        refusal = monitors.refusal(tx, warehouse, call.world.clock.now())
+    if refusal is not None:
+        raise refusal
     part: Warehouses = call.world.parts["warehouses"]
     number = part.arrive(warehouse, _timeout(session, warehouse))
     try:

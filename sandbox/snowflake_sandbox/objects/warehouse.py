@@ -10,12 +10,13 @@ from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.compute import slots
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import ObjectScope
-from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.compute.warehouses import Warehouses
+    from snowflake_sandbox.store import Transaction
 
 # The provider fails on a size that it cannot parse, so the spelling of SHOW is fixed.
 _SIZES = {
@@ -40,6 +41,11 @@ def _size(reader: Reader) -> str:
     if key not in _SIZES:
         raise errors.invalid_value(written, "WAREHOUSE_SIZE")
     return _SIZES[key]
+
+
+def _monitor(reader: Reader) -> str | None:
+    """The name of a resource monitor; NULL for none."""
+    return None if reader.accept("NULL") else reader.identifier()
 
 
 def _suspend(call: Call, warehouse: SnowflakeObject) -> Result | None:
@@ -71,12 +77,19 @@ def _part(call: Call) -> Warehouses:
 def _created(call: Call, warehouse: SnowflakeObject) -> None:
     """A new warehouse is the one that its maker's session uses (sql-reference/sql/create-warehouse)."""
     with call.world.store.transaction() as tx:
+        _require_monitor(tx, warehouse)
         _part(call).take_up(tx, warehouse)
     call.session.warehouse = warehouse.name.name
 
 
+def _require_monitor(tx: Transaction, warehouse: SnowflakeObject) -> None:
+    if warehouse["resource_monitor"]:
+        catalog.get(tx, "RESOURCE MONITOR", ObjectName(warehouse["resource_monitor"]))
+
+
 def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
+        _require_monitor(tx, after)
         _part(call).change(tx, after, slots.Look())
 
 
@@ -114,7 +127,7 @@ def _show_row(call: Call, warehouse: SnowflakeObject) -> tuple[Any, ...]:
         warehouse["comment"] or "",
         warehouse["enable_query_acceleration"],
         warehouse["query_acceleration_max_scale_factor"],
-        "null",
+        warehouse["resource_monitor"] or "null",
         live.clusters,
         0,
         0,
@@ -152,6 +165,7 @@ KIND = Kind(
         Property("AUTO_SUSPEND", Reader.integer, 600),
         Property("AUTO_RESUME", Reader.boolean, default=True),
         Property("INITIALLY_SUSPENDED", Reader.boolean, default=False, alterable=False),
+        Property("RESOURCE_MONITOR", _monitor),
         Property("COMMENT", Reader.string),
         Property("ENABLE_QUERY_ACCELERATION", Reader.boolean, default=False),
         Property("QUERY_ACCELERATION_MAX_SCALE_FACTOR", Reader.integer, 8),

@@ -100,7 +100,8 @@ def _is_literal(reader: Reader) -> bool:
 
 
 def _evaluate(call: Call, text: str, binds: dict[str, Any]) -> Any:
-    statement = f"SELECT {text}"
+    # a query may stand in place of a value, as CALL budget!ADD_RESOURCE(SELECT …) has it
+    statement = text if Reader(text).peek() == "SELECT" else f"SELECT {text}"
     inner = replace(call, reader=Reader(statement, binds), text=statement, binds=binds)
     return _cell(execution.execute(inner))
 

@@ -17,6 +17,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.compute import needs
 from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.objects import budget
 from snowflake_sandbox.procedures import arguments
 from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessDied
 from snowflake_sandbox.procedures.worker import CallRequest
@@ -64,7 +65,8 @@ def call_statement(call: Call) -> Result:
         method = call.reader.identifier()
         supplied = arguments.read(call)
         call.reader.end()
-        return call_method(call, written, method, supplied.positional)
+        method_of = budget.call_method if method in budget.METHODS else call_method
+        return method_of(call, written, method, supplied.positional)
     function = _own_function(call, written)
     supplied = arguments.read(call)
     call.reader.end()

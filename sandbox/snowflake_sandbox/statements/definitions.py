@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MODIFIERS = frozenset(
     {"TRANSIENT", "TEMPORARY", "TEMP", "VOLATILE", "LOCAL", "GLOBAL", "SECURE", "RECURSIVE", "SCOPED"}
 )
-LONGEST_KIND = 4
+LONGEST_KIND = 5
 
 
 def register(world: World) -> None:

@@ -106,6 +106,41 @@ def test_it_fails_above_a_limit(invoke: Invoke, server: Server) -> None:
     assert "the highest amount" in invoke("cost", "--fail-above", "2").stderr
 
 
+BUDGET = "{{credits_per_month: {limit}, notify: [a@example.com]}}"
+
+
+def budgeted(folder: Path, limit: int) -> None:
+    text = SETTINGS.format(family="CPU_X64_XS").replace("{pools", f"{{budget: {BUDGET.format(limit=limit)}, pools")
+    (folder / "Pulumi.dev.yaml").write_text(text)
+
+
+def test_an_estimate_above_the_budget_is_a_warning(priced: Path, invoke: Invoke, server: Server) -> None:
+    times(server)
+    budgeted(priced, 5)
+    told = invoke("cost", "--history").stdout
+    assert "warning: The usual amount" in told
+    assert "is above the stack's budget of 5 (`budget`)" in told
+    assert "(--history)" in invoke("cost").stdout, "an upper bound is no reason to spend less"
+    assert "> [!WARNING]\n> The usual amount" in invoke("cost", "--history", "--format", "markdown").stdout
+    excess = json.loads(invoke("cost", "--history", "--format", "json").stdout)["above_budget"]
+    assert (excess["budget"], excess["usual"]) == (5, True)
+    budgeted(priced, 100_000)
+    assert "budget" not in invoke("cost", "--history").stdout
+    assert json.loads(invoke("cost", "--history", "--format", "json").stdout)["above_budget"] is None
+
+
+def test_a_change_above_the_budget_is_a_warning(priced: Path, invoke: Invoke, server: Server) -> None:
+    times(server)
+    git(priced, "init", "--quiet", "--initial-branch=main")
+    git(priced, "add", ".")
+    git(priced, "commit", "--quiet", "--message=step")
+    budgeted(priced, 5)
+    (priced / "jobconfig.yaml").write_text(GOOD.replace("59 minutes", "30 minutes"))
+    told = invoke("cost", "--against", "HEAD", "--history")
+    assert "  warning: The usual amount" in told.stdout
+    assert "> [!WARNING]" in invoke("cost", "--against", "HEAD", "--history", "--format", "markdown").stdout
+
+
 def test_a_graph_without_a_schedule_depends_on_usage(priced: Path, invoke: Invoke) -> None:
     (priced / "jobconfig.yaml").write_text(GOOD.replace("    schedule: 59 minutes\n", ""))
     done = invoke("cost")

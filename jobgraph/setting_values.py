@@ -1,0 +1,102 @@
+"""Values of settings, as people write them and as `pulumi config set` keeps them: each read, or refused by ValueError.
+
+Knows kinds of values. Must not know any setting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from jobgraph.errors import perhaps
+from jobgraph.names import upper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+
+def text(value: Any) -> str:
+    """Return a text that is not empty; raises ValueError for anything else, as all of these do."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected a text")
+    return value
+
+
+def one_of(words: Iterable[str]) -> Callable[[Any], str]:
+    """Return what reads one of some words, in any case."""
+    allowed = tuple(words)
+
+    def read(value: Any) -> str:
+        word = upper(value) if isinstance(value, str) else value
+        if word not in allowed:
+            close = perhaps(str(value), allowed)
+            raise ValueError(f"expected one of these{close}: {', '.join(allowed)}")
+        return str(word)
+
+    return read
+
+
+def time_zone(value: Any) -> str:
+    """Return the name of a time zone."""
+    if value not in available_timezones():
+        close = perhaps(str(value), available_timezones())
+        raise ValueError(f"expected a name of the IANA list of time zones, as UTC or Europe/Berlin{close}")
+    return str(value)
+
+
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    """Return what reads a whole number within bounds."""
+
+    def read(value: Any) -> int:
+        # `pulumi config set` without --plaintext types keeps numbers as text
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts."""
+    if not isinstance(value, list):
+        raise ValueError("expected a list of names")  # noqa: TRY004  # all wrong settings are told by ValueError
+    return tuple(text(item) for item in value)
+
+
+def flag(value: Any) -> bool:
+    """Return a truth value."""
+    # `pulumi config set` without types keeps truth values as text
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        value = value.lower() == "true"
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")  # noqa: TRY004  # all wrong settings are told by ValueError
+    return value
+
+
+def positive(value: Any) -> float:
+    """Return a number above 0."""
+    # `pulumi config set` without types keeps numbers as text
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError("expected a number above 0")
+    return float(value)
+
+
+def numbers(names: Collection[str] | None, expected: str) -> Callable[[Any], tuple[tuple[str, float], ...]]:
+    """Return what reads numbers by name, which is upper case; `names` are those there are, if not any will do."""
+
+    def read(value: Any) -> tuple[tuple[str, float], ...]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"expected {expected}")  # noqa: TRY004  # all wrong settings are told by ValueError
+        numbers = {upper(str(name)): positive(number) for name, number in value.items()}
+        for name in numbers:
+            if names is not None and name not in names:
+                raise ValueError(f"`{name}` is none of the names there are{perhaps(name, names)}")
+        return tuple(sorted(numbers.items()))
+
+    return read

@@ -1,0 +1,163 @@
+"""SNOWFLAKE.CORE.BUDGET (sql-reference/classes/budget): custom budgets, kept and shown; nobody is written to.
+
+Knows CREATE, DROP and SHOW of the class, the methods that set a budget up and read it, and SYSTEM$REFERENCE, by which
+objects are handed to it. The tokens of the class's name are words of the kind's, as everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.access import access
+from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.catalog.kind import Kind, Property
+from snowflake_sandbox.result import CALL, Result, ResultColumn, columns
+from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements.reader import Reader
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call, World
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.catalog.kind import Creation
+    from snowflake_sandbox.statements.reader import ObjectName
+
+_NAME = "SNOWFLAKE . CORE . BUDGET"
+_REFERENCE = "ENT_REF_"
+# what a reference may be to here, and the privilege that a budget wants of it
+_KINDS = {"COMPUTE_POOL": "COMPUTE POOL", "WAREHOUSE": "WAREHOUSE", "TASK": "TASK"}
+_PRIVILEGE = "APPLYBUDGET"
+
+
+def register(world: World) -> None:
+    """Add the function by which objects are handed on."""
+    world.functions |= {"SYSTEM$REFERENCE": _reference}
+
+
+def _read_definition(call: Call, _creation: Creation) -> bool:
+    if call.reader.peek() == "(":
+        if call.reader.parenthesized().strip():
+            raise call.reader.unexpected()
+        return True
+    return bool(call.reader.accept("WITH"))
+
+
+def _finish(_call: Call, creation: Creation) -> None:
+    creation.properties |= {"spending_limit": -1, "emails": "", "resources": []}
+
+
+def _show_row(_call: Call, budget: SnowflakeObject) -> tuple[Any, ...]:
+    name = budget.name
+    shown = budget.created_on, name.name, name.database, name.schema, "", "ROLE", budget.owner, budget["comment"] or ""
+    return (*shown, "ROLE")
+
+
+KIND = Kind(
+    name=_NAME,
+    plural=_NAME,
+    scope=ObjectScope.SCHEMA,
+    show=columns("created_on@ name database_name schema_name current_version owner_type owner comment owner_role_type"),
+    show_row=_show_row,
+    properties=(Property("COMMENT", Reader.string),),
+    read_definition=_read_definition,
+    finish_definition=_finish,
+    created_message="Instance {name} successfully created.",
+)
+
+
+def _reference(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$REFERENCE(type, name, 'SESSION', 'APPLYBUDGET'): a text that stands for the object.
+
+    Raises:
+        SnowflakeError: 002003 no such object, 003001 without the privilege, 505028 of another type.
+    """
+    kind_word, name, *scope_and_privileges = (str(argument) for argument in arguments)
+    kind = _KINDS.get(kind_word.upper())
+    if kind is None or scope_and_privileges[:1] not in ([], ["CALL"], ["SESSION"], ["PERSISTENT"]):
+        raise errors.not_supported(f"SYSTEM$REFERENCE of {kind_word}")
+    resolved = call.session.resolve(Reader(name).object_name(), call.world.kinds[kind].scope, "SYSTEM$REFERENCE")
+    with call.world.store.transaction() as tx:
+        item = catalog.get(tx, kind, resolved)
+    privileges = [privilege.upper() for privilege in scope_and_privileges[1:]]
+    for privilege in privileges:
+        access.require(call, privilege, item)
+    return _REFERENCE + json.dumps([kind, item.id, privileges]).encode().hex().upper()
+
+
+def _referenced(call: Call, text: Any) -> SnowflakeObject:
+    try:
+        kind, object_id, privileges = json.loads(bytes.fromhex(str(text).removeprefix(_REFERENCE)))
+    except ValueError:
+        raise errors.invalid_value(str(text), "reference") from None
+    with call.world.store.transaction() as tx:
+        item = catalog.by_id(tx, object_id)
+    if item is None or item.kind != kind or _PRIVILEGE not in privileges:
+        raise errors.invalid_value(str(text), "reference")
+    return item
+
+
+def _set_limit(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> str:
+    (limit,) = arguments
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit <= 0:
+        raise errors.invalid_value(str(limit), "spending limit")
+    _keep(call, budget, spending_limit=limit)
+    return f"The spending limit has been updated to {limit} credits."
+
+
+def _set_emails(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> str:
+    _keep(call, budget, emails=str(arguments[-1]))
+    return "The email integration is updated."
+
+
+def _add(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> str:
+    item = _referenced(call, arguments[0])
+    entry = [item.kind, item.name.name]
+    with call.world.store.transaction() as tx:
+        # an object is in one budget at a time: the other one loses it, without a word
+        for other in catalog.listing(tx, _NAME):
+            catalog.update(tx, other, {"resources": [each for each in other["resources"] if each != entry]})
+        present = catalog.by_id(tx, budget.id) or budget
+        catalog.update(tx, present, {"resources": [*present["resources"], entry]})
+    return "Successfully added resource to resource group"
+
+
+def _remove(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> str:
+    item = _referenced(call, arguments[0])
+    _keep(call, budget, resources=[each for each in budget["resources"] if each != [item.kind, item.name.name]])
+    return "Successfully removed resource from resource group"
+
+
+def _keep(call: Call, budget: SnowflakeObject, **values: Any) -> None:
+    with call.world.store.transaction() as tx:
+        catalog.update(tx, catalog.by_id(tx, budget.id) or budget, values)
+
+
+_SETTING = {
+    "SET_SPENDING_LIMIT": _set_limit,
+    "SET_EMAIL_NOTIFICATIONS": _set_emails,
+    "ADD_RESOURCE": _add,
+    "REMOVE_RESOURCE": _remove,
+}
+_READING = {"GET_SPENDING_LIMIT", "GET_NOTIFICATION_EMAIL", "GET_LINKED_RESOURCES"}
+METHODS = frozenset({*_SETTING, *_READING})
+
+
+def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[Any, ...]) -> Result:
+    """Run `CALL budget!METHOD(arguments)`: its owner may, as one with its instance role ADMIN.
+
+    Raises:
+        SnowflakeError: 002003 no such budget, 003001 another's, and what the method raises.
+    """
+    name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
+    with call.world.store.transaction() as tx:
+        budget = catalog.get(tx, _NAME, name)
+    access.require(call, "OWNERSHIP", budget)
+    if method in _SETTING:
+        return Result((ResultColumn(method),), ((_SETTING[method](call, budget, arguments),),), CALL)
+    if method == "GET_LINKED_RESOURCES":
+        rows = [(None, item, None, None, kind, None, None) for kind, item in budget["resources"]]
+        linked = "resource_id resource_name schema_name database_name resource_type budget_status tags"
+        return Result(columns(linked.upper()), rows, CALL)
+    value = budget["spending_limit"] if method == "GET_SPENDING_LIMIT" else budget["emails"]
+    return Result((ResultColumn(method),), ((str(value),),), CALL)
