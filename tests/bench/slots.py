@@ -50,7 +50,7 @@ def _run(jobs: int, runner: str, slots: int) -> tuple[float, float]:
         image.mkdir(parents=True)
         (image / "Dockerfile").write_text(DOCKERFILE)
         defaults = {"image": "job:latest", "compute_pool": "POOL", "retries": 0, "runner": runner}
-        graph = {"jobs": {f"t_{number}": {} for number in range(jobs)}}
+        graph: dict[str, dict[str, dict[str, str]]] = {"jobs": {f"t_{number}": {} for number in range(jobs)}}
         file = folder / "jobs.yaml"
         file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": graph}}))
         with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as ran:

@@ -1,8 +1,8 @@
 """An image's tag names one content for ever: a stack that pushed it under this tag would go on running the former one.
 
 `contents.yaml` has what each tag was given to. Change an image's folder, raise the version in its Dockerfile, then let
-UPDATE_GOLDENS=1 add the new tag. It never rewrites one that is there; only a tag that no version was released with may be
-taken out of the file by hand.
+UPDATE_GOLDENS=1 add the new tag. It never rewrites one that is there; a tag that was not released yet may be taken out
+of the file by hand.
 """
 
 from __future__ import annotations

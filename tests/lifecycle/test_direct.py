@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from tests.lifecycle import stack
-from tests.lifecycle.project import ROOT
+from tests.lifecycle.project import BIN, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +130,44 @@ def test_a_job_that_runs_is_shown_with_its_log_outlives_a_kill_and_can_be_cancel
     assert "begun" in mixed.jobgraph("logs", "SLOW").stdout
     running = mixed.query(f"SHOW JOB SERVICES IN SCHEMA {SCHEMA}")
     assert not [row for row in running if row["status"] in ("PENDING", "RUNNING")]
+
+
+def test_a_log_that_is_followed_ends_with_its_job(mixed: Project) -> None:
+    """What the container prints comes while it runs; the command ends when somebody cancels the job."""
+    mixed.jobgraph("run", "endless")
+    _running(mixed)
+    command = [str(BIN / "jobgraph"), "logs", "SLOW", "-f"]
+    with subprocess.Popen(
+        command, cwd=mixed.folder, env=mixed.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as following:
+        assert following.stdout is not None
+        assert any("begun" in line for line in following.stdout), "the log has to come while the job runs"
+        mixed.jobgraph("cancel", "endless")
+        rest = following.stdout.read()
+    assert following.returncode in (0, 1), rest
+    mixed.jobgraph("wait", "endless", check=False)
+
+
+def test_a_finalizer_that_dies_with_its_process_records_direct_jobs_once(mixed: Project) -> None:
+    mixed.jobgraph("run", "container_jobs")
+    finalizer = (
+        f"SELECT STATE FROM TABLE({SCHEMA.partition('.')[0]}.INFORMATION_SCHEMA.TASK_HISTORY("
+        "TASK_NAME => 'GET_GRAPH_STATS', RESULT_LIMIT => 1)) ORDER BY SCHEDULED_TIME DESC"
+    )
+    number = json.loads(mixed.jobgraph("status", "container_jobs", "--json").stdout)["run_id"]
+    running = f"SELECT COUNT(*) AS N FROM ({finalizer}) WHERE STATE = 'EXECUTING'"
+    while not mixed.query(running)[0]["N"]:
+        state = json.loads(mixed.jobgraph("status", "container_jobs", "--json").stdout)["state"]
+        if state not in {"PENDING", "RUNNING"}:
+            break  # it was too quick for us: then there is nothing to be found but what it has recorded
+    _kill_and_restart(mixed)
+    mixed.jobgraph("wait", "container_jobs", check=False)
+    for name in bodies(mixed):
+        assert [(row["ATTEMPT"], row["JOB_STATUS"]) for row in attempts(mixed, number, name)] == [(1, "DONE")], name
+    logs = mixed.query(
+        f"SELECT TASK_NAME, COUNT(*) AS N FROM {SCHEMA}.JOB_LOGS WHERE GRAPH_RUN_ID = ? GROUP BY 1", number
+    )
+    assert {row["N"] for row in logs} == {1}
 
 
 def _kill_and_restart(project: Project) -> None:

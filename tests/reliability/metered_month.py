@@ -84,7 +84,7 @@ class Month:
     def pass_time(self, seconds: float, pauses: dict[str, float]) -> None:
         """Start runs for so many seconds, `pauses` apart, and let all of it come to its end."""
         for graph in self._deployment.graphs:
-            self._at(0.0, lambda graph=graph: self._scheduled(graph, pauses[graph.key], seconds))
+            self._at(0.0, partial(self._scheduled, graph, pauses[graph.key], seconds))
         while self._events:
             instant, _, action = heapq.heappop(self._events)
             self._move(instant)
