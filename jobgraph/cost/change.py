@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobgraph.cost.ranges import NOTHING
-
 if TYPE_CHECKING:
     from jobgraph.cost.budgeting import BudgetExcess
     from jobgraph.cost.crowding import Crowd
@@ -110,8 +108,3 @@ def _lines(old: tuple[CostLine, ...], new: tuple[CostLine, ...]) -> tuple[LineCh
     after = {(line.kind, line.charged, line.name or line.on): line for line in new}
     changes = [LineChange(before.get(key), after.get(key)) for key in after | before]
     return tuple(change for change in changes if change.old != change.new)
-
-
-def credits_of(cost: GraphCost | None) -> Range | None:
-    """Return what a graph costs in a month; one that is not there costs nothing; None if nobody knows its runs."""
-    return NOTHING if cost is None else cost.credits

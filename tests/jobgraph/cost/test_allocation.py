@@ -88,3 +88,18 @@ def test_a_use_over_several_hours_gets_a_part_of_each_and_the_rest_is_not_metere
     assert result.shares == pytest.approx((0.5 + 0.25,))
     assert result.idle == pytest.approx(0.5)
     assert result.unmetered == pytest.approx((0.5,))
+
+
+def test_tasks_that_share_a_warehouse_beyond_the_hour_get_their_part_of_each() -> None:
+    together = [UnitUse(at(30), at(90)), UnitUse(at(30), at(90))]
+    result = allocated(hours(1.0, 0.5), together, 1.0, is_shared=True)
+    assert result.shares == pytest.approx((0.5, 0.5))
+    assert result.idle == pytest.approx(0.5)
+    later = allocated(hours(1.0, 1.0), [UnitUse(at(15), at(105)), UnitUse(at(45), at(75))], 1.0, is_shared=True)
+    assert later.shares == pytest.approx((30 / 60 + 15 / 60 + 30 / 60, 15 / 60))
+    assert later.idle == pytest.approx(0.5)
+
+
+def test_a_use_of_two_slots_gets_two_parts() -> None:
+    result = allocated(hours(1.0), [UnitUse(at(0), at(30), 2), UnitUse(at(0), at(30))], 1.0, is_shared=True)
+    assert result.shares == pytest.approx((2 / 6, 1 / 6))

@@ -18,6 +18,7 @@ POOL = Meter(fewest=1, most=3, tail=100, shortest=300)
         ([Use(0, 500)], 600),
         ([Use(0, 500), Use(550, 600)], 700),
         ([Use(0, 500), Use(601, 1000)], 600 + 499),
+        ([Use(0, 500), Use(10, 20), Use(550, 600)], 710),  # the use that began first ends last
         ([Use(0, 500, 2)], 1100),
         ([Use(0, 500), Use(0, 500)], 1100),
         ([Use(0, 500, 2), Use(0, 500, 2)], 1600),  # no more than three nodes

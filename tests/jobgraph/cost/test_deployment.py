@@ -88,3 +88,12 @@ def test_the_stacks_own_warehouse_is_as_its_settings_say() -> None:
     assert (warehouse.size, warehouse.auto_suspend, warehouse.slots, warehouse.is_own) == ("LARGE", 0, 15, True)
     theirs = Settings(existing=("warehouse",))
     assert not deployment(parse(b"version: 1\ngraphs: {}\n", "x"), theirs).warehouse("SMALL_WAREHOUSE").is_own
+
+
+def test_replicas_count_and_the_order_of_predecessors_does_not() -> None:
+    assert costed(b="replicas: 3")["B"].replicas == 3
+    text = FILE.format(graph="comment: x", a="", b="replicas: 1")
+    files = [text.replace("[b]", after).encode() for after in ("[a, b]", "[b, a]")]
+    one, other = (deployment(parse(file, "x"), Settings()) for file in files)
+    assert one == other
+    assert {job.name: job.after for job in one.graphs[0].jobs}["C"] == ("A", "B")

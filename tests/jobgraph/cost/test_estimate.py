@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobgraph.config.schedules import Cron, IntervalSchedule
 from jobgraph.cost.deployment import CostedGraph, CostedJob, Deployment, Warehouse
 from jobgraph.cost.estimate import STANDING, estimate
-from jobgraph.cost.frequency import HOURS_A_MONTH, SECONDS_A_MONTH, runs_a_month
+from jobgraph.cost.frequency import HOURS_A_MONTH, SECONDS_A_MONTH, runs_a_month, shortest_pause
 from jobgraph.cost.history import Times, history
 from jobgraph.cost.ranges import Range
 from jobgraph.cost.rates import published
@@ -161,6 +161,12 @@ def test_what_nobody_is_sure_of_is_a_range_of_rates() -> None:
 )
 def test_runs_of_a_month(schedule: IntervalSchedule | Cron, runs: float) -> None:
     assert runs_a_month(schedule) == pytest.approx(runs, abs=0.01)
+
+
+def test_the_shortest_pause_of_a_schedule() -> None:
+    assert shortest_pause(Cron("0 2 * * *", "UTC")) == 86_400
+    assert shortest_pause(Cron("0 2,3 * * *", "UTC")) == 3600
+    assert shortest_pause(IntervalSchedule(2, "HOURS")) == 7200
 
 
 @st.composite

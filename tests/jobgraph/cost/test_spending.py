@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,3 +79,15 @@ def test_what_would_save_most(result: Spending) -> None:
     assert "`warehouse_auto_suspend`" in proposals[1][1]
     assert "pool P of CPU_X64_XS instead of CPU_X64_S" in proposals[2][1]
     assert "`auto_suspend_secs` of pool P" in proposals[3][1]
+
+
+def test_each_replica_has_a_node_and_all_of_them_one_slot() -> None:
+    three = replace(attempt("A", "1", 0, 30), replicas=3)
+    result = spending([three], {("pool", "P"): hour(1.0), ("warehouse", "W"): hour(1.0)}, DEPLOYMENT, published())
+    ((_, spent),) = result.attempts
+    assert (spent.nodes, spent.waiting) == pytest.approx((3 * 0.5 * 0.11, 0.5))
+
+
+def test_a_node_of_no_known_family_costs_what_its_pool_does() -> None:
+    unknown = replace(attempt("A", "1", 0, 60), family="")
+    assert spending([unknown], {}, DEPLOYMENT, published()).attempts[0][1].estimated == pytest.approx(1.11)
