@@ -25,6 +25,7 @@ from jobgraph.plan.privileges import call_grant, needed_grants
 if TYPE_CHECKING:
     from jobgraph.components.access import AccessComponent
     from jobgraph.plan.planning import Plan, ProcedurePlan
+    from jobgraph.plan.privileges import Grant
     from jobgraph.settings import Settings
 
 
@@ -59,8 +60,8 @@ class RunnerComponent(Part):
         self._undoing = [self._dropping, *granted, args.compute]
         for procedure in filter(None, (plan.run_job, plan.finalize_graph, plan.watch)):
             self._kept(procedure)
-        for needed in grant_all(self, plan.settings.role, needed_grants(plan.needs), args.access):
-            self._needed(scope.local(needed.pulumi_resource_name), needed)
+        for grant in needed_grants(plan.needs):
+            self._granted(grant)
         for pool in plan.settings.pools:
             if not pool.existing:
                 self._needed(f"compute pool {pool.name}", args.compute)
@@ -73,6 +74,21 @@ class RunnerComponent(Part):
         So the engine undoes it while that procedure is there, also where that is to be replaced, in another schema.
         """
         return pulumi.Output.all(statement, self._dropping.name).apply(lambda both: str(both[0]))
+
+    def _granted(self, grant: Grant) -> None:
+        """Grant what jobs need of others' objects; it is taken back when no run needs it, if the object is there.
+
+        The step does that, because the engine's own REVOKE fails for good once somebody has dropped the object.
+        """
+        plan, role = self._args.plan, self._args.plan.settings.role
+        label = f"{role}-{grant.label}"
+        step = snowflake.Execute(
+            self.named(f"{label}-needed"),
+            execute=self._tied(sql.nothing(f"{label} goes when no run needs it")),
+            revert=retirement.give_back(plan.settings, grant, role, plan.drop_superseded),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.access, *self._undoing]),
+        )
+        grant_all(self, role, [grant], self._args.access, step, deleted_with=step)
 
     def _needed(self, label: str, needed: pulumi.Resource) -> None:
         """Take a step that does nothing, and that refuses to be undone while runs may need what goes after it."""

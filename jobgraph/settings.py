@@ -201,7 +201,7 @@ class Settings:
         (), _renaming, "names in the account of integrations that jobs name, as {PYPI_ACCESS: DEV_PYPI_ACCESS}"
     )
     stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
-    runtime_image: str = _setting("job_runtime:1.1", text, "image that runs the payloads (images/runtime)")
+    runtime_image: str = _setting("job_runtime:1.2", text, "image that runs the payloads (images/runtime)")
     image_repository: str = _setting("IMAGES", _name, "repository of images that are named without one")
     job_runs_table: str = _setting("JOBS_RUN_STATS", _name, "history: one row per attempt of a job")
     job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")

@@ -150,4 +150,7 @@ def logs(name: str, run_id: str, job: str, attempt: int | None, *, live: bool) -
     task = next((task for task in its_run.shape.jobs if task.name == job), Task(job, (), started=True))
     if not task.definition and record.deployed and job in record.deployed.job_names:
         task = replace(task, definition=record.deployed.task(job).definition)
-    return Logs(source().client, record.tables, its_run.root_task, task).of(its_run.run_id, attempt, live=live)
+    its_job = its_run.job(job)
+    tries = its_job.tries if its_job else ()
+    logs_of_job = Logs(source().client, record.tables, its_run.root_task, task, tries=tries)
+    return logs_of_job.of(its_run.run_id, attempt, live=live)

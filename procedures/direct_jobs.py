@@ -42,6 +42,7 @@ from jobgraph.procedures.direct_outcome import (
 from jobgraph.procedures.history import record
 from jobgraph.procedures.logs import kept, secret_values
 from jobgraph.procedures.recovery import recorded
+from jobgraph.procedures.requested.request import LEFT_OUT
 from jobgraph.procedures.sending import DOES_NOT_EXIST, error_code, error_text, is_refusal, send
 from jobgraph.procedures.service import NO_LOG, containers, expected_containers, stop
 from jobgraph.procedures.sweeping import drop
@@ -92,13 +93,15 @@ SINCE = "SELECT LEAST(?::timestamp_ltz, DATEADD('day', ?, CURRENT_TIMESTAMP())):
 def _unrecorded(session: Tagged, graph: Mapping[str, Any], root_id: str, since: str) -> list[TaskRow]:
     """Return the runs of tasks that have ended and are not in history, each with the number that its attempt gets."""
     history, database = object_name(graph, "job_runs_table"), identifier(graph["database"])
+    # one that its run left out has recorded that itself, and ended well at once
+    known = f"R.QUERY_ID = S.QUERY_ID OR R.JOB_STATUS = '{LEFT_OUT}' AND S.STATE = 'SUCCEEDED'"
     statement = (
         f'SELECT {TASK_COLUMNS} FROM TABLE("{database}".INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => ?,'
         " SCHEDULED_TIME_RANGE_START => ?::timestamp_ltz, RESULT_LIMIT => 10000)) AS S"
         f" WHERE S.STATE IN {ENDED_STATES} AND S.QUERY_START_TIME IS NOT NULL"
         " AND STARTSWITH(S.QUERY_TEXT, 'EXECUTE JOB SERVICE')"
         f" AND NOT EXISTS (SELECT 1 FROM {history} AS R WHERE R.GRAPH_RUN_ID = S.GRAPH_RUN_GROUP_ID"
-        " AND R.TASK_NAME = S.NAME AND R.QUERY_ID = S.QUERY_ID) ORDER BY S.GRAPH_RUN_GROUP_ID, S.NAME, S.ATTEMPT_NUMBER"
+        f" AND R.TASK_NAME = S.NAME AND ({known})) ORDER BY S.GRAPH_RUN_GROUP_ID, S.NAME, S.ATTEMPT_NUMBER"
     )
     rows = [row.as_dict() for row in send(session, statement, [root_id, since])]
     tasks = [task for row in rows if (task := task_row(row)) is not None]

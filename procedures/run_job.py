@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.procedures.attempt import DONE, AttemptRecord, JobFailed, RunContext, identifier, mark, one_line
+from jobgraph.procedures.attempt import DIRECT, DONE, AttemptRecord, JobFailed, RunContext, identifier, mark, one_line
 from jobgraph.procedures.history import SET_RETURN_VALUE, record
 from jobgraph.procedures.logs import secret_values
 from jobgraph.procedures.outcome import failure_line, judge, refused, task_value
 from jobgraph.procedures.outputs import file_outputs
 from jobgraph.procedures.requested.claiming import claim
+from jobgraph.procedures.requested.direct import answer
 from jobgraph.procedures.requested.left_out import leave_out
 from jobgraph.procedures.retries import Rules, goes_on, pause, rules_of
 from jobgraph.procedures.sending import DOES_NOT_EXIST, Tagged, error_code, error_text, is_refusal, send
@@ -38,6 +39,7 @@ from jobgraph.procedures.service import (
 )
 from jobgraph.procedures.situation import (
     follows_another_request,
+    left_out_before,
     of_this_task_run,
     since_ordinary,
     situation,
@@ -51,13 +53,16 @@ if TYPE_CHECKING:
 def main(session: Session, task_name: str, facts: str, definition: str) -> str:
     """Run the job of a task, with its retries; returns the job's outputs (JSON) or a line that says how it ended.
 
-    `facts` is what the task's statement found out: see `situation`.
+    `facts` is what the task's statement found out: see `situation`. The program of a job without a runner calls it too,
+    in a run that was asked for a part of the graph or an interval: see `requested.direct`.
 
     Raises:
         JobFailed: if the last attempt did not end DONE and the definition says `on_failure: stop`.
     """
     job: dict[str, Any] = json.loads(definition)
     run, recorded = situation(facts, job, task_name)
+    if job.get("runner") == DIRECT:
+        return answer(session, job, run)
     if run.task in run.request.left_out:
         return leave_out(Tagged(session, mark(job, run, 1)), job, run)
     if run.request.backfill and (refusal := claim(Tagged(session, mark(job, run, 1)), job, run)):
@@ -65,7 +70,7 @@ def main(session: Session, task_name: str, facts: str, definition: str) -> str:
     if run.request.is_ordinary and follows_another_request(facts):
         run = run._replace(since=since_ordinary(Tagged(session, mark(job, run, len(recorded) + 1)), job, run))
     if job.get("direct_predecessors"):
-        run = with_direct_values(Tagged(session, mark(job, run, len(recorded) + 1)), job, run)
+        run = with_direct_values(Tagged(session, mark(job, run, len(recorded) + 1)), job, run, left_out_before(facts))
     if recorded:
         tagged = Tagged(session, mark(job, run, recorded[-1].number))
         counted = of_this_task_run(tagged, job, run, recorded)

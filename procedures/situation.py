@@ -19,7 +19,7 @@ from jobgraph.procedures.sending import is_refusal, send
 from jobgraph.procedures.verdicts import without_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from jobgraph.procedures.sending import Tagged
 
@@ -97,14 +97,24 @@ def since_ordinary(session: Tagged, job: Mapping[str, Any], run: RunContext) -> 
     return next((str(row["SINCE"]) for row in rows if split_config(str(row["CONFIG"] or ""))[0].is_ordinary), "")
 
 
-def with_direct_values(session: Tagged, job: Mapping[str, Any], run: RunContext) -> RunContext:
+def left_out_before(text: str) -> set[str]:
+    """Return the predecessors that this run leaves out: they are recorded at once, whatever starts them."""
+    rows = json.loads(text).get("attempts") or []
+    return {str(row["TASK_NAME"]) for row in rows if row["JOB_STATUS"] == LEFT_OUT}
+
+
+def with_direct_values(
+    session: Tagged, job: Mapping[str, Any], run: RunContext, left_out: Collection[str] = ()
+) -> RunContext:
     """Return the run with what predecessors returned that are their tasks' own statements.
 
-    The finalizer will record them; until then only Snowflake knows. It refuses to tell of a task that is suspended:
-    then the job gets nothing of it.
+    The finalizer will record them, but for those `left_out`; until then only Snowflake knows. It refuses to tell of a
+    task that is suspended: then the job gets nothing of it.
     """
     returned, results = dict(run.returned), dict(run.results)
     for name in job.get("direct_predecessors", ()):
+        if name in left_out:
+            continue
         try:
             value = send(session, "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?)", [name])[0][0]
         except SnowparkSQLException as error:

@@ -40,6 +40,7 @@ RUN = (
     " SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS STARTED,"
     " SYSTEM$TASK_RUNTIME_INFO('LAST_SUCCESSFUL_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP') AS SINCE"
 )
+ROOT = "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_ROOT_TASK_NAME') AS ROOT"
 CONFIG = "SELECT SYSTEM$GET_TASK_GRAPH_CONFIG() AS CONFIG"
 RETURNED = "SELECT SYSTEM$GET_PREDECESSOR_RETURN_VALUE(?) AS VALUE"
 # the key of a run's configuration that jobgraph keeps for itself
@@ -52,11 +53,20 @@ class MisuseError(Exception):
     """The environment is such that nothing can be run."""
 
 
+class LeftOut(Exception):  # noqa: N818  # no error: the run goes on without the job
+    """The run goes on without this job; `value` is what its task returns all the same."""
+
+    def __init__(self, why: str, value: str) -> None:
+        super().__init__(why)
+        self.value = value
+
+
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the run that the environment lacks; none for a container that a runner started.
 
     Raises:
         MisuseError: if JOB_DIRECT is not what jobgraph writes.
+        LeftOut: if the run was asked for without the job, or another run has its interval.
         job_session.NoLoginError: if there is no way to log in.
         job_session.RefusedError: if Snowflake refuses to tell.
     """
@@ -93,7 +103,9 @@ class _Asking:
     def facts(self) -> dict[str, str]:
         """Return the variables that a runner would have set."""
         job, attempt = self._job, self._attempt()
-        request, config = split_config(str(self._rows(CONFIG)[0]["CONFIG"] or ""))
+        text = str(self._rows(CONFIG)[0]["CONFIG"] or "")
+        request, config = split_config(text)
+        elsewhere = self._asked_for(text) if request else {}
         facts = {
             "JOB_ATTEMPT": str(attempt),
             "RUN_GROUP_ID": self._group,
@@ -111,8 +123,28 @@ class _Asking:
             if value is not None:
                 number = "direct" if name in job.get("direct_predecessors", ()) else self._done_attempt(name)
                 facts[f"OUTPUTS_{name}"] = value
-                facts[f"RESULTS_STAGE_PATH_{name}"] = f"{self._folder}/{name}/{number}/"
+                # what was left out and never was done left nothing anywhere
+                if folder := elsewhere.get(name, f"{self._folder}/{name}/{number}/"):
+                    facts[f"RESULTS_STAGE_PATH_{name}"] = folder
         return facts
+
+    def _asked_for(self, config: str) -> dict[str, str]:
+        """Ask what this job has to do in a run of a part of the graph, or of an interval; only then, for it costs.
+
+        Returns the folders of the predecessors that were left out.
+
+        Raises:
+            LeftOut: if it has nothing to do.
+        """
+        root = self._rows(ROOT)[0]["ROOT"]
+        facts = {"root": str(root), "group": self._group, "started": self._started, "config": config}
+        texts = (self._job["task"], json.dumps(facts), json.dumps(self._job))
+        (row,) = self._rows(f"CALL {self._job['procedure']}(?, ?, ?)", *texts)
+        answer = json.loads(next(iter(row.values())))
+        if "left_out" in answer:
+            raise LeftOut(answer["left_out"], answer["value"])
+        results: dict[str, str] = answer["results"]
+        return results
 
     def _attempt(self) -> int:
         """Return which attempt of the job this is: 1, unless its graph run is tried again.
@@ -220,6 +252,15 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     sys.exit(code)
 
 
+def leave_out(reason: LeftOut) -> NoReturn:
+    """End well without running the command: its task returns what it would hand on."""
+    log.warning("nothing is done: %s", reason)
+    if os.environ.get("SNOWFLAKE_JOB_INDEX", "0") == "0":
+        with job_session.connected() as connection:
+            connection.cursor().execute(SET_RETURN_VALUE, [reason.value])
+    sys.exit(0)
+
+
 def main(command: Sequence[str]) -> NoReturn:
     """Run the command, or end with the exit code that says why not."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s")
@@ -227,6 +268,8 @@ def main(command: Sequence[str]) -> NoReturn:
         sys.exit(f"usage: {sys.argv[0]} COMMAND [ARGUMENT ...]")
     try:
         run(command, {**os.environ, **variables(os.environ)})
+    except LeftOut as reason:
+        leave_out(reason)
     except (MisuseError, ValueError, OSError, job_session.NoLoginError) as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
         sys.exit(MISUSED)

@@ -15,11 +15,11 @@ to hide them in what the entrypoint prints; if the job is its task's own stateme
 Ends with 1 when Snowflake or pip fails, 2 when called or configured wrongly.
 
 Build and push it once (`SHOW IMAGE REPOSITORIES` tells the repository's URL); the stack's setting `runtime_image` names
-it, job_runtime:1.1 unless set:
+it, job_runtime:1.2 unless set:
 
-    docker build --platform linux/amd64 -t <repository_url>/job_runtime:1.1 images/runtime
+    docker build --platform linux/amd64 -t <repository_url>/job_runtime:1.2 images/runtime
     docker login <registry_host> -u <user>
-    docker push <repository_url>/job_runtime:1.1
+    docker push <repository_url>/job_runtime:1.2
 """
 
 from __future__ import annotations
@@ -126,6 +126,8 @@ def main() -> None:
         log.info("running %s of %s", entrypoint.name, surroundings["PAYLOAD_FILE"])
         os.chdir(entrypoint.parent)
         job_run.run([sys.executable, str(entrypoint), *sys.argv[1:]], environment)
+    except job_run.LeftOut as reason:
+        job_run.leave_out(reason)
     except (ValueError, MisuseError, job_run.MisuseError, job_session.NoLoginError) as error:
         log.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would only hide it
         sys.exit(MISUSED)

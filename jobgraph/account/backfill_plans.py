@@ -5,9 +5,9 @@ Knows what is asked of Snowflake for that. Must not know how a plan is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import queries
 from jobgraph.account.backfill_records import BackfillRecords
@@ -18,7 +18,7 @@ from jobgraph.runs.attempts import instant
 from jobgraph.runs.backfills import Backfill, Interval, TimeRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from jobgraph.account.client import Client
@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IntervalChoice:
-    """Which intervals a backfill takes, and in which order: see the command `backfill`."""
+    """Which intervals a backfill takes, in which order, and with which values: see the command `backfill`."""
 
     step: str
     reprocess: str
     newest_first: bool
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(graph: Deployed) -> None:
@@ -46,8 +47,8 @@ def check(graph: Deployed) -> None:
     if deaf:
         raise UsageError(
             f"Jobs of graph {graph.key} do not ask for which interval they run: {', '.join(deaf)}",
-            cause="An earlier version of jobgraph deployed them, or their containers are started by Snowflake itself"
-            " (`runner: direct`).",
+            cause="An earlier version of jobgraph deployed them, or Snowflake itself starts their containers (`runner:"
+            " direct`) and `command` does not name job_run.py, which asks.",
             remedy="`pulumi up` deploys them anew.",
         )
     if not (graph.finalizer and graph.finalizer_started):
@@ -114,6 +115,7 @@ def _backfill(graph: str, choice: IntervalChoice, spans: Sequence[TimeRange], no
         newest_first=choice.newest_first,
         created=now.astimezone(UTC),
         intervals=tuple(intervals),
+        values=choice.values,
     )
 
 

@@ -111,7 +111,9 @@ class BackfillRecords:
         interval = next_interval(listed)
         if interval is None:
             return []
-        return [queries.execute(self._client.place, graph.root_task, {REQUEST: request(interval).entry})]
+        changed = next(backfill.values for backfill in listed if backfill.backfill_id == interval.backfill_id)
+        config = {**changed, REQUEST: request(interval).entry}
+        return [queries.execute(self._client.place, graph.root_task, config)]
 
     def waiting_for_somebody_else(self, graph: Deployed) -> bool:
         """Tell whether a run waits that no backfill asked for: a further request would take its place."""

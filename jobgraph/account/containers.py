@@ -1,7 +1,7 @@
-"""The logs of a job's containers: those that history keeps, and those of services that are still there.
+"""The logs of a job's containers: those that history keeps, of services that are still there, of the event table.
 
-Knows where logs are and in which order they are listed. Must not know how they are shown. A log read from a service is
-made safe by the very rules by which the runner keeps one: secrets hidden, control characters written out.
+Knows where logs are and in which order they are listed. Must not know how they are shown. A log that history does not
+keep is made safe by the very rules by which the runner keeps one: secrets hidden, control characters written out.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.account import queries
+from jobgraph.account import event_logs, queries
 from jobgraph.procedures.logs import PLATFORM_CUT, PLATFORM_NEARLY_FULL, masked, safe, secret_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from jobgraph.account.client import Client
+    from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.deployed import Task
     from jobgraph.runs.services import JobService
 
@@ -42,23 +43,38 @@ class Log:
 class Logs:
     """The logs of one job in the runs of one root task.
 
-    `service` is that of the attempt under way, of which the name of a direct job's service tells nothing.
+    `service` is that of the attempt under way, of which the name of a direct job's service tells nothing; `tries` are
+    the attempts that were recorded.
     """
 
-    def __init__(
-        self, client: Client, tables: queries.Tables, root_task: str, task: Task, service: JobService | None = None
+    def __init__(  # noqa: PLR0913  # one for each place that knows something of logs
+        self,
+        client: Client,
+        tables: queries.Tables,
+        root_task: str,
+        task: Task,
+        *,
+        service: JobService | None = None,
+        tries: Sequence[Attempt] = (),
     ) -> None:
         self._client = client
         self._tables = tables
         self._root_task = root_task
         self._task = task
         self._service = service
+        self._tries = tries
         self._secrets = secret_values(_variables(task.definition))
 
     def of(self, run_id: str, attempt: int | None, *, live: bool) -> list[Log]:
-        """Return the logs of a run, by attempt; with `live`, of services that are still there, too."""
+        """Return the logs of a run, by attempt; with `live`, of services that are still there, too.
+
+        The event table is asked for what neither has: it is some minutes late.
+        """
         recorded = self._recorded(run_id)
         logs = recorded + (self._live(run_id, attempt, {log.attempt for log in recorded}) if live else [])
+        told = {log.attempt for log in logs if log.text}
+        late = [log for tried in self._tries if tried.number not in told for log in self._of_event_table(tried)]
+        logs = [log for log in logs if log.attempt not in {log.attempt for log in late}] + late
         return sorted((log for log in logs if attempt in {None, log.attempt}), key=lambda log: log.key)
 
     def _recorded(self, run_id: str) -> list[Log]:
@@ -79,6 +95,12 @@ class Logs:
             return {self._service.attempt: self._service.name} if self._service else {}
         services = self._client.rows(queries.job_services(self._client.place, run_id, self._task.name))
         return {int(row["name"].rpartition("_")[2]): str(row["name"]) for row in services}
+
+    def _of_event_table(self, attempt: Attempt) -> Iterator[Log]:
+        if not event_logs.is_there(attempt):
+            return
+        for (instance, container), text in event_logs.lines(self._client, attempt).items():
+            yield Log(attempt.number, instance, container, safe(masked(text, self._secrets)))
 
     def _of_service(self, number: int, service: str) -> Iterator[Log]:
         place = self._client.place

@@ -60,14 +60,17 @@ def insert_intervals(place: Place, tables: Tables, intervals: Sequence[Interval]
 
 def insert_backfill(place: Place, tables: Tables, backfill: Backfill) -> Statement:
     """Write a new backfill: from then on its intervals are asked for."""
-    columns = "BACKFILL_ID, GRAPH_NAME, STATE, START_TIME, END_TIME, EVERY, REPROCESS, NEWEST_FIRST, USER_NAME"
+    columns = (
+        "BACKFILL_ID, GRAPH_NAME, STATE, START_TIME, END_TIME, EVERY, REPROCESS, NEWEST_FIRST, RUN_CONFIG, USER_NAME"
+    )
     return Statement(
         f"INSERT INTO {place.qualified(tables.backfills)} ({columns}, CREATED_TIME, CHANGED_TIME) SELECT ?, ?, ?,"
-        " ?::TIMESTAMP_LTZ, ?::TIMESTAMP_LTZ, ?, ?, ?, CURRENT_USER(), CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP()",
+        " ?::TIMESTAMP_LTZ, ?::TIMESTAMP_LTZ, ?, ?, ?, ?, CURRENT_USER(), CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP()",
         (
             *(backfill.backfill_id, backfill.graph, backfill.state),
             *(backfill.span.start.isoformat(), backfill.span.end.isoformat()),
             *(backfill.step, backfill.reprocess, backfill.newest_first),
+            json.dumps(backfill.values) if backfill.values else None,
         ),
     )
 

@@ -1,25 +1,29 @@
-"""What people do to a graph from the page: which statements that is and which jobs it concerns, before it is done.
+"""What people do to a graph, by the command line or from the page: which statements that is and which jobs it concerns.
 
 Knows the order of statements: what is shown is what is sent. Must not know who asks, nor how it is shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import backfill_plans, control_queries, queries
 from jobgraph.account.run_records import RunRecords
+from jobgraph.errors import RunFailedError
 from jobgraph.procedures.requested.request import REQUEST, Request
-from jobgraph.runs import records, selection, task_runs, values
+from jobgraph.runs import graph_run, selection, task_runs, values, wording
 from jobgraph.runs.operations import Operation, filled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement, Tables
+    from jobgraph.account.run_records import RunRows
+    from jobgraph.runs.backfills import Backfill
     from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.selection import JobSelection
 
@@ -34,7 +38,8 @@ _ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETE
 class Action:
     """Something that is about to be done: its statements in order, the jobs that they concern, and what follows.
 
-    `run_id` and `backfill_id` are the run or backfill that it is about, if there is one.
+    `run_id` and `backfill` are the run or backfill that it is about, if there is one. `left_out` has, for each job that
+    a run leaves out, the run whose outputs it hands on; `services`, for each job that is cancelled, those that stop.
     """
 
     name: str
@@ -43,7 +48,16 @@ class Action:
     jobs: tuple[str, ...] = ()
     remark: str = ""
     run_id: str = ""
-    backfill_id: str = ""
+    backfill: Backfill | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def operation(self, note: str = "", run_id: str = "") -> Operation:
+        """Return it as it is shown and kept; `run_id`: the run that came of it."""
+        texts = tuple(map(filled, self.statements))
+        backfill_id = self.backfill.backfill_id if self.backfill else ""
+        whose = run_id or self.run_id
+        return Operation(self.name, self.graph, texts, self.jobs, note, whose, backfill_id=backfill_id)
 
 
 def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: JobSelection) -> Action:
@@ -55,54 +69,91 @@ def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: Job
     values.check(graph.key, graph.config, changed)
     names = selection.left_out(graph, chosen) if chosen else ()
     config = {**changed, **({REQUEST: Request(left_out=names).entry} if names else {})}
-    jobs = tuple(job.name for job in graph.jobs if job.started and job.name not in names)
-    remark = (
-        f"{len(names)} jobs are left out: they hand on what they returned when they were last DONE." if names else ""
-    )
-    return Action(RUN, graph.key, (queries.execute(client.place, graph.root_task, config),), jobs, remark)
+    jobs = tuple(name for name in _started(graph) if name not in names)
+    sources = _sources(client, graph, names)
+    never = "never was DONE: hands on nothing"
+    words = [f"{name} ({f'hands on run {run_id}' if run_id else never})" for name, run_id in sources.items()]
+    remark = f"Left out: {wording.some(words)}" if words else ""
+    statement = queries.execute(client.place, graph.root_task, config)
+    return Action(RUN, graph.key, (statement,), jobs, remark, left_out=sources)
 
 
-def retry(client: Client, graph: Deployed) -> Action:
+def _started(graph: Deployed) -> tuple[str, ...]:
+    return tuple(job.name for job in graph.jobs if job.started)
+
+
+def _sources(client: Client, graph: Deployed, names: Sequence[str]) -> dict[str, str]:
+    """Return, for each job that is left out, the run whose outputs it hands on; empty if it has none."""
+    if not names:
+        return {}
+    rows = client.rows(queries.last_done(client.place, graph.tables, graph.key, graph.root_task, names))
+    sources = {str(row["TASK_NAME"]): str(row["GRAPH_RUN_ID"]) for row in rows}
+    return {name: sources.get(name, "") for name in names}
+
+
+def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> Action:
     """Return the repetition of what failed or was cancelled in the newest run, and of what follows it.
 
     Raises:
-        RunFailedError: if the graph has not run yet.
+        RunFailedError: if the run goes on, or nothing of it failed or was cancelled: Snowflake would refuse.
     """
-    newest = RunRecords(client, records.of_deployed(graph)).run()
-    jobs = tuple(job.name for job in newest.jobs if job.state not in {"DONE", "DISABLED", "SUSPENDED", "LEFT OUT"})
+    _check_retry(newest)
+    latest = task_runs.latest(rows.rows)
+    stopping = {name for name, row in latest.items() if row.failed or row.state == task_runs.CANCELLED}
+    jobs = tuple(
+        job.name
+        for job in newest.jobs
+        if job.name in stopping or (job.state == graph_run.SKIPPED and job.cause == graph_run.BLOCKED)
+    )
     statement = queries.retry_last(client.place, graph.root_task)
     return Action(RETRY, graph.key, (statement,), jobs, f"Run {newest.run_id} goes on under its id.", newest.run_id)
 
 
-def cancel(client: Client, graph: Deployed) -> Action:
-    """Return the end of the newest run: its executing tasks, and the containers that they started, which outlive them.
+def _check_retry(newest: GraphRun) -> None:
+    if not newest.ended:
+        raise RunFailedError(
+            f"Run {newest.run_id} of graph {newest.graph} is still under way",
+            remedy=f"Wait for it (`jobgraph wait {newest.graph}`), or stop it (`jobgraph cancel {newest.graph}`).",
+        )
+    if newest.stopped:
+        return
+    failed = [job.name for job in newest.failed]
+    raise RunFailedError(
+        f"No task of run {newest.run_id} of graph {newest.graph} failed or was cancelled, so there is nothing to retry",
+        cause=f"{', '.join(failed)} failed, but with `on_failure: continue` no task does." if failed else "",
+        remedy=f"`jobgraph run {newest.graph} --wait` runs all of it.",
+    )
 
-    Raises:
-        RunFailedError: if the graph has not run yet.
-    """
-    rows = RunRecords(client, records.of_deployed(graph)).rows()
+
+def cancel(client: Client, graph: Deployed, rows: RunRows) -> Action:
+    """Return the end of the newest run: its executing tasks, and the containers, which would outlive them."""
     latest = task_runs.latest(rows.rows)
     names = [name for name, row in latest.items() if row.state == task_runs.EXECUTING and name != rows.shape.finalizer]
+    services = {name: _services(client, rows.run_id, name) for name in names}
     statements: list[Statement] = []
     for name in names:
         statements.append(queries.cancel_task(client.place, name))
-        services = client.rows(queries.job_services(client.place, rows.run_id, name))
-        live = [str(row["name"]) for row in services if row["status"] not in _ENDED_SERVICE]
-        statements += [queries.cancel_service(client.place, service) for service in live]
+        statements += [queries.cancel_service(client.place, service) for service in services[name]]
     remark = "What waits for these jobs is skipped; the finalizer keeps the history." if names else "Nothing runs."
-    return Action(CANCEL, graph.key, tuple(statements), tuple(names), remark, rows.run_id)
+    return Action(CANCEL, graph.key, tuple(statements), tuple(names), remark, rows.run_id, services=services)
+
+
+def _services(client: Client, run_id: str, job: str) -> tuple[str, ...]:
+    """Return the services that a task started and that go on."""
+    rows = client.rows(queries.job_services(client.place, run_id, job))
+    return tuple(str(row["name"]) for row in rows if row["status"] not in _ENDED_SERVICE)
 
 
 def suspend(client: Client, graph: Deployed) -> Action:
     """Return the end of a graph's schedule, until somebody resumes it."""
     remark = "No run starts by schedule; a run under way goes on. Deploys leave it suspended."
-    return Action(SUSPEND, graph.key, (queries.suspend(client.place, graph.root_task),), graph.job_names, remark)
+    return Action(SUSPEND, graph.key, (queries.suspend(client.place, graph.root_task),), _started(graph), remark)
 
 
 def resume(client: Client, graph: Deployed) -> Action:
     """Return the resumption of a graph's schedule."""
     remark = f"Its schedule ({graph.schedule}) starts runs again."
-    return Action(RESUME, graph.key, (queries.resume(client.place, graph.root_task),), graph.job_names, remark)
+    return Action(RESUME, graph.key, (queries.resume(client.place, graph.root_task),), _started(graph), remark)
 
 
 def backfill(
@@ -113,33 +164,43 @@ def backfill(
     `record` is the graph with the roots that it had before: runs of those count, too.
 
     Raises:
-        UsageError: if the graph can have none, or no interval is left to be run.
+        UsageError: if the graph can have none or has no such values, or no interval is left to be run.
     """
     backfill_plans.check(graph)
+    values.check(graph.key, graph.config, choice.values)
     runs = RunRecords(client, record)
     plan, listed = backfill_plans.planned(client, graph, choice, ends, lambda: runs.history(_RUNS))
     statements = backfill_plans.statements(client, graph, plan, listed)
-    jobs = tuple(job.name for job in graph.jobs if job.started)
     first, last = plan.intervals[0].span, plan.intervals[-1].span
     count = len(plan.intervals)
-    remark = f"{count} intervals, one run each: {first.start:%Y-%m-%d %H:%M} to {last.end:%Y-%m-%d %H:%M} UTC."
-    return Action(BACKFILL, graph.key, tuple(statements), jobs, remark, backfill_id=plan.backfill_id)
+    words = f"{count} interval{'s' * (count != 1)}, one run each: {first.text}"
+    remark = words if count == 1 else f"{words} to {last.text}"
+    return Action(BACKFILL, graph.key, tuple(statements), _started(graph), remark, backfill=plan)
 
 
-def perform(client: Client, action: Action) -> None:
-    """Send the statements of an action; raises as the client does, with what came before already done."""
+def perform(client: Client, action: Action) -> Action:
+    """Send the statements of an action; returns it with all that was sent. Raises as the client does.
+
+    A task that is cancelled may have started one more service between the look and its cancellation. After it, it
+    starts none: so what a cancellation finds then is stopped, too.
+    """
     for statement in action.statements:
         client.rows(statement)
+    if action.name != CANCEL:
+        return action
+    later = {name: _services(client, action.run_id, name) for name in action.jobs}
+    later = {name: tuple(s for s in later[name] if s not in action.services[name]) for name in action.jobs}
+    stops = tuple(queries.cancel_service(client.place, service) for started in later.values() for service in started)
+    for statement in stops:
+        client.rows(statement)
+    services = {name: (*action.services[name], *later[name]) for name in action.jobs}
+    return replace(action, statements=(*action.statements, *stops), services=services)
 
 
-def keep(client: Client, tables: Tables, action: Action, note: str) -> None:
+def keep(client: Client, tables: Tables, operation: Operation) -> None:
     """Keep what was done, with why, in the history of operations.
 
     Raises:
         AbsentError: if an earlier version deployed the stack: it has no table for that.
     """
-    texts = tuple(map(filled, action.statements))
-    operation = Operation(
-        action.name, action.graph, texts, action.jobs, note, action.run_id, backfill_id=action.backfill_id
-    )
     client.rows(control_queries.insert_operation(client.place, tables, operation))

@@ -13,21 +13,17 @@ from rich.text import Text
 
 from jobgraph.cli import views
 from jobgraph.procedures.requested import backfills as states
+from jobgraph.runs import wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
-    from jobgraph.runs.backfills import Backfill, Interval, TimeRange
+    from jobgraph.runs.backfills import Backfill, Interval
 
 # the order in which states are counted
 _ORDER = (states.COMPLETE, states.BROKEN, states.RUNNING, states.PENDING, states.CALLED_OFF)
-
-
-def span_text(span: TimeRange) -> str:
-    """Return an interval in UTC, as containers get it."""
-    return f"{span.start:%Y-%m-%d %H:%M} - {span.end:%Y-%m-%d %H:%M}"
 
 
 def headline(backfill: Backfill) -> Text:
@@ -35,13 +31,17 @@ def headline(backfill: Backfill) -> Text:
     return Text.assemble(
         f"{backfill.graph}, backfill {backfill.backfill_id}: ",
         views.state(backfill.state),
-        f", {_counts(backfill)}; every {backfill.step}, UTC",
+        f", {_counts(backfill)}; every {backfill.step}, UTC{_values(backfill)}",
     )
 
 
 def _counts(backfill: Backfill) -> str:
     counts = Counter(interval.state for interval in backfill.intervals)
     return ", ".join(f"{counts[state]} {state}" for state in _ORDER if counts[state])
+
+
+def _values(backfill: Backfill) -> str:
+    return f"; with {wording.values(backfill.values)}" if backfill.values else ""
 
 
 def list_table(listed: Sequence[Backfill], *, terminal: bool, width: int | None) -> Table:
@@ -51,7 +51,7 @@ def list_table(listed: Sequence[Backfill], *, terminal: bool, width: int | None)
             backfill.backfill_id,
             backfill.graph,
             views.state(backfill.state),
-            span_text(backfill.span),
+            backfill.span.text,
             backfill.step,
             backfill.user,
             _counts(backfill),
@@ -65,7 +65,7 @@ def list_table(listed: Sequence[Backfill], *, terminal: bool, width: int | None)
 def interval_table(backfill: Backfill, *, terminal: bool, width: int | None) -> Table:
     """Return one line for each interval, in the order in which they run."""
     rows = [
-        (str(interval.place), span_text(interval.span), views.state(interval.state), interval.run_id)
+        (str(interval.place), interval.span.text, views.state(interval.state), interval.run_id)
         for interval in backfill.intervals
     ]
     return views.fitted((">place", "interval (UTC)", "state", "run"), rows, (), terminal=terminal, width=width)
@@ -110,6 +110,7 @@ def backfill_json(backfill: Backfill) -> dict[str, Any]:
         "every": backfill.step,
         "reprocess": backfill.reprocess,
         "newest_first": backfill.newest_first,
+        "config": dict(backfill.values) or None,
         "user": backfill.user or None,
         "created": backfill.created.isoformat() if backfill.created else None,
         "counts": backfill.counts,

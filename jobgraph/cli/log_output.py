@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from jobgraph.account import event_logs
 from jobgraph.account.containers import Logs, added
 from jobgraph.cli.application import is_terminal, note, show_json
 from jobgraph.errors import EXIT_INTERRUPTED
@@ -49,12 +50,15 @@ class LogSelection:
         """Return the logs of a job in a run, of its services too as long as they may say more than history."""
         live = job.state == graph_run.RUNNING or job.service is not None or self.is_elsewhere(run, job)
         task = self._task(run, job.name, live=live)
-        logs = Logs(self.application.client, self.record.tables, run.root_task, task, job.service)
+        client, tables = self.application.client, self.record.tables
+        logs = Logs(client, tables, run.root_task, task, service=job.service, tries=job.tries)
         return logs.of(run.run_id, self.attempt, live=live)
 
     def is_elsewhere(self, run: GraphRun, job: JobRun) -> bool:
         """Tell whether the job's logs go to the event table."""
-        return any(task.logs_elsewhere for task in run.shape.jobs if task.name == job.name)
+        return any(map(event_logs.is_there, job.tries)) or any(
+            task.logs_elsewhere for task in run.shape.jobs if task.name == job.name
+        )
 
     def _task(self, run: GraphRun, name: str, *, live: bool) -> Task:
         """Return the job with the definition that it ran with: what is read live is freed of that one's secrets."""

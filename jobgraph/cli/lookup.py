@@ -20,6 +20,7 @@ from jobgraph.config.reading import read
 from jobgraph.errors import UsageError, UserError, perhaps
 from jobgraph.runs import deployed as deployed_graphs
 from jobgraph.runs import records
+from jobgraph.runs.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.records import GraphRecord
-
-# A graph may have a thousand jobs.
-_MOST_NAMED = 20
 
 
 def deployed(client: Client) -> tuple[Deployed, ...]:
@@ -211,12 +209,6 @@ def job_name(key: str, name: str, names: Sequence[str]) -> str:
         return spellings[name.casefold()]
     problem = f"Graph {key} has no job {name!r}{perhaps(name, spellings.values())}"
     raise UsageError(problem, remedy=f"Its jobs: {some(names)}.")
-
-
-def some(names: Sequence[str]) -> str:
-    """Return names on a line, and how many more there are."""
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def runs(application: Application, graph_record: GraphRecord) -> RunRecords:

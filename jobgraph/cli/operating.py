@@ -6,24 +6,29 @@ Knows how an operation is shown and kept. Must not know any of the commands.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobgraph.account import control_queries
+from jobgraph.account import control_queries, steering
 from jobgraph.account.client import AbsentError
 from jobgraph.cli import lookup
 from jobgraph.cli.application import note, show_json
-from jobgraph.runs import operations
-from jobgraph.runs.operations import Operation, filled
+from jobgraph.errors import UsageError
+from jobgraph.runs import operations, values
+from jobgraph.runs.operations import filled
+from jobgraph.runs.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jobgraph.account.client import Client
-    from jobgraph.account.queries import Place, Statement, Tables
+    from jobgraph.account.queries import Statement, Tables
+    from jobgraph.account.steering import Action
     from jobgraph.cli.application import Application
     from jobgraph.runs.deployed import Deployed
+    from jobgraph.runs.operations import Operation
 
 # so many statements are shown one by one
 _MOST_SHOWN = 20
@@ -32,12 +37,29 @@ _MOST_KEPT = 500
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show the statements and the jobs.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write what is done as JSON.")
+set_option = click.option(
+    "--set", "options", metavar="KEY=VALUE", multiple=True, help="Change a value of the graph's config for it."
+)
+config_option = click.option("--config", "file", metavar="FILE", help="Change the values that a YAML or JSON file has.")
 note_option = click.option("--note", metavar="TEXT", default="", help="Why: kept in history with who did it and when.")
 
 
 def texts(statements: Sequence[Statement]) -> tuple[str, ...]:
     """Return statements as they are shown and kept."""
     return tuple(map(filled, statements))
+
+
+def changed_values(options: Sequence[str], file: str | None) -> dict[str, Any]:
+    """Return the values that are asked for, those of --set before those of the file.
+
+    Raises:
+        UsageError: if they cannot be read.
+    """
+    try:
+        text = Path(file).read_text("utf-8") if file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("The file cannot be read", where=str(file), remedy="Give the path of a YAML file.") from error
+    return {**(values.of_file(file, text) if file else {}), **values.of_options(options)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +74,18 @@ class How:
 def of_root(
     application: Application,
     graph: str | None,
-    change: tuple[str, Callable[[Place, str], Statement]],
+    build: Callable[[Client, Deployed], Action],
     how: How,
 ) -> Deployed | None:
     """Show, then do and keep, what one statement on a graph's root does; returns the graph, None after a dry run."""
     client = application.client
     deployed = lookup.graph(application, graph)
-    name, statement_of = change
-    statement = statement_of(client.place, deployed.root_task)
-    jobs = tuple(job.name for job in deployed.jobs if job.started)
-    operation = Operation(name, deployed.key, texts([statement]), jobs, note=how.note)
+    action = build(client, deployed)
+    operation = action.operation(how.note)
     show_first(operation, as_json=how.as_json)
     if how.dry_run:
         return None
-    client.rows(statement)
+    steering.perform(client, action)
     keep(client, deployed.tables, operation)
     return deployed
 
@@ -98,7 +118,7 @@ def show_first(
         note(f"and {len(operation.statements) - _MOST_SHOWN} more statements")
     if operation.jobs:
         count = len(operation.jobs)
-        note(f"{count} job{'s' * (count != 1)}: {lookup.some(operation.jobs)}")
+        note(f"{count} job{'s' * (count != 1)}: {some(operation.jobs)}")
     for remark in remarks:
         note(remark)
 
@@ -119,7 +139,7 @@ def operation_json(operation: Operation) -> dict[str, Any]:
 def keep(client: Client, tables: Tables, operation: Operation) -> None:
     """Keep what was done. A stack of an earlier version has no table for it: that fails nothing."""
     try:
-        client.rows(control_queries.insert_operation(client.place, tables, operation))
+        steering.keep(client, tables, operation)
     except AbsentError:
         if operation.note:
             note("The note was not kept: an earlier version deployed the graph. `pulumi up` makes the table for it.")

@@ -182,7 +182,9 @@ class Watch:
             TimedOutError: if the watch's time is over; the run goes on.
         """
         while True:
-            rows = self._records.refreshed(rows)
+            # TASK_HISTORY may not go back to a run that is tried again: what is known of it is all in history then
+            is_old = rows.now is None and rows.rows and rows.attempt < attempt
+            rows = self._records.rows(rows.run_id) if is_old else self._records.refreshed(rows)
             run = self._assembled(rows, attempt)
             show(run)
             if run.ended:

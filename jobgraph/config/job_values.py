@@ -130,13 +130,16 @@ def _filled(texts: tuple[str, ...], combination: dict[str, str]) -> tuple[str, .
 def _condition(block: Block) -> Condition | None:
     """Return the condition; `None` if the section lacks what it needs, which the rules or the reader tell."""
     tests = [test for test in TESTS if test in block.values]
-    if "job" not in block.values or len(tests) != 1:
-        return None
     values = block.values
-    return Condition(upper(values["job"]), tests[0], values[tests[0]], values.get("output"))
+    if len(tests) != 1 or ("job" in values) == ("config" in values) or {"output", "config"} <= values.keys():
+        return None
+    job = upper(values["job"]) if "job" in values else ""
+    return Condition(job, tests[0], values[tests[0]], values.get("output"), values.get("config"))
 
 
 def _condition_in_file(when: Condition) -> dict[str, Any]:
+    if when.config is not None:
+        return {"config": when.config, when.test: when.value}
     return {"job": when.job, **({"output": when.output} if when.output else {}), when.test: when.value}
 
 

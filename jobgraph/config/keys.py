@@ -85,7 +85,8 @@ JOB_KEYS = (
     Key(
         "when",
         _WHEN,
-        "a condition on what an ancestor returned; if it does not hold, the job and all that follow it are skipped",
+        "a condition on what an ancestor returned, or on the run's `config`; if it does not hold, the job and all that "
+        "follow it are skipped",
         example="{job: check, output: rows_written, above: 0}",
     ),
     Key("args", ListOf(Scalar()), "arguments of the container's program", example='["--query=select 1", --verbose]'),
@@ -228,7 +229,7 @@ GRAPH_KEYS = (
     Key(
         "config",
         JsonValue(),
-        "values that jobs read from their variable RUN_CONFIG; `jobgraph run --set` changes them for a run",
+        "values that jobs read from their variable RUN_CONFIG; `jobgraph run --set KEY=VALUE` changes them for a run",
         example="{market: eu, days: 7}",
     ),
     Key(

@@ -71,15 +71,17 @@ MOST_CONDITIONS = 5
 
 @dataclass(frozen=True)
 class Condition:
-    """A job's `when`: compares the return value of task `job`, or its field `output`, with `value`.
+    """A job's `when`: compares with `value` what task `job` returned, or its field `output`; or the run's `config`.
 
-    `test` is one of `is`, `is_not`, `above`, `below`.
+    `test` is one of `is`, `is_not`, `above`, `below`. `config` is a key of the graph's configuration; then `job` is
+    empty.
     """
 
     job: str
     test: str
     value: str | int | float | bool
     output: str | None = None
+    config: str | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,13 @@ RESOURCE_KEYS = (
 )
 
 WHEN_KEYS = (
-    Key("job", NAME, "the ancestor whose return value is looked at", required=True, example="{job: check, is: go}"),
+    Key("job", NAME, "the ancestor whose return value is looked at", example="{job: check, is: go}"),
+    Key(
+        "config",
+        Text("a key of the graph's `config`", VARIABLE_RULE, VARIABLE, longest=LONGEST_IDENTIFIER),
+        "instead of `job`: a key of the graph's `config`, as it is in the run (`jobgraph run --set KEY=VALUE`)",
+        example="{config: market, is: eu}",
+    ),
     Key(
         "output",
         Text("the name of a field", "write the name as plain text", VARIABLE, longest=LONGEST_IDENTIFIER),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.names import quoted
 from jobgraph.plan import sql
+from jobgraph.plan.privileges import Grant, revoke
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 # procedures/superseded.py has it too, and imports nothing of this package
 SUPERSEDED = " [superseded]"
+# what Snowflake says of an object that is not there
+ABSENT = (2003, 2043)
 
 
 def is_superseded(comment: str | None) -> bool:
@@ -47,6 +51,23 @@ def take_away(settings: Settings, target: str, dropping: ProcedurePlan) -> str:
     return _call(settings, dropping, {"takes": target})
 
 
+def give_back(settings: Settings, grant: Grant, role: str, dropping: ProcedurePlan) -> str:
+    """Return the statement that takes a privilege from a role, if its object is there still, and no run may need it.
+
+    A REVOKE on what is gone fails (002003), and there is no REVOKE ... IF EXISTS
+    (docs.snowflake.com/en/sql-reference/sql/revoke-privilege). A privilege goes with its object, so nothing is left to
+    be revoked then; any other refusal is one.
+    """
+    request = sql.literal(_request(settings, {"takes": f"{role}-{grant.label}"}))
+    check = f"USE WAREHOUSE {quoted(settings.warehouse)}; CALL {dropping.full_name}({request}); "
+    tolerant = f"IF (SQLCODE NOT IN ({', '.join(map(str, ABSENT))})) THEN RAISE; END IF"
+    revoking = f"BEGIN {revoke(grant, role)}; EXCEPTION WHEN STATEMENT_ERROR THEN {tolerant}; END"
+    return sql.block(f"{'' if settings.force_destroy else check}{revoking};")
+
+
 def _call(settings: Settings, dropping: ProcedurePlan, request: dict[str, Any]) -> str:
-    place = {"database": settings.database, "schema": settings.schema}
-    return sql.on_warehouse(settings, f"CALL {dropping.full_name}({sql.json_literal(place | request)})")
+    return sql.on_warehouse(settings, f"CALL {dropping.full_name}({sql.dollar_quoted(_request(settings, request))})")
+
+
+def _request(settings: Settings, request: dict[str, Any]) -> str:
+    return sql.json_text({"database": settings.database, "schema": settings.schema} | request)

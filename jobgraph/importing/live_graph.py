@@ -22,9 +22,8 @@ from jobgraph.config.timing import LONGEST_TASK_SECONDS, duration_text, longest_
 from jobgraph.config.topology import edges, topological
 from jobgraph.errors import ConfigErrors, UsageError, perhaps
 from jobgraph.importing.quickstart import Imported, common_values, file_values
-from jobgraph.plan.conditions import read_condition
+from jobgraph.plan.conditions import is_root_body, read_condition
 from jobgraph.plan.job_definition import differing_entries, job_definition, read_definition, unknown_entries
-from jobgraph.plan.sql import ROOT_BODY
 from jobgraph.plan.task_rows import Row, definition, descendants, finalized_root, predecessors, root_comment, schedule
 from jobgraph.settings import Settings
 
@@ -232,7 +231,7 @@ def _foreign(live: _Live) -> Iterator[str]:
             body = " ".join(str(row.get("definition") or "hidden from this role").split())
             yield f"{name} was left out: no job of jobgraph is in its body ({body[:60]}{'...' if body[60:] else ''})"
     body = str(live.root.get("definition") or "").strip().removesuffix(";")
-    if body != ROOT_BODY:
+    if not is_root_body(body):
         yield f"{live.root['name']} will do nothing but start the graph; now its body is: {' '.join(body.split())[:60]}"
     if live.finalizer is not None and "task_runs_table" not in definition(live.finalizer):
         yield f"{live.finalizer['name']} will be replaced by jobgraph's own finalizer"

@@ -1,7 +1,7 @@
 """What the nodes of a graph's runs did cost, by the rates: job by job, and how much of it went into failed attempts.
 
 Pure. Knows attempts and rates. Must not know what Snowflake has charged: idle nodes and warehouses are in the bill, and
-not in here (`jobgraph cost --since`).
+not in here (`jobgraph cost --since DATE`).
 """
 
 from __future__ import annotations

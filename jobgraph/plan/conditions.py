@@ -7,6 +7,9 @@ decides them itself when it ends, and begins what it returns with the verdicts, 
 asks whether that text lies between `x1` and `x2`, whatever digits x stand before its own; and it says its condition in
 words, for those who read it.
 
+Conditions on the run's configuration are decided by the root, in the same way: whatever follows it, directly or not,
+may ask for what it returned (docs.snowflake.com/en/sql-reference/functions/system_get_predecessor_return_value).
+
 Knows Snowflake's expressions for what a predecessor returned. Must not know which conditions a graph may have.
 """
 
@@ -18,7 +21,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.model import MOST_CONDITIONS, Condition
-from jobgraph.plan.sql import literal
+from jobgraph.names import content_hash
+from jobgraph.plan.sql import ROOT_BODY, block, literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Graph
 
 _OPERATORS = {"is": "=", "is_not": "<>", "above": ">", "below": "<"}
+# how the body of a root begins that decides conditions
+_DECIDES = "LET version VARCHAR :="
+_DOLLAR = "\\u0024"
 _TESTS = {operator: test for test, operator in _OPERATORS.items()}
 _TEXT = re.compile(
     r"SYSTEM\$GET_PREDECESSOR_RETURN_VALUE\('(?P<job>\w+)'\)"
@@ -39,23 +46,70 @@ _VERDICT = re.compile(
 
 def conditions_on(graph: Graph, name: str) -> tuple[Condition, ...]:
     """Return the conditions that a job's task has to decide itself, in their order; none if nobody asks for outputs."""
-    asked = {_words(job.when): job.when for job in graph.jobs if job.when is not None and job.when.job == name}
+    looking = [job.when for job in graph.jobs if job.when is not None and job.when.config is None]
+    asked = {_words(when): when for when in looking if when.job == name}
     by_output = any(when.output is not None for when in asked.values())
     return tuple(when for _, when in sorted(asked.items())) if by_output else ()
 
 
+def conditions_on_config(graph: Graph) -> tuple[Condition, ...]:
+    """Return the conditions that the root has to decide, in their order."""
+    looking = [job.when for job in graph.jobs if job.when is not None and job.when.config is not None]
+    return tuple(when for _, when in sorted({_words(when): when for when in looking}.items()))
+
+
+def root_body(asked: Sequence[Condition]) -> str:
+    """Return what a root does: nothing, or decide conditions on the run's configuration.
+
+    It has a hash of itself, because the provider compares bodies without regard to case.
+    """
+    if not asked:
+        return ROOT_BODY
+    verdicts = " || ".join(f"IFF({_holds(when)}, '1', '0')" for when in asked)
+    version = content_hash([_words(when) for when in asked])
+    statements = f"{_DECIDES} '{version}'; LET verdicts VARCHAR := (SELECT {verdicts} || '{{}}');"
+    return block(f"{statements} CALL SYSTEM$SET_RETURN_VALUE(:verdicts);")
+
+
+def is_root_body(text: str) -> bool:
+    """Tell whether a body is one that a deploy gives to roots."""
+    return text == ROOT_BODY or text.startswith(block(_DECIDES).partition(_DECIDES)[0] + _DECIDES)
+
+
+def _holds(when: Condition) -> str:
+    """Return the expression for a condition on the configuration; NULL counts as false. See `verdicts.holds`."""
+    value, operator = f"SYSTEM$GET_TASK_GRAPH_CONFIG({literal(str(when.config))})", _OPERATORS[when.test]
+    match when.value:
+        case bool():
+            return f"LOWER({value}) {operator} '{str(when.value).lower()}'"
+        case int() | float() if when.test == "is_not":
+            return f"COALESCE(TRY_TO_DOUBLE({value}) <> {when.value}, {value} IS NOT NULL)"
+        case int() | float():
+            return f"TRY_TO_DOUBLE({value}) {operator} {when.value}"
+    # no `$` may end the quotes around the body
+    return f"{value} {operator} {literal(when.value).replace('$', _DOLLAR)}"
+
+
 def entry(when: Condition) -> dict[str, Any]:
     """Return a condition as the definition of the job that decides it has it."""
-    return {**({"output": when.output} if when.output is not None else {}), "test": when.test, "value": when.value}
+    field = {"config": when.config, "output": when.output}
+    return {
+        **{name: key for name, key in field.items() if key is not None},
+        "test": when.test,
+        "value": when.value,
+    }
 
 
 def _words(when: Condition) -> str:
     return json.dumps(entry(when), sort_keys=True)
 
 
-def condition_text(when: Condition, asked: Sequence[Condition] = ()) -> str:
-    """Return the WHEN of a task: a verdict of the ancestor's, if it is `asked` for some, else what it returned."""
-    returned = f"SYSTEM$GET_PREDECESSOR_RETURN_VALUE({literal(when.job)})"
+def condition_text(when: Condition, asked: Sequence[Condition] = (), root: str = "") -> str:
+    """Return the WHEN of a task: a verdict of the ancestor's, if it is `asked` for some, else what it returned.
+
+    `root` is the task that decides conditions on the configuration.
+    """
+    returned = f"SYSTEM$GET_PREDECESSOR_RETURN_VALUE({literal(when.job or root)})"
     if asked:
         digits = list(map("".join, product("01", repeat=asked.index(when))))
         ranges = " OR ".join(f"{returned} >= '{before}1' AND {returned} < '{before}2'" for before in digits)
@@ -81,12 +135,13 @@ def _read_verdict(text: str) -> Condition | None:
         return None
     try:
         words = json.loads(_unescaped(match["words"]))
-        when = Condition(match["job"], words["test"], words["value"], words.get("output"))
+        key = words.get("config")
+        when = Condition("" if key else match["job"], words["test"], words["value"], words.get("output"), key)
     except (ValueError, TypeError, KeyError):
         return None
     # which verdict it is does not matter, if it is one
     others = [Condition("", "", number) for number in range(MOST_CONDITIONS)]
-    texts = (condition_text(when, [*others[:place], when]) for place in range(MOST_CONDITIONS))
+    texts = (condition_text(when, [*others[:place], when], match["job"]) for place in range(MOST_CONDITIONS))
     return when if text in texts else None
 
 

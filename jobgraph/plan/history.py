@@ -145,6 +145,7 @@ _BACKFILLS = (
     Column("USER_NAME", TEXT, "who asked for it"),
     Column("CREATED_TIME", INSTANT, "when it was asked for"),
     Column("CHANGED_TIME", INSTANT, "when its state last changed"),
+    Column("RUN_CONFIG", TEXT, "values that its runs have beside the graph's own, as JSON"),
 )
 _INTERVALS = (
     Column("BACKFILL_ID", TEXT, "backfill that it belongs to"),

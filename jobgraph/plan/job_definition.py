@@ -31,6 +31,7 @@ from jobgraph.config.model import (
 from jobgraph.images import image_path
 from jobgraph.names import content_hash
 from jobgraph.plan.conditions import conditions_on, entry
+from jobgraph.plan.told_directly import EDGES, TOLD, tell_directly, without_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,13 +56,9 @@ _SURROUNDINGS = frozenset(
         "instance_family",
     )
 )
-# the edges, which tasks show themselves
-_EDGES = frozenset(("predecessors", "direct_predecessors", "conditions"))
 _WAREHOUSE = "SNOWFLAKE_WAREHOUSE"
 # names the variables and folders of the secrets: a program that wants to hide their values must know where they are
 _SECRETS = "JOB_SECRETS"
-# what a job that is its task's own statement has to know to find out the rest of its run: see images/runtime
-_DIRECT = "JOB_DIRECT"
 _DEFAULT_TIMEOUT = 3600
 _RESOURCES = {"memory": "memory", "cpu": "cpu", "gpu": "nvidia.com/gpu"}
 
@@ -84,8 +81,8 @@ class Definition:
         return Definition(entries, service, next((c for c in containers if c.get("name") == CONTAINER), {}))
 
 
-def job_definition(graph: Graph, job: Job, settings: Settings) -> Values:
-    """Return what the runner gets to know of a job."""
+def job_definition(graph: Graph, job: Job, settings: Settings, runner: str = "") -> Values:
+    """Return what the runner gets to know of a job; `runner` is the procedure, which a job without one may call."""
     definition: Values = {
         "graph": graph.key,
         "database": settings.database,
@@ -108,7 +105,7 @@ def job_definition(graph: Graph, job: Job, settings: Settings) -> Values:
         definition["instance_family"] = family
     definition |= _edges(graph, job)
     if job.is_direct:
-        _tell_directly(definition, job.name)
+        tell_directly(definition, job.name, runner)
     for part in _PARTS:
         definition |= part.written(job)
     return hashed(definition)
@@ -122,15 +119,6 @@ def _edges(graph: Graph, job: Job) -> Values:
     asked = [entry(when) for when in conditions_on(graph, job.name)]
     edges |= {"conditions": asked} if asked else {}
     return edges | ({"direct_predecessors": sorted(direct)} if direct else {})
-
-
-def _tell_directly(definition: Values, task: str) -> None:
-    """Put into the container's variables what a runner would have known: the program asks for the rest itself."""
-    (container,) = definition["specification"]["spec"]["containers"]
-    entries = {name: definition[name] for name in ("graph", "database", "schema", "job_runs_table", "results")}
-    edges = {name: definition[name] for name in sorted(_EDGES) if name in definition}
-    variables = {**container["env"], _DIRECT: json.dumps({"task": task, **entries, **edges})}
-    container["env"] = dict(sorted(variables.items()))
 
 
 def read_definition(entries: Mapping[str, Any], settings: Settings) -> Job:
@@ -162,7 +150,7 @@ def read_definition(entries: Mapping[str, Any], settings: Settings) -> Job:
 def unknown_entries(entries: Mapping[str, Any]) -> list[str]:
     """Return what a definition has and this version does not know."""
     parts = {key for part in _PARTS for key in part.keys}
-    keys = _SURROUNDINGS | _EDGES | parts
+    keys = _SURROUNDINGS | EDGES | parts
     keys |= {"compute_pool", "query_warehouse", "retries", "timeout", "on_failure", "specification"}
     of_container = {"name", "image", "command", "args", "env", "volumeMounts", "resources", "secrets"}
     return sorted({*entries} - keys) + sorted({*Definition.of(entries).container} - of_container)
@@ -170,7 +158,8 @@ def unknown_entries(entries: Mapping[str, Any]) -> list[str]:
 
 def differing_entries(deployed: Mapping[str, Any], planned: Mapping[str, Any]) -> list[str]:
     """Return the entries in which two definitions of a job differ, but for those that follow from the rest."""
-    keys = {*deployed, *planned} - {"hash", "instance_family", "enabled", *_EDGES}
+    keys = {*deployed, *planned} - {"hash", "instance_family", "enabled", *EDGES}
+    deployed, planned = without_told(deployed), without_told(planned)
     return sorted(key for key in keys if deployed.get(key) != planned.get(key))
 
 
@@ -280,7 +269,7 @@ def _variables(job: Job, settings: Settings) -> dict[str, str]:
 
 
 def _read_variables(env: Mapping[str, str], warehouse: str) -> dict[str, str]:
-    ours = {_SECRETS, _DIRECT}
+    ours = {_SECRETS, TOLD}
     return {name: value for name, value in env.items() if (name, value) != (_WAREHOUSE, warehouse) and name not in ours}
 
 

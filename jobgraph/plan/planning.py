@@ -15,7 +15,7 @@ from jobgraph.config.topology import edges, topological
 from jobgraph.images import image_repository
 from jobgraph.names import content_hash, stage_name
 from jobgraph.plan import sql
-from jobgraph.plan.conditions import condition_text, conditions_on
+from jobgraph.plan.conditions import condition_text, conditions_on, conditions_on_config, root_body
 from jobgraph.plan.direct_body import execute_job
 from jobgraph.plan.finalizer_definition import finalizer_definition
 from jobgraph.plan.job_definition import job_definition, payload_file
@@ -26,7 +26,7 @@ from jobgraph.plan.task_rows import root_comment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from jobgraph.config.model import Config, Graph, Job
+    from jobgraph.config.model import Condition, Config, Graph, Job
     from jobgraph.config.schedules import Schedule
     from jobgraph.settings import Settings
 
@@ -311,11 +311,13 @@ def _root(graph: Graph, jobs: Sequence[Job], settings: Settings) -> TaskPlan:
     comment = graph.comment or root_comment(graph.key)
     seconds = graph.timeout or min(longest_chain(jobs, edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     full_name = settings.qualified(graph.root_task)
-    return TaskPlan(graph.root_task, full_name, sql.ROOT_BODY, comment, timeout_ms=seconds * 1000)
+    return TaskPlan(
+        graph.root_task, full_name, root_body(conditions_on_config(graph)), comment, timeout_ms=seconds * 1000
+    )
 
 
 def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) -> TaskPlan:
-    definition = job_definition(graph, job, settings)
+    definition = job_definition(graph, job, settings, run_job.full_name)
     predecessors = tuple(dict.fromkeys(job.after)) or (graph.root_task,)
     return TaskPlan(
         name=job.name,
@@ -329,9 +331,14 @@ def _task(graph: Graph, job: Job, settings: Settings, run_job: ProcedurePlan) ->
         timeout_ms=min(most_seconds(job), LONGEST_TASK_SECONDS) * 1000,
         definition=definition,
         warehouse=None if job.is_direct else job.task_warehouse or settings.warehouse,
-        when=condition_text(job.when, conditions_on(graph, job.when.job)) if job.when else None,
+        when=_when(graph, job.when) if job.when else None,
         started=job.enabled,
     )
+
+
+def _when(graph: Graph, when: Condition) -> str:
+    asked = conditions_on(graph, when.job) if when.config is None else conditions_on_config(graph)
+    return condition_text(when, asked, graph.root_task)
 
 
 def _finalizer(

@@ -39,6 +39,13 @@ class Grant:
     object: str = ""
 
 
+def revoke(grant: Grant, role: str) -> str:
+    """Return the statement that takes from a role what was granted on an object of an account or of a schema."""
+    kind = "SCHEMA" if grant.level is Level.SCHEMA else grant.object_type
+    name = quoted(grant.object) if grant.level is Level.ACCOUNT_OBJECT else grant.object
+    return f"REVOKE {', '.join(grant.privileges)} ON {kind} {name} FROM ROLE {quoted(role)}"
+
+
 def account_grants() -> tuple[Grant, ...]:
     """Return the privileges to run tasks, on warehouses and without."""
     return (Grant("account", ("EXECUTE MANAGED TASK", "EXECUTE TASK"), Level.ACCOUNT),)

@@ -26,8 +26,23 @@ def literal(text: str) -> str:
 
 
 def json_literal(value: Any) -> str:
-    r"""Return `value` as JSON between `$$`. Its text never holds a `$` (written `\u0024`), so nothing can close it."""
-    return f"$${json.dumps(value, ensure_ascii=True).replace('$', chr(92) + 'u0024')}$$"
+    """Return `value` as JSON between `$$`."""
+    return dollar_quoted(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    r"""Return `value` as JSON. Its text never holds a `$` (written `\u0024`), so nothing in it closes `$$`."""
+    return json.dumps(value, ensure_ascii=True).replace("$", chr(92) + "u0024")
+
+
+def dollar_quoted(text: str) -> str:
+    """Return a text without `$$` as a constant."""
+    return f"$${text}$$"
+
+
+def block(statements: str) -> str:
+    """Return statements of Snowflake Scripting as one statement; none of their texts may hold `$$`."""
+    return f"EXECUTE IMMEDIATE {dollar_quoted(f'BEGIN {statements} END')}"
 
 
 def call_runner(settings: Settings, procedure: str, task: str, definition: dict[str, Any]) -> str:

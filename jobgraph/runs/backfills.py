@@ -6,8 +6,9 @@ Pure. Knows how time is cut into intervals and which of them were run before. St
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,11 @@ class TimeRange:
     start: datetime
     end: datetime
 
+    @property
+    def text(self) -> str:
+        """The stretch in UTC, as containers get it."""
+        return f"{self.start:%Y-%m-%d %H:%M} - {self.end:%Y-%m-%d %H:%M}"
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -55,7 +61,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Backfill:
-    """A backfill with its intervals in the order in which they run."""
+    """A backfill with its intervals in the order in which they run; `values` are those of `--set`, for each run."""
 
     backfill_id: str
     graph: str
@@ -67,6 +73,7 @@ class Backfill:
     user: str = ""
     created: datetime | None = None
     intervals: tuple[Interval, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -107,6 +114,7 @@ def _backfill(row: Mapping[str, Any], intervals: list[Interval]) -> Backfill:
         user=str(row["USER_NAME"] or ""),
         created=instant(row["CREATED_TIME"]),
         intervals=tuple(sorted(intervals, key=lambda interval: interval.place)),
+        values=json.loads(row.get("RUN_CONFIG") or "{}"),
     )
 
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.account.queries import Tables
 from jobgraph.config.model import DIRECT, EVENT_TABLE
-from jobgraph.plan.sql import ROOT_BODY, SUSPENDED_BY_FAILURES, takes_requests
+from jobgraph.plan.conditions import is_root_body
+from jobgraph.plan.sql import SUSPENDED_BY_FAILURES, takes_requests
 from jobgraph.plan.task_rows import definition, descendants, finalized_root, key_of_comment, predecessors, schedule
+from jobgraph.plan.told_directly import asks_for_requests
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def _roots(rows: Sequence[Row]) -> list[Row]:
     """
     followed = {name for row in rows for name in predecessors(row)}
     followed |= {root for row in rows if (root := finalized_root(row))}
-    followed |= {str(row["name"]) for row in rows if row.get("definition") == ROOT_BODY}
+    followed |= {str(row["name"]) for row in rows if is_root_body(str(row.get("definition") or ""))}
     return [row for row in rows if row["name"] in followed and not predecessors(row) and not finalized_root(row)]
 
 
@@ -174,7 +176,9 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
 def _job(name: str, row: Row) -> Task:
     body = str(row.get("definition") or "")
     started, created = row["state"] == "started", instant(row.get("created_on"))
-    return Task(name, predecessors(row), started, definition(row), created, takes_requests(body))
+    told = definition(row)
+    asks = asks_for_requests(told) if told.get("runner") == DIRECT else takes_requests(body)
+    return Task(name, predecessors(row), started, told, created, asks)
 
 
 def _config(root: Row) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Operation:
 # a run that had to wait had no id yet when its operation was kept: that was so many seconds after it was asked for
 _LATEST = 30.0
 _ASKING = frozenset({"run"})
+_RETRY = "retry"
 
 
 def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
@@ -52,6 +53,15 @@ def _has_asked_for(operation: Operation, run: GraphRun) -> bool:
     if operation.run_id or operation.name not in _ASKING or operation.at is None or run.scheduled is None:
         return False
     return 0 <= (operation.at - run.scheduled).total_seconds() <= _LATEST and run.scheduled_from.startswith("EXECUTE")
+
+
+def is_retried(listed: Iterable[Operation], run_id: str, ended: datetime | None, now: datetime) -> bool:
+    """Tell whether a retry of a run was asked for just now whose tasks Snowflake does not show yet.
+
+    `listed` are operations of its graph, `ended` is when the last of its tasks that are shown ended.
+    """
+    asked = [one.at for one in listed if one.name == _RETRY and one.run_id == run_id and one.at is not None]
+    return any((ended is None or at > ended) and (now - at).total_seconds() < _LATEST for at in asked)
 
 
 def filled(statement: Statement) -> str:

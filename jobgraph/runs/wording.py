@@ -1,12 +1,20 @@
-"""Words for what runs are measured in.
+"""Words for what runs are measured in, and for lists of what they consist of.
 
 Pure. Must not know where they are shown.
 """
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 _MINUTE = 60
 _HOUR = 3600
+# A graph may have a thousand jobs.
+_MOST_NAMED = 20
 
 
 def duration(value: float | None) -> str:
@@ -19,3 +27,16 @@ def duration(value: float | None) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+
+
+def some(names: Sequence[str]) -> str:
+    """Return names on a line, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def values(changed: Mapping[str, Any]) -> str:
+    """Return the values of a run as `--set` takes them."""
+    return ", ".join(
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in changed.items()
+    )

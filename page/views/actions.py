@@ -15,16 +15,16 @@ import streamlit as st
 from jobgraph.account import steering
 from jobgraph.account.backfill_plans import IntervalChoice
 from jobgraph.account.client import AbsentError
+from jobgraph.account.run_records import RunRecords
 from jobgraph.errors import UserError
 from jobgraph.page import connection, reading
 from jobgraph.page.views.live import live
-from jobgraph.runs import backfills, values
+from jobgraph.runs import backfills, records, values
 from jobgraph.runs.operations import filled
 from jobgraph.runs.selection import JobSelection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from jobgraph.account.client import Client
     from jobgraph.account.steering import Action
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.graph_run import GraphRun
@@ -113,7 +113,7 @@ def _ask(graph: Deployed, name: str) -> None:
         with st.spinner("Looking which intervals were run already"):
             action = steering.backfill(client, reading.graph(graph.key), graph, choice, ends)
     else:
-        action = _BUILDERS[name](client, graph)
+        action = _built(client, graph, name)
     st.code(";\n".join(map(filled, action.statements)) + ";" if action.statements else "", language="sql")
     st.markdown(_jobs(action))
     if action.remark:
@@ -133,12 +133,15 @@ def _ask(graph: Deployed, name: str) -> None:
     )
 
 
-_BUILDERS: dict[str, Callable[[Any, Deployed], Action]] = {
-    steering.RETRY: steering.retry,
-    steering.CANCEL: steering.cancel,
-    steering.SUSPEND: steering.suspend,
-    steering.RESUME: steering.resume,
-}
+def _built(client: Client, graph: Deployed, name: str) -> Action:
+    """Return an action for which nothing is asked."""
+    if name in {steering.SUSPEND, steering.RESUME}:
+        return steering.suspend(client, graph) if name == steering.SUSPEND else steering.resume(client, graph)
+    runs = RunRecords(client, records.of_deployed(graph))
+    rows = runs.rows()
+    if name == steering.CANCEL:
+        return steering.cancel(client, graph, rows)
+    return steering.retry(client, graph, runs.assembled(rows), rows)
 
 
 def _do(action: Action) -> None:
@@ -146,8 +149,9 @@ def _do(action: Action) -> None:
     client = reading.source().client
     outcome = {"told": f"{_TITLES[action.name]} of {action.graph} was asked for."}
     try:
-        steering.perform(client, action)
-        steering.keep(client, reading.graph(action.graph).tables, action, st.session_state.get("note") or "")
+        action = steering.perform(client, action)
+        operation = action.operation(st.session_state.get("note") or "")
+        steering.keep(client, reading.graph(action.graph).tables, operation)
     except AbsentError:
         outcome["told"] += " The note was not kept: an earlier version deployed the graph."
     except UserError as error:

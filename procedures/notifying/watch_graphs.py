@@ -108,21 +108,24 @@ def occurrences(graph: Mapping[str, Any], facts: Facts) -> Iterator[Occurrence]:
     if root is None:
         return
     running = [row for row in facts.in_flight if row["ROOT_TASK_NAME"] == graph["root"]]
-    yield from _suspended(root)
+    yield from _suspended(graph, root)
     yield from _stuck_runs(graph, facts, running)
     yield from _failed_finalizers(graph, facts)
     yield from _late_runs(graph, facts, root, running)
 
 
-def _suspended(root: Mapping[str, Any]) -> Iterator[Occurrence]:
+def _suspended(graph: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Occurrence]:
     """A root that Snowflake has suspended; one that an operator has suspended is told of when a run is late."""
     if str(root["state"]).lower() == "suspended" and root.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
         since = str(root.get("last_suspended_on"))
-        yield Occurrence(f"suspended {since}", "its root was suspended after too many failures", (_resume(root),))
+        yield Occurrence(
+            f"suspended {since}", "its root was suspended after too many failures", (_resume(graph, root),)
+        )
 
 
-def _resume(root: Mapping[str, Any]) -> str:
-    return f"No run starts by schedule until it is resumed: jobgraph resume, or ALTER TASK {root['name']} RESUME"
+def _resume(graph: Mapping[str, Any], root: Mapping[str, Any]) -> str:
+    command = f"jobgraph resume {graph['graph']}"
+    return f"No run starts by schedule until it is resumed: {command}, or ALTER TASK {root['name']} RESUME"
 
 
 def _stuck_runs(graph: Mapping[str, Any], facts: Facts, running: Sequence[Mapping[str, Any]]) -> Iterator[Occurrence]:
@@ -163,15 +166,15 @@ def _late_runs(
         if expected is not None and (last is None or last < expected.start):
             headline = f"no run that was due at {_utc_text(expected.start)} has ended by {_utc_text(expected.deadline)}"
             key = f"late {expected.start.isoformat()}"
-            yield Occurrence(key, headline, tuple(_reasons(root, running)), to=number)
+            yield Occurrence(key, headline, tuple(_reasons(graph, root, running)), to=number)
 
 
-def _reasons(root: Mapping[str, Any], running: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _reasons(graph: Mapping[str, Any], root: Mapping[str, Any], running: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield why, as far as it can be seen."""
     if str(root["state"]).lower() == "suspended":
         reason = root.get("last_suspended_reason") or "no reason is known"
         yield f"Its root is suspended since {root.get('last_suspended_on')} ({reason})."
-        yield _resume(root)
+        yield _resume(graph, root)
     for row in running:
         yield f"Run {row['GRAPH_RUN_GROUP_ID']} goes on, since {_utc_text(_as_instant(row['QUERY_START_TIME']))}."
     if not running and str(root["state"]).lower() != "suspended":

@@ -47,7 +47,10 @@ OPEN = (PENDING, RUNNING)
 
 
 class IntervalRow(NamedTuple):
-    """An interval of a backfill as the procedures read it: its place in the order, its ends as text, its run if any."""
+    """An interval of a backfill as the procedures read it: its place, its ends as text, its run if any.
+
+    `config` has the values of its backfill, as JSON.
+    """
 
     backfill: str
     backfill_state: str
@@ -56,6 +59,7 @@ class IntervalRow(NamedTuple):
     run: str = ""
     start: str = ""
     end: str = ""
+    config: str = ""
 
 
 def sources(transitions: Mapping[tuple[str, str], str], event: str) -> list[str]:

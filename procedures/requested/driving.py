@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from jobgraph.procedures.attempt import RunContext, identifier, object_name, one_line
+from jobgraph.procedures.attempt import RunContext, dollar_quoted, identifier, object_name, one_line
 from jobgraph.procedures.requested.backfills import (
     OF_BACKFILL,
     OF_INTERVAL,
@@ -64,7 +64,7 @@ def _intervals(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> li
     """Return the open intervals of the graph's backfills, oldest backfill first, and this run's own."""
     marks = ", ".join(f"'{state}'" for state in OPEN)
     statement = (
-        "SELECT I.BACKFILL_ID, B.STATE AS BACKFILL_STATE, I.PLACE, I.STATE, I.GRAPH_RUN_ID,"
+        "SELECT I.BACKFILL_ID, B.STATE AS BACKFILL_STATE, B.RUN_CONFIG, I.PLACE, I.STATE, I.GRAPH_RUN_ID,"
         f" {AS_TEXT.format('START_TIME')} AS START_TEXT, {AS_TEXT.format('END_TIME')} AS END_TEXT"
         f" FROM {object_name(graph, 'backfill_intervals_table')} AS I"
         f" JOIN {object_name(graph, 'backfills_table')} AS B ON B.BACKFILL_ID = I.BACKFILL_ID"
@@ -82,6 +82,7 @@ def _intervals(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> li
             run=str(row["GRAPH_RUN_ID"] or ""),
             start=str(row["START_TEXT"]),
             end=str(row["END_TEXT"]),
+            config=str(row["RUN_CONFIG"] or ""),
         )
         for row in rows
     ]
@@ -100,10 +101,10 @@ def _ask(
 
 
 def request_text(interval: IntervalRow) -> str:
-    """Return the configuration that asks for an interval, quoted: all of it is JSON of this program's making."""
+    """Return the configuration that asks for an interval, quoted: JSON in which no `$` can end the quotes."""
     request = Request((), interval.backfill, interval.place, interval.start, interval.end)
-    quotes = "$" * 2  # written out, they would end the dollar quoting of this very text in CREATE PROCEDURE
-    return f"{quotes}{json.dumps({REQUEST: request.entry})}{quotes}"
+    config = {**json.loads(interval.config or "{}"), REQUEST: request.entry}
+    return dollar_quoted(json.dumps(config).replace("$", "\\u0024"))
 
 
 def _somebody_waits(session: Tagged, graph: Mapping[str, Any], root_id: str) -> bool:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.procedures.attempt import DONE, AttemptRecord, RunContext, object_name
+from jobgraph.procedures.attempt import DIRECT, DONE, AttemptRecord, RunContext, object_name
 from jobgraph.procedures.history import record
 from jobgraph.procedures.outcome import returned_value
 from jobgraph.procedures.requested.request import LEFT_OUT, NOT_IN_THIS_RUN
@@ -28,11 +28,13 @@ HANDED_ON = re.compile(
 )
 
 
-def leave_out(session: Tagged, job: Mapping[str, Any], run: RunContext, why: str = NOT_IN_THIS_RUN) -> str:
-    """Record that a job is left out, and set what its task returns; returns that. May be done again."""
+def leave_out(
+    session: Tagged, job: Mapping[str, Any], run: RunContext, why: str = NOT_IN_THIS_RUN, *, returns: bool = True
+) -> str:
+    """Record that a job is left out, and set what its task `returns`; returns that. May be done again."""
     attempt = _handing_on(session, job, run, why)
     value = verdicts(attempt.outputs, job.get("conditions", ())) + handed_on(attempt)
-    record(session, {**job, "compute_pool": None, "instance_family": None}, run, attempt, value)
+    record(session, {**job, "compute_pool": None, "instance_family": None}, run, attempt, value if returns else None)
     return value
 
 
@@ -65,4 +67,8 @@ def handed_on(attempt: AttemptRecord) -> str:
 def results_of_source(job: Mapping[str, Any], task: str, attempt: AttemptRecord) -> str:
     """Return the folder of the stage in which the run that is named left files; empty if there is none."""
     place, source = job.get("results"), HANDED_ON.search(attempt.reason)
-    return f"{place}/{source['day']}/{source['run']}/{task}/{source['n']}/" if place and source else ""
+    if not place or source is None:
+        return ""
+    # all attempts of a job without a runner share a folder
+    number = DIRECT if task in job.get("direct_predecessors", ()) else source["n"]
+    return f"{place}/{source['day']}/{source['run']}/{task}/{number}/"

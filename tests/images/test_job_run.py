@@ -21,6 +21,7 @@ JOB = {
     "results": '@"D"."S"."JOBS"/runs',
     "predecessors": ["T_A", "T_B"],
     "direct_predecessors": ["T_A"],
+    "procedure": '"D"."S"."RUN_JOB"',
 }
 NAMES = (
     *("JOB_ATTEMPT", "RUN_GROUP_ID", "TASK_NAME", "SCHEDULED_AT", "DATA_INTERVAL_START", "DATA_INTERVAL_END"),
@@ -102,6 +103,33 @@ def test_a_backfills_interval_is_the_jobs(tmp_path: Path) -> None:
     told = run(tmp_path, STUB_CONFIG=json.dumps(config)).told
     assert (told["DATA_INTERVAL_START"], told["DATA_INTERVAL_END"]) == ("2025-01-01 Z", "2025-01-02 Z")
     assert json.loads(told["RUN_CONFIG"]) == {"x": 1}
+
+
+def test_in_a_run_of_a_part_the_runner_is_asked_what_was_left_out(tmp_path: Path) -> None:
+    config = json.dumps({"jobgraph": {"left_out": ["T_A", "T_B"]}, "x": 1})
+    outcome = run(tmp_path, STUB_CONFIG=config, STUB_ANSWER='{"results": {"T_A": "@x/7/T_A/direct/", "T_B": ""}}')
+    (asked,) = [
+        entry["binds"] for entry in outcome.asked if entry["asked"].startswith("CALL") and "RUN" in entry["asked"]
+    ]
+    assert asked[0] == "T_J"
+    assert json.loads(asked[1]) == {
+        "root": "ROOT",
+        "group": "7",
+        "started": "2026-03-01 12:00:00.000 Z",
+        "config": config,
+    }
+    assert json.loads(asked[2]) == JOB
+    told = outcome.told
+    assert (told["RESULTS_STAGE_PATH_T_A"], told["RESULTS_STAGE_PATH_T_B"]) == ("@x/7/T_A/direct/", None)
+
+
+def test_a_job_that_is_left_out_does_nothing_and_hands_on_what_it_is_told(tmp_path: Path) -> None:
+    config = json.dumps({"jobgraph": {"left_out": ["T_J"]}})
+    answer = json.dumps({"left_out": "left out of this run", "value": '1{"n": 9}'})
+    outcome = run(tmp_path, "print('ran')", STUB_CONFIG=config, STUB_ANSWER=answer)
+    assert (outcome.code, outcome.returned) == (0, ['1{"n": 9}'])
+    assert "ran" not in outcome.out.splitlines()
+    assert "nothing is done: left out of this run" in outcome.out
 
 
 def test_a_predecessor_of_which_snowflake_tells_nothing_is_left_out(tmp_path: Path) -> None:

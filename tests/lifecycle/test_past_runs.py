@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from jobgraph.runs.wording import duration
 from tests.lifecycle import stack
 
 if TYPE_CHECKING:
@@ -70,3 +71,34 @@ def test_a_failed_run_stays_failed_after_deploys(fresh: Project) -> None:
         ("present", None, True),
         ("past", "FAILED", False),
     ]
+
+
+def test_all_commands_tell_the_same_durations_of_a_run(deployed: Project) -> None:
+    first, second = (json.loads(deployed.jobgraph("run", "--wait", "--json").stdout) for _ in range(2))
+    ids = first["run_id"], second["run_id"]
+    shown = {run["run_id"]: run for run in json.loads(deployed.jobgraph("history", "--json").stdout)}
+    listed = deployed.jobgraph("history").stdout
+    differences = json.loads(deployed.jobgraph("compare", *ids, "--json").stdout)["differences"]
+    (line,) = json.loads(deployed.jobgraph("status", "--json").stdout)["graphs"]
+    assert line["duration_seconds"] == second["duration_seconds"]
+    for place, waited in enumerate((first, second)):
+        status = json.loads(deployed.jobgraph("status", "--run", ids[place], "--json").stdout)
+        texts = deployed.jobgraph("status", "--run", ids[place]).stdout
+        spans = durations(waited)
+        assert None not in spans.values()
+        assert durations(status) == durations(shown[ids[place]]) == spans
+        assert f"DONE in {duration(spans[''])}" in texts
+        assert duration(spans[""]) in next(line for line in listed.splitlines() if line.split()[:1] == [ids[place]])
+        for job, seconds in spans.items():
+            assert not job or duration(seconds) in next(
+                line for line in texts.splitlines() if line.split()[:1] == [job]
+            )
+        for one in differences:
+            if one["fact"] == "duration":
+                assert one[("first", "second")[place]] == spans[one["job"] or ""]
+    assert {one["fact"] for one in differences} <= {"duration"}
+
+
+def durations(run: dict[str, Any]) -> dict[str, float]:
+    """How long a run and its jobs took, as JSON tells it; the run itself has no name."""
+    return {"": run["duration_seconds"], **{job["job"]: job["duration_seconds"] for job in run["jobs"]}}

@@ -144,7 +144,9 @@ def test_a_backfill_is_shown_with_its_intervals_and_sent_as_shown(visit: Visit) 
     app = asked(visit.open(view="grid", graph=KEY), steering.BACKFILL)
     assert not app.error, app.error[0].value
     # a week by the schedule, at two each night: six whole intervals
-    assert app.caption[0].value.startswith("6 intervals, one run each: 2026-02-22 02:00 to 2026-02-28 02:00 UTC")
+    assert app.caption[0].value.startswith(
+        "6 intervals, one run each: 2026-02-22 02:00 - 2026-02-23 02:00 to 2026-02-27 02:00 - 2026-02-28"
+    )
     texts = app.code[0].value
     app.button(key="confirm").click().run()
     assert not app.error, app.error[0].value

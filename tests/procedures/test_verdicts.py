@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobgraph.config.model import MOST_CONDITIONS, Condition
-from jobgraph.plan.conditions import condition_text, entry, read_condition
+from jobgraph.plan.conditions import condition_text, entry, is_root_body, read_condition, root_body
 from jobgraph.procedures.attempt import AttemptRecord
 from jobgraph.procedures.outcome import task_value
 from jobgraph.procedures.verdicts import holds, verdicts, without_verdicts
@@ -69,6 +69,22 @@ def test_a_when_finds_its_own_verdict_by_comparing_texts(count: int) -> None:
             python = python.replace("OR", "or").replace("<>", "!=")
             assert eval(python, {"value": digits + '{"n": 1}'}) is (digits[place] == "1")  # noqa: S307  # our own text
         assert not eval(python, {"value": '{"status": "FAILED"}'})  # noqa: S307  # as above
+
+
+@pytest.mark.parametrize("count", range(1, MOST_CONDITIONS + 1))
+def test_conditions_on_values_are_the_roots_verdicts(count: int) -> None:
+    asked = [Condition("", "is_not", f"{number}'", config="market") for number in range(count)]
+    for when in asked:
+        text = condition_text(when, asked, "R")
+        assert "SYSTEM$GET_PREDECESSOR_RETURN_VALUE('R')" in text
+        assert read_condition(text) == when
+    assert is_root_body(root_body(asked))
+    assert is_root_body(root_body([]))
+    assert not is_root_body("SELECT 1")
+    # the provider compares bodies without regard to case
+    other = [Condition("", "is_not", "A", config="market")]
+    same = [Condition("", "is_not", "a", config="market")]
+    assert root_body(other).lower() != root_body(same).lower()
 
 
 @pytest.mark.parametrize("image", ["runtime", "my_job"])

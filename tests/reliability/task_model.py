@@ -26,6 +26,8 @@ GRAPH = {
     "backfill_intervals_table": "BACKFILL_INTERVALS",
 }
 JOBS = ("A", "B")
+# with which every backfill was asked for
+VALUES = '{"market": "$$"}'
 ROOT, FINALIZER = "ROOT", "END"
 # the ways in which a statement may meet the end of its process
 BEFORE, AFTER = "before", "after"
@@ -118,6 +120,7 @@ def _open(account: Account, _: re.Match[str], params: list[Any]) -> list[Row]:
             PLACE=one["place"],
             STATE=one["state"],
             GRAPH_RUN_ID=one["run"],
+            RUN_CONFIG=VALUES,
             START_TEXT="s",
             END_TEXT="e",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -46,6 +47,13 @@ def test_a_kill_at_any_statement_loses_and_doubles_nothing() -> None:
     assert [(fault, problems) for fault, problems, _ in swept if problems] == []
     # what the platform runs again needs nobody
     assert {resumed for fault, _, resumed in swept if fault.again} == {0}
+
+
+def test_the_values_of_a_backfill_go_with_every_request_of_a_finalizer() -> None:
+    account = played([4], [Event(model.STEP)] * 10)
+    configs = [json.loads(run.config) for run in account.runs]
+    # the command asked for the first, finalizers for the rest
+    assert [config.get("market") for config in configs[1:]] == ["$$"] * 3
 
 
 def test_no_transition_leads_back_to_the_beginning() -> None:

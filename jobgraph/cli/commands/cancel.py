@@ -5,28 +5,24 @@ Knows its options and messages. Must not know how a graph is found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from jobgraph.account import queries
+from jobgraph.account import queries, steering
 from jobgraph.cli import lookup, operating
 from jobgraph.cli.application import Application, examples, say, show_json
 from jobgraph.cli.application import note as remark
 from jobgraph.runs import records, task_runs
-from jobgraph.runs.operations import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobgraph.account.client import Client
-    from jobgraph.account.queries import Statement
+    from jobgraph.account.steering import Action
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.task_runs import TaskRun
 
-# States of a job service from which nothing needs to be cancelled any more.
-_ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETED", "DELETING", "INTERNAL_ERROR"})
 # How often, and how many seconds apart, --all looks whether the run that waited has begun.
 _LOOKS, _PAUSE = 60, 1.0
 
@@ -56,7 +52,7 @@ def cancel(  # noqa: PLR0913  # one parameter for each option
     cancelled = _cancel_newest(application, deployed, how)
     waiting = _waiting(application.client, deployed)
     if as_json:
-        _show_json(cancelled, waiting)
+        _show_json(cancelled, note, waiting)
     else:
         _show(deployed, cancelled, waiting, dry_run=dry_run)
     if every_run and waiting and not dry_run:
@@ -66,58 +62,21 @@ def cancel(  # noqa: PLR0913  # one parameter for each option
     remark(f"Next: jobgraph status {deployed.key}{retry}")
 
 
-@dataclass(frozen=True)
-class _Cancelled:
-    """What was, or would be, cancelled of a run: the operation, and the services of each task."""
-
-    operation: Operation
-    services: dict[str, list[str]]
-
-    @property
-    def run_id(self) -> str:
-        return self.operation.run_id
-
-    @property
-    def jobs(self) -> tuple[str, ...]:
-        return self.operation.jobs
-
-
-def _cancel_newest(application: Application, deployed: Deployed, how: operating.How) -> _Cancelled:
+def _cancel_newest(application: Application, deployed: Deployed, how: operating.How) -> Action:
+    """Cancel the newest run, or after --dry-run only say what would be done; returns what was."""
     client = application.client
-    rows = lookup.runs(application, records.of_deployed(deployed)).rows()
-    latest = task_runs.latest(rows.rows)
-    executing = [name for name, row in latest.items() if row.state == task_runs.EXECUTING]
-    executing = [name for name in executing if name != rows.shape.finalizer]
-    services: dict[str, list[str]] = {}
-    statements: list[Statement] = []
-    for name in executing:
-        task = queries.cancel_task(client.place, name)
-        if not how.dry_run:
-            client.rows(task)
-        # after its task, which starts no further one then
-        services[name] = _services(client, rows.run_id, name)
-        stops = [queries.cancel_service(client.place, service) for service in services[name]]
-        for stop in stops if not how.dry_run else ():
-            client.rows(stop)
-        statements += [task, *stops]
-    texts = operating.texts(statements)
-    operation = Operation("cancel", deployed.key, texts, tuple(executing), note=how.note, run_id=rows.run_id)
-    if executing and not how.dry_run:
-        operating.keep(client, deployed.tables, operation)
-    return _Cancelled(operation, services)
+    action = steering.cancel(client, deployed, lookup.runs(application, records.of_deployed(deployed)).rows())
+    if action.jobs and not how.dry_run:
+        action = steering.perform(client, action)
+        operating.keep(client, deployed.tables, action.operation(how.note))
+    return action
 
 
-def _services(client: Client, run_id: str, job: str) -> list[str]:
-    """Return the services that a task started and that go on: they outlive it."""
-    rows = client.rows(queries.job_services(client.place, run_id, job))
-    return [str(row["name"]) for row in rows if row["status"] not in _ENDED_SERVICE]
-
-
-def _show(deployed: Deployed, cancelled: _Cancelled, waiting: Sequence[TaskRun], *, dry_run: bool) -> None:
+def _show(deployed: Deployed, cancelled: Action, waiting: Sequence[TaskRun], *, dry_run: bool) -> None:
     if not cancelled.jobs:
         say(f"Run {cancelled.run_id} of graph {deployed.key} has no executing task; nothing was cancelled.")
     elif dry_run:
-        for text in cancelled.operation.statements:
+        for text in cancelled.operation().statements:
             say(f"{text};")
     else:
         for job, services in cancelled.services.items():
@@ -128,9 +87,10 @@ def _show(deployed: Deployed, cancelled: _Cancelled, waiting: Sequence[TaskRun],
         remark(f"A run that was asked for{at} waits behind it and {verb} then.")
 
 
-def _show_json(cancelled: _Cancelled, waiting: Sequence[TaskRun]) -> None:
+def _show_json(cancelled: Action, note: str, waiting: Sequence[TaskRun]) -> None:
     rows = [row.scheduled.isoformat() for row in waiting if row.scheduled]
-    show_json({**operating.operation_json(cancelled.operation), "services": cancelled.services, "waiting_since": rows})
+    services = {job: list(names) for job, names in cancelled.services.items()}
+    show_json({**operating.operation_json(cancelled.operation(note)), "services": services, "waiting_since": rows})
 
 
 def _waiting(client: Client, deployed: Deployed) -> list[TaskRun]:

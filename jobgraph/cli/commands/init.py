@@ -48,7 +48,7 @@ def init(folder: Path, name: str | None) -> None:
     if present:
         raise UsageError(
             f"{folder} has {', '.join(present)} already; nothing was written.",
-            remedy="jobgraph init with another folder.",
+            remedy="`jobgraph init FOLDER` makes it in another one.",
         )
     for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jobgraph.account import event_logs
 from jobgraph.cli import log_output, lookup
 from jobgraph.cli.application import Application, examples, note, run_option
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.runs import graph_run
+from jobgraph.runs.wording import some
 
 if TYPE_CHECKING:
     from jobgraph.account.run_records import RunRecords
     from jobgraph.cli.log_output import LogSelection
     from jobgraph.runs.graph_run import GraphRun, JobRun
     from jobgraph.runs.records import GraphRecord
-
-# The event table that every account has (docs.snowflake.com/en/developer-guide/logging-tracing/event-table-setting-up).
-_EVENTS = "SNOWFLAKE.TELEMETRY.EVENTS"
 
 
 @click.command(
@@ -96,7 +95,7 @@ def _run_with(record: GraphRecord, records: RunRecords, job: str, run_id: str | 
     if spelling and mine is None:
         raise RunFailedError(
             f"{spelling} has not run yet: run {run.run_id} was of the graph as it was before it had this job",
-            remedy=f"`jobgraph run {record.key} --wait` runs it; that run had {lookup.some(run.shape.job_names)}.",
+            remedy=f"`jobgraph run {record.key} --wait` runs it; that run had {some(run.shape.job_names)}.",
         )
     return run
 
@@ -135,12 +134,13 @@ def _no_log(selection: LogSelection, run: GraphRun, jobs: list[JobRun]) -> RunFa
     missing = f"There is no log of {selection.name} in run {run.run_id}" + (f", attempt {attempt}" if attempt else "")
     if job and job.last and selection.is_elsewhere(run, job):
         service = job.last.service.rpartition(".")[2]
+        events = event_logs.table(selection.application.client)
         return RunFailedError(
             missing,
-            cause="The job's `logs` are in the account's event table, some minutes after they were written.",
-            remedy=f"SELECT TIMESTAMP, VALUE FROM {_EVENTS} WHERE RECORD_TYPE = 'LOG' AND"
-            f" RESOURCE_ATTRIBUTES:\"snow.service.name\" = '{service}' ORDER BY TIMESTAMP; (if the account has another"
-            " event table: SHOW PARAMETERS LIKE 'EVENT_TABLE' IN ACCOUNT)",
+            cause="The job's `logs` are in the account's event table, some minutes after they were written; none are"
+            " there yet, or this role may not read it.",
+            remedy=f"Try again later, or with a role that may: SELECT TIMESTAMP, VALUE FROM {events} WHERE RECORD_TYPE"
+            f" = 'LOG' AND RESOURCE_ATTRIBUTES:\"snow.service.name\" = '{service}' ORDER BY TIMESTAMP",
         )
     return RunFailedError(missing, cause=_why(job, attempt), remedy=status)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from jobgraph.account import queries
+from jobgraph.account import steering
 from jobgraph.cli import operating
 from jobgraph.cli.application import Application, examples, say
 from jobgraph.cli.application import note as remark
@@ -23,7 +23,7 @@ def resume(context: click.Context, graph: str | None, *, note: str, dry_run: boo
     """Let a graph be started by its schedule again."""
     application: Application = context.obj
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
-    deployed = operating.of_root(application, graph, ("resume", queries.resume), how)
+    deployed = operating.of_root(application, graph, steering.resume, how)
     if deployed is None or as_json:
         return
     say(f"Graph {deployed.key} is resumed: its schedule starts runs.")

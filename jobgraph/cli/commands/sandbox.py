@@ -115,7 +115,7 @@ def start(context: click.Context, port: int | None, webhook_receiver: str | None
         if port is None:
             raise
         raise UsageError(
-            error.message, remedy="jobgraph sandbox start --port with another number, or without --port."
+            error.message, remedy="`jobgraph sandbox start` without --port takes a free one, or name another."
         ) from error
     verb = "runs already" if before.running else "has started"
     click.echo(f"The sandbox {verb} on 127.0.0.1:{started.port} (process {started.pid}).")

@@ -5,11 +5,20 @@ Knows its options. Must not know how a run is followed or shown.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from jobgraph.cli import lookup, run_output
+from jobgraph.account import queries
+from jobgraph.cli import lookup, operating, run_output
 from jobgraph.cli.application import Application, examples, run_option
 from jobgraph.cli.watching import Patience, Watch
+from jobgraph.runs import operations
+from jobgraph.runs.attempts import instant
+
+if TYPE_CHECKING:
+    from jobgraph.account.run_records import RunRows
+    from jobgraph.runs.records import GraphRecord
 
 
 @click.command(
@@ -36,5 +45,16 @@ def wait(  # noqa: PLR0913  # one parameter for each option
     patience = Patience(application.clock, timeout, record.key)
     watch = Watch(application.client, record, application.clock, patience)
     rows = lookup.runs(application, record).rows(run_id)
-    ended = run_output.follow(watch, rows, rows.attempt)
+    ended = run_output.follow(watch, rows, rows.attempt + _retries(application, record, rows))
     run_output.end(context, ended, run_output.Output(as_json, picture))
+
+
+def _retries(application: Application, record: GraphRecord, rows: RunRows) -> int:
+    """Return 1 if the run has just been retried and Snowflake does not show that yet: not to tell the former end."""
+    client = application.client
+    ends = [row.completed for row in rows.rows if row.completed]
+    if any(not row.ended for row in rows.rows):
+        return 0
+    now = rows.now or instant(client.rows(queries.now())[0]["NOW"])
+    done = operating.kept(client, record.tables, record.key)
+    return int(now is not None and operations.is_retried(done, rows.run_id, max(ends, default=None), now))

@@ -214,15 +214,19 @@ def child_count(graph: Graph) -> Iterator[Problem]:
 
 
 def conditions_hold(graph: Graph) -> Iterator[Problem]:
-    """A `when` looks at what an enabled ancestor returned; of other tasks Snowflake knows no return value."""
+    """A `when` looks at `config`, or at what an enabled ancestor returned: of other tasks Snowflake knows nothing."""
     conditional = [job for job in graph.jobs if job.when is not None or "when" in job.marks]
     before = edges(graph) if conditional else {}
     by_name = {job.name: job for job in graph.jobs} if conditional else {}
     for job in conditional:
         mark, at = mark_of(job, "when.job", "when"), path_of(graph, job, "when.job")
         if job.when is None:
-            issue = "a condition looks at one job and has one of is, is_not, above, below"
-            yield Problem(mark, "when-complete", at, issue, "write {job: NAME, output: FIELD, above: 0}")
+            issue = "a condition looks at one job or one key of `config`, and has one of is, is_not, above, below"
+            remedy = "write {job: NAME, output: FIELD, above: 0}, or {config: KEY, is: VALUE}"
+            yield Problem(mark, "when-complete", at, issue, remedy)
+            continue
+        if job.when.config is not None:
+            yield from _config_has_key(graph, job, job.when.config)
             continue
         earlier = ancestors(before, job.name)
         ancestor = by_name.get(job.when.job)
@@ -237,6 +241,18 @@ def conditions_hold(graph: Graph) -> Iterator[Problem]:
             yield Problem(mark, "when-enabled", at, issue, "enable it, or remove the condition", value=job.when.job)
 
 
+def _config_has_key(graph: Graph, job: Job, key: str) -> Iterator[Problem]:
+    """Yield the problem of a condition on a value that no run can have: `run --set` takes the keys of `config` only."""
+    if key in (graph.config or {}):
+        return
+    at, close = path_of(graph, job, "when.config"), nearest(key, list(graph.config or {}))
+    issue = (
+        f"the `config` of graph `{graph.key}` has no key `{key}`, so no run has a value that `{job.key}` could look at"
+    )
+    remedy = f"give the graph `config: {{{key}: ...}}`, its value in runs that are asked for without another"
+    yield Problem(mark_of(job, "when.config", "when"), "when-config", at, issue, remedy, value=key, nearest=close)
+
+
 def conditions_few(graph: Graph) -> Iterator[Problem]:
     """A task can decide so many conditions on its outputs: Snowflake asks for each in two to the number of words."""
     asked: dict[str, dict[str, Job]] = {}
@@ -244,10 +260,11 @@ def conditions_few(graph: Graph) -> Iterator[Problem]:
         if job.when is not None:
             asked.setdefault(job.when.job, {}).setdefault(repr(job.when), job)
     for ancestor, conditions in asked.items():
-        if len(conditions) > MOST_CONDITIONS and any("output=None" not in text for text in conditions):
+        if len(conditions) > MOST_CONDITIONS and any("output=None, config=None" not in text for text in conditions):
             job = list(conditions.values())[MOST_CONDITIONS]
-            issue = f"{len(conditions)} different conditions look at `{ancestor}`; {MOST_CONDITIONS} are possible"
-            remedy = f"let `{ancestor}` print one output that says which jobs are to run"
+            looked_at = f"`{ancestor}`" if ancestor else "`config`"
+            issue = f"{len(conditions)} different conditions look at {looked_at}; {MOST_CONDITIONS} are possible"
+            remedy = f"let {looked_at} " + ("print one output" if ancestor else "have one key") + " that says what runs"
             yield Problem(mark_of(job, "when"), "when-count", path_of(graph, job, "when"), issue, remedy)
 
 

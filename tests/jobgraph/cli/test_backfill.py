@@ -153,3 +153,26 @@ def test_what_changes_nothing_is_refused(invoke: Invoke, server: Server) -> None
     assert changes(server) == []
     server.answers["FROM .*BACKFILLS"] = []
     assert "There is no backfill '7'" in invoke("backfill", "show", "7").stderr
+
+
+def test_values_of_a_backfill_are_those_of_each_of_its_runs(invoke: Invoke, server: Server) -> None:
+    server.tasks[0] = {**server.tasks[0], "config": '{"market": "eu", "days": 7}'}
+    shown = json.loads(invoke("backfill", *OPTIONS, "--set", "market=us", "--dry-run", "--json").stdout)
+    assert shown["config"] == {"market": "us"}
+    assert invoke("backfill", *OPTIONS, "--set", "market=us").exit_code == 0
+    *sent, _ = changes(server)
+    assert sent == shown["statements"]
+    config = json.loads(sent[-1].split("$$")[1])
+    assert (config["market"], config["jobgraph"]["interval"]) == ("us", 1)
+    assert """'{"market": "us"}'""" in sent[-2]  # the finalizers of its runs read it there
+    refused = invoke("backfill", *OPTIONS, "--set", "marked=us")
+    assert "has no key 'marked'; perhaps you meant market" in refused.stderr
+
+
+def test_a_backfill_goes_on_with_its_values(invoke: Invoke, server: Server) -> None:
+    server.answers["FROM .*BACKFILLS"] = [{**BACKFILL, "STATE": "PAUSED", "RUN_CONFIG": '{"market": "us"}'}]
+    done = invoke("backfill", "resume", "1772359200000")
+    assert done.exit_code == 0, done.output
+    request = next(text for text in changes(server) if text.startswith("EXECUTE"))
+    assert json.loads(request.split("$$")[1])["market"] == "us"
+    assert "with market=us" in invoke("backfill", "show", "1772359200000").stdout

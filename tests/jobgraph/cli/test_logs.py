@@ -20,6 +20,7 @@ from tests.jobgraph.cli.recorded import (
     Row,
     Server,
     Step,
+    absent,
     attempt,
     logged_row,
     service,
@@ -160,13 +161,41 @@ def test_logs_of_a_run_that_never_was(invoke: Invoke) -> None:
     assert "has no run 'nothing'" in done.stderr
 
 
-def test_logs_in_the_event_table_are_pointed_at(invoke: Invoke, server: Server) -> None:
+EVENTS = "event table, RESOURCE_ATTRIBUTES:\"snow.service.name\" = 'T_MYJOB_1_0123456789ABCDEF_1'"
+
+
+@pytest.fixture
+def in_event_table(server: Server) -> None:
+    """A run of which the first job's logs went to the event table, its service is gone."""
     server.began = -1000.0
     server.tasks[1] = task("T_MYJOB_1", ["ROOT_TASK"], graph="container_jobs", logs="event_table")
-    server.answers = {"JOB_LOGS": [], "SHOW JOB SERVICES": []}
+    server.attempts[0] = attempt("T_MYJOB_1", LOG_LOCATION=EVENTS)
+    server.answers = {
+        "JOB_LOGS": [],
+        "SHOW JOB SERVICES": [],
+        "SHOW PARAMETERS": [{"key": "EVENT_TABLE", "value": "ops.logs.events"}],
+    }
+
+
+@pytest.mark.usefixtures("in_event_table")
+def test_logs_in_the_event_table_are_read_there(invoke: Invoke, server: Server) -> None:
+    whose = {"INSTANCE_ID": "0", "CONTAINER_NAME": "main"}
+    # the newest first, as they are asked for
+    server.answers["FROM OPS.LOGS.EVENTS"] = [{**whose, "LINE": "second\x1b[31m"}, {**whose, "LINE": "first"}]
+    done = invoke("logs", "T_MYJOB_1", "--run", RUN)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "first\nsecond\\x1b[31m\n"
+    (asked,) = [one for one in server.sent if "OPS.LOGS.EVENTS" in one.text]
+    assert asked.binds[:3] == ("T_MYJOB_1_0123456789ABCDEF_1", "DB", "PUBLIC")
+
+
+@pytest.mark.usefixtures("in_event_table")
+def test_logs_that_are_not_in_the_event_table_yet_are_pointed_at(invoke: Invoke, server: Server) -> None:
+    server.answers["FROM OPS.LOGS.EVENTS"] = absent()
     done = invoke("logs", "T_MYJOB_1", "--run", RUN)
     assert done.exit_code == 1
-    assert "event table" in done.stderr
+    assert "or this role may not read it" in done.stderr
+    assert "SELECT TIMESTAMP, VALUE FROM OPS.LOGS.EVENTS" in done.stderr
     assert "\"snow.service.name\" = 'T_MYJOB_1_0123456789ABCDEF_1'" in done.stderr
 
 

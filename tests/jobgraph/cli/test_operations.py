@@ -17,8 +17,10 @@ from tests.jobgraph.cli.recorded import (
     PREDECESSORS,
     RUN,
     START,
+    ManualClock,
     Row,
     Server,
+    Step,
     absent,
     attempt,
     history_row,
@@ -175,3 +177,82 @@ def test_tables_fit_the_terminal_and_lose_nothing_without_one(
             line for line in "\n".join(texts).splitlines() if line.startswith((" j", " T", " g", " c", " r", " ─"))
         ]
         assert max(map(len, tables)) <= int(WIDTHS[name])
+
+
+def test_a_retry_of_a_run_that_only_history_knows_is_followed_to_its_end(
+    invoke: Invoke, server: Server, clock: ManualClock
+) -> None:
+    """TASK_HISTORY goes back seven days, a retry fourteen."""
+    states = dict.fromkeys(PREDECESSORS, "SUCCEEDED") | {"T_MYJOB_3": "FAILED", "T_MYJOB_6": "SKIPPED"}
+    after = {name: [before for before in given if before in PREDECESSORS] for name, given in PREDECESSORS.items()}
+    jobs = recorded_jobs(after)
+    server.steps, server.attempts = (), [attempt("T_MYJOB_3", status="FAILED")]
+    server.logged = [
+        logged_row("ROOT_TASK", "SUCCEEDED", jobs=jobs),
+        *(logged_row(name, state) for name, state in states.items()),
+        logged_row("GET_GRAPH_STATS", "SUCCEEDED"),
+    ]
+    closing = [
+        logged_row(name, "SUCCEEDED", ATTEMPT_NUMBER=2) for name in ("T_MYJOB_3", "T_MYJOB_6", "GET_GRAPH_STATS")
+    ]
+    sleep = clock.sleep
+
+    def retry(_: object) -> list[Row]:
+        server.attempts += [attempt(name, 2) for name in PREDECESSORS]
+        return []
+
+    def later(seconds: float) -> None:
+        sleep(seconds)
+        if clock.seconds > 3 and closing:
+            server.logged += closing
+            closing.clear()
+
+    clock.sleep = later  # type: ignore[method-assign]  # time passes, and the finalizer closes the run
+    server.answers = {"RETRY LAST": retry}
+    done = invoke("retry", "--wait", "--timeout", "60", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["state"] == "DONE"
+    assert clock.seconds > 3
+
+
+def test_waiting_after_a_retry_is_for_the_new_attempt(invoke: Invoke, steered: Server, clock: ManualClock) -> None:
+    """Snowflake shows the tasks of a retry some moments after the statement."""
+    prepare(steered, "retry")
+    asked = START + timedelta(seconds=clock.seconds)
+    steered.operations = [
+        {
+            **dict.fromkeys(("NOTE", "BACKFILL_ID", "USER_NAME"), ""),
+            "OPERATION": "retry",
+            "GRAPH_NAME": "container_jobs",
+            "GRAPH_RUN_ID": RUN,
+            "CREATED_TIME": asked,
+        }
+    ]
+    began = clock.seconds + 20 + 3
+    again = (Step("T_MYJOB_3", began, began + 1, attempt=2), Step("T_MYJOB_6", began + 1, began + 2, attempt=2))
+    steered.steps = (*FAILING, *again, Step("GET_GRAPH_STATS", began + 2, began + 3, attempt=2))
+    steered.attempts += [attempt("T_MYJOB_3", 4), attempt("T_MYJOB_6")]
+    done = invoke("wait", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["state"] == "DONE"
+    clock.seconds += 600
+    steered.steps = FAILING
+    assert invoke("wait").exit_code == 1  # a retry that never came
+
+
+def test_what_a_task_starts_while_it_is_cancelled_is_stopped_too(invoke: Invoke, steered: Server) -> None:
+    """Between the look at its services and its cancellation, a task may have begun its next attempt."""
+    prepare(steered, "cancel")
+    looks: list[int] = []
+
+    def services(_: object) -> list[Row]:
+        looks.append(len(changes(steered)))
+        names = ["OLD"] if not looks[-1] else ["OLD", "NEXT"]
+        return [{"name": name, "status": "RUNNING" if name == "NEXT" or not looks[-1] else "DONE"} for name in names]
+
+    steered.answers["SHOW JOB SERVICES LIKE"] = services
+    done = invoke("cancel")
+    assert done.exit_code == 0, done.output
+    stopped = [text for text in changes(steered) if "SPCS_CANCEL_JOB" in text]
+    assert [text for text in stopped if "NEXT" in text]
+    assert "service OLD, NEXT stopped" in done.stdout

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobgraph.config.model import Config, Graph, Job
+from jobgraph.config.model import MOST_CONDITIONS, Condition, Config, Graph, Job
 from jobgraph.config.reading import read
 from jobgraph.config.rules.graph_rules import broken_rules
 from jobgraph.config.topology import topological
@@ -177,3 +177,23 @@ def test_no_text_of_a_job_can_leave_its_quotes(argument: str, value: str) -> Non
     assert container["args"] == [argument]
     assert container["env"]["V"] == value
     assert planned.configuration.write.count("$") == 4
+
+
+def test_a_condition_on_a_value_that_no_run_has_is_refused_by_name() -> None:
+    """`run --set` takes the keys of `config` only."""
+    jobs = (Job("a", "A", "x:1", "POOL", when=Condition("", "is", "eu", config="marked")),)
+    graph = Graph("g", "G_ROOT", "G_FINALIZER", jobs, config={"market": "eu"})
+    (problem,) = broken_rules(Config("f", 1, (graph,)), None)
+    assert (problem.rule, problem.value, problem.nearest) == ("when-config", "marked", "market")
+    assert rules_broken(replace(graph, config=None)) == ["when-config"]
+    assert rules_broken(replace(graph, config={"marked": 1})) == []
+
+
+def test_so_many_conditions_look_at_values() -> None:
+    jobs = tuple(
+        Job(f"j{n}", f"J{n}", "x:1", "POOL", when=Condition("", "above", n, config="n")) for n in range(MOST_CONDITIONS)
+    )
+    graph = Graph("g", "G_ROOT", "G_FINALIZER", jobs, config={"n": 1})
+    assert rules_broken(graph) == []
+    more = Job("more", "MORE", "x:1", "POOL", when=Condition("", "is", 99, config="n"))
+    assert rules_broken(replace(graph, jobs=(*jobs, more))) == ["when-count"]

@@ -64,6 +64,8 @@ PLACES = {
     "graphs.nightly.jobs.load.volumes.cache.source": "block",
     "graphs.nightly.jobs.load.volumes.disk.source": "memory",
     "graphs.nightly.jobs.report.when.job": "train_us_2",
+    "graphs.by_hand.jobs.third.when.config": "area",
+    "graphs.by_hand.jobs.third.after.0": "only",
     "graphs.nightly.jobs.train.payload.path": "other",
 }
 # what another key names, and the source of a volume that has a size or a stage

@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobgraph.account import backfill_plans
+from jobgraph.account import backfill_plans, steering
 from jobgraph.cli import backfill_output, lookup, operating
 from jobgraph.cli.application import Application, examples, note, say, show_json
 from jobgraph.runs import backfills
-from jobgraph.runs.operations import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from jobgraph.account.queries import Statement
     from jobgraph.runs.backfills import Backfill
-    from jobgraph.runs.deployed import Deployed
-
-# how many of the newest runs are looked at for intervals that were run already
-_RUNS = 1000
 
 
 @click.command(
@@ -50,6 +42,8 @@ _RUNS = 1000
     help="Which intervals: those never run, also those that failed, or all.",
 )
 @click.option("--newest-first", is_flag=True, help="Begin with the newest interval.")
+@operating.set_option
+@operating.config_option
 @operating.note_option
 @operating.dry_run_option
 @click.option("--json", "as_json", is_flag=True, help="Write the backfill as JSON.")
@@ -63,6 +57,8 @@ def start(  # noqa: PLR0913  # one parameter for each option
     step: str | None,
     reprocess: str,
     newest_first: bool,
+    options: tuple[str, ...],
+    file: str | None,
     note: str,
     dry_run: bool,
     as_json: bool,
@@ -71,42 +67,28 @@ def start(  # noqa: PLR0913  # one parameter for each option
 
     Dates are days of the schedule's time zone, without a cron schedule of UTC. Runs follow one another; a scheduled
     run that is due meanwhile is left out by Snowflake, as always while a run is under way. An interval that fails does
-    not stop the others.
+    not stop the others. With --set or --config, the runs have other values than the graph's `config`.
     """
     application: Application = context.obj
     deployed = lookup.graph(application, graph)
-    backfill_plans.check(deployed)
     step = step or (backfills.SCHEDULE if deployed.schedule else backfills.DAY)
-    choice = backfill_plans.IntervalChoice(step, reprocess, newest_first)
-    runs = lookup.runs(application, lookup.record(application, deployed.key))
-    planned, listed = backfill_plans.planned(
-        application.client, deployed, choice, (begin, end), lambda: runs.history(_RUNS)
-    )
-    statements = backfill_plans.statements(application.client, deployed, planned, listed)
-    names = tuple(job.name for job in deployed.jobs if job.started)
-    operation = Operation(
-        *("backfill", deployed.key, operating.texts(statements), names), note=note, backfill_id=planned.backfill_id
-    )
+    changed = operating.changed_values(options, file)
+    choice = backfill_plans.IntervalChoice(step, reprocess, newest_first, changed)
+    record = lookup.record(application, deployed.key)
+    action = steering.backfill(application.client, record, deployed, choice, (begin, end))
+    operation = action.operation(note)
     if dry_run or not as_json:
-        details = {"intervals": [backfill_output.interval_json(interval) for interval in planned.intervals]}
-        operating.show_first(operation, as_json=dry_run and as_json, more=details, remarks=_remarks(planned))
-    if not dry_run:
-        _start(application, deployed, operation, statements)
-        _show(planned, as_json=as_json)
-
-
-def _remarks(planned: Backfill) -> list[str]:
-    first, last = planned.intervals[0].span, planned.intervals[-1].span
-    count = len(planned.intervals)
-    words = f"{count} interval{'s' * (count != 1)}, one run each: {backfill_output.span_text(first)}"
-    return [words if count == 1 else f"{words} to {backfill_output.span_text(last)}"]
-
-
-def _start(application: Application, deployed: Deployed, operation: Operation, statements: Sequence[Statement]) -> None:
-    """Send the statements. The backfill is there with the one before last: if all ends here, `resume` goes on."""
-    for statement in statements:
-        application.client.rows(statement)
-    operating.keep(application.client, deployed.tables, operation)
+        intervals = action.backfill.intervals if action.backfill else ()
+        details = {
+            "config": changed or None,
+            "intervals": [backfill_output.interval_json(interval) for interval in intervals],
+        }
+        operating.show_first(operation, as_json=dry_run and as_json, more=details, remarks=[action.remark])
+    if not dry_run and action.backfill:
+        # the backfill is there with the statement before last: if all ends here, `resume` goes on
+        steering.perform(application.client, action)
+        operating.keep(application.client, deployed.tables, operation)
+        _show(action.backfill, as_json=as_json)
 
 
 def _show(planned: Backfill, *, as_json: bool) -> None:

@@ -167,7 +167,7 @@ def file_of(entry: Entry) -> str:
     if entry.owner == "job":
         after = "" if entry.key.name == "after" else "after: [check], "
         jobs = f"{{check: {{}}, load: {{{after}{entry.example}}}}}"
-    graph = f"graphs: {{daily: {{jobs: {jobs}}}}}"
+    graph = f"graphs: {{daily: {{config: {{market: eu}}, jobs: {jobs}}}}}"
     if entry.owner == "graph":
         own = "" if entry.key.name == "jobs" else f", jobs: {jobs}"
         graph = f"graphs: {{daily: {{{entry.example}{own}}}}}"

@@ -23,6 +23,8 @@ def answers() -> dict[str, list[dict[str, Any]]]:
     ]
     before = {"comment": MARK, "created_on": datetime(2026, 2, 28, 12, tzinfo=UTC)}
     return {
+        "SELECT SYSTEM$TASK_RUNTIME_INFO('CURRENT_ROOT_TASK_NAME')": [{"ROOT": "ROOT"}],
+        'CALL "D"."S"."RUN_JOB"': [{"RUN_JOB": os.environ.get("STUB_ANSWER", '{"results": {}}')}],
         "SELECT SYSTEM$TASK_RUNTIME_INFO": [{"RUN_GROUP": GROUP, "STARTED": STARTED, "SINCE": SINCE}],
         "SELECT SYSTEM$GET_TASK_GRAPH_CONFIG": [{"CONFIG": os.environ.get("STUB_CONFIG")}],
         "SHOW JOB SERVICES": [before, *services, {"comment": "other", "created_on": before["created_on"]}],

@@ -1,0 +1,105 @@
+"""Every command that a text of the program names is one that there is, with options that it has: in all its messages.
+
+`test_printed_commands` runs those that recorded situations bring about; here nothing is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from jobgraph.cli.command_line import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDERS = ("jobgraph", "components", "page", "procedures", "toolchain", "images", "tests/account")
+# what a message fills in
+FILLED = "1"
+QUOTED = re.compile(r"`(?:\.venv/bin/)?(jobgraph [^`]+)`")
+# At the beginning of a line or of a text, or after a colon or three blanks; up to three blanks, a comma or the end.
+IN_A_ROW = re.compile(r"(?:^ *|: +|   )(jobgraph -?[a-z](?:(?!   )[^`\n,;>(])*)(?=   |[,;>(]|$)", re.MULTILINE)
+NAMES = list(cli.commands)
+
+
+def texts(file: Path) -> Iterator[str]:
+    """The texts in a module, with what is filled in; without those that are parts of others."""
+    tree = ast.parse(file.read_text("utf-8"))
+    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else FILLED for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
+            yield node.value
+
+
+def commands_in(text: str) -> Iterator[str]:
+    """The commands in a text: what is in backticks, and what stands alone and is one, or nearly one."""
+    quoted = QUOTED.findall(text)
+    alone = [
+        command
+        for command in IN_A_ROW.findall(QUOTED.sub("", text))
+        if (name := command.split()[1]).startswith("-") or difflib.get_close_matches(name, NAMES, cutoff=0.75)
+    ]
+    for command in (*quoted, *alone):
+        words = " ".join(command.partition(">")[0].split())
+        yield words if words.endswith("...") else words.rstrip(".")
+
+
+def problem(command: str) -> str:
+    """What is wrong with a command; empty if nothing."""
+    context = click.Context(cli, info_name="jobgraph")
+    _, words, _ = cli.make_parser(context).parse_args(shlex.split(command.replace("...", FILLED).replace("[", ""))[1:])
+    group: click.Command = cli
+    while isinstance(group, click.Group):
+        if not words or words[0] == FILLED:
+            return ""
+        name, *words = words
+        if group.name == "backfill" and name not in group.commands:
+            name, words = "start", [name, *words]
+        if name not in group.commands:
+            return f"there is no command {name!r} in {'jobgraph' if group is cli else group.name}"
+        group = group.commands[name]
+        context = click.Context(group, parent=context, info_name=name)
+    try:
+        group.make_parser(context).parse_args(list(words))
+    except click.UsageError as error:
+        return error.format_message()
+    arguments = [parameter for parameter in group.params if isinstance(parameter, click.Argument)]
+    _, rest, _ = group.make_parser(context).parse_args(list(words))
+    return f"it takes no {' '.join(rest)}" if rest and all(a.nargs == 1 for a in arguments) else ""
+
+
+FILES = sorted({path.resolve() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")})
+
+
+def test_every_command_of_a_text_is_one() -> None:
+    found = {(file, command) for file in FILES for text in texts(file) for command in commands_in(text)}
+    wrong = [f"{file.relative_to(ROOT)}: `{command}`: {why}" for file, command in found if (why := problem(command))]
+    assert not wrong, "\n".join(sorted(wrong))
+    named = {command.split()[1] for _, command in found}
+    assert named >= {"status", "wait", "logs", "history", "retry", "run", "cancel", "backfill", "image", "cost", "page"}
+    assert named >= {"notify", "doctor", "privileges", "validate", "sandbox"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Next: jobgraph stauts g   jobgraph wait g", "there is no command 'stauts' in jobgraph"),
+        ("`jobgraph logs X --fllow` follows", "No such option"),
+        ("`jobgraph backfill forget 1`", ""),
+        ("`jobgraph backfill show 1 2`", "it takes no 2"),
+        ("`jobgraph notify tset`", "there is no command 'tset' in notify"),
+    ],
+)
+def test_a_command_that_is_none_is_found(text: str, why: str) -> None:
+    problems = [problem(command) for command in commands_in(text)]
+    assert any(why in told for told in problems) if why else problems
