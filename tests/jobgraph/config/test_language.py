@@ -166,7 +166,7 @@ def test_a_payload_is_staged_once_under_its_hash_and_another_content_is_another_
     assert b.payload == c.payload
     assert len(first.payloads) == 2
     images = [t.definition["specification"]["spec"]["containers"][0]["image"] for t in first.graphs[0].tasks]  # type: ignore[index]  # jobs' tasks have one
-    assert [image.rpartition("/")[2] for image in images] == ["job_runtime:1.1", "job_runtime:1.1", "x:1"]
+    assert [image.rpartition("/")[2] for image in images] == ["job_runtime:1.2", "job_runtime:1.2", "x:1"]
     (tmp_path / "code.py").write_text("print(3)")
     second = planned(read(tmp_path / "jobs.yaml", POOLS))
     assert [p.name for p in first.payloads if p not in second.payloads] == [first.payloads[1].name]

@@ -184,7 +184,7 @@ def test_a_condition_on_a_value_that_no_run_has_is_refused_by_name() -> None:
     jobs = (Job("a", "A", "x:1", "POOL", when=Condition("", "is", "eu", config="marked")),)
     graph = Graph("g", "G_ROOT", "G_FINALIZER", jobs, config={"market": "eu"})
     (problem,) = broken_rules(Config("f", 1, (graph,)), None)
-    assert (problem.rule, problem.value, problem.nearest) == ("when-config", "marked", "market")
+    assert (problem.rule, problem.value, problem.nearest) == ("when-config", "marked", ("market",))
     assert rules_broken(replace(graph, config=None)) == ["when-config"]
     assert rules_broken(replace(graph, config={"marked": 1})) == []
 
