@@ -43,7 +43,11 @@ def register(world: World) -> None:
         "UNSET": _unset_variable,
     }
     world.functions |= {name: _plain(value) for name, value in _VALUES.items()}
-    world.functions |= {"IS_ROLE_IN_SESSION": _is_role_in_session, "LAST_QUERY_ID": _last_query_id}
+    world.functions |= {
+        "IS_ROLE_IN_SESSION": _is_role_in_session,
+        "LAST_QUERY_ID": _last_query_id,
+        "SYSTEM$WAIT": _wait,
+    }
 
 
 _VALUES: dict[str, Callable[[Call], Any]] = {
@@ -79,6 +83,24 @@ def _is_role_in_session(call: Call, arguments: tuple[Any, ...]) -> bool:
 
 def _last_query_id(call: Call, _arguments: tuple[Any, ...]) -> str | None:
     return call.session.previous_query_id
+
+
+_UNITS = {"MILLISECONDS": 0.001, "SECONDS": 1.0, "MINUTES": 60.0, "HOURS": 3600.0, "DAYS": 86400.0}
+
+
+def _wait(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$WAIT(amount [, unit]).
+
+    Raises:
+        SnowflakeError: 001008 no such unit, 000604 cancelled.
+    """
+    amount, *units = counted(arguments, 1, 2, "SYSTEM$WAIT")
+    unit = str(units[0]).upper() if units else "SECONDS"
+    if unit not in _UNITS:
+        raise errors.invalid_value(unit, "time_unit")
+    if call.world.clock.wait(call.cancelled, float(amount) * _UNITS[unit]):
+        raise errors.cancelled()
+    return f"waited {amount} {unit.lower()}"
 
 
 def _refuse_with_owners_rights(call: Call) -> None:

@@ -124,9 +124,23 @@ def transaction_lost() -> SnowflakeError:
     return not_supported("going on with a transaction, or COMMIT, after a statement in it failed: use ROLLBACK")
 
 
-def statement_count(count: int) -> SnowflakeError:
-    """000008: several statements in one request."""
-    return SnowflakeError(8, "0A000", f"Actual statement count {count} did not match the desired statement count 1.")
+def statement_count(count: int, desired: int = 1) -> SnowflakeError:
+    """000008: more or fewer statements in one request than MULTI_STATEMENT_COUNT says."""
+    return SnowflakeError(
+        8, "0A000", f"Actual statement count {count} did not match the desired statement count {desired}."
+    )
+
+
+def statement_of_several(statement: str, line: int, position: int, message: str) -> SnowflakeError:
+    """100132: a statement of a request with several failed; `message` is its own error's."""
+    return SnowflakeError(
+        100132,
+        "P0000",
+        f'JavaScript execution error: Uncaught Execution of multiple statements failed on statement "{statement}"'
+        f" (at line {line}, position {position}).\n{message} in SYSTEM$MULTISTMT at '    throw `Execution of multiple"
+        " statements failed on statement {0} (at line {1}, position {2}).`.replace('{1}', LINES[i])' position 4\n"
+        "stackstrace: \nSYSTEM$MULTISTMT line: 10",
+    )
 
 
 def invalid_state(message: str, errno: int = 91088, sqlstate: str = "55000") -> SnowflakeError:
@@ -156,6 +170,13 @@ def no_active_warehouse() -> SnowflakeError:
         "57P03",
         "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse'"
         " command.",
+    )
+
+
+def took_too_long(seconds: int) -> SnowflakeError:
+    """000630: STATEMENT_TIMEOUT_IN_SECONDS has passed."""
+    return SnowflakeError(
+        630, "57014", f"Statement reached its statement or warehouse timeout of {seconds} second(s) and was canceled."
     )
 
 

@@ -40,6 +40,7 @@ SHOW = 0x4400
 DESCRIBE = 0x4500
 LIST = 0x4701
 CALL = 0x6200
+MULTI_STATEMENT = 0xA000
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Result:
             bytes, None.
         statement_type: one of this module's ids.
         arrow: the rows as an Arrow table where they came from DuckDB; rows is then empty and wire.py converts.
+        statements: of a request with several, each one's query id and statement type.
         data: fields that replace the usual response data altogether (PUT and GET answer in a form of their own).
     """
 
@@ -79,6 +81,7 @@ class Result:
     statement_type: int = SELECT
     arrow: pa.Table | None = None
     data: dict[str, Any] | None = None
+    statements: tuple[tuple[str, int], ...] = ()
 
     def scalar(self) -> Any:
         """The first cell of the first row, or None."""

@@ -19,6 +19,7 @@ from snowflake_sandbox.call import World
 from snowflake_sandbox.catalog import catalog, registration
 from snowflake_sandbox.data import table_functions, temporary
 from snowflake_sandbox.data.adapter import DataPlane
+from snowflake_sandbox.ddl import get_ddl
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import database as database_kind
 from snowflake_sandbox.objects import role, user
@@ -90,6 +91,7 @@ def build(
             table_functions,
             registration,
             scripting,
+            get_ddl,
             *parts,
         ):
             if hasattr(part, "register"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
+from snowflake_sandbox.objects import sequence
 from snowflake_sandbox.result import SHOW, Result, ResultColumn, columns
 from snowflake_sandbox.tables import column, stage_files
 
@@ -40,6 +41,7 @@ def register(world: World) -> None:
         "PROCEDURES": _procedures,
         "FUNCTIONS": _functions,
         "STAGES": _stages,
+        "SEQUENCES": _sequences,
     }
     world.table_functions |= {
         "INFORMATION_SCHEMA.POLICY_REFERENCES": lambda _call, _positional, _by_name: Result(_POLICIES),
@@ -98,6 +100,33 @@ def _columns(call: Call, database: str) -> Result:
         )
         for relation in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]
         for position, record in enumerate(relation["columns"], 1)
+    ]
+    return Result(names, rows)
+
+
+def _sequences(call: Call, database: str) -> Result:
+    names = columns(
+        "SEQUENCE_CATALOG SEQUENCE_SCHEMA SEQUENCE_NAME SEQUENCE_OWNER DATA_TYPE NUMERIC_PRECISION#"
+        " NUMERIC_PRECISION_RADIX# NUMERIC_SCALE# START_VALUE MINIMUM_VALUE MAXIMUM_VALUE NEXT_VALUE INCREMENT"
+        " CYCLE_OPTION CREATED@ LAST_ALTERED@ ORDERED COMMENT"
+    )
+    rows = [
+        (
+            item.name.database,
+            item.name.schema,
+            item.name.name,
+            item.owner,
+            *("NUMBER", 38, 10, 0),
+            str(item["start"]),
+            *(None, None),
+            str(sequence.next_value(call, item)),
+            str(item["increment"]),
+            None,
+            *(item.created_on, item.created_on),
+            "YES" if item["ordered"] else "NO",
+            item["comment"],
+        )
+        for item in _visible(call, "SEQUENCE", database)
     ]
     return Result(names, rows)
 

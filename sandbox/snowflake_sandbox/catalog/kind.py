@@ -47,6 +47,7 @@ class Creation:
     """What a CREATE statement asked for; a kind's `read_definition` adds to `properties` and may set `signature`.
 
     Attributes:
+        grants: "COPY" or "IGNORE" where the statement says what becomes of the grants on what it replaces.
         given: keys of the properties that the statement named; `properties` has the defaults of the others too.
     """
 
@@ -58,6 +59,7 @@ class Creation:
     modifiers: frozenset[str] = frozenset()
     signature: str = ""
     given: frozenset[str] = frozenset()
+    grants: str = ""
 
 
 Action = Callable[["Call", "SnowflakeObject"], "Result | None"]
@@ -93,10 +95,12 @@ class Kind:
         created: after the row exists, in the same transaction (mirror into the data plane, start things).
         altered: after ALTER … SET/UNSET, in the same transaction, with the object before and after.
         dropping: before the row goes, in the same transaction; may refuse.
+        dropped: after the row has gone, in the same transaction.
         actions: further ALTER forms by their leading words, e.g. {"SUSPEND": fn, "STOP ALL": fn}; the reader stands
             behind those words.
         modifiers: words allowed between CREATE [OR REPLACE] and the kind, e.g. {"TRANSIENT", "SECURE"}.
         created_message: the status text of CREATE; `{name}` is the object's name.
+        keeps_grants: whether CREATE takes COPY GRANTS and IGNORE GRANTS (access/replacing.py).
         has_signature: procedures and functions: names are followed by argument types.
         owner_changed: after GRANT OWNERSHIP moved the object, in the same transaction (a task is suspended by it).
         grant_name: the name that SHOW GRANTS gives the object, where that is not the qualified one.
@@ -117,9 +121,11 @@ class Kind:
     created: Callable[[Call, SnowflakeObject], None] | None = None
     altered: Callable[[Call, SnowflakeObject, SnowflakeObject], None] | None = None
     dropping: Callable[[Call, SnowflakeObject], None] | None = None
+    dropped: Callable[[Call, SnowflakeObject], None] | None = None
     actions: Mapping[str, Action] = field(default_factory=dict)
     modifiers: frozenset[str] = frozenset()
     created_message: str = ""
+    keeps_grants: bool = False
     has_signature: bool = False
     owner_changed: Callable[[Call, SnowflakeObject], None] | None = None
     grant_name: Callable[[SnowflakeObject], str] | None = None

@@ -24,6 +24,7 @@ from snowflake_sandbox.objects import (
     role,
     schema,
     secret,
+    sequence,
     stage,
     streamlit,
     table,
@@ -31,7 +32,15 @@ from snowflake_sandbox.objects import (
     view,
     warehouse,
 )
-from snowflake_sandbox.tables import copy_into, file_urls, keys, stage_files, stage_transfers
+from snowflake_sandbox.tables import (
+    comments,
+    copy_into,
+    file_urls,
+    keys,
+    relations,
+    stage_files,
+    stage_transfers,
+)
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import World
@@ -50,6 +59,7 @@ _KINDS = (
     file_format.KIND,
     network_rule.KIND,
     secret.KIND,
+    sequence.KIND,
     integration.EXTERNAL_ACCESS,
     function.KIND,
     procedure.KIND,
@@ -63,5 +73,6 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    for part in (budget, grants, stage_files, stage_transfers, copy_into, file_urls, keys, information_schema):
+    parts = (budget, grants, stage_files, stage_transfers, copy_into, file_urls, keys, comments, relations)
+    for part in (*parts, information_schema):
         part.register(world)

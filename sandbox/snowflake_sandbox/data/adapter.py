@@ -26,7 +26,7 @@ from sqlglot.errors import ErrorLevel
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.data import data_errors, data_types, trees
-from snowflake_sandbox.dialect import macros, permitted, translation
+from snowflake_sandbox.dialect import macros, native, permitted, translation
 from snowflake_sandbox.store import Note
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Connection:
 
     def need_macros(self, *statements: str) -> None:
         """Make the dialect's macros before the first statement that calls one."""
-        if any(macros.SCHEMA in statement for statement in statements):
+        if any(schema in statement for statement in statements for schema in (macros.SCHEMA, native.SCHEMA)):
             self.make_macros()
 
     def set_zone(self, zone: str) -> None:
@@ -288,6 +288,18 @@ class DataPlane:
         """How many rows a table has."""
         return int(self.rows(f"SELECT count(*) FROM {name.quoted}")[0][0])
 
+    def default(self, name: ObjectName, column: str) -> str | None:
+        """A column's default in DuckDB's words."""
+        rows = self.rows(
+            "SELECT column_default FROM duckdb_columns()"
+            " WHERE database_name = ? AND schema_name = ? AND table_name = ? AND column_name = ?",
+            name.database,
+            name.schema,
+            name.name,
+            column,
+        )
+        return rows[0][0] if rows else None
+
     def expression(self, text: str) -> str:
         """A Snowflake expression (a column's default) in DuckDB's words."""
         value = trees.projections(text)[0]
@@ -297,7 +309,7 @@ class DataPlane:
             opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
             translated: exp.Expr = _Translator(opened, duck).translate(tree)[-1].expressions[0]
         result = duckdb_text(translated)
-        if macros.SCHEMA in result:
+        if macros.SCHEMA in result or native.SCHEMA in result:
             raise errors.not_supported(f"DEFAULT {text}")
         return result
 
@@ -326,6 +338,8 @@ class DataPlane:
             if not self._has_macros:
                 with self._root.cursor() as duck:
                     duck.execute(macros.STATEMENTS)
+                    for name, (function, arguments) in native.FUNCTIONS.items():
+                        duck.create_function(name, function, list(arguments), "VARCHAR")
             self._has_macros = True
 
     def close(self, session: Session) -> None:

@@ -39,6 +39,10 @@ _OF_MACROS = (
     (re.compile(r"Boolean value '.*' is not recognized"), 100037, "22018"),
     (re.compile(r"The following string is not a legal .*"), 100115, "22000"),
     (re.compile(r"Duplicate field key '.*'"), 100124, "22000"),
+    (re.compile(r"Numeric value '.*' is not recognized"), 100038, "22018"),
+    (re.compile(r"Error parsing URL: .*"), 100139, "22000"),
+    (re.compile(r"Invalid IP address: .*"), 100147, "22000"),  # guess
+    (re.compile(r"invalid identifier '.*\.NEXTVAL'"), 904, "42000"),
 )
 _COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|with name) "|column named )"?([^"\n]+?)"')
 _TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")

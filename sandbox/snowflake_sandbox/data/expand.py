@@ -7,6 +7,7 @@ schema and with its owner's rights, as Snowflake does.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -14,7 +15,7 @@ from sqlglot import exp
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
-from snowflake_sandbox.data import rewrite, trees
+from snowflake_sandbox.data import rewrite, sequences, trees
 from snowflake_sandbox.data.column_names import name_columns
 from snowflake_sandbox.dialect import common_tables, permitted
 from snowflake_sandbox.objects import function
@@ -79,6 +80,7 @@ class Expansion:
         """
         holder = exp.Paren(this=tree)
         self._dynamic_names(holder)
+        sequences.put_next_values(holder, lambda name: self._sequence(_resolve(name, scopes), scopes))
         common_tables.rename(holder, self.rewriting.new_name)
         for node in list(holder.find_all(exp.Table)):
             self._table(node, scopes)
@@ -126,6 +128,9 @@ class Expansion:
         if table.kind == "VIEW":
             self._view(node, table, scopes)
             return
+        insert = node.find_ancestor(exp.Insert)
+        if insert is not None and node in (insert.this, insert.this.this):
+            sequences.put_defaults(insert, table, partial(self.call.world.data.default, table.name))
         trees.set_name(
             node, [trees.quoted(part or "") for part in (table.name.database, table.name.schema, table.name.name)]
         )
@@ -140,6 +145,15 @@ class Expansion:
                 f"SQL compilation error:\nObject '{name.qualified}' does not exist or not authorized.",
             )
         return table
+
+    def _sequence(self, name: ObjectName, scopes: Scopes) -> SnowflakeObject:
+        with self.call.world.store.transaction() as tx:
+            sequence = catalog.find(tx, "SEQUENCE", name)
+        if sequence is None:
+            text = sequences.GONE.format(name.name)
+            raise errors.SnowflakeError(904, "42000", f"SQL compilation error: error line 1 at position 0\n{text}")
+        self._require(sequence, ("USAGE",), scopes)
+        return sequence
 
     def _require(self, table: SnowflakeObject, privileges: tuple[str, ...], scopes: Scopes) -> None:
         try:
@@ -194,6 +208,8 @@ class Expansion:
         for node in reversed(list(holder.find_all(exp.Anonymous))):
             if permitted.is_known(node, self.call.world.functions) or isinstance(node.parent, _IN_FROM):
                 continue
+            if sequences.is_next_value(node):
+                continue
             called = _outermost_dot(node)
             if not isinstance(called.parent, _IN_FROM):
                 self._scalar_function(called, node, scopes)
@@ -216,6 +232,8 @@ class Expansion:
         if self.rewriting.has_table_function(called) or permitted.is_table_function(called):
             return
         parts = trees.dotted_name(called)
+        if parts == ["GETNEXTVAL"]:
+            raise errors.not_supported("TABLE(GETNEXTVAL(…))")
         call = called.expression if isinstance(called, exp.Dot) else called
         arguments = [
             argument.expression if isinstance(argument, exp.Kwarg) else argument
@@ -257,7 +275,7 @@ class Expansion:
 
 def _as_object(error: errors.SnowflakeError, table: SnowflakeObject) -> errors.SnowflakeError:
     """In data SQL, Snowflake says Object where SHOW would say Table or View."""
-    if "does not exist or not authorized" not in error.message or table.kind == "FUNCTION":
+    if "does not exist or not authorized" not in error.message or table.kind in ("FUNCTION", "SEQUENCE"):
         return error
     text = f"SQL compilation error:\nObject '{table.name.qualified}' does not exist or not authorized."
     return errors.SnowflakeError(2003, "42S02", text)

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.data import trees
+from snowflake_sandbox.dialect import split_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ class Rewriting:
         Raises:
             SnowflakeError: 000904 for a function argument that is no constant; whatever a function raises.
         """
+        split_rows.rewrite(tree)
         for called in list(tree.find_all(exp.TableFromRows)):
             self._table_function(called)
         for table in list(tree.find_all(exp.Table)):
@@ -114,13 +116,25 @@ class Rewriting:
         """`$1` is the source's first column, DuckDB's `#1`; `$name` is a session variable."""
         name = node.name
         if name.isdigit():
-            node.replace(exp.Var(this=f"#{name}"))
+            self._position(node, name)
             return
         if name.upper() not in self.call.session.variables:
             raise errors.SnowflakeError(
                 2211, "02000", f"SQL compilation error: Session variable '${name.upper()}' does not exist"
             )
         node.replace(trees.literal(self.call.session.variables[name.upper()]))
+
+    @staticmethod
+    def _position(node: exp.Parameter, name: str) -> None:
+        """`$1`, or `t.$1` where `t` is the only source."""
+        column = node.parent
+        if not isinstance(column, exp.Column):
+            node.replace(exp.Var(this=f"#{name}"))
+            return
+        select = node.find_ancestor(exp.Select)
+        if select is None or select.args.get("joins") or select.args.get("laterals"):
+            raise errors.not_supported(f"{column.sql('snowflake')} with several tables in FROM")
+        column.replace(exp.Var(this=f"#{name}"))
 
     def _scalar_function(self, node: exp.Func) -> None:
         called: exp.Expr = node

@@ -44,7 +44,18 @@ def parse(text: str) -> exp.Expr:
         raise _syntax_error(text, error) from error
     if tree is None or isinstance(tree, exp.Command):
         raise errors.not_supported(" ".join(text.split()[:3]).upper())
+    for addition in list(tree.find_all(exp.Add)):
+        _interval_first(addition)
     return tree
+
+
+def _interval_first(addition: exp.Add) -> None:
+    """`INTERVAL '1 day' + '2020-01-01'::DATE`: sqlglot takes the text for a second interval, and casts the sum."""
+    cast, other = addition.parent, addition.expression
+    is_text = isinstance(other, exp.Interval) and other.args.get("unit") is None
+    if is_text and isinstance(addition.this, exp.Interval) and isinstance(cast, exp.Cast):
+        moment = exp.Cast(this=other.this.copy(), to=cast.args["to"].copy())
+        cast.replace(exp.Add(this=addition.this.copy(), expression=moment))
 
 
 def _syntax_error(text: str, error: Exception) -> errors.SnowflakeError:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Of a table: its columns by name.
 Columns = dict[str, exp.DataType]
 
+# Marks rows that are the pieces of a text (split_rows.py).
+PIECES = "pieces"
 _BOUND: tuple[tuple[type, exp.DType], ...] = (
     (bool, DType.BOOLEAN),
     (str, DType.VARCHAR),
@@ -97,6 +99,7 @@ def annotate(
     normalize_identifiers(tree, dialect="snowflake")
     qualified = _qualify(tree, columns)
     changed: dict[int, exp.DataType] = {id(node): exp.DataType(this=DType.VARIANT) for node in _flattened(tree)}
+    changed |= {id(node): exp.DataType(this=DType.VARCHAR) for node in _pieces(tree)}
     metadata = {
         **Snowflake.EXPRESSION_METADATA,
         **{kind: {"returns": returned} for kind, returned in _EXTRA_TYPES.items()},
@@ -157,6 +160,18 @@ def _flattened(tree: exp.Expr) -> Iterator[exp.Column]:
             is_of_it = column.table == source.alias if column.table else is_alone
             if is_of_it and column.name in {"VALUE", "THIS"}:
                 yield column
+
+
+def _pieces(tree: exp.Expr) -> Iterator[exp.Column]:
+    """The column VALUE of a text that was split (split_rows.py), by its alias or by name alone."""
+    for source in tree.find_all(exp.Lateral):
+        select = source.find_ancestor(exp.Select)
+        if select is not None and isinstance(source.this, exp.Subquery) and source.meta.get(PIECES):
+            inside = set(map(id, source.find_all(exp.Column)))
+            for column in select.find_all(exp.Column):
+                if column.name == "VALUE" and column.table in ("", source.alias) and id(column) not in inside:
+                    column.meta[PIECES] = True
+                    yield column
 
 
 def _columns_of_change(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.dialect import macros
+from snowflake_sandbox.dialect import macros, native, number_formats
 from snowflake_sandbox.dialect.conversions import Formats, plain_cast, to_number, to_text, to_time, to_variant, typed
 from snowflake_sandbox.dialect.families import DType, Family, family, is_null
 from snowflake_sandbox.dialect.named import json_list
@@ -199,11 +199,40 @@ def parse_json(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def regexp_replace(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """REGEXP_REPLACE whose position and occurrence are the defaults; others are refused."""
+    """REGEXP_REPLACE, from a position on and for one occurrence where they are given."""
     texts("this")(node, formats)
-    if not any(node.args.get(key) is not None for key in ("position", "occurrence", "modifiers")):
+    position, occurrence, modifiers = (node.args.get(key) for key in ("position", "occurrence", "modifiers"))
+    if position is None and occurrence is None and modifiers is None:
         return node
-    raise errors.not_supported("REGEXP_REPLACE with a position, an occurrence or parameters")
+    pattern = node.expression
+    if modifiers is not None:
+        flags = "".join(dict.fromkeys(flag for flag in str(modifiers.name) if flag in "ims"))
+        if not isinstance(modifiers, exp.Literal):
+            raise errors.not_supported("REGEXP_REPLACE with parameters that are no constant")
+        if flags:
+            pattern = exp.DPipe(this=exp.Literal.string(f"(?{flags})"), expression=pattern)
+    values = (node.this, pattern, node.args.get("replacement") or exp.Literal.string(""))
+    return typed(
+        macros.call("replace", *values, position or exp.Literal.number(1), occurrence or exp.Literal.number(0)),
+        DType.VARCHAR,
+    )
+
+
+def to_number_by_format(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """TO_NUMBER and its like with a format; without one, sqlglot and fakesnow know them."""
+    form = node.args.get("format")
+    if form is None:
+        return node
+    if not isinstance(form, exp.Literal) or not form.is_string:
+        raise errors.not_supported("TO_NUMBER with a format that is no constant")
+    for alternative in str(form.this).split("|"):
+        number_formats.parse(alternative)
+    precision, scale = node.args["precision"].name, node.args["scale"].name
+    number = native.call("number_of", to_text(node.this, formats), form)
+    if node.args.get("safe"):
+        number = exp.Anonymous(this="TRY", expressions=[number])
+    exact = plain_cast(number, f"DECIMAL({precision}, {scale})")
+    return exact if scale != "0" else plain_cast(plain_cast(number, "DECIMAL(38, 9)"), "BIGINT")
 
 
 def round_number(node: exp.Expr, formats: Formats) -> exp.Expr:
@@ -256,6 +285,7 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     exp.Array: array,
     **dict.fromkeys((exp.Struct, exp.JSONObject), pairs),
     exp.RegexpReplace: regexp_replace,
+    exp.ToNumber: to_number_by_format,
     exp.JarowinklerSimilarity: distance,
     exp.ParseJSON: parse_json,
     **dict.fromkeys((exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8), sequence),

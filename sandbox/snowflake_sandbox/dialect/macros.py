@@ -81,6 +81,12 @@ sf_months_between(a, b) := round(CASE
     ELSE 12 * (year(a) - year(b)) + month(a) - month(b)
         + (epoch(CAST(a AS TIMESTAMP)) - epoch(date_trunc('month', CAST(a AS TIMESTAMP)))
         - epoch(CAST(b AS TIMESTAMP)) + epoch(date_trunc('month', CAST(b AS TIMESTAMP)))) / 86400 / 31 END, 6);
+sf_replace_one(pieces, found, p, r, n) := list_aggregate(list_transform(pieces, lambda s, i:
+    s || CASE WHEN i > len(found) THEN '' WHEN i = n THEN regexp_replace(found[i], p, r)
+        ELSE found[i] END), 'string_agg', '');
+sf_replace(t, p, r, first, n) := substr(t, 1, first - 1) || CASE WHEN n = 0
+    THEN regexp_replace(substr(t, first), p, r, 'g')
+    ELSE sf_replace_one(string_split_regex(substr(t, first), p), regexp_extract_all(substr(t, first), p), p, r, n) END;
 sf_occurrences(t, p, first) := regexp_extract_all(substr(t, first), p);
 """
 

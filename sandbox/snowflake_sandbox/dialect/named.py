@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.dialect import macros, time_formats
+from snowflake_sandbox.dialect import macros, native, number_formats, time_formats
 from snowflake_sandbox.dialect.conversions import (
     Formats,
     plain_cast,
@@ -66,6 +66,9 @@ def _to_char(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:
         return time_formats.write(value, kind, text)
     if kind is Family.UNKNOWN:
         return exp.Anonymous(this="STRFTIME", expressions=[value, exp.Literal.string(time_formats.directives(text))])
+    if kind in NUMBERS:
+        number_formats.parse(text)
+        return native.call("number_text", plain_cast(value, "VARCHAR"), exp.Literal.string(text))
     raise time_formats.unknown_format(text)
 
 
@@ -282,6 +285,10 @@ FUNCTIONS: dict[str, Function] = {
     ),
     **dict.fromkeys(("TO_BOOLEAN", "TRY_TO_BOOLEAN"), Function(_BOOLEAN, _to_boolean)),
     **dict.fromkeys(("TO_BINARY", "TRY_TO_BINARY"), Function(_BINARY, _to_binary, 1, 2)),
+    "PARSE_URL": Function(_OBJECT, native.parse_url, 1, 2),
+    "TRY_PARSE_URL": Function(_OBJECT, native.parse_url),
+    "PARSE_IP": Function(_OBJECT, native.parse_ip, 2, 3),
+    "SOUNDEX": Function(_VARCHAR, native.soundex_of),
     "HEX_ENCODE": Function(_VARCHAR, _hex_encode, 1, 2),
     "HEX_DECODE_BINARY": Function(_BINARY, _decoder("unhex", as_text=False)),
     "TRY_HEX_DECODE_BINARY": Function(_BINARY, _decoder("try_unhex", as_text=False)),
@@ -310,8 +317,8 @@ FUNCTIONS: dict[str, Function] = {
         (
             *("AS_DATE", "AS_TIME", "AS_TIMESTAMP_NTZ", "AS_TIMESTAMP_LTZ", "AS_TIMESTAMP_TZ", "AS_BINARY"),
             *("IS_DATE", "IS_DATE_VALUE", "IS_TIME", "IS_TIMESTAMP_NTZ", "IS_TIMESTAMP_LTZ", "IS_TIMESTAMP_TZ"),
-            *("IS_BINARY", "AS_DECIMAL", "AS_NUMBER", "PARSE_IP", "PARSE_URL", "SOUNDEX", "SOUNDEX_P123", "HASH_AGG"),
-            *("XMLGET", "PARSE_XML", "TRY_PARSE_URL", "COLLATE", "COLLATION", "COMPRESS", "DECOMPRESS_STRING"),
+            *("IS_BINARY", "AS_DECIMAL", "AS_NUMBER", "SOUNDEX_P123", "HASH_AGG"),
+            *("XMLGET", "PARSE_XML", "COLLATE", "COLLATION", "COMPRESS", "DECOMPRESS_STRING"),
         ),
         Function(_VARCHAR, _refused, 0, _MANY),
     ),

@@ -126,8 +126,6 @@ def check(tree: exp.Expr, functions: Collection[str]) -> exp.Expr:
             _check_table(node)
         elif isinstance(node, exp.Func):
             _check_function(node, functions)
-        elif isinstance(node, exp.Column) and node.name.upper() == "NEXTVAL" and node.table:
-            raise errors.not_supported("sequence.NEXTVAL")
     result: exp.Expr = holder.this
     return result
 

@@ -57,6 +57,10 @@ def translate(tree: exp.Expr, context: Context) -> exp.Expr:
         _apply(node, context.formats)
     for node in list(holder.find_all(exp.Insert)):
         assignments.insert(node, context.columns, context.formats)
+    for column in list(holder.find_all(exp.Column)):
+        # fakesnow takes a VALUE that is cast for one of FLATTEN, in quotes; this one is a text.
+        if column.meta.pop(annotation.PIECES, False) and isinstance(column.parent, exp.Func):
+            column.replace(exp.paren(column.copy()))
     inside: exp.Expr = holder.this
     return inside
 

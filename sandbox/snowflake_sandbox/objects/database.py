@@ -15,6 +15,7 @@ from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import drop_children
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.store import insist_aside
+from snowflake_sandbox.tables import defaults
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -110,6 +111,7 @@ def _rename(call: Call, database: SnowflakeObject) -> Result | None:
         tx.run("UPDATE future_grant SET database_name = ? WHERE database_name = ?", name.name, database.name.name)
         _detach(call, tx, database.name.name, file_key(database))
         _attach(call, tx, name.name, file_key(database))
+        defaults.follow_database(tx, database.name.name, name.name)
     if call.session.database == database.name.name:
         call.session.database = name.name
     return None

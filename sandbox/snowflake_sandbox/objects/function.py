@@ -37,7 +37,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
         language = reader.identifier()
         if language != "SQL":
             raise errors.not_supported(f"CREATE FUNCTION … LANGUAGE {language}")
-    elif any(reader.accept(words) for words in ("COPY GRANTS", "VOLATILE", "IMMUTABLE", "MEMOIZABLE")):
+    elif any(reader.accept(words) for words in ("VOLATILE", "IMMUTABLE", "MEMOIZABLE")):
         pass
     elif reader.accept("AS"):
         properties["body"] = reader.string()
@@ -117,6 +117,7 @@ KIND = Kind(
         *(ResultColumn(name) for name in ("is_external_function", "language", "is_memoizable", "is_data_metric")),
     ),
     show_row=_show_row,
+    keeps_grants=True,
     properties=(Property("COMMENT", Reader.string),),
     parameters=procedure.FUNCTION_PARAMETERS,
     describe=_describe,

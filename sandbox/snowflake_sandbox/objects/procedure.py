@@ -79,7 +79,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
         properties["language"] = reader.identifier()
     elif reader.accept("EXECUTE AS"):
         properties["execute_as"] = reader.identifier()
-    elif reader.accept("COPY GRANTS") or reader.accept("VOLATILE") or reader.accept("IMMUTABLE"):
+    elif reader.accept("VOLATILE") or reader.accept("IMMUTABLE"):
         pass
     elif reader.accept("AS"):
         properties["body"] = reader.rest() if is_block(reader) else reader.string()
@@ -174,6 +174,7 @@ KIND = Kind(
     scope=ObjectScope.SCHEMA,
     show=SHOWN,
     show_row=show_row,
+    keeps_grants=True,
     properties=(
         Property("RUNTIME_VERSION", Reader.word, alterable=False),
         Property("PACKAGES", Reader.string_list, alterable=False),

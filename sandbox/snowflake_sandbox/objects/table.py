@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.access import access
+from snowflake_sandbox.access import access, replacing
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property, terse
 from snowflake_sandbox.data import execution
@@ -19,7 +19,7 @@ from snowflake_sandbox.result import Result, columns, status
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import create_object, drop_object
 from snowflake_sandbox.statements.reader import ObjectName, Reader
-from snowflake_sandbox.tables import column, table_alter
+from snowflake_sandbox.tables import column, defaults, table_alter
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
@@ -44,8 +44,6 @@ def _read_definition(call: Call, creation: Creation) -> bool:
         return True
     if reader.accept("CLUSTER BY"):
         creation.properties["cluster_by"] = f"LINEAR({reader.parenthesized()})"
-        return True
-    if reader.accept("COPY GRANTS"):
         return True
     if reader.accept("AS"):
         creation.properties["query"] = reader.rest()
@@ -111,7 +109,7 @@ def _finish(call: Call, creation: Creation) -> None:
         properties["columns"] = _query_columns(call, properties)
     if not properties.get("columns"):
         raise call.reader.unexpected()
-    properties["columns"] = [definition.kept() for definition in properties["columns"]]
+    properties["columns"] = [defaults.qualified(call, definition).kept() for definition in properties["columns"]]
     properties.pop("names", None)
 
 
@@ -187,7 +185,11 @@ def _take_name(call: Call, table: SnowflakeObject, creation: Creation) -> None:
     with call.world.store.transaction() as tx:
         before = catalog.find(tx, "TABLE", creation.name)
         if before is not None and creation.or_replace:
+            grants = replacing.kept(tx, KIND, creation, before)
             drop_object(call, before)
+            if grants is not None:
+                catalog.set_owner(tx, table, call.session.role)
+                replacing.hand_on(tx, table, grants)
         catalog.update(tx, table, {"session": creation.properties["session"]})
         table_alter.take_name(tx, table, creation.name)
 
@@ -273,6 +275,7 @@ KIND = Kind(
     ),
     show_row=_show_row,
     terse=terse(kind="TABLE"),
+    keeps_grants=True,
     properties=(
         Property("COMMENT", Reader.string),
         Property("CHANGE_TRACKING", Reader.boolean, default=False),

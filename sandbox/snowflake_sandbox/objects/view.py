@@ -14,7 +14,7 @@ from snowflake_sandbox.objects import table
 from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
-from snowflake_sandbox.tables import column
+from snowflake_sandbox.tables import column, comments
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
@@ -27,8 +27,6 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     reader, properties = call.reader, creation.properties
     if reader.peek() == "(" and "names" not in properties:
         properties["names"] = _read_names(reader)
-    elif reader.accept("COPY GRANTS"):
-        pass
     elif reader.accept("AS"):
         # The text of SHOW VIEWS is the whole statement: the provider cuts the query out behind AS.
         properties["query"] = reader.rest()
@@ -115,6 +113,7 @@ KIND = Kind(
     ),
     show_row=_show_row,
     terse=terse(kind="VIEW"),
+    keeps_grants=True,
     properties=(
         Property("COMMENT", Reader.string),
         Property("CHANGE_TRACKING", Reader.boolean, default=False),
@@ -123,6 +122,11 @@ KIND = Kind(
     read_definition=_read_definition,
     finish_definition=_finish,
     created=_created,
-    actions={"SET SECURE": _keep_secure(secure=True), "UNSET SECURE": _keep_secure(secure=False)},
+    actions={
+        "ALTER": comments.alter_view_columns,
+        "MODIFY": comments.alter_view_columns,
+        "SET SECURE": _keep_secure(secure=True),
+        "UNSET SECURE": _keep_secure(secure=False),
+    },
     modifiers=_TEMPORARY | {"SECURE", "RECURSIVE", "LOCAL", "GLOBAL"},
 )

@@ -113,7 +113,7 @@ def log_in(world: World, login: Login) -> Session:
         warehouse=identifier(login.warehouse) or user["default_warehouse"],
         database=identifier(login.database),
         schema=identifier(login.schema),
-        parameters=login.parameters,
+        parameters={**user.parameters, **(login.parameters or {})},
     )
 
 

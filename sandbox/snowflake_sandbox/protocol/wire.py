@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,13 @@ def result_data(result: Result, *, arrow: bool) -> dict[str, Any]:
     """
     if result.data is not None:
         return dict(result.data)
+    if result.statements:
+        # Clients fetch each statement's result by its id.
+        return {
+            **result_data(replace(result, statements=()), arrow=False),
+            "resultIds": ",".join(query_id for query_id, _kind in result.statements),
+            "resultTypes": ",".join(str(kind) for _query_id, kind in result.statements),
+        }
     described = [rowtype(column) for column in result.columns]
     if result.arrow is not None and arrow:
         return {

@@ -19,7 +19,7 @@ from snowflake_sandbox.result import CALL, DELETE, INSERT, MERGE, UPDATE, Column
 from snowflake_sandbox.scripting import interpreter, parser, values
 from snowflake_sandbox.scripting.requests import Checkpoint, Evaluate, Returned, Run, Wait
 from snowflake_sandbox.scripting.values import Rows, Value
-from snowflake_sandbox.statements import dispatch
+from snowflake_sandbox.statements import dispatch, several
 from snowflake_sandbox.statements.reader import Reader
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class _Shell:
             binds,
             query_id,
             cancelled,
-            parameters=self.call.parameters,
+            parameters={**self.call.parameters, several.PARAMETER: 1},
             results=request.results,
         )
         self.call.world.parts["queries"].remember_result(self.session, query_id, request.text, result)

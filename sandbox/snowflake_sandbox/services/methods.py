@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MOST_LOG_BYTES = 100 * 1024
 _DEFAULT_LINES = 500
+_FAILED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERNAL_ERROR})
+_LOOK_IN_SECONDS = 0.05
 # Of the arguments behind the container: where the wish for timestamps stands; and their form, to the microsecond.
 _TIMESTAMPS, _TIMESTAMP = 3, "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -36,6 +38,7 @@ def register(world: World) -> None:
         "SYSTEM$GET_SERVICE_LOGS": get_service_logs,
         "SYSTEM$GET_SERVICE_STATUS": get_service_status,
         "SYSTEM$GET_COMPUTE_POOL_STATUS": get_compute_pool_status,
+        "SYSTEM$WAIT_FOR_SERVICES": wait_for_services,
         "SYSTEM$SANDBOX_LOSE_NODE": lose_node,
     }
 
@@ -100,6 +103,39 @@ def _status(call: Call, service: SnowflakeObject) -> str:
     with call.world.store.transaction() as tx:
         row = records.row(tx, service.id)
     return str(row["status"]) if row is not None else "DELETED"
+
+
+def wait_for_services(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$WAIT_FOR_SERVICES(seconds, service [, …]): until none of them is PENDING.
+
+    A job never is READY; it has started when it is RUNNING (guess), and one that has failed ends the wait.
+
+    Raises:
+        SnowflakeError: 395042 (guess) the time is over, 395043 (guess) one has failed, 000604 cancelled.
+    """
+    if len(arguments) < len(("seconds", "service")):
+        counted(arguments, 2, 2, "SYSTEM$WAIT_FOR_SERVICES")
+    seconds, *names = arguments
+    services = [_find(call, Reader(str(name)).object_name(), "MONITOR") for name in names]
+    deadline = call.now + timedelta(seconds=whole(seconds, "seconds_to_pause"))
+    while True:
+        statuses = {service.name.name: _status(call, service) for service in services}
+        failed = [name for name, status in statuses.items() if status in _FAILED]
+        if failed:
+            raise SnowflakeError(
+                395043,  # guess
+                "P0000",
+                f"Service {failed[0]} cannot become READY: it has status {statuses[failed[0]]}.",
+            )
+        if JobStatus.PENDING not in statuses.values():
+            return "OK"
+        if call.now >= deadline:
+            pending = ", ".join(name for name, status in statuses.items() if status == JobStatus.PENDING)
+            raise SnowflakeError(
+                395042, "P0000", f"Timed out after {seconds} seconds: not READY are {pending}."
+            )  # guess
+        if call.cancelled.wait(_LOOK_IN_SECONDS):
+            raise errors.cancelled()
 
 
 def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:

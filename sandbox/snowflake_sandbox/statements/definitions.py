@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.access import access, future
+from snowflake_sandbox.access import access, future, replacing
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Creation, Kind, Property
 from snowflake_sandbox.parameters import in_range, text_of, type_of
@@ -33,6 +33,7 @@ def register(world: World) -> None:
     world.statements |= {
         "CREATE": create,
         "ALTER": alter,
+        "COMMENT": comment,
         "DROP": drop,
         "DESCRIBE": describe,
         "DESC": describe,
@@ -102,6 +103,8 @@ def read_definition(call: Call, kind: Kind, creation: Creation, end: str = "") -
     while not call.reader.at_end and not (end and call.reader.peek() == end):
         if _read_property(call.reader, kind, properties, creation.properties, creation.parameters):
             continue
+        if kind.keeps_grants and replacing.read_clause(call, creation):
+            continue
         if kind.read_definition is not None and kind.read_definition(call, creation):
             continue
         if not call.reader.accept(","):
@@ -169,20 +172,25 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
         existing = catalog.find(tx, kind.name, creation.name, creation.signature)
         if existing is not None and creation.if_not_exists:
             return status(f"{creation.name.name} already exists, statement succeeded.")
+        grants = None
         if existing is not None and creation.or_replace:
             access.require(call, "OWNERSHIP", existing)
+            grants = replacing.kept(tx, kind, creation, existing)
             drop_object(call, existing)
         created = catalog.create(
             tx,
             kind.name,
             creation.name,
-            future.owner(tx, kind.name, creation.name) or call.session.role,
+            (None if grants is not None else future.owner(tx, kind.name, creation.name)) or call.session.role,
             call.now,
             creation.properties,
             creation.parameters,
             creation.signature,
         )
-        future.apply(tx, created, call.now)
+        if grants is None:
+            future.apply(tx, created, call.now)
+        else:
+            replacing.hand_on(tx, created, grants)
         if kind.created is not None:
             kind.created(call, created)
     return status(kind.message(creation.name.name))
@@ -228,6 +236,8 @@ def drop_object(call: Call, target: SnowflakeObject) -> None:
         kind.dropping(call, target)
     with call.world.store.transaction() as tx:
         catalog.delete(tx, target)
+        if kind is not None and kind.dropped is not None:
+            kind.dropped(call, target)
 
 
 def drop_children(call: Call, database: str, schema: str | None = None) -> None:
@@ -311,6 +321,20 @@ def _apply(call: Call, kind: Kind, target: SnowflakeObject, change: _Change) -> 
         if kind.altered is not None:
             kind.altered(call, before, after)
     return status()
+
+
+def comment(call: Call) -> Result:
+    """COMMENT [IF EXISTS] ON <kind> <name> IS '<text>' (columns: tables/comments.py)."""
+    if_exists = call.reader.accept("IF EXISTS")
+    call.reader.expect("ON")
+    kind = read_kind(call.world, call.reader)
+    if not any(item.name == "COMMENT" for item in kind.properties):
+        raise errors.not_supported(f"COMMENT ON {kind.name}")
+    target = find_for(call, kind, "COMMENT", if_exists=if_exists)
+    call.reader.expect("IS")
+    text = call.reader.string()
+    call.reader.end()
+    return status() if target is None else _apply(call, kind, target, _Change({"comment": text}, {}))
 
 
 def describe(call: Call) -> Result:

@@ -18,8 +18,7 @@ from snowflake_sandbox.call import Call
 from snowflake_sandbox.data import execution, transactions
 from snowflake_sandbox.queries import query_history
 from snowflake_sandbox.result import CALL, Result, ResultColumn, status
-from snowflake_sandbox.scripting import parser
-from snowflake_sandbox.statements import flow
+from snowflake_sandbox.statements import flow, several, timeouts
 from snowflake_sandbox.statements.reader import Reader, leading_words, strip_tracking
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 _TRANSFER = re.compile(r"(?:PUT|GET)\s", re.IGNORECASE)
 # The longest key of a statements table, in words.
-_MOST_WORDS = 4
+_MOST_WORDS = 5
 
 _DATA_WORDS = frozenset(
     [
@@ -78,9 +77,20 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
     Raises:
         SnowflakeError: whatever Snowflake would report; 000604 when `cancelled` is set.
     """
-    for call in flow.statements(_call(world, session, text, binds, query_id, cancelled, parameters)):
+    call = _call(world, session, text, binds, query_id, cancelled, parameters)
+    if ranges := several.pieces(call):
+        with query_history.recording(call):
+            return several.run(call, ranges, _run_chain)
+    return _run_chain(replace(call, results=results))
+
+
+def _run_chain(request: Call) -> Result:
+    """Run a statement, or a chain of them joined by the flow operator."""
+    results = request.results
+    for call in flow.statements(request):
         with query_history.recording(call) as record:
-            result = _execute(replace(call, results=results))
+            with timeouts.limited(replace(call, results=results)) as limited:
+                result = _execute(limited)
             record.rows = len(result.rows) if result.arrow is None else result.arrow.num_rows
         results = (result, *results)
     return results[0]
@@ -116,7 +126,7 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
         reader = Reader(stripped, tokens=Reader(stripped.split(maxsplit=1)[0]).tokens)
     else:
         reader = Reader(stripped, dict(binds or {}), variables=session.variables)
-        stripped = _one_statement(reader)
+        stripped = _without_end(reader)
     return Call(
         world,
         session,
@@ -129,20 +139,16 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
     )
 
 
-def _one_statement(reader: Reader) -> str:
-    """The text of the one statement that a request holds, without what follows its semicolon.
+def _without_end(reader: Reader) -> str:
+    """The text of a request without the semicolons, and what follows them, behind its last statement.
 
     Raises:
-        SnowflakeError: 000900 none at all, 000008 several, 001003 a block that cannot be read.
+        SnowflakeError: 000900 no statement at all.
     """
     while reader.tokens and reader.tokens[-1].token_type is TokenType.SEMICOLON:
         reader.text = reader.text[: reader.tokens.pop().start].rstrip()
     if not reader.tokens:
         raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
-    if any(token.token_type is TokenType.SEMICOLON for token in reader.tokens):
-        count = len(parser.split(Reader(reader.text, tokens=reader.tokens)))
-        if count > 1:
-            raise errors.statement_count(count)
     return reader.text
 
 
@@ -162,7 +168,10 @@ def describe(  # noqa: PLR0913, PLR0917  # as execute
         SnowflakeError: the statement cannot be compiled.
     """
     results: tuple[Result, ...] = ()
-    for call in flow.statements(_call(world, session, text, binds, query_id, cancelled, parameters)):
+    request = _call(world, session, text, binds, query_id, cancelled, parameters)
+    if several.pieces(request):
+        return replace(several.ANSWER, rows=())
+    for call in flow.statements(request):
         results = (_describe(replace(call, results=results)), *results)
     return results[0]
 

@@ -39,12 +39,12 @@ def statements(call: Call) -> list[Call]:
         return [call]
     borders = [-1, *ends, len(call.reader.tokens)]
     calls: list[Call] = []
-    placeholders = 0
+    binds_read = 0
     for first, last in pairwise(borders):
         text = _text(call.reader, first + 1, last)
-        count = _placeholders(call.reader, first + 1, last)
-        binds = {str(number): call.binds.get(str(placeholders + number)) for number in range(1, count + 1)}
-        placeholders += count
+        count = placeholders(call.reader, first + 1, last)
+        binds = {str(number): call.binds.get(str(binds_read + number)) for number in range(1, count + 1)}
+        binds_read += count
         query_id = call.query_id if last == borders[-1] else _query_id(call, len(calls))
         calls.append(replace(call, reader=Reader(text, binds), text=text, binds=binds, query_id=query_id))
     return calls
@@ -64,7 +64,8 @@ def _text(reader: Reader, first: int, last: int) -> str:
     return reader.text[reader.tokens[first].start : reader.tokens[last - 1].end + 1]
 
 
-def _placeholders(reader: Reader, first: int, last: int) -> int:
+def placeholders(reader: Reader, first: int, last: int) -> int:
+    """How many `?` stand in a range of tokens."""
     tokens = reader.tokens[first:last]
     return sum(token.text in _PLACEHOLDERS and token.token_type not in _TEXTS for token in tokens)
 

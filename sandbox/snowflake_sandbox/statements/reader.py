@@ -33,6 +33,7 @@ class _Lexer(Snowflake):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
+_PLAIN_NAME = re.compile(r"[A-Z_][A-Z0-9_$]*")
 # database.schema.name
 _MOST_PARTS = 3
 _STRINGS = (TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING)
@@ -53,10 +54,20 @@ class ObjectName:
         return ".".join(part for part in (self.database, self.schema, self.name) if part is not None)
 
     @property
+    def written(self) -> str:
+        """Every part as SQL needs it: quoted where it could not be read otherwise."""
+        return ".".join(identifier(part) for part in (self.database, self.schema, self.name) if part is not None)
+
+    @property
     def quoted(self) -> str:
         """Every part double-quoted: safe to put into SQL."""
         parts = (self.database, self.schema, self.name)
         return ".".join('"' + part.replace('"', '""') + '"' for part in parts if part is not None)
+
+
+def identifier(name: str) -> str:
+    """A name as SQL needs it: quoted where it could not be read otherwise."""
+    return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
 # Synonyms under the name that SHOW and DESCRIBE use (docs: sql-reference/intro-summary-data-types).

@@ -180,7 +180,7 @@ def _read_clause(reader: Reader, column: TableColumn) -> TableColumn:  # noqa: C
     if reader.accept("NULL"):
         return column
     if reader.accept("DEFAULT"):
-        return replace(column, default=_read_expression(reader))
+        return replace(column, default=read_expression(reader))
     if reader.accept("IDENTITY") or reader.accept("AUTOINCREMENT"):
         return replace(column, identity=_read_identity(reader))
     if reader.accept("COLLATE"):
@@ -224,7 +224,7 @@ def _read_identity(reader: Reader) -> tuple[int, int]:
 _AFTER_DEFAULT = frozenset({"NOT", "NULL", "COMMENT", "COLLATE", "UNIQUE", "PRIMARY", "CONSTRAINT", "REFERENCES"})
 
 
-def _read_expression(reader: Reader) -> str:
+def read_expression(reader: Reader) -> str:
     """The raw text of a default: up to the comma, parenthesis or clause behind it."""
     start = reader.tokens[reader.index]
     depth, last = 0, start

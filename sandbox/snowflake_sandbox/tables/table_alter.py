@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.data import sequences
 from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.session import ObjectScope
-from snowflake_sandbox.tables import column
+from snowflake_sandbox.tables import column, defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 
 def sequence(name: ObjectName, column_name: str) -> str:
     """The quoted name of an IDENTITY column's sequence."""
-    return quoted(name.database or "", name.schema or "", f"_identity_{name.name}_{column_name}")
+    return quoted(name.database or "", *_identity(name, column_name))
+
+
+def _identity(name: ObjectName, column_name: str) -> tuple[str, str]:
+    return name.schema or "", f"_identity_{name.name}_{column_name}"
 
 
 def make(call: Call, table: SnowflakeObject) -> None:
@@ -39,8 +44,10 @@ def make(call: Call, table: SnowflakeObject) -> None:
         for definition in definitions
         if definition.identity is not None
     ]
+    translate = defaults.translator(call, table.name.database)
     columns = ", ".join(
-        column.definition(definition, call.world.data.expression, sequence(table.name, definition.name))
+        # Without the database's name, so that the default survives a rename of it.
+        column.definition(definition, translate, quoted(*_identity(table.name, definition.name)))
         for definition in definitions
     )
     call.world.define(table.name.database or "", *statements, f"CREATE TABLE {table.name.quoted} ({columns})")
@@ -110,7 +117,7 @@ def _add(call: Call, table: SnowflakeObject) -> Result | None:
     while True:
         reader.accept("COLUMN")
         optional = reader.accept("IF NOT EXISTS")
-        added = column.read(reader)
+        added = defaults.qualified(call, column.read(reader))
         if any(definition.name == added.name for definition in now):
             if not optional:
                 raise errors.SnowflakeError(
@@ -128,7 +135,7 @@ def _add(call: Call, table: SnowflakeObject) -> Result | None:
 def _add_statements(call: Call, table: SnowflakeObject, added: TableColumn) -> list[str]:
     name = table.name.quoted
     # DuckDB adds no column that is NOT NULL at once; Snowflake allows it for an empty table or with a default.
-    text = column.definition(replace(added, nullable=True), call.world.data.expression, "")
+    text = column.definition(replace(added, nullable=True), defaults.translator(call, table.name.database), "")
     statements = [f"ALTER TABLE {name} ADD COLUMN {text}"]
     if not added.nullable:
         statements.append(f"ALTER TABLE {name} ALTER COLUMN {quoted(added.name)} SET NOT NULL")
@@ -183,10 +190,11 @@ def _alter_column(call: Call, table: SnowflakeObject, definition: TableColumn) -
         return replace(definition, nullable=True), [f"{start} DROP NOT NULL"]
     if reader.accept("DROP DEFAULT"):
         return replace(definition, default=None, identity=None), [f"{start} DROP DEFAULT"]
-    if reader.accept("UNSET COMMENT"):
-        return replace(definition, comment=""), []
-    if reader.accept("COMMENT"):
-        return replace(definition, comment=reader.string()), []
+    if reader.accept("SET DEFAULT"):
+        return _set_default(call, table, definition, start)
+    if reader.accept("UNSET COMMENT") or reader.accept("COMMENT"):
+        is_unset = reader.at_end or reader.peek() == ","
+        return replace(definition, comment="" if is_unset else reader.string()), []
     if not reader.accept("SET DATA TYPE"):
         reader.accept("TYPE")
     kind = reader.data_type()
@@ -202,6 +210,18 @@ def _alter_column(call: Call, table: SnowflakeObject, definition: TableColumn) -
     duckdb_type = column.duckdb_type(kind)
     is_same = duckdb_type == column.duckdb_type(definition.type)
     return changed, [] if is_same else [f"{start} SET DATA TYPE {duckdb_type}"]
+
+
+def _set_default(
+    call: Call, table: SnowflakeObject, definition: TableColumn, start: str
+) -> tuple[TableColumn, list[str]]:
+    """SET DEFAULT seq.NEXTVAL; another default than a sequence cannot be set (sql-reference/sql/alter-table-column)."""
+    changed = defaults.qualified(call, replace(definition, default=column.read_expression(call.reader)))
+    if sequences.sequence_of(changed.default) is None or sequences.sequence_of(definition.default) is None:
+        raise errors.SnowflakeError(
+            2, "0A000", "Unsupported feature 'Alter Column Set Default' for anything but another sequence."
+        )
+    return changed, [f"{start} SET DEFAULT {defaults.translator(call, table.name.database)(changed.default or '')}"]
 
 
 def _cluster(call: Call, table: SnowflakeObject) -> Result | None:

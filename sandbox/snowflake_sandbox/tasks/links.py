@@ -51,6 +51,16 @@ def require_suspended_root(tx: Transaction, task: SnowflakeObject) -> None:
         )
 
 
+def require_changeable(tx: Transaction, task: SnowflakeObject) -> None:
+    """Refuse a change of a task in a graph whose root is started; one that is in no graph may be changed as it is.
+
+    Raises:
+        SnowflakeError: 091421.
+    """
+    if task["after"] or task["finalize"] or graphs.children_of(tx, task):
+        require_suspended_root(tx, task)
+
+
 def next_revision(task: SnowflakeObject) -> dict[str, Any]:
     """What every change of a task counts up: a graph is modified even where it says the same again afterwards."""
     return {"revision": (task["revision"] or 0) + 1}
@@ -64,7 +74,7 @@ def change(call: Call, task: SnowflakeObject, changed: dict[str, Any]) -> Snowfl
     """
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, task.id) or task
-        require_suspended_root(tx, current)
+        require_changeable(tx, current)
         return catalog.update(tx, current, changed | next_revision(current))
 
 
@@ -108,6 +118,8 @@ def add_after(call: Call, task: SnowflakeObject) -> Result | None:
             raise graphs.refused(f"Task {task.name.qualified} has a SCHEDULE and cannot have predecessors.")
         if current["finalize"]:
             raise graphs.refused(f"Finalizer task {task.name.qualified} cannot have predecessors.")
+        # It becomes part of a graph: started, it cannot.
+        require_suspended_root(tx, current)
         after = list(dict.fromkeys([*(current["after"] or []), *names]))
         connect(tx, change(call, current, {"after": after}), names, None)
     return None
@@ -146,6 +158,7 @@ def set_finalize(call: Call, task: SnowflakeObject) -> Result | None:
         if current["after"] or current["schedule"]:
             has = "predecessors" if current["after"] else "a SCHEDULE"
             raise graphs.refused(f"Task {task.name.qualified} has {has} and cannot be a finalizer task.")
+        require_suspended_root(tx, current)
         unset_finalize(call, task)
         connect(tx, change(call, task, {"finalize": name}), [], name)
     return None

@@ -139,10 +139,13 @@ def _created(call: Call, task: SnowflakeObject) -> None:
 
 def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
-        links.require_suspended_root(tx, before)
+        links.require_changeable(tx, before)
         if after["schedule"] and (after["after"] or after["finalize"]):
             raise errors.invalid_property("SCHEDULE", "ALTER TASK of a child task")
-        catalog.update(tx, after, links.next_revision(after))
+        changed = catalog.update(tx, after, links.next_revision(after))
+        if changed["state"] == "started" and before["schedule"] != after["schedule"]:
+            scheduler.set_due(tx, changed, call.now)
+    call.world.parts["tasks"].wake()
 
 
 def resume(call: Call, task: SnowflakeObject) -> Result | None:

@@ -95,7 +95,6 @@ def test_no_setting_and_no_pragma(client: Client) -> None:
         "select * from (summarize t)",
         "with x as (delete from t returning *) select * from x",
         "select 1 into t2",
-        "select t.nextval",
         "insert into t values (1) returning a",
         "create table u (a varchar default read_text('/etc/passwd'))",
         "create table u (a int default (select max(a) from t))",

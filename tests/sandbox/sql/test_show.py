@@ -19,6 +19,7 @@ LISTINGS: list[dict[str, str]] = yaml.safe_load((Path(__file__).parent / "show_c
 @pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing["sql"].replace(" ", "-"))
 def test_the_documented_columns(client: Client, listing: dict[str, str]) -> None:
     client.rows("CREATE TABLE T (A INT)")
+    client.rows("CREATE SEQUENCE S")
     result = dispatch.execute(client.world, client.session, listing["sql"])
     names = [column.name for column in result.columns]
     assert names == [*listing["columns"].split(), *listing.get("more", "").split()], listing["page"]

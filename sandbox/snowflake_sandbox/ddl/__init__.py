@@ -1,0 +1,1 @@
+"""GET_DDL: objects written as the statements that would make them again."""

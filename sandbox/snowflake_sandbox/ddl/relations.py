@@ -1,0 +1,73 @@
+"""Tables and views as CREATE statements. Pure: from the catalog's row to a text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.ddl.words import comment, literal
+from snowflake_sandbox.statements.reader import ObjectName, identifier
+from snowflake_sandbox.tables import column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from snowflake_sandbox.catalog.catalog import SnowflakeObject
+
+_KINDS = {"TEMPORARY": "TEMPORARY TABLE", "TRANSIENT": "TRANSIENT TABLE"}
+
+
+def table(item: SnowflakeObject, name: str) -> str:
+    """`create or replace TABLE T (…);`, its keys behind its columns."""
+    definitions = [column.from_kept(record) for record in item["columns"]]
+    lines = [_column(definition) for definition in definitions] + _keys(item, definitions)
+    cluster = f" cluster by ({item['cluster_by'].removeprefix('LINEAR(')[:-1]})" if item["cluster_by"] else ""
+    inside = ",\n".join(f"\t{line}" for line in lines)
+    options = comment(item)
+    if item["change_tracking"]:
+        options += " CHANGE_TRACKING = TRUE"
+    retention = item.parameters.get("DATA_RETENTION_TIME_IN_DAYS")
+    if retention is not None:
+        options += f" DATA_RETENTION_TIME_IN_DAYS = {retention}"
+    end = f"){options.strip()}\n;" if options else ");"
+    # With a clustering key there is no blank before the parenthesis.
+    return f"create or replace {_KINDS.get(item['table_kind'], 'TABLE')} {name}{cluster or ' '}(\n{inside}\n{end}"
+
+
+def _column(definition: column.TableColumn) -> str:
+    text = f"{identifier(definition.name)} {definition.shown_type}"
+    if not definition.nullable:
+        text += " NOT NULL"
+    if definition.identity is not None:
+        text += f" autoincrement start {definition.identity[0]} increment {definition.identity[1]} noorder"
+    elif definition.default is not None:
+        text += f" DEFAULT {definition.default}"
+    return text + (f" COMMENT {literal(definition.comment)}" if definition.comment else "")
+
+
+def _keys(item: SnowflakeObject, definitions: Iterable[column.TableColumn]) -> list[str]:
+    lines = []
+    for words, is_part in (("primary key", "primary_key"), ("unique", "unique_key")):
+        names = [identifier(definition.name) for definition in definitions if getattr(definition, is_part)]
+        lines += [f"{words} ({', '.join(names)})"] if names else []
+    return lines + [_foreign_key(item, key) for key in item["foreign_keys"] or []]
+
+
+def _foreign_key(item: SnowflakeObject, key: dict[str, Any]) -> str:
+    database, schema, name = key["table"]
+    referenced = ObjectName(name, schema or item.name.schema, database or item.name.database)
+    constraint = f"constraint {identifier(key['name'])} " if key["name"] else ""
+    columns = f"({', '.join(map(identifier, key['referenced']))})" if key["referenced"] else ""
+    return (
+        f"{constraint}foreign key ({', '.join(map(identifier, key['columns']))})"
+        f" references {referenced.written}{columns}"
+    )
+
+
+def view(item: SnowflakeObject, name: str) -> str:
+    """`create or replace view V( … ) as …;`, always with the list of its columns."""
+    secure = "secure " if item["secure"] else ""
+    columns = ",\n".join(
+        f"\t{identifier(record['name'])}" + (f" COMMENT {literal(record['comment'])}" if record["comment"] else "")
+        for record in item["columns"]
+    )
+    return f"create or replace {secure}view {name}(\n{columns}\n){comment(item)} as {item['query']};"

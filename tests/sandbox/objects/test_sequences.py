@@ -1,0 +1,66 @@
+"""Sequences: numbers that are given out once, in queries and as defaults of columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Client
+
+
+def test_defaults_follow_the_sequence_by_name(client: Client) -> None:
+    client.rows("CREATE SEQUENCE S")
+    client.rows("CREATE TABLE T (K INT DEFAULT S.NEXTVAL, V INT)")
+    client.rows("ALTER SEQUENCE S RENAME TO R")
+    assert client.errno("INSERT INTO T (V) VALUES (1)") == 904
+    client.rows("CREATE SEQUENCE S START WITH 100")
+    client.rows("INSERT INTO T (V) VALUES (1)")
+    client.rows("CREATE OR REPLACE SEQUENCE S START WITH 200")
+    client.rows("INSERT INTO T VALUES (DEFAULT, 2)")
+    client.rows("DROP SEQUENCE S")
+    assert client.errno("INSERT INTO T (V) VALUES (3)") == 904
+    assert client.values("SELECT K, V FROM T ORDER BY V") == [(100, 1), (200, 2)]
+    described = client.rows("DESC TABLE T")
+    assert described[0]["default"] == "D.PUBLIC.S.NEXTVAL"
+
+
+def test_a_renamed_database_keeps_its_numbers(client: Client) -> None:
+    client.rows("CREATE SEQUENCE S")
+    client.rows("CREATE TABLE T (I INT IDENTITY, K INT DEFAULT S.NEXTVAL, V INT)")
+    client.rows("INSERT INTO T (V) VALUES (1)")
+    client.rows("ALTER DATABASE D RENAME TO E")
+    client.rows("INSERT INTO E.PUBLIC.T (V) VALUES (2)")
+    client.rows("INSERT INTO E.PUBLIC.T VALUES (DEFAULT, DEFAULT, 3)")
+    assert client.values("SELECT * FROM E.PUBLIC.T ORDER BY V") == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
+    client.rows("DROP SCHEMA E.PUBLIC")
+
+
+def test_another_step_goes_on_behind_the_last_value(client: Client) -> None:
+    client.rows("CREATE SEQUENCE S START 10 INCREMENT 5")
+    client.rows("CREATE TABLE T (K INT DEFAULT S.NEXTVAL, V INT)")
+    client.rows("INSERT INTO T (V) VALUES (1), (2)")
+    client.rows("ALTER SEQUENCE S SET INCREMENT -7")
+    client.rows("INSERT INTO T (V) VALUES (3), (4)")
+    assert client.values("SELECT K FROM T ORDER BY V") == [(10,), (15,), (20,), (13,)]
+    (row,) = client.rows("SHOW SEQUENCES")
+    assert (row["next_value"], row["interval"]) == (6, -7)
+
+
+def test_a_column_of_that_name_is_no_sequence(client: Client) -> None:
+    client.rows("CREATE TABLE T (NEXTVAL INT)")
+    client.rows("INSERT INTO T VALUES (7)")
+    assert client.values("SELECT NEXTVAL FROM T") == [(7,)]
+
+
+def test_who_may_count(client: Client) -> None:
+    client.rows("CREATE SEQUENCE S")
+    client.rows("CREATE ROLE R")
+    client.rows("GRANT ROLE R TO USER SANDBOX_ADMIN")
+    client.rows("GRANT USAGE ON DATABASE D TO ROLE R")
+    client.rows("GRANT USAGE, CREATE TABLE ON SCHEMA D.PUBLIC TO ROLE R")
+    other = client.as_role("R")
+    assert other.errno("SELECT D.PUBLIC.S.NEXTVAL") == 2003
+    assert other.errno("CREATE TABLE D.PUBLIC.T (K INT DEFAULT D.PUBLIC.S.NEXTVAL)") == 2003
+    client.rows("GRANT USAGE ON SEQUENCE D.PUBLIC.S TO ROLE R")
+    assert other.values("SELECT D.PUBLIC.S.NEXTVAL") == [(1,)]
+    assert other.errno("DROP SEQUENCE D.PUBLIC.S") == 3001
