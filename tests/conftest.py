@@ -17,17 +17,36 @@ ROOT = Path(__file__).parent
 # Files that run longest, longest first. Two workers take file by file: a long one at the end would leave one idle.
 LONGEST = (
     "deploys/test_engine.py",
+    "lifecycle/test_component.py",
+    "lifecycle/test_direct.py",
+    "lifecycle/test_privileges.py",
     "deploys/test_disturbed.py",
-    "runner/test_containers.py",
     "lifecycle/test_in_flight.py",
-    "lifecycle/test_deploy.py",
-    "lifecycle/test_destroy.py",
-    "lifecycle/test_adopt.py",
+    "lifecycle/test_quickstart.py",
     "lifecycle/test_changes.py",
-    "toolchain/test_engine.py",
     "lifecycle/test_examples.py",
+    "lifecycle/test_deploy.py",
+    "lifecycle/test_two_stacks.py",
+    "lifecycle/test_adopt.py",
+    "lifecycle/test_account_document.py",
+    "runner/test_containers.py",
     "lifecycle/test_trouble.py",
 )
+
+
+# What a run of these tests alone asks for (`make lifecycle`), and what a file has to say to hold one.
+PROCESSES = "engine or sandbox"
+MARKS = ("mark.engine", "mark.sandbox")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Load no file of which no test is wanted: loading all of them takes longer than many tests."""
+    if config.option.markexpr != PROCESSES or collection_path.suffix != ".py":
+        return None
+    if not collection_path.name.startswith("test_"):
+        return None
+    texts = [file.read_text() for file in (collection_path, collection_path.parent / "conftest.py") if file.is_file()]
+    return None if any(mark in text for mark in MARKS for text in texts) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

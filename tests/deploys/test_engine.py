@@ -156,12 +156,12 @@ def test_a_task_that_somebody_dropped_can_leave_the_configuration(deployed: Depl
     assert deployed.tasks() == before
 
 
-@pytest.mark.parametrize(("at", "forward"), [(2, True), (11, True), (24, False)])
-def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys, at: int, *, forward: bool) -> None:
+def test_a_deploy_that_is_killed_is_finished_by_the_next(deployed: Deploys) -> None:
+    """Killed at one statement; `make reliability` kills it at each, before and after Snowflake has it."""
     goal = deployed.tasks()
     deployed.up({"one": AFTER})
     deployed.write({"one": BEFORE})
-    assert deployed.killed("up", at, forward=forward)
+    assert deployed.killed("up", 11, forward=True)
     assert deployed.tasks()["ONE_ROOT"]["state"] == "suspended"
     said = deployed.project.jobgraph("status", "one", check=False)
     assert "`pulumi up --refresh` finishes" in said.stdout + said.stderr

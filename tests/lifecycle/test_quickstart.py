@@ -9,6 +9,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project
 
@@ -33,10 +35,14 @@ def task_states(project: Project, run: str) -> dict[str, str]:
     return {row["NAME"]: row["STATE"] for row in rows}
 
 
-def test_a_run_fills_the_six_tables_and_the_history(deployed: Project) -> None:
+@pytest.fixture(scope="module")
+def run(deployed: Project) -> str:
+    """The id of a run of the whole graph that has succeeded."""
     done = deployed.jobgraph("run", "--wait", "--json")
-    report = json.loads(done.stdout)
-    run = report["run_id"]
+    return str(json.loads(done.stdout)["run_id"])
+
+
+def test_a_run_fills_the_six_tables_and_the_history(deployed: Project, run: str) -> None:
     for number in range(1, 7):
         rows = deployed.query(f"SELECT * FROM {SCHEMA}.RESULTS_{number}")
         assert rows, f"RESULTS_{number} is empty"
@@ -48,8 +54,8 @@ def test_a_run_fills_the_six_tables_and_the_history(deployed: Project) -> None:
     assert task_states(deployed, run) == dict.fromkeys(["ROOT_TASK", *JOBS], "SUCCEEDED")
 
 
+@pytest.mark.usefixtures("run")
 def test_the_quickstarts_failure_is_told_truthfully(deployed: Project) -> None:
-    deployed.jobgraph("run", "--wait")
     deployed.query(f"""ALTER TABLE {SCHEMA}.RESULTS_3 DROP COLUMN "'HELLO'" """)
     deployed.query(f"ALTER TABLE {SCHEMA}.RESULTS_3 ADD COLUMN CREATEDATE DATETIME")
     try:
@@ -79,10 +85,10 @@ def test_the_quickstarts_failure_is_told_truthfully(deployed: Project) -> None:
         deployed.query(f"DROP TABLE {SCHEMA}.RESULTS_3")
 
 
+@pytest.mark.usefixtures("run")
 def test_pandas_and_snowpark_read_the_results(deployed: Project) -> None:
     from snowflake.snowpark import Session  # noqa: PLC0415  # slow to import, used once
 
-    deployed.jobgraph("run", "--wait")
     with deployed.connect() as connection:
         cursor = connection.cursor()
         cursor.execute(f"SELECT * FROM {SCHEMA}.RESULTS_1")
