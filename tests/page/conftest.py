@@ -31,7 +31,7 @@ class Visit:
     def open(self, **parameters: str) -> AppTest:
         """Open an address."""
         st.cache_resource.clear()
-        app = AppTest.from_file(str(APP), default_timeout=20)
+        app = AppTest.from_file(str(APP), default_timeout=120)
         for name, value in parameters.items():
             app.query_params[name] = value
         app.run()
