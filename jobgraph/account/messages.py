@@ -14,7 +14,7 @@ from jobgraph.account import queries
 from jobgraph.account.queries import Statement
 from jobgraph.errors import RunFailedError
 from jobgraph.names import quoted
-from jobgraph.procedures.notifying.messages import REFUSED, SENDING, SENT, TEST, Message, of_test
+from jobgraph.procedures.notifying.messages import REFUSED, SENDING, SENT, TEST, Message, of_test, receiver_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ def tests(client: Client, deployed: Deployed, event: str) -> list[Message]:
     subject, body = of_test(deployed.key, event)
     receivers: Sequence[Mapping[str, Any]] = deployed.notify.get("receivers", ())
     return [
-        Message(TEST, deployed.key, deployed.root_task, "", 0, occurrence, receiver, subject, body)
+        Message(TEST, deployed.key, deployed.root_task, "", 0, occurrence, receiver_for(event, receiver), subject, body)
         for receiver in receivers
         if event in receiver["events"]
     ]

@@ -305,7 +305,8 @@ RECEIVER_KEYS = (
         ListOf(OneOf(EVENTS)),
         "what is told: failure (a run that failed or was cancelled), success, recovered (the first good run after a "
         "bad one), late (no run has ended by `late_after`, a run is stuck, the root is suspended, the finalizer "
-        "failed). Without it failure, recovered and late; of PagerDuty, failure and late",
+        "failed). Without it failure, recovered and late; of a PagerDuty integration that is there already, failure "
+        "and late",
         example="{email: [ops@example.org], events: [failure, recovered]}",
     ),
     Key(

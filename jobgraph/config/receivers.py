@@ -27,7 +27,8 @@ FAILURE, SUCCESS, RECOVERED, LATE = "failure", "success", "recovered", "late"
 PAGERDUTY = "pagerduty"
 PLACEHOLDER = "SNOWFLAKE_WEBHOOK_SECRET"
 _USUAL = (FAILURE, RECOVERED, LATE)
-_USUAL_OF_PAGERDUTY = (FAILURE, LATE)
+# another's integration opens an incident with each message
+_USUAL_OF_FOREIGN_PAGERDUTY = (FAILURE, LATE)
 # docs.snowflake.com/en/sql-reference/sql/create-notification-integration-webhooks names these and no others
 _URLS = {
     "slack": re.compile(r"https://hooks\.slack\.com/services/\S+"),
@@ -91,7 +92,8 @@ def _receiver(block: Block) -> Receiver:
     values = block.values
     email = values["email"].values if "email" in values else None
     webhook = values["webhook"].values if "webhook" in values else None
-    usual = _USUAL_OF_PAGERDUTY if webhook is not None and webhook.get("type") == PAGERDUTY else _USUAL
+    foreign = webhook is not None and webhook.get("type") == PAGERDUTY and "integration" in webhook
+    usual = _USUAL_OF_FOREIGN_PAGERDUTY if foreign else _USUAL
     return Receiver(
         events=tuple(dict.fromkeys(items(values["events"]))) if "events" in values else usual,
         email=EmailChannel(items(email.get("to")), _upper(email.get("integration"))) if email is not None else None,
@@ -129,10 +131,16 @@ def _wrong(receiver: Receiver, block: Block) -> Iterator[_Wrong]:
         yield "notify-email", "email", "an e-mail needs an address", "write [ops@example.org]"
     if receiver.webhook is not None and receiver.webhook.type:
         yield from _wrong_webhook(receiver.webhook)
-        opening = [event for event in receiver.events if event in {SUCCESS, RECOVERED}]
+        opens = {SUCCESS, RECOVERED} if receiver.webhook.integration else {SUCCESS}
+        opening = [event for event in receiver.events if event in opens]
         if receiver.webhook.type == PAGERDUTY and opening:
-            issue = f"each message opens an incident at PagerDuty, so one of {', '.join(opening)} would, too"
-            yield "notify-events", "events", issue, "leave `failure` and `late`; tell somebody else of good runs"
+            issue = f"at PagerDuty a message of {', '.join(opening)} would open an incident"
+            remedy = (
+                "leave `failure` and `late`; with a `secret` in place of `integration`, `recovered` resolves it"
+                if RECOVERED in opening
+                else "leave `failure`, `recovered` and `late`; tell somebody else of good runs"
+            )
+            yield "notify-events", "events", issue, remedy
 
 
 def _wrong_webhook(webhook: WebhookChannel) -> Iterator[_Wrong]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.model import TimeOfDay
+from jobgraph.config.receivers import LATE, PAGERDUTY, RECOVERED
 from jobgraph.config.schedules import Cron, IntervalSchedule
 from jobgraph.names import content_hash, quoted
 from jobgraph.plan import sql
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from jobgraph.config.schedules import Schedule
     from jobgraph.settings import Settings
 
-LATE = "late"
 _SECRET, _MESSAGE = "SNOWFLAKE_WEBHOOK_SECRET", "SNOWFLAKE_WEBHOOK_MESSAGE"
 _URLS = {
     "slack": f"https://hooks.slack.com/services/{_SECRET}",
@@ -50,6 +50,8 @@ _TEMPLATES: Mapping[str, Any] = {
         "payload": {"summary": _MESSAGE, "source": "jobgraph", "severity": "error"},
     },
 }
+# an incident is known by its key: what has it and resolves ends what had it and triggered
+_TRIGGER, _RESOLVE = "trigger", "resolve"
 _SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
 
 
@@ -94,7 +96,12 @@ def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, 
     webhooks = [receiver.webhook for receiver in receivers if receiver.webhook is not None]
     addresses = sorted({address for email in emails if email.integration is None for address in email.to})
     made = [_email_integration(settings, addresses)] if addresses else []
-    made += [_webhook_integration(settings, webhook) for webhook in webhooks if webhook.integration is None]
+    made += [
+        each
+        for graph in graphs
+        for receiver in graph.notify
+        for each in _webhook_integrations(graph, receiver, settings)
+    ]
     return Notifying(
         integrations=tuple({integration.name: integration for integration in made}.values()),
         existing=tuple(
@@ -110,8 +117,35 @@ def email_integration_name(settings: Settings) -> str:
     return f"{settings.database}_{settings.schema}_JOBGRAPH_EMAIL"
 
 
-def _webhook_integration_name(settings: Settings, webhook: WebhookChannel) -> str:
-    digest = content_hash([webhook.type, settings.full_name(webhook.secret or ""), _url(webhook), _TEMPLATES], 8)
+def _webhook_integrations(graph: Graph, receiver: Receiver, settings: Settings) -> list[IntegrationPlan]:
+    webhook = receiver.webhook
+    if webhook is None or webhook.integration is not None:
+        return []
+    actions = [_TRIGGER, _RESOLVE] if _resolves(receiver) else [_TRIGGER]
+    return [_webhook_integration(settings, webhook, _template(webhook, graph, settings, action)) for action in actions]
+
+
+def _resolves(receiver: Receiver) -> bool:
+    """Tell whether a message of `recovered` ends what the others began, by an integration of its own."""
+    webhook = receiver.webhook
+    return (
+        webhook is not None
+        and webhook.type == PAGERDUTY
+        and webhook.integration is None
+        and RECOVERED in receiver.events
+    )
+
+
+def _template(webhook: WebhookChannel, graph: Graph, settings: Settings, action: str) -> Mapping[str, Any]:
+    """Return what is posted. At PagerDuty a graph has one incident at a time."""
+    if webhook.type != PAGERDUTY:
+        return dict(_TEMPLATES[webhook.type])
+    incident = f"{settings.database}.{settings.schema}.{graph.root_task}"
+    return {**_TEMPLATES[PAGERDUTY], "event_action": action, "dedup_key": incident}
+
+
+def _webhook_integration_name(settings: Settings, webhook: WebhookChannel, template: Mapping[str, Any]) -> str:
+    digest = content_hash([settings.full_name(webhook.secret or ""), _url(webhook), dict(template)], 8)
     return f"{settings.database}_{settings.schema}_JOBGRAPH_{webhook.type}_{digest}".upper()
 
 
@@ -127,15 +161,15 @@ def _email_integration(settings: Settings, addresses: Sequence[str]) -> Integrat
     )
 
 
-def _webhook_integration(settings: Settings, webhook: WebhookChannel) -> IntegrationPlan:
+def _webhook_integration(settings: Settings, webhook: WebhookChannel, template: Mapping[str, Any]) -> IntegrationPlan:
     """Return the integration of a webhook; its secret is named, its value is in no statement."""
-    name = _webhook_integration_name(settings, webhook)
+    name = _webhook_integration_name(settings, webhook, template)
     secret = quoted(*settings.full_name(webhook.secret or "").split("."))
     return IntegrationPlan(
         name,
         create=f"CREATE OR REPLACE NOTIFICATION INTEGRATION {quoted(name)} TYPE = WEBHOOK ENABLED = TRUE"
         f" WEBHOOK_URL = {sql.literal(_url(webhook))} WEBHOOK_SECRET = {secret}"
-        f" WEBHOOK_BODY_TEMPLATE = {sql.json_literal(_TEMPLATES[webhook.type])}"
+        f" WEBHOOK_BODY_TEMPLATE = {sql.json_literal(dict(template))}"
         " WEBHOOK_HEADERS = ('Content-Type'='application/json') COMMENT = 'jobgraph: tells of runs'",
         drop=_drop_integration(name),
     )
@@ -158,21 +192,23 @@ def notify_definition(graph: Graph, settings: Settings) -> dict[str, Any] | None
         for job in sorted(graph.jobs, key=lambda job: job.name)
     }
     return {
-        "receivers": [receiver_definition(receiver, settings) for receiver in graph.notify],
+        "receivers": [receiver_definition(receiver, graph, settings) for receiver in graph.notify],
         "jobs": jobs,
         **({"page": settings.page_url} if settings.page_url else {}),
     }
 
 
-def receiver_definition(receiver: Receiver, settings: Settings) -> dict[str, Any]:
+def receiver_definition(receiver: Receiver, graph: Graph, settings: Settings) -> dict[str, Any]:
     """Return what `procedures/notifying` gets to know of a receiver."""
     entries: dict[str, Any] = {"events": list(receiver.events)}
     if receiver.email is not None:
         integration = receiver.email.integration or email_integration_name(settings)
         entries |= {"channel": "email", "integration": integration, "to": list(receiver.email.to)}
     elif receiver.webhook is not None:
-        integration = receiver.webhook.integration or _webhook_integration_name(settings, receiver.webhook)
-        entries |= {"channel": receiver.webhook.type, "integration": integration}
+        webhook = receiver.webhook
+        entries |= {"channel": webhook.type, "integration": webhook.integration}
+        made = [integration.name for integration in _webhook_integrations(graph, receiver, settings)]
+        entries |= dict(zip(("integration", "resolving"), made, strict=False))
     late = receiver.late_after
     if late is not None:
         entries["late_after"] = {"time": late.time, "timezone": late.timezone} if isinstance(late, TimeOfDay) else late
@@ -199,7 +235,7 @@ def watched(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, in
 
 
 def _watched_graph(graph: Graph, settings: Settings) -> dict[str, Any]:
-    receivers = [receiver_definition(receiver, settings) for receiver in graph.notify if LATE in receiver.events]
+    receivers = [receiver_definition(receiver, graph, settings) for receiver in graph.notify if LATE in receiver.events]
     return {
         "graph": graph.key,
         "root": graph.root_task,

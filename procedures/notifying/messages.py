@@ -81,6 +81,12 @@ class Message(NamedTuple):
         return hashlib.sha256("\0".join(key).encode()).hexdigest()[:20].upper()
 
 
+def receiver_for(event: str, receiver: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a receiver as it is told of an event: at PagerDuty, what resolves an incident goes another way."""
+    resolving = receiver.get("resolving") if event == RECOVERED else None
+    return {**receiver, "integration": resolving} if resolving else receiver
+
+
 def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     """Return subject and text that say how a run ended."""
     words = {FAILURE: "failed", SUCCESS: "succeeded", RECOVERED: "has recovered"}
@@ -88,7 +94,7 @@ def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     subject = f"Graph {end.graph} {words[event]}" + (f": {names}" if names else "")
     lines = [f"Graph {end.graph} {words[event]}.", f"Run {end.group} of {end.started}, attempt {end.attempt}."]
     if event == RECOVERED:
-        lines.append("It is the first good run after a bad one.")
+        lines.append("It is the first good run after a bad or late one.")
     for job in end.failed[:MOST_JOBS]:
         lines += ["", *_job_lines(job)]
     if len(end.failed) > MOST_JOBS:

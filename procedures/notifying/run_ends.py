@@ -7,7 +7,7 @@ procedure's text.
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobgraph.procedures.attempt import DONE, object_name
 from jobgraph.procedures.notifying.messages import (
@@ -19,8 +19,9 @@ from jobgraph.procedures.notifying.messages import (
     RunEnd,
     linked,
     of_run_end,
+    receiver_for,
 )
-from jobgraph.procedures.notifying.outbox import deliver
+from jobgraph.procedures.notifying.outbox import SENT, deliver
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
@@ -32,6 +33,19 @@ if TYPE_CHECKING:
 
 # runs before the present one that say how long a run usually takes
 MOST_EARLIER = 20
+
+
+class News(NamedTuple):
+    """Whether a run was bad, and the one before it.
+
+    `incidents` are the integrations by which something bad was told and nothing since that it is over.
+    """
+
+    bad: bool
+    was_bad: bool
+    incidents: frozenset[str] = frozenset()
+
+
 ATTEMPT_FACTS = ("TASK_NAME", "ATTEMPT", "JOB_STATUS", "REASON_CLASS", "EXIT_CODE", "REASON", "FIRST_ERROR")
 
 
@@ -63,22 +77,42 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
         usual=median(good_seconds) if good_seconds else None,
         link=linked(notify.get("page", ""), str(graph["graph"]), run.group),
     )
-    return deliver(session, graph, end_messages(notify["receivers"], end, run.root, bad=bad, was_bad=was_bad))
+    incidents = frozenset() if bad or was_bad else _open_incidents(session, graph, run)
+    news = News(bad=bad, was_bad=was_bad, incidents=incidents)
+    return deliver(session, graph, end_messages(notify["receivers"], end, run.root, news))
 
 
-def end_messages(
-    receivers: Sequence[Mapping[str, Any]], end: RunEnd, root: str, *, bad: bool, was_bad: bool
-) -> list[Message]:
+def end_messages(receivers: Sequence[Mapping[str, Any]], end: RunEnd, root: str, news: News) -> list[Message]:
     """Return a message for each receiver that wants to know: at most one, the one that says most."""
-    events = [FAILURE] if bad else [RECOVERED, SUCCESS] if was_bad else [SUCCESS]
     chosen = []
     for receiver in receivers:
+        over = news.was_bad or receiver["integration"] in news.incidents
+        events = [FAILURE] if news.bad else [RECOVERED, SUCCESS] if over else [SUCCESS]
         event = next((event for event in events if event in receiver["events"]), None)
         if event is not None:
             subject, body = of_run_end(event, end)
             occurrence = f"run {end.group} {end.attempt}"
-            chosen.append(Message(event, end.graph, root, end.group, end.attempt, occurrence, receiver, subject, body))
+            to = receiver_for(event, receiver)
+            chosen.append(Message(event, end.graph, root, end.group, end.attempt, occurrence, to, subject, body))
     return chosen
+
+
+def _open_incidents(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> frozenset[str]:
+    """Return the integrations whose incident about this graph is open, as one that a late run has begun."""
+    resolving = {r["integration"]: r["resolving"] for r in graph["notify"]["receivers"] if "resolving" in r}
+    if not resolving:
+        return frozenset()
+    statement = (
+        "SELECT INTEGRATION, MAX(WRITTEN_TIME) AS LAST_TIME"
+        f" FROM {object_name(graph, 'notifications_table')} WHERE ROOT_TASK_NAME = ? AND STATE = '{SENT}'"
+        " GROUP BY INTEGRATION"
+    )
+    last = {str(row["INTEGRATION"]): row["LAST_TIME"] for row in send(session, statement, [run.root])}
+    return frozenset(
+        opening
+        for opening, ending in resolving.items()
+        if opening in last and (ending not in last or last[ending] < last[opening])
+    )
 
 
 def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> list[Any]:

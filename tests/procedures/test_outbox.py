@@ -24,7 +24,7 @@ from jobgraph.procedures.notifying.messages import (
     message_content,
     of_run_end,
 )
-from jobgraph.procedures.notifying.run_ends import end_messages
+from jobgraph.procedures.notifying.run_ends import News, end_messages
 from jobgraph.procedures.sending import Tagged
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Account:
 
 
 def deliver(account: Account) -> list[str]:
-    messages = end_messages(RECEIVERS, END, "ROOT", bad=True, was_bad=False)
+    messages = end_messages(RECEIVERS, END, "ROOT", News(bad=True, was_bad=False))
     return outbox.deliver(Tagged(account, "jobgraph nightly"), PLACE, messages)  # type: ignore[arg-type]  # a stand-in
 
 
@@ -166,8 +166,25 @@ def test_a_receiver_that_snowflake_refuses_keeps_no_other_from_being_told() -> N
     ],
 )
 def test_each_receiver_is_told_of_the_event_that_says_most(*, bad: bool, was_bad: bool, told: list[str]) -> None:
-    messages = end_messages(RECEIVERS, END, "ROOT", bad=bad, was_bad=was_bad)
+    messages = end_messages(RECEIVERS, END, "ROOT", News(bad=bad, was_bad=was_bad))
     assert [f"{message.receiver['channel']} {message.event}" for message in messages] == told
+
+
+PAGERDUTY = {"channel": "pagerduty", "integration": "OPEN", "resolving": "CLOSE", "events": ["failure", "recovered"]}
+
+
+@pytest.mark.parametrize(
+    ("news", "told"),
+    [
+        (News(bad=True, was_bad=True), [("failure", "OPEN")]),
+        (News(bad=False, was_bad=True), [("recovered", "CLOSE")]),
+        (News(bad=False, was_bad=False), []),
+        (News(bad=False, was_bad=False, incidents=frozenset({"OPEN"})), [("recovered", "CLOSE")]),
+    ],
+)
+def test_an_incident_is_resolved_by_an_integration_of_its_own(news: News, told: list[tuple[str, str]]) -> None:
+    messages = end_messages([PAGERDUTY], END, "ROOT", news)
+    assert [(message.event, outbox.send_statement(message)[1][1]) for message in messages] == told
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf"], include_characters="\n\t"), max_size=300)

@@ -38,6 +38,7 @@ NOTIFY = [
     {"email": ["ops@example.org", "boss@example.org"]},
     {"webhook": {"type": "slack", "secret": "HOOK"}, "late_after": "1 hour"},
     {"webhook": {"type": "pagerduty", "integration": "NOWHERE"}},
+    {"webhook": {"type": "pagerduty", "secret": "HOOK"}},
 ]
 JOBS: dict[str, dict[str, Any]] = {
     "t_load": {"args": ["night"], "runbook": "https://wiki.example.org/load", "retries": 1},
@@ -102,13 +103,17 @@ class Night:
         graph.rows(f"EXECUTE TASK {graph.graph.root.full_name} RETRY LAST")
         graph.finish_all(2)
         with receiver.changed:
-            assert receiver.changed.wait_for(lambda: len(receiver.received) >= 2, 20)
+            assert receiver.changed.wait_for(lambda: len(receiver.received) >= 4, 20)
         graph.world.parts["notifications"].deliver()
 
     @property
     def mails(self) -> list[Any]:
         files = sorted((self.graph.world.folder / "mail").glob("*.eml"))
         return [message_from_bytes(file.read_bytes(), policy=default) for file in files]
+
+    def posted(self, host: str) -> list[tuple[str, Any]]:
+        """What a service has got: path and JSON."""
+        return [(path, json.loads(body)) for path, body in self.receiver.received if path.startswith(f"/{host}/")]
 
     def rows(self, state: str) -> list[dict[str, Any]]:
         return self.graph.rows(f"SELECT * FROM D.S.NOTIFICATIONS WHERE STATE = '{state}' ORDER BY WRITTEN_TIME")
@@ -152,10 +157,17 @@ def test_an_email_says_that_the_retry_was_good(night: Night) -> None:
 
 
 def test_a_webhook_gets_the_same_text_in_valid_json(night: Night) -> None:
-    paths = [path for path, _ in night.receiver.received]
-    assert paths == ["/hooks.slack.com/services/T0/B0/s3cr3t"] * 2
-    texts = [json.loads(body)["text"] for _, body in night.receiver.received]
-    assert [text + "\n" for text in texts] == [mail.get_content() for mail in night.mails]
+    paths, bodies = zip(*night.posted("hooks.slack.com"), strict=True)
+    assert paths == ("/hooks.slack.com/services/T0/B0/s3cr3t",) * 2
+    assert [body["text"] + "\n" for body in bodies] == [mail.get_content() for mail in night.mails]
+
+
+def test_pagerduty_s_incident_is_opened_and_resolved(night: Night) -> None:
+    (_, opened), (_, resolved) = night.posted("events.pagerduty.com")
+    assert (opened["event_action"], resolved["event_action"]) == ("trigger", "resolve")
+    assert opened["dedup_key"] == resolved["dedup_key"] == "D.S.NIGHTLY_ROOT"
+    assert opened["payload"]["summary"].startswith("Graph nightly failed.")
+    assert resolved["payload"]["summary"].startswith("Graph nightly has recovered.")
 
 
 def test_what_was_sent_is_in_history_once_with_the_answer(night: Night) -> None:
@@ -163,8 +175,10 @@ def test_what_was_sent_is_in_history_once_with_the_answer(night: Night) -> None:
     assert sent == [
         ("failure", "email", "True", 1),
         ("failure", "slack", "Enqueued notifications", 1),
+        ("failure", "pagerduty", "Enqueued notifications", 1),
         ("recovered", "email", "True", 2),
         ("recovered", "slack", "Enqueued notifications", 2),
+        ("recovered", "pagerduty", "Enqueued notifications", 2),
     ]
     queries = {row["QUERY_ID"] for row in night.rows("SENT")}
     taken = night.graph.rows(
@@ -178,9 +192,9 @@ def test_a_receiver_that_cannot_be_reached_fails_no_run_and_is_in_history(night:
     assert (refused["EVENT"], refused["INTEGRATION"]) == ("failure", "NOWHERE")
     assert "NOWHERE" in refused["ANSWER"]
     view = night.graph.rows("SELECT STATE, COUNT(*) AS N FROM D.S.NOTIFICATIONS GROUP BY STATE ORDER BY STATE")
-    assert [(row["STATE"], row["N"]) for row in view] == [("REFUSED", 1), ("SENDING", 5), ("SENT", 4)]
+    assert [(row["STATE"], row["N"]) for row in view] == [("REFUSED", 1), ("SENDING", 7), ("SENT", 6)]
     latest = night.graph.rows("SELECT STATE, COUNT(*) AS N FROM D.S.MESSAGES GROUP BY STATE ORDER BY STATE")
-    assert [(row["STATE"], row["N"]) for row in latest] == [("REFUSED", 1), ("SENT", 4)]
+    assert [(row["STATE"], row["N"]) for row in latest] == [("REFUSED", 1), ("SENT", 6)]
 
 
 class InProcess:
@@ -219,12 +233,12 @@ def test_a_test_message_is_marked_sent_and_written_down(night: Night, jobgraph: 
     assert done.exit_code == 1, done.output
     assert "email to ops@example.org, boss@example.org: sent" in done.stdout
     assert "slack to D_S_JOBGRAPH_SLACK_" in done.stdout
-    assert "Snowflake refused 1 of 3 messages" in done.stderr
+    assert "Snowflake refused 1 of 4 messages" in done.stderr
     night.graph.world.parts["notifications"].deliver()
     assert night.mails[-1]["Subject"] == "TEST of graph nightly: failure"
     listed = jobgraph("notify", "history", "nightly")
     assert listed.exit_code == 0, listed.output
-    assert listed.stdout.count(" test ") == 3
+    assert listed.stdout.count(" test ") == 4
     again = jobgraph("notify", "test", "nightly", "--event", "success")
     assert again.exit_code == 2
     assert "Nobody is told of success" in again.stderr

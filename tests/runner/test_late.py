@@ -20,7 +20,10 @@ from tests.runner.deployed import Deployed, deployed
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOTIFY = {"email": ["ops@example.org"], "late_after": "30 minutes"}
+NOTIFY = [
+    {"email": ["ops@example.org"], "late_after": "30 minutes"},
+    {"webhook": {"type": "pagerduty", "secret": "HOOK"}, "late_after": "30 minutes"},
+]
 HOURLY = {"cron": "0 * * * *", "timezone": "UTC"}
 JOBS: dict[str, dict[str, Any]] = {"load": {}}
 PATIENCE = 60.0
@@ -40,17 +43,21 @@ def test_a_root_that_was_suspended_by_hand_is_told_of_within_one_interval(tmp_pa
         runner = graph.world.parts["alerts"]
         runner._end = in_process.announced(runner._end, changed)
         graph.rows("CREATE USER OPS EMAIL = 'ops@example.org'")
+        graph.rows("CREATE SECRET D.S.HOOK TYPE = GENERIC_STRING SECRET_STRING = 'key'")
         for integration in graph.planned.notifying.integrations:
             graph.rows(integration.create)
-            graph.rows(integration.settle)
+            if integration.settle:
+                graph.rows(integration.settle)
         graph.rows(alert.create)
         graph.rows(alert.resume)
         graph.rows(f"ALTER TASK {graph.graph.root.full_name} SUSPEND")
         history = "SELECT STATE FROM TABLE(D.INFORMATION_SCHEMA.ALERT_HISTORY()) WHERE COMPLETED_TIME IS NOT NULL"
+        sent = "SELECT EVENT FROM D.S.NOTIFICATIONS WHERE STATE = 'SENT'"
         for count in (1, 2):
             clock.move(5 * 60)
             with changed:
                 assert changed.wait_for(partial(_has_rows, graph, history, count), PATIENCE)
+            assert [row["EVENT"] for row in graph.rows(sent)] == ["late", "late"], f"after {count} intervals"
         assert {row["STATE"] for row in graph.rows(history)} == {"TRIGGERED"}
         graph.world.parts["notifications"].deliver()
         (mail,) = (graph.world.folder / "mail").glob("*.eml")
@@ -60,6 +67,11 @@ def test_a_root_that_was_suspended_by_hand_is_told_of_within_one_interval(tmp_pa
         assert "Its root is suspended since " in text
         assert "(USER_SUSPENDED)" in text
         assert "ALTER TASK HOURLY_ROOT RESUME" in text
+
+        graph.start()
+        graph.finish()
+        told = graph.rows("SELECT EVENT, CHANNEL FROM D.S.NOTIFICATIONS WHERE STATE = 'SENT' ORDER BY WRITTEN_TIME")
+        assert [(row["EVENT"], row["CHANNEL"]) for row in told[2:]] == [("recovered", "pagerduty")]
 
 
 def _has_rows(graph: Deployed, statement: str, count: int) -> bool:

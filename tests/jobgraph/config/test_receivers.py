@@ -35,7 +35,8 @@ def test_what_the_graph_cannot_give_is_a_warning(notify: str, graph: str, issue:
 def test_a_receiver_by_itself_is_a_list_of_one() -> None:
     usual = ("failure", "recovered", "late")
     assert receivers("{email: [a@b.org]}") == (Receiver(usual, EmailChannel(("a@b.org",))),)
-    assert receivers("{webhook: {type: pagerduty, secret: s}}")[0].events == ("failure", "late")
+    assert receivers("{webhook: {type: pagerduty, secret: s}}")[0].events == usual
+    assert receivers("{webhook: {type: pagerduty, integration: I}}")[0].events == ("failure", "late")
     assert receivers("[]") == ()
 
 
@@ -96,7 +97,13 @@ graphs:
             "of its own",
             "remove",
         ),
-        ("{webhook: {type: pagerduty, secret: s}, events: [recovered]}", "", "opens an incident", "leave `failure`"),
+        ("{webhook: {type: pagerduty, secret: s}, events: [success]}", "", "open an incident", "leave `failure`"),
+        (
+            "{webhook: {type: pagerduty, integration: I}, events: [recovered]}",
+            "",
+            "open an incident",
+            "with a `secret`",
+        ),
     ],
 )
 def test_a_receiver_that_cannot_be_is_told_with_its_line_and_remedy(
