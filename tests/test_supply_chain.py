@@ -53,9 +53,17 @@ def test_who_can_be_vouched_for_is_behind_a_protected_environment(file: Path) ->
             assert job.get("environment"), name
 
 
-def test_no_key_of_an_account_is_stored() -> None:
-    text = (ROOT / ".github" / "workflows" / "deploy.yml").read_text("utf-8")
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "jobgraph" / "template"], ids=["clone", "template"])
+def test_no_key_of_an_account_is_stored(folder: Path) -> None:
+    text = (folder / ".github" / "workflows" / "deploy.yml").read_text("utf-8")
     assert set(re.findall(r"secrets\.(\w+)", text)) == {"PULUMI_CONFIG_PASSPHRASE"}
+    settings = (folder / "Pulumi.prod.yaml") if folder != ROOT else ROOT / "Pulumi.account.yaml.example"
+    assert "snowflake:role: ACCOUNTADMIN" not in settings.read_text("utf-8")
+
+
+def test_what_is_downloaded_is_verified() -> None:
+    for file in WORKFLOWS:
+        assert "pulumi/actions" not in file.read_text("utf-8"), f"{file}: `jobgraph setup` verifies what it downloads"
 
 
 def locked() -> dict[str, str]:

@@ -16,6 +16,7 @@ from tests.reliability import (
     direct,
     durable_writes,
     finalizer,
+    finalizer_killed,
     metered,
     reading,
     runner,
@@ -35,6 +36,7 @@ LONG = {
     "backfills-killed": backfills_killed.run,
     "deploys-killed": deploys_killed.run,
     "durable-writes": durable_writes.run,
+    "finalizer-killed": finalizer_killed.run,
 }
 MOST_SHOWN = 5
 
