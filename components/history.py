@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HistoryArgs:
-    """Names (`settings`), and the components that make the role and the schema."""
+    """Names (`settings`), and the components that make the role, the warehouse and the schema."""
 
     settings: Settings
     access: AccessComponent
+    compute: pulumi.Resource
     storage: pulumi.Resource
 
 
@@ -47,7 +48,8 @@ class HistoryComponent(Part):
                 name=view.name,
                 statement=view.statement,
                 comment=self._mark.comment(view.comment),
-                opts=self._mark.making(named(self, *tables, *control)),
+                # the provider reads a view by INFORMATION_SCHEMA, which takes a warehouse
+                opts=self._mark.making(named(self, *tables, *control, args.compute)),
                 database=self._settings.database,
                 schema=self._settings.schema,
             )

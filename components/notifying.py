@@ -15,6 +15,7 @@ import pulumi_snowflake as snowflake
 from jobgraph.components.options import grant_all, named
 from jobgraph.components.part import Part, Scope
 from jobgraph.plan import sql
+from jobgraph.plan.notifying import suspended
 from jobgraph.plan.privileges import notification_grants, watch_grants
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class WatchComponent(Part):
             revert=alert.drop,
             opts=named(self, *args.needs, *granted, owner),
         )
-        snowflake.Execute(
+        resumed = snowflake.Execute(
             self.named(f"{settings.alert}-resumed"),
             execute=alert.resume,
             revert=alert.suspend,
@@ -95,4 +96,21 @@ class WatchComponent(Part):
                 parent=self, depends_on=[made], delete_before_replace=True, replace_with=[made]
             ),
         )
+        self._keep_awake(alert, settings.alert, scope, resumed)
         self.register_outputs({"alert": alert.full_name})
+
+    @staticmethod
+    def _keep_awake(alert: AlertPlan, name: str, scope: Scope, resumed: snowflake.Execute) -> None:
+        """Resume the alert if somebody, or its failures, have suspended it since: the step's text is as before then."""
+        if pulumi.runtime.is_dry_run():
+            return
+
+        def resume(_: str) -> None:
+            with scope.login.connected() as ask:
+                if suspended(name, ask(alert.show)):
+                    pulumi.warn(
+                        f"The alert {alert.full_name} was suspended, so nobody was told of late runs; it is resumed."
+                    )
+                    ask(alert.resume)
+
+        resumed.id.apply(resume)

@@ -6,17 +6,21 @@ Knows which rows a view needs. Must not know how a view looks. People who look a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from jobgraph.account import overview_records, queries, run_records
+from jobgraph.account import overview_records, queries, run_records, steering
 from jobgraph.account.client import AbsentError
 from jobgraph.account.containers import Log, Logs
 from jobgraph.account.run_histories import RunHistories
 from jobgraph.account.run_records import RunRecords
+from jobgraph.cost.rates import published
 from jobgraph.errors import RunFailedError, UsageError, perhaps
 from jobgraph.page import connection
+from jobgraph.page_model.charges import charges as pool_charges
+from jobgraph.page_model.charges import pools_of
 from jobgraph.runs import deployed as deployed_graphs
 from jobgraph.runs import records
 from jobgraph.runs.attempts import instant
@@ -27,12 +31,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobgraph.account.client import Client
+    from jobgraph.page_model.charges import PoolCharges
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
 
 # Seconds after which what is shown is read again. Something that runs is never older than five seconds.
 FRESH = 3
+# The same for what was charged, which Snowflake tells once an hour, and over how many days that is.
+CHARGES_FRESH, CHARGED_DAYS = 600, 7
+# The same for what the connection may do.
+PRIVILEGES_FRESH = 60
 # How many runs the strip of a graph and the grid of a graph show.
 STRIP_RUNS = 24
 GRID_RUNS = 50
@@ -109,6 +118,29 @@ def line(name: str) -> GraphOverview:
         UsageError: if there is no such graph.
     """
     return overview_records.lines(source().client, [graph(name)])[0]
+
+
+@st.cache_resource(ttl=PRIVILEGES_FRESH, show_spinner=False, max_entries=50)
+def may_operate(name: str) -> bool | None:
+    """Return whether the connection may start, stop and suspend a graph; None if that is not known."""
+    deployed = graph(name).deployed
+    return None if deployed is None else steering.may_operate(source().client, deployed)
+
+
+@st.cache_resource(ttl=CHARGES_FRESH, show_spinner=False, max_entries=50)
+def charges(name: str) -> PoolCharges | None:
+    """Return what the pools of a graph were charged; None if Snowflake does not say, or nothing ran of late."""
+    client, record = source().client, graph(name)
+    since = (now() - timedelta(days=CHARGED_DAYS)).replace(minute=0, second=0, microsecond=0)
+    attempts = client.rows(queries.ended_attempts(client.place, record.tables, since))
+    pools = pools_of(attempts, record.root_task)
+    if not pools:
+        return None
+    try:
+        metered = client.rows(queries.metered_pools(pools, since))
+    except (AbsentError, RunFailedError):
+        return None
+    return pool_charges(pools, metered, attempts, published().families, since)
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False)

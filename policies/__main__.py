@@ -1,7 +1,7 @@
 """Holds a preview against the rules: `python -m policies preview.json [--budget CREDITS]`.
 
-Knows where the file is, and the settings of the preview's stack. Must not know any rule. The rules are no pack of
-`pulumi-policy`: that (1.21.0) wants protobuf 5, and the engine's own SDK (3.250) protobuf 6.
+Knows where the file is, and the settings of the preview's stack. Must not know any rule. `policies/pack` has the same
+rules for the engine itself, without the budget.
 """
 
 from __future__ import annotations

@@ -10,12 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.settings import SYSTEM_ROLES
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-_ADMINISTRATORS = SYSTEM_ROLES - {"PUBLIC"}
+# The account's own; imported from nowhere, for the pack has no jobgraph beside it.
+ADMINISTRATORS = frozenset(("ACCOUNTADMIN", "GLOBALORGADMIN", "ORGADMIN", "SECURITYADMIN", "SYSADMIN", "USERADMIN"))
 # Idle seconds after which a pool or warehouse gives back what it has; each costs until then.
 LONGEST_IDLE_POOL, LONGEST_IDLE_WAREHOUSE = 3600, 600
 # Tags that are pushed again and again by custom.
@@ -54,10 +53,14 @@ def resources(preview: Mapping[str, Any]) -> list[PlannedResource]:
         state = step.get("newState")
         if step["op"] in {"delete", "delete-replaced", "read", "read-discard"} or not state:
             continue
-        token = str(state["type"])
-        kind = token if token.startswith("pulumi:providers:") else token.rpartition(":")[2]
-        planned.append(PlannedResource(kind, str(state["urn"]).rpartition("::")[2], state.get("inputs") or {}))
+        name = str(state["urn"]).rpartition("::")[2]
+        planned.append(resource_of(str(state["type"]), name, state.get("inputs") or {}))
     return planned
+
+
+def resource_of(token: str, name: str, inputs: Mapping[str, Any]) -> PlannedResource:
+    """Return a resource by its type's token; providers keep the whole of it."""
+    return PlannedResource(token if token.startswith("pulumi:providers:") else token.rpartition(":")[2], name, inputs)
 
 
 def violations(planned: Sequence[PlannedResource]) -> list[Violation]:
@@ -77,7 +80,7 @@ def no_administrator_owns(resource: PlannedResource) -> Iterator[str]:
         role = str(resource.inputs.get("role") or "")
     elif resource.kind == "GrantOwnership":
         role = str(resource.inputs.get("accountRoleName") or "")
-    if role.strip('"').upper() in _ADMINISTRATORS:
+    if role.strip('"').upper() in ADMINISTRATORS:
         yield f"what is made would belong to {role}: deploy with a role of your own (`jobgraph privileges`)"
 
 

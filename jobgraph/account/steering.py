@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import backfill_plans, control_queries, queries
+from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.errors import RunFailedError
 from jobgraph.procedures.requested.request import REQUEST, Request
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 RUN, RETRY, CANCEL, SUSPEND, RESUME, BACKFILL = "run", "retry", "cancel", "suspend", "resume", "backfill"
 # So many of the newest runs are looked at for intervals that were run already.
 _RUNS = 1000
+_OPERATING = frozenset({"OPERATE", "OWNERSHIP"})
 # States of a job service from which nothing needs to be cancelled any more.
 _ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETED", "DELETING", "INTERNAL_ERROR"})
 
@@ -58,6 +60,16 @@ class Action:
         backfill_id = self.backfill.backfill_id if self.backfill else ""
         whose = run_id or self.run_id
         return Operation(self.name, self.graph, texts, self.jobs, note, whose, backfill_id=backfill_id)
+
+
+def may_operate(client: Client, graph: Deployed) -> bool | None:
+    """Return whether the session may start, stop and suspend a graph; None if Snowflake does not say."""
+    try:
+        rows = client.rows(queries.grants_on_task(client.place, graph.root_task))
+        roles = sorted({str(row["grantee_name"]) for row in rows if row["privilege"] in _OPERATING})
+        return bool(roles) and bool(client.rows(queries.has_a_role(roles))[0]["HAS_ONE"])
+    except (AbsentError, RunFailedError):
+        return None
 
 
 def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: JobSelection) -> Action:

@@ -13,12 +13,13 @@ from jobgraph.account import queries
 from jobgraph.account.queries import Statement
 from jobgraph.errors import RunFailedError
 from jobgraph.inspection import questions
-from jobgraph.inspection.findings import Answers, Finding, findings
+from jobgraph.inspection.answers import Answers, Finding
+from jobgraph.inspection.findings import findings
 
 if TYPE_CHECKING:
     from jobgraph.account.client import Client
     from jobgraph.cli.application import Application
-    from jobgraph.inspection.findings import Rows
+    from jobgraph.inspection.answers import Rows
     from jobgraph.plan.planning import Plan
 
 

@@ -6,21 +6,19 @@ Knows the plan and the columns of SHOW. Must not ask anything.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.inspection import questions
+from jobgraph.inspection import questions, receivers
+from jobgraph.inspection.answers import Answers, Finding, Rows
 from jobgraph.plan.privileges import Level
 from jobgraph.plan.roles import DEPLOYER, RUN_ROLE, roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from jobgraph.plan.planning import Plan
     from jobgraph.plan.roles import Need
 
-Rows = list[dict[str, Any]]
 # How the stack's own objects begin their comments; its mark ends them.
 _OURS = "jobgraph:"
 # Seconds by which this machine's clock may differ: a key pair's token with other times is refused.
@@ -28,35 +26,6 @@ _DRIFT = 60
 # States in which a pool takes jobs at once, or will by itself.
 _READY = frozenset({"IDLE", "ACTIVE", "STARTING", "RESIZING"})
 _ADMINISTRATOR = "ACCOUNTADMIN"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line. `ok` is False if something will fail; None if Snowflake did not say. `detail` has the remedy."""
-
-    name: str
-    ok: bool | None
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What Snowflake said.
-
-    Attributes:
-        rows: by the question's name; a question that is not there was refused.
-        refused: Snowflake's words, by the question's name.
-        role: the session's role.
-        grants: rows of SHOW GRANTS of the session's role and of the roles below it.
-        server_time, own_time: aware instants at the same moment.
-    """
-
-    rows: Mapping[str, Rows]
-    role: str
-    server_time: datetime
-    own_time: datetime
-    grants: Sequence[Mapping[str, Any]] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def findings(plan: Plan, answers: Answers) -> list[Finding]:
@@ -68,6 +37,7 @@ def findings(plan: Plan, answers: Answers) -> list[Finding]:
         *_pools(plan, answers),
         *_running(plan, answers),
         *_integrations(plan, answers),
+        *receivers.findings(plan, answers),
         *_secrets(plan, answers),
         *_images(plan, answers),
         _anaconda(plan, answers),
@@ -110,6 +80,9 @@ def _already_made(need: Need, plan: Plan, answers: Answers) -> bool:
     if need.privilege == "CREATE COMPUTE POOL":
         rows = {row["name"]: row for row in answers.rows.get("pools", ())}
         return all(pool.existing or _is_ours(rows.get(pool.name)) for pool in plan.settings.pools)
+    if need.privilege == "CREATE INTEGRATION":
+        names = {str(row["name"]) for row in answers.rows.get(questions.NOTIFICATIONS, ())}
+        return all(integration.name in names for integration in plan.notifying.integrations)
     return question is not None and any(_is_ours(row) for row in answers.rows.get(question, ()))
 
 
@@ -253,6 +226,8 @@ def _running(plan: Plan, answers: Answers) -> Iterator[Finding]:
 def _integrations(plan: Plan, answers: Answers) -> Iterator[Finding]:
     rows = {str(row["name"]): row for row in answers.rows.get("integrations", ())}
     for name in plan.needs.integrations:
+        if name in plan.notifying.existing:
+            continue
         row = rows.get(name)
         if row is None:
             detail = "not there, or not visible to the role: have it made, or USAGE granted"

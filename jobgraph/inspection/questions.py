@@ -19,6 +19,7 @@ BUNDLES = ("2026_06", "2026_07", "2026_08")
 ANACONDA_ROLE = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
 GRANTS, RUN_ROLE_GRANTS = "grants", "run role grants"
 ANACONDA, MAINTENANCE = "anaconda", "maintenance"
+NOTIFICATIONS, USERS, ALERT = "notification integrations", "users", "alert"
 
 
 def questions(plan: Plan) -> dict[str, str]:
@@ -38,8 +39,16 @@ def questions(plan: Plan) -> dict[str, str]:
     }
     for name in needs.repositories:
         statements[f"images {name}"] = f"SHOW IMAGES IN IMAGE REPOSITORY {quoted(*name.split('.'))}"
-    if needs.integrations:
+    if {*needs.integrations} - {*plan.notifying.existing}:
         statements["integrations"] = "SHOW EXTERNAL ACCESS INTEGRATIONS"
+    if plan.notifying.existing or plan.notifying.integrations:
+        statements[NOTIFICATIONS] = "SHOW NOTIFICATION INTEGRATIONS"
+    for integration in sorted({name for _, name in plan.notifying.recipients} & {*plan.notifying.existing}):
+        statements[f"{NOTIFICATIONS} {integration}"] = f"DESCRIBE NOTIFICATION INTEGRATION {quoted(integration)}"
+    if plan.alert is not None:
+        statements[ALERT] = plan.alert.show
+    if plan.notifying.recipients:
+        statements[USERS] = "SHOW USERS"
     for schema in sorted({name.rpartition(".")[0] for name in needs.secrets}):
         statements[f"secrets {schema}"] = f"SHOW SECRETS IN SCHEMA {quoted(*schema.split('.'))}"
     for bundle in BUNDLES:

@@ -70,10 +70,11 @@ class IntegrationPlan:
 
 @dataclass(frozen=True)
 class AlertPlan:
-    """The stack's alert: its quoted full name, and the statements that make, resume and drop it."""
+    """The stack's alert: its quoted full name, and the statements that make, show, resume and drop it."""
 
     full_name: str
     create: str
+    show: str
     resume: str
     suspend: str
     drop: str
@@ -81,11 +82,15 @@ class AlertPlan:
 
 @dataclass(frozen=True)
 class Notifying:
-    """What is deployed because of `notify`; nothing without it. `existing` and `secrets` are what receivers name."""
+    """What is deployed because of `notify`; nothing without it.
+
+    `existing` and `secrets` are what receivers name, `recipients` their addresses, each with its integration.
+    """
 
     integrations: tuple[IntegrationPlan, ...] = ()
     existing: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    recipients: tuple[tuple[str, str], ...] = ()
     watched: Mapping[str, Any] | None = None
 
 
@@ -108,6 +113,9 @@ def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, 
             sorted({name for name in (*(e.integration for e in emails), *(w.integration for w in webhooks)) if name})
         ),
         secrets=tuple(sorted({settings.full_name(webhook.secret) for webhook in webhooks if webhook.secret})),
+        recipients=tuple(
+            sorted({(to, email.integration or email_integration_name(settings)) for email in emails for to in email.to})
+        ),
         watched=watched(graphs, settings, limits),
     )
 
@@ -266,7 +274,13 @@ def alert(settings: Settings, procedure: str, definition: Mapping[str, Any]) -> 
     return AlertPlan(
         full_name,
         create,
+        show=f"SHOW ALERTS IN SCHEMA {settings.qualified()}",
         resume=sql.with_comment(f"ALTER ALERT {full_name} RESUME", note),
         suspend=f"ALTER ALERT IF EXISTS {full_name} SUSPEND",
         drop=f"DROP ALERT IF EXISTS {full_name}",
     )
+
+
+def suspended(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether an alert is among the rows of SHOW ALERTS and evaluates nothing."""
+    return any(row["name"] == name and str(row["state"]).lower() == "suspended" for row in rows)

@@ -184,8 +184,6 @@ def _run_role(plan: Plan) -> Iterator[Need]:
         *history_grants(settings),
         *(call_grant(procedure) for procedure in procedures),
         *needed_grants(plan.needs),
-        *notification_grants(integration.name for integration in plan.notifying.integrations),
-        *((*watch_grants(settings), call_grant(plan.watch)) if plan.watch else ()),
     )
     for grant in grants:
         yield from _each(grant, _RUN_ROLE_WHY)
@@ -217,18 +215,9 @@ def _operator(plan: Plan) -> Iterator[Need]:
     yield Need(operate, "runs, retries, cancels, suspends and resumes graphs", every="TASKS")
     yield Need(operate, "cancels the containers of a run", every="SERVICES")
     yield Need(monitor, "reads the logs of containers that still run", every="SERVICES")
-    settings = plan.settings
-    for name, privileges in (
-        (settings.operations_table, ("INSERT",)),
-        (settings.backfills_table, ("INSERT", "UPDATE")),
-        (settings.backfill_intervals_table, ("INSERT", "UPDATE")),
-    ):
-        for privilege in privileges:
-            grant = Grant(name, (privilege,), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
-            yield Need(grant, "notes what was asked for, and asks for backfills")
     for name in settings.control_tables:
         grant = Grant(name, ("INSERT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
-        yield Need(grant, "keeps notes, asks for backfills")
+        yield Need(grant, "keeps notes, asks for backfills, sends test messages")
     for name in (settings.backfills_table, settings.backfill_intervals_table):
         grant = Grant(name, ("UPDATE",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "pauses, resumes and cancels backfills")

@@ -12,10 +12,27 @@ from jobgraph.page_model import address, looks
 
 if TYPE_CHECKING:
     from jobgraph.page_model.address import Address
+    from jobgraph.page_model.charges import PoolCharges
     from jobgraph.page_model.costs import Costs
     from jobgraph.runs.graph_run import GraphRun
 
 _MOST_JOBS = 100
+
+
+def charges_html(charged: PoolCharges | None, days: int) -> str:
+    """Return what Snowflake charged for the graph's pools; None: it did not say."""
+    if charged is None:
+        note = f"What Snowflake charged in the last {days} days is not shown: the role does not see its metering views."
+        remedy = " An administrator grants it: GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE ..."
+        return heading("Charged") + f'<p class="quiet">{text(note + remedy)}</p>'
+    idle = f"{charged.idle:.3g}" + (f" ({charged.idle / charged.charged:.0%})" if charged.charged else "")
+    note = f"Pools {', '.join(charged.pools)}, the last {days} days, all graphs; Snowflake tells it up to 3 hours late."
+    return (
+        heading("Charged")
+        + figures([("credits charged", f"{charged.charged:.3g}"), ("of them for idle nodes", idle)])
+        + f'<p class="quiet">{text(note)}</p>'
+        + heading("Runs, by the rates")
+    )
 
 
 def costs_html(costs: Costs, here: Address, price: float, effective: str) -> str:
@@ -26,7 +43,7 @@ def costs_html(costs: Costs, here: Address, price: float, effective: str) -> str
     unrated = f" {costs.unrated} attempts on families without a rate are not in it." if costs.unrated else ""
     note = (
         f"Nodes only, while containers ran, by the published rates of {effective} at ${price:.2f} a credit.{unrated}"
-        " What idle nodes and warehouses add, and what Snowflake charged: "
+        " With warehouses, and divided among the jobs: "
     )
     return (
         figures(

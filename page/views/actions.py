@@ -71,14 +71,32 @@ def buttons(name: str) -> None:
         graph, run = reading.graph(name).deployed, reading.line(name).run
         if graph is None:
             return False
+        lacking = _lacking(graph)
         with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
             for action in possible(graph, run):
-                if st.button(_TITLES[action], icon=_ICONS[action], key=f"do-{action}", type="tertiary"):
+                if st.button(
+                    _TITLES[action],
+                    icon=_ICONS[action],
+                    key=f"do-{action}",
+                    type="tertiary",
+                    disabled=lacking is not None,
+                    help=lacking,
+                ):
                     st.session_state[_KEY] = action
                     st.rerun()
         return run is not None and not run.ended
 
     live(draw)
+
+
+def _lacking(graph: Deployed) -> str | None:
+    """Return why who is logged in can do nothing to a graph; None if they can, or it is not known."""
+    if connection.is_in_snowflake() or reading.may_operate(graph.key) is not False:
+        return None
+    return (
+        f"Your role only looks: it lacks OPERATE on the task {graph.root_task}."
+        " `jobgraph privileges --role operator --sql` writes what an administrator grants."
+    )
 
 
 def dialog(name: str) -> None:

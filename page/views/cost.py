@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jobgraph.cost.rates import published
 from jobgraph.page import reading
 from jobgraph.page.board import board
-from jobgraph.page.markup.costs import costs_html
+from jobgraph.page.markup.costs import charges_html, costs_html
 from jobgraph.page.markup.elements import empty
 from jobgraph.page_model.costs import costs
 
@@ -25,4 +25,5 @@ def show(here: Address) -> None:
         board(empty("This graph has not run yet, so it has cost nothing.", "jobgraph cost"), "cost")
         return
     rates = published()
-    board(costs_html(costs(runs, rates.families), here, rates.credit_price, rates.effective), "cost")
+    shown = costs_html(costs(runs, rates.families), here, rates.credit_price, rates.effective)
+    board(charges_html(reading.charges(here.graph), reading.CHARGED_DAYS) + shown, "cost")

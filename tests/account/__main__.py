@@ -72,7 +72,10 @@ def _ask(session: Session, cases: list[dict[str, Any]], login: Mapping[str, str]
             with tempfile.TemporaryDirectory() as folder:
                 place = Path(folder) / "project"
                 place.mkdir()
-                for name, result in lifecycle.live(place, lifecycle.prepare(place, login)):
+                address = lifecycle.address_of(session.rows)
+                environment = lifecycle.prepare(place, login, address)
+                session.rows(f'USE WAREHOUSE "{scratch.WAREHOUSE}"')
+                for name, result in lifecycle.live(place, environment, session.rows, address):
                     steps.append((name, result))
                     click.echo(f"{name}: {result}")
     finally:

@@ -1,4 +1,4 @@
-"""The life of a stack on whatever a connection leads to: deployed, run with the example image, changed, destroyed.
+"""The life of a stack on whatever a connection leads to: deployed, run by both runners, its alert tried, destroyed.
 
 Knows the commands that a user gives. Must not know what they do. All names on the account are the kit's.
 """
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tests.account.scratch import Ask
+
 STACK = "kit"
 SETTINGS: dict[str, Any] = {
     "database": f"{MARK}_STACK",
@@ -31,6 +33,11 @@ SETTINGS: dict[str, Any] = {
     },
     "retain": False,
 }
+# A graph of one job that is its task's own statement, and the alert on late runs, if somebody can be told.
+DIRECT = "kit_direct"
+ALERT = ("EXECUTE ALERT",)
+_TELLS = frozenset({"message", "alert"})
+_PATIENCE = 300.0
 _UP = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK)
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("first up", _UP),
@@ -38,15 +45,21 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("image push", ("jobgraph", "image", "push", "--environment", STACK, "--inside")),
     ("up with the image", _UP),
     ("doctor", ("jobgraph", "doctor", "--account", "--environment", STACK)),
-    ("run", ("jobgraph", "run", "--wait")),
+    ("run", ("jobgraph", "run", "container_jobs", "--wait")),
     ("logs", ("jobgraph", "logs", "t_myjob_1")),
+    ("run without a warehouse", ("jobgraph", "run", DIRECT, "--wait")),
+    ("message", ("jobgraph", "notify", "test", DIRECT)),
+    ("alert", ALERT),
     ("refresh", ("pulumi", "refresh", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK)),
     ("destroy", ("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK)),
 )
 
 
-def prepare(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    """Copy the project with a stack of the kit's own, and return the environment of its commands."""
+def prepare(folder: Path, variables: Mapping[str, str], address: str = "") -> dict[str, str]:
+    """Copy the project with a stack of the kit's own, and return the environment of its commands.
+
+    `address` is that of a user, who is told of runs.
+    """
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
@@ -54,6 +67,8 @@ def prepare(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
         else:
             shutil.copy(source, folder / part)
     (folder / ".venv").symlink_to(ROOT / ".venv")
+    jobs = folder / "jobconfig.yaml"
+    jobs.write_text(yaml.safe_dump(_with_direct(yaml.safe_load(jobs.read_text()), address), sort_keys=False))
     config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
     text = yaml.safe_dump({"config": {**config, "jobgraph:settings": SETTINGS}}, sort_keys=False)
     (folder / f"Pulumi.{STACK}.yaml").write_text(text)
@@ -76,14 +91,38 @@ def prepare(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     return environment
 
 
-def live(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _with_direct(config: dict[str, Any], address: str) -> dict[str, Any]:
+    """Return the jobs with a graph of the kit's own beside them."""
+    args = ["--query=select 1 as one", "--result_table=results_direct"]
+    graph: dict[str, Any] = {"jobs": {"t_direct": {"runner": "direct", "args": args}}}
+    if address:
+        graph |= {"notify": {"email": [address], "late_after": "1 hour"}, "schedule": "11 hours"}
+    return {**config, "graphs": {**config["graphs"], DIRECT: graph}}
+
+
+def address_of(ask: Ask) -> str:
+    """Return the address of the user who is logged in; empty if there is none, or the role does not see it."""
+    user = str(ask("SELECT CURRENT_USER() AS NAME")[0]["NAME"])
+    rows = [row for row in ask("SHOW USERS") if row["name"] == user]
+    return str(rows[0]["email"] or "") if rows else ""
+
+
+def live(folder: Path, environment: Mapping[str, str], ask: Ask, address: str = "") -> Iterator[tuple[str, str]]:
     """Yield each step and how it went; what follows a failure is left out, but for the destruction."""
     failed = False
     for name, command in STEPS:
         if failed and name != "destroy":
             yield name, "left out"
             continue
+        if name in _TELLS and not address:
+            yield name, "ok, left out: the user has no address"
+            continue
         began = time.monotonic()
+        if command is ALERT:
+            state = _evaluated(ask)
+            failed = state != "TRIGGERED"
+            yield name, f"{'failed' if failed else 'ok'}, {state} after {time.monotonic() - began:.0f} s"
+            continue
         done = _run(command, folder, environment)
         seconds = f"{time.monotonic() - began:.0f} s"
         if done.returncode:
@@ -91,6 +130,23 @@ def live(folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, st
             yield name, f"failed after {seconds}: {(done.stdout + done.stderr).strip()[-1500:]}"
         else:
             yield name, f"ok, {seconds}"
+
+
+def _evaluated(ask: Ask) -> str:
+    """Have the stack's alert evaluated; returns the state that its history has in the end."""
+    database = SETTINGS["database"]
+    ask(f"EXECUTE ALERT {database}.PUBLIC.WATCH_GRAPHS")
+    history = (
+        f"SELECT STATE FROM TABLE({database}.INFORMATION_SCHEMA.ALERT_HISTORY(ALERT_NAME => 'WATCH_GRAPHS'))"
+        " WHERE COMPLETED_TIME IS NOT NULL ORDER BY SCHEDULED_TIME DESC"
+    )
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        rows = ask(history)
+        if rows:
+            return str(rows[0]["STATE"])
+        time.sleep(2)
+    return "not evaluated"
 
 
 def _run(command: tuple[str, ...], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

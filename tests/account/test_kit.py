@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.account import comparing, cost, scratch
+from jobgraph.config.reading import parse
+from tests.account import comparing, cost, lifecycle, scratch
 from tests.account.__main__ import CORPUS, ROOT, variables
 from tests.account.comparing import Answer, outcome
 from tests.account.replay import Session, replay
@@ -51,25 +52,35 @@ def test_twenty_planted_differences_are_all_told_and_none_is_invented(service: A
     assert "- run: ok, 3 s" in report
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 6, 8, 11, 14, 17, 20])
-def test_killed_at_a_statement_it_leaves_nothing_that_the_next_does_not_remove(service: Any, number: int) -> None:
-    names = ("a started task keeps its owner", "warehouse", "compute pool", "external access integration")
-    cases = [next(case for case in PLAIN if case["name"] == name) for name in names]
-    sent: list[str] = []
+NAMED = ("a started task keeps its owner", "warehouse", "compute pool", "external access integration")
+DRAWN = random.Random(7).sample(PLAIN, 8)  # noqa: S311  # a choice of cases
 
-    def pull(text: str) -> None:
-        sent.append(text)
-        if len(sent) == number:
-            raise PulledError
 
-    with service.connect() as connection, pytest.raises(PulledError):
-        list(replay(Session(connection, pull), cases))
+@pytest.mark.parametrize(
+    "case", [*(case for case in PLAIN if case["name"] in NAMED), *DRAWN], ids=lambda case: str(case["name"])
+)
+def test_killed_at_every_statement_it_leaves_nothing_that_the_next_does_not_remove(
+    service: Any, case: dict[str, Any]
+) -> None:
+    counted: list[str] = []
     with service.connect() as connection:
-        session = Session(connection)
-        scratch.sweep(session.rows)
-        kinds = ("DATABASES", "ROLES", "WAREHOUSES", "COMPUTE POOLS", "USERS")
-        left = [str(row["name"]) for kind in kinds for row in session.rows(f"SHOW {kind}")]
-        assert [name for name in left if "JOBGRAPH_KIT" in name] == []
+        list(replay(Session(connection, counted.append), [case]))
+    for number in range(1, len(counted) + 1):
+        sent: list[str] = []
+
+        def pull(text: str, sent: list[str] = sent, number: int = number) -> None:
+            sent.append(text)
+            if len(sent) == number:
+                raise PulledError
+
+        with service.connect() as connection, pytest.raises(PulledError):
+            list(replay(Session(connection, pull), [case]))
+        with service.connect() as connection:
+            session = Session(connection)
+            scratch.sweep(session.rows)
+            kinds = ("DATABASES", "ROLES", "WAREHOUSES", "COMPUTE POOLS", "USERS", "NOTIFICATION INTEGRATIONS")
+            left = [str(row["name"]) for kind in kinds for row in session.rows(f"SHOW {kind}")]
+            assert [name for name in left if "JOBGRAPH_KIT" in name] == [], f"killed before {sent[-1]}"
 
 
 def test_only_the_kits_own_objects_are_swept(service: Any) -> None:
@@ -121,6 +132,15 @@ def test_the_whole_corpus_can_be_patched() -> None:
     added = [line[1:] for line in patch.splitlines() if line.startswith("+") and not line.startswith("+++")]
     assert len(added) > 90
     assert all("basis: recorded" in line for line in added)
+
+
+def test_the_kits_graph_is_direct_and_tells_a_user_who_has_an_address() -> None:
+    config = yaml.safe_load((ROOT / "jobconfig.yaml").read_text("utf-8"))
+    for address in ("", "a@example.org"):
+        text = yaml.safe_dump(lifecycle._with_direct(config, address))
+        graph = next(each for each in parse(text.encode(), "x.yaml").graphs if each.key == lifecycle.DIRECT)
+        assert [job.runner for job in graph.jobs] == ["direct"]
+        assert bool(graph.notify) is bool(address)
 
 
 def test_a_case_that_cannot_be_prepared_differs_and_says_why() -> None:

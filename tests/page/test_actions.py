@@ -172,6 +172,29 @@ def test_only_what_makes_sense_is_offered(visit: Visit) -> None:
     assert keys == {"do-run", "do-cancel", "do-backfill"}
 
 
+@pytest.mark.parametrize("grants", [[], [{"privilege": "OPERATE", "grantee_name": "OPS"}]])
+def test_who_may_do_nothing_is_told_why(visit: Visit, grants: list[dict[str, str]]) -> None:
+    client = server("failing")
+    client.answers["SHOW GRANTS ON TASK"] = grants
+    client.answers["IS_ROLE_IN_SESSION"] = [{"HAS_ONE": False}]
+    visit.client = client
+    buttons = [b for b in visit.open(view="grid", graph=KEY).button if str(b.key).startswith("do-")]
+    assert buttons
+    assert all(button.disabled and "it lacks OPERATE on the task" in button.help for button in buttons)
+    assert [s.text for s in client.sent if "IN_SESSION" in s.text] == (
+        ["SELECT IS_ROLE_IN_SESSION('OPS') AS HAS_ONE"] if grants else []
+    )
+
+
+def test_what_snowflake_does_not_say_hides_no_button(visit: Visit) -> None:
+    client = server("failing")
+    client.answers["SHOW GRANTS ON TASK"] = absent()
+    visit.client = client
+    buttons = [b for b in visit.open(view="grid", graph=KEY).button if str(b.key).startswith("do-")]
+    assert buttons
+    assert not any(button.disabled for button in buttons)
+
+
 def test_the_note_is_kept_with_what_was_sent(visit: Visit) -> None:
     client = server("failing")
     client.answers["INSERT INTO"] = []

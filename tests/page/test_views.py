@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +119,23 @@ def test_a_log_is_searched(visit: Visit) -> None:
     assert "<mark>AMOUNT</mark>" in html
     assert "begins" not in html
     assert "1 of 3 lines" in html
+
+
+def test_the_cost_of_idle_nodes_is_what_was_charged_and_not_used(visit: Visit) -> None:
+    client = server("done")
+    ran = {"ROOT_TASK_NAME": "ROOT_TASK", "COMPUTE_POOL": "P", "NODE_FAMILY": "CPU_X64_XS", "REPLICAS": 1}
+    times = {"STARTED_TIME": client.clock.now - timedelta(hours=2), "COMPLETED_TIME": client.clock.now}
+    client.answers[r"COMPLETED_TIME >= "] = [ran | times]
+    client.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = [
+        {"NAME": "P", "CREDITS": 0.1},
+        {"NAME": "P", "CREDITS": 0.1},
+    ]
+    visit.client = client
+    html = visit.html(view=address.COST, graph=KEY)
+    # two hours at 0.06 credits an hour
+    assert "0.08 (40%)" in html
+    client.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = absent()
+    assert "GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER" in visit.html(view=address.COST, graph=KEY)
 
 
 def test_messages_and_what_people_did(visit: Visit) -> None:

@@ -27,6 +27,8 @@ PREDECESSORS = {
     "T_MYJOB_6": ["T_MYJOB_3", "T_MYJOB_4", "T_MYJOB_5"],
 }
 
+OWNED = [{"privilege": "OWNERSHIP", "grantee_name": "R"}, {"privilege": "MONITOR", "grantee_name": "V"}]
+
 
 class ManualClock:
     """Moves only by sleep; `at` lets a test do something at an instant."""
@@ -187,6 +189,7 @@ class Server:
             self.began = self.clock.seconds
             return [{"status": "Task scheduled."}]
         listed = {"SHOW JOB SERVICES IN SCHEMA": self.services, "OPERATIONS": self.operations, "AS NAME, ROOT_": []}
+        listed |= {"SHOW GRANTS ON TASK": OWNED, "IS_ROLE_IN_SESSION": [{"HAS_ONE": True}], "COMPLETED_TIME >= ": []}
         if match := next((name for name in listed if name in text), None):
             return listed[match]
         if "TASK_HISTORY" in text:

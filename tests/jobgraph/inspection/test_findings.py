@@ -10,7 +10,8 @@ import pytest
 
 from jobgraph.config.reading import parse
 from jobgraph.inspection import questions
-from jobgraph.inspection.findings import Answers, Finding, findings, missing_images
+from jobgraph.inspection.answers import Answers, Finding
+from jobgraph.inspection.findings import findings, missing_images
 from jobgraph.plan.planning import Plan, Procedures, plan
 from jobgraph.plan.roles import DEPLOYER, RUN_ROLE, Need, roles
 from jobgraph.settings import read_settings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FILE = b"""\
 version: 1
 defaults: {image: "my_image:1", compute_pool: P}
+notify: [{email: [a@b.org]}, {email: {to: [c@b.org], integration: MAIL}}]
 graphs:
   g:
     jobs:
@@ -68,6 +70,9 @@ def healthy() -> Answers:
             "images D.S.IMAGES": [image],
             "images OTHER.PUBLIC.REPO": [{"image_name": "deep/image", "tags": "2", "digest": DIGEST}],
             "integrations": [{"name": "PYPI", "enabled": "true"}],
+            questions.NOTIFICATIONS: [{"name": name, "enabled": "true"} for name in ("MAIL", "D_S_JOBGRAPH_EMAIL")],
+            f"{questions.NOTIFICATIONS} MAIL": [{"property": "ALLOWED_RECIPIENTS", "property_value": "c@b.org,x@y.z"}],
+            questions.USERS: [{"name": "ANN", "email": "A@b.org"}, {"name": "CARL", "email": "c@b.org"}],
             "secrets VAULT.KEYS": [{"name": "TOKEN"}],
             questions.ANACONDA: [{"grantee_name": "PUBLIC"}],
             **{f"bundle {bundle}": [{"STATUS": "ENABLED"}] for bundle in questions.BUNDLES},
@@ -103,14 +108,15 @@ def test_a_healthy_account_has_nothing_to_do() -> None:
 def test_an_empty_account_has_nothing_to_do_but_for_what_others_make() -> None:
     answers = replace(healthy(), rows={"integrations": [], questions.ANACONDA: [{"grantee_name": "PUBLIC"}]})
     names = [finding.name for finding in wrong(answers) if finding.ok is False]
-    assert names == ["integration PYPI", "secret VAULT.KEYS.TOKEN"]
+    assert names == ["integration PYPI", "integration MAIL", "secret VAULT.KEYS.TOKEN"]
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", range(10))
 def test_each_privilege_of_the_deploying_role_is_missed(number: int) -> None:
     answers = healthy()
     lost = answers.grants[number]
     rows = {key: rows for key, rows in answers.rows.items() if key not in {"roles", "warehouses", "databases", "pools"}}
+    rows[questions.NOTIFICATIONS] = rows[questions.NOTIFICATIONS][:1]  # another's
     found = wrong(replace(answers, rows=rows, grants=[row for row in answers.grants if row is not lost]))
     assert [finding.name for finding in found] == [f"privilege {lost['privilege']}"]
     assert f"GRANT {lost['privilege']} ON ACCOUNT TO ROLE" in found[0].detail
@@ -120,7 +126,8 @@ def test_a_privilege_without_the_option_to_grant_it_on_is_not_enough() -> None:
     answers = healthy()
     weaker = [{**row, "grant_option": "false"} for row in answers.grants]
     names = [finding.name for finding in wrong(replace(answers, grants=weaker))]
-    assert names == ["privilege EXECUTE MANAGED TASK", "privilege EXECUTE TASK"]
+    kinds = ("MANAGED TASK", "TASK", "ALERT", "MANAGED ALERT")
+    assert names == [f"privilege EXECUTE {kind}" for kind in kinds]
 
 
 def test_what_is_made_already_needs_no_privilege_to_make_it() -> None:
@@ -164,6 +171,23 @@ def late() -> Answers:
         (lambda: with_rows(**{"secrets VAULT.KEYS": []}), "secret VAULT.KEYS.TOKEN", "CREATE SECRET"),
         (lambda: with_rows(**{"images D.S.IMAGES": []}), "image my_image:1", "jobgraph image push ONE"),
         (lambda: one("images OTHER.PUBLIC.REPO", tags="3"), "image image:2", "not in OTHER.PUBLIC.REPO"),
+        (
+            lambda: with_rows(**{questions.NOTIFICATIONS: healthy().rows[questions.NOTIFICATIONS][1:]}),
+            "integration MAIL",
+            "USAGE granted",
+        ),
+        (lambda: one(questions.NOTIFICATIONS, enabled="false"), "integration MAIL", "SET ENABLED = TRUE"),
+        (
+            lambda: one(f"{questions.NOTIFICATIONS} MAIL", property_value="x@y.z"),
+            "address c@b.org",
+            "MAIL does not allow it",
+        ),
+        (
+            lambda: with_rows(**{questions.ALERT: [{"name": "WATCH_GRAPHS", "state": "suspended"}]}),
+            "alert WATCH_GRAPHS",
+            '`pulumi up` resumes it, or ALTER ALERT "D"."S"."WATCH_GRAPHS" RESUME',
+        ),
+        (lambda: one(questions.USERS, email=""), "address a@b.org", "ALTER USER ... SET EMAIL = 'a@b.org'"),
         (lambda: with_rows(anaconda=[]), "Anaconda packages", "GRANT DATABASE ROLE"),
     ],
 )
@@ -179,6 +203,11 @@ def test_what_snowflake_did_not_say_is_not_called_wrong() -> None:
     refused = {questions.ANACONDA: "unknown", f"bundle {questions.BUNDLES[0]}": "unknown"}
     rows = {key: rows for key, rows in answers.rows.items() if key not in refused}
     assert [finding.ok for finding in wrong(replace(answers, rows=rows, refused=refused))] == [None, None]
+
+
+def test_addresses_that_the_role_may_not_see_are_not_called_wrong() -> None:
+    hidden = wrong(with_rows(**{questions.USERS: [{"name": "ANN", "email": None}]}))
+    assert [(finding.name, finding.ok) for finding in hidden] == [("address a@b.org", None), ("address c@b.org", None)]
 
 
 def test_maintenance_that_is_due_is_told() -> None:
@@ -199,6 +228,6 @@ def test_an_image_named_by_its_digest_is_looked_for_by_it() -> None:
 
 def test_the_questions_change_nothing_and_name_everything_that_jobs_need() -> None:
     asked = questions.questions(planned())
-    assert {text.split()[0] for text in asked.values()} == {"SHOW", "SELECT"}
+    assert {text.split()[0] for text in asked.values()} == {"SHOW", "SELECT", "DESCRIBE"}
     assert asked["warehouses"] == r"SHOW WAREHOUSES LIKE 'SMALL\\_WAREHOUSE'"
     assert {"images D.S.IMAGES", "images OTHER.PUBLIC.REPO", "secrets VAULT.KEYS", "integrations"} <= asked.keys()

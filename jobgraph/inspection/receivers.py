@@ -1,0 +1,72 @@
+"""Whether those who are to be told of runs can be: integrations that are there already, and addresses of e-mails.
+
+Knows SHOW USERS and the rows of an integration. No column of Snowflake's says whether an address is verified: only that
+a user has it can be seen, and that an integration allows it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.inspection import questions
+from jobgraph.inspection.answers import Finding
+from jobgraph.plan.notifying import suspended
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.inspection.answers import Answers
+    from jobgraph.plan.planning import Plan
+
+_NOT_SAID = "no statement says whether it is verified: jobgraph notify test"
+
+
+def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    """Yield what keeps messages from arriving, and what can be said of each address."""
+    rows = {str(row["name"]): row for row in answers.rows.get(questions.NOTIFICATIONS, ())}
+    for name in plan.notifying.existing:
+        row = rows.get(name)
+        if row is None:
+            detail = "not there, or not visible to the role: have it made, or USAGE granted"
+            yield Finding(f"integration {name}", ok=False, detail=detail)
+        elif str(row["enabled"]).lower() == "false":
+            detail = f"switched off: ALTER NOTIFICATION INTEGRATION {name} SET ENABLED = TRUE"
+            yield Finding(f"integration {name}", ok=False, detail=detail)
+        else:
+            yield Finding(f"integration {name}", ok=True, detail="there")
+    alert = plan.settings.alert
+    if suspended(alert, answers.rows.get(questions.ALERT, ())):
+        remedy = f"`pulumi up` resumes it, or ALTER ALERT {plan.settings.qualified(alert)} RESUME"
+        yield Finding(f"alert {alert}", ok=False, detail=f"is suspended, so nobody is told of late runs: {remedy}")
+    users = _users_by_address(answers)
+    for address, integration in plan.notifying.recipients:
+        yield _address(address, integration, users, answers)
+
+
+def _users_by_address(answers: Answers) -> dict[str, str]:
+    """Return the users whose addresses the role sees; none if it sees no address at all."""
+    rows = answers.rows.get(questions.USERS, ())
+    return {str(row["email"]).lower(): str(row["name"]) for row in rows if row.get("email")}
+
+
+def _address(address: str, integration: str, users: dict[str, str], answers: Answers) -> Finding:
+    name = f"address {address}"
+    allowed = _allowed(integration, answers)
+    if allowed and address.lower() not in allowed:
+        remedy = f"ALTER NOTIFICATION INTEGRATION {integration} SET ALLOWED_RECIPIENTS = (...), with it among them"
+        return Finding(name, ok=False, detail=f"{integration} does not allow it, so nobody gets the message: {remedy}")
+    user = users.get(address.lower())
+    if user is not None:
+        return Finding(name, ok=True, detail=f"of user {user}; {_NOT_SAID}")
+    if not users:
+        return Finding(name, ok=None, detail=f"the role sees no user's address; {_NOT_SAID}")
+    remedy = f"ALTER USER ... SET EMAIL = '{address}', and have its user verify it in Snowsight's profile"
+    return Finding(name, ok=False, detail=f"no user has it, and Snowflake sends to verified users only: {remedy}")
+
+
+def _allowed(integration: str, answers: Answers) -> set[str]:
+    """Return whom an integration that is there already sends to; none if it sends to all, or did not say."""
+    rows = answers.rows.get(f"{questions.NOTIFICATIONS} {integration}", ())
+    values = {str(row["property"]).upper(): str(row["property_value"] or "") for row in rows}
+    listed = values.get("ALLOWED_RECIPIENTS", "").strip("[]")
+    return {entry.strip().lower() for entry in listed.split(",") if entry.strip()}
