@@ -38,8 +38,9 @@ class ComputeComponent(Part):
     def __init__(self, name: str, args: ComputeArgs, scope: Scope) -> None:
         super().__init__("Compute", name, scope)
         settings, self._mark = args.settings, args.access.mark
+        self.warehouse = self._warehouse(settings)
         resources = [
-            *self._warehouse(settings),
+            *self.warehouse,
             *(self._pool(settings, pool) for pool in settings.pools if not pool.existing),
         ]
         grant_all(self, settings.role, compute_grants(settings), args.access, *resources)

@@ -16,6 +16,8 @@ from jobgraph.plan import history, sql
 from jobgraph.plan.privileges import history_grants
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pulumi
 
     from jobgraph.components.access import AccessComponent
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HistoryArgs:
-    """Names (`settings`), and the components that make the role, the warehouse and the schema."""
+    """Names (`settings`), and what makes the role, the schema, and the warehouse if the stack does."""
 
     settings: Settings
     access: AccessComponent
-    compute: pulumi.Resource
+    warehouse: Sequence[pulumi.Resource]
     storage: pulumi.Resource
 
 
@@ -49,7 +51,7 @@ class HistoryComponent(Part):
                 statement=view.statement,
                 comment=self._mark.comment(view.comment),
                 # the provider reads a view by INFORMATION_SCHEMA, which takes a warehouse
-                opts=self._mark.making(named(self, *tables, *control, args.compute)),
+                opts=self._mark.making(named(self, *tables, *control, *args.warehouse)),
                 database=self._settings.database,
                 schema=self._settings.schema,
             )

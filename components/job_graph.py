@@ -126,7 +126,7 @@ class JobGraph(pulumi.ComponentResource):
         compute = ComputeComponent("compute", ComputeArgs(settings, access), scope)
         stored = StorageArgs(settings, planned.configuration, planned.payloads, access, compute)
         storage = StorageComponent("storage", stored, scope)
-        runs = HistoryComponent("history", HistoryArgs(settings, access, compute, storage), scope)
+        runs = HistoryComponent("history", HistoryArgs(settings, access, compute.warehouse, storage), scope)
         runs_jobs = RunnerArgs(planned, access, compute, storage, has_schema=present.has_schema)
         runner = RunnerComponent("runner", runs_jobs, scope)
         parts = [access, compute, storage, runs, runner]
