@@ -13,6 +13,7 @@ from jobgraph.procedures.attempt import DONE, object_name
 from jobgraph.procedures.notifying.messages import (
     FAILURE,
     RECOVERED,
+    SENT,
     SUCCESS,
     FailedJob,
     Message,
@@ -21,7 +22,7 @@ from jobgraph.procedures.notifying.messages import (
     of_run_end,
     receiver_for,
 )
-from jobgraph.procedures.notifying.outbox import SENT, deliver
+from jobgraph.procedures.notifying.outbox import deliver
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
