@@ -11,7 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
+from pulumi_policy import (  # type: ignore[import-not-found]  # in the pack's own environment
+    EnforcementLevel,
+    PolicyPack,
+    ResourceValidationPolicy,
+)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 

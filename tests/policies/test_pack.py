@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # ships no types
 import pytest
-from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf import empty_pb2, struct_pb2  # type: ignore[import-untyped]  # ships no types
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from jobgraph.settings import SYSTEM_ROLES
@@ -37,7 +37,7 @@ def served() -> Iterator[Any]:
         try:
             assert process.stdout is not None
             with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
-                yield analyzer_pb2_grpc.AnalyzerStub(channel)  # type: ignore[no-untyped-call]  # generated
+                yield analyzer_pb2_grpc.AnalyzerStub(channel)
         finally:
             process.kill()
 
