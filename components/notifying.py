@@ -14,6 +14,7 @@ import pulumi_snowflake as snowflake
 
 from jobgraph.components.options import grant_all, named
 from jobgraph.components.part import Part, Scope
+from jobgraph.errors import UserError
 from jobgraph.plan import sql
 from jobgraph.plan.notifying import suspended
 from jobgraph.plan.privileges import notification_grants, watch_grants
@@ -106,11 +107,15 @@ class WatchComponent(Part):
             return
 
         def resume(_: str) -> None:
-            with scope.login.connected() as ask:
-                if suspended(name, ask(alert.show)):
-                    pulumi.warn(
-                        f"The alert {alert.full_name} was suspended, so nobody was told of late runs; it is resumed."
-                    )
-                    ask(alert.resume)
+            try:
+                with scope.login.connected() as ask:
+                    if suspended(name, ask(alert.show)):
+                        pulumi.warn(
+                            f"The alert {alert.full_name} was suspended, so nobody was told of late runs; it goes on."
+                        )
+                        ask(alert.resume)
+            except UserError as error:
+                # the deploy itself is done by then
+                pulumi.warn(f"Not known whether the alert {alert.full_name} is suspended: {error.message}")
 
         resumed.id.apply(resume)
