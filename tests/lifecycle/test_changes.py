@@ -57,7 +57,7 @@ def test_a_root_that_its_failures_suspended_is_said_to_be_resumed(deployed: Proj
     deployed.edit("current_time() as time,'hello'\", \"--result_table=results_1", 'nothing", "--result_table=results_1')
     try:
         deployed.up()
-        assert deployed.jobgraph("run", "--wait", check=False).returncode == 1
+        assert deployed.jobgraph("run", "--only", "t_myjob_1", "--wait", check=False).returncode == 1
         told = summary(deployed)
         assert told["graphs"][0]["notes"] == [
             "ROOT_TASK, which Snowflake suspended because its runs failed, is resumed"
@@ -148,7 +148,7 @@ def test_changed_settings_converge_and_so_does_their_undoing(deployed: Project) 
         assert stack.names(deployed, f"SHOW IMAGE REPOSITORIES IN SCHEMA {S}") == ["PICTURES"]
         assert "LOGS" in stack.names(deployed, f"SHOW TABLES IN SCHEMA {S}")
         assert stack.names(deployed, f"SHOW USER FUNCTIONS IN SCHEMA {S}") == ["RUNS_OF_GRAPH"]
-        deployed.jobgraph("run", "--wait")
+        deployed.jobgraph("run", "--only", "t_myjob_1", "--wait")
     finally:
         stack.choose(deployed)
         deployed.up()

@@ -48,7 +48,7 @@ def test_the_page_is_deployed_shown_and_removed(fresh: Project) -> None:
     assert granted == {("USAGE", "DATABASE"), ("USAGE", "SCHEMA"), ("USAGE", "STREAMLIT")}
     unchanged(fresh)
 
-    fresh.jobgraph("run", "--wait")
+    fresh.jobgraph("run", "--only", "t_myjob_1", "--wait")
     (main,) = (fresh.folder / ".jobgraph" / "sandbox" / "streamlits").rglob("streamlit_app.py")
     visited = subprocess.run(
         [sys.executable, "-P", "-c", VISIT, main],

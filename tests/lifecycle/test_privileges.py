@@ -135,7 +135,7 @@ def operator_and_viewer(account: Account) -> None:
     assert refused.returncode == 1
     assert "Insufficient privileges" in refused.stderr
     account.give(OPERATOR, "JOBGRAPH_OPERATOR")
-    project.jobgraph("run", "--wait")
+    project.jobgraph("run", "--only", "t_myjob_1", "--wait")
     project.jobgraph("suspend")
     project.jobgraph("resume")
     account.become("JOBGRAPH_DEPLOYER_USER", "JOBGRAPH_DEPLOYER")
