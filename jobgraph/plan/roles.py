@@ -154,6 +154,7 @@ def _of_existing(plan: Plan) -> Iterator[Need]:
     """Yield what the deploying role needs on what is there already and stays another's."""
     settings = plan.settings
     kinds = [*_IN_SCHEMA, *(["ALERT"] if plan.alert is not None else []), *(["STREAMLIT"] if settings.page else [])]
+    kinds += ["SNOWFLAKE.CORE.BUDGET"] if settings.budget is not None else []
     database = Grant("database", ("USAGE",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database)
     if "database" in settings.existing:
         yield Need(database, "reaches the schema")

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from policies.__main__ import main
 from policies.rules import RULES, PlannedResource, over_budget, resources, violations
+from tests.jobgraph.cli.test_cost import whole
+from tests.jobgraph.preview.previews import TEXT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POOL = {"autoSuspendSecs": 300, "autoResume": "true"}
 BODY = 'CALL RUN(\'T\', $${"specification": {"spec": {"containers": [{"image": "/d/s/images/%s"}]}}}$$)'
@@ -72,3 +80,14 @@ def test_what_goes_and_what_is_only_read_is_not_looked_at() -> None:
 def test_a_budget_is_kept_or_said_to_be_broken() -> None:
     assert over_budget(100, 100) is None
     assert "budget is 99" in str(over_budget(100, 99))
+
+
+def test_the_budget_of_the_stack_is_held_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Pulumi.yaml").write_text("name: jobgraph\nruntime: python\n")
+    (tmp_path / "preview.json").write_text(json.dumps(whole(tmp_path, TEXT, TEXT)))
+    for limit, is_told in ((1, True), (1_000_000, False)):
+        content = {"config": {"jobgraph:settings": {"budget": {"credits_per_month": limit}}}}
+        (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps(content))
+        done = CliRunner().invoke(main, ["preview.json"])
+        assert ("budget is 1" in done.output) is is_told, (done.output, done.exception)

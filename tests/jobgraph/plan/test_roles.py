@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.plan import roles
-from jobgraph.settings import Pool, Settings
+from jobgraph.settings import Budget, Pool, Settings
 from tests import golden
 from tests.jobgraph.plan.test_planning import ROOT, planned
 
@@ -110,3 +110,12 @@ def test_what_tells_people_of_runs_needs_privileges_of_its_own(tmp_path: Path) -
     assert "EXECUTE ALERT" in of_run_role
     plain = {need.privilege for need in role(roles.DEPLOYER).needs}
     assert not {"EXECUTE ALERT", "CREATE INTEGRATION"} & plain
+
+
+def test_a_budget_in_a_schema_of_others_takes_a_privilege_more() -> None:
+    there = Settings(existing=("database", "schema"))
+    without, with_budget = (
+        {need.privilege for need in role(roles.DEPLOYER, replace(planned(), settings=settings)).needs}
+        for settings in (there, replace(there, budget=Budget(200)))
+    )
+    assert with_budget - without == {"CREATE SNOWFLAKE.CORE.BUDGET"}
