@@ -197,7 +197,7 @@ def _take_name(call: Call, table: SnowflakeObject, creation: Creation) -> None:
 def _dropping(call: Call, table: SnowflakeObject) -> None:
     name = quoted(table.name.database or "", table.name.schema or "", table.name.name)
     sequences = [
-        f"DROP SEQUENCE IF EXISTS {table_alter.sequence(table.name, record['name'])}"
+        f"DROP SEQUENCE IF EXISTS {table_alter.sequence(table, record['name'])}"
         for record in table["columns"]
         if record["identity"]
     ]

@@ -26,20 +26,21 @@ if TYPE_CHECKING:
     from snowflake_sandbox.tables.column import TableColumn
 
 
-def sequence(name: ObjectName, column_name: str) -> str:
+def sequence(table: SnowflakeObject, column_name: str) -> str:
     """The quoted name of an IDENTITY column's sequence."""
-    return quoted(name.database or "", *_identity(name, column_name))
+    return quoted(table.name.database or "", *_identity(table, column_name))
 
 
-def _identity(name: ObjectName, column_name: str) -> tuple[str, str]:
-    return name.schema or "", f"_identity_{name.name}_{column_name}"
+def _identity(table: SnowflakeObject, column_name: str) -> tuple[str, str]:
+    # By the table's id: another table may have its name after a rename.
+    return table.name.schema or "", f"_identity_{table.id}_{column_name}"
 
 
 def make(call: Call, table: SnowflakeObject) -> None:
     """Make the DuckDB table of a table that is in the catalog."""
     definitions = [column.from_kept(record) for record in table["columns"]]
     statements = [
-        f"CREATE OR REPLACE SEQUENCE {sequence(table.name, definition.name)}"
+        f"CREATE OR REPLACE SEQUENCE {sequence(table, definition.name)}"
         f" START {definition.identity[0]} INCREMENT {definition.identity[1]}"
         for definition in definitions
         if definition.identity is not None
@@ -47,7 +48,7 @@ def make(call: Call, table: SnowflakeObject) -> None:
     translate = defaults.translator(call, table.name.database)
     columns = ", ".join(
         # Without the database's name, so that the default survives a rename of it.
-        column.definition(definition, translate, quoted(*_identity(table.name, definition.name)))
+        column.definition(definition, translate, quoted(*_identity(table, definition.name)))
         for definition in definitions
     )
     call.world.define(table.name.database or "", *statements, f"CREATE TABLE {table.name.quoted} ({columns})")

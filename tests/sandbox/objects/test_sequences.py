@@ -35,6 +35,18 @@ def test_a_renamed_database_keeps_its_numbers(client: Client) -> None:
     client.rows("DROP SCHEMA E.PUBLIC")
 
 
+def test_a_renamed_table_keeps_its_numbers(client: Client) -> None:
+    client.rows("CREATE TABLE T (I INT IDENTITY, V INT)")
+    client.rows("ALTER TABLE T RENAME TO OLD")
+    client.rows("CREATE TABLE T (I INT IDENTITY, V INT)")
+    for name in ("OLD", "T", "OLD"):
+        client.rows(f"INSERT INTO {name} (V) VALUES (1)")
+    client.rows("INSERT INTO OLD VALUES (DEFAULT, 1)")
+    assert client.values("SELECT I FROM OLD ORDER BY I") == [(1,), (2,), (3,)]
+    client.rows("DROP TABLE OLD")
+    assert client.values("SELECT I FROM T") == [(1,)]
+
+
 def test_another_step_goes_on_behind_the_last_value(client: Client) -> None:
     client.rows("CREATE SEQUENCE S START 10 INCREMENT 5")
     client.rows("CREATE TABLE T (K INT DEFAULT S.NEXTVAL, V INT)")
