@@ -19,7 +19,7 @@ from jobgraph.components.history import HistoryArgs, HistoryComponent
 from jobgraph.components.notifying import IntegrationsComponent, NotifyingArgs, WatchComponent
 from jobgraph.components.page import PageArgs, PageComponent
 from jobgraph.components.part import Scope
-from jobgraph.components.present import tasks_present, warn_of_missing_images
+from jobgraph.components.present import PLUGIN, plugin_noted, tasks_present, warn_of_missing_images
 from jobgraph.components.removal_guard import guard_removal
 from jobgraph.components.runner import RunnerArgs, RunnerComponent
 from jobgraph.components.storage import StorageArgs, StorageComponent
@@ -89,6 +89,8 @@ class JobGraph(pulumi.ComponentResource):
         tables: The full names of the history tables.
         mermaid: A picture of each graph, by its key.
         to_drop_what_destroy_keeps: Statements that drop what `pulumi destroy` keeps, in an order that works.
+        plugin: Which plugin of the provider deployed it, `official` or `stand-in`. A program that exports it under this
+            name is told when that changes.
     """
 
     graphs: pulumi.Output[list[str]]
@@ -98,6 +100,7 @@ class JobGraph(pulumi.ComponentResource):
     tables: pulumi.Output[list[str]]
     mermaid: pulumi.Output[dict[str, str]]
     to_drop_what_destroy_keeps: pulumi.Output[list[str]]
+    plugin: pulumi.Output[str]
 
     def __init__(self, name: str, args: JobGraphArgs | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
         args = args or JobGraphArgs.of_stack()
@@ -109,7 +112,7 @@ class JobGraph(pulumi.ComponentResource):
             plan(config, settings, Procedures(**texts(sources_in(files("jobgraph.procedures"))))),
             Scope(self, name, Login(self, name)),
         )
-        self.outputs = _outputs(config, settings, self._roots)
+        self.outputs = _outputs(config, settings, self._roots) | {PLUGIN: self._plugin}
         for key, value in self.outputs.items():
             setattr(self, key, pulumi.Output.from_input(value))
         self.register_outputs(self.outputs)
@@ -122,6 +125,7 @@ class JobGraph(pulumi.ComponentResource):
     def _deploy(self, planned: Plan, scope: Scope) -> None:
         settings = planned.settings
         present = tasks_present(settings, planned.graphs, self)
+        self._plugin = plugin_noted(present.plugin, self)
         access = AccessComponent("access", AccessArgs(settings), scope)
         compute = ComputeComponent("compute", ComputeArgs(settings, access), scope)
         stored = StorageArgs(settings, planned.configuration, planned.payloads, access, compute)

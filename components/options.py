@@ -31,9 +31,10 @@ def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.Resou
 def holding(options: pulumi.ResourceOptions, *ignored: str) -> pulumi.ResourceOptions:
     """Return the options of an object that holds rows or files, which no deploy may replace.
 
-    `ignored` are the properties for which the provider would make another object, none of which this program sets; so
-    a plugin or a version with another default asks for nothing. Whatever else would replace the object fails: the new
-    one is made first, and Snowflake refuses a second one of the name.
+    `ignored` are properties for which the provider would make another object; so a plugin or a version with another
+    default asks for nothing. The engine hands the plugin what is ignored as it is in the state, so none can be one
+    whose default is the plugin's own word `default`, which it refuses as a value. Whatever else would replace the
+    object fails: the new one is made first, and Snowflake refuses a second one of the name.
     """
     merged = pulumi.ResourceOptions(delete_before_replace=False, ignore_changes=list(ignored))
     return pulumi.ResourceOptions.merge(options, merged)

@@ -1,7 +1,7 @@
-"""What is there before a deploy, asked of the provider: tasks, and the images that jobs are to run.
+"""What is there before a deploy, asked of the provider and the engine: tasks, images, which plugin deployed last.
 
-Knows the provider's function `getTasks`, and how it reads the rows of a statement. Must not know what is made of the
-tasks, nor which images jobs run (jobgraph.inspection).
+Knows the provider's function `getTasks`, how it reads the rows of a statement, and the engine's function that reads a
+stack's outputs. Must not know what is made of the tasks, nor which images jobs run (jobgraph.inspection).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_snowflake as snowflake
 
+from jobgraph.deploy import plugins
 from jobgraph.imaging import building
 from jobgraph.inspection.findings import missing_images
 from jobgraph.inspection.questions import repository
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 # What Snowflake says of a database or schema that is not there yet (002003, 002043).
 _ABSENT = "does not exist"
+# The stack's output that says which plugin deployed it.
+PLUGIN = "plugin"
+# A name that no task has: the answer is asked for, not its rows.
+_NO_TASK = "JOBGRAPH ASKS WHICH PLUGIN ANSWERS"
 # What the plugin says when it cannot log in, whatever the reason.
 _NOT_CONNECTED = "open snowflake connection"
 _REMEDY = (
@@ -43,10 +48,12 @@ class Present:
         tasks: rows of SHOW TASKS of the schema, those of the graphs' roots with the `parameters` that are set on them;
             None if Snowflake could not be asked.
         has_schema: False before the first deploy: then there is nothing else to ask for either.
+        plugin: the plugin that answered; None if none did.
     """
 
     tasks: list[Row] | None
     has_schema: bool = True
+    plugin: plugins.Plugin | None = None
 
 
 def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulumi.Resource) -> Present:
@@ -62,13 +69,14 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulum
     place, options = snowflake.GetTasksInArgs(schema=settings.qualified()), pulumi.InvokeOptions(parent=parent)
     roots = {graph.root.name for graph in graphs}
     try:
-        rows = [_row(task.show_outputs[0]) for task in _listed(place, options).tasks]
+        listed = _listed(place, options)
+        rows = [_row(task.show_outputs[0]) for task in listed.tasks]
         for row in rows:
             if row["name"] in roots:
                 row["parameters"] = _parameters(place, row["name"], options)
     except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
         if _ABSENT in str(error):
-            return Present([], has_schema=False)
+            return Present([], has_schema=False, plugin=_plugin(options))
         message = f"{error}\n{_REMEDY}" if _NOT_CONNECTED in str(error) else str(error)
         if not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(message) from None
@@ -77,7 +85,25 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulum
             f"task is suspended, tasks were changed by hand or jobs change their graph. {message}"
         )
         return Present(None)
-    return Present(rows)
+    return Present(rows, plugin=plugins.answering(listed.id))
+
+
+def plugin_noted(plugin: plugins.Plugin | None, component: pulumi.Resource) -> str | None:
+    """Return the plugin for the stack's output `plugin`; warn if the last deploy of this stack noted another one.
+
+    A preview that could not ask keeps what was noted. `component` is where the warning is shown.
+    """
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    try:
+        answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
+    except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
+        pulumi.warn(f"The outputs of {stack} could not be read, so a change of plugin is not told. {error}", component)
+        return plugin
+    noted = (answer.get("outputs") or {}).get(PLUGIN)
+    told = plugins.change(noted, plugin)
+    if told:
+        pulumi.warn(told, component)
+    return plugin or noted
 
 
 def present_after(
@@ -88,6 +114,12 @@ def present_after(
     place = snowflake.GetTasksInArgs(schema=settings.qualified())
     tasks = snowflake.get_tasks_output(in_=place, with_parameters=False, opts=options)
     return tasks.apply(lambda listed: [_row(task.show_outputs[0]) for task in listed.tasks])
+
+
+def _plugin(options: pulumi.InvokeOptions) -> plugins.Plugin:
+    """Return the plugin that answers, where there is no schema to ask about."""
+    anywhere = snowflake.GetTasksInArgs(account=True)
+    return plugins.answering(snowflake.get_tasks(in_=anywhere, like=_NO_TASK, with_parameters=False, opts=options).id)
 
 
 def _listed(place: snowflake.GetTasksInArgs, options: pulumi.InvokeOptions) -> Any:

@@ -73,10 +73,10 @@ class StorageComponent(Part):
                     self.named(f"{settings.database}.{settings.schema}"),
                     name=settings.schema,
                     database=settings.database,
+                    # said, not ignored: the engine would hand the plugin its own word of the state, which it refuses
+                    is_transient="false",
                     comment=comment,
-                    opts=self._mark.making(
-                        adopting(holding(named(self, *resources), "isTransient"), settings, "schema")
-                    ),
+                    opts=self._mark.making(adopting(holding(named(self, *resources)), settings, "schema")),
                 )
             )
         # whoever waits for the last of them waits for all
@@ -106,9 +106,7 @@ class StorageComponent(Part):
                 snowflake_sse=snowflake.StageInternalEncryptionSnowflakeSseArgs(),  # type: ignore[no-untyped-call]  # theirs
             ),
             comment=self._mark.comment("jobgraph: the resolved job configuration"),
-            opts=self._mark.making(
-                adopting(holding(named(self, *self._place), "encryption", "directory.autoRefresh"), settings, "stage")
-            ),
+            opts=self._mark.making(adopting(holding(named(self, *self._place), "encryption"), settings, "stage")),
             database=settings.database,
             schema=settings.schema,
         )

@@ -39,8 +39,10 @@ from jobgraph.deploy.root_changes import (
     departing,
     moving,
     planned_edges,
+    refuse_roots_that_become_jobs,
     to_suspend,
 )
+from jobgraph.errors import UsageError
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
@@ -86,7 +88,14 @@ def task_graphs(
     """Register all graphs, by key. All gates come before the tasks of any graph, because a job may change its graph.
 
     present: rows of SHOW TASKS before the deploy; None if they are not known.
+
+    Raises:
+        RunError: this deploy cannot make of the graphs that are there what the file says; the text says what can.
     """
+    try:
+        refuse_roots_that_become_jobs(graphs, present)
+    except UsageError as error:
+        raise pulumi.RunError(str(error)) from None
     allowed = changes(graphs, present)
     moves = moving(graphs, present, allowed)
     rows = {str(row["name"]): row for row in present or ()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.deploy.drift import not_as_planned, same_body
 from jobgraph.deploy.moving import Moves, Scene, moves
+from jobgraph.errors import UsageError
 from jobgraph.plan.sql import SUSPENDED_BY_FAILURES
 from jobgraph.plan.task_rows import definition, finalized_root, predecessors
 
@@ -100,6 +101,29 @@ def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, changes: Map
         ),
     )
     return moves(scene)
+
+
+def refuse_roots_that_become_jobs(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> None:
+    """Refuse, before anything is changed, to make a job of a task that is a root now.
+
+    The ways back of the root's steps come last of all, name the task, and would suspend and resume the job.
+
+    Raises:
+        UsageError: a job or a finalizer has the name of a root that is there.
+    """
+    present = {str(row["name"]): row for row in rows or ()}
+    followed = {name for row in present.values() for name in (*predecessors(row), finalized_root(row))}
+    for graph in graphs:
+        for name in _members(graph):
+            row = present.get(name)
+            if row is None or name not in followed or definition(row) or predecessors(row) or finalized_root(row):
+                continue
+            raise UsageError(
+                f"task {name} is the root of a graph now, and graph {graph.key} wants it for a job",
+                cause="a root got another name, and a job got its former one, in the same change",
+                remedy=f"deploy without {name} first, which removes the root, and then once more with it; or give the"
+                " job another name",
+            )
 
 
 def is_stray(name: str, present: Mapping[str, Row]) -> bool:

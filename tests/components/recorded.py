@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class Echo(mocks.Mocks):
     """Every resource is as it was asked for; the functions that may be called list what is there."""
 
+    plugin: str | None = None
+    """What the stack's last deploy noted."""
+
     def __init__(self, tasks: Sequence[dict[str, Any]] = (), procedures: Mapping[str, str] | None = None) -> None:
         self.procedures = [{"name": name, "comment": comment} for name, comment in (procedures or {}).items()]
         self.tasks = [{"showOutputs": [task], "parameters": []} for task in tasks]
@@ -36,6 +39,8 @@ class Echo(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> Any:
         if args.token == "snowflake:index/getProcedures:getProcedures":
             return {"id": "procedures_read", **({"procedures": self.procedures} if self.procedures else {})}
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"outputs": {} if self.plugin is None else {"plugin": self.plugin}}
         assert args.token == "snowflake:index/getTasks:getTasks", f"not to be called: {args.token}"
         return {"id": "tasks_read", "tasks": self.tasks}
 

@@ -8,7 +8,9 @@ import pulumi
 import pytest
 
 from jobgraph.components import present
+from jobgraph.deploy.plugins import Plugin
 from jobgraph.settings import Settings
+from tests.components.recorded import Echo, record
 
 REFUSED = "1 error occurred: open snowflake connection: Post http://127.0.0.1:1: dial tcp: connect: connection refused"
 
@@ -51,4 +53,24 @@ def test_a_preview_without_a_server_warns_and_goes_on(monkeypatch: pytest.Monkey
 
 def test_before_the_first_deploy_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, "Schema 'D.S' does not exist or not authorized.", dry=False)
-    assert present.tasks_present(Settings(), [], PARENT) == present.Present([], has_schema=False)
+    monkeypatch.setattr(present, "_plugin", lambda _options: Plugin.OFFICIAL)
+    nothing = present.Present([], has_schema=False, plugin=Plugin.OFFICIAL)
+    assert present.tasks_present(Settings(), [], PARENT) == nothing
+
+
+@pytest.mark.parametrize("noted", [None, "official", "stand-in"])
+def test_a_stack_that_another_plugin_deployed_last_is_warned_and_notes_the_one_in_use(
+    monkeypatch: pytest.MonkeyPatch, noted: str | None
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", lambda text, *_resource: warned.append(text))
+    monkeypatch.setattr(Echo, "plugin", noted)
+    recorder = record()  # its answers are those of the official plugin
+    assert recorder.outputs["JobGraph jobgraph"]["plugin"] == "official"
+    assert ["last deployed with the stand-in plugin" in text for text in warned] == [True] * (noted == "stand-in")
+
+
+def test_a_preview_that_could_not_ask_keeps_what_was_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, REFUSED, dry=True)
+    monkeypatch.setattr(Echo, "plugin", "stand-in")
+    assert record().outputs["JobGraph jobgraph"]["plugin"] == "stand-in"

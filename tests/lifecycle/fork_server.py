@@ -112,9 +112,11 @@ _servers: list[subprocess.Popen[bytes]] = []  # held, so that their standard inp
 def install(home: Path) -> None:
     """Let the launchers of stand-ins in a PULUMI_HOME ask the server first."""
     for path in home.glob("plugins/*/pulumi-*"):
+        if path.is_symlink():  # an official one, of a hundred megabytes
+            continue
         text = path.read_text(errors="replace")
         lines = text.splitlines()
-        if path.is_symlink() or not lines[0].startswith("#!/bin/sh") or "runpy.run_module" not in text:
+        if not lines[0].startswith("#!/bin/sh") or "runpy.run_module" not in text:
             continue
         python, _, command = lines[-1].removeprefix("exec ").partition(" ")
         ask = f"exec {python} -I -S {path.parent / 'client.py'} {command.removeprefix('-P -c ')}"

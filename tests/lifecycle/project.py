@@ -41,6 +41,8 @@ PARTS = (
     "images",
 )
 KEPT_VARIABLES = ("HOME", "LANG", "XDG_CACHE_HOME", "GOPATH", "GOFLAGS", PLUGIN_VARIABLE)
+# In which a plugin without an engine has ended the calls that it had begun.
+CALLS_SECONDS = 20
 EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 
 
@@ -167,12 +169,13 @@ def kill(engine: subprocess.Popen[str], *, plugins: bool) -> None:
     Args:
         engine: started in a session of its own.
         plugins: they are killed too, as by a machine that dies. Else they end the calls that they have begun: they are
-            in process groups of their own.
+            in process groups of their own. The official plugin looks for its engine for five minutes more, in which it
+            does nothing, so it is killed after a while.
     """
     started = [(child, os.pidfd_open(child)) for child in children(engine.pid)]
     os.killpg(engine.pid, signal.SIGKILL)
     for child, descriptor in started:
-        if plugins:
+        if plugins or not select.select([descriptor], [], [], CALLS_SECONDS)[0]:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         assert select.select([descriptor], [], [], 60)[0], f"process {child} outlives its engine"

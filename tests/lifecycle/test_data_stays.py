@@ -52,7 +52,7 @@ def other_defaults(kind: str, values: dict[str, Any]) -> None:
     if kind == "Database":
         values["isTransient"] = True
     elif kind == "Schema":
-        values["isTransient"] = "true"
+        values.pop("isTransient", None)  # as states of version 0.1 are
     elif kind == "StageInternal":
         values["encryption"] = {"snowflakeFull": {}}
         values["directory"] |= {"autoRefresh": "true"}

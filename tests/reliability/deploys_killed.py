@@ -237,8 +237,16 @@ def cases(writes: dict[str, int], faults: Sequence[Fault] = FAULTS) -> list[Case
     ]
 
 
+def spread(every: Sequence[Case], seed: int, count: int) -> list[Case]:
+    """All cases, or `count` of them, evenly over scenarios, faults and statements; another seed begins elsewhere."""
+    if count >= len(every):
+        return list(every)
+    first = Random(seed).randrange(len(every))  # noqa: S311  # a repeatable choice
+    return [every[(first + number * len(every) // count) % len(every)] for number in range(count)]
+
+
 def sweep(folder: Path, seed: int, count: int) -> tuple[Counter[str], list[str]]:
-    """Cases by scenario and fault, and failures; all cases, or `count` of them chosen by the seed."""
+    """Cases by scenario and fault, and failures; all cases, or `count` of them."""
     local, lanes, lock = threading.local(), list[Lane](), threading.Lock()
     tried: Counter[str] = Counter()
     failures: list[str] = []
@@ -256,9 +264,9 @@ def sweep(folder: Path, seed: int, count: int) -> tuple[Counter[str], list[str]]
 
     with _projects(folder) as made:
         lanes.extend(made)
-        chosen = cases(lanes[0].writes)
-        if count < len(chosen):
-            chosen = Random(seed).sample(chosen, count)  # noqa: S311  # a repeatable choice
+        every = cases(lanes[0].writes)
+        chosen = spread(every, seed, count)
+        sys.stderr.write(f"{len(chosen)} of {len(every)} cases; statements: {lanes[0].writes}\n")
         with ThreadPoolExecutor(LANES) as workers:
             list(workers.map(run, chosen))
     return tried, failures

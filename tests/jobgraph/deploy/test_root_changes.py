@@ -12,6 +12,7 @@ from jobgraph.config.reading import read
 from jobgraph.deploy import root_changes
 from jobgraph.deploy.drift import root_parameters
 from jobgraph.deploy.root_changes import RootChange, left_over, left_over_root
+from jobgraph.errors import UsageError
 from jobgraph.plan.planning import Procedures, plan
 from jobgraph.settings import read_settings
 
@@ -178,3 +179,16 @@ def test_only_what_a_deploy_of_the_graph_made_is_left_over(tmp_path: Path) -> No
     assert left_over_root(root, graph)
     assert not left_over_root({**root, "comment": "mine"}, graph)
     assert not left_over_root({**root, "state": "started"}, graph)
+
+
+def test_a_root_that_is_there_does_not_become_a_job_in_one_deploy(tmp_path: Path) -> None:
+    (before,) = planned(tmp_path, {"g": {"schedule": "59 minutes", "root_task": "top", "jobs": {"a": []}}})
+    renamed = planned(
+        tmp_path, {"g": {"schedule": "59 minutes", "root_task": "other", "jobs": {"a": [], "top": ["a"]}}}
+    )
+    with pytest.raises(UsageError, match="task TOP is the root of a graph now, and graph g wants it for a job"):
+        root_changes.refuse_roots_that_become_jobs(renamed, rows(before))
+    (gone,) = planned(tmp_path, {"g": {"schedule": "59 minutes", "root_task": "other", "jobs": {"a": []}}})
+    root_changes.refuse_roots_that_become_jobs((gone,), rows(before))
+    root_changes.refuse_roots_that_become_jobs(renamed, rows(gone))
+    root_changes.refuse_roots_that_become_jobs(renamed, None)

@@ -82,6 +82,16 @@ def _reason(prop: Property, value: Any) -> str:
     return ""
 
 
+def left_to_snowflake(place: str) -> Failure:
+    """The provider's own word where a program's value belongs, in the provider's words."""
+    return Failure(
+        place,
+        f'expected {place} to be one of ["true" "false"], got default. The provider takes `default` from itself alone. '
+        "Usual cause: `ignore_changes` names the property, so that the engine hands on what the state has: set it "
+        "instead.",
+    )
+
+
 def preview_feature_reason(label: str, feature: str) -> str:
     """What to do where a resource type or function needs a preview feature that the settings do not switch on."""
     return (

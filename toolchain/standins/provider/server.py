@@ -24,6 +24,7 @@ from pulumi.runtime.proto import (
     status_pb2,
 )
 
+from jobgraph.toolchain.standins.provider.bridge.reading import words_of_the_provider
 from jobgraph.toolchain.standins.provider.bridge.shapes import SHAPES
 from jobgraph.toolchain.standins.provider.bridge.states import (
     inputs_of,
@@ -33,13 +34,14 @@ from jobgraph.toolchain.standins.provider.bridge.states import (
     values_of,
 )
 from jobgraph.toolchain.standins.provider.bridge.writing import inputs_written
-from jobgraph.toolchain.standins.provider.check import completed, failures, preview_feature_reason
+from jobgraph.toolchain.standins.provider.check import completed, failures, left_to_snowflake, preview_feature_reason
 from jobgraph.toolchain.standins.provider.connection import Pool
 from jobgraph.toolchain.standins.provider.definition import ResourceType, Values
 from jobgraph.toolchain.standins.provider.diff import Difference, preview_outputs
 from jobgraph.toolchain.standins.provider.errors import NoConnectionError, PartialFailureError, ProviderError
 from jobgraph.toolchain.standins.provider.functions import FUNCTIONS
 from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle, Session, State
+from jobgraph.toolchain.standins.provider.offered import refused
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
 from jobgraph.toolchain.standins.provider.settings import (
     Settings,
@@ -162,9 +164,11 @@ class Provider(ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  # the protocol's name
         """Fill in defaults and report every mistake."""
         resource = _resource(request.urn, context)
+        words = words_of_the_provider(SHAPES[resource.kind], received(request.news))
         olds, news = (inputs_of(resource, received(values)) for values in (request.olds, request.news))
         inputs = completed(resource, olds, news, _auto_name(request.urn, request.randomSeed))
-        problems = failures(resource, inputs, self._features)
+        problems = [left_to_snowflake(place) for place in words] or refused(resource, olds, news)
+        problems = problems or failures(resource, inputs, self._features)
         return provider_pb2.CheckResponse(
             inputs=sent(inputs_written(SHAPES[resource.kind], inputs, inputs.keys() - news.keys())),
             failures=[provider_pb2.CheckFailure(property=problem.name, reason=problem.reason) for problem in problems],

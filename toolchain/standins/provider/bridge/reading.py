@@ -6,7 +6,7 @@ Knows the forms of `shape`. Must not know any resource type.
 from collections.abc import Mapping
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.bridge.shape import Listed, Nested, Shape
+from jobgraph.toolchain.standins.provider.bridge.shape import LEFT, Listed, Nested, Shape
 from jobgraph.toolchain.standins.provider.definition import ResourceType, Values
 
 
@@ -18,6 +18,22 @@ def inputs_read(node: Nested, values: Mapping[str, Any]) -> Values:
             continue
         result[name] = _each(value, node.fields.get(name), inputs_read)
     return result
+
+
+def words_of_the_provider(node: Nested, values: Mapping[str, Any], within: str = "") -> list[str]:
+    """The places where inputs have the provider's own word for "left to Snowflake" as if a program had written it.
+
+    The bridge marks what it filled in itself; without the mark, as where the engine took an ignored value from the
+    state, the provider refuses the word.
+    """
+    marked, places = set(values.get("__defaults") or ()), list[str]()
+    for name, value in values.items():
+        inner = node.fields.get(name)
+        if value == LEFT and node.defaults.get(name) == LEFT and name not in marked:
+            places.append(f"{within}{name}")
+        elif isinstance(value, dict) and isinstance(inner, Nested):
+            places += words_of_the_provider(inner, value, f"{within}{name}.")
+    return places
 
 
 def outputs_read(resource: ResourceType, shape: Shape, outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> Values:

@@ -13,6 +13,8 @@ class Listed:
 
 
 LISTED: Final = Listed()
+LEFT: Final = "default"
+"""The provider's own word for "left to Snowflake", in the properties that are a boolean as a text."""
 
 
 @dataclass(frozen=True, kw_only=True)

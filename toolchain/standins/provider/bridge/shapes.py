@@ -5,11 +5,8 @@ Knows the properties' names and defaults (recorded states: tests/toolchain/provi
 
 from typing import Any
 
-from jobgraph.toolchain.standins.provider.bridge.shape import LISTED, Nested, Shape
+from jobgraph.toolchain.standins.provider.bridge.shape import LEFT, LISTED, Nested, Shape
 from jobgraph.toolchain.standins.provider.data_types import TableType, data_type, result_type
-
-_LEFT = "default"
-"""The provider's own word for "left to Snowflake", in the properties that are a boolean as a text."""
 
 _ROWS = {"showOutputs": "show_output"}
 _DESCRIBED = _ROWS | {"describeOutputs": "describe_output"}
@@ -31,7 +28,7 @@ def _spelled_result(written: Any) -> str:
 _ROUTINE: dict[str, Any] = {
     "parameters": True,
     "renamed": _ROWS,
-    "defaults": {"isSecure": _LEFT},
+    "defaults": {"isSecure": LEFT},
     "spelled": {"arguments": _spelled_arguments, "returnType": _spelled_result},
 }
 _ARGUMENTS = Nested(fields={"argDefaultValue": ""}, many=True)
@@ -40,7 +37,7 @@ SHAPES: dict[str, Shape] = {
     "AccountRole": Shape(renamed=_ROWS, fields={"comment": ""}),
     "ComputePool": Shape(
         renamed=_DESCRIBED,
-        defaults={"initiallySuspended": _LEFT, "autoResume": _LEFT, "autoSuspendSecs": -1},
+        defaults={"initiallySuspended": LEFT, "autoResume": LEFT, "autoSuspendSecs": -1},
         fields={"backupInstanceFamilies": LISTED, "comment": None, "forApplication": None},
     ),
     "Database": Shape(
@@ -102,7 +99,7 @@ SHAPES: dict[str, Shape] = {
         version="2",
         parameters=True,
         renamed=_DESCRIBED,
-        defaults={"isTransient": _LEFT, "withManagedAccess": _LEFT},
+        defaults={"isTransient": LEFT, "withManagedAccess": LEFT},
         fields={"comment": None},
     ),
     "StageInternal": Shape(
@@ -112,8 +109,8 @@ SHAPES: dict[str, Shape] = {
         | {f"{kind}s": kind for kind in ("avro", "csv", "json", "orc", "parquet", "xml")},
         fields={
             "comment": None,
-            "directory": Nested(defaults={"autoRefresh": _LEFT}),
-            "encryption": _NO_OBJECT,
+            "directory": Nested(defaults={"autoRefresh": LEFT}),
+            "encryption": Nested(fields={"snowflakeFull": _NO_OBJECT, "snowflakeSse": _NO_OBJECT}),
             "fileFormat": _NO_OBJECT,
         },
     ),
@@ -149,7 +146,7 @@ SHAPES: dict[str, Shape] = {
             "targetCompletionIntervals": "target_completion_interval",
             "timestampDayIsAlways24h": "timestamp_day_is_always_24h",
         },
-        defaults={"allowOverlappingExecution": _LEFT},
+        defaults={"allowOverlappingExecution": LEFT},
         fields={
             "afters": LISTED,
             "comment": "",
@@ -166,7 +163,7 @@ SHAPES: dict[str, Shape] = {
         version="1",
         renamed=_DESCRIBED | {"columns": "column", "dataMetricFunctions": "data_metric_function"},
         computed=frozenset({"columns"}),
-        defaults=dict.fromkeys(("changeTracking", "isRecursive", "isSecure", "isTemporary"), _LEFT),
+        defaults=dict.fromkeys(("changeTracking", "isRecursive", "isSecure", "isTemporary"), LEFT),
         fields={
             "aggregationPolicy": _NO_OBJECT,
             "columns": Nested(
@@ -184,9 +181,9 @@ SHAPES: dict[str, Shape] = {
         parameters=True,
         renamed=_ROWS,
         defaults={
-            "autoResume": _LEFT,
+            "autoResume": LEFT,
             "autoSuspend": -1,
-            "enableQueryAcceleration": _LEFT,
+            "enableQueryAcceleration": LEFT,
             "queryAccelerationMaxScaleFactor": -1,
         },
         fields=dict.fromkeys(

@@ -10,9 +10,10 @@ from jobgraph.toolchain.standins.provider.cells import parameters_by_name
 from jobgraph.toolchain.standins.provider.definition import Row, Statement, Step, Values
 from jobgraph.toolchain.standins.provider.resources.task import show_task_output
 from jobgraph.toolchain.standins.provider.sql import quoted, requoted, text
-from jobgraph.toolchain.standins.provider.tasks.task_graph import TASK
 
 TOKEN = "snowflake:index/getTasks:getTasks"  # noqa: S105  # a type token
+ANSWER_ID = "tasks_read by the stand-in"
+"""By its end a program knows which plugin answers it; the official one's id is `tasks_read`. No state has it."""
 
 
 class UnknownArgumentError(ValueError):
@@ -43,7 +44,7 @@ def list_tasks(arguments: Values) -> Generator[Step, list[Row], Values]:
     for row in rows:
         parameters = (yield _parameters(row)) if arguments.get("withParameters", True) else []
         tasks.append({"showOutputs": [show_task_output(row)], "parameters": _shown(parameters)})
-    return {**arguments, "id": TASK.plural.lower() + "_read", "tasks": tasks}
+    return {**arguments, "id": ANSWER_ID, "tasks": tasks}
 
 
 def _parameters(row: Row) -> Statement:
