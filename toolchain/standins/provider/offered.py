@@ -29,7 +29,7 @@ _NAMES = {
     "userTaskTimeoutMs suspendTaskAfterNumFailures taskAutoRetryAttempts comment afters finalize when",
     "View": f"{_IN_SCHEMA} statement comment",
     "Warehouse": "name warehouseSize maxClusterCount maxConcurrencyLevel autoSuspend autoResume initiallySuspended "
-    "comment",
+    "resourceMonitor comment",
 }
 OFFERED: Mapping[str, frozenset[str]] = {kind: frozenset(names.split()) for kind, names in _NAMES.items()}
 
