@@ -81,13 +81,13 @@ def test_a_life_that_changes_its_plugin_at_each_step_replaces_nothing(
     stack.choose(fresh, retain=retain)
     deployed(fresh, first, told=False)
     objects = made(fresh)
-    fresh.query(f"INSERT INTO {SCHEMA}.JOB_LOGS (TASK_NAME) VALUES ('KEEP')")
 
     use(fresh, second)
     fresh.pulumi("preview", "--expect-no-changes")
     fresh.pulumi("refresh", "--preview-only", "--expect-no-changes")
     deployed(fresh, second, told=True)
     assert made(fresh) == objects
+    fresh.query(f"INSERT INTO {SCHEMA}.JOB_LOGS (TASK_NAME) VALUES ('KEEP')")
     fresh.edit("schedule: 59 minutes", "schedule: 2 hours")
     fresh.edit("--result_table=results_1", "--result_table=results_0")
     deployed(fresh, first, told=True)
