@@ -55,7 +55,7 @@ def other_defaults(kind: str, values: dict[str, Any]) -> None:
         values.pop("isTransient", None)  # as states of version 0.1 are
     elif kind == "StageInternal":
         values["encryption"] = {"snowflakeFull": {}}
-        values["directory"] |= {"autoRefresh": "true"}
+        values["directory"].pop("autoRefresh", None)
     else:
         for column in values["columns"]:
             column.pop("default", None)
