@@ -1,5 +1,6 @@
 """Per property: what updates in place, what needs a new object, what is no change at all; and special sequences."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -240,6 +241,24 @@ def test_the_query_of_an_execute_that_fails_is_a_warning(lifecycle: Lifecycle, s
 
     assert state.outputs["queryResults"] == []
     assert "000904" in snowflake.warned[0]
+
+
+def test_the_results_of_a_query_are_printed_as_the_official_plugin_prints_them(
+    lifecycle: Lifecycle, snowflake: Any
+) -> None:
+    made = datetime(2026, 11, 29, 8, 58, 8, 441850, tzinfo=UTC)
+    snowflake.answers["select"] = [{"made": made, "is_on": True, "count": 3, "word": "True", "none": None}]
+
+    _, state = lifecycle.create(KINDS["Execute"], {"execute": "a", "revert": "b", "query": "select"}, print)
+
+    printed = {
+        "made": "2026-11-29 08:58:08.44185 +0000 UTC",
+        "is_on": "true",
+        "count": "3",
+        "word": "True",
+        "none": None,
+    }
+    assert state.outputs["queryResults"] == [printed]
 
 
 def test_an_object_that_exists_already_is_a_failure_that_keeps_nothing(lifecycle: Lifecycle, snowflake: Any) -> None:

@@ -5,8 +5,10 @@ Must not look into them, nor show them in an error.
 """
 
 import uuid
+from datetime import datetime
 from typing import Any
 
+from jobgraph.toolchain.standins.provider.cells import instant
 from jobgraph.toolchain.standins.provider.definition import (
     Observation,
     Observed,
@@ -52,6 +54,11 @@ def _read(values: Values) -> Observation:
 
 
 def _cell(cell: Any) -> str | None:
+    """A cell as the official plugin, a Go program, prints it."""
+    if isinstance(cell, datetime):
+        return instant(cell)
+    if isinstance(cell, bool):
+        return str(cell).lower()
     return None if cell is None else str(cell)
 
 
