@@ -57,8 +57,8 @@ account: setup ## ask a real account what it answers, within a budget (CONNECTIO
 	@test -n "$(BUDGET)" || { echo "error: say what it may cost: make account CONNECTION=prod BUDGET=2 (credits)" >&2; exit 2; }
 	@$(BIN)/python -m tests.account $(if $(CONNECTION),--connection $(CONNECTION)) --budget $(BUDGET)
 
-clients: $(STAMP) ## official clients against the sandbox, each in an environment of its own: docs/coverage.md
-	@$(BIN)/python -m tests.clients
+clients: $(STAMP) ## official clients against the sandbox, each in an environment of its own: docs/coverage.md (CHECK=1: hold the page against them)
+	@$(BIN)/python -m tests.clients $(if $(CHECK),--check)
 
 bench: setup ## the figures of docs/benchmarks.md, measured side by side
 	@$(BIN)/python -m tests.bench

@@ -1,4 +1,7 @@
-"""`python -m tests.clients [NAME …]`: runs official clients against the sandbox and writes docs/coverage.md."""
+"""`python -m tests.clients [--check] [NAME …]`: runs official clients against the sandbox and writes docs/coverage.md.
+
+With --check the page stays as it is, and what it says differently is an error.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,16 @@ from typing import TYPE_CHECKING
 import snowflake.connector
 from snowflake_sandbox import control
 
-from tests.clients.table import CLIENTS, PROGRAMS, Client, Outcome, document
+from tests.clients.table import CLIENTS, PROGRAMS, Client, Outcome, differences, document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("CLIENTS_FOLDER", ROOT / ".jobgraph" / "clients"))
+PAGE = ROOT / "docs" / "coverage.md"
+# Outside of the clone: every clone of a machine uses the same environments.
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jobgraph" / "clients"
+FOLDER = Path(os.environ.get("CLIENTS_FOLDER", _CACHE))
 _IMAGE = 'FROM python:3.11-slim\nCOPY main.py ./\nENTRYPOINT ["python3", "main.py"]\n'
 _SECONDS = 900
 _COUNTS = (
@@ -30,21 +36,44 @@ _COUNTS = (
 )
 
 
-def python_of(client: Client) -> Path:
-    """The client's interpreter; its environment is made where it is not there."""
+def command_of(client: Client) -> list[str]:
+    """The command that runs the client's program; its environment is made where it is not there."""
     folder = FOLDER / client.folder
-    python = folder / "bin" / "python"
     if not (folder / ".done").exists():
         sys.stderr.write(f"clients: installing {client.name} into {folder}\n")
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        if client.without:
-            subprocess.run([*install, "--no-deps", *client.packages], check=True)
-            subprocess.run([*install, *_requirements(python, client)], check=True)
-        else:
-            subprocess.run([*install, *client.packages], check=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        {"py": _install_python, "js": _install_node, "java": _install_java}[client.language](client, folder)
         (folder / ".done").touch()
-    return python
+    program = str(PROGRAMS / client.program)
+    if client.language == "js":
+        # A program of this folder finds the modules of the client's folder by a variable alone.
+        return ["env", f"NODE_PATH={folder / 'node_modules'}", "node", program]
+    if client.language == "java":
+        # The driver reads Arrow through java.nio.
+        return ["java", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-cp", f"{folder}/*", program]
+    return [str(folder / "bin" / "python"), program]
+
+
+def _install_python(client: Client, folder: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if client.without:
+        subprocess.run([*install, "--no-deps", *client.packages], check=True)
+        subprocess.run([*install, *_requirements(python, client)], check=True)
+    else:
+        subprocess.run([*install, *client.packages], check=True)
+
+
+def _install_node(client: Client, folder: Path) -> None:
+    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
+    subprocess.run(["npm", "install", *quiet, "--prefix", str(folder), *client.packages], check=True)
+
+
+def _install_java(client: Client, folder: Path) -> None:
+    copy = ["mvn", "--quiet", "--batch-mode", "dependency:copy", f"-DoutputDirectory={folder}"]
+    for package in client.packages:
+        subprocess.run([*copy, f"-Dartifact={package}"], check=True, cwd=folder)
 
 
 def _requirements(python: Path, client: Client) -> list[str]:
@@ -56,7 +85,7 @@ def _requirements(python: Path, client: Client) -> list[str]:
 
 def run(client: Client) -> Outcome:
     """Run a client's program against an empty sandbox."""
-    python = python_of(client)
+    command = command_of(client)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         image = folder / "images" / "hello"
@@ -67,7 +96,7 @@ def run(client: Client) -> Outcome:
         try:
             environment = control.environment(folder / "sandbox")
             ended = subprocess.run(
-                [str(python), str(PROGRAMS / client.program)],
+                command,
                 env={**os.environ, **environment},
                 capture_output=True,
                 text=True,
@@ -104,17 +133,27 @@ def _statements(environment: Mapping[str, str]) -> tuple[int, int, int, int]:
     return sent - own, answered - own + 1, refused, sent - answered - refused - 1
 
 
-def main(names: list[str]) -> int:
-    """Run the clients, print the table, write the page when all of them ran; 1 when a step was wrong."""
+def main(words: list[str]) -> int:
+    """Run the clients, print the table, write the page when all of them ran, or hold it against the table.
+
+    Returns:
+        1 when a step was wrong, or the page says something else.
+    """
+    names = [word for word in words if word != "--check"]
     clients = [client for client in CLIENTS if not names or client.folder in names]
     for client in clients:
-        python_of(client)
+        command_of(client)
     with ThreadPoolExecutor(2) as pool:  # as many as the smallest machine has cores
         outcomes = list(pool.map(run, clients))
     text = document(outcomes, datetime.now(UTC).date().isoformat())
     sys.stdout.write(text)
+    if "--check" in words:
+        changed = differences(PAGE.read_text(), text)
+        for line in changed:
+            sys.stderr.write(f"docs/coverage.md is out of date, run `make clients`: {line}\n")
+        return int(bool(changed))
     if not names:
-        (ROOT / "docs" / "coverage.md").write_text(text)
+        PAGE.write_text(text)
     return int(any(result == "wrong" for outcome in outcomes for _, result, _ in outcome.steps))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.clients.table import CLIENTS, MARK, Client, Outcome, digest, document
+from tests.clients.table import CLIENTS, MARK, Client, Outcome, differences, digest, document
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
 
@@ -21,3 +21,17 @@ def test_the_table_counts_steps_and_names_what_was_not_answered() -> None:
     assert "| me | 3 | 1 | 1 | 1 | 5 | 3 | 1 | 1 |" in text
     assert "- me, b: refused. `Unsupported x`" in text
     assert "- me, c: wrong. `1 instead of 2`" in text
+
+
+def test_a_page_is_out_of_date_where_a_step_ended_otherwise_not_where_a_count_or_a_day_differs() -> None:
+    def page(outcome: str, sent: int, date: str) -> str:
+        steps = (("a", "answered", ""), ("b", outcome, "a text"))
+        return document([Outcome(Client("me", "me", (), "p.py"), steps, (sent, 3, 1, 1))], date)
+
+    assert differences(page("refused", 5, "2026-01-02"), page("refused", 6, "2026-01-03")) == []
+    assert differences(page("refused", 5, "2026-01-02"), page("wrong", 5, "2026-01-02")) == [
+        "- me, b: refused.",
+        "- me, b: wrong.",
+        "| me | 2 | 1 | 0 | 1",
+        "| me | 2 | 1 | 1 | 0",
+    ]

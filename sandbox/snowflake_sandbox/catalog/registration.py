@@ -38,6 +38,7 @@ from snowflake_sandbox.tables import (
     file_urls,
     keys,
     relations,
+    result_description,
     stage_files,
     stage_transfers,
 )
@@ -73,6 +74,17 @@ def register(world: World) -> None:
     """Add this folder's kinds and statements."""
     for kind in _KINDS:
         world.kinds[kind.name] = kind
-    parts = (budget, grants, stage_files, stage_transfers, copy_into, file_urls, keys, comments, relations)
+    parts = (
+        budget,
+        grants,
+        stage_files,
+        stage_transfers,
+        copy_into,
+        file_urls,
+        keys,
+        comments,
+        relations,
+        result_description,
+    )
     for part in (*parts, information_schema):
         part.register(world)

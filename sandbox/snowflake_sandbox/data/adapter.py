@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 # The table of each database's file that keeps the store's notes.
 _NOTES = "_definitions"
-_ALIAS = re.compile(r' AS (?=(?:[^"]*"[^"]*")*[^"]*$)')
+_ALIAS = re.compile(r' (?:AS|TABLESAMPLE) (?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
 def quoted(*parts: str) -> str:
@@ -74,8 +74,20 @@ def _lock_down(duck: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> None
         duck.execute(f"SET GLOBAL {setting} = {value}")
 
 
+# Words that DuckDB reserves, and AT, which it reads as time travel; in Snowflake most of them are names as any other.
+_RESERVED = frozenset(
+    row[0].upper()
+    for row in duckdb.execute(
+        "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')"
+    ).fetchall()
+) | {"AT"}
+
+
 def duckdb_text(tree: exp.Expr) -> str:
     """DuckDB's text of a translated tree; what DuckDB has no words for is an error, not left out with a warning."""
+    for name in tree.find_all(exp.Identifier):
+        if name.this.upper() in _RESERVED:
+            name.args["quoted"] = True
     return tree.sql("duckdb", unsupported_level=ErrorLevel.RAISE, comments=False)
 
 

@@ -1,4 +1,4 @@
-"""Temporary tables, views, stages and file formats: they end with the session that made them.
+"""Temporary tables, views, stages, file formats, procedures and functions: they end with the session that made them.
 
 Knows their mark in the catalog (property `session`); must not know how a session ends (logins.py) nor any kind.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
-_KINDS = ("TABLE", "VIEW", "STAGE", "FILE FORMAT")
+_KINDS = ("TABLE", "VIEW", "STAGE", "FILE FORMAT", "PROCEDURE", "FUNCTION")
 _TEXT = "-- end of session"
 
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from snowflake_sandbox.dialect import annotation, assignments, exact_numbers, functions, named, operators, ordering
+from snowflake_sandbox.dialect import (
+    annotation,
+    assignments,
+    exact_numbers,
+    functions,
+    named,
+    operators,
+    ordering,
+    sampling,
+)
 from snowflake_sandbox.dialect.conversions import Formats
 
 if TYPE_CHECKING:
@@ -20,6 +29,7 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **operators.RULES,
     **functions.RULES,
     **exact_numbers.RULES,
+    **sampling.RULES,
 }
 
 

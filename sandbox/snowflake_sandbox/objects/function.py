@@ -46,11 +46,12 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     return True
 
 
-def _finish(_call: Call, creation: Creation) -> None:
+def _finish(call: Call, creation: Creation) -> None:
     missing = [word for word in ("returns", "body") if creation.properties.get(word) is None]
     if missing:
         raise errors.missing_property(", ".join(missing).upper(), "CREATE FUNCTION")
     creation.properties["secure"] = "SECURE" in creation.modifiers
+    creation.properties["session"] = call.session.id if creation.modifiers & procedure.TEMPORARY else None
 
 
 def _show_row(call: Call, function: SnowflakeObject) -> tuple[Any, ...]:
@@ -124,7 +125,8 @@ KIND = Kind(
     read_definition=_read_definition,
     finish_definition=_finish,
     actions={"SET SECURE": _set_secure, "UNSET SECURE": _unset_secure},
-    modifiers=frozenset({"SECURE"}),
+    created=procedure.created,
+    modifiers=procedure.TEMPORARY | {"SECURE"},
     has_signature=True,
     grant_name=signature.grant_name,
 )

@@ -32,6 +32,7 @@ SHOWN = columns(
     "created_on@ name schema_name is_builtin is_aggregate is_ansi min_num_arguments# max_num_arguments# arguments"
     " description catalog_name is_table_function valid_for_clustering is_secure secrets external_access_integrations"
 )
+TEMPORARY = frozenset({"TEMPORARY", "TEMP"})
 _DESCRIPTION = "user-defined procedure"
 _SNOWPARK = "snowflake-snowpark-python"
 # What CREATE needs, by language.
@@ -88,7 +89,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     return True
 
 
-def _finish(_call: Call, creation: Creation) -> None:
+def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     language = properties.get("language") or "SQL"
     if language not in _NEEDED:
@@ -103,8 +104,15 @@ def _finish(_call: Call, creation: Creation) -> None:
     elif not any(package.lower().replace("_", "-").startswith(_SNOWPARK) for package in packages):
         raise errors.missing_property(f"PACKAGES ('{_SNOWPARK}')", "CREATE PROCEDURE")
     properties["secure"] = "SECURE" in creation.modifiers
+    properties["session"] = call.session.id if creation.modifiers & TEMPORARY else None
     properties.setdefault("execute_as", "OWNER")
     properties.setdefault("null_handling", "CALLED ON NULL INPUT")
+
+
+def created(call: Call, procedure: SnowflakeObject) -> None:
+    """Note a temporary procedure or function in its session, with which it goes."""
+    if procedure["session"] is not None:
+        call.world.data.connection(call.session).temporary.append(procedure.id)
 
 
 def show_row(call: Call, procedure: SnowflakeObject) -> tuple[Any, ...]:
@@ -189,7 +197,8 @@ KIND = Kind(
     read_definition=_read_definition,
     finish_definition=_finish,
     actions={"EXECUTE AS": _execute_as},
-    modifiers=frozenset({"SECURE"}),
+    created=created,
+    modifiers=TEMPORARY | {"SECURE"},
     created_message="Function {name} successfully created.",
     has_signature=True,
     grant_name=signature.grant_name,

@@ -73,7 +73,6 @@ def _show_row(_call: Call, view: SnowflakeObject) -> tuple[Any, ...]:
         view.created_on,
         view.name.name,
         "",
-        "VIEW",
         view.name.database,
         view.name.schema,
         view.owner,
@@ -108,7 +107,7 @@ KIND = Kind(
     plural="VIEWS",
     scope=ObjectScope.SCHEMA,
     show=columns(
-        "created_on@ name reserved kind database_name schema_name owner comment text is_secure is_materialized"
+        "created_on@ name reserved database_name schema_name owner comment text is_secure is_materialized"
         " owner_role_type change_tracking"
     ),
     show_row=_show_row,

@@ -18,11 +18,11 @@ from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.compute import needs
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import budget
-from snowflake_sandbox.procedures import arguments
+from snowflake_sandbox.procedures import answers, arguments
 from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessDied
 from snowflake_sandbox.procedures.worker import CallRequest
 from snowflake_sandbox.protocol import logins
-from snowflake_sandbox.result import CALL, ColumnType, Result, ResultColumn
+from snowflake_sandbox.result import CALL, Result, ResultColumn
 from snowflake_sandbox.scripting import run
 from snowflake_sandbox.scripting.values import SEMI_STRUCTURED, Value
 from snowflake_sandbox.services.methods import call_method
@@ -43,14 +43,6 @@ if TYPE_CHECKING:
 # what calls printed is for looking into a failure: old files would only fill the disk
 _MOST_LOGS = 1000
 _SNOWPARK_ALONE = re.compile(r"snowflake[-_]snowpark[-_]python\s*([=<>~!*].*)?")
-_TYPES: dict[str, ColumnType] = {
-    "NUMBER": "fixed",
-    "FLOAT": "real",
-    "BOOLEAN": "boolean",
-    "VARIANT": "variant",
-    "OBJECT": "object",
-    "ARRAY": "array",
-}
 
 
 def call_statement(call: Call) -> Result:
@@ -143,7 +135,7 @@ def run_procedure(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...
     """Run a procedure in a session: its caller's, or one with its owner's rights."""
     if procedure["language"] == "SQL":
         return _run_block(call, procedure, values, session)
-    return _result(procedure, _run_python(call, procedure, values, session))
+    return answers.result(procedure, _run_python(call, procedure, values, session))
 
 
 def _run_block(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...], session: Session) -> Result:
@@ -263,25 +255,3 @@ def _failure(procedure: SnowflakeObject, trace: str) -> SnowflakeError:
         "P0000",
         f"Python Interpreter Error:\n{trace} in function {procedure.name.name} with handler {procedure['handler']}",
     )
-
-
-def _result(procedure: SnowflakeObject, answer: dict[str, Any]) -> Result:
-    if procedure["returns"] == "TABLE":
-        declared = signature.arguments_of(procedure, "result_columns")
-        names = [argument.name for argument in declared] or answer.get("columns", [])
-        types = [_TYPES.get(argument.base, "text") for argument in declared] or ["text"] * len(names)
-        result_columns = tuple(ResultColumn(name, kind) for name, kind in zip(names, types, strict=True))
-        rows = [tuple(_cell(value, kind) for value, kind in zip(row, types, strict=False)) for row in answer["rows"]]
-        return Result(result_columns, rows, CALL)
-    kind = _TYPES.get(procedure["returns"], "text")
-    return Result((ResultColumn(procedure.name.name, kind),), ((_cell(answer.get("value"), kind),),), CALL)
-
-
-def _cell(value: Any, kind: str) -> Any:
-    if value is None:
-        return None
-    if kind in ("variant", "object", "array"):
-        return json.dumps(value)
-    if kind == "text":
-        return value if isinstance(value, str) else str(value)
-    return value

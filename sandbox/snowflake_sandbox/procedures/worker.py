@@ -235,8 +235,36 @@ def _plain(result: Any) -> dict[str, Any]:
     schema = getattr(result, "schema", None)
     if schema is not None and hasattr(result, "collect"):
         rows = [[_json(value) for value in row] for row in result.collect()]
-        return {"columns": [field.name.strip('"') for field in schema.fields], "rows": rows}
+        names = [field.name.strip('"') for field in schema.fields]
+        return {"columns": names, "types": [_data_type(field.datatype) for field in schema.fields], "rows": rows}
     return {"value": _json(result)}
+
+
+# Snowpark's types by name; any other is text.
+_NAMES = {
+    "ByteType": "NUMBER",
+    "ShortType": "NUMBER",
+    "IntegerType": "NUMBER",
+    "LongType": "NUMBER",
+    "DecimalType": "NUMBER",
+    "FloatType": "FLOAT",
+    "DoubleType": "FLOAT",
+    "BooleanType": "BOOLEAN",
+    "DateType": "DATE",
+    "TimeType": "TIME",
+    "VariantType": "VARIANT",
+    "MapType": "OBJECT",
+    "StructType": "OBJECT",
+    "ArrayType": "ARRAY",
+}
+
+
+def _data_type(kind: Any) -> tuple[str, tuple[int, ...]]:
+    """Name and numbers of the type of a DataFrame's column."""
+    name = type(kind).__name__
+    if name == "TimestampType" and kind.tz.name in ("NTZ", "DEFAULT"):
+        return "TIMESTAMP_NTZ", ()
+    return _NAMES.get(name, "VARCHAR"), (kind.precision, kind.scale) if name == "DecimalType" else ()
 
 
 def _json(value: Any) -> Any:

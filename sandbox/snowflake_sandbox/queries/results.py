@@ -1,4 +1,4 @@
-"""Results of ended statements, asked for by query id: RESULT_SCAN, and the SYSTEM$ functions that cancel statements.
+"""Results of ended statements, asked for by query id: RESULT_SCAN, and the SYSTEM$ functions that wait and cancel.
 
 Knows the Queries part of a world; must not know how statements run.
 """
@@ -24,9 +24,24 @@ def register(world: World) -> None:
     """Add the functions of this file."""
     world.table_functions["RESULT_SCAN"] = _result_scan
     world.functions |= {
+        "SYSTEM$WAIT": _wait,
         "SYSTEM$CANCEL_QUERY": _cancel_query,
         "SYSTEM$CANCEL_ALL_QUERIES": _cancel_all_queries,
     }
+
+
+# sql-reference/functions/system_wait
+_UNITS = {"DAYS": 86_400, "HOURS": 3_600, "MINUTES": 60, "SECONDS": 1, "MILLISECONDS": 0.001}
+
+
+def _wait(call: Call, arguments: tuple[Any, ...]) -> str:
+    """SYSTEM$WAIT(amount [, unit]); a cancelled statement waits no longer."""
+    amount, unit = (*counted(arguments, 1, 2, "SYSTEM$WAIT"), "SECONDS")[:2]
+    if str(unit).upper() not in _UNITS:
+        raise errors.invalid_value(str(unit), "time unit")
+    if call.cancelled.wait(float(amount) * _UNITS[str(unit).upper()]):
+        raise errors.cancelled()
+    return f"waited {amount} {str(unit).lower()}"
 
 
 def _queries(call: Call) -> Queries:

@@ -47,6 +47,37 @@ _DATA_WORDS = frozenset(
     ]
 )
 _SCRIPTING_WORDS = frozenset({"BEGIN", "DECLARE"})
+# Words that begin a statement of Snowflake's which the sandbox may not have; any other word is a mistake.
+_COMMANDS = frozenset(
+    [
+        "ALTER",
+        "CALL",
+        "COMMENT",
+        "COPY",
+        "CREATE",
+        "DESC",
+        "DESCRIBE",
+        "DROP",
+        "EXECUTE",
+        "EXPLAIN",
+        "GET",
+        "GRANT",
+        "LIST",
+        "LS",
+        "PUT",
+        "REMOVE",
+        "REVOKE",
+        "RM",
+        "SET",
+        "SHOW",
+        "START",
+        "TRUNCATE",
+        "UNDROP",
+        "UNSET",
+        "USE",
+        "VALUES",
+    ]
+)
 # Statements that change nothing, so that running them describes them.
 _READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})
 
@@ -108,7 +139,12 @@ def _execute(call: Call) -> Result:
         return handler(call)
     if call.reader.peek() in _DATA_WORDS:
         return execution.execute(call)
-    raise errors.not_supported(leading_words(call.text))
+    raise _no_handler(call)
+
+
+def _no_handler(call: Call) -> errors.SnowflakeError:
+    word = call.reader.tokens[0].text
+    return errors.not_supported(leading_words(call.text)) if word.upper() in _COMMANDS else errors.syntax_error(word, 0)
 
 
 def _call(  # noqa: PLR0913, PLR0917  # see execute
@@ -189,7 +225,7 @@ def _describe(call: Call) -> Result:
         return Result((ResultColumn(name),), (), CALL) if word == "CALL" else replace(status(), rows=())
     if word in _DATA_WORDS:
         return execution.describe(call)
-    raise errors.not_supported(leading_words(call.text))
+    raise _no_handler(call)
 
 
 def find_handler(world: World, reader: Reader) -> Handler | None:

@@ -152,6 +152,10 @@ def _terse(kind: Kind, rows: list[tuple[Any, ...]]) -> tuple[tuple[ResultColumn,
 
 def _read_plural(call: Call) -> Kind:
     plurals = {kind.plural: kind for kind in call.world.kinds.values()}
+    # Snowflake lists its own functions too; the sandbox has no list of them.
+    if call.reader.peek() == "FUNCTIONS" and "FUNCTION" in call.world.kinds:
+        call.reader.accept("FUNCTIONS")
+        return call.world.kinds["FUNCTION"]
     for count in range(LONGEST_KIND, 0, -1):
         kind = plurals.get(" ".join(call.reader.peek(ahead) for ahead in range(count)))
         if kind is not None and call.reader.accept(kind.plural):

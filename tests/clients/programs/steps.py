@@ -46,6 +46,13 @@ def raises(action: Callable[[], Any], text: str) -> bool:
     return False
 
 
+def errors_of(output: str) -> str:
+    """The lines of a command's output that begin where it speaks of an error, else its last ones."""
+    lines = output.strip().splitlines()
+    first = next((number for number, line in enumerate(lines) if "error" in line.lower()), max(len(lines) - 5, 0))
+    return "\n".join(lines[first : first + 20])
+
+
 def tell(name: str, outcome: str, detail: str = "") -> None:
     """One line for the table."""
     sys.stdout.write(json.dumps({"step": name, "outcome": outcome, "detail": " ".join(detail.split())[:200]}) + "\n")

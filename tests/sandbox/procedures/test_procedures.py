@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import select
 import socket
 import threading
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +144,42 @@ def test_results(procedures: Procedures, returns: str, body: str, expected: obje
 def test_a_table_result(procedures: Procedures) -> None:
     procedures.create("R()", "return session.sql(\"SELECT 1 AS A, 'x' AS B\")", "TABLE (A NUMBER, B VARCHAR)")
     assert procedures.rows("CALL R()") == [{"A": 1, "B": "x"}]
+
+
+def test_a_table_result_without_declared_columns_has_those_of_the_frame(procedures: Procedures) -> None:
+    query = (
+        "select 1 as A, 1.25::number(10, 2) as B, 1.5::float as C, true as D, '2020-01-02'::date as E,"
+        " '2020-01-02 03:04:05'::timestamp_ntz as F, parse_json('{\"k\": 1}') as G, null as H, 'x' as I"
+    )
+    procedures.create("R()", f"return session.sql({query!r})", "TABLE ()")
+    (row,) = procedures.rows("CALL R()")
+    assert {**row, "G": json.loads(row["G"])} == {
+        "A": 1,
+        "B": Decimal("1.25"),
+        "C": 1.5,
+        "D": True,
+        "E": date(2020, 1, 2),
+        "F": datetime(2020, 1, 2, 3, 4, 5),  # noqa: DTZ001  # TIMESTAMP_NTZ has no zone
+        "G": {"k": 1},
+        "H": None,
+        "I": "x",
+    }
+
+
+def test_a_temporary_procedure_goes_with_its_session(procedures: Procedures) -> None:
+    other = logins.open_session(
+        procedures.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S", warehouse="FOR_EVERYBODY"
+    )
+    text = (
+        "CREATE TEMPORARY PROCEDURE GOES() RETURNS INT LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+        " PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main' AS $$\ndef main(session):\n    return 3\n$$"
+    )
+    procedures.rows(text, session=other)
+    procedures.rows("CREATE TEMP FUNCTION GOES_TOO() RETURNS INT AS '4'", session=other)
+    shown = ("SHOW PROCEDURES LIKE 'GOES%' IN SCHEMA D.S", "SHOW USER FUNCTIONS LIKE 'GOES%' IN SCHEMA D.S")
+    assert [len(procedures.rows(query)) for query in shown] == [1, 1]
+    logins.close_session(procedures.world, other)
+    assert [len(procedures.rows(query)) for query in shown] == [0, 0]
 
 
 def test_an_exception_is_snowflakes_error(procedures: Procedures) -> None:

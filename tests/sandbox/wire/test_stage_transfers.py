@@ -112,3 +112,13 @@ def test_a_token_ends_with_its_session(driver: Driver) -> None:
     place, token = driver.transfer("get @ST/folder/a.txt file:///nowhere")
     driver.post("/session?delete=true", {})
     assert driver.ask("GET", f"{place}folder/a.txt", Authorization=token)[0] == 401
+
+
+def test_a_login_tells_the_formats_by_which_drivers_read_values(service: Service) -> None:
+    driver = Driver(service.port)
+    driver.log_in()
+    told = {parameter["name"]: parameter["value"] for parameter in driver.run("select 1")["parameters"]}
+    assert told["BINARY_OUTPUT_FORMAT"] == "HEX"
+    assert told["TIME_OUTPUT_FORMAT"] == "HH24:MI:SS"
+    assert told["DATE_OUTPUT_FORMAT"] == "YYYY-MM-DD"
+    assert told["TIMESTAMP_NTZ_OUTPUT_FORMAT"] == "YYYY-MM-DD HH24:MI:SS.FF3"
