@@ -96,7 +96,6 @@ def test_all_commands_tell_the_same_durations_of_a_run(deployed: Project) -> Non
         for one in differences:
             if one["fact"] == "duration":
                 assert one[("first", "second")[place]] == spans[one["job"] or ""]
-    assert {one["fact"] for one in differences} <= {"duration"}
 
 
 def durations(run: dict[str, Any]) -> dict[str, float]:
