@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from tests.lifecycle.project import Project
 
 DEV = "DEV_ORCHESTRATION"
+# a job on each pool
+GRAPH = """\
+version: 1
+defaults: {image: "my_job_image:1.1.0", compute_pool: PR_STD_POOL_XS}
+graphs:
+  container_jobs:
+    schedule: 59 minutes
+    jobs:
+      first: {command: ["true"]}
+      second: {after: [first], compute_pool: PR_STD_POOL_S, command: ["true"]}
+"""
 
 
 def clone(first: Project, folder: Path) -> Project:
@@ -43,8 +54,9 @@ def test_two_stacks_live_beside_each_other(fresh: Project, tmp_path: Path) -> No
             "PR_STD_POOL_S": {"name": "DEV_POOL_S", "instance_family": "CPU_X64_S", "max_nodes": 2},
         },
     )
-    fresh.up()
-    second.up()
+    for clones in (fresh, second):
+        (clones.folder / "jobconfig.yaml").write_text(GRAPH)
+        clones.up()
     assert owned(fresh, "DEV_") == {"DEV_JOB_ROLE", "DEV_WAREHOUSE", "DEV_POOL_XS", "DEV_POOL_S", DEV}
     fresh.jobgraph("run", "--wait")
     second.jobgraph("run", "--wait")

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.sandbox
 
-DOCKERFILE = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
+# no pandas: containers load it if it is there
+BASE = "FROM python:3.11-slim\nRUN pip install snowflake-snowpark-python\n"
+DOCKERFILE = f'{BASE}WORKDIR /app\nCOPY program.py ./\nENTRYPOINT ["python3", "program.py"]\n'
 # the program is the same for both runners: job_run.py asks for the run that it is part of where no runner tells it
 ENTRYPOINT = 'ENTRYPOINT ["python3", "job_run.py", "python3", "program.py"]'
 RUNTIME = Path(__file__).resolve().parents[2] / "images" / "runtime"
@@ -45,7 +47,7 @@ def build_image(folder: Path) -> None:
     """Make the image `job` of the program, in a folder of images."""
     image = folder / "job"
     image.mkdir(parents=True)
-    (image / "Dockerfile").write_text(f"FROM python:3.11-slim\nWORKDIR /app\nCOPY . ./\n{ENTRYPOINT}\n")
+    (image / "Dockerfile").write_text(f"{BASE}WORKDIR /app\nCOPY . ./\n{ENTRYPOINT}\n")
     for file in (Path(__file__).with_name("program.py"), *(RUNTIME / f"{name}.py" for name in PARTS)):
         shutil.copy(file, image / file.name)
 
