@@ -13,7 +13,7 @@ from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.errors import RunFailedError
 from jobgraph.procedures.requested.request import REQUEST, Request
-from jobgraph.runs import graph_run, selection, task_runs, values, wording
+from jobgraph.runs import graph_run, selection, skips, task_runs, values, wording
 from jobgraph.runs.operations import Operation, filled
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> A
     jobs = tuple(
         job.name
         for job in newest.jobs
-        if job.name in stopping or (job.state == graph_run.SKIPPED and job.cause == graph_run.BLOCKED)
+        if job.name in stopping or (job.state == graph_run.SKIPPED and job.cause == skips.BLOCKED)
     )
     statement = queries.retry_last(client.place, graph.root_task)
     return Action(RETRY, graph.key, (statement,), jobs, f"Run {newest.run_id} goes on under its id.", newest.run_id)

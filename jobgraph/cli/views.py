@@ -145,10 +145,11 @@ def failures(run: GraphRun) -> list[str]:
             lines.append(f"  its log: jobgraph logs {job.name} --run {run.run_id}")
         if advised := advice.advice(job):
             lines.append(f"  what to do: {advised}")
-    for cause in (graph_run.BLOCKED, graph_run.CONDITION_FALSE, graph_run.UNKNOWN_SKIP):
-        skipped = [job.name for job in run.jobs if job.state == graph_run.SKIPPED and job.cause == cause]
-        if skipped and run.ended:
-            lines.append(f"skipped, because {cause}: {', '.join(skipped)}")
+    skipped: dict[str, list[str]] = {}
+    for job in run.jobs if run.ended else ():
+        if job.state == graph_run.SKIPPED:
+            skipped.setdefault(job.cause, []).append(job.name)
+    lines += [f"skipped, because {cause}: {', '.join(names)}" for cause, names in skipped.items()]
     disabled = [job.name for job in run.jobs if job.state == graph_run.DISABLED]
     if disabled and run.ended:
         lines.append(f"passed over, because the job configuration says `enabled: false`: {', '.join(disabled)}")

@@ -15,6 +15,7 @@ from jobgraph.procedures.requested.request import Request
 from jobgraph.runs import attempts as attempt_rows
 from jobgraph.runs import task_runs
 from jobgraph.runs.attempts import one_line
+from jobgraph.runs.skips import BLOCKED, CONDITION_FALSE, UNKNOWN_SKIP, with_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,10 +34,6 @@ RUNNING = "RUNNING"
 DONE = attempt_rows.DONE
 FAILED = "FAILED"
 SKIPPED = "SKIPPED"
-# Why a job was skipped.
-BLOCKED = "a predecessor did not succeed"
-CONDITION_FALSE = "its condition was false, or a predecessor's"
-UNKNOWN_SKIP = "a predecessor did not succeed, or a condition was false"
 CANCELLED = "CANCELLED"
 # Its task is suspended: by somebody, or because the configuration says `enabled: false`. Both count as succeeded for
 # what follows them, but only the second is as it was meant to be.
@@ -196,6 +193,7 @@ def assemble(
     for attempt in attempts:
         tries.setdefault(attempt["TASK_NAME"], []).append(attempt_rows.read(attempt))
     jobs = tuple(_job(task, rows, tuple(tries.get(task.name, ())), progress) for task in shape.jobs)
+    jobs = with_values(jobs, shape.jobs, rows.latest)
     root, finalizer = rows.row(shape.root_task), rows.row(shape.finalizer)
     ends = [row.completed for row in rows.latest.values() if row.completed and row is not finalizer]
     end = max(ends) if rows.ended and ends else progress.now

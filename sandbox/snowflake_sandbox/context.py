@@ -117,7 +117,7 @@ def _use_role(call: Call) -> Result:
     _refuse_with_owners_rights(call)
     role = call.reader.object_name().name
     call.reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         catalog.get(tx, "ROLE", ObjectName(role))
     if role not in access.available_roles(call.world, call.session) | {call.session.role}:
         raise errors.SnowflakeError(
@@ -133,7 +133,7 @@ def _use_role(call: Call) -> Result:
 def _use_warehouse(call: Call) -> Result:
     name = ObjectName(call.reader.object_name().name)
     call.reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         warehouse = catalog.get(tx, "WAREHOUSE", name)
     access.require(call, "USAGE", warehouse)
     call.session.warehouse = warehouse.name.name
@@ -145,7 +145,7 @@ def _use_database(call: Call) -> Result:
     call.reader.end()
     if name.schema is not None:
         return _enter_schema(call, name)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         database = catalog.get(tx, "DATABASE", ObjectName(name.name))
         public = catalog.find(tx, "SCHEMA", ObjectName("PUBLIC", name.name))
     if not access.visible(call, [database]):
@@ -163,7 +163,7 @@ def _use_schema(call: Call) -> Result:
 def _enter_schema(call: Call, name: ObjectName) -> Result:
     resolved = call.session.resolve(name, ObjectScope.DATABASE, "USE SCHEMA")
     if resolved.name != "INFORMATION_SCHEMA":
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             schema = catalog.get(tx, "SCHEMA", resolved)
         if not access.visible(call, [schema]):
             raise errors.does_not_exist("SCHEMA", resolved.qualified)

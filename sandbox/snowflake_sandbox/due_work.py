@@ -1,6 +1,6 @@
 """The loop of a thread that does what is due, then sleeps until something else is.
 
-Knows the clock and how a failure is survived. Must not know what is due.
+Knows the clock, the store and how a failure is survived. Must not know what is due.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from snowflake_sandbox.clock import Clock
+    from snowflake_sandbox.call import World
 
 _RETRY_SECONDS = 1.0
 
 
 def repeat(
-    look: Callable[[], datetime], subject: str, *, clock: Clock, wake: threading.Event, stopping: threading.Event
+    look: Callable[[], datetime], subject: str, *, world: World, wake: threading.Event, stopping: threading.Event
 ) -> None:
     """Do what is due, again and again, until `stopping` is set.
 
@@ -29,16 +29,17 @@ def repeat(
     Args:
         look: does what is due; returns the instant until which nothing else will be.
         subject: the name of the log, `sandbox.<subject>`, and what it says could not be looked at.
-        clock: the sandbox's.
+        world: whose clock and store these are; what a transaction wakes the thread for is written before it looks.
         wake: set by others when something may have become due earlier.
         stopping: set when the sandbox ends; `wake` is to be set after it.
     """
     while not stopping.is_set():
         wake.clear()
         try:
+            world.store.settle()
             until = look()
         except Exception:  # logged, and tried again
             logging.getLogger(f"sandbox.{subject}").exception("%s could not be looked at; trying again", subject)
             stopping.wait(_RETRY_SECONDS)
             continue
-        clock.wait_until(wake, until)
+        world.clock.wait_until(wake, until)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import sqlite3
 import threading
 import time
@@ -33,6 +34,8 @@ FORMAT = 1
 _log = logging.getLogger("sandbox.store")
 # A machine's trouble (a full disk) ends by somebody's doing; until then writing is tried again at this pace.
 _RETRY_SECONDS = 0.5
+# How many threads read at a time.
+_MOST_READERS = 16
 
 
 # Notes of tables' definitions that this file has followed.
@@ -89,23 +92,27 @@ def insist(action: Callable[[], object], stopping: Callable[[], bool]) -> None:
             return
 
 
-def insist_aside(name: str, action: Callable[[], object], stopping: Callable[[], bool]) -> None:
-    """Do something that writes in a thread of its own, as `insist` does; a defect is logged, as nobody waits for it."""
+class Snapshot:
+    """What is read at one moment. Rows are `sqlite3.Row`: by position and by column name."""
 
-    def run() -> None:
-        try:
-            insist(action, stopping)
-        except Exception:  # noqa: BLE001  # the thread ends here, and nobody else would hear of it
-            _log.exception("%s: failed inside the sandbox", name)
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        """The first row of a query, if any."""
+        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return row
 
 
-class Transaction:
-    """A transaction in progress. Rows are `sqlite3.Row`: by position and by column name."""
+class Transaction(Snapshot):
+    """A transaction in progress."""
 
     def __init__(self, connection: sqlite3.Connection, changes: Changes) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._changes = changes
 
     def run(self, sql: str, *values: Any) -> int:
@@ -119,15 +126,6 @@ class Transaction:
         count = self._connection.execute(sql, values).rowcount
         self._changes.written.append((sql, values))
         return count
-
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """All rows of a query."""
-        return self._connection.execute(sql, values).fetchall()
-
-    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        """The first row of a query, if any."""
-        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-        return row
 
     def define(self, database: str, *statements: str) -> None:
         """Have DuckDB run statements on a database's tables when this transaction is committed, all or nothing."""
@@ -164,8 +162,61 @@ class Note:
     written: str
 
 
+class Readers:
+    """Connections for reading: so many threads read at once, beside the one that writes, each at a moment of its own.
+
+    A process has few files open at a time, and a connection has three, hence the bound.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._free: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
+        for _ in range(_MOST_READERS):
+            self._free.put(None)
+        self._own = threading.local()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The file as it is now, until the block ends; within another one, as it was then."""
+        outer: Snapshot | None = getattr(self._own, "snapshot", None)
+        if outer is not None:
+            yield outer
+            return
+        connection = self._free.get()
+        try:
+            connection = connection or self._connect()
+            connection.execute("BEGIN")
+            try:
+                self._own.snapshot = Snapshot(connection)
+                yield self._own.snapshot
+            finally:
+                self._own.snapshot = None
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
+        finally:
+            self._free.put(connection)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether this thread reads, and so would not see what it wrote."""
+        return getattr(self._own, "snapshot", None) is not None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(str(self._path), check_same_thread=False, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def close(self) -> None:
+        """Close them, each as soon as it is not read from."""
+        for _ in range(_MOST_READERS):
+            connection = self._free.get()
+            if connection is not None:
+                connection.close()
+
+
 class Store:
-    """The SQLite file. Safe for threads: one transaction at a time, nested ones join the outer one.
+    """The SQLite file. Safe for threads: one transaction at a time, nested ones join the outer one; readers never wait.
 
     Args:
         path: the file, made if missing; ":memory:" for tests.
@@ -180,6 +231,9 @@ class Store:
         self._lock = threading.RLock()
         self._depth = 0
         self._changes = Changes()
+        # The thread whose transaction is under way: what it reads, it reads in there.
+        self._writer: int | None = None
+        self._readers = Readers(Path(path))
         # The data plane's: takes statements by database, and the note to keep with them.
         self.define_tables: Callable[[Mapping[str, list[str]], Note], None] | None = None
         try:
@@ -205,10 +259,42 @@ class Store:
         self._connection.execute(f"PRAGMA user_version={FORMAT}")
 
     @contextmanager
+    def reading(self) -> Iterator[Snapshot]:
+        """What is written at this moment, without waiting for anybody; within a transaction, that transaction's."""
+        if self._writer == threading.get_ident():
+            yield Snapshot(self._connection)
+            return
+        with self._readers.snapshot() as snapshot:
+            yield snapshot
+
+    def settle(self) -> None:
+        """Wait until the transaction that is under way, if one is, has ended: what woke a reader is written then."""
+        with self._lock:
+            pass
+
+    def aside(self, name: str, action: Callable[[], object], stopping: Callable[[], bool]) -> None:
+        """Do something that writes in a thread of its own, as `insist` does, once the present transaction has ended.
+
+        A defect is logged, as nobody waits for it.
+        """
+
+        def run() -> None:
+            try:
+                self.settle()
+                insist(action, stopping)
+            except Exception:  # noqa: BLE001  # the thread ends here, and nobody else would hear of it
+                _log.exception("%s: failed inside the sandbox", name)
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+
+    @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """All or nothing. Never block on anything else inside."""
+        if self._readers.is_reading:
+            raise RuntimeError("a transaction cannot begin where its thread is reading: it would not see its changes")
         with self._lock:
             self._depth += 1
+            self._writer = threading.get_ident()
             try:
                 if self._depth == 1:
                     self._changes = Changes()
@@ -223,6 +309,8 @@ class Store:
                     self._commit(self._changes)
             finally:
                 self._depth -= 1
+                if self._depth == 0:
+                    self._writer = None
 
     def _commit(self, changes: Changes) -> None:
         note = None
@@ -280,6 +368,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
+        self._readers.close()
         with self._lock:
             self._connection.close()
 

@@ -120,7 +120,7 @@ def _prepare(world: World, password: str) -> None:
 
 def _attach_all(world: World) -> None:
     """Attach the databases, and let the store follow what was defined in them right before a kill."""
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         databases = catalog.listing(tx, "DATABASE")
         superfluous = [row["key"] for row in tx.rows("SELECT key FROM superfluous_file")]
     for file in world.data.put_aside([*map(file_key, databases), *superfluous]):
@@ -128,7 +128,7 @@ def _attach_all(world: World) -> None:
     for database in databases:
         _attach(world, database.name.name, file_key(database))
     world.store.follow([note for database in databases for note in world.data.notes(database.name.name)])
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         still_there = {database.id for database in catalog.listing(tx, "DATABASE")}
     for database in databases:
         if database.id not in still_there:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import demo, deploys, graph_run, page, preview, reading, select_one, slots
+from tests.bench import demo, deploys, graph_run, page, preview, reading, select_one, slots, thousand_tasks
 
 if TYPE_CHECKING:
     from tests.bench.figure import Figure
@@ -27,6 +27,7 @@ MEASUREMENTS = {
     "page": page.measure,
     "slots": slots.measure,
     "deploys": deploys.measure,
+    "tasks": thousand_tasks.measure,
 }
 
 

@@ -140,6 +140,45 @@ def test_somebody_resumes_the_root_after_a_kill_and_the_next_deploy_still_has_no
     assert stack.up(other) == []
 
 
+@pytest.mark.parametrize(("writes", "state"), [(0, "suspended"), (1, "started"), (2, "started"), (9, "started")])
+def test_a_suspension_after_a_kill_is_kept_only_if_the_deploy_had_not_begun(
+    stack: Stack, writes: int, state: str
+) -> None:
+    """The rule of decision 0009: once the mark of a deploy is noted, the next one ends as that would have ended."""
+    other = {"one": {"jobs": {name: {**job, "retries": 1} for name, job in JOBS.items()}}}
+    stack.stack.up(*stack.planned(other, "STACK"), kill_after=writes)
+    stack.stack.rows(f"ALTER TASK {ROOT} SUSPEND")
+    stack.up(other)
+    assert stack.state("ONE_ROOT") == state
+    assert stack.up(other) == []
+
+
+def test_what_a_plugin_of_a_killed_engine_still_sends_is_mended_by_the_deploy_after(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network comes back within the next deploy, where the root is suspended: else Snowflake refuses it."""
+    other = {"one": {"jobs": {name: {**job, "retries": 1} for name, job in JOBS.items()}}}
+    stack.up(other)
+    fresh = stack.shown("STACK")
+    stack.up(GRAPH)
+    stack.stack.up(*stack.planned(other, "STACK"), kill_after=12)
+    late = ["ALTER TASK D.STACK.J5 MODIFY AS SELECT 'late'"]
+    send = stack.stack.rows
+
+    def rows(sql: str) -> list[dict[str, Any]]:
+        if late and "ONE_ROOT" in sql and "RESUME" in sql:
+            send(late.pop())
+        return send(sql)
+
+    monkeypatch.setattr(stack.stack, "rows", rows)
+    stack.up(other)
+    assert not late
+    assert stack.shown("STACK") != fresh
+    stack.up(other)
+    assert stack.shown("STACK") == fresh
+    assert stack.up(other) == []
+
+
 def test_the_guard_of_several_graphs_counts_the_runs_of_all_of_them(stack: Stack) -> None:
     graphs, settings = stack.planned({**GRAPH, "two": {"jobs": {"x": {"after": []}}}}, "STACK")
     guard = removal.guard_of_all(graphs, settings)

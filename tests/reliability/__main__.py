@@ -21,6 +21,7 @@ from tests.reliability import (
     reading,
     runner,
 )
+from tests.reliability.load import measuring as load
 
 PARTS = {
     "reading": reading.run,
@@ -30,6 +31,7 @@ PARTS = {
     "finalizer": finalizer.run,
     "deploys": deploys.run,
     "metered": metered.run,
+    "load": load.run,
 }
 # Run only when named: they take minutes, or an hour and more.
 LONG = {

@@ -74,8 +74,11 @@ class Lives:
         self._process.communicate()
 
 
-def run(_seed: int, count: int) -> tuple[list[str], list[str]]:
-    """Carry out all cases, or `count` of them, evenly spread; returns figures and what did not hold."""
+def run(seed: int, count: int) -> tuple[list[str], list[str]]:
+    """Carry out all cases, or some `count` of them, evenly spread; returns figures and what did not hold.
+
+    The next seed takes the cases beside those of the one before, so that all of them can be done one part at a time.
+    """
     if compiler() is None:
         return ["durable writes: not tried, there is no C compiler (cc) on this machine"], []
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:  # noqa: S108  # memory
@@ -83,7 +86,8 @@ def run(_seed: int, count: int) -> tuple[list[str], list[str]]:
         try:
             writes = int(lives[0].case("count", 0)["counted"] * MORE)
             cases = [(mode, at) for at in range(1, writes + 1) for mode in MODES]
-            chosen = [cases[number * len(cases) // count] for number in range(count)] if count < len(cases) else cases
+            parts = -(-len(cases) // count)
+            chosen = cases[(seed - 1) % parts :: parts]
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 shares = [threads.submit(_share, one, chosen[number::AT_ONCE]) for number, one in enumerate(lives)]
                 answers = [answer for share in shares for answer in share.result()]

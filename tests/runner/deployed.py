@@ -27,7 +27,7 @@ from jobgraph.settings import Pool, Settings
 from tests import in_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from snowflake_sandbox.call import World
     from snowflake_sandbox.clock import Clock
@@ -51,7 +51,15 @@ PATIENCE = 60.0
 class Deployed:
     """A deployed graph; its runs are waited for by the scheduler's own steps."""
 
-    def __init__(self, made: World, file: Path, change: Callable[[TaskPlan], str], *, is_new: bool = True) -> None:
+    def __init__(
+        self,
+        made: World,
+        file: Path,
+        change: Callable[[TaskPlan], str],
+        *,
+        is_new: bool = True,
+        also: Sequence[str] = (),
+    ) -> None:
         self.world = made
         self.changed = threading.Condition()
         scheduler = made.parts["tasks"]
@@ -73,7 +81,7 @@ class Deployed:
         self.graph: GraphPlan = planned.graphs[0]
         self.planned = planned
         procedures = tuple(filter(None, (planned.run_job, planned.finalize_graph, planned.watch)))
-        for statement in self._statements(procedures, change) if is_new else ():
+        for statement in [*also, *self._statements(procedures, change)] if is_new else ():
             self.rows(statement)
 
     def _statements(self, procedures: tuple[ProcedurePlan, ...], change: Callable[[TaskPlan], str]) -> Iterator[str]:
@@ -186,8 +194,9 @@ def deployed(  # noqa: PLR0913  # one for each thing that a test may have its ow
     clock: Clock | None = None,
     *,
     is_new: bool = True,
+    also: Sequence[str] = (),
 ) -> Iterator[Deployed]:
-    """A deployed graph as long as the context stands; `change` gives a task's statement.
+    """A deployed graph as long as the context stands; `change` gives a task's statement, `also` what its jobs need.
 
     Not `is_new`: the folder has the sandbox of an earlier one, in which the graph is deployed already.
     """
@@ -201,7 +210,7 @@ def deployed(  # noqa: PLR0913  # one for each thing that a test may have its ow
         thread.start()
         world.start(made)
         try:
-            yield Deployed(made, file, change, is_new=is_new)
+            yield Deployed(made, file, change, is_new=is_new, also=also)
         finally:
             server.should_exit = True
             thread.join()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.session import Session
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot
 
 # Grants go with their object, also when a whole database is dropped; hence the trigger.
 TABLES = """
@@ -73,17 +73,17 @@ _CLOSURE = (
 
 def roles(world: World, role: str) -> frozenset[str]:
     """The role, PUBLIC, and every role granted to it, directly or not."""
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         return _closure(tx, role)
 
 
-def _closure(tx: Transaction, role: str) -> frozenset[str]:
+def _closure(tx: Snapshot, role: str) -> frozenset[str]:
     return frozenset(row[0] for row in tx.rows(_CLOSURE, role))
 
 
 def roles_of_user(world: World, user: str) -> frozenset[str]:
     """Every role that a user may choose: those granted to the user and the roles below them."""
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         granted = tx.rows("SELECT role FROM role_grant WHERE granted_to = 'USER' AND grantee = ?", user)
         return frozenset({"PUBLIC"}).union(*[_closure(tx, row[0]) for row in granted])
 
@@ -110,7 +110,7 @@ def has_on_account(world: World, role: str, privilege: str) -> bool:
 def _granted(world: World, role_names: Iterable[str], object_id: int, privileges: Iterable[str] = ()) -> bool:
     names, privilege_names = tuple(role_names), tuple(privileges)
     condition = f" AND privilege IN ({', '.join('?' * len(privilege_names))})" if privilege_names else ""
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         row = tx.row(
             f"SELECT 1 FROM object_grant WHERE object_id = ? AND grantee IN ({', '.join('?' * len(names))}){condition}",
             object_id,
@@ -128,7 +128,7 @@ def has(world: World, session: Session, item: SnowflakeObject, *privileges: str)
 
 def has_on_warehouse(world: World, session: Session, name: str | None, privilege: str) -> bool:
     """Whether a session has a privilege on the warehouse of that name; not on one that is not there."""
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         warehouse = catalog.find(tx, "WAREHOUSE", ObjectName(name or ""))
     return warehouse is not None and has(world, session, warehouse, privilege)
 
@@ -198,7 +198,7 @@ def _may_enter(world: World, role_names: frozenset[str], item: SnowflakeObject) 
 
 def _parents(world: World, name: ObjectName) -> list[SnowflakeObject]:
     parents: list[SnowflakeObject | None] = []
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         if name.database is not None:
             parents.append(catalog.find(tx, "SCHEMA", ObjectName(name.schema or "", name.database)))
         if name.schema is not None:
@@ -228,7 +228,7 @@ def require_create(call: Call, kind: str, name: ObjectName) -> None:
         # CREATE ROLE too: MANAGE GRANTS does not stand for it (docs: sql-reference/sql/create-role)
         require_on_account(call, privilege.replace("EXTERNAL ACCESS ", "").replace("NOTIFICATION ", ""))
         return
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         catalog.get(tx, "DATABASE", ObjectName(name.database or name.schema))
         if name.database is None:
             parent = catalog.get(tx, "DATABASE", ObjectName(name.schema))

@@ -13,7 +13,7 @@ from snowflake_sandbox.data.function_arguments import counted
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot
 
 TABLES = "CREATE TABLE IF NOT EXISTS behavior_change (bundle TEXT PRIMARY KEY, is_enabled INTEGER NOT NULL);"
 
@@ -33,12 +33,12 @@ def register(world: World) -> None:
     }
 
 
-def is_enabled(tx: Transaction, bundle: str) -> bool:
+def is_enabled(tx: Snapshot, bundle: str) -> bool:
     """Whether the changes of a bundle are in effect."""
     return _state(tx, bundle) != "DISABLED"
 
 
-def _state(tx: Transaction, bundle: str) -> str:
+def _state(tx: Snapshot, bundle: str) -> str:
     row = tx.row("SELECT is_enabled FROM behavior_change WHERE bundle = ?", bundle)
     if row is None:
         return _STATES[bundle]
@@ -54,7 +54,7 @@ def _named(arguments: tuple[Any, ...], function: str) -> str:
 
 def _status(call: Call, arguments: tuple[Any, ...]) -> str:
     bundle = _named(arguments, "SYSTEM$BEHAVIOR_CHANGE_BUNDLE_STATUS")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         return _state(tx, bundle)
 
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.statements.reader import ObjectName
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 
-def _grants(tx: Transaction, kind: str, name: ObjectName) -> list[sqlite3.Row]:
+def _grants(tx: Snapshot, kind: str, name: ObjectName) -> list[sqlite3.Row]:
     if name.schema is None:
         return []
     database, schema = (name.database, name.schema) if name.database else (name.schema, "")
@@ -25,7 +25,7 @@ def _grants(tx: Transaction, kind: str, name: ObjectName) -> list[sqlite3.Row]:
     return tx.rows(text, database, schema, kind) or (tx.rows(text, database, "", kind) if schema else [])
 
 
-def owner(tx: Transaction, kind: str, name: ObjectName) -> str | None:
+def owner(tx: Snapshot, kind: str, name: ObjectName) -> str | None:
     """The role that a future grant of OWNERSHIP makes the owner of a new object, if there is one."""
     return next((row["grantee"] for row in _grants(tx, kind, name) if row["privilege"] == "OWNERSHIP"), None)
 

@@ -84,14 +84,14 @@ def show_grants(call: Call) -> Result:
 def _on(call: Call) -> Result:
     if call.reader.accept("ACCOUNT"):
         call.reader.end()
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", access.ACCOUNT_ID)
         return Result(_GRANTS, [_row(call, row, None) for row in rows], SHOW)
     item = read_object(call, "SHOW GRANTS")
     call.reader.end()
     if not access.visible(call, [item]):
         raise errors.does_not_exist(item.kind, item.name.qualified)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         rows = tx.rows("SELECT * FROM object_grant WHERE object_id = ?", item.id)
     owned = [_ownership(call, item)] if item.owner else []
     return Result(_GRANTS, owned + [_row(call, row, item) for row in rows], SHOW)
@@ -105,7 +105,7 @@ def read_object(call: Call, command: str) -> SnowflakeObject:
     """
     if call.reader.accept("INTEGRATION"):
         name = ObjectName(call.reader.object_name().name)
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             kinds = [kind for kind in call.world.kinds if kind.endswith("INTEGRATION")]
             item = next((candidate for kind in kinds if (candidate := catalog.find(tx, kind, name))), None)
         if item is None:
@@ -120,14 +120,14 @@ def read_object(call: Call, command: str) -> SnowflakeObject:
 
 def _existing(call: Call, kind: str, name: str) -> None:
     call.reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         catalog.get(tx, kind, ObjectName(name))
 
 
 def _of_role(call: Call) -> Result:
     name = call.reader.object_name().name
     _existing(call, "ROLE", name)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         rows = tx.rows("SELECT * FROM role_grant WHERE role = ? ORDER BY granted_to, grantee", name)
     grants = [
         (catalog.instant(row["created_on"]), name, row["granted_to"], row["grantee"], row["granted_by"]) for row in rows
@@ -137,7 +137,7 @@ def _of_role(call: Call) -> Result:
 
 def _to_user(call: Call, name: str) -> Result:
     _existing(call, "USER", name)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         rows = tx.rows("SELECT * FROM role_grant WHERE granted_to = 'USER' AND grantee = ? ORDER BY role", name)
     grants = [(catalog.instant(row["created_on"]), row["role"], "USER", name, row["granted_by"]) for row in rows]
     return Result(_TO_USER, grants, SHOW)
@@ -146,7 +146,7 @@ def _to_user(call: Call, name: str) -> Result:
 def _to_role(call: Call, name: str) -> Result:
     _existing(call, "ROLE", name)
     grants: list[Row] = []
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         for row in tx.rows("SELECT * FROM object_grant WHERE grantee = ? ORDER BY object_id, privilege", name):
             item = catalog.by_id(tx, row["object_id"])
             if item is not None or row["object_id"] == access.ACCOUNT_ID:
@@ -175,11 +175,11 @@ def show_future_grants(call: Call) -> Result:
         scope = ObjectScope.DATABASE if in_schema else ObjectScope.ACCOUNT
         resolved = call.session.resolve(reader.object_name(), scope, "SHOW FUTURE GRANTS")
         reader.end()
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             catalog.get(tx, "SCHEMA" if in_schema else "DATABASE", resolved)
         condition = "database_name = ? AND schema_name = ?"
         values = [resolved.schema or "", resolved.name] if in_schema else [resolved.name, ""]
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         rows = tx.rows(f"SELECT * FROM future_grant WHERE {condition} ORDER BY kind, privilege, grantee", *values)
     return Result(_FUTURE, [_future_row(row) for row in rows], SHOW)
 

@@ -98,7 +98,7 @@ def _read_many(call: Call, *, future: bool) -> Target:
     scope = ObjectScope.DATABASE if in_schema else ObjectScope.ACCOUNT
     name = call.session.resolve(reader.object_name(), scope, "GRANT")
     database, schema = (name.schema or "", name.name) if in_schema else (name.name, "")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         catalog.get(tx, "SCHEMA" if in_schema else "DATABASE", name)
         if future:
             return Target(kind or _singular(plural), future=(database, schema))
@@ -119,7 +119,7 @@ def _read_role(call: Call, word: str) -> str:
             raise errors.not_supported(f"GRANT … {word} {grantee_kind}")
     call.reader.accept("ROLE")
     name = call.reader.object_name().name
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         catalog.get(tx, "ROLE", ObjectName(name))
     return name
 
@@ -225,7 +225,7 @@ def _require_account_grantor(call: Call, names: list[str]) -> None:
 
 
 def _has_option(call: Call, object_id: int, names: list[str], role_names: frozenset[str]) -> bool:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         rows = tx.rows(
             "SELECT privilege, grantee FROM object_grant WHERE object_id = ? AND grant_option = 1", object_id
         )
@@ -251,7 +251,7 @@ def _require_active(call: Call, target: Target, grantee: str) -> None:
 
     Of objects made later the page says nothing; they are left alone (guess).
     """
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         is_checked = bundles.is_enabled(tx, bundles.OWNERSHIP_OF_ACTIVE_ROLES)
     if not is_checked or target.future is not None:
         return
@@ -320,7 +320,7 @@ def _read_role_grant(call: Call, word: str) -> tuple[str, str, str]:
         reader.expect("ROLE")
     grantee = ObjectName(reader.object_name().name)
     reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         role = catalog.get(tx, "ROLE", name)
         catalog.get(tx, granted_to, grantee)
     role_names = access.session_roles(call.world, call.session)

@@ -24,7 +24,7 @@ from snowflake_sandbox.tasks import schedule
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot
 
 SUSPEND_AFTER = "SUSPEND_ALERT_AFTER_NUM_FAILURES"
 _INTERVAL = re.compile(r"\s*(\d+)\s+(?:MINUTES?|M)\s*", re.IGNORECASE)
@@ -96,7 +96,7 @@ def _finish(call: Call, creation: Creation) -> None:
     for privilege in _needed(properties["warehouse"]):
         access.require_on_account(call, privilege)
     if properties["warehouse"]:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             warehouse = catalog.get(tx, "WAREHOUSE", ObjectName(properties["warehouse"]))
         access.require(call, "USAGE", warehouse)
     properties |= {"state": "suspended", "resumed_on": None, "was_auto_suspended": None, "failures": 0}
@@ -106,7 +106,7 @@ def _needed(warehouse: str | None) -> tuple[str, ...]:
     return ("EXECUTE ALERT",) if warehouse else ("EXECUTE ALERT", "EXECUTE MANAGED ALERT")
 
 
-def require_owner_privileges(world: World, tx: Transaction, alert: SnowflakeObject) -> None:
+def require_owner_privileges(world: World, tx: Snapshot, alert: SnowflakeObject) -> None:
     """Check that an alert's owner may run it (user-guide/alerts, granting the privileges).
 
     Raises:

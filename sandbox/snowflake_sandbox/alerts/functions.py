@@ -29,7 +29,7 @@ def _execute(call: Call) -> Result:
     """EXECUTE ALERT <name> (sql-reference/sql/execute-alert)."""
     name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "EXECUTE ALERT")
     call.reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         alert = catalog.get(tx, "ALERT", name)
     access.require(call, "OPERATE", alert)
     call.world.parts["alerts"].execute(alert)

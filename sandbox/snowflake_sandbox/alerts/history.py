@@ -130,7 +130,7 @@ def alert_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str,
     start = max(arguments.instant("SCHEDULED_TIME_RANGE_START") or call.now - _PAST, call.now - _PAST)
     end = arguments.instant("SCHEDULED_TIME_RANGE_END")
     name = arguments.text("ALERT_NAME")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         runs = tx.rows(
             "SELECT * FROM alert_run WHERE scheduled >= ? ORDER BY scheduled DESC, id DESC", start.isoformat()
         )
@@ -146,7 +146,7 @@ def _may_see(call: Call, owner: str) -> bool:
 
 def _scheduled(call: Call) -> list[tuple[Any, ...]]:
     """The next evaluation of each started alert."""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         dues = tx.rows("SELECT * FROM alert_due ORDER BY due DESC")
         pairs = [(catalog.by_id(tx, row["alert_id"]), datetime.fromisoformat(row["due"])) for row in dues]
     return [

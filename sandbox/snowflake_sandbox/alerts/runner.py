@@ -21,7 +21,7 @@ from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.session import AlertContext
 from snowflake_sandbox.statements import dispatch
-from snowflake_sandbox.store import insist
+from snowflake_sandbox.store import Transaction, insist
 from snowflake_sandbox.tasks import schedule
 
 if TYPE_CHECKING:
@@ -109,12 +109,12 @@ class AlertRunner:
             self._world.data.interrupt(evaluation.session)
 
     def _loop(self) -> None:
-        due_work.repeat(self._look, "alerts", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
+        due_work.repeat(self._look, "alerts", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Begin what is due; until when nothing else will be."""
         now = self._world.clock.now()
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             rows = tx.rows("SELECT * FROM alert_due WHERE due <= ? ORDER BY due", now.isoformat())
         for row in rows:
             with self._world.store.transaction() as tx:
@@ -122,7 +122,7 @@ class AlertRunner:
                 if alert is not None:
                     self.plan(tx, alert)
             self._begin(row["alert_id"], datetime.fromisoformat(row["due"]), "SCHEDULE")
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             following = tx.row("SELECT MIN(due) AS due FROM alert_due")
         longest = now + _LONGEST_SLEEP
         due = datetime.fromisoformat(following["due"]) if following is not None and following["due"] else longest
@@ -173,7 +173,7 @@ class AlertRunner:
         condition_id, action_id = self._world.new_id(), self._world.new_id()
         state = history.FAILED
         try:
-            with self._world.store.transaction() as tx:
+            with self._world.store.reading() as tx:
                 kind.require_owner_privileges(self._world, tx, alert)
             session = logins.open_session(
                 self._world,

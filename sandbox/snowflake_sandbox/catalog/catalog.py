@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.statements.reader import ObjectName
-from snowflake_sandbox.store import Transaction, to_json
+from snowflake_sandbox.store import Snapshot, Transaction, to_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -88,7 +88,7 @@ def _object(row: sqlite3.Row) -> SnowflakeObject:
     )
 
 
-def find(tx: Transaction, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject | None:
+def find(tx: Snapshot, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject | None:
     """The object of that exact, resolved name, or None."""
     row = tx.row(
         "SELECT * FROM object WHERE kind = ? AND database_name = ? AND schema_name = ? AND name = ? AND signature = ?",
@@ -99,7 +99,7 @@ def find(tx: Transaction, kind: str, name: ObjectName, signature: str = "") -> S
     return _object(row) if row else None
 
 
-def get(tx: Transaction, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject:
+def get(tx: Snapshot, kind: str, name: ObjectName, signature: str = "") -> SnowflakeObject:
     """The object of that exact, resolved name.
 
     Raises:
@@ -111,14 +111,14 @@ def get(tx: Transaction, kind: str, name: ObjectName, signature: str = "") -> Sn
     return match
 
 
-def by_id(tx: Transaction, object_id: int) -> SnowflakeObject | None:
+def by_id(tx: Snapshot, object_id: int) -> SnowflakeObject | None:
     """The object with that id, or None once it was dropped or replaced."""
     row = tx.row("SELECT * FROM object WHERE id = ?", object_id)
     return _object(row) if row else None
 
 
 def listing(
-    tx: Transaction, kind: str, database: str | None = None, schema: str | None = None, like: str | None = None
+    tx: Snapshot, kind: str, database: str | None = None, schema: str | None = None, like: str | None = None
 ) -> list[SnowflakeObject]:
     """Objects of a kind, optionally only those in a database or schema and matching a LIKE pattern, by name."""
     # The condition is put together so that SQLite can use the unique index; a task graph has up to 1,000 rows.
@@ -137,7 +137,7 @@ def listing(
     return [_object(row) for row in rows]
 
 
-def children(tx: Transaction, database: str, schema: str | None = None) -> list[SnowflakeObject]:
+def children(tx: Snapshot, database: str, schema: str | None = None) -> list[SnowflakeObject]:
     """Everything inside a database or one of its schemas (the schema's own row not included), newest first."""
     rows = tx.rows(
         "SELECT * FROM object WHERE database_name = ? AND (? IS NULL OR schema_name = ?) ORDER BY id DESC",
@@ -148,7 +148,7 @@ def children(tx: Transaction, database: str, schema: str | None = None) -> list[
     return [_object(row) for row in rows]
 
 
-def owned_by(tx: Transaction, role: str) -> list[SnowflakeObject]:
+def owned_by(tx: Snapshot, role: str) -> list[SnowflakeObject]:
     """Everything that a role owns, oldest first."""
     return [_object(row) for row in tx.rows("SELECT * FROM object WHERE owner = ? ORDER BY id", role)]
 

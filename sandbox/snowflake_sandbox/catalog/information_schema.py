@@ -53,7 +53,7 @@ def register(world: World) -> None:
 
 
 def _visible(call: Call, kind: str, database: str | None) -> list[SnowflakeObject]:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         objects = catalog.listing(tx, kind, database)
     return access.visible(call, objects)
 
@@ -283,7 +283,7 @@ def _show_columns(call: Call) -> Result:
     declared = call.world.kinds[kind]
     name = call.session.resolve(reader.object_name(), declared.scope, "SHOW COLUMNS")
     reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         relation = catalog.get(tx, kind, name)
     access.require(call, ("SELECT", "REFERENCES"), relation)
     definitions = [column.from_kept(definition) for definition in relation["columns"]]

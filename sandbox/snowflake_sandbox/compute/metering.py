@@ -72,7 +72,7 @@ def register(world: World) -> None:
 
 def hours(call: Call, kind: str) -> list[tuple[datetime, int, str, float]]:
     """The hours of all warehouses, pools or serverless tasks: start, id, name and credits, oldest first."""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         spans = usage.spans(tx, kind, call.now)
     rows = []
     for (object_id, name), times in spans.items():

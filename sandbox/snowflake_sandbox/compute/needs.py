@@ -50,7 +50,7 @@ def active(world: World, session: Session) -> SnowflakeObject | None:
     """The session's warehouse, if it is there and the session's role may use it."""
     if session.warehouse is None:
         return None
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         warehouse = catalog.find(tx, "WAREHOUSE", ObjectName(session.warehouse))
     if warehouse is None or not access.has(world, session, warehouse, "USAGE"):
         return None

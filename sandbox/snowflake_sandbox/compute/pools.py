@@ -49,7 +49,7 @@ class Pools:
             self._thread.join()
 
     def _loop(self) -> None:
-        due_work.repeat(self._look, "compute pools", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
+        due_work.repeat(self._look, "compute pools", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Do what time alone does; until when there will be nothing more."""

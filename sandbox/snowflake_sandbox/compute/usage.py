@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 # An open row has `seen`: until when the sandbox certainly ran. What a killed one left open ended then.
 TABLES = """
@@ -82,7 +82,7 @@ def close_left_open(tx: Transaction, now: datetime) -> None:
     tx.run("DELETE FROM compute_usage WHERE ended < ?", (now - RETENTION).isoformat())
 
 
-def spans(tx: Transaction, kind: str, now: datetime) -> dict[tuple[int, str], list[Span]]:
+def spans(tx: Snapshot, kind: str, now: datetime) -> dict[tuple[int, str], list[Span]]:
     """What was up, by id and name of the warehouses or pools, in order of time."""
     by_object: dict[tuple[int, str], list[Span]] = {}
     for row in tx.rows("SELECT * FROM compute_usage WHERE kind = ? ORDER BY started, id", kind):

@@ -69,7 +69,7 @@ class Warehouses:
             usage.see(tx, self._world.clock.now())
 
     def _loop(self) -> None:
-        due_work.repeat(self._look, "warehouses", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
+        due_work.repeat(self._look, "warehouses", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Do what time alone does; until when there will be nothing more."""

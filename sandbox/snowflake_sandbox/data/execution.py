@@ -259,7 +259,7 @@ def _change(call: Call, connection: Connection, tree: exp.Expr) -> Result:
 
 
 def _forget_loads(call: Call, connection: Connection, tables: Sequence[ObjectName]) -> None:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         truncated = [catalog.get(tx, "TABLE", name) for name in tables]
     for table in truncated:
         load_metadata.forget(connection.duck, table)

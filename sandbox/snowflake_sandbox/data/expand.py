@@ -136,7 +136,7 @@ class Expansion:
         )
 
     def _find(self, name: ObjectName) -> SnowflakeObject:
-        with self.call.world.store.transaction() as tx:
+        with self.call.world.store.reading() as tx:
             table = catalog.find(tx, "TABLE", name) or catalog.find(tx, "VIEW", name)
         if table is None:
             raise errors.SnowflakeError(
@@ -283,7 +283,15 @@ def _as_object(error: errors.SnowflakeError, table: SnowflakeObject) -> errors.S
 
 def _table_name(node: exp.Table) -> ObjectName:
     parts = [node.args.get(key) for key in ("this", "db", "catalog")]
-    texts = [None if part is None else part.name if part.args.get("quoted") else part.name.upper() for part in parts]
+    # Two full stops leave the schema out: PUBLIC is meant (sql-reference/name-resolution). The parser has a text there.
+    texts = [
+        ("PUBLIC" if part == "" else part)
+        if part is None or isinstance(part, str)
+        else part.name
+        if part.args.get("quoted")
+        else part.name.upper()
+        for part in parts
+    ]
     return ObjectName(texts[0] or "", texts[1] or None, texts[2] or None)
 
 

@@ -65,7 +65,7 @@ class TableColumns:
     def _of_catalog(self, key: tuple[str, str, str]) -> Columns:
         if not all(key):
             return {}
-        with self._call.world.store.transaction() as tx:
+        with self._call.world.store.reading() as tx:
             table = catalog.find(tx, "TABLE", ObjectName(key[2], key[1], key[0]))
         return {} if table is None else {column["name"]: data_type(column["base"]) for column in table["columns"]}
 

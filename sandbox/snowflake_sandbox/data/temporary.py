@@ -25,14 +25,14 @@ def drop_temporary(world: World, session: Session) -> None:
     """Drop what a session made for itself."""
     if session.data is None:
         return
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         made = [catalog.by_id(tx, object_id) for object_id in session.data.temporary]
     _drop(world, session, [one for one in made if one is not None])
 
 
 def drop_left_over(world: World) -> None:
     """Drop what sessions of a process that ended left behind."""
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         found = [one for kind in _KINDS for one in catalog.listing(tx, kind) if one["session"] or one["temporary"]]
     if found:
         session = Session(0, "", "", "ACCOUNTADMIN", world.clock.now())

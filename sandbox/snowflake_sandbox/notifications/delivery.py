@@ -58,20 +58,18 @@ class Delivery:
         self._wake.set()
 
     def _loop(self) -> None:
-        due_work.repeat(
-            self.deliver, "notifications", clock=self._world.clock, wake=self._wake, stopping=self._stopping
-        )
+        due_work.repeat(self.deliver, "notifications", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def deliver(self) -> datetime:
         """Send all that is due; until when nothing else will be."""
         now = self._world.clock.now()
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             pending = queue.due(tx, now)
         for notification in pending:
             error = self._deliver(notification)
             with self._world.store.transaction() as tx:
                 queue.settle(tx, notification, error, self._world.clock.now())
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             following = queue.next_instant(tx)
         longest = now + _LONGEST_SLEEP
         return longest if following is None else min(following, longest)
@@ -81,7 +79,7 @@ class Delivery:
         if "parts" in notification.content:
             self._write(MAIL, f"{_file_name(notification)}.eml", requests.email(notification))
             return None
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             integration = catalog.by_id(tx, notification.integration_id)
         if integration is None:
             return "the integration was dropped"
@@ -103,7 +101,7 @@ class Delivery:
         """The value of the integration's secret; empty without one, None if it was dropped."""
         if integration["webhook_secret"] is None:
             return ""
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             secret = catalog.find(tx, "SECRET", ObjectName(*integration["webhook_secret"]))
         return None if secret is None else secrets.values(self._world, secret)["secret_string"]
 
@@ -132,7 +130,7 @@ def post(receiver: str, request: requests.WebhookRequest) -> str | None:
         connection.request("POST", path, request.body.encode(), dict(request.headers))
         answer = connection.getresponse()
         body = answer.read(_LONGEST_ANSWER).decode(errors="replace")
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: headers that HTTP cannot carry
         return f"{type(error).__name__}: {error}"
     finally:
         connection.close()

@@ -51,7 +51,7 @@ def notification_history(call: Call, positional: tuple[Any, ...], by_name: Mappi
     if end - start > _LONGEST_RANGE:
         raise errors.invalid_value(str(start), "START_TIME")
     name = (arguments.text("INTEGRATION_NAME") or "").upper()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         rows = queue.attempts(tx, start, end)
     visible: dict[int, bool] = {}
     selected = [
@@ -65,7 +65,7 @@ def notification_history(call: Call, positional: tuple[Any, ...], by_name: Mappi
 def _may_see(call: Call, integration_id: int, visible: dict[int, bool]) -> bool:
     """Whether the session owns or may use the integration; of one that was dropped, ACCOUNTADMIN alone sees rows."""
     if integration_id not in visible:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             integration = catalog.by_id(tx, integration_id)
         is_administrator = "ACCOUNTADMIN" in access.session_roles(call.world, call.session)
         visible[integration_id] = is_administrator or (

@@ -118,7 +118,7 @@ def secret_named(call: Call, name: ObjectName, privilege: str) -> SnowflakeObjec
         SnowflakeError: 002003, 003001.
     """
     resolved = call.session.resolve(name, ObjectScope.SCHEMA, "CREATE NOTIFICATION INTEGRATION")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         secret = catalog.get(tx, "SECRET", resolved)
     access.require(call, privilege, secret)
     if secret["type"] != "GENERIC_STRING":
@@ -132,7 +132,7 @@ def refuse_unverified(call: Call, addresses: Iterable[str]) -> None:
     Raises:
         SnowflakeError: 394209 (guess), with the places of the addresses in the list, from 1.
     """
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         verified = {str(user["email"]).lower() for user in catalog.listing(tx, "USER") if user["email"]}
     wrong = [str(place) for place, address in enumerate(addresses, 1) if address.lower() not in verified]
     if wrong:

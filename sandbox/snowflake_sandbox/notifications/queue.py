@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import sqlite3
 
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS notification (
@@ -70,7 +70,7 @@ def add(tx: Transaction, notification: Notification, query_id: str) -> None:
     tx.run("INSERT INTO notification_attempt VALUES (?, 1, ?, NULL, NULL)", notification.id, QUEUED)
 
 
-def due(tx: Transaction, now: datetime) -> list[Notification]:
+def due(tx: Snapshot, now: datetime) -> list[Notification]:
     """Those to be sent by now, oldest first."""
     rows = tx.rows(
         "SELECT notification.*, MAX(attempt) AS attempt FROM notification JOIN notification_attempt USING (id)"
@@ -90,7 +90,7 @@ def due(tx: Transaction, now: datetime) -> list[Notification]:
     ]
 
 
-def next_instant(tx: Transaction) -> datetime | None:
+def next_instant(tx: Snapshot) -> datetime | None:
     """When the next one is to be sent."""
     row = tx.row("SELECT MIN(due) AS due FROM notification")
     return datetime.fromisoformat(row["due"]) if row is not None and row["due"] else None
@@ -119,7 +119,7 @@ def settle(tx: Transaction, notification: Notification, error: str | None, now: 
         )
 
 
-def attempts(tx: Transaction, start: datetime, end: datetime) -> list[sqlite3.Row]:
+def attempts(tx: Snapshot, start: datetime, end: datetime) -> list[sqlite3.Row]:
     """All attempts of notifications of a range of time, newest first."""
     return tx.rows(
         "SELECT notification.*, attempt, status, processed, error FROM notification JOIN notification_attempt USING"

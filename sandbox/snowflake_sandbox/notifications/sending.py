@@ -96,7 +96,7 @@ def _merged(value: Any, argument: str, names: frozenset[str] | None) -> dict[str
 
 def _integration(call: Call, name: Any) -> SnowflakeObject:
     written = Reader(str(name or "")).object_name().name if name else ""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         integration = catalog.find(tx, integrations.KIND.name, ObjectName(written))
     if integration is None:
         raise errors.does_not_exist("INTEGRATION", written)

@@ -14,7 +14,6 @@ from snowflake_sandbox.result import Result, columns
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import drop_children
 from snowflake_sandbox.statements.reader import ObjectName, Reader
-from snowflake_sandbox.store import insist_aside
 from snowflake_sandbox.tables import defaults
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _refuse_name(call: Call, name: ObjectName, database: SnowflakeObject) -> Non
     if name.name.upper() in _DUCKDBS_OWN:
         raise errors.not_supported(f"database name {name.quoted}")
     # DuckDB's names ignore case, so "Mine" and MINE cannot both be.
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         names = [database_.name.name for database_ in catalog.listing(tx, "DATABASE") if database_.id != database.id]
     if name.name.upper() in [name.upper() for name in names]:
         raise errors.not_supported(f"database name {name.quoted} that differs from another one's only in case")
@@ -91,7 +90,7 @@ def _remove_soon(world: World, key: str) -> None:
     try:
         remove_file(world, key)
     except Exception:  # noqa: BLE001  # the machine cannot now: again, beside the statement, which is done
-        insist_aside("remove file", lambda: remove_file(world, key), lambda: False)
+        world.store.aside("remove file", lambda: remove_file(world, key), lambda: False)
 
 
 def remove_file(world: World, key: str) -> None:
@@ -139,7 +138,7 @@ def _finish(_call: Call, creation: Any) -> None:
 
 
 def _describe(call: Call, database: SnowflakeObject) -> Result:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         schemas = access.visible(call, catalog.listing(tx, "SCHEMA", database.name.name))
     return Result(
         columns("created_on@ name kind"), [(schema.created_on, schema.name.name, "SCHEMA") for schema in schemas]

@@ -98,7 +98,7 @@ def find_called(call: Call, name: ObjectName, count: int, *, table: bool) -> Sno
     database, schema = name.database or call.session.database, name.schema or call.session.schema
     if database is None or schema is None:
         return None
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         candidates = catalog.listing(
             tx, "FUNCTION", database, schema, name.name.replace("_", "\\_").replace("%", "\\%")
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 # Built-in role -> the built-in role it is granted to (docs: user-guide/security-access-control-overview).
 BUILT_IN = {
@@ -52,14 +52,14 @@ def grant(tx: Transaction, role: str, granted_to: str, grantee: str, granted_by:
     )
 
 
-def _count(tx: Transaction, condition: str, name: str) -> int:
+def _count(tx: Snapshot, condition: str, name: str) -> int:
     row = tx.row(f"SELECT count(*) FROM role_grant WHERE {condition}", name)
     return int(row[0]) if row else 0
 
 
 def _show_row(call: Call, role: SnowflakeObject) -> tuple[Any, ...]:
     name = role.name.name
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         to_users = _count(tx, "granted_to = 'USER' AND role = ?", name)
         to_roles = _count(tx, "granted_to = 'ROLE' AND role = ?", name)
         granted = _count(tx, "granted_to = 'ROLE' AND grantee = ?", name)

@@ -120,7 +120,7 @@ def retention(call: Call, schema: SnowflakeObject) -> str:
     own = schema.parameters.get("DATA_RETENTION_TIME_IN_DAYS")
     if own is not None:
         return str(own)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         parent = catalog.find(tx, "DATABASE", ObjectName(schema.name.schema or ""))
     return str(parent.parameters.get("DATA_RETENTION_TIME_IN_DAYS", "1")) if parent else "1"
 
@@ -144,7 +144,7 @@ def _show_row(call: Call, schema: SnowflakeObject) -> tuple[Any, ...]:
 
 
 def _describe(call: Call, schema: SnowflakeObject) -> Result:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         inside = catalog.children(tx, schema.name.schema or "", schema.name.name)
     rows = [(member.created_on, member.name.name, member.kind) for member in inside if member.kind in ("TABLE", "VIEW")]
     return Result(columns("created_on@ name kind"), rows)

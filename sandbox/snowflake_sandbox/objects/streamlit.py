@@ -62,7 +62,7 @@ def _finish(call: Call, creation: Creation) -> None:
     if not properties.get("source"):
         raise errors.not_supported("CREATE STREAMLIT without FROM, which makes an example app")
     if properties["query_warehouse"]:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             warehouse = catalog.get(tx, "WAREHOUSE", ObjectName(properties["query_warehouse"]))
         access.require(call, "USAGE", warehouse)
     location = stage_files.locate(call, properties["source"], "READ")

@@ -114,7 +114,7 @@ def _finish(call: Call, creation: Creation) -> None:
 
 
 def _source(call: Call, name: ObjectName) -> SnowflakeObject:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         source = catalog.get(tx, "TABLE", call.session.resolve(name, ObjectScope.SCHEMA, "CREATE TABLE"))
     access.require(call, "SELECT", source)
     return source
@@ -159,7 +159,7 @@ def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
     So the query may read the very table that it replaces, which stays as it was until the query has succeeded.
     """
     query, source = creation.properties.pop("query", None), creation.properties.pop("source", None)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         before = catalog.find(tx, "TABLE", creation.name)
     if not (query or source) or (before is not None and not creation.or_replace):
         return create_object(call, kind, creation)
@@ -169,7 +169,7 @@ def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
     # of this session alone until it is whole; a start removes what a kill left of it
     properties = {**creation.properties, "session": call.session.id}
     create_object(call, kind, replace(creation, name=filling, properties=properties, or_replace=False))
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         table = catalog.get(tx, "TABLE", filling)
     try:
         fill(call, replace(table, properties={**table.properties, "query": query, "source": source}))
@@ -205,7 +205,7 @@ def _dropping(call: Call, table: SnowflakeObject) -> None:
 
 
 def _show_row(call: Call, table: SnowflakeObject) -> tuple[Any, ...]:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         parent = catalog.get(tx, "SCHEMA", ObjectName(table.name.schema or "", table.name.database))
     retention = table.parameters.get("DATA_RETENTION_TIME_IN_DAYS") or schema.retention(call, parent)
     return (

@@ -109,7 +109,7 @@ def _computed(call: Call, procedure: SnowflakeObject, values: tuple[Any, ...]) -
 
 def _find(call: Call, written: ObjectName, supplied: CallArguments) -> tuple[SnowflakeObject, tuple[Any, ...]]:
     name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         listed = catalog.listing(tx, "PROCEDURE", name.database, name.schema, _exactly(name.name))
     overloads = access.visible(call, [overload for overload in listed if overload.name.name == name.name])
     if not overloads:

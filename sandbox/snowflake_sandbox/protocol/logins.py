@@ -128,7 +128,7 @@ def _unknown_way(login: Login) -> SnowflakeObject:
 
 
 def _user(world: World, name: str) -> SnowflakeObject | None:
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         user = catalog.find(tx, "USER", ObjectName(name.upper()))
     return None if user is None or user["disabled"] else user
 
@@ -155,7 +155,7 @@ def _by_workload_identity(world: World, login: Login) -> SnowflakeObject:
     if login.provider.upper() != "OIDC":
         raise identities.refused_identity("the sandbox takes those of the provider OIDC")
     claimed = identities.subject_of(login.token)
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         users = catalog.listing(tx, "USER")
     for user in users:
         identity = identities.WorkloadIdentity.of(user["workload_identity"])
@@ -183,7 +183,7 @@ def identifier(text: str | None) -> str | None:
 
 
 def _log_in_with_token(world: World, login: Login) -> Session:
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         row = tx.row("SELECT * FROM oauth_token WHERE token_hash = ?", _token_hash(login.token))
     if row is None:
         raise SnowflakeError(390303, "08001", "Invalid OAuth access token.")

@@ -20,6 +20,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.services.registry import digest_of
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
 _NAME = re.compile(r"(?P<place>[^/]+/[^/]+/[^/]+)/(?P<image>[a-z0-9._/-]+)")
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 # A layer may be large; a manifest is not.
 _LARGEST = 2 << 30
+# Uploads that are begun and not ended; the oldest are given up.
+_MOST_UPLOADS = 64
 TOKEN_USER = "0sessiontoken"  # noqa: S105  # a user's name
 
 
@@ -67,13 +71,14 @@ class RegistryApi:
 
     def _answering(self, endpoint: Callable[[Request, str, bytes], Response]) -> Any:
         async def answer(request: Request) -> Response:
-            content = bytearray()
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > _LARGEST:
-                    return _failure(413, "SIZE_INVALID")
             try:
+                # before the body is read: who may not log in takes no memory
                 role = await run_in_threadpool(self._role, request.headers.get("Authorization", ""))
+                content = bytearray()
+                async for chunk in request.stream():
+                    content += chunk
+                    if len(content) > _LARGEST:
+                        return _failure(413, "SIZE_INVALID")
                 return await run_in_threadpool(endpoint, request, role, bytes(content))
             except _RefusedError as refused:
                 return _failure(refused.status, refused.code)
@@ -110,7 +115,7 @@ class RegistryApi:
         if match is None:
             raise _RefusedError(400, "NAME_INVALID")
         database, schema, name = (part.upper() for part in match["place"].split("/"))
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             repository = catalog.find(tx, "IMAGE REPOSITORY", ObjectName(name, schema, database))
         if repository is None:
             raise _RefusedError(404, "NAME_UNKNOWN")
@@ -124,36 +129,43 @@ class RegistryApi:
         )
 
     def _begin(self, request: Request, role: str, content: bytes) -> Response:
-        self._place(request, role, "WRITE")
+        repository, _ = self._place(request, role, "WRITE")
         name = request.path_params["name"]
         if digest := request.query_params.get("digest"):
-            return self._kept(name, digest, content)
+            return self._kept(repository, name, digest, content)
         upload = self._world.new_id()
         self._uploads[upload] = bytearray(content)
+        for oldest in list(self._uploads)[:-_MOST_UPLOADS]:
+            self._uploads.pop(oldest, None)
         return Response(status_code=202, headers={"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": "0-0"})
 
     def _upload(self, request: Request, role: str, content: bytes) -> Response:
-        self._place(request, role, "WRITE")
+        repository, _ = self._place(request, role, "WRITE")
         upload, name = request.path_params["upload"], request.path_params["name"]
-        if upload not in self._uploads:
+        body = self._uploads.get(upload)
+        if body is None:
             raise _RefusedError(404, "BLOB_UPLOAD_UNKNOWN")
-        self._uploads[upload] += content
+        if len(body) + len(content) > _LARGEST:
+            self._uploads.pop(upload, None)
+            raise _RefusedError(413, "SIZE_INVALID")
+        body += content
         if request.method == "PATCH":
-            place = {"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": f"0-{len(self._uploads[upload]) - 1}"}
+            place = {"Location": f"/v2/{name}/blobs/uploads/{upload}", "Range": f"0-{len(body) - 1}"}
             return Response(status_code=202, headers=place)
-        return self._kept(name, request.query_params.get("digest", ""), bytes(self._uploads.pop(upload)))
+        self._uploads.pop(upload, None)
+        return self._kept(repository, name, request.query_params.get("digest", ""), bytes(body))
 
-    def _kept(self, name: str, digest: str, content: bytes) -> Response:
-        actual = self._registry.put(content)
-        if digest != actual:
+    def _kept(self, repository: SnowflakeObject, name: str, digest: str, content: bytes) -> Response:
+        if digest != digest_of(content):
             raise _RefusedError(400, "DIGEST_INVALID")
+        self._registry.put(repository, content)
         where = {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest}
         return Response(status_code=201, headers=where)
 
     def _blob(self, request: Request, role: str, _content: bytes) -> Response:
-        self._place(request, role, "READ", "WRITE")
+        repository, _ = self._place(request, role, "READ", "WRITE")
         digest = request.path_params["reference"]
-        content = self._registry.get(digest)
+        content = self._registry.get(digest) if self._registry.holds(repository, digest) else None
         if content is None:
             raise _RefusedError(404, "BLOB_UNKNOWN")
         return _content_of(request, content, digest, "application/octet-stream")
@@ -171,13 +183,18 @@ class RegistryApi:
         try:
             manifest = json.loads(content)
             parts = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
-        except (ValueError, KeyError, TypeError) as error:
+            kinds = [manifest.get("mediaType", _MANIFEST), *(layer["mediaType"] for layer in manifest["layers"])]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _RefusedError(400, "MANIFEST_INVALID") from error
-        if any(self._registry.get(part) is None for part in parts):
+        # a media type is sent back in a header
+        if not all(isinstance(kind, str) and _MEDIA_TYPE.fullmatch(kind) for kind in kinds):
+            raise _RefusedError(400, "MANIFEST_INVALID")
+        if not all(isinstance(part, str) and self._registry.holds(repository, part) for part in parts):
             raise _RefusedError(400, "MANIFEST_BLOB_UNKNOWN")
-        reference, digest = request.path_params["reference"], self._registry.put(content)
+        reference, digest = request.path_params["reference"], digest_of(content)
         if reference.startswith("sha256:") and reference != digest:
             raise _RefusedError(400, "DIGEST_INVALID")
+        self._registry.put(repository, content)
         self._registry.tag(repository, image, reference, digest)
         where = f"/v2/{request.path_params['name']}/manifests/{digest}"
         return Response(status_code=201, headers={"Location": where, "Docker-Content-Digest": digest})

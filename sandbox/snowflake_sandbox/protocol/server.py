@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -47,6 +49,8 @@ _TOKEN_VALIDITY_IN_SECONDS = 3600
 _MASTER_VALIDITY_IN_SECONDS = 14400
 # Of a request, unpacked: a login is small, a batch of bound rows may be large.
 _LARGEST_LOGIN, _LARGEST_BODY = 1 << 20, 512 << 20
+# What clients of this machine call it.
+_OWN_NAMES = ("127.0.0.1", "localhost")
 _ARROW_CLIENTS = ("PythonConnector", "PythonSnowpark")
 
 _log = logging.getLogger("snowflake_sandbox.protocol.server")
@@ -83,7 +87,10 @@ class Server:
         routes = [Route(path, self._guarded(endpoint), methods=["POST"]) for path, endpoint in post.items()]
         routes += [Route(path, self._guarded(endpoint), methods=["GET"]) for path, endpoint in get.items()]
         routes.append(Route("/api/v2/{path:path}", self._rest, methods=["GET", "POST", "PUT", "DELETE"]))
-        return Starlette(routes=[*routes, *StageApi(self._world).routes(), *RegistryApi(self._world).routes()])
+        # A page that a browser shows may let its own host's name lead to this machine.
+        own_name = Middleware(TrustedHostMiddleware, allowed_hosts=_OWN_NAMES, www_redirect=False)
+        more = [*StageApi(self._world).routes(), *RegistryApi(self._world).routes()]
+        return Starlette(routes=[*routes, *more], middleware=[own_name])
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
@@ -92,21 +99,28 @@ class Server:
             except SnowflakeError as error:
                 return _failure(error)
             except Exception:  # noqa: BLE001  # a defect, or values that cannot be read; after a 5xx drivers try for minutes
-                incident = self._world.new_id()
-                _log.exception("request %s failed inside the sandbox, incident %s", request.url.path, incident)
-                return _failure(internal(incident))
+                return _failure(self._defect(request))
 
         return guarded
+
+    def _defect(self, request: Request) -> SnowflakeError:
+        """Log what failed, and return the error that names it."""
+        incident = self._world.new_id()
+        _log.exception("request %s failed inside the sandbox, incident %s", request.url.path, incident)
+        return internal(incident)
 
     async def _rest(self, request: Request) -> Response:
         try:
             session = self._session_of(request)
             body = await _body(request)
-            path = request.scope["raw_path"].decode().split("?")[0].removeprefix("/api/v2/")
+            # what is no UTF-8 is the name of nothing
+            path = request.scope["raw_path"].decode(errors="replace").split("?")[0].removeprefix("/api/v2/")
             query = dict(request.query_params)
             content = await run_in_threadpool(rest.answer, self._world, session, request.method, path, query, body)
         except SnowflakeError as error:
-            return Response(rest.error_body(error), rest.status_code(error), media_type="application/json")
+            return _rest_failure(error)
+        except Exception:  # noqa: BLE001  # a defect, or values that cannot be read: told as the other endpoints tell it
+            return _rest_failure(self._defect(request))
         return Response(content, media_type="application/json")
 
     async def _file(self, request: Request) -> Response:
@@ -160,13 +174,16 @@ class Server:
     async def _query(self, request: Request) -> Response:
         session = self._session_of(request)
         body = await _body(request)
+        text, parameters = body.get("sqlText") or "", body.get("parameters") or {}
+        if not isinstance(text, str) or not isinstance(parameters, dict):
+            raise SnowflakeError(390001, "08001", "sqlText is not a text, or parameters is not an object.")
         query = self._queries.submit(
             session,
-            body.get("sqlText") or "",
+            text,
             wire.bindings(body.get("bindings")),
             request.query_params.get("requestId", ""),
             describe_only=bool(body.get("describeOnly")),
-            parameters=body.get("parameters"),
+            parameters=parameters,
         )
         if body.get("asyncExec"):
             return _in_progress(query, _IN_PROGRESS_ASYNC)
@@ -199,7 +216,7 @@ class Server:
 
     async def _abort(self, request: Request) -> Response:
         session = self._session_of(request)
-        self._queries.abort_request(session, (await _body(request)).get("requestId", ""))
+        self._queries.abort_request(session, str((await _body(request)).get("requestId", "")))
         return _answer(None)
 
     async def _session(self, request: Request) -> Response:
@@ -261,7 +278,7 @@ async def _body(request: Request, largest: int = _LARGEST_BODY) -> dict[str, Any
         body = _unpacked(body, largest)
     try:
         read = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SnowflakeError(390001, "08001", "The request's body is not valid JSON.") from error
     if not isinstance(read, dict):
         raise SnowflakeError(390001, "08001", "The request's body is not a JSON object.")
@@ -289,6 +306,10 @@ def _token(request: Request) -> str:
 def _answer(data: Any, code: str | None = None, message: str | None = None, *, success: bool = True) -> Response:
     envelope = {"data": data, "code": code, "message": message, "success": success}
     return Response(json.dumps(envelope), media_type="application/json")
+
+
+def _rest_failure(error: SnowflakeError) -> Response:
+    return Response(rest.error_body(error), rest.status_code(error), media_type="application/json")
 
 
 def _failure(error: SnowflakeError, query_id: str | None = None) -> Response:

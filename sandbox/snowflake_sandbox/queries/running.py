@@ -33,6 +33,8 @@ _MOST_RESULTS = 256
 _MOST_BYTES = 256 << 20
 # A row of a result that is no Arrow table (SHOW), roughly.
 _ROW_BYTES = 1000
+# How much of a statement the log has at most.
+_FIRST_WORD = 20
 
 _log = logging.getLogger("snowflake_sandbox.queries.running")
 
@@ -164,7 +166,8 @@ class Queries:
             query.future.set_exception(error)
         except Exception as error:  # noqa: BLE001  # a defect ends one statement, is logged, and is told to the client
             # The statement's text stays out of the log: it may hold a secret.
-            _log.exception("query %s (%s …) failed inside the sandbox", query.id, query.text.split(maxsplit=1)[0])
+            word = query.text[:_FIRST_WORD].partition(" ")[0]
+            _log.exception("query %s (%s …) failed inside the sandbox", query.id, word)
             is_full = errors.is_disk_full(error)
             query.future.set_exception(errors.disk_full() if is_full else errors.internal(query.id))
         else:

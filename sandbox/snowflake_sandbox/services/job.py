@@ -188,14 +188,14 @@ def _made_before(call: Call) -> SnowflakeObject | None:
     """The job that this statement made before the sandbox was killed: a task's statement is run again as it was."""
     if call.session.task is None:
         return None
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         object_id = records.of_statement(tx, call.query_id, call.session.task.task_run_id)
         return None if object_id is None else catalog.by_id(tx, object_id)
 
 
 def _refuse_old_mounts(call: Call, parsed: spec.Specification) -> None:
     """BCR-2449: a stage is mounted by `stageConfig`, not as the source of a volume."""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         is_refused = bundles.is_enabled(tx, bundles.NO_OLD_STAGE_MOUNTS)
     if is_refused and any(volume.old_form for volume in parsed.volumes):
         raise errors.SnowflakeError(395018, "22023", "stage mount v1 not supported, please use v2 instead")
@@ -207,7 +207,7 @@ def _create(call: Call, definition: Definition, parsed: spec.Specification) -> S
         ObjectName(f"JOB_{call.query_id.replace('-', '_').upper()}"), ObjectScope.SCHEMA, "EXECUTE JOB SERVICE"
     )
     access.require_create(call, "SERVICE", name)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         pool = catalog.get(tx, "COMPUTE POOL", ObjectName(definition.pool))
     access.require(call, "USAGE", pool)
     _require_images(call, parsed)
@@ -272,21 +272,21 @@ def _require_images(call: Call, parsed: spec.Specification) -> None:
         if reference.repository == registry.SYSTEM_REPOSITORY:
             continue
         database, schema, repository = (part.upper() for part in reference.repository)
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             image_repository = catalog.get(tx, "IMAGE REPOSITORY", ObjectName(repository, schema, database))
         access.require(call, ("READ", "WRITE"), image_repository)
 
 
 def _require_warehouse(call: Call, definition: Definition) -> None:
     if definition.query_warehouse is not None:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             warehouse = catalog.get(tx, "WAREHOUSE", ObjectName(definition.query_warehouse))
         access.require(call, "USAGE", warehouse)
 
 
 def _require_integrations(call: Call, definition: Definition) -> None:
     for name in definition.integrations:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             integration = catalog.get(tx, "EXTERNAL ACCESS INTEGRATION", ObjectName(name))
         access.require(call, "USAGE", integration)
 
@@ -311,7 +311,7 @@ def wait_for_end(call: Call, ended: threading.Event, deadline: Any = None) -> bo
 
 
 def _outcome(call: Call, service: SnowflakeObject) -> Result:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         row, listed = records.row(tx, service.id), records.containers(tx, service.id)
     ended = row["status"] if row is not None else JobStatus.CANCELLED
     if ended == JobStatus.DONE:

@@ -62,7 +62,7 @@ _PRIVILEGES = {"SPCS_CANCEL_JOB": ("OPERATE",), "SPCS_WAIT_FOR": ("MONITOR", "OP
 
 def _find(call: Call, written: ObjectName, *privileges: str) -> SnowflakeObject:
     name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         service = catalog.get(tx, "SERVICE", name)
     access.require(call, privileges, service)
     return service
@@ -100,7 +100,7 @@ def _wait_for(call: Call, service: SnowflakeObject, arguments: tuple[Any, ...]) 
 
 
 def _status(call: Call, service: SnowflakeObject) -> str:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         row = records.row(tx, service.id)
     return str(row["status"]) if row is not None else "DELETED"
 
@@ -150,7 +150,7 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
     service_object = _find(call, Reader(str(service)).object_name(), "MONITOR")
     key = (whole(instance, "instance id"), str(container))
     lines = _DEFAULT_LINES if not options or options[0] is None else whole(options[0], "lines")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         containers = {(row["instance"], row["name"]): row for row in records.containers(tx, service_object.id)}
     if key not in containers:
         listed = ", ".join(f"{number}/{name}" for number, name in sorted(containers))
@@ -182,7 +182,7 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
 def get_compute_pool_status(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$GET_COMPUTE_POOL_STATUS(pool): its state as JSON (deprecated; `snow` calls it)."""
     (text,) = counted(arguments, 1, 1, "SYSTEM$GET_COMPUTE_POOL_STATUS")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         pool = catalog.get(tx, "COMPUTE POOL", Reader(str(text)).object_name())
     access.require(call, "MONITOR", pool)
     kind = call.world.kinds["COMPUTE POOL"]
@@ -192,7 +192,7 @@ def get_compute_pool_status(call: Call, arguments: tuple[Any, ...]) -> str:
 
 def _is_released(call: Call, service: SnowflakeObject) -> bool:
     """Whether the nodes of an ended job were given back: its pool is suspended ("Monitoring services", logs)."""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         row = records.row(tx, service.id)
         pool = catalog.find(tx, "COMPUTE POOL", ObjectName(row["compute_pool"])) if row is not None else None
     return row is not None and row["status"] in machine.ENDED and pool is not None and bool(pool["suspended"])
@@ -205,7 +205,7 @@ def lose_node(call: Call, arguments: tuple[Any, ...]) -> str:
     """
     node, *options = counted(arguments, 1, 2, "SYSTEM$SANDBOX_LOSE_NODE")
     name = Reader(str(node)).object_name().name
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         pool = catalog.get(tx, "COMPUTE POOL", ObjectName(name))
     access.require(call, "OPERATE", pool)
     node = whole(options[0], "node") if options else None
@@ -217,7 +217,7 @@ def get_service_status(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$GET_SERVICE_STATUS(service [, timeout]), deprecated by Snowflake: JSON, one item per container."""
     service, *_timeout = counted(arguments, 1, 2, "SYSTEM$GET_SERVICE_STATUS")
     service_object = _find(call, Reader(str(service)).object_name(), "MONITOR")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         listed = records.containers(tx, service_object.id)
     return json.dumps(
         [

@@ -78,7 +78,7 @@ def require(call: Call, parsed: Specification) -> None:
 
 def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
     name = call.session.resolve(Reader(text).object_name(), ObjectScope.SCHEMA, "EXECUTE JOB SERVICE")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         return catalog.get(tx, kind, name)
 
 
@@ -128,7 +128,7 @@ def _owned(world: World, job: Job, kind: str, text: str) -> SnowflakeObject:
     session = Session(0, "", "", job.owner, world.clock.now(), database=job.database, schema=job.schema)
     try:
         name = session.resolve(Reader(text).object_name(), ObjectScope.SCHEMA, kind)
-        with world.store.transaction() as tx:
+        with world.store.reading() as tx:
             item = catalog.get(tx, kind, name)
     except SnowflakeError as error:
         raise MountError(error.message) from error

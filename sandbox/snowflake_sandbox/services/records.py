@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS job_service (
@@ -180,17 +180,17 @@ def write_digest(tx: Transaction, job: Job, key: Key, digest: str) -> None:
     )
 
 
-def containers(tx: Transaction, object_id: int) -> list[sqlite3.Row]:
+def containers(tx: Snapshot, object_id: int) -> list[sqlite3.Row]:
     """Rows of a job's containers, by instance and name."""
     return tx.rows("SELECT * FROM container WHERE object_id = ? ORDER BY instance, name", object_id)
 
 
-def row(tx: Transaction, object_id: int) -> sqlite3.Row | None:
+def row(tx: Snapshot, object_id: int) -> sqlite3.Row | None:
     """A job's row."""
     return tx.row("SELECT * FROM job_service WHERE object_id = ?", object_id)
 
 
-def all_jobs(tx: Transaction) -> list[sqlite3.Row]:
+def all_jobs(tx: Snapshot) -> list[sqlite3.Row]:
     """Rows of all jobs, dropped ones too, oldest first."""
     return tx.rows("SELECT * FROM job_service ORDER BY object_id")
 
@@ -208,7 +208,7 @@ def run_of(job_row: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
     )
 
 
-def unfinished(tx: Transaction) -> list[tuple[Job, list[sqlite3.Row]]]:
+def unfinished(tx: Snapshot) -> list[tuple[Job, list[sqlite3.Row]]]:
     """All jobs that had not ended when the process did, with their containers' rows; oldest first."""
     jobs = []
     for row in tx.rows(f"SELECT * FROM job_service WHERE status IN {UNFINISHED} ORDER BY object_id"):
@@ -229,7 +229,7 @@ def _job(row: sqlite3.Row, run: JobRun) -> Job:
     )
 
 
-def pool_usage(tx: Transaction, pool: str) -> tuple[int, int]:
+def pool_usage(tx: Snapshot, pool: str) -> tuple[int, int]:
     """Jobs of a pool that have not ended, and the nodes that they use."""
     jobs = tx.row(f"SELECT COUNT(*) FROM job_service WHERE compute_pool = ? AND status IN {UNFINISHED}", pool)
     nodes = tx.row(
@@ -240,19 +240,19 @@ def pool_usage(tx: Transaction, pool: str) -> tuple[int, int]:
     return (jobs[0] if jobs else 0), (nodes[0] if nodes else 0)
 
 
-def most_nodes(tx: Transaction, pool: str) -> int:
+def most_nodes(tx: Snapshot, pool: str) -> int:
     """How many nodes a pool may have; 0 for one that is gone."""
     item = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
     return 0 if item is None else int(item["max_nodes"])
 
 
-def unfinished_in(tx: Transaction, pool: str) -> list[int]:
+def unfinished_in(tx: Snapshot, pool: str) -> list[int]:
     """Ids of a pool's jobs that have not ended."""
     rows = tx.rows(f"SELECT object_id FROM job_service WHERE compute_pool = ? AND status IN {UNFINISHED}", pool)
     return [row["object_id"] for row in rows]
 
 
-def of_statement(tx: Transaction, query_id: str, task_run_id: str) -> int | None:
+def of_statement(tx: Snapshot, query_id: str, task_run_id: str) -> int | None:
     """The job that this very statement of a task made before the sandbox was killed, if it did."""
     row = tx.row(
         "SELECT object_id FROM job_service WHERE query_id = ? AND task_run_id = ? AND deleted IS NULL",

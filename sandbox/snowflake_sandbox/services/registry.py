@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,14 @@ CREATE TABLE IF NOT EXISTS pushed_image (
     created_on TEXT NOT NULL,
     PRIMARY KEY (repository_id, name, tag)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS repository_blob (
+    repository_id INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (repository_id, digest)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS repository_blobs_go AFTER DELETE ON object BEGIN
+    DELETE FROM repository_blob WHERE repository_id = OLD.id;
+END;
 CREATE TRIGGER IF NOT EXISTS pushed_images_go AFTER DELETE ON object BEGIN
     DELETE FROM pushed_image WHERE repository_id = OLD.id;
 END;
@@ -53,21 +62,39 @@ SYSTEM_REPOSITORY = ("snowflake", "images", "snowflake_images")
 _SYSTEM_IMAGES = Path(__file__).resolve().parent.parent / "system_images"
 
 
+def digest_of(content: bytes) -> str:
+    """The name by which a blob or manifest goes."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 class Registry:
-    """Blobs and manifests, by their digests, in a folder; their names in the store."""
+    """Blobs and manifests, by their digests, in a folder; their names in the store, and whose each is.
+
+    Two repositories may have the same blob: who may read one of them must not know what the other holds.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._folder = world.folder / "registry"
 
-    def put(self, content: bytes) -> str:
-        """Keep a blob or manifest; returns its digest."""
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    def put(self, repository: SnowflakeObject, content: bytes) -> str:
+        """Keep a blob or manifest of a repository; returns its digest."""
+        digest = digest_of(content)
         self._folder.mkdir(exist_ok=True)
         scratch = self._folder / f"{self._world.new_id()}.part"
         scratch.write_bytes(content)
         scratch.rename(self._path(digest))
+        with self._world.store.transaction() as tx:
+            tx.run("INSERT OR IGNORE INTO repository_blob VALUES (?, ?)", repository.id, digest)
         return digest
+
+    def holds(self, repository: SnowflakeObject, digest: str) -> bool:
+        """Tell whether a blob or manifest was pushed into a repository."""
+        with self._world.store.reading() as tx:
+            return (
+                tx.row("SELECT 1 FROM repository_blob WHERE repository_id = ? AND digest = ?", repository.id, digest)
+                is not None
+            )
 
     def get(self, digest: str) -> bytes | None:
         """Return a blob or manifest; None if it is not there, or this is no digest."""
@@ -90,7 +117,7 @@ class Registry:
 
     def digest(self, repository: SnowflakeObject, name: str, reference: str) -> str | None:
         """Return the digest that a tag stands for; a digest stands for itself."""
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             row = tx.row(
                 "SELECT digest FROM pushed_image WHERE repository_id = ? AND name = ? AND (tag = ? OR digest = ?)",
                 repository.id,
@@ -102,7 +129,7 @@ class Registry:
 
     def pushed(self, repository: SnowflakeObject) -> dict[tuple[str, str], tuple[list[str], str]]:
         """Return tags and instant of what was pushed, by name and digest."""
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             rows = tx.rows("SELECT * FROM pushed_image WHERE repository_id = ? ORDER BY name, tag", repository.id)
         listed: dict[tuple[str, str], tuple[list[str], str]] = {}
         for row in rows:
@@ -138,7 +165,7 @@ class Registry:
         if reference.repository is None:
             return None
         database, schema, name = (part.upper() for part in reference.repository)
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             place = catalog.find(tx, "IMAGE REPOSITORY", ObjectName(name, schema, database))
         digest = self.digest(place, reference.name, reference.digest or reference.tag) if place else None
         manifest = json.loads(self.get(digest) or b"{}") if digest else {}
@@ -158,9 +185,17 @@ class Registry:
     def _unpacked(self, digest: str, content: bytes) -> Path:
         folder = self._folder / "contexts" / digest.removeprefix("sha256:") / "context"
         if not folder.exists():
-            folder.mkdir(parents=True)
-            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-                archive.extractall(folder, filter="data")
+            # under another name first: a process that is killed meanwhile leaves no half of it
+            scratch = self._folder / f"{self._world.new_id()}.part"
+            scratch.mkdir(parents=True)
+            try:
+                with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+                    archive.extractall(scratch, filter="data")
+            except (tarfile.TarError, OSError) as error:
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise images.ImageError(f"Failed to pull image: its layer cannot be unpacked ({error}).") from error
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            scratch.rename(folder)
         return folder
 
     def _path(self, digest: str) -> Path:

@@ -44,7 +44,7 @@ _ROLES = columns("created_on@ name comment")
 
 
 def _record(call: Call, service: SnowflakeObject) -> tuple[sqlite3.Row, list[sqlite3.Row], JobRun]:
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         row, listed = records.row(tx, service.id), records.containers(tx, service.id)
     assert row is not None  # noqa: S101  # object and record are written in one transaction
     return row, listed, records.run_of(row, listed)
@@ -114,7 +114,7 @@ def _refuse_create(_call: Call, _creation: Creation) -> bool:
 def find(call: Call, *privileges: str) -> SnowflakeObject:
     """The service that a statement names next, checked for the session's privileges."""
     name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "SHOW")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         service = catalog.get(tx, "SERVICE", name)
     access.require(call, privileges, service)
     return service

@@ -34,7 +34,7 @@ from snowflake_sandbox.services.containers import ContainerProcess, Ended, Launc
 from snowflake_sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
 from snowflake_sandbox.services.registry import Registry
 from snowflake_sandbox.statements.reader import ObjectName
-from snowflake_sandbox.store import insist, insist_aside
+from snowflake_sandbox.store import insist
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -150,31 +150,31 @@ class Supervisor:
             self.ended(object_id).wait()
             shutil.rmtree(self.folder(object_id), ignore_errors=True)
 
-        insist_aside("drop service", act, self._stopping.is_set)
+        self._world.store.aside("drop service", act, self._stopping.is_set)
 
     # The next three are called inside transactions of statements, where this object's lock must not be waited for.
 
     def pool_usage(self, name: str) -> tuple[int, int, int]:
         """Services, running jobs and nodes in use of a compute pool."""
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             return 0, *records.pool_usage(tx, name)
 
     def stop_pool(self, _call: Call, name: str) -> None:
         """Cancel all jobs of a pool (ALTER COMPUTE POOL … STOP ALL); returns at once."""
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             jobs = records.unfinished_in(tx, name)
         for object_id in jobs:
-            insist_aside("stop pool", partial(self.cancel, object_id), self._stopping.is_set)
+            self._world.store.aside("stop pool", partial(self.cancel, object_id), self._stopping.is_set)
 
     def pool_changed(self) -> None:
         """A pool was resumed, or has more or fewer nodes than before. Returns at once."""
-        insist_aside("fit", self._fit, self._stopping.is_set)
+        self._world.store.aside("fit", self._fit, self._stopping.is_set)
 
     def _fit(self) -> None:
         """Lose the nodes that a pool may no longer have, and look for room for what waits."""
         with self._lock:
             instances = [(self._jobs[object_id].pool, object_id, number) for object_id, number in self._nodes]
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             node_limits = {pool: records.most_nodes(tx, pool) for pool, *_ in instances}
         with self._lock:
             lost = [
@@ -284,7 +284,7 @@ class Supervisor:
         for action in step.actions:
             if isinstance(action, machine.StartContainer):
                 start = partial(self._start_container, job, action.key)
-                insist_aside("start container", start, self._stopping.is_set)
+                self._world.store.aside("start container", start, self._stopping.is_set)
             elif isinstance(action, machine.StopContainer):
                 process = self._processes.get((job.object_id, action.key))
                 if process is not None:

@@ -87,7 +87,7 @@ def get_logs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]
     """
     arguments = Arguments("SPCS_GET_LOGS", "service START_TIME END_TIME", positional, by_name)
     name = call.session.resolve(Reader(arguments.text("service") or "").object_name(), ObjectScope.SCHEMA, "SELECT")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         service = catalog.get(tx, "SERVICE", name)
         listed = records.containers(tx, service.id)
     access.require(call, "MONITOR", service)
@@ -177,7 +177,7 @@ def get_job_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[st
     start = arguments.instant("CREATED_TIME_START") or call.now - _KEPT
     end = arguments.instant("CREATED_TIME_END") or call.now
     roles = access.session_roles(call.world, call.session)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         jobs = [
             (row, records.containers(tx, row["object_id"]))
             for row in records.all_jobs(tx)

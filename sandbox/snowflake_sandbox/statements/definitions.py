@@ -203,7 +203,7 @@ def find_for(call: Call, kind: Kind, command: str, *, if_exists: bool = False) -
         SnowflakeError: 002003.
     """
     name, signature = read_name(call, kind, command)
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         target = catalog.find(tx, kind.name, name, signature)
     if target is None and not if_exists:
         raise errors.does_not_exist(kind.name, name.qualified + signature)

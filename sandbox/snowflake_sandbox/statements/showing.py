@@ -90,7 +90,7 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
         if name is None and session.schema is None:
             raise errors.no_current_schema("SHOW")
         resolved = session.resolve(name or ObjectName(session.schema or ""), ObjectScope.DATABASE, "SHOW")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         target = catalog.get(tx, kind, resolved)
     if not access.visible(call, [target]):
         raise errors.does_not_exist(kind, resolved.qualified)
@@ -102,7 +102,7 @@ def _row(call: Call, kind: Kind, item: SnowflakeObject) -> tuple[Any, ...] | Non
     try:
         return kind.show_row(call, item)
     except errors.SnowflakeError:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             if catalog.by_id(tx, item.id) is not None:
                 raise
         return None
@@ -129,7 +129,7 @@ def show(call: Call) -> Result:
 
 def listed(call: Call, kind: Kind, listing: Listing) -> list[SnowflakeObject]:
     """The objects that a listing asks for and the session may see, by name."""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         objects = catalog.listing(tx, kind.name, listing.database, listing.schema, listing.like)
     names = [
         item
@@ -208,7 +208,7 @@ def effective_parameter(world: World, target: SnowflakeObject, name: str) -> tup
         chain.append(("SCHEMA", ObjectName(target.name.schema or "", target.name.database)))
     if target.name.schema is not None:
         chain.append(("DATABASE", ObjectName(target.name.database or target.name.schema)))
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         for kind, parent_name in chain:
             parent = catalog.find(tx, kind, parent_name)
             if parent is not None and name in parent.parameters:

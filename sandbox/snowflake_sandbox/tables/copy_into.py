@@ -102,7 +102,7 @@ def _file_format(call: Call, options: dict[str, str]) -> dict[str, str]:
     if "FORMAT_NAME" not in options:
         return options
     name = call.session.resolve(Reader(options["FORMAT_NAME"]).object_name(), ObjectScope.SCHEMA, "COPY INTO")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         file_format = catalog.get(tx, "FILE FORMAT", name)
     return {key.upper(): str(value) for key, value in file_format.properties.items() if value is not None}
 
@@ -184,7 +184,7 @@ def _written(call: Call, result: Result, kind: str, *, header: bool) -> bytes:
 def _load(call: Call) -> Result:
     reader = call.reader
     name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "COPY INTO")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         table = catalog.get(tx, "TABLE", name)
     access.require(call, "INSERT", table)
     names = [name.name for name in _names(reader)] if reader.peek() == "(" else []

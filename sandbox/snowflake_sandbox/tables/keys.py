@@ -48,7 +48,7 @@ def _tables(call: Call) -> list[SnowflakeObject]:
     reader.accept("TABLE")
     name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "SHOW")
     reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         table = catalog.get(tx, "TABLE", name)
     access.require(call, ("SELECT", "REFERENCES"), table)
     return [table]
@@ -88,7 +88,7 @@ def _primary_key(call: Call, table: SnowflakeObject) -> Callable[[list[str | Non
 
     def names(parts: list[str | None]) -> list[str]:
         database, schema, name = parts[0] or table.name.database, parts[1] or table.name.schema, parts[2]
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             tables = catalog.listing(tx, "TABLE", database, schema)
         columns_of = [column for item in tables if item.name.name == name for column in item["columns"]]
         return [column["name"] for column in columns_of if column["primary_key"]]

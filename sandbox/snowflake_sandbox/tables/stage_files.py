@@ -122,7 +122,7 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
         raise errors.not_supported("user and table stages (@~, @%)")
     name_text, _, path = split(reference[1:])
     name = call.session.resolve(Reader(name_text).object_name(), ObjectScope.SCHEMA, "stage")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         found = catalog.get(tx, "STAGE", name)
     access.require(call, privileges, found)
     return Location(name.name.lower(), stage.folder(call.world, found), normal(path), found)
@@ -150,7 +150,7 @@ def file(world: World, user: SnowflakeObject, reference: str) -> Path:
     name_text, _, path = split(reference.removeprefix("@"))
     written = Reader(name_text).object_name()
     name = ObjectName(written.name, written.schema or user.name.schema, written.database or user.name.database)
-    with world.store.transaction() as tx:
+    with world.store.reading() as tx:
         staged = inside(stage.folder(world, catalog.get(tx, "STAGE", name)), path)
     if not staged.is_file():
         raise errors.does_not_exist("File", reference)

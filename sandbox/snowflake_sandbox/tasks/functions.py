@@ -64,7 +64,7 @@ def execute_task(call: Call) -> Result:
     if not retry_last and reader.accept("RETRY GRAPH RUN GROUP"):
         group = whole(reader.word(), "RETRY GRAPH RUN GROUP")
     reader.end()
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         task = catalog.get(tx, "TASK", name)
         access.require(call, ("OPERATE",), task)
         if task["after"] or task["finalize"]:
@@ -93,7 +93,7 @@ def _read_config(reader: Reader) -> str:
 
 def _named_task(call: Call, text: Any, *privileges: str) -> SnowflakeObject:
     name = call.session.resolve(Reader(str(text)).object_name(), ObjectScope.SCHEMA, "SELECT")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         task = catalog.get(tx, "TASK", name)
     access.require(call, privileges, task)
     return task
@@ -124,7 +124,7 @@ def _current_run(call: Call, function: str) -> sqlite3.Row:
     task = call.session.task
     row = None
     if task is not None:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             row = tx.row(_RUN, task.task_run_id)
     if row is None:
         raise SnowflakeError(91092, "55000", f"Function {function} must be called from within a task.")
@@ -141,7 +141,7 @@ def task_runtime_info(call: Call, arguments: tuple[Any, ...]) -> str | None:
     column = _LAST_SUCCESSFUL.get(item)
     if column is None:
         raise errors.invalid_value(str(argument), "SYSTEM$TASK_RUNTIME_INFO")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         last = tx.row(
             "SELECT * FROM graph_run WHERE root_uuid = ? AND state = 'SUCCEEDED' ORDER BY id DESC LIMIT 1",
             row["root_uuid"],
@@ -155,7 +155,7 @@ def current_user_task_name(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$CURRENT_USER_TASK_NAME(): the qualified name, which the client's TaskContext takes apart."""
     counted(arguments, 0, 0, "SYSTEM$CURRENT_USER_TASK_NAME")
     row = _current_run(call, "SYSTEM$CURRENT_USER_TASK_NAME")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         root = catalog.by_id(tx, row["root_id"])
     place = root.name if root is not None else ObjectName("", call.session.schema, call.session.database)
     return ObjectName(row["name"], place.schema, place.database).qualified
@@ -208,7 +208,7 @@ def get_predecessor_return_value(call: Call, arguments: tuple[Any, ...]) -> str 
         raise graphs.refused(f"Task {name} is not a predecessor of task {row['name']}.")
     if frozen[name]["suspended"] and frozen[name]["after"]:
         raise graphs.refused(f"Predecessor task {name} is not enabled.")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         predecessor = tx.row(
             "SELECT return_value FROM task_run WHERE graph_run_id = ? AND name = ?", row["graph_run_id"], name
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 KIND = "TASK"
 TABLES = """
@@ -80,13 +80,13 @@ def connect(tx: Transaction, task: SnowflakeObject, predecessor: SnowflakeObject
         raise refused(f"Root task {predecessor.name.qualified} already has a finalizer task.")
 
 
-def _check_count(tx: Transaction, column: str, task: SnowflakeObject, limit: int, relation: str) -> None:
+def _check_count(tx: Snapshot, column: str, task: SnowflakeObject, limit: int, relation: str) -> None:
     row = tx.row(f"SELECT COUNT(*) FROM task_edge WHERE {column} = ? AND NOT finalizes", task.id)
     if row is not None and row[0] > limit:
         raise refused(f"Task {task.name.qualified} has more than {limit} {relation}.")
 
 
-def check_size(tx: Transaction, root_id: int) -> None:
+def check_size(tx: Snapshot, root_id: int) -> None:
     """Refuse a graph of more than 1,000 tasks."""
     row = tx.row(f"{_BELOW} SELECT COUNT(*) FROM down", root_id)
     # The finalizer is counted too, hence one more before the count is exact.
@@ -99,30 +99,30 @@ def disconnect(tx: Transaction, task: SnowflakeObject, predecessor_id: int) -> N
     tx.run("DELETE FROM task_edge WHERE task_id = ? AND predecessor_id = ?", task.id, predecessor_id)
 
 
-def root_of(tx: Transaction, task: SnowflakeObject) -> SnowflakeObject:
+def root_of(tx: Snapshot, task: SnowflakeObject) -> SnowflakeObject:
     """The root of the graph that a task is in: itself, if nothing comes before it."""
     row = tx.row(_ROOT, task.id)
     root = catalog.by_id(tx, row[0]) if row is not None and row[0] != task.id else None
     return root or task
 
 
-def _ids(tx: Transaction, sql: str, task: SnowflakeObject) -> list[int]:
+def _ids(tx: Snapshot, sql: str, task: SnowflakeObject) -> list[int]:
     return [row[0] for row in tx.rows(sql, task.id)]
 
 
-def children_of(tx: Transaction, task: SnowflakeObject) -> list[SnowflakeObject]:
+def children_of(tx: Snapshot, task: SnowflakeObject) -> list[SnowflakeObject]:
     """Direct dependents, and the finalizer of a root."""
     ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? ORDER BY task_id", task)
     return [child for number in ids if (child := catalog.by_id(tx, number)) is not None]
 
 
-def finalizer_of(tx: Transaction, root: SnowflakeObject) -> SnowflakeObject | None:
+def finalizer_of(tx: Snapshot, root: SnowflakeObject) -> SnowflakeObject | None:
     """The finalizer of a root, if it has one."""
     ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? AND finalizes", root)
     return catalog.by_id(tx, ids[0]) if ids else None
 
 
-def members(tx: Transaction, root: SnowflakeObject) -> list[SnowflakeObject]:
+def members(tx: Snapshot, root: SnowflakeObject) -> list[SnowflakeObject]:
     """All tasks of a graph: the root first, the finalizer among the others, in the order of their creation."""
     rows = tx.rows(f"{_BELOW} SELECT id FROM down ORDER BY id", root.id)
     tasks = [catalog.by_id(tx, row[0]) for row in rows]
@@ -134,7 +134,7 @@ def qualified(task: SnowflakeObject, names: Iterable[str]) -> list[ObjectName]:
     return [ObjectName(name, task.name.schema, task.name.database) for name in names]
 
 
-def parameter(tx: Transaction, task: SnowflakeObject, name: str) -> str:
+def parameter(tx: Snapshot, task: SnowflakeObject, name: str) -> str:
     """A parameter's value: the task's own, else its schema's, its database's, the default."""
     if name in task.parameters:
         return str(task.parameters[name])
@@ -146,7 +146,7 @@ def parameter(tx: Transaction, task: SnowflakeObject, name: str) -> str:
     return _DEFAULTS[name]
 
 
-def freeze(tx: Transaction, root: SnowflakeObject) -> dict[str, Any]:
+def freeze(tx: Snapshot, root: SnowflakeObject) -> dict[str, Any]:
     """The definitions of a graph as they are now, as JSON values: what a run works by from its start to its end."""
     tasks = members(tx, root)
     return {

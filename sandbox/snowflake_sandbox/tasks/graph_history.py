@@ -7,6 +7,7 @@ not change anything.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.access import access
@@ -21,7 +22,7 @@ from snowflake_sandbox.tasks.history import AHEAD, Reading, instant_of, millisec
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
@@ -60,7 +61,7 @@ def task_dependents(call: Call, positional: tuple[Any, ...], by_name: Mapping[st
     arguments = Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", positional, {"RECURSIVE": True, **by_name})
     written = Reader(arguments.text("TASK_NAME") or "").object_name()
     name = call.session.resolve(written, ObjectScope.SCHEMA, "SELECT")
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         task = catalog.get(tx, "TASK", name)
         members = graphs.members(tx, task) if arguments.flag("RECURSIVE") else [task, *graphs.children_of(tx, task)]
     tasks = [member for member in members if not member["finalize"] or member.id == task.id]
@@ -73,8 +74,12 @@ _GRAPH_QUERY = (
     "SELECT graph_run.*, (SELECT MIN(started) FROM task_run WHERE graph_run_id = graph_run.id) AS first_started,"
     " failed.name AS error_task, failed.error_code, failed.error_message FROM graph_run LEFT JOIN task_run AS failed"
     " ON failed.id = (SELECT id FROM task_run WHERE graph_run_id = graph_run.id AND state IN ('FAILED', 'CANCELLED')"
-    " ORDER BY completed LIMIT 1) WHERE {} ORDER BY graph_run.scheduled_time DESC, graph_run.id DESC"
+    " ORDER BY completed LIMIT 1) WHERE {} ORDER BY graph_run.scheduled_time DESC, graph_run.id DESC LIMIT ? OFFSET ?"
 )
+# Runs that are read in one go.
+_AT_ONCE = 1000
+# The plus sign keeps SQLite from reading all runs in these states, when those of the last hour are wanted.
+_LATELY = "+graph_run.state IN {} AND graph_run.completed >= ?"
 
 
 def complete_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
@@ -83,9 +88,9 @@ def complete_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mappi
     reading = Reading(call)
     states = "('FAILED', 'CANCELLED')" if arguments.flag("ERROR_ONLY") else _ENDED
     since = (call.now - _COMPLETE).isoformat()
-    rows = _graph_rows(reading, f"graph_run.state IN {states} AND graph_run.completed >= ?", since, arguments)
-    graph_runs = [_graph_row(reading, row, completed=True) for row in rows]
-    return Result(_COMPLETE_GRAPHS, graph_runs[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
+    rows = _graph_rows(reading, _LATELY.format(states), since, arguments)
+    limit = arguments.limit(_DEFAULT_LIMIT, _MOST)
+    return Result(_COMPLETE_GRAPHS, [_graph_row(reading, row, completed=True) for row in islice(rows, limit)])
 
 
 def current_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
@@ -104,11 +109,17 @@ def current_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mappin
     return Result(_CURRENT_GRAPHS, graph_runs[: arguments.limit(_DEFAULT_LIMIT, _MOST)])
 
 
-def _graph_rows(reading: Reading, condition: str, value: Any, arguments: Arguments) -> list[sqlite3.Row]:
-    with reading.call.world.store.transaction() as tx:
-        rows = tx.rows(_GRAPH_QUERY.format(condition), value)
+def _graph_rows(reading: Reading, condition: str, value: Any, arguments: Arguments) -> Iterator[sqlite3.Row]:
+    """Graph runs that the session may see, newest first; read as they are asked for."""
     root_name = arguments.text("ROOT_TASK_NAME")
-    return [row for row in rows if reading.may_see(row) and root_name in (None, reading.definition(row)["root"])]
+    for offset in count(0, _AT_ONCE):
+        with reading.call.world.store.reading() as tx:
+            rows = tx.rows(_GRAPH_QUERY.format(condition), value, _AT_ONCE, offset)
+        yield from (
+            row for row in rows if reading.may_see(row) and root_name in (None, reading.definition(row)["root"])
+        )
+        if len(rows) < _AT_ONCE:
+            return
 
 
 def _graph_row(reading: Reading, row: sqlite3.Row, *, completed: bool) -> tuple[Any, ...]:

@@ -101,7 +101,7 @@ def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Ar
     place = (arguments.text("DATABASE_NAME"), arguments.text("SCHEMA_NAME"))
     query = f"{_QUERY} WHERE {' AND '.join(conditions)} ORDER BY task_run.scheduled_time DESC, task_run.rowid DESC"
     for offset in count(0, _AT_ONCE):
-        with reading.call.world.store.transaction() as tx:
+        with reading.call.world.store.reading() as tx:
             rows = tx.rows(f"{query} LIMIT {_AT_ONCE} OFFSET {offset}", *values)
         yield from (row for row in rows if reading.may_see(row) and _is_in(reading, row, *place))
         if len(rows) < _AT_ONCE:
@@ -130,7 +130,7 @@ class Reading:
     def may_see_root(self, root_id: int) -> bool:
         """Whether it may see the runs of a root."""
         if root_id not in self._known:
-            with self.call.world.store.transaction() as tx:
+            with self.call.world.store.reading() as tx:
                 root = catalog.by_id(tx, root_id)
             self._known[root_id] = root is not None and bool(access.visible(self.call, [root]))
         return self._all or self._known[root_id]
@@ -139,7 +139,7 @@ class Reading:
         """The frozen definitions of a run, with the tasks under `by_name` too; many rows share one large text."""
         key = (row["root_uuid"], row["version"])
         if key not in self._definitions:
-            with self.call.world.store.transaction() as tx:
+            with self.call.world.store.reading() as tx:
                 version = tx.row("SELECT definition FROM graph_version WHERE root_uuid = ? AND version = ?", *key)
             frozen = json.loads(version["definition"]) if version is not None else {"tasks": []}
             frozen["by_name"] = {task["name"]: task for task in frozen["tasks"]}
@@ -204,7 +204,7 @@ def milliseconds(text: str) -> int:
 
 def next_due(call: Call, row: sqlite3.Row) -> datetime | None:
     """When the root of a run was or is due next after that run."""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         root = catalog.by_id(tx, row["root_id"])
     scheduled = instant_of(row["scheduled_time"])
     return scheduler.due_after(root, scheduled) if root is not None and scheduled is not None else None
@@ -230,7 +230,7 @@ def _scheduled(call: Call, start: datetime | None, end: datetime | None, argumen
 
 def upcoming(call: Call) -> list[tuple[SnowflakeObject, datetime, str, str | None]]:
     """Root, instant, SCHEDULED_FROM and configuration of every run to come that the session may see, latest first."""
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         due = [(row["root_id"], row["due"], "SCHEDULE", None) for row in tx.rows("SELECT * FROM task_due")]
         due += [
             (row["root_id"], row["requested"], "EXECUTE_TASK", row["config"])

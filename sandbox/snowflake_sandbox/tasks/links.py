@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.result import Result
     from snowflake_sandbox.statements.reader import ObjectName
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 
 def neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
@@ -36,7 +36,7 @@ def neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
     return name
 
 
-def require_suspended_root(tx: Transaction, task: SnowflakeObject) -> None:
+def require_suspended_root(tx: Snapshot, task: SnowflakeObject) -> None:
     """Refuse a change of a graph whose root is started (user-guide/tasks-graphs).
 
     Raises:
@@ -100,7 +100,7 @@ def connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes:
     graphs.check_size(tx, graphs.root_of(tx, task).id)
 
 
-def _require_one_root(tx: Transaction, task: SnowflakeObject) -> None:
+def _require_one_root(tx: Snapshot, task: SnowflakeObject) -> None:
     """Refuse a task that would be in two graphs: "a task graph has a single root task" (user-guide/tasks-graphs)."""
     current = catalog.by_id(tx, task.id) or task
     before = [catalog.find(tx, "TASK", name) for name in graphs.qualified(current, current["after"] or [])]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from snowflake_sandbox import due_work
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.store import insist
+from snowflake_sandbox.store import Transaction, insist
 from snowflake_sandbox.tasks import graph as graphs
 from snowflake_sandbox.tasks import machine, runs, schedule
 from snowflake_sandbox.tasks.machine import (
@@ -95,7 +95,7 @@ class Scheduler:
         self._wake.set()
 
     def _recover(self) -> None:
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             unfinished = runs.unfinished(tx)
         for active in unfinished:
             with self._lock:
@@ -105,7 +105,7 @@ class Scheduler:
                 self._start_statement(active, name)
 
     def _loop(self) -> None:
-        due_work.repeat(self._look, "tasks", clock=self._world.clock, wake=self._wake, stopping=self._stopping)
+        due_work.repeat(self._look, "tasks", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
         """Start and time out what is due; until when nothing will be."""
@@ -128,7 +128,7 @@ class Scheduler:
                     set_due(tx, root, now)
 
     def _next_instant(self) -> datetime | None:
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             row = tx.row("SELECT MIN(due) AS due FROM task_due")
         instants = [datetime.fromisoformat(row["due"])] if row is not None and row["due"] else []
         with self._lock:
@@ -138,7 +138,7 @@ class Scheduler:
     # --- starting runs -----------------------------------------------------------------------------------------------
 
     def _fire(self, now: datetime) -> None:
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             rows = tx.rows("SELECT * FROM task_due WHERE due <= ? ORDER BY due", now.isoformat())
         for row in rows:
             self._fire_one(row["root_id"], datetime.fromisoformat(row["due"]), now)
@@ -244,7 +244,7 @@ class Scheduler:
 
     def _start_statement(self, active: ActiveRun, name: str) -> None:
         task_run_id = active.task_run_ids[name]
-        with self._world.store.transaction() as tx:
+        with self._world.store.reading() as tx:
             row = tx.row("SELECT query_id FROM task_run WHERE id = ?", task_run_id)
         work = Work(
             task=dict(active.graph.task(name).payload),

@@ -62,7 +62,7 @@ def _relations(call: Call, task: SnowflakeObject, predecessors: list[ObjectName]
     if task["finalize"]:
         relations["FinalizedRootTask"] = graphs.qualified(task, [task["finalize"]])[0].quoted
     if not predecessors and not task["finalize"]:
-        with call.world.store.transaction() as tx:
+        with call.world.store.reading() as tx:
             finalizer = graphs.finalizer_of(tx, task)
         if finalizer is not None:
             relations["FinalizerTask"] = finalizer.name.quoted

@@ -26,7 +26,7 @@ from snowflake_sandbox.tasks import links, schedule, scheduler, showing
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 _OWN_PARAMETERS = {
     "SERVERLESS_TASK_MAX_STATEMENT_SIZE": "X2Large",
@@ -155,7 +155,7 @@ def resume(call: Call, task: SnowflakeObject) -> Result | None:
         SnowflakeError: 091089 when the owner lacks a privilege, 091088 when a child's root is started, 091423 when
             another client changed the root's graph between the check and the resume.
     """
-    with call.world.store.transaction() as tx:
+    with call.world.store.reading() as tx:
         current = catalog.by_id(tx, task.id) or task
         if current["state"] == "started":
             return None
@@ -173,7 +173,7 @@ def resume(call: Call, task: SnowflakeObject) -> Result | None:
     return None
 
 
-def _frozen(tx: Transaction, task: SnowflakeObject) -> Any:
+def _frozen(tx: Snapshot, task: SnowflakeObject) -> Any:
     """A root's graph, to be compared; a child's resume looks at nothing but its root's state."""
     return None if task["after"] or task["finalize"] else graphs.freeze(tx, task)
 
@@ -187,7 +187,7 @@ def start(world: World, tx: Transaction, task: SnowflakeObject) -> None:
     tx.run("DELETE FROM task_failures WHERE uuid = ?", task["uuid"])
 
 
-def require_owner_privileges(world: World, tx: Transaction, task: SnowflakeObject) -> None:
+def require_owner_privileges(world: World, tx: Snapshot, task: SnowflakeObject) -> None:
     """Check that a task's owner may run it (user-guide/tasks-intro, access control).
 
     Raises:

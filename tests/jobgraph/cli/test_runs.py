@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from jobgraph.cli.views import failures
 from jobgraph.runs import deployed, graph_run, shapes, task_runs
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.graph_run import Progress
@@ -336,6 +338,36 @@ def test_a_job_skipped_by_its_own_condition_does_not_fail_the_run() -> None:
     run = assemble(history, [row for row in attempts if row["TASK_NAME"] != "T_MYJOB_5"])
     job = {job.name: job for job in run.jobs}["T_MYJOB_5"]
     assert (run.state, job.state, job.cause) == ("DONE", "SKIPPED", "its condition was false, or a predecessor's")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "told"),
+    [
+        ({"n": 0}, "T_MYJOB_3 returned n = 0"),
+        ({"n": "many"}, 'T_MYJOB_3 returned n = "many"'),
+        ({"m": 1}, "T_MYJOB_3 returned no n"),
+        (None, "T_MYJOB_3 returned no n"),
+        ({"n": "x" * 500}, f'T_MYJOB_3 returned n = "{"x" * 79}…'),
+    ],
+)
+def test_a_job_skipped_by_a_condition_says_what_the_value_was(outputs: Any, told: str) -> None:
+    rows = quickstart()
+    conditions = [{"output": "n", "test": "above", "value": 0}]
+    rows[3] = task("T_MYJOB_3", ["T_MYJOB_2"], graph="container_jobs", conditions=conditions)
+    history, attempts = all_done()
+    history = [*without(history, "T_MYJOB_6"), history_row("T_MYJOB_6", "SKIPPED", **ENDED)]
+    done = [
+        row | ({"OUTPUTS": json.dumps(outputs)} if row["TASK_NAME"] == "T_MYJOB_3" and outputs is not None else {})
+        for row in attempts
+        if row["TASK_NAME"] != "T_MYJOB_6"
+    ]
+    (shape,) = deployed.read(rows)
+    run = assemble(history, done, shape)
+    before = [name for task in shape.jobs if task.name == "T_MYJOB_6" for name in task.after]
+    assert "T_MYJOB_3" in before
+    cause = {job.name: job.cause for job in run.jobs}["T_MYJOB_6"]
+    assert cause == f"its condition was false, or a predecessor's ({told})"
+    assert f"skipped, because {cause}: T_MYJOB_6" in failures(run)
 
 
 def test_the_signal_that_killed_a_program_is_named() -> None:

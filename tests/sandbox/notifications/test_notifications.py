@@ -242,3 +242,17 @@ def test_a_receiver_is_on_this_machine(receiver: str) -> None:
 def test_a_receiver_elsewhere_is_refused(receiver: str) -> None:
     with pytest.raises(control.SandboxError, match="posts to this machine only"):
         control.refuse_elsewhere(receiver)
+
+
+def test_a_header_that_http_cannot_carry_is_told_and_holds_nobody_up(mailing: Client) -> None:
+    mailing.rows(
+        SLACK.replace("INTEGRATION HOOK", "INTEGRATION BROKEN").replace("'application/json'", "'a\\r\\nX-Evil: 1'")
+    )
+    with receiver(mailing) as received:
+        broken = SEND.replace("'hook'", "'broken'") % SANITIZED
+        mailing.rows(broken, {"1": "first"})
+        mailing.rows(SEND % SANITIZED, {"1": "second"})
+        deliver(mailing)
+        deliver(mailing)
+        assert [json.loads(body)["text"] for _, _, body in received] == ["second"]
+        assert all("X-Evil" not in headers for _, headers, _ in received)

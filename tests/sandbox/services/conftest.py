@@ -74,7 +74,9 @@ class Jobs:
         self.world.parts["services"].start()
 
     def stop(self) -> None:
-        self.world.parts = {"services": self.world.parts["services"]}
+        # first, while the pools are there: a container may be ending
+        self.world.parts["services"].stop()
+        self.world.parts = {}
         world.stop(self.world)
 
     def rows(self, text: str, session: Session | None = None) -> list[dict[str, Any]]:

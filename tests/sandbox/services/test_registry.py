@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
@@ -124,3 +125,63 @@ def test_a_session_token_logs_in_as_snowflakes_own_command_does(service: Any, po
         token = connection.rest._token_request("ISSUE")["data"]["sessionToken"]
         word = json.dumps({"token": token, "expires_in": 60})
         assert Pusher(port, "0sessiontoken", word).image(f"{PLACE}/by_token", "v1")[0] == 201
+
+
+def test_who_reads_one_repository_does_not_get_what_another_holds(service: Any, port: int) -> None:
+    with service.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE IMAGE REPOSITORY REGISTRY_D.PUBLIC.SECRET_REPO")
+    engine, puller = Pusher(port), Pusher(port, "PULLS", "Pull-only-1")
+    secret = engine.blob("registry_d/public/secret_repo/job", b"of another repository")["digest"]
+    text = json.dumps({"config": {"digest": secret}, "layers": []}).encode()
+    status, headers, _ = engine.send("PUT", "/v2/registry_d/public/secret_repo/job/manifests/v1", text)
+    assert status == 201
+    for digest in (secret, headers["docker-content-digest"]):
+        assert engine.send("GET", f"/v2/registry_d/public/secret_repo/job/blobs/{digest}")[0] == 200
+        assert puller.send("GET", f"/v2/{PLACE}/job/blobs/{digest}")[0] == 404
+        assert puller.send("GET", f"/v2/{PLACE}/job/manifests/{digest}")[0] == 404
+    # nor by a manifest that names its blobs
+    assert engine.send("PUT", f"/v2/{PLACE}/thief/manifests/v1", text)[0] == 400
+
+
+def test_a_digest_that_lies_keeps_nothing(service: Any, port: int) -> None:
+    engine = Pusher(port)
+    before = set((service.world.folder / "registry").glob("sha256-*"))
+    content = b"not what its digest says"
+    assert engine.send("POST", f"/v2/{PLACE}/job/blobs/uploads/?digest=sha256:{'1' * 64}", content)[0] == 400
+    assert set((service.world.folder / "registry").glob("sha256-*")) == before
+
+
+def test_who_may_not_log_in_cannot_send_a_body(port: int) -> None:
+    """The answer comes before the body has been sent: nothing of it is taken into memory."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest("POST", f"/v2/{PLACE}/job/blobs/uploads/")
+    connection.putheader("Content-Length", str(1 << 30))
+    connection.endheaders()
+    assert connection.getresponse().status == 401
+    connection.close()
+
+
+def test_uploads_that_never_end_are_given_up(port: int) -> None:
+    engine = Pusher(port)
+    _, first, _ = engine.send("POST", f"/v2/{PLACE}/job/blobs/uploads/", b"")
+    for _ in range(64):
+        engine.send("POST", f"/v2/{PLACE}/job/blobs/uploads/", b"")
+    assert engine.send("PATCH", first["location"], b"more")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mediaType": "a/b\r\nX-Evil: 1"},
+        {"mediaType": ["x"]},
+        {"layers": [{"digest": 7, "mediaType": "a/b"}]},
+        {"layers": [{"digest": "sha256:../../x", "mediaType": "a/b"}]},
+        {"layers": [7]},
+        {"config": "x"},
+    ],
+)
+def test_a_manifest_of_any_shape_is_refused(port: int, change: dict[str, Any]) -> None:
+    engine = Pusher(port)
+    whole = {"config": engine.blob(f"{PLACE}/odd", b"{}"), "layers": []}
+    status, _, _ = engine.send("PUT", f"/v2/{PLACE}/odd/manifests/v1", json.dumps(whole | change).encode())
+    assert status == 400
