@@ -69,11 +69,11 @@ def measure(repeat: int) -> list[Figure]:
 
 def _dagster(folder: Path, repeat: int) -> list[float]:
     venv.create(folder / "dagster", with_pip=True)
-    python = folder / "dagster" / "bin" / "python"
+    python = str(folder / "dagster" / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"dagster=={VERSION}"]
     subprocess.run(pip, check=True)
     (folder / "program.py").write_text(PROGRAM)
-    command = [python, folder / "program.py", str(TASKS), str(CHAINS), str(repeat + 1)]
+    command = [python, str(folder / "program.py"), str(TASKS), str(CHAINS), str(repeat + 1)]
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     if answer.returncode:
         sys.stderr.write(answer.stderr)

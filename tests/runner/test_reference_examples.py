@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.jobgraph.config.explain.test_schema import reference_entries
+from jobgraph.config.explain.reference import reference_entries
 from tests.runner.deployed import Deployed, deployed
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         (folder / "images" / image).mkdir(parents=True)
         label = f"LABEL org.opencontainers.image.version={tag}\n"
         (folder / "images" / image / "Dockerfile").write_text(DOCKERFILE + label)
-        for file in ("program.py", "other.py"):
-            (folder / "images" / image / file).write_text(PROGRAM)
+        for program in ("program.py", "other.py"):
+            (folder / "images" / image / program).write_text(PROGRAM)
     file = folder / "jobs.yaml"
     defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "5 minutes"}
     file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": jobs()}}}))
