@@ -20,7 +20,6 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
-from snowflake_sandbox.services.registry import digest_of
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ class RegistryApi:
         return self._kept(repository, name, request.query_params.get("digest", ""), bytes(body))
 
     def _kept(self, repository: SnowflakeObject, name: str, digest: str, content: bytes) -> Response:
-        if digest != digest_of(content):
+        if digest != self._registry.digest_of(content):
             raise _RefusedError(400, "DIGEST_INVALID")
         self._registry.put(repository, content)
         where = {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest}
@@ -191,7 +190,7 @@ class RegistryApi:
             raise _RefusedError(400, "MANIFEST_INVALID")
         if not all(isinstance(part, str) and self._registry.holds(repository, part) for part in parts):
             raise _RefusedError(400, "MANIFEST_BLOB_UNKNOWN")
-        reference, digest = request.path_params["reference"], digest_of(content)
+        reference, digest = request.path_params["reference"], self._registry.digest_of(content)
         if reference.startswith("sha256:") and reference != digest:
             raise _RefusedError(400, "DIGEST_INVALID")
         self._registry.put(repository, content)

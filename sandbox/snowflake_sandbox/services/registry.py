@@ -62,11 +62,6 @@ SYSTEM_REPOSITORY = ("snowflake", "images", "snowflake_images")
 _SYSTEM_IMAGES = Path(__file__).resolve().parent.parent / "system_images"
 
 
-def digest_of(content: bytes) -> str:
-    """The name by which a blob or manifest goes."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
 class Registry:
     """Blobs and manifests, by their digests, in a folder; their names in the store, and whose each is.
 
@@ -77,9 +72,14 @@ class Registry:
         self._world = world
         self._folder = world.folder / "registry"
 
+    @staticmethod
+    def digest_of(content: bytes) -> str:
+        """Return the name by which a blob or manifest goes."""
+        return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
     def put(self, repository: SnowflakeObject, content: bytes) -> str:
         """Keep a blob or manifest of a repository; returns its digest."""
-        digest = digest_of(content)
+        digest = self.digest_of(content)
         self._folder.mkdir(exist_ok=True)
         scratch = self._folder / f"{self._world.new_id()}.part"
         scratch.write_bytes(content)
