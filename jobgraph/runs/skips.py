@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from jobgraph.runs.deployed import Task
-    from jobgraph.runs.graph_run import Job
+    from jobgraph.runs.graph_run import JobRun
     from jobgraph.runs.task_runs import TaskRun
 
 BLOCKED = "a predecessor did not succeed"
@@ -23,11 +23,11 @@ UNKNOWN_SKIP = "a predecessor did not succeed, or a condition was false"
 _LONGEST_VALUE = 80
 
 
-def with_values(jobs: Sequence[Job], tasks: Sequence[Task], rows: Mapping[str, TaskRun]) -> tuple[Job, ...]:
+def with_values(jobs: Sequence[JobRun], tasks: Sequence[Task], rows: Mapping[str, TaskRun]) -> tuple[JobRun, ...]:
     """Return the jobs, each that a condition skipped with what those before it returned to be looked at."""
     by_name, by_task = {job.name: job for job in jobs}, {task.name: task for task in tasks}
 
-    def told(job: Job) -> Job:
+    def told(job: JobRun) -> JobRun:
         if job.cause != CONDITION_FALSE:
             return job
         before = (by_name[name] for name in by_task[job.name].after if name in by_name)
@@ -42,7 +42,7 @@ def _definition(task: Task, rows: Mapping[str, TaskRun]) -> Mapping[str, Any]:
     return row.definition if row is not None and row.definition else task.definition
 
 
-def _values(job: Job, definition: Mapping[str, Any]) -> Iterator[str]:
+def _values(job: JobRun, definition: Mapping[str, Any]) -> Iterator[str]:
     """Yield the outputs of a job that conditions look at, in words."""
     asked = [condition.get("output") for condition in definition.get("conditions") or ()]
     for output in dict.fromkeys(asked):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.sandbox.tasks.conftest import Tasks
 
+PATIENCE = 20.0
 TRACKING = ' --terraform_provider_usage_tracking {"json_schema_version":"1","operation":"create"}'
 NOT_SUSPENDED = "Unable to update graph with root task D.S.ROOT since that root task is not suspended."
 
@@ -240,7 +242,8 @@ def test_a_resume_fails_when_another_client_changes_the_graph_meanwhile(
     def race(*arguments: Any) -> None:
         check(*arguments)
         monkeypatch.setattr(task, "require_owner_privileges", check)
-        graph.run("ALTER TASK A MODIFY AS select 3")
+        with ThreadPoolExecutor(1) as another:
+            another.submit(graph.run, "ALTER TASK A MODIFY AS select 3").result(PATIENCE)
 
     monkeypatch.setattr(task, "require_owner_privileges", race)
     error = graph.error("ALTER TASK ROOT RESUME")
