@@ -6,6 +6,7 @@ what any function means (rewrite.py, expand.py).
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from snowflake_sandbox.data.adapter import Connection, DataPlane
 
 # DuckDB aborts a transaction that meets another one's change instead of waiting for it, as Snowflake's lock would.
-_ATTEMPTS = 20
+_ATTEMPTS = 100
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.001, 0.05
 
 
 _DOES_NOT_EXIST = 2003
@@ -268,11 +270,15 @@ def _forget_loads(call: Call, connection: Connection, tables: Sequence[ObjectNam
 def _change_after_conflict(
     data: DataPlane, connection: Connection, statements: Sequence[str], batch: Sequence[Sequence[Any]], kind: int
 ) -> list[int]:
-    """Try again, one session at a time: those that try side by side would only meet each other again."""
+    """Try again, one session at a time: those that try side by side would only meet each other again.
+
+    Whoever comes anew is not held up, and may be met, so there is a pause before each further attempt.
+    """
     with data.after_conflict:
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             with suppress(duckdb.TransactionException):
                 return _change_once(connection, statements, batch, kind)
+            time.sleep(min(_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS))
         return _change_once(connection, statements, batch, kind)
 
 
