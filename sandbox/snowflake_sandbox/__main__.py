@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Loaded by the connector where they are installed, to offer data frames and stages in clouds; they take longer to load
-# than all the rest, and the server reads rows.
-_NOT_NEEDED = frozenset({"pandas", "numpy", "boto3", "botocore"})
+# than all the rest, and the server reads rows. DuckDB asks for numpy where it makes values of some types for clients.
+_NOT_NEEDED = frozenset({"pandas", "boto3", "botocore"})
 
 
 class _NotInstalled(MetaPathFinder):
