@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jobgraph.account.queries import Place, Statement, Tables
+from jobgraph.plan import sql
 from jobgraph.procedures.requested import backfills
 
 if TYPE_CHECKING:
@@ -136,3 +137,14 @@ def operations_of(place: Place, tables: Tables, graph: str, limit: int) -> State
         f" ORDER BY CREATED_TIME DESC LIMIT {int(limit)}",
         (graph,),
     )
+
+
+def grants_on_task(place: Place, task: str) -> Statement:
+    """Who may do what with a task."""
+    return Statement(f"SHOW GRANTS ON TASK {place.qualified(task)}")
+
+
+def has_a_role(roles: Sequence[str]) -> Statement:
+    """Whether one of the roles, at least one, is the session's or below it."""
+    checks = " OR ".join(f"IS_ROLE_IN_SESSION({sql.literal(role)})" for role in roles)
+    return Statement(f"SELECT {checks} AS HAS_ONE")

@@ -91,17 +91,6 @@ def show_tasks(place: Place) -> Statement:
     return Statement(sql.show_tasks(quoted(place.database, place.schema)))
 
 
-def grants_on_task(place: Place, task: str) -> Statement:
-    """Who may do what with a task."""
-    return Statement(f"SHOW GRANTS ON TASK {place.qualified(task)}")
-
-
-def has_a_role(roles: Sequence[str]) -> Statement:
-    """Whether one of the roles, at least one, is the session's or below it."""
-    checks = " OR ".join(f"IS_ROLE_IN_SESSION({sql.literal(role)})" for role in roles)
-    return Statement(f"SELECT {checks} AS HAS_ONE")
-
-
 def task_parameters(place: Place, task: str) -> Statement:
     """The parameters of one task, one a row: key, value, default, level."""
     return Statement(f"SHOW PARAMETERS IN TASK {place.qualified(task)}")

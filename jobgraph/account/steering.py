@@ -65,9 +65,9 @@ class Action:
 def may_operate(client: Client, graph: Deployed) -> bool | None:
     """Return whether the session may start, stop and suspend a graph; None if Snowflake does not say."""
     try:
-        rows = client.rows(queries.grants_on_task(client.place, graph.root_task))
+        rows = client.rows(control_queries.grants_on_task(client.place, graph.root_task))
         roles = sorted({str(row["grantee_name"]) for row in rows if row["privilege"] in _OPERATING})
-        return bool(roles) and bool(client.rows(queries.has_a_role(roles))[0]["HAS_ONE"])
+        return bool(roles) and bool(client.rows(control_queries.has_a_role(roles))[0]["HAS_ONE"])
     except (AbsentError, RunFailedError):
         return None
 
