@@ -6,34 +6,9 @@ import argparse
 import logging
 import sys
 from datetime import timedelta
-from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from snowflake_sandbox import control
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
-
-# Loaded by the connector where they are installed, to offer data frames and stages in clouds; they take longer to load
-# than all the rest, and the server reads rows. DuckDB asks for numpy where it makes values of some types for clients.
-_NOT_NEEDED = frozenset({"pandas", "boto3", "botocore"})
-
-
-class _NotInstalled(MetaPathFinder):
-    """Lets libraries look as if they were not installed."""
-
-    def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        """Nothing for every other module, which Python then looks for elsewhere.
-
-        Raises:
-            ModuleNotFoundError: it is one of the libraries.
-        """
-        if name in _NOT_NEEDED:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return None
+from snowflake_sandbox import control, hidden_libraries
 
 
 def main() -> int:
@@ -48,7 +23,7 @@ def main() -> int:
     serve.add_argument("--webhook-receiver", help="where webhooks are posted, on this machine; else they become files")
     serve.add_argument("--node-start", type=float, default=0.0, help="seconds that a node of a compute pool takes")
     arguments = parser.parse_args()
-    sys.meta_path.insert(0, _NotInstalled())
+    hidden_libraries.hide()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         if arguments.webhook_receiver is not None:

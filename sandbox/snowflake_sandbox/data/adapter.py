@@ -24,7 +24,7 @@ from fakesnow.macros import creation_sql
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
-from snowflake_sandbox import errors
+from snowflake_sandbox import errors, hidden_libraries
 from snowflake_sandbox.data import data_errors, data_types, trees
 from snowflake_sandbox.dialect import macros, native, permitted, translation
 from snowflake_sandbox.store import Note
@@ -109,8 +109,7 @@ class Connection:
         lock: keeps the session's statements apart.
         in_transaction: whether a transaction of the session is open (transactions.py).
         has_changes: whether a statement of that transaction has changed rows.
-        make_macros: makes the macros that translated statements call; they are not made at the start, for the sake
-            of its speed.
+        make_functions: makes the dialect's functions of a schema; not done at the start, for the sake of its speed.
         temporary: ids of the session's temporary tables, which go with it.
     """
 
@@ -121,17 +120,18 @@ class Connection:
     has_changes: bool = False
     tables_made: int = 0
     temporary: list[int] = field(default_factory=list)
-    make_macros: Callable[[], None] = lambda: None
+    make_functions: Callable[[str], None] = lambda _: None
 
     def new_name(self) -> str:
         """A name for a temporary table."""
         self.tables_made += 1
         return f"_result_{self.tables_made}"
 
-    def need_macros(self, *statements: str) -> None:
-        """Make the dialect's macros before the first statement that calls one."""
-        if any(schema in statement for statement in statements for schema in (macros.SCHEMA, native.SCHEMA)):
-            self.make_macros()
+    def need_functions(self, *statements: str) -> None:
+        """Make the dialect's macros, and its functions in Python, before the first statement that calls one."""
+        for schema in (macros.SCHEMA, native.SCHEMA):
+            if any(schema in statement for statement in statements):
+                self.make_functions(schema)
 
     def set_zone(self, zone: str) -> None:
         """Set the time zone in which instants are read and written.
@@ -212,7 +212,7 @@ class DataPlane:
         self._root.execute(creation_sql("memory"))
         _lock_down(self._root, [path for path in (folder, stages, self._scratch) if path is not None])
         self._lock = threading.Lock()
-        self._has_macros = False
+        self._functions: set[str] = set()
         # Held by the one session that tries a change again after it met another session's (data_sql.py).
         self.after_conflict = threading.Lock()
 
@@ -337,7 +337,7 @@ class DataPlane:
             if session.data is None:
                 opened = self._fakesnow.connect(paramstyle="qmark")
                 duck = opened._duck_conn  # noqa: SLF001  # it has no public name
-                made = Connection(opened, duck, make_macros=self._make_macros)
+                made = Connection(opened, duck, make_functions=self._make_functions)
                 # Given at the login, or a task's own.
                 if session.parameters.get("TIMEZONE") is not None:
                     made.set_zone(str(session.parameters["TIMEZONE"]))
@@ -345,14 +345,18 @@ class DataPlane:
             found: Connection = session.data
         return found
 
-    def _make_macros(self) -> None:
+    def _make_functions(self, schema: str) -> None:
         with self._lock:
-            if not self._has_macros:
-                with self._root.cursor() as duck:
+            if schema in self._functions:
+                return
+            with self._root.cursor() as duck:
+                if schema == macros.SCHEMA:
                     duck.execute(macros.STATEMENTS)
+                else:
+                    hidden_libraries.need_numpy()
                     for name, (function, arguments) in native.FUNCTIONS.items():
                         duck.create_function(name, function, list(arguments), "VARCHAR")
-            self._has_macros = True
+            self._functions.add(schema)
 
     def close(self, session: Session) -> None:
         """Close the session's connection; temporary tables go, an open transaction is rolled back."""

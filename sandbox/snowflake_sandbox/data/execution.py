@@ -201,7 +201,7 @@ def _query(connection: Connection, tree: exp.Expr, binds: Mapping[str, Any], *, 
     for statement in before:
         connection.duck.execute(duckdb_text(statement))
     text = duckdb_text(last)
-    connection.need_macros(text)
+    connection.need_functions(text)
     connection.require_only(names, duckdb_text(last.transform(_without_bind)) if values else text)
     relation = connection.duck.sql(text, params=values or None)
     columns = data_types.semi_structured(data_types.columns(relation), kinds)
@@ -242,7 +242,7 @@ def _change(call: Call, connection: Connection, tree: exp.Expr) -> Result:
     if isinstance(tree, exp.Merge):
         changes.prepare_merge(tree)
     statements = [duckdb_text(statement) for statement in _translate(connection, tree)]
-    connection.need_macros(*statements)
+    connection.need_functions(*statements)
     if isinstance(tree, exp.Merge):
         statements = [f"{statement} RETURNING merge_action" for statement in statements]
     try:

@@ -239,7 +239,7 @@ def _load_files(
             files = load_metadata.unloaded(duck, table, files, call.now, uncertain=uncertain)
         for name, path in files.items():
             text = statement(path)
-            connection.need_macros(text)
+            connection.need_functions(text)
             (count,) = duck.execute(text).fetchone() or (0,)
             load_metadata.remember(duck, table, name, path, call.now)
             rows.append((name, "LOADED", count, count, 1, 0, *[None] * 4))

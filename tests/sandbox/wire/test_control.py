@@ -54,6 +54,14 @@ def test_start_use_stop(folder: Path) -> None:
     assert not control.stop(folder)
 
 
+def test_functions_in_python_need_none_of_the_libraries_that_the_process_hides(folder: Path) -> None:
+    """DuckDB wants numpy to call Python; macros are made in the same place, and must not want it."""
+    control.start(folder)
+    assert run(folder, "SELECT SOUNDEX('Robert'), TO_CHAR(1234.5, '9,999.0'), TRY_TO_DOUBLE('x')") == [
+        ("R163", " 1,234.5", None)
+    ]
+
+
 def test_killed_it_comes_back_on_its_port_with_all_that_was_committed(folder: Path) -> None:
     started = control.start(folder)
     run(folder, "CREATE WAREHOUSE W", "CREATE DATABASE D", "CREATE TABLE T (A INT)", "INSERT INTO T VALUES (1), (2)")
