@@ -8,6 +8,10 @@ gets a predecessor in its graph, would have two. So a task leaves its graph when
 others already. Where that is impossible, because two graphs exchange tasks crosswise, or because what they followed is
 dropped first (a root that gets another name) or was dropped by a deploy that was interrupted, the ones behind it are
 dropped and made again: the provider removes predecessors that are gone, which Snowflake refuses (091085).
+
+Before the provider changes or drops a task it walks from it up to its root, one SHOW for each task on the way, and
+fails at one that was dropped since the row below it was read. So of a task that is dropped and one behind it, removed
+ones between them or not, one comes after the other: the upper first where the plan has it so, else the lower.
 """
 
 from __future__ import annotations
@@ -18,13 +22,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
 
 @dataclass(frozen=True)
 class Moves:
     """What a deploy that moves tasks has to heed.
 
-    waits: task that is dropped -> the tasks whose change comes before that.
+    waits: task that is dropped -> the tasks whose change comes before that, beside its predecessors.
     anew: tasks that are dropped and made again although their properties alone would not ask for it.
     """
 
@@ -83,7 +88,10 @@ def moves(scene: Scene) -> Moves:
                 needs[task].add(successor)
         if stays:
             waits[task] = frozenset(stays)
-    return Moves(waits, frozenset(_reached(anew, behind) & scene.staying))
+    anew = _reached(anew, behind) & scene.staying
+    for task, walking in _walking_through(scene, scene.leaving | anew, needs).items():
+        waits[task] = waits.get(task, frozenset()) | walking
+    return Moves(waits, frozenset(anew))
 
 
 def ordered(after: Mapping[str, frozenset[str]], waits: Mapping[str, frozenset[str]]) -> list[str]:
@@ -98,6 +106,28 @@ def ordered(after: Mapping[str, frozenset[str]], waits: Mapping[str, frozenset[s
         {task: (before & names) | waits.get(task, frozenset()) for task, before in after.items()}
     )
     return list(sorter.static_order())
+
+
+def _walking_through(
+    scene: Scene, dropped: AbstractSet[str], needs: Mapping[str, Collection[str]]
+) -> dict[str, frozenset[str]]:
+    """Return the dropped tasks with those behind them that nothing orders yet: of the provider's walks that would race.
+
+    `needs`: task -> what comes before it by the plan and by what waits already.
+    """
+    behind = _reversed(scene.before)
+    first = {task: set(before) for task, before in needs.items()}
+    then = _reversed(first)
+    walking: dict[str, set[str]] = {}
+    for task in sorted(dropped & scene.before.keys()):
+        later, earlier = _reached([task], then), _reached([task], first)
+        for lower in sorted(_reached([task], behind) & scene.after.keys() - later):
+            if lower not in earlier:  # nor after the task, so this closes no circle
+                walking.setdefault(task, set()).add(lower)
+                first[task].add(lower)
+                then.setdefault(lower, set()).add(task)
+                earlier |= _reached([lower], first)
+    return {task: frozenset(lower) for task, lower in walking.items()}
 
 
 def _would_have_two_roots(scene: Scene, task: str) -> bool:
