@@ -16,6 +16,15 @@ def test_a_change_ends_as_a_fresh_deploy_does_and_so_does_a_killed_one(seed: int
     assert claims(seed, MOST_JOBS) == []
 
 
+def test_no_task_is_dropped_while_another_step_walks_through_it() -> None:
+    assert claims(30008) == []
+
+
+def test_the_claims_fail_when_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobgraph.deploy.moving._walking_through", lambda *_arguments: {})
+    assert any("does not exist" in claim for claim in claims(30008))
+
+
 def test_the_claims_fail_when_tasks_do_not_wait_for_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     # the bug that is planted
     monkeypatch.setattr(RootSteps, "around", property(lambda steps: [steps._opening]))
