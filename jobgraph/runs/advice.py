@@ -21,7 +21,7 @@ ADVICE = {
     "pool_unavailable": "resume its pool, or raise the pool's `max_nodes`",
     "preempted": "retry the run; give the job `retries` if it is safe to run twice",
     "spec_invalid": "correct what the message names in jobconfig.yaml",
-    "permission": "correct the name, or grant what `jobgraph doctor --account` says that the run role lacks",
+    "permission": "grant to the run role what the message names, or correct the name",
     "internal": "retry the run; give the job `retries` if it is safe to run twice",
 }
 
