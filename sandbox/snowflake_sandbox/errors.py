@@ -37,6 +37,13 @@ def does_not_exist(kind: str, name: str) -> SnowflakeError:
     )
 
 
+def nothing_to_show_in() -> SnowflakeError:
+    """002043: SHOW ... IN a schema or database that is not there or may not be seen; dbt goes by the number."""
+    return SnowflakeError(
+        2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
+    )
+
+
 def already_exists(name: str) -> SnowflakeError:
     """002002: CREATE without IF NOT EXISTS on a name that is taken."""
     return SnowflakeError(2002, "42710", f"SQL compilation error:\nObject '{name}' already exists.")

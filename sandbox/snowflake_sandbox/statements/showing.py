@@ -93,7 +93,7 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
     with call.world.store.reading() as tx:
         target = catalog.get(tx, kind, resolved)
     if not access.visible(call, [target]):
-        raise errors.does_not_exist(kind, resolved.qualified)
+        raise errors.nothing_to_show_in()
     return (target.name.name, None) if kind == "DATABASE" else (target.name.schema or "", target.name.name)
 
 
