@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobgraph.account.client import Client
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
@@ -36,11 +37,22 @@ def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[GraphOverview]:
 def _line(
     client: Client, graph: GraphRecord, history: Sequence[TaskRun], spans: dict[str, list[float]]
 ) -> GraphOverview:
+    records = RunRecords(client, graph, history)
     try:
-        run = RunRecords(client, graph, history).run()
+        newest = records.run()
     except UserError:
-        run = None  # it has not run yet
-    return overview.line(graph, run, history, spans)
+        return overview.line(graph, None, history, spans)  # it has not run yet
+    return overview.line(graph, last_whole(records, newest), history, spans, part=newest if newest.is_part else None)
+
+
+def last_whole(records: RunRecords, newest: GraphRun) -> GraphRun | None:
+    """Return the last run of the whole graph, which decides the graph's state; None if it only ran in parts."""
+    if not newest.is_part:
+        return newest
+    try:
+        return records.run(whole=True)
+    except UserError:
+        return None
 
 
 def _spans(client: Client, graphs: Sequence[GraphRecord]) -> list[dict[str, object]]:

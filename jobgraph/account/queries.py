@@ -145,11 +145,14 @@ def roots_history(place: Place, root_tasks: Sequence[str]) -> Statement:
 
 
 def spans(place: Place, tables: Tables, limit: int) -> Statement:
-    """When the newest closed runs of every root began and ended, and how many tasks of each ended badly."""
+    """When the newest closed runs of every whole graph began and ended, and how many tasks of each ended badly."""
     return Statement(
         "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, MIN(QUERY_START_TIME) AS BEGAN, MAX(COMPLETED_TIME) AS ENDED,"
         " SUM(CASE WHEN STATE IN ('SUCCEEDED', 'SKIPPED') THEN 0 ELSE 1 END) AS BAD"
-        f" FROM {place.qualified(tables.task_runs)} GROUP BY ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID"
+        f" FROM {place.qualified(tables.task_runs)} AS T WHERE NOT EXISTS (SELECT 1 FROM"
+        f" {place.qualified(tables.job_runs)} AS J WHERE J.GRAPH_RUN_ID = T.GRAPH_RUN_GROUP_ID"
+        " AND J.ROOT_TASK_NAME = T.ROOT_TASK_NAME AND J.JOB_STATUS = 'LEFT_OUT')"
+        " GROUP BY ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID"
         " QUALIFY ROW_NUMBER() OVER (PARTITION BY ROOT_TASK_NAME ORDER BY MIN(QUERY_START_TIME) DESC)"
         f" <= {int(limit)}"
     )

@@ -95,26 +95,28 @@ class RunRecords:
         self._graph = graph
         self._roots_history = roots_history
 
-    def run(self, run_id: str | None = None) -> GraphRun:
-        """Return a run, or the newest, as it is now.
+    def run(self, run_id: str | None = None, *, whole: bool = False) -> GraphRun:
+        """Return a run, or the newest, as it is now; `whole`: runs of a part of the graph are passed over.
 
         Raises:
             UsageError: if the graph has no run of that id.
             RunFailedError: if no run is named and none is recorded.
         """
-        return self.assembled(self.rows(run_id))
+        return self.assembled(self.rows(run_id, whole=whole))
 
-    def rows(self, run_id: str | None = None) -> RunRows:
+    def rows(self, run_id: str | None = None, *, whole: bool = False) -> RunRows:
         """Return the rows of a run, or of the newest; raises as `run` does."""
         recent = self._root_history()
         for row in _newest_first(recent, run_id):
+            if whole and row.is_of_part:
+                continue
             logged = self._logged([row.run_id])
             own = [line for line in logged if line.root_task == row.name and self._is_ours(line)]
             foreign = any(line.root_task == row.name for line in logged) and not own
             unclosed = self._graph.deployed is None and not logged
             if own or (not foreign and (unclosed or self._is_deployed(row))):
                 return self._recent(row, own, recent)
-        logged = self._logged([run_id] if run_id else self._newest_closed())
+        logged = self._logged([run_id] if run_id else self._newest_closed(whole=whole))
         own = [line for line in logged if self._is_ours(line)]
         if own:
             return self._closed(own)
@@ -143,10 +145,11 @@ class RunRecords:
     def _history_of_root(self, root: str) -> tuple[TaskRun, ...]:
         return task_runs.read(self._client.rows(queries.task_history(self._client.place, task=root)))
 
-    def _newest_closed(self) -> list[str]:
+    def _newest_closed(self, *, whole: bool) -> list[str]:
         """Return the id of the graph's newest closed run, if it has one: roots may have had other graphs before."""
         ids = [run_id for _, run_id in self._finished(_CANDIDATES)]
-        rows = {row.run_id for row in self._logged(ids, roots_only=True) if self._is_ours(row)}
+        roots = self._logged(ids, roots_only=True)
+        rows = {row.run_id for row in roots if self._is_ours(row) and not (whole and row.is_of_part)}
         return [run_id for run_id in ids if run_id in rows][:1]
 
     def _logged(self, run_ids: Sequence[str], *, roots_only: bool = False) -> tuple[TaskRun, ...]:

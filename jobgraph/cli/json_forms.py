@@ -100,6 +100,9 @@ def line_json(line: GraphOverview) -> dict[str, Any]:
         "started": run.started.isoformat() if run and run.started else None,
         "duration_seconds": run.duration if run else None,
         "usual_seconds": line.usual,
+        "part": {"run_id": line.part.run_id, "state": line.part.state, "left_out": list(line.part.request.left_out)}
+        if line.part
+        else None,
         "next_start": line.next_start.isoformat() if line.next_start else None,
         "suspended": line.suspended,
         "suspended_because": line.suspended_because or None,

@@ -131,7 +131,19 @@ def progress_table(run: GraphRun, height: int) -> Table:
 def headline(run: GraphRun) -> Text:
     """Return one line on the run as a whole."""
     took = f" in {duration(run.duration)}" if run.ended and run.duration is not None else ""
-    return Text.assemble(f"{run.graph}, run {run.run_id}: ", state(run.state), took)
+    part = f" (a part: {len(run.request.left_out)} of {len(run.jobs)} jobs left out)" if run.is_part else ""
+    return Text.assemble(f"{run.graph}, run {run.run_id}{part}: ", state(run.state), took)
+
+
+def part_line(part: GraphRun, whole: GraphRun | None) -> str:
+    """Return a line on a graph whose last run was of a part of it: its state is that of its last whole run."""
+    newest = f"The last run of graph {part.graph} was of a part of it: {part.run_id} {part.state}"
+    if whole is None:
+        return f"{newest}. No run of the whole graph is recorded."
+    return (
+        f"{newest}. The last run of the whole graph: {whole.run_id} {whole.state},"
+        f" `jobgraph status {whole.graph} --run {whole.run_id}` shows it."
+    )
 
 
 def failures(run: GraphRun) -> list[str]:
@@ -263,7 +275,9 @@ def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int
 def _remark(line: GraphOverview) -> str:
     if line.graph.deployed is None:
         return "no longer deployed"
-    return f"suspended {line.suspended_because}" if line.suspended else "see below" if line.remarks else ""
+    remark = f"suspended {line.suspended_because}" if line.suspended else "see below" if line.remarks else ""
+    part = f"then a part {line.part.state}" if line.part else ""
+    return ", ".join(text for text in (remark, part) if text)
 
 
 def comparison_table(
@@ -314,7 +328,8 @@ def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | N
 def _jobs_done(run: GraphRun) -> str:
     left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
     done = f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs) - left_out}"
-    return f"{done} ({left_out} left out)" if left_out else done
+    part = "a part, " if run.is_part else ""
+    return f"{done} ({part}{left_out} left out)" if part or left_out else done
 
 
 def fitted(

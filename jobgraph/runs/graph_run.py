@@ -122,6 +122,11 @@ class GraphRun:
         return self.shape.root_task
 
     @property
+    def is_part(self) -> bool:
+        """Whether it was asked for without some of the graph's jobs."""
+        return bool(self.request.left_out)
+
+    @property
     def retryable(self) -> bool:
         """Whether Snowflake takes RETRY LAST for it; a job that fails under `on_failure: continue` fails no task."""
         return self.repeatable and self.stopped
@@ -209,7 +214,7 @@ def assemble(
         started=root.started if root else None,
         completed=end if rows.ended else None,
         duration=_seconds(root.started, end) if root else None,
-        cause=_cause_of_run(root, finalizer) if rows.ended else "",
+        cause=task_runs.errors_of(root, finalizer) if rows.ended else "",
         config=rows.config,
         request=rows.request,
         attempt=rows.attempt,
@@ -388,11 +393,3 @@ def _run_state(rows: _Rows, jobs: Sequence[JobRun]) -> str:
         return CANCELLED
     # A job that is skipped while none failed was skipped by its own condition: Snowflake calls such a run succeeded.
     return DONE
-
-
-def _cause_of_run(*around: TaskRun | None) -> str:
-    return "; ".join(
-        f"{task.name} {task.state}: {one_line(task.error)}"
-        for task in around
-        if task and task.state != task_runs.SUCCEEDED
-    )

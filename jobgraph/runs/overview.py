@@ -30,20 +30,23 @@ _ORDER = (graph_run.FAILED, graph_run.CANCELLED, graph_run.RUNNING, graph_run.PE
 
 @dataclass(frozen=True)
 class GraphOverview:
-    """A graph: `run` is its last one, if it has one; `usual` the median of its good runs, in seconds.
+    """A graph: `run` is its last whole one, if it has one; `usual` the median of its good ones, in seconds.
+
+    `part` is its last run if that was asked for without some jobs: it does not decide the state, but a bad one counts.
 
     `next_start` is when its schedule starts it next. `remarks` say what is unusual, and what to do.
     """
 
     graph: GraphRecord
     run: GraphRun | None = None
+    part: GraphRun | None = None
     usual: float | None = None
     next_start: datetime | None = None
     remarks: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
-        """The state of its last run."""
+        """The state of its last whole run."""
         return self.run.state if self.run else NEVER_RAN
 
     @property
@@ -64,19 +67,25 @@ class GraphOverview:
         """Whether nobody needs to look at it: of a graph that is no longer deployed, nobody does."""
         if self.graph.deployed is None:
             return True
-        return self.state not in {graph_run.FAILED, graph_run.CANCELLED} and not self.remarks
+        states = {self.state, self.part.state if self.part else graph_run.DONE}
+        return not states & {graph_run.FAILED, graph_run.CANCELLED} and not self.remarks
 
 
 def line(
-    graph: GraphRecord, run: GraphRun | None, history: Sequence[TaskRun], spans: Mapping[str, Sequence[float]]
+    graph: GraphRecord,
+    run: GraphRun | None,
+    history: Sequence[TaskRun],
+    spans: Mapping[str, Sequence[float]],
+    part: GraphRun | None = None,
 ) -> GraphOverview:
     """Return the line of a graph.
 
     Args:
         graph: the graph.
-        run: its last run.
+        run: its last run of the whole graph.
         history: the roots' rows of the schema, scheduled ones included.
         spans: of each root, how many seconds its last good runs took.
+        part: its last run, if that was one of a part of the graph.
     """
     deployed = graph.deployed
     coming = [
@@ -87,6 +96,7 @@ def line(
     return GraphOverview(
         graph=graph,
         run=run,
+        part=part,
         usual=usual([span for root in graph.root_tasks for span in spans.get(root, ())]),
         next_start=min(coming, default=None),
         remarks=tuple(conditions(deployed)) if deployed else (),

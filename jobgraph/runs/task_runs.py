@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.plan import task_rows
-from jobgraph.runs.attempts import instant
+from jobgraph.procedures.requested.request import split_config
+from jobgraph.runs.attempts import instant, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,6 +68,11 @@ class TaskRun:
     def failed(self) -> bool:
         """Whether it ended in one of the failed states."""
         return self.state in FAILED_STATES
+
+    @property
+    def is_of_part(self) -> bool:
+        """Whether its run was asked for without some of the graph's jobs; the root's row tells."""
+        return bool(split_config(self.config)[0].left_out)
 
     @property
     def manual(self) -> bool:
@@ -155,3 +161,10 @@ def telling(row: TaskRun | None, tries: tuple[Attempt, ...]) -> tuple[Attempt, .
     if row is None or row.started is None or ended is None:
         return tries
     return () if ended < row.started else tries
+
+
+def errors_of(*tasks: TaskRun | None) -> str:
+    """Return what the tasks say that did not succeed, on one line."""
+    return "; ".join(
+        f"{task.name} {task.state}: {one_line(task.error)}" for task in tasks if task and task.state != SUCCEEDED
+    )

@@ -41,7 +41,10 @@ class FailedJob(NamedTuple):
 
 
 class RunEnd(NamedTuple):
-    """How an attempt of a graph run ended. `seconds` it took, `usual` that good runs take; `None`: not known."""
+    """How an attempt of a graph run ended. `seconds` it took, `usual` that good runs take; `None`: not known.
+
+    `left_out` are the jobs that it was asked for without.
+    """
 
     graph: str
     group: str
@@ -52,6 +55,7 @@ class RunEnd(NamedTuple):
     not_run: int = 0
     seconds: float | None = None
     usual: float | None = None
+    left_out: tuple[str, ...] = ()
     link: str = ""
 
 
@@ -93,6 +97,9 @@ def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     names = ", ".join(job.name for job in end.failed[:MOST_JOBS])
     subject = f"Graph {end.graph} {words[event]}" + (f": {names}" if names else "")
     lines = [f"Graph {end.graph} {words[event]}.", f"Run {end.group} of {end.started}, attempt {end.attempt}."]
+    if end.left_out:
+        more = f" and {len(end.left_out) - MOST_JOBS} more" if len(end.left_out) > MOST_JOBS else ""
+        lines.append(f"It ran a part of the graph, without {', '.join(end.left_out[:MOST_JOBS])}{more}.")
     if event == RECOVERED:
         lines.append("It is the first good run after a bad or late one.")
     for job in end.failed[:MOST_JOBS]:

@@ -23,10 +23,11 @@ from jobgraph.procedures.notifying.messages import (
     receiver_for,
 )
 from jobgraph.procedures.notifying.outbox import deliver
+from jobgraph.procedures.requested.request import split_config
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from jobgraph.procedures.attempt import RunContext
     from jobgraph.procedures.recovery import TaskEnd
@@ -36,8 +37,16 @@ if TYPE_CHECKING:
 MOST_EARLIER = 20
 
 
+class PastRun(NamedTuple):
+    """How a run ended: the tasks that ended badly, the jobs that it was asked for without, and how long it took."""
+
+    bad: frozenset[str]
+    left_out: frozenset[str] = frozenset()
+    seconds: float | None = None
+
+
 class News(NamedTuple):
-    """Whether a run was bad, and the one before it.
+    """Whether a run was bad, and whether it ends what was bad before it.
 
     `incidents` are the integrations by which something bad was told and nothing since that it is over.
     """
@@ -62,9 +71,10 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
     present = next((row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) == run.group), None)
     earlier = [row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) != run.group]
     attempt = int(present["ATTEMPTS"]) if present else 1
+    left_out = tuple(sorted(_past_run(present).left_out)) if present else ()
     bad = any(end.bad for end in ends.values())
-    was_bad = attempt > 1 or bool(earlier and int(earlier[0]["BAD"]))
-    good_seconds = [float(row["SECONDS"]) for row in earlier if not int(row["BAD"]) and row["SECONDS"] is not None]
+    past = [_past_run(row) for row in earlier]
+    was_bad = ends_trouble(past, left_out, retried=attempt > 1)
     last_attempts = _attempts_by_task(session, graph, run)
     end = RunEnd(
         graph=str(graph["graph"]),
@@ -75,12 +85,47 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
         tolerated=tuple(_tolerated_jobs(notify, ends, last_attempts)),
         not_run=sum(end.state == "SKIPPED" for end in ends.values()),
         seconds=float(present["SECONDS"]) if present and present["SECONDS"] is not None else None,
-        usual=median(good_seconds) if good_seconds else None,
+        usual=None if left_out else usual_seconds(past),
+        left_out=left_out,
         link=linked(notify.get("page", ""), str(graph["graph"]), run.group),
     )
-    incidents = frozenset() if bad or was_bad else _open_incidents(session, graph, run)
+    incidents = frozenset() if bad or was_bad or left_out else _open_incidents(session, graph, run)
     news = News(bad=bad, was_bad=was_bad, incidents=incidents)
     return deliver(session, graph, end_messages(notify["receivers"], end, run.root, news))
+
+
+def ends_trouble(past: Sequence[PastRun], left_out: Collection[str], *, retried: bool) -> bool:
+    """Tell whether a good run shows that all is well again: something was bad, and the run left none of that out.
+
+    Args:
+        past: the runs before it, newest first.
+        left_out: the jobs that the run was asked for without.
+        retried: it is a retry of a bad run.
+    """
+    trouble = tasks_in_trouble(past)
+    return (retried or bool(trouble)) and not trouble.intersection(left_out)
+
+
+def tasks_in_trouble(past: Sequence[PastRun]) -> frozenset[str]:
+    """Return the tasks that ended badly and that no later run had in it; `past` is newest first."""
+    trouble: frozenset[str] = frozenset()
+    for run in reversed(past):
+        trouble = (trouble & run.left_out) | run.bad
+    return trouble
+
+
+def usual_seconds(past: Sequence[PastRun]) -> float | None:
+    """Return how long good runs of the whole graph usually took; `None` if there are none."""
+    spans = [run.seconds for run in past if not run.bad and not run.left_out and run.seconds is not None]
+    return median(spans) if spans else None
+
+
+def _past_run(row: Mapping[str, Any]) -> PastRun:
+    return PastRun(
+        bad=frozenset(name for name in str(row["BAD"] or "").split(",") if name),
+        left_out=frozenset(split_config(str(row["RUN_CONFIG"] or ""))[0].left_out),
+        seconds=None if row["SECONDS"] is None else float(row["SECONDS"]),
+    )
 
 
 def end_messages(receivers: Sequence[Mapping[str, Any]], end: RunEnd, root: str, news: News) -> list[Message]:
@@ -121,7 +166,8 @@ def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: RunContext) -
     last = "QUALIFY ROW_NUMBER() OVER (PARTITION BY GRAPH_RUN_GROUP_ID, NAME ORDER BY ATTEMPT_NUMBER DESC) = 1"
     statement = (
         "SELECT GRAPH_RUN_GROUP_ID, MIN(STARTED_TIME) AS BEGAN, MAX(ATTEMPT_NUMBER) AS ATTEMPTS,"
-        " SUM(CASE WHEN STATE LIKE 'FAILED%' OR STATE = 'CANCELLED' THEN 1 ELSE 0 END) AS BAD,"
+        " LISTAGG(CASE WHEN STATE LIKE 'FAILED%' OR STATE = 'CANCELLED' THEN NAME END, ',') AS BAD,"
+        " MAX(RUN_CONFIG) AS RUN_CONFIG,"
         " DATEDIFF('second', MIN(STARTED_TIME), MAX(ENDED_TIME)) AS SECONDS"
         f" FROM (SELECT * FROM {object_name(graph, 'task_runs_table')} WHERE ROOT_TASK_NAME = ? {last}) AS ENDS"
         " WHERE STATE <> 'SKIPPED' GROUP BY GRAPH_RUN_GROUP_ID HAVING MIN(STARTED_TIME) IS NOT NULL"

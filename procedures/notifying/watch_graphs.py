@@ -15,6 +15,7 @@ from jobgraph.procedures.attempt import identifier, lower_keys, object_name, one
 from jobgraph.procedures.notifying.lateness import last_expected
 from jobgraph.procedures.notifying.messages import LATE, Message, in_words, linked, of_lateness
 from jobgraph.procedures.notifying.outbox import deliver
+from jobgraph.procedures.requested.request import REQUEST
 from jobgraph.procedures.sending import Tagged, send
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def _facts_of_stack(session: Tagged, stack: Mapping[str, Any]) -> Facts:
     ended = send(
         session,
         "SELECT ROOT_TASK_NAME, MAX(SCHEDULED_TIME) AS LAST_START"
-        f" FROM {object_name(stack, 'task_runs_table')} WHERE NAME = ROOT_TASK_NAME GROUP BY ROOT_TASK_NAME",
+        f" FROM {object_name(stack, 'task_runs_table')} WHERE NAME = ROOT_TASK_NAME"
+        # a run of a part of the graph is not the one that is waited for
+        f" AND TRY_PARSE_JSON(RUN_CONFIG):{REQUEST}.left_out IS NULL GROUP BY ROOT_TASK_NAME",
     )
     failed = send(
         session,

@@ -24,7 +24,7 @@ from jobgraph.procedures.notifying.messages import (
     message_content,
     of_run_end,
 )
-from jobgraph.procedures.notifying.run_ends import News, end_messages
+from jobgraph.procedures.notifying.run_ends import News, PastRun, end_messages, ends_trouble, usual_seconds
 from jobgraph.procedures.sending import Tagged
 
 if TYPE_CHECKING:
@@ -168,6 +168,48 @@ def test_a_receiver_that_snowflake_refuses_keeps_no_other_from_being_told() -> N
 def test_each_receiver_is_told_of_the_event_that_says_most(*, bad: bool, was_bad: bool, told: list[str]) -> None:
     messages = end_messages(RECEIVERS, END, "ROOT", News(bad=bad, was_bad=was_bad))
     assert [f"{message.receiver['channel']} {message.event}" for message in messages] == told
+
+
+GOOD = PastRun(frozenset(), seconds=10.0)
+BAD = PastRun(frozenset({"LOAD"}), seconds=3.0)
+# `jobgraph run --only REPORT`, and `--only LOAD`
+WITHOUT_LOAD = PastRun(frozenset(), frozenset({"LOAD"}), seconds=1.0)
+LOAD_ALONE = PastRun(frozenset(), frozenset({"REPORT"}), seconds=2.0)
+
+
+@pytest.mark.parametrize(
+    ("past", "left_out", "ends"),
+    [
+        ([GOOD, BAD], (), False),
+        ([BAD, GOOD], (), True),
+        ([BAD], ("LOAD",), False),
+        ([BAD], ("REPORT",), True),
+        ([WITHOUT_LOAD, BAD], (), True),
+        ([WITHOUT_LOAD, BAD], ("LOAD",), False),
+        ([LOAD_ALONE, BAD], (), False),
+        ([PastRun(frozenset({"REPORT"}), frozenset({"LOAD"})), BAD], ("LOAD",), False),
+        ([PastRun(frozenset({"REPORT"}), frozenset({"LOAD"})), BAD], (), True),
+    ],
+)
+def test_a_graph_has_recovered_when_a_good_run_had_all_that_failed(
+    past: list[PastRun], left_out: tuple[str, ...], *, ends: bool
+) -> None:
+    assert ends_trouble(past, left_out, retried=False) is ends
+
+
+def test_a_retry_ends_what_its_run_began_unless_more_failed_before() -> None:
+    assert ends_trouble([GOOD], ("LOAD",), retried=True)
+    assert not ends_trouble([BAD], ("LOAD",), retried=True)
+
+
+def test_only_good_runs_of_the_whole_graph_say_how_long_one_usually_takes() -> None:
+    assert usual_seconds([WITHOUT_LOAD, LOAD_ALONE, BAD, GOOD]) == 10.0
+    assert usual_seconds([WITHOUT_LOAD, BAD]) is None
+
+
+def test_a_message_tells_that_its_run_was_of_a_part() -> None:
+    end = END._replace(failed=(), left_out=("LOAD", "REPORT"))
+    assert "It ran a part of the graph, without LOAD, REPORT." in of_run_end("success", end)[1]
 
 
 PAGERDUTY = {"channel": "pagerduty", "integration": "OPEN", "resolving": "CLOSE", "events": ["failure", "recovered"]}

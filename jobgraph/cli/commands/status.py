@@ -78,7 +78,7 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
         _watch_overview(application)
     lines = overview_records.lines(application.client, lookup.all_graphs(application))
     present = [line for line in lines if line.graph.deployed] or lines
-    single = present[0].run if len(present) == 1 else None
+    single = (present[0].part or present[0].run) if len(present) == 1 else None
     if single is not None:
         _remark_on(single)
     if as_json:
@@ -90,7 +90,9 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
             for remark in line.remarks:
                 note(remark)
         for line in lines:
-            if line.run is None:
+            if line.part is not None:
+                note(views.part_line(line.part, line.run))
+            elif line.run is None:
                 note(f"Graph {line.graph.key} has not run yet: `jobgraph run {line.graph.key} --wait` runs it.")
         if single is not None:
             click.echo()
@@ -126,6 +128,10 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
         note(remark)
     run = _watch_run(application, record, run_id) if watching else lookup.run(application, record, run_id)
     _remark_on(run)
+    whole: GraphRun | None = run
+    if run.is_part and run_id is None:
+        whole = overview_records.last_whole(lookup.runs(application, record), run)
+        note(views.part_line(run, whole))
     if job is not None:
         _show_job(run, job, as_json=as_json)
     else:
@@ -137,7 +143,8 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
             for line in views.operations_lines(done):
                 say(line)
             _show_untold(application, record, run)
-    return run.state not in {graph_run.FAILED, graph_run.CANCELLED} and not remarks
+    states = {shown.state for shown in (run, whole) if shown is not None}
+    return not states & {graph_run.FAILED, graph_run.CANCELLED} and not remarks
 
 
 def _watch_run(application: Application, record: GraphRecord, run_id: str | None) -> GraphRun:

@@ -101,6 +101,43 @@ def test_the_exit_code_tells_whether_all_is_well(invoke: Invoke, server: Server)
     assert invoke("status", "--exit-code").exit_code == 0
 
 
+@pytest.fixture
+def part(server: Server) -> None:
+    """A whole run that failed, then a good one of T_MYJOB_6 alone."""
+    left_out = [f"T_MYJOB_{number}" for number in range(1, 6)]
+    closed_part = {"GRAPH_RUN_GROUP_ID": "part", "CONFIG": json.dumps({"jobgraph": {"left_out": left_out}})}
+    server.began, server.steps = -1000.0, FAILING
+    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
+    later = START - timedelta(seconds=60)
+    times = {"SCHEDULED_TIME": later, "QUERY_START_TIME": later, "COMPLETED_TIME": later + timedelta(seconds=9)}
+    names = ["ROOT_TASK", *left_out, "T_MYJOB_6", "GET_GRAPH_STATS"]
+    server.earlier = [history_row(name, "SUCCEEDED", **closed_part, **times) for name in names]
+    server.attempts += [attempt(name, status="LEFT_OUT", GRAPH_RUN_ID="part") for name in left_out]
+    server.attempts.append(attempt("T_MYJOB_6", GRAPH_RUN_ID="part"))
+
+
+@pytest.mark.usefixtures("part")
+def test_a_run_of_a_part_does_not_decide_the_state_of_its_graph(invoke: Invoke) -> None:
+    told = json.loads(invoke("status", "--json").stdout)
+    (line,) = told["graphs"]
+    assert (told["run_id"], line["run_id"], line["state"], line["well"]) == ("part", RUN, "FAILED", False)
+    assert (line["part"]["run_id"], line["part"]["state"], len(line["part"]["left_out"])) == ("part", "DONE", 5)
+    assert invoke("status", "container_jobs", "--exit-code").exit_code == 1
+    assert invoke("status", "container_jobs", "--run", "part", "--exit-code").exit_code == 0
+
+
+@pytest.mark.usefixtures("part")
+def test_a_run_of_a_part_is_told_as_one(invoke: Invoke) -> None:
+    done = invoke("status")
+    assert "then a part DONE" in done.stdout
+    assert "container_jobs, run part (a part: 5 of 6 jobs left out): DONE" in done.stdout
+    last = (
+        f"The last run of graph container_jobs was of a part of it: part DONE. The last run of the whole graph: {RUN}"
+    )
+    assert last in done.stderr
+    assert last in invoke("status", "container_jobs").stderr
+
+
 def test_the_usual_time_is_the_median_of_good_runs() -> None:
     from jobgraph.runs import overview  # noqa: PLC0415  # what this test is about
 
