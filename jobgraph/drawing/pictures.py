@@ -44,9 +44,11 @@ class _Task:
     jobs: tuple[str, ...] = ()
 
 
-def _tasks(graph: Graph, way: str) -> list[_Task]:
+def _tasks(graph: Graph, way: str, states: Mapping[str, str] | None) -> list[_Task]:
     """Return root, jobs or groups of them in topological order, and the finalizer, if there is one."""
-    root = _Task(graph.root_task, str(graph.schedule) if graph.schedule else "on demand", (), "root")
+    # of a run it is not always known which schedule its graph had
+    unscheduled = "on demand" if states is None else ""
+    root = _Task(graph.root_task, str(graph.schedule) if graph.schedule else unscheduled, (), "root")
     groups = clusters(graph, way)
     if groups is None:
         jobs = [_task(job, (root.name,)) for job in topological(graph)]
@@ -65,17 +67,21 @@ def _finalizer(graph: Graph, root: _Task, jobs: list[_Task]) -> list[_Task]:
 
 
 def _task(job: Job, otherwise: tuple[str, ...]) -> _Task:
-    note = job.compute_pool
-    if job.retries:
-        note += f", {job.retries} retr{'y' if job.retries == 1 else 'ies'}"
-    return _Task(job.name, note, tuple(dict.fromkeys(job.after)) or otherwise)
+    retries = f"{job.retries} retr{'y' if job.retries == 1 else 'ies'}" if job.retries else ""
+    return _Task(job.name, _listed(job.compute_pool, retries), tuple(dict.fromkeys(job.after)) or otherwise)
+
+
+def _listed(*parts: str) -> str:
+    """Return the parts that say something, with commas between them."""
+    return ", ".join(filter(None, parts))
 
 
 def _group(group: Cluster, otherwise: tuple[str, ...]) -> _Task:
     if len(group.jobs) == 1:
         return replace(_task(group.jobs[0], ()), after=group.after or otherwise)
     pools = group.pools
-    note = f"{len(group.jobs)} jobs on {pools[0]}" + (f" and {len(pools) - 1} more" if len(pools) > 1 else "")
+    on_pools = f" on {pools[0]}" if pools[0] else ""
+    note = f"{len(group.jobs)} jobs{on_pools}" + (f" and {len(pools) - 1} more" if len(pools) > 1 else "")
     names = tuple(job.name for job in group.jobs)
     return _Task(group.name, note, group.after or otherwise, "group", names)
 
@@ -104,7 +110,7 @@ def mermaid(graph: Graph, states: Mapping[str, str] | None = None, way: str = AU
 
     `way` says how jobs are grouped (see `grouping.clusters`).
     """
-    tasks = _tasks(graph, way)
+    tasks = _tasks(graph, way, states)
     ids = {task.name: f"group_{number}" if task.jobs else task.name for number, task in enumerate(tasks)}
     boxes = [_mermaid_box(ids[task.name], task, states) for task in tasks]
     arrows = [
@@ -117,7 +123,8 @@ def mermaid(graph: Graph, states: Mapping[str, str] | None = None, way: str = AU
 
 def _mermaid_box(name: str, task: _Task, states: Mapping[str, str] | None) -> MermaidBox:
     state, look = _state(states, task), _look(states, task)
-    label = f"{task.name}<br/><small>{task.note}{f' · {state}' if state else ''}</small>"
+    small = " · ".join(filter(None, (task.note, state)))
+    label = task.name + (f"<br/><small>{small}</small>" if small else "")
     style = f"fill:{look.fill},stroke:{look.border}" if look is not NEUTRAL else ""
     return MermaidBox(name, label, task.shape, style)
 
@@ -127,7 +134,7 @@ def text(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO)
 
     A graph drawn in groups is followed by the jobs that need a look: failed ones and running ones, by name.
     """
-    tasks = _tasks(graph, way)
+    tasks = _tasks(graph, way, states)
     children: dict[str, list[_Task]] = {task.name: [] for task in tasks}
     place = {task.name: number for number, task in enumerate(tasks)}
     end = [task for task in tasks if task.shape == "finalizer"]
@@ -138,9 +145,9 @@ def text(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO)
     width = max(len(tree) for tree, _, _ in lines)
     wide = max(10, *(len(_state(states, task)) for task in tasks))
     drawn = "".join(
-        f"{tree:<{width}}  {note}\n"
+        f"{tree:<{width}}  {note}".rstrip() + "\n"
         if states is None
-        else f"{_look(states, task).sign} {tree:<{width}}  {_state(states, task):<{wide}} {note}\n"
+        else f"{_look(states, task).sign} {tree:<{width}}  {_state(states, task):<{wide}} {note}".rstrip() + "\n"
         for tree, note, task in lines
     )
     return drawn + "".join(f"{line}\n" for line in _to_look_at(tasks, states))
@@ -154,7 +161,7 @@ def _branch(root: _Task, children: Mapping[str, list[_Task]], *, last: bool) -> 
     stack = [(root, "", "")]
     while stack:
         current, lead, below = stack.pop()
-        yield f"{lead}{current.name}", current.note + _other_predecessors(current), current
+        yield f"{lead}{current.name}", _listed(current.note, _other_predecessors(current)), current
         under = children[current.name]
         for number, child in reversed(list(enumerate(under))):
             ends = number == len(under) - 1 and (last or current is not root)
@@ -166,7 +173,7 @@ def _other_predecessors(task: _Task) -> str:
     if len(task.after) <= 1:
         return ""
     remainder = f" and {len(task.after) - MOST_ENDS} more" if len(task.after) > MOST_ENDS else ""
-    return f", after {', '.join(task.after[:MOST_ENDS])}{remainder}"
+    return f"after {', '.join(task.after[:MOST_ENDS])}{remainder}"
 
 
 def _to_look_at(tasks: list[_Task], states: Mapping[str, str] | None) -> Iterator[str]:
@@ -181,7 +188,7 @@ def _to_look_at(tasks: list[_Task], states: Mapping[str, str] | None) -> Iterato
 
 def svg(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
     """Return the graph as an SVG document, from left to right, coloured by state."""
-    tasks = _tasks(graph, way)
+    tasks = _tasks(graph, way, states)
     legend = {
         LOOKS.get((states or {}).get(name, ""), NEUTRAL): (states or {}).get(name, "") for name in graph.task_names
     }

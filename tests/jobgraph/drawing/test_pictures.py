@@ -17,6 +17,7 @@ from jobgraph.drawing.looks import LOOKS
 from jobgraph.drawing.pictures import mermaid, svg, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,6 +55,16 @@ def test_states_colour_the_pictures() -> None:
     assert LOOKS["FAILED"].border in svg(GRAPH, states)
     assert LOOKS["FAILED"].border not in svg(GRAPH)
     assert "FAILED" in text(GRAPH, states)
+
+
+@pytest.mark.parametrize("draw", [text, mermaid, svg])
+def test_what_is_not_known_of_a_run_is_not_drawn(draw: Callable[..., str]) -> None:
+    jobs = tuple(replace(job, compute_pool="", retries=0) for job in GRAPH.jobs)
+    run = replace(GRAPH, schedule=None, jobs=jobs)
+    drawn = draw(run, dict.fromkeys(run.task_names, "LEFT_OUT"))
+    assert "on demand" not in drawn
+    assert not re.search(r"LEFT_OUT *,|<small>(</small>| ·)|· *<|[ ,]$", drawn, re.MULTILINE)
+    assert "on demand" in draw(run)
 
 
 def test_the_terminals_tree() -> None:
