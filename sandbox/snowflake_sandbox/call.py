@@ -90,6 +90,7 @@ class Call:
         cancelled: set by an abort request; a handler that blocks waits on it too and then raises errors.cancelled().
         results: of the statements before this one in a chain (flow.py), the latest first: `$1`, `$2`, ….
         parameters: given for this statement alone; of these, QUERY_TAG has an effect.
+        describing: only the columns are wanted: nothing may happen that can be seen afterwards.
     """
 
     world: World
@@ -101,6 +102,7 @@ class Call:
     cancelled: threading.Event = field(default_factory=threading.Event)
     results: tuple[Result, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    describing: bool = False
 
     @property
     def now(self) -> Any:

@@ -104,7 +104,8 @@ def _computing(call: Call, tree: exp.Expr) -> Iterator[None]:
 
 
 def describe(call: Call) -> Result:
-    """The columns that a query would give, without running it."""
+    """The columns that a query would give, without running it or any function that has an effect."""
+    call = replace(call, describing=True)
     tree = trees.parse(call.text)
     connection = call.world.data.connection(call.session)
     if not isinstance(tree, exp.Query):

@@ -80,7 +80,9 @@ class Expansion:
         """
         holder = exp.Paren(this=tree)
         self._dynamic_names(holder)
-        sequences.put_next_values(holder, lambda name: self._sequence(_resolve(name, scopes), scopes))
+        sequences.put_next_values(
+            holder, lambda name: self._sequence(_resolve(name, scopes), scopes), describing=self.call.describing
+        )
         common_tables.rename(holder, self.rewriting.new_name)
         for node in list(holder.find_all(exp.Table)):
             self._table(node, scopes)

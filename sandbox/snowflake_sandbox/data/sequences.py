@@ -49,8 +49,14 @@ def is_next_value(node: exp.Expr) -> bool:
     return bool(node.meta.get(_NEXT_VALUE))
 
 
-def put_next_values(tree: exp.Expr, find: Callable[[ObjectName], SnowflakeObject]) -> None:
-    """Replace every `seq.NEXTVAL` that is no column of a table or alias in FROM."""
+def put_next_values(tree: exp.Expr, find: Callable[[ObjectName], SnowflakeObject], *, describing: bool = False) -> None:
+    """Replace every `seq.NEXTVAL` that is no column of a table or alias in FROM.
+
+    Args:
+        tree: the statement.
+        find: gives the sequence of a name.
+        describing: use up no number. DuckDB takes one as soon as a query with NEXTVAL becomes a relation.
+    """
     for node in list(tree.find_all(exp.Column)):
         if node.name.upper() != _NEXTVAL or not node.table or _is_of_source(node):
             continue
@@ -59,7 +65,8 @@ def put_next_values(tree: exp.Expr, find: Callable[[ObjectName], SnowflakeObject
             None if part is None else part.name if part.args.get("quoted") else part.name.upper() for part in parts
         ]
         sequence = find(ObjectName(names[0] or "", names[1], names[2]))
-        value = _next_value(f'{quoted_name(sequence.name.database)}."main"."{duckdb_name(sequence)}"')
+        called = _next_value(f'{quoted_name(sequence.name.database)}."main"."{duckdb_name(sequence)}"')
+        value = exp.cast(exp.Literal.number(0), "BIGINT") if describing else called
         is_projection = isinstance(node.parent, exp.Select) and node.arg_key == "expressions"
         node.replace(exp.alias_(value, _NEXTVAL, quoted=True) if is_projection else value)
 

@@ -91,8 +91,8 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
             raise errors.no_current_schema("SHOW")
         resolved = session.resolve(name or ObjectName(session.schema or ""), ObjectScope.DATABASE, "SHOW")
     with call.world.store.reading() as tx:
-        target = catalog.get(tx, kind, resolved)
-    if not access.visible(call, [target]):
+        target = catalog.find(tx, kind, resolved)
+    if target is None or not access.visible(call, [target]):
         raise errors.nothing_to_show_in()
     return (target.name.name, None) if kind == "DATABASE" else (target.name.schema or "", target.name.name)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from snowflake_sandbox.statements import dispatch
+
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Client
 
@@ -76,3 +79,39 @@ def test_who_may_count(client: Client) -> None:
     client.rows("GRANT USAGE ON SEQUENCE D.PUBLIC.S TO ROLE R")
     assert other.values("SELECT D.PUBLIC.S.NEXTVAL") == [(1,)]
     assert other.errno("DROP SEQUENCE D.PUBLIC.S") == 3001
+
+
+def test_a_query_that_becomes_an_object_runs_once(client: Client) -> None:
+    client.rows("CREATE SEQUENCE S")
+    client.rows("CREATE STAGE FILES")
+    client.rows("CREATE TABLE A AS SELECT S.NEXTVAL AS K")
+    client.rows("CREATE OR REPLACE TABLE A AS SELECT S.NEXTVAL AS K, ? AS V", {"1": "x"})
+    client.rows("INSERT INTO A SELECT S.NEXTVAL, 'y'")
+    client.rows("CREATE VIEW V AS SELECT S.NEXTVAL AS K")
+    client.rows("COPY INTO @FILES/a FROM (SELECT S.NEXTVAL AS K)")
+    client.rows("SELECT S.NEXTVAL AS K ->> SELECT K FROM $1 ->> SELECT K FROM $1")
+    dispatch.describe(client.world, client.session, "SELECT S.NEXTVAL AS K, ? AS V", {"1": "x"})
+    assert client.values("SELECT K FROM A ORDER BY K") == [(2,), (3,)]
+    assert client.values("SELECT S.NEXTVAL AS K") == [(6,)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "runs"),
+    [
+        ("CREATE OR REPLACE TABLE A AS SELECT SYSTEM$COUNTED() AS K", 1),
+        ("CREATE TABLE A AS SELECT PARSE_JSON(SYSTEM$COUNTED()):x AS K", 1),
+        ("CREATE VIEW V AS SELECT SYSTEM$COUNTED() AS K", 0),
+        ("INSERT INTO T SELECT SYSTEM$COUNTED()", 1),
+        ("COPY INTO @FILES/a FROM (SELECT SYSTEM$COUNTED() AS K)", 1),
+        ("SELECT SYSTEM$COUNTED() AS K ->> SELECT K FROM $1", 1),
+    ],
+)
+def test_a_function_with_an_effect_runs_once(client: Client, statement: str, runs: int) -> None:
+    calls: list[str] = []
+    client.world.functions["SYSTEM$COUNTED"] = lambda call, _arguments: calls.append(call.query_id) or '{"x": 1}'
+    client.rows("CREATE TABLE T (K VARCHAR)")
+    client.rows("CREATE STAGE FILES")
+    client.rows(statement)
+    assert len(calls) == runs
+    dispatch.describe(client.world, client.session, "SELECT SYSTEM$COUNTED() AS K")
+    assert len(calls) == runs

@@ -102,3 +102,17 @@ def test_views_and_functions_as_jdbc_lists_them(client: Client) -> None:
     client.rows("create function F(A int) returns int as 'A + 1'")
     shown = client.rows("show /* JDBC:DatabaseMetaData.getFunctions() */ functions like 'F' in schema D.PUBLIC")
     assert [row["name"] for row in shown] == ["F"]
+
+
+def test_a_format_put_together_from_texts(client: Client) -> None:
+    ((text,),) = client.values(
+        "select to_varchar(convert_timezone('UTC', '2026-01-02 03:04:05 +0000'::timestamp_tz),"
+        " 'yyyy-mm-dd HH24:MI'||('UT'||'C'))"
+    )
+    assert text == "2026-01-02 03:04UTC"
+    assert client.errno("select to_varchar(current_timestamp(), 'yyyy'||f) from (select 'mm' as f)") == 2
+
+
+@pytest.mark.parametrize("where", ["schema NOPE", "schema NOPE.X", "NOPE.X", "database NOPE"])
+def test_dbt_knows_a_missing_schema_by_its_number(client: Client, where: str) -> None:
+    assert client.errno(f"show objects in {where} limit 10000") == 2043
