@@ -26,6 +26,8 @@ _GRANTS = columns("created_on@ privilege granted_on name granted_to grantee_name
 _FUTURE = columns("created_on@ privilege grant_on name grant_to grantee_name grant_option")
 _OF_ROLE = columns("created_on@ role granted_to grantee_name granted_by")
 _TO_USER = columns("created_on@ role granted_to grantee_name granted_by")
+# release-notes/bcr-bundles/2026_06/bcr-2379: who has it may use packages of Anaconda's in procedures.
+_GRANTED_TO_PUBLIC = frozenset({"SNOWFLAKE.ANACONDA_REPOSITORY_USER"})
 Row = tuple[Any, ...]
 
 
@@ -67,8 +69,10 @@ def _row(call: Call, row: sqlite3.Row, item: SnowflakeObject | None) -> Row:
 
 
 def show_grants(call: Call) -> Result:
-    """SHOW GRANTS [ON … | OF ROLE … | TO ROLE | USER …]; without any: what the current user was granted."""
+    """SHOW GRANTS [ON … | OF [DATABASE] ROLE … | TO ROLE | USER …]; without any: what the current user was granted."""
     reader = call.reader
+    if reader.accept("OF DATABASE ROLE"):
+        return _of_database_role(call)
     if reader.accept("OF ROLE"):
         return _of_role(call)
     if reader.accept("ON"):
@@ -133,6 +137,18 @@ def _of_role(call: Call) -> Result:
         (catalog.instant(row["created_on"]), name, row["granted_to"], row["grantee"], row["granted_by"]) for row in rows
     ]
     return Result(_OF_ROLE, grants, SHOW)
+
+
+def _of_database_role(call: Call) -> Result:
+    """Of Snowflake's own database roles, those that every account has granted to PUBLIC; there are no others here."""
+    name = call.reader.object_name()
+    call.reader.end()
+    if name.qualified not in _GRANTED_TO_PUBLIC:
+        raise errors.does_not_exist("Database role", name.qualified)
+    with call.world.store.reading() as tx:
+        public = catalog.get(tx, "ROLE", ObjectName("PUBLIC"))
+    # by whom: guess
+    return Result(_OF_ROLE, [(public.created_on, name.qualified, "ROLE", "PUBLIC", "")], SHOW)
 
 
 def _to_user(call: Call, name: str) -> Result:

@@ -61,7 +61,7 @@ def _visible(call: Call, kind: str, database: str | None) -> list[SnowflakeObjec
 def _tables(call: Call, database: str) -> Result:
     names = columns(
         "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME TABLE_OWNER TABLE_TYPE IS_TRANSIENT CLUSTERING_KEY ROW_COUNT# BYTES#"
-        " RETENTION_TIME# CREATED@ LAST_ALTERED@ COMMENT"
+        " RETENTION_TIME# CREATED@ LAST_ALTERED@ COMMENT IS_TEMPORARY IS_ICEBERG IS_DYNAMIC IS_HYBRID"
     )
     rows: list[tuple[Any, ...]] = []
     for relation in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]:
@@ -81,6 +81,8 @@ def _tables(call: Call, database: str) -> Result:
                 relation.created_on,
                 relation.created_on,
                 relation["comment"],
+                "YES" if relation["table_kind"] == "TEMPORARY" else "NO",
+                *("NO", "NO", "NO"),  # the sandbox has no such tables
             )
         )
     return Result(names, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from snowflake_sandbox.errors import SnowflakeError
 
 
 @pytest.fixture
@@ -156,3 +157,29 @@ def test_privileges_on_the_account_come_from_administrators_or_with_the_option_t
     security.rows("GRANT CREATE DATABASE ON ACCOUNT TO ROLE RUNS")
     assert security.errno("GRANT EXECUTE MANAGED TASK ON ACCOUNT TO ROLE RUNS") == 3001
     assert security.errno("REVOKE EXECUTE TASK ON ACCOUNT FROM ROLE RUNS") == 3001
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "GRANT SELECT ON T TO ROLE PUBLIC",
+        "grant select on D.PUBLIC.T to role PUBLIC",
+        "REVOKE SELECT ON T FROM ROLE PUBLIC",
+    ],
+)
+def test_a_grant_names_the_type_of_its_object(client: Any, statement: str) -> None:
+    client.rows("CREATE TABLE T (I INT)")
+    with pytest.raises(SnowflakeError, match=r"syntax error line 1 at position 1\d unexpected '(T|D)'") as raised:
+        client.rows(statement)
+    assert raised.value.errno == 1003
+
+
+def test_everybody_has_the_database_role_for_packages(client: Any) -> None:
+    (row,) = client.rows("SHOW GRANTS OF DATABASE ROLE SNOWFLAKE.ANACONDA_REPOSITORY_USER")
+    assert (row["role"], row["granted_to"], row["grantee_name"]) == (
+        "SNOWFLAKE.ANACONDA_REPOSITORY_USER",
+        "ROLE",
+        "PUBLIC",
+    )
+    assert client.errno("SHOW GRANTS OF DATABASE ROLE SNOWFLAKE.NOPE") == 2003
+    assert client.errno("SHOW GRANTS OF DATABASE ROLE D.NOPE") == 2003

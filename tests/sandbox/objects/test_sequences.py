@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
+    from snowflake_sandbox.call import Call
+
     from tests.sandbox.conftest import Client
 
 
@@ -108,7 +110,12 @@ def test_a_query_that_becomes_an_object_runs_once(client: Client) -> None:
 )
 def test_a_function_with_an_effect_runs_once(client: Client, statement: str, runs: int) -> None:
     calls: list[str] = []
-    client.world.functions["SYSTEM$COUNTED"] = lambda call, _arguments: calls.append(call.query_id) or '{"x": 1}'
+
+    def counted(call: Call, _arguments: tuple[Any, ...]) -> str:
+        calls.append(call.query_id)
+        return '{"x": 1}'
+
+    client.world.functions["SYSTEM$COUNTED"] = counted
     client.rows("CREATE TABLE T (K VARCHAR)")
     client.rows("CREATE STAGE FILES")
     client.rows(statement)

@@ -116,3 +116,11 @@ def test_a_format_put_together_from_texts(client: Client) -> None:
 @pytest.mark.parametrize("where", ["schema NOPE", "schema NOPE.X", "NOPE.X", "database NOPE"])
 def test_dbt_knows_a_missing_schema_by_its_number(client: Client, where: str) -> None:
     assert client.errno(f"show objects in {where} limit 10000") == 2043
+
+
+def test_the_table_list_says_what_kind_of_table(client: Client) -> None:
+    client.rows("create temporary table T (I int)")
+    client.rows("create table U (I int)")
+    assert client.values(
+        "select TABLE_NAME, IS_TEMPORARY, IS_DYNAMIC, IS_ICEBERG, IS_HYBRID from INFORMATION_SCHEMA.TABLES order by 1"
+    ) == [("T", "YES", "NO", "NO", "NO"), ("U", "NO", "NO", "NO", "NO")]
