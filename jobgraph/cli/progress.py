@@ -34,8 +34,9 @@ class Lines:
     def show(self, run: GraphRun) -> None:
         """Write the lines of what has changed since the last call."""
         for job in run.jobs:
-            current = (job.state, job.attempts)
-            if self._last.get(job.name, ("PENDING", 0)) != current:
+            # the first attempt is not named: that its service is there now is no news
+            current = (job.state, max(job.attempts, 1))
+            if self._last.get(job.name, ("PENDING", 1)) != current:
                 click.echo(self._line(run, job), err=True)
             self._last[job.name] = current
 

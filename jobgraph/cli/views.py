@@ -370,7 +370,7 @@ def _longest_word(texts: Iterable[str]) -> int:
 
 
 def _failed(job: JobRun) -> str:
-    label = job.last.reason_label if job.last else ""
+    label = (job.last.reason_label if job.last else "") or advice.reason_class(job)
     return f"{job.name} {label or job.state}"
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # reason class -> what to do; docs/operating.md says more
 ADVICE = {
-    "app_error": 'read its log; grant to the run role what "does not exist or not authorized" in it',
+    "app_error": "read its log, and correct the program or what it was given",
     "out_of_memory": "raise its `resources.memory`, or choose a larger pool",
     "image_pull": "push the image for linux/amd64, or correct its name or tag",
     "timeout": "raise its `timeout`, or see why it, or its pool, was slow",
@@ -26,9 +26,24 @@ ADVICE = {
 }
 
 
+# Snowflake says the same of what is missing and of what the role may not see
+_NOT_AUTHORIZED = "not authorized"
+NOT_SEEN = "create what its log says does not exist, or grant it to the run role"
+# a job whose task was stopped before it made an attempt has no class of its own
+_CLASS_OF_STATE = {"CANCELLED": "cancelled"}
+
+
+def reason_class(job: JobRun) -> str:
+    """Return why a job was not DONE; empty if that is not known."""
+    return (job.last.reason_class if job.last else "") or _CLASS_OF_STATE.get(job.state, "")
+
+
 def advice(job: JobRun) -> str:
     """Return what to do about a job that failed; empty if its class is not known."""
-    return ADVICE.get(job.last.reason_class, "") if job.last else ""
+    name = reason_class(job)
+    if name == "app_error" and job.last and _NOT_AUTHORIZED in f"{job.last.error} {job.last.reason}".casefold():
+        return NOT_SEEN
+    return ADVICE.get(name, "")
 
 
 def waited(job: JobRun) -> float | None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.procedures import outcome, retries
-from jobgraph.runs.advice import ADVICE
+from jobgraph.runs.advice import ADVICE, advice, reason_class
+from jobgraph.runs.attempts import Attempt
+from jobgraph.runs.graph_run import JobRun
 from jobgraph.runs.operations import filled
 from tests.jobgraph.cli.recorded import (
     FAILED_ATTEMPTS,
@@ -146,6 +148,27 @@ def test_every_reason_class_has_advice_in_the_program_and_in_the_document() -> N
     classes = {*retries.CAUSES, *(name for name, _ in (*outcome.OF_MESSAGE, *outcome.OF_ERROR)), "cancelled"}
     assert ADVICE.keys() == classes
     assert "`jobgraph" not in "".join(ADVICE.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "grant"),
+    [
+        ("002003 (42S02): Object 'T' does not exist or not authorized.", True),
+        ("002020: Insert value list does not match column list", False),
+        ("", False),
+    ],
+)
+def test_only_what_a_role_may_not_see_is_to_be_granted(error: str, *, grant: bool) -> None:
+    job = JobRun("A", "FAILED", 1, tries=(Attempt(1, "FAILED", "app_error", error=error, exit_code=1),))
+    assert ("grant" in advice(job)) is grant
+    assert advice(job)
+
+
+def test_a_job_cancelled_before_its_first_attempt_is_told_of_like_the_others() -> None:
+    tried = JobRun("A", "CANCELLED", 1, tries=(Attempt(1, "CANCELLED", "cancelled"),))
+    untried = JobRun("B", "CANCELLED", cause="SQL execution canceled")
+    assert advice(untried) == advice(tried) == ADVICE["cancelled"]
+    assert reason_class(untried) == reason_class(tried) == "cancelled"
 
 
 WIDTHS = {"80 columns": "80", "120 columns": "120", "no terminal": ""}

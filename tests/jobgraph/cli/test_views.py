@@ -70,6 +70,7 @@ def test_without_a_terminal_only_changes_are_written(capsys: pytest.CaptureFixtu
     lines = progress.Lines()
     for job in (
         JobRun("A", "PENDING"),
+        JobRun("A", "RUNNING", 0),
         JobRun("A", "RUNNING", 1),
         JobRun("A", "RUNNING", 1, 3.0),
         JobRun("A", "RUNNING", 2),
