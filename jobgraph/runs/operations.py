@@ -41,12 +41,20 @@ class Operation:
 _LATEST = 30.0
 _ASKING = frozenset({"run"})
 _RETRY = "retry"
+_SUSPEND = "suspend"
+_OF_ROOT = frozenset({_SUSPEND, "resume"})
 
 
 def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
     """Return what was done to a run, oldest first; `listed` are operations of its graph."""
     own = [operation for operation in listed if operation.run_id == run.run_id or _has_asked_for(operation, run)]
     return sorted(own, key=lambda operation: operation.at.timestamp() if operation.at else 0.0)
+
+
+def suspension(listed: Iterable[Operation]) -> Operation | None:
+    """Return who suspended a graph's root last, if nobody resumed it since; `listed` is newest first."""
+    newest = next((operation for operation in listed if operation.name in _OF_ROOT), None)
+    return newest if newest is not None and newest.name == _SUSPEND else None
 
 
 def _has_asked_for(operation: Operation, run: GraphRun) -> bool:

@@ -89,6 +89,7 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
         for line in lines:
             for remark in line.remarks:
                 note(remark)
+            _tell_suspension(application, line.graph)
         for line in lines:
             if line.part is not None:
                 note(views.part_line(line.part, line.run))
@@ -126,6 +127,7 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     remarks = conditions(record.deployed) if record.deployed else []
     for remark in remarks:
         note(remark)
+    _tell_suspension(application, record)
     run = _watch_run(application, record, run_id) if watching else lookup.run(application, record, run_id)
     _remark_on(run)
     whole: GraphRun | None = run
@@ -161,6 +163,16 @@ def _watch_run(application: Application, record: GraphRecord, run_id: str | None
                 application.clock.sleep(_PAUSE)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+
+
+def _tell_suspension(application: Application, record: GraphRecord) -> None:
+    """Say who suspended the root of a graph, when and why, as far as that was kept."""
+    deployed = record.deployed
+    if deployed is None or deployed.started or not deployed.schedule or deployed.suspended_by_failures:
+        return
+    by = operations.suspension(operating.kept(application.client, record.tables, record.key))
+    for line in views.operations_lines([by] if by else []):
+        note(f"{record.key}: {line}")
 
 
 def _remark_on(run: GraphRun) -> None:

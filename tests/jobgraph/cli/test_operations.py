@@ -279,3 +279,27 @@ def test_what_a_task_starts_while_it_is_cancelled_is_stopped_too(invoke: Invoke,
     stopped = [text for text in changes(steered) if "SPCS_CANCEL_JOB" in text]
     assert [text for text in stopped if "NEXT" in text]
     assert "service OLD, NEXT stopped" in done.stdout
+
+
+@pytest.mark.parametrize(("names", "told"), [(["suspend"], True), (["resume", "suspend"], False), ([], False)])
+@pytest.mark.parametrize("command", [["status"], ["status", "container_jobs"]])
+def test_status_tells_who_suspended_a_graph_and_why(
+    invoke: Invoke, server: Server, names: list[str], command: list[str], *, told: bool
+) -> None:
+    server.began = -1000.0
+    root = next(row for row in server.tasks if row["name"] == "ROOT_TASK")
+    root.update(state="suspended", schedule="59 MINUTES")
+    server.operations = [
+        {
+            "OPERATION": name,
+            "GRAPH_NAME": "container_jobs",
+            "NOTE": "holiday",
+            "GRAPH_RUN_ID": None,
+            "BACKFILL_ID": None,
+            "USER_NAME": "ANNA",
+            "CREATED_TIME": START,
+        }
+        for name in names
+    ]
+    text = invoke(*command).stderr
+    assert ("container_jobs: suspend by ANNA" in text and ": holiday" in text) is told
