@@ -115,7 +115,8 @@ def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> A
     jobs = tuple(
         job.name
         for job in newest.jobs
-        if job.name in stopping or (job.state == graph_run.SKIPPED and job.cause == skips.BLOCKED)
+        if job.name in graph.job_names
+        and (job.name in stopping or (job.state == graph_run.SKIPPED and job.cause == skips.BLOCKED))
     )
     statement = queries.retry_last(client.place, graph.root_task)
     return Action(RETRY, graph.key, (statement,), jobs, f"Run {newest.run_id} goes on under its id.", newest.run_id)

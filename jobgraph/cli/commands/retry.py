@@ -11,6 +11,7 @@ from jobgraph.account import steering
 from jobgraph.cli import lookup, operating, run_output
 from jobgraph.cli.application import Application, examples
 from jobgraph.cli.watching import Patience, Watch
+from jobgraph.errors import RunFailedError
 from jobgraph.runs import records
 
 
@@ -55,7 +56,15 @@ def retry(  # noqa: PLR0913  # one parameter for each option
     if dry_run:
         return
     patience = Patience(application.clock, timeout, deployed.key)
-    steering.perform(client, action)
+    try:
+        steering.perform(client, action)
+    except RunFailedError as error:
+        raise RunFailedError(
+            error.message,
+            where=error.where,
+            cause="Snowflake retries no run of a graph that was deployed, changed or run since, or of 14 days ago.",
+            remedy=f"`jobgraph run {deployed.key} --wait` runs all of it; with `--from JOB`, a job and what follows.",
+        ) from error
     operating.keep(client, deployed.tables, operation)
     if not waiting:
         run_output.show_started(deployed.key, deployed.root_task, rows.run_id, as_json=as_json)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobgraph.account import steering
+from jobgraph.errors import RunFailedError
 from jobgraph.procedures import outcome, retries
 from jobgraph.runs.advice import ADVICE, advice, reason_class
 from jobgraph.runs.attempts import Attempt
@@ -303,3 +306,27 @@ def test_status_tells_who_suspended_a_graph_and_why(
     ]
     text = invoke(*command).stderr
     assert ("container_jobs: suspend by ANNA" in text and ": holiday" in text) is told
+
+
+def test_a_retry_that_snowflake_refuses_says_what_to_do_instead(
+    invoke: Invoke, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RunFailedError("Snowflake refused a statement (091088): the graph has changed")
+
+    server.began, server.steps = -1000.0, FAILING
+    server.attempts = list(FAILED_ATTEMPTS)
+    action = steering.retry
+
+    def after_a_deploy(client: Any, graph: Any, *more: Any) -> Any:
+        jobs = tuple(job for job in graph.jobs if job.name != "T_MYJOB_6")
+        return action(client, replace(graph, jobs=jobs), *more)
+
+    monkeypatch.setattr(steering, "retry", after_a_deploy)
+    monkeypatch.setattr(steering, "perform", refuse)
+    done = invoke("retry")
+    assert done.exit_code == 1
+    assert "091088" in done.stderr
+    assert "`jobgraph run container_jobs --wait`" in done.stderr
+    assert "T_MYJOB_3" in done.stderr
+    assert "T_MYJOB_6" not in done.stderr
