@@ -5,11 +5,14 @@ Knows which files the template has and which words in them are replaced. Must no
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -26,6 +29,9 @@ _IGNORED = frozenset({"__pycache__"})
 _PROJECT_FILE = "Pulumi.yaml"
 # The last section of that file.
 _TEMPLATE_SECTION = "\ntemplate:"
+
+# What requirements.txt of the template asks an index for.
+_DISTRIBUTIONS = ("jobgraph", "snowflake-sandbox")
 
 
 @click.command(epilog=examples("jobgraph init shop", "jobgraph init . --name shop"))
@@ -56,6 +62,20 @@ def init(folder: Path, name: str | None) -> None:
         say(str(folder / path))
     place = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))}   then "
     note(f"Next: {place}follow README.md")
+    folders = [source for name in _DISTRIBUTIONS if (source := _installed_from(name))]
+    if folders:
+        command = shlex.join(["pip", "install", *folders])
+        note(f"This jobgraph was installed from a folder. In the new environment, before requirements.txt: {command}")
+
+
+def _installed_from(name: str) -> str | None:
+    """Return the folder that a distribution was installed from; None for one that an index, or nothing, has."""
+    try:
+        origin = distribution(name).read_text("direct_url.json")
+    except PackageNotFoundError:
+        return None
+    address = urlsplit(json.loads(origin)["url"]) if origin else None
+    return unquote(address.path) if address is not None and address.scheme == "file" else None
 
 
 def _template(project: str) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
+
+
+command = import_module("jobgraph.cli.commands.init")
 
 
 def init(*words: str) -> Result:
@@ -67,3 +71,24 @@ def test_a_name_that_pulumi_refuses_is_refused_before_anything_is_written(tmp_pa
     assert done.exit_code == 2
     assert "not a name for a Pulumi project" in done.output
     assert files(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("origin", "folders"),
+    [('{"url": "file:///a%20b/jobgraph", "dir_info": {}}', "pip install '/a b/jobgraph'"), (None, None)],
+)
+def test_a_jobgraph_from_a_folder_says_how_it_is_installed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str | None, folders: str | None
+) -> None:
+    class Installed:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def read_text(self, _file: str) -> str | None:
+            return origin if self.name == "jobgraph" else None
+
+    monkeypatch.setattr(command, "distribution", Installed)
+    done = init(str(tmp_path / "shop"))
+    assert done.exit_code == 0, done.output
+    assert ("pip install" in done.output) is (folders is not None)
+    assert folders is None or folders in done.output
