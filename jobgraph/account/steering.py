@@ -83,7 +83,7 @@ def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: Job
     config = {**changed, **({REQUEST: Request(left_out=names).entry} if names else {})}
     jobs = tuple(name for name in _started(graph) if name not in names)
     sources = _sources(client, graph, names)
-    never = "never was DONE: hands on nothing"
+    never = "never was DONE, so it hands on nothing"
     words = [f"{name} ({f'hands on run {run_id}' if run_id else never})" for name, run_id in sources.items()]
     remark = f"Left out: {wording.some(words)}" if words else ""
     statement = queries.execute(client.place, graph.root_task, config)

@@ -191,7 +191,7 @@ class ScheduleText:
         cron, timezone = block.values.get("cron"), block.values.get("timezone")
         wrong = cron_problem(cron) if cron is not None else ""
         if wrong:
-            remedy = "write five fields: minute, hour, day of month, month, day of week, as 30 2 * * MON-FRI"
+            remedy = "write five fields: minute, hour, day of month, month, day of week, such as 30 2 * * MON-FRI"
             if wrong == NEVER_FIRES:
                 remedy = "choose a day that the month has, or L for its last"
             document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", issue=wrong, remedy=remedy)

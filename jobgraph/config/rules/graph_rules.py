@@ -313,7 +313,7 @@ def clock_changes(graph: Graph) -> Iterator[Problem]:
         return
     effects = [text for text, holds in (("runs this twice", twice), ("leaves a run out", skipped)) if holds]
     issue = f"on days when the clocks of {schedule.timezone} change, Snowflake {' or '.join(effects)}"
-    remedy = "choose an hour outside the change, as 4, or `timezone: UTC`, which never changes"
+    remedy = "choose an hour outside the change, such as 4, or `timezone: UTC`, which never changes"
     mark, at = mark_of(graph, "schedule"), path_of(graph, None, "schedule")
     yield Problem(mark, "clock-change", at, issue, remedy, value=schedule.expression, severity=WARNING)
 
