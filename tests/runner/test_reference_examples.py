@@ -71,7 +71,7 @@ def jobs() -> dict[str, Any]:
     for name, text in examples().items():
         check = f"check_{name.lower()}"
         job = yaml.safe_load(text)
-        if "when" in job:
+        if "job" in job.get("when", ()):
             job["when"]["job"] = check
         job["after"] = [check]
         if "resources" in job and "gpu" in job["resources"]:

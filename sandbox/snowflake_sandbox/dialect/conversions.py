@@ -190,3 +190,13 @@ def cast(node: exp.Expr, target: exp.DataType, formats: Formats, *, optional: bo
     if target.is_type(DType.ARRAY):
         return typed(macros.call("to_array", value), DType.ARRAY)
     return typed(value, DType.OBJECT) if target.is_type(DType.OBJECT) else value
+
+
+def constant_text(node: exp.Expr) -> str | None:
+    """A text, or texts put together by `||` (dbt's catalog has such a format)."""
+    if isinstance(node, exp.Paren):
+        return constant_text(node.this)
+    if isinstance(node, exp.DPipe):
+        left, right = constant_text(node.this), constant_text(node.expression)
+        return None if left is None or right is None else left + right
+    return str(node.this) if isinstance(node, exp.Literal) and node.is_string else None

@@ -14,6 +14,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.dialect import macros, native, number_formats, time_formats
 from snowflake_sandbox.dialect.conversions import (
     Formats,
+    constant_text,
     plain_cast,
     to_binary,
     to_boolean,
@@ -49,20 +50,10 @@ def _format(name: str, arguments: Arguments, position: int = 1) -> str | None:
     """The format argument, a constant text."""
     if len(arguments) <= position:
         return None
-    text = _constant_text(arguments[position])
+    text = constant_text(arguments[position])
     if text is None:
         raise errors.not_supported(f"{name} with a format that is no constant")
     return text
-
-
-def _constant_text(node: exp.Expr) -> str | None:
-    """A text, or texts put together by `||` (dbt's catalog has such a format)."""
-    if isinstance(node, exp.Paren):
-        return _constant_text(node.this)
-    if isinstance(node, exp.DPipe):
-        left, right = _constant_text(node.this), _constant_text(node.expression)
-        return None if left is None or right is None else left + right
-    return str(node.this) if isinstance(node, exp.Literal) and node.is_string else None
 
 
 def _to_char(name: str, arguments: Arguments, formats: Formats) -> exp.Expr:

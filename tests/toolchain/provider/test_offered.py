@@ -23,6 +23,7 @@ EVERYTHING = str(ROOT / "tests" / "jobgraph" / "golden" / "everything.yaml")
 def declared() -> Iterator[tuple[str, str]]:
     """Kind and name of each property that a program of ours sets."""
     chosen: dict[str, Any] = {"pools": POOLS, "page": True, "warehouse_max_clusters": 2, "warehouse_max_concurrency": 4}
+    chosen["users"] = ["ANNA"]
     chosen["budget"] = {"credits_per_month": 9, "suspend": True}
     for recorder in (record(chosen, EVERYTHING), record()):
         for resource in recorder.recorded:

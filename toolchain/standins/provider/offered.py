@@ -16,7 +16,7 @@ _NAMES = {
     "Database": "name comment",
     "Execute": "execute revert query",
     "FunctionSql": f"{_IN_SCHEMA} arguments returnType functionDefinition comment",
-    "GrantAccountRole": "roleName parentRoleName",
+    "GrantAccountRole": "roleName parentRoleName userName",
     "GrantOwnership": "accountRoleName on",
     "GrantPrivilegesToAccountRole": "accountRoleName privileges onAccount onAccountObject onSchema onSchemaObject",
     "ImageRepository": f"{_IN_SCHEMA} comment",
