@@ -91,7 +91,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             (folder / "images" / image / program).write_text(PROGRAM)
     file = folder / "jobs.yaml"
     defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "5 minutes"}
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": jobs()}}}))
+    graphs = {"g": {"config": {"market": "eu"}, "jobs": jobs()}}
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
     with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql, also=NEEDED) as graph:
         root = graph.graph.root.full_name
         graph.rows(f"ALTER TASK {root} SUSPEND")
