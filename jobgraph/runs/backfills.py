@@ -140,7 +140,7 @@ def boundary(option: str, text: str, zone: tzinfo, *, inclusive: bool) -> dateti
         value = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"{option} {text}: no date and no time", remedy="Write 2026-11-01, or 2026-11-01T06:00."
+            f"{option} {text}: neither a date nor a time", remedy="Write 2026-11-01, or 2026-11-01T06:00."
         ) from None
     if value.time() == time.min and len(text) <= len("2026-11-01"):
         day = value.date() + timedelta(days=1) if inclusive else value.date()

@@ -161,7 +161,7 @@ def of_test(graph: str, event: str) -> tuple[str, str]:
     subject = f"TEST of graph {graph}: {event}"
     return subject, (
         f"This is a test, asked for with `jobgraph notify test`. Nothing has happened.\n"
-        f"You are told here of graph {graph} when there is: {event}."
+        f"Messages about this event of graph {graph} arrive here: {event}."
     )
 
 

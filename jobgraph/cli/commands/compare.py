@@ -37,4 +37,4 @@ def compare(context: click.Context, first: str, second: str, *, graph: str | Non
     elif listed:
         show(views.comparison_table(before, after, listed, terminal=is_terminal(), width=terminal_width()))
     else:
-        note("They do not differ in what is compared.")
+        note("No difference in states, durations, images or configuration.")

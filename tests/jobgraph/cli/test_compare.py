@@ -45,7 +45,7 @@ def test_what_differs_is_told_fact_by_fact(invoke: Invoke, golden: Callable[[str
 def test_a_run_does_not_differ_from_itself(invoke: Invoke) -> None:
     done = invoke("compare", RUN, "last")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "do not differ" in done.stderr
+    assert "No difference" in done.stderr
 
 
 def body(image: str, retries: int) -> str:

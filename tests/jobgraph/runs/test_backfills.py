@@ -68,7 +68,7 @@ def test_the_times_of_a_cron_expression_go_by_the_clock_on_the_wall() -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", ""])
 def test_what_is_no_date_is_named(text: str) -> None:
-    with pytest.raises(UsageError, match=f"--from {text}: no date and no time"):
+    with pytest.raises(UsageError, match=f"--from {text}: neither a date nor a time"):
         backfills.boundary("--from", text, UTC, inclusive=False)
 
 

@@ -38,7 +38,7 @@ def test(context: click.Context, graph: str | None, event: str) -> None:
     tests = messages.tests(application.client, deployed, event)
     if not tests:
         raise UsageError(
-            f"Nobody is told of {event} of graph {deployed.key}",
+            f"No receiver of graph {deployed.key} takes the event {event}",
             remedy=f"Name a receiver in `notify` whose events include {event}, and run `pulumi up`.",
         )
     refused = []
