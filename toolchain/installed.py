@@ -6,6 +6,7 @@ Knows the record's format. Looks for nothing itself, so that asking costs no tim
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ def write_record(project: Path, components: Sequence[Component]) -> None:
         return
     path = record_path(layout.private_home(project))
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
     new.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     new.replace(path)
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def install_link(path: Path, target: Path) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        link = path.with_name(f".{path.name}.{os.getpid()}")
+        link = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
         link.symlink_to(target)
         link.replace(path)
     except OSError as error:
