@@ -100,9 +100,9 @@ def plugin_noted(plugin: plugins.Plugin | None, component: pulumi.Resource) -> s
         pulumi.warn(f"The outputs of {stack} could not be read, so a change of plugin is not told. {error}", component)
         return plugin
     noted = (answer.get("outputs") or {}).get(PLUGIN)
-    told = plugins.change(noted, plugin)
-    if told:
-        pulumi.warn(told, component)
+    warning = plugins.change(noted, plugin)
+    if warning:
+        pulumi.warn(warning, component)
     return plugin or noted
 
 

@@ -72,8 +72,8 @@ class Logs:
         """
         recorded = self._recorded(run_id)
         logs = recorded + (self._live(run_id, attempt, {log.attempt for log in recorded}) if live else [])
-        told = {log.attempt for log in logs if log.text}
-        late = [log for tried in self._tries if tried.number not in told for log in self._of_event_table(tried)]
+        with_log = {log.attempt for log in logs if log.text}
+        late = [log for tried in self._tries if tried.number not in with_log for log in self._of_event_table(tried)]
         logs = [log for log in logs if log.attempt not in {log.attempt for log in late}] + late
         return sorted((log for log in logs if attempt in {None, log.attempt}), key=lambda log: log.key)
 

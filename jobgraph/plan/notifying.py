@@ -100,15 +100,15 @@ def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, 
     emails = [receiver.email for receiver in receivers if receiver.email is not None]
     webhooks = [receiver.webhook for receiver in receivers if receiver.webhook is not None]
     addresses = sorted({address for email in emails if email.integration is None for address in email.to})
-    made = [_email_integration(settings, addresses)] if addresses else []
-    made += [
+    integrations = [_email_integration(settings, addresses)] if addresses else []
+    integrations += [
         each
         for graph in graphs
         for receiver in graph.notify
         for each in _webhook_integrations(graph, receiver, settings)
     ]
     return Notifying(
-        integrations=tuple({integration.name: integration for integration in made}.values()),
+        integrations=tuple({integration.name: integration for integration in integrations}.values()),
         existing=tuple(
             sorted({name for name in (*(e.integration for e in emails), *(w.integration for w in webhooks)) if name})
         ),
@@ -215,8 +215,8 @@ def receiver_definition(receiver: Receiver, graph: Graph, settings: Settings) ->
     elif receiver.webhook is not None:
         webhook = receiver.webhook
         entries |= {"channel": webhook.type, "integration": webhook.integration}
-        made = [integration.name for integration in _webhook_integrations(graph, receiver, settings)]
-        entries |= dict(zip(("integration", "resolving"), made, strict=False))
+        names = [integration.name for integration in _webhook_integrations(graph, receiver, settings)]
+        entries |= dict(zip(("integration", "resolving"), names, strict=False))
     late = receiver.late_after
     if late is not None:
         entries["late_after"] = {"time": late.time, "timezone": late.timezone} if isinstance(late, TimeOfDay) else late

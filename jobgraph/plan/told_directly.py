@@ -34,8 +34,8 @@ def tell_directly(definition: dict[str, Any], task: str, runner: str) -> None:
     (container,) = definition["specification"]["spec"]["containers"]
     entries = {name: definition[name] for name in _ENTRIES}
     edges = {name: definition[name] for name in sorted(EDGES) if name in definition}
-    told = {"task": task, **entries, **edges, "runner": DIRECT, "procedure": runner}
-    container["env"] = dict(sorted({**container["env"], TOLD: json.dumps(told)}.items()))
+    variables = {"task": task, **entries, **edges, "runner": DIRECT, "procedure": runner}
+    container["env"] = dict(sorted({**container["env"], TOLD: json.dumps(variables)}.items()))
 
 
 def asks_for_requests(definition: Mapping[str, Any]) -> bool:

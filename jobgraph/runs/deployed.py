@@ -176,9 +176,9 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
 def _job(name: str, row: Row) -> Task:
     body = str(row.get("definition") or "")
     started, created = row["state"] == "started", instant(row.get("created_on"))
-    told = definition(row)
-    asks = asks_for_requests(told) if told.get("runner") == DIRECT else takes_requests(body)
-    return Task(name, predecessors(row), started, told, created, asks)
+    own_definition = definition(row)
+    asks = asks_for_requests(own_definition) if own_definition.get("runner") == DIRECT else takes_requests(body)
+    return Task(name, predecessors(row), started, own_definition, created, asks)
 
 
 def _config(root: Row) -> dict[str, Any]:

@@ -122,8 +122,8 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
     proposals = savings(result, rates)
     use = costing.budget_use(client, settings)
     if as_json:
-        told = {"used": use.used, "limit": use.limit} if use else None
-        show_json({**spending_report.as_json(result, by, proposals, rates), "budget_this_month": told})
+        budget = {"used": use.used, "limit": use.limit} if use else None
+        show_json({**spending_report.as_json(result, by, proposals, rates), "budget_this_month": budget})
     else:
         click.echo(f"{use.sentence}\n" if use else "", nl=False)
         click.echo(spending_report.as_text(result, by, proposals, rates, since), nl=False)
