@@ -171,10 +171,11 @@ def warn_of_missing_images(plan: Plan, repository_id: pulumi.Output[str], scope:
 
     def warn(rows: Sequence[Mapping[str, str]]) -> None:
         listed = {f"images {repository(plan)}": [dict(row) for row in rows or ()]}
-        for path, jobs in missing_images(plan, listed).items():
+        for path, image in missing_images(plan, listed).items():
+            command = f"jobgraph image push {image.jobs[0].lower()} --environment {pulumi.get_stack()}"
             pulumi.warn(
-                f"image {path} is not in the repository, so {', '.join(jobs)} will fail with image_pull."
-                f" `jobgraph image push {jobs[0].lower()} --environment {pulumi.get_stack()}` builds and pushes it.",
+                f"image {path} is not in the repository, so {', '.join(image.jobs)} will fail with image_pull"
+                f"{image.similar}. `{command}` builds and pushes it.",
                 scope.owner,
             )
 

@@ -58,11 +58,11 @@ class Document:
         issue: str,
         remedy: str,
         close: tuple[str, ...] = (),
+        is_key: bool = False,
     ) -> None:
-        """Note one problem at a node."""
-        self.problems.append(
-            Problem(self.mark(node), rule, path, issue, remedy=remedy, value=excerpt(node), nearest=close),
-        )
+        """Note one problem at a node; a key ends the path already, so that it is not shown as a value too."""
+        value = "" if is_key else excerpt(node)
+        self.problems.append(Problem(self.mark(node), rule, path, issue, remedy=remedy, value=value, nearest=close))
 
     def wrong_type(self, node: yaml.Node, path: str, expected: str, example: str) -> None:
         """Note that a node is of another type than its key wants."""

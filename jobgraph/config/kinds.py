@@ -153,6 +153,11 @@ def _fits_a_program(node: yaml.ScalarNode, path: str, document: Document) -> boo
     return not issue
 
 
+def _without_quotes(node: yaml.Node) -> str:
+    """Return the end of a remedy for a value in quotes, which YAML therefore takes for a text."""
+    return ", without quotes" if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else ""
+
+
 @dataclass(frozen=True)
 class Whole:
     """A whole number from `low` to `high`."""
@@ -167,7 +172,7 @@ class Whole:
 
     def read(self, node: yaml.Node, path: str, document: Document) -> int | None:
         """Return the number."""
-        example = f"write {self.expected.removeprefix('a whole ').removeprefix('the ')}, without quotes"
+        example = f"write {self.expected}{_without_quotes(node)}"
         if not isinstance(node, yaml.ScalarNode) or node.tag != WHOLE or not re.fullmatch(r"[-+]?\d{1,18}", node.value):
             document.wrong_type(node, path, self.expected, example)
             return None
@@ -187,7 +192,7 @@ class Flag:
     def read(self, node: yaml.Node, path: str, document: Document) -> bool | None:
         """Return it."""
         if not isinstance(node, yaml.ScalarNode) or node.tag != FLAG:
-            document.wrong_type(node, path, self.expected, "write true or false, without quotes")
+            document.wrong_type(node, path, self.expected, f"write true or false{_without_quotes(node)}")
             return None
         value = _constructed(node, path, document)
         return None if value is None else bool(value)
@@ -209,7 +214,7 @@ class Plain:
         tags = (WHOLE, FRACTION) if self.numbers_only else (WHOLE, FRACTION, TEXT, FLAG)
         odd = node.tag in (WHOLE, FRACTION) and not re.fullmatch(r"[-+]?\d{1,18}(\.\d{1,18})?", str(node.value))
         if not isinstance(node, yaml.ScalarNode) or node.tag not in tags or odd:
-            document.wrong_type(node, path, self.expected, f"write {self.expected}, without quotes if no text")
+            document.wrong_type(node, path, self.expected, f"write {self.expected}{_without_quotes(node)}")
             return None
         value: str | int | float | bool | None = _constructed(node, path, document)
         return value
@@ -294,7 +299,7 @@ class MapOf:
             place = f"{path}.{name}"
             if not self.names.fullmatch(name):
                 issue = f"`{name}` cannot be a name here"
-                document.report(key, place, rule="entry-name", issue=issue, remedy=self.name_rule)
+                document.report(key, place, rule="entry-name", issue=issue, remedy=self.name_rule, is_key=True)
             if self.partial and value.tag == NULL:
                 continue
             read = self.kind.read(value, place, document)

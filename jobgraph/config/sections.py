@@ -5,6 +5,7 @@ Knows how unknown and missing keys are reported. Must not know which sections an
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
@@ -94,7 +95,7 @@ class Section:
         close = nearest(name, names)
         issue = f"`{name}` is not a key here"
         remedy = f"remove it, or use one of: {', '.join(names)}"
-        document.report(node, path, rule="unknown-key", issue=issue, remedy=remedy, close=close)
+        document.report(node, path, rule="unknown-key", issue=issue, remedy=remedy, close=close, is_key=True)
 
     def _missing(self, block: Block, path: str, document: Document) -> None:
         for key in self.keys:
@@ -174,8 +175,7 @@ class ScheduleText:
             return self._cron(node, path, document)
         parts = number_and_unit(node)
         if parts is None or parts[1] == "day":
-            example = "write `59 minutes`, `2 hours`, `30 seconds`, or {cron: '0 2 * * *', timezone: UTC}"
-            document.wrong_type(node, path, self.expected, example)
+            document.wrong_type(node, path, self.expected, _schedule_remedy(node))
             return None
         number, unit = parts
         if not SHORTEST_INTERVAL <= number * SECONDS[unit] <= LONGEST_INTERVAL:
@@ -195,14 +195,27 @@ class ScheduleText:
             if wrong == NEVER_FIRES:
                 remedy = "choose a day that the month has, or L for its last"
             document.report(block.nodes["cron"], f"{path}.cron", rule="schedule-cron", issue=wrong, remedy=remedy)
-            return None
-        if timezone is not None and timezone not in available_timezones():
-            close = nearest(timezone, available_timezones())
+        if nowhere := timezone is not None and timezone not in available_timezones():
+            close = nearest(str(timezone), available_timezones())
             issue, remedy = "this time zone does not exist", "write a name of the IANA list, as UTC or Europe/Berlin"
             place, at = block.nodes["timezone"], f"{path}.timezone"
             document.report(place, at, rule="schedule-timezone", issue=issue, remedy=remedy, close=close)
-            return None
-        return Cron(" ".join(cron.upper().split()), timezone) if cron and timezone else None
+        return Cron(" ".join(cron.upper().split()), timezone) if cron and timezone and not (wrong or nowhere) else None
+
+
+# Five fields, of which minute and hour have no letters; with the time zone that SHOW TASKS puts behind them.
+_CRON_TEXT = re.compile(
+    r"(?:USING CRON )?(?P<fields>[\d*,/-]+ [\d*,/-]+ \S+ \S+ \S+)(?: (?P<zone>\S+))?", re.IGNORECASE
+)
+
+
+def _schedule_remedy(node: yaml.Node) -> str:
+    """Return how to write a schedule: the cron expression that the node holds, if it is one, else examples."""
+    text = " ".join(str(node.value).split()) if isinstance(node, yaml.ScalarNode) else ""
+    cron = _CRON_TEXT.fullmatch(text)
+    if cron is not None:
+        return f"write {{cron: '{cron['fields']}', timezone: {cron['zone'] or 'UTC'}}}"
+    return "write `59 minutes`, `2 hours`, `30 seconds`, or {cron: '0 2 * * *', timezone: UTC}"
 
 
 @cache

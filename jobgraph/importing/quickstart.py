@@ -140,7 +140,9 @@ def _unknown(key: str, node: yaml.Node, path: str, job: str, jobs: _Jobs) -> Non
     close = nearest(key, KEYS)
     if close:
         issue, remedy = f"`{key}` is not a key here", f"remove it, or use one of: {', '.join(KEYS)}"
-        jobs.document.report(node, f"{path}.{key}", rule="unknown-key", issue=issue, remedy=remedy, close=close)
+        jobs.document.report(
+            node, f"{path}.{key}", rule="unknown-key", issue=issue, remedy=remedy, close=close, is_key=True
+        )
     else:
         jobs.remark(job, f"{key} of the JSON file was left out: the quickstart does nothing with it")
 

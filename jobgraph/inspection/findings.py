@@ -6,8 +6,10 @@ Knows the plan and the columns of SHOW. Must not ask anything.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.errors import perhaps
 from jobgraph.inspection import questions, receivers
 from jobgraph.inspection.answers import Answers, Finding, Rows
 from jobgraph.plan.privileges import Level
@@ -260,18 +262,42 @@ def images(plan: Plan) -> dict[str, list[str]]:
     return used
 
 
-def missing_images(plan: Plan, rows: Mapping[str, Rows]) -> dict[str, list[str]]:
-    """Return the images that are not in their repositories, with the jobs that use them.
+@dataclass(frozen=True)
+class MissingImage:
+    """An image that its repository does not have.
+
+    Attributes:
+        jobs: The tasks that would run it, as the plan names them.
+        similar: The end of a sentence: images of the repository that may have been meant, if any.
+    """
+
+    jobs: tuple[str, ...]
+    similar: str
+
+
+def missing_images(plan: Plan, rows: Mapping[str, Rows]) -> dict[str, MissingImage]:
+    """Return the images that are not in their repositories, by their paths.
 
     `rows` are those of SHOW IMAGES, as Answers has them; what is in a repository that was not asked is left out.
     """
-    lacking: dict[str, list[str]] = {}
+    lacking: dict[str, MissingImage] = {}
     for path, jobs in images(plan).items():
         parts = path.lstrip("/").split("/")
         listed = rows.get(f"images {'.'.join(parts[:3]).upper()}")
-        if listed is not None and not any(_is_image("/".join(parts[3:]), row) for row in listed):
-            lacking[path] = jobs
+        reference = "/".join(parts[3:])
+        if listed is not None and not any(_is_image(reference, row) for row in listed):
+            lacking[path] = MissingImage(tuple(jobs), perhaps(reference, _references(listed)))
     return lacking
+
+
+def _references(rows: Rows) -> Iterator[str]:
+    """Yield `name:tag` of every image that SHOW IMAGES lists."""
+    for row in rows:
+        yield from (f"{row['image_name']}:{tag}".lower() for tag in _tags(row))
+
+
+def _tags(row: Mapping[str, Any]) -> list[str]:
+    return [tag.strip() for tag in str(row["tags"] or "").split(",") if tag.strip()]
 
 
 def _is_image(reference: str, row: Mapping[str, Any]) -> bool:
@@ -279,8 +305,7 @@ def _is_image(reference: str, row: Mapping[str, Any]) -> bool:
     name, _, tag = name.partition(":")
     if str(row["image_name"]).lower() != name:
         return False
-    tags = [part.strip() for part in str(row["tags"] or "").split(",")]
-    return str(row["digest"]) == digest if digest else tag in tags
+    return str(row["digest"]) == digest if digest else tag in _tags(row)
 
 
 def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
@@ -289,7 +314,10 @@ def _images(plan: Plan, answers: Answers) -> Iterator[Finding]:
         name = f"image {path.rpartition('/')[2]}"
         repository = ".".join(path.lstrip("/").split("/")[:3]).upper()
         if path in lacking:
-            detail = f"not in {repository}; {', '.join(jobs)} will fail with image_pull: jobgraph image push {jobs[0]}"
+            detail = (
+                f"not in {repository}; {', '.join(jobs)} will fail with image_pull: jobgraph image push {jobs[0]}"
+                f"{lacking[path].similar}"
+            )
             yield Finding(name, ok=False, detail=detail)
         elif f"images {repository}" not in answers.rows:
             yield Finding(name, ok=None, detail=f"{repository} is not there yet: the first deploy makes it")

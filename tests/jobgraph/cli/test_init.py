@@ -42,6 +42,8 @@ def test_a_project_of_the_folders_name_is_written(tmp_path: Path) -> None:
         "__main__.py",
         "images/hello/Dockerfile",
         "images/hello/main.py",
+        "jobconfig.overlay.schema.json",
+        "jobconfig.schema.json",
         "jobconfig.yaml",
         "requirements.txt",
     } == files(tmp_path / "shop")

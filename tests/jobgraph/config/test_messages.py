@@ -43,6 +43,15 @@ FILES: dict[str, str | bytes] = {
     "a hundred and one children": jobs(*(f"j{number}:" for number in range(101))),
     "neither image nor pool": "version: 1\ngraphs: {g: {jobs: {a: }}}\n",
     "long texts": jobs(f"a: {{comment: {'x' * 1001}}}"),
+    "a cron expression as a text": HEAD.replace("    jobs:\n", "    schedule: '0 2 * * MON'\n    jobs: {a: }\n"),
+    "a cron expression as Snowflake shows it": HEAD.replace(
+        "    jobs:\n", "    schedule: USING CRON 0 2 * * MON Europe/Berlin\n    jobs: {a: }\n"
+    ),
+    "words as a schedule": HEAD.replace("    jobs:\n", "    schedule: every day at 2 am\n    jobs: {a: }\n"),
+    "a cron expression and a time zone that are wrong": HEAD.replace(
+        "    jobs:\n", "    schedule: {cron: 0 99 * * *, timezone: Europe/Berln}\n    jobs: {a: }\n"
+    ),
+    "a number in quotes": jobs("a: {retries: '3'}"),
     "long names": jobs(f"{'a' * 256}:"),
     "an anchor in itself": HEAD.replace("    jobs:\n", "    config: &c {again: *c}\n    jobs: {a: }\n"),
     "a large payload": jobs("a: {payload: {path: large, entrypoint: a.py}}"),

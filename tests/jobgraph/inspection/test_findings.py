@@ -11,7 +11,7 @@ import pytest
 from jobgraph.config.reading import parse
 from jobgraph.inspection import questions
 from jobgraph.inspection.answers import Answers, Finding
-from jobgraph.inspection.findings import findings, missing_images
+from jobgraph.inspection.findings import MissingImage, findings, missing_images
 from jobgraph.plan.planning import Plan, Procedures, plan
 from jobgraph.plan.roles import DEPLOYER, RUN_ROLE, Need, roles
 from jobgraph.settings import read_settings
@@ -223,7 +223,13 @@ def test_an_image_named_by_its_digest_is_looked_for_by_it() -> None:
     rows = {"images D.S.IMAGES": [{"image_name": "my_image", "tags": None, "digest": DIGEST}]}
     assert missing_images(pinned, rows) == {}
     rows["images D.S.IMAGES"][0]["digest"] = DIGEST.replace("a", "b")
-    assert missing_images(pinned, rows) == {f"/d/s/images/my_image@{DIGEST}": ["ONE"]}
+    assert missing_images(pinned, rows) == {f"/d/s/images/my_image@{DIGEST}": MissingImage(("ONE",), similar="")}
+
+
+def test_a_missing_image_is_told_with_those_that_resemble_it() -> None:
+    rows = {"images D.S.IMAGES": [{"image_name": "my_imag", "tags": "1, 2", "digest": DIGEST}]}
+    (image,) = missing_images(planned(), rows).values()
+    assert image == MissingImage(("ONE",), similar="; perhaps you meant my_imag:1 or my_imag:2")
 
 
 def test_the_questions_change_nothing_and_name_everything_that_jobs_need() -> None:
