@@ -6,6 +6,9 @@ Knows how statements are counted. Must not know how a deploy is ordered.
 
 from __future__ import annotations
 
+import json
+import os
+import resource
 import statistics
 import tempfile
 from contextlib import contextmanager
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 JOBS = 998  # with root and finalizer a graph of 1,000 tasks
 # Writes of one changed job: its task SUSPEND, MODIFY AS, RESUME; those of the root and of the staged file come with it.
 MOST_WRITES = 4
+PROCESS = "process.json"  # of a running sandbox
 CHANGED = "--query=select 0'"
 PLACES = (
     "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
@@ -41,19 +45,29 @@ class Program:
     proxy: Proxy
     folder: Path
     taken: dict[str, list[float]] = field(default_factory=dict)
+    worked: dict[str, list[float]] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
     writes: dict[str, list[str]] = field(default_factory=dict)
 
     def measured(self, what: str, *words: str) -> None:
-        """Run pulumi; its time and its statements are kept under that name."""
+        """Run pulumi; its time, on the clock and on the processors, and its statements are kept under that name."""
         self.proxy.clear()
+        before = self._on_processors()
         through = projects.Project(
             self.project.folder, self.project.environment | {"SNOWFLAKE_PORT": str(self.proxy.port)}
         )
         command = ("pulumi", *words, "--stack", "dev", "--non-interactive")
         self.taken.setdefault(what, []).append(seconds(lambda: through.run(*command, timeout=3600)))
+        self.worked.setdefault(what, []).append(self._on_processors() - before)
         self.writes[what] = self.proxy.writes
         self.reads[what] = len(self.proxy.statements) - len(self.writes[what])
+
+    def _on_processors(self) -> float:
+        """CPU seconds of all commands so far and of the sandbox; on a busy machine they tell more than a clock."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        sandbox = json.loads((self.project.folder / ".jobgraph" / "sandbox" / PROCESS).read_text())["pid"]
+        spent = Path(f"/proc/{sandbox}/stat").read_text().rpartition(")")[2].split()
+        return ended.ru_utime + ended.ru_stime + (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK")
 
     def configure(self, jobs: int, *, changed: bool) -> None:
         """Write the graph; the first job is another one if it is `changed`."""
@@ -102,7 +116,9 @@ def _take(program: Program, jobs: int, *, first: bool) -> None:
 def _ratio(name: str, what: str, goal: float, ours: Program, bare: Program) -> Figure:
     ratios = [one / other for one, other in zip(ours.taken[what], bare.taken[what], strict=True)]
     counts = "; ".join(f"{one.name}: {one.reads[what]} reads, {len(one.writes[what])} writes" for one in (ours, bare))
-    detail = f"{ours.seconds[what]:.1f} s / {bare.seconds[what]:.1f} s; {counts}"
+    worked = [statistics.median(one.worked[what]) for one in (ours, bare)]
+    cpu = f"{worked[0]:.1f} / {worked[1]:.1f} = {worked[0] / worked[1]:.2f} CPU s"
+    detail = f"{ours.seconds[what]:.1f} s / {bare.seconds[what]:.1f} s; {cpu}; {counts}"
     return Figure(name, statistics.median(ratios), goal, detail)
 
 

@@ -19,6 +19,8 @@ from snowflake_sandbox.statements.definitions import LONGEST_KIND, find_for, rea
 from snowflake_sandbox.statements.reader import ObjectName, leading_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.catalog.kind import Kind
@@ -190,11 +192,12 @@ def _parameter_rows(call: Call) -> list[tuple[Any, ...]]:
     target = find_for(call, kind, "SHOW PARAMETERS")
     if target is None or not access.visible(call, [target]):
         raise errors.does_not_exist(kind.name, target.name.qualified if target else "")
-    return [_parameter_row(call, kind, target, name) for name in sorted(kind.parameters)]
+    above = _above(call.world, target)
+    return [_parameter_row(kind, target, above, name) for name in sorted(kind.parameters)]
 
 
-def _parameter_row(call: Call, kind: Kind, target: SnowflakeObject, name: str) -> tuple[Any, ...]:
-    value, level = effective_parameter(call.world, target, name)
+def _parameter_row(kind: Kind, target: SnowflakeObject, above: Sequence[SnowflakeObject], name: str) -> tuple[Any, ...]:
+    value, level = _nearest(name, (target, *above))
     default = kind.parameters[name]
     return (name, default if value is None else text_of(value), default, level, "", type_of(default))
 
@@ -203,17 +206,22 @@ def effective_parameter(world: World, target: SnowflakeObject, name: str) -> tup
     """A parameter's value and the level that sets it: the object, its schema, its database; (None, "") if none does."""
     if name in target.parameters:
         return target.parameters[name], target.kind
+    return _nearest(name, _above(world, target))
+
+
+def _nearest(name: str, levels: Sequence[SnowflakeObject]) -> tuple[Any, str]:
+    return next(((level.parameters[name], level.kind) for level in levels if name in level.parameters), (None, ""))
+
+
+def _above(world: World, target: SnowflakeObject) -> list[SnowflakeObject]:
+    """The schema and the database that an object is in, as far as it is in any."""
     chain = []
     if target.name.database is not None:
         chain.append(("SCHEMA", ObjectName(target.name.schema or "", target.name.database)))
     if target.name.schema is not None:
         chain.append(("DATABASE", ObjectName(target.name.database or target.name.schema)))
     with world.store.reading() as tx:
-        for kind, parent_name in chain:
-            parent = catalog.find(tx, kind, parent_name)
-            if parent is not None and name in parent.parameters:
-                return parent.parameters[name], kind
-    return None, ""
+        return [parent for kind, name in chain if (parent := catalog.find(tx, kind, name)) is not None]
 
 
 def text_rows(names: str, rows: list[tuple[Any, ...]]) -> Result:
