@@ -37,11 +37,14 @@ for task in json.loads(pathlib.Path("tasks.json").read_text()):
 
 EXPORT = """
 import json, pathlib
-from jobgraph import Procedures, joined, plan, read, read_settings
+from importlib.resources import files
+from jobgraph.config.reading import read
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.procedure_text import sources_in, texts
+from jobgraph.settings import read_settings
 settings = read_settings({}, "bench")
-sources = {path.stem: path.read_text() for path in pathlib.Path("procedures").glob("*.py")}
-bodies = [joined(name, sources) for name in ("run_job", "finalize_graph")]
-(graph,) = plan(read("jobconfig.yaml"), settings, Procedures(*bodies)).graphs
+procedures = Procedures(**texts(sources_in(files("jobgraph.procedures"))))
+(graph,) = plan(read("jobconfig.yaml", settings.pool_families), settings, procedures).graphs
 def task(one, **more):
     return {"name": one.name, "database": settings.database, "schema": settings.schema, "sql_statement": one.sql,
             "comment": one.comment, **more}
