@@ -42,9 +42,7 @@ WAREHOUSE_SIZES = (
     "X5LARGE",
     "X6LARGE",
 )
-# roles that every account has. Snowflake starts no service for the privileged ones
-# (docs.snowflake.com/en/developer-guide/snowpark-container-services/additional-considerations-services-jobs), and a
-# stack that made, granted or dropped any of them would change the account for everyone
+# roles that every account has: a stack that made, granted or dropped any of them would change the account for everyone
 SYSTEM_ROLES = frozenset(
     ("ACCOUNTADMIN", "GLOBALORGADMIN", "ORGADMIN", "PUBLIC", "SECURITYADMIN", "SYSADMIN", "USERADMIN")
 )
@@ -53,7 +51,7 @@ SYSTEM_ROLES = frozenset(
 def _role(value: Any) -> str:
     role = _name(value)
     if role in SYSTEM_ROLES:
-        raise ValueError("expected a role of the stack's own: Snowflake runs no container for a role of the account's")
+        raise ValueError("expected a role of the stack's own: a change of the account's role concerns everyone")
     return role
 
 

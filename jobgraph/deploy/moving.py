@@ -2,9 +2,11 @@
 
 Pure. Knows the edges that are there and those that are planned. Must not know pulumi, nor what a task runs.
 
-Snowflake refuses a task with two roots (091088). A task that is dropped leaves those behind it without the root of
-their graph, and the provider adds predecessors before it removes others: a task that is still behind such a one, and
-gets a predecessor in its graph, would have two. So a task leaves its graph when those that stay behind it are tied to
+Snowflake takes a task below two roots while both are suspended, and then refuses to resume either ("The graph has more
+than one root task"). A deploy that is killed must leave no such graphs: nobody could resume them by hand, and the ways
+back of its own steps would fail. A task that is dropped leaves those behind it without the root of their graph, and the
+provider adds predecessors before it removes others: a task that is still behind such a one, and gets a predecessor in
+its graph, would have two. So a task leaves its graph when those that stay behind it are tied to
 others already. Where that is impossible, because two graphs exchange tasks crosswise, or because what they followed is
 dropped first (a root that gets another name) or was dropped by a deploy that was interrupted, the ones behind it are
 dropped and made again: the provider removes predecessors that are gone, which Snowflake refuses (091085).

@@ -219,7 +219,7 @@ class Lane:
 
 
 # of Snowflake, to a client that changes a graph whose root is started, or a task that is not there
-REFUSED = frozenset({2003, 91088, 91421, 91423})
+REFUSED = frozenset({2003, 91085, 91088, 91421, 91423})
 
 
 class DeployFailedError(Exception):

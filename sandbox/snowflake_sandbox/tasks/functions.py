@@ -19,6 +19,7 @@ from snowflake_sandbox.result import Result, status
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import graph as graphs
+from snowflake_sandbox.tasks import rules
 from snowflake_sandbox.tasks import task as kind
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def execute_task(call: Call) -> Result:
     """EXECUTE TASK <name> [USING CONFIG = '…' | RETRY LAST | RETRY GRAPH RUN GROUP '…'].
 
     Raises:
-        SnowflakeError: 002003, missing privileges, 091088 for a child task or a run that cannot be retried.
+        SnowflakeError: 002003, missing privileges, 091435 for a child task, 091088 for a graph with two roots or a
+            cycle (guess: seen at RESUME alone), 091456 to 091457 and 091088 for a run that cannot be retried.
     """
     reader = call.reader
     name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "EXECUTE TASK")
@@ -68,7 +70,12 @@ def execute_task(call: Call) -> Result:
         task = catalog.get(tx, "TASK", name)
         access.require(call, ("OPERATE",), task)
         if task["after"] or task["finalize"]:
-            raise graphs.refused(f"Task {name.qualified} is not a root task: only a root task can be executed.")
+            raise rules.refused(
+                f"Execute task cannot be called on non-root task {name.qualified}. Call EXECUTE TASK on the root task"
+                " of its graph instead.",
+                91435,
+            )
+        graphs.require_runnable(tx, task)
         for member in graphs.members(tx, task):
             kind.require_owner_privileges(call.world, tx, member)
     scheduler = call.world.parts["tasks"]
@@ -104,6 +111,7 @@ def task_dependents_enable(call: Call, arguments: tuple[Any, ...]) -> str:
     (name,) = counted(arguments, 1, 1, "SYSTEM$TASK_DEPENDENTS_ENABLE")
     task = _named_task(call, name, "OPERATE")
     with call.world.store.transaction() as tx:
+        graphs.require_runnable(tx, task)
         for member in reversed(graphs.members(tx, task)):
             if member["state"] != "started":
                 kind.start(call.world, tx, member)

@@ -7,12 +7,13 @@ know runs nor statements. Walking is done in SQLite, so that a statement on one 
 from __future__ import annotations
 
 import json
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.statements.reader import ObjectName
 from snowflake_sandbox.tasks.machine import Graph, TaskDefinition
+from snowflake_sandbox.tasks.rules import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,15 +36,19 @@ END;
 """
 # Documented limits.
 MOST_TASKS, MOST_PARENTS, MOST_CHILDREN = 1000, 100, 100
-# All paths upwards end in the same root, so one parent per task is enough.
-_ROOT = (
-    "WITH RECURSIVE up(id, depth) AS (SELECT ?, 0 UNION ALL SELECT (SELECT MIN(predecessor_id) FROM task_edge"
-    " WHERE task_id = up.id), depth + 1 FROM up WHERE up.id IS NOT NULL AND depth <= 2000)"
-    " SELECT id FROM up WHERE id IS NOT NULL ORDER BY depth DESC LIMIT 1"
-)
 _BELOW = (
     "WITH RECURSIVE down(id) AS (SELECT ? UNION SELECT task_edge.task_id FROM task_edge"
     " JOIN down ON task_edge.predecessor_id = down.id)"
+)
+_UP = "UNION SELECT task_edge.predecessor_id FROM task_edge JOIN up ON task_edge.task_id = up.id)"
+_ROOTS = (
+    f"WITH RECURSIVE up(id) AS (SELECT ? {_UP}"
+    " SELECT id FROM up WHERE NOT EXISTS (SELECT 1 FROM task_edge WHERE task_id = up.id) ORDER BY id"
+)
+# Of all tasks below a root, and of all that are above any of these.
+_EDGES = (
+    f"{_BELOW}, up(id) AS (SELECT id FROM down {_UP}"
+    " SELECT up.id, task_edge.predecessor_id FROM up LEFT JOIN task_edge ON task_edge.task_id = up.id ORDER BY 1, 2"
 )
 _DEFAULTS = {
     "SUSPEND_TASK_AFTER_NUM_FAILURES": "10",
@@ -52,24 +57,20 @@ _DEFAULTS = {
 }
 
 
-def refused(message: str, errno: int = 91088) -> SnowflakeError:
-    """An operation on a graph that Snowflake does not do; number as documented where known."""
-    return SnowflakeError(errno, "55000", message)
-
-
 def connect(tx: Transaction, task: SnowflakeObject, predecessor: SnowflakeObject, *, finalizes: bool = False) -> None:
-    """Add an edge.
+    """Add an edge. One that makes a second root or a cycle is added too: it is refused when the graph is started.
 
     Raises:
-        SnowflakeError: a cycle, too many parents or children, another owner, or a second finalizer.
+        SnowflakeError: a task behind itself, too many parents or children, another owner, or a second finalizer.
     """
+    if predecessor.id == task.id:
+        what = "finalize itself" if finalizes else "use itself as its predecessor"
+        raise refused(f"Task {task.name.name} cannot {what}.")
     if predecessor.owner != task.owner:
         raise refused(
             f"Task {task.name.qualified} and its predecessor {predecessor.name.qualified} must have the same owner:"
             f" {task.owner} and {predecessor.owner} are different roles."
         )
-    if tx.row(f"{_BELOW} SELECT 1 FROM down WHERE id = ?", task.id, predecessor.id):
-        raise refused(f"Graph has at least one cycle containing task {task.name.qualified}.")
     tx.run("INSERT OR IGNORE INTO task_edge VALUES (?, ?, ?)", task.id, predecessor.id, finalizes)
     _check_count(tx, "task_id", task, MOST_PARENTS, "predecessors")
     _check_count(tx, "predecessor_id", predecessor, MOST_CHILDREN, "child tasks")
@@ -77,7 +78,7 @@ def connect(tx: Transaction, task: SnowflakeObject, predecessor: SnowflakeObject
         finalizes
         and len(_ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? AND finalizes", predecessor)) > 1
     ):
-        raise refused(f"Root task {predecessor.name.qualified} already has a finalizer task.")
+        raise refused(f"Finalize target {predecessor.name.name} already have finalizer.")
 
 
 def _check_count(tx: Snapshot, column: str, task: SnowflakeObject, limit: int, relation: str) -> None:
@@ -99,11 +100,39 @@ def disconnect(tx: Transaction, task: SnowflakeObject, predecessor_id: int) -> N
     tx.run("DELETE FROM task_edge WHERE task_id = ? AND predecessor_id = ?", task.id, predecessor_id)
 
 
-def root_of(tx: Snapshot, task: SnowflakeObject) -> SnowflakeObject:
-    """The root of the graph that a task is in: itself, if nothing comes before it."""
-    row = tx.row(_ROOT, task.id)
-    root = catalog.by_id(tx, row[0]) if row is not None and row[0] != task.id else None
-    return root or task
+def roots_of(tx: Snapshot, task: SnowflakeObject) -> list[SnowflakeObject]:
+    """The roots of the graph that a task is in: one, if it can run; none, if all above the task is a cycle."""
+    return [root for row in tx.rows(_ROOTS, task.id) if (root := catalog.by_id(tx, row[0])) is not None]
+
+
+def require_runnable(tx: Snapshot, root: SnowflakeObject) -> None:
+    """Refuse to start a graph that has another root or a cycle; accounts look at that no sooner.
+
+    Raises:
+        SnowflakeError: 091088 (guess: the words were seen on accounts, the number was not).
+    """
+    reason = _obstacle(tx, root)
+    if reason is not None:
+        raise refused(reason)
+
+
+def is_runnable(tx: Snapshot, root: SnowflakeObject) -> bool:
+    """Whether a graph has one root and no cycle."""
+    return _obstacle(tx, root) is None
+
+
+def _obstacle(tx: Snapshot, root: SnowflakeObject) -> str | None:
+    predecessors: dict[int, set[int]] = {}
+    for task_id, predecessor_id in tx.rows(_EDGES, root.id):
+        predecessors.setdefault(task_id, set()).update(() if predecessor_id is None else (predecessor_id,))
+    if any(not before and task_id != root.id for task_id, before in predecessors.items()):
+        return "The graph has more than one root task (one without predecessors)."
+    try:
+        TopologicalSorter(predecessors).prepare()
+    except CycleError as error:
+        task = catalog.by_id(tx, error.args[1][0])
+        return f"Graph has at least one cycle containing task {task.name.qualified if task else error.args[1][0]}."
+    return None
 
 
 def _ids(tx: Snapshot, sql: str, task: SnowflakeObject) -> list[int]:

@@ -12,9 +12,10 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.tasks import graph as graphs
-from snowflake_sandbox.tasks import scheduler
+from snowflake_sandbox.tasks import rules, scheduler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from snowflake_sandbox.call import Call
@@ -24,16 +25,46 @@ if TYPE_CHECKING:
     from snowflake_sandbox.store import Snapshot, Transaction
 
 
-def neighbour(call: Call, task: ObjectName, written: ObjectName) -> ObjectName:
-    """A task that a statement links with `task`, resolved.
+def predecessors(call: Call, task: ObjectName, written: Iterable[ObjectName]) -> list[str]:
+    """The names of the tasks that a statement puts before `task`: all that are there, each once.
 
     Raises:
-        SnowflakeError: 091088 in another schema: the tasks of a graph are in one.
+        SnowflakeError: 091085 there is no such task, 091088 it is in another schema.
     """
+    names = [_existing(call, name, "predecessor") for name in written]
+    for name in names:
+        if not _same_schema(name, task):
+            raise rules.refused(f"Cannot have predecessor {name.name} from a different schema.")
+    return list(dict.fromkeys(name.name for name in names))
+
+
+def finalized(call: Call, task: ObjectName, written: ObjectName) -> str:
+    """The name of the root that a statement makes `task` the finalizer of.
+
+    Raises:
+        SnowflakeError: 091085 there is no such task, 091088 it is in another schema.
+    """
+    name = _existing(call, written, "finalized root task")
+    if not _same_schema(name, task):
+        raise rules.refused(f"Cannot finalize graph {written.qualified} in a different schema.")
+    return name.name
+
+
+def _existing(call: Call, written: ObjectName, what: str) -> ObjectName:
     name = call.session.resolve(written, ObjectScope.SCHEMA, "CREATE TASK")
-    if (name.database, name.schema) != (task.database, task.schema):
-        raise graphs.refused(f"Task {task.qualified} and {name.qualified} must be in the same schema.")
+    with call.world.store.reading() as tx:
+        if catalog.find(tx, "TASK", name) is None:
+            raise not_there(written, what)
     return name
+
+
+def _same_schema(name: ObjectName, task: ObjectName) -> bool:
+    return (name.database, name.schema) == (task.database, task.schema)
+
+
+def not_there(written: ObjectName, what: str) -> SnowflakeError:
+    """A statement names a task that does not exist."""
+    return SnowflakeError(91085, "42601", f"Invalid {what} {written.qualified} was specified.")
 
 
 def require_suspended_root(tx: Snapshot, task: SnowflakeObject) -> None:
@@ -42,13 +73,13 @@ def require_suspended_root(tx: Snapshot, task: SnowflakeObject) -> None:
     Raises:
         SnowflakeError: 091421, seen on accounts.
     """
-    root = graphs.root_of(tx, task)
-    if root["state"] == "started":
-        raise SnowflakeError(
-            91421,
-            "22000",
-            f"Unable to update graph with root task {root.name.qualified} since that root task is not suspended.",
-        )
+    for root in graphs.roots_of(tx, task):
+        if root["state"] == "started":
+            raise SnowflakeError(
+                91421,
+                "22000",
+                f"Unable to update graph with root task {root.name.qualified} since that root task is not suspended.",
+            )
 
 
 def require_changeable(tx: Transaction, task: SnowflakeObject) -> None:
@@ -82,46 +113,44 @@ def connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes:
     """Link a task with its predecessors or the root that it finalizes, all by name.
 
     Raises:
-        SnowflakeError: 002003 no such task, 091088 what a graph may not be.
+        SnowflakeError: 002003 no such task, 091088 what a graph may not be, 091421 a root is started.
     """
+    if after and graphs.finalizer_of(tx, task) is not None:
+        raise rules.refused(
+            "This task has a finalizer and cannot be made a child task. Please remove the finalizer before adding a"
+            " predecessor."
+        )
     for name in graphs.qualified(task, after):
         predecessor = catalog.get(tx, "TASK", name)
         if predecessor["finalize"]:
-            raise graphs.refused(f"Finalizer task {name.qualified} cannot have child tasks.")
+            raise rules.refused(f"Task {name.qualified} cannot have children as a finalizer task.")
         require_suspended_root(tx, predecessor)
         graphs.connect(tx, task, predecessor)
-    _require_one_root(tx, task)
     if finalizes is not None:
         root = catalog.get(tx, "TASK", graphs.qualified(task, [finalizes])[0])
-        if root["after"] or root["finalize"]:
-            raise graphs.refused(f"Task {task.name.qualified} cannot finalize a non-root task {root.name.qualified}.")
+        if root["after"] or (root["finalize"] and root.id != task.id):
+            raise rules.refused(f"Task {task.name.qualified} cannot finalize a non-root task {root.name.qualified}.")
         require_suspended_root(tx, root)
         graphs.connect(tx, task, root, finalizes=True)
-    graphs.check_size(tx, graphs.root_of(tx, task).id)
-
-
-def _require_one_root(tx: Snapshot, task: SnowflakeObject) -> None:
-    """Refuse a task that would be in two graphs: "a task graph has a single root task" (user-guide/tasks-graphs)."""
-    current = catalog.by_id(tx, task.id) or task
-    before = [catalog.find(tx, "TASK", name) for name in graphs.qualified(current, current["after"] or [])]
-    roots = {graphs.root_of(tx, predecessor).name.qualified for predecessor in before if predecessor is not None}
-    if len(roots) > 1:
-        raise graphs.refused(f"Task {task.name.qualified} would be in the graphs of {' and '.join(sorted(roots))}.")
+    for root in graphs.roots_of(tx, task):
+        graphs.check_size(tx, root.id)
 
 
 def add_after(call: Call, task: SnowflakeObject) -> Result | None:
     """ALTER TASK … ADD AFTER a, b."""
-    names = [neighbour(call, task.name, name).name for name in call.reader.name_list()]
+    names = predecessors(call, task.name, call.reader.name_list())
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, task.id) or task
-        if current["schedule"]:
-            raise graphs.refused(f"Task {task.name.qualified} has a SCHEDULE and cannot have predecessors.")
         if current["finalize"]:
-            raise graphs.refused(f"Finalizer task {task.name.qualified} cannot have predecessors.")
+            raise rules.refused(f"Task {task.name.qualified} cannot have predecessors as a finalizer task.")
+        if current["config"] is not None:
+            raise rules.config_refused(task.name)
         # It becomes part of a graph: started, it cannot.
         require_suspended_root(tx, current)
         after = list(dict.fromkeys([*(current["after"] or []), *names]))
-        connect(tx, change(call, current, {"after": after}), names, None)
+        changed = change(call, current, {"after": after})
+        rules.require_no_schedule(task.name, changed.properties)
+        connect(tx, changed, names, None)
     return None
 
 
@@ -131,18 +160,21 @@ def remove_after(call: Call, task: SnowflakeObject) -> Result | None:
     Raises:
         SnowflakeError: 091085 one of them is no predecessor of the task, or does not exist.
     """
-    names = [neighbour(call, task.name, name) for name in call.reader.name_list()]
+    names = {call.session.resolve(name, ObjectScope.SCHEMA, "ALTER TASK"): name for name in call.reader.name_list()}
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, task.id) or task
-        removed_names = {name.name for name in names}
-        for name in names:
-            if name.name not in (current["after"] or []) or catalog.find(tx, "TASK", name) is None:
-                raise SnowflakeError(91085, "42601", f"Invalid predecessor {name.qualified} was specified.")
-        changed = change(
-            call, current, {"after": [name for name in current["after"] or [] if name not in removed_names]}
-        )
-        for name in names:
-            predecessor = catalog.find(tx, "TASK", name)
+        present = {name: catalog.find(tx, "TASK", name) for name in names}
+        before = graphs.qualified(current, current["after"] or [])
+        for name, predecessor in present.items():
+            if predecessor is not None and name not in before:
+                raise SnowflakeError(  # guess: the number
+                    91085, "42601", f"Task {task.name.name} does not have predecessor {name.name}."
+                )
+        for name, predecessor in present.items():
+            if predecessor is None:
+                raise not_there(names[name], "predecessor")
+        changed = change(call, current, {"after": [name.name for name in before if name not in names]})
+        for predecessor in present.values():
             if predecessor is not None:
                 graphs.disconnect(tx, changed, predecessor.id)
         _suspend_if_alone(tx, changed, call.now)
@@ -150,17 +182,20 @@ def remove_after(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def set_finalize(call: Call, task: SnowflakeObject) -> Result | None:
-    """ALTER TASK … SET FINALIZE = root; a schedule or a predecessor conflicts with it."""
+    """ALTER TASK … SET FINALIZE = root; a schedule, a predecessor or a child conflicts with it."""
     call.reader.expect("=")
-    name = neighbour(call, task.name, call.reader.object_name()).name
+    name = finalized(call, task.name, call.reader.object_name())
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, task.id) or task
-        if current["after"] or current["schedule"]:
-            has = "predecessors" if current["after"] else "a SCHEDULE"
-            raise graphs.refused(f"Task {task.name.qualified} has {has} and cannot be a finalizer task.")
         require_suspended_root(tx, current)
         unset_finalize(call, task)
-        connect(tx, change(call, task, {"finalize": name}), [], name)
+        changed = change(call, task, {"finalize": name})
+        connect(tx, changed, [], name)
+        rules.require_root_settings(task.name, changed.properties, {})
+        if current["after"]:
+            raise rules.refused(f"Task {task.name.qualified} cannot have predecessors as a finalizer task.")
+        if graphs.children_of(tx, changed):
+            raise rules.refused(f"Task {task.name.qualified} cannot have children as a finalizer task.")
     return None
 
 

@@ -17,7 +17,7 @@ from snowflake_sandbox import due_work
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.store import Transaction, insist
 from snowflake_sandbox.tasks import graph as graphs
-from snowflake_sandbox.tasks import machine, runs, schedule
+from snowflake_sandbox.tasks import machine, rules, runs, schedule
 from snowflake_sandbox.tasks.machine import (
     Begin,
     Event,
@@ -304,6 +304,8 @@ class Scheduler:
         if waiting is None:
             return []
         tx.run("DELETE FROM waiting_run WHERE root_id = ?", root.id)
+        if not graphs.is_runnable(tx, root):  # it was changed meanwhile
+            return []
         request = replace(
             self._manual(root, waiting["config"], now), scheduled=datetime.fromisoformat(waiting["requested"])
         )
@@ -363,18 +365,24 @@ def _retriable(tx: Transaction, root: SnowflakeObject, group_id: int | None, now
             root["uuid"],
             group_id,
         )
-    name = root.name.qualified
+        if last is None:
+            raise rules.refused(f"Cannot perform retry: Graph run group with ID {group_id} not found.")
+    name = root.name.name
     if last is None:
-        raise graphs.refused(f"Cannot perform retry: no suitable run of graph with root task {name} to retry.")
+        raise rules.refused(f"Cannot perform retry: no suitable run of graph with root task {name} to retry.", 91457)
     if last["state"] not in (TaskState.FAILED, TaskState.CANCELLED):
-        raise graphs.refused(f"Cannot perform retry: the last run of graph with root task {name} had no failures.")
+        raise rules.refused(
+            f"Cannot perform retry: run (GRAPH_RUN_GROUP_ID = {last['group_id']}, attempt = {last['attempt']}) of graph"
+            f" with root task {name} had no failures.",
+            91456,
+        )
     version, _ = runs.version_of(tx, root)
     if version != last["version"]:
-        raise graphs.refused(
+        raise rules.refused(
             f"Cannot perform retry: the task graph with root {root.name.qualified} was modified since its last run."
         )
     if now - datetime.fromisoformat(last["original_time"]) > timedelta(days=14):
-        raise graphs.refused("Cannot perform retry: the last run is more than 14 days old.")
+        raise rules.refused("Cannot perform retry: the last run is more than 14 days old.")
     if runs.is_running(tx, root.id):
-        raise graphs.refused(f"Cannot perform retry: task graph with root {root.name.qualified} is running.")
+        raise rules.refused(f"Cannot perform retry: task graph with root {root.name.qualified} is running.")
     return last

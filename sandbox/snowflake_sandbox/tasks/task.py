@@ -21,7 +21,7 @@ from snowflake_sandbox.scripting import parser
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
 from snowflake_sandbox.tasks import graph as graphs
-from snowflake_sandbox.tasks import links, schedule, scheduler, showing
+from snowflake_sandbox.tasks import links, rules, schedule, scheduler, showing
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
@@ -42,9 +42,6 @@ _SESSION_PARAMETERS = {
     name: default for name, default in SESSION.items() if name != "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"
 }
 _OVERLAP_POLICIES = ("NO_OVERLAP", "ALLOW_CHILD_OVERLAP", "ALLOW_ALL_OVERLAP")
-
-
-_SERVERLESS = frozenset({"USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"})
 
 
 def _schedule(reader: Reader) -> str:
@@ -79,10 +76,9 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     reader, properties = call.reader, creation.properties
     if reader.accept("FINALIZE"):
         reader.expect("=")
-        properties["finalize"] = links.neighbour(call, creation.name, reader.quoted_name()).name
+        properties["finalize"] = links.finalized(call, creation.name, reader.quoted_name())
     elif reader.accept("AFTER"):
-        names = [links.neighbour(call, creation.name, name).name for name in reader.name_list()]
-        properties["after"] = list(dict.fromkeys(names))
+        properties["after"] = links.predecessors(call, creation.name, reader.name_list())
     elif reader.accept("WHEN"):
         properties["condition"] = _condition(reader)
     elif reader.accept("AS"):
@@ -114,20 +110,9 @@ def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     if not properties.get("definition"):
         raise errors.missing_property("AS", "CREATE TASK")
-    if properties.get("schedule") and (properties.get("after") or properties.get("finalize")):
-        raise SnowflakeError(
-            1420,  # guess: the number of properties that do not go together
-            "22023",
-            "SQL compilation error:\nA task cannot have a SCHEDULE together with AFTER or FINALIZE.",
-        )
-    if properties.get("allow_overlapping_execution") and (properties.get("after") or properties.get("finalize")):
-        raise graphs.refused("Cannot set allow_overlapping_execution on non-root task.")
-    if properties.get("warehouse") and _SERVERLESS & creation.parameters.keys():
-        raise SnowflakeError(
-            91857,
-            "22023",
-            f"{', '.join(sorted(_SERVERLESS))} is for a task without a warehouse, not for {creation.name.qualified}.",
-        )
+    rules.require_root_settings(creation.name, properties, creation.parameters)
+    interval = properties.get("target_completion_interval")
+    rules.require_serverless(creation.name, properties.get("warehouse"), creation.parameters, interval)
     properties |= {"state": "suspended", "uuid": call.world.new_id(), "last_committed_on": None, "revision": 0}
 
 
@@ -140,8 +125,11 @@ def _created(call: Call, task: SnowflakeObject) -> None:
 def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
         links.require_changeable(tx, before)
-        if after["schedule"] and (after["after"] or after["finalize"]):
-            raise errors.invalid_property("SCHEDULE", "ALTER TASK of a child task")
+        given = {name: value for name, value in after.parameters.items() if before.parameters.get(name) != value}
+        rules.require_root_settings(after.name, after.properties, given)
+        interval = after["target_completion_interval"]
+        changed_interval = None if interval == before["target_completion_interval"] else interval
+        rules.require_serverless(after.name, before["warehouse"], given, changed_interval)
         changed = catalog.update(tx, after, links.next_revision(after))
         if changed["state"] == "started" and before["schedule"] != after["schedule"]:
             scheduler.set_due(tx, changed, call.now)
@@ -152,8 +140,9 @@ def resume(call: Call, task: SnowflakeObject) -> Result | None:
     """ALTER TASK … RESUME; nothing happens to a task that is started.
 
     Raises:
-        SnowflakeError: 091089 when the owner lacks a privilege, 091088 when a child's root is started, 091423 when
-            another client changed the root's graph between the check and the resume.
+        SnowflakeError: 091089 when the owner lacks a privilege, 091421 when a child's root is started, 091088 when a
+            root's graph has another root or a cycle, 091423 when another client changed it between the check and the
+            resume.
     """
     with call.world.store.reading() as tx:
         current = catalog.by_id(tx, task.id) or task
@@ -161,11 +150,13 @@ def resume(call: Call, task: SnowflakeObject) -> Result | None:
             return None
         if current["after"] or current["finalize"]:
             links.require_suspended_root(tx, current)
+        else:
+            graphs.require_runnable(tx, current)
         checked = _frozen(tx, current)
         require_owner_privileges(call.world, tx, current)
     with call.world.store.transaction() as tx:
         if _frozen(tx, current) != checked:
-            raise graphs.refused(
+            raise rules.refused(
                 f"Graph of {current.name.qualified} was modified while attempting to RESUME TASK. Try again.", 91423
             )
         start(call.world, tx, current)

@@ -1,0 +1,94 @@
+"""What a child or a finalizer may not have, in the words of accounts (public tests that also run on an account).
+
+Pure: knows the properties of a task; must not know the store, nor how a graph is linked (links.py). The number 091088
+is a guess wherever the tests told the words alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snowflake_sandbox.errors import SnowflakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from snowflake_sandbox.statements.reader import ObjectName
+
+_RETRIES = "TASK_AUTO_RETRY_ATTEMPTS"
+_SERVERLESS = (
+    "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE",
+    "SERVERLESS_TASK_MAX_STATEMENT_SIZE",
+    "SERVERLESS_TASK_MIN_STATEMENT_SIZE",
+)
+
+
+def refused(message: str, errno: int = 91088) -> SnowflakeError:
+    """An operation on a graph that Snowflake does not do; number as documented where known."""
+    return SnowflakeError(errno, "55000", message)
+
+
+def require_root_settings(name: ObjectName, task: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+    """Refuse what only the root of a graph has.
+
+    Args:
+        name: the task's, resolved.
+        task: its properties as a statement leaves them.
+        parameters: those that the statement sets.
+
+    Raises:
+        SnowflakeError: 091088.
+    """
+    if not task.get("after") and not task.get("finalize"):
+        return
+    require_no_schedule(name, task)
+    if task.get("config") is not None:
+        raise config_refused(name)
+    if task.get("overlap_policy") is not None:
+        raise refused(f"Cannot set overlap policy on non-root task {name.qualified}.")
+    if task.get("allow_overlapping_execution"):
+        raise refused(f"Cannot set allow_overlapping_execution on non-root task {name.qualified}.")
+    if _RETRIES in parameters:
+        raise refused(
+            f"Cannot set parameter {_RETRIES} on non-root task {name.name}. Non-root tasks use the parameter setting"
+            " from their root task. Please set this on the root task for this task instead."
+        )
+
+
+def require_no_schedule(name: ObjectName, task: Mapping[str, Any]) -> None:
+    """Refuse a schedule of a task that follows others."""
+    if task.get("schedule") is None:
+        return
+    if task.get("after"):
+        raise refused(f"Task {name.name} cannot have both a schedule and a predecessor.")
+    if task.get("finalize"):
+        raise refused(f"Task {name.name} cannot have a schedule and be a finalizer task.")
+
+
+def config_refused(name: ObjectName) -> SnowflakeError:
+    """The error of a configuration on a task that is no root."""
+    return refused(f"Task {name.qualified} cannot both be a non-root task and have a config.")
+
+
+def require_serverless(
+    name: ObjectName, warehouse: str | None, parameters: Mapping[str, Any], target_completion_interval: str | None
+) -> None:
+    """Refuse what only a serverless task has, where a statement sets it on a task with a warehouse.
+
+    A warehouse that comes later is taken.
+
+    Raises:
+        SnowflakeError: 091857.
+    """
+    if warehouse is None:
+        return
+    for parameter in _SERVERLESS:
+        if parameter in parameters:
+            raise SnowflakeError(91857, "22023", f"Cannot set {parameter} on a non-serverless task.")
+    if target_completion_interval is not None:
+        raise SnowflakeError(
+            91857,
+            "22023",
+            f"TARGET_COMPLETION_INTERVAL is only allowed for serverless Tasks. {name.qualified} is not a serverless"
+            " task.",
+        )
