@@ -95,13 +95,17 @@ class Pool:
     `key` is what `jobconfig.yaml` calls it, if that is another name than the account's.
     """
 
-    name: str = _setting("", _name, "name of the pool in the account, if it is another than in jobconfig.yaml")
+    name: str = _setting("", _name, "name of the pool in the account, if it differs from the name in jobconfig.yaml")
     instance_family: str = _setting("CPU_X64_XS", one_of(FAMILIES), "instance family of its nodes")
-    min_nodes: int = _setting(1, whole(1, 150), "nodes it keeps while it runs")
+    min_nodes: int = _setting(1, whole(1, 150), "nodes it keeps while it is active")
     max_nodes: int = _setting(1, whole(1, 150), "nodes it may grow to")
-    auto_suspend_secs: int = _setting(300, whole(0, 31_536_000), "idle seconds until it is suspended; 0 = never")
-    existing: bool = _setting(default=False, read=flag, doc="it is there already, another's: only used")
-    imported: bool = _setting(default=False, read=flag, doc="it is there already: taken into this stack as it is")
+    auto_suspend_secs: int = _setting(300, whole(0, 31_536_000), "idle seconds before it is suspended; 0 = never")
+    existing: bool = _setting(
+        default=False, read=flag, doc="the pool exists already and belongs to others: used, never changed"
+    )
+    imported: bool = _setting(
+        default=False, read=flag, doc="the pool exists already: taken over into this stack as it is"
+    )
     key: str = ""
 
     @property
@@ -179,28 +183,28 @@ def _budget(value: Any) -> Budget:
 class Settings:
     """Everything that may differ from stack to stack. All names are upper case and plain identifiers."""
 
-    database: str = _setting("PR_CONTAINER_ORCHESTRATION", _name, "database of everything")
-    schema: str = _setting("PUBLIC", _name, "schema of everything")
-    role: str = _setting("SPCS_DEMO_ROLE", _role, "role that owns the tasks, so runs the jobs")
-    users: tuple[str, ...] = _setting((), texts, "users who get the role")
-    parent_roles: tuple[str, ...] = _setting(("SYSADMIN",), texts, "roles that get the role")
-    warehouse: str = _setting("SMALL_WAREHOUSE", _name, "warehouse of the tasks and of the containers' queries")
+    database: str = _setting("PR_CONTAINER_ORCHESTRATION", _name, "database that holds everything")
+    schema: str = _setting("PUBLIC", _name, "schema that holds everything")
+    role: str = _setting("SPCS_DEMO_ROLE", _role, "role that owns the tasks and so runs the jobs")
+    users: tuple[str, ...] = _setting((), texts, "users to whom the role is granted")
+    parent_roles: tuple[str, ...] = _setting(("SYSADMIN",), texts, "roles to which the role is granted")
+    warehouse: str = _setting("SMALL_WAREHOUSE", _name, "warehouse for the tasks and for the containers' queries")
     warehouse_size: str = _setting("XSMALL", one_of(WAREHOUSE_SIZES), "size of that warehouse")
-    warehouse_auto_suspend: int = _setting(60, whole(0, 86400), "idle seconds until it is suspended")
+    warehouse_auto_suspend: int = _setting(60, whole(0, 86400), "idle seconds before it is suspended")
     warehouse_max_concurrency: int | None = _setting(
-        None, whole(1, 1000), "statements that run on one of its clusters at a time; Snowflake's default is 8"
+        None, whole(1, 1000), "statements that may run on one cluster at a time; Snowflake's default is 8"
     )
     warehouse_max_clusters: int = _setting(1, whole(1, 10), "clusters it may grow to (Enterprise edition)")
     pools: tuple[Pool, ...] = _setting(_QUICKSTART_POOLS, _pools, "compute pools by name")
     warehouses: tuple[tuple[str, str], ...] = _setting(
-        (), _renaming, "names in the account of warehouses that jobs name, as {BIG_WAREHOUSE: DEV_BIG_WAREHOUSE}"
+        (), _renaming, "account names of the warehouses that jobs name, as {BIG_WAREHOUSE: DEV_BIG_WAREHOUSE}"
     )
     integrations: tuple[tuple[str, str], ...] = _setting(
-        (), _renaming, "names in the account of integrations that jobs name, as {PYPI_ACCESS: DEV_PYPI_ACCESS}"
+        (), _renaming, "account names of the integrations that jobs name, as {PYPI_ACCESS: DEV_PYPI_ACCESS}"
     )
     stage: str = _setting("JOBS", _name, "stage that holds the resolved job configuration")
     runtime_image: str = _setting("job_runtime:1.2", text, "image that runs the payloads (images/runtime)")
-    image_repository: str = _setting("IMAGES", _name, "repository of images that are named without one")
+    image_repository: str = _setting("IMAGES", _name, "repository for images that are named without one")
     job_runs_table: str = _setting("JOBS_RUN_STATS", _name, "history: one row per attempt of a job")
     job_logs_table: str = _setting("JOB_LOGS", _name, "history: the containers' logs")
     task_runs_table: str = _setting("TASK_LOGGING_STATS", _name, "history: one row per task of a graph run")
@@ -209,51 +213,55 @@ class Settings:
     backfill_intervals_table: str = _setting("BACKFILL_INTERVALS", _name, "intervals of backfills and their runs")
     notifications_table: str = _setting("NOTIFICATIONS", _name, "history: messages that were sent")
     task_runs_function: str = _setting("TASK_GRAPH_RUN_STATS", _name, "table function over the task history")
-    alert: str = _setting("WATCH_GRAPHS", _name, "alert that tells of runs that are late, if `notify` asks for it")
-    alert_minutes: int = _setting(5, whole(1, 11_520), "minutes between two looks of that alert")
+    alert: str = _setting("WATCH_GRAPHS", _name, "alert that reports late runs, if `notify` asks for it")
+    alert_minutes: int = _setting(5, whole(1, 11_520), "minutes between two evaluations of that alert")
     serverless_alert: bool = _setting(
-        default=True, read=flag, doc="that alert needs no warehouse; false: it runs on the stack's"
+        default=True, read=flag, doc="run that alert without a warehouse; false: on the stack's"
     )
-    page_url: str | None = _setting(None, text, "address of the operators' page, which messages name")
+    page_url: str | None = _setting(None, text, "address of the operators' page, for the link in messages")
     region_timezone: str | None = _setting(None, time_zone, "time zone of the account's region, as Europe/Berlin")
     snowpark_version: str = _setting("1.33.0", _version, "Snowpark version that the procedures run with")
-    keep_services_days: int = _setting(1, whole(0, 30), "days that finished job services are kept to be looked at")
-    keep_results_days: int = _setting(14, whole(2, 3650), "days that files which jobs leave to others are kept")
+    keep_services_days: int = _setting(1, whole(0, 30), "days to keep finished job services for inspection")
+    keep_results_days: int = _setting(14, whole(2, 3650), "days to keep files that jobs leave for other jobs")
 
-    credit_price: float | None = _setting(None, positive, "US dollars for a credit, for estimates of cost")
+    credit_price: float | None = _setting(None, positive, "price of a credit in US dollars, for cost estimates")
     rates: tuple[tuple[str, float], ...] = _setting(
         (),
         numbers((*FAMILIES, *WAREHOUSE_SIZES), "credits an hour by instance family or warehouse size"),
-        "credits an hour that are not the published ones, as {CPU_X64_XS: 0.05, XSMALL: 1.35}",
+        "credits per hour that differ from the published rates, as {CPU_X64_XS: 0.05, XSMALL: 1.35}",
     )
     runs_per_month: tuple[tuple[str, float], ...] = _setting(
         (),
         numbers(None, "runs a month by graph"),
-        "runs a month of graphs without a schedule, for estimates of cost, as {TRAINING: 20}",
+        "runs per month of graphs without a schedule, for cost estimates, as {TRAINING: 20}",
     )
 
     budget: Budget | None = _setting(  # noqa: RUF009  # a field, as the others
-        None, _budget, "credits a month that the stack may cost, as {credits_per_month: 200, notify: [x@example.com]}"
+        None, _budget, "credits per month that the stack may cost, as {credits_per_month: 200, notify: [x@example.com]}"
     )
-    budget_name: str = _setting("JOBGRAPH_BUDGET", _name, "Snowflake's budget in the schema, if `budget` asks for one")
+    budget_name: str = _setting(
+        "JOBGRAPH_BUDGET", _name, "name of Snowflake's budget in the schema, if `budget` is set"
+    )
 
     page: bool = _setting(default=False, read=flag, doc="deploy the operators' page as a Streamlit app")
-    page_roles: tuple[str, ...] = _setting((), texts, "roles that may look at that page")
+    page_roles: tuple[str, ...] = _setting((), texts, "roles that may view that page")
 
-    existing: tuple[str, ...] = _setting((), _kinds(EXISTING_KINDS), "what is there already, another's: only used")
+    existing: tuple[str, ...] = _setting(
+        (), _kinds(EXISTING_KINDS), "objects that exist already and belong to others: used, never changed"
+    )
     imported: tuple[str, ...] = _setting(
-        (), _kinds(IMPORTED_KINDS), "what is there already: taken into this stack as it is"
+        (), _kinds(IMPORTED_KINDS), "objects that exist already: taken over into this stack as they are"
     )
     retain: bool = _setting(
         default=True,
         read=flag,
-        doc="keep database, schema, stage, history tables and all that was imported when the stack is destroyed",
+        doc="keep database, schema, stage, history tables and everything imported when the stack is destroyed",
     )
     force_destroy: bool = _setting(
         default=False, read=flag, doc="destroy, or remove a graph, even while its runs are under way"
     )
     image_digests: tuple[tuple[str, str], ...] = _setting(
-        (), _digests, "digests that stand for images' tags, so that a moved tag is a change"
+        (), _digests, "digests that replace image tags, so that a moved tag shows as a change"
     )
 
     def pinned(self, image: str) -> str:

@@ -125,7 +125,7 @@ def deployer_needs(plan: Plan) -> Iterator[Need]:
         "CREATE WAREHOUSE": "warehouse" not in settings.existing and f"makes the warehouse {settings.warehouse}",
         "CREATE COMPUTE POOL": any(not pool.existing for pool in settings.pools) and "makes the compute pools",
         "CREATE DATABASE": "database" not in settings.existing and f"makes the database {settings.database}",
-        "CREATE INTEGRATION": bool(plan.notifying.integrations) and "makes the integrations that messages are sent by",
+        "CREATE INTEGRATION": bool(plan.notifying.integrations) and "makes the integrations that send messages",
     }
     for privilege, why in makes.items():
         if why:
@@ -166,7 +166,7 @@ def _of_existing(plan: Plan) -> Iterator[Need]:
             if privilege == "CREATE IMAGE REPOSITORY" and "image_repository" in settings.existing:
                 continue
             grant = Grant("schema", (privilege,), Level.SCHEMA, object=settings.qualified())
-            yield Need(grant, "makes what the stack has in it" if privilege != "USAGE" else "reaches what is in it")
+            yield Need(grant, "makes the stack's objects" if privilege != "USAGE" else "reaches the objects in it")
     if "warehouse" in settings.existing:
         grant = Grant("warehouse", ("USAGE",), Level.ACCOUNT_OBJECT, "WAREHOUSE", settings.warehouse)
         yield Need(grant, "calls the procedure that drops earlier versions, makes tasks")
@@ -194,12 +194,12 @@ _RUN_ROLE_WHY = {
     "EXECUTE TASK": "its tasks run",
     "EXECUTE ALERT": "its alert runs",
     "EXECUTE MANAGED ALERT": "its alert runs without a warehouse",
-    "EXECUTE MANAGED TASK": "its tasks without a warehouse run, as the root does",
+    "EXECUTE MANAGED TASK": "its tasks without a warehouse run, such as the root",
     "CREATE SERVICE": "starts job services",
-    "CREATE TABLE": "jobs write tables of their own",
+    "CREATE TABLE": "jobs create their own tables",
     "READ": "containers get images, files and secrets",
     "WRITE": "jobs leave files",
-    "MONITOR": "the runner sees what a pool does",
+    "MONITOR": "the runner sees the state of a pool",
     "INSERT": "history is written",
     "SELECT": "history is read",
     "UPDATE": "a backfill goes on",
@@ -215,10 +215,10 @@ def _operator(plan: Plan) -> Iterator[Need]:
     )
     yield Need(operate, "runs, retries, cancels, suspends and resumes graphs", every="TASKS")
     yield Need(operate, "cancels the containers of a run", every="SERVICES")
-    yield Need(monitor, "reads the logs of containers that still run", every="SERVICES")
+    yield Need(monitor, "reads the logs of running containers", every="SERVICES")
     for name in settings.control_tables:
         grant = Grant(name, ("INSERT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
-        yield Need(grant, "keeps notes, asks for backfills, sends test messages")
+        yield Need(grant, "records notes, requests backfills, sends test messages")
     for name in (settings.backfills_table, settings.backfill_intervals_table):
         grant = Grant(name, ("UPDATE",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "pauses, resumes and cancels backfills")
@@ -236,7 +236,7 @@ def _viewer(plan: Plan) -> Iterator[Need]:
         grant = Grant(name, ("SELECT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "reads the history")
     # deploys make views anew
-    yield Need(Grant("schema", ("SELECT",), Level.SCHEMA, object=schema), "reads what sums it up", every="VIEWS")
+    yield Need(Grant("schema", ("SELECT",), Level.SCHEMA, object=schema), "reads the summaries", every="VIEWS")
 
 
 def _on_account(privilege: str, why: str, *, option: bool = False) -> Need:
@@ -269,8 +269,8 @@ def as_markdown(role: Role) -> str:
     """Return a role's privileges as a table."""
     lines = ["| Privilege | On | Why |", "| --- | --- | --- |"]
     for need in role.needs:
-        where = f"all {need.every} in the schema, and those to come" if need.every else need.target.replace('"', "")
-        option = ", with the option to grant it on" if need.option else ""
+        where = f"all {need.every} in the schema, current and future" if need.every else need.target.replace('"', "")
+        option = " WITH GRANT OPTION" if need.option else ""
         lines.append(f"| {need.privilege}{option} | {where} | {need.why} |")
-    lines += [f"| role | {name} | has what it has |" for name in role.roles]
+    lines += [f"| role | {name} | has all privileges of that role |" for name in role.roles]
     return "\n".join(lines)

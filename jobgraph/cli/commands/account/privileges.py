@@ -78,7 +78,7 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
             for need in role.needs
         )
         show(views.table(("role", "privilege", "on", "why"), rows, terminal=is_terminal()))
-        note("+ with the option to grant it on. Next: jobgraph privileges --sql")
+        note("+ means WITH GRANT OPTION. Next: jobgraph privileges --sql")
 
 
 def _where(need: account_roles.Need) -> str:
