@@ -77,6 +77,23 @@ def syntax_error(token: str, position: int, text: str = "") -> SnowflakeError:
     )
 
 
+def too_deep() -> SnowflakeError:
+    """001003 (guess): more parentheses, calls or operators inside one another than can be read."""
+    return SnowflakeError(
+        1003, "42000", "SQL compilation error:\nThe statement is nested too deeply. Split it, or use fewer parentheses."
+    )
+
+
+def too_long(length: int, longest: int) -> SnowflakeError:
+    """001003 (guess): a statement's text of many megabytes."""
+    return SnowflakeError(
+        1003,
+        "42000",
+        f"SQL compilation error:\nThe statement has {length} characters; at most {longest} are read."
+        " Bind the values, or load them from a file.",
+    )
+
+
 def invalid_property(name: str, statement: str) -> SnowflakeError:
     """001420: a property that this kind of object does not have."""
     return SnowflakeError(1420, "22023", f"SQL compilation error:\ninvalid property '{name}' for '{statement}'")

@@ -154,12 +154,23 @@ def owned_by(tx: Snapshot, role: str) -> list[SnowflakeObject]:
 
 
 def like_pattern(like: str | None) -> re.Pattern[str] | None:
-    """SHOW's LIKE as a regular expression: case-insensitive, `%` and `_` wild, backslash escapes."""
+    """SHOW's LIKE as a regular expression: case-insensitive, `%` and `_` wild, backslash escapes.
+
+    What stands between two `%` is looked for once, as far left as it is, and no match is tried with it further right:
+    none would be better, and trying all takes more than a lifetime for `%a%a%a…`.
+    """
     if like is None:
         return None
     pieces = re.findall(r"\\.|.", like, flags=re.DOTALL)
-    wild = {"%": ".*", "_": "."}
-    text = "".join(wild.get(piece, re.escape(piece[-1])) for piece in pieces)
+    parts = [""]
+    for piece in pieces:
+        if piece == "%":
+            parts.append("")
+        else:
+            parts[-1] += "." if piece == "_" else re.escape(piece[-1])
+    first, *middle = parts
+    last = middle.pop() if middle else None
+    text = first + "".join(f"(?>.*?{part})" for part in middle if part) + ("" if last is None else f".*{last}")
     return re.compile(text, re.IGNORECASE | re.DOTALL)
 
 

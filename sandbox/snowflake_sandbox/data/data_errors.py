@@ -75,6 +75,9 @@ _CONVERSION = (
 )
 
 
+# Of DuckDB's words, which may hold a whole value; the patterns above take their time for long ones.
+_LONGEST = 4000
+
 # Where an error that says no place of its own is taken to stand.
 _NO_PLACE = "error line 1 at position 0\ninvalid identifier"
 
@@ -125,7 +128,7 @@ def translated() -> Iterator[None]:
 def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one return per kind of error
     """The SnowflakeError that says the same."""
     # DuckDB's proposals name tables of others.
-    text = _PROPOSAL.split(str(error).split("\nLINE ")[0])[0]
+    text = _PROPOSAL.split(str(error)[:_LONGEST].split("\nLINE ")[0])[0]
     if isinstance(error, duckdb.InterruptException):
         return cancelled()
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException):

@@ -29,7 +29,7 @@ _SEND_EMAIL, _SEND = "SYSTEM$SEND_EMAIL", "SYSTEM$SEND_SNOWFLAKE_NOTIFICATION"
 _DEFAULT_SUBJECT = "Snowflake Email Notification"
 _LONGEST_SUBJECT = 256
 _LONGEST_BODY = 128_000
-_ADDRESS = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+_ADDRESS = re.compile(r"[^@\s,]+@([^@\s,]+)")
 _CONTENT_TYPES = frozenset({"text/plain", "text/html", "application/json"})
 _OPTIONS = frozenset({"subject", "toAddress", "ccAddress", "bccAddress"})
 
@@ -131,7 +131,8 @@ def _email(
 
 def _check_recipients(call: Call, integration: SnowflakeObject, addresses: Sequence[str]) -> None:
     for address in addresses:
-        if not _ADDRESS.fullmatch(address):
+        address_parts = _ADDRESS.fullmatch(address)
+        if address_parts is None or "." not in address_parts[1][1:-1]:
             raise errors.invalid_value(address, "email_address")
     allowed = integration["allowed_recipients"]
     if allowed:

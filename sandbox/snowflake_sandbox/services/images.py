@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _TITLE = "org.opencontainers.image.title"
 _VERSION = "org.opencontainers.image.version"
 _REFERENCE = re.compile(
-    r"(?P<path>[\w./-]*?)(?P<name>[\w.-]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+    r"(?P<path>(?:[\w.-]*+/)*+)(?P<name>[\w.-]++)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 # Installations after which Python has neither pandas nor numpy: of the clients alone, without an extra.
 _CLIENTS_ALONE = re.compile(

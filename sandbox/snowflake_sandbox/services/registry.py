@@ -204,14 +204,14 @@ class Registry:
 
 def show_images(call: Call) -> Result:
     """SHOW IMAGES [LIKE 'x'] IN IMAGE REPOSITORY <name>: what is in folders is in every repository."""
-    pattern = call.reader.string() if call.reader.accept("LIKE") else None
+    pattern = catalog.like_pattern(call.reader.string() if call.reader.accept("LIKE") else None)
     call.reader.expect("IN IMAGE REPOSITORY")
     repository = find_for(call, image_repository.KIND, "SHOW IMAGES")
     if repository is None:
         return Result(_IMAGES, [], SHOW)
     access.require(call, ("READ", "WRITE"), repository)
     call.reader.end()
-    rows = [row for row in _rows(call.world, repository) if pattern is None or _is_like(row[1], pattern)]
+    rows = [row for row in _rows(call.world, repository) if pattern is None or pattern.fullmatch(row[1])]
     return Result(_IMAGES, rows, SHOW)
 
 
@@ -226,8 +226,3 @@ def _rows(world: World, repository: SnowflakeObject) -> Iterator[tuple[Any, ...]
     for image in in_folders.values():
         name, tag = image.name.lower(), image.tags[-1]
         yield repository.created_on, name, ", ".join(image.tags), image.digest, f"/{place}/{name}:{tag}"
-
-
-def _is_like(name: str, pattern: str) -> bool:
-    parts = {"%": ".*", "_": "."}
-    return bool(re.fullmatch("".join(parts.get(sign, re.escape(sign)) for sign in pattern), name, re.IGNORECASE))

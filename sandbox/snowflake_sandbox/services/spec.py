@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)(Mi|M|Gi|G)?")
 _MEMORY_UNITS = {None: 1, "M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30}
-_VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\"|([^)'\"]+))\s*\)\s*)?\}\}")
+_VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\"|([^)'\"{]+))\s*\)\s*)?\}\}")
 _MOST_CONTAINERS = 20
 # Documented defaults of a container's requests.
 _DEFAULT_CPU, _DEFAULT_MEMORY = 0.5, 2**29

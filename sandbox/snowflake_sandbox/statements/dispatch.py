@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,15 @@ from snowflake_sandbox.statements import flow, several, timeouts
 from snowflake_sandbox.statements.reader import Reader, leading_words, strip_tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from snowflake_sandbox.call import Handler, World
     from snowflake_sandbox.session import Session
 
 _TRANSFER = re.compile(r"(?:PUT|GET)\s", re.IGNORECASE)
+# Of a statement. Snowflake advises against more than 1 MB (user-guide/query-size-limits), and takes longer ones; here
+# each megabyte takes a second to read, during which the other sessions go at half their speed.
+_LONGEST_TEXT = 4 << 20
 # The longest key of a statements table, in words.
 _MOST_WORDS = 5
 
@@ -108,18 +112,28 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
     Raises:
         SnowflakeError: whatever Snowflake would report; 000604 when `cancelled` is set.
     """
-    call = _call(world, session, text, binds, query_id, cancelled, parameters)
-    if ranges := several.pieces(call):
-        with query_history.recording(call):
-            return several.run(call, ranges, _run_chain)
-    return _run_chain(replace(call, results=results))
+    with _readable_depth():
+        call = _call(world, session, text, binds, query_id, cancelled, parameters)
+        if ranges := several.pieces(call):
+            with query_history.recording(call):
+                return several.run(call, ranges, _run_chain)
+        return _run_chain(replace(call, results=results))
+
+
+@contextmanager
+def _readable_depth() -> Iterator[None]:
+    """Refuse a statement that is too deep for the parser: the user's mistake, and not a defect."""
+    try:
+        yield
+    except RecursionError as error:
+        raise errors.too_deep() from error
 
 
 def _run_chain(request: Call) -> Result:
     """Run a statement, or a chain of them joined by the flow operator."""
     results = request.results
     for call in flow.statements(request):
-        with query_history.recording(call) as record:
+        with query_history.recording(call) as record, _readable_depth():
             with timeouts.limited(replace(call, results=results)) as limited:
                 result = _execute(limited)
             record.rows = len(result.rows) if result.arrow is None else result.arrow.num_rows
@@ -156,6 +170,8 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
     cancelled: threading.Event | None,
     parameters: Mapping[str, Any] | None,
 ) -> Call:
+    if len(text) > _LONGEST_TEXT:
+        raise errors.too_long(len(text), _LONGEST_TEXT)
     stripped = strip_tracking(text)
     if _TRANSFER.match(stripped):
         # The lexer would take the `//` and `/*` of a file's name for comments.
@@ -181,8 +197,11 @@ def _without_end(reader: Reader) -> str:
     Raises:
         SnowflakeError: 000900 no statement at all.
     """
+    end = len(reader.text)
     while reader.tokens and reader.tokens[-1].token_type is TokenType.SEMICOLON:
-        reader.text = reader.text[: reader.tokens.pop().start].rstrip()
+        end = reader.tokens.pop().start
+    if end < len(reader.text):
+        reader.text = reader.text[:end].rstrip()
     if not reader.tokens:
         raise errors.SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
     return reader.text
@@ -204,11 +223,12 @@ def describe(  # noqa: PLR0913, PLR0917  # as execute
         SnowflakeError: the statement cannot be compiled.
     """
     results: tuple[Result, ...] = ()
-    request = _call(world, session, text, binds, query_id, cancelled, parameters)
-    if several.pieces(request):
-        return replace(several.ANSWER, rows=())
-    for call in flow.statements(request):
-        results = (_describe(replace(call, results=results)), *results)
+    with _readable_depth():
+        request = _call(world, session, text, binds, query_id, cancelled, parameters)
+        if several.pieces(request):
+            return replace(several.ANSWER, rows=())
+        for call in flow.statements(request):
+            results = (_describe(replace(call, results=results)), *results)
     return results[0]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # The provider appends this to nearly every statement (contract section 1); it must be gone before bodies are stored.
-_TRACKING = re.compile(r"\s*--terraform_provider_usage_tracking \{[^\n]*\}\s*$")
+_TRACKING = "--terraform_provider_usage_tracking {"
 
 
 class _Lexer(Snowflake):
@@ -109,7 +109,11 @@ class DataType:
 
 def strip_tracking(text: str) -> str:
     """The statement without the provider's usage-tracking comment and without trailing `;` and blanks."""
-    return _TRACKING.sub("", text).strip().rstrip(";").rstrip()
+    start = text.rfind(_TRACKING)
+    comment = text[start:].rstrip() if start >= 0 else ""
+    if comment.endswith("}") and "\n" not in comment:
+        text = text[:start]
+    return text.strip().rstrip(";").rstrip()
 
 
 def leading_words(text: str) -> str:

@@ -23,6 +23,7 @@ from snowflake_sandbox.result import DDL, Result, columns
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tables import stage_files
+from snowflake_sandbox.tables.file_patterns import FilePattern
 from snowflake_sandbox.tables.loading import CopyRequest
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _load(call: Call) -> Result:
     options.refuse_others(_LOAD_OPTIONS)
     defaults = location.stage["file_format"] if location.stage else None
     file_format = {**(defaults or {}), **options.file_format}
-    files = {f"{location.name}/{path.relative_to(location.root)}": path for path in _chosen(location, options)}
+    files = {f"{location.name}/{path.relative_to(location.root)}": path for path in _chosen(call, location, options)}
 
     load = CopyRequest(
         table,
@@ -269,7 +270,7 @@ def _read_source(call: Call, reader: Reader) -> tuple[list[exp.Expr], stage_file
     return trees.projections(re.sub(r"^\s*SELECT\b", "", text, flags=re.IGNORECASE)), location
 
 
-def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
+def _chosen(call: Call, location: stage_files.Location, options: _Options) -> list[Path]:
     names = {str(path.relative_to(location.root)): path for path in location.files()}
     if options.files:
         chosen = [f"{location.path.rstrip('/')}/{name}".lstrip("/") for name in options.files]
@@ -277,5 +278,5 @@ def _chosen(location: stage_files.Location, options: _Options) -> list[Path]:
         if missing:
             raise errors.SnowflakeError(100016, "22000", f"Remote file '{missing[0]}' was not found.")
         return [names[name] for name in chosen]
-    pattern = stage_files.pattern(options.pattern)
+    pattern = FilePattern(call.world.data, options.pattern)
     return [path for name, path in names.items() if pattern.fullmatch(name)]

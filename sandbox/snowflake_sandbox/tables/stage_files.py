@@ -22,6 +22,7 @@ from snowflake_sandbox.objects import stage
 from snowflake_sandbox.result import LIST, SHOW, Result, ResultColumn, columns
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.reader import ObjectName, Reader
+from snowflake_sandbox.tables.file_patterns import FilePattern
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
 _TRANSFER = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
-_WORD = re.compile(r"""\s*('(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+)""")
+_WORD = re.compile(r"""'(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+""")
+# From the first blank on: a search that began again at each blank of many would take its time.
+_EQUALS = re.compile(r"(?<!\s)\s*=\s*")
 
 
 def register(world: World) -> None:
@@ -157,18 +160,6 @@ def file(world: World, user: SnowflakeObject, reference: str) -> Path:
     return staged
 
 
-def pattern(text: str | None) -> re.Pattern[str]:
-    """A PATTERN for names of files; without text, one that all of them match.
-
-    Raises:
-        SnowflakeError: 001008 for what is no regular expression.
-    """
-    try:
-        return re.compile(text or ".*", re.DOTALL)
-    except re.error as error:
-        raise errors.invalid_value(text or "", "PATTERN") from error
-
-
 def split(text: str) -> tuple[str, str, str]:
     """The stage's name and the path behind the first slash outside of quotes."""
     quoted = False
@@ -183,7 +174,7 @@ def _arguments(call: Call) -> tuple[str, str, dict[str, str]]:
     """Both operands of PUT or GET and the options. Read by pattern: `//` of file:// is a comment to the lexer."""
     matched = _TRANSFER.match(call.text)
     operands_text = matched[2] if matched else ""
-    words = [_unquoted(word) for word in _WORD.findall(re.sub(r"\s*=\s*", "=", operands_text))]
+    words = [_unquoted(word) for word in _WORD.findall(_EQUALS.sub("=", operands_text))]
     binds = iter(call.binds[key] for key in sorted(call.binds))
     operands = [next(binds, "") if word == "?" else word for word in words[:2]]
     if len(operands) < 2:  # noqa: PLR2004  # source and target
@@ -240,7 +231,7 @@ def _put(call: Call) -> Result:
 def _get(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, source, "READ")
-    matcher = pattern(options.get("PATTERN", ""))
+    matcher = FilePattern(call.world.data, options.get("PATTERN"))
     names = [str(path.relative_to(location.root)) for path in location.files()]
     chosen = [name for name in names if matcher.fullmatch(name)]
     return _transfer(call, "DOWNLOAD", location, location.root, chosen, localLocation=_local_path(target))
@@ -252,10 +243,10 @@ def _local_path(text: str) -> str:
 
 def _list(call: Call) -> Result:
     location = locate(call, read_location(call.reader), "READ")
-    matcher = pattern("")
+    matcher = FilePattern(call.world.data)
     if call.reader.accept("PATTERN"):
         call.reader.accept("=")
-        matcher = pattern(call.reader.string())
+        matcher = FilePattern(call.world.data, call.reader.string())
     call.reader.end()
     rows = [_listed(location, path) for path in location.files()]
     matching = [row for row in rows if matcher.fullmatch(row[0])]
@@ -283,10 +274,10 @@ def _copy_files(call: Call) -> Result:
     target = locate(call, read_location(reader), "WRITE")
     reader.expect("FROM")
     source = locate(call, read_location(reader), "READ")
-    matcher, chosen = pattern(""), None
+    matcher, chosen = FilePattern(call.world.data), None
     while not reader.at_end:
         if reader.accept("PATTERN ="):
-            matcher = pattern(reader.string())
+            matcher = FilePattern(call.world.data, reader.string())
         elif reader.accept("FILES ="):
             chosen = reader.string_list()
         else:
