@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -141,21 +143,25 @@ def test_days_when_the_clocks_change(expression: str, zone: str, twice: bool, sk
     assert ("clock-change" in warnings_of(expression, zone)) is (twice or skipped)
 
 
+@functools.cache
+def minutes_of_a_year(zone: str) -> Counter[tuple[int, int, int]]:
+    """How often a year has a local minute, hour and day of the month: the time of each of its minutes is looked at."""
+    start = datetime(2030, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    end = datetime(2031, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    minutes = range(int((end - start).total_seconds() // 60))
+    local = ((start + timedelta(minutes=minute)).astimezone(ZoneInfo(zone)) for minute in minutes)
+    return Counter((time.minute, time.hour, time.day) for time in local)
+
+
 def by_the_minute(expression: str, zone: str) -> int:
-    """Firings in the four years that are counted, one of them in full: each minute's local time is looked at."""
-    minutes, hours, days = expression.split()[:3]
+    """Firings in one of the four years that are counted, minute by minute."""
+    fields = expression.split()[:3]
 
     def allows(text: str, value: int) -> bool:
         step = int(text.partition("/")[2] or 1)
         return value % step == 0 if text.startswith("*") else value in map(int, text.split(","))
 
-    start = datetime(2030, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    end = datetime(2031, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    count = 0
-    for minute in range(int((end - start).total_seconds() // 60)):
-        local = (start + timedelta(minutes=minute)).astimezone(ZoneInfo(zone))
-        count += allows(minutes, local.minute) and allows(hours, local.hour) and allows(days, local.day)
-    return count
+    return sum(count for values, count in minutes_of_a_year(zone).items() if all(map(allows, fields, values)))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
