@@ -16,7 +16,12 @@ from jobgraph.components.access import AccessArgs, AccessComponent
 from jobgraph.components.compute import BudgetArgs, BudgetComponent, ComputeArgs, ComputeComponent
 from jobgraph.components.connection import Login
 from jobgraph.components.history import HistoryArgs, HistoryComponent
-from jobgraph.components.notifying import IntegrationsComponent, NotifyingArgs, WatchComponent
+from jobgraph.components.notifying import (
+    IntegrationsComponent,
+    NotifyingArgs,
+    WatchComponent,
+    warn_of_strangers,
+)
 from jobgraph.components.page import PageArgs, PageComponent
 from jobgraph.components.part import Scope
 from jobgraph.components.present import PLUGIN, plugin_noted, tasks_present, warn_of_missing_images
@@ -137,6 +142,8 @@ class JobGraph(pulumi.ComponentResource):
         tells = NotifyingArgs(planned, access, parts)
         if planned.notifying.integrations:
             parts.append(IntegrationsComponent("integrations", tells, scope))
+        if planned.notifying.recipients:
+            warn_of_strangers(planned, scope)
         if settings.budget is not None:
             BudgetComponent("budget", BudgetArgs(settings, (compute, storage)), scope)
         graphs = task_graphs(planned.graphs, settings, parts, present.tasks, scope)

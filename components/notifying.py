@@ -15,6 +15,8 @@ import pulumi_snowflake as snowflake
 from jobgraph.components.options import grant_all, named
 from jobgraph.components.part import Part, Scope
 from jobgraph.errors import UserError
+from jobgraph.inspection.questions import SHOW_USERS
+from jobgraph.inspection.receivers import strangers
 from jobgraph.plan import sql
 from jobgraph.plan.notifying import suspended
 from jobgraph.plan.privileges import notification_grants, watch_grants
@@ -34,6 +36,22 @@ class NotifyingArgs:
     plan: Plan
     access: AccessComponent
     needs: Sequence[pulumi.Resource]
+
+
+def warn_of_strangers(plan: Plan, scope: Scope) -> None:
+    """Warn of addresses in `notify` that no user has, in a preview too: a deploy fails at them."""
+
+    def warn(_: object) -> None:
+        try:
+            with scope.login.connected() as ask:
+                rows = ask(SHOW_USERS)
+        except UserError as error:
+            pulumi.warn(f"Not known whether the addresses in `notify` are those of users: {error.message}", scope.owner)
+            return
+        for sentence in strangers(plan, rows):
+            pulumi.warn(sentence, scope.owner)
+
+    scope.login.known.apply(warn)
 
 
 class IntegrationsComponent(Part):

@@ -128,10 +128,14 @@ class Payload:
 
 @dataclass(frozen=True)
 class EmailChannel:
-    """E-mail to addresses; `integration` is one that is there already, `None` one that the stack makes."""
+    """E-mail to addresses; `integration` is one that is there already, `None` one that the stack makes.
+
+    `mark` is where the file names them.
+    """
 
     to: tuple[str, ...]
     integration: str | None = None
+    mark: Mark | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

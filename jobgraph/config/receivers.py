@@ -53,7 +53,7 @@ def receivers_of(block: Block, path: str, document: Document) -> tuple[Receiver,
     receivers = []
     for place, entry, node in block.values["notify"]:
         at = f"{path}notify[{place}]"
-        receiver = _receiver(entry)
+        receiver = _receiver(entry, document)
         receivers.append(receiver)
         for rule, key, issue, remedy in _wrong(receiver, entry):
             where = _node(entry, key) or node
@@ -88,7 +88,7 @@ def receiver_in_file(receiver: Receiver) -> dict[str, Any]:
     )
 
 
-def _receiver(block: Block) -> Receiver:
+def _receiver(block: Block, document: Document) -> Receiver:
     values = block.values
     email = values["email"].values if "email" in values else None
     webhook = values["webhook"].values if "webhook" in values else None
@@ -96,7 +96,11 @@ def _receiver(block: Block) -> Receiver:
     usual = _USUAL_OF_FOREIGN_PAGERDUTY if foreign else _USUAL
     return Receiver(
         events=tuple(dict.fromkeys(items(values["events"]))) if "events" in values else usual,
-        email=EmailChannel(items(email.get("to")), _upper(email.get("integration"))) if email is not None else None,
+        email=EmailChannel(
+            items(email.get("to")), _upper(email.get("integration")), document.mark(block.nodes["email"])
+        )
+        if email is not None
+        else None,
         webhook=WebhookChannel(
             webhook.get("type", ""), webhook.get("secret"), webhook.get("url"), _upper(webhook.get("integration"))
         )

@@ -19,6 +19,7 @@ BUNDLES = ("2026_06", "2026_07", "2026_08")
 ANACONDA_ROLE = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
 GRANTS, RUN_ROLE_GRANTS = "grants", "run role grants"
 ANACONDA, MAINTENANCE = "anaconda", "maintenance"
+SHOW_USERS = "SHOW USERS"
 NOTIFICATIONS, USERS, ALERT = "notification integrations", "users", "alert"
 
 
@@ -48,7 +49,7 @@ def questions(plan: Plan) -> dict[str, str]:
     if plan.alert is not None:
         statements[ALERT] = plan.alert.show
     if plan.notifying.recipients:
-        statements[USERS] = "SHOW USERS"
+        statements[USERS] = SHOW_USERS
     for schema in sorted({name.rpartition(".")[0] for name in needs.secrets}):
         statements[f"secrets {schema}"] = f"SHOW SECRETS IN SCHEMA {quoted(*schema.split('.'))}"
     for bundle in BUNDLES:

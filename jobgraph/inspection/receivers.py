@@ -13,7 +13,8 @@ from jobgraph.inspection.answers import Finding
 from jobgraph.plan.notifying import suspended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from jobgraph.inspection.answers import Answers
     from jobgraph.plan.planning import Plan
@@ -38,14 +39,39 @@ def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
     if suspended(alert, answers.rows.get(questions.ALERT, ())):
         remedy = f"`pulumi up` resumes it, or ALTER ALERT {plan.settings.qualified(alert)} RESUME"
         yield Finding(f"alert {alert}", ok=False, detail=f"is suspended, so nobody is told of late runs: {remedy}")
-    users = _users_by_address(answers)
+    users = _users_by_address(answers.rows.get(questions.USERS, ()))
     for address, integration in plan.notifying.recipients:
         yield _address(address, integration, users, answers)
 
 
-def _users_by_address(answers: Answers) -> dict[str, str]:
+def strangers(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each address that no user has, given the rows of SHOW USERS; none if they tell no address.
+
+    A deploy fails at such an address where the stack makes the integration, and a message where it is there already.
+    """
+    users = _users_by_address(rows)
+    made = {integration.name for integration in plan.notifying.integrations}
+    return [
+        _stranger(
+            address, plan, "so the next `pulumi up` fails" if integration in made else "so nobody gets the message"
+        )
+        for address, integration in plan.notifying.recipients
+        if users and address.lower() not in users
+    ]
+
+
+def _stranger(address: str, plan: Plan, effect: str) -> str:
+    place = plan.notifying.places.get(address)
+    where = f"{place}: " if place is not None else ""
+    return (
+        f"{where}no user of the account has the address {address}, and Snowflake sends to its users' verified addresses"
+        f" only, {effect}.\n  what to do:  correct it in `notify`, or give it to a user, ALTER USER ... SET EMAIL ="
+        f" '{address}', who then verifies it in Snowsight's profile."
+    )
+
+
+def _users_by_address(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the users whose addresses the role sees; none if it sees no address at all."""
-    rows = answers.rows.get(questions.USERS, ())
     return {str(row["email"]).lower(): str(row["name"]) for row in rows if row.get("email")}
 
 

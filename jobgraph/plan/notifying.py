@@ -7,7 +7,7 @@ step with a way back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.model import TimeOfDay
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Graph, Receiver, WebhookChannel
     from jobgraph.config.schedules import Schedule
+    from jobgraph.errors import Mark
     from jobgraph.settings import Settings
 
 _SECRET, _MESSAGE = "SNOWFLAKE_WEBHOOK_SECRET", "SNOWFLAKE_WEBHOOK_MESSAGE"
@@ -84,7 +85,8 @@ class AlertPlan:
 class Notifying:
     """What is deployed because of `notify`; nothing without it.
 
-    `existing` and `secrets` are what receivers name, `recipients` their addresses, each with its integration.
+    `existing` and `secrets` are what receivers name, `recipients` their addresses, each with its integration, and
+    `places` where the file names each address first.
     """
 
     integrations: tuple[IntegrationPlan, ...] = ()
@@ -92,6 +94,7 @@ class Notifying:
     secrets: tuple[str, ...] = ()
     recipients: tuple[tuple[str, str], ...] = ()
     watched: Mapping[str, Any] | None = None
+    places: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 
 
 def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, int]) -> Notifying:
@@ -117,6 +120,7 @@ def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, 
             sorted({(to, email.integration or email_integration_name(settings)) for email in emails for to in email.to})
         ),
         watched=watched(graphs, settings, limits),
+        places={to: email.mark for email in reversed(emails) if email.mark is not None for to in email.to},
     )
 
 

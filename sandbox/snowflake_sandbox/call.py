@@ -46,6 +46,7 @@ class World:
         node_start: how long a node of a compute pool takes to start.
         webhook_receiver: where webhooks are posted, an address of this machine; None: they become files.
         address: host and port that procedures and containers connect to.
+        changed: called after each statement that may have changed rows.
         parts: the running parts (task scheduler, service supervisor) by name, for handlers that need them.
     """
 
@@ -67,6 +68,7 @@ class World:
     sessions: dict[str, Session] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     query_records: QueryRecords = field(default_factory=QueryRecords)
+    changed: Callable[[], None] = lambda: None
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     def define(self, database: str, *statements: str) -> None:

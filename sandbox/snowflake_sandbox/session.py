@@ -15,6 +15,8 @@ from snowflake_sandbox.statements.reader import ObjectName
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from snowflake_sandbox.result import Result
+
 
 class ObjectScope(Enum):
     """Where a kind of object lives; the value is the number of parts of its name."""
@@ -37,10 +39,23 @@ class TaskContext:
 
 @dataclass(frozen=True)
 class AlertContext:
-    """The evaluation of an alert inside which a session works: its CONFIG, and the query of its condition."""
+    """The evaluation of an alert inside which a session works.
+
+    Attributes:
+        config: its CONFIG.
+        condition_query_id: the query of its condition.
+        scheduled: when this evaluation was scheduled.
+        last_success: when the newest one that met no error was.
+        new_rows: while the condition of an alert on new data is evaluated, the rows that its table stands for.
+        condition: what the condition gave, once it has been evaluated.
+    """
 
     config: str | None
     condition_query_id: str
+    scheduled: datetime
+    last_success: datetime | None = None
+    new_rows: Result | None = None
+    condition: Result | None = None
 
 
 @dataclass

@@ -60,6 +60,29 @@ def evaluated(project: Project, state: str) -> dict[str, Any]:
             return dict(ended[0])
 
 
+def test_an_address_that_no_user_has_is_told_by_a_preview(project: Project) -> None:
+    """With its line and what to do, before the deploy fails at it; once a user has it, nothing is said."""
+    file = project.folder / "jobconfig.yaml"
+    plain = file.read_text()
+    file.write_text(
+        plain.replace("\ngraphs:", "\nnotify:\n  - {email: [nobody@example.org, ops@example.org]}\ngraphs:", 1)
+    )
+    try:
+        line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if "nobody@" in text)
+        told = project.pulumi("preview")
+        text = " ".join((told.stdout + told.stderr).split())
+        assert f"jobconfig.yaml:{line}:" in text
+        assert "no user of the account has the address nobody@example.org" in text
+        assert "so the next `pulumi up` fails" in text
+        assert "ALTER USER ... SET EMAIL = 'nobody@example.org'" in text
+        assert "has the address ops@example.org" not in text
+        project.query("CREATE USER NOBODY EMAIL = 'nobody@example.org'")
+        told = project.pulumi("preview")
+        assert "no user of the account" not in told.stdout + told.stderr
+    finally:
+        file.write_text(plain)
+
+
 def test_what_tells_people_is_deployed_changed_and_gone_again(project: Project) -> None:
     file = project.folder / "jobconfig.yaml"
     plain = file.read_text()

@@ -17,4 +17,6 @@ def register(world: World) -> None:
     world.kinds[alert.KIND.name] = alert.KIND
     for part in (functions, history):
         part.register(world)
-    world.parts["alerts"] = runner.AlertRunner(world)
+    alerts = runner.AlertRunner(world)
+    world.parts["alerts"] = alerts
+    world.changed = alerts.rows_changed

@@ -1,7 +1,7 @@
 """ALERT (contract 6.21): the declaration of the kind, and what an alert needs to be resumed.
 
 Knows CREATE, ALTER, SHOW and DESCRIBE of alerts (sql-reference/sql/create-alert); must not know how one is run
-(runner.py). Alerts on new data, which have no SCHEDULE, are refused.
+(runner.py). An alert without SCHEDULE is one on new data (new_data.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
+from snowflake_sandbox.alerts import new_data
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import SHOWN, Creation, Kind, Property, terse
 from snowflake_sandbox.errors import SnowflakeError
@@ -92,7 +93,7 @@ def _finish(call: Call, creation: Creation) -> None:
     if not properties.get("action"):
         raise errors.missing_property("IF (EXISTS (…)) THEN", "CREATE ALERT")
     if properties["schedule"] is None:
-        raise errors.not_supported("an alert on new data (CREATE ALERT without SCHEDULE)")
+        new_data.source(properties["condition"])
     for privilege in _needed(properties["warehouse"]):
         access.require_on_account(call, privilege)
     if properties["warehouse"]:
@@ -136,6 +137,8 @@ def _resume(call: Call, alert: SnowflakeObject) -> Result | None:
         if current["state"] == "started":
             return None
         require_owner_privileges(call.world, tx, current)
+        if current["schedule"] is None:
+            call.world.parts["alerts"].watch(tx, current)
         auto = None if current["was_auto_suspended"] is None else False
         changed = {"state": "started", "resumed_on": call.now.isoformat(), "was_auto_suspended": auto, "failures": 0}
         call.world.parts["alerts"].plan(tx, catalog.update(tx, current, changed))
@@ -150,15 +153,23 @@ def _suspend(call: Call, alert: SnowflakeObject) -> Result | None:
     return None
 
 
-def _altered(call: Call, _before: SnowflakeObject, after: SnowflakeObject) -> None:
-    if after["schedule"] is None:
-        raise errors.not_supported("an alert on new data (ALTER ALERT … UNSET SCHEDULE)")
+def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> None:
+    if (before["schedule"] is None) != (after["schedule"] is None):
+        raise errors.not_supported("changing an alert on new data to one on a schedule, or the reverse,")
     with call.world.store.transaction() as tx:
         call.world.parts["alerts"].plan(tx, after)
 
 
 def _modify_condition(call: Call, alert: SnowflakeObject) -> Result | None:
-    return _modify(call, alert, {"condition": _condition(call.reader)})
+    condition = _condition(call.reader)
+    if alert["schedule"] is None:
+        new_data.source(condition)
+    with call.world.store.transaction() as tx:
+        _modify(call, alert, {"condition": condition})
+        current = catalog.by_id(tx, alert.id) or alert
+        if current["schedule"] is None and current["state"] == "started":
+            call.world.parts["alerts"].watch(tx, current)
+    return None
 
 
 def _modify_action(call: Call, alert: SnowflakeObject) -> Result | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.errors import SnowflakeError
-    from snowflake_sandbox.store import Transaction
+    from snowflake_sandbox.store import Snapshot, Transaction
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS alert_due (alert_id INTEGER PRIMARY KEY, due TEXT NOT NULL);
@@ -46,8 +46,12 @@ CREATE TABLE IF NOT EXISTS alert_run (
     was_auto_suspended INTEGER,
     config TEXT
 );
+CREATE TABLE IF NOT EXISTS alert_snapshot (alert_id INTEGER PRIMARY KEY, rows TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS alert_dues_go AFTER DELETE ON object WHEN OLD.kind = 'ALERT' BEGIN
     DELETE FROM alert_due WHERE alert_id = OLD.id;
+END;
+CREATE TRIGGER IF NOT EXISTS alert_snapshots_go AFTER DELETE ON object WHEN OLD.kind = 'ALERT' BEGIN
+    DELETE FROM alert_snapshot WHERE alert_id = OLD.id;
 END;
 """
 EXECUTING, CANCELLED, FAILED = "EXECUTING", "CANCELLED", "FAILED"
@@ -106,6 +110,33 @@ def end(tx: Transaction, run: int, ending: Ending, now: datetime, *, suspended: 
         suspended,
         run,
     )
+
+
+def forget(tx: Transaction, run: int) -> None:
+    """Remove an evaluation: of one on new data whose condition was false, the history has no row."""
+    tx.run("DELETE FROM alert_run WHERE id = ?", run)
+
+
+def last_success(tx: Snapshot, alert_id: int) -> datetime | None:
+    """When the newest evaluation that met no error was scheduled."""
+    row = tx.row(
+        "SELECT MAX(scheduled) AS scheduled FROM alert_run WHERE alert_id = ? AND state IN (?, ?)",
+        alert_id,
+        TRIGGERED,
+        CONDITION_FALSE,
+    )
+    return datetime.fromisoformat(row["scheduled"]) if row is not None and row["scheduled"] else None
+
+
+def write_snapshot(tx: Transaction, alert_id: int, rows: str) -> None:
+    """Keep which rows an alert on new data has seen."""
+    tx.run("INSERT OR REPLACE INTO alert_snapshot VALUES (?, ?)", alert_id, rows)
+
+
+def snapshot(tx: Snapshot, alert_id: int) -> str | None:
+    """Which rows an alert on new data has seen."""
+    row = tx.row("SELECT rows FROM alert_snapshot WHERE alert_id = ?", alert_id)
+    return None if row is None else str(row["rows"])
 
 
 def abandon(tx: Transaction, now: datetime) -> None:

@@ -1,49 +1,63 @@
 """Evaluates alerts when they are due or asked for: the condition, and the action if it has a row.
 
 Knows threads, the clock, sessions and the engine; must not know the statements that define alerts (alert.py). An
-evaluation that is due while the one before goes on is left out.
+evaluation that is due while the one before goes on is left out; one that is asked for, or that new rows call for, comes
+after it. Alerts on new data are looked at after each statement that may have changed rows, and once a minute.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from snowflake_sandbox import due_work, errors
 from snowflake_sandbox.alerts import alert as kind
-from snowflake_sandbox.alerts import history
+from snowflake_sandbox.alerts import history, new_data, table_rows
 from snowflake_sandbox.alerts.history import Ending
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.session import AlertContext
 from snowflake_sandbox.statements import dispatch
-from snowflake_sandbox.store import Transaction, insist
+from snowflake_sandbox.store import insist
 from snowflake_sandbox.tasks import schedule
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.result import Result
     from snowflake_sandbox.session import Session
     from snowflake_sandbox.store import Transaction
 
-USER = "SYSTEM"
 _LONGEST_SLEEP = timedelta(minutes=1)
 _STOP_IN_SECONDS = 10.0
+# What of an alert on new data says since when it looks, and at what.
+_WATCHED = ("condition", "state", "resumed_on")
 _FAILURES = (history.FAILED, history.CONDITION_FAILED, history.ACTION_FAILED)
 
 _log = logging.getLogger("sandbox.alerts")
 
 
+SCHEDULE, ASKED, NEW_ROWS = "SCHEDULE", "EXECUTE ALERT", "TRIGGER"
+
+
 @dataclass
 class _Evaluation:
-    """One that goes on."""
+    """One that goes on.
 
-    run: int
+    Attributes:
+        run: its row in the history; None: it has none yet, for it still looks for new rows.
+        again: whether another one follows at once.
+    """
+
+    run: int | None
     alert: SnowflakeObject
+    scheduled: datetime
+    scheduled_from: str
+    again: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
     session: Session | None = None
     thread: threading.Thread | None = None
@@ -58,6 +72,8 @@ class AlertRunner:
         self._evaluations: dict[int, _Evaluation] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        # Whether an alert on new data is started; set before the thread looks for the first time.
+        self._watches = True
         self._thread = threading.Thread(target=self._loop, name="alerts", daemon=True)
 
     def start(self) -> None:
@@ -80,21 +96,40 @@ class AlertRunner:
         if self._thread.is_alive():
             self._thread.join()
 
-    def plan(self, tx: Transaction, alert: SnowflakeObject) -> None:
-        """Write when an alert is due next; never, if it is suspended."""
+    def plan(self, tx: Transaction, alert: SnowflakeObject, after: datetime | None = None) -> None:
+        """Write when an alert is due next after an instant, now; never, if it is suspended or on new data."""
         tx.run("DELETE FROM alert_due WHERE alert_id = ?", alert.id)
-        if alert["state"] != "started":
+        if alert["state"] != "started" or alert["schedule"] is None:
+            self._wake.set()
             return
         resumed = datetime.fromisoformat(alert["resumed_on"])
-        due = schedule.next_due(schedule.parse(alert["schedule"]), resumed, self._world.clock.now())
+        due = schedule.next_due(schedule.parse(alert["schedule"]), resumed, after or self._world.clock.now())
         if due is not None:
             tx.run("INSERT INTO alert_due VALUES (?, ?)", alert.id, due.isoformat())
         self._wake.set()
 
+    def watch(self, tx: Transaction, alert: SnowflakeObject) -> None:
+        """Have an alert on new data count rows as new from now on.
+
+        Raises:
+            SnowflakeError: its table is not there, has no change tracking, or its owner may not read it.
+        """
+        rows = table_rows.read(self._world, alert)
+        history.write_snapshot(tx, alert.id, new_data.snapshot(rows))
+        self._watches = True
+
+    def rows_changed(self) -> None:
+        """Look soon whether an alert on new data has new rows."""
+        if self._watches:
+            self._wake.set()
+
     def execute(self, alert: SnowflakeObject) -> None:
-        """EXECUTE ALERT: evaluate at once, unless an evaluation goes on."""
-        now = self._world.clock.now()
-        self._begin(alert.id, now, "EXECUTE ALERT")
+        """EXECUTE ALERT: evaluate at once, or after the evaluation that goes on; what is planned next is left out."""
+        with self._world.store.transaction() as tx:
+            planned = tx.row("SELECT due FROM alert_due WHERE alert_id = ?", alert.id)
+            if planned is not None:
+                self.plan(tx, alert, after=datetime.fromisoformat(planned["due"]))
+        self._begin(alert.id, self._world.clock.now(), ASKED)
 
     def cancel(self, alert_id: int) -> None:
         """Interrupt the evaluation that goes on, if one does."""
@@ -121,23 +156,36 @@ class AlertRunner:
                 alert = catalog.by_id(tx, row["alert_id"])
                 if alert is not None:
                     self.plan(tx, alert)
-            self._begin(row["alert_id"], datetime.fromisoformat(row["due"]), "SCHEDULE")
+            self._begin(row["alert_id"], datetime.fromisoformat(row["due"]), SCHEDULE)
+        self._look_for_rows(now)
         with self._world.store.reading() as tx:
             following = tx.row("SELECT MIN(due) AS due FROM alert_due")
         longest = now + _LONGEST_SLEEP
         due = datetime.fromisoformat(following["due"]) if following is not None and following["due"] else longest
         return min(due, longest)
 
+    def _look_for_rows(self, now: datetime) -> None:
+        with self._world.store.reading() as tx:
+            alerts = [alert for alert in catalog.listing(tx, "ALERT") if alert["schedule"] is None]
+        watching = [alert for alert in alerts if alert["state"] == "started"]
+        self._watches = bool(watching)
+        for alert in watching:
+            self._begin(alert.id, now, NEW_ROWS)
+
     def _begin(self, alert_id: int, scheduled: datetime, scheduled_from: str) -> None:
         with self._lock:
-            if alert_id in self._evaluations or self._stopping.is_set():
+            if self._stopping.is_set():
+                return
+            if alert_id in self._evaluations:
+                self._evaluations[alert_id].again |= scheduled_from != SCHEDULE
                 return
             with self._world.store.transaction() as tx:
                 alert = catalog.by_id(tx, alert_id)
                 if alert is None:
                     return
-                run = history.begin(tx, alert, scheduled, scheduled_from)
-            evaluation = _Evaluation(run, alert)
+                is_sure = scheduled_from != NEW_ROWS
+                run = history.begin(tx, alert, scheduled, scheduled_from) if is_sure else None
+            evaluation = _Evaluation(run, alert, scheduled, scheduled_from)
             self._evaluations[alert_id] = evaluation
         thread = threading.Thread(target=self._run, args=(evaluation,), name=f"alert {alert.name.name}", daemon=True)
         evaluation.thread = thread
@@ -148,12 +196,21 @@ class AlertRunner:
         insist(lambda: self._end(evaluation, ending), self._stopping.is_set)
 
     def _end(self, evaluation: _Evaluation, ending: Ending) -> None:
-        now = self._world.clock.now()
+        now, alert = self._world.clock.now(), evaluation.alert
         with self._lock:
-            self._evaluations.pop(evaluation.alert.id, None)
+            self._evaluations.pop(alert.id, None)
             with self._world.store.transaction() as tx:
-                suspended = self._count(tx, evaluation.alert.id, failed=ending.state in _FAILURES)
-                history.end(tx, evaluation.run, ending, now, suspended=suspended)
+                if evaluation.run is not None:
+                    self._write_ending(tx, evaluation.run, alert, ending)
+        if evaluation.again:
+            self._begin(alert.id, now, NEW_ROWS if alert["schedule"] is None else ASKED)
+
+    def _write_ending(self, tx: Transaction, run: int, alert: SnowflakeObject, ending: Ending) -> None:
+        suspended = self._count(tx, alert.id, failed=ending.state in _FAILURES)
+        if alert["schedule"] is None and ending.state == history.CONDITION_FALSE:
+            history.forget(tx, run)
+        else:
+            history.end(tx, run, ending, self._world.clock.now(), suspended=suspended)
 
     def _count(self, tx: Transaction, alert_id: int, *, failed: bool) -> bool:
         """Count failures in a row; whether the alert was suspended for them."""
@@ -164,32 +221,27 @@ class AlertRunner:
         limit = int(alert.parameters.get(kind.SUSPEND_AFTER, kind.KIND.parameters[kind.SUSPEND_AFTER]))
         suspended = failed and 0 < limit <= failures
         changed = {"state": "suspended", "was_auto_suspended": True} if suspended else {}
-        self.plan(tx, catalog.update(tx, alert, {"failures": failures, **changed}))
+        updated = catalog.update(tx, alert, {"failures": failures, **changed})
+        if suspended:
+            self.plan(tx, updated)
         return suspended
 
     def _evaluate(self, evaluation: _Evaluation) -> Ending:
         """Run the condition, and the action if it has a row."""
         alert = evaluation.alert
         condition_id, action_id = self._world.new_id(), self._world.new_id()
-        state = history.FAILED
+        state = history.CONDITION_FAILED if alert["schedule"] is None else history.FAILED
         try:
-            with self._world.store.reading() as tx:
-                kind.require_owner_privileges(self._world, tx, alert)
-            session = logins.open_session(
-                self._world,
-                USER,
-                alert.owner,
-                warehouse=alert["warehouse"],
-                database=alert.name.database,
-                schema=alert.name.schema,
-            )
-            session.serverless = not alert["warehouse"]
-            session.alert = AlertContext(alert["config"], condition_id)
-            evaluation.session = session
+            new_rows = self._new_rows(evaluation) if alert["schedule"] is None else None
+            if alert["schedule"] is None and evaluation.run is None:
+                return Ending(history.CONDITION_FALSE)
+            session = self._open_session(evaluation, condition_id, new_rows)
             state = history.CONDITION_FAILED
-            if not self._execute(evaluation, alert["condition"], condition_id):
+            condition = self._execute(evaluation, alert["condition"], condition_id)
+            if not _has_rows(condition):
                 return Ending(history.CONDITION_FALSE, None, condition_id)
             state = history.ACTION_FAILED
+            session.alert = replace(session.alert, new_rows=None, condition=condition)
             self._execute(evaluation, alert["action"], action_id)
         except SnowflakeError as error:
             queries = (condition_id, action_id if state == history.ACTION_FAILED else None)
@@ -202,10 +254,48 @@ class AlertRunner:
                 logins.close_session(self._world, evaluation.session)
         return Ending(history.TRIGGERED, None, condition_id, action_id)
 
-    def _execute(self, evaluation: _Evaluation, text: str, query_id: str) -> bool:
-        """Run a statement; whether it gave a row."""
+    def _new_rows(self, evaluation: _Evaluation) -> Result | None:
+        """The rows that the alert has not seen, from now on seen; the evaluation is in the history if there are any."""
+        alert = evaluation.alert
+        with self._world.store.reading() as tx:
+            before = history.snapshot(tx, alert.id)
+        try:
+            rows = table_rows.read(self._world, alert)
+        except SnowflakeError:
+            self._write_beginning(evaluation)
+            raise
+        new = new_data.since(before, rows) if before is not None else replace(rows, rows=())
+        with self._world.store.transaction() as tx:
+            current = catalog.by_id(tx, alert.id)
+            if current is None or any(current[name] != alert[name] for name in _WATCHED):
+                # It was altered or resumed meanwhile, and has a snapshot of its own since.
+                return None
+            history.write_snapshot(tx, alert.id, new_data.snapshot(rows))
+            if new.rows:
+                self._write_beginning(evaluation)
+        return new
+
+    def _write_beginning(self, evaluation: _Evaluation) -> None:
+        with self._world.store.transaction() as tx:
+            evaluation.run = history.begin(tx, evaluation.alert, evaluation.scheduled, evaluation.scheduled_from)
+
+    def _open_session(self, evaluation: _Evaluation, condition_id: str, new_rows: Result | None) -> Session:
+        alert = evaluation.alert
+        with self._world.store.reading() as tx:
+            kind.require_owner_privileges(self._world, tx, alert)
+            last_success = history.last_success(tx, alert.id)
+        session = table_rows.open_session(self._world, alert)
+        session.serverless = not alert["warehouse"]
+        session.alert = AlertContext(alert["config"], condition_id, evaluation.scheduled, last_success, new_rows)
+        evaluation.session = session
+        return session
+
+    def _execute(self, evaluation: _Evaluation, text: str, query_id: str) -> Result:
         assert evaluation.session is not None  # noqa: S101  # _evaluate has opened it
-        result = dispatch.execute(
+        return dispatch.execute(
             self._world, evaluation.session, text, query_id=query_id, cancelled=evaluation.cancelled
         )
-        return bool(result.rows) if result.arrow is None else result.arrow.num_rows > 0
+
+
+def _has_rows(result: Result) -> bool:
+    return bool(result.rows) if result.arrow is None else result.arrow.num_rows > 0

@@ -121,12 +121,17 @@ class Expansion:
         if resolved.schema == "INFORMATION_SCHEMA":
             self._information(node, resolved)
             return
+        new_rows = self._new_rows(scopes)
         if resolved.qualified in self.call.world.system_tables:
-            self._rows(node, resolved, self.call.world.system_tables[resolved.qualified](self.call))
+            rows = self.call.world.system_tables[resolved.qualified](self.call) if new_rows is None else new_rows
+            self._rows(node, resolved, rows)
             return
         table = self._find(resolved)
         for alternatives in _privileges(node):
             self._require(table, alternatives, scopes)
+        if new_rows is not None:
+            self._rows(node, resolved, new_rows)
+            return
         if table.kind == "VIEW":
             self._view(node, table, scopes)
             return
@@ -136,6 +141,11 @@ class Expansion:
         trees.set_name(
             node, [trees.quoted(part or "") for part in (table.name.database, table.name.schema, table.name.name)]
         )
+
+    def _new_rows(self, scopes: Scopes) -> Result | None:
+        """The rows that the one table of the condition of an alert on new data stands for, if this is one."""
+        alert = self.call.session.alert
+        return alert.new_rows if alert is not None and scopes.depth == 0 else None
 
     def _find(self, name: ObjectName) -> SnowflakeObject:
         with self.call.world.store.reading() as tx:

@@ -65,6 +65,9 @@ def _may_operate(call: Call, session: Session) -> bool:
 
 def _result_scan(call: Call, arguments: tuple[Any, ...], _by_name: Mapping[str, Any]) -> Result:
     query_id = arguments[0] if arguments and arguments[0] else ""
+    alert = call.session.alert
+    if alert is not None and alert.condition is not None and query_id == alert.condition_query_id:
+        return alert.condition
     query = _find(call, str(query_id))
     if not query.future.done():
         raise errors.SnowflakeError(709, "02000", f"Statement {query_id} is still running")

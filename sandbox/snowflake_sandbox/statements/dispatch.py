@@ -84,6 +84,8 @@ _COMMANDS = frozenset(
 )
 # Statements that change nothing, so that running them describes them.
 _READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})
+# Statements after which no table has other rows.
+_QUERYING_WORDS = _READING_WORDS | {"SELECT", "WITH", "USE", "SET", "UNSET"}
 
 
 def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
@@ -136,6 +138,8 @@ def _run_chain(request: Call) -> Result:
         with query_history.recording(call) as record, _readable_depth():
             with timeouts.limited(replace(call, results=results)) as limited:
                 result = _execute(limited)
+            if call.text.split(maxsplit=1)[0].upper() not in _QUERYING_WORDS:
+                call.world.changed()
             record.rows = len(result.rows) if result.arrow is None else result.arrow.num_rows
         results = (result, *results)
     return results[0]

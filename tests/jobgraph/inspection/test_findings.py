@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobgraph.config.reading import parse
-from jobgraph.inspection import questions
+from jobgraph.inspection import questions, receivers
 from jobgraph.inspection.answers import Answers, Finding
 from jobgraph.inspection.findings import MissingImage, findings, missing_images
 from jobgraph.plan.planning import Plan, Procedures, plan
@@ -208,6 +208,18 @@ def test_what_snowflake_did_not_say_is_not_called_wrong() -> None:
 def test_addresses_that_the_role_may_not_see_are_not_called_wrong() -> None:
     hidden = wrong(with_rows(**{questions.USERS: [{"name": "ANN", "email": None}]}))
     assert [(finding.name, finding.ok) for finding in hidden] == [("address a@b.org", None), ("address c@b.org", None)]
+
+
+def test_a_deploy_is_told_which_addresses_it_will_fail_at() -> None:
+    """Of the stack's own integration; what is there already fails no deploy. A role that sees none says nothing."""
+    nobody = [{"name": "ANN", "email": "ann@b.org"}]
+    first, second = receivers.strangers(planned(), nobody)
+    assert first.startswith("jobs.yaml:3:18: ")
+    assert "address a@b.org" in first
+    assert "so the next `pulumi up` fails" in first
+    assert "so nobody gets the message" in second
+    assert receivers.strangers(planned(), [*nobody, {"name": "A", "email": "A@b.org"}]) == [second]
+    assert receivers.strangers(planned(), [{"name": "ANN", "email": None}]) == []
 
 
 def test_maintenance_that_is_due_is_told() -> None:

@@ -152,6 +152,82 @@ def test_condition_and_action_read_the_configuration(alerts: Alerts) -> None:
     assert alerts.values("SELECT * FROM TEXTS") == [('{"n": 1}',)]
 
 
+def test_a_part_of_the_configuration_is_read_by_its_path(alerts: Alerts) -> None:
+    alerts.rows("CREATE TABLE TEXTS (T VARCHAR)")
+    alerts.rows(
+        'CREATE ALERT A SCHEDULE = \'5 MINUTE\' CONFIG = $${"limit": {"value": 250}}$$'
+        " IF (EXISTS (SELECT V FROM GAUGE WHERE V > TRY_TO_NUMBER(SYSTEM$GET_ALERT_CONFIG('limit.value'))))"
+        " THEN INSERT INTO TEXTS"
+        " SELECT COALESCE(SYSTEM$GET_ALERT_CONFIG('nothing'), SYSTEM$GET_ALERT_CONFIG('limit.value'))"
+    )
+    alerts.rows("INSERT INTO GAUGE VALUES (200)")
+    alerts.rows("EXECUTE ALERT A")
+    assert alerts.settled(1)[0]["STATE"] == "CONDITION_FALSE"
+    alerts.rows("INSERT INTO GAUGE VALUES (300)")
+    alerts.rows("EXECUTE ALERT A")
+    assert alerts.settled(2)[0]["STATE"] == "TRIGGERED"
+    assert alerts.values("SELECT * FROM TEXTS") == [("250",)]
+
+
+def test_an_alert_knows_when_it_was_scheduled_and_the_good_one_before(alerts: Alerts) -> None:
+    """The example of user-guide/alerts: what came between the last good evaluation and this one."""
+    alerts.rows("CREATE TABLE SEEN (THIS TIMESTAMP_LTZ, LAST TIMESTAMP_LTZ)")
+    alerts.rows(
+        "CREATE ALERT A SCHEDULE = '5 MINUTE' IF (EXISTS (SELECT 1)) THEN INSERT INTO SEEN"
+        " SELECT SNOWFLAKE.ALERT.SCHEDULED_TIME(), SNOWFLAKE.ALERT.LAST_SUCCESSFUL_SCHEDULED_TIME()"
+    )
+    assert alerts.errno("SELECT SNOWFLAKE.ALERT.SCHEDULED_TIME()") == 91092
+    alerts.rows("ALTER ALERT A RESUME")
+    alerts.pass_minutes(5)
+    first = alerts.settled(1)[0]["SCHEDULED_TIME"]
+    alerts.rows("ALTER TABLE SEEN RENAME TO HIDDEN")
+    alerts.pass_minutes(5)
+    assert alerts.settled(2)[0]["STATE"] == "ACTION_FAILED"
+    alerts.rows("ALTER TABLE HIDDEN RENAME TO SEEN")
+    alerts.pass_minutes(5)
+    third = alerts.settled(3)[0]["SCHEDULED_TIME"]
+    assert alerts.values("SELECT THIS, LAST FROM SEEN ORDER BY THIS") == [(first, None), (third, first)]
+
+
+def test_the_action_reads_what_the_condition_gave(alerts: Alerts) -> None:
+    alerts.rows(
+        "CREATE ALERT A SCHEDULE = '5 MINUTE' IF (EXISTS (SELECT V FROM GAUGE WHERE V > 200)) THEN INSERT INTO EXCEEDED"
+        " SELECT V FROM TABLE(RESULT_SCAN(SNOWFLAKE.ALERT.GET_CONDITION_QUERY_UUID()))"
+    )
+    alerts.rows("INSERT INTO GAUGE VALUES (300), (100), (400)")
+    alerts.rows("EXECUTE ALERT A")
+    assert alerts.settled(1)[0]["STATE"] == "TRIGGERED"
+    assert sorted(alerts.values("SELECT N FROM EXCEEDED")) == [(300,), (400,)]
+
+
+def test_what_is_executed_by_hand_takes_the_place_of_what_was_planned(alerts: Alerts) -> None:
+    alerts.rows(CREATE)
+    alerts.rows("ALTER ALERT A RESUME")
+    (planned,) = alerts.history()
+    alerts.rows("EXECUTE ALERT A")
+    alerts.settled(1)
+    (again,) = [row for row in alerts.history() if row["STATE"] == "SCHEDULED"]
+    assert (again["SCHEDULED_TIME"] - planned["SCHEDULED_TIME"]).total_seconds() == 300
+
+
+def test_who_executes_an_alert_needs_the_privilege(alerts: Alerts) -> None:
+    for statement in (
+        "CREATE ROLE R",
+        "GRANT ROLE R TO ROLE SYSADMIN",
+        "GRANT USAGE ON DATABASE D TO ROLE R",
+        "GRANT USAGE ON SCHEMA D.PUBLIC TO ROLE R",
+        CREATE,
+        "GRANT OPERATE ON ALERT A TO ROLE R",
+        "USE ROLE R",
+    ):
+        alerts.rows(statement)
+    assert alerts.errno("EXECUTE ALERT D.PUBLIC.A") == 3001
+    alerts.rows("USE ROLE ACCOUNTADMIN")
+    alerts.rows("GRANT EXECUTE ALERT ON ACCOUNT TO ROLE R")
+    alerts.rows("USE ROLE R")
+    alerts.rows("EXECUTE ALERT D.PUBLIC.A")
+
+
 def test_an_evaluation_that_a_kill_interrupted_was_cancelled(tmp_path: Path) -> None:
     served = serve(tmp_path / "sandbox")
     alerts = next(served)
@@ -181,6 +257,12 @@ def test_an_evaluation_that_a_kill_interrupted_was_cancelled(tmp_path: Path) -> 
         ("CREATE ALERT X SCHEDULE = '5 MINUTE'", 2029),
         ("CREATE ALERT X SCHEDULE = '5 MINUTE' CONFIG = '[1]' IF (EXISTS (SELECT 1)) THEN SELECT 1", 1008),
         ("CREATE ALERT X WAREHOUSE = NOPE SCHEDULE = '5 MINUTE' IF (EXISTS (SELECT 1)) THEN SELECT 1", 2003),
+        ("CREATE ALERT X IF (EXISTS (SHOW TABLES)) THEN SELECT 1", 2),
+        ("CREATE ALERT X IF (EXISTS (CALL P())) THEN SELECT 1", 2),
+        ("CREATE ALERT X IF (EXISTS (WITH C AS (SELECT * FROM GAUGE) SELECT * FROM C)) THEN SELECT 1", 2),
+        ("CREATE ALERT X IF (EXISTS (SELECT 1 FROM GAUGE JOIN EXCEEDED ON TRUE)) THEN SELECT 1", 2),
+        ("CREATE ALERT X IF (EXISTS (SELECT 1 FROM GAUGE WHERE V IN (SELECT N FROM EXCEEDED))) THEN SELECT 1", 2),
+        ("CREATE ALERT X IF (EXISTS (SELECT 1 FROM TABLE(RESULT_SCAN('x')))) THEN SELECT 1", 2),
         ("EXECUTE ALERT NOPE", 2003),
     ],
 )

@@ -6,7 +6,9 @@ Knows how Streamlit is started. Must not know what the page shows.
 from __future__ import annotations
 
 import os
+import socket
 import sys
+from contextlib import closing
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -18,21 +20,27 @@ from jobgraph.errors import UsageError
 from jobgraph.page import options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jobgraph.account.client import ConnectionChoice
 
-_PORT = 8501
+# Where the page listens unless it is told to elsewhere: on the first of these that is free.
+_PORTS = range(8501, 8521)
+_HOST = "127.0.0.1"
 
 
 @click.command(
     short_help="Show the operators' page in a browser.",
     epilog=examples("jobgraph page", "jobgraph page --port 8600 --open"),
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="Port to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help=f"Port to listen on.  [default: {_PORTS[0]}, or the next one that is free]",
+)
 @click.option("--open", "opening", is_flag=True, help="Open it in the browser of this machine.")
 @click.pass_context
-def page(context: click.Context, *, port: int, opening: bool) -> None:
+def page(context: click.Context, *, port: int | None, opening: bool) -> None:
     """Show all graphs, their runs, jobs, logs and cost in a browser, until you interrupt it (Ctrl-C).
 
     It listens on 127.0.0.1 only, and does what it does with the connection that the other commands use: who can open
@@ -44,11 +52,46 @@ def page(context: click.Context, *, port: int, opening: bool) -> None:
         raise UsageError("The page needs Streamlit, which is not installed.", remedy="pip install 'jobgraph[page]'")
     # a wrong connection is told here, not in the browser
     client = application.client
-    note(f"The page of {client.place} on {client.server}: http://127.0.0.1:{port}   (Ctrl-C ends it)")
+    if port is None and not is_free(_PORTS[0]):
+        note(f"Port {_PORTS[0]} is taken, usually by a page that was started before; this one takes the next free one.")
+    port = free_port(port, is_free)
+    note(f"The page of {client.place} on {client.server}: http://{_HOST}:{port}   (Ctrl-C ends it)")
     application.close()
     command = [sys.executable, "-m", "streamlit", "run", _app(), *options.arguments(port, opening=opening)]
     # instead of this process, not below it: whoever ends the command ends the page
     os.execve(sys.executable, command, variables(os.environ, application.choice))  # noqa: S606  # no shell is wanted
+
+
+def free_port(chosen: int | None, is_free: Callable[[int], bool]) -> int:
+    """Return the port to listen on: the one that was chosen, else the first usual one that nobody listens on.
+
+    Raises:
+        UsageError: if somebody listens on the chosen port, or on all usual ones.
+    """
+    if chosen is not None and is_free(chosen):
+        return chosen
+    port = next((port for port in _PORTS if is_free(port)), None)
+    if chosen is None and port is not None:
+        return port
+    ports = f"Port {chosen}" if chosen is not None else f"Each port from {_PORTS[0]} to {_PORTS[-1]}"
+    option = f"--port {port}" if port is not None else "--port with another number"
+    raise UsageError(
+        f"{ports} is taken: another program listens there",
+        cause="Usually a page that was started before and still runs.",
+        remedy=f"End that program, or use another port: `jobgraph page {option}`.",
+    )
+
+
+def is_free(port: int) -> bool:
+    """Return whether nobody listens on a port of this machine."""
+    with closing(socket.socket()) as probe:
+        # as a server sets it: a port whose last user has just gone is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def _app() -> str:

@@ -1,0 +1,70 @@
+"""Alerts on new data: what their condition may be, and which rows of its table are new.
+
+Pure. Knows the restrictions of user-guide/alerts (alerts on new data); must not know when an alert is evaluated
+(runner.py). Rows are told apart by their values: DuckDB has no streams, and numbers its rows anew when a table is
+altered. A row that UPDATE has changed counts as new (guess).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from snowflake_sandbox import errors
+from snowflake_sandbox.data import trees
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.result import Result
+
+
+def source(condition: str) -> str:
+    """The one table or view that the condition of an alert on new data reads, as it is written there.
+
+    Raises:
+        SnowflakeError: 000002 (guess), the condition is none that such an alert may have.
+    """
+    tree = trees.parse(condition)
+    if not isinstance(tree, exp.Select):
+        raise _refused("anything but a SELECT")
+    if tree.find(exp.CTE):
+        raise _refused("a common table expression")
+    if tree.find(exp.Join):
+        raise _refused("a join")
+    tables = list(tree.find_all(exp.Table))
+    if len(tables) != 1 or tree.find(exp.TableFromRows) or tree.find(exp.Lateral):
+        raise _refused("no table, or more than one,")
+    (table,) = tables
+    named = exp.Table(this=table.this, db=table.args.get("db"), catalog=table.args.get("catalog"))
+    return named.sql("snowflake")
+
+
+def _refused(what: str) -> errors.SnowflakeError:
+    return errors.not_supported(f"{what} in the condition of an alert on new data (CREATE ALERT without SCHEDULE)")
+
+
+def snapshot(rows: Result) -> str:
+    """The rows of a table as a text that `since` compares with later ones."""
+    cells = [[repr(cell) for cell in row] for row in rows.rows]
+    return json.dumps({"columns": [column.name for column in rows.columns], "rows": cells})
+
+
+def since(before: str, rows: Result) -> Result:
+    """The rows that a table has over those of a snapshot; a column that only one of them has is not compared."""
+    earlier = json.loads(before)
+    names = [column.name for column in rows.columns]
+    common = [name for name in names if name in earlier["columns"]]
+    then = [earlier["columns"].index(name) for name in common]
+    at = [names.index(name) for name in common]
+    counted = Counter(tuple(row[place] for place in then) for row in earlier["rows"])
+    new = []
+    for row in rows.rows:
+        key = tuple(repr(row[place]) for place in at)
+        if counted[key] > 0:
+            counted[key] -= 1
+        else:
+            new.append(row)
+    return replace(rows, rows=new)
