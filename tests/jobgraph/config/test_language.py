@@ -34,11 +34,11 @@ def planned(config: Config) -> Plan:
 
 
 def without_hashes(value: Any) -> Any:
-    """A plan as plain data, without texts that repeat the definition and hashes of all that."""
+    """A plan as plain data, without texts that repeat the definition, hashes of all that, and this folder's path."""
     if isinstance(value, dict):
         procedures = {"run_job", "finalize_graph", "drop_superseded"}
         left = {k: v for k, v in value.items() if k not in {"hash", "sql", "settings", *procedures}}
-        return {k: without_hashes(v) for k, v in left.items() if k not in {"gate", "configuration"}}
+        return {k: without_hashes(v) for k, v in left.items() if k not in {"gate", "configuration", "places"}}
     return [without_hashes(v) for v in value] if isinstance(value, list | tuple) else value
 
 
