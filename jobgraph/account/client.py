@@ -28,6 +28,7 @@ REQUEST_SECONDS = 30
 # and 090106 when the database or schema of the connection is not there.
 _ABSENT = frozenset({2003, 2043, 90105, 90106})
 _NO_WAREHOUSE = 606
+_QUOTA_EXCEEDED = 90073
 # At a login the connector has a number of its own (250001) and Snowflake's text, so the text decides.
 # The session ended on the server's side, as at a restart of the sandbox.
 _SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
@@ -280,6 +281,13 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
             "No warehouse is active, and history can only be read with one",
             cause="The connection names none, none that is there, or one that the role may not use.",
             remedy="Name the stack's in SNOWFLAKE_WAREHOUSE or, as `warehouse`, in connections.toml.",
+        )
+    if errno == _QUOTA_EXCEEDED:
+        return RunFailedError(
+            message,
+            cause="The month's credits of `budget` with `suspend: true` are used up, so the warehouse is suspended.",
+            remedy="Raise `credits_per_month` and run `pulumi up`, or name another warehouse in SNOWFLAKE_WAREHOUSE to"
+            " look at runs. The next month begins anew.",
         )
     return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {message}", where=statement.text[:80])
 

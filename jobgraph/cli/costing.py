@@ -13,7 +13,6 @@ from jobgraph.account import queries
 from jobgraph.account.client import AbsentError
 from jobgraph.config.account_names import in_account
 from jobgraph.cost.allocation import Metered
-from jobgraph.cost.budgeting import BudgetUse
 from jobgraph.cost.history import history
 from jobgraph.cost.spending import EndedAttempt
 from jobgraph.cost.usage import POOL, WAREHOUSE
@@ -106,24 +105,6 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
                 )
             )
     return attempts
-
-
-def budget_use(client: Client, settings: Settings) -> BudgetUse | None:
-    """Return how much of the stack's budget its own pools and warehouse have used in this month, which UTC counts.
-
-    None if there is no budget, or if the role does not see what was charged.
-    """
-    if settings.budget is None:
-        return None
-    now = instant(client.rows(queries.now())[0]["NOW"]) or datetime.now(tz=UTC)
-    month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    pools = [pool.name for pool in settings.pools if not pool.existing]
-    warehouses = [] if "warehouse" in settings.existing else [settings.warehouse]
-    hours = metered(client, pools, warehouses, month)
-    if hours is None:
-        return None
-    used = sum(hour.credits for charged in hours.values() for hour in charged)
-    return BudgetUse(settings.budget.credits_per_month, used)
 
 
 def metered(

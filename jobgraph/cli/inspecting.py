@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.account import queries
 from jobgraph.account.queries import Statement
+from jobgraph.cli import budgets
 from jobgraph.errors import RunFailedError
 from jobgraph.inspection import questions
 from jobgraph.inspection.answers import Answers, Finding
@@ -33,10 +34,15 @@ def inspect(application: Application, plan: Plan) -> list[Finding]:
             rows[name] = client.rows(Statement(text))
         except RunFailedError as error:
             refused[name] = error.message
+    use = None
+    try:
+        use = budgets.use(client, plan.settings)
+    except RunFailedError as error:
+        refused[questions.BUDGET_USE] = error.message
     role = str(client.rows(queries.session())[0]["ROLE"])
     server = client.rows(queries.now())[0]["NOW"]
     own = datetime.fromtimestamp(time.time(), UTC)
-    return findings(plan, Answers(rows, role, server, own, _grants(client, role), refused))
+    return findings(plan, Answers(rows, role, server, own, _grants(client, role), refused, use))
 
 
 def _grants(client: Client, role: str) -> Rows:

@@ -49,17 +49,43 @@ def budget_excess(credits_: Range, budget: Budget | None) -> BudgetExcess | None
 
 @dataclass(frozen=True)
 class BudgetUse:
-    """How much of a budget is used in the month under way, in credits."""
+    """How much of a budget is used in the month under way, in credits.
+
+    `used` is None if the role may not see what was charged; `suspended` is the warehouse that the budget's monitor has
+    suspended, empty if none.
+    """
 
     limit: float
-    used: float
+    used: float | None
+    suspended: str = ""
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more is used than there is."""
+        return self.used is not None and self.used > self.limit
 
     @property
     def sentence(self) -> str:
+        """How much that is, whether it is more than there is, and what that does."""
+        return f"Budget: {self.state}{self.consequence}"
+
+    @property
+    def state(self) -> str:
         """How much that is, and whether it is more than there is."""
-        share = self.used / self.limit
-        excess = "; it is exceeded" if self.used > self.limit else ""
+        limit = wording.number(self.limit)
+        if self.used is None:
+            return f"{limit} credits a month; how much is used is not known, {wording.UNSEEN_CHARGES}"
+        share = (
+            f"{wording.number(self.used)} of {limit} credits used since the month began ({self.used / self.limit:.0%})"
+        )
+        return f"{share}; it is exceeded" if self.is_exceeded else share
+
+    @property
+    def consequence(self) -> str:
+        """What stands still because of it, as the end of a sentence; empty if nothing does."""
+        if not self.suspended:
+            return ""
         return (
-            f"Budget: {wording.number(self.used)} of {wording.number(self.limit)} credits used since the month began"
-            f" ({share:.0%}){excess}"
+            f"; warehouse {self.suspended} is suspended until the month ends, so jobs that wait on it fail: raise"
+            " `credits_per_month`, then `pulumi up`"
         )

@@ -14,6 +14,7 @@ from jobgraph.cost.spending import grouped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from jobgraph.cost.budgeting import BudgetUse
     from jobgraph.cost.rates import Rates
     from jobgraph.cost.spending import Spending, Spent
 
@@ -86,4 +87,16 @@ def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], 
             for each in result.resources
         ],
         "savings": [{"credits_at_most": credits_, "what": proposal} for credits_, proposal in savings],
+    }
+
+
+def budget_json(use: BudgetUse | None) -> dict[str, Any] | None:
+    """Return a budget, and what is used of it in this month, as plain values."""
+    if use is None:
+        return None
+    return {
+        "used": use.used,
+        "limit": use.limit,
+        "exceeded": use.is_exceeded,
+        "suspended_warehouse": use.suspended or None,
     }

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from jobgraph.cost.estimate import CostLine, Estimate, GraphCost
     from jobgraph.cost.ranges import Range
 
+UNSEEN_CHARGES = (
+    "as the role does not see SNOWFLAKE.ACCOUNT_USAGE: GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE ..."
+)
 _SMALLEST = 0.001
 _WHOLE = 100
 

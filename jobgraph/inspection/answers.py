@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from jobgraph.cost.budgeting import BudgetUse
+
 Rows = list[dict[str, Any]]
 
 
@@ -30,6 +32,7 @@ class Answers:
         refused: Snowflake's words, by the question's name.
         role: the session's role.
         grants: rows of SHOW GRANTS of the session's role and of the roles below it.
+        budget_use: what is used of the stack's budget; None if it has none, or if the question was refused.
         server_time, own_time: aware instants at the same moment.
     """
 
@@ -39,3 +42,4 @@ class Answers:
     own_time: datetime
     grants: Sequence[Mapping[str, Any]] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    budget_use: BudgetUse | None = None

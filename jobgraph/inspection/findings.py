@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.errors import perhaps
-from jobgraph.inspection import questions, receivers
+from jobgraph.inspection import budgets, questions, receivers
 from jobgraph.inspection.answers import Answers, Finding, Rows
 from jobgraph.plan.privileges import Level
 from jobgraph.plan.roles import DEPLOYER, RUN_ROLE, roles
@@ -40,6 +40,7 @@ def findings(plan: Plan, answers: Answers) -> list[Finding]:
         *_running(plan, answers),
         *_integrations(plan, answers),
         *receivers.findings(plan, answers),
+        *budgets.findings(plan, answers),
         *_secrets(plan, answers),
         *_images(plan, answers),
         _anaconda(plan, answers),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobgraph.names import quoted
+from jobgraph.plan.budgets import monitor_name, show_monitor
 from jobgraph.plan.sql import literal
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ ANACONDA_ROLE = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
 GRANTS, RUN_ROLE_GRANTS = "grants", "run role grants"
 ANACONDA, MAINTENANCE = "anaconda", "maintenance"
 SHOW_USERS = "SHOW USERS"
+BUDGET, BUDGET_LIMIT, BUDGET_USE, MONITORS = "budget", "budget limit", "budget use", "resource monitors"
 NOTIFICATIONS, USERS, ALERT = "notification integrations", "users", "alert"
 
 
@@ -48,12 +50,27 @@ def questions(plan: Plan) -> dict[str, str]:
         statements[f"{NOTIFICATIONS} {integration}"] = f"DESCRIBE NOTIFICATION INTEGRATION {quoted(integration)}"
     if plan.alert is not None:
         statements[ALERT] = plan.alert.show
-    if plan.notifying.recipients:
+    statements |= _of_budget(plan)
+    if plan.notifying.recipients or (settings.budget and settings.budget.notify):
         statements[USERS] = SHOW_USERS
     for schema in sorted({name.rpartition(".")[0] for name in needs.secrets}):
         statements[f"secrets {schema}"] = f"SHOW SECRETS IN SCHEMA {quoted(*schema.split('.'))}"
     for bundle in BUNDLES:
         statements[f"bundle {bundle}"] = f"SELECT SYSTEM$BEHAVIOR_CHANGE_BUNDLE_STATUS({literal(bundle)}) AS STATUS"
+    return statements
+
+
+def _of_budget(plan: Plan) -> dict[str, str]:
+    settings = plan.settings
+    if settings.budget is None:
+        return {}
+    name = settings.qualified(settings.budget_name)
+    statements = {
+        BUDGET: f"SHOW SNOWFLAKE.CORE.BUDGET LIKE {_like(settings.budget_name)} IN SCHEMA {settings.qualified()}",
+        BUDGET_LIMIT: f"CALL {name}!GET_SPENDING_LIMIT()",
+    }
+    if (monitor := monitor_name(settings)) is not None:
+        statements[MONITORS] = show_monitor(monitor)
     return statements
 
 

@@ -39,9 +39,9 @@ def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
     if suspended(alert, answers.rows.get(questions.ALERT, ())):
         remedy = f"`pulumi up` resumes it, or ALTER ALERT {plan.settings.qualified(alert)} RESUME"
         yield Finding(f"alert {alert}", ok=False, detail=f"is suspended, so nobody is told of late runs: {remedy}")
-    users = _users_by_address(answers.rows.get(questions.USERS, ()))
+    users = users_by_address(answers.rows.get(questions.USERS, ()))
     for address, integration in plan.notifying.recipients:
-        yield _address(address, integration, users, answers)
+        yield address_finding(address, integration, users, answers)
 
 
 def strangers(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -49,7 +49,7 @@ def strangers(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
     A deploy fails at such an address where the stack makes the integration, and a message where it is there already.
     """
-    users = _users_by_address(rows)
+    users = users_by_address(rows)
     made = {integration.name for integration in plan.notifying.integrations}
     return [
         _stranger(
@@ -70,12 +70,13 @@ def _stranger(address: str, plan: Plan, effect: str) -> str:
     )
 
 
-def _users_by_address(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def users_by_address(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the users whose addresses the role sees; none if it sees no address at all."""
     return {str(row["email"]).lower(): str(row["name"]) for row in rows if row.get("email")}
 
 
-def _address(address: str, integration: str, users: dict[str, str], answers: Answers) -> Finding:
+def address_finding(address: str, integration: str, users: dict[str, str], answers: Answers) -> Finding:
+    """Return what can be said of an address that an integration sends to; Snowflake's own is called ''."""
     name = f"address {address}"
     allowed = _allowed(integration, answers)
     if allowed and address.lower() not in allowed:

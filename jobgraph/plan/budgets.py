@@ -36,6 +36,12 @@ def monitor_name(settings: Settings) -> str | None:
     return f"{settings.warehouse}_MONITOR" if watched else None
 
 
+def show_monitor(name: str) -> str:
+    """Return the statement that shows a monitor to who may see it: its quota, and what its warehouses have used."""
+    pattern = name.replace("_", "\\_")  # a `_` alone stands for any letter
+    return f"SHOW RESOURCE MONITORS LIKE {sql.literal(pattern)}"
+
+
 def monitor_steps(settings: Settings) -> Iterator[BudgetStep]:
     """Yield what makes the monitor, then what sets its quota: a monitor that is made anew watches nothing."""
     name, budget = monitor_name(settings), settings.budget

@@ -26,6 +26,7 @@ class Level(Enum):
     ACCOUNT_OBJECT = "account object"
     SCHEMA = "schema"
     SCHEMA_OBJECT = "schema object"
+    DATABASE_ROLE = "database role"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobgraph.names import is_plain, quoted, upper
+from jobgraph.plan.budgets import monitor_name
 from jobgraph.plan.privileges import (
     Grant,
     Level,
@@ -35,6 +36,8 @@ DEPLOYER, RUN_ROLE, OPERATOR, VIEWER = "deployer", "run role", "operator", "view
 USUAL_NAMES = {DEPLOYER: "JOBGRAPH_DEPLOYER", OPERATOR: "JOBGRAPH_OPERATOR", VIEWER: "JOBGRAPH_VIEWER"}
 # Who may give a privilege on the account: MANAGE GRANTS does not reach up to the account itself.
 ADMINISTRATOR = "ACCOUNTADMIN"
+# Database roles of Snowflake's own (user-guide/budgets, sql-reference/snowflake-db-roles).
+BUDGET_CREATOR, USAGE_VIEWER = "SNOWFLAKE.BUDGET_CREATOR", "SNOWFLAKE.USAGE_VIEWER"
 _IN_SCHEMA = ("FUNCTION", "IMAGE REPOSITORY", "PROCEDURE", "STAGE", "TABLE", "TASK", "VIEW")
 
 
@@ -67,6 +70,8 @@ class Need:
         if self.grant.level is Level.SCHEMA:
             return f"SCHEMA {self.grant.object}"
         name = self.grant.object
+        if self.grant.level is Level.DATABASE_ROLE:
+            return f"DATABASE ROLE {name}"
         # a schema object's name is quoted already, a function's has its arguments too
         return f"{self.grant.object_type} {name if self.grant.level is Level.SCHEMA_OBJECT else quoted(name)}"
 
@@ -74,6 +79,8 @@ class Need:
         """Return the statements that give the privilege to a role, or, with the verb REVOKE, that take it away."""
         give = verb == "GRANT"
         end = f"{'TO' if give else 'FROM'} ROLE {quoted(role)}" + (" WITH GRANT OPTION" if self.option and give else "")
+        if self.grant.level is Level.DATABASE_ROLE:
+            return [f"{verb} {self.target} {end}"]
         if self.every:
             return [
                 f"{verb} {self.privilege} ON {which} {self.every} IN SCHEMA {self.grant.object} {end}"
@@ -84,7 +91,13 @@ class Need:
 
 @dataclass(frozen=True)
 class Role:
-    """A role and what it needs. `roles` are granted to it; `by_deploy`: the deploy makes and fills it by itself."""
+    """A role and what it needs.
+
+    Attributes:
+        roles: Roles that are granted to it.
+        by_deploy: The deploy makes and fills it by itself.
+        remarks: What it needs that nobody can grant.
+    """
 
     kind: str
     name: str
@@ -92,6 +105,7 @@ class Role:
     needs: tuple[Need, ...]
     roles: tuple[str, ...] = ()
     by_deploy: bool = False
+    remarks: tuple[str, ...] = ()
 
     def sql(self) -> Iterator[str]:
         """Yield the statements that make the role and give it what it needs, each without its semicolon."""
@@ -108,7 +122,14 @@ def roles(plan: Plan, names: Mapping[str, str]) -> tuple[Role, ...]:
     settings = plan.settings
     existing_role = (settings.role,) if "role" in settings.existing else ()
     return (
-        Role(DEPLOYER, chosen[DEPLOYER], "runs `pulumi up`", tuple(deployer_needs(plan)), existing_role),
+        Role(
+            DEPLOYER,
+            chosen[DEPLOYER],
+            "runs `pulumi up`",
+            tuple(deployer_needs(plan)),
+            existing_role,
+            remarks=tuple(_not_granted(settings)),
+        ),
         Role(RUN_ROLE, settings.role, "owns the tasks, runs the jobs", tuple(_run_role(plan)), by_deploy=True),
         Role(VIEWER, chosen[VIEWER], "looks at runs and their history", tuple(_viewer(plan))),
         Role(
@@ -137,6 +158,18 @@ def deployer_needs(plan: Plan) -> Iterator[Need]:
             yield _on_account(privilege, "gives it to the run role, which owns the alert", option=True)
     yield _on_account("MANAGE GRANTS", "makes the run role the owner of future tasks, and grants what jobs name")
     yield from _of_existing(plan)
+    if settings.budget is not None:
+        yield _database_role(BUDGET_CREATOR, "makes Snowflake's budget (`budget`)")
+        yield _database_role(USAGE_VIEWER, "is asked of who makes a budget")
+
+
+def _not_granted(settings: Settings) -> Iterator[str]:
+    """Yield what only an administrator's role may do (sql-reference/sql/create-resource-monitor)."""
+    if (monitor := monitor_name(settings)) is not None:
+        yield (
+            f"CREATE RESOURCE MONITOR {monitor} (`budget: {{suspend: true}}`) is {ADMINISTRATOR}'s alone and cannot be"
+            " granted: deploy as that, or leave `suspend` out"
+        )
 
 
 def deploying_role(name: str, settings: Settings) -> tuple[str, ...]:
@@ -235,12 +268,17 @@ def _viewer(plan: Plan) -> Iterator[Need]:
     for name in (*settings.history_tables, *settings.control_tables):
         grant = Grant(name, ("SELECT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "reads the history")
+    yield _database_role(USAGE_VIEWER, "sees what Snowflake charged: `jobgraph cost --since`, `status` of a budget")
     # deploys make views anew
     yield Need(Grant("schema", ("SELECT",), Level.SCHEMA, object=schema), "reads the summaries", every="VIEWS")
 
 
 def _on_account(privilege: str, why: str, *, option: bool = False) -> Need:
     return Need(Grant("account", (privilege,), Level.ACCOUNT), why, option=option)
+
+
+def _database_role(name: str, why: str) -> Need:
+    return Need(Grant(name, ("USAGE",), Level.DATABASE_ROLE, "DATABASE ROLE", name), why)
 
 
 def _each(grant: Grant, reasons: Mapping[str, str]) -> Iterator[Need]:
@@ -261,6 +299,7 @@ def as_sql(chosen: Sequence[Role]) -> str:
             if role.kind == DEPLOYER:
                 lines.append(f"USE ROLE {ADMINISTRATOR}; -- privileges on the account come from no lesser role")
             lines += [f"{statement};" for statement in role.sql()]
+            lines += [f"-- {remark}" for remark in role.remarks]
         lines.append("")
     return "\n".join(lines)
 

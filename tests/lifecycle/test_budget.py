@@ -25,13 +25,13 @@ def test_a_budget_is_made_changed_and_taken_away(deployed: Project) -> None:
     deployed.up()
     assert limits(deployed) == ("200", "200.00", "SMALL_WAREHOUSE_MONITOR")
     linked = deployed.query(f"CALL {NAME}!GET_LINKED_RESOURCES()")
-    assert {row["RESOURCE_NAME"] for row in linked} == {"PR_STD_POOL_XS", "PR_STD_POOL_S", "SMALL_WAREHOUSE"}
+    assert {row["NAME"] for row in linked} == {"PR_STD_POOL_XS", "PR_STD_POOL_S", "SMALL_WAREHOUSE"}
     stack.unchanged(deployed)
     stack.choose(deployed, budget={"credits_per_month": 300, "suspend": True})
     deployed.up()
     assert limits(deployed) == ("300", "300.00", "SMALL_WAREHOUSE_MONITOR")
-    assert {row["RESOURCE_NAME"] for row in deployed.query(f"CALL {NAME}!GET_LINKED_RESOURCES()")} == {
-        row["RESOURCE_NAME"] for row in linked
+    assert {row["NAME"] for row in deployed.query(f"CALL {NAME}!GET_LINKED_RESOURCES()")} == {
+        row["NAME"] for row in linked
     }
     stack.choose(deployed)
     deployed.up()

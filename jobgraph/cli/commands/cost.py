@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobgraph.cli import costing, loading
+from jobgraph.cli import budgets, costing, loading
 from jobgraph.cli.application import Application, examples, note, show_json
 from jobgraph.cli.stacks import stacks_of
 from jobgraph.cost import rendering, spending_report
@@ -19,7 +19,7 @@ from jobgraph.cost.deployment import deployment
 from jobgraph.cost.pricing import priced
 from jobgraph.cost.rates import published
 from jobgraph.cost.spending import GROUPS, savings, spending
-from jobgraph.cost.wording import number
+from jobgraph.cost.wording import UNSEEN_CHARGES, number
 from jobgraph.errors import EXIT_RUN_FAILED, UsageError, perhaps
 
 if TYPE_CHECKING:
@@ -116,13 +116,13 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
     warehouses = sorted({settings.warehouse, *(attempt.warehouse for attempt in attempts if attempt.warehouse)})
     hours = costing.metered(client, pools, warehouses, start)
     if hours is None:
-        note("Not metered: the role does not see SNOWFLAKE.ACCOUNT_USAGE (grant it the database role USAGE_VIEWER).")
+        note(f"Not metered, {UNSEEN_CHARGES}")
     deployed, rates = deployment(config, settings), published().overridden(dict(settings.rates), settings.credit_price)
     result = spending(attempts, hours or {}, deployed, rates)
     proposals = savings(result, rates)
-    use = costing.budget_use(client, settings)
+    use = budgets.use(client, settings)
     if as_json:
-        budget = {"used": use.used, "limit": use.limit} if use else None
+        budget = spending_report.budget_json(use)
         show_json({**spending_report.as_json(result, by, proposals, rates), "budget_this_month": budget})
     else:
         click.echo(f"{use.sentence}\n" if use else "", nl=False)

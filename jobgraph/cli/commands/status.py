@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.account import messages, overview_records
-from jobgraph.cli import json_forms, lookup, operating, progress, views
+from jobgraph.cli import budgets, json_forms, lookup, operating, progress, views
 from jobgraph.cli.application import (
     Application,
     examples,
@@ -23,11 +23,15 @@ from jobgraph.cli.application import (
     terminal_width,
 )
 from jobgraph.cli.run_output import show_failures
+from jobgraph.cli.stacks import PROJECT_FILE
+from jobgraph.cost import spending_report
 from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED, UsageError
 from jobgraph.runs import graph_run, operations
 from jobgraph.runs.deployed import conditions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
@@ -81,25 +85,36 @@ def _show_overview(application: Application, *, watching: bool, as_json: bool) -
     single = (present[0].part or present[0].run) if len(present) == 1 else None
     if single is not None:
         _remark_on(single)
+    budget = budgets.of_place(application.client, application.folder / PROJECT_FILE)
     if as_json:
-        graphs = {"graphs": [json_forms.line_json(line) for line in lines]}
+        graphs = {
+            "graphs": [json_forms.line_json(line) for line in lines],
+            "budget_this_month": spending_report.budget_json(budget),
+        }
         show_json({**(json_forms.run_json(single) if single else {}), **graphs})
     else:
-        show(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
-        for line in lines:
-            for remark in line.remarks:
-                note(remark)
-            _tell_suspension(application, line.graph)
-        for line in lines:
-            if line.part is not None:
-                note(views.part_line(line.part, line.run))
-            elif line.run is None:
-                note(f"Graph {line.graph.key} has not run yet: `jobgraph run {line.graph.key} --wait` runs it.")
+        _show_lines(application, lines)
+        if budget is not None:
+            say(budget.sentence)
         if single is not None:
             click.echo()
             _show_run(single)
             _show_untold(application, lookup.record(application, single.graph), single)
-    return all(line.well for line in lines)
+    return all(line.well for line in lines) and not (budget and budget.suspended)
+
+
+def _show_lines(application: Application, lines: Sequence[GraphOverview]) -> None:
+    """Show a line for each graph, and below them what there is to say of it."""
+    show(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
+    for line in lines:
+        for remark in line.remarks:
+            note(remark)
+        _tell_suspension(application, line.graph)
+    for line in lines:
+        if line.part is not None:
+            note(views.part_line(line.part, line.run))
+        elif line.run is None:
+            note(f"Graph {line.graph.key} has not run yet: `jobgraph run {line.graph.key} --wait` runs it.")
 
 
 def _watch_overview(application: Application) -> None:

@@ -64,6 +64,9 @@ _BUILT_IN = {
     "USERADMIN": frozenset({"CREATE ROLE", "CREATE USER"}),
     "SECURITYADMIN": frozenset({"MANAGE GRANTS"}),
 }
+# Database roles of Snowflake's own that something here asks for (sql-reference/snowflake-db-roles). They are granted to
+# roles like roles, but nobody can take one on.
+DATABASE_ROLES = frozenset({"SNOWFLAKE.ANACONDA_REPOSITORY_USER", "SNOWFLAKE.BUDGET_CREATOR", "SNOWFLAKE.USAGE_VIEWER"})
 _CLOSURE = (
     "WITH RECURSIVE held(role) AS (SELECT ? UNION SELECT 'PUBLIC' UNION"
     " SELECT role_grant.role FROM role_grant JOIN held ON role_grant.grantee = held.role AND granted_to = 'ROLE')"
@@ -90,13 +93,22 @@ def roles_of_user(world: World, user: str) -> frozenset[str]:
 
 def available_roles(world: World, session: Session) -> frozenset[str]:
     """The roles that a session may choose."""
+    return _reachable(world, session) - DATABASE_ROLES
+
+
+def _reachable(world: World, session: Session) -> frozenset[str]:
     return roles(world, session.role) if session.keeps_its_role else roles_of_user(world, session.user)
 
 
 def session_roles(world: World, session: Session) -> frozenset[str]:
     """The roles whose privileges a session has: its own, after USE SECONDARY ROLES ALL also those it may choose."""
     active = roles(world, session.role)
-    return active | available_roles(world, session) if session.secondary_roles == "ALL" else active
+    return active | _reachable(world, session) if session.secondary_roles == "ALL" else active
+
+
+def has_database_role(world: World, session: Session, name: str) -> bool:
+    """Whether a session has a database role of Snowflake's own; ACCOUNTADMIN has all of them."""
+    return not {name, "ACCOUNTADMIN"}.isdisjoint(session_roles(world, session))
 
 
 def has_on_account(world: World, role: str, privilege: str) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.store import Snapshot
 
 _GRANTS = columns("created_on@ privilege granted_on name granted_to grantee_name grant_option granted_by")
 _FUTURE = columns("created_on@ privilege grant_on name grant_to grantee_name grant_option")
@@ -132,23 +133,29 @@ def _of_role(call: Call) -> Result:
     name = call.reader.object_name().name
     _existing(call, "ROLE", name)
     with call.world.store.reading() as tx:
-        rows = tx.rows("SELECT * FROM role_grant WHERE role = ? ORDER BY granted_to, grantee", name)
-    grants = [
+        return Result(_OF_ROLE, _grants_of(tx, name), SHOW)
+
+
+def _grants_of(tx: Snapshot, name: str) -> list[Row]:
+    rows = tx.rows("SELECT * FROM role_grant WHERE role = ? ORDER BY granted_to, grantee", name)
+    return [
         (catalog.instant(row["created_on"]), name, row["granted_to"], row["grantee"], row["granted_by"]) for row in rows
     ]
-    return Result(_OF_ROLE, grants, SHOW)
 
 
 def _of_database_role(call: Call) -> Result:
-    """Of Snowflake's own database roles, those that every account has granted to PUBLIC; there are no others here."""
-    name = call.reader.object_name()
+    """Of Snowflake's own database roles: whom they were granted to, and PUBLIC for those that every account has it."""
+    name = call.reader.object_name().qualified
     call.reader.end()
-    if name.qualified not in _GRANTED_TO_PUBLIC:
-        raise errors.does_not_exist("Database role", name.qualified)
+    if name not in access.DATABASE_ROLES:
+        raise errors.does_not_exist("Database role", name)
+    grants: list[Row] = []
     with call.world.store.reading() as tx:
-        public = catalog.get(tx, "ROLE", ObjectName("PUBLIC"))
-    # by whom: guess
-    return Result(_OF_ROLE, [(public.created_on, name.qualified, "ROLE", "PUBLIC", "")], SHOW)
+        if name in _GRANTED_TO_PUBLIC:
+            # by whom: guess
+            grants.append((catalog.get(tx, "ROLE", ObjectName("PUBLIC")).created_on, name, "ROLE", "PUBLIC", ""))
+        grants += _grants_of(tx, name)
+    return Result(_OF_ROLE, grants, SHOW)
 
 
 def _to_user(call: Call, name: str) -> Result:
@@ -169,9 +176,10 @@ def _to_role(call: Call, name: str) -> Result:
                 grants.append(_row(call, row, item))
         grants += [_ownership(call, owned) for owned in catalog.owned_by(tx, name)]
         for row in tx.rows("SELECT * FROM role_grant WHERE granted_to = 'ROLE' AND grantee = ? ORDER BY role", name):
+            kind = "DATABASE_ROLE" if row["role"] in access.DATABASE_ROLES else "ROLE"
             granted_by = row["granted_by"]
             grants.append(
-                (catalog.instant(row["created_on"]), "USAGE", "ROLE", row["role"], "ROLE", name, "false", granted_by)
+                (catalog.instant(row["created_on"]), "USAGE", kind, row["role"], "ROLE", name, "false", granted_by)
             )
     return Result(_GRANTS, grants, SHOW)
 

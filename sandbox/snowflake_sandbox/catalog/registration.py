@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snowflake_sandbox.access import grants
+from snowflake_sandbox.access import database_roles, grants
 from snowflake_sandbox.catalog import information_schema
 from snowflake_sandbox.objects import (
     budget,
@@ -76,6 +76,7 @@ def register(world: World) -> None:
         world.kinds[kind.name] = kind
     parts = (
         budget,
+        database_roles,
         grants,
         stage_files,
         stage_transfers,

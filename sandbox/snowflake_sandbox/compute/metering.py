@@ -63,7 +63,7 @@ def register(world: World) -> None:
         "SNOWPARK_CONTAINER_SERVICES_HISTORY": _pools,
         "SERVERLESS_TASK_HISTORY": _tasks,
     }
-    world.system_tables |= {f"{_VIEW}.{name}": _for_administrators(name, view) for name, view in views.items()}
+    world.system_tables |= {f"{_VIEW}.{name}": _for_viewers_of_usage(name, view) for name, view in views.items()}
     world.table_functions |= {
         "INFORMATION_SCHEMA.WAREHOUSE_METERING_HISTORY": _warehouse_function,
         "INFORMATION_SCHEMA.SERVERLESS_TASK_HISTORY": _task_function,
@@ -86,9 +86,9 @@ def hours(call: Call, kind: str) -> list[tuple[datetime, int, str, float]]:
     return sorted(rows)
 
 
-def _for_administrators(name: str, view: Any) -> Any:
+def _for_viewers_of_usage(name: str, view: Any) -> Any:
     def guarded(call: Call) -> Result:
-        if not access.sees_everything(access.session_roles(call.world, call.session)):
+        if not access.has_database_role(call.world, call.session, "SNOWFLAKE.USAGE_VIEWER"):
             raise errors.does_not_exist("Object", f"{_VIEW}.{name}")
         result: Result = view(call)
         return result

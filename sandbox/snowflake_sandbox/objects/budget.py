@@ -15,19 +15,20 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.catalog.kind import Kind, Property
 from snowflake_sandbox.result import CALL, Result, ResultColumn, columns
 from snowflake_sandbox.session import ObjectScope
-from snowflake_sandbox.statements.reader import Reader
+from snowflake_sandbox.statements.reader import ObjectName, Reader
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.catalog.kind import Creation
-    from snowflake_sandbox.statements.reader import ObjectName
 
 _NAME = "SNOWFLAKE . CORE . BUDGET"
 _REFERENCE = "ENT_REF_"
 # what a reference may be to here, and the privilege that a budget wants of it
 _KINDS = {"COMPUTE_POOL": "COMPUTE POOL", "WAREHOUSE": "WAREHOUSE", "TASK": "TASK"}
 _PRIVILEGE = "APPLYBUDGET"
+# CREATE BUDGET asks for it besides the privilege on the schema; with which words: guess
+_CREATOR = "SNOWFLAKE.BUDGET_CREATOR"
 
 
 def register(world: World) -> None:
@@ -43,7 +44,9 @@ def _read_definition(call: Call, _creation: Creation) -> bool:
     return bool(call.reader.accept("WITH"))
 
 
-def _finish(_call: Call, creation: Creation) -> None:
+def _finish(call: Call, creation: Creation) -> None:
+    if not access.has_database_role(call.world, call.session, _CREATOR):
+        raise errors.insufficient_privileges("database role", _CREATOR)
     creation.properties |= {"spending_limit": -1, "emails": "", "resources": []}
 
 
@@ -128,6 +131,12 @@ def _remove(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> 
     return "Successfully removed resource from resource group"
 
 
+def _linked(call: Call, budget: SnowflakeObject) -> list[tuple[Any, ...]]:
+    with call.world.store.reading() as tx:
+        items = [(catalog.find(tx, kind, ObjectName(name)), kind, name) for kind, name in budget["resources"]]
+    return [(item.id if item else None, name, kind.replace(" ", "_"), None, None) for item, kind, name in items]
+
+
 def _keep(call: Call, budget: SnowflakeObject, **values: Any) -> None:
     with call.world.store.transaction() as tx:
         catalog.update(tx, catalog.by_id(tx, budget.id) or budget, values)
@@ -156,8 +165,6 @@ def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[A
     if method in _SETTING:
         return Result((ResultColumn(method),), ((_SETTING[method](call, budget, arguments),),), CALL)
     if method == "GET_LINKED_RESOURCES":
-        rows = [(None, item, None, None, kind, None, None) for kind, item in budget["resources"]]
-        linked = "resource_id resource_name schema_name database_name resource_type budget_status tags"
-        return Result(columns(linked.upper()), rows, CALL)
+        return Result(columns("RESOURCE_ID# NAME DOMAIN SCHEMA_NAME DATABASE_NAME"), _linked(call, budget), CALL)
     value = budget["spending_limit"] if method == "GET_SPENDING_LIMIT" else budget["emails"]
     return Result((ResultColumn(method),), ((str(value),),), CALL)

@@ -225,6 +225,7 @@ class Cursor:
     ("kind", "number", "exit_code", "words"),
     [
         ("ProgrammingError", 2003, 1, "pulumi up"),
+        ("ProgrammingError", 90073, 1, "Raise `credits_per_month` and run `pulumi up`"),
         ("ProgrammingError", 1003, 1, "refused a statement (001003)"),
         ("DatabaseError", 390112, 3, "jobgraph wait"),
         ("OperationalError", 250003, 3, "jobgraph sandbox start"),

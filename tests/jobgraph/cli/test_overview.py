@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jobgraph.account.client import AbsentError
 from jobgraph.account.queries import Place
 from jobgraph.plan.sql import ROOT_BODY
 from tests.jobgraph.cli.recorded import (
@@ -27,6 +28,7 @@ from tests.jobgraph.cli.recorded import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.jobgraph.cli.conftest import Invoke
 
@@ -178,3 +180,42 @@ def test_the_run_of_the_only_deployed_graph_is_shown_beside_graphs_that_are_gone
         ["container_jobs", "orders"],
     )
     assert "T_MYJOB_6" in invoke("status").stdout
+
+
+def budgeted(folder: Path, server: Server, *, suspend: bool = False) -> None:
+    """Give the stack that deploys into the schema a budget, of which a part is used."""
+    place = f"database: {server.place.database}, schema: {server.place.schema}"
+    budget = f"budget: {{credits_per_month: 10, suspend: {str(suspend).lower()}}}"
+    settings = f"{{{place}, {budget}, pools: {{P: {{}}}}}}"
+    (folder / "Pulumi.yaml").write_text("name: jobgraph\nruntime: python\n")
+    (folder / "Pulumi.dev.yaml").write_text(f"config:\n  jobgraph:settings: {settings}\n")
+    hour = {"START_TIME": server.clock.now, "END_TIME": server.clock.now + timedelta(hours=1)}
+    server.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = [{**hour, "NAME": "P", "CREDITS": 2.0}]
+    server.answers["WAREHOUSE_METERING_HISTORY"] = [{**hour, "NAME": "SMALL_WAREHOUSE", "CREDITS": 0.5}]
+
+
+@pytest.mark.usefixtures("schema")
+def test_the_budget_is_told(invoke: Invoke, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Budget" not in invoke("status").stdout
+    budgeted(tmp_path, server)
+    assert "Budget: 2.5 of 10 credits used since the month began (25%)\n" in invoke("status").stdout
+    told = json.loads(invoke("status", "--json").stdout)["budget_this_month"]
+    assert told == {"used": 2.5, "limit": 10, "exceeded": False, "suspended_warehouse": None}
+    server.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = AbsentError("no such view")
+    assert "Budget: 10 credits a month; how much is used is not known" in invoke("status").stdout
+
+
+@pytest.mark.usefixtures("schema")
+def test_a_warehouse_that_the_budget_suspended_is_told(
+    invoke: Invoke, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    budgeted(tmp_path, server, suspend=True)
+    row = {"name": "SMALL_WAREHOUSE_MONITOR", "credit_quota": "10.00", "used_credits": "9.50"}
+    server.answers["SHOW RESOURCE MONITORS"] = [row]
+    assert "SMALL_WAREHOUSE is suspended" not in invoke("status").stdout
+    server.answers["SHOW RESOURCE MONITORS"] = [{**row, "used_credits": "10.02"}]
+    done = invoke("status", "--exit-code")
+    assert "warehouse SMALL_WAREHOUSE is suspended until the month ends" in done.stdout
+    assert done.exit_code == 1

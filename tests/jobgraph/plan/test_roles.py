@@ -112,10 +112,32 @@ def test_what_tells_people_of_runs_needs_privileges_of_its_own(tmp_path: Path) -
     assert not {"EXECUTE ALERT", "CREATE INTEGRATION"} & plain
 
 
-def test_a_budget_in_a_schema_of_others_takes_a_privilege_more() -> None:
-    there = Settings(existing=("database", "schema"))
-    without, with_budget = (
-        {need.privilege for need in role(roles.DEPLOYER, replace(planned(), settings=settings)).needs}
-        for settings in (there, replace(there, budget=Budget(200)))
-    )
-    assert with_budget - without == {"CREATE SNOWFLAKE.CORE.BUDGET"}
+def needs_of(settings: Settings) -> set[tuple[str, str]]:
+    deployer = role(roles.DEPLOYER, replace(planned(), settings=settings))
+    return {(need.privilege, need.target) for need in deployer.needs}
+
+
+def test_a_budget_takes_two_database_roles_and_in_a_schema_of_others_a_privilege() -> None:
+    there, budget = Settings(existing=("database", "schema")), Budget(200)
+    database_roles = {("USAGE", f"DATABASE ROLE SNOWFLAKE.{name}") for name in ("BUDGET_CREATOR", "USAGE_VIEWER")}
+    assert needs_of(Settings(budget=budget)) - needs_of(Settings()) == database_roles
+    assert needs_of(replace(there, budget=budget)) - needs_of(there) == {
+        *database_roles,
+        ("CREATE SNOWFLAKE.CORE.BUDGET", f"SCHEMA {there.qualified()}"),
+    }
+
+
+def test_a_database_role_is_granted_and_taken_away_by_its_own_statements() -> None:
+    deployer = role(roles.DEPLOYER, replace(planned(), settings=Settings(budget=Budget(200))))
+    assert 'GRANT DATABASE ROLE SNOWFLAKE.BUDGET_CREATOR TO ROLE "JOBGRAPH_DEPLOYER"' in list(deployer.sql())
+    need = next(need for need in deployer.needs if need.target.endswith("USAGE_VIEWER"))
+    assert need.statements("R", "REVOKE") == ['REVOKE DATABASE ROLE SNOWFLAKE.USAGE_VIEWER FROM ROLE "R"']
+
+
+def test_what_only_an_administrator_may_make_is_said_and_not_granted() -> None:
+    plan = replace(planned(), settings=Settings(budget=Budget(200, suspend=True)))
+    (remark,) = role(roles.DEPLOYER, plan).remarks
+    assert remark.startswith("CREATE RESOURCE MONITOR SMALL_WAREHOUSE_MONITOR (`budget: {suspend: true}`)")
+    assert f"-- {remark}\n" in roles.as_sql(roles.roles(plan, {}))
+    assert role(roles.DEPLOYER).remarks == ()
+    assert role(roles.DEPLOYER, replace(plan, settings=Settings(budget=Budget(200)))).remarks == ()

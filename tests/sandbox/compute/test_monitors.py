@@ -71,13 +71,10 @@ def test_a_budget_keeps_its_limit_whom_it_tells_and_what_it_watches(compute: Com
     assert compute.rows("CALL B!GET_SPENDING_LIMIT()") == [{"GET_SPENDING_LIMIT": "500"}]
     assert compute.values("CALL B!GET_NOTIFICATION_EMAIL()") == [("a@example.com, b@example.com",)]
     linked = compute.rows("CALL B!GET_LINKED_RESOURCES()")
-    assert [(row["RESOURCE_TYPE"], row["RESOURCE_NAME"]) for row in linked] == [
-        ("COMPUTE POOL", "P"),
-        ("WAREHOUSE", "W"),
-    ]
+    assert [(row["DOMAIN"], row["NAME"]) for row in linked] == [("COMPUTE_POOL", "P"), ("WAREHOUSE", "W")]
     # an object is in one budget at a time
     compute.rows("CALL OTHER!ADD_RESOURCE(SELECT SYSTEM$REFERENCE('WAREHOUSE', 'W', 'SESSION', 'APPLYBUDGET'))")
-    assert [row["RESOURCE_NAME"] for row in compute.rows("CALL B!GET_LINKED_RESOURCES()")] == ["P"]
+    assert [row["NAME"] for row in compute.rows("CALL B!GET_LINKED_RESOURCES()")] == ["P"]
     assert [row["name"] for row in compute.rows("SHOW SNOWFLAKE.CORE.BUDGET IN SCHEMA D.PUBLIC")] == ["B", "OTHER"]
     compute.rows("DROP SNOWFLAKE.CORE.BUDGET IF EXISTS D.PUBLIC.B")
     assert compute.errno("CALL B!GET_SPENDING_LIMIT()") == 2003
@@ -95,4 +92,34 @@ def test_a_budget_takes_what_its_owner_may_hand_on(compute: Compute) -> None:
     other = compute.as_role("R")
     assert other.errno("CREATE SNOWFLAKE.CORE.BUDGET D.PUBLIC.MINE()") == 3001
     compute.rows("GRANT CREATE SNOWFLAKE.CORE.BUDGET ON SCHEMA D.PUBLIC TO ROLE R")
+    assert other.errno("CREATE SNOWFLAKE.CORE.BUDGET D.PUBLIC.MINE()") == 3001, "and the database role"
+    compute.rows("GRANT DATABASE ROLE SNOWFLAKE.BUDGET_CREATOR TO ROLE R")
     other.rows("CREATE SNOWFLAKE.CORE.BUDGET D.PUBLIC.MINE()")
+
+
+def test_what_was_charged_is_seen_with_the_database_role(compute: Compute) -> None:
+    compute.rows("CREATE ROLE BELOW")
+    compute.rows("CREATE ROLE ABOVE")
+    compute.rows("GRANT ROLE BELOW TO ROLE ABOVE")
+    compute.rows("CREATE WAREHOUSE W")
+    compute.rows("GRANT USAGE ON WAREHOUSE W TO ROLE BELOW")
+    other, sight = compute.as_role("ABOVE"), "SELECT * FROM SNOWFLAKE.ACCOUNT_USAGE.WAREHOUSE_METERING_HISTORY"
+    other.rows("USE WAREHOUSE W")
+    assert other.errno(sight) == 2003
+    compute.rows("GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE BELOW")
+    other.rows(sight)
+    shown = {(row["privilege"], row["granted_on"], row["name"]) for row in compute.rows("SHOW GRANTS TO ROLE BELOW")}
+    assert ("USAGE", "DATABASE_ROLE", "SNOWFLAKE.USAGE_VIEWER") in shown
+    (holder,) = compute.rows("SHOW GRANTS OF DATABASE ROLE SNOWFLAKE.USAGE_VIEWER")
+    assert holder["grantee_name"] == "BELOW"
+    assert "USAGE_VIEWER" not in str(other.rows("SELECT CURRENT_AVAILABLE_ROLES() AS A"))
+    compute.rows("REVOKE DATABASE ROLE SNOWFLAKE.USAGE_VIEWER FROM ROLE BELOW")
+    assert other.errno(sight) == 2003
+
+
+def test_a_database_role_is_an_account_administrators_to_grant(compute: Compute) -> None:
+    compute.rows("CREATE ROLE R")
+    compute.rows("GRANT MANAGE GRANTS ON ACCOUNT TO ROLE R")
+    assert compute.as_role("R").errno("GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE R") == 3001
+    assert compute.errno("GRANT DATABASE ROLE SNOWFLAKE.NOPE TO ROLE R") == 2003
+    assert compute.errno("GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE NOBODY") == 2003

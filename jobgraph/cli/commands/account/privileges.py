@@ -78,6 +78,9 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
             for need in role.needs
         )
         show(views.table(("role", "privilege", "on", "why"), rows, terminal=is_terminal()))
+        for role in chosen:
+            for remark in role.remarks:
+                note(f"{role.kind} {role.name}: {remark}.")
         note("+ means WITH GRANT OPTION. Next: jobgraph privileges --sql")
 
 
@@ -102,6 +105,7 @@ def _as_json(role: Role) -> dict[str, Any]:
             for need in role.needs
         ],
         "roles": list(role.roles),
+        "remarks": list(role.remarks),
     }
 
 

@@ -1,0 +1,59 @@
+"""The budget of a stack as the account has it: its limit, what is used of it, and whether the warehouse is suspended.
+
+Knows the statements that ask. Must not know what is said of it (jobgraph.cost.budgeting).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jobgraph.account import queries
+from jobgraph.cli import costing
+from jobgraph.cli.stacks import stacks_of
+from jobgraph.cost.budgeting import BudgetUse
+from jobgraph.plan.budgets import monitor_name, show_monitor
+from jobgraph.runs.attempts import instant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jobgraph.account.client import Client
+    from jobgraph.settings import Settings
+
+
+def of_place(client: Client, project: Path) -> BudgetUse | None:
+    """Return the budget of the stack that deploys into the schema of a connection; None if it has none."""
+    stacks = stacks_of(project)
+    for name in stacks.names:
+        settings = stacks.settings(name)
+        if settings is not None and (settings.database, settings.schema) == (
+            client.place.database,
+            client.place.schema,
+        ):
+            return use(client, settings)
+    return None
+
+
+def use(client: Client, settings: Settings) -> BudgetUse | None:
+    """Return what the stack's own pools and warehouse have used of its budget in this month, which UTC counts.
+
+    None if there is no budget.
+    """
+    if settings.budget is None:
+        return None
+    now = instant(client.rows(queries.now())[0]["NOW"]) or datetime.now(tz=UTC)
+    month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    pools = [pool.name for pool in settings.pools if not pool.existing]
+    warehouses = [] if "warehouse" in settings.existing else [settings.warehouse]
+    hours = costing.metered(client, pools, warehouses, month)
+    used = None if hours is None else sum(hour.credits for charged in hours.values() for hour in charged)
+    return BudgetUse(settings.budget.credits_per_month, used, _suspended(client, settings))
+
+
+def _suspended(client: Client, settings: Settings) -> str:
+    """Return the warehouse that the budget's monitor has suspended; empty if it has not, or if nobody says."""
+    monitor = monitor_name(settings)
+    rows = client.rows(queries.Statement(show_monitor(monitor))) if monitor else []
+    quotas = [(row["used_credits"], row["credit_quota"]) for row in rows if row["name"] == monitor]
+    return settings.warehouse if any(quota and float(used) >= float(quota) for used, quota in quotas) else ""

@@ -1,0 +1,79 @@
+"""Whether the stack's budget is there, holds, and can be made: its limit, what is used, the monitor that suspends.
+
+Knows the rows of SHOW and of GET_SPENDING_LIMIT (user-guide/budgets, user-guide/resource-monitors). Must not ask
+anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.inspection import questions, receivers
+from jobgraph.inspection.answers import Finding
+from jobgraph.plan.budgets import monitor_name
+from jobgraph.plan.roles import ADMINISTRATOR, DEPLOYER, roles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobgraph.inspection.answers import Answers
+    from jobgraph.plan.planning import Plan
+
+_REMEDY = "raise `credits_per_month`, or spend less: jobgraph cost --since 7d says what would save most"
+
+
+def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    """Yield what can be said of a stack's budget; nothing if it has none."""
+    if plan.settings.budget is None:
+        return
+    yield from _limit(plan, answers)
+    yield from _use(plan, answers)
+    yield from _monitor(plan, answers)
+    users = receivers.users_by_address(answers.rows.get(questions.USERS, ()))
+    for address in plan.settings.budget.notify:
+        yield receivers.address_finding(address, "", users, answers)
+
+
+def _limit(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    budget, name = plan.settings.budget, f"budget {plan.settings.budget_name}"
+    if not answers.rows.get(questions.BUDGET):
+        yield Finding(name, ok=None, detail="not there, or not visible to the role: `pulumi up` makes it")
+        return
+    told = [str(value) for row in answers.rows.get(questions.BUDGET_LIMIT, ()) for value in row.values()]
+    if not told:
+        reason = answers.refused.get(questions.BUDGET_LIMIT, "no limit")
+        yield Finding(name, ok=None, detail=f"there; Snowflake did not say its limit: {reason}")
+    elif budget is not None and float(told[0]) != budget.credits_per_month:
+        limit = "no limit" if told[0] == "-1" else f"a limit of {told[0]} credits a month"
+        detail = f"has {limit}, the settings say {budget.credits_per_month}: `pulumi up` sets it"
+        yield Finding(name, ok=False, detail=detail)
+    else:
+        yield Finding(name, ok=True, detail=f"limit {told[0]} credits a month")
+
+
+def _use(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    name, use = f"budget {plan.settings.budget_name} used", answers.budget_use
+    if use is None:
+        reason = answers.refused.get(questions.BUDGET_USE, "")
+        yield Finding(name, ok=None, detail=f"Snowflake did not say: {reason}")
+    elif use.used is None:
+        yield Finding(name, ok=None, detail=use.state)
+    elif use.suspended:
+        yield Finding(name, ok=False, detail=f"{use.state}{use.consequence}")
+    else:
+        yield Finding(name, ok=not use.is_exceeded, detail=f"{use.state}: {_REMEDY}" if use.is_exceeded else use.state)
+
+
+def _monitor(plan: Plan, answers: Answers) -> Iterator[Finding]:
+    monitor = monitor_name(plan.settings)
+    if monitor is None:
+        return
+    name = f"resource monitor {monitor}"
+    row = next((row for row in answers.rows.get(questions.MONITORS, ()) if row["name"] == monitor), None)
+    if row is not None:
+        yield Finding(name, ok=True, detail=f"{row['used_credits']} of {row['credit_quota']} credits used this month")
+    elif answers.role == ADMINISTRATOR:
+        yield Finding(name, ok=True, detail="`pulumi up` makes it")
+    else:
+        (deployer,) = (role for role in roles(plan, {}) if role.kind == DEPLOYER)
+        yield Finding(name, ok=False, detail=f"not there, or not visible to the role. {' '.join(deployer.remarks)}")
