@@ -21,6 +21,7 @@ from jobgraph.errors import RunFailedError, UsageError, perhaps
 from jobgraph.page import connection
 from jobgraph.page_model.charges import charges as pool_charges
 from jobgraph.page_model.charges import pools_of
+from jobgraph.page_model.strip import with_newest
 from jobgraph.runs import deployed as deployed_graphs
 from jobgraph.runs import records
 from jobgraph.runs.attempts import instant
@@ -154,10 +155,7 @@ def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[GraphRun], int]:
     """Return the newest runs of a graph, newest first, also one under way, and how many are not read yet."""
     record = graph(name)
     closed, unread = source().histories.newest([record], limit)
-    newest = line(name).run
-    if newest is None:
-        return closed[record.key], unread
-    return [newest, *(run for run in closed[record.key] if run.run_id != newest.run_id)][:limit], unread
+    return with_newest(line(name), closed[record.key])[:limit], unread
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
@@ -169,7 +167,7 @@ def run(name: str, run_id: str) -> GraphRun:
         RunFailedError: if it has none at all.
     """
     if not run_id:
-        newest = line(name).run
+        newest = line(name).newest
         if newest is not None:
             return newest
     return RunRecords(source().client, graph(name)).run(run_id or None)

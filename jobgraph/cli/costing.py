@@ -81,9 +81,12 @@ def since(client: Client, text: str) -> datetime:
 
 def ended_attempts(client: Client, settings: Settings, config: Config, start: datetime) -> list[EndedAttempt]:
     """Return the attempts that ended since `start`, of all graphs of the stack; what was before that is cut off."""
+    graphs = in_account(config, settings).graphs
+    # rows of earlier versions have only the root's name
+    names = {graph.root_task: graph.key for graph in graphs}
     waiting_on = {
         (graph.root_task, job.name): "" if job.is_direct else job.task_warehouse or settings.warehouse
-        for graph in in_account(config, settings).graphs
+        for graph in graphs
         for job in graph.jobs
     }
     attempts = []
@@ -93,7 +96,8 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
             key = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
             attempts.append(
                 EndedAttempt(
-                    *key,
+                    graph=str(row["GRAPH_NAME"] or names.get(key[0], key[0])),
+                    job=key[1],
                     run_id=str(row["GRAPH_RUN_ID"]),
                     number=int(row["ATTEMPT"] or 1),
                     pool=str(row["COMPUTE_POOL"]),

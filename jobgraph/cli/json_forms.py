@@ -80,6 +80,8 @@ def run_json(run: GraphRun) -> dict[str, Any]:
         "started": run.started.isoformat() if run.started else None,
         "completed": run.completed.isoformat() if run.completed else None,
         "duration_seconds": run.duration,
+        "elapsed_seconds": run.elapsed,
+        "graph_attempt": run.attempt,
         "cause": run.cause or None,
         "config": run.config or None,
         "request": run.request.entry or None,

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.operations import Operation
 
-# so many statements are shown one by one
+# so many statements are shown one by one, each with so many characters: a backfill may have thousands of intervals
 _MOST_SHOWN = 20
+_LONGEST_SHOWN = 2000
 # how many of the newest operations are looked at for those of a run
 _MOST_KEPT = 500
 
@@ -49,8 +50,8 @@ def texts(statements: Sequence[Statement]) -> tuple[str, ...]:
     return tuple(map(filled, statements))
 
 
-def changed_values(options: Sequence[str], file: str | None) -> dict[str, Any]:
-    """Return the values that are asked for, those of --set before those of the file.
+def changed_values(config: Mapping[str, Any], options: Sequence[str], file: str | None) -> dict[str, Any]:
+    """Return the values that are asked for, those of --set before those of the file; `config` is the graph's own.
 
     Raises:
         UsageError: if they cannot be read.
@@ -59,7 +60,8 @@ def changed_values(options: Sequence[str], file: str | None) -> dict[str, Any]:
         text = Path(file).read_text("utf-8") if file else ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("The file cannot be read", where=str(file), remedy="Give the path of a YAML file.") from error
-    return {**(values.of_file(file, text) if file else {}), **values.of_options(options)}
+    asked = {**(values.of_file(file, text) if file else {}), **values.of_options(options)}
+    return values.as_configured(config, options, asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ def show_first(
         show_json({**operation_json(operation), **(more or {})})
         return
     for text in operation.statements[:_MOST_SHOWN]:
-        note(f"{text};")
+        note(_shown(text))
     if len(operation.statements) > _MOST_SHOWN:
         note(f"and {len(operation.statements) - _MOST_SHOWN} more statements")
     if operation.jobs:
@@ -121,6 +123,12 @@ def show_first(
         note(f"{count} job{'s' * (count != 1)}: {some(operation.jobs)}")
     for remark in remarks:
         note(remark)
+
+
+def _shown(text: str) -> str:
+    if len(text) <= _LONGEST_SHOWN:
+        return f"{text};"
+    return f"{text[:_LONGEST_SHOWN]}… ({len(text) - _LONGEST_SHOWN} more characters; --json shows all)"
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:
@@ -151,14 +159,3 @@ def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_KEPT) ->
         return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))
     except AbsentError:
         return []
-
-
-def kept_json(operation: Operation) -> dict[str, Any]:
-    """Return an operation that was kept for JSON."""
-    return {
-        "operation": operation.name,
-        "user": operation.user or None,
-        "at": operation.at.isoformat() if operation.at else None,
-        "note": operation.note or None,
-        "backfill": operation.backfill_id or None,
-    }

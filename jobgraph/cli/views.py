@@ -18,11 +18,10 @@ from rich.text import Text
 
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
-from jobgraph.runs.wording import duration
+from jobgraph.runs.wording import duration, instant, instant_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from rich.console import JustifyMethod
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from jobgraph.runs.attempts import Attempt
     from jobgraph.runs.comparison import Difference
     from jobgraph.runs.graph_run import GraphRun, JobRun
-    from jobgraph.runs.operations import Operation
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.services import JobService
 
@@ -78,10 +76,6 @@ def state(value: str) -> Text:
 
 def _count(value: int | None) -> str:
     return "" if value is None else str(value)
-
-
-def _time(value: datetime | None) -> str:
-    return value.astimezone().strftime("%Y-%m-%d %H:%M:%S") if value else ""
 
 
 def run_table(run: GraphRun, *, terminal: bool) -> Table:
@@ -132,7 +126,16 @@ def headline(run: GraphRun) -> Text:
     """Return one line on the run as a whole."""
     took = f" in {duration(run.duration)}" if run.ended and run.duration is not None else ""
     part = f" (a part: {len(run.request.left_out)} of {len(run.jobs)} jobs left out)" if run.is_part else ""
-    return Text.assemble(f"{run.graph}, run {run.run_id}{part}: ", state(run.state), took)
+    of = f" (interval {run.request.interval} of backfill {run.request.backfill})" if run.request.backfill else ""
+    return Text.assemble(f"{run.graph}, run {run.run_id}{part}{of}: ", state(run.state), took, _tries(run))
+
+
+def _tries(run: GraphRun) -> str:
+    """Return how often a run was tried as a whole: the time between is not counted, and may be half a night."""
+    if run.attempt == 1:
+        return ""
+    since = f", {duration(run.elapsed)} after it first began" if run.ended and run.elapsed is not None else ""
+    return f" (attempt {run.attempt}{since})"
 
 
 def part_line(part: GraphRun, whole: GraphRun | None) -> str:
@@ -178,15 +181,6 @@ def _left_out(run: GraphRun) -> list[str]:
     return [f"{', '.join(names)} {graph_run.LEFT_OUT}: {cause}" for cause, names in jobs.items()]
 
 
-def operations_lines(listed: Sequence[Operation]) -> list[str]:
-    """Return a line for each operation: what, who, when, why."""
-    return [
-        f"{operation.name} by {operation.user or '?'}, {_time(operation.at)}"
-        + (f": {operation.note}" if operation.note else "")
-        for operation in listed
-    ]
-
-
 def next_commands(run: GraphRun) -> str:
     """Return a line with the commands that one is likely to want after a run."""
     telling = next(iter(run.failed), None) or next((job for job in run.jobs if job.attempts), None)
@@ -211,7 +205,7 @@ def job_lines(run: GraphRun, job: JobRun, results: str = "") -> list[Text]:
     lines = [Text.assemble(f"{job.name}, run {run.run_id}: ", state(job.state), took, cause)]
     for attempt in job.tries:
         label = f" {attempt.reason_label}" if attempt.reason_class else ""
-        when = f", {_time(attempt.started)}" if attempt.started else ""
+        when = f", {instant_utc(attempt.started)}" if attempt.started else ""
         length = f", {duration(attempt.duration)}" if attempt.duration is not None else ""
         lines.append(Text.assemble(f"\nattempt {attempt.number}: ", state(attempt.state), label, when, length))
         lines += [Text(f"  {f'{name}:':<11}{value}") for name, value in _facts(run, job, attempt) if value]
@@ -255,21 +249,21 @@ def outputs(value: Any) -> str:
 
 def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int | None = None) -> Table:
     """Return one line for each graph; where a line has only `width` characters, what matters least is left out."""
-    columns = ("graph", "last run", "started", ">took", ">usually", "next start", "remark", "failed")
+    columns = ("graph", "last run", "started (UTC)", ">took", ">usually", "next start (UTC)", "remark", "failed")
     rows: list[tuple[str | Text, ...]] = [
         (
             line.graph.key,
             state(line.state),
-            _time(line.run.started) if line.run else "",
+            instant(line.run.started) if line.run else "",
             duration(line.run.duration) if line.run else "",
             duration(line.usual),
-            _time(line.next_start),
+            instant(line.next_start),
             _remark(line),
             ", ".join(_failed(job) for job in line.run.failed) if line.run else "",
         )
         for line in lines
     ]
-    return fitted(columns, rows, ("next start", ">usually", ">took"), terminal=terminal, width=width)
+    return fitted(columns, rows, ("next start (UTC)", ">usually", ">took"), terminal=terminal, width=width)
 
 
 def _remark(line: GraphOverview) -> str:
@@ -308,12 +302,12 @@ def _fact(difference: Difference, value: Any) -> str | Text:
 
 def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | None = None) -> Table:
     """Return one line for each run; where a line has only `width` characters, what matters least is left out."""
-    columns = ("run", "state", "started", ">duration", "started by", ">jobs done", ">attempts", "failed")
+    columns = ("run", "state", "started (UTC)", ">duration", "started by", ">jobs done", ">attempts", "failed")
     rows: list[tuple[str | Text, ...]] = [
         (
             run.run_id,
             state(run.state),
-            _time(run.started),
+            instant(run.started),
             duration(run.duration),
             f"backfill {run.request.backfill}" if run.request.backfill else run.scheduled_from,
             _jobs_done(run),

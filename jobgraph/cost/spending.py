@@ -27,7 +27,7 @@ GROUPS = ("job", "graph", "run", "attempt", "week")
 class EndedAttempt:
     """An attempt of a job that has ended; `warehouse` is empty if its task waited on none."""
 
-    root_task: str
+    graph: str
     job: str
     run_id: str
     number: int
@@ -128,10 +128,10 @@ def _rate(kind: str, name: str, family: str, deployment: Deployment, rates: Rate
 
 
 _NAMES: dict[str, Callable[[EndedAttempt], str]] = {
-    "job": lambda attempt: f"{attempt.root_task} {attempt.job}",
-    "graph": lambda attempt: attempt.root_task,
-    "run": lambda attempt: f"{attempt.root_task} run {attempt.run_id}",
-    "attempt": lambda attempt: f"{attempt.root_task} run {attempt.run_id} {attempt.job} attempt {attempt.number}",
+    "job": lambda attempt: f"{attempt.graph} {attempt.job}",
+    "graph": lambda attempt: attempt.graph,
+    "run": lambda attempt: f"{attempt.graph} run {attempt.run_id}",
+    "attempt": lambda attempt: f"{attempt.graph} run {attempt.run_id} {attempt.job} attempt {attempt.number}",
     "week": lambda attempt: f"week {attempt.end:%G-W%V}",
 }
 

@@ -6,6 +6,7 @@ Pure. Knows deployed graphs, lines of the overview and runs. Must not know how a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from jobgraph.page_model import looks
@@ -35,7 +36,7 @@ def reasons(line: GraphOverview, now: datetime) -> tuple[Reason, ...]:
 
 
 def _reasons(line: GraphOverview, now: datetime) -> Iterator[Reason]:
-    graph, run = line.graph.deployed, line.run
+    graph, run = line.graph.deployed, line.newest
     if graph is None:
         yield Reason(LOOK, "The graph is no longer deployed: only its history is there. `pulumi up` deploys it.")
         return
@@ -57,13 +58,13 @@ def _next_start(line: GraphOverview, now: datetime) -> Reason:
     schedule = line.graph.deployed.schedule
     if line.next_start is None:
         return Reason(OK, f"Its schedule is {schedule}; Snowflake has not planned the next start yet.")
-    if line.next_start < now and (line.run is None or line.run.ended):
+    if line.next_start < now and (line.newest is None or line.newest.ended):
         return Reason(LOOK, f"Its start of {_time(line.next_start)} is late. Snowflake may be busy; look again soon.")
     return Reason(OK, f"Its schedule ({schedule}) starts it next at {_time(line.next_start)}.")
 
 
 def _newest(line: GraphOverview) -> Iterator[Reason]:
-    run = line.run
+    run = line.newest
     if run is None:
         yield Reason(OK, "It has not run yet.")
         return
@@ -79,4 +80,4 @@ def _newest(line: GraphOverview) -> Iterator[Reason]:
 
 
 def _time(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M %Z}".strip()
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

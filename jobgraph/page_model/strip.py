@@ -6,11 +6,11 @@ Pure. Knows lines of the overview (`jobgraph.runs.overview`) and runs. Must not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.overview import GraphOverview
@@ -48,7 +48,7 @@ def cards(
 
     Args:
         lines: one of each graph.
-        histories: closed runs by graph, newest first; the newest run of a line comes behind them if it is not closed.
+        histories: closed runs by graph, newest first; those of a line may not be among them yet.
         now: the present instant.
         containing: a part of the names that are wanted, whatever the case.
     """
@@ -59,10 +59,19 @@ def cards(
     )
 
 
+def with_newest(line: GraphOverview, closed: Sequence[GraphRun]) -> list[GraphRun]:
+    """Return the runs of a graph, newest first: closed ones, and those of its line, which may not be closed yet."""
+    own = [run for run in (line.part, line.run) if run is not None]
+    ids = {run.run_id for run in own}
+    return sorted([*own, *(run for run in closed if run.run_id not in ids)], key=_begin, reverse=True)
+
+
+def _begin(run: GraphRun) -> datetime:
+    return run.scheduled or run.started or datetime.min.replace(tzinfo=UTC)
+
+
 def _marks(line: GraphOverview, closed: Sequence[GraphRun]) -> tuple[StripRun, ...]:
-    runs = [run for run in closed if line.run is None or run.run_id != line.run.run_id]
-    if line.run is not None:
-        runs.insert(0, line.run)
+    runs = with_newest(line, closed)
     longest = max((run.duration or 0.0 for run in runs), default=0.0)
     return tuple(
         StripRun(run, run.duration / longest if run.duration is not None and longest else None)
@@ -76,7 +85,7 @@ def _notice(line: GraphOverview, now: datetime) -> str:
         return "no longer deployed"
     if line.suspended:
         return f"suspended {line.suspended_because}"
-    run = line.run
+    run = line.newest
     if run is not None and not run.ended and line.usual and (run.duration or 0.0) > _SLOW * line.usual:
         return "takes longer than usual"
     if line.next_start is not None and line.next_start < now and (run is None or run.ended):

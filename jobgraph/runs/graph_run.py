@@ -87,10 +87,11 @@ class JobRun:
 class GraphRun:
     """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
 
-    `duration` is in seconds, up to now while it runs. `cause` is why the root or the finalizer failed. `task_states`
-    has the root's and the finalizer's state too, for a picture. `repeatable`: it is the last run of a graph that has
-    not changed since; `stopped`: a task of it failed or was cancelled. `config` has its values as JSON;
-    `request` is what it was asked for beside them.
+    `duration` is in seconds, up to now while it runs: of a run that was tried again, that of all attempts, without the
+    time between them, which `elapsed` counts too. `cause` is why the root or the finalizer failed. `task_states` has
+    the root's and the finalizer's state too, for a picture. `repeatable`: it is the last run of a graph that has not
+    changed since; `stopped`: a task of it failed or was cancelled. `config` has its values as JSON; `request` is what
+    it was asked for beside them.
     """
 
     shape: Shape
@@ -103,6 +104,7 @@ class GraphRun:
     started: datetime | None = None
     completed: datetime | None = None
     duration: float | None = None
+    elapsed: float | None = None
     cause: str = ""
     config: str = ""
     request: Request = _ORDINARY
@@ -193,7 +195,8 @@ def assemble(
         progress: what else is known of it; of a run that is over, nothing.
     """
     progress = progress or Progress()
-    rows = _rows(shape, [row for row in history if row.run_id == run_id], progress)
+    own = [row for row in history if row.run_id == run_id]
+    rows = _rows(shape, own, progress)
     tries: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         tries.setdefault(attempt["TASK_NAME"], []).append(attempt_rows.read(attempt))
@@ -202,6 +205,9 @@ def assemble(
     root, finalizer = rows.row(shape.root_task), rows.row(shape.finalizer)
     ends = [row.completed for row in rows.latest.values() if row.completed and row is not finalizer]
     end = max(ends) if rows.ended and ends else progress.now
+    spans = task_runs.spans(
+        [row for row in own if row.name != shape.finalizer], rows.attempt, None if rows.ended else end
+    )
     around = {row.name: row.state for row in (root, finalizer) if row}
     return GraphRun(
         shape=shape,
@@ -213,13 +219,14 @@ def assemble(
         scheduled=root.scheduled if root else None,
         started=root.started if root else None,
         completed=end if rows.ended else None,
-        duration=_seconds(root.started, end) if root else None,
+        duration=sum(spans) if root and spans else None,
+        elapsed=_seconds(root.started, end) if root else None,
         cause=task_runs.errors_of(root, finalizer) if rows.ended else "",
         config=rows.config,
         request=rows.request,
         attempt=rows.attempt,
         repeatable=rows.ended and progress.repeatable,
-        stopped=any(map(_stops, rows.latest.values())),
+        stopped=any(row.stops for row in rows.latest.values()),
         task_states={**around, **{job.name: job.state for job in jobs}},
     )
 
@@ -232,7 +239,7 @@ def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows
     repeated = {
         name
         for name, row in latest.items()
-        if row.attempt < number and (_stops(row) or name in blocked or name == shape.finalizer)
+        if row.attempt < number and (row.stops or name in blocked or name == shape.finalizer)
     }
     current = {name: row for name, row in latest.items() if name not in repeated}
     ended = _has_ended(shape, current, number, progress)
@@ -243,14 +250,9 @@ def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows
     return _Rows(shape, rows, blocked, _passed_by(shape, rows, blocked), number, ended, request, config)
 
 
-def _stops(row: TaskRun) -> bool:
-    """Tell whether what follows a task cannot run."""
-    return row.failed or row.state == task_runs.CANCELLED
-
-
 def _blocked(shape: Shape, rows: Mapping[str, TaskRun]) -> frozenset[str]:
     """Return the jobs that could not run because of a failure or a cancellation before them."""
-    stopping = {name for name, row in rows.items() if _stops(row)}
+    stopping = {name for name, row in rows.items() if row.stops}
     blocked = set()
     for task in shape.jobs:
         row = rows.get(task.name)
@@ -328,7 +330,7 @@ def _service(service: JobService | None, tries: Sequence[Attempt]) -> JobService
 def _state(task: Task, rows: _Rows, last: Attempt | None) -> str:
     row = rows.row(task.name)
     left_out = task.name in rows.request.left_out or (last is not None and last.state == LEFT_OUT)
-    if left_out and (row is None or not _stops(row)):
+    if left_out and (row is None or not row.stops):
         return LEFT_OUT
     if row is None:
         return _state_without_row(task, rows)

@@ -5,13 +5,14 @@ Pure. Must not know how it is done or kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from jobgraph.account.queries import Statement
@@ -49,6 +50,22 @@ def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
     """Return what was done to a run, oldest first; `listed` are operations of its graph."""
     own = [operation for operation in listed if operation.run_id == run.run_id or _has_asked_for(operation, run)]
     return sorted(own, key=lambda operation: operation.at.timestamp() if operation.at else 0.0)
+
+
+def since(listed: Iterable[Operation], runs: Sequence[GraphRun], *, from_the_first: bool) -> list[Operation]:
+    """Return what was done to a graph since the oldest of some of its runs, newest first, each with its run.
+
+    `listed` is newest first. `from_the_first`: the runs go back to the first one, so that whatever was done is meant.
+    """
+    starts = [run.scheduled for run in runs if run.scheduled]
+    begin = None if from_the_first else min(starts, default=None)
+    meant = [operation for operation in listed if begin is None or (operation.at is not None and operation.at >= begin)]
+    return [_with_run(operation, runs) for operation in meant]
+
+
+def _with_run(operation: Operation, runs: Iterable[GraphRun]) -> Operation:
+    came_of_it = next((run.run_id for run in runs if _has_asked_for(operation, run)), operation.run_id)
+    return replace(operation, run_id=came_of_it)
 
 
 def suspension(listed: Iterable[Operation]) -> Operation | None:
@@ -93,7 +110,8 @@ def read(rows: Iterable[Mapping[str, Any]]) -> list[Operation]:
         Operation(
             name=str(row["OPERATION"]),
             graph=str(row["GRAPH_NAME"]),
-            statements=(),
+            statements=_texts(row.get("STATEMENTS")),
+            jobs=_texts(row.get("JOBS")),
             note=str(row["NOTE"] or ""),
             run_id=str(row["GRAPH_RUN_ID"] or ""),
             backfill_id=str(row["BACKFILL_ID"] or ""),
@@ -102,3 +120,12 @@ def read(rows: Iterable[Mapping[str, Any]]) -> list[Operation]:
         )
         for row in rows
     ]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return the texts of a cell that has a JSON list of them; the table is anybody's to write to."""
+    try:
+        texts = json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return ()
+    return tuple(map(str, texts)) if isinstance(texts, list) else ()

@@ -50,6 +50,11 @@ class GraphOverview:
         return self.run.state if self.run else NEVER_RAN
 
     @property
+    def newest(self) -> GraphRun | None:
+        """Its last run, whether of the whole graph or of a part."""
+        return self.part or self.run
+
+    @property
     def suspended(self) -> bool:
         """Whether its schedule starts no runs although it has one."""
         deployed = self.graph.deployed

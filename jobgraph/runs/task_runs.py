@@ -70,6 +70,11 @@ class TaskRun:
         return self.state in FAILED_STATES
 
     @property
+    def stops(self) -> bool:
+        """Whether what follows it cannot run."""
+        return self.failed or self.state == CANCELLED
+
+    @property
     def is_of_part(self) -> bool:
         """Whether its run was asked for without some of the graph's jobs; the root's row tells."""
         return bool(split_config(self.config)[0].left_out)
@@ -161,6 +166,18 @@ def telling(row: TaskRun | None, tries: tuple[Attempt, ...]) -> tuple[Attempt, .
     if row is None or row.started is None or ended is None:
         return tries
     return () if ended < row.started else tries
+
+
+def spans(tasks: Iterable[TaskRun], attempt: int, now: datetime | None) -> list[float]:
+    """Return how many seconds each attempt of a run took; `now` is given while its last `attempt` goes on."""
+    begun: dict[int, datetime] = {}
+    ended: dict[int, datetime] = {attempt: now} if now else {}
+    for row in tasks:
+        if row.started:
+            begun[row.attempt] = min(begun.get(row.attempt, row.started), row.started)
+        if row.completed:
+            ended[row.attempt] = max(ended.get(row.attempt, row.completed), row.completed)
+    return [max((ended[number] - start).total_seconds(), 0.0) for number, start in begun.items() if number in ended]
 
 
 def errors_of(*tasks: TaskRun | None) -> str:

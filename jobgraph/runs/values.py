@@ -52,6 +52,18 @@ def of_file(name: str, text: str) -> dict[str, Any]:
     return values
 
 
+def as_configured(config: Mapping[str, Any], options: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values, those of `key=value` texts as they were written where the graph's `config` has a text.
+
+    YAML reads `yes` as true and `007` as 7: a job that was promised a text would get something else.
+    """
+    written = dict(option.split("=", 1) for option in options)
+    return {
+        key: written[key] if key in written and isinstance(config.get(key), str) else value
+        for key, value in values.items()
+    }
+
+
 def check(graph: str, config: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Refuse keys that the graph's configuration does not have.
 

@@ -6,10 +6,12 @@ Pure. Must not know where they are shown.
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 _MINUTE = 60
 _HOUR = 3600
@@ -27,6 +29,19 @@ def duration(value: float | None) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+
+
+def instant(value: datetime | None) -> str:
+    """Return an instant in UTC without saying so, for a column whose heading does; empty if not known.
+
+    Everything is told in UTC, as intervals and logs are, so that two people in two places read the same.
+    """
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else ""
+
+
+def instant_utc(value: datetime | None) -> str:
+    """Return an instant in UTC that stands alone: `2026-11-29 15:00:15 UTC`; empty if not known."""
+    return f"{instant(value)} UTC" if value else ""
 
 
 def some(names: Sequence[str]) -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from jobgraph.page.markup.elements import instant, link, state, text, took
 from jobgraph.page_model import address, looks
 from jobgraph.page_model.address import Address
-from jobgraph.runs.wording import duration
+from jobgraph.runs.wording import duration, instant_utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from jobgraph.page_model.strip import Card, StripRun
+    from jobgraph.runs.graph_run import GraphRun
 
 # The lowest bar, as a part of the strip's height: a run of a second still shows.
 _LOWEST = 0.18
@@ -42,15 +43,22 @@ def _card(card: Card, now: datetime) -> str:
     when = instant(run.started or run.scheduled, now) if run else ""
     if run:
         last = link(here.to(address.RUN, run=run.run_id), last, "plain")
+    part = _part(line.part, here) if line.part else ""
     usual = f"<small>usually {took(line.usual)}</small>" if line.usual is not None else ""
     return (
         f'<div class="card {looks.look(line.state).tone}">'
         f'<div class="who">{link(here, text(card.key), "name")}<small>{text(size)}</small>{notice}</div>'
-        f'<div class="last">{last}<small>{when}</small></div>'
+        f'<div class="last">{last}<small>{when}</small>{part}</div>'
         f'<div class="strip">{"".join(_bar(mark, here) for mark in card.marks)}</div>'
         f'<div class="took">{took(run.duration) if run else ""}{usual}</div>'
         f'<div class="next">{_next(card, now)}</div></div>'
     )
+
+
+def _part(run: GraphRun, here: Address) -> str:
+    """Return a line on a run of a part of the graph: it came later, and does not decide how the graph stands."""
+    words = f"<small>then a part:</small> {state(run.state)}"
+    return link(here.to(address.RUN, run=run.run_id), words, "plain", f"run {run.run_id} left jobs out")
 
 
 def _next(card: Card, now: datetime) -> str:
@@ -68,10 +76,8 @@ def _bar(mark: StripRun, here: Address) -> str:
     run, look = mark.run, looks.look(mark.run.state)
     height = max(_LOWEST, mark.share if mark.share is not None else _LOWEST)
     sign = "" if look.tone == looks.GOOD else look.sign
-    hint = (
-        f"{look.word or run.state}, {duration(run.duration)}, {run.started:%Y-%m-%d %H:%M}"
-        if run.started
-        else look.word
-    )
+    of_part = "a part, " if run.is_part else ""
+    when = f", {duration(run.duration)}, {instant_utc(run.started)}" if run.started else ""
+    hint = f"{of_part}{look.word or run.state}{when}"
     bar = f'<i class="{look.tone}" style="height:{height * 100:.0f}%"></i>'
     return link(here.to(address.RUN, run=run.run_id), f"<u>{sign}</u>{bar}", "bar", f"run {run.run_id}: {hint}")

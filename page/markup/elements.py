@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from jobgraph.page_model import looks
-from jobgraph.runs.wording import duration
+from jobgraph.runs.wording import duration, instant_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +45,7 @@ def instant(value: datetime | None, now: datetime | None = None) -> str:
     """Return an instant: how long ago or until, the rest when one points at it; without `now`, in full."""
     if value is None:
         return ""
-    full = f"{value:%Y-%m-%d %H:%M:%S} {value.tzname() or ''}".strip()
+    full = instant_utc(value)
     words = full if now is None else distance((now - value).total_seconds())
     return f'<time datetime="{value.isoformat()}" title="{text(full)}">{text(words)}</time>'
 

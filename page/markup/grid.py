@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.page.markup.elements import legend, link, text
 from jobgraph.page_model import address, looks
-from jobgraph.runs.wording import duration
+from jobgraph.runs.wording import duration, instant_utc
 
 if TYPE_CHECKING:
     from jobgraph.page_model.address import Address
@@ -60,8 +60,9 @@ def _scale(grid: Grid) -> str:
 
 def _label(run: GraphRun) -> str:
     look = looks.look(run.state)
-    when = f", {run.started:%a %Y-%m-%d %H:%M}" if run.started else ""
-    return f"run {run.run_id}: {look.word or run.state}{when}, {duration(run.duration) or 'not started'}"
+    when = f", {instant_utc(run.started)}" if run.started else ""
+    of_part = "a part, " if run.is_part else ""
+    return f"run {run.run_id}: {of_part}{look.word or run.state}{when}, {duration(run.duration) or 'not started'}"
 
 
 def _column(run: GraphRun, here: Address, longest: float) -> str:

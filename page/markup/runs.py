@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.page.markup.elements import facts, figures, heading, instant, link, state, table, text, took
 from jobgraph.page_model import address, looks
-from jobgraph.runs.wording import duration
+from jobgraph.runs import graph_run
+from jobgraph.runs.wording import duration, instant_utc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from jobgraph.page_model.address import Address
@@ -29,21 +31,40 @@ _NEWEST = 15
 def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | None) -> str:
     """Return the head of a run: its state, its figures, and what failed, with the way to its log."""
     done = sum(looks.look(job.state).tone == looks.GOOD for job in run.jobs)
+    left_out = sum(job.state == graph_run.LEFT_OUT for job in run.jobs)
     config = f"<code>{text(run.config)}</code>" if run.config and run.config != "{}" else ""
     return (
         f'<div class="title">{state(run.state)}<span>{instant(run.started or run.scheduled, now)}</span></div>'
         + figures(
             [
                 ("took" if run.ended else "so far", took(run.duration)),
-                ("jobs done", f"{done} of {len(run.jobs)}"),
+                ("jobs done", f"{done} of {len(run.jobs) - left_out}"),
+                ("jobs left out", str(left_out or "")),
                 ("attempts", str(sum(job.attempts for job in run.jobs))),
                 ("critical path", took(timeline.critical_seconds) if timeline.critical_seconds else ""),
                 ("started by", text(run.scheduled_from.replace("_", " ").lower())),
             ]
         )
-        + facts([("run", f"<code>{text(run.run_id)}</code>"), ("config", config), ("cause", text(run.cause))])
+        + facts(
+            [
+                ("run", f"<code>{text(run.run_id)}</code>"),
+                ("config", config),
+                ("cause", text(run.cause)),
+                *_request(run),
+            ]
+        )
         + _failures(run, here)
     )
+
+
+def _request(run: GraphRun) -> Iterator[tuple[str, str]]:
+    """Yield what the run was asked for, and how often it was tried."""
+    request = run.request
+    yield "a part, without", text(", ".join(request.left_out))
+    yield "interval", text(f"{request.start} to {request.end}" if request.backfill else "")
+    yield "backfill", text(request.backfill)
+    if run.attempt > 1:
+        yield "attempt", text(f"{run.attempt}; {duration(run.elapsed)} from its first start to its end")
 
 
 def _failures(run: GraphRun, here: Address) -> str:
@@ -100,7 +121,7 @@ def _point(point: Point, history: JobHistory, here: Address) -> str:
     job, look = point.job, looks.look(point.job.state)
     share = max(0.03, (job.duration or 0.0) / history.longest)
     sign = "" if look.tone == looks.GOOD else look.sign
-    when = f"{point.run.started:%Y-%m-%d %H:%M}, " if point.run.started else ""
+    when = f"{instant_utc(point.run.started)}, " if point.run.started else ""
     tries = f", {job.attempts} attempts" if job.attempts > 1 else ""
     hint = f"{when}{look.word or job.state}, {duration(job.duration)}{tries}{f': {job.cause}' if job.cause else ''}"
     bar = f'<i class="{look.tone}" style="height:{share * 100:.0f}%"></i>'

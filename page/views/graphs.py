@@ -36,6 +36,6 @@ def show(here: Address) -> None:
             return False
         containing = st.query_params.get("filter", "")
         board(cards_html(cards(lines, reading.strips(), reading.now(), containing=containing), reading.now()), "graphs")
-        return any(line.run is not None and not line.run.ended for line in lines)
+        return any(line.newest is not None and not line.newest.ended for line in lines)
 
     live(draw)

@@ -24,6 +24,6 @@ def show(here: Address) -> None:
     def draw() -> bool:
         line = reading.line(here.graph)
         board(reasons_html(reasons(line, reading.now())), "why")
-        return line.run is not None and not line.run.ended
+        return line.newest is not None and not line.newest.ended
 
     live(draw)

@@ -71,6 +71,19 @@ WORDS = {
 }
 
 
+def test_a_run_of_a_part_is_told_as_one_and_comes_after_the_whole_one(visit: Visit) -> None:
+    visit.client = server("failing")
+    recorded.then_a_part(visit.client)
+    cards = visit.html(view=address.GRAPHS)
+    assert "then a part:" in cards
+    assert cards.index(f"run {recorded.RUN}: failed") < cards.index("run part: a part, done")
+    grid = visit.html(view=address.GRID, graph=KEY)
+    assert grid.index(f"run={recorded.RUN}") < grid.index("run=part")
+    run = visit.html(view=address.RUN, graph=KEY)
+    words = ("<b>1 of 1</b><span>jobs done", "<b>5</b><span>jobs left out", "a part, without", "T_MYJOB_1, T_MYJOB_2")
+    assert [word for word in words if word not in run] == []
+
+
 @pytest.mark.parametrize(("history", "view"), WORDS, ids=str)
 def test_a_view_of_a_history(visit: Visit, history: str, view: str) -> None:
     visit.client = server(history)

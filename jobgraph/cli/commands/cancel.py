@@ -13,7 +13,7 @@ from jobgraph.account import queries, steering
 from jobgraph.cli import lookup, operating
 from jobgraph.cli.application import Application, examples, say, show_json
 from jobgraph.cli.application import note as remark
-from jobgraph.runs import records, task_runs
+from jobgraph.runs import records, task_runs, wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def _show(deployed: Deployed, cancelled: Action, waiting: Sequence[TaskRun], *, 
             say(f"{job}: cancelled" + (f", service {', '.join(services)} stopped" if services else ""))
     for row in waiting:
         verb = "would start" if dry_run else "starts"
-        at = f" at {row.scheduled:%H:%M:%S}" if row.scheduled else ""
+        at = f" at {wording.instant_utc(row.scheduled)}" if row.scheduled else ""
         remark(f"A run that was asked for{at} waits behind it and {verb} then.")
 
 

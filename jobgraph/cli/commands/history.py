@@ -1,52 +1,69 @@
-"""The command `history`: the finished runs of a graph.
+"""The command `history`: the finished runs of a graph, and what people did to it.
 
 Knows its options and output. Must not know how a run is put together.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jobgraph.cli import json_forms, lookup, operating, views
-from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json, terminal_width
+from jobgraph.cli import json_forms, lookup, operating, operation_output, views
+from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json, terminal_width
 from jobgraph.runs import operations
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.operations import Operation
 
 
 @click.command(
     short_help="List the finished runs of a graph.",
-    epilog=examples("jobgraph history", "jobgraph history container_jobs --limit 50 --json"),
+    epilog=examples(
+        "jobgraph history",
+        "jobgraph history container_jobs --limit 50 --json",
+        "jobgraph history --operations",
+    ),
 )
 @click.argument("graph", required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many runs to show.")
-@click.option("--json", "as_json", is_flag=True, help="Write the runs as JSON.")
+@click.option("--operations", "only_operations", is_flag=True, help="Show only what people did.")
+@click.option("--json", "as_json", is_flag=True, help="Write the runs, or what people did, as JSON.")
 @click.pass_context
-def history(context: click.Context, graph: str | None, *, limit: int, as_json: bool) -> None:
+def history(context: click.Context, graph: str | None, *, limit: int, only_operations: bool, as_json: bool) -> None:
     """List the finished runs of a graph, newest first, from the history tables.
 
-    GRAPH may also be one that is no longer deployed.
+    Below them is what people did to the graph since the first of these: runs asked for, retries, cancellations,
+    suspensions, backfills, each with who, when and why. GRAPH may also be one that is no longer deployed.
     """
     application: Application = context.obj
     record = lookup.record(application, graph)
     runs = lookup.runs(application, record).history(limit)
-    done = operating.kept(application.client, record.tables, record.key) if runs else []
-    if as_json:
-        show_json([{**json_forms.run_json(run), "operations": _operations_json(done, run)} for run in runs])
-    elif runs:
-        show(views.history_table(runs, terminal=is_terminal(), width=terminal_width()))
-        for run in runs:
-            for line in views.operations_lines(
-                [operation for operation in operations.of_run(done, run) if operation.note]
-            ):
-                say(f"{run.run_id}: {line}")
+    kept = operating.kept(application.client, record.tables, record.key)
+    done = operations.since(kept, runs, from_the_first=len(runs) < limit)
+    if as_json and only_operations:
+        show_json([operation_output.operation_json(operation) for operation in done])
+    elif as_json:
+        show_json([{**json_forms.run_json(run), "operations": _of_run(kept, run)} for run in runs])
     else:
-        note(f"No run of graph {record.key} has ended yet. `jobgraph status {record.key}` shows one that is under way.")
+        _show(record.key, () if only_operations else runs, done, only_operations=only_operations)
 
 
-def _operations_json(done: list[Operation], run: GraphRun) -> list[dict[str, Any]]:
-    return [operating.kept_json(operation) for operation in operations.of_run(done, run)]
+def _of_run(kept: Sequence[Operation], run: GraphRun) -> list[dict[str, object]]:
+    return [operation_output.operation_json(operation) for operation in operations.of_run(kept, run)]
+
+
+def _show(key: str, runs: Sequence[GraphRun], done: Sequence[Operation], *, only_operations: bool) -> None:
+    if runs:
+        show(views.history_table(runs, terminal=is_terminal(), width=terminal_width()))
+    elif not only_operations:
+        note(f"No run of graph {key} has ended yet. `jobgraph status {key}` shows one that is under way.")
+    if done:
+        if runs:
+            click.echo()
+        show(operation_output.table(done, terminal=is_terminal(), width=terminal_width()))
+    elif only_operations:
+        note(f"Nobody has done anything to graph {key} that is kept.")

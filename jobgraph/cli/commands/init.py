@@ -34,7 +34,10 @@ _TEMPLATE_SECTION = "\ntemplate:"
 _DISTRIBUTIONS = ("jobgraph", "snowflake-sandbox")
 
 
-@click.command(epilog=examples("jobgraph init shop", "jobgraph init . --name shop"))
+@click.command(
+    short_help="Write a small project into a folder.",
+    epilog=examples("jobgraph init shop", "jobgraph init . --name shop"),
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", metavar="NAME", help="Name of the Pulumi project; the folder's, unless given.")
 def init(folder: Path, name: str | None) -> None:

@@ -18,8 +18,9 @@ from jobgraph.runs import selection
 from jobgraph.runs.selection import JobSelection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from jobgraph.cli.watching import RunsBefore
     from jobgraph.runs.deployed import Deployed
 
 # Without --wait, how long to look for the new run's id before leaving without it, in seconds.
@@ -80,7 +81,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
     run_output.check_waiting_options(waiting=waiting, timeout=timeout, picture=picture)
     application: Application = context.obj
     deployed = lookup.graph(application, graph)
-    changed = operating.changed_values(options, file)
+    changed = operating.changed_values(deployed.config, options, file)
     action = steering.run(application.client, deployed, changed, _selection(deployed, only, since, skip))
     operation = action.operation(note)
     if dry_run or changed or action.left_out or note:
@@ -92,18 +93,34 @@ def run(  # noqa: PLR0913  # one parameter for each option
         return
     launch = Launch(application.client, deployed, application.clock, timeout)
     request = launch.execute(action.statements[0])
-    if not waiting:
-        run_id = launch.find(request, _PATIENCE)
+
+    def keep(run_id: str | None) -> None:
         operating.keep(application.client, deployed.tables, action.operation(note, run_id or ""))
+
+    if not waiting:
+        run_id = _found(launch, request, deployed.key, keep, _PATIENCE)
         run_output.show_started(deployed.key, deployed.root_task, run_id, as_json=as_json)
         return
     count = len(deployed.jobs) - len(action.left_out)
     remark(f"Graph {deployed.key} was asked to run; waiting for {count} job{'s' * (count != 1)}.")
-    run_id = run_output.unless_interrupted(deployed.key, lambda: launch.find(request))
-    operating.keep(application.client, deployed.tables, action.operation(note, str(run_id)))
-    rows = launch.rows(str(run_id), request)
+    rows = launch.rows(str(_found(launch, request, deployed.key, keep)), request)
     ended = run_output.follow(launch.watch(), rows)
     run_output.end(context, ended, run_output.Output(as_json, picture))
+
+
+def _found(
+    launch: Launch, request: RunsBefore, key: str, keep: Callable[[str | None], None], patience: float | None = None
+) -> str | None:
+    """Return the id of the run that was asked for, as `Launch.find` does.
+
+    What was asked for is kept also if the search is interrupted, or takes too long.
+    """
+    run_id = None
+    try:
+        run_id = run_output.unless_interrupted(key, lambda: launch.find(request, patience))
+    finally:
+        keep(run_id)
+    return run_id
 
 
 def _selection(deployed: Deployed, only: Sequence[str], since: Sequence[str], skip: Sequence[str]) -> JobSelection:

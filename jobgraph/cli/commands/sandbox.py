@@ -86,7 +86,10 @@ def sandbox() -> None:
     """Start, stop and use the local Snowflake of this project."""
 
 
-@sandbox.command(epilog=examples("jobgraph sandbox start", "jobgraph sandbox start --port 8765"))
+@sandbox.command(
+    short_help="Start it in the background.",
+    epilog=examples("jobgraph sandbox start", "jobgraph sandbox start --port 8765"),
+)
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port to listen on; the last one, or a free one, unless given."
 )
@@ -122,7 +125,7 @@ def start(context: click.Context, port: int | None, webhook_receiver: str | None
     note('Next: eval "$(jobgraph sandbox env)"   then: pulumi up')
 
 
-@sandbox.command(epilog=examples("jobgraph sandbox stop"))
+@sandbox.command(short_help="Stop it; its data stays.", epilog=examples("jobgraph sandbox stop"))
 @click.pass_context
 def stop(context: click.Context) -> None:
     """Stop the sandbox and the containers it runs; its data stays, and runs go on at the next start."""
@@ -133,7 +136,10 @@ def stop(context: click.Context) -> None:
     click.echo("The sandbox has stopped." if stopped else looked)
 
 
-@sandbox.command(epilog=examples("jobgraph sandbox status", "jobgraph sandbox status --json"))
+@sandbox.command(
+    short_help="Tell whether it runs, and where.",
+    epilog=examples("jobgraph sandbox status", "jobgraph sandbox status --json"),
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the state as JSON.")
 @click.pass_context
 def status(context: click.Context, *, as_json: bool) -> None:
@@ -160,7 +166,7 @@ def describe(status_now: SandboxStatus, folder: Path) -> str:
     return f"The sandbox is not running (looked in {folder}): jobgraph sandbox start"
 
 
-@sandbox.command(epilog=examples('eval "$(jobgraph sandbox env)"'))
+@sandbox.command(short_help="Print the variables that point to it.", epilog=examples('eval "$(jobgraph sandbox env)"'))
 @click.pass_context
 def env(context: click.Context) -> None:
     """Print the variables that point `pulumi` and every Snowflake client at the sandbox, for a POSIX shell.
@@ -215,7 +221,10 @@ def _pulumi(project: Path) -> dict[str, str]:
     return variables
 
 
-@sandbox.command(epilog=examples("jobgraph sandbox mail", "jobgraph sandbox mail 3"))
+@sandbox.command(
+    short_help="List the e-mails and webhooks it sent.",
+    epilog=examples("jobgraph sandbox mail", "jobgraph sandbox mail 3"),
+)
 @click.argument("number", type=click.IntRange(min=1), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Write the messages as JSON.")
 @click.pass_context
@@ -240,7 +249,7 @@ def mail(context: click.Context, number: int | None, *, as_json: bool) -> None:
         show(table([">NO", "SENT", "KIND", "TO", "SUBJECT"], rows, terminal=is_terminal()))
 
 
-@sandbox.command(epilog=examples("jobgraph sandbox reset --yes"))
+@sandbox.command(short_help="Delete everything in it.", epilog=examples("jobgraph sandbox reset --yes"))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def reset(context: click.Context, *, yes: bool) -> None:

@@ -12,7 +12,7 @@ from jobgraph.cli.application import Application, examples, is_terminal, note, s
 from jobgraph.errors import UsageError
 
 
-@click.command(epilog=examples("jobgraph setup"))
+@click.command(short_help="Get `pulumi` and its plugins.", epilog=examples("jobgraph setup"))
 @click.pass_context
 def setup(context: click.Context) -> None:
     """Get `pulumi` and its plugins for this project; safe to run again.

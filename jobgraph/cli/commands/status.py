@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobgraph.account import messages, overview_records
-from jobgraph.cli import budgets, json_forms, lookup, operating, progress, views
+from jobgraph.cli import budgets, json_forms, lookup, operating, operation_output, progress, views
 from jobgraph.cli.application import (
     Application,
     examples,
@@ -154,10 +154,12 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     else:
         done = operations.of_run(operating.kept(application.client, record.tables, record.key), run)
         if as_json:
-            show_json({**json_forms.run_json(run), "operations": [operating.kept_json(each) for each in done]})
+            show_json(
+                {**json_forms.run_json(run), "operations": [operation_output.operation_json(each) for each in done]}
+            )
         else:
             _show_run(run)
-            for line in views.operations_lines(done):
+            for line in operation_output.lines(done):
                 say(line)
             _show_untold(application, record, run)
     states = {shown.state for shown in (run, whole) if shown is not None}
@@ -186,7 +188,7 @@ def _tell_suspension(application: Application, record: GraphRecord) -> None:
     if deployed is None or deployed.started or not deployed.schedule or deployed.suspended_by_failures:
         return
     by = operations.suspension(operating.kept(application.client, record.tables, record.key))
-    for line in views.operations_lines([by] if by else []):
+    for line in operation_output.lines([by] if by else []):
         note(f"{record.key}: {line}")
 
 

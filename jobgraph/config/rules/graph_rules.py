@@ -178,7 +178,7 @@ def _cycle_problem(graph: Graph, by_name: Mapping[str, Job], cycle: list[str]) -
     place = job.after.index(predecessor)
     chain = " -> ".join(by_name[name].key for name in cycle)
     issue = f"these jobs wait for one another: {chain}"
-    remedy = f"remove one of the edges, as `{by_name[predecessor].key}` from the `after` of `{job.key}`"
+    remedy = f"let one of them wait no longer: take `{by_name[predecessor].key}` out of the `after` of `{job.key}`"
     mark, path = mark_of(job, f"after.{place}", "after"), path_of(graph, job, f"after[{place}]")
     return Problem(mark, "cycle", path, issue, remedy, value=predecessor)
 

@@ -57,10 +57,10 @@ def golden() -> Callable[[str, str], None]:
 
 
 @pytest.fixture
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Times are shown in the zone of whoever looks: here in this one."""
+def far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times are shown in UTC, from wherever one looks: here from a place far away from it."""
     with monkeypatch.context() as changed:
-        changed.setenv("TZ", "UTC")
+        changed.setenv("TZ", "Asia/Kathmandu")
         time.tzset()
         yield
     time.tzset()

@@ -319,3 +319,17 @@ def recorded_jobs(after: dict[str, list[str]]) -> list[Row]:
     """The jobs of a graph as the finalizer records them."""
     names = list(after)
     return [{"name": name, "after": [names.index(one) for one in before]} for name, before in after.items()]
+
+
+def then_a_part(server: Server) -> None:
+    """A whole run that failed, then a good one of T_MYJOB_6 alone."""
+    left_out = [f"T_MYJOB_{number}" for number in range(1, 6)]
+    closed_part = {"GRAPH_RUN_GROUP_ID": "part", "CONFIG": json.dumps({"jobgraph": {"left_out": left_out}})}
+    server.began, server.steps = -1000.0, FAILING
+    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
+    later = START - timedelta(seconds=60)
+    times = {"SCHEDULED_TIME": later, "QUERY_START_TIME": later, "COMPLETED_TIME": later + timedelta(seconds=9)}
+    names = ["ROOT_TASK", *left_out, "T_MYJOB_6", "GET_GRAPH_STATS"]
+    server.earlier = [history_row(name, "SUCCEEDED", **closed_part, **times) for name in names]
+    server.attempts += [attempt(name, status="LEFT_OUT", GRAPH_RUN_ID="part") for name in left_out]
+    server.attempts.append(attempt("T_MYJOB_6", GRAPH_RUN_ID="part"))

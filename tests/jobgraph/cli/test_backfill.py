@@ -69,6 +69,17 @@ def test_what_is_shown_first_is_what_is_sent(invoke: Invoke, server: Server) -> 
     request = json.loads(sent[-1].split("$$")[1])["jobgraph"]
     assert (request["interval"], request["start"]) == (1, "2026-02-20 00:00:00.000 Z")
     assert "3 intervals, one run each: 2026-02-20 00:00 - 2026-02-21 00:00 to 2026-02-22 00:00" in done.stderr
+    assert "2026-02-23 00:00 (UTC)." in done.stderr
+    assert "then the last statement asks for the first run" in done.stderr
+
+
+def test_what_is_shown_of_many_intervals_can_be_read(invoke: Invoke) -> None:
+    options = ("--from", "2025-12-01", "--to", "2026-01-01", "--every", "hour", "--dry-run")
+    shown = invoke("backfill", *options)
+    assert shown.exit_code == 0, shown.output
+    assert max(map(len, shown.stderr.splitlines())) < 2_100
+    assert "more characters; --json shows all" in shown.stderr
+    assert len(json.loads(invoke("backfill", *options, "--json").stdout)["intervals"]) == 32 * 24
 
 
 def test_nobody_elses_run_is_replaced(invoke: Invoke, server: Server) -> None:
@@ -120,7 +131,7 @@ def test_a_stack_of_an_earlier_version_says_what_to_do(invoke: Invoke, server: S
     assert "`pulumi up` makes it" in done.stderr
 
 
-@pytest.mark.usefixtures("utc")
+@pytest.mark.usefixtures("far_away")
 def test_backfills_are_listed_and_shown(invoke: Invoke, server: Server, golden: Callable[[str, str], None]) -> None:
     server.answers["FROM .*BACKFILLS"] = [BACKFILL]
     listed, shown = invoke("backfill", "list"), invoke("backfill", "show", "1772359200000")

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from jobgraph.account.client import AbsentError
 from jobgraph.account.queries import Place
+from jobgraph.cli.command_line import cli
 from jobgraph.errors import NotConnectedError
 from tests.jobgraph.cli.recorded import (
     FAILED_ATTEMPTS,
@@ -27,7 +29,7 @@ from tests.jobgraph.cli.recorded import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.jobgraph.cli.conftest import Invoke
@@ -304,6 +306,24 @@ def test_every_command_explains_itself_with_an_example(invoke: Invoke, command: 
     assert done.exit_code == 0
     assert f"  jobgraph {command}" in done.stdout
     assert "Example" in done.stdout
+
+
+def groups(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command that has others below it."""
+    if isinstance(command, click.Group):
+        yield words
+        for name, below in command.commands.items():
+            yield from groups(below, *words, name)
+
+
+@pytest.mark.parametrize("words", list(groups(cli)), ids=" ".join)
+def test_no_line_of_a_list_of_commands_is_cut(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, listed = invoke(*words, "--help").stdout.partition("Commands:")
+    assert listed
+    assert "..." not in listed
 
 
 INTERRUPTED_IMPORT = """

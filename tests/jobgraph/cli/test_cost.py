@@ -268,8 +268,9 @@ def test_a_preview_is_silent_on_a_graph_that_was_as_wide_before(invoke: Invoke, 
 
 def attempts(server: Server) -> None:
     """Let history have two attempts that ended in the last days."""
-    row = {"ROOT_TASK_NAME": "NIGHTLY_ROOT", "GRAPH_RUN_ID": "17", "ATTEMPT": 1, "COMPUTE_POOL": "POOL", "REPLICAS": 1}
+    row = {"GRAPH_NAME": "nightly", "ROOT_TASK_NAME": "NIGHTLY_ROOT", "GRAPH_RUN_ID": "17", "ATTEMPT": 1}
     hour = server.clock.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    row |= {"COMPUTE_POOL": "POOL", "REPLICAS": 1}
     more = {"NODE_FAMILY": "CPU_X64_XS", "STARTED_TIME": hour, "COMPLETED_TIME": hour + timedelta(minutes=30)}
     server.answers["FROM.*JOBS_RUN_STATS.*STARTED_TIME IS NOT NULL"] = [
         {**row, **more, "TASK_NAME": "LOAD"},
@@ -288,7 +289,7 @@ def test_what_runs_did_cost(invoke: Invoke, server: Server, golden: Callable[[st
     golden("cost-since.txt", done.stdout)
     told = json.loads(invoke("cost", "--since", "7d", "--by", "graph", "--format", "json").stdout)
     (graph,) = told["groups"]
-    assert (graph["name"], graph["attempts"]) == ("NIGHTLY_ROOT", 2)
+    assert (graph["name"], graph["attempts"]) == ("nightly", 2)
     assert graph["credits"] + told["credits_idle"] == pytest.approx(
         told["credits_charged"] + told["credits_not_metered"]
     )

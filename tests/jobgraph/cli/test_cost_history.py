@@ -75,7 +75,7 @@ def test_what_runs_did_cost_that_nobody_metered(shell: Shell) -> None:
         "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
         "CREATE WAREHOUSE SMALL_WAREHOUSE",
         "USE WAREHOUSE SMALL_WAREHOUSE",
-        f"CREATE TABLE {PLACE}.JOBS_RUN_STATS ({COLUMNS}, GRAPH_START_TIME TIMESTAMP_LTZ)",
+        f"CREATE TABLE {PLACE}.JOBS_RUN_STATS ({COLUMNS}, GRAPH_START_TIME TIMESTAMP_LTZ, GRAPH_NAME VARCHAR)",
         f"INSERT INTO {PLACE}.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL,"
         " NODE_FAMILY, REPLICAS, STARTED_TIME, COMPLETED_TIME) SELECT 'ROOT_TASK', 'A', '1', 1, 'PR_STD_POOL_XS',"
         " 'CPU_X64_XS', 2, DATEADD('minute', -90, CURRENT_TIMESTAMP()), DATEADD('minute', -60, CURRENT_TIMESTAMP())",
@@ -86,3 +86,4 @@ def test_what_runs_did_cost_that_nobody_metered(shell: Shell) -> None:
     # the pool was never there, so nobody metered it; the warehouse was awake for the statements of this test alone
     assert told["credits_not_metered"] == pytest.approx(0.5 * (2 * 0.06 + 1))
     assert told["credits_charged"] < 0.1
+    assert [group["name"] for group in told["groups"]] == ["nightly A"]

@@ -39,7 +39,7 @@ def test_status_shows_a_run_under_way(invoke: Invoke, server: Server, golden: Ca
     assert (told["state"], [line["graph"] for line in told["graphs"]]) == ("RUNNING", ["container_jobs"])
 
 
-@pytest.mark.usefixtures("utc")
+@pytest.mark.usefixtures("far_away")
 def test_status_of_a_job_tells_all_of_each_attempt(
     invoke: Invoke, server: Server, golden: Callable[[str, str], None]
 ) -> None:
@@ -141,7 +141,7 @@ def two_runs(server: Server) -> None:
     server.attempts += [attempt(step.name, GRAPH_RUN_ID=OLD_RUN) for step in GOOD[1:-1]]
 
 
-@pytest.mark.usefixtures("utc")
+@pytest.mark.usefixtures("far_away")
 def test_history_lists_runs_newest_first(invoke: Invoke, server: Server, golden: Callable[[str, str], None]) -> None:
     two_runs(server)
     server.began = -1000.0

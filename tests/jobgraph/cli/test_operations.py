@@ -96,8 +96,8 @@ def test_a_good_run_is_not_retried(invoke: Invoke, steered: Server) -> None:
     assert changes(steered) == []
 
 
-@pytest.mark.usefixtures("utc")
-def test_notes_are_shown_with_their_run(invoke: Invoke, server: Server) -> None:
+@pytest.mark.usefixtures("far_away")
+def test_history_shows_what_people_did_with_and_without_a_run_or_a_note(invoke: Invoke, server: Server) -> None:
     server.logged = [logged_row(name, "SUCCEEDED", jobs=[]) for name in ("ROOT_TASK",)]
     server.attempts = []
     kept: Row = {
@@ -111,13 +111,31 @@ def test_notes_are_shown_with_their_run(invoke: Invoke, server: Server) -> None:
     }
     asked = {**kept, "GRAPH_RUN_ID": None, "OPERATION": "run", "NOTE": "", "CREATED_TIME": START + timedelta(seconds=3)}
     server.operations = [kept, {**kept, "GRAPH_RUN_ID": "another", "NOTE": "of another"}, asked]
-    text = invoke("history", "container_jobs").stdout
-    assert f"{RUN}: retry by ADA, 2026-03-01 10:00:00: the source is back" in text
-    assert "of another" not in text
+    stopped = {**asked, "OPERATION": "suspend", "NOTE": None, "CREATED_TIME": START + timedelta(days=1)}
+    earlier = {**stopped, "OPERATION": "resume", "CREATED_TIME": START - timedelta(days=1)}
+    server.operations = [stopped, *server.operations, earlier]
+    lines = [line.split("  ") for line in invoke("history", "container_jobs").stdout.splitlines()]
+    done = [[word.strip() for word in line if word] for line in lines[4:]]
+    assert done == [
+        ["2026-03-02 10:00:00", "suspend", "ADA"],
+        ["2026-03-01 10:00:00", "retry", RUN, "ADA", "the source is back"],
+        ["2026-03-01 10:00:00", "retry", "another", "ADA", "of another"],
+        ["2026-03-01 10:00:03", "run", RUN, "ADA"],
+        ["2026-02-28 10:00:00", "resume", "ADA"],
+    ]
+    assert "resume" not in invoke("history", "container_jobs", "--limit", "1").stdout
+    alone = json.loads(invoke("history", "container_jobs", "--operations", "--json").stdout)
+    assert [(entry["operation"], entry["run_id"]) for entry in alone] == [
+        ("suspend", None),
+        ("retry", RUN),
+        ("retry", "another"),
+        ("run", RUN),
+        ("resume", None),
+    ]
     (run,) = json.loads(invoke("history", "container_jobs", "--json").stdout)
     assert [entry["operation"] for entry in run["operations"]] == ["retry", "run"]
     shown = invoke("status", "container_jobs", "--run", RUN).stdout
-    assert "retry by ADA, 2026-03-01 10:00:00: the source is back" in shown
+    assert "retried by ADA, 2026-03-01 10:00:00 UTC: the source is back" in shown
 
 
 def test_a_stack_of_an_earlier_version_keeps_no_note_and_says_so(invoke: Invoke, steered: Server) -> None:
@@ -178,7 +196,7 @@ WIDTHS = {"80 columns": "80", "120 columns": "120", "no terminal": ""}
 
 
 @pytest.mark.parametrize("name", WIDTHS)
-@pytest.mark.usefixtures("utc")
+@pytest.mark.usefixtures("far_away")
 def test_tables_fit_the_terminal_and_lose_nothing_without_one(
     invoke: Invoke,
     server: Server,
@@ -305,7 +323,7 @@ def test_status_tells_who_suspended_a_graph_and_why(
         for name in names
     ]
     text = invoke(*command).stderr
-    assert ("container_jobs: suspend by ANNA" in text and ": holiday" in text) is told
+    assert ("container_jobs: suspended by ANNA" in text and ": holiday" in text) is told
 
 
 def test_a_retry_that_snowflake_refuses_says_what_to_do_instead(

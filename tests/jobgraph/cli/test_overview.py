@@ -24,6 +24,7 @@ from tests.jobgraph.cli.recorded import (
     quickstart,
     recorded_jobs,
     task,
+    then_a_part,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def schema(server: Server) -> None:
     server.earlier = [history_row("FRESH_ROOT", "SCHEDULED", SCHEDULED_TIME=coming, **scheduled)]
 
 
-@pytest.mark.usefixtures("schema", "utc")
+@pytest.mark.usefixtures("schema", "far_away")
 @pytest.mark.parametrize("width", [80, 120])
 def test_every_graph_is_on_a_line_and_what_failed_first(
     invoke: Invoke, golden: Callable[[str, str], None], width: int, monkeypatch: pytest.MonkeyPatch
@@ -105,17 +106,7 @@ def test_the_exit_code_tells_whether_all_is_well(invoke: Invoke, server: Server)
 
 @pytest.fixture
 def part(server: Server) -> None:
-    """A whole run that failed, then a good one of T_MYJOB_6 alone."""
-    left_out = [f"T_MYJOB_{number}" for number in range(1, 6)]
-    closed_part = {"GRAPH_RUN_GROUP_ID": "part", "CONFIG": json.dumps({"jobgraph": {"left_out": left_out}})}
-    server.began, server.steps = -1000.0, FAILING
-    server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
-    later = START - timedelta(seconds=60)
-    times = {"SCHEDULED_TIME": later, "QUERY_START_TIME": later, "COMPLETED_TIME": later + timedelta(seconds=9)}
-    names = ["ROOT_TASK", *left_out, "T_MYJOB_6", "GET_GRAPH_STATS"]
-    server.earlier = [history_row(name, "SUCCEEDED", **closed_part, **times) for name in names]
-    server.attempts += [attempt(name, status="LEFT_OUT", GRAPH_RUN_ID="part") for name in left_out]
-    server.attempts.append(attempt("T_MYJOB_6", GRAPH_RUN_ID="part"))
+    then_a_part(server)
 
 
 @pytest.mark.usefixtures("part")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobgraph.cli.views import failures
+from jobgraph.cli.views import failures, headline
 from jobgraph.runs import deployed, graph_run, shapes, task_runs
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.graph_run import Progress
@@ -219,6 +219,22 @@ def test_a_retried_run_is_judged_by_its_last_attempt() -> None:
     assert not assemble([*history[:6], *first, *again], attempts).ended
     again += [{**history[-1], "ATTEMPT_NUMBER": 2}]
     assert assemble([*history[:6], *first, *again], attempts).state == "DONE"
+
+
+def test_the_time_between_the_attempts_of_a_run_does_not_count() -> None:
+    history, attempts = all_done()
+    first = [history_row("T_MYJOB_6", "FAILED", **ENDED), history_row("GET_GRAPH_STATS", "SUCCEEDED", **ENDED)]
+    later = START + timedelta(hours=3)
+    at = {"ATTEMPT_NUMBER": 2, "QUERY_START_TIME": later, "COMPLETED_TIME": later + timedelta(seconds=5)}
+    again = [{**row, **at} for row in history if row["NAME"] in {"T_MYJOB_6", "GET_GRAPH_STATS"}]
+    run = assemble([*history[:6], *first, *again], attempts)
+    assert (run.duration, run.elapsed) == (7.0, 10_805.0)
+    assert str(headline(run)).endswith(": DONE in 7.0 s (attempt 2, 3 h 00 min after it first began)")
+    under_way = {**again[0], "STATE": "EXECUTING", "COMPLETED_TIME": None}
+    now = later + timedelta(seconds=3)
+    rows = task_runs.read([*history[:6], *first, under_way])
+    running = graph_run.assemble(shapes.of_deployed(graph()), RUN, rows, attempts, Progress(now=now))
+    assert (running.state, running.duration) == ("RUNNING", 5.0)
 
 
 def test_other_runs_are_left_out() -> None:

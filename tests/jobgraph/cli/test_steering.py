@@ -45,6 +45,29 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(invoke: Invoke, se
     assert sent(server, "EXECUTE") == shown["statements"]
 
 
+@pytest.mark.parametrize("value", ["yes", "007", "2026-03-01", "null", "a: b", "{}"])
+@pytest.mark.usefixtures("configured")
+def test_a_value_that_is_a_text_in_the_configuration_stays_one(invoke: Invoke, value: str) -> None:
+    shown = json.loads(invoke("run", "--set", f"market={value}", "--dry-run", "--json").stdout)
+    assert shown["config"] == {"market": value}
+    assert json.loads(shown["statements"][0].split("$$")[1]) == {"market": value}
+
+
+@pytest.mark.parametrize("option", ["", "--wait"])
+def test_a_run_whose_id_nobody_waited_for_is_kept_all_the_same(
+    invoke: Invoke, server: Server, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobgraph.cli.watching.Launch.find", interrupted)
+    done = invoke("run", "--note", "why", *filter(None, [option]))
+    assert done.exit_code == 130
+    assert "The run goes on: `jobgraph wait container_jobs`" in done.stderr
+    (kept,) = [one for one in server.sent if one.text.startswith("INSERT")]
+    assert (kept.binds[3], kept.binds[4]) == ("run", "why")
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -80,7 +103,7 @@ def test_cancelling_is_shown_first_and_tells_which_run_waits(invoke: Invoke, ser
         "SPCS_CANCEL_JOB": [{"status": "ok"}],
     }
     shown = invoke("cancel", "--dry-run")
-    assert "A run that was asked for at 10:00:00 waits behind it and would start then" in shown.stderr
+    assert "A run that was asked for at 2026-03-01 10:00:00 UTC waits behind it and would start then" in shown.stderr
     assert not any("CANCEL" in one.text for one in server.sent)
     assert invoke("cancel").exit_code == 0
     texts = [

@@ -163,7 +163,7 @@ def test_a_narrow_terminal_shows_fewer_columns_of_history_and_cuts_nothing(
 ) -> None:
     made = views.history_table(two_runs(run_id), terminal=width is not None, width=width)
     headings = [str(column.header) for column in made.columns]
-    assert {"run", "state", "started", "jobs done", "failed"} <= set(headings)
+    assert {"run", "state", "started (UTC)", "jobs done", "failed"} <= set(headings)
     assert len(headings) == 8 or (width or 200) < 130 or run_id == RUN
     lines = shown(monkeypatch, width or 200, made)
     words = " ".join(lines).split()

@@ -47,7 +47,7 @@ class _Work:
     environment: str | None
 
 
-@click.group()
+@click.group(short_help="Build and push the images of jobs.")
 def image() -> None:
     """Build the images of jobs, and push them into the stack's repository."""
 
@@ -62,7 +62,10 @@ def _options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-@image.command(epilog=examples("jobgraph image build", "jobgraph image build t_myjob_1"))
+@image.command(
+    short_help="Build them from their folders.",
+    epilog=examples("jobgraph image build", "jobgraph image build t_myjob_1"),
+)
 @_options
 @click.pass_context
 def build(context: click.Context, jobs: tuple[str, ...], environment: str | None, file: str | None) -> None:
@@ -84,11 +87,12 @@ def build(context: click.Context, jobs: tuple[str, ...], environment: str | None
 
 
 @image.command(
+    short_help="Push what the repository lacks.",
     epilog=examples(
         "jobgraph image push",
         "jobgraph image push t_myjob_1 --environment prod",
         "jobgraph image push --inside --pool PR_STD_POOL_XS",
-    )
+    ),
 )
 @_options
 @click.option("--inside", is_flag=True, help="Build inside Snowflake, even if there is a container engine here.")

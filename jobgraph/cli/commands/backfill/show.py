@@ -8,12 +8,13 @@ from __future__ import annotations
 import click
 
 from jobgraph.account.backfill_records import BackfillRecords
-from jobgraph.cli import backfill_output, lookup
+from jobgraph.cli import backfill_output, lookup, operating, operation_output
 from jobgraph.cli.application import (
     Application,
     examples,
     is_terminal,
     note,
+    say,
     show_json,
     terminal_width,
 )
@@ -40,5 +41,9 @@ def show(context: click.Context, backfill_id: str, *, as_json: bool) -> None:
         return
     show_table(backfill_output.headline(backfill))
     show_table(backfill_output.interval_table(backfill, terminal=is_terminal(), width=terminal_width()))
+    done = operating.kept(application.client, tables, backfill.graph)
+    about = [operation for operation in reversed(done) if operation.backfill_id == backfill_id]
+    for line in operation_output.lines(about):
+        say(line)
     for line in backfill_output.remarks(backfill, stalled=stalled, deployed=graph is not None):
         note(line)

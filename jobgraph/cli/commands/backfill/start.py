@@ -15,6 +15,7 @@ from jobgraph.cli.application import Application, examples, note, say, show_json
 from jobgraph.runs import backfills
 
 if TYPE_CHECKING:
+    from jobgraph.account.steering import Action
     from jobgraph.runs.backfills import Backfill
 
 
@@ -72,7 +73,7 @@ def start(  # noqa: PLR0913  # one parameter for each option
     application: Application = context.obj
     deployed = lookup.graph(application, graph)
     step = step or (backfills.SCHEDULE if deployed.schedule else backfills.DAY)
-    changed = operating.changed_values(options, file)
+    changed = operating.changed_values(deployed.config, options, file)
     choice = backfill_plans.IntervalChoice(step, reprocess, newest_first, changed)
     record = lookup.record(application, deployed.key)
     action = steering.backfill(application.client, record, deployed, choice, (begin, end))
@@ -83,7 +84,7 @@ def start(  # noqa: PLR0913  # one parameter for each option
             "config": changed or None,
             "intervals": [backfill_output.interval_json(interval) for interval in intervals],
         }
-        operating.show_first(operation, as_json=dry_run and as_json, more=details, remarks=[action.remark])
+        operating.show_first(operation, as_json=dry_run and as_json, more=details, remarks=_remarks(action))
     if not dry_run and action.backfill:
         # the backfill is there with the statement before last: if all ends here, `resume` goes on
         steering.perform(application.client, action)
@@ -91,10 +92,22 @@ def start(  # noqa: PLR0913  # one parameter for each option
         _show(action.backfill, as_json=as_json)
 
 
+def _remarks(action: Action) -> list[str]:
+    """Return what the statements do, in words: they are long, and an interval is not what everybody takes it for."""
+    asks = action.statements[-1].text.startswith("EXECUTE TASK")
+    first = "the last statement asks for the first run" if asks else "a run that waits already comes first"
+    return [
+        f"{action.remark} (UTC).",
+        f"The backfill is written down, then {first}; the end of each run starts the next.",
+        "Containers find their interval in DATA_INTERVAL_START and DATA_INTERVAL_END, in UTC; its end is not included.",
+    ]
+
+
 def _show(planned: Backfill, *, as_json: bool) -> None:
     value: dict[str, Any] = backfill_output.backfill_json(planned)
     if as_json:
         show_json(value)
     else:
-        say(f"Backfill {planned.backfill_id} of graph {planned.graph}: {len(planned.intervals)} intervals.")
+        count = len(planned.intervals)
+        say(f"Backfill {planned.backfill_id} of graph {planned.graph}: {count} interval{'s' * (count != 1)}.")
     note(f"Next: jobgraph backfill show {planned.backfill_id}   jobgraph backfill pause {planned.backfill_id}")

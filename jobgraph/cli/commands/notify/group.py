@@ -13,6 +13,7 @@ from jobgraph.cli import lookup
 from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json
 from jobgraph.cli.views import table
 from jobgraph.errors import RunFailedError, UsageError
+from jobgraph.runs.wording import instant
 
 _EVENTS = ("failure", "success", "recovered", "late")
 
@@ -44,7 +45,8 @@ def test(context: click.Context, graph: str | None, event: str) -> None:
     refused = []
     for message in tests:
         answer = messages.send(application.client, deployed.tables.notifications, message)
-        say(f"{message.receiver['channel']} to {message.recipients}: {answer.state.lower()} ({answer.text})")
+        why = f" ({answer.text})" if messages.refused(answer) else ""
+        say(f"{message.receiver['channel']} to {message.recipients}: {answer.state.lower()}{why}")
         refused += [message.recipients] if messages.refused(answer) else []
     if refused:
         raise RunFailedError(
@@ -75,8 +77,17 @@ def history(context: click.Context, graph: str | None, *, limit: int, as_json: b
         note("No message was sent. `jobgraph notify test` sends one.")
     else:
         rows = [
-            [f"{m.written:%Y-%m-%d %H:%M:%S}", m.state, m.event, m.graph, m.run, m.channel, m.recipients, m.answer]
+            [
+                instant(m.written),
+                m.state,
+                m.event,
+                m.graph,
+                m.run,
+                m.channel,
+                m.recipients,
+                "" if m.arrived else m.answer,
+            ]
             for m in sent
         ]
-        names = ["WRITTEN", "STATE", "EVENT", "GRAPH", "RUN", "CHANNEL", "TO", "ANSWER"]
+        names = ["WRITTEN (UTC)", "STATE", "EVENT", "GRAPH", "RUN", "CHANNEL", "TO", "ANSWER"]
         show(table(names, rows, terminal=is_terminal()))

@@ -1,0 +1,70 @@
+"""How what people did to graphs and runs looks to people and to scripts.
+
+Pure: values in, renderables out. Must not know where output goes, but for whether it is a terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.cli import views
+from jobgraph.runs import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from jobgraph.runs.operations import Operation
+
+# What was done, in the words of a sentence; the names themselves are those of the commands.
+_DONE = {
+    "run": "asked for",
+    "retry": "retried",
+    "cancel": "cancelled",
+    "suspend": "suspended",
+    "resume": "resumed",
+    "backfill": "backfill started",
+    "backfill pause": "backfill paused",
+    "backfill resume": "backfill resumed",
+    "backfill cancel": "backfill cancelled",
+}
+
+
+def lines(listed: Sequence[Operation]) -> list[str]:
+    """Return a line for each operation: what, who, when, why."""
+    return [
+        f"{_DONE.get(operation.name, operation.name)} by {operation.user or '?'}, {wording.instant_utc(operation.at)}"
+        + (f": {operation.note}" if operation.note else "")
+        for operation in listed
+    ]
+
+
+def table(listed: Sequence[Operation], *, terminal: bool, width: int | None) -> Table:
+    """Return one line for each operation; the columns tell to which run or backfill it was done."""
+    rows = [
+        (
+            wording.instant(operation.at),
+            operation.name,
+            operation.run_id or operation.backfill_id,
+            operation.user,
+            operation.note,
+        )
+        for operation in listed
+    ]
+    columns = ("when (UTC)", "operation", "run or backfill", "by", "note")
+    return views.fitted(columns, rows, ("by",), terminal=terminal, width=width)
+
+
+def operation_json(operation: Operation) -> dict[str, Any]:
+    """Return an operation that was kept for JSON; what is not known is null."""
+    return {
+        "operation": operation.name,
+        "user": operation.user or None,
+        "at": operation.at.isoformat() if operation.at else None,
+        "note": operation.note or None,
+        "backfill": operation.backfill_id or None,
+        "run_id": operation.run_id or None,
+        "statements": list(operation.statements),
+        "jobs": list(operation.jobs),
+    }
