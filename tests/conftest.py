@@ -1,5 +1,6 @@
 """What holds for all tests. Of properties: a busy machine is no defect; thousands of cases are `make reliability`'s."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -53,3 +54,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest files first."""
     place = {ROOT / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from walking through all tests and libraries again and again: it took up to half the time."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let libraries that look for what was not released find nothing of this."""
+    gc.unfreeze()
