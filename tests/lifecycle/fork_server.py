@@ -3,8 +3,9 @@
 Loading `pulumi_snowflake` and the connector takes longer than most commands of the engine, and each command starts the
 language host twice and the plugin once; a command of `jobgraph` does little but load its libraries. A start through the
 fork server is a process of its own with arguments, environment, folder, streams and signals as it was given them; only
-libraries are loaded beforehand, none of the project's own modules but the one that leaves libraries out. Official
-plugins are not replaced. Without FORK_SERVER in the environment, a launcher does what `make setup` has written.
+libraries are loaded beforehand, none of the project's own modules but the one that leaves libraries out. The SDK's
+messages for `--debug`, a call to the engine each, are not sent. Official plugins are not replaced. Without FORK_SERVER
+in the environment, a launcher does what `make setup` has written.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -50,6 +52,35 @@ LIBRARIES = (
     "rich.table",
     "xml.sax.saxutils",
     "yaml",
+)
+# The resources of a program. The SDK reads a class's annotations when it is used first, which takes milliseconds each.
+RESOURCES = (
+    "AccountRole",
+    "ComputePool",
+    "Database",
+    "Execute",
+    "FunctionSql",
+    "FunctionSqlArgumentArgs",
+    "GetProceduresResult",
+    "GetTasksResult",
+    "GrantAccountRole",
+    "GrantOwnership",
+    "GrantOwnershipOnArgs",
+    "GrantPrivilegesToAccountRole",
+    "GrantPrivilegesToAccountRoleOnAccountObjectArgs",
+    "GrantPrivilegesToAccountRoleOnSchemaArgs",
+    "GrantPrivilegesToAccountRoleOnSchemaObjectArgs",
+    "ImageRepository",
+    "ProcedurePython",
+    "ProcedurePythonArgumentArgs",
+    "Schema",
+    "StageInternal",
+    "Table",
+    "TableColumnArgs",
+    "Task",
+    "TaskScheduleArgs",
+    "View",
+    "Warehouse",
 )
 
 # What the engine starts: it hands everything over, passes signals on, and ends as the forked process does. Without
@@ -223,11 +254,29 @@ def _become(start: Start) -> None:
         os._exit(code)
 
 
+def _warm() -> None:
+    """Spare each program what the SDK works out once per process, and the messages that nobody reads."""
+    sdk, log, snowflake = (
+        importlib.import_module(name) for name in ("pulumi._types", "pulumi.log", "pulumi_snowflake")
+    )
+    log.debug = lambda *_, **__: None
+    waiting: list[object] = [getattr(snowflake, name) for name in RESOURCES]
+    ready: set[object] = set()
+    while waiting:
+        each = waiting.pop()
+        waiting.extend(typing.get_args(each))
+        if each in ready or not isinstance(each, type) or not each.__module__.startswith("pulumi_snowflake"):
+            continue
+        ready.add(each)
+        waiting.extend(sdk._types_from_py_properties(each).values())
+
+
 def main() -> None:
     """Load the libraries, say where it listens, then fork whenever somebody asks."""
     leave_out()  # as the plugin and the command do
     for library in LIBRARIES:
         importlib.import_module(library)
+    _warm()
     gc.collect()
     gc.freeze()
     with tempfile.TemporaryDirectory(prefix="fork-server-") as folder, socket.socket(socket.AF_UNIX) as listener:
