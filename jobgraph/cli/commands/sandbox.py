@@ -98,7 +98,9 @@ def sandbox() -> None:
     metavar="URL",
     help="Where webhooks are posted, on this machine: http://127.0.0.1:9000. Without it they become files.",
 )
-@click.option("--realistic", is_flag=True, help="Nodes of compute pools take seconds to start, as minutes elsewhere.")
+@click.option(
+    "--realistic", is_flag=True, help="Nodes of pools and warehouses take time to start: seconds for minutes."
+)
 @click.pass_context
 def start(context: click.Context, port: int | None, webhook_receiver: str | None, *, realistic: bool) -> None:
     """Start the sandbox in the background; one that runs already is left alone."""

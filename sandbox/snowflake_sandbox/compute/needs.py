@@ -93,7 +93,8 @@ def compute(call: Call) -> Iterator[None]:
     number = part.arrive(warehouse, _timeout(session, warehouse))
     try:
         if not part.has_slot(number):
-            with call.world.query_records.queued(call.query_id, call.world.clock):
+            provisioning = part.provisioning(warehouse)
+            with call.world.query_records.queued(call.query_id, call.world.clock, provisioning):
                 part.wait(number, call.cancelled)
         else:
             part.wait(number, call.cancelled)

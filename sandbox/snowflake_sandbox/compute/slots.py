@@ -33,6 +33,7 @@ class WarehouseTerms:
         lowest, highest: clusters.
         idle: how long it is idle until it suspends; None: it never does.
         resumes: whether a statement resumes it.
+        start: how long its compute takes to be there, after it was made or resumed.
     """
 
     level: int
@@ -40,6 +41,7 @@ class WarehouseTerms:
     highest: int = 1
     idle: timedelta | None = None
     resumes: bool = True
+    start: timedelta = timedelta()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Warehouse:
     Attributes:
         idle_since: when its last statement ended, or when it was started.
         spare_since: since when fewer clusters would do.
+        ready_at: when its compute will be there; None: it is.
     """
 
     power: Power
@@ -65,6 +68,7 @@ class Warehouse:
     running: tuple[str, ...] = ()
     queue: tuple[Waiting, ...] = ()
     spare_since: datetime | None = None
+    ready_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,14 @@ class SlotStep:
 
 def new(terms: WarehouseTerms, now: datetime, *, suspended: bool) -> Warehouse:
     """A warehouse that nothing runs on."""
-    return Warehouse(Power.SUSPENDED, now) if suspended else Warehouse(Power.STARTED, now, terms.lowest)
+    if suspended:
+        return Warehouse(Power.SUSPENDED, now)
+    return _provisioned(Warehouse(Power.STARTED, now, terms.lowest), terms, now)
 
 
 def step(warehouse: Warehouse, event: Event, terms: WarehouseTerms, now: datetime) -> SlotStep:
     """Apply one event."""
-    after = _applied(warehouse, event, now)
+    after = _applied(warehouse, event, terms, now)
     expired = tuple(each.id for each in after.queue if each.until is not None and each.until <= now)
     after = replace(after, queue=tuple(each for each in after.queue if each.id not in expired))
     after = _powered(after, terms, now)
@@ -126,6 +132,9 @@ def step(warehouse: Warehouse, event: Event, terms: WarehouseTerms, now: datetim
     if after.power is not Power.STARTED:
         return SlotStep(after, expired=expired)
     after = _scaled(after, terms, now)
+    if after.ready_at is not None and now < after.ready_at:
+        return SlotStep(after, expired=expired)
+    after = replace(after, ready_at=None)
     admitted = after.queue[: max(0, after.clusters * terms.level - len(after.running))]
     ids = tuple(each.id for each in admitted)
     after = replace(after, running=after.running + ids, queue=after.queue[len(admitted) :])
@@ -140,10 +149,12 @@ def next_instant(warehouse: Warehouse, terms: WarehouseTerms) -> datetime | None
             instants.append(warehouse.idle_since + terms.idle)
         if warehouse.spare_since is not None:
             instants.append(warehouse.spare_since + SPARE)
+        if warehouse.ready_at is not None:
+            instants.append(warehouse.ready_at)
     return min(instants, default=None)
 
 
-def _applied(warehouse: Warehouse, event: Event, now: datetime) -> Warehouse:
+def _applied(warehouse: Warehouse, event: Event, terms: WarehouseTerms, now: datetime) -> Warehouse:
     if isinstance(event, Arrive):
         return replace(warehouse, queue=(*warehouse.queue, Waiting(event.id, event.until)))
     if isinstance(event, Leave):
@@ -154,8 +165,18 @@ def _applied(warehouse: Warehouse, event: Event, now: datetime) -> Warehouse:
     if isinstance(event, Suspend) and warehouse.power is Power.STARTED:
         return replace(warehouse, power=Power.SUSPENDING)
     if isinstance(event, Resume) and warehouse.power is not Power.STARTED:
-        return replace(warehouse, power=Power.STARTED, idle_since=now)
+        return _resumed(warehouse, terms, now)
     return warehouse
+
+
+def _resumed(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Warehouse:
+    """Up again; one that was only about to suspend has its compute still."""
+    resumed = replace(warehouse, power=Power.STARTED, idle_since=now)
+    return resumed if warehouse.power is Power.SUSPENDING else _provisioned(resumed, terms, now)
+
+
+def _provisioned(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Warehouse:
+    return replace(warehouse, ready_at=now + terms.start) if terms.start else warehouse
 
 
 def _powered(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Warehouse:
@@ -166,7 +187,7 @@ def _powered(warehouse: Warehouse, terms: WarehouseTerms, now: datetime) -> Ware
             return Warehouse(Power.SUSPENDED, now)
         return warehouse
     if warehouse.queue and terms.resumes:
-        return replace(warehouse, power=Power.STARTED, idle_since=now)
+        return _resumed(warehouse, terms, now)
     if not warehouse.running:
         return Warehouse(Power.SUSPENDED, warehouse.idle_since, queue=warehouse.queue)
     return warehouse

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _CHECK_SECONDS = 0.05
 # The longest sleep, and how often it is noted that what is up is up still.
 _LONGEST_SLEEP = timedelta(minutes=1)
+# Nodes of pools take a minute or more to start, warehouses a second or two (user-guide/warehouses-tasks).
+_OF_A_NODE = 60
 
 
 @dataclass
@@ -81,10 +83,10 @@ class Warehouses:
                 item = catalog.by_id(tx, object_id)
                 if item is None:
                     continue
-                instant = slots.next_instant(warehouse, terms(item))
+                instant = slots.next_instant(warehouse, self._terms(item))
                 if instant is not None and instant <= now:
                     self._apply(tx, item, slots.Look())
-                    instant = slots.next_instant(self._live[object_id], terms(item))
+                    instant = slots.next_instant(self._live[object_id], self._terms(item))
                 until = min(until, instant or until)
         return until
 
@@ -94,7 +96,7 @@ class Warehouses:
         """A warehouse was made, or is there when the sandbox starts."""
         now = self._world.clock.now()
         suspended = item["state"] != slots.Power.STARTED
-        self._live[item.id] = slots.new(terms(item), now, suspended=suspended)
+        self._live[item.id] = slots.new(self._terms(item), now, suspended=suspended)
         self._write(tx, item, self._live[item.id], now)
         self._wake.set()
 
@@ -112,7 +114,7 @@ class Warehouses:
     def live(self, item: SnowflakeObject) -> slots.Warehouse:
         """A warehouse as it is now."""
         now = self._world.clock.now()
-        return self._live.get(item.id) or slots.new(terms(item), now, suspended=True)
+        return self._live.get(item.id) or slots.new(self._terms(item), now, suspended=True)
 
     # --- what statements ask for -------------------------------------------------------------------------------------
 
@@ -154,12 +156,17 @@ class Warehouses:
             if present is not None:
                 self._apply(tx, present, slots.Leave(number))
 
+    def provisioning(self, item: SnowflakeObject) -> timedelta:
+        """How long it takes still until a warehouse's compute is there."""
+        ready_at = self.live(item).ready_at
+        return timedelta() if ready_at is None else max(timedelta(), ready_at - self._world.clock.now())
+
     # --- moving ------------------------------------------------------------------------------------------------------
 
     def _apply(self, tx: Transaction, item: SnowflakeObject, event: slots.Event) -> None:
         now = self._world.clock.now()
         before = self.live(item)
-        step = slots.step(before, event, terms(item), now)
+        step = slots.step(before, event, self._terms(item), now)
         self._write(tx, item, step.warehouse, now)
         self._live[item.id] = step.warehouse
         for number in step.admitted:
@@ -168,8 +175,11 @@ class Warehouses:
             self._decide(number, errors.queued_too_long())
         for number in step.refused:
             self._decide(number, errors.no_active_warehouse())
-        if slots.next_instant(step.warehouse, terms(item)) != slots.next_instant(before, terms(item)):
+        if slots.next_instant(step.warehouse, self._terms(item)) != slots.next_instant(before, self._terms(item)):
             self._wake.set()
+
+    def _terms(self, item: SnowflakeObject) -> slots.WarehouseTerms:
+        return terms(item, self._world.node_start / _OF_A_NODE)
 
     def _decide(self, number: str, refusal: errors.SnowflakeError | None) -> None:
         ticket = self._tickets.get(number)
@@ -186,8 +196,8 @@ class Warehouses:
             catalog.update(tx, item, changed)
 
 
-def terms(item: SnowflakeObject) -> slots.WarehouseTerms:
-    """How a warehouse is set up."""
+def terms(item: SnowflakeObject, start: timedelta) -> slots.WarehouseTerms:
+    """How a warehouse is set up; its compute takes `start` to be there."""
     seconds = item["auto_suspend"]
     return slots.WarehouseTerms(
         level=int(item.parameters.get("MAX_CONCURRENCY_LEVEL") or 8),
@@ -195,4 +205,5 @@ def terms(item: SnowflakeObject) -> slots.WarehouseTerms:
         highest=max(item["min_cluster_count"], item["max_cluster_count"]),
         idle=timedelta(seconds=seconds) if seconds else None,
         resumes=bool(item["auto_resume"]),
+        start=start,
     )

@@ -94,9 +94,7 @@ def _matching(call: Call, arguments: Arguments, matches: Callable[[QueryRecord],
 
 def _row(record: QueryRecord, now: datetime) -> tuple[Any, ...]:
     elapsed = None if record.end is None else int((record.end - record.start).total_seconds() * 1000)
-    queued = record.queued_ms
-    if record.queued_since is not None:
-        queued += int((now - record.queued_since).total_seconds() * 1000)
+    provisioning, queued = record.queued_times(now)
     ended = "SUCCESS" if record.error is None else "FAILED_WITH_ERROR"
     return (
         record.query_id,
@@ -119,8 +117,8 @@ def _row(record: QueryRecord, now: datetime) -> tuple[Any, ...]:
         record.end,
         elapsed,
         record.rows,
-        None if elapsed is None else elapsed - queued,
-        0,
+        None if elapsed is None else elapsed - provisioning - queued,
+        provisioning,
         0,
         queued,
     )

@@ -17,7 +17,7 @@ from snowflake_sandbox.errors import SnowflakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from snowflake_sandbox.clock import Clock
 
@@ -55,6 +55,14 @@ class QueryRecord:
     warehouse_type: str | None = None
     queued_since: datetime | None = None
     queued_ms: int = 0
+    provisioning_ms: int = 0
+
+    def queued_times(self, now: datetime) -> tuple[int, int]:
+        """For how long it waited or waits for the warehouse's compute, and for a slot of it, in milliseconds."""
+        since = self.queued_since
+        total = self.queued_ms + (0 if since is None else int((now - since).total_seconds() * 1000))
+        provisioning = min(total, self.provisioning_ms)
+        return provisioning, total - provisioning
 
 
 class QueryRecords:
@@ -79,13 +87,14 @@ class QueryRecords:
             record.end = clock.now()
 
     @contextmanager
-    def queued(self, query_id: str, clock: Clock) -> Iterator[None]:
-        """Note that a statement waits for a slot of its warehouse, and for how long it did."""
+    def queued(self, query_id: str, clock: Clock, provisioning: timedelta) -> Iterator[None]:
+        """Note that a statement waits for its warehouse, and for how long it did: at first for its compute."""
         record = self._find(query_id)
         if record is None:
             yield
             return
         record.queued_since = since = clock.now()
+        record.provisioning_ms += int(provisioning.total_seconds() * 1000)
         try:
             yield
         finally:

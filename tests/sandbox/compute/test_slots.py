@@ -21,6 +21,7 @@ TERMS = st.builds(
     highest=st.integers(1, 2),
     idle=st.sampled_from([None, timedelta(seconds=30)]),
     resumes=st.sampled_from([True, True, False]),
+    start=st.sampled_from([timedelta(), timedelta(seconds=4)]),
 )
 # What happens, how many seconds later, and to which of the statements that there are.
 HAPPENINGS = st.lists(
@@ -74,9 +75,20 @@ def test_never_more_run_than_there_are_slots(terms: WarehouseTerms, happenings: 
 def test_nobody_waits_while_a_slot_is_free(terms: WarehouseTerms, happenings: list[tuple[str, int, int]]) -> None:
     for _, step, _ in played(terms, happenings):
         warehouse = step.warehouse
-        if warehouse.power is Power.STARTED and warehouse.queue:
+        if warehouse.power is Power.STARTED and warehouse.queue and warehouse.ready_at is None:
             assert len(warehouse.running) >= warehouse.clusters * terms.level
             assert warehouse.clusters == max(terms.lowest, terms.highest)
+
+
+@given(TERMS, HAPPENINGS)
+def test_nobody_runs_before_the_compute_is_there(terms: WarehouseTerms, happenings: list[tuple[str, int, int]]) -> None:
+    started: datetime | None = None
+    before = Power.SUSPENDED
+    for _, step, now in played(terms, happenings):
+        after = step.warehouse.power
+        started = now if before is Power.SUSPENDED and after is Power.STARTED else started
+        assert not step.admitted or (started is not None and now - started >= terms.start)
+        before = after
 
 
 @given(TERMS, HAPPENINGS)

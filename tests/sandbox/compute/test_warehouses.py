@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -139,3 +140,25 @@ def test_a_role_that_may_not_use_the_warehouse_has_none(compute: Compute) -> Non
     assert other.errno("SELECT * FROM INFORMATION_SCHEMA.TABLES") == 606
     compute.rows("GRANT USAGE ON WAREHOUSE W TO ROLE R")
     assert other.rows("SELECT * FROM INFORMATION_SCHEMA.TABLES") == []
+
+
+@pytest.mark.parametrize("made", ["CREATE WAREHOUSE W", "ALTER WAREHOUSE W RESUME"])
+def test_a_warehouse_that_starts_takes_a_sixtieth_of_what_a_node_takes(compute: Compute, made: str) -> None:
+    compute.world.node_start = timedelta(minutes=3)
+    if made.startswith("ALTER"):
+        compute.rows("CREATE WAREHOUSE W INITIALLY_SUSPENDED = TRUE")
+    compute.rows(made)
+    query = compute.submit("A")
+    until(lambda: compute.shown("W")["queued"] == 1)
+    compute.clock.move(2)
+    assert compute.entered == []
+    compute.clock.move(1)
+    until(lambda: compute.entered == ["A"])
+    compute.clock.move(5)
+    compute.open("A")
+    query.future.result(LONG)
+    (row,) = compute.rows(
+        "SELECT QUEUED_PROVISIONING_TIME, QUEUED_OVERLOAD_TIME, EXECUTION_TIME FROM"
+        " TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE USER_NAME = 'OTHER'"
+    )
+    assert tuple(row.values()) == (3000, 0, 5000)
