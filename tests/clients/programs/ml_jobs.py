@@ -97,6 +97,17 @@ step("result of the first", twice.result, 2)
 step("list_jobs", lambda: len(jobs.list_jobs()) >= 1 if hasattr(jobs.list_jobs(), "index") else True, expected=True)
 step("get_job", lambda: jobs.get_job(job.id).status, "DONE")
 if hasattr(hello, "to_sql"):
+    (folder / "each.py").write_text(
+        "import os\nprint(os.environ['SNOWFLAKE_JOB_INDEX'], os.environ['SNOWFLAKE_JOBS_COUNT'])\n"
+    )
+    each = step(
+        "parallel instances",
+        lambda: jobs.submit_file(
+            str(folder / "each.py"), "CP", **OPTIONS, target_instances=2, min_instances=2, parallel=True
+        ),
+    )
+    step("exit codes of each", lambda: each.distributed_result(SECONDS).exit_codes, {0: 0, 1: 0})
+    step("log of the second", lambda: each.get_logs(instance_id=1).strip(), "1 2")
     session.file.put(str(folder / "*.py"), "@SRC/code/", auto_compress=False)
     stage_settings = {**OPTIONS, "entrypoint": "script.py", "args": ["s"]}
     staged = step("submit_from_stage", lambda: jobs.submit_from_stage("@SRC/code/", "CP", **stage_settings))

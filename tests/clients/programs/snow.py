@@ -31,6 +31,27 @@ def snow(*words: str) -> str:
     return ended.stdout
 
 
+def followed() -> str:
+    """The first line that `--follow` prints; it would go on until it is interrupted."""
+    words = ["spcs", "service", "logs", "j1", "--container-name", "main", "--instance-id", "0", "--follow"]
+    program = str(Path(sys.executable).with_name("snow"))
+    with subprocess.Popen(
+        [program, *words, "--follow-interval", "1"],
+        env=environment | {"PYTHONUNBUFFERED": "1"},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        try:
+            for line in running.stdout or ():
+                if line.strip():
+                    return line.strip()
+        finally:
+            running.terminate()
+    return "nothing"
+
+
 def says(text: str, *words: str) -> None:
     step(" ".join(words[:3]), lambda: text in snow(*words), expected=True)
 
@@ -39,7 +60,6 @@ def says(text: str, *words: str) -> None:
 (folder / "a.txt").write_text("hello\n")
 (folder / "q.sql").write_text("select 41 + 1 as x;\n")
 (folder / "many.sql").write_text("select 1 as a;\nselect 2 as b;\n")
-says("OK", "connection", "test")
 says(
     "REPO",
     "sql",
@@ -47,6 +67,7 @@ says(
     "create database sn; create warehouse wh; create stage st; create image repository repo;"
     " create compute pool cp min_nodes = 1 max_nodes = 1 instance_family = CPU_X64_XS; show image repositories",
 )
+says("OK", "connection", "test")  # of a connection with a database, which must be there
 says("2", "sql", "-f", "many.sql")
 says("7", "sql", "-q", "EXECUTE IMMEDIATE $$ BEGIN RETURN 7; END; $$")
 says("CP", "spcs", "compute-pool", "list")
@@ -57,6 +78,7 @@ says("REPO", "spcs", "image-repository", "list")
 says("J1", "spcs", "service", "execute-job", "j1", "--compute-pool", "cp", "--spec-path", "spec.yaml")
 says("J1", "spcs", "service", "list")
 says("hello", "spcs", "service", "logs", "j1", "--container-name", "main", "--instance-id", "0")
+step("spcs service logs --follow", followed, expected="hello")
 says("DONE", "spcs", "service", "describe", "j1")
 says("J1", "spcs", "service", "list-instances", "j1")
 says("main", "spcs", "service", "list-containers", "j1")

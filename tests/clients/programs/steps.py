@@ -38,11 +38,11 @@ def step(name: str, action: Callable[[], Any], expected: Any = ANY) -> Any:
 
 
 def raises(action: Callable[[], Any], text: str) -> bool:
-    """Whether an action fails with a text."""
+    """Whether an action fails with a text, its own or its cause's: clients wrap what a job raised."""
     try:
         action()
     except Exception as error:  # noqa: BLE001  # likewise
-        return text in str(error)
+        return text in f"{error} {error.__cause__}"
     return False
 
 

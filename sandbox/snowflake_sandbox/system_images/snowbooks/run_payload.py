@@ -8,11 +8,15 @@ temporary files, without the libraries for machine learning that it names.
 """
 # its output is the log of the job
 
+import json
 import os
 import runpy
 import subprocess
 import sys
 import tempfile
+import traceback
+from datetime import UTC, datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,15 +83,50 @@ def main(arguments: list[str]) -> None:
     # Programs that the payload starts find the packages, too.
     os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [os.environ.get("PYTHONPATH")])])
     # Instances wait for each other through Ray on the platform; here each runs the payload by itself.
-    os.environ["SNOWFLAKE_JOBS_COUNT"] = os.environ["MLRS_MIN_INSTANCES"] = "1"
-    if os.environ.get("SNOWFLAKE_JOB_INDEX", "0") != "0" and os.environ.get("MLRS_LAUNCH_BACKEND") != "passthrough":
-        print("sandbox: this instance is a worker; the payload runs in instance 0 alone", flush=True)
-        return
+    os.environ["MLRS_MIN_INSTANCES"] = "1"
+    is_parallel = os.environ.get("MLRS_LAUNCH_BACKEND") == "passthrough"
+    instance = os.environ.get("SNOWFLAKE_JOB_INDEX", "0")
+    if not is_parallel:
+        os.environ["SNOWFLAKE_JOBS_COUNT"] = "1"
+        if instance != "0":
+            # As on the platform, where the others are workers of the first one's Ray.
+            print("sandbox: this instance is a worker; the payload runs in instance 0 alone", flush=True)
+            return
     os.chdir(payload)
     launcher = scripts / "mljob_launcher.py"
     # Clients before 1.9 name the launcher themselves.
     sys.argv = [str(launcher), *(arguments[1:] if arguments[:1] == [str(launcher)] else arguments)]
-    runpy.run_path(str(launcher), run_name="__main__")
+    if is_parallel:
+        run_in_each_instance(launcher, instance)
+    else:
+        runpy.run_path(str(launcher), run_name="__main__")
+
+
+def run_in_each_instance(launcher: Path, instance: str) -> None:
+    """Run the launcher in one of several equal instances, and write down how it ended, as the runtime does.
+
+    The payload sees how many instances there are; the launcher, which would wait for their Ray, does not.
+    """
+    import_module("snowflake.ml.jobs._utils.constants").TARGET_INSTANCES_ENV_VAR = "SANDBOX_INSTANCES"
+    result = Path(os.environ["MLRS_STAGE_RESULT_PATH"], os.environ["MLRS_RESULT_PATH"])
+    records = result.parent / "instances"
+    records.mkdir(parents=True, exist_ok=True)
+    if instance != "0":  # the job's result is that of the first
+        os.environ["MLRS_RESULT_PATH"] = str(records / f"{instance}-result")
+    exit_code, told = 1, None
+    try:
+        runpy.run_path(str(launcher), run_name="__main__")
+        exit_code = 0
+    except SystemExit as end:
+        exit_code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
+    except BaseException as error:
+        lines = "".join(traceback.format_exception(error))
+        told = {"type": type(error).__name__, "message": str(error), "traceback": lines, "repr": repr(error)}
+        raise
+    finally:
+        record = {"exit_code": exit_code, "ended_at": datetime.now(UTC).isoformat(), "exc": told}
+        (records / f"{instance}.json").write_text(json.dumps(record))
 
 
 if __name__ == "__main__":
