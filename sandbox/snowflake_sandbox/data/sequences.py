@@ -50,7 +50,7 @@ def is_next_value(node: exp.Expr) -> bool:
 
 
 def put_next_values(tree: exp.Expr, find: Callable[[ObjectName], SnowflakeObject], *, describing: bool = False) -> None:
-    """Replace every `seq.NEXTVAL` that is no column of a table or alias in FROM.
+    """Replace every `seq.NEXTVAL`. Of a table or alias in FROM it is a column, even if a sequence has the name (guess).
 
     Args:
         tree: the statement.
@@ -58,7 +58,11 @@ def put_next_values(tree: exp.Expr, find: Callable[[ObjectName], SnowflakeObject
         describing: use up no number. DuckDB takes one as soon as a query with NEXTVAL becomes a relation.
     """
     for node in list(tree.find_all(exp.Column)):
-        if node.name.upper() != _NEXTVAL or not node.table or _is_of_source(node):
+        if node.name.upper() != _NEXTVAL or not node.table:
+            continue
+        if _is_of_source(node):
+            # Behind a name, DuckDB reads the word as one of its own sequences.
+            node.replace(exp.column(exp.to_identifier(_NEXTVAL, quoted=True)))
             continue
         parts = [node.args.get(key) for key in ("table", "db", "catalog")]
         names = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from snowflake_sandbox import errors
-from snowflake_sandbox.dialect.snowflake_functions import TABLE_FUNCTIONS, is_built_in
+from snowflake_sandbox.dialect.snowflake_functions import TABLE_FUNCTIONS, is_built_in, is_lacking
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -158,7 +158,9 @@ def is_table_function(node: exp.Expr) -> bool:
 
 
 def unknown_function(name: str) -> errors.SnowflakeError:
-    """002140: no function of that name."""
+    """002140: no function of that name; 000002: one that Snowflake documents and the sandbox does not have."""
+    if is_lacking(name):
+        return errors.not_supported(name.upper())
     return errors.SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {name.upper()}")
 
 
