@@ -26,6 +26,24 @@ _PRIMARY = columns(
 )
 _POLICIES = columns("POLICY_DB POLICY_SCHEMA POLICY_NAME POLICY_KIND REF_ENTITY_NAME REF_ENTITY_DOMAIN POLICY_STATUS")
 _METRICS = columns("METRIC_DATABASE_NAME METRIC_SCHEMA_NAME METRIC_NAME REF_ENTITY_NAME REF_ENTITY_DOMAIN SCHEDULE")
+# Documented columns (sql-reference/info-schema/tables, columns); what no row says is NULL.
+_TABLES = columns(
+    "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME TABLE_OWNER TABLE_TYPE IS_TRANSIENT CLUSTERING_KEY ROW_COUNT# BYTES#"
+    " RETENTION_TIME# SELF_REFERENCING_COLUMN_NAME REFERENCE_GENERATION USER_DEFINED_TYPE_CATALOG"
+    " USER_DEFINED_TYPE_SCHEMA USER_DEFINED_TYPE_NAME IS_INSERTABLE_INTO IS_TYPED COMMIT_ACTION CREATED@ LAST_ALTERED@"
+    " LAST_DDL@ LAST_DDL_BY AUTO_CLUSTERING_ON COMMENT IS_TEMPORARY IS_ICEBERG IS_DYNAMIC IS_IMMUTABLE IS_HYBRID"
+)
+_COLUMNS = columns(
+    "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME COLUMN_NAME ORDINAL_POSITION# COLUMN_DEFAULT IS_NULLABLE DATA_TYPE"
+    " CHARACTER_MAXIMUM_LENGTH# CHARACTER_OCTET_LENGTH# NUMERIC_PRECISION# NUMERIC_PRECISION_RADIX# NUMERIC_SCALE#"
+    " DATETIME_PRECISION# INTERVAL_TYPE INTERVAL_PRECISION# CHARACTER_SET_CATALOG CHARACTER_SET_SCHEMA"
+    " CHARACTER_SET_NAME COLLATION_CATALOG COLLATION_SCHEMA COLLATION_NAME DOMAIN_CATALOG DOMAIN_SCHEMA DOMAIN_NAME"
+    " UDT_CATALOG UDT_SCHEMA UDT_NAME SCOPE_CATALOG SCOPE_SCHEMA SCOPE_NAME MAXIMUM_CARDINALITY# DTD_IDENTIFIER"
+    " IS_SELF_REFERENCING IS_IDENTITY IDENTITY_GENERATION IDENTITY_START IDENTITY_INCREMENT IDENTITY_MAXIMUM"
+    " IDENTITY_MINIMUM IDENTITY_CYCLE IDENTITY_ORDERED SCHEMA_EVOLUTION_RECORD COMMENT DATA_TYPE_ALIAS EXPRESSION KIND"
+)
+# Bytes of a VARCHAR without a length; one with a length has up to four bytes for each character.
+_MOST_BYTES = 16_777_216
 # Snowflake's DATA_TYPE where it is not the type's main name.
 _DATA_TYPES = {"VARCHAR": "TEXT"}
 
@@ -58,52 +76,47 @@ def _visible(call: Call, kind: str, database: str | None) -> list[SnowflakeObjec
     return access.visible(call, objects)
 
 
+def _row(names: tuple[ResultColumn, ...], values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A row with the values by the names of their columns, NULL elsewhere."""
+    return tuple(values.get(name.name) for name in names)
+
+
+def _relation(relation: SnowflakeObject) -> dict[str, Any]:
+    name = relation.name
+    return {"TABLE_CATALOG": name.database, "TABLE_SCHEMA": name.schema, "TABLE_NAME": name.name}
+
+
 def _tables(call: Call, database: str) -> Result:
-    names = columns(
-        "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME TABLE_OWNER TABLE_TYPE IS_TRANSIENT CLUSTERING_KEY ROW_COUNT# BYTES#"
-        " RETENTION_TIME# CREATED@ LAST_ALTERED@ COMMENT IS_TEMPORARY IS_ICEBERG IS_DYNAMIC IS_HYBRID"
-    )
-    rows: list[tuple[Any, ...]] = []
+    rows = []
     for relation in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]:
         is_table = relation.kind == "TABLE"
-        rows.append(
-            (
-                relation.name.database,
-                relation.name.schema,
-                relation.name.name,
-                relation.owner,
-                "BASE TABLE" if is_table else "VIEW",
-                "YES" if relation["table_kind"] == "TRANSIENT" else "NO",
-                relation["cluster_by"],
-                call.world.data.count(relation.name) if is_table else None,
-                0 if is_table else None,
-                1,
-                relation.created_on,
-                relation.created_on,
-                relation["comment"],
-                "YES" if relation["table_kind"] == "TEMPORARY" else "NO",
-                *("NO", "NO", "NO"),  # the sandbox has no such tables
-            )
-        )
-    return Result(names, rows)
+        values = _relation(relation) | {
+            "TABLE_OWNER": relation.owner,
+            "TABLE_TYPE": "BASE TABLE" if is_table else "VIEW",
+            "IS_TRANSIENT": "YES" if relation["table_kind"] == "TRANSIENT" else "NO",
+            "CLUSTERING_KEY": relation["cluster_by"],
+            "ROW_COUNT": call.world.data.count(relation.name) if is_table else None,
+            "BYTES": 0 if is_table else None,
+            "RETENTION_TIME": 1,
+            "IS_INSERTABLE_INTO": "YES",
+            "IS_TYPED": "YES",
+            **dict.fromkeys(("CREATED", "LAST_ALTERED", "LAST_DDL"), relation.created_on),
+            "AUTO_CLUSTERING_ON": "NO",
+            "COMMENT": relation["comment"],
+            "IS_TEMPORARY": "YES" if relation["table_kind"] == "TEMPORARY" else "NO",
+            **dict.fromkeys(("IS_ICEBERG", "IS_DYNAMIC", "IS_IMMUTABLE", "IS_HYBRID"), "NO"),
+        }
+        rows.append(_row(_TABLES, values))
+    return Result(_TABLES, rows)
 
 
 def _columns(call: Call, database: str) -> Result:
-    names = columns(
-        "TABLE_CATALOG TABLE_SCHEMA TABLE_NAME COLUMN_NAME ORDINAL_POSITION# COLUMN_DEFAULT IS_NULLABLE DATA_TYPE"
-        " CHARACTER_MAXIMUM_LENGTH# NUMERIC_PRECISION# NUMERIC_SCALE# DATETIME_PRECISION# IS_IDENTITY COMMENT"
-    )
     rows = [
-        (
-            relation.name.database,
-            relation.name.schema,
-            relation.name.name,
-            *_column_row(position, column.from_kept(record)),
-        )
+        _row(_COLUMNS, _relation(relation) | _column(position, column.from_kept(record)))
         for relation in [*_visible(call, "TABLE", database), *_visible(call, "VIEW", database)]
         for position, record in enumerate(relation["columns"], 1)
     ]
-    return Result(names, rows)
+    return Result(_COLUMNS, rows)
 
 
 def _sequences(call: Call, database: str) -> Result:
@@ -133,22 +146,41 @@ def _sequences(call: Call, database: str) -> Result:
     return Result(names, rows)
 
 
-def _column_row(position: int, definition: column.TableColumn) -> tuple[Any, ...]:
+def _column(position: int, definition: column.TableColumn) -> dict[str, Any]:
     numbers = [int(text) for text in definition.type.full.partition("(")[2].rstrip(")").split(",") if text]
-    number, text = definition.base == "NUMBER", definition.base == "VARCHAR"
-    return (
-        definition.name,
-        position,
-        definition.default,
-        "YES" if definition.nullable else "NO",
-        _DATA_TYPES.get(definition.base, definition.base),
-        numbers[0] if text else None,
-        numbers[0] if number else None,
-        numbers[1] if number else None,
-        numbers[0] if definition.base.startswith("TIME") else None,
-        "YES" if definition.identity else "NO",
-        definition.comment or None,
-    )
+    values = {
+        "COLUMN_NAME": definition.name,
+        "ORDINAL_POSITION": position,
+        "COLUMN_DEFAULT": definition.default,
+        "IS_NULLABLE": "YES" if definition.nullable else "NO",
+        "DATA_TYPE": _DATA_TYPES.get(definition.base, definition.base),
+        "IS_SELF_REFERENCING": "NO",
+        "IS_IDENTITY": "YES" if definition.identity else "NO",
+        "COMMENT": definition.comment or None,
+        "KIND": "COLUMN",
+    }
+    if definition.base == "VARCHAR":
+        length = numbers[0]
+        values |= {"CHARACTER_MAXIMUM_LENGTH": length}
+        values |= {"CHARACTER_OCTET_LENGTH": min(4 * length, max(length, _MOST_BYTES))}
+    if definition.base == "NUMBER":
+        values |= {"NUMERIC_PRECISION": numbers[0], "NUMERIC_PRECISION_RADIX": 10, "NUMERIC_SCALE": numbers[1]}
+    if definition.base.startswith("TIME"):
+        values |= {"DATETIME_PRECISION": numbers[0]}
+    return values | _identity(definition)
+
+
+def _identity(definition: column.TableColumn) -> dict[str, Any]:
+    if not definition.identity:
+        return {}
+    start, increment = definition.identity
+    return {
+        "IDENTITY_GENERATION": "BY DEFAULT",
+        "IDENTITY_START": str(start),
+        "IDENTITY_INCREMENT": str(increment),
+        "IDENTITY_CYCLE": "NO",
+        "IDENTITY_ORDERED": "NO",
+    }
 
 
 def _views(call: Call, database: str) -> Result:
