@@ -129,7 +129,7 @@ class WatchComponent(Part):
                 with scope.login.connected() as ask:
                     if suspended(name, ask(alert.show)):
                         pulumi.warn(
-                            f"The alert {alert.full_name} was suspended, so nobody was told of late runs; it goes on."
+                            f"The alert {alert.full_name} was suspended, so late runs were not reported; it is resumed."
                         )
                         ask(alert.resume)
             except UserError as error:

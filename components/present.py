@@ -81,7 +81,7 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulum
         if not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(message) from None
         pulumi.warn(
-            "Snowflake could not be asked for the tasks that are there, so this preview cannot tell whether a root "
+            "Snowflake could not be asked for the existing tasks, so this preview cannot tell whether a root "
             f"task is suspended, tasks were changed by hand or jobs change their graph. {message}"
         )
         return Present(None)
@@ -97,7 +97,9 @@ def plugin_noted(plugin: plugins.Plugin | None, component: pulumi.Resource) -> s
     try:
         answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
     except Exception as error:  # noqa: BLE001  # a failed invoke has no type of its own
-        pulumi.warn(f"The outputs of {stack} could not be read, so a change of plugin is not told. {error}", component)
+        pulumi.warn(
+            f"The outputs of {stack} could not be read, so a change of plugin cannot be reported. {error}", component
+        )
         return plugin
     noted = (answer.get("outputs") or {}).get(PLUGIN)
     warning = plugins.change(noted, plugin)

@@ -171,7 +171,7 @@ def _superseded_procedures(parent: pulumi.Resource, settings: Settings) -> froze
         if not pulumi.runtime.is_dry_run():
             raise
         pulumi.warn(
-            "Snowflake could not be asked for the procedures that are there, so this preview cannot tell whether one "
+            "Snowflake could not be asked for the existing procedures, so this preview cannot tell whether one "
             f"of them is used again. {error}"
         )
         return frozenset()

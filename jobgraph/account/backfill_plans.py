@@ -49,7 +49,7 @@ def check(graph: Deployed) -> None:
             f"Jobs of graph {graph.key} do not ask for which interval they run: {', '.join(deaf)}",
             cause="An earlier version of jobgraph deployed them, or Snowflake itself starts their containers (`runner:"
             " direct`) and `command` does not name job_run.py, which asks.",
-            remedy="`pulumi up` deploys them anew.",
+            remedy="`pulumi up` deploys them again.",
         )
     if not (graph.finalizer and graph.finalizer_started):
         raise UsageError(

@@ -59,7 +59,7 @@ class BackfillRecords:
         except AbsentError as error:
             raise UsageError(
                 f"{client.place} has no table of backfills",
-                cause="An earlier version of jobgraph deployed what is there.",
+                cause="An earlier version of jobgraph made this deployment.",
                 remedy="`pulumi up` makes it.",
             ) from error
         ids = [str(row["BACKFILL_ID"]) for row in rows]

@@ -79,7 +79,7 @@ def _from_files(name: str | None) -> dict[str, Any]:
     except Error as error:
         raise UsageError(
             f"The connector cannot read its connection files: {error.msg}",
-            remedy="Mend connections.toml (its mode must be 0600), or set SNOWFLAKE_HOME to another folder.",
+            remedy="Fix connections.toml (its mode must be 0600), or set SNOWFLAKE_HOME to another folder.",
         ) from error
     if options is None:
         raise UsageError(
@@ -155,19 +155,19 @@ def not_connected(options: Mapping[str, Any], text: str) -> NotConnectedError:
 def _wrong_login(options: Mapping[str, Any], message: str) -> NotConnectedError:
     problem = f"{_address(options)} does not accept the login of user {options.get('user', '?')!r}: {message}"
     if _is_local(options):
-        cause = "The password is not the one that the server knows: this shell has the variables of an earlier sandbox."
+        cause = "The password is wrong: this shell has the variables of an earlier sandbox."
         return NotConnectedError(problem, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
     way_in = way(options)
     if way_in.startswith("workload identity"):
-        cause = "The token is too old, or its issuer or subject is not the one that the user was made with."
+        cause = "The token has expired, or its issuer or subject differs from the user's WORKLOAD_IDENTITY."
         remedy = "`DESCRIBE USER` shows WORKLOAD_IDENTITY; docs/account.md has the statement. Have a new token issued."
     elif way_in == "key pair":
-        cause = "The key is not the one that the user was given, or this machine's clock is wrong."
+        cause = "The key does not match the user's public key, or this machine's clock is wrong."
         remedy = "`ALTER USER ... SET RSA_PUBLIC_KEY` sets the public half; docs/account.md has the steps."
     elif any(word in message for word in _EXPIRED):
-        cause, remedy = "The token is too old.", "Log in again, or have a new token made, and give the command again."
+        cause, remedy = "The token is too old.", "Log in again, or have a new token issued, and run the command again."
     else:
-        cause = "The password or key is not the one that the server knows."
+        cause = "The password or key is wrong."
         remedy = "Check the user, and its password, key or token, in connections.toml or the SNOWFLAKE_* variables."
     return NotConnectedError(problem, cause=cause, remedy=remedy)
 
@@ -180,7 +180,7 @@ def _not_there(options: Mapping[str, Any], message: str) -> NotConnectedError:
         return NotConnectedError(problem, cause="The sandbox is not running.", remedy=remedy)
     return NotConnectedError(
         problem,
-        cause="The account name is wrong, or the network does not let through.",
+        cause="The account name is wrong, or the network blocks the connection.",
         remedy="Check `account` (ORGANIZATION-ACCOUNT) and the proxy settings; `jobgraph doctor` tries the connection.",
     )
 
@@ -189,10 +189,10 @@ def session_gone(options: Mapping[str, Any]) -> NotConnectedError:
     """Say that the server no longer knows the session; a run goes on without it."""
     return NotConnectedError(
         f"{_address(options)} has ended the session",
-        cause="The server was started anew."
+        cause="The server was restarted."
         if _is_local(options)
         else "The session was idle for too long, or was closed.",
-        remedy="Give the command again; a run that was started goes on: `jobgraph wait` follows it.",
+        remedy="Run the command again; a run that was started continues: `jobgraph wait` follows it.",
     )
 
 
@@ -279,7 +279,7 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
     if errno == _NO_WAREHOUSE:
         return RunFailedError(
             "No warehouse is active, and history can only be read with one",
-            cause="The connection names none, none that is there, or one that the role may not use.",
+            cause="The connection names no warehouse, one that does not exist, or one that the role may not use.",
             remedy="Name the stack's in SNOWFLAKE_WAREHOUSE or, as `warehouse`, in connections.toml.",
         )
     if errno == _QUOTA_EXCEEDED:

@@ -137,4 +137,4 @@ def added(seen: str, now: str) -> str:
 
 # Enough lines to find a place in a log again.
 _TELLING_LINES = 3
-_GAP = "[... lines that came and went between two looks are missing here ...]\n"
+_GAP = "[... lines that appeared and disappeared between two reads are missing here ...]\n"

@@ -147,7 +147,7 @@ def cancel(client: Client, graph: Deployed, rows: RunRows) -> Action:
     for name in names:
         statements.append(queries.cancel_task(client.place, name))
         statements += [queries.cancel_service(client.place, service) for service in services[name]]
-    remark = "What waits for these jobs is skipped; the finalizer keeps the history." if names else "Nothing runs."
+    remark = "The dependents of these jobs are skipped; the finalizer keeps the history." if names else "Nothing runs."
     return Action(CANCEL, graph.key, tuple(statements), tuple(names), remark, rows.run_id, services=services)
 
 
@@ -159,7 +159,7 @@ def _services(client: Client, run_id: str, job: str) -> tuple[str, ...]:
 
 def suspend(client: Client, graph: Deployed) -> Action:
     """Return the end of a graph's schedule, until somebody resumes it."""
-    remark = "No run starts by schedule; a run under way goes on. Deploys leave it suspended."
+    remark = "The schedule starts no runs; a run in progress continues. Deploys leave it suspended."
     return Action(SUSPEND, graph.key, (queries.suspend(client.place, graph.root_task),), _started(graph), remark)
 
 

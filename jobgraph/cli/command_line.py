@@ -41,8 +41,8 @@ from jobgraph.cli.commands.notify import group as notify_group
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--connection", "-c", metavar="NAME", help="Connection of connections.toml to use.")
-@click.option("--database", metavar="NAME", help="Database of the graphs, if not the connection's.")
-@click.option("--schema", metavar="NAME", help="Schema of the graphs, if not the connection's.")
+@click.option("--database", metavar="NAME", help="Database of the graphs, if it differs from the connection's.")
+@click.option("--schema", metavar="NAME", help="Schema of the graphs, if it differs from the connection's.")
 @click.version_option(package_name="jobgraph", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context, connection: str | None, database: str | None, schema: str | None) -> None:

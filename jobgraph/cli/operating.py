@@ -39,10 +39,14 @@ _MOST_KEPT = 500
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show the statements and the jobs.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write what is done as JSON.")
 set_option = click.option(
-    "--set", "options", metavar="KEY=VALUE", multiple=True, help="Change a value of the graph's config for it."
+    "--set", "options", metavar="KEY=VALUE", multiple=True, help="Override a value of the graph's config."
 )
-config_option = click.option("--config", "file", metavar="FILE", help="Change the values that a YAML or JSON file has.")
-note_option = click.option("--note", metavar="TEXT", default="", help="Why: kept in history with who did it and when.")
+config_option = click.option(
+    "--config", "file", metavar="FILE", help="Override the values that a YAML or JSON file has."
+)
+note_option = click.option(
+    "--note", metavar="TEXT", default="", help="The reason, recorded in history with who did it and when."
+)
 
 
 def texts(statements: Sequence[Statement]) -> tuple[str, ...]:

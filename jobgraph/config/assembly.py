@@ -94,7 +94,7 @@ class Assembler:
         else:
             limit = matrices.MOST_COMBINATIONS
             issue = f"the matrix has {matrices.size(matrix)} combinations; {limit} are allowed"
-            remedy = f"Snowflake allows {limit} tasks that follow one: make several jobs of it"
+            remedy = f"Snowflake allows {limit} tasks that follow one: split it into several jobs"
             self.document.report(
                 block.nodes["matrix"], f"{path}.matrix", rule="matrix-size", issue=issue, remedy=remedy
             )
@@ -114,7 +114,7 @@ class Assembler:
                     )
         for name, values in matrix.items():
             if not values:
-                issue, remedy = f"`{name}` has no values, so the job would not be made at all", "give it values"
+                issue, remedy = f"`{name}` has no values, so the job would not be created at all", "give it values"
                 node = block.nodes["matrix"]
                 self.document.report(node, f"{path}.matrix.{name}", rule="matrix-empty", issue=issue, remedy=remedy)
 
@@ -136,7 +136,7 @@ class Assembler:
             node = block.nodes.get("entrypoint", block.node)
             issue = f"`{values['path']}` has no file `{entrypoint}`"
             if "entrypoint" not in values:
-                issue = f"`{values['path']}` is a folder, and nothing says which of its files is to run"
+                issue = f"`{values['path']}` is a folder, and nothing says which of its files to run"
             remedy, close = "name the file to run with `entrypoint:`", nearest(entrypoint, content.files)
             self.document.report(
                 node, f"{path}.payload.entrypoint", rule="payload-missing", issue=issue, remedy=remedy, close=close

@@ -49,7 +49,7 @@ JOB_KEYS = (
     Key(
         "image",
         _IMAGE,
-        "the image to run: name and tag or digest, in the stack's image repository, or with its path",
+        "the image to run: its name with a tag or a digest, in the stack's image repository unless a path is given",
         inherited=True,
         example="my_job_image:1.0",
     ),
@@ -63,15 +63,16 @@ JOB_KEYS = (
     Key(
         "warehouse",
         Either(OBJECT, _WAREHOUSE, "query"),
-        "the warehouse for the container's queries, or a mapping with that and the task's; else the stack's",
+        "the warehouse for the container's queries, or a mapping with that warehouse and the task's; by default the "
+        "stack's",
         inherited=True,
         example="SMALL_WAREHOUSE",
     ),
     Key(
         "runner",
         _RUNNER,
-        "managed = a procedure starts the job and waits for it on a warehouse; direct = the job is its task's own "
-        "statement, so that no warehouse is awake while it runs; then there are no `retries`",
+        "managed = a procedure starts the job and waits for it on a warehouse; direct = the task's own statement runs"
+        " the job, so no warehouse is awake while it runs, and `retries` is not available",
         default=MANAGED,
         inherited=True,
         example="direct",
@@ -79,14 +80,15 @@ JOB_KEYS = (
     Key(
         "after",
         ListOf(NAME),
-        "jobs that must be done first; without any, the job follows the root. A matrix job's name means all of its",
+        "jobs that must be done first; without any, the job follows the root. The name of a matrix job stands for all"
+        " of its jobs",
         example="[check]",
     ),
     Key(
         "when",
         _WHEN,
-        "a condition on what an ancestor returned, or on the run's `config`; if it does not hold, the job and all that "
-        "follow it are skipped",
+        "a condition on an ancestor's return value, or on the run's `config`; if it is false, the job and its "
+        "dependents are skipped",
         example="{job: check, output: rows_written, above: 0}",
     ),
     Key("args", ListOf(Scalar()), "arguments of the container's program", example='["--query=select 1", --verbose]'),
@@ -95,14 +97,14 @@ JOB_KEYS = (
     Key(
         "env",
         _ENVIRONMENT,
-        "environment variables; those of defaults are added",
+        "environment variables, in addition to those in defaults",
         inherited=True,
         example="{REGION: eu, DEPTH: 3}",
     ),
     Key(
         "secrets",
         ListOf(_SECRET),
-        "Snowflake secrets handed to the container, as variables or files",
+        "Snowflake secrets that the container gets as variables or files",
         inherited=True,
         example="[{secret: my_token, env: API_TOKEN}]",
     ),
@@ -123,35 +125,36 @@ JOB_KEYS = (
     Key(
         "external_access",
         ListOf(OBJECT),
-        "external access integrations: what the container may reach outside Snowflake",
+        "external access integrations, which determine what the container may reach outside Snowflake",
         inherited=True,
         example="[PYPI_ACCESS]",
     ),
     Key(
         "replicas",
         Whole(1, 150),
-        "containers to run at once; each finds its number in SNOWFLAKE_JOB_INDEX",
+        "containers to run at once; each reads its number from SNOWFLAKE_JOB_INDEX",
         default=1,
         example="4",
     ),
     Key(
         "matrix",
         MapOf(ListOf(Scalar()), VARIABLE, VARIABLE_RULE),
-        "makes one job of each combination of these values, named <job>_<value>_<value>; `${{ matrix.NAME }}` in "
+        "creates one job for each combination of these values, named <job>_<value>_<value>; `${{ matrix.NAME }}` in "
         "after, args, table_name, command, env and comment stands for the value",
         example="{region: [eu, us], depth: [1, 2]}",
     ),
     Key(
         "payload",
         _PAYLOAD,
-        "code to run in the stack's runtime image, for those who have no image; then `args` go to it",
+        "code to run in the stack's runtime image, for jobs without an image; `args` are then the arguments of that "
+        "code",
         example="{path: examples/training/src, entrypoint: train_model.py}",
     ),
     Key(
         "timeout",
         Duration(),
-        "how long one attempt may take, waiting for a node included; then it is cancelled and has failed. Without it, "
-        "an hour, or the graph's `timeout` if that is shorter",
+        "how long one attempt may take, including the wait for a node; after that it is cancelled and counts as "
+        "failed. By default an hour, or the graph's `timeout` if that is shorter",
         default=3600,
         inherited=True,
         example="30 minutes",
@@ -159,8 +162,8 @@ JOB_KEYS = (
     Key(
         "retries",
         Either(Whole(0, 30), _RETRIES, "count"),
-        "attempts after a failed first one, or a mapping that says more. Faults of the infrastructure are counted "
-        "apart: see `retries.causes`",
+        "attempts after a failed first one, or a mapping with more options. Infrastructure faults are counted "
+        "separately: see `retries.causes`",
         default=0,
         inherited=True,
         example="2",
@@ -168,7 +171,8 @@ JOB_KEYS = (
     Key(
         "on_failure",
         _ON_FAILURE,
-        "after the last failed attempt: stop = the task fails and its dependents are skipped; continue = they go on",
+        "after the last failed attempt: stop = the task fails and its dependents are skipped; continue = its "
+        "dependents run",
         default=STOP,
         inherited=True,
         example="continue",
@@ -176,26 +180,25 @@ JOB_KEYS = (
     Key(
         "outputs",
         _OUTPUTS,
-        "where the job's outputs are, which `when` and dependents read; without it, the last line of the log if that "
-        "is a JSON object",
+        "where to find the job's outputs, which `when` and dependents read; by default the last line of the log, if "
+        "that is a JSON object",
         example="{file: outputs.json}",
     ),
     Key(
         "logs",
         OneOf((TABLE, EVENT_TABLE)),
-        "where the container's log is kept: table = in history's table, event_table = in the account's event table",
+        "where the container's log is kept: table = in the history table for logs, event_table = in the account's "
+        "event table",
         default=TABLE,
         inherited=True,
         example="event_table",
     ),
-    Key(
-        "enabled", Flag(), "false = the job is passed over, and what follows it goes on", default=True, example="false"
-    ),
+    Key("enabled", Flag(), "false = the job is skipped, and its dependents run", default=True, example="false"),
     Key("comment", _COMMENT, "what the job is for; shown on its task", default="", example="loads the orders"),
     Key(
         "runbook",
         Text("an address, or a text", "put it in quotes", longest=2048),
-        "what to do when the job fails: an address or a text that messages about it name",
+        "what to do when the job fails: an address or a text that messages about a failure contain",
         example="https://wiki.example.org/load",
     ),
 )
@@ -213,17 +216,25 @@ _DEFAULTS = Section(DEFAULT_KEYS)
 _JOBS_EXAMPLE = "{load: {}, report: {after: [load]}}"
 
 GRAPH_KEYS = (
-    Key("schedule", ScheduleText(), "when the graph runs by itself; without it, only on demand", example="59 minutes"),
-    Key("root_task", NAME, "name of the task that starts a run; else <GRAPH>_ROOT", example="ROOT_TASK"),
+    Key(
+        "schedule",
+        ScheduleText(),
+        "when the graph runs automatically; without it, the graph runs only on demand",
+        example="59 minutes",
+    ),
+    Key("root_task", NAME, "name of the root task, which starts a run; by default <GRAPH>_ROOT", example="ROOT_TASK"),
     Key(
         "finalizer",
         Flag(),
-        "false = no task closes a run, so no task history is kept and old services stay",
+        "false = no finalizer closes a run, so no task history is kept and old services stay",
         default=True,
         example="false",
     ),
     Key(
-        "finalizer_task", NAME, "name of the task that closes a run; else <GRAPH>_FINALIZER", example="GET_GRAPH_STATS"
+        "finalizer_task",
+        NAME,
+        "name of the finalizer, which closes a run; by default <GRAPH>_FINALIZER",
+        example="GET_GRAPH_STATS",
     ),
     Key("comment", _COMMENT, "what the graph is for; shown on its root task", default="", example="nightly load"),
     Key(
@@ -235,7 +246,7 @@ GRAPH_KEYS = (
     Key(
         "overlap",
         OneOf(tuple(OVERLAPS)),
-        "may a run start while another goes on: none, children (only their jobs overlap), all",
+        "whether a run may start while another is in progress: none, children (only their jobs overlap), all",
         example="none",
     ),
     Key(
@@ -247,27 +258,28 @@ GRAPH_KEYS = (
     Key(
         "auto_retry",
         Whole(0, 30),
-        "how often Snowflake runs a failed graph again, from the failed tasks on",
+        "how often Snowflake retries a failed graph, starting from the failed tasks",
         example="1",
     ),
     Key(
         "timeout",
         Duration(),
-        "how long a whole run may take; without it, as long as the longest chain of jobs may",
+        "how long a whole run may take; by default as long as the longest chain of jobs may take",
         example="4 hours",
     ),
-    Key("on_failure", _ON_FAILURE, "`on_failure` of the graph's jobs that do not say otherwise", example="continue"),
-    Key("runner", _RUNNER, "`runner` of the graph's jobs that do not say otherwise", example="direct"),
+    Key("on_failure", _ON_FAILURE, "default of `on_failure` for the graph's jobs", example="continue"),
+    Key("runner", _RUNNER, "default of `runner` for the graph's jobs", example="direct"),
     Key(
         "notify",
         _RECEIVERS,
-        "who is told of the graph's runs: a receiver, or a list of them, instead of the file's; [] tells nobody",
+        "who gets messages about the graph's runs: a receiver or a list of receivers, instead of the file's; [] for "
+        "none",
         example=_NOTIFY_EXAMPLE,
     ),
     Key(
         "defaults",
         _DEFAULTS,
-        "what holds for every job of the graph that does not say otherwise",
+        "defaults for the jobs of the graph",
         example=_DEFAULTS_EXAMPLE,
     ),
     Key(
@@ -292,7 +304,11 @@ _GRAPH_CHANGES = Section(
 )
 _OVERLAY_KEYS = (
     Key("defaults", _DEFAULTS, "changes to the file's defaults"),
-    Key("notify", _RECEIVERS, "who is told of the runs of graphs that do not say otherwise, instead of the file's"),
+    Key(
+        "notify",
+        _RECEIVERS,
+        "who gets messages about the runs of graphs without a `notify`, instead of the file's receivers",
+    ),
     Key("graphs", NamedSections(_GRAPH_CHANGES, "a mapping of graphs by name"), "changes to graphs, by name"),
 )
 
@@ -301,20 +317,21 @@ FILE_KEYS = (
     Key(
         "defaults",
         _DEFAULTS,
-        "what holds for every job of the file that does not say otherwise",
+        "defaults for all jobs of the file",
         example=_DEFAULTS_EXAMPLE,
     ),
     Key(
         "notify",
         _RECEIVERS,
-        "who is told of the runs of each graph that does not say otherwise: a receiver, or a list of them",
+        "who gets messages about the runs of graphs without a `notify`: a receiver or a list of receivers",
         example=_NOTIFY_EXAMPLE,
     ),
     Key(
         "environments",
         NamedSections(partial(Section(_OVERLAY_KEYS)), "a mapping of environments by name"),
-        "what is different in the Pulumi stack of that name: merged over the rest of the file, key by key; a key with "
-        "nothing (~) is taken away. A graph or a job that the file itself does not have says `only_here: true`",
+        "what differs in the Pulumi stack of that name. It is merged over the rest of the file, key by key; a key "
+        "with the value ~ is removed. A graph or a job that the rest of the file does not have needs `only_here: "
+        "true`",
         example="{dev: {graphs: {daily: {schedule: ~}}}}",
     ),
     Key(

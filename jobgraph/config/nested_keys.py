@@ -33,15 +33,15 @@ RESOURCE_KEYS = (
     Key(
         "cpu",
         Scalar("a number of processors", "write 0.5 or 500m", re.compile(r"\d+(\.\d+)?|\d+m")),
-        "processors requested, and the most that may be used: 0.5 or 500m",
+        "CPUs requested, which is also the limit: 0.5 or 500m",
         example="{cpu: 500m}",
     ),
-    Key("memory", _SIZE, "memory requested, and the most that may be used: 512Mi or 2Gi", example="{memory: 2Gi}"),
+    Key("memory", _SIZE, "memory requested, which is also the limit: 512Mi or 2Gi", example="{memory: 2Gi}"),
     Key("gpu", Whole(1, 8), "GPUs; the pool's instance family must have as many", example="{gpu: 1, memory: 8Gi}"),
 )
 
 WHEN_KEYS = (
-    Key("job", NAME, "the ancestor whose return value is looked at", example="{job: check, is: go}"),
+    Key("job", NAME, "the ancestor whose return value is tested", example="{job: check, is: go}"),
     Key(
         "config",
         Text("a key of the graph's `config`", VARIABLE_RULE, VARIABLE, longest=LONGEST_IDENTIFIER),
@@ -54,18 +54,23 @@ WHEN_KEYS = (
         "a field of the JSON object that the job's program printed last; without it, the whole return value",
         example="{job: check, output: rows_written, above: 0}",
     ),
-    Key("is", Plain(), "run only if it is this", example="{job: check, output: ready, is: true}"),
-    Key("is_not", Plain(), "run only if it is not this", example="{job: check, output: state, is_not: empty}"),
+    Key("is", Plain(), "run only if the value equals this", example="{job: check, output: ready, is: true}"),
+    Key(
+        "is_not",
+        Plain(),
+        "run only if the value differs from this",
+        example="{job: check, output: state, is_not: empty}",
+    ),
     Key(
         "above",
         Plain(numbers_only=True),
-        "run only if it is more; what is no number never is",
+        "run only if the value is greater; a value that is not a number never is",
         example="{job: check, output: n, above: 0.5}",
     ),
     Key(
         "below",
         Plain(numbers_only=True),
-        "run only if it is less; what is no number never is",
+        "run only if the value is less; a value that is not a number never is",
         example="{job: check, output: n, below: 10}",
     ),
 )
@@ -81,13 +86,13 @@ SECRET_KEYS = (
     Key(
         "directory",
         _FOLDER,
-        "the folder in which its parts are files, kept up to date",
+        "the folder that contains its parts as files, which are kept up to date",
         example="[{secret: db.safe.my_login, directory: /secrets/login}]",
     ),
     Key(
         "key",
         OneOf(SECRET_PARTS),
-        "which part of the secret the variable gets; secret_string unless given",
+        "which part of the secret the variable gets; by default secret_string",
         example="[{secret: my_login, env: DB_PASSWORD, key: password}]",
     ),
 )
@@ -96,7 +101,7 @@ VOLUME_KEYS = (
     Key(
         "source",
         OneOf(SOURCES),
-        "where its files are: local (the node's disk), memory, stage, block (a disk of its own)",
+        "where its files are: local (the node's disk), memory, stage, block (a separate disk)",
         required=True,
         example="{scratch: {source: local, path: /scratch}}",
     ),
@@ -121,7 +126,7 @@ VOLUME_KEYS = (
             re.compile(r"@?([A-Za-z_]\w{0,254}\.){0,2}[A-Za-z_]\w{0,254}(/[\w.=-]+)*/?", re.ASCII),
             longest=800,
         ),
-        "the stage, perhaps with a folder; needed for stage",
+        "the stage, optionally with a folder; needed for stage",
         example="{data: {source: stage, path: /data, stage: jobs/data}}",
     ),
 )
@@ -131,39 +136,39 @@ RETRY_RULE_KEYS = (
     Key(
         "count",
         Whole(0, 30),
-        "attempts after failures that this rule fits; they are counted apart from all others",
+        "attempts after failures that match this rule, counted separately from all others",
         required=True,
         example="{count: 1, rules: [{exit_codes: [75], count: 5}]}",
     ),
     Key(
         "reasons",
         ListOf(OneOf(RETRYABLE)),
-        "fits only these reason classes. The others, spec_invalid, permission and cancelled, are never tried again",
+        "matches only these reason classes. The others, spec_invalid, permission and cancelled, are never retried",
         example="{count: 1, rules: [{reasons: [out_of_memory, timeout], count: 0}]}",
     ),
     Key(
         "exit_codes",
         ListOf(Scalar("an exit code, or a range", "write 75 or 100-110", re.compile(r"\d{1,3}(-\d{1,3})?"))),
-        "fits only these exit codes, 0 to 255, and ranges of them",
+        "matches only these exit codes, 0 to 255, or ranges of them",
         example="{count: 1, rules: [{exit_codes: [75, 100-110], count: 5, backoff: 1 minute}]}",
     ),
     Key(
         "message",
         Text("a regular expression", "write it in single quotes", longest=1000),
-        "fits only if this regular expression, as Python reads it, is found in what the platform says of the failure, "
-        "or in the first or the last line of the log that speaks of an error",
+        "matches only if this Python regular expression is found in the platform's message about the failure, or in "
+        "the first or the last line of the log that mentions an error",
         example="{count: 1, rules: [{message: '(?i)deadlock|lock timeout', count: 3}]}",
     ),
     Key(
         "backoff",
         Duration(0),
-        "`backoff` after failures that this rule fits",
+        "`backoff` after failures that match this rule",
         example="{count: 1, rules: [{exit_codes: [75], count: 5, backoff: 1 minute}]}",
     ),
     Key(
         "longest_backoff",
         Duration(),
-        "`longest_backoff` after failures that this rule fits",
+        "`longest_backoff` after failures that match this rule",
         example="{count: 1, rules: [{exit_codes: [75], count: 9, backoff: 1 minute, longest_backoff: 5 minutes}]}",
     ),
 )
@@ -172,8 +177,8 @@ OUTPUT_KEYS = (
     Key(
         "file",
         Text("the name of a file", "write outputs.json", re.compile(r"[\w][\w.-]*", re.ASCII), longest=200),
-        "the file with a JSON object of at most 10,000 bytes that the program puts at the stage path in the variable "
-        "JOB_RESULTS_STAGE_PATH; if it is not there or is something else, the attempt has failed",
+        "the file, with a JSON object of at most 10,000 bytes, that the program writes to the stage path in the "
+        "variable JOB_RESULTS_STAGE_PATH; if the file is missing or invalid, the attempt fails",
         required=True,
         example="{file: outputs.json}",
     ),
@@ -184,8 +189,8 @@ RETRY_KEYS = (
     Key(
         "backoff",
         Duration(0),
-        "pause before the second attempt; doubled for each after it, less a part of up to a half that differs from "
-        "run to run. Faults of the infrastructure have 30 seconds unless this is given",
+        "pause before the second attempt. It doubles for each later attempt, and is shortened by up to a half, by an "
+        "amount that varies from run to run. By default 30 seconds after infrastructure faults",
         example="{count: 3, backoff: 30 seconds}",
     ),
     Key(
@@ -197,7 +202,7 @@ RETRY_KEYS = (
     Key(
         "max_elapsed",
         Duration(),
-        "after this much time no new attempt is begun",
+        "no new attempt starts after this time",
         example="{count: 5, max_elapsed: 2 hours}",
     ),
     Key(
@@ -211,7 +216,7 @@ RETRY_KEYS = (
     Key(
         "rules",
         ListOf(Section(RETRY_RULE_KEYS)),
-        "what holds for some failures, by reason class, exit code or message; the first rule that fits decides, before "
+        "rules for some failures, by reason class, exit code or message; the first rule that matches decides, before "
         "`causes` and `count`",
         example="{count: 1, backoff: 10 seconds, rules: [{exit_codes: [75], message: busy, count: 5}]}",
     ),
@@ -221,7 +226,7 @@ PAYLOAD_KEYS = (
     Key(
         "path",
         Text("a path", "write ./src"),
-        "the file or folder with the code, seen from this file's folder",
+        "the file or folder with the code, relative to this file's folder",
         required=True,
         example="{path: examples/training/src, entrypoint: train_model.py}",
     ),
@@ -247,38 +252,44 @@ EMAIL_KEYS = (
     Key(
         "to",
         ListOf(_ADDRESS),
-        "the addresses; each must be a verified one of a user of the account",
+        "the addresses; each must be the verified address of a user of the account",
         required=True,
         example="{email: {to: [ops@example.org], integration: OPS_MAIL}}",
     ),
     Key(
         "integration",
         OBJECT,
-        "a notification integration of type EMAIL that is there already; without it, the stack makes one",
+        "an existing notification integration of type EMAIL; without it, the stack creates one",
         example="{email: {to: [ops@example.org], integration: OPS_MAIL}}",
     ),
 )
 _HOOK_EXAMPLE = "{webhook: {type: slack, secret: safe.hooks.slack}}"
 WEBHOOK_KEYS = (
-    Key("type", OneOf(("slack", "teams", "pagerduty")), "whose webhook it is", required=True, example=_HOOK_EXAMPLE),
+    Key(
+        "type",
+        OneOf(("slack", "teams", "pagerduty")),
+        "the service that the webhook belongs to",
+        required=True,
+        example=_HOOK_EXAMPLE,
+    ),
     Key(
         "secret",
         _OBJECT,
-        "the Snowflake secret (TYPE = GENERIC_STRING) with the secret part of the address; of PagerDuty, the "
-        "integration key. The run role is granted READ on it",
+        "the Snowflake secret (TYPE = GENERIC_STRING) with the secret part of the address, or with the integration "
+        "key for PagerDuty. The run role is granted READ on it",
         example=_HOOK_EXAMPLE,
     ),
     Key(
         "url",
         Text("the address of a webhook", "write https://...", re.compile(r"https://[^\s'\"$\\]+"), 2000),
-        "the address, with SNOWFLAKE_WEBHOOK_SECRET in the place of its secret part; needed for Teams",
+        "the address, with SNOWFLAKE_WEBHOOK_SECRET in place of its secret part; needed for Teams",
         example="{webhook: {type: teams, secret: hook, url: 'https://default1.environment.api.powerplatform.com/"
         "powerautomate/automations/direct/workflows/SNOWFLAKE_WEBHOOK_SECRET/triggers/manual/paths/invoke'}}",
     ),
     Key(
         "integration",
         OBJECT,
-        "a notification integration of type WEBHOOK that is there already; without it, the stack makes one",
+        "an existing notification integration of type WEBHOOK; without it, the stack creates one",
         example="{webhook: {type: slack, integration: OPS_SLACK}}",
     ),
 )
@@ -303,23 +314,23 @@ RECEIVER_KEYS = (
     Key(
         "events",
         ListOf(OneOf(EVENTS)),
-        "what is told: failure (a run that failed or was cancelled), success, recovered (the first good run after a "
-        "bad one), late (no run has ended by `late_after`, a run is stuck, the root is suspended, the finalizer "
-        "failed). Without it failure, recovered and late; of a PagerDuty integration that is there already, failure "
+        "which messages to send: failure (a run failed or was cancelled), success, recovered (the first good run "
+        "after a bad one), late (no run has ended by `late_after`, a run is stuck, the root is suspended, the "
+        "finalizer failed). By default failure, recovered and late; for an existing PagerDuty integration, failure "
         "and late",
         example="{email: [ops@example.org], events: [failure, recovered]}",
     ),
     Key(
         "email",
         Either(ListOf(_ADDRESS), Section(EMAIL_KEYS), "to"),
-        "who gets an e-mail: addresses, or a mapping that names the integration, too",
+        "who gets an e-mail: addresses, or a mapping that also names the integration",
         example="{email: [ops@example.org]}",
     ),
-    Key("webhook", Section(WEBHOOK_KEYS, "a mapping"), "where a message is posted", example=_HOOK_EXAMPLE),
+    Key("webhook", Section(WEBHOOK_KEYS, "a mapping"), "where to post the message", example=_HOOK_EXAMPLE),
     Key(
         "late_after",
         Either(Duration(60), Section(TIME_OF_DAY_KEYS), "seconds"),
-        "a run is late that has not ended this long after its scheduled start, or by this time of day",
+        "a run is late if it has not ended this long after its scheduled start, or by this time of day",
         example="{email: [ops@example.org], late_after: 2 hours}",
     ),
 )

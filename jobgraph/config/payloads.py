@@ -48,7 +48,7 @@ def _read(place: Path, path: str, project: Path) -> PayloadFiles:
         files = [place] if place.is_file() else _below(place)
         if not files:
             issue = f"there is nothing at `{path}`" if not place.exists() else f"`{path}` has no files"
-            remedy = "give a file or a folder with code; the path is seen from the configuration's folder"
+            remedy = "give a file or a folder with code; the path is relative to the configuration's folder"
             return PayloadFiles(rule="payload-missing", issue=issue, remedy=remedy)
         odd = next((file for file in files if not (file.is_file() and file.resolve().is_relative_to(project))), None)
         if odd is not None:

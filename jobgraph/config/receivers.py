@@ -150,13 +150,13 @@ def _wrong(receiver: Receiver, block: Block) -> Iterator[_Wrong]:
 def _wrong_webhook(webhook: WebhookChannel) -> Iterator[_Wrong]:
     rule, key = "notify-webhook", "webhook"
     if webhook.integration and webhook.url:
-        issue = "an integration that is there already has a URL of its own"
+        issue = "an existing integration has its own URL"
         yield rule, key, issue, "remove `url`, or remove `integration` to have one made"
         return
     if webhook.integration:
         return
     if not webhook.secret:
-        issue = "a webhook that the stack makes needs the secret of its address"
+        issue = "a webhook that the stack creates needs the secret of its address"
         remedy = "name a Snowflake secret of TYPE = GENERIC_STRING with `secret`, or an `integration` that exists"
         yield rule, key, issue, remedy
     if webhook.url is None:

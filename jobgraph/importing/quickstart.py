@@ -269,5 +269,5 @@ def _choices(defaults: dict[str, Any]) -> Remarks:
         ],
     }
     return remarks | (
-        {("defaults",): ["What most jobs have; a job says only what it has otherwise."]} if defaults else {}
+        {("defaults",): ["The values that most jobs share; a job only has what differs."]} if defaults else {}
     )

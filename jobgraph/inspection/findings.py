@@ -135,7 +135,7 @@ def _objects(plan: Plan, answers: Answers) -> Iterator[Finding]:
             yield Finding(
                 f"{kind} {name}",
                 ok=False,
-                detail=f"it is there and not this stack's: add {kind} to `existing` or `imported`, or name another",
+                detail=f"it exists already, outside this stack: add {kind} to `existing` or `imported`, or rename it",
             )
         else:
             yield Finding(f"{kind} {name}", ok=True, detail="there")
@@ -165,7 +165,7 @@ def _pools(plan: Plan, answers: Answers) -> Iterator[Finding]:
             foreign = pool.existing or pool.imported
             yield Finding(name, ok=not foreign, detail=_absent("it", foreign=foreign))
         elif not pool.existing and not pool.imported and not _is_ours(row):
-            detail = "it is there and not this stack's: say `existing: true` in its entry, or call it by another name"
+            detail = "it exists already, outside this stack: set `existing: true` in its entry, or use another name"
             yield Finding(name, ok=False, detail=detail)
         else:
             yield _pool_state(name, row)

@@ -38,7 +38,7 @@ def reasons(line: GraphOverview, now: datetime) -> tuple[Reason, ...]:
 def _reasons(line: GraphOverview, now: datetime) -> Iterator[Reason]:
     graph, run = line.graph.deployed, line.newest
     if graph is None:
-        yield Reason(LOOK, "The graph is no longer deployed: only its history is there. `pulumi up` deploys it.")
+        yield Reason(LOOK, "The graph is no longer deployed: only its history remains. `pulumi up` deploys it.")
         return
     yield from (Reason(LOOK, remark) for remark in line.remarks)
     if graph.schedule is None:

@@ -69,7 +69,7 @@ def _text_lines(summary: Summary) -> Iterator[str]:
         yield from ("", "Around the graphs:")
         yield from _text_changes(summary.around)
     if summary.retained:
-        yield from ("", "Kept, though the stack gives it up (drop it by hand if it is to go):")
+        yield from ("", "No longer in the stack, but kept (drop it by hand if you do not need it):")
         yield from (f"  {change.kind} {change.name}" for change in summary.retained)
     if summary.warnings:
         yield from ("", "Warnings:")
@@ -148,7 +148,7 @@ def _markdown_lines(summary: Summary) -> Iterator[str]:
     if summary.around:
         yield from ("", "#### Around the graphs", "", *_table("Object", summary.around))
     if summary.retained:
-        yield from ("", "#### Kept, though the stack gives it up", "")
+        yield from ("", "#### No longer in the stack, but kept", "")
         yield from (f"- {change.kind} {markdown.code(change.name)}" for change in summary.retained)
     if summary.warnings:
         yield from ("", "#### Warnings", "")

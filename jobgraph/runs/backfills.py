@@ -165,7 +165,7 @@ def spans(step: str, whole: TimeRange, schedule: Schedule | None) -> list[TimeRa
     """
     if step == SCHEDULE and schedule is None:
         raise UsageError(
-            "The graph has no schedule, so its intervals are not known", remedy="Add `--every day` or `--every hour`."
+            "The graph has no schedule, so its intervals are unknown", remedy="Add `--every day` or `--every hour`."
         )
     pieces: list[TimeRange] = []
     for start, end in pairwise(_boundaries(step, whole, schedule)):

@@ -201,7 +201,7 @@ def conditions(graph: Deployed) -> list[str]:
         "If a deploy was interrupted: `pulumi up --refresh` finishes it (after `pulumi cancel`, if the stack is locked;"
         " a removal: `pulumi destroy --refresh`)"
     )
-    mend = "`pulumi up --refresh` mends it."
+    mend = "`pulumi up --refresh` repairs it."
     remarks = []
     if graph.schedule and not graph.started:
         why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
@@ -215,7 +215,7 @@ def conditions(graph: Deployed) -> list[str]:
     if graph.strays:
         remarks.append(f"No run reaches these tasks of the graph: {', '.join(graph.strays)}. {finish}.")
     if graph.suspended:
-        remarks.append(f"Suspended, so runs pass them over: {', '.join(graph.suspended)}. {finish}; else {mend}")
+        remarks.append(f"Suspended, so runs skip them: {', '.join(graph.suspended)}. {finish}; else {mend}")
     if graph.finalizer and not graph.finalizer_started:
         remarks.append(
             f"The finalizer {graph.finalizer} is suspended: runs leave no task history. {finish}; else {mend}"

@@ -49,8 +49,8 @@ def left_out(graph: Deployed, selection: JobSelection) -> tuple[str, ...]:
         raise UsageError(
             f"These jobs of graph {graph.key} cannot be left out of a run: {', '.join(earlier)}",
             cause="An earlier version of jobgraph deployed them, or Snowflake itself starts their containers (`runner:"
-            " direct`) and `command` does not name job_run.py, so they do not ask what a run was asked for.",
-            remedy=f"`pulumi up` deploys them anew; `jobgraph run {graph.key}` runs the whole graph.",
+            " direct`) and `command` does not name job_run.py, so they cannot respond to what a run was asked for.",
+            remedy=f"`pulumi up` deploys them again; `jobgraph run {graph.key}` runs the whole graph.",
         )
     return tuple(job.name for job in names)
 

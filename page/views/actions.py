@@ -128,7 +128,7 @@ def _ask(graph: Deployed, name: str) -> None:
         action = steering.run(client, graph, changed, chosen)
     elif name == steering.BACKFILL:
         choice, ends = _intervals(graph)
-        with st.spinner("Looking which intervals were run already"):
+        with st.spinner("Checking which intervals have already run"):
             action = steering.backfill(client, reading.graph(graph.key), graph, choice, ends)
     else:
         action = _built(client, graph, name)
@@ -136,7 +136,7 @@ def _ask(graph: Deployed, name: str) -> None:
     st.markdown(_jobs(action))
     if action.remark:
         st.caption(action.remark)
-    st.text_input("Note", key="note", placeholder="Why: kept in history with who did it and when")
+    st.text_input("Note", key="note", placeholder="The reason, recorded in history with who did it and when")
     if connection.is_in_snowflake():
         st.info(f"The page only looks, in Snowflake. On your machine: `jobgraph {name} {graph.key}`")
         return

@@ -26,7 +26,7 @@ def show(here: Address) -> None:
         runs, _ = reading.runs(here.graph)
         history = job_history(runs, here.job)
         if not history.points:
-            board(empty(f"No run that is recorded has a job {here.job}."), "job")
+            board(empty(f"No recorded run has a job {here.job}."), "job")
             return False
         board(job_html(history, here), "job")
         return not runs[0].ended

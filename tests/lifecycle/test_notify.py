@@ -110,7 +110,7 @@ def test_what_tells_people_is_deployed_changed_and_gone_again(project: Project) 
     project.query(f"ALTER ALERT {stack.PLACE}.WATCH_GRAPHS SUSPEND")
     mended = project.up()
     assert alert(project)["state"] == "started"
-    assert "was suspended, so nobody was told of late runs; it goes on" in mended.stdout + mended.stderr
+    assert "was suspended, so late runs were not reported; it is resumed" in mended.stdout + mended.stderr
 
     text = json.dumps(project.query("SHOW TASKS IN ACCOUNT"), default=str) + second["action"]
     text += project.pulumi("stack", "export").stdout

@@ -32,7 +32,7 @@ _LOOKS, _PAUSE = 60, 1.0
     epilog=examples("jobgraph cancel", "jobgraph cancel container_jobs --dry-run", "jobgraph cancel --all"),
 )
 @click.argument("graph", required=False)
-@click.option("--all", "every_run", is_flag=True, help="Also the run that waits behind it, once that has begun.")
+@click.option("--all", "every_run", is_flag=True, help="Also cancel the queued run, once it has started.")
 @operating.note_option
 @operating.dry_run_option
 @operating.json_option
@@ -111,4 +111,4 @@ def _cancel_the_waiting(application: Application, deployed: Deployed, run_id: st
             cancelled = _cancel_newest(application, deployed, how)
             remark(f"Run {cancelled.run_id}, which waited: {', '.join(cancelled.jobs)} cancelled")
             return
-    remark(f"The run that waits has not begun within {_LOOKS * _PAUSE:g} s: jobgraph cancel {deployed.key}")
+    remark(f"The queued run has not started within {_LOOKS * _PAUSE:g} s: jobgraph cancel {deployed.key}")

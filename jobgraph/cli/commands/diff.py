@@ -28,7 +28,7 @@ _FORMATS = ("text", "json", "markdown")
 )
 @click.argument("old")
 @click.argument("new", required=False)
-@click.option("--environment", "-e", metavar="NAME", help="Compare them as the Pulumi stack of that name has them.")
+@click.option("--environment", "-e", metavar="NAME", help="Compare them with the configuration of that Pulumi stack.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
 @click.pass_context

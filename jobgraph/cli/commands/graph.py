@@ -46,8 +46,8 @@ def _chosen(config: Config, name: str | None) -> Graph:
 @click.argument("file", required=False)
 @click.option("--graph", "name", metavar="NAME", help="The graph to draw; needed if the file has several.")
 @click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="text", show_default=True)
-@click.option("--output", metavar="FILE", help="Write the picture there instead of to standard output.")
-@click.option("--environment", "-e", metavar="NAME", help="Draw it as the Pulumi stack of that name has it.")
+@click.option("--output", metavar="FILE", help="Write the picture to this file instead of standard output.")
+@click.option("--environment", "-e", metavar="NAME", help="Draw it with the configuration of that Pulumi stack.")
 @click.option(
     "--group-by",
     "way",

@@ -26,16 +26,16 @@ _PARTS = 3
 
 @click.command(
     "import",
-    short_help="Make a job configuration of the quickstart's, or of a live graph.",
+    short_help="Create a job configuration from the quickstart's, or from a live graph.",
     epilog=examples(
         "jobgraph import jobconfig.json -o jobconfig.yaml",
         "jobgraph import --from-snowflake MY_DB.PUBLIC.ROOT_TASK -o jobconfig.yaml",
     ),
 )
 @click.argument("file", required=False, metavar="[JOBCONFIG.JSON]")
-@click.option("--from-snowflake", "live", metavar="DATABASE.SCHEMA.ROOT", help="Take the tasks of that root task.")
-@click.option("--output", "-o", metavar="FILE", help="Write it there instead of to standard output.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--from-snowflake", "live", metavar="DATABASE.SCHEMA.ROOT", help="Import the tasks of that root task.")
+@click.option("--output", "-o", metavar="FILE", help="Write to this file instead of standard output.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.pass_context
 def import_command(
     context: click.Context, file: str | None, *, live: str | None, output: str | None, force: bool

@@ -39,7 +39,7 @@ _DISTRIBUTIONS = ("jobgraph", "snowflake-sandbox")
     epilog=examples("jobgraph init shop", "jobgraph init . --name shop"),
 )
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--name", metavar="NAME", help="Name of the Pulumi project; the folder's, unless given.")
+@click.option("--name", metavar="NAME", help="Name of the Pulumi project; by default the folder's name.")
 def init(folder: Path, name: str | None) -> None:
     """Write a small project into FOLDER: jobs, an image, stacks for the sandbox and for an account, workflows.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Show what jobs' containers wrote.",
+    short_help="Show the logs of jobs' containers.",
     epilog=examples(
         "jobgraph logs t_myjob_3",
         "jobgraph logs t_myjob_3 --attempt 1",
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("job", required=False)
-@run_option("The run; the newest one of the job, or of the graph, unless given.")
+@run_option("The run; by default the newest one of the job, or of the graph.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only that attempt.")
-@click.option("--failed", "only_failed", is_flag=True, help="Of all jobs that failed.")
+@click.option("--failed", "only_failed", is_flag=True, help="Show the logs of all failed jobs.")
 @click.option("--graph", metavar="NAME", help="The graph; needed if several have such a job, or without JOB.")
 @click.option("--follow", "-f", "following", is_flag=True, help="Show what comes, until the job or the run has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Write the logs as JSON; with --follow, one object on a line.")

@@ -41,7 +41,7 @@ _STANDARD_INPUT = "-"
 )
 @click.argument("file", default=_STANDARD_INPUT)
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
-@click.option("--running", is_flag=True, help="Ask Snowflake how many jobs run on pools that shrink or go.")
+@click.option("--running", is_flag=True, help="Ask Snowflake how many jobs run on pools that are shrunk or dropped.")
 @click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days, for the cost.")
 @click.pass_context
 def preview_summary(context: click.Context, file: str, *, form: str, running: bool, history: bool) -> None:

@@ -13,7 +13,7 @@ from jobgraph.cli.application import Application, examples, say
 from jobgraph.cli.application import note as remark
 
 
-@click.command(short_help="Let the schedule of a graph go on.", epilog=examples("jobgraph resume container_jobs"))
+@click.command(short_help="Resume the schedule of a graph.", epilog=examples("jobgraph resume container_jobs"))
 @click.argument("graph", required=False)
 @operating.note_option
 @operating.dry_run_option
@@ -29,4 +29,4 @@ def resume(context: click.Context, graph: str | None, *, note: str, dry_run: boo
     say(f"Graph {deployed.key} is resumed: its schedule starts runs.")
     if deployed.suspended:
         names = ", ".join(deployed.suspended)
-        remark(f"Still suspended, so runs pass them over: {names}. `pulumi up --refresh` mends it.")
+        remark(f"Still suspended, so runs skip them: {names}. `pulumi up --refresh` repairs it.")

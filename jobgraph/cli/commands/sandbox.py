@@ -91,15 +91,15 @@ def sandbox() -> None:
     epilog=examples("jobgraph sandbox start", "jobgraph sandbox start --port 8765"),
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="Port to listen on; the last one, or a free one, unless given."
+    "--port", type=click.IntRange(1, 65535), help="Port to listen on; by default the previous one, or a free one."
 )
 @click.option(
     "--webhook-receiver",
     metavar="URL",
-    help="Where webhooks are posted, on this machine: http://127.0.0.1:9000. Without it they become files.",
+    help="Where to post webhooks, on this machine: http://127.0.0.1:9000. Without it they become files.",
 )
 @click.option(
-    "--realistic", is_flag=True, help="Nodes of pools and warehouses take time to start: seconds for minutes."
+    "--realistic", is_flag=True, help="Pool nodes and warehouses take seconds to start (in an account: up to minutes)."
 )
 @click.pass_context
 def start(context: click.Context, port: int | None, webhook_receiver: str | None, *, realistic: bool) -> None:

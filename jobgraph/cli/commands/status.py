@@ -45,8 +45,8 @@ _PAUSE = 2.0
     epilog=examples("jobgraph status", "jobgraph status container_jobs --json", "jobgraph status --exit-code"),
 )
 @click.argument("graph", required=False)
-@run_option("The run to show; the newest unless given.")
-@click.option("--job", metavar="NAME", help="Only that job, with all that is known of each of its attempts.")
+@run_option("The run to show; by default the newest.")
+@click.option("--job", metavar="NAME", help="Only that job, with all details of each attempt.")
 @click.option("--watch", "watching", is_flag=True, help="Show it again until the run has ended, or for ever.")
 @click.option("--exit-code", "telling", is_flag=True, help="Exit with 1 if something failed or is suspended.")
 @click.option("--json", "as_json", is_flag=True, help="Write the graphs, the run, or the job, as JSON.")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("file", required=False)
-@click.option("--environment", "-e", metavar="NAME", help="Check it only as the Pulumi stack of that name has it.")
+@click.option("--environment", "-e", metavar="NAME", help="Check it only with the configuration of that Pulumi stack.")
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @click.option(
     "--format",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     short_help="Wait for a run to end.", epilog=examples("jobgraph wait", "jobgraph wait container_jobs --timeout 600")
 )
 @click.argument("graph", required=False)
-@run_option("The run to wait for; the newest unless given.")
+@run_option("The run to wait for; by default the newest.")
 @run_output.timeout_option
 @run_output.picture_option
 @run_output.json_option

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 _HEAD = """# Reference of `jobconfig.yaml`
 
-Made from `jobgraph/config/keys.py` and `jobgraph/config/nested_keys.py`; every example here is read by a test.
-To write it anew: `UPDATE_GOLDENS=1 .venv/bin/python -m pytest tests/jobgraph/config/explain/test_schema.py`.
-For completion in an editor, let a file begin with `# yaml-language-server: $schema=./jobconfig.schema.json`;
-an overlay, `jobconfig.<stack>.yaml`, with
+Generated from `jobgraph/config/keys.py` and `jobgraph/config/nested_keys.py`. A test reads every example here.
+To regenerate it: `UPDATE_GOLDENS=1 .venv/bin/python -m pytest tests/jobgraph/config/explain/test_schema.py`.
+For completion in an editor, begin the file with `# yaml-language-server: $schema=./jobconfig.schema.json`,
+and an overlay, `jobconfig.<stack>.yaml`, with
 `# yaml-language-server: $schema=./jobconfig.overlay.schema.json`.
 """
 

@@ -170,7 +170,7 @@ def secrets_whole(graph: Graph) -> Iterator[Problem]:
         for number, secret in enumerate(job.secrets):
             at, mark = path_of(graph, job, f"secrets[{number}]"), mark_of(job, f"secrets.{number}", "secrets")
             if (secret.env is None) == (secret.directory is None):
-                issue = "a secret goes into a variable or into a folder: one of the two"
+                issue = "a secret goes either into a variable or into a folder"
                 yield Problem(mark, "secret-target", at, issue, "write `env: VARIABLE` or `directory: /folder`")
             elif secret.directory is not None and secret.key is not None:
                 issue = "in a folder every part of the secret is a file; `key` is for variables"
@@ -203,7 +203,7 @@ def one_of_two(graph: Graph) -> Iterator[Problem]:
     """Some keys say the same thing in two ways, and only one may be used."""
     for job in graph.jobs:
         if job.payload is not None and job.command:
-            issue = "a payload is started by the runtime image's own program; `command` would take its place"
+            issue = "a payload is started by the runtime image's own program; `command` would replace it"
             yield _twice(graph, job, "command", issue, "remove `command`; `args` go to the payload's entrypoint")
         if "table_name" in job.marks and any(text.startswith("--result_table") for text in job.args[:-1]):
             issue = "`table_name` adds the argument --result_table, which `args` has too"

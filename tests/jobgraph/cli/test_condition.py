@@ -68,6 +68,6 @@ def test_suspended_tasks_are_named_but_not_those_of_disabled_jobs() -> None:
         row("F", state="suspended", task_relations='{"FinalizedRootTask": "D.S.ROOT"}'),
     ]
     tasks, finalizer = deployed.conditions(deployed.read(rows)[0])
-    assert tasks.startswith("Suspended, so runs pass them over: A. ")
+    assert tasks.startswith("Suspended, so runs skip them: A. ")
     assert "finalizer F is suspended" in finalizer
     assert "pulumi up --refresh" in tasks

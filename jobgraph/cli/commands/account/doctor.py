@@ -94,7 +94,7 @@ def _connection(application: Application) -> Check:
 
 
 @click.command(
-    short_help="Tell what is installed and what answers.",
+    short_help="Show what is installed, and whether Snowflake answers.",
     epilog=examples(
         "jobgraph doctor",
         "jobgraph --connection production doctor --account --environment prod",
@@ -102,7 +102,7 @@ def _connection(application: Application) -> Check:
     ),
 )
 @click.argument("file", required=False)
-@click.option("--account", "with_account", is_flag=True, help="Tell what a deploy or a run would fail at there.")
+@click.option("--account", "with_account", is_flag=True, help="Report what would make a deploy or a run fail there.")
 @click.option("--environment", "-e", metavar="NAME", help="With --account: the Pulumi stack that is to be deployed.")
 @click.option("--json", "as_json", is_flag=True, help="Write the report as JSON.")
 @click.pass_context

@@ -96,7 +96,9 @@ def build(context: click.Context, jobs: tuple[str, ...], environment: str | None
 )
 @_options
 @click.option("--inside", is_flag=True, help="Build inside Snowflake, even if there is a container engine here.")
-@click.option("--pool", metavar="NAME", help="Compute pool that builds inside Snowflake; the stack's first one else.")
+@click.option(
+    "--pool", metavar="NAME", help="Compute pool for builds inside Snowflake; by default the stack's first one."
+)
 @click.option("--if-there", is_flag=True, help="Exit with 0 if the repository is not there yet: before a first deploy.")
 @click.pass_context
 def push(  # noqa: PLR0913  # one parameter for each option
@@ -121,7 +123,7 @@ def push(  # noqa: PLR0913  # one parameter for each option
     registry = _registry(client, work.settings)
     if registry is None:
         if if_there:
-            note("The image repository is not there yet: the first deploy makes it. Push after it, and deploy again.")
+            note("The image repository does not exist yet: the first deploy creates it. Then push, and deploy again.")
             return
         raise UsageError("the image repository is not there yet", remedy="pulumi up makes it; then push")
     engine = None if inside else _engine()

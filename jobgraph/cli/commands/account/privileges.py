@@ -31,10 +31,10 @@ _KINDS = (account_roles.DEPLOYER, account_roles.RUN_ROLE, account_roles.VIEWER, 
     ),
 )
 @click.argument("file", required=False)
-@click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack whose settings count; else the usual ones.")
 @click.option(
-    "--role", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only this role; may be given several times."
+    "--environment", "-e", metavar="NAME", help="The Pulumi stack whose settings to use; by default the usual ones."
 )
+@click.option("--role", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only this role; can be repeated.")
 @click.option("--deployer", metavar="NAME", help="Name of the role that deploys.")
 @click.option("--operator", metavar="NAME", help="Name of the role that runs, retries and cancels.")
 @click.option("--viewer", metavar="NAME", help="Name of the role that only looks.")

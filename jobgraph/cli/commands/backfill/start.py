@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     "--every",
     "step",
     type=click.Choice(backfills.STEPS),
-    help="What an interval is; `schedule` (the default of a graph that has one): the time between two scheduled runs.",
+    help="The length of an interval; `schedule` (the default for a graph with one): the time between scheduled runs.",
 )
 @click.option(
     "--reprocess",
     type=click.Choice(backfills.REPROCESS),
     default=backfills.MISSING,
     show_default=True,
-    help="Which intervals: those never run, also those that failed, or all.",
+    help="Which intervals: those that never ran, also those that failed, or all.",
 )
 @click.option("--newest-first", is_flag=True, help="Begin with the newest interval.")
 @operating.set_option

@@ -77,7 +77,7 @@ def free_port(chosen: int | None, is_free: Callable[[int], bool]) -> int:
     option = f"--port {port}" if port is not None else "--port with another number"
     raise UsageError(
         f"{ports} is taken: another program listens there",
-        cause="Usually a page that was started before and still runs.",
+        cause="Usually a page that was started earlier and is still running.",
         remedy=f"End that program, or use another port: `jobgraph page {option}`.",
     )
 

@@ -18,7 +18,7 @@ from jobgraph.runs.wording import instant
 _EVENTS = ("failure", "success", "recovered", "late")
 
 
-@click.group(short_help="Try whether messages about runs arrive, and see those that were sent.")
+@click.group(short_help="Test whether messages about runs arrive, and list those that were sent.")
 def notify() -> None:
     """Messages about runs: by e-mail, Slack, Teams or PagerDuty, as `notify` in the configuration says."""
 
@@ -51,7 +51,7 @@ def test(context: click.Context, graph: str | None, event: str) -> None:
     if refused:
         raise RunFailedError(
             f"Snowflake refused {len(refused)} of {len(tests)} messages",
-            cause="The integration is not there or not enabled, may not be used, or an address is not verified.",
+            cause="The integration does not exist, is not enabled or may not be used, or an address is not verified.",
             remedy="docs/alerts.md says what each channel needs.",
         )
     note("Snowflake has taken the messages. Whether it could deliver them: jobgraph notify history")
