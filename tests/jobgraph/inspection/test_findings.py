@@ -158,9 +158,9 @@ def late() -> Answers:
     ("answers", "name", "words"),
     [
         (late, "clock", "tokens of key pairs are refused"),
-        (lambda: one("warehouses", comment="finance"), "warehouse SMALL_WAREHOUSE", "not this stack's"),
-        (lambda: one("databases", comment=""), "database D", "not this stack's"),
-        (lambda: one("roles", comment=None), "role SPCS_DEMO_ROLE", "not this stack's"),
+        (lambda: one("warehouses", comment="finance"), "warehouse SMALL_WAREHOUSE", "outside this stack"),
+        (lambda: one("databases", comment=""), "database D", "outside this stack"),
+        (lambda: one("roles", comment=None), "role SPCS_DEMO_ROLE", "outside this stack"),
         (lambda: one("warehouses", auto_resume="false"), "warehouse SMALL_WAREHOUSE", "SET AUTO_RESUME = TRUE"),
         (lambda: one("pools", state="SUSPENDED", auto_resume="false"), "pool P", "SET AUTO_RESUME = TRUE"),
         (lambda: one("pools", state="STOPPING"), "pool P", "jobs wait"),
