@@ -87,7 +87,12 @@ def graphs() -> tuple[GraphRecord, ...]:
     except AbsentError:
         return ()
     tables = present[0].tables if present else queries.Tables()
-    return records.graphs(present, run_records.recorded_roots(client, tables))
+    try:
+        return records.graphs(present, run_records.recorded_roots(client, tables))
+    except AbsentError:
+        if present:
+            raise
+        return ()
 
 
 def graph(name: str) -> GraphRecord:

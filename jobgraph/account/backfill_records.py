@@ -58,9 +58,9 @@ class BackfillRecords:
             rows = client.rows(statement)
         except AbsentError as error:
             raise UsageError(
-                f"{client.place} has no table of backfills",
-                cause="An earlier version of jobgraph made this deployment.",
-                remedy="`pulumi up` makes it.",
+                f"{client.place} has no table of backfills that the role may read",
+                cause="An earlier version of jobgraph made this deployment, or the role lacks SELECT on the table.",
+                remedy="`pulumi up` makes it; `jobgraph privileges` lists what a viewer needs.",
             ) from error
         ids = [str(row["BACKFILL_ID"]) for row in rows]
         intervals = client.rows(control_queries.intervals_of(client.place, self._tables, ids)) if ids else []

@@ -29,6 +29,7 @@ REQUEST_SECONDS = 30
 _ABSENT = frozenset({2003, 2043, 90105, 90106})
 _NO_WAREHOUSE = 606
 _QUOTA_EXCEEDED = 90073
+_NOT_ALLOWED = 3001
 # At a login the connector has a number of its own (250001) and Snowflake's text, so the text decides.
 # The session ended on the server's side, as at a restart of the sandbox.
 _SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
@@ -56,6 +57,10 @@ class Client(Protocol):
 
 class AbsentError(RunFailedError):
     """An object that the statement names is not there, or the role may not see it: most often, not deployed yet."""
+
+
+class NotAllowedError(RunFailedError):
+    """The role sees the object that the statement names, and lacks the privilege for what it asks."""
 
 
 @dataclass(frozen=True)
@@ -274,7 +279,8 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
         return AbsentError(
             message,
             cause="The graph is not deployed there, or the role may not see it.",
-            remedy="Run `pulumi up`, or choose another role, database or schema.",
+            remedy="Run `pulumi up`, or choose another role, database or schema; `jobgraph privileges` lists what a"
+            " viewer needs.",
         )
     if errno == _NO_WAREHOUSE:
         return RunFailedError(
@@ -289,7 +295,15 @@ def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
             remedy="Raise `credits_per_month` and run `pulumi up`, or name another warehouse in SNOWFLAKE_WAREHOUSE to"
             " look at runs. The next month begins anew.",
         )
-    return RunFailedError(f"Snowflake refused a statement ({errno:06d}): {message}", where=statement.text[:80])
+    text = f"Snowflake refused a statement ({errno:06d}): {message}"
+    if errno == _NOT_ALLOWED:
+        return NotAllowedError(
+            text,
+            where=statement.text[:80],
+            cause="The role lacks a privilege.",
+            remedy="`jobgraph privileges` lists what an operator and a viewer need, with --sql as GRANTs.",
+        )
+    return RunFailedError(text, where=statement.text[:80])
 
 
 def connect(choice: ConnectionChoice) -> SnowflakeClient:

@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobgraph.account import queries
-from jobgraph.account.client import AbsentError
-from jobgraph.account.run_records import RunRecords
-from jobgraph.errors import UserError
+from jobgraph.account.run_records import NoRunError, RunRecords
 from jobgraph.runs import overview, task_runs
 
 if TYPE_CHECKING:
@@ -27,7 +25,11 @@ _SPANS = 20
 
 
 def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[GraphOverview]:
-    """Return the line of each graph, those that need attention first."""
+    """Return the line of each graph, those that need attention first.
+
+    Raises:
+        AbsentError: if there is no table of history, or the role may not read it.
+    """
     roots = [root for graph in graphs for root in graph.root_tasks]
     history = task_runs.read(client.rows(queries.roots_history(client.place, roots)))
     spans = overview.good_spans(_spans(client, graphs))
@@ -40,8 +42,8 @@ def _line(
     records = RunRecords(client, graph, history)
     try:
         newest = records.run()
-    except UserError:
-        return overview.line(graph, None, history, spans)  # it has not run yet
+    except NoRunError:
+        return overview.line(graph, None, history, spans)
     return overview.line(graph, last_whole(records, newest), history, spans, part=newest if newest.is_part else None)
 
 
@@ -51,12 +53,9 @@ def last_whole(records: RunRecords, newest: GraphRun) -> GraphRun | None:
         return newest
     try:
         return records.run(whole=True)
-    except UserError:
+    except NoRunError:
         return None
 
 
 def _spans(client: Client, graphs: Sequence[GraphRecord]) -> list[dict[str, object]]:
-    try:
-        return client.rows(queries.spans(client.place, graphs[0].tables, _SPANS))
-    except AbsentError:
-        return []
+    return client.rows(queries.spans(client.place, graphs[0].tables, _SPANS))

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import queries
-from jobgraph.account.client import AbsentError
 from jobgraph.runs import graph_run, shapes, task_runs
 from jobgraph.runs.graph_run import Progress
 
@@ -62,13 +61,7 @@ class RunHistories:
     def _roots(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[TaskRun, ...]:
         names = [root for graph in graphs for root in graph.root_tasks]
         statement = queries.recorded_roots(self._client.place, graphs[0].tables, limit, names)
-        return task_runs.read(self._rows(statement))
-
-    def _rows(self, statement: queries.Statement) -> list[Row]:
-        try:
-            return self._client.rows(statement)
-        except AbsentError:
-            return []
+        return task_runs.read(self._client.rows(statement))
 
     def _read(self, graphs: Sequence[GraphRecord], roots: Sequence[TaskRun]) -> None:
         if not roots:
@@ -76,11 +69,12 @@ class RunHistories:
         place, tables = self._client.place, graphs[0].tables
         ids = list(dict.fromkeys(row.run_id for row in roots))
         tasks = _by_run(
-            (row.root_task, row.run_id, row) for row in task_runs.read(self._rows(queries.run_log(place, tables, ids)))
+            (row.root_task, row.run_id, row)
+            for row in task_runs.read(self._client.rows(queries.run_log(place, tables, ids)))
         )
         attempts = _by_run(
             (str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"]), row)
-            for row in self._rows(queries.attempts_of_runs(place, tables, ids))
+            for row in self._client.rows(queries.attempts_of_runs(place, tables, ids))
         )
         keys = {root: graph.key for graph in graphs for root in graph.root_tasks}
         for root in roots:

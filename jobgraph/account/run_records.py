@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import queries
-from jobgraph.account.client import AbsentError
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.runs import graph_run, services, shapes, task_runs
 from jobgraph.runs.attempts import instant
@@ -63,28 +62,35 @@ class RunRows:
         return max((row.attempt for row in self.rows), default=1)
 
 
+class NoRunError(RunFailedError):
+    """A graph that has not run yet."""
+
+
 def recorded_roots(client: Client, tables: queries.Tables, limit: int = _SAMPLE) -> tuple[TaskRun, ...]:
-    """Return the roots' rows of the newest closed runs of each root, newest first; none without a table of history."""
-    try:
-        return task_runs.read(client.rows(queries.recorded_roots(client.place, tables, limit)))
-    except AbsentError:
-        return ()
+    """Return the roots' rows of the newest closed runs of each root, newest first.
+
+    Raises:
+        AbsentError: if there is no table of history, or the role may not read it.
+    """
+    return task_runs.read(client.rows(queries.recorded_roots(client.place, tables, limit)))
 
 
 def roots_of_attempts(client: Client, tables: queries.Tables) -> tuple[TaskRun, ...]:
-    """Return the roots under which jobs made attempts: of graphs whose runs no finalizer closed, nothing else tells."""
-    try:
-        return task_runs.read(client.rows(queries.roots_of_attempts(client.place, tables)))
-    except AbsentError:
-        return ()
+    """Return the roots under which jobs made attempts: of graphs whose runs no finalizer closed, nothing else tells.
+
+    Raises:
+        AbsentError: if there is no table of history, or the role may not read it.
+    """
+    return task_runs.read(client.rows(queries.roots_of_attempts(client.place, tables)))
 
 
 def roots_of_run(client: Client, tables: queries.Tables, run_id: str) -> tuple[TaskRun, ...]:
-    """Return the roots' rows of the closed runs of that id: graphs that start at the same instant share it."""
-    try:
-        return task_runs.read(client.rows(queries.run_log(client.place, tables, [run_id], roots_only=True)))
-    except AbsentError:
-        return ()
+    """Return the roots' rows of the closed runs of that id: graphs that start at the same instant share it.
+
+    Raises:
+        AbsentError: if there is no table of history, or the role may not read it.
+    """
+    return task_runs.read(client.rows(queries.run_log(client.place, tables, [run_id], roots_only=True)))
 
 
 class RunRecords:
@@ -100,7 +106,8 @@ class RunRecords:
 
         Raises:
             UsageError: if the graph has no run of that id.
-            RunFailedError: if no run is named and none is recorded.
+            NoRunError: if no run is named and none is recorded.
+            AbsentError: if there is no table of history, or the role may not read it.
         """
         return self.assembled(self.rows(run_id, whole=whole))
 
@@ -125,7 +132,7 @@ class RunRecords:
     def _no_run(self, run_id: str | None, logged: Sequence[TaskRun]) -> UserError:
         key = self._graph.key
         if run_id is None:
-            return RunFailedError(f"Graph {key} has not run yet", remedy=f"`jobgraph run {key} --wait` runs it.")
+            return NoRunError(f"Graph {key} has not run yet", remedy=f"`jobgraph run {key} --wait` runs it.")
         owner = next((row.graph or row.root_task for row in logged), "")
         if owner:
             return UsageError(f"Run {run_id!r} is of graph {owner}", remedy=f"jobgraph status {owner} --run {run_id}")
@@ -156,19 +163,13 @@ class RunRecords:
         if not run_ids:
             return ()
         statement = queries.run_log(self._client.place, self._graph.tables, run_ids, roots_only=roots_only)
-        try:
-            return task_runs.read(self._client.rows(statement))
-        except AbsentError:
-            return ()
+        return task_runs.read(self._client.rows(statement))
 
     def _finished(self, limit: int) -> list[tuple[str, str]]:
         """Return root and id of the newest closed runs under the graph's roots, newest first."""
         graph = self._graph
         statement = queries.finished_runs(self._client.place, graph.tables, graph.root_tasks, limit)
-        try:
-            rows = self._client.rows(statement)
-        except AbsentError:
-            return []
+        rows = self._client.rows(statement)
         return [(str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_GROUP_ID"])) for row in rows]
 
     def last_run_of_job(self, job: str) -> str | None:

@@ -14,7 +14,7 @@ import click
 from jobgraph.account import queries, run_records
 from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
-from jobgraph.cli.application import CONFIGURATION
+from jobgraph.cli.application import CONFIGURATION, note
 from jobgraph.cli.stacks import stacks_of
 from jobgraph.config.reading import read
 from jobgraph.errors import UsageError, UserError, perhaps
@@ -74,13 +74,12 @@ def record(
     present = deployed(client)
     chosen = deployed_graphs.named(present, name) if name else None
     tables = chosen.tables if chosen else present[0].tables if present else queries.Tables()
-    listed = records.graphs(present, run_records.recorded_roots(client, tables))
+    listed = _on_record(client, present, tables)
     if name is None:
         return _without_name(application, listed, run_id, job)
     of_name = records.named(listed, name)
     if of_name is None:
-        # a graph that is gone and whose runs no finalizer closed
-        of_name = records.named(records.graphs((), run_records.roots_of_attempts(client, tables)), name)
+        of_name = _never_closed(client, tables, name)
     if of_name is None:
         raise _no_such_graph(client, name, listed) if listed else _nothing_deployed(client, name)
     return of_name
@@ -95,10 +94,37 @@ def all_graphs(application: Application) -> tuple[GraphRecord, ...]:
     client = application.client
     present = deployed(client)
     tables = present[0].tables if present else queries.Tables()
-    listed = records.graphs(present, run_records.recorded_roots(client, tables))
+    listed = _on_record(client, present, tables)
     if not listed:
         raise _nothing_deployed(client, "")
     return listed
+
+
+def _on_record(client: Client, present: Sequence[Deployed], tables: queries.Tables) -> tuple[GraphRecord, ...]:
+    """Return the graphs, deployed or only on record; says so where tasks may only be hidden from the role.
+
+    Without a task and without a table of history, nothing is deployed; with tasks, the table is hidden from the role.
+    """
+    try:
+        recorded = run_records.recorded_roots(client, tables)
+    except AbsentError:
+        if present:
+            raise
+        return ()
+    if recorded and not present:
+        note(
+            f"No task is visible in {client.place}: its graphs are no longer deployed, or the role may not see tasks."
+            " `jobgraph privileges` lists what a viewer needs."
+        )
+    return records.graphs(present, recorded)
+
+
+def _never_closed(client: Client, tables: queries.Tables, name: str) -> GraphRecord | None:
+    """Return a graph that is gone and whose runs no finalizer closed: only its jobs' attempts tell of it."""
+    try:
+        return records.named(records.graphs((), run_records.roots_of_attempts(client, tables)), name)
+    except AbsentError:  # nothing was ever deployed there; a table that is only hidden was told before
+        return None
 
 
 def _without_name(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobgraph.account import control_queries, steering
-from jobgraph.account.client import AbsentError
+from jobgraph.account.client import AbsentError, NotAllowedError
 from jobgraph.cli import lookup
 from jobgraph.cli.application import note, show_json
 from jobgraph.errors import UsageError
@@ -149,12 +149,17 @@ def operation_json(operation: Operation) -> dict[str, Any]:
 
 
 def keep(client: Client, tables: Tables, operation: Operation) -> None:
-    """Keep what was done. A stack of an earlier version has no table for it: that fails nothing."""
+    """Keep what was done. It is done already, so that nothing fails where it cannot be kept.
+
+    A stack of an earlier version has no table for it, and a role may lack INSERT on the table.
+    """
     try:
         steering.keep(client, tables, operation)
     except AbsentError:
         if operation.note:
             note("The note was not kept: an earlier version deployed the graph. `pulumi up` makes the table for it.")
+    except NotAllowedError as error:
+        note(f"It is done, but history does not show who did it: {error}")
 
 
 def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_KEPT) -> list[Operation]:

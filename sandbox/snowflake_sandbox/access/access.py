@@ -157,16 +157,24 @@ def sees_everything(role_names: Iterable[str]) -> bool:
 
 
 def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]:
-    """Those objects that the session's roles have any privilege on: what SHOW lists."""
-    role_names = session_roles(call.world, call.session)
+    """Those objects that the session's roles have any privilege on, and on the schema and database that hold them.
+
+    This is what SHOW lists (docs: sql-reference/sql/show-tasks, "usage notes").
+    """
+    world, role_names = call.world, session_roles(call.world, call.session)
     if sees_everything(role_names):
         return objects
-    # Every role may see which roles there are.
-    return [
-        item
-        for item in objects
-        if item.kind == "ROLE" or item.owner in role_names or _granted(call.world, role_names, item.id)
-    ]
+
+    def seen(item: SnowflakeObject) -> bool:
+        # Every role may see which roles there are.
+        return item.kind == "ROLE" or item.owner in role_names or _granted(world, role_names, item.id)
+
+    places: dict[tuple[str | None, str | None], bool] = {}
+    for item in objects:
+        place = (item.name.database, item.name.schema)
+        if place not in places:
+            places[place] = all(seen(parent) for parent in _parents(world, item.name))
+    return [item for item in objects if places[item.name.database, item.name.schema] and seen(item)]
 
 
 def require(call: Call, privileges: str | tuple[str, ...], item: SnowflakeObject) -> None:
