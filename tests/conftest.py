@@ -1,7 +1,9 @@
 """What holds for all tests. Of properties: a busy machine is no defect; thousands of cases are `make reliability`'s."""
 
+import functools
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,8 +59,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collector from walking through all tests and libraries again and again: it took up to half the time."""
+    """Save what took half the time of many tests.
+
+    The collector need not walk through all tests and libraries again and again. The hash of a password takes long on
+    purpose, and each sandbox in process has the same administrator with the same password.
+    """
     gc.freeze()
+    logins, user = (sys.modules.get(f"snowflake_sandbox.{name}") for name in ("protocol.logins", "objects.user"))
+    if logins is not None and user is not None:
+        vars(logins)["hash_password"] = vars(user)["hash_password"] = functools.cache(logins.hash_password)
 
 
 def pytest_unconfigure() -> None:

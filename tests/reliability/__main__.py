@@ -17,7 +17,9 @@ from tests.reliability import (
     durable_writes,
     finalizer,
     finalizer_killed,
+    kit,
     metered,
+    permissions,
     reading,
     runner,
 )
@@ -31,6 +33,8 @@ PARTS = {
     "finalizer": finalizer.run,
     "deploys": deploys.run,
     "metered": metered.run,
+    "permissions": permissions.run,
+    "kit": kit.run,
     "load": load.run,
 }
 # Run only when named: they take minutes, or an hour and more.
