@@ -116,8 +116,9 @@ def task_graphs(
     for name in ordered(planned_edges(graphs), moves.waits):
         component, task = owners[name]
         tasks[name] = component.add(task, gates, tasks)
+    dropped = moves.anew.union(*(change.moved.keys() | change.abandoned.keys() for change in allowed.values()))
     for component in graph_resources.values():
-        component.close()
+        component.close([tasks[name] for name in sorted(dropped)])
     return graph_resources
 
 
@@ -186,14 +187,17 @@ class TaskGraphComponent(Part):
         self._last.append(added)
         return added
 
-    def close(self) -> None:
-        """Make the activation, after all tasks."""
+    def close(self, dropped: Sequence[pulumi.Resource]) -> None:
+        """Make the activation, after all tasks; `dropped`: those of all graphs that are dropped and made again.
+
+        What is repaired last is read first, and a task of another graph may be among the predecessors.
+        """
         graph = self._graph
         if graph.overlap is not None:
             self._last.append(self._steps.overlap(graph.overlap))
         last = [self.gate, *self._last]
         self._steps.activation(
-            self._args.repair.after(graph, last) if self._change.differing else last,
+            self._args.repair.after(graph, [*last, *dropped]) if self._change.differing else last,
             is_root_there=graph.root.name in self._args.present,
         )
         self.register_outputs({"root": graph.root.full_name, "tasks": [task.name for task in graph.tasks]})

@@ -90,6 +90,8 @@ def moves(scene: Scene) -> Moves:
                 needs[task].add(successor)
         if stays:
             waits[task] = frozenset(stays)
+    for task, losing in _perhaps_behind(scene, anew, needs).items():
+        waits[task] = waits.get(task, frozenset()) | losing
     anew = _reached(anew, behind) & scene.staying
     for task, walking in _walking_through(scene, scene.leaving | anew, needs).items():
         waits[task] = waits.get(task, frozenset()) | walking
@@ -108,6 +110,29 @@ def ordered(after: Mapping[str, frozenset[str]], waits: Mapping[str, frozenset[s
         {task: (before & names) | waits.get(task, frozenset()) for task, before in after.items()}
     )
     return list(sorter.static_order())
+
+
+def _perhaps_behind(scene: Scene, anew: AbstractSet[str], needs: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+    """Return the leaving tasks with those of their graph that stay and that the engine may believe to be behind them.
+
+    An interrupted deploy may have taken a predecessor away without a note of it; then this one adds it again, for the
+    provider to remove it, which has to happen before the predecessor is in another graph. `needs` gets what is added.
+    """
+    staying: dict[str, set[str]] = {}
+    for task in scene.staying - anew:
+        staying.setdefault(scene.root.get(task, ""), set()).add(task)
+    then = _reversed(needs)
+    perhaps: dict[str, frozenset[str]] = {}
+    for task in sorted(scene.leaving & scene.before.keys()):
+        mates = {mate for root in _roots(task, scene.before) for mate in staying.get(root, ())}
+        mates -= _reached([task], then)  # no circle
+        last = mates - _reached([name for mate in mates for name in needs.get(mate, ())], needs)
+        if last:
+            perhaps[task] = frozenset(last)
+            needs[task] |= last
+            for mate in last:
+                then.setdefault(mate, set()).add(task)
+    return perhaps
 
 
 def _walking_through(

@@ -1,36 +1,36 @@
 """The engine's ordering without the engine: steps of a deploy run at once, their statements shuffled by a seed.
 
-Knows how Pulumi orders creations, updates, replacements and deletions, and which state it has after a kill. The program
-is the real component, the resources are the stand-in's, Snowflake is the sandbox, in process. Must not know any claim.
+Knows how Pulumi orders creations, updates, replacements and deletions, when it calls hooks, and which state it has
+after a kill. The program is the real component, the resources are the stand-in's, Snowflake is the sandbox, in process.
+Must not know any claim.
 """
 
 from __future__ import annotations
 
+import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import pulumi
 from snowflake_sandbox import errors
 from snowflake_sandbox.protocol import wire
 from snowflake_sandbox.statements import dispatch
 
 from jobgraph.components.task_graph import task_graphs
-from jobgraph.deploy.repair import Repair, by_name
-from jobgraph.deploy.root_changes import changes, left_overs, to_suspend
-from jobgraph.plan import sql
-from jobgraph.toolchain.standins.provider.errors import (
-    NotThereError,
-    PartialFailureError,
-    SnowflakeError,
-)
+from jobgraph.toolchain.standins.provider.errors import PartialFailureError, ProviderError, SnowflakeError
 from jobgraph.toolchain.standins.provider.lifecycle import Lifecycle
 from jobgraph.toolchain.standins.provider.resources import BY_TOKEN
-from tests.components.recorded import Recorder, run, scope
+from tests.components.recorded import scope
+from tests.deploys import program
+from tests.deploys.program import Later
 from tests.deploys.proxy import is_write
-from tests.deploys.turns import Shuffle
+from tests.deploys.turns import Disturbance, Shuffle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from random import Random
 
     from snowflake_sandbox.call import World
@@ -38,26 +38,33 @@ if TYPE_CHECKING:
 
     from jobgraph.plan.planning import GraphPlan
     from jobgraph.settings import Settings
+    from tests.deploys.program import Step
 
 Row = dict[str, Any]
+Waits = dict[str, tuple[frozenset[str], "Callable[[Lifecycle], None]"]]
 
 
 @dataclass
 class Entry:
-    """A resource in the engine's state."""
+    """A resource in the engine's state. `on_error`: the names of its hooks for failures, which the state has, too."""
 
     name: str
     token: str
+    id: str
+    inputs: Row
     outputs: Row
     dependencies: frozenset[str]
+    deleted_with: str | None = None
+    trigger: Any = None
+    on_error: tuple[str, ...] = ()
 
 
 @dataclass
 class Deployer:
     """A stack: the engine's state, and a sandbox.
 
-    live: resources by name. pending: replaced ones that are still to be deleted. statements: all that was sent.
-    replaced: the names of those that the last deploy made anew. repair: that of the last deploy.
+    live: resources by name. pending: replaced ones that are still to be deleted. statements: all that was sent by the
+    last command. replaced: the names of those that it made anew. disturbance: what happens to it.
     """
 
     world: World
@@ -67,9 +74,9 @@ class Deployer:
     pending: list[Entry] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
-    kill_after: int | None = None
-    refuse: int | None = None
-    repair: Repair = field(init=False)
+    disturbance: Disturbance | None = None
+    hooks: dict[str, Any] = field(default_factory=dict)
+    step: threading.local = field(default_factory=threading.local)
 
     def rows(self, sql: str) -> list[Row]:
         """The rows of one statement, sent at once."""
@@ -77,68 +84,53 @@ class Deployer:
         names = [column.name for column in result.columns]
         return [dict(zip(names, row, strict=True)) for row in wire.python_rows(result)]
 
-    def up(
-        self,
-        graphs: Sequence[GraphPlan],
-        settings: Settings,
-        kill_after: int | None = None,
-        refuse: int | None = None,
-    ) -> list[str]:
-        """Deploy; the writes that were sent.
+    @property
+    def writes_sent(self) -> int:
+        """How many statements that change something the command has sent."""
+        return sum(map(is_write, self.statements))
 
-        Args:
-            graphs: what to deploy.
-            settings: names around it.
-            kill_after: the engine is killed when so many writes were done.
-            refuse: Snowflake refuses the write of that number, from 1.
+    def up(self, graphs: Sequence[GraphPlan], settings: Settings, disturbance: Disturbance | None = None) -> list[str]:
+        """Deploy graphs alone, without what is around them; the writes that were sent.
 
         Raises:
             ProviderError: the first step that failed.
         """
-        self.statements, self.kill_after, self.refuse, self.replaced = [], kill_after, refuse, set()
-        present = self._present(graphs, settings)
-        self.repair = Repair(graphs, settings, by_name(present))
-        recorder = Recorder()
-        with patch("pulumi.warn"):
-            run(lambda: _ignore(task_graphs(graphs, settings, [], present, scope())), recorder)
-        wanted = [one for one in recorder.recorded if one["type"].startswith("snowflake:")]
-        old = {name for one in wanted for name in (one["name"], *one["aliases"])}
-        self._told_apart(graphs, present, wanted)
-        drops = {name: sql.drop_task(task) for name, task in left_overs(graphs, self.repair.present).items()}
-        steps = {one["name"]: (_needed(one["dependencies"]), self._step(one, drops)) for one in wanted}
-        if self._all_at_once(steps):
-            gone = [*self.pending, *(entry for name, entry in self.live.items() if name not in old)]
-            self._all_at_once({str(number): self._deletion(number, gone) for number in range(len(gone))})
+        present = self.present(graphs, settings)
+        return self.deploy(lambda: task_graphs(graphs, settings, [], present, scope()), disturbance)
+
+    def deploy(self, declare: Callable[[], object], disturbance: Disturbance | None = None) -> list[str]:
+        """Run a program and take its steps, then the deletions; the writes that were sent.
+
+        Raises:
+            ProviderError: the first step that failed.
+        """
+        self._begin(disturbance)
+        with self._hooked():
+            steps = program.steps_of(declare)
+            self.hooks = {hook.name: hook for step in steps for hook in step.hooks("on_error") if hasattr(hook, "name")}
+            names = {name for step in steps for name in (step.name, *step.aliases)}
+            waits: Waits = {step.name: (step.dependencies, partial(self._take, step)) for step in steps}
+            if self._all_at_once(waits):
+                self._remove([*self.pending, *(entry for name, entry in self.live.items() if name not in names)])
+        return self.writes
+
+    def destroy(self, disturbance: Disturbance | None = None) -> list[str]:
+        """Delete everything; no program runs, and so no hook.
+
+        Raises:
+            ProviderError: the first step that failed.
+        """
+        self._begin(disturbance)
+        self.hooks = {}
+        self._remove([*self.pending, *self.live.values()])
+        return self.writes
+
+    @property
+    def writes(self) -> list[str]:
+        """The statements of the last command that change something."""
         return [one for one in self.statements if is_write(one)]
 
-    def _told_apart(self, graphs: Sequence[GraphPlan], present: Sequence[Row], wanted: Sequence[Row]) -> None:
-        """What the component does where the root of a renamed graph is suspended and its opening is there already."""
-        found = changes(graphs, present)
-        for graph in graphs:
-            if (
-                found[graph.key].former_root
-                and not found[graph.key].resume
-                and f"{graph.root.name}-opening" in self.live
-            ):
-                name = f"{graph.root.name}-activate"
-                next(one for one in wanted if one["name"] == name)["inputs"]["execute"] = graph.activation.execute
-
-    def _suspended_first(self, lifecycle: Lifecycle) -> None:
-        """What the hook of the step `departures` does."""
-        graphs, settings, present = self.repair.graphs, self.repair.settings, self.repair.present
-        for root in to_suspend(graphs, present, changes(graphs, present.values()).values()):
-            lifecycle.session.execute(sql.suspend_root(settings.qualified(root)))
-
-    def _repair_at_end(self, lifecycle: Lifecycle, root: str) -> None:
-        """What `jobgraph.components.repair` does after the last task of a graph and before its activation."""
-        graphs, settings = self.repair.graphs, self.repair.settings
-        (graph,) = [graph for graph in graphs if graph.root.name == root]
-        if changes(graphs, self.repair.present.values())[graph.key].differing:
-            rows = lifecycle.session.execute(sql.show_tasks(settings.qualified()))
-            for statement in self.repair.at_end(graph, rows):
-                lifecycle.session.execute(statement)
-
-    def _present(self, graphs: Sequence[GraphPlan], settings: Settings) -> list[Row]:
+    def present(self, graphs: Sequence[GraphPlan], settings: Settings) -> list[Row]:
         """What `jobgraph.components.present` asks for."""
         rows = self.rows(f"SHOW TASKS IN SCHEMA {settings.qualified()}")
         roots = {graph.root.name: graph.root.full_name for graph in graphs}
@@ -151,117 +143,198 @@ class Deployer:
     def refresh(self) -> None:
         """Read all resources anew, as `pulumi refresh` does: inputs follow, and what is gone leaves the state."""
         for name, entry in list(self.live.items()):
-            resource = BY_TOKEN[entry.token]
             lifecycle = Lifecycle(_Direct(self), lambda _seconds: None)
-            found = lifecycle.read(resource, "refreshed", entry.outputs, entry.outputs, print)
-            if found is None:
+            seen = lifecycle.read(BY_TOKEN[entry.token], entry.id, entry.inputs, entry.outputs, print)
+            if seen is None:
                 del self.live[name]
             else:
-                entry.outputs = found.outputs
+                entry.inputs, entry.outputs = seen.inputs, seen.outputs
+        self.pending = [entry for entry in self.pending if self._is_there(entry)]
 
-    def _deletion(self, number: int, gone: list[Entry]) -> tuple[frozenset[str], Callable[[Lifecycle], None]]:
-        """Wait for the deletions of what depends on it."""
-        entry = gone[number]
-        first = frozenset(str(index) for index, other in enumerate(gone) if entry.name in other.dependencies)
+    def _is_there(self, entry: Entry) -> bool:
+        lifecycle = Lifecycle(_Direct(self), lambda _seconds: None)
+        return lifecycle.read(BY_TOKEN[entry.token], entry.id, entry.inputs, entry.outputs, print) is not None
 
-        def delete(lifecycle: Lifecycle) -> None:
+    def _begin(self, disturbance: Disturbance | None) -> None:
+        self.statements, self.replaced, self.disturbance = [], set(), disturbance
+
+    @contextmanager
+    def _hooked(self) -> Iterator[None]:
+        """Let hooks and the program's questions go through the step that is being taken."""
+
+        def shown(settings: Settings, resources: Sequence[pulumi.Resource], _parent: pulumi.Resource) -> Later:
+            return Later(lambda: self._ask(f"SHOW TASKS IN SCHEMA {settings.qualified()}"), resources)
+
+        with ExitStack() as stack:
+            stack.enter_context(program.connected(lambda: self._ask))
+            stack.enter_context(patch("jobgraph.components.repair.present_after", shown))
+            for word in ("warn", "info"):
+                stack.enter_context(patch(f"pulumi.{word}"))
+            yield
+
+    def _ask(self, sql: str) -> Sequence[Mapping[str, Any]]:
+        session = getattr(self.step, "session", None) or _Direct(self)
+        return list(session.execute(sql))
+
+    def _remove(self, entries: list[Entry]) -> None:
+        """Delete entries, each after those that depend on it."""
+        names = {entry.name for entry in entries}
+        self._all_at_once(
+            {
+                str(number): (
+                    frozenset(str(index) for index, other in enumerate(entries) if entry.name in other.dependencies),
+                    partial(self._delete_for_good, entry, names),
+                )
+                for number, entry in enumerate(entries)
+            }
+        )
+
+    def _delete_for_good(self, entry: Entry, names: set[str], lifecycle: Lifecycle) -> None:
+        if entry.deleted_with not in names:
             self._delete(lifecycle, entry)
-            if entry in self.pending:
-                self.pending.remove(entry)
+        if entry in self.pending:
+            self.pending.remove(entry)
+        else:
+            del self.live[entry.name]
+
+    def _take(self, step: Step, lifecycle: Lifecycle) -> None:
+        """Create, update or replace what the program asks for, or leave it."""
+        self.step.session = lifecycle.session
+        news, name = step.inputs(), step.name
+        found = next((one for one in (name, *step.aliases) if one in self.live), None)
+        entry = self.live.pop(found) if found else None
+        if entry is None:
+            if step.opts.import_:
+                self._import(lifecycle, step, news)
             else:
-                del self.live[entry.name]
-
-        return first, delete
-
-    def _step(self, wanted: Row, drops: dict[str, str]) -> Callable[[Lifecycle], None]:
-        name, resource = wanted["name"], BY_TOKEN[wanted["type"]]
-        news = {key: value for key, value in wanted["inputs"].items() if value is not None}
-
-        def create(lifecycle: Lifecycle) -> None:
-            self._create(lifecycle, wanted, news, drops)
-
-        def step(lifecycle: Lifecycle) -> None:
-            if name.endswith("-activate"):
-                self._repair_at_end(lifecycle, name.removesuffix("-activate"))
-            known = next((one for one in (name, *wanted["aliases"]) if one in self.live), None)
-            if known is None:
-                create(lifecycle)
-                return
-            entry = self.live.pop(known)
-            self.live[name] = entry
-            for ignored in wanted["ignoreChanges"]:
-                news[ignored] = entry.outputs.get(ignored, news.get(ignored))
-            found = lifecycle.compare(resource, entry.outputs, news, (), print)
-            with_it = _needed(wanted.get("replaceWith", ())) & self.replaced
-            if found.replaces or with_it or found.changed & set(wanted["replaceOnChanges"]):
-                self.replaced.add(name)
-                self._replace(entry, create, lifecycle, delete_first=wanted["deleteBeforeReplace"])
-                return
-            if found.changes:
-                self._update(lifecycle, entry, name, news)
-            entry.name, entry.dependencies = name, _needed(wanted["dependencies"])
-
-        return step
-
-    def _create(self, lifecycle: Lifecycle, wanted: Row, news: Row, drops: dict[str, str]) -> None:
-        name = wanted["name"]
-        if name in drops:
-            lifecycle.session.execute(drops[name])
-        entry = Entry(name, wanted["type"], news, _needed(wanted["dependencies"]))
-        try:
-            entry.outputs = lifecycle.create(BY_TOKEN[wanted["type"]], news, print)[1].outputs
-        except PartialFailureError:
-            self.live[name] = entry
-            raise
+                self._create(lifecycle, step, news)
+            return
         self.live[name] = entry
-        if name.endswith("departures"):
-            self._suspended_first(lifecycle)
+        for ignored in step.opts.ignore_changes or ():
+            news[ignored] = entry.outputs.get(ignored, news.get(ignored))
+        difference = lifecycle.compare(BY_TOKEN[step.token], entry.outputs, news, (), print)
+        is_replaced = (
+            difference.replaces
+            or step.replaced_with & self.replaced
+            or difference.changed & set(step.opts.replace_on_changes or ())
+            or (entry.trigger and step.opts.replacement_trigger not in (None, entry.trigger))
+        )
+        if is_replaced:
+            self.replaced.add(name)
+            self._replace(entry, partial(self._create, lifecycle, step, news), lifecycle, step)
+            return
+        if difference.changes:
+            self._update(lifecycle, entry, step, news)
+        step.id, step.outputs = entry.id, entry.outputs
+        entry.name, entry.dependencies, entry.deleted_with = name, step.dependencies, step.deleted_with
+        entry.trigger = step.opts.replacement_trigger
 
-    def _update(self, lifecycle: Lifecycle, entry: Entry, name: str, news: Row) -> None:
-        resource = BY_TOKEN[entry.token]
-        is_task = name in {task.name for graph in self.repair.graphs for task in graph.all_tasks}
-        for statement in self.repair.before_update(name, entry.outputs, news) if is_task else ():
-            lifecycle.session.execute(statement)
+    def _entry(self, step: Step, identity: str, inputs: Row, outputs: Row) -> Entry:
+        step.id, step.outputs = identity, outputs
+        on_error = tuple(hook.name for hook in step.hooks("on_error") if hasattr(hook, "name"))
+        return Entry(
+            step.name, step.token, identity, inputs, outputs, step.dependencies, step.deleted_with,
+            step.opts.replacement_trigger, on_error,
+        )  # fmt: skip
+
+    def _import(self, lifecycle: Lifecycle, step: Step, news: Row) -> None:
+        resource = BY_TOKEN[step.token]
+        state = lifecycle.read(resource, str(step.opts.import_), {}, {}, print)
+        if state is None:
+            raise ProviderError(f"{step.name}: there is nothing to import")
+        for ignored in step.opts.ignore_changes or ():
+            news[ignored] = state.outputs.get(ignored)
+        difference = lifecycle.compare(resource, state.outputs, news, (), print)
+        if difference.changes:
+            raise ProviderError(f"{step.name}: inputs to import do not match: {sorted(difference.changed)}")
+        self.live[step.name] = self._entry(step, str(step.opts.import_), news, state.outputs)
+
+    def _create(self, lifecycle: Lifecycle, step: Step, news: Row) -> None:
+        arguments = pulumi.ResourceHookArgs("", "", step.name, step.token, new_inputs=news)
+        for hook in step.hooks("before_create"):
+            program.called(hook, arguments)
         try:
-            entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
+            identity, state = self._tried(
+                "create", arguments, step.hooks("on_error"),
+                lambda: lifecycle.create(BY_TOKEN[step.token], news, print),
+            )  # fmt: skip
         except PartialFailureError as error:
-            execute = lifecycle.session.execute
-            if not (is_task and self.repair.after_failed_update(name, entry.outputs, news, execute)):
-                entry.outputs = error.outputs
-                raise
-            entry.outputs = lifecycle.update(resource, name, entry.outputs, news, print).outputs
+            self.live[step.name] = self._entry(step, error.resource_id, news, news)
+            raise
+        self.live[step.name] = self._entry(step, identity, state.inputs, state.outputs)
+        for hook in step.hooks("after_create"):
+            program.called(hook, arguments)
+
+    def _update(self, lifecycle: Lifecycle, entry: Entry, step: Step, news: Row) -> None:
+        olds = {"old_inputs": entry.inputs, "old_outputs": entry.outputs}
+        arguments = pulumi.ResourceHookArgs("", entry.id, step.name, step.token, new_inputs=news, **olds)
+        for hook in step.hooks("before_update"):
+            program.called(hook, arguments)
+        resource = BY_TOKEN[entry.token]
+        try:
+            state = self._tried(
+                "update", arguments, step.hooks("on_error"),
+                lambda: lifecycle.update(resource, entry.id, entry.outputs, news, print),
+            )  # fmt: skip
+        except PartialFailureError as error:
+            entry.outputs = error.outputs
+            raise
+        entry.inputs, entry.outputs = state.inputs, state.outputs
 
     def _delete(self, lifecycle: Lifecycle, entry: Entry) -> None:
-        resource = BY_TOKEN[entry.token]
-        try:
-            lifecycle.delete(resource, entry.outputs, print)
-        except NotThereError:
-            if not self.repair.after_failed_deletion(entry.outputs, lifecycle.session.execute):
-                raise
-            lifecycle.delete(resource, entry.outputs, print)
+        self.step.session = lifecycle.session
+        arguments = pulumi.ResourceHookArgs(
+            "", entry.id, entry.name, entry.token, old_inputs=entry.outputs, old_outputs=entry.outputs
+        )
+        hooks = [self.hooks[name] for name in entry.on_error if name in self.hooks]
+        self._tried("delete", arguments, hooks, lambda: lifecycle.delete(BY_TOKEN[entry.token], entry.outputs, print))
 
-    def _replace(
-        self, entry: Entry, create: Callable[[Lifecycle], None], lifecycle: Lifecycle, *, delete_first: bool
-    ) -> None:
-        if delete_first:
-            self._delete(lifecycle, entry)
+    @staticmethod
+    def _tried(operation: str, arguments: Any, hooks: list[Any], action: Callable[[], Any]) -> Any:
+        """Do it, and again as long as a hook for failures asks for that."""
+        messages: list[str] = []
+        while True:
+            try:
+                return action()
+            except ProviderError as error:
+                messages.insert(0, str(error))
+                failure = pulumi.ErrorHookArgs(
+                    "", arguments.id, arguments.name, arguments.type, arguments.new_inputs, arguments.old_inputs,
+                    arguments.old_outputs, operation, messages,
+                )  # fmt: skip
+                if not [hook for hook in hooks if program.called(hook, failure)]:
+                    raise
+
+    def _replace(self, entry: Entry, create: Callable[[], None], lifecycle: Lifecycle, step: Step) -> None:
+        if step.opts.delete_before_replace:
+            if entry.deleted_with is None or entry.deleted_with not in self.replaced:
+                self._delete(lifecycle, entry)
             self.live = {name: one for name, one in self.live.items() if one is not entry}
-            create(lifecycle)
+            create()
         else:
-            create(lifecycle)
+            create()
             self.pending.append(entry)
 
-    def _all_at_once(self, steps: dict[str, tuple[frozenset[str], Callable[[Lifecycle], None]]]) -> bool:
+    def _all_at_once(self, waits: Waits) -> bool:
         """Run the steps, each when those before it are done; False if the engine was killed meanwhile."""
         shuffle = Shuffle(self)
-        waiting, done = dict(steps), set[str]()
-        while waiting or shuffle.busy:
-            ready = [name for name, (first, _) in waiting.items() if not (first & steps.keys()) - done]
-            for name in ready if not shuffle.killed and not shuffle.failures else ():
-                shuffle.start(name, waiting.pop(name)[1])
+        missing = {name: len(first & waits.keys()) for name, (first, _) in waits.items()}
+        behind: dict[str, list[str]] = {}
+        for name, (first, _) in waits.items():
+            for other in first & waits.keys():
+                behind.setdefault(other, []).append(name)
+        ready = [name for name, number in missing.items() if not number]
+        while ready or shuffle.busy:
+            if not shuffle.killed and not shuffle.failures:
+                for name in ready:
+                    shuffle.start(name, waits[name][1])
+                ready = []
             if not shuffle.busy:
                 break
-            done |= shuffle.turn()
+            for name in shuffle.turn():
+                for other in behind.get(name, ()):
+                    missing[other] -= 1
+                    ready += [other] if not missing[other] else []
         if shuffle.failures:
             raise shuffle.failures[0]
         return not shuffle.killed
@@ -285,11 +358,3 @@ class _Direct:
 
     def close(self) -> None:
         """There is nothing to close."""
-
-
-def _ignore(_made: object) -> None:
-    """A program returns nothing."""
-
-
-def _needed(dependencies: Iterable[str]) -> frozenset[str]:
-    return frozenset(one.partition(" ")[2] for one in dependencies)

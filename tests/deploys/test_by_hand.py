@@ -9,6 +9,7 @@ from snowflake_sandbox.errors import SnowflakeError
 
 from jobgraph.deploy import removal
 from tests.deploys.driver import root_changes
+from tests.deploys.turns import Disturbance, Trouble
 from tests.reliability.deploys import Case
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def test_all_tasks_dropped_by_hand_come_back_again_and_again(stack: Stack) -> No
 
 def test_somebody_resumes_the_root_after_a_kill_and_the_next_deploy_still_has_no_race(stack: Stack) -> None:
     other = {"one": {"jobs": {name: {**job, "retries": 1} for name, job in JOBS.items()}}}
-    stack.stack.up(*stack.planned(other, "STACK"), kill_after=12)
+    stack.stack.up(*stack.planned(other, "STACK"), Disturbance(13, Trouble.KILLED))
     stack.stack.rows(f"ALTER TASK {ROOT} RESUME")
     # the interrupted deploy's own resumption comes on top of this one's
     assert [change.rstrip("!") for change in root_changes(stack.up(other), "ONE_ROOT")] == ONCE
@@ -146,7 +147,7 @@ def test_a_suspension_after_a_kill_is_kept_only_if_the_deploy_had_not_begun(
 ) -> None:
     """The rule of decision 0009: once the mark of a deploy is noted, the next one ends as that would have ended."""
     other = {"one": {"jobs": {name: {**job, "retries": 1} for name, job in JOBS.items()}}}
-    stack.stack.up(*stack.planned(other, "STACK"), kill_after=writes)
+    stack.stack.up(*stack.planned(other, "STACK"), Disturbance(writes + 1, Trouble.KILLED))
     stack.stack.rows(f"ALTER TASK {ROOT} SUSPEND")
     stack.up(other)
     assert stack.state("ONE_ROOT") == state
@@ -161,7 +162,7 @@ def test_what_a_plugin_of_a_killed_engine_still_sends_is_mended_by_the_deploy_af
     stack.up(other)
     fresh = stack.shown("STACK")
     stack.up(GRAPH)
-    stack.stack.up(*stack.planned(other, "STACK"), kill_after=12)
+    stack.stack.up(*stack.planned(other, "STACK"), Disturbance(13, Trouble.KILLED))
     late = ["ALTER TASK D.STACK.J5 MODIFY AS SELECT 'late'"]
     send = stack.stack.rows
 

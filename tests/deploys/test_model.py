@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jobgraph.components.root_steps import RootSteps
+from jobgraph.components.task_graph import TaskGraphComponent
 from jobgraph.deploy.moving import Moves
-from tests.reliability.deploys import FEW_JOBS, claims
+from tests.reliability.deploys import FEW_JOBS, claims, disturbed_everywhere
 
 MOST_JOBS = 14
 
@@ -23,6 +24,27 @@ def test_no_task_is_dropped_while_another_step_walks_through_it() -> None:
 def test_the_claims_fail_when_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobgraph.deploy.moving._walking_through", lambda *_arguments: {})
     assert any("does not exist" in claim for claim in claims(30008))
+
+
+# Where a task leaves its graph: a change of one that stays was done and not noted, or noted and not done.
+LEFT_BEHIND = (30010, 5, range(19, 24))
+
+
+def test_a_task_that_leaves_its_graph_takes_none_along_after_an_interrupted_deploy() -> None:
+    assert disturbed_everywhere(*LEFT_BEHIND) == []
+
+
+def test_the_claims_fail_when_it_leaves_before_those_that_the_engine_believes_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobgraph.deploy.moving._perhaps_behind", lambda *_arguments: {})
+    assert any("091085" in claim for claim in disturbed_everywhere(*LEFT_BEHIND))
+
+
+def test_the_claims_fail_when_tasks_are_repaired_while_others_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    close = TaskGraphComponent.close
+    monkeypatch.setattr(TaskGraphComponent, "close", lambda component, _dropped: close(component, []))
+    assert any("091085" in claim for claim in disturbed_everywhere(*LEFT_BEHIND))
 
 
 def test_the_claims_fail_when_tasks_do_not_wait_for_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:

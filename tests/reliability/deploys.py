@@ -25,9 +25,12 @@ from jobgraph.settings import read_settings
 from jobgraph.toolchain.standins.provider.errors import ProviderError
 from tests.deploys.driver import COLUMNS, document, root_changes
 from tests.deploys.model import Deployer
+from tests.deploys.turns import Disturbance, Trouble
 from tests.sandbox.conftest import START
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobgraph.plan.planning import GraphPlan
     from jobgraph.settings import Settings
 
@@ -165,7 +168,7 @@ def _claims(case: Case, most: int) -> list[str]:
     ]
     if before == after and writes:
         failures.append(f"nothing changed, yet {len(writes)} writes: {writes[:3]}")
-    case.stack.up(*case.planned(before, "STACK"), kill_after=case.random.randint(0, 3 * most))
+    case.stack.up(*case.planned(before, "STACK"), _killed_after(case.random.randint(0, 3 * most)))
     case.stack.up(*case.planned(before, "STACK"))
     failures += _differences("after a kill", case.shown("STACK"), first)
     return failures
@@ -192,10 +195,15 @@ def _root_failures(
     return failures
 
 
+def _killed_after(writes: int) -> Disturbance:
+    """The engine is killed when so many writes are done and noted."""
+    return Disturbance(writes + 1, Trouble.KILLED)
+
+
 def _refused(case: Case, planned: Planned, number: int) -> None:
     """Deploy, Snowflake refusing the write of that number, if there are so many."""
     try:
-        case.stack.up(*planned, refuse=number)
+        case.stack.up(*planned, Disturbance(number, Trouble.REFUSED))
     except ProviderError as error:
         if "Insufficient privileges" not in str(error):
             raise
@@ -206,19 +214,22 @@ def _differences(when: str, found: dict[str, str], expected: dict[str, str]) -> 
     return [f"{when}, {name}: {found.get(name)} instead of {expected.get(name)}" for name in names[:3]]
 
 
-def disturbed_everywhere(seed: int, most: int = FEW_JOBS) -> list[str]:
-    """Deploy B over A, killed after each of its writes in turn, and each refused in turn; once more each time."""
+def disturbed_everywhere(seed: int, most: int = FEW_JOBS, writes: Sequence[int] | None = None) -> list[str]:
+    """Deploy B over A, killed after each of its writes in turn, and each refused in turn; once more each time.
+
+    `writes`: only those of these numbers, from 0.
+    """
     with tempfile.TemporaryDirectory() as folder:
         case = Case(seed, Path(folder))
         try:
-            return [f"deploys, seed {seed}, {one}" for one in _disturbed_everywhere(case, most)]
+            return [f"deploys, seed {seed}, {one}" for one in _disturbed_everywhere(case, most, writes)]
         except ProviderError as error:
             return [f"deploys, seed {seed}, disturbed {case.disturbed} times: a deploy failed: {error}"]
         finally:
             case.close()
 
 
-def _disturbed_everywhere(case: Case, most: int) -> list[str]:
+def _disturbed_everywhere(case: Case, most: int, chosen: Sequence[int] | None = None) -> list[str]:
     before, after = (
         case.planned(graphs, "STACK")
         for graphs in (graphs_at_random(case.random, most), graphs_at_random(case.random, most))
@@ -227,12 +238,12 @@ def _disturbed_everywhere(case: Case, most: int) -> list[str]:
     case.stack.up(*before)
     writes = len(case.stack.up(*after))
     goal = case.shown("STACK")
-    for number in range(writes):
+    for number in range(writes) if chosen is None else chosen:
         for how in ("killed", "refused"):
             case.stack.up(*before)
             case.disturbed += 1
             if how == "killed":
-                case.stack.up(*after, kill_after=number)
+                case.stack.up(*after, _killed_after(number))
             else:
                 _refused(case, after, number + 1)
             case.stack.up(*after)

@@ -41,9 +41,16 @@ def test_of_two_that_are_exchanged_crosswise_one_side_is_made_anew() -> None:
     found = moves(scene(after, ["a", "y"]))
     # b waits for y, which waits for z, which waits for a: so a cannot wait for b, nor keep what follows b
     assert found in (
-        Moves(waits={"a": frozenset({"b", "c"})}, anew=frozenset({"z"})),
-        Moves(waits={"y": frozenset({"z"})}, anew=frozenset({"b", "c"})),
+        Moves(waits={"a": frozenset({"b", "c"}), "y": frozenset({"x"})}, anew=frozenset({"z"})),
+        Moves(waits={"y": frozenset({"x", "z"})}, anew=frozenset({"b", "c"})),
     )
+
+
+def test_a_task_leaves_after_all_that_stay_in_its_graph_as_the_engine_may_believe_them_to_be_behind_it() -> None:
+    # an interrupted deploy has tied b to the root, and the engine's state does not know it
+    cut = scene({"a": ["S"], "b": ["R"], "c": ["b"]}, ["a"])
+    mended = dict(cut.before) | {"b": frozenset({"R"})}
+    assert moves(Scene(mended, cut.after, cut.leaving, cut.root)) == Moves(waits={"a": frozenset({"c"})})
 
 
 def test_a_task_that_an_interrupted_deploy_has_cut_off_is_made_anew_with_all_behind_it() -> None:
