@@ -51,6 +51,8 @@ _TELLING_WAIT = 5.0
 _FRAME_LINES = 6
 # Characters between two columns on a terminal.
 _BETWEEN = 3
+# So wide a column of words is at least, before another one is left out for it.
+_READABLE = 20
 # A longer text of a cell is cut; `status --job` and --json have the whole.
 _LONGEST_CELL = 40
 
@@ -263,7 +265,7 @@ def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int
         )
         for line in lines
     ]
-    return fitted(columns, rows, ("next start (UTC)", ">usually", ">took"), terminal=terminal, width=width)
+    return fitted(columns, rows, ("next start (UTC)", ">usually", ">took"), ("remark",), terminal=terminal, width=width)
 
 
 def _remark(line: GraphOverview) -> str:
@@ -316,7 +318,9 @@ def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | N
         )
         for run in history
     ]
-    return fitted(columns, rows, ("started by", ">attempts", ">duration"), terminal=terminal, width=width)
+    return fitted(
+        columns, rows, ("started by", ">attempts", ">duration"), (">jobs done",), terminal=terminal, width=width
+    )
 
 
 def _jobs_done(run: GraphRun) -> str:
@@ -326,37 +330,40 @@ def _jobs_done(run: GraphRun) -> str:
     return f"{done} ({part}{left_out} left out)" if part or left_out else done
 
 
-def fitted(
+def fitted(  # noqa: PLR0913  # what a table is, and how it may become narrower
     columns: Sequence[str],
     rows: Sequence[Sequence[str | Text]],
     dispensable: Sequence[str],
+    wordy: Sequence[str] = (),
     *,
     terminal: bool,
     width: int | None,
 ) -> Table:
-    """Return a table; where a line has only `width` characters, without the `dispensable` columns, first ones first."""
+    """Return a table; where a line has only `width` characters, without the `dispensable` columns, first ones first.
+
+    Before that, words of `wordy` columns, and of the last one, go on below one another.
+    """
+    texts = [[column.removeprefix(">"), *(str(row[place]) for row in rows)] for place, column in enumerate(columns)]
+    full = [max(map(cell_len, column)) for column in texts]
+    words = [
+        _longest_word(column) if name in {*wordy, columns[-1]} else full[place]
+        for place, (name, column) in enumerate(zip(columns, texts, strict=True))
+    ]
+    readable = [min(full[place], max(least, _READABLE)) for place, least in enumerate(words)]
     places = list(range(len(columns)))
     for column in dispensable:
-        if width is not None and not _fits(columns, rows, places, width):
+        if width is not None and sum(readable[place] + _BETWEEN for place in places) - 1 > width:
             places.remove(columns.index(column))
     fitted = table(
         [columns[place] for place in places], ([row[place] for place in places] for row in rows), terminal=terminal
     )
-    last = fitted.columns[-1]
-    if width is not None and _fits(columns, rows, places, width):
-        # the words of the last column go on below one another
-        last.no_wrap, last.min_width = False, None
+    spare = (width or 0) - sum(words[place] + _BETWEEN for place in places) + 1
+    for column, place in zip(fitted.columns, places, strict=True):
+        if spare >= 0 and words[place] < full[place]:
+            more = min(spare, full[place] - words[place])
+            column.no_wrap, column.min_width, column.width = False, None, words[place] + more
+            spare -= more
     return fitted
-
-
-def _fits(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], places: Sequence[int], width: int) -> bool:
-    """Whether a table of these columns fits, if need be with words of its last one that go on in the next line."""
-    lines = [
-        [columns[place].removeprefix(">") for place in places],
-        *([str(row[place]) for place in places] for row in rows),
-    ]
-    firsts = sum(max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1])
-    return firsts + _BETWEEN * len(places) + _longest_word(line[-1] for line in lines) <= width
 
 
 def _longest_word(texts: Iterable[str]) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.runs.attempts import instant
@@ -38,8 +40,9 @@ class Operation:
     at: datetime | None = None
 
 
-# a run that had to wait had no id yet when its operation was kept: that was so many seconds after it was asked for
-_LATEST = 30.0
+# A run without an id yet is kept a little after it was asked for, or, if it has to wait for another, before it begins.
+_LATEST = timedelta(seconds=30)
+_LONGEST_WAIT = timedelta(days=1)
 _ASKING = frozenset({"run"})
 _RETRY = "retry"
 _SUSPEND = "suspend"
@@ -48,11 +51,13 @@ _OF_ROOT = frozenset({_SUSPEND, "resume"})
 
 def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
     """Return what was done to a run, oldest first; `listed` are operations of its graph."""
-    own = [operation for operation in listed if operation.run_id == run.run_id or _has_asked_for(operation, run)]
+    listed = list(listed)
+    asked_for = _asked_for(listed, run)
+    own = [operation for operation in listed if operation.run_id == run.run_id or operation is asked_for]
     return sorted(own, key=lambda operation: operation.at.timestamp() if operation.at else 0.0)
 
 
-def since(listed: Iterable[Operation], runs: Sequence[GraphRun], *, from_the_first: bool) -> list[Operation]:
+def since(listed: Sequence[Operation], runs: Sequence[GraphRun], *, from_the_first: bool) -> list[Operation]:
     """Return what was done to a graph since the oldest of some of its runs, newest first, each with its run.
 
     `listed` is newest first. `from_the_first`: the runs go back to the first one, so that whatever was done is meant.
@@ -60,12 +65,8 @@ def since(listed: Iterable[Operation], runs: Sequence[GraphRun], *, from_the_fir
     starts = [run.scheduled for run in runs if run.scheduled]
     begin = None if from_the_first else min(starts, default=None)
     meant = [operation for operation in listed if begin is None or (operation.at is not None and operation.at >= begin)]
-    return [_with_run(operation, runs) for operation in meant]
-
-
-def _with_run(operation: Operation, runs: Iterable[GraphRun]) -> Operation:
-    came_of_it = next((run.run_id for run in runs if _has_asked_for(operation, run)), operation.run_id)
-    return replace(operation, run_id=came_of_it)
+    came_of = {id(operation): run.run_id for run in runs if (operation := _asked_for(listed, run)) is not None}
+    return [replace(operation, run_id=came_of.get(id(operation), operation.run_id)) for operation in meant]
 
 
 def suspension(listed: Iterable[Operation]) -> Operation | None:
@@ -74,10 +75,23 @@ def suspension(listed: Iterable[Operation]) -> Operation | None:
     return newest if newest is not None and newest.name == _SUSPEND else None
 
 
-def _has_asked_for(operation: Operation, run: GraphRun) -> bool:
-    if operation.run_id or operation.name not in _ASKING or operation.at is None or run.scheduled is None:
-        return False
-    return 0 <= (operation.at - run.scheduled).total_seconds() <= _LATEST and run.scheduled_from.startswith("EXECUTE")
+def _asked_for(listed: Sequence[Operation], run: GraphRun) -> Operation | None:
+    """Return the operation without an id that this run came of, if it is certain: of no run that has one of its own.
+
+    It was kept just after the run was asked for; or the run had to wait, and nobody asked for another since then.
+    """
+    if run.scheduled is None or not run.scheduled_from.startswith("EXECUTE") or run.request.backfill:
+        return None
+    asking = [(operation.at, operation) for operation in listed if operation.name in _ASKING and operation.at]
+    if any(operation.run_id == run.run_id for _, operation in asking):
+        return None
+    scheduled = run.scheduled
+    after = [entry for entry in asking if scheduled <= entry[0] <= scheduled + _LATEST and not entry[1].run_id]
+    before = [entry for entry in asking if scheduled - _LONGEST_WAIT <= entry[0] < scheduled]
+    if after:
+        return min(after, key=itemgetter(0))[1]
+    newest = max(before, key=itemgetter(0), default=None)
+    return newest[1] if newest is not None and not newest[1].run_id else None
 
 
 def is_retried(listed: Iterable[Operation], run_id: str, ended: datetime | None, now: datetime) -> bool:
@@ -86,7 +100,7 @@ def is_retried(listed: Iterable[Operation], run_id: str, ended: datetime | None,
     `listed` are operations of its graph, `ended` is when the last of its tasks that are shown ended.
     """
     asked = [one.at for one in listed if one.name == _RETRY and one.run_id == run_id and one.at is not None]
-    return any((ended is None or at > ended) and (now - at).total_seconds() < _LATEST for at in asked)
+    return any((ended is None or at > ended) and now - at < _LATEST for at in asked)
 
 
 def filled(statement: Statement) -> str:

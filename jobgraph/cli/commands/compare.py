@@ -36,5 +36,9 @@ def compare(context: click.Context, first: str, second: str, *, graph: str | Non
         show_json(json_forms.comparison_json(before, after, listed))
     elif listed:
         show(views.comparison_table(before, after, listed, terminal=is_terminal(), width=terminal_width()))
+    elif before.run_id == after.run_id:
+        note(
+            f"Both are run {before.run_id}: there is nothing to compare. `jobgraph history {record.key}` lists others."
+        )
     else:
         note("No difference in states, durations, images or configuration.")

@@ -62,7 +62,7 @@ def _show(key: str, runs: Sequence[GraphRun], done: Sequence[Operation], *, only
     elif not only_operations:
         note(f"No run of graph {key} has ended yet. `jobgraph status {key}` shows one that is under way.")
     if done:
-        if runs:
+        if runs and not is_terminal():
             click.echo()
         show(operation_output.table(done, terminal=is_terminal(), width=terminal_width()))
     elif only_operations:

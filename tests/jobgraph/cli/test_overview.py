@@ -73,6 +73,7 @@ def test_every_graph_is_on_a_line_and_what_failed_first(
     done = invoke("status")
     assert done.exit_code == 0, done.output
     golden(f"overview-{width}.txt", done.stdout)
+    assert max(map(len, done.stdout.splitlines())) <= width
     assert "The root NIGHTLY is suspended (after too many failures in a row)" in done.stderr
     assert "jobgraph run fresh --wait" in done.stderr
 

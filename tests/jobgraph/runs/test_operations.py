@@ -1,0 +1,68 @@
+"""Whose doing a run was: what was kept without its id is told of the run that came of it, and of no other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobgraph.procedures.requested.request import Request
+from jobgraph.runs.graph_run import GraphRun
+from jobgraph.runs.operations import Operation, of_run, since
+from jobgraph.runs.shapes import Shape
+
+START = datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
+def run(run_id: str, seconds: float, source: str = "EXECUTE_TASK", request: Request | None = None) -> GraphRun:
+    """A run that was scheduled so many seconds after the start."""
+    return GraphRun(
+        Shape("g", "ROOT", ()),
+        run_id,
+        "DONE",
+        ended=True,
+        jobs=(),
+        scheduled_from=source,
+        scheduled=START + timedelta(seconds=seconds),
+        request=request or Request(),
+    )
+
+
+def asked(seconds: float, run_id: str = "", note: str = "", name: str = "run") -> Operation:
+    """Somebody asked for a run, which was kept so many seconds after the start."""
+    return Operation(name, "g", (), note=note, run_id=run_id, at=START + timedelta(seconds=seconds))
+
+
+FIRST, SECOND = asked(1, "r1", "first"), asked(27, note="second, waits")
+CASES = {
+    # the run before ends at 34, and the run that waited begins then
+    "scheduled when it begins": ([run("r2", 34), run("r1", 0)], [SECOND, FIRST], {"r1": "first", "r2": SECOND.note}),
+    "scheduled when asked for": ([run("r2", 17), run("r1", 0)], [SECOND, FIRST], {"r1": "first", "r2": SECOND.note}),
+    "the later of two takes its place": (
+        [run("r2", 34), run("r1", 0)],
+        [asked(30, note="third"), SECOND, FIRST],
+        {"r1": "first", "r2": "third"},
+    ),
+    "two from the page, soon after one another": (
+        [run("r2", 19), run("r1", 0)],
+        [asked(20, note="later"), asked(1, note="sooner")],
+        {"r1": "sooner", "r2": "later"},
+    ),
+    "asked for by somebody else in between": (
+        [run("r3", 90), run("r2", 60)],
+        [asked(61, "r2", "its own"), SECOND],
+        {"r2": "its own", "r3": ""},
+    ),
+    "by its schedule": ([run("r2", 34, "SCHEDULE")], [SECOND], {"r2": ""}),
+    "of a backfill": ([run("r2", 34, request=Request(backfill="b", interval=1))], [SECOND], {"r2": ""}),
+    "days later": ([run("r2", 200_000)], [SECOND], {"r2": ""}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_operation_without_an_id_is_of_the_run_that_came_of_it(name: str) -> None:
+    runs, listed, notes = CASES[name]
+    assert {each.run_id: "".join(one.note for one in of_run(listed, each)) for each in runs} == notes
+    shown = since(listed, runs, from_the_first=True)
+    assert [one.note for one in shown] == [one.note for one in listed]
+    assert {one.run_id: one.note for one in shown if one.run_id} == {key: note for key, note in notes.items() if note}
