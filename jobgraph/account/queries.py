@@ -285,14 +285,15 @@ def live_log(place: Place, service: str, instance: str, container: str, lines: i
     )
 
 
-def job_services(place: Place, run_id: str, job: str) -> Statement:
-    """The job services of one job in one run, the ended ones too.
+def service_digest(run_id: str, job: str) -> str:
+    """What is in the names of all services that a runner starts for a job in a run (procedures/service.py)."""
+    return hashlib.sha256(f"{run_id}/{job}".encode()).hexdigest()[:16].upper()
 
-    The runner names an attempt's service by the job, a digest of run and job, and the attempt's number
-    (`service_name` in procedures/service.py). SHOW takes no binds; a digest needs no quoting.
-    """
-    digest = hashlib.sha256(f"{run_id}/{job}".encode()).hexdigest()[:16].upper()
-    return Statement(f"SHOW JOB SERVICES LIKE '%{digest}%' IN SCHEMA {quoted(place.database, place.schema)}")
+
+def job_services(place: Place, run_id: str, job: str) -> Statement:
+    """The job services of one job in one run, the ended ones too. SHOW takes no binds; a digest needs no quoting."""
+    pattern = f"'%{service_digest(run_id, job)}%'"
+    return Statement(f"SHOW JOB SERVICES LIKE {pattern} IN SCHEMA {quoted(place.database, place.schema)}")
 
 
 def all_job_services(place: Place) -> Statement:
@@ -372,7 +373,7 @@ def ended_attempts(place: Place, tables: Tables, since: datetime) -> Statement:
     """The attempts that ended since an aware instant, with when and where they ran, oldest first."""
     return Statement(
         "SELECT GRAPH_NAME, ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL, NODE_FAMILY, REPLICAS,"
-        f" STARTED_TIME, COMPLETED_TIME FROM {place.qualified(tables.job_runs)} WHERE STARTED_TIME IS NOT NULL"
+        f" STARTED_TIME, COMPLETED_TIME, SERVICE_NAME FROM {place.qualified(tables.job_runs)} WHERE STARTED_TIME IS NOT NULL"
         " AND COMPLETED_TIME >= ?::TIMESTAMP_LTZ ORDER BY COMPLETED_TIME, TASK_NAME, ATTEMPT",
         (since.isoformat(),),
     )

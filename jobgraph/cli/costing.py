@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import queries
 from jobgraph.account.client import AbsentError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement
-    from jobgraph.config.model import Config
+    from jobgraph.config.model import Config, Job
     from jobgraph.cost.history import History
     from jobgraph.settings import Settings
 
@@ -83,32 +83,39 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     """Return the attempts that ended since `start`, of all graphs of the stack; what was before that is cut off."""
     graphs = in_account(config, settings).graphs
     # rows of earlier versions have only the root's name
-    names = {graph.root_task: graph.key for graph in graphs}
-    waiting_on = {
-        (graph.root_task, job.name): "" if job.is_direct else job.task_warehouse or settings.warehouse
-        for graph in graphs
-        for job in graph.jobs
-    }
+    keys = {graph.root_task: graph.key for graph in graphs}
+    jobs = {(graph.root_task, job.name): job for graph in graphs for job in graph.jobs}
     attempts = []
     for row in client.rows(queries.ended_attempts(client.place, _tables(settings), start)):
         began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
         if began is not None and ended is not None:
-            key = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
+            root_task, name = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
+            job = jobs.get((root_task, name))
             attempts.append(
                 EndedAttempt(
-                    graph=str(row["GRAPH_NAME"] or names.get(key[0], key[0])),
-                    job=key[1],
+                    graph=str(row["GRAPH_NAME"] or keys.get(root_task, root_task)),
+                    job=name,
                     run_id=str(row["GRAPH_RUN_ID"]),
                     number=int(row["ATTEMPT"] or 1),
                     pool=str(row["COMPUTE_POOL"]),
                     family=str(row["NODE_FAMILY"] or ""),
-                    warehouse=waiting_on.get(key, settings.warehouse),
+                    warehouse=(job and job.task_warehouse) or settings.warehouse if _waited(row, job) else "",
                     start=max(began, start),
                     end=max(ended, start),
                     replicas=int(row["REPLICAS"] or 1),
                 )
             )
     return attempts
+
+
+def _waited(row: Mapping[str, Any], job: Job | None) -> bool:
+    """Tell whether a task waited for an attempt: a runner's service has a name of its own making.
+
+    The job may have changed its runner since. What has no name is taken to have been as the job is now.
+    """
+    if row["SERVICE_NAME"]:
+        return queries.service_digest(str(row["GRAPH_RUN_ID"]), str(row["TASK_NAME"])) in str(row["SERVICE_NAME"])
+    return job is None or not job.is_direct
 
 
 def metered(

@@ -13,19 +13,30 @@ from jobgraph.cost.usage import POOL, WAREHOUSE
 from jobgraph.instance_families import FAMILIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from jobgraph.cost.allocation import Metered
     from jobgraph.cost.deployment import Deployment
     from jobgraph.cost.rates import Rates
 
-GROUPS = ("job", "graph", "run", "attempt", "week")
+# what attempts may be added up by, and what tells the sums apart then
+KEYS = {
+    "job": ("graph", "job"),
+    "graph": ("graph",),
+    "run": ("graph", "run"),
+    "attempt": ("graph", "run", "job", "attempt"),
+    "week": ("week",),
+}
+GROUPS = tuple(KEYS)
 
 
 @dataclass(frozen=True)
 class EndedAttempt:
-    """An attempt of a job that has ended; `warehouse` is empty if its task waited on none."""
+    """An attempt of a job that has ended; `warehouse` is empty if its task waited on none.
+
+    `graph` is the key of its graph; where nobody says, the name of its root task.
+    """
 
     graph: str
     job: str
@@ -41,13 +52,21 @@ class EndedAttempt:
 
 @dataclass(frozen=True)
 class Spent:
-    """Credits of an attempt, or of several: of nodes, of a warehouse; `estimated` are those of time not metered."""
+    """Credits of an attempt, or of several: of nodes, of a warehouse; `estimated` are those of time not metered.
 
-    name: str
+    `key` says whose they are, as KEYS has it for each group.
+    """
+
+    key: tuple[str, ...]
     nodes: float
     waiting: float
     estimated: float
     attempts: int = 1
+
+    @property
+    def name(self) -> str:
+        """Whose they are, on one line."""
+        return " ".join(self.key)
 
     @property
     def credits(self) -> float:
@@ -110,7 +129,7 @@ def spending(
             (nodes if kind == POOL else waiting)[place] += share
             estimated[place] += unmetered
         resources.append(ChargedResource(kind, name, sum(hour.credits for hour in hours), result.idle))
-    spent = map(Spent, (attempt.job for attempt in attempts), nodes, waiting, estimated)
+    spent = map(Spent, (_key(attempt, "attempt") for attempt in attempts), nodes, waiting, estimated)
     return Spending(
         tuple(zip(attempts, spent, strict=True)),
         tuple(sorted(resources, key=lambda resource: -resource.idle)),
@@ -127,31 +146,33 @@ def _rate(kind: str, name: str, family: str, deployment: Deployment, rates: Rate
     return rates.families[family if family in rates.families else deployment.pool(name).instance_family].high
 
 
-_NAMES: dict[str, Callable[[EndedAttempt], str]] = {
-    "job": lambda attempt: f"{attempt.graph} {attempt.job}",
-    "graph": lambda attempt: attempt.graph,
-    "run": lambda attempt: f"{attempt.graph} run {attempt.run_id}",
-    "attempt": lambda attempt: f"{attempt.graph} run {attempt.run_id} {attempt.job} attempt {attempt.number}",
-    "week": lambda attempt: f"week {attempt.end:%G-W%V}",
-}
+def _key(attempt: EndedAttempt, group: str) -> tuple[str, ...]:
+    values = {
+        "graph": attempt.graph,
+        "job": attempt.job,
+        "run": attempt.run_id,
+        "attempt": str(attempt.number),
+        "week": f"{attempt.end:%G-W%V}",
+    }
+    return tuple(values[part] for part in KEYS[group])
 
 
 def grouped(result: Spending, group: str) -> list[Spent]:
     """Return what attempts did cost together, the dearest first; `group` is one of GROUPS."""
-    by_name: dict[str, list[Spent]] = {}
+    by_key: dict[tuple[str, ...], list[Spent]] = {}
     for attempt, spent in result.attempts:
-        by_name.setdefault(_NAMES[group](attempt), []).append(spent)
+        by_key.setdefault(_key(attempt, group), []).append(spent)
     sums = [
         Spent(
-            name,
+            key,
             sum(each.nodes for each in parts),
             sum(each.waiting for each in parts),
             sum(each.estimated for each in parts),
             len(parts),
         )
-        for name, parts in by_name.items()
+        for key, parts in by_key.items()
     ]
-    return sorted(sums, key=lambda spent: (-spent.credits, spent.name))
+    return sorted(sums, key=lambda spent: (-spent.credits, spent.key))
 
 
 def savings(result: Spending, rates: Rates) -> list[tuple[float, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.cost import wording
-from jobgraph.cost.spending import grouped
+from jobgraph.cost.spending import KEYS, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,14 +34,14 @@ def _lines(
     if result.charged:
         yield f"Last {since}: {wording.number(result.charged)} credits charged, {wording.money(result.charged, price)}"
         share = result.idle / result.charged
-        yield f"  of these {wording.number(result.idle)} ({share:.0%}) for no attempt: idle, or used by others"
+        yield f"  of these {wording.number(result.idle)} ({share:.0%}) for no job that ended: idle, or used by others"
     else:
         yield f"Last {since}: nothing was metered that this role can see"
     if result.estimated:
         yield f"  and {wording.number(result.estimated)} by the rates for time that is not metered, or not yet"
     rows = grouped(result, group)
     yield ""
-    yield from wording.table([_HEADS, *map(_cells, rows[:_MOST_ROWS])])
+    yield from wording.table([(*KEYS[group], *_HEADS), *map(_cells, rows[:_MOST_ROWS])])
     if len(rows) > _MOST_ROWS:
         yield f"  and {len(rows) - _MOST_ROWS} more; --format json has all"
     if result.charged:
@@ -55,12 +55,12 @@ def _lines(
         )
 
 
-_HEADS = ("", "attempts", "credits", "nodes", "waiting", "not metered")
+_HEADS = ("attempts", "credits", "nodes", "waiting", "not metered")
 
 
 def _cells(spent: Spent) -> tuple[str, ...]:
     amounts = (spent.credits, spent.nodes, spent.waiting, spent.estimated)
-    return (spent.name, str(spent.attempts), *map(wording.number, amounts))
+    return (*spent.key, str(spent.attempts), *map(wording.number, amounts))
 
 
 def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], rates: Rates) -> dict[str, Any]:
@@ -74,6 +74,7 @@ def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], 
         "groups": [
             {
                 "name": spent.name,
+                **dict(zip(KEYS[group], spent.key, strict=True)),
                 "attempts": spent.attempts,
                 "credits": spent.credits,
                 "nodes": spent.nodes,

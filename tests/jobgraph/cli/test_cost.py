@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobgraph.account.client import AbsentError
+from jobgraph.procedures.service import service_name
 from tests.jobgraph.cli.configuration import GOOD
 from tests.jobgraph.cli.test_comparison import git
 from tests.jobgraph.preview.previews import TEXT, preview, step, tasks
@@ -269,6 +270,7 @@ def test_a_preview_is_silent_on_a_graph_that_was_as_wide_before(invoke: Invoke, 
 def attempts(server: Server) -> None:
     """Let history have two attempts that ended in the last days."""
     row = {"GRAPH_NAME": "nightly", "ROOT_TASK_NAME": "NIGHTLY_ROOT", "GRAPH_RUN_ID": "17", "ATTEMPT": 1}
+    row["SERVICE_NAME"] = None
     hour = server.clock.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
     row |= {"COMPUTE_POOL": "POOL", "REPLICAS": 1}
     more = {"NODE_FAMILY": "CPU_X64_XS", "STARTED_TIME": hour, "COMPLETED_TIME": hour + timedelta(minutes=30)}
@@ -289,12 +291,22 @@ def test_what_runs_did_cost(invoke: Invoke, server: Server, golden: Callable[[st
     golden("cost-since.txt", done.stdout)
     told = json.loads(invoke("cost", "--since", "7d", "--by", "graph", "--format", "json").stdout)
     (graph,) = told["groups"]
-    assert (graph["name"], graph["attempts"]) == ("nightly", 2)
+    assert (graph["name"], graph["graph"], graph["attempts"]) == ("nightly", "nightly", 2)
     assert graph["credits"] + told["credits_idle"] == pytest.approx(
         told["credits_charged"] + told["credits_not_metered"]
     )
     binds = {statement.binds for statement in server.sent if "ACCOUNT_USAGE" in statement.text}
     assert {names[0] for names in binds} == {"POOL", "SMALL_WAREHOUSE"}
+
+
+@pytest.mark.usefixtures("priced")
+def test_what_ran_before_the_job_changed_its_runner_is_told_as_it_was(invoke: Invoke, server: Server) -> None:
+    attempts(server)
+    managed, direct = server.answers["FROM.*JOBS_RUN_STATS.*STARTED_TIME IS NOT NULL"]
+    managed["SERVICE_NAME"] = f"DB.PUBLIC.{service_name('17', 'LOAD', 1)}"
+    direct["SERVICE_NAME"] = "DB.PUBLIC.SNOWFLAKE_JOB_01B2C3"
+    told = json.loads(invoke("cost", "--since", "7d", "--format", "json").stdout)
+    assert {job["job"]: job["waiting"] > 0 for job in told["groups"]} == {"LOAD": True, "REPORT": False}
 
 
 @pytest.mark.usefixtures("priced")

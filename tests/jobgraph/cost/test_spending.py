@@ -19,7 +19,7 @@ DEPLOYMENT = Deployment((), {"P": Pool("P", "CPU_X64_S")}, {"W": Warehouse("W")}
 
 def attempt(job: str, run: str, start: int, end: int, number: int = 1) -> EndedAttempt:
     begins, ends = (START + timedelta(minutes=minutes) for minutes in (start, end))
-    return EndedAttempt("ROOT", job, run, number, "P", "CPU_X64_S", "W", begins, ends)
+    return EndedAttempt("nightly", job, run, number, "P", "CPU_X64_S", "W", begins, ends)
 
 
 def hour(credits_: float) -> list[Metered]:
@@ -51,11 +51,11 @@ def test_all_of_the_bill_is_somebodys_or_idle(result: Spending) -> None:
 @pytest.mark.parametrize(
     ("group", "expected"),
     [
-        ("job", {"ROOT A": 0.5 * 1.11 + 1.11, "ROOT B": 0.3 * 1.11}),
-        ("graph", {"ROOT": 0.8 * 1.11 + 1.11}),
-        ("run", {"ROOT run 1": 0.8 * 1.11, "ROOT run 2": 1.11}),
-        ("week", {"week 2026-W45": 0.8 * 1.11 + 1.11}),
-        ("attempt", {"ROOT run 1 B attempt 2": 0.2 * 1.11, "ROOT run 2 A attempt 1": 1.11}),
+        ("job", {"nightly A": 0.5 * 1.11 + 1.11, "nightly B": 0.3 * 1.11}),
+        ("graph", {"nightly": 0.8 * 1.11 + 1.11}),
+        ("run", {"nightly 1": 0.8 * 1.11, "nightly 2": 1.11}),
+        ("week", {"2026-W45": 0.8 * 1.11 + 1.11}),
+        ("attempt", {"nightly 1 B 2": 0.2 * 1.11, "nightly 2 A 1": 1.11}),
     ],
 )
 def test_it_adds_up_by_anything(result: Spending, group: str, expected: dict[str, float]) -> None:
