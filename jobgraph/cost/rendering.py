@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NO_CHANGE = "The change costs nothing and saves nothing.\n"
 # of one table; the command shows all
 _MOST_ROWS = 50
+_UNITS = (wording.A_MONTH, wording.A_RUN)
 
 
 def as_text(priced: Priced) -> str:
@@ -37,11 +38,13 @@ def _text_lines(priced: Priced) -> Iterator[str]:
     yield from _text_excess(priced.excess)
     for graph in estimate.graphs:
         yield ""
-        yield f"Graph {graph.key}: {wording.graph_cost(graph)}; {wording.runs(graph)}"
-        yield from wording.table([("", "on", "minutes a run", "credits a month"), *map(_cells, graph.lines)])
+        of = wording.unit(graph)
+        yield f"Graph {graph.key}: {wording.graph_cost(graph, of)} {of}; {wording.runs(graph)}"
+        yield from wording.table([("", "on", "minutes a run", of), *(_cells(line, of) for line in graph.lines)])
     if estimate.standing:
         yield from ("", "Always up:")
-        yield from wording.table([("", "on", "", "credits a month"), *map(_cells, estimate.standing)])
+        rows = (_cells(line, wording.A_MONTH) for line in estimate.standing)
+        yield from wording.table([("", "on", "", wording.A_MONTH), *rows])
     yield from _text_crowds(priced.crowds)
     yield from ("", "Assumed:", *(f"  {sentence}" for sentence in priced.assumptions))
 
@@ -51,8 +54,8 @@ def _text_excess(excess: BudgetExcess | None) -> Iterator[str]:
         yield f"warning: {excess.sentence}; {excess.remedy}"
 
 
-def _cells(line: CostLine) -> tuple[str, ...]:
-    return wording.what(line), line.on, wording.minutes(line), wording.cost(line)
+def _cells(line: CostLine, of: str) -> tuple[str, ...]:
+    return wording.what(line), line.on, wording.minutes(line), wording.cost(line, of)
 
 
 def _text_crowds(crowds: Sequence[Crowd]) -> Iterator[str]:
@@ -69,13 +72,22 @@ def _estimate_lines(priced: Priced) -> Iterator[str]:
     yield from ("#### Cost", "", f"**{_escaped(wording.monthly(priced.estimate))}**")
     yield from _markdown_excess(priced.excess)
     yield from _markdown_crowds(priced.crowds)
-    rows: list[tuple[str, ...]] = []
-    for graph in priced.estimate.graphs:
-        rows.append((f"**{_escaped(graph.key)}**; {wording.runs(graph)}", "", "", wording.graph_cost(graph)))
-        rows += map(_cells, graph.lines)
-    rows += map(_cells, priced.estimate.standing)
-    yield from ("", *markdown.table_lines(("", "On", "Minutes a run", "Credits a month"), rows))
+    for of in _UNITS:
+        rows: list[tuple[str, ...]] = []
+        for graph in priced.estimate.graphs:
+            if wording.unit(graph) == of:
+                about = f"**{_escaped(graph.key)}**; {wording.runs(graph)}"
+                rows += [(about, "", "", wording.graph_cost(graph, of)), *(_cells(line, of) for line in graph.lines)]
+        if of == wording.A_MONTH:
+            rows += [_cells(line, of) for line in priced.estimate.standing]
+        yield from _titled(("", "On", "Minutes a run", of.capitalize()), rows)
     yield from _markdown_assumptions(priced.assumptions)
+
+
+def _titled(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield a table; nothing if it has no rows."""
+    if rows:
+        yield from ("", *markdown.table_lines(heads, rows))
 
 
 def change_as_text(change: CostChange) -> str:
@@ -88,21 +100,28 @@ def _change_lines(change: CostChange) -> Iterator[str]:
         return
     yield f"Cost: {wording.change(change)}"
     yield from (f"  {line}" for line in _text_excess(change.new.excess))
+    yield f"  In total, {wording.A_MONTH}: {_total(change.old)} -> {_total(change.new)}"
     for graph in change.graphs:
-        yield f"  Graph {graph.key}: {wording.graph_cost(graph.old)} -> {wording.graph_cost(graph.new)}{_runs(graph)}"
-        yield from (f"    {line}" for line in _text_changes(graph.lines))
-    yield from (f"  {line}" for line in _text_changes(change.standing))
+        of = wording.unit(graph.old, graph.new)
+        amounts = f"{wording.graph_cost(graph.old, of)} -> {wording.graph_cost(graph.new, of)}"
+        yield f"  Graph {graph.key}, {of}: {amounts}{_runs(graph)}"
+        yield from (f"    {line}" for line in _text_changes(graph.lines, of))
+    yield from (f"  {line}" for line in _text_changes(change.standing, wording.A_MONTH))
     yield from (f"  {crowd.what}. What to do: {crowd.remedy}." for crowd in change.crowds)
     yield from (f"  * {sentence}" for sentence in change.new.assumptions)
+
+
+def _total(priced: Priced) -> str:
+    return wording.amount(priced.estimate.credits)
 
 
 def _runs(graph: GraphCostChange) -> str:
     return f"; {wording.runs(graph.new)}" if graph.new is not None else ""
 
 
-def _text_changes(changes: Sequence[LineChange]) -> Iterator[str]:
+def _text_changes(changes: Sequence[LineChange], of: str) -> Iterator[str]:
     for change in changes[:_MOST_ROWS]:
-        before, after = wording.cost(change.old), wording.cost(change.new)
+        before, after = wording.cost(change.old, of), wording.cost(change.new, of)
         yield f"{wording.title(change.line)}: {before} -> {after}{_minutes(change)}"
     if len(changes) > _MOST_ROWS:
         yield f"and {len(changes) - _MOST_ROWS} more"
@@ -124,9 +143,13 @@ def _markdown_lines(change: CostChange) -> Iterator[str]:
     yield from ("#### Cost", "", f"**{_escaped(wording.change(change))}**")
     yield from _markdown_excess(change.new.excess)
     yield from _markdown_crowds(change.crowds)
-    rows = [*(row for graph in change.graphs for row in _graph_rows(graph)), *map(_row, change.standing)]
-    if rows:
-        yield from ("", *markdown.table_lines(("Credits a month", "Before", "After", "Minutes a run"), rows))
+    for of in _UNITS:
+        graphs = [graph for graph in change.graphs if wording.unit(graph.old, graph.new) == of]
+        rows = [row for graph in graphs for row in _graph_rows(graph, of)]
+        if of == wording.A_MONTH:
+            rows += [_row(line, of) for line in change.standing]
+            rows = [*rows, ("**In total**", _total(change.old), _total(change.new), "")] if rows else []
+        yield from _titled((of.capitalize(), "Before", "After", "Minutes a run"), rows)
     yield from _markdown_assumptions(change.new.assumptions)
 
 
@@ -150,19 +173,15 @@ def _escaped(text: str) -> str:
     return escape(text, quote=False)
 
 
-def _graph_rows(graph: GraphCostChange) -> Iterator[tuple[str, ...]]:
-    yield (
-        f"**{_escaped(graph.key)}**{_runs(graph)}",
-        wording.graph_cost(graph.old),
-        wording.graph_cost(graph.new),
-        "",
-    )
-    yield from map(_row, graph.lines)
+def _graph_rows(graph: GraphCostChange, of: str) -> Iterator[tuple[str, ...]]:
+    before, after = wording.graph_cost(graph.old, of), wording.graph_cost(graph.new, of)
+    yield f"**{_escaped(graph.key)}**{_runs(graph)}", before, after, ""
+    yield from (_row(line, of) for line in graph.lines)
 
 
-def _row(change: LineChange) -> tuple[str, ...]:
-    minutes = wording.minutes(change.line)
-    return wording.title(change.line), wording.cost(change.old), wording.cost(change.new), minutes
+def _row(change: LineChange, of: str) -> tuple[str, ...]:
+    before, after = wording.cost(change.old, of), wording.cost(change.new, of)
+    return wording.title(change.line), before, after, wording.minutes(change.line)
 
 
 def as_json(priced: Priced) -> dict[str, Any]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 UNSEEN_CHARGES = (
     "as the role does not see SNOWFLAKE.ACCOUNT_USAGE: GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE ..."
 )
+A_MONTH, A_RUN = "credits a month", "credits a run"
+_SAME = "the same"
 _SMALLEST = 0.001
 _WHOLE = 100
 
@@ -50,7 +52,7 @@ def monthly(estimate: Estimate) -> str:
     """Return what a deployment costs in a month."""
     price, credits_ = estimate.rates.credit_price, estimate.credits
     at_most = "" if credits_.usual is not None or credits_.low == credits_.high else "at most "
-    text = f"{amount(credits_)} credits a month, {at_most}{money(credits_.expected, price)} at ${price:.2f} a credit"
+    text = f"{amount(credits_)} credits a month ({at_most}{money(credits_.expected, price)} at ${price:.2f} a credit)"
     return text + uncounted(estimate)
 
 
@@ -61,27 +63,30 @@ def uncounted(estimate: Estimate) -> str:
 
 
 def change(changes: CostChange) -> str:
-    """Return what a change does: `about 41.0 -> 58.0 credits a month (+17.0, $51.00 at $3.00 a credit)`."""
+    """Return what a change does: `about 41.0 -> 58.0 credits a month (+17.0, +$51.00 at $3.00 a credit)`.
+
+    Where the usual amounts of both are not known it is about the highest: `at most 158 -> 891 credits a month (…)`.
+    """
     old, new = changes.old.estimate, changes.new.estimate
     before, after = comparable(old.credits, new.credits)
     price = new.rates.credit_price
-    difference = f"{sign(after - before)}, {sign_of_money(after - before, price)} at ${price:.2f} a credit"
-    if None in (old.credits.usual, new.credits.usual):
-        spans = f"{amount(old.credits)} -> {amount(new.credits)} credits a month"
-        return f"{spans} (highest: {difference}){uncounted(new)}"
-    return f"about {number(before)} -> {number(after)} credits a month ({difference}){uncounted(new)}"
+    difference = sign(after - before)
+    if difference != _SAME:
+        difference += f", {sign_of_money(after - before, price)} at ${price:.2f} a credit"
+    kind = "at most" if None in (old.credits.usual, new.credits.usual) else "about"
+    return f"{kind} {number(before)} -> {number(after)} credits a month ({difference}){uncounted(new)}"
 
 
 def sign(difference: float) -> str:
     """Return a difference with its sign; none if there is none to speak of."""
     if abs(difference) < _SMALLEST:
-        return "the same"
+        return _SAME
     return f"{'+' if difference > 0 else '-'}{number(abs(difference))}"
 
 
 def sign_of_money(difference: float, price: float) -> str:
     """Return a difference in money with its sign."""
-    return f"{'-' if difference < 0 else ''}{money(abs(difference), price)}"
+    return f"{'-' if difference < 0 else '+'}{money(abs(difference), price)}"
 
 
 def minutes(line: CostLine) -> str:
@@ -112,20 +117,24 @@ def title(line: CostLine) -> str:
     return f"{line.name} on {line.on}" if line.kind == JOB else f"{line.on} {what(line)}"
 
 
-def cost(line: CostLine | None) -> str:
-    """Return what a line costs in a month; in a run, if nobody knows how many there are."""
-    if line is None:
-        return "none"
-    if line.credits is not None:
-        return amount(line.credits)
-    return f"{amount(line.credits_a_run)} a run" if line.credits_a_run is not None else "depends on usage"
+def unit(*graphs: GraphCost | None) -> str:
+    """Return what amounts of graphs are of, so that they can be compared: a run, if one does not say how often it runs.
+
+    None stands for a graph that is not there.
+    """
+    return A_RUN if any(graph is not None and graph.credits is None for graph in graphs) else A_MONTH
 
 
-def graph_cost(graph: GraphCost | None) -> str:
-    """Return what a graph costs in a month; in a run, if nobody knows how many there are."""
-    if graph is None:
-        return "none"
-    return f"{amount(graph.credits_a_run)} a run" if graph.credits is None else amount(graph.credits)
+def cost(line: CostLine | None, of: str) -> str:
+    """Return what a line costs in a month or in a run."""
+    credits_ = None if line is None else line.credits if of == A_MONTH else line.credits_a_run
+    return "none" if credits_ is None else amount(credits_)
+
+
+def graph_cost(graph: GraphCost | None, of: str) -> str:
+    """Return what a graph costs in a month or in a run."""
+    credits_ = None if graph is None else graph.credits if of == A_MONTH else graph.credits_a_run
+    return "none" if credits_ is None else amount(credits_)
 
 
 def runs(graph: GraphCost) -> str:

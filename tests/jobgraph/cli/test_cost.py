@@ -96,6 +96,33 @@ def test_what_an_edit_does_to_it(
     assert told["difference"] == told["after"]["credits_a_month"]["high"] - told["before"]["credits_a_month"]["high"]
 
 
+UNSCHEDULED = """
+  training:
+    root_task: TRAINING_ROOT
+    jobs:
+      fit: {timeout: %d minutes}
+"""
+
+
+def test_amounts_of_a_run_and_of_a_month_are_never_in_one_table(
+    priced: Path, invoke: Invoke, golden: Callable[[str, str], None]
+) -> None:
+    git(priced, "init", "--quiet", "--initial-branch=main")
+    (priced / "jobconfig.yaml").write_text(GOOD + UNSCHEDULED % 30)
+    git(priced, "add", ".")
+    git(priced, "commit", "--quiet", "--message=step")
+    (priced / "jobconfig.yaml").write_text(GOOD.replace("59 minutes", "30 minutes") + UNSCHEDULED % 60)
+    golden("cost-change-run.md", invoke("cost", "--against", "HEAD", "--format", "markdown").stdout)
+    golden("cost-change-run.txt", invoke("cost", "--against", "HEAD").stdout)
+    golden("cost-run.md", invoke("cost", "--format", "markdown").stdout)
+    # what loses its schedule can only be compared by the run
+    (priced / "jobconfig.yaml").write_text(GOOD.replace("    schedule: 59 minutes\n", "") + UNSCHEDULED % 30)
+    told = invoke("cost", "--against", "HEAD").stdout
+    assert "  Graph nightly, credits a run: " in told
+    assert "  In total, credits a month: " in told
+    assert "-> at most" not in told.partition("  *")[0].partition("In total")[2].splitlines()[0]
+
+
 @pytest.mark.usefixtures("priced")
 def test_it_fails_above_a_limit(invoke: Invoke, server: Server) -> None:
     times(server)
