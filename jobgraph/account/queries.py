@@ -374,7 +374,8 @@ def ended_attempts(place: Place, tables: Tables, since: datetime) -> Statement:
     return Statement(
         "SELECT GRAPH_NAME, ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL, NODE_FAMILY, REPLICAS,"
         f" STARTED_TIME, COMPLETED_TIME, SERVICE_NAME FROM {place.qualified(tables.job_runs)}"
-        " WHERE STARTED_TIME IS NOT NULL AND COMPLETED_TIME >= ?::TIMESTAMP_LTZ ORDER BY COMPLETED_TIME, TASK_NAME, ATTEMPT",
+        " WHERE STARTED_TIME IS NOT NULL AND COMPLETED_TIME >= ?::TIMESTAMP_LTZ"
+        " ORDER BY COMPLETED_TIME, TASK_NAME, ATTEMPT",
         (since.isoformat(),),
     )
 
