@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobgraph.inspection.answers import Answers
     from jobgraph.plan.planning import Plan
 
-_REMEDY = "raise `credits_per_month`, or spend less: jobgraph cost --since 7d says what would save most"
+_REMEDY = "raise `credits_per_month`, or spend less: `jobgraph cost --since 7d` ends with the largest savings"
 
 
 def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:

@@ -268,7 +268,7 @@ def _viewer(plan: Plan) -> Iterator[Need]:
     for name in (*settings.history_tables, *settings.control_tables):
         grant = Grant(name, ("SELECT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "reads the history")
-    yield _database_role(USAGE_VIEWER, "sees what Snowflake charged: `jobgraph cost --since`, `status` of a budget")
+    yield _database_role(USAGE_VIEWER, "sees charges: `jobgraph cost --since 7d`, `jobgraph status` with a budget")
     # deploys make views anew
     yield Need(Grant("schema", ("SELECT",), Level.SCHEMA, object=schema), "reads the summaries", every="VIEWS")
 

@@ -63,7 +63,7 @@ def test_a_port_is_chosen_and_none_is_left() -> None:
     assert page.free_port(None, lambda port: port > 8502) == 8503
     with pytest.raises(UsageError, match="Each port from 8501 to 8520 is taken") as told:
         page.free_port(None, lambda _: False)
-    assert "--port with another number" in told.value.remedy
+    assert "choose another with --port" in told.value.remedy
 
 
 def test_a_port_on_which_nobody_listens_is_free(taken: int) -> None:
