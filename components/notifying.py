@@ -61,13 +61,13 @@ class IntegrationsComponent(Part):
         super().__init__("Integrations", name, scope)
         integrations = args.plan.notifying.integrations
         for integration in integrations:
-            made = self._integration(integration, args)
+            resource = self._integration(integration, args)
             grants = notification_grants([integration.name])
-            grant_all(self, args.plan.settings.role, grants, args.access, made)
+            grant_all(self, args.plan.settings.role, grants, args.access, resource)
         self.register_outputs({"integrations": [integration.name for integration in integrations]})
 
     def _integration(self, integration: IntegrationPlan, args: NotifyingArgs) -> snowflake.Execute:
-        made = snowflake.Execute(
+        resource = snowflake.Execute(
             self.named(integration.name),
             execute=integration.create,
             revert=integration.drop,
@@ -78,9 +78,9 @@ class IntegrationsComponent(Part):
                 self.named(f"{integration.name}-settings"),
                 execute=integration.settle,
                 revert=sql.nothing(f"{integration.name} goes, or is settled anew"),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[made], delete_before_replace=True),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[resource], delete_before_replace=True),
             )
-        return made
+        return resource
 
 
 class WatchComponent(Part):
@@ -101,7 +101,7 @@ class WatchComponent(Part):
             ),
             opts=named(self, *args.needs),
         )
-        made = snowflake.Execute(
+        watch = snowflake.Execute(
             self.named(settings.alert),
             execute=alert.create,
             revert=alert.drop,
@@ -112,7 +112,7 @@ class WatchComponent(Part):
             execute=alert.resume,
             revert=alert.suspend,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[made], delete_before_replace=True, replace_with=[made]
+                parent=self, depends_on=[watch], delete_before_replace=True, replace_with=[watch]
             ),
         )
         self._keep_awake(alert, settings.alert, scope, resumed)

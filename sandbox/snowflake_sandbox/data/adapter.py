@@ -337,13 +337,13 @@ class DataPlane:
             if session.data is None:
                 opened = self._fakesnow.connect(paramstyle="qmark")
                 duck = opened._duck_conn  # noqa: SLF001  # it has no public name
-                made = Connection(opened, duck, make_functions=self._make_functions)
+                connection = Connection(opened, duck, make_functions=self._make_functions)
                 # Given at the login, or a task's own.
                 if session.parameters.get("TIMEZONE") is not None:
-                    made.set_zone(str(session.parameters["TIMEZONE"]))
-                session.data = made
-            found: Connection = session.data
-        return found
+                    connection.set_zone(str(session.parameters["TIMEZONE"]))
+                session.data = connection
+            data: Connection = session.data
+        return data
 
     def _make_functions(self, schema: str) -> None:
         with self._lock:

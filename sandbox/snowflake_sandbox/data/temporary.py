@@ -26,21 +26,23 @@ def drop_temporary(world: World, session: Session) -> None:
     if session.data is None:
         return
     with world.store.reading() as tx:
-        made = [catalog.by_id(tx, object_id) for object_id in session.data.temporary]
-    _drop(world, session, [one for one in made if one is not None])
+        objects = [catalog.by_id(tx, object_id) for object_id in session.data.temporary]
+    _drop(world, session, [each for each in objects if each is not None])
 
 
 def drop_left_over(world: World) -> None:
     """Drop what sessions of a process that ended left behind."""
     with world.store.reading() as tx:
-        found = [one for kind in _KINDS for one in catalog.listing(tx, kind) if one["session"] or one["temporary"]]
-    if found:
+        leftovers = [
+            item for kind in _KINDS for item in catalog.listing(tx, kind) if item["session"] or item["temporary"]
+        ]
+    if leftovers:
         session = Session(0, "", "", "ACCOUNTADMIN", world.clock.now())
-        _drop(world, session, found)
+        _drop(world, session, leftovers)
 
 
-def _drop(world: World, session: Session, found: list[SnowflakeObject]) -> None:
+def _drop(world: World, session: Session, objects: list[SnowflakeObject]) -> None:
     call = Call(world, session, Reader(_TEXT), world.new_id(), _TEXT, {})
-    for one in found:
+    for item in objects:
         with world.store.transaction():
-            drop_object(call, one)
+            drop_object(call, item)

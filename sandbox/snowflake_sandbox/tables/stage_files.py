@@ -105,12 +105,12 @@ def read_location(reader: Reader) -> str:
     if reader.peek() in ("", "?") and not reader.at_end:
         return reader.string()
     start = reader.tokens[reader.index].start if not reader.at_end else len(reader.text)
-    found = _REFERENCE.match(reader.text, start)
-    if found is None:
+    reference = _REFERENCE.match(reader.text, start)
+    if reference is None:
         raise reader.unexpected()
-    while not reader.at_end and reader.tokens[reader.index].start < found.end():
+    while not reader.at_end and reader.tokens[reader.index].start < reference.end():
         reader.index += 1
-    return found[0]
+    return reference[0]
 
 
 def locate(call: Call, reference: str, *privileges: str) -> Location:
@@ -126,9 +126,9 @@ def locate(call: Call, reference: str, *privileges: str) -> Location:
     name_text, _, path = split(reference[1:])
     name = call.session.resolve(Reader(name_text).object_name(), ObjectScope.SCHEMA, "stage")
     with call.world.store.reading() as tx:
-        found = catalog.get(tx, "STAGE", name)
-    access.require(call, privileges, found)
-    return Location(name.name.lower(), stage.folder(call.world, found), normal(path), found)
+        holder = catalog.get(tx, "STAGE", name)
+    access.require(call, privileges, holder)
+    return Location(name.name.lower(), stage.folder(call.world, holder), normal(path), holder)
 
 
 def text_of(call: Call, reference: str) -> str:
