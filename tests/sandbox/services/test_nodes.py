@@ -63,3 +63,19 @@ def test_losing_a_node_is_for_those_who_operate_the_pool(jobs: Jobs) -> None:
     assert jobs.error("SELECT SYSTEM$SANDBOX_LOSE_NODE('P')").errno == 3001
     jobs.run("USE ROLE ACCOUNTADMIN")
     assert jobs.rows("SELECT SYSTEM$SANDBOX_LOSE_NODE('P') AS S")[0]["S"] == "Node lost: 0 instances ran on it."
+
+
+def test_services_are_waited_for_until_none_is_pending(jobs: Jobs, tmp_path: Path) -> None:
+    wait = "SELECT SYSTEM$WAIT_FOR_SERVICES({}, {}) AS W"
+    jobs.run(job("FAILS", "fail", "3", options=ASYNC))
+    jobs.end("FAILS")
+    assert jobs.error(wait.format(60, "'D.S.FAILS'")).errno == 395043
+    gate = tmp_path / "gate"
+    jobs.running("RUNS", gate)
+    assert jobs.rows(wait.format(60, "'RUNS'")) == [{"W": "OK"}]
+    whole = {"requests": {"cpu": 1}}
+    jobs.run(job("WAITS", "lines", "1", options=ASYNC, resources=whole))
+    error = jobs.error(wait.format(0, "'RUNS', 'WAITS'"))
+    assert (error.errno, "not READY are WAITS" in error.message) == (395042, True)
+    gate.write_text("go")
+    assert jobs.rows(wait.format(60, "'RUNS', 'WAITS'")) == [{"W": "OK"}]
