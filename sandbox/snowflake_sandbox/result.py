@@ -40,6 +40,20 @@ SHOW = 0x4400
 DESCRIBE = 0x4500
 LIST = 0x4701
 CALL = 0x6200
+# Of what only says that it was done, by its first words (the published JDBC driver's list).
+_OF_WORDS = {
+    "USE ROLE": 0x4300,
+    "USE SECONDARY": 0x4300,
+    "USE DATABASE": 0x4301,
+    "USE SCHEMA": 0x4302,
+    "USE WAREHOUSE": 0x4303,
+    "ALTER SESSION": 0x4100,
+    "BEGIN": 0x5000,
+    "START TRANSACTION": 0x5000,
+    "COMMIT": 0x5000,
+    "ROLLBACK": 0x5000,
+}
+_USE = 0x4301
 MULTI_STATEMENT = 0xA000
 
 
@@ -106,3 +120,11 @@ def columns(specification: str) -> tuple[ResultColumn, ...]:
         )
         for word in specification.split()
     )
+
+
+def done_type(text: str) -> int:
+    """The type of a statement that gives nothing but its status."""
+    words = text.upper().split()[:2]
+    if words[:1] == ["USE"]:
+        return _OF_WORDS.get(" ".join(words), _USE)
+    return _OF_WORDS.get(" ".join(words), _OF_WORDS.get(words[0], DDL))

@@ -67,7 +67,6 @@ def register(world: World) -> None:
         "INFER_SCHEMA": _infer_schema,
     }
     world.statements["SHOW REPLICATION DATABASES"] = _show_replication_databases
-    world.statements["SHOW COLUMNS"] = _show_columns
 
 
 def _visible(call: Call, kind: str, database: str | None) -> list[SnowflakeObject]:
@@ -304,43 +303,3 @@ def _show_replication_databases(call: Call) -> Result:
     """Nothing is replicated; the provider asks after every read of a database."""
     call.reader.rest()
     return Result(_PRIMARY, (), SHOW)
-
-
-def _show_columns(call: Call) -> Result:
-    """SHOW COLUMNS [LIKE 'x'] IN TABLE | VIEW <name>."""
-    reader = call.reader
-    pattern = catalog.like_pattern(reader.string() if reader.accept("LIKE") else None)
-    reader.expect("IN")
-    kind = "VIEW" if reader.accept("VIEW") else "TABLE"
-    if kind == "TABLE":
-        reader.accept("TABLE")
-    declared = call.world.kinds[kind]
-    name = call.session.resolve(reader.object_name(), declared.scope, "SHOW COLUMNS")
-    reader.end()
-    with call.world.store.reading() as tx:
-        relation = catalog.get(tx, kind, name)
-    access.require(call, ("SELECT", "REFERENCES"), relation)
-    definitions = [column.from_kept(definition) for definition in relation["columns"]]
-    rows = [
-        (
-            relation.name.name,
-            relation.name.schema,
-            definition.name,
-            definition.json_type,
-            "true" if definition.nullable else "NOT_NULL",
-            "" if definition.identity else definition.shown_default or "",
-            "COLUMN",
-            "",
-            definition.comment,
-            relation.name.database,
-            definition.shown_default if definition.identity else "",
-            None,
-        )
-        for definition in definitions
-        if pattern is None or pattern.fullmatch(definition.name)
-    ]
-    column_list = columns(
-        "table_name schema_name column_name data_type null default kind expression comment database_name autoincrement"
-        " schema_evolution_record"
-    )
-    return Result((*column_list[:4], ResultColumn("null?"), *column_list[5:]), rows, SHOW)

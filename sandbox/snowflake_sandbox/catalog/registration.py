@@ -33,6 +33,7 @@ from snowflake_sandbox.objects import (
     warehouse,
 )
 from snowflake_sandbox.tables import (
+    column_listing,
     comments,
     copy_into,
     file_urls,
@@ -82,6 +83,7 @@ def register(world: World) -> None:
         stage_transfers,
         copy_into,
         file_urls,
+        column_listing,
         keys,
         comments,
         relations,

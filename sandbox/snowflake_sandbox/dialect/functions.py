@@ -14,6 +14,7 @@ from snowflake_sandbox.dialect import macros, native, number_formats
 from snowflake_sandbox.dialect.conversions import Formats, plain_cast, to_number, to_text, to_time, to_variant, typed
 from snowflake_sandbox.dialect.families import DType, Family, family, is_null
 from snowflake_sandbox.dialect.named import json_list
+from snowflake_sandbox.dialect.snowflake_functions import is_built_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,8 +117,9 @@ def substring(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 
 def array(node: exp.Expr, formats: Formats) -> exp.Expr:
-    """`[a, b]`."""
-    if isinstance(node.parent, exp.Anonymous):
+    """`[a, b]`; a list that a rewrite gives to a call, or a user to a function of the sandbox, stays as it is."""
+    is_written = node.args.get("value_constructor") is not None
+    if isinstance(node.parent, exp.Anonymous) and not (is_written and is_built_in(node.parent.name)):
         return node
     return typed(json_list(list(node.expressions), formats), DType.ARRAY)
 

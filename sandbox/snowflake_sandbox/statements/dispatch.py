@@ -18,7 +18,7 @@ from snowflake_sandbox import errors
 from snowflake_sandbox.call import Call
 from snowflake_sandbox.data import execution, transactions
 from snowflake_sandbox.queries import query_history
-from snowflake_sandbox.result import CALL, Result, ResultColumn, status
+from snowflake_sandbox.result import CALL, DDL, Result, ResultColumn, done_type, status
 from snowflake_sandbox.statements import flow, several, timeouts
 from snowflake_sandbox.statements.reader import Reader, leading_words, strip_tracking
 
@@ -138,6 +138,8 @@ def _run_chain(request: Call) -> Result:
         with query_history.recording(call) as record, _readable_depth():
             with timeouts.limited(replace(call, results=results)) as limited:
                 result = _execute(limited)
+            if result.statement_type == DDL:
+                result = replace(result, statement_type=done_type(call.text))
             if call.text.split(maxsplit=1)[0].upper() not in _QUERYING_WORDS:
                 call.world.changed()
             record.rows = len(result.rows) if result.arrow is None else result.arrow.num_rows

@@ -132,3 +132,21 @@ def test_files_are_put_whatever_their_pattern(service: Any, tmp_path: Path) -> N
         options = "SOURCE_COMPRESSION = 'AUTO_DETECT' AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
         assert len(cursor.execute(f"PUT file://{tmp_path}/* @S {options}").fetchall()) == 2
         assert [row[0] for row in cursor.execute("LS @S").fetchall()] == ["s/a.csv", "s/b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("USE ROLE ACCOUNTADMIN", 0x4300),
+        ("USE DATABASE D", 0x4301),
+        ("USE SCHEMA PUBLIC", 0x4302),
+        ("USE WAREHOUSE W", 0x4303),
+        ("ALTER SESSION SET QUERY_TAG = 'x'", 0x4100),
+        ("BEGIN", 0x5000),
+        ("COMMIT", 0x5000),
+        ("CREATE ROLE OF_A_TYPE", 0x6000),
+    ],
+)
+def test_statements_that_give_their_status_have_the_types_of_the_drivers(client: Client, text: str, kind: int) -> None:
+    client.rows("CREATE WAREHOUSE IF NOT EXISTS W")
+    assert dispatch.execute(client.world, client.session, text).statement_type == kind
