@@ -113,7 +113,7 @@ def run_in_each_instance(launcher: Path, instance: str) -> None:
     records.mkdir(parents=True, exist_ok=True)
     if instance != "0":  # the job's result is that of the first
         os.environ["MLRS_RESULT_PATH"] = str(records / f"{instance}-result")
-    exit_code, told = 1, None
+    exit_code, failure = 1, None
     try:
         runpy.run_path(str(launcher), run_name="__main__")
         exit_code = 0
@@ -122,10 +122,10 @@ def run_in_each_instance(launcher: Path, instance: str) -> None:
         raise
     except BaseException as error:
         lines = "".join(traceback.format_exception(error))
-        told = {"type": type(error).__name__, "message": str(error), "traceback": lines, "repr": repr(error)}
+        failure = {"type": type(error).__name__, "message": str(error), "traceback": lines, "repr": repr(error)}
         raise
     finally:
-        record = {"exit_code": exit_code, "ended_at": datetime.now(UTC).isoformat(), "exc": told}
+        record = {"exit_code": exit_code, "ended_at": datetime.now(UTC).isoformat(), "exc": failure}
         (records / f"{instance}.json").write_text(json.dumps(record))
 
 
