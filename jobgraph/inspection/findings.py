@@ -61,7 +61,8 @@ def _deploying(plan: Plan, answers: Answers) -> Iterator[Finding]:
     (role,) = (each for each in roles(plan, {DEPLOYER: answers.role}) if each.kind == DEPLOYER)
     is_administrator = answers.role == _ADMINISTRATOR
     for need in role.needs:
-        name = f"privilege {need.privilege}"
+        is_role = need.grant.level is Level.DATABASE_ROLE
+        name = f"database role {need.grant.object}" if is_role else f"privilege {need.privilege}"
         if is_administrator or _has(answers.grants, need):
             yield Finding(name, ok=True, detail=f"role {answers.role}: {need.why}")
         elif _already_made(need, plan, answers):

@@ -1,0 +1,112 @@
+"""What an estimate says that it assumes: each sentence where it matters, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jobgraph.config.schedules import IntervalSchedule
+from jobgraph.cost.assumptions import assumptions, names
+from jobgraph.cost.deployment import CostedGraph, CostedJob, Deployment, Warehouse
+from jobgraph.cost.estimate import estimate
+from jobgraph.settings import Pool
+from tests.jobgraph.cost.test_estimate import RATES, deployed, job, past
+
+if TYPE_CHECKING:
+    from jobgraph.cost.rates import Rates
+
+
+def told(deployment: Deployment, rates: Rates = RATES, stated: dict[str, float] | None = None) -> list[str]:
+    return list(assumptions(estimate(deployment, rates, {}, stated or {}), deployment))
+
+
+def among(sentences: list[str], *parts: str) -> bool:
+    return any(all(part in sentence for part in parts) for sentence in sentences)
+
+
+def test_whose_rates_and_whose_price() -> None:
+    listed = told(deployed(job("A")))
+    assert listed[0] == f"Rates as of {RATES.effective}: {RATES.source}."
+    assert listed[1] == "A credit costs $3.00 (list price, Enterprise, US; set `credit_price`)."
+    assert listed[2] == "A month has 730.5 hours."
+    own = told(deployed(job("A")), RATES.overridden({"XSMALL": 2.0, "CPU_X64_XS": 0.07}, 2.5))
+    assert own[0].startswith(f"Rates as of {RATES.effective}; the stack's own for CPU_X64_XS, XSMALL: ")
+    assert own[1] == "A credit costs $2.50 (the stack's `credit_price`)."
+
+
+def test_families_whose_rates_differ() -> None:
+    pools = [Pool("P", "GEN_X64_G2_2"), Pool("Q", "GEN_ARM_G1_2"), Pool("R", "CPU_X64_XS")]
+    jobs = [job(pool.name, pool.name) for pool in pools]
+    deployment = replace(deployed(*jobs), pools={pool.name: pool for pool in pools})
+    assert "Rates of GEN_ARM_G1_2, GEN_X64_G2_2 differ between clouds or sources: usual amounts have the highest." in (
+        told(deployment)
+    )
+    assert not among(told(deployed(job("A"))), "differ between")
+
+
+def test_how_often_a_graph_runs() -> None:
+    unknown = told(deployed(job("A"), minutes=None))
+    assert among(unknown, "Graph g has no schedule", "`runs_per_month: {g: 20}`")
+    assert "Graph g is run 20 times a month, as `runs_per_month` states." in told(
+        deployed(job("A"), minutes=None), stated={"G": 20}
+    )
+    assert among(told(deployed(job("A"), minutes=1)), "Runs of graph g do not overlap", "down to 2922 a month.")
+    assert not among(told(deployed(job("A"), minutes=1440)), "do not overlap")
+    overlapping = deployed(job("A"))
+    overlapping = replace(overlapping, graphs=(replace(overlapping.graphs[0], may_overlap=True),))
+    assert "Runs of graph g may overlap: its lowest amounts are nothing." in told(overlapping)
+
+
+def test_where_times_come_from() -> None:
+    without, deployment = told(deployed(job("A"), job("B"))), deployed(job("A"))
+    assert among(without, "No history of A, B: at most the `timeout`")
+    assert not among(without, "Times from history")
+    known = assumptions(estimate(deployment, RATES, {("ROOT", "A"): past(60, 90)}), deployment)
+    assert among(list(known), "Times from history are the median")
+    assert not among(list(known), "No history")
+    conditional = replace(job("A"), is_conditional=True)
+    assert "A may be passed over (`when`): at least nothing." in told(deployed(conditional, job("B")))
+
+
+def test_what_compute_costs_besides_the_jobs() -> None:
+    listed = told(deployed(job("A")))
+    assert among(listed, "Usually each replica has a node of its own")
+    assert among(listed, "A pool idles for `auto_suspend_secs`")
+    assert among(listed, "W is awake as long as a task waits", "at most 60 seconds of the finalizer")
+    assert listed[-1].startswith("Left out, as it depends on what the jobs do: ")
+    serverless = told(deployed(job("A", house=None)))
+    assert not among(serverless, "is awake as long as")
+    empty = Deployment()
+    assert not among(told(empty), "Left out")
+    assert not among(told(empty), "Usually each replica")
+
+
+def test_what_is_not_the_stacks_own_and_what_nobody_knows() -> None:
+    deployment = deployed(job("A"), pool=Pool("P", "CPU_X64_XS", existing=True))
+    deployment = replace(deployment, warehouses={"W": Warehouse("W", is_own=False)})
+    listed = told(deployment)
+    assert among(listed, "P, W is not the stack's own")
+    assert not among(listed, "taken for XSMALL")
+    listed = told(replace(deployment, warehouses={}))
+    assert "W: taken for XSMALL, one cluster, suspended after 60 seconds." in listed
+    assert not among(told(deployed(job("A"))), "not the stack's own")
+
+
+def wide(key: str, count: int) -> CostedGraph:
+    jobs = tuple(CostedJob(f"{key}{number}", "P", (), 60, 90, 1, warehouse="W") for number in range(count))
+    return CostedGraph(key, key.upper(), IntervalSchedule(60, "MINUTES"), jobs)
+
+
+def test_graphs_that_share_a_warehouse_may_queue_for_one_another() -> None:
+    def sharing(*graphs: CostedGraph) -> bool:
+        deployment = Deployment(graphs, {"P": Pool("P")}, {"W": Warehouse("W", concurrency=4)})
+        return "Graphs that share W are taken not to queue for one another's slots." in told(deployment)
+
+    assert sharing(wide("a", 3), wide("b", 2))
+    assert not sharing(wide("a", 2), wide("b", 2)), "as many as there are slots"
+    assert not sharing(wide("a", 9)), "a graph that is alone is told of as a crowd"
+
+
+def test_of_very_many_names_the_first_and_their_count() -> None:
+    assert names(["A", "B", "C", "D", "E"]) == "A, B, C, D, E"
+    assert names(["A", "B", "C", "D", "E", "F", "G"]) == "A, B, C, D, E and 2 more"
