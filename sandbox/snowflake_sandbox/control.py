@@ -326,13 +326,14 @@ def _end(_number: int, _frame: object) -> None:
 def _serve_http(world: World, listener: socket.socket) -> None:
     import uvicorn  # noqa: PLC0415  # see serve
 
+    from snowflake_sandbox.protocol.bounded_http import BoundedHttp  # noqa: PLC0415  # see serve
     from snowflake_sandbox.protocol.server import Server  # noqa: PLC0415  # see serve
 
     configuration = uvicorn.Config(
         Server(world).application(),
         log_level="warning",
         access_log=False,
-        http="httptools",
+        http=BoundedHttp,
         timeout_keep_alive=300,
         # Requests that wait for a job must not hold up the end.
         timeout_graceful_shutdown=1,

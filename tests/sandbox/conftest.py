@@ -15,6 +15,7 @@ from snowflake_sandbox import world
 from snowflake_sandbox.clock import Clock, ManualClock
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.protocol.bounded_http import BoundedHttp
 from snowflake_sandbox.protocol.server import Server
 
 from tests import in_process
@@ -126,7 +127,8 @@ def serving(folder: Path, patience: float = 20.0, clock: Clock | None = None) ->
         made = build(folder, clock, address=("127.0.0.1", port))
         make_warehouse(Client(made, logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")))
         application = Server(made, patience).application()
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
+        settings = uvicorn.Config(application, http=BoundedHttp, log_level="error", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import secrets
 import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from starlette.routing import Route
 from snowflake_sandbox.errors import SnowflakeError, internal
 from snowflake_sandbox.parameters import session_value, wire_parameters
 from snowflake_sandbox.protocol import logins, wire
+from snowflake_sandbox.protocol.idle_sessions import IdleSessions
 from snowflake_sandbox.protocol.registry_api import RegistryApi
 from snowflake_sandbox.protocol.stage_api import StageApi
 from snowflake_sandbox.queries import query_history
@@ -49,6 +49,7 @@ _TOKEN_VALIDITY_IN_SECONDS = 3600
 _MASTER_VALIDITY_IN_SECONDS = 14400
 # Of a request, unpacked: a login is small, a batch of bound rows may be large.
 _LARGEST_LOGIN, _LARGEST_BODY = 1 << 20, 512 << 20
+LONGEST_LOGIN_SECONDS = 60.0
 # What clients of this machine call it.
 _OWN_NAMES = ("127.0.0.1", "localhost")
 _ARROW_CLIENTS = ("PythonConnector", "PythonSnowpark")
@@ -63,7 +64,7 @@ class Server:
         self._world = world
         self._queries: Queries = world.parts["queries"]
         self._patience = patience
-        self._masters: dict[str, Session] = {}
+        self._clients = IdleSessions(world.clock, self._queries.is_busy)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -95,6 +96,7 @@ class Server:
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
             try:
+                await self._close_expired()
                 return await endpoint(request)
             except SnowflakeError as error:
                 return _failure(error)
@@ -111,6 +113,7 @@ class Server:
 
     async def _rest(self, request: Request) -> Response:
         try:
+            await self._close_expired()
             session = self._session_of(request)
             body = await _body(request)
             # what is no UTF-8 is the name of nothing
@@ -133,7 +136,7 @@ class Server:
         return _answer({"account": f"{logins.ORGANIZATION}-{logins.ACCOUNT}"})
 
     async def _log_in(self, request: Request) -> Response:
-        data = (await _body(request, _LARGEST_LOGIN)).get("data", {})
+        data = (await _login_body(request)).get("data", {})
         query = request.query_params
         login = logins.Login(
             user=data.get("LOGIN_NAME") or "",
@@ -150,8 +153,7 @@ class Server:
         session = await run_in_threadpool(logins.log_in, self._world, login)
         # Drivers on Snowflake's common core tell it by this capability; they know no LOCAL_FS.
         session.copies_files = "SMK_ID_AS_STRING" not in (data.get("CLIENT_CAPABILITIES") or {})
-        master = secrets.token_urlsafe(32)
-        self._masters[master] = session
+        master = self._clients.add(session)
         return _answer(
             {
                 "token": session.token,
@@ -222,17 +224,26 @@ class Server:
     async def _session(self, request: Request) -> Response:
         session = self._session_of(request)
         if request.query_params.get("delete") == "true":
-            self._masters = {master: kept for master, kept in self._masters.items() if kept is not session}
+            self._clients.remove(session)
             self._queries.forget_session(session)
             await run_in_threadpool(logins.close_session, self._world, session)
         return _answer(None)
+
+    async def _close_expired(self) -> None:
+        """Close the sessions that have been idle for too long; nobody can ask for their results any more."""
+        for session in self._clients.expired():
+            self._clients.remove(session)
+            self._queries.forget_session(session, last=True)
+            await run_in_threadpool(logins.close_session, self._world, session)
 
     async def _heartbeat(self, request: Request) -> Response:
         self._session_of(request)
         return _answer(None)
 
     async def _renew(self, request: Request) -> Response:
-        session = self._masters.get(_token(request))
+        session = self._clients.of_master(_token(request))
+        if session is not None:
+            self._clients.use(session)
         if session is None or session.token not in self._world.sessions:
             raise SnowflakeError(390114, "08001", "Authentication token has expired. The user must authenticate again.")
         return _answer(
@@ -253,6 +264,7 @@ class Server:
         if session is None:
             # 390112 makes drivers renew by the master token, which then fails with 390114: log in again.
             raise SnowflakeError(390112, "08001", "Your session has expired. Please login again.")
+        self._clients.use(session)
         return session
 
 
@@ -264,6 +276,16 @@ async def _ended(query: Query, patience: float) -> None:
     query.future.add_done_callback(lambda _future: None if loop.is_closed() else loop.call_soon_threadsafe(ended.set))
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(ended.wait(), patience)
+
+
+async def _login_body(request: Request) -> dict[str, Any]:
+    """What a login request says; nobody may keep it open for long who has not logged in yet."""
+    try:
+        async with asyncio.timeout(LONGEST_LOGIN_SECONDS):
+            return await _body(request, _LARGEST_LOGIN)
+    except TimeoutError as error:
+        message = f"The login's body did not end within {LONGEST_LOGIN_SECONDS:g} seconds."
+        raise SnowflakeError(390001, "08001", message) from error
 
 
 async def _body(request: Request, largest: int = _LARGEST_BODY) -> dict[str, Any]:

@@ -150,11 +150,15 @@ class Queries:
                 total -= _size(query)
                 self._forget([query])
 
-    def forget_session(self, session: Session) -> None:
-        """Forget the results of a session that ended, but for its last one: another of its user's may ask for that."""
+    def forget_session(self, session: Session, *, last: bool = False) -> None:
+        """Forget the results of a session that ended, the last one only if told so: its user may ask for that."""
         with self._lock:
             ended = [query for query in self._queries.values() if query.session is session and query.future.done()]
-            self._forget(ended[:-1])
+            self._forget(ended if last else ended[:-1])
+
+    def is_busy(self, session: Session) -> bool:
+        """Whether a statement of the session is under way."""
+        return any(query.session is session for query in self.running())
 
     def _run(self, query: Query, binds: Mapping[str, Any], describe_only: bool) -> None:  # noqa: FBT001  # one caller
         run = dispatch.describe if describe_only else dispatch.execute

@@ -1,0 +1,73 @@
+"""Requests whose first lines never end: refused when they are large, or take long.
+
+Knows uvicorn's protocol; must not know what any request asks for. Nobody has logged in yet while these lines come.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+# The address and all headers of a request; drivers send some two thousand bytes.
+LARGEST_HEAD = 64 << 10
+# From the first byte of a request, or the opening of a connection, to the end of its headers.
+LONGEST_HEAD_SECONDS = 60.0
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """See above."""
+
+    largest = LARGEST_HEAD
+    seconds = LONGEST_HEAD_SECONDS
+    _received = 0
+    _is_in_head = True
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to count."""
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer."""
+        self._end()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request, unless there was too much of its head."""
+        if self._is_in_head:
+            self._received += len(data)
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self._is_in_head and self._received > self.largest and not self.transport.is_closing():
+            self.send_400_response(f"The request's headers have more than {self.largest} bytes.")
+
+    def on_message_begin(self) -> None:
+        """Begin to count anew: a connection carries many requests."""
+        super().on_message_begin()
+        self._begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop counting; the body is bounded by who reads it."""
+        self._end()
+        super().on_headers_complete()
+
+    def _begin(self) -> None:
+        self._end()
+        self._is_in_head, self._received = True, 0
+        self._timer = self.loop.call_later(self.seconds, self._give_up)
+
+    def _end(self) -> None:
+        self._is_in_head = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.send_400_response(f"The request's headers did not end within {self.seconds:g} seconds.")
