@@ -1,4 +1,4 @@
-"""The connection by which hooks of the engine ask Snowflake and tell it something, apart from the provider's own.
+"""The connection through which the engine's hooks query and change Snowflake, separate from the provider's own.
 
 Knows where the provider has its login from. Must not know any statement. Of the components, only this one uses the
 `jobgraph` command's client, and only when a hook is called: it takes a second to load, and few deploys need it.

@@ -1,7 +1,7 @@
-"""What tells people of runs: notification integrations before the graphs, and after them the alert on what is late.
+"""Messages about runs: notification integrations before the graphs, and after them the alert on late runs.
 
 Knows the provider's steps and grants. Must not know what a message says (see `jobgraph.plan.notifying`). The provider
-has no webhook integration, and its alert wants a warehouse, so each is a step with a way back.
+has no webhook integration, and its alert requires a warehouse, so each is a step with a revert.
 """
 
 from __future__ import annotations

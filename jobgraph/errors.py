@@ -1,6 +1,6 @@
-"""Every error that a user of the Pulumi program or of the `jobgraph` command meets: texts and exit codes.
+"""Every error that a user of the Pulumi program or of the `jobgraph` command can see: texts and exit codes.
 
-Knows how an error is put into words and which exit code goes with it. Must not know how any of them comes about,
+Knows how an error is put into words and which exit code goes with it. Must not know what causes any of them,
 nor anything of pulumi, of the connector or of a terminal.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# so many names are compared with a wrong one in earnest
+# at most this many names are compared closely with a wrong one
 _MOST_COMPARED = 30
 
 EXIT_DONE = 0
@@ -60,7 +60,7 @@ class RunFailedError(UserError):
 
 
 class UsageError(UserError):
-    """A command, a setting or a file was given that cannot be worked with."""
+    """A command, a setting or a file is unusable."""
 
     exit_code = EXIT_USAGE
 
@@ -72,7 +72,7 @@ class NotConnectedError(UserError):
 
 
 class TimedOutError(UserError):
-    """What was waited for did not come about in the time given; it may still go on."""
+    """What was awaited did not happen within the timeout; it may still be in progress."""
 
     exit_code = EXIT_TIMED_OUT
 
@@ -95,7 +95,7 @@ class Problem:
     """One thing wrong in a configuration file.
 
     `rule` is the stable name of the rule that is broken, `path` the place in the document (`graphs.x.jobs.y.after`),
-    `value` the value there (empty: there is none), `issue` one sentence, `remedy` the way out, `nearest` names that may
+    `value` the value there (empty: there is none), `issue` one sentence, `remedy` the fix, `nearest` names that may
     have been meant. `severity` is ERROR, with which nothing is deployed, or WARNING. `environments` are those that
     alone have the problem; empty: the file has it in all.
     """
@@ -151,11 +151,11 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
 
 def nearest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """Return at most three of the `candidates` that resemble `name`, best first, whatever their case."""
-    # sorted, because `known` may be a set, and a message must not change from run to run
+    # sorted, because `candidates` may be a set, and a message must not change from run to run
     by_folded = {candidate.casefold(): candidate for candidate in sorted(candidates)}
     likely: Iterable[str] = by_folded
     if len(by_folded) > _MOST_COMPARED:
-        # comparing takes long, and a wrong name may stand in hundreds of places of a file with a thousand names
+        # comparing is slow, and a wrong name may occur in hundreds of places in a file with a thousand names
         pairs = _pairs(name.casefold())
         likely = heapq.nlargest(_MOST_COMPARED, by_folded, key=lambda folded: len(pairs & _pairs(folded)))
     close = difflib.get_close_matches(name.casefold(), likely, n=3, cutoff=0.6)

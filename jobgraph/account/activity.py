@@ -1,6 +1,6 @@
-"""What was told about a graph, and what people did to it: the newest rows of two tables of history.
+"""Messages about a graph, and what people did to it: the newest rows of two history tables.
 
-Knows those tables; a stack of an earlier version has neither, and then there is nothing. Must not know what is shown.
+Knows those tables; a stack of an earlier version has neither, so the result is empty. Must not know what is shown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Backfills as Snowflake has them, and what starts one or lets it go on.
+"""Backfills as Snowflake has them, and how one is started or continued.
 
 Knows in which order statements go, so that a kill between any two of them does no harm. Must not know how anything is
 shown.

@@ -1,4 +1,4 @@
-"""How to log in, out of settings: the one place that turns variables into what the connector is called with.
+"""How to log in: the one place that turns settings and variables into the connector's parameters.
 
 Knows the variables that the Snowflake provider, the `snow` command and this one read (SNOWFLAKE_*), and the three ways
 in: key pair for people, workload identity for CI, and a password for the sandbox. Must not know where variables come

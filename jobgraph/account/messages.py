@@ -1,4 +1,4 @@
-"""The messages about runs: what was sent and what became of it, and a message that is only a test.
+"""The messages about runs: what was sent, whether it arrived, and test messages.
 
 Knows the table of messages, and Snowflake's own record of notifications. Must not know what a message says
 (`jobgraph.procedures.notifying`), nor how it is shown.

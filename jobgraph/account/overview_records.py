@@ -1,4 +1,4 @@
-"""Reading what the overview of a schema's graphs needs, in few statements: a schema may have many graphs.
+"""Reads the rows for the overview of a schema's graphs in few statements, because a schema may have many graphs.
 
 Knows which rows are asked for. Must not know how a line is shown.
 """

@@ -1,4 +1,4 @@
-"""The budget of a stack as the account has it: its limit, what is used of it, and whether the warehouse is suspended.
+"""The budget of a stack in the account: its limit, how much of it is used, and whether the warehouse is suspended.
 
 Knows the statements that ask. Must not know what is said of it (jobgraph.cost.budgeting).
 """

@@ -48,8 +48,8 @@ from jobgraph.cli.commands.notify import group as notify_group
 def cli(context: click.Context, connection: str | None, database: str | None, schema: str | None) -> None:
     """Check, run, watch and steer graphs of containerized jobs on Snowflake.
 
-    Without --connection, the SNOWFLAKE_* variables say where Snowflake is, then the default connection of
-    connections.toml. For the local sandbox: eval "$(jobgraph sandbox env)".
+    Without --connection, the SNOWFLAKE_* variables are used, or else the default connection of connections.toml. For
+    the local sandbox: eval "$(jobgraph sandbox env)".
 
     Exit codes: 0 done, 1 the run or a job failed, 2 wrong usage or configuration, 3 cannot connect, 4 timed out,
     130 interrupted.

@@ -1,6 +1,6 @@
 """Entry point of the `jobgraph` command.
 
-Knows that its modules take a moment to load, in which people change their minds. Must not know any command.
+Knows that its modules take a moment to load, during which people may press Ctrl-C. Must not know any command.
 """
 
 from __future__ import annotations

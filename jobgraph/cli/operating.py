@@ -1,4 +1,4 @@
-"""What the commands that change something share: `--dry-run`, `--note`, showing first what will be done, keeping it.
+"""What the commands that change something share: `--dry-run`, `--note`, showing the plan first, recording it.
 
 Knows how an operation is shown and kept. Must not know any of the commands.
 """

@@ -1,6 +1,6 @@
-"""How what people did to graphs and runs looks to people and to scripts.
+"""How the record of what people did to graphs and runs looks to people and to scripts.
 
-Pure: values in, renderables out. Must not know where output goes, but for whether it is a terminal.
+Pure: values in, renderables out. Must not know where output goes, except whether it is a terminal.
 """
 
 from __future__ import annotations

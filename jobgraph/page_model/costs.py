@@ -1,4 +1,4 @@
-"""What the nodes of a graph's runs did cost, by the rates: job by job, and how much of it went into failed attempts.
+"""What the nodes of a graph's runs cost, by the rates: job by job, and how much of it went into failed attempts.
 
 Pure. Knows attempts and rates. Must not know what Snowflake has charged: idle nodes and warehouses are in the bill, and
 not in here (`jobgraph cost --since DATE`).

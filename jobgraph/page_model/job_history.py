@@ -1,4 +1,4 @@
-"""One job across the runs of its graph: how long it took, on what, and what it failed of.
+"""One job across the runs of its graph: how long it took, on what, and why it failed.
 
 Pure. Knows runs. Must not know how a course is drawn.
 """

@@ -1,4 +1,4 @@
-"""A log as it is looked through: the lines that hold a text, the end of it, and where lines were left out.
+"""A log as people search it: the lines that contain a text, the end of the log, and where lines were left out.
 
 Pure. Knows lines. Must not know whose log it is.
 """

@@ -1,4 +1,4 @@
-"""Whom an account has to give what: the roles around a deployment and the privileges that each needs, no more.
+"""The roles around a deployment, and exactly the privileges that each needs in the account.
 
 Knows the four roles (who deploys, who runs the jobs, who operates, who looks) and Snowflake's privileges for them. Must
 not know who sends a GRANT. What the run role needs is made by the deploy itself (`privileges`); the others are an

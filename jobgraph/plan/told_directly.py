@@ -1,4 +1,4 @@
-"""What a job without a runner is told in a variable of its container, in every run the same; it asks for the rest.
+"""The variable that tells a job without a runner what is the same in every run; the job asks for the rest.
 
 Knows that variable both ways, and of which programs it is known that they ask. Must not know how they do
 (images/runtime/job_run.py).

@@ -1,4 +1,4 @@
-"""What a preview does to the cost of a month, beside its summary.
+"""How a preview's changes affect the monthly cost, next to its summary.
 
 Knows the deployments before and after it. Must not know how cost is estimated, nor how it is written.
 """

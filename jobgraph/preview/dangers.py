@@ -1,4 +1,4 @@
-"""What the changes of a preview can cost: data that is lost, jobs that stop. The worst first.
+"""What the changes of a preview can destroy: data that is lost, jobs that stop. The worst comes first.
 
 Knows what goes with an object of each kind. Must not know what a preview looks like, nor how this is written.
 """

@@ -1,4 +1,4 @@
-"""A deployed object's inputs, in the words that its author used: keys of jobconfig.yaml for tasks, plain names else.
+"""A deployed object's inputs in its author's terms: keys of jobconfig.yaml for tasks, otherwise plain names.
 
 Knows the inputs that the components give to tasks and the definition inside a task's statement. Must not know what a
 preview is, nor how two values are compared.

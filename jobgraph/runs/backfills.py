@@ -1,4 +1,4 @@
-"""Backfills: which intervals one has, and what has become of them.
+"""Backfills: which intervals one has, and the state of each.
 
 Pure. Knows how time is cut into intervals and which of them were run before. States and what follows from what are in
 `jobgraph.procedures.requested.backfills`. Must not know where rows come from, nor what time it is.

@@ -1,4 +1,4 @@
-"""One line on each graph of a schema: its last run, against its usual time; its next start; what is wrong with it.
+"""One line for each graph of a schema: its last run against its usual duration; its next start; what is wrong with it.
 
 Pure. Knows what an operator asks first of many graphs. Must not know where rows come from or how a line is shown.
 """

@@ -1,4 +1,4 @@
-"""Values with which a run is asked for: `--set key=value` and the file of `--config`, held against the graph's own.
+"""Values with which a run is requested: `--set key=value` and the file of `--config`, checked against the graph's own.
 
 Pure. A key that the graph's `config` does not have would reach nobody, so it is an error.
 """

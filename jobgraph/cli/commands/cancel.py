@@ -42,9 +42,9 @@ def cancel(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Stop the newest run: its executing tasks, and the containers that they started.
 
-    The jobs that wait for them are skipped; the finalizer still runs and keeps the history. A run that was asked for
-    meanwhile and waits for this one starts then, unless --all stops it too. A backfill goes on with its next interval:
-    pause it first.
+    The jobs that wait for them are skipped; the finalizer still runs and records the history. A run that is queued
+    behind this one then starts, unless --all stops it too. A backfill continues with its next interval: pause it
+    first.
     """
     application: Application = context.obj
     deployed = lookup.graph(application, graph)

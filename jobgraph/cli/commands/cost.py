@@ -65,15 +65,16 @@ def cost(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Estimate what graphs cost in a month, in credits and money: jobs, idle pools, and warehouses on which tasks wait.
 
-    FILE is jobconfig.yaml, or what the stack deploys, unless given. Jobs without history count with their `timeout`;
-    with --history, with what runs took. Rates and the price of a credit are published ones unless the stack's settings
-    have others (`rates`, `credit_price`). What an estimate assumes and leaves out is said below it.
+    FILE defaults to jobconfig.yaml, or to the file that the stack deploys. Jobs without history count with their
+    `timeout`; with --history, they count with the times of past runs. Rates and the price of a credit are the published
+    ones unless the stack's settings have others (`rates`, `credit_price`). The estimate ends with what it assumes and
+    leaves out.
 
-    With --since it tells instead what runs did cost: the hourly charges for pools and warehouses, divided among the
-    attempts by their seconds, what was idle, and what would save most. The role needs to see SNOWFLAKE.ACCOUNT_USAGE,
-    which is up to three hours late; what is not metered there is priced by the rates.
+    With --since, show the actual cost of runs instead: the hourly charges for pools and warehouses, divided among the
+    attempts by their seconds, the idle time, and the largest possible savings. The role needs access to
+    SNOWFLAKE.ACCOUNT_USAGE, which is up to three hours late; what is not metered there yet is priced by the rates.
 
-    --fail-above compares the usual amount, or the highest where times are not known. Exit code 1 if it is more.
+    --fail-above compares the usual amount, or the highest amount if times are unknown. Exit code 1 if it is more.
     """
     application: Application = context.obj
     environment = environment or _only_stack(application, file)

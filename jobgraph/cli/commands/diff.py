@@ -35,10 +35,10 @@ _FORMATS = ("text", "json", "markdown")
 def diff(  # noqa: PLR0913  # one parameter for each option
     context: click.Context, old: str, new: str | None, *, environment: str | None, form: str, exit_code: bool
 ) -> None:
-    """Tell jobs that were added, removed and changed, with the fields and edges that are not the same.
+    """Show the jobs that were added, removed and changed, with the fields and edges that differ.
 
-    OLD and NEW are files or git revisions: HEAD~1:jobconfig.yaml, or only HEAD~1 for the project's own file. NEW is
-    jobconfig.yaml as it stands unless given. --format markdown is for a pull request: a picture and a table.
+    OLD and NEW are files or git revisions: HEAD~1:jobconfig.yaml, or only HEAD~1 for the project's own file. NEW
+    defaults to the present jobconfig.yaml. --format markdown is for a pull request: a picture and a table.
     """
     before = loading.at(context.obj, old, environment)
     after = loading.at(context.obj, new or loading.file_of(context.obj, None, environment), environment)

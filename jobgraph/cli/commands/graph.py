@@ -73,7 +73,7 @@ def graph(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Draw a graph as text, as a Mermaid flowchart or as an SVG picture.
 
-    FILE is jobconfig.yaml unless given.
+    FILE defaults to jobconfig.yaml.
     """
     application: Application = context.obj
     if file is not None and run_id is not None:

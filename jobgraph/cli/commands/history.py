@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def history(context: click.Context, graph: str | None, *, limit: int, only_operations: bool, as_json: bool) -> None:
     """List the finished runs of a graph, newest first, from the history tables.
 
-    Below them is what people did to the graph since the first of these: runs asked for, retries, cancellations,
+    Below them is what people did to the graph since the first of these runs: runs requested, retries, cancellations,
     suspensions, backfills, each with who, when and why. GRAPH may also be one that is no longer deployed.
     """
     application: Application = context.obj

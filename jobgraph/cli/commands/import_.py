@@ -40,9 +40,9 @@ _PARTS = 3
 def import_command(
     context: click.Context, file: str | None, *, live: str | None, output: str | None, force: bool
 ) -> None:
-    """Write a jobconfig.yaml that says what a quickstart's jobconfig.json says, or what is deployed.
+    """Write a jobconfig.yaml from a quickstart's jobconfig.json, or from a deployed graph.
 
-    Where a choice was made, a comment says so. Tasks that jobgraph did not make are named and left out.
+    Comments mark where a choice was made. Tasks that jobgraph did not create are named and left out.
     """
     if (file is None) == (live is None):
         remedy = "jobgraph import jobconfig.json, or jobgraph import --from-snowflake DATABASE.SCHEMA.ROOT"

@@ -43,8 +43,8 @@ _DISTRIBUTIONS = ("jobgraph", "snowflake-sandbox")
 def init(folder: Path, name: str | None) -> None:
     """Write a small project into FOLDER: jobs, an image, stacks for the sandbox and for an account, workflows.
 
-    Files that are there already are left alone: the command refuses and names them. `pulumi new` takes the same
-    template, by the folder that holds it.
+    Existing files are not overwritten: the command refuses and names them. `pulumi new` uses the same template,
+    given the folder that contains it.
     """
     project = name or folder.resolve().name
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", project):

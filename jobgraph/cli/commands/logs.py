@@ -52,9 +52,9 @@ def logs(  # noqa: PLR0913  # one for each option
     following: bool,
     as_json: bool,
 ) -> None:
-    """Show what a job's containers wrote, every attempt of a run; also while it runs. Without JOB: of all jobs.
+    """Show the logs of a job's containers, for every attempt of a run, also while it runs. Without JOB: of all jobs.
 
-    Secrets are hidden and control characters written out, as in the logs that history keeps. An interrupt (Ctrl-C) ends
+    Secrets are masked and control characters escaped, as in the logs that history keeps. An interrupt (Ctrl-C) ends
     --follow, not the job.
     """
     if only_failed and (job is not None or following):

@@ -45,13 +45,14 @@ _STANDARD_INPUT = "-"
 @click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days, for the cost.")
 @click.pass_context
 def preview_summary(context: click.Context, file: str, *, form: str, running: bool, history: bool) -> None:
-    """Say what a preview changes, job by job, in the words of jobconfig.yaml; what is destructive comes first.
+    """Show what a preview changes, job by job, in the terms of jobconfig.yaml; destructive changes come first.
 
-    FILE is the output of `pulumi preview --json`, of `pulumi refresh --preview-only --json` (what was changed behind
-    the program) or of `pulumi destroy --preview-only --json`; without FILE, or with -, it is standard input.
+    FILE is the output of `pulumi preview --json`, of `pulumi refresh --preview-only --json` (manual changes) or of
+    `pulumi destroy --preview-only --json`; without FILE, or with -, it is standard input.
 
-    With `--show-sames` the pictures show whole graphs, else only the tasks that change; and what the change does to the
-    cost of a month is estimated (`jobgraph cost`), with the rates that the settings of the preview's stack name.
+    If the preview was made with `--show-sames`, the pictures show whole graphs instead of only the tasks that change,
+    and the effect on the monthly cost is estimated (`jobgraph cost`), with the rates in the settings of the preview's
+    stack.
 
     Exit code 1 if the preview itself failed.
     """

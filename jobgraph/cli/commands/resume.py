@@ -1,4 +1,4 @@
-"""The command `resume`: let the schedule of a graph go on.
+"""The command `resume`: resume the schedule of a graph.
 
 Knows its options and messages. Must not know how a graph is found.
 """
@@ -20,7 +20,7 @@ from jobgraph.cli.application import note as remark
 @operating.json_option
 @click.pass_context
 def resume(context: click.Context, graph: str | None, *, note: str, dry_run: bool, as_json: bool) -> None:
-    """Let a graph be started by its schedule again."""
+    """Let the schedule start runs of a graph again."""
     application: Application = context.obj
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
     deployed = operating.of_root(application, graph, steering.resume, how)

@@ -38,9 +38,9 @@ def retry(  # noqa: PLR0913  # one parameter for each option
     picture: str | None,
     as_json: bool,
 ) -> None:
-    """Run again what failed or was cancelled in the newest run, and what follows it.
+    """Run the failed and cancelled jobs of the newest run again, and their dependents.
 
-    Snowflake allows it for the last run only, within 14 days, and not after the graph has changed.
+    Snowflake allows this only for the last run, within 14 days, and not after the graph has changed.
     """
     run_output.check_waiting_options(waiting=waiting, timeout=timeout, picture=picture)
     application: Application = context.obj

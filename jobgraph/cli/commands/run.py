@@ -68,14 +68,14 @@ def run(  # noqa: PLR0913  # one parameter for each option
 ) -> None:
     """Run a graph now, out of its schedule.
 
-    With --set or --config, the run has other values than the graph's `config`: its containers read them from
-    RUN_CONFIG, and history keeps them. GRAPH may be left out if only one is deployed.
+    With --set or --config, the run overrides values of the graph's `config`: its containers read them from RUN_CONFIG,
+    and history records them. GRAPH can be omitted if only one is deployed.
 
-    With --only, --from or --skip, other jobs are left out: they start no container, count as succeeded for what follows
-    them, and hand on what they returned when they were last DONE. Such a run covers no interval of time: the next
-    scheduled run's begins where it would have begun without it.
+    With --only, --from or --skip, other jobs are left out: they start no container, count as succeeded for their
+    dependents, and pass on what they returned when they were last DONE. Such a run covers no data interval: the
+    interval of the next scheduled run begins where it would have begun without it.
 
-    With --wait the exit code is 0 only if every job is DONE, but for those that are disabled or whose condition was
+    With --wait the exit code is 0 only if every job is DONE, except those that are disabled or whose condition was
     false. An interrupt (Ctrl-C) ends the waiting, not the run.
     """
     run_output.check_waiting_options(waiting=waiting, timeout=timeout, picture=picture)

@@ -17,8 +17,8 @@ from jobgraph.errors import UsageError
 def setup(context: click.Context) -> None:
     """Get `pulumi` and its plugins for this project; safe to run again.
 
-    Takes `pulumi` from the PATH, else from its official download, else builds it with Go. Stand-ins of this project
-    take the place of plugins that cannot be downloaded; they are made for the sandbox.
+    Takes `pulumi` from the PATH, or from its official download, or builds it with Go. Stand-ins of this project
+    replace plugins that cannot be downloaded; they are made for the sandbox.
     """
     from jobgraph import toolchain  # noqa: PLC0415  # only few commands need it
 

@@ -61,7 +61,7 @@ def status(  # noqa: PLR0913  # one parameter for each option
     telling: bool,
     as_json: bool,
 ) -> None:
-    """Show each graph on a line: its last run and what is wrong with it. With GRAPH, its run job by job.
+    """Show one line for each graph: its last run and what is wrong with it. With GRAPH, show its run job by job.
 
     If only one graph is deployed, both are shown.
     """

@@ -23,9 +23,9 @@ from jobgraph.cli.application import note as remark
 @operating.json_option
 @click.pass_context
 def suspend(context: click.Context, graph: str | None, *, note: str, dry_run: bool, as_json: bool) -> None:
-    """Stop a graph from being started by its schedule; a run under way goes on.
+    """Stop the schedule from starting runs of a graph; a run in progress continues.
 
-    Deploys leave it suspended; `jobgraph resume` ends it.
+    Deploys leave it suspended; `jobgraph resume` resumes it.
     """
     application: Application = context.obj
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)

@@ -59,12 +59,12 @@ def validate(  # noqa: PLR0913  # one parameter for each option
     as_json: bool,
     as_resolved: bool,
 ) -> None:
-    """Check a job configuration and name everything that is wrong with it.
+    """Check a job configuration and report everything that is wrong with it.
 
-    FILE is what the project's stacks deploy unless given: jobconfig.yaml, or what `pulumi config set file` names. It is
-    checked by itself and as each environment has it: what the file, an overlay and Pulumi.NAME.yaml say of that stack
-    is taken in, its compute pools included. With --environment, only as that one has it. --resolved writes the same
-    graphs without defaults, environments and matrices. Exit code 2 if anything is wrong.
+    FILE defaults to the file that the project's stacks deploy: jobconfig.yaml, or what `pulumi config set file`
+    names. It is checked by itself and for each environment, with the overlay and with Pulumi.NAME.yaml of that
+    stack, including its compute pools. With --environment, it is checked only for that one. --resolved writes the
+    same graphs without defaults, environments and matrices. Exit code 2 if anything is wrong.
     """
     form = problem_reports.JSON if as_json else form
     files: Sequence[str] = (loading.file_of(context.obj, file, environment),)

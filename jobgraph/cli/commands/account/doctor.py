@@ -109,12 +109,12 @@ def _connection(application: Application) -> Check:
 def doctor(
     context: click.Context, file: str | None, *, with_account: bool, environment: str | None, as_json: bool
 ) -> None:
-    """Tell what is installed, from where, what is a stand-in, and whether Snowflake answers.
+    """Show what is installed, where it came from, what is a stand-in, and whether Snowflake answers.
 
-    With --account also what a deploy of FILE, or a run, would fail at, before it does: the clock, each privilege of
-    the role that logs in and of the run role, warehouse, pools, integrations, secrets, images, Anaconda's packages
-    and bundles of behaviour changes. Log in as the deploying role for that. Exit code 1 if something has to be done;
-    each such line says what.
+    With --account, also check in advance what would make a deploy of FILE, or a run, fail: the clock, each privilege
+    of the role that logs in and of the run role, warehouse, pools, integrations, secrets, images, Anaconda's
+    packages and behaviour change bundles. Log in as the deploying role for that. Exit code 1 if something has to be
+    fixed; each such line says what.
     """
     application: Application = context.obj
     folder = application.folder

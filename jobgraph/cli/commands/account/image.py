@@ -111,11 +111,11 @@ def push(  # noqa: PLR0913  # one parameter for each option
     pool: str | None,
     if_there: bool,
 ) -> None:
-    """Build the images that jobs use, and push what is not in the stack's repository yet.
+    """Build the images that jobs use, and push those that the stack's repository does not have.
 
-    The tag is a hash of the folder's content and never moves. The digest is written to `image_digests` in the stack's
-    file, so the next `pulumi up` runs exactly this image; commit the file. Without a container engine here, or with
-    --inside, a job of Snowflake's builds it on a compute pool.
+    The tag is a hash of the folder's content and never moves. The digest is written to `image_digests` in the
+    stack's file, so the next `pulumi up` runs exactly this image; commit the file. Without a container engine here,
+    or with --inside, a Snowflake job builds it on a compute pool.
     """
     application: Application = context.obj
     work = _work(application, jobs, environment, file)

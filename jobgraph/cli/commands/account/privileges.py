@@ -1,4 +1,4 @@
-"""The command `privileges`: what an account has to give whom, as a table or as statements.
+"""The command `privileges`: which role needs which privileges, as a table or as statements.
 
 Knows its options and output. Must not know which privileges there are (jobgraph.plan.roles). Makes no connection.
 """
@@ -53,11 +53,11 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
     as_sql: bool,
     as_json: bool,
 ) -> None:
-    """Tell what an account has to give whom, out of what would be deployed.
+    """List the privileges that an account has to grant for a deployment, derived from the plan.
 
-    The deploying role is to have what is listed and nothing else; what it makes becomes its own. The run role is made
-    and filled by the deploy. The statements for operators and viewers name objects that the first deploy makes, so
-    they come after it. Privileges on the account itself come from ACCOUNTADMIN alone.
+    The deploying role needs exactly the listed privileges; it owns what it creates. The deploy creates the run role
+    and grants its privileges. The statements for operators and viewers name objects that the first deploy creates,
+    so run them after it. Only ACCOUNTADMIN can grant privileges on the account itself.
     """
     application: Application = context.obj
     options = {account_roles.DEPLOYER: deployer, account_roles.OPERATOR: operator, account_roles.VIEWER: viewer}

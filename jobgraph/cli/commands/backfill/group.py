@@ -31,10 +31,11 @@ class _Backfill(click.Group):
     ),
 )
 def backfill() -> None:
-    """Run a graph once for each interval of a time in the past, one after the other.
+    """Run a graph once for each interval of a period in the past, one after the other.
 
-    Snowflake itself drives it: the end of one run starts the next, so nobody has to stay. `jobgraph backfill GRAPH
-    --from DATE --to DATE` starts one; a graph whose name is one of the words below is started with `backfill start`.
+    Snowflake itself drives it: the end of one run starts the next, so you need not stay connected. `jobgraph
+    backfill GRAPH --from DATE --to DATE` starts one; to backfill a graph whose name is one of the words below, use
+    `backfill start`.
     """
 
 

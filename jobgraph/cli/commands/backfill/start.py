@@ -1,6 +1,6 @@
 """The command `backfill start`: run a graph for intervals of the past.
 
-Knows its options. Must not know how time is cut into intervals, nor how a backfill goes on.
+Knows its options. Must not know how time is cut into intervals, nor how a backfill continues.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands `backfill pause`, `resume` and `cancel`, which differ in the event that they let happen.
+"""The commands `backfill pause`, `resume` and `cancel`, which differ only in the event that they cause.
 
 Knows their options and messages. Must not know what follows from an event.
 """

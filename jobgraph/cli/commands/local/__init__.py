@@ -1,1 +1,1 @@
-"""Commands that start something on this machine which stays: one file each."""
+"""Commands that start a long-running program on this machine: one file each."""

@@ -43,9 +43,8 @@ _HOST = "127.0.0.1"
 def page(context: click.Context, *, port: int | None, opening: bool) -> None:
     """Show all graphs, their runs, jobs, logs and cost in a browser, until you interrupt it (Ctrl-C).
 
-    It listens on 127.0.0.1 only, and does what it does with the connection that the other commands use: who can open
-    it on this machine can see, and start and stop, what you can. A stack with `page: true` has the same page in
-    Snowflake.
+    It listens only on 127.0.0.1, and uses the same connection as the other commands. So anyone who can open it on
+    this machine can see, start and stop whatever you can. A stack with `page: true` has the same page in Snowflake.
     """
     application: Application = context.obj
     if find_spec("streamlit") is None:
