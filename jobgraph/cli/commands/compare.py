@@ -24,8 +24,8 @@ from jobgraph.runs import comparison
 def compare(context: click.Context, first: str, second: str, *, graph: str | None, as_json: bool) -> None:
     """Show what differs between two runs: states, attempts, durations, images, pools, values, definitions of jobs.
 
-    FIRST and SECOND are ids of runs; `last` is the newest. Durations are shown if they differ by more than a second
-    and by more than a tenth.
+    FIRST and SECOND are ids of runs; `last` is the newest. Durations are shown if they differ by at least a second
+    and at least a tenth.
     """
     application: Application = context.obj
     ids = [None if run_id == "last" else run_id for run_id in (first, second)]
