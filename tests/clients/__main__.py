@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "coverage.md"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jobgraph" / "clients"
 FOLDER = Path(os.environ.get("CLIENTS_FOLDER", _CACHE))
 _IMAGE = 'FROM python:3.11-slim\nCOPY main.py ./\nENTRYPOINT ["python3", "main.py"]\n'
-_SECONDS = 900
+_SECONDS = 1800
 _COUNTS = (
     "SELECT COUNT(*), COUNT_IF(EXECUTION_STATUS = 'SUCCESS'), COUNT_IF(ERROR_CODE = '2')"
     " FROM TABLE(COUNTING.INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000))"
@@ -95,14 +95,7 @@ def run(client: Client) -> Outcome:
         control.start(folder / "sandbox", (folder / "images",))
         try:
             environment = control.environment(folder / "sandbox")
-            ended = subprocess.run(
-                command,
-                env={**os.environ, **environment},
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_SECONDS,
-            )
+            ended = _ended(command, {**os.environ, **environment})
             statements = _statements(environment)
         finally:
             control.stop(folder / "sandbox")
@@ -111,6 +104,20 @@ def run(client: Client) -> Outcome:
     if ended.returncode:
         steps.append(("the program", "wrong", (ended.stderr.strip().splitlines() or [""])[-1]))
     return Outcome(client, tuple(steps), statements)
+
+
+def _ended(command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """The program's end; one that takes too long has failed, and what it said until then counts."""
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            output, errors = running.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            output, _ = running.communicate()
+            errors = f"it took more than {_SECONDS} seconds"
+    return subprocess.CompletedProcess(command, running.returncode, output, errors)
 
 
 def _statements(environment: Mapping[str, str]) -> tuple[int, int, int, int]:
