@@ -54,6 +54,8 @@ CREATE TABLE IF NOT EXISTS future_grant (
 CREATE TRIGGER IF NOT EXISTS object_grants_go AFTER DELETE ON object BEGIN
     DELETE FROM object_grant WHERE object_id = OLD.id;
 END;
+-- database roles of which the grant to PUBLIC, which every account has, was revoked
+CREATE TABLE IF NOT EXISTS revoked_from_public (role TEXT PRIMARY KEY);
 """
 
 # The account is no row of the catalog; its grants have this object id.
@@ -67,6 +69,8 @@ _BUILT_IN = {
 # Database roles of Snowflake's own that something here asks for (sql-reference/snowflake-db-roles). They are granted to
 # roles like roles, but nobody can take one on.
 DATABASE_ROLES = frozenset({"SNOWFLAKE.ANACONDA_REPOSITORY_USER", "SNOWFLAKE.BUDGET_CREATOR", "SNOWFLAKE.USAGE_VIEWER"})
+# Of these, the ones that every account has granted to PUBLIC (release-notes/bcr-bundles/2026_06/bcr-2379).
+GRANTED_TO_PUBLIC = frozenset({"SNOWFLAKE.ANACONDA_REPOSITORY_USER"})
 _CLOSURE = (
     "WITH RECURSIVE held(role) AS (SELECT ? UNION SELECT 'PUBLIC' UNION"
     " SELECT role_grant.role FROM role_grant JOIN held ON role_grant.grantee = held.role AND granted_to = 'ROLE')"
@@ -108,7 +112,15 @@ def session_roles(world: World, session: Session) -> frozenset[str]:
 
 def has_database_role(world: World, session: Session, name: str) -> bool:
     """Whether a session has a database role of Snowflake's own; ACCOUNTADMIN has all of them."""
-    return not {name, "ACCOUNTADMIN"}.isdisjoint(session_roles(world, session))
+    return not {name, "ACCOUNTADMIN"}.isdisjoint(session_roles(world, session)) or has_public(world, name)
+
+
+def has_public(world: World, name: str) -> bool:
+    """Whether PUBLIC has a database role by the grant that every account has."""
+    if name not in GRANTED_TO_PUBLIC:
+        return False
+    with world.store.reading() as tx:
+        return tx.row("SELECT 1 FROM revoked_from_public WHERE role = ?", name) is None
 
 
 def has_on_account(world: World, role: str, privilege: str) -> bool:

@@ -26,7 +26,10 @@ def register(world: World) -> None:
 def _grant(call: Call) -> Result:
     name, grantee = _read(call, "TO")
     with call.world.store.transaction() as tx:
-        role.grant(tx, name, "ROLE", grantee, call.session.role, call.now)
+        if grantee == "PUBLIC" and name in access.GRANTED_TO_PUBLIC:
+            tx.run("DELETE FROM revoked_from_public WHERE role = ?", name)
+        else:
+            role.grant(tx, name, "ROLE", grantee, call.session.role, call.now)
     return status()
 
 
@@ -34,6 +37,8 @@ def _revoke(call: Call) -> Result:
     name, grantee = _read(call, "FROM")
     with call.world.store.transaction() as tx:
         tx.run("DELETE FROM role_grant WHERE role = ? AND granted_to = 'ROLE' AND grantee = ?", name, grantee)
+        if grantee == "PUBLIC" and name in access.GRANTED_TO_PUBLIC:
+            tx.run("INSERT OR IGNORE INTO revoked_from_public VALUES (?)", name)
     return status()
 
 

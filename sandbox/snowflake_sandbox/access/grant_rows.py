@@ -27,8 +27,6 @@ _GRANTS = columns("created_on@ privilege granted_on name granted_to grantee_name
 _FUTURE = columns("created_on@ privilege grant_on name grant_to grantee_name grant_option")
 _OF_ROLE = columns("created_on@ role granted_to grantee_name granted_by")
 _TO_USER = columns("created_on@ role granted_to grantee_name granted_by")
-# release-notes/bcr-bundles/2026_06/bcr-2379: who has it may use packages of Anaconda's in procedures.
-_GRANTED_TO_PUBLIC = frozenset({"SNOWFLAKE.ANACONDA_REPOSITORY_USER"})
 Row = tuple[Any, ...]
 
 
@@ -151,7 +149,7 @@ def _of_database_role(call: Call) -> Result:
         raise errors.does_not_exist("Database role", name)
     grants: list[Row] = []
     with call.world.store.reading() as tx:
-        if name in _GRANTED_TO_PUBLIC:
+        if access.has_public(call.world, name):
             # by whom: guess
             grants.append((catalog.get(tx, "ROLE", ObjectName("PUBLIC")).created_on, name, "ROLE", "PUBLIC", ""))
         grants += _grants_of(tx, name)

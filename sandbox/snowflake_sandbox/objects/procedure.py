@@ -16,8 +16,9 @@ from snowflake_sandbox.statements.reader import Reader, is_block
 from snowflake_sandbox.statements.showing import text_rows
 
 if TYPE_CHECKING:
-    from snowflake_sandbox.call import Call
+    from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.session import Session
 
 # What a function has too; AUTO_EVENT_LOGGING is the procedures' own.
 FUNCTION_PARAMETERS = {
@@ -35,6 +36,7 @@ SHOWN = columns(
 TEMPORARY = frozenset({"TEMPORARY", "TEMP"})
 _DESCRIPTION = "user-defined procedure"
 _SNOWPARK = "snowflake-snowpark-python"
+_REPOSITORY_USER = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
 # What CREATE needs, by language.
 _NEEDED = {"PYTHON": ("returns", "runtime_version", "handler", "body"), "SQL": ("returns", "body")}
 
@@ -103,10 +105,24 @@ def _finish(call: Call, creation: Creation) -> None:
         parser.parse(properties["body"])
     elif not any(package.lower().replace("_", "-").startswith(_SNOWPARK) for package in packages):
         raise errors.missing_property(f"PACKAGES ('{_SNOWPARK}')", "CREATE PROCEDURE")
+    else:
+        require_packages(call.world, call.session)
     properties["secure"] = "SECURE" in creation.modifiers
     properties["session"] = call.session.id if creation.modifiers & TEMPORARY else None
     properties.setdefault("execute_as", "OWNER")
     properties.setdefault("null_handling", "CALLED ON NULL INPUT")
+
+
+def require_packages(world: World, session: Session) -> None:
+    """Refuse Python with packages to a role that may not read their repository (BCR-2379, 2026_06).
+
+    Raises:
+        SnowflakeError: 002003 in the words of the release note.
+    """
+    if not access.has_database_role(world, session, _REPOSITORY_USER):
+        raise errors.SnowflakeError(
+            2003, "02000", "Object 'snowflake.snowpark.anaconda_shared_repository' does not exist or not authorized."
+        )
 
 
 def created(call: Call, procedure: SnowflakeObject) -> None:

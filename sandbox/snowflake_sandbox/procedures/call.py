@@ -18,6 +18,7 @@ from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.compute import needs
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import budget
+from snowflake_sandbox.objects.procedure import require_packages
 from snowflake_sandbox.procedures import answers, arguments
 from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessDied
 from snowflake_sandbox.procedures.worker import CallRequest
@@ -77,6 +78,8 @@ def _own_function(call: Call, written: ObjectName) -> ScalarFunction | None:
 def _call_procedure(call: Call, written: ObjectName, supplied: CallArguments) -> Result:
     procedure, values = _find(call, written, supplied)
     access.require(call, "USAGE", procedure)
+    if procedure["language"] == "PYTHON" and procedure["execute_as"] == "CALLER":
+        require_packages(call.world, call.session)
     # A body in SQL needs none until a statement of it does (guess); with one, the CALL holds a slot of it all along.
     needless = procedure["language"] == "SQL" and needs.active(call.world, call.session) is None
     with nullcontext() if needless else needs.compute(call):

@@ -183,3 +183,30 @@ def test_everybody_has_the_database_role_for_packages(client: Any) -> None:
     )
     assert client.errno("SHOW GRANTS OF DATABASE ROLE SNOWFLAKE.NOPE") == 2003
     assert client.errno("SHOW GRANTS OF DATABASE ROLE D.NOPE") == 2003
+
+
+def test_python_with_packages_needs_the_role_that_public_has_by_default(client: Any) -> None:
+    made = (
+        "CREATE OR REPLACE PROCEDURE P() RETURNS INT LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
+        " PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main' EXECUTE AS CALLER AS 'def main(s): return 1'"
+    )
+    role = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
+    for text in (
+        "CREATE WAREHOUSE IF NOT EXISTS W",
+        "CREATE ROLE PACKAGER",
+        "GRANT ROLE PACKAGER TO USER SANDBOX_ADMIN",
+        "GRANT USAGE ON DATABASE D TO ROLE PACKAGER",
+        "GRANT USAGE, CREATE PROCEDURE ON SCHEMA D.PUBLIC TO ROLE PACKAGER",
+        f"REVOKE DATABASE ROLE {role} FROM ROLE PUBLIC",
+    ):
+        client.rows(text)
+    packager = client.as_role("PACKAGER")
+    assert client.rows(f"SHOW GRANTS OF DATABASE ROLE {role}") == []
+    assert packager.errno(made) == 2003
+    client.rows(f"GRANT DATABASE ROLE {role} TO ROLE PACKAGER")
+    packager.rows(made)
+    client.rows(f"REVOKE DATABASE ROLE {role} FROM ROLE PACKAGER")
+    assert packager.errno("CALL P()") == 2003
+    client.rows(f"GRANT DATABASE ROLE {role} TO ROLE PUBLIC")
+    packager.rows(made)
+    assert [row["grantee_name"] for row in client.rows(f"SHOW GRANTS OF DATABASE ROLE {role}")] == ["PUBLIC"]

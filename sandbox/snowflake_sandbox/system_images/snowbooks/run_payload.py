@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 LIBRARY = "snowflake-ml-python"
 # Of the library's dependencies, what its jobs need beyond what the sandbox has.
@@ -107,7 +108,8 @@ def run_in_each_instance(launcher: Path, instance: str) -> None:
 
     The payload sees how many instances there are; the launcher, which would wait for their Ray, does not.
     """
-    import_module("snowflake.ml.jobs._utils.constants").TARGET_INSTANCES_ENV_VAR = "SANDBOX_INSTANCES"
+    constants: Any = import_module("snowflake.ml.jobs._utils.constants")
+    constants.TARGET_INSTANCES_ENV_VAR = "SANDBOX_INSTANCES"
     result = Path(os.environ["MLRS_STAGE_RESULT_PATH"], os.environ["MLRS_RESULT_PATH"])
     records = result.parent / "instances"
     records.mkdir(parents=True, exist_ok=True)
