@@ -12,7 +12,7 @@ from jobgraph.account import queries
 from jobgraph.cli import costing
 from jobgraph.cli.stacks import stacks_of
 from jobgraph.cost.budgeting import BudgetUse
-from jobgraph.plan.budgets import monitor_name, show_monitor
+from jobgraph.plan.budgets import has_suspended, monitor_name, show_monitor
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
@@ -55,5 +55,5 @@ def _suspended(client: Client, settings: Settings) -> str:
     """Return the warehouse that the budget's monitor has suspended; empty if it has not, or if nobody says."""
     monitor = monitor_name(settings)
     rows = client.rows(queries.Statement(show_monitor(monitor))) if monitor else []
-    quotas = [(row["used_credits"], row["credit_quota"]) for row in rows if row["name"] == monitor]
-    return settings.warehouse if any(quota and float(used) >= float(quota) for used, quota in quotas) else ""
+    suspends = any(row["name"] == monitor and has_suspended(row) for row in rows)
+    return settings.warehouse if suspends else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.inspection import questions, receivers
 from jobgraph.inspection.answers import Finding
-from jobgraph.plan.budgets import monitor_name
+from jobgraph.plan.budgets import has_suspended, monitor_name
 from jobgraph.plan.roles import ADMINISTRATOR, DEPLOYER, roles
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ def _monitor(plan: Plan, answers: Answers) -> Iterator[Finding]:
     name = f"resource monitor {monitor}"
     row = next((row for row in answers.rows.get(questions.MONITORS, ()) if row["name"] == monitor), None)
     if row is not None:
-        yield Finding(name, ok=True, detail=f"{row['used_credits']} of {row['credit_quota']} credits used this month")
+        used = f"{row['used_credits']} of {row['credit_quota']} credits used this month"
+        if suspends := has_suspended(row):
+            used += f": warehouse {plan.settings.warehouse} is suspended until the month ends, {_REMEDY}"
+        yield Finding(name, ok=not suspends, detail=used)
     elif answers.role == ADMINISTRATOR:
         yield Finding(name, ok=True, detail="`pulumi up` makes it")
     else:

@@ -7,13 +7,13 @@ with a way back, as the provider has no budget; what a step sets is set anew whe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobgraph.names import quoted
 from jobgraph.plan import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from jobgraph.settings import Settings
 
@@ -40,6 +40,13 @@ def show_monitor(name: str) -> str:
     """Return the statement that shows a monitor to who may see it: its quota, and what its warehouses have used."""
     pattern = name.replace("_", "\\_")  # a `_` alone stands for any letter
     return f"SHOW RESOURCE MONITORS LIKE {sql.literal(pattern)}"
+
+
+def has_suspended(row: Mapping[str, Any]) -> bool:
+    """Whether a monitor, as SHOW shows it, has suspended its warehouses: at the least of its percents."""
+    percents = [float(text.strip(" %")) for text in str(row.get("suspend_at") or "").split(",") if text.strip(" %")]
+    quota, used = row["credit_quota"], float(row["used_credits"])
+    return bool(quota and percents) and used >= float(quota) * min(percents) / 100
 
 
 def monitor_steps(settings: Settings) -> Iterator[BudgetStep]:

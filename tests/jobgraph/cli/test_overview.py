@@ -204,7 +204,7 @@ def test_a_warehouse_that_the_budget_suspended_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     budgeted(tmp_path, server, suspend=True)
-    row = {"name": "SMALL_WAREHOUSE_MONITOR", "credit_quota": "10.00", "used_credits": "9.50"}
+    row = {"name": "SMALL_WAREHOUSE_MONITOR", "credit_quota": "10.00", "used_credits": "9.50", "suspend_at": "100%"}
     server.answers["SHOW RESOURCE MONITORS"] = [row]
     assert "SMALL_WAREHOUSE is suspended" not in invoke("status").stdout
     server.answers["SHOW RESOURCE MONITORS"] = [{**row, "used_credits": "10.02"}]

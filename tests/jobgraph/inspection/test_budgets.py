@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobgraph.inspection.answers import Answers, Finding
     from jobgraph.plan.planning import Plan
 
-MONITOR = {"name": "SMALL_WAREHOUSE_MONITOR", "credit_quota": "200.00", "used_credits": "12.00"}
+MONITOR = {"name": "SMALL_WAREHOUSE_MONITOR", "credit_quota": "200.00", "used_credits": "12.00", "suspend_at": "100%"}
 
 
 def with_budget(**values: Any) -> Plan:
@@ -75,6 +75,12 @@ def test_a_monitor_is_an_account_administrators_to_make() -> None:
     assert (
         told(plan, settled(**{questions.MONITORS: [MONITOR]}))[name].detail == "12.00 of 200.00 credits used this month"
     )
+    exceeded = told(plan, settled(**{questions.MONITORS: [{**MONITOR, "used_credits": "200.00"}]}))[name]
+    assert exceeded.ok is False
+    assert "warehouse SMALL_WAREHOUSE is suspended until the month ends, raise" in exceeded.detail
+    early = told(plan, settled(**{questions.MONITORS: [{**MONITOR, "suspend_at": "5%,90%"}]}))[name]
+    assert early.ok is False, "12 of 200 are six percent"
+    assert told(plan, settled(**{questions.MONITORS: [{**MONITOR, "suspend_at": None}]}))[name].ok
     absent = told(plan, settled())[name]
     assert absent.ok is False
     assert "ACCOUNTADMIN's alone" in absent.detail
