@@ -358,10 +358,10 @@ def fitted(  # noqa: PLR0913  # what a table is, and how it may become narrower
         [columns[place] for place in places], ([row[place] for place in places] for row in rows), terminal=terminal
     )
     spare = (width or 0) - sum(words[place] + _BETWEEN for place in places) + 1
-    for column, place in zip(fitted.columns, places, strict=True):
+    for drawn, place in zip(fitted.columns, places, strict=True):
         if spare >= 0 and words[place] < full[place]:
             more = min(spare, full[place] - words[place])
-            column.no_wrap, column.min_width, column.width = False, None, words[place] + more
+            drawn.no_wrap, drawn.min_width, drawn.width = False, None, words[place] + more
             spare -= more
     return fitted
 

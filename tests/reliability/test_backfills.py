@@ -49,6 +49,19 @@ def test_a_kill_at_any_statement_loses_and_doubles_nothing() -> None:
     assert {resumed for fault, _, resumed in swept if fault.again} == {0}
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("moment", [BEFORE, AFTER])
+@pytest.mark.parametrize("number", range(1, 15))
+def test_an_interval_that_is_asked_for_twice_is_run_once(number: int, moment: str, *, again: bool) -> None:
+    # the first run has begun and claimed nothing yet, so that `resume` asks for its interval once more
+    account = model.new_account([3])
+    model.ask(account)
+    killed = Event(model.STEP, Fault(number, moment, again))
+    model.play(account, [Event(model.PAUSE), Event(model.RESUME), killed, *[Event(model.STEP)] * 4])
+    model.settle(account)
+    assert model.problems_of(account) == []
+
+
 def test_the_values_of_a_backfill_go_with_every_request_of_a_finalizer() -> None:
     account = played([4], [Event(model.STEP)] * 10)
     configs = [json.loads(run.config) for run in account.runs]
