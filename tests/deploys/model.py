@@ -261,7 +261,7 @@ class Deployer:
         except PartialFailureError as error:
             self.live[step.name] = self._entry(step, error.resource_id, news, news)
             raise
-        self.live[step.name] = self._entry(step, identity, state.inputs, state.outputs)
+        self.live[step.name] = self._entry(step, identity, news, state.outputs)
         for hook in step.hooks("after_create"):
             program.called(hook, arguments)
 
@@ -277,9 +277,9 @@ class Deployer:
                 lambda: lifecycle.update(resource, entry.id, entry.outputs, news, print),
             )  # fmt: skip
         except PartialFailureError as error:
-            entry.outputs = error.outputs
+            entry.inputs, entry.outputs = news, error.outputs
             raise
-        entry.inputs, entry.outputs = state.inputs, state.outputs
+        entry.inputs, entry.outputs = news, state.outputs
 
     def _delete(self, lifecycle: Lifecycle, entry: Entry) -> None:
         self.step.session = lifecycle.session

@@ -17,6 +17,7 @@ import snowflake.connector
 from tests.deploys.driver import COLUMNS, SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.lifecycle.project import Project
@@ -88,13 +89,18 @@ def account(project: Project) -> dict[str, Any]:
                     raise
                 return []
 
-        found: dict[str, Any] = {
-            listing: {_name(row): [_plain(row.get(column)) for column in columns] for row in rows(f"SHOW {listing}")}
-            for listing, columns in LISTINGS.items()
-        }
-        for statement in GRANTS:
-            found[statement] = sorted(_grant(row) for row in rows(statement))
-        found["files"] = sorted(row["name"] for row in rows(f"LIST @{SCHEMA}.JOBS"))
+        return listed(rows)
+
+
+def listed(rows: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
+    """Everything in the account that a deploy makes; `rows` are those of a statement, none where there is no schema."""
+    found: dict[str, Any] = {
+        listing: {_name(row): [plain(row.get(column)) for column in columns] for row in rows(f"SHOW {listing}")}
+        for listing, columns in LISTINGS.items()
+    }
+    for statement in GRANTS:
+        found[statement] = sorted(_grant(row) for row in rows(statement))
+    found["files"] = sorted(row["name"] for row in rows(f"LIST @{SCHEMA}.JOBS"))
     return found
 
 
@@ -103,7 +109,7 @@ def _name(row: dict[str, Any]) -> str:
     return ".".join(str(part) for part in (*place, row["name"], row.get("arguments")) if part)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     return MARK.sub("(stack)", str(value))
 
 
@@ -127,7 +133,7 @@ def state(project: Project) -> dict[str, Any]:
         # started is as the last refresh saw it, and ignored
         ignored = {"__defaults", "query", *({"started"} if name.endswith("_ROOT") else ())}
         inputs = {key: value for key, value in resource.get("inputs", {}).items() if key not in ignored}
-        found[name] = json.loads(_plain(json.dumps(inputs, sort_keys=True)))
+        found[name] = json.loads(plain(json.dumps(inputs, sort_keys=True)))
     return {name: value for name, value in found.items() if "pulumi:providers" not in name and "Stack::" not in name}
 
 

@@ -12,6 +12,7 @@ from tests.reliability import (
     backfills,
     backfills_killed,
     deploys,
+    deploys_disturbed,
     deploys_killed,
     direct,
     durable_writes,
@@ -40,6 +41,7 @@ PARTS = {
 # Run only when named: they take minutes, or an hour and more.
 LONG = {
     "backfills-killed": backfills_killed.run,
+    "deploys-disturbed": deploys_disturbed.run,
     "deploys-killed": deploys_killed.run,
     "durable-writes": durable_writes.run,
     "finalizer-killed": finalizer_killed.run,

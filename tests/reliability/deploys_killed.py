@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import snowflake.connector
 
@@ -25,6 +25,7 @@ from tests.deploys.snapshots import GRANTS, Snapshot, account, differences, stat
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+T = TypeVar("T")
 # Projects side by side; a case waits for processes to start most of the time.
 LANES = 2
 FINALIZER = {"finalizer_task": "CLOSING"}
@@ -237,7 +238,7 @@ def cases(writes: dict[str, int], faults: Sequence[Fault] = FAULTS) -> list[Case
     ]
 
 
-def spread(every: Sequence[Case], seed: int, count: int) -> list[Case]:
+def spread(every: Sequence[T], seed: int, count: int) -> list[T]:
     """All cases, or `count` of them, evenly over scenarios, faults and statements; another seed begins elsewhere."""
     if count >= len(every):
         return list(every)
