@@ -1,0 +1,33 @@
+"""A few of the cases of `python -m tests.reliability deploys-disturbed`, and proof that its claims can fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploys.turns import Trouble
+from tests.reliability.deploys_disturbed import SCENARIOS, Case, Sweep
+
+FIRST, CHANGE, DESTROY, ENDED_BY_UP = SCENARIOS
+CASES = (
+    Case(FIRST, Trouble.KILLED_AFTER, 2),
+    Case(CHANGE, Trouble.REFUSED, 11),
+    Case(DESTROY, Trouble.LOST, 20),
+    Case(ENDED_BY_UP, Trouble.KILLED_BEFORE, 9),
+)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    return Sweep(tmp_path_factory.mktemp("disturbed"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_next_command_ends_as_an_undisturbed_one(sweep: Sweep, case: Case) -> None:
+    assert sweep.run(case) == []
+
+
+def test_it_fails_where_what_a_killed_deploy_left_is_not_made_anew(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobgraph.components.stack_mark._makes_way", lambda *_arguments: False)
+    assert any("already exists" in claim for claim in sweep.run(CASES[0]))
