@@ -6,14 +6,19 @@ click.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from jobgraph.errors import UserError
 from jobgraph.page import reading
 from jobgraph.page.board import board
 from jobgraph.page.markup.frame import frame_html, tabs_html
-from jobgraph.page.views import actions, alerts, attempt, changes, cost, graphs, grid, job, picture, run, why
+from jobgraph.page.views import actions, alerts, attempt, changes, cost, graphs, grid, job, picture, run, ways, why
 from jobgraph.page_model import address
+
+if TYPE_CHECKING:
+    from jobgraph.page_model.address import Address
 
 _VIEWS = {
     address.GRAPHS: graphs.show,
@@ -48,10 +53,24 @@ def main() -> None:
         board(frame_html(here, f"{client.place} on {client.server}"), "frame")
         if here.graph:
             actions.dialog(here.graph)
+            ways.show(here)
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="ways"):
                 board(tabs_html(here), "tabs")
-                with st.container(width="content"):
-                    actions.buttons(here.graph)
+                beside = st.container(width="content")
+            # the view first: what one came for is there before the buttons are
+            _show(here)
+            with beside:
+                actions.buttons(here.graph)
+        else:
+            ways.show(here)
+            _show(here)
+    except UserError as error:
+        st.error(f"```\n{error}\n```", icon=":material/error:")
+
+
+def _show(here: Address) -> None:
+    """Show a view; what is wrong with its address is said in its place."""
+    try:
         _VIEWS.get(here.view, graphs.show)(here)
     except UserError as error:
         st.error(f"```\n{error}\n```", icon=":material/error:")

@@ -1,7 +1,7 @@
 """Showing HTML on the page, with links that lead to other places of it without loading it anew.
 
-Knows Streamlit's components, and what to do where a version has none (in Snowflake, before 1.51): then links load the
-page. Must not know any view.
+Knows Streamlit's components, and what to do where there are none (in Snowflake, and before 1.51): then links load the
+page, and `views.ways` has controls in their place. Must not know any view.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import streamlit as st
 
+from jobgraph.page import connection
 from jobgraph.page_model import address
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def _asset(name: str) -> str:
 
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
+    # an app on a warehouse has them not, whatever its version (developer-guide/streamlit/limitations)
+    if connection.is_in_snowflake():
+        return None
     components = getattr(st.components, "v2", None)
     if components is None:
         return None

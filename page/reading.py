@@ -21,9 +21,8 @@ from jobgraph.errors import RunFailedError, UsageError, perhaps
 from jobgraph.page import connection
 from jobgraph.page_model.charges import charges as pool_charges
 from jobgraph.page_model.charges import pools_of
-from jobgraph.page_model.strip import with_newest
 from jobgraph.runs import deployed as deployed_graphs
-from jobgraph.runs import records
+from jobgraph.runs import graph_run, records, task_runs
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.deployed import Task
 
@@ -36,9 +35,11 @@ if TYPE_CHECKING:
     from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
+    from jobgraph.runs.task_runs import TaskRun
 
-# Seconds after which what is shown is read again. Something that runs is never older than five seconds.
-FRESH = 3
+# Seconds after which what is shown is read again. With the pause between two looks (`views.live`), something that runs
+# is never older than five seconds, also where somebody else's look has read it.
+FRESH = 2
 # The same for what was charged, which Snowflake tells once an hour, and over how many days that is.
 CHARGES_FRESH, CHARGED_DAYS = 600, 7
 # The same for what the connection may do.
@@ -65,7 +66,7 @@ def source() -> RunReader:
 
 def forget() -> None:
     """Read everything anew, but for the connection and closed runs: something was done."""
-    for function in (graphs, lines, line, strips, runs, run, logs):
+    for function in (graphs, lines, line, root_rows, newest, strips, runs, run, logs):
         function.clear()
 
 
@@ -126,6 +127,22 @@ def line(name: str) -> GraphOverview:
     return overview_records.lines(source().client, [graph(name)])[0]
 
 
+@st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
+def root_rows(name: str) -> tuple[TaskRun, ...]:
+    """Return what Snowflake's history has of the roots of a graph."""
+    client = source().client
+    return task_runs.read(client.rows(queries.roots_history(client.place, graph(name).root_tasks)))
+
+
+@st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
+def newest(name: str) -> GraphRun | None:
+    """Return the newest run of a graph, be it one of a part; None if it has not run."""
+    try:
+        return RunRecords(source().client, graph(name), root_rows(name)).run()
+    except RunFailedError:
+        return None
+
+
 @st.cache_resource(ttl=PRIVILEGES_FRESH, show_spinner=False, max_entries=50)
 def may_operate(name: str) -> bool | None:
     """Return whether the connection may start, stop and suspend a graph; None if that is not known."""
@@ -159,8 +176,16 @@ def strips() -> dict[str, list[GraphRun]]:
 def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[GraphRun], int]:
     """Return the newest runs of a graph, newest first, also one under way, and how many are not read yet."""
     record = graph(name)
-    closed, unread = source().histories.newest([record], limit)
-    return with_newest(line(name), closed[record.key])[:limit], unread
+    histories, unread = source().histories.newest([record], limit)
+    closed = histories[record.key]
+    # what was good is not tried again: unless another run has begun, nothing needs to be read
+    row = task_runs.newest_run(root_rows(name))
+    if closed and closed[0].state == graph_run.DONE and (row is None or row.run_id == closed[0].run_id):
+        return closed, unread
+    last = newest(name)
+    if last is None:
+        return closed, unread
+    return [last, *(run for run in closed if run.run_id != last.run_id)][:limit], unread
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)
@@ -171,10 +196,9 @@ def run(name: str, run_id: str) -> GraphRun:
         UsageError: if the graph has no run of that id.
         RunFailedError: if it has none at all.
     """
-    if not run_id:
-        newest = line(name).newest
-        if newest is not None:
-            return newest
+    last = None if run_id else newest(name)
+    if last is not None:
+        return last
     return RunRecords(source().client, graph(name)).run(run_id or None)
 
 

@@ -68,7 +68,7 @@ def buttons(name: str) -> None:
     """Show a button for what may be done to a graph now; of one that is no longer deployed, none."""
 
     def draw() -> bool:
-        graph, run = reading.graph(name).deployed, reading.line(name).newest
+        graph, run = reading.graph(name).deployed, reading.newest(name)
         if graph is None:
             return False
         lacking = _lacking(graph)

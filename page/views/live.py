@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Seconds between two looks. In Snowflake each look keeps a warehouse awake, so what does not run is looked at rarely.
-RUNNING = 3.0
+RUNNING = 2.5
 QUIET_IN_SNOWFLAKE = 60.0
 
 

@@ -24,7 +24,7 @@ def show(here: Address) -> None:
     record = reading.graph(here.graph)
 
     def draw() -> bool:
-        if not here.run and reading.line(here.graph).newest is None:
+        if not here.run and reading.newest(here.graph) is None:
             board(picture_html(_deployed(record)), "picture")
             return False
         run = reading.run(here.graph, here.run)

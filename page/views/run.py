@@ -26,7 +26,7 @@ def show(here: Address) -> None:
     reading.graph(here.graph)
 
     def draw() -> bool:
-        if not here.run and reading.line(here.graph).newest is None:
+        if not here.run and reading.newest(here.graph) is None:
             board(empty("This graph has not run yet.", f"jobgraph run {here.graph}"), "run")
             return False
         run = reading.run(here.graph, here.run)

@@ -4,9 +4,9 @@ Knows Snowflake's procedures that send, and the table of messages. Must not know
 of stored procedures' texts.
 
 A message is written down as SENDING before it is handed to Snowflake, and as SENT or REFUSED after. Whoever finds one
-that was left at SENDING asks the history of queries whether its statement succeeded, by a tag that no other statement
-has, and sends it if it did not. So a message is lost in no case, and sent twice only if a kill meets the very statement
-that sends it after Snowflake has taken the message, or if the history of queries does not show the statement any more.
+that was left at SENDING asks the history of queries for its statement, by a tag that no other statement has. It sends
+the message unless that statement succeeded, or was killed when the history of notifications had the message. So a
+message is lost in no case, and sent twice only if the histories do not show the statement (yet, or any more).
 """
 
 from __future__ import annotations
@@ -148,14 +148,31 @@ def _handed_over(session: Tagged, message: Message) -> SendingAnswer:
 
 
 def _query_that_took(session: Tagged, place: Mapping[str, Any], message: Message) -> str:
-    """Return the query that has handed a message over before; empty if none has."""
-    history = f'"{identifier(place["database"])}".INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000)'
+    """Return the query that has handed a message over before; empty if none has.
+
+    One that was killed may have handed it over all the same: the history of notifications names its query then.
+    """
+    functions = f'"{identifier(place["database"])}".INFORMATION_SCHEMA'
     statement = (
-        f"SELECT QUERY_ID FROM TABLE({history}) WHERE QUERY_TAG = ? AND QUERY_TYPE = 'CALL'"
-        " AND EXECUTION_STATUS = 'SUCCESS'"
+        f"SELECT QUERY_ID, EXECUTION_STATUS FROM TABLE({functions}.QUERY_HISTORY(RESULT_LIMIT => 10000))"
+        " WHERE QUERY_TAG = ? AND QUERY_TYPE = 'CALL'"
     )
     rows = send(session, statement, [message_tag(message)])
-    return str(rows[0]["QUERY_ID"]) if rows else ""
+    took = [str(row["QUERY_ID"]) for row in rows if row["EXECUTION_STATUS"] == "SUCCESS"]
+    return next(iter(took or _queries_that_sent(session, functions, [str(row["QUERY_ID"]) for row in rows])), "")
+
+
+def _queries_that_sent(session: Tagged, functions: str, query_ids: Sequence[str]) -> list[str]:
+    """Return which of some queries handed a notification over, as far as Snowflake keeps it: 14 days."""
+    if not query_ids:
+        return []
+    query_id = "MESSAGE_SOURCE_INFO:query_id::VARCHAR"
+    statement = (
+        f"SELECT {query_id} AS QUERY_ID FROM TABLE({functions}.NOTIFICATION_HISTORY("
+        "START_TIME => DATEADD('day', -13, CURRENT_TIMESTAMP()), RESULT_LIMIT => 10000))"
+        f" WHERE {query_id} IN ({', '.join('?' for _ in query_ids)})"
+    )
+    return [str(row["QUERY_ID"]) for row in send(session, statement, list(query_ids))]
 
 
 def _write_message(session: Tagged, place: Mapping[str, Any], message: Message, answer: SendingAnswer) -> None:
