@@ -43,7 +43,6 @@ def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | N
                 ("attempts", str(sum(job.attempts for job in run.jobs))),
                 ("critical path", took(timeline.critical_seconds) if timeline.critical_seconds else ""),
                 ("started by", text(run.scheduled_from.replace("_", " ").lower())),
-                ("a part: jobs left out", text(len(run.request.left_out)) if run.is_part else ""),
             ]
         )
         + facts(

@@ -40,9 +40,9 @@ def show(here: Address) -> None:
     if is_alive():
         return
     with st.container(horizontal=True):
-        there = _chosen(here)
-    if there != here:
-        go(there)
+        target = _chosen(here)
+    if target != here:
+        go(target)
 
 
 def _chosen(here: Address) -> Address:
@@ -54,15 +54,15 @@ def _chosen(here: Address) -> Address:
     view = _select("View", list(_VIEWS), here.view, _VIEWS)
     if view != here.view:
         return here.to(view)
-    there = here
+    target = here
     if view in _OF_A_RUN:
         ids = [run.run_id for run in reading.runs(graph)[0]]
         run = _select("Run", [_NEWEST, *ids], here.run or _NEWEST)
-        there = there.to(view, run="" if run == _NEWEST else run, attempt=here.attempt if run == here.run else "")
+        target = target.to(view, run="" if run == _NEWEST else run, attempt=here.attempt if run == here.run else "")
     if view in _OF_A_JOB:
         names = sorted({job.name for run in reading.runs(graph)[0] for job in run.jobs})
-        there = there.to(view, job=_select("Job", names, here.job or next(iter(names), "")))
-    return there if there.job != here.job or there.run != here.run else here
+        target = target.to(view, job=_select("Job", names, here.job or next(iter(names), "")))
+    return target if target.job != here.job or target.run != here.run else here
 
 
 def _select(label: str, options: Sequence[str], value: str, words: dict[str, str] | None = None) -> str:

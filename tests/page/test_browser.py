@@ -5,6 +5,7 @@ Where there is no Chromium these are skipped, and say so. With UPDATE_GOLDENS=1 
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from playwright.sync_api import expect, sync_playwright
 from jobgraph.account import client as connecting
 from jobgraph.account.queries import Statement
 from jobgraph.page_model import address
-from tests.page import world
+from tests.page import running, world
 from tests.page.serving import CHROMIUM, served
 from tests.page.world import Made
 
@@ -84,38 +85,6 @@ NEW = Made("image_training", world.layered(["PREPARE", "TRAIN", "EVALUATE"], [1,
 GRAPHS = (SALES, EVENTS, BACKTEST, CLOSE, NEW)
 # A busy machine is no defect.
 expect.set_options(timeout=40_000)
-RUN_ID = "SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID')"
-WAITING = (
-    f"CREATE PROCEDURE {world.PLACE}.WAIT_LONG() RETURNS VARCHAR LANGUAGE PYTHON RUNTIME_VERSION = '3.11'"
-    " PACKAGES = ('snowflake-snowpark-python==1.33.0') HANDLER = 'main'"
-    " AS $$import time\ndef main(session):\n    time.sleep(300)\n    return ''\n$$"
-)
-
-
-def live_graph() -> list[str]:
-    """A graph that really runs: QUICK is done at once, GATED fails until there is a table GATE, SLOW takes minutes."""
-    place, warehouse = world.PLACE, f'WAREHOUSE = "{world.SETTINGS.warehouse}"'
-    mark = '$${"graph": "live"}$$'
-
-    def job(name: str, after: str, source: str = "") -> str:
-        row = (
-            f"INSERT INTO {place}.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, JOB_STATUS, GRAPH_RUN_ID, ATTEMPT,"
-            " GRAPH_NAME, STARTED_TIME, COMPLETED_TIME, DURATION_IN_SECS)"
-            f" SELECT 'ROOT_LIVE', '{name}', 'DONE', {RUN_ID}, 1, 'live', CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), 0"
-            f" FROM (SELECT {mark} AS DEFINITION){source}"
-        )
-        return f"CREATE TASK {place}.{name} {warehouse} AFTER {place}.{after} AS {row}"
-
-    comment = "COMMENT = 'jobgraph: starts graph live'"
-    return [
-        WAITING,
-        f"CREATE TASK {place}.ROOT_LIVE {warehouse} SCHEDULE = '720 MINUTE' {comment} AS SELECT CURRENT_TIMESTAMP()",
-        job("QUICK", "ROOT_LIVE"),
-        job("GATED", "QUICK", f", {place}.GATE"),
-        f"CREATE TASK {place}.SLOW {warehouse} AFTER {place}.GATED AS CALL {place}.WAIT_LONG()",
-        f"CREATE TASK {place}.END_LIVE {warehouse} FINALIZE = {place}.ROOT_LIVE AS SELECT 1",
-        *(f"ALTER TASK {place}.{name} RESUME" for name in ("QUICK", "GATED", "SLOW", "END_LIVE", "ROOT_LIVE")),
-    ]
 
 
 @dataclass
@@ -160,7 +129,7 @@ class Site:
 def site(snowflake_sandbox_server: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     variables = {**snowflake_sandbox_server, **world.PLACE_VARIABLES}
     client = connecting.connect(connecting.ConnectionChoice(environment=variables))
-    for statement in (*world.deployment(GRAPHS), *live_graph()):
+    for statement in (*world.deployment(GRAPHS), *running.live_graph(), *running.asked_graph()):
         client.rows(Statement(statement))
     end = datetime.now(UTC) - timedelta(minutes=20)
     for graph in GRAPHS:
@@ -183,7 +152,7 @@ def picture(page: Page, name: str) -> None:
 def test_all_graphs_the_failed_one_first(site: Site) -> None:
     with site.visited() as page:
         cards = page.locator(".card:not(.head)")
-        expect(cards).to_have_count(6)
+        expect(cards).to_have_count(7)
         expect(cards.first).to_contain_text("nightly_sales")
         expect(cards.first.locator(".last .state")).to_have_text("✗failed")
         expect(cards.first.locator(".strip .bar")).to_have_count(24)
@@ -331,22 +300,75 @@ def test_every_action_from_failure_to_good(site: Site, visit: Visit) -> None:
     with site.visited(view="run", graph="live") as page:
         expect(page.locator(".empty")).to_contain_text("has not run yet")
         page.evaluate("window.loaded = 'once'")
-        confirm(page, "Run", "EXECUTE TASK")
+        confirm(page, "Run", "EXECUTE TASK", "first try")
         expect(page.locator(".failures")).to_contain_text("GATED", timeout=20_000)
         expect(page.locator(".title .state").first).to_contain_text("failed", timeout=20_000)
         site.send(f"CREATE TABLE {world.PLACE}.GATE (X NUMBER)", f"INSERT INTO {world.PLACE}.GATE SELECT 1")
-        confirm(page, "Retry", "RETRY LAST")
+        confirm(page, "Retry", "RETRY LAST", "the gate is there")
         line = page.locator(".timeline .line", has_text="SLOW")
         expect(line.locator(".state")).to_contain_text("running", timeout=20_000)
         picture(page, "running")
         visit.client = site.client
         every_view(visit, "live", "SLOW")
-        confirm(page, "Cancel", "SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS")
+        confirm(page, "Cancel", "SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS", "it takes too long")
         expect(page.locator(".title .state").first).to_contain_text("cancelled", timeout=30_000)
-        confirm(page, "Suspend", "SUSPEND")
+        confirm(page, "Suspend", "SUSPEND", "until Monday")
         expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
         (root,) = site.send(f"SHOW TASKS LIKE 'ROOT_LIVE' IN SCHEMA {world.PLACE}")
         assert root["state"] == "suspended"
-        confirm(page, "Resume", "RESUME")
+        confirm(page, "Resume", "RESUME", "it is Monday")
         expect(page.get_by_role("button", name="Suspend", exact=True)).to_be_visible()
         assert page.evaluate("window.loaded") == "once"
+    assert notes(site, "live") == [
+        ("run", "first try"),
+        ("retry", "the gate is there"),
+        ("cancel", "it takes too long"),
+        ("suspend", "until Monday"),
+        ("resume", "it is Monday"),
+    ]
+
+
+def notes(site: Site, graph: str) -> list[tuple[str, str]]:
+    """What was done to a graph and why, as history has it, oldest first."""
+    rows = site.send(
+        f"SELECT OPERATION, NOTE FROM {world.PLACE}.OPERATIONS WHERE GRAPH_NAME = '{graph}' ORDER BY CREATED_TIME"
+    )
+    return [(row["OPERATION"], row["NOTE"]) for row in rows]
+
+
+def test_values_and_a_part_are_sent_as_shown_with_their_note(site: Site) -> None:
+    with site.visited(view="grid", graph="asked") as page:
+        page.get_by_role("button", name="Run", exact=True).first.click()
+        dialog = page.get_by_role("dialog")
+        field = dialog.get_by_label("market", exact=True)
+        field.fill("us")
+        field.press("Enter")
+        expect(dialog.locator("code").first).to_contain_text('"market": "us"')
+        dialog.get_by_text("A part of the graph").click()
+        box = dialog.get_by_label("Only these jobs")
+        box.fill("TAKE")
+        box.press("Enter")
+        expect(dialog.locator("code").first).to_contain_text("LATER")
+        shown = dialog.locator("code").first.inner_text()
+        note = dialog.get_by_placeholder("Why: kept in history")
+        note.fill("only what is taken")
+        note.press("Enter")
+        dialog.get_by_role("button", name="Run", exact=True).click()
+        expect(dialog).to_be_hidden()
+    (kept,) = site.send(f"SELECT * FROM {world.PLACE}.OPERATIONS WHERE GRAPH_NAME = 'asked' AND OPERATION = 'run'")
+    assert kept["NOTE"] == "only what is taken"
+    assert "\n".join(json.loads(kept["STATEMENTS"])) == shown.rstrip(";")
+    rows = site.send(
+        f"SELECT CONFIG FROM TABLE({world.DATABASE}.INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => 'ROOT_ASKED'))"
+    )
+    assert json.loads(rows[0]["CONFIG"])["market"] == "us"
+
+
+def test_days_of_the_past_are_run_as_shown_with_their_note(site: Site) -> None:
+    with site.visited(view="grid", graph="asked") as page:
+        confirm(page, "Backfill", "BACKFILL_INTERVALS", "the old prices were wrong")
+    (backfill,) = site.send(f"SELECT * FROM {world.PLACE}.BACKFILLS WHERE GRAPH_NAME = 'asked'")
+    intervals = site.send(f"SELECT * FROM {world.PLACE}.BACKFILL_INTERVALS")
+    assert {row["BACKFILL_ID"] for row in intervals} == {backfill["BACKFILL_ID"]}
+    assert len(intervals) >= 7
+    assert ("backfill", "the old prices were wrong") in notes(site, "asked")

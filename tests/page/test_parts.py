@@ -62,8 +62,8 @@ def test_a_card_has_the_part_as_its_newest_bar_and_says_so() -> None:
 
 def test_views_of_a_part_say_that_it_is_one() -> None:
     html = run_html(PART, timeline(PART), Address(), NOW)
-    assert "a part: jobs left out" in html
-    assert "a part: jobs left out" not in run_html(WHOLE, timeline(WHOLE), Address(), NOW)
+    assert "a part, without" in html
+    assert "a part, without" not in run_html(WHOLE, timeline(WHOLE), Address(), NOW)
     assert "a part, running" in grid_html(grid([PART, WHOLE]), Address())
 
 

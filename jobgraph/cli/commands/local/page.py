@@ -73,11 +73,11 @@ def free_port(chosen: int | None, is_free: Callable[[int], bool]) -> int:
     if chosen is None and port is not None:
         return port
     ports = f"Port {chosen}" if chosen is not None else f"Each port from {_PORTS[0]} to {_PORTS[-1]}"
-    other = f"use another port: `jobgraph page --port {port}`" if port is not None else "choose another with --port"
+    advice = f"use another port: `jobgraph page --port {port}`" if port is not None else "choose another with --port"
     raise UsageError(
         f"{ports} is taken: another program listens there",
         cause="Usually a page that was started earlier and is still running.",
-        remedy=f"End that program, or {other}.",
+        remedy=f"End that program, or {advice}.",
     )
 
 
