@@ -32,12 +32,14 @@ _VIEWS = {
     address.CHANGES: changes.show,
     address.WHY: why.show,
 }
-# What Streamlit leaves free around a page is more than a page of tables can spare.
+# What Streamlit leaves free around a page is more than a page of tables can spare. It dims what is being drawn anew:
+# each look would flicker where Snowflake takes a second, so only what takes long is dimmed.
 _SPACE = """<style>
 .block-container { padding: 1.1rem 2rem 3rem; max-width: 1600px; }
 @media (max-width: 760px) { .block-container { padding: 0.9rem 0.8rem 3rem; } }
 [data-testid="stVerticalBlock"] { gap: 0.7rem; }
 header[data-testid="stHeader"] { display: none; }
+.stElementContainer[data-stale="true"] { transition: opacity 0.4s ease-in 2.5s !important; }
 @media (max-width: 760px) { .st-key-ways { flex-direction: column; align-items: stretch; }
   .st-key-ways > div { flex: 0 0 auto; width: 100%; min-height: 0; } }
 </style>"""

@@ -145,6 +145,9 @@ def picture(page: Page, name: str) -> None:
     """Keep a picture of the page for the documents, if they are written anew."""
     if os.environ.get("UPDATE_GOLDENS"):
         page.mouse.move(0, 0)
+        if "graph=" in page.url:
+            expect(page.locator('[class*="st-key-do-"]').first).to_be_visible()
+        expect(page.locator('.stElementContainer[data-stale="true"]')).to_have_count(0)
         page.wait_for_timeout(400)
         page.screenshot(path=IMAGES / f"page-{name}.png")
 

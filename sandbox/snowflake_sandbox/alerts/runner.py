@@ -241,7 +241,8 @@ class AlertRunner:
             if not _has_rows(condition):
                 return Ending(history.CONDITION_FALSE, None, condition_id)
             state = history.ACTION_FAILED
-            session.alert = replace(session.alert, new_rows=None, condition=condition)
+            if session.alert is not None:
+                session.alert = replace(session.alert, new_rows=None, condition=condition)
             self._execute(evaluation, alert["action"], action_id)
         except SnowflakeError as error:
             queries = (condition_id, action_id if state == history.ACTION_FAILED else None)
