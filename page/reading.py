@@ -15,7 +15,7 @@ from jobgraph.account import overview_records, queries, run_records, steering
 from jobgraph.account.client import AbsentError
 from jobgraph.account.containers import Log, Logs
 from jobgraph.account.run_histories import RunHistories
-from jobgraph.account.run_records import RunRecords
+from jobgraph.account.run_records import NoRunError, RunRecords
 from jobgraph.cost.rates import published
 from jobgraph.errors import RunFailedError, UsageError, perhaps
 from jobgraph.page import connection
@@ -139,7 +139,7 @@ def newest(name: str) -> GraphRun | None:
     """Return the newest run of a graph, be it one of a part; None if it has not run."""
     try:
         return RunRecords(source().client, graph(name), root_rows(name)).run()
-    except RunFailedError:
+    except NoRunError:
         return None
 
 

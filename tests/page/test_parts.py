@@ -73,6 +73,7 @@ def test_a_part_under_way_is_shown_and_can_be_cancelled(visit: Visit, view: str)
     client.config = f'{{"{REQUEST}": {{"left_out": ["T_MYJOB_1"]}}}}'
     visit.client = client
     app = visit.open(view=view, graph=KEY)
+    assert not app.error, app.error[0].value
     assert "do-cancel" in {button.key for button in app.button}
 
 

@@ -28,8 +28,8 @@ def server(history: str) -> Server:
     """A Snowflake with that history."""
     clock = ManualClock()
     if history == "empty":
-        return Server(clock, answers={"TASK_LOGGING_STATS": absent()}, steps=(), attempts=[])
-    answers = {"JOB_LOGS": LOG, "TASK_LOGGING_STATS": absent(), "INSERT INTO": []}
+        return Server(clock, answers={"TASK_LOGGING_STATS": []}, steps=(), attempts=[])
+    answers = {"JOB_LOGS": LOG, "TASK_LOGGING_STATS": [], "INSERT INTO": []}
     if history == "failing":
         attempts = [recorded.attempt(step.name) for step in recorded.GOOD[1:-1] if step.name != "T_MYJOB_3"]
         failing = Server(clock, steps=recorded.FAILING, attempts=[*attempts, *recorded.FAILED_ATTEMPTS], began=0.0)
@@ -102,7 +102,7 @@ def test_a_graph_that_is_not_there_is_told_with_the_nearest_name(visit: Visit) -
 
 
 def test_a_schema_without_graphs_says_what_to_do(visit: Visit) -> None:
-    visit.client = Server(ManualClock(), tasks=[], answers={"TASK_LOGGING_STATS": absent()})
+    visit.client = Server(ManualClock(), tasks=[], answers={"TASK_LOGGING_STATS": []})
     html = visit.html()
     assert "No graph is deployed here yet" in html
     assert "pulumi up" in html
