@@ -21,6 +21,7 @@ from jobgraph.errors import RunFailedError, UsageError, perhaps
 from jobgraph.page import connection
 from jobgraph.page_model.charges import charges as pool_charges
 from jobgraph.page_model.charges import pools_of
+from jobgraph.page_model.strip import with_newest
 from jobgraph.runs import deployed as deployed_graphs
 from jobgraph.runs import graph_run, records, task_runs
 from jobgraph.runs.attempts import instant
@@ -182,10 +183,7 @@ def runs(name: str, limit: int = GRID_RUNS) -> tuple[list[GraphRun], int]:
     row = task_runs.newest_run(root_rows(name))
     if closed and closed[0].state == graph_run.DONE and (row is None or row.run_id == closed[0].run_id):
         return closed, unread
-    last = newest(name)
-    if last is None:
-        return closed, unread
-    return [last, *(run for run in closed if run.run_id != last.run_id)][:limit], unread
+    return with_newest(line(name), closed)[:limit], unread
 
 
 @st.cache_resource(ttl=FRESH, show_spinner=False, max_entries=50)

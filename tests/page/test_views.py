@@ -66,7 +66,7 @@ WORDS = {
     ("empty", address.GRID): ["has not run yet", "jobgraph run container_jobs"],
     ("empty", address.RUN): ["has not run yet"],
     ("empty", address.PICTURE): ["<svg", "T_MYJOB_6"],
-    ("empty", address.JOB): ["No run that is recorded"],
+    ("empty", address.JOB): ["No recorded run has a job"],
     ("empty", address.WHY): ["It has not run yet"],
 }
 
