@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import time
 import uuid
 from contextlib import contextmanager
@@ -95,6 +96,12 @@ class Sandbox:
     def threads(self) -> int:
         """How many threads it has."""
         return self._kernel("Threads")
+
+    @property
+    def processor_seconds(self) -> float:
+        """How much of the processor's time it has used."""
+        used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
     def _kernel(self, word: str) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()

@@ -19,7 +19,10 @@ FAN_OUT, LENGTH = 100, 3
 PATIENCE = 900.0
 # A container is a process with three threads of the sandbox: one that waits for it, and one for each of its outputs.
 THREADS_OF_A_CONTAINER = 6
-DOCKERFILE = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY main.py ./\nENTRYPOINT ["python3", "-S", "main.py"]\n'
+DOCKERFILE = (
+    "FROM python:3.11-slim\nLABEL org.opencontainers.image.version=1\n"
+    'WORKDIR /app\nCOPY main.py ./\nENTRYPOINT ["python3", "-S", "main.py"]\n'
+)
 JOB = (
     "EXECUTE JOB SERVICE IN COMPUTE POOL P FROM SPECIFICATION $$"
     "{spec: {containers: [{name: main, image: /d/public/r/job:1}]}}$$"

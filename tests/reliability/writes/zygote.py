@@ -79,6 +79,7 @@ def _first_life(folder: Path, images: Path, fault: tuple[str, int, str]) -> None
     library.faulty_io_disarm()
     stuck = [f"stuck: {text}" for text in life.wait()]
     wrong = stuck + scenario.violations(life, acknowledged, mark)
+    _tell(jobs=scenario.states_of_jobs(life))
     _tell(counted=stopped, where=library.faulty_io_where().decode(), refusals=life.refusals, violations=wrong)
     world.stop(life.world)
 

@@ -37,3 +37,4 @@ def test_without_a_fault_everything_is_acknowledged(lives: durable_writes.Lives)
     assert answer["violations"] == []
     assert len(answer["steps"]) == len(set(answer["steps"])) == 16
     assert answer["counted"] > 200
+    assert answer["jobs"] == {"J0": "DONE"}
