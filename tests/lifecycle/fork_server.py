@@ -259,7 +259,7 @@ def _warm() -> None:
     sdk, log, snowflake = (
         importlib.import_module(name) for name in ("pulumi._types", "pulumi.log", "pulumi_snowflake")
     )
-    log.debug = lambda *_, **__: None
+    vars(log)["debug"] = lambda *_, **__: None
     waiting: list[object] = [getattr(snowflake, name) for name in RESOURCES]
     ready: set[object] = set()
     while waiting:
