@@ -214,6 +214,33 @@ def test_validate_warns_of_a_graph_that_is_wider_than_its_warehouse(priced: Path
     assert "warehouse-slots" not in invoke("validate").output
 
 
+def test_what_never_suspends_and_what_is_wider_than_its_warehouse_stand_apart(
+    priced: Path, invoke: Invoke, golden: Callable[[str, str], None]
+) -> None:
+    git(priced, "init", "--quiet", "--initial-branch=main")
+    git(priced, "add", ".")
+    git(priced, "commit", "--quiet", "--message=step")
+    (priced / "jobconfig.yaml").write_text(WIDE)
+    always = SETTINGS.format(family="CPU_X64_XS").replace("max_nodes: 2", "max_nodes: 2, auto_suspend_secs: 0")
+    (priced / "Pulumi.dev.yaml").write_text(always)
+    golden("cost-always.txt", invoke("cost").stdout)
+    golden("cost-always.md", invoke("cost", "--format", "markdown").stdout)
+    golden("cost-always-change.txt", invoke("cost", "--against", "HEAD").stdout)
+    golden("cost-always-change.md", invoke("cost", "--against", "HEAD", "--format", "markdown").stdout)
+    told = json.loads(invoke("cost", "--format", "json").stdout)
+    assert [line["on"] for line in told["always_up"]] == ["POOL"]
+    (crowd,) = told["wider_than_warehouse"]
+    jobs = crowd.pop("jobs")
+    assert len(jobs) == 9
+    assert crowd == {
+        "graph": "nightly",
+        "warehouse": "SMALL_WAREHOUSE",
+        "slots": 8,
+        "rounds": 3,
+        "rounds_with_enough_slots": 2,
+    }
+
+
 def root(text: str) -> dict[str, Any]:
     """A root's inputs, with the schedule of a file."""
     minutes = int(text.partition("schedule: ")[2].split()[0])
