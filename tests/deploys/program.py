@@ -40,7 +40,7 @@ class Later(pulumi.Output[Any]):
             self._values.append(resolved(self._work_out()))
         return self._values[0]
 
-    def apply(self, func: Callable[[Any], Any], run_with_unknowns: bool = False) -> Later:  # noqa: ARG002, FBT001, FBT002
+    def apply(self, func: Callable[[Any], Any], *_unknowns: bool) -> Later:
         """As an output's: what the function makes of the value."""
         return Later(lambda: func(self.value()), self.after)
 
