@@ -210,12 +210,12 @@ def get_predecessor_return_value(call: Call, arguments: tuple[Any, ...]) -> str 
     frozen = {task["name"]: task for task in json.loads(row["definition"])["tasks"]}
     after = frozen[row["name"]]["after"]
     if not names and len(after) != 1:
-        raise graphs.refused(f"Task {row['name']} has {len(after)} predecessors: name the one whose value is wanted.")
+        raise rules.refused(f"Task {row['name']} has {len(after)} predecessors: name the one whose value is wanted.")
     name = str(names[0]) if names else after[0]
     if name not in frozen or name == row["name"]:
-        raise graphs.refused(f"Task {name} is not a predecessor of task {row['name']}.")
+        raise rules.refused(f"Task {name} is not a predecessor of task {row['name']}.")
     if frozen[name]["suspended"] and frozen[name]["after"]:
-        raise graphs.refused(f"Predecessor task {name} is not enabled.")
+        raise rules.refused(f"Predecessor task {name} is not enabled.")
     with call.world.store.reading() as tx:
         predecessor = tx.row(
             "SELECT return_value FROM task_run WHERE graph_run_id = ? AND name = ?", row["graph_run_id"], name
