@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -47,7 +47,7 @@ def scheduled(*, started: bool = True) -> Server:
     rows[0]["config"] = '{"market": "eu", "days": 7}'
     clock = ManualClock()
     clock.seconds = 60.0
-    answers = {"TASK_LOGGING_STATS": [], "ALTER TASK": [], "INSERT INTO": []}
+    answers: dict[str, Any] = {"TASK_LOGGING_STATS": [], "ALTER TASK": [], "INSERT INTO": []}
     return Server(clock, tasks=rows, began=0.0, answers=answers)
 
 

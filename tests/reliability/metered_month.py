@@ -110,7 +110,7 @@ class Month:
         warehouse_part, pools = self._world.parts["warehouses"], self._world.parts["pools"]
         with self._world.store.transaction() as tx:
             due = [
-                slots.next_instant(warehouse_part.live(item), warehouses.terms(item))
+                slots.next_instant(warehouse_part.live(item), warehouses.terms(item, timedelta()))
                 for item in catalog.listing(tx, "WAREHOUSE")
             ]
             due += [

@@ -29,7 +29,7 @@ def taken() -> Iterator[int]:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that would take the place of this process."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(page.os, "execve", lambda _path, command, _variables: commands.append(command))
+    monkeypatch.setattr("os.execve", lambda _path, command, _variables: commands.append(command))
     return commands
 
 

@@ -24,11 +24,11 @@ def with_budget(**values: Any) -> Plan:
     return replace(plan, settings=replace(plan.settings, budget=Budget(200, **values)))
 
 
-def settled(limit: str = "200", use: BudgetUse | None = None, **rows: Any) -> Answers:
+def settled(limit: str = "200", use: BudgetUse | None = None, rows: dict[str, Any] | None = None) -> Answers:
     """An account in which the budget is there."""
     answers = healthy()
     made = {questions.BUDGET: [{"name": "JOBGRAPH_BUDGET"}], questions.BUDGET_LIMIT: [{"GET_SPENDING_LIMIT": limit}]}
-    return replace(answers, rows={**answers.rows, **made, **rows}, budget_use=use or BudgetUse(200, 12))
+    return replace(answers, rows={**answers.rows, **made, **(rows or {})}, budget_use=use or BudgetUse(200, 12))
 
 
 def told(plan: Plan, answers: Answers) -> dict[str, Finding]:
@@ -58,7 +58,7 @@ def test_a_budget_that_holds() -> None:
         (replace(healthy(), refused={questions.BUDGET_USE: "no warehouse"}), " used", None, "no warehouse"),
         (settled("-1"), "", False, "has no limit, the settings say 200: `pulumi up` sets it"),
         (settled("150"), "", False, "has a limit of 150 credits a month, the settings say 200"),
-        (settled(budget_limit=[], **{questions.BUDGET_LIMIT: []}), "", None, "did not say its limit"),
+        (settled(rows={questions.BUDGET_LIMIT: []}), "", None, "did not say its limit"),
         (settled(use=BudgetUse(200, None)), " used", None, "GRANT DATABASE ROLE SNOWFLAKE.USAGE_VIEWER TO ROLE"),
         (settled(use=BudgetUse(200, 210)), " used", False, "it is exceeded: raise `credits_per_month`"),
         (settled(use=BudgetUse(200, 205, "W")), " used", False, "warehouse W is suspended until the month ends"),
@@ -73,14 +73,15 @@ def test_what_is_to_be_done_about_a_budget(answers: Answers, name: str, ok: bool
 def test_a_monitor_is_an_account_administrators_to_make() -> None:
     plan, name = with_budget(suspend=True), "resource monitor SMALL_WAREHOUSE_MONITOR"
     assert (
-        told(plan, settled(**{questions.MONITORS: [MONITOR]}))[name].detail == "12.00 of 200.00 credits used this month"
+        told(plan, settled(rows={questions.MONITORS: [MONITOR]}))[name].detail
+        == "12.00 of 200.00 credits used this month"
     )
-    exceeded = told(plan, settled(**{questions.MONITORS: [{**MONITOR, "used_credits": "200.00"}]}))[name]
+    exceeded = told(plan, settled(rows={questions.MONITORS: [{**MONITOR, "used_credits": "200.00"}]}))[name]
     assert exceeded.ok is False
     assert "warehouse SMALL_WAREHOUSE is suspended until the month ends, raise" in exceeded.detail
-    early = told(plan, settled(**{questions.MONITORS: [{**MONITOR, "suspend_at": "5%,90%"}]}))[name]
+    early = told(plan, settled(rows={questions.MONITORS: [{**MONITOR, "suspend_at": "5%,90%"}]}))[name]
     assert early.ok is False, "12 of 200 are six percent"
-    assert told(plan, settled(**{questions.MONITORS: [{**MONITOR, "suspend_at": None}]}))[name].ok
+    assert told(plan, settled(rows={questions.MONITORS: [{**MONITOR, "suspend_at": None}]}))[name].ok
     absent = told(plan, settled())[name]
     assert absent.ok is False
     assert "ACCOUNTADMIN's alone" in absent.detail
