@@ -54,15 +54,20 @@ class Login:
     def __init__(self, component: pulumi.Resource, name: str = "jobgraph") -> None:
         self._name = name
         self._variables: dict[str, str] | None = None
-        # Settled when the settings of an explicit provider are known; in a preview they may never be.
-        self.known: pulumi.Output[Any] = pulumi.Output.from_input(None)
+        self._settings: pulumi.Output[Any] | None = None
         self.role = pulumi.Config("snowflake").get("role") or os.environ.get("SNOWFLAKE_ROLE") or ""
         provider = component.get_provider(_ANY_RESOURCE)
         if provider is not None:
             self.role = ""
             # `port` is an output like the others, but the provider's class has no property for it
             values = {name: provider.__dict__.get(key) for name, key in _PROPERTIES.items()}
-            self.known = pulumi.Output.all(**values).apply(self._keep)
+            self._settings = pulumi.Output.all(**values).apply(self._keep)
+
+    @property
+    def known(self) -> pulumi.Output[Any]:
+        """Settled when the settings of an explicit provider are known, which in a preview they may never be."""
+        # not made in the constructor: an output outlives its program there, and the next one waits for it
+        return pulumi.Output.from_input(None) if self._settings is None else self._settings
 
     @cached_property
     def refused(self) -> pulumi.ErrorHook:

@@ -50,7 +50,8 @@ def test_a_pool_is_charged_for_nodes_that_are_up_and_not_while_they_start(comput
     compute.rows(pool)
     assert compute.rows("SHOW COMPUTE POOLS")[0]["state"] == "STARTING"
     compute.clock.move(120)
-    compute.rows("CREATE WAREHOUSE LOOKING")
+    # one that suspended would take time to start again, as the node does
+    compute.rows("CREATE WAREHOUSE LOOKING AUTO_SUSPEND = 0")
     _until_state(compute, "IDLE")
     compute.clock.move(480)
     _until_state(compute, "SUSPENDED")
