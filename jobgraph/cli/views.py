@@ -18,7 +18,7 @@ from rich.text import Text
 
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
-from jobgraph.runs.wording import duration, instant, instant_utc
+from jobgraph.runs.wording import duration, instant, instant_utc, minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ _FRAME_LINES = 6
 # Characters between two columns on a terminal.
 _BETWEEN = 3
 # So wide a column of words is at least, before another one is left out for it.
-_READABLE = 20
+_READABLE = 18
 # A longer text of a cell is cut; `status --job` and --json have the whole.
 _LONGEST_CELL = 40
 
@@ -256,16 +256,16 @@ def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int
         (
             line.graph.key,
             state(line.state),
-            instant(line.run.started) if line.run else "",
+            minute(line.run.started) if line.run else "",
             duration(line.run.duration) if line.run else "",
             duration(line.usual),
-            instant(line.next_start),
+            minute(line.next_start),
             _remark(line),
             ", ".join(_failed(job) for job in line.run.failed) if line.run else "",
         )
         for line in lines
     ]
-    return fitted(columns, rows, ("next start (UTC)", ">usually", ">took"), ("remark",), terminal=terminal, width=width)
+    return fitted(columns, rows, (">usually", ">took", "next start (UTC)"), ("remark",), terminal=terminal, width=width)
 
 
 def _remark(line: GraphOverview) -> str:

@@ -39,6 +39,11 @@ def instant(value: datetime | None) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else ""
 
 
+def minute(value: datetime | None) -> str:
+    """Return an instant in UTC to the minute, for a column that has little room; empty if not known."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" if value else ""
+
+
 def instant_utc(value: datetime | None) -> str:
     """Return an instant in UTC that stands alone: `2026-11-29 15:00:15 UTC`; empty if not known."""
     return f"{instant(value)} UTC" if value else ""
