@@ -94,7 +94,7 @@ graphs:
         (
             "{webhook: {type: slack, integration: I, url: 'https://hooks.slack.com/services/x'}}",
             "",
-            "of its own",
+            "has its own URL",
             "remove",
         ),
         ("{webhook: {type: pagerduty, secret: s}, events: [success]}", "", "open an incident", "leave `failure`"),
