@@ -133,13 +133,19 @@ class StorageComponent(Part):
 
         The statement depends on an output of the stage, so that a stage that is replaced gets the file again.
         """
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[stage, self._compute])
-        write = stage.name.apply(lambda _name: file.write)
-        stays = sql.nothing(f"{file.name} stays in the stage")
-        written = snowflake.Execute(self.named(name), execute=write, revert=stays, opts=opts)
+        before: list[pulumi.Resource] = [stage, self._compute]
         if file.remove is not None:
             nothing = sql.nothing(f"{file.name} is removed when this step is undone")
-            snowflake.Execute(self.named(f"{name}-removal"), execute=nothing, revert=file.remove, opts=opts)
+            opts = pulumi.ResourceOptions(parent=self, depends_on=before)
+            # the other step is undone first: an `up` after a destroy that was interrupted writes the file again
+            before = [
+                *before,
+                snowflake.Execute(self.named(f"{name}-removal"), execute=nothing, revert=file.remove, opts=opts),
+            ]
+        write = stage.name.apply(lambda _name: file.write)
+        stays = sql.nothing(f"{file.name} stays in the stage")
+        opts = pulumi.ResourceOptions(parent=self, depends_on=before)
+        written = snowflake.Execute(self.named(name), execute=write, revert=stays, opts=opts)
         # Of an Execute, a refresh compares the statements only; of what is merely read, the results. So this shows a
         # file that was changed or removed by hand; `pulumi up --replace '**::NAME'` writes it again.
         listing = sql.list_on_stage(self._settings, file.name)

@@ -26,6 +26,13 @@ def test_the_next_command_ends_as_an_undisturbed_one(sweep: Sweep, case: Case) -
     assert sweep.run(case) == []
 
 
+@pytest.mark.parametrize("fault", [Trouble.LOST, Trouble.KILLED_BEFORE, Trouble.KILLED_AFTER], ids=str)
+def test_a_file_that_an_interrupted_destroy_removed_is_written_again(sweep: Sweep, fault: Trouble) -> None:
+    statements = sweep.statements(Case(ENDED_BY_UP, fault, 0, order=1))
+    (removal,) = (place for place, text in enumerate(statements, 1) if "REMOVE @" in text)
+    assert sweep.run(Case(ENDED_BY_UP, fault, removal, order=1)) == []
+
+
 def test_it_fails_where_what_a_killed_deploy_left_is_not_made_anew(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:

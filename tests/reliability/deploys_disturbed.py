@@ -66,11 +66,17 @@ SCENARIOS = (
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario, disturbed at its `at`-th write, from 1."""
+    """A scenario, disturbed at its `at`-th write, from 1; its steps in an `order` of their own, unless 0."""
 
     scenario: Scenario
     fault: Trouble
     at: int
+    order: int = 0
+
+    @property
+    def seed(self) -> int:
+        """Of the order in which steps that do not depend on one another are taken."""
+        return self.order or self.at
 
     def __str__(self) -> str:
         return f"{self.scenario.name}, {self.fault.value} write {self.at}"
@@ -129,10 +135,19 @@ class Sweep:
             return stack.destroy(disturbance)
         return stack.up(self._file(scenario.graphs), disturbance)
 
+    def statements(self, case: Case) -> list[str]:
+        """What the case's command writes where nothing disturbs it."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            stack = self.bases[case.scenario.name].opened(Path(folder) / "sandbox", case.seed)
+            try:
+                return self._give(stack, case.scenario, case.scenario.command)
+            finally:
+                world.stop(stack.world)
+
     def run(self, case: Case) -> list[str]:
         """One case; what did not hold."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            stack = self.bases[case.scenario.name].opened(Path(folder) / "sandbox", case.at)
+            stack = self.bases[case.scenario.name].opened(Path(folder) / "sandbox", case.seed)
             try:
                 return [f"{case}: {one}" for one in self._run(stack, case)]
             finally:
