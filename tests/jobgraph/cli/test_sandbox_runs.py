@@ -9,6 +9,8 @@ import pytest
 
 from jobgraph.account import client
 from jobgraph.account.queries import Statement
+from jobgraph.plan import history
+from jobgraph.settings import Settings
 
 if TYPE_CHECKING:
     from tests.jobgraph.cli.shell import Shell
@@ -34,10 +36,12 @@ def job(name: str, after: str, source: str = "") -> str:
     )
 
 
+(RUN_LOG,) = (table for table in history.tables(Settings()) if table.name == "TASK_LOGGING_STATS")
 DEPLOYMENT = [
     "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
     'CREATE WAREHOUSE "SMALL_WAREHOUSE"',
     f"CREATE TABLE {PLACE}.JOBS_RUN_STATS ({COLUMNS})",
+    f"CREATE TABLE {PLACE}.{RUN_LOG.name} ({', '.join(f'{column.name} {column.type}' for column in RUN_LOG.columns)})",
     f"CREATE TASK {PLACE}.ROOT_TASK {WAREHOUSE} SCHEDULE = '59 MINUTE' AS SELECT CURRENT_TIMESTAMP()",
     job("T_A", "ROOT_TASK"),
     job("T_B", "T_A", f" FROM {PLACE}.GATE"),
