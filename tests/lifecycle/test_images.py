@@ -16,7 +16,7 @@ REPOSITORY = f"{stack.PLACE}.IMAGES"
 
 def test_an_image_goes_from_its_folder_to_a_run(fresh: Project) -> None:
     first = fresh.jobgraph("image", "push", "-e", "dev", "--if-there")
-    assert "the first deploy makes it" in first.stderr
+    assert "the first deploy creates it" in first.stderr
     program = fresh.folder / "images" / "my_job" / "main.py"
     text = (fresh.folder / "jobconfig.yaml").read_text()
     (fresh.folder / "jobconfig.yaml").write_text(text.replace("my_job_image:1.1.0", "my_job_image:2.0.0"))

@@ -292,8 +292,8 @@ def confirm(page: Page, action: str, statement: str, note: str = "") -> None:
     if action == "Run":
         picture(page, "action")
     if note:
-        dialog.get_by_placeholder("Why: kept in history").fill(note)
-        dialog.get_by_placeholder("Why: kept in history").press("Enter")
+        dialog.get_by_placeholder("The reason, recorded in history").fill(note)
+        dialog.get_by_placeholder("The reason, recorded in history").press("Enter")
     dialog.get_by_role("button", name=action, exact=True).click()
     expect(dialog).to_be_hidden()
 
@@ -353,7 +353,7 @@ def test_values_and_a_part_are_sent_as_shown_with_their_note(site: Site) -> None
         box.press("Enter")
         expect(dialog.locator("code").first).to_contain_text("LATER")
         shown = dialog.locator("code").first.inner_text()
-        note = dialog.get_by_placeholder("Why: kept in history")
+        note = dialog.get_by_placeholder("The reason, recorded in history")
         note.fill("only what is taken")
         note.press("Enter")
         dialog.get_by_role("button", name="Run", exact=True).click()
