@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from jobgraph.account import overview_records, queries, run_records, steering
+from jobgraph.account import cost_queries, overview_records, queries, run_records, steering
 from jobgraph.account.client import AbsentError
 from jobgraph.account.containers import Log, Logs
 from jobgraph.account.run_histories import RunHistories
@@ -156,12 +156,12 @@ def charges(name: str) -> PoolCharges | None:
     """Return what the pools of a graph were charged; None if Snowflake does not say, or nothing ran of late."""
     client, record = source().client, graph(name)
     since = (now() - timedelta(days=CHARGED_DAYS)).replace(minute=0, second=0, microsecond=0)
-    attempts = client.rows(queries.ended_attempts(client.place, record.tables, since))
+    attempts = client.rows(cost_queries.ended_attempts(client.place, record.tables, since))
     pools = pools_of(attempts, record.root_task)
     if not pools:
         return None
     try:
-        metered = client.rows(queries.metered_pools(pools, since))
+        metered = client.rows(cost_queries.metered_pools(pools, since))
     except (AbsentError, RunFailedError):
         return None
     return pool_charges(pools, metered, attempts, published().families, since)

@@ -12,6 +12,7 @@ from jobgraph.account import queries
 from jobgraph.cli import costing
 from jobgraph.cli.stacks import stacks_of
 from jobgraph.cost.budgeting import BudgetUse
+from jobgraph.cost.usage import POOL, WAREHOUSE
 from jobgraph.plan.budgets import has_suspended, monitor_name, show_monitor
 from jobgraph.runs.attempts import instant
 
@@ -46,7 +47,7 @@ def use(client: Client, settings: Settings) -> BudgetUse | None:
     month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     pools = [pool.name for pool in settings.pools if not pool.existing]
     warehouses = [] if "warehouse" in settings.existing else [settings.warehouse]
-    hours = costing.metered(client, pools, warehouses, month)
+    hours = costing.metered(client, {POOL: pools, WAREHOUSE: warehouses}, month)
     used = None if hours is None else sum(hour.credits for charged in hours.values() for hour in charged)
     return BudgetUse(settings.budget.credits_per_month, used, _suspended(client, settings))
 

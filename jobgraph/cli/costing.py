@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.account import queries
+from jobgraph.account import cost_queries, queries
 from jobgraph.account.client import AbsentError
 from jobgraph.config.account_names import in_account
 from jobgraph.cost.allocation import Metered
 from jobgraph.cost.history import history
 from jobgraph.cost.spending import EndedAttempt
-from jobgraph.cost.usage import POOL, WAREHOUSE
+from jobgraph.cost.usage import ALERT, POOL, SERVERLESS, WAREHOUSE
 from jobgraph.errors import UsageError
 from jobgraph.runs.attempts import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement
@@ -34,8 +35,8 @@ DAYS = 30
 def past_times(client: Client, settings: Settings) -> History:
     """Return how long jobs took in the last 30 days, from the history tables of a stack."""
     tables = _tables(settings)
-    attempts = client.rows(queries.job_times(client.place, tables, DAYS))
-    return history(attempts, client.rows(queries.task_times(client.place, tables, DAYS)))
+    attempts = client.rows(cost_queries.job_times(client.place, tables, DAYS))
+    return history(attempts, client.rows(cost_queries.task_times(client.place, tables, DAYS)))
 
 
 def _tables(settings: Settings) -> queries.Tables:
@@ -86,7 +87,7 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     keys = {graph.root_task: graph.key for graph in graphs}
     jobs = {(graph.root_task, job.name): job for graph in graphs for job in graph.jobs}
     attempts = []
-    for row in client.rows(queries.ended_attempts(client.place, _tables(settings), start)):
+    for row in client.rows(cost_queries.ended_attempts(client.place, _tables(settings), start)):
         began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
         if began is not None and ended is not None:
             root_task, name = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
@@ -108,6 +109,31 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     return attempts
 
 
+def root_runs(client: Client, settings: Settings, config: Config, start: datetime) -> list[EndedAttempt]:
+    """Return the executions of the graphs' root tasks that ended since `start`, as `ended_attempts`."""
+    keys = {graph.root_task: graph.key for graph in config.graphs}
+    executions = []
+    for row in client.rows(cost_queries.root_runs(client.place, _tables(settings), start)):
+        began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
+        if began is not None and ended is not None:
+            root_task = str(row["ROOT_TASK_NAME"])
+            executions.append(
+                EndedAttempt(
+                    graph=str(row["GRAPH_NAME"] or keys.get(root_task, root_task)),
+                    job=root_task,
+                    run_id=str(row["GRAPH_RUN_ID"]),
+                    number=int(row["ATTEMPT"] or 1),
+                    pool="",
+                    family="",
+                    warehouse="",
+                    start=max(began, start),
+                    end=max(ended, start),
+                    serverless=root_task,
+                )
+            )
+    return executions
+
+
 def _waited(row: Mapping[str, Any], job: Job | None) -> bool:
     """Tell whether a task waited for an attempt: a runner's service has a name of its own making.
 
@@ -119,18 +145,20 @@ def _waited(row: Mapping[str, Any], job: Job | None) -> bool:
 
 
 def metered(
-    client: Client, pools: Sequence[str], warehouses: Sequence[str], start: datetime
+    client: Client, names: Mapping[str, Iterable[str]], start: datetime
 ) -> Mapping[tuple[str, str], Sequence[Metered]] | None:
-    """Return what Snowflake charged for pools and warehouses since `start`; None if the role may not see it."""
-    statements: dict[str, Statement] = {}
-    if pools:
-        statements[POOL] = queries.metered_pools(pools, start)
-    if warehouses:
-        statements[WAREHOUSE] = queries.metered_warehouses(warehouses, start)
+    """Return what Snowflake charged since `start` for these names, by kind; None if the role may not see it."""
+    place = client.place
+    statements: dict[str, Callable[[Sequence[str], datetime], Statement]] = {
+        POOL: cost_queries.metered_pools,
+        WAREHOUSE: cost_queries.metered_warehouses,
+        SERVERLESS: partial(cost_queries.metered_tasks, place),
+        ALERT: partial(cost_queries.metered_alerts, place),
+    }
     hours: dict[tuple[str, str], list[Metered]] = {}
     try:
-        for kind, statement in statements.items():
-            for row in client.rows(statement):
+        for kind, wanted in ((kind, sorted(set(each))) for kind, each in names.items()):
+            for row in client.rows(statements[kind](wanted, start)) if wanted else ():
                 began, ended = instant(row["START_TIME"]), instant(row["END_TIME"])
                 if began is not None and ended is not None:
                     hour = Metered(began, ended, float(row["CREDITS"]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     Integral = tuple[list[float], list[float]]
+
+
+class Sharing(Enum):
+    """How uses at the same time divide what is charged.
+
+    UNITS: each has units of its own, as containers have nodes. ONE_UNIT: they divide one, as tasks do that wait on a
+    warehouse. CHARGES: all that is charged is for them, as nothing is up beside a use, whatever its size.
+    """
+
+    UNITS = "units"
+    ONE_UNIT = "one unit"
+    CHARGES = "charges"
 
 
 @dataclass(frozen=True)
@@ -48,26 +61,27 @@ class Allocation:
     unmetered: tuple[float, ...]
 
 
-def allocated(metered: Sequence[Metered], spans: Sequence[UnitUse], rate: float, *, is_shared: bool) -> Allocation:
+def allocated(metered: Sequence[Metered], spans: Sequence[UnitUse], rate: float, sharing: Sharing) -> Allocation:
     """Divide what was charged.
 
-    Each use gets what its seconds cost by the rate; if that is more than was charged, all get less in proportion.
+    Each use gets what its seconds cost by the rate; if that is more than was charged, all get less in proportion, and
+    with Sharing.CHARGES they get more if it is less.
 
     Args:
         metered: what was charged, for times that do not overlap.
         spans: the uses.
         rate: credits an hour of a unit.
-        is_shared: uses at the same time divide one unit among them, as tasks do that wait on a warehouse; else each has
-            its own units, as containers have nodes.
+        sharing: how uses at the same time divide it.
     """
-    integral = _integral(spans) if is_shared else None
+    integral = _integral(spans) if sharing is Sharing.ONE_UNIT else None
+    most = math.inf if sharing is Sharing.CHARGES else 1.0
     shares = [0.0] * len(spans)
     covered = [0.0] * len(spans)
     idle: list[float] = []
     for hour in metered:
         inside = [_seconds(span, hour.start, hour.end, integral) for span in spans]
         costs = [seconds * rate / 3600 for seconds in inside]
-        factor = min(1.0, hour.credits / total) if (total := math.fsum(costs)) else 0.0
+        factor = min(most, hour.credits / total) if (total := math.fsum(costs)) else 0.0
         for place, cost in enumerate(costs):
             shares[place] += cost * factor
             covered[place] += inside[place]

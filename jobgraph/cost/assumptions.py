@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.cost.concurrency import width
 from jobgraph.cost.frequency import HOURS_A_MONTH
+from jobgraph.cost.history import FEW_RUNS
 from jobgraph.cost.usage import FINALIZER_SECONDS, FROM_HISTORY, FROM_LIMIT, IDLE, JOB, POOL, WAIT, WAREHOUSE
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def _times(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
         )
     if any(line.source == FROM_HISTORY for line in jobs):
         yield "Times from history are the median of the runs of 30 days, their range the 10th to the 90th of a hundred."
+    thin = [f"{line.name} ({line.runs_in_history})" for line in jobs if line.has_few_runs]
+    if thin:
+        yield (
+            f"Fewer than {FEW_RUNS} runs in history of {names(thin)}: usual amounts rest on these alone, and their "
+            "range is that of a job without history."
+        )
     conditional = [job.name for job in _jobs(deployment) if job.is_conditional]
     if conditional:
         yield f"{names(conditional)} may be passed over (`when`): at least nothing."
@@ -113,7 +120,7 @@ def _left_out(deployment: Deployment) -> Iterator[str]:
     if deployment.graphs:
         yield (
             "Left out, as it depends on what the jobs do: warehouses for the containers' queries, the serverless root "
-            "tasks, cloud services, storage, data transfer, event tables."
+            "tasks and alert on late runs, cloud services, storage, data transfer, event tables."
         )
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobgraph.cost.frequency import HOURS_A_MONTH, runs_a_month, shortest_pause
+from jobgraph.cost.history import FEW_RUNS
 from jobgraph.cost.ranges import Range, between, exactly, total
 from jobgraph.cost.rates import Rate
-from jobgraph.cost.usage import JOB, POOL, SERVERLESS, WAREHOUSE, graph_uses
+from jobgraph.cost.usage import FROM_HISTORY, JOB, POOL, SERVERLESS, WAREHOUSE, graph_uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,6 +47,11 @@ class CostLine:
     credits: Range | None = None
     source: str = ""
     runs_in_history: int = 0
+
+    @property
+    def has_few_runs(self) -> bool:
+        """Whether its time is from history, but from too few runs for its bounds."""
+        return self.source == FROM_HISTORY and self.runs_in_history < FEW_RUNS
 
 
 @dataclass(frozen=True)

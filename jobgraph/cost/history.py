@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 TaskKey = tuple[str, str]
+# below so many runs, their 10th and 90th of a hundred say nothing: the next one is longer than all of four others once
+# in five times
+FEW_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Times:
     runs: int
     seconds: Range
     wait: Range
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether the runs are too few to bound what the next one takes."""
+        return self.runs < FEW_RUNS
 
 
 # by root task and task

@@ -229,6 +229,7 @@ def _line_json(line: CostLine) -> dict[str, Any]:
         "on": line.on,
         "seconds_a_run": _range(line.seconds),
         "seconds_from": line.source or None,
+        "runs_in_history": line.runs_in_history,
         "credits_a_run": _range(line.credits_a_run),
         "credits_a_month": _range(line.credits),
     }

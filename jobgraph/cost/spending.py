@@ -1,4 +1,4 @@
-"""What runs did cost: each attempt's part of its pool and of the warehouse that its task waited on, and what was idle.
+"""What runs did cost: each attempt's part of its pool, warehouse and serverless task, and what was idle.
 
 Knows attempts and metered hours. Must not know where either comes from, nor how it is shown.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobgraph.cost.allocation import UnitUse, allocated
-from jobgraph.cost.usage import POOL, WAREHOUSE
+from jobgraph.cost.allocation import Sharing, UnitUse, allocated
+from jobgraph.cost.usage import ALERT, POOL, SERVERLESS, WAREHOUSE
 from jobgraph.instance_families import FAMILIES
 
 if TYPE_CHECKING:
@@ -29,13 +29,15 @@ KEYS = {
     "week": ("week",),
 }
 GROUPS = tuple(KEYS)
+_SHARING = {POOL: Sharing.UNITS, WAREHOUSE: Sharing.ONE_UNIT, SERVERLESS: Sharing.CHARGES, ALERT: Sharing.CHARGES}
 
 
 @dataclass(frozen=True)
 class EndedAttempt:
-    """An attempt of a job that has ended; `warehouse` is empty if its task waited on none.
+    """An attempt of a job that has ended, or an execution of a graph's root task, as if that were a job.
 
-    `graph` is the key of its graph; where nobody says, the name of its root task.
+    `graph` is the key of its graph; where nobody says, the name of its root task. `warehouse` is empty if its task
+    waited on none, `serverless` names the task if that had compute of its own, and `pool` is empty if it had no node.
     """
 
     graph: str
@@ -48,18 +50,25 @@ class EndedAttempt:
     start: datetime
     end: datetime
     replicas: int = 1
+    serverless: str = ""
+
+    def resource(self, kind: str) -> str:
+        """Return the name of what it used of a kind; empty if it used none."""
+        return {POOL: self.pool, WAREHOUSE: self.warehouse, SERVERLESS: self.serverless}.get(kind, "")
 
 
 @dataclass(frozen=True)
 class Spent:
-    """Credits of an attempt, or of several: of nodes, of a warehouse; `estimated` are those of time not metered.
+    """Credits of an attempt, or of several: of nodes, of a warehouse, of serverless tasks.
 
-    `key` says whose they are, as KEYS has it for each group.
+    `estimated` are those of time not metered. `key` says whose they are, as KEYS has it for each group. `attempts` are
+    those of jobs alone: a root task has none.
     """
 
     key: tuple[str, ...]
     nodes: float
     waiting: float
+    serverless: float
     estimated: float
     attempts: int = 1
 
@@ -71,12 +80,12 @@ class Spent:
     @property
     def credits(self) -> float:
         """All of it."""
-        return self.nodes + self.waiting + self.estimated
+        return self.nodes + self.waiting + self.serverless + self.estimated
 
 
 @dataclass(frozen=True)
 class ChargedResource:
-    """A pool or warehouse: what was charged for it, and how much of that for nobody's use."""
+    """A pool, warehouse, serverless task or alert: what was charged for it, and how much of that for nobody's use."""
 
     kind: str
     name: str
@@ -86,7 +95,7 @@ class ChargedResource:
 
 @dataclass(frozen=True)
 class Spending:
-    """What attempts did cost, each with its credits, and the pools and warehouses, the most idle first."""
+    """What attempts did cost, each with its credits, and what they used, the most idle first."""
 
     attempts: tuple[tuple[EndedAttempt, Spent], ...]
     resources: tuple[ChargedResource, ...]
@@ -113,36 +122,36 @@ def spending(
     deployment: Deployment,
     rates: Rates,
 ) -> Spending:
-    """Return what attempts did cost. `metered`: what was charged, by kind (pool or warehouse) and name."""
-    nodes, waiting, estimated = ([0.0] * len(attempts) for _ in range(3))
+    """Return what attempts did cost. `metered`: what was charged, by kind (pool, warehouse …) and name."""
+    shares = {kind: [0.0] * len(attempts) for kind in _SHARING}
+    estimated = [0.0] * len(attempts)
     resources = []
-    used = [(POOL, attempt.pool) for attempt in attempts]
-    used += [(WAREHOUSE, attempt.warehouse) for attempt in attempts if attempt.warehouse]
+    used = [(kind, name) for attempt in attempts for kind in _SHARING if (name := attempt.resource(kind))]
     for kind, name in dict.fromkeys([*metered, *used]):
-        places = [place for place, attempt in enumerate(attempts) if name == _resource(attempt, kind)]
+        places = [place for place, attempt in enumerate(attempts) if name == attempt.resource(kind)]
         users = [attempts[place] for place in places]
         spans = [UnitUse(user.start, user.end, user.replicas if kind == POOL else 1) for user in users]
         rate = _rate(kind, name, users[0].family if users else "", deployment, rates)
         hours = metered.get((kind, name), ())
-        result = allocated(hours, spans, rate, is_shared=kind == WAREHOUSE)
+        result = allocated(hours, spans, rate, _SHARING[kind])
         for place, share, unmetered in zip(places, result.shares, result.unmetered, strict=True):
-            (nodes if kind == POOL else waiting)[place] += share
+            shares[kind][place] += share
             estimated[place] += unmetered
         resources.append(ChargedResource(kind, name, sum(hour.credits for hour in hours), result.idle))
-    spent = map(Spent, (_key(attempt, "attempt") for attempt in attempts), nodes, waiting, estimated)
+    keys = (_key(attempt, "attempt") for attempt in attempts)
+    counts = (int(bool(attempt.pool)) for attempt in attempts)
+    spent = map(Spent, keys, shares[POOL], shares[WAREHOUSE], shares[SERVERLESS], estimated, counts)
     return Spending(
         tuple(zip(attempts, spent, strict=True)),
         tuple(sorted(resources, key=lambda resource: -resource.idle)),
     )
 
 
-def _resource(attempt: EndedAttempt, kind: str) -> str:
-    return attempt.pool if kind == POOL else attempt.warehouse
-
-
 def _rate(kind: str, name: str, family: str, deployment: Deployment, rates: Rates) -> float:
     if kind == WAREHOUSE:
         return rates.warehouses[deployment.warehouse(name).size].high
+    if kind in (SERVERLESS, ALERT):
+        return rates.warehouses["XSMALL"].high * rates.serverless
     return rates.families[family if family in rates.families else deployment.pool(name).instance_family].high
 
 
@@ -167,8 +176,9 @@ def grouped(result: Spending, group: str) -> list[Spent]:
             key,
             sum(each.nodes for each in parts),
             sum(each.waiting for each in parts),
+            sum(each.serverless for each in parts),
             sum(each.estimated for each in parts),
-            len(parts),
+            sum(each.attempts for each in parts),
         )
         for key, parts in by_key.items()
     ]
@@ -177,7 +187,11 @@ def grouped(result: Spending, group: str) -> list[Spent]:
 
 def savings(result: Spending, rates: Rates) -> list[tuple[float, str]]:
     """Return what would save most, in credits, the most first; each at most so much."""
-    proposals = [(resource.idle, _less_idle(resource)) for resource in result.resources if resource.idle > 0]
+    proposals = [
+        (resource.idle, _LESS_IDLE[resource.kind].format(resource.name))
+        for resource in result.resources
+        if resource.idle > 0 and resource.kind in _LESS_IDLE
+    ]
     by_pool: dict[tuple[str, str], float] = {}
     waited: dict[str, float] = {}
     for attempt, spent in result.attempts:
@@ -198,10 +212,11 @@ def _without_waiting(warehouse: str) -> str:
     return f"`runner: direct` for the jobs whose tasks wait on warehouse {warehouse}, if nothing else keeps it awake"
 
 
-def _less_idle(resource: ChargedResource) -> str:
-    if resource.kind == POOL:
-        return f"a shorter `auto_suspend_secs` of pool {resource.name}, or fewer `min_nodes`"
-    return f"a shorter `warehouse_auto_suspend` for warehouse {resource.name}, if nothing else uses it"
+_LESS_IDLE = {
+    POOL: "a shorter `auto_suspend_secs` of pool {}, or fewer `min_nodes`",
+    WAREHOUSE: "a shorter `warehouse_auto_suspend` for warehouse {}, if nothing else uses it",
+    ALERT: "a longer `alert_minutes`, so that alert {} looks for late runs less often",
+}
 
 
 def _smaller(family: str, rates: Rates) -> str:

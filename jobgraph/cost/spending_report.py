@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobgraph.cost import wording
 from jobgraph.cost.spending import KEYS, grouped
+from jobgraph.cost.usage import ALERT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +35,11 @@ def _lines(
     if result.charged:
         yield f"Last {since}: {wording.number(result.charged)} credits charged, {wording.money(result.charged, price)}"
         share = result.idle / result.charged
-        yield f"  of these {wording.number(result.idle)} ({share:.0%}) for no job that ended: idle, or used by others"
+        watching = "the alert on late runs, " if any(r.charged for r in result.resources if r.kind == ALERT) else ""
+        yield (
+            f"  of these {wording.number(result.idle)} ({share:.0%}) for no job that ended: idle, {watching}or used by"
+            " others"
+        )
     else:
         yield f"Last {since}: nothing was metered that this role can see"
     if result.estimated:
@@ -55,12 +60,12 @@ def _lines(
         )
 
 
-_HEADS = ("attempts", "credits", "nodes", "waiting", "not metered")
+_HEADS = ("attempts", "credits", "nodes", "waiting", "serverless", "not metered")
 
 
 def _cells(spent: Spent) -> tuple[str, ...]:
-    amounts = (spent.credits, spent.nodes, spent.waiting, spent.estimated)
-    return (*spent.key, str(spent.attempts), *map(wording.number, amounts))
+    amounts = (spent.credits, spent.nodes, spent.waiting, spent.serverless, spent.estimated)
+    return (*spent.key, str(spent.attempts or ""), *map(wording.number, amounts))
 
 
 def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], rates: Rates) -> dict[str, Any]:
@@ -79,6 +84,7 @@ def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], 
                 "credits": spent.credits,
                 "nodes": spent.nodes,
                 "waiting": spent.waiting,
+                "serverless": spent.serverless,
                 "not_metered": spent.estimated,
             }
             for spent in grouped(result, group)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobgraph.settings import Pool
 
 JOB, IDLE, WAIT, CLOSE = "job", "idle", "wait", "close"
-POOL, WAREHOUSE, SERVERLESS = "pool", "warehouse", "serverless"
+POOL, WAREHOUSE, SERVERLESS, ALERT = "pool", "warehouse", "serverless", "alert"
 FROM_HISTORY, FROM_LIMIT = "history", "limit"
 # the finalizer's task begins when the jobs are done; it has taken less than this in every run measured
 FINALIZER_SECONDS = 60
@@ -137,15 +137,19 @@ class _Run:
 
 
 def _seconds(job: CostedJob, times: Times | None) -> Range:
-    if times is None:
-        return Range(0.0, float(job.longest_seconds))
-    return Range(0.0, times.seconds.high, times.seconds.usual) if job.is_conditional else times.seconds
+    return _bounded(job, times, times and times.seconds, job.longest_seconds)
 
 
 def _wait(job: CostedJob, times: Times | None) -> Range:
-    if times is None:
-        return Range(0.0, float(job.longest_wait))
-    return Range(0.0, times.wait.high, times.wait.usual) if job.is_conditional else times.wait
+    return _bounded(job, times, times and times.wait, job.longest_wait)
+
+
+def _bounded(job: CostedJob, times: Times | None, past: Range | None, longest: int) -> Range:
+    """Return what a run takes: few runs in history tell what is usual, but no bounds."""
+    if times is None or past is None:
+        return Range(0.0, float(longest))
+    low = 0.0 if job.is_conditional or times.is_thin else past.low
+    return between(low, max(past.high, longest) if times.is_thin else past.high, past.usual)
 
 
 def _parts(run: _Run, rates: Rates, runs: Sequence[_Run]) -> Iterator[RunUsage]:

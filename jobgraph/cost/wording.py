@@ -95,7 +95,8 @@ def minutes(line: CostLine) -> str:
         return ""
     if line.seconds.usual is not None:
         runs = f"{line.runs_in_history} run{'' if line.runs_in_history == 1 else 's'}"
-        return f"{number(line.seconds.usual / 60)} (median of {runs})"
+        basis = f"of {runs} only" if line.has_few_runs else f"median of {runs}"
+        return f"{number(line.seconds.usual / 60)} ({basis})"
     return f"at most {number(line.seconds.high / 60)} (time limit)"
 
 

@@ -80,6 +80,9 @@ def budget_steps(settings: Settings) -> Iterator[BudgetStep]:
     if budget.notify:
         addresses = sql.literal(", ".join(budget.notify))
         yield BudgetStep(f"{name}-notify", f"CALL {full_name}!SET_EMAIL_NOTIFICATIONS({addresses})", gone)
+    # no method takes addresses away, so a budget that is to tell nobody is muted
+    muted = "FALSE" if budget.notify else "TRUE"
+    yield BudgetStep(f"{name}-mute", f"CALL {full_name}!SET_NOTIFICATION_MUTE_FLAG({muted})", gone)
     watched = [("COMPUTE_POOL", pool.name) for pool in settings.pools if not pool.existing]
     if "warehouse" not in settings.existing:
         watched.append(("WAREHOUSE", settings.warehouse))

@@ -19,6 +19,7 @@ from jobgraph.cost.deployment import deployment
 from jobgraph.cost.pricing import priced
 from jobgraph.cost.rates import published
 from jobgraph.cost.spending import GROUPS, savings, spending
+from jobgraph.cost.usage import ALERT, POOL, SERVERLESS, WAREHOUSE
 from jobgraph.cost.wording import UNSEEN_CHARGES, number
 from jobgraph.errors import EXIT_RUN_FAILED, UsageError, perhaps
 
@@ -70,9 +71,10 @@ def cost(  # noqa: PLR0913  # one parameter for each option
     ones unless the stack's settings have others (`rates`, `credit_price`). The estimate ends with what it assumes and
     leaves out.
 
-    With --since, show the actual cost of runs instead: the hourly charges for pools and warehouses, divided among the
-    attempts by their seconds, the idle time, and the largest possible savings. The role needs access to
-    SNOWFLAKE.ACCOUNT_USAGE, which is up to three hours late; what is not metered there yet is priced by the rates.
+    With --since, show the actual cost of runs instead: the hourly charges for pools, warehouses, serverless tasks and
+    the alert, divided among the attempts by their seconds, the idle time, and the largest possible savings. The role
+    needs access to SNOWFLAKE.ACCOUNT_USAGE, which is up to three hours late; what is not metered there yet is priced by
+    the rates.
 
     --fail-above compares the usual amount, or the highest amount if times are unknown. Exit code 1 if it is more.
     """
@@ -113,9 +115,17 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
     client = application.client
     start = costing.since(client, since)
     attempts = costing.ended_attempts(client, settings, config, start)
-    pools = sorted({*settings.pool_names, *(attempt.pool for attempt in attempts)})
-    warehouses = sorted({settings.warehouse, *(attempt.warehouse for attempt in attempts if attempt.warehouse)})
-    hours = costing.metered(client, pools, warehouses, start)
+    attempts += costing.root_runs(client, settings, config, start)
+    names = {
+        POOL: [*settings.pool_names, *(attempt.pool for attempt in attempts if attempt.pool)],
+        WAREHOUSE: [settings.warehouse, *(attempt.warehouse for attempt in attempts if attempt.warehouse)],
+        SERVERLESS: [
+            *(graph.root_task for graph in config.graphs),
+            *(attempt.serverless for attempt in attempts if attempt.serverless),
+        ],
+        ALERT: [settings.alert],
+    }
+    hours = costing.metered(client, names, start)
     if hours is None:
         note(f"Not metered, {UNSEEN_CHARGES}")
     deployed, rates = deployment(config, settings), published().overridden(dict(settings.rates), settings.credit_price)

@@ -18,6 +18,7 @@ from snowflake_sandbox.alerts import alert as kind
 from snowflake_sandbox.alerts import history, new_data, table_rows
 from snowflake_sandbox.alerts.history import Ending
 from snowflake_sandbox.catalog import catalog
+from snowflake_sandbox.compute import rates, usage
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.session import AlertContext
@@ -192,8 +193,16 @@ class AlertRunner:
         thread.start()
 
     def _run(self, evaluation: _Evaluation) -> None:
+        began = self._world.clock.now()
         ending = self._evaluate(evaluation)
+        if evaluation.run is not None and not evaluation.alert["warehouse"]:
+            insist(lambda: self._meter(evaluation.alert, began), self._stopping.is_set)
         insist(lambda: self._end(evaluation, ending), self._stopping.is_set)
+
+    def _meter(self, alert: SnowflakeObject, began: datetime) -> None:
+        """Note the compute that a serverless alert had (guess: the smallest size; none for looking for rows)."""
+        with self._world.store.transaction() as tx:
+            usage.add(tx, alert, rates.serverless(None), began, self._world.clock.now())
 
     def _end(self, evaluation: _Evaluation, ending: Ending) -> None:
         now, alert = self._world.clock.now(), evaluation.alert

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 _VIEW = "SNOWFLAKE.ACCOUNT_USAGE"
 # A start costs so much at least.
-_SHORTEST = {"WAREHOUSE": timedelta(minutes=1), "COMPUTE POOL": timedelta(minutes=5), "TASK": timedelta()}
+_SHORTEST = {
+    "WAREHOUSE": timedelta(minutes=1),
+    "COMPUTE POOL": timedelta(minutes=5),
+    "TASK": timedelta(),
+    "ALERT": timedelta(),
+}
 
 
 def _columns(specification: str) -> tuple[ResultColumn, ...]:
@@ -52,6 +57,11 @@ _TASKS = _columns(
     " INSTANCE_ID#"
 )
 _TASK_FUNCTION = _columns("START_TIME@ END_TIME@ TASK_NAME CREDITS_USED%")
+_ALERTS = _columns(
+    "START_TIME@ END_TIME@ CREDITS_USED ALERT_ID# ALERT_NAME SCHEMA_ID# SCHEMA_NAME DATABASE_ID# DATABASE_NAME"
+)
+_ALERT_FUNCTION = _columns("START_TIME@ END_TIME@ ALERT_NAME CREDITS_USED%")
+_BY_RUN = ("TASK", "ALERT")
 # What a function shows without a range: the last day; and how far back it goes.
 _DEFAULT_RANGE = timedelta(days=1)
 
@@ -62,22 +72,24 @@ def register(world: World) -> None:
         "WAREHOUSE_METERING_HISTORY": _warehouses,
         "SNOWPARK_CONTAINER_SERVICES_HISTORY": _pools,
         "SERVERLESS_TASK_HISTORY": _tasks,
+        "SERVERLESS_ALERT_HISTORY": _alerts,
     }
     world.system_tables |= {f"{_VIEW}.{name}": _for_viewers_of_usage(name, view) for name, view in views.items()}
     world.table_functions |= {
         "INFORMATION_SCHEMA.WAREHOUSE_METERING_HISTORY": _warehouse_function,
         "INFORMATION_SCHEMA.SERVERLESS_TASK_HISTORY": _task_function,
+        "INFORMATION_SCHEMA.SERVERLESS_ALERT_HISTORY": _alert_function,
     }
 
 
 def hours(call: Call, kind: str) -> list[tuple[datetime, int, str, float]]:
-    """The hours of all warehouses, pools or serverless tasks: start, id, name and credits, oldest first."""
+    """The hours of all warehouses, pools, serverless tasks or alerts: start, id, name and credits, oldest first."""
     with call.world.store.reading() as tx:
         spans = usage.spans(tx, kind, call.now)
     rows = []
     for (object_id, name), times in spans.items():
         # Runs of a task may overlap: each is charged for itself.
-        parts = [[span] for span in times] if kind == "TASK" else [times]
+        parts = [[span] for span in times] if kind in _BY_RUN else [times]
         credits_: dict[datetime, float] = {}
         for part in parts:
             for hour, value in hourly(part, _SHORTEST[kind]).items():
@@ -120,6 +132,15 @@ def _tasks(call: Call) -> Result:
     return Result(_TASKS, rows)
 
 
+def _alerts(call: Call) -> Result:
+    """The documented columns: CREDITS_USED is a text there."""
+    rows = []
+    for hour, object_id, name, credits_ in hours(call, "ALERT"):
+        database, schema, alert = name.split(".", 2)
+        rows.append((hour, hour + HOUR, str(credits_), object_id, alert, None, schema, None, database))
+    return Result(_ALERTS, rows)
+
+
 def _in_range(call: Call, arguments: Arguments, which: str, kind: str) -> list[tuple[datetime, str, float]]:
     """The hours in the range of a function's arguments; of one warehouse or task, if it is named."""
     start = arguments.instant("DATE_RANGE_START") or call.now - _DEFAULT_RANGE
@@ -147,6 +168,15 @@ def _task_function(call: Call, positional: tuple[Any, ...], by_name: Mapping[str
     listed = _in_range(call, arguments, "TASK_NAME", "TASK")
     rows = [(hour, hour + HOUR, name.rpartition(".")[2], used) for hour, name, used in listed]
     return Result(_TASK_FUNCTION, rows)
+
+
+def _alert_function(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
+    """SERVERLESS_ALERT_HISTORY([DATE_RANGE_START] [, DATE_RANGE_END] [, ALERT_NAME]); MONITOR USAGE is needed."""
+    _require_monitor_usage(call)
+    arguments = Arguments("SERVERLESS_ALERT_HISTORY", "DATE_RANGE_START DATE_RANGE_END ALERT_NAME", positional, by_name)
+    listed = _in_range(call, arguments, "ALERT_NAME", "ALERT")
+    rows = [(hour, hour + HOUR, name.rpartition(".")[2], used) for hour, name, used in listed]
+    return Result(_ALERT_FUNCTION, rows)
 
 
 def _require_monitor_usage(call: Call) -> None:

@@ -67,12 +67,12 @@ NODES = {
     "MEM_X64_G2_96": 3.732,
     "MEM_X64_G2_192": 9.408,
 }
-# Of a warehouse's rate for the same compute.
-_SERVERLESS_TASKS = 0.9
+# Of a warehouse's rate for the same compute: tasks and alerts.
+_SERVERLESS = 0.9
 
 
 def serverless(size: str | None) -> float:
-    """Credits an hour of a serverless task of a size; without one, of the smallest."""
+    """Credits an hour of a serverless task or alert of a size; without one, of the smallest."""
     written = (size or "").upper().replace("-", "")
     cluster = next((rate for name, rate in WAREHOUSES.items() if name.upper().replace("-", "") == written), 1.0)
-    return cluster * _SERVERLESS_TASKS
+    return cluster * _SERVERLESS

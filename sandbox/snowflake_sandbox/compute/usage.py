@@ -57,13 +57,14 @@ def change(tx: Transaction, item: SnowflakeObject, units: int, rate: float, now:
         )
 
 
-def add(tx: Transaction, task: SnowflakeObject, rate: float, start: datetime, end: datetime) -> None:
-    """A serverless task had compute for a time."""
+def add(tx: Transaction, item: SnowflakeObject, rate: float, start: datetime, end: datetime) -> None:
+    """A serverless task or alert had compute for a time."""
     tx.run(
         "INSERT INTO compute_usage (kind, object_id, name, units, rate, started, ended, seen)"
-        " VALUES ('TASK', ?, ?, 1, ?, ?, ?, ?)",
-        task.id,
-        task.name.qualified,
+        " VALUES (?, ?, ?, 1, ?, ?, ?, ?)",
+        item.kind,
+        item.id,
+        item.name.qualified,
         rate,
         start.isoformat(),
         end.isoformat(),

@@ -47,7 +47,7 @@ def _read_definition(call: Call, _creation: Creation) -> bool:
 def _finish(call: Call, creation: Creation) -> None:
     if not access.has_database_role(call.world, call.session, _CREATOR):
         raise errors.insufficient_privileges("database role", _CREATOR)
-    creation.properties |= {"spending_limit": -1, "emails": "", "resources": []}
+    creation.properties |= {"spending_limit": -1, "emails": "", "muted": False, "resources": []}
 
 
 def _show_row(_call: Call, budget: SnowflakeObject) -> tuple[Any, ...]:
@@ -113,6 +113,14 @@ def _set_emails(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...])
     return "The email integration is updated."
 
 
+def _mute(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> str:
+    (muted,) = arguments
+    if not isinstance(muted, bool):
+        raise errors.invalid_value(str(muted), "mute flag")
+    _keep(call, budget, muted=muted)
+    return f"The notification mute flag has been updated to {str(muted).lower()}."
+
+
 def _add(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> str:
     item = _referenced(call, arguments[0])
     entry = [item.kind, item.name.name]
@@ -145,11 +153,16 @@ def _keep(call: Call, budget: SnowflakeObject, **values: Any) -> None:
 _SETTING = {
     "SET_SPENDING_LIMIT": _set_limit,
     "SET_EMAIL_NOTIFICATIONS": _set_emails,
+    "SET_NOTIFICATION_MUTE_FLAG": _mute,
     "ADD_RESOURCE": _add,
     "REMOVE_RESOURCE": _remove,
 }
-_READING = {"GET_SPENDING_LIMIT", "GET_NOTIFICATION_EMAIL", "GET_LINKED_RESOURCES"}
-METHODS = frozenset({*_SETTING, *_READING})
+_READ = {
+    "GET_SPENDING_LIMIT": lambda budget: budget["spending_limit"],
+    "GET_NOTIFICATION_EMAIL": lambda budget: budget["emails"],
+    "GET_NOTIFICATION_MUTE_FLAG": lambda budget: str(bool(budget["muted"])).upper(),
+}
+METHODS = frozenset({*_SETTING, *_READ, "GET_LINKED_RESOURCES"})
 
 
 def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[Any, ...]) -> Result:
@@ -166,5 +179,4 @@ def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[A
         return Result((ResultColumn(method),), ((_SETTING[method](call, budget, arguments),),), CALL)
     if method == "GET_LINKED_RESOURCES":
         return Result(columns("RESOURCE_ID# NAME DOMAIN SCHEMA_NAME DATABASE_NAME"), _linked(call, budget), CALL)
-    value = budget["spending_limit"] if method == "GET_SPENDING_LIMIT" else budget["emails"]
-    return Result((ResultColumn(method),), ((str(value),),), CALL)
+    return Result((ResultColumn(method),), ((str(_READ[method](budget)),),), CALL)

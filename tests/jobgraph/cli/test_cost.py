@@ -335,6 +335,10 @@ def attempts(server: Server) -> None:
     charged = {"START_TIME": hour, "END_TIME": hour + timedelta(hours=1)}
     server.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = [{**charged, "NAME": "POOL", "CREDITS": 0.06}]
     server.answers["WAREHOUSE_METERING_HISTORY"] = [{**charged, "NAME": "SMALL_WAREHOUSE", "CREDITS": 0.6}]
+    root = {**row, "STARTED_TIME": hour, "COMPLETED_TIME": hour + timedelta(seconds=1)}
+    server.answers["FROM.*TASK_LOGGING_STATS.*NAME = ROOT_TASK_NAME"] = [root]
+    server.answers["SERVERLESS_TASK_HISTORY"] = [{**charged, "NAME": "NIGHTLY_ROOT", "CREDITS": 0.002}]
+    server.answers["SERVERLESS_ALERT_HISTORY"] = [{**charged, "NAME": "WATCH_GRAPHS", "CREDITS": 0.004}]
 
 
 @pytest.mark.usefixtures("priced")
@@ -350,7 +354,9 @@ def test_what_runs_did_cost(invoke: Invoke, server: Server, golden: Callable[[st
         told["credits_charged"] + told["credits_not_metered"]
     )
     binds = {statement.binds for statement in server.sent if "ACCOUNT_USAGE" in statement.text}
-    assert {names[0] for names in binds} == {"POOL", "SMALL_WAREHOUSE"}
+    assert {names[0] for names in binds} == {"POOL", "SMALL_WAREHOUSE", "NIGHTLY_ROOT", "WATCH_GRAPHS"}
+    assert sum(names[-3:-1] == ("DB", "PUBLIC") for names in binds) == 2
+    assert graph["serverless"] == pytest.approx(0.002)
 
 
 @pytest.mark.usefixtures("priced")

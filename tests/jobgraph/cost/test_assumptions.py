@@ -64,6 +64,9 @@ def test_where_times_come_from() -> None:
     known = assumptions(estimate(deployment, RATES, {("ROOT", "A"): past(60, 90)}), deployment)
     assert among(list(known), "Times from history are the median")
     assert not among(list(known), "No history")
+    assert not among(list(known), "Fewer than 5 runs")
+    few = assumptions(estimate(deployment, RATES, {("ROOT", "A"): replace(past(60, 90), runs=1)}), deployment)
+    assert among(list(few), "Fewer than 5 runs in history of A (1): usual amounts rest on these alone")
     conditional = replace(job("A"), is_conditional=True)
     assert "A may be passed over (`when`): at least nothing." in told(deployed(conditional, job("B")))
 

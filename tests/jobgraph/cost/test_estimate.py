@@ -10,6 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from jobgraph.config.schedules import Cron, IntervalSchedule
+from jobgraph.cost import wording
 from jobgraph.cost.deployment import CostedGraph, CostedJob, Deployment, Warehouse
 from jobgraph.cost.estimate import STANDING, estimate
 from jobgraph.cost.frequency import HOURS_A_MONTH, SECONDS_A_MONTH, runs_a_month, shortest_pause
@@ -277,6 +278,19 @@ def test_a_pool_that_never_gets_to_suspend_is_up_all_month_and_no_more() -> None
     assert idle is not None
     assert (work.usual or 0) + (idle.usual or 0) == pytest.approx(HOURS_A_MONTH * 0.06)
     assert idle.usual == pytest.approx(HOURS_A_MONTH * 0.06 * 14 / 15)
+
+
+def test_few_runs_tell_what_is_usual_and_no_bounds() -> None:
+    """The median of one run is no certain amount."""
+    few, enough = (
+        line(estimate(deployed(job("A")), RATES, {("ROOT", "A"): replace(past(300, 360), runs=runs)}), JOB)
+        for runs in (4, 5)
+    )
+    assert (few.seconds, enough.seconds) == (Range(0, 600, 300), Range(300, 300, 300))
+    assert (few.has_few_runs, enough.has_few_runs) == (True, False)
+    assert (wording.minutes(few), wording.minutes(enough)) == ("5 (of 4 runs only)", "5 (median of 5 runs)")
+    longer = {("ROOT", "A"): replace(past(900, 960), runs=1)}
+    assert line(estimate(deployed(job("A")), RATES, longer), JOB).seconds == Range(0, 900, 900), "a lower limit since"
 
 
 def test_tasks_that_need_two_clusters_keep_two_awake() -> None:

@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from jobgraph.cost import spending_report
 from jobgraph.cost.allocation import Metered
 from jobgraph.cost.deployment import Deployment, Warehouse
 from jobgraph.cost.rates import published
@@ -91,3 +94,67 @@ def test_each_replica_has_a_node_and_all_of_them_one_slot() -> None:
 def test_a_node_of_no_known_family_costs_what_its_pool_does() -> None:
     unknown = replace(attempt("A", "1", 0, 60), family="")
     assert spending([unknown], {}, DEPLOYMENT, published()).attempts[0][1].estimated == pytest.approx(1.11)
+
+
+def root(run: str, start: int, end: int) -> EndedAttempt:
+    begins, ends = (START + timedelta(minutes=minutes) for minutes in (start, end))
+    return EndedAttempt("nightly", "NIGHTLY_ROOT", run, 1, "", "", "", begins, ends, serverless="NIGHTLY_ROOT")
+
+
+def test_a_root_task_is_charged_to_its_runs_and_the_alert_to_nobody() -> None:
+    metered = {("serverless", "NIGHTLY_ROOT"): hour(0.3), ("alert", "WATCH_GRAPHS"): hour(0.2)}
+    result = spending([*ATTEMPTS, root("1", 0, 1), root("2", 10, 12)], metered, DEPLOYMENT, published())
+    by_run = {spent.key[1]: spent for spent in grouped(result, "run")}
+    assert {run: spent.serverless for run, spent in by_run.items()} == pytest.approx({"1": 0.1, "2": 0.2})
+    assert {run: spent.attempts for run, spent in by_run.items()} == {"1": 3, "2": 1}
+    assert (result.charged, result.idle) == pytest.approx((0.5, 0.2))
+    (proposal,) = (words for credits_, words in savings(result, published()) if credits_ == pytest.approx(0.2))
+    assert "`alert_minutes`" in proposal
+    told = spending_report.as_text(result, "job", [], published(), "7d")
+    assert "idle, the alert on late runs, or used by others" in told
+    (graph,) = spending_report.as_json(result, "graph", [], published())["groups"]
+    assert graph["serverless"] == pytest.approx(0.3)
+
+
+def test_a_root_task_that_is_not_metered_is_priced_as_the_smallest() -> None:
+    result = spending([root("1", 0, 60)], {}, DEPLOYMENT, published())
+    assert result.estimated == pytest.approx(0.9)
+
+
+minutes = st.integers(0, 170)
+uses = st.lists(
+    st.builds(
+        lambda job, start, length, pool, waits, serverless: EndedAttempt(
+            *("nightly", job, "1", 1, pool, "CPU_X64_S", "W" if waits else ""),
+            START + timedelta(minutes=start),
+            START + timedelta(minutes=start + length),
+            serverless=serverless,
+        ),
+        *(st.sampled_from("AB"), minutes, minutes, st.sampled_from(["P", ""])),
+        *(st.booleans(), st.sampled_from(["ROOT", "OTHER_ROOT", ""])),
+    ),
+    max_size=6,
+)
+resources = st.sampled_from(
+    [("pool", "P"), ("warehouse", "W"), ("serverless", "ROOT"), ("serverless", "OTHER_ROOT"), ("alert", "WATCH")]
+)
+bills = st.dictionaries(
+    resources,
+    st.lists(st.floats(0, 9), max_size=3).map(
+        lambda credits_: [
+            Metered(START + timedelta(hours=number), START + timedelta(hours=number + 1), each)
+            for number, each in enumerate(credits_)
+        ]
+    ),
+)
+
+
+@given(uses, bills, st.sampled_from(["job", "graph", "run", "attempt", "week"]))
+def test_the_groups_and_what_is_idle_are_the_bill(
+    attempts: list[EndedAttempt], metered: dict[tuple[str, str], list[Metered]], group: str
+) -> None:
+    result = spending(attempts, metered, DEPLOYMENT, published())
+    bill = sum(hour.credits for hours in metered.values() for hour in hours)
+    groups = sum(spent.nodes + spent.waiting + spent.serverless for spent in grouped(result, group))
+    assert result.charged == pytest.approx(bill, abs=1e-9)
+    assert groups + result.idle == pytest.approx(bill, abs=1e-9)

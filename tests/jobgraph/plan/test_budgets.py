@@ -23,6 +23,7 @@ def test_a_budget_watches_the_pools_and_the_warehouse_of_the_stack() -> None:
         f"CREATE SNOWFLAKE.CORE.BUDGET IF NOT EXISTS {NAME} ()",
         f"CALL {NAME}!SET_SPENDING_LIMIT(200)",
         f"CALL {NAME}!SET_EMAIL_NOTIFICATIONS('a@example.com, b@example.com')",
+        f"CALL {NAME}!SET_NOTIFICATION_MUTE_FLAG(FALSE)",
         *(
             f"CALL {NAME}!ADD_RESOURCE(SELECT SYSTEM$REFERENCE('{kind}', '\"{name}\"', 'SESSION', 'APPLYBUDGET'))"
             for kind, name in (
@@ -45,8 +46,19 @@ def test_what_is_others_is_not_watched() -> None:
         },
         "Pulumi.dev.yaml",
     )
-    assert [step.name for step in budget_steps(others)] == ["JOBGRAPH_BUDGET", "JOBGRAPH_BUDGET-limit"]
+    assert [step.name for step in budget_steps(others)] == [
+        "JOBGRAPH_BUDGET",
+        "JOBGRAPH_BUDGET-limit",
+        "JOBGRAPH_BUDGET-mute",
+    ]
     assert monitor_name(others) is None
+
+
+def test_a_budget_that_is_to_tell_nobody_is_muted() -> None:
+    """No method takes addresses away again (sql-reference/classes/budget)."""
+    statements = [step.execute for step in budget_steps(settings())]
+    assert f"CALL {NAME}!SET_NOTIFICATION_MUTE_FLAG(TRUE)" in statements
+    assert not any("EMAIL" in statement for statement in statements)
 
 
 def test_another_limit_sets_a_monitor_and_makes_none_anew() -> None:

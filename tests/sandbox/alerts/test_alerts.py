@@ -86,6 +86,30 @@ def test_an_alert_is_created_suspended_and_evaluated_from_its_resumption_on(aler
     assert not [row for row in alerts.history() if row["STATE"] == "SCHEDULED"]
 
 
+def test_an_alert_without_a_warehouse_is_charged_for_its_evaluations(alerts: Alerts) -> None:
+    alerts.rows(CREATE.replace("SCHEDULE", "WAREHOUSE = LOOKING SCHEDULE"))
+    alerts.rows("EXECUTE ALERT A")
+    alerts.settled(1)
+    charged = "SELECT ALERT_NAME, CREDITS_USED FROM SNOWFLAKE.ACCOUNT_USAGE.SERVERLESS_ALERT_HISTORY"
+    assert alerts.values(charged) == []
+    alerts.rows(CREATE.replace("ALERT A", "ALERT B"))
+    clock = alerts.world.clock
+    evaluate = alerts.world.parts["alerts"]._evaluate
+
+    def evaluated_in_ten_minutes(evaluation: Any) -> Any:
+        clock.move(600)
+        return evaluate(evaluation)
+
+    alerts.world.parts["alerts"]._evaluate = evaluated_in_ten_minutes
+    alerts.rows("EXECUTE ALERT B")
+    alerts.settled(2)
+    rows = alerts.values(charged)
+    assert {name for name, _ in rows} == {"B"}
+    assert sum(float(credits_) for _, credits_ in rows) == pytest.approx(0.15)
+    function = "SELECT SUM(CREDITS_USED) FROM TABLE(D.INFORMATION_SCHEMA.SERVERLESS_ALERT_HISTORY(ALERT_NAME => 'B'))"
+    assert float(alerts.values(function)[0][0]) == pytest.approx(0.15)
+
+
 def test_an_alert_is_executed_by_hand_though_it_is_suspended(alerts: Alerts) -> None:
     alerts.rows(CREATE)
     alerts.rows("INSERT INTO GAUGE VALUES (300)")

@@ -18,6 +18,7 @@ VIEWS = {
     "WAREHOUSE_METERING_HISTORY": "WAREHOUSE_NAME",
     "SNOWPARK_CONTAINER_SERVICES_HISTORY": "COMPUTE_POOL_NAME",
     "SERVERLESS_TASK_HISTORY": "TASK_NAME",
+    "SERVERLESS_ALERT_HISTORY": "ALERT_NAME",
 }
 
 
@@ -80,4 +81,5 @@ def test_what_was_charged_is_for_administrators(compute: Compute) -> None:
     other = compute.as_role("PUBLIC")
     for view in VIEWS:
         assert other.errno(f"SELECT * FROM SNOWFLAKE.ACCOUNT_USAGE.{view}") == 2003
-    assert other.errno("SELECT * FROM TABLE(D.INFORMATION_SCHEMA.SERVERLESS_TASK_HISTORY())") == 3001
+    for function in ("SERVERLESS_TASK_HISTORY", "SERVERLESS_ALERT_HISTORY"):
+        assert other.errno(f"SELECT * FROM TABLE(D.INFORMATION_SCHEMA.{function}())") == 3001
