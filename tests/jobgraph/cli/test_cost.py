@@ -366,7 +366,8 @@ def test_what_ran_before_the_job_changed_its_runner_is_told_as_it_was(invoke: In
     managed["SERVICE_NAME"] = f"DB.PUBLIC.{service_name('17', 'LOAD', 1)}"
     direct["SERVICE_NAME"] = "DB.PUBLIC.SNOWFLAKE_JOB_01B2C3"
     told = json.loads(invoke("cost", "--since", "7d", "--format", "json").stdout)
-    assert {job["job"]: job["waiting"] > 0 for job in told["groups"]} == {"LOAD": True, "REPORT": False}
+    waited = {job["job"]: job["waiting"] > 0 for job in told["groups"] if job["attempts"]}
+    assert waited == {"LOAD": True, "REPORT": False}
 
 
 @pytest.mark.usefixtures("priced")
