@@ -137,17 +137,17 @@ class _Run:
 
 
 def _seconds(job: CostedJob, times: Times | None) -> Range:
-    return _bounded(job, times, times and times.seconds, job.longest_seconds)
+    longest = job.longest_seconds
+    return Range(0.0, float(longest)) if times is None else _bounded(job, times, times.seconds, longest)
 
 
 def _wait(job: CostedJob, times: Times | None) -> Range:
-    return _bounded(job, times, times and times.wait, job.longest_wait)
+    longest = job.longest_wait
+    return Range(0.0, float(longest)) if times is None else _bounded(job, times, times.wait, longest)
 
 
-def _bounded(job: CostedJob, times: Times | None, past: Range | None, longest: int) -> Range:
+def _bounded(job: CostedJob, times: Times, past: Range, longest: int) -> Range:
     """Return what a run takes: few runs in history tell what is usual, but no bounds."""
-    if times is None or past is None:
-        return Range(0.0, float(longest))
     low = 0.0 if job.is_conditional or times.is_thin else past.low
     return between(low, max(past.high, longest) if times.is_thin else past.high, past.usual)
 

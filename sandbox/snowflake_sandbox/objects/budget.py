@@ -157,10 +157,11 @@ _SETTING = {
     "ADD_RESOURCE": _add,
     "REMOVE_RESOURCE": _remove,
 }
+# the property that each method reads
 _READ = {
-    "GET_SPENDING_LIMIT": lambda budget: budget["spending_limit"],
-    "GET_NOTIFICATION_EMAIL": lambda budget: budget["emails"],
-    "GET_NOTIFICATION_MUTE_FLAG": lambda budget: str(bool(budget["muted"])).upper(),
+    "GET_SPENDING_LIMIT": "spending_limit",
+    "GET_NOTIFICATION_EMAIL": "emails",
+    "GET_NOTIFICATION_MUTE_FLAG": "muted",
 }
 METHODS = frozenset({*_SETTING, *_READ, "GET_LINKED_RESOURCES"})
 
@@ -179,4 +180,6 @@ def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[A
         return Result((ResultColumn(method),), ((_SETTING[method](call, budget, arguments),),), CALL)
     if method == "GET_LINKED_RESOURCES":
         return Result(columns("RESOURCE_ID# NAME DOMAIN SCHEMA_NAME DATABASE_NAME"), _linked(call, budget), CALL)
-    return Result((ResultColumn(method),), ((str(_READ[method](budget)),),), CALL)
+    value = budget[_READ[method]]
+    text = str(bool(value)).upper() if _READ[method] == "muted" else str(value)
+    return Result((ResultColumn(method),), ((text,),), CALL)

@@ -108,4 +108,4 @@ def test_nothing_is_idle_where_only_use_is_charged() -> None:
     assert result.shares == pytest.approx((0.5, 1.5))
     assert result.idle == pytest.approx(0.5)
     less = allocated(hours(0.1), [UnitUse(at(0), at(30)), UnitUse(at(0), at(30))], 1.0, Sharing.CHARGES)
-    assert (less.shares, less.idle) == (pytest.approx((0.05, 0.05)), pytest.approx(0.0))
+    assert (*less.shares, less.idle) == pytest.approx((0.05, 0.05, 0.0))

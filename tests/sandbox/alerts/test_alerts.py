@@ -93,11 +93,10 @@ def test_an_alert_without_a_warehouse_is_charged_for_its_evaluations(alerts: Ale
     charged = "SELECT ALERT_NAME, CREDITS_USED FROM SNOWFLAKE.ACCOUNT_USAGE.SERVERLESS_ALERT_HISTORY"
     assert alerts.values(charged) == []
     alerts.rows(CREATE.replace("ALERT A", "ALERT B"))
-    clock = alerts.world.clock
     evaluate = alerts.world.parts["alerts"]._evaluate
 
     def evaluated_in_ten_minutes(evaluation: Any) -> Any:
-        clock.move(600)
+        alerts.pass_minutes(10)
         return evaluate(evaluation)
 
     alerts.world.parts["alerts"]._evaluate = evaluated_in_ten_minutes
