@@ -27,7 +27,7 @@ Key = tuple[str, str, int]
 # So many jobs of runs are remembered, some 100 MB; the runs that were looked at least recently go first.
 _MOST_JOBS = 100_000
 # So many jobs of runs are read at a time: a screen is drawn of what is there, and filled at the next look.
-_AT_ONCE = 8_000
+_AT_ONCE = 4_000
 
 
 class RunHistories:

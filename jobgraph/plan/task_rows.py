@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.config.schedules import from_snowflake
@@ -26,6 +27,8 @@ _DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
 _DIRECT_BODY = re.compile(r"\$\$# (\{[^$\n]*\})\n(\{[^$]*\})\$\$")
 _STARTS = "jobgraph: starts graph "
 _LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
+# A graph has at most 1,000 tasks; a command, and more so the page, reads the same column of each several times.
+_MOST_TEXTS = 4096
 
 
 def last_part(name: str) -> str:
@@ -41,17 +44,22 @@ def schedule(row: Mapping[str, Any]) -> Schedule | None:
 
 def predecessors(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the tasks that a task follows."""
-    return tuple(last_part(name) for name in json.loads(row.get("predecessors") or "[]"))
+    return _names(row.get("predecessors") or "[]")
 
 
-def _relations(row: Mapping[str, Any]) -> dict[str, Any]:
-    relations: dict[str, Any] = json.loads(row.get("task_relations") or "{}")
-    return relations
+@lru_cache(maxsize=_MOST_TEXTS)
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(last_part(name) for name in json.loads(text))
 
 
 def finalized_root(row: Mapping[str, Any]) -> str | None:
     """Return the name of the root whose graph a finalizer closes; None for any other task."""
-    root = _relations(row).get("FinalizedRootTask")
+    return _finalized_root(row.get("task_relations") or "{}")
+
+
+@lru_cache(maxsize=_MOST_TEXTS)
+def _finalized_root(text: str) -> str | None:
+    root = json.loads(text).get("FinalizedRootTask")
     return last_part(root) if root else None
 
 

@@ -191,8 +191,8 @@ def _config(root: Row) -> dict[str, Any]:
 
 def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[str, ...]:
     """Return the tasks that a deploy of the graph made and that no run of it reaches."""
-    own = (row for row in rows if key and definition(row).get("graph") == key and not finalized_root(row))
-    return tuple(sorted(row["name"] for row in own if row["name"] not in members))
+    others = (row for row in rows if key and row["name"] not in members and not finalized_root(row))
+    return tuple(sorted(row["name"] for row in others if definition(row).get("graph") == key))
 
 
 def conditions(graph: Deployed) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.plan import task_rows
@@ -107,13 +108,15 @@ def _task_run(row: Row) -> TaskRun:
         root_id=str(row.get("ROOT_TASK_ID") or ""),
         config=str(row.get("CONFIG") or row.get("RUN_CONFIG") or ""),
         definition=task_rows.definition({"definition": row.get("QUERY_TEXT")}),
-        graph_definition=_object(row.get("GRAPH_DEFINITION")),
+        graph_definition=_graph_definition(row.get("GRAPH_DEFINITION") or "{}"),
     )
 
 
-def _object(text: str | None) -> dict[str, Any]:
+# 100 kB for a graph of 1,000 jobs, and the same for run after run until a deploy changes it
+@lru_cache(maxsize=64)
+def _graph_definition(text: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(text) if text else {}
+        value = json.loads(text)
     except json.JSONDecodeError:
         return {}  # the table is anybody's to write to
     return value if isinstance(value, dict) else {}

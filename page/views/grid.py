@@ -37,6 +37,6 @@ def show(here: Address) -> None:
             return False
         model = grid(runs, containing=place.filter, only=place.only)
         board(grid_html(model, place, unread=unread, whole=not is_alive()), "grid")
-        return not runs[0].ended
+        return bool(unread) or not runs[0].ended
 
     live(draw)
