@@ -94,6 +94,16 @@ def too_long(length: int, longest: int) -> SnowflakeError:
     )
 
 
+def too_many_expressions(text: str, position: int, most: int, count: int) -> SnowflakeError:
+    """001795: a list of values that is too long."""
+    return SnowflakeError(
+        1795,
+        "42601",
+        f"SQL compilation error: error {place(text, position)}\n"
+        f"maximum number of expressions in a list exceeded, expected at most {most:,}, got {count:,}",
+    )
+
+
 def invalid_property(name: str, statement: str) -> SnowflakeError:
     """001420: a property that this kind of object does not have."""
     return SnowflakeError(1420, "22023", f"SQL compilation error:\ninvalid property '{name}' for '{statement}'")

@@ -18,6 +18,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.dialect.parser import DIALECT
+from snowflake_sandbox.statements import lists
 from snowflake_sandbox.statements.reader import Reader, tokenize
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ def parse(text: str) -> exp.Expr:
     sqlglot cannot read `?::TYPE`, and numbers survive a change of the tree's order.
 
     Raises:
-        SnowflakeError: 001003.
+        SnowflakeError: 001003; 001795 for a list of values that is too long.
     """
+    lists.check(text)
     try:
         tree = sqlglot.parse_one(number_placeholders(stage_arguments(plain_methods(text))), read=DIALECT)
     except (ParseError, TokenError) as error:

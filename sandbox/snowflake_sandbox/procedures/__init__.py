@@ -18,4 +18,4 @@ def register(world: World) -> None:
     world.statements["CALL"] = call_statement
     world.statements["WITH"] = with_statement
     packages.register(world)
-    world.parts["procedures"] = ProcedureHost()
+    world.parts["procedures"] = ProcedureHost(world)

@@ -20,7 +20,7 @@ from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import budget
 from snowflake_sandbox.objects.procedure import require_packages
 from snowflake_sandbox.procedures import answers, arguments
-from snowflake_sandbox.procedures.host import Cancelled, ProcedureHost, ProcessDied
+from snowflake_sandbox.procedures.host import LOGS, Cancelled, ProcedureHost, ProcessDied
 from snowflake_sandbox.procedures.worker import CallRequest
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.result import CALL, Result, ResultColumn
@@ -218,7 +218,7 @@ def _imports(call: Call, procedure: SnowflakeObject) -> tuple[str, ...]:
 
 def log_path(world: World, query_id: str) -> Path:
     """The file with what a call printed; there is none when it printed nothing."""
-    return world.folder / "logs" / "procedures" / f"{query_id}.log"
+    return world.folder / LOGS / f"{query_id}.log"
 
 
 def prune(folder: Path, limit: int) -> None:

@@ -9,20 +9,27 @@ import json
 import os
 import pickle
 import select
-import signal
 import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.procedures.worker import DATA_FRAMES, CallRequest, receive, send
+from snowflake_sandbox.objects import stage
+from snowflake_sandbox.procedures.worker import DATA_FRAMES, CallRequest, content, outstanding, send
+from snowflake_sandbox.services import launching
+from snowflake_sandbox.services.launching import Surroundings
+
+if TYPE_CHECKING:
+    from snowflake_sandbox.call import World
 
 _WORKER = Path(__file__).with_name("worker.py")
 _CHECK_MS = 100
+# What calls print, below the sandbox's folder.
+LOGS = "logs/procedures"
 
 
 class Cancelled(Exception):  # noqa: N818  # it is not an error: somebody asked for it
@@ -42,13 +49,16 @@ class _Server:
 
 
 class ProcedureHost:
-    """All running calls of Python procedures. A part of the world."""
+    """All running calls of Python procedures. A part of the world.
 
-    def __init__(self) -> None:
+    Where the system allows it, bodies see neither the sandbox's own files nor other processes.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._lock = threading.Lock()
         # with and without data frames
         self._servers: dict[bool, _Server] = {}
-        self._running: dict[int, int] = {}
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -60,15 +70,21 @@ class ProcedureHost:
         """The fork server that runs; a new one where it has ended, or none was wanted yet."""
         server = self._servers.get(data_frames)
         if server is None or server.process.poll() is not None:
-            server = self._servers[data_frames] = _start_server(data_frames=data_frames)
+            server = self._servers[data_frames] = _start_server(self._surroundings(), data_frames=data_frames)
         return server
+
+    def _surroundings(self) -> Surroundings:
+        folder = self._world.folder
+        logs = folder / LOGS
+        logs.mkdir(parents=True, exist_ok=True)
+        # PUT and GET have the client itself copy files from and to a stage's folder.
+        visible = (logs, stage.root(self._world))
+        return Surroundings(folder / "logs" / ".mounts", hidden=launching.hidden_folder(folder), visible=visible)
 
     def stop(self) -> None:
         """End all calls and the server."""
         self._stopping.set()
         with self._lock:
-            for pid in self._running.values():
-                _kill(pid)
             servers, self._servers = self._servers, {}
         for server in servers.values():
             server.control.close()
@@ -89,25 +105,12 @@ class ProcedureHost:
             Cancelled: `cancelled` was set, or the sandbox stops.
             ProcessDied: the process ended without an answer.
         """
-        connection = self._new_child(request)
-        key = connection.fileno()
-        try:
-            pid = self._await(connection, cancelled)
-            with self._lock:
-                self._running[key] = int(pid)
-            send(connection, pickle.dumps(asdict(request)))
-            return dict(json.loads(self._await(connection, cancelled)))
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise ProcessDied from error
-        finally:
-            self._forget(key)
-            connection.close()
-
-    def _forget(self, key: int) -> None:
-        with self._lock:
-            pid = self._running.pop(key, None)
-        if pid is not None:
-            _kill(pid)
+        with self._new_child(request) as connection:  # its end is the end of all that the call started
+            try:
+                send(connection, pickle.dumps(asdict(request)))
+                return _answer(self._await(connection, cancelled))
+            except (BrokenPipeError, ConnectionResetError, ValueError, RecursionError) as error:
+                raise ProcessDied from error
 
     def _new_child(self, request: CallRequest) -> socket.socket:
         with self._lock:
@@ -122,31 +125,51 @@ class ProcedureHost:
     def _await(self, connection: socket.socket, cancelled: threading.Event) -> bytes:
         poll = select.poll()
         poll.register(connection, select.POLLIN)
-        # Threads cannot wait for an event and a socket at once; an answer is seen at once, a cancellation soon.
-        while not poll.poll(_CHECK_MS):
-            if cancelled.is_set() or self._stopping.is_set():
-                raise Cancelled
-        data = receive(connection)
-        if data is None:
-            raise Cancelled if cancelled.is_set() or self._stopping.is_set() else ProcessDied
-        return data
+        data = bytearray()
+        while count := outstanding(data):
+            # Threads cannot wait for an event and a socket at once; an answer is seen at once, a cancellation soon.
+            if not poll.poll(_CHECK_MS):
+                if cancelled.is_set() or self._stopping.is_set():
+                    raise Cancelled
+                continue
+            piece = connection.recv(min(count, 1 << 20))
+            if not piece:
+                raise Cancelled if cancelled.is_set() or self._stopping.is_set() else ProcessDied
+            data += piece
+        return content(data)
 
 
-def _start_server(*, data_frames: bool) -> _Server:
+def _answer(content: bytes) -> dict[str, Any]:
+    answer = json.loads(content)
+    if not isinstance(answer, dict) or not {"value", "columns", "error"} & set(answer):
+        raise ValueError("no answer of the worker's")
+    return answer
+
+
+def _start_server(surroundings: Surroundings, *, data_frames: bool) -> _Server:
     ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def serve() -> None:
+        """Start it and wait for its end: it ends with the thread that started it."""
+        try:
             # -P: this folder's modules must not shadow what a body imports.
-            [sys.executable, "-P", str(_WORKER), *([DATA_FRAMES] if data_frames else [])],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            # Nothing of the host's: a body sees no key, token or passphrase of who started the sandbox.
-            env={"PATH": os.defpath, "HOME": os.devnull, "LANG": "C.UTF-8"},
-        )
-    return _Server(process, ours)
+            process = launching.launch(
+                surroundings,
+                (sys.executable, "-P", str(_WORKER), *([DATA_FRAMES] if data_frames else [])),
+                # Nothing of the host's: a body sees no key, token or passphrase of who started the sandbox.
+                {"PATH": os.defpath, "HOME": os.devnull, "LANG": "C.UTF-8"},
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+            started.set_exception(error)
+            return
+        started.set_result(process)
+        process.wait()
 
-
-def _kill(pid: int) -> None:
-    # It may have ended by itself; being a session leader, its id is its group's.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+    with theirs:
+        threading.Thread(target=serve, name="procedure server", daemon=True).start()
+        return _Server(started.result(), ours)

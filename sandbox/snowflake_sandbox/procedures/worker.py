@@ -1,9 +1,10 @@
 """The process in which Python procedures run: a fork server with Snowpark loaded, and the child that runs one call.
 
 Started by host.py as a script with a socket as standard input, so that nothing of the sandbox is loaded with it. For
-every call the host sends one descriptor of a new socket over it; the server forks, and the child reads its request
-there, runs the body with a real Snowpark session back to the sandbox, and answers there. Forking a process that has
-imported Snowpark takes milliseconds where importing takes a second.
+every call the host sends one descriptor of a new socket over it; the server forks a keeper, and that one the child that
+reads its request there, runs the body with a real Snowpark session back to the sandbox, and answers there. The keeper
+runs no code of others: when the child ends, or the host closes its end, it ends all that the body started, and removes
+its temporary files. Forking a process that has imported Snowpark takes milliseconds where importing takes a second.
 
 Must not know the sandbox's store, world or statements: whatever a body can do, it does through SQL.
 """
@@ -18,6 +19,7 @@ import json
 import os
 import pickle
 import platform
+import select
 import shutil
 import signal
 import socket
@@ -25,6 +27,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -43,7 +46,9 @@ DATA_FRAMES = "--data-frames"
 # only where PACKAGES names it, and no stage of the sandbox is in a cloud.
 _PANDAS, _CLOUDS = ("pandas", "numpy"), ("boto3", "botocore")
 _LENGTH = 8
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+# Of a message: Snowflake's procedures return less.
+_LARGEST = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -75,23 +80,37 @@ def send(connection: socket.socket, data: bytes) -> None:
 
 def receive(connection: socket.socket) -> bytes | None:
     """Receive one message; None when the other side is gone."""
-    length = _exactly(connection, _LENGTH)
-    return None if length is None else _exactly(connection, int.from_bytes(length, "big"))
-
-
-def _exactly(connection: socket.socket, count: int) -> bytes | None:
     data = bytearray()
-    while len(data) < count:
-        piece = connection.recv(min(count - len(data), 1 << 20))
+    while count := outstanding(data):
+        piece = connection.recv(min(count, 1 << 20))
         if not piece:
             return None
         data += piece
-    return bytes(data)
+    return content(data)
+
+
+def outstanding(data: bytearray) -> int:
+    """How many bytes of a message are still to come.
+
+    Raises:
+        ValueError: it is longer than any that is sent; a body that looks for the socket may write to it, too.
+    """
+    if len(data) < _LENGTH:
+        return _LENGTH - len(data)
+    length = int.from_bytes(data[:_LENGTH], "big")
+    if length > _LARGEST:
+        raise ValueError(f"a message of {length} bytes")
+    return _LENGTH + length - len(data)
+
+
+def content(data: bytearray) -> bytes:
+    """Return what a whole message says."""
+    return bytes(data[_LENGTH:])
 
 
 def serve(control: socket.socket) -> None:
     """Fork a child per descriptor that comes in, until the host closes its end (also by being killed)."""
-    # Children are reaped by the kernel; each sets this back for its own children's sake.
+    # Keepers are reaped by the kernel; each sets this back for its own children's sake.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         try:
@@ -100,37 +119,96 @@ def serve(control: socket.socket) -> None:
             return
         if not message:
             return
-        server = os.getpid()
         if os.fork() == 0:
-            _be_child(control, descriptors[0], server)
+            _be_keeper(control, descriptors[0])
         os.close(descriptors[0])
 
 
-def _be_child(control: socket.socket, descriptor: int, server: int) -> None:
-    """Run one call and leave without the interpreter's clean-up, which would close the caller's own session."""
-    code = 1
+def _be_keeper(control: socket.socket, descriptor: int) -> None:
+    """Have a child run one call, and leave nothing of it; never returns."""
     try:
         control.close()
         os.setsid()
+        if platform.system() == "Linux":
+            # What the body leaves behind becomes a child of this process.
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        folder = tempfile.mkdtemp(prefix="procedure-")
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        keeper = os.getpid()
+        child = os.fork()
+        if child == 0:
+            signal.set_wakeup_fd(-1)
+            os.close(reading)
+            os.close(writing)
+            _be_child(descriptor, folder, keeper)
+        _wait_for_end(child, descriptor, reading)
+        _end_all(child)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os._exit(0)
+
+
+def _wait_for_end(child: int, connection: int, ended: int) -> None:
+    """Wait until the child has ended, or the host has closed its end: the call was cancelled, or the sandbox killed."""
+    poll = select.poll()
+    # Linux tells a closed end always; elsewhere the child finds it out.
+    poll.register(connection, 0)
+    poll.register(ended, select.POLLIN)
+    while connection not in dict(poll.poll()):
+        os.read(ended, 1)
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return
+
+
+def _end_all(child: int) -> None:
+    """End the child and what it left behind. The launcher of containers does the same, and loads nothing of this."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+    while True:
+        for pid in _children():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as listed:  # noqa: PTH123  # this module imports little
+            return [int(pid) for pid in listed.read().split()]
+    except OSError:
+        return []
+
+
+def _be_child(descriptor: int, folder: str, keeper: int) -> None:
+    """Run one call and leave without the interpreter's clean-up, which would close the caller's own session."""
+    code = 1
+    try:
+        os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        _die_with(server)
+        _die_with(keeper)
+        tempfile.tempdir = os.environ["TMPDIR"] = folder
         _serve_call(socket.socket(fileno=descriptor))
         code = 0
     finally:
         os._exit(code)
 
 
-def _die_with(server: int) -> None:
-    """Have the kernel kill this process when the server ends (Linux); `_die_with_host` is the way elsewhere."""
+def _die_with(keeper: int) -> None:
+    """Have the kernel kill this process when its keeper ends (Linux); `_die_with_host` is the way elsewhere."""
     if platform.system() == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != server:  # it ended before the signal was set
+        if os.getppid() != keeper:  # it ended before the signal was set
             os._exit(1)
 
 
 def _serve_call(connection: socket.socket) -> None:
-    send(connection, str(os.getpid()).encode())
     data = receive(connection)
     if data is None:
         return

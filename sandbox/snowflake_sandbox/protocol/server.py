@@ -28,6 +28,7 @@ from snowflake_sandbox.protocol.idle_sessions import IdleSessions
 from snowflake_sandbox.protocol.registry_api import RegistryApi
 from snowflake_sandbox.protocol.stage_api import StageApi
 from snowflake_sandbox.queries import query_history
+from snowflake_sandbox.queries.query_records import without_secrets
 from snowflake_sandbox.rest import application as rest
 from snowflake_sandbox.tables import file_urls
 
@@ -382,7 +383,7 @@ def _status(query: Query) -> dict[str, Any]:
     return {
         "id": query.id,
         "status": status,
-        "sqlText": query.text,
+        "sqlText": without_secrets(query.text),
         "startTime": int(query.started_on.timestamp() * 1000),
         "errorCode": f"{error.errno:06d}" if isinstance(error, SnowflakeError) else None,
         "errorMessage": str(error) if error else None,

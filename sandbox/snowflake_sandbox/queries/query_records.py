@@ -26,9 +26,15 @@ _LONGEST_TEXT = 100_000
 # Blanks and comments, which may stand between a property's name and its value. What one of them took is not tried in
 # another way: with forty comments there would be 2**40 ways.
 _GAP = r"(?>\s+|/\*.{0,1000}?\*/|(?:--|//)[^\n]*(?:\n|$))*+"
+_PROPERTIES = (
+    r"SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_(?:REFRESH|ACCESS)_TOKEN|OAUTH_CLIENT_SECRET|PRIVATE_KEY|MASTER_KEY"
+    r"|AWS_(?:SECRET_KEY|TOKEN)|AZURE_SAS_TOKEN"
+)
+# In a string, as of EXECUTE IMMEDIATE, a value's quotes are escaped or doubled, in a string of a string once more.
 _HIDDEN = re.compile(
-    rf"\b(SECRET_STRING|PASSWORD|PASSPHRASE|OAUTH_REFRESH_TOKEN|PRIVATE_KEY){_GAP}={_GAP}"
-    r"(?:'(?:[^'\\]|\\.?|'')*+(?:'|\Z)|\$\$.*?(?:\$\$|\Z))",
+    rf"\b({_PROPERTIES}){_GAP}={_GAP}"
+    r"(?:(?P<quotes>\\++'|''++)(?:(?!(?P=quotes)|\\\\(?P=quotes)).|(?:\\\\|(?P=quotes))(?P=quotes))*+(?:(?P=quotes)|\Z)"
+    r"|'(?:[^'\\]|\\.?|'')*+(?:'|\Z)|\$\$.*?(?:\$\$|\Z))",
     re.IGNORECASE | re.DOTALL,
 )
 

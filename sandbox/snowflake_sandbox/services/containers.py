@@ -6,20 +6,22 @@ own, so that stopping it takes its children along, and dies with the sandbox (la
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
 import select
 import signal
 import subprocess
-import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from snowflake_sandbox.services import launching
+from snowflake_sandbox.services.launching import Surroundings
 from snowflake_sandbox.services.logs import LogWriter
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("snowflake_sandbox.services")
 # Asked of the machine and not of sys.platform, which a type checker takes for a constant.
 _LINUX = platform.system() == "Linux"
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # How often memory and processes of a container are looked at. The kernel's own accounting (cgroups) needs rights that
 # a laptop's user does not have.
@@ -51,10 +52,7 @@ class Launch:
         log: file that takes standard output and standard error (logs.py).
         memory_limit: bytes of resident memory, children included; None without a limit.
         collector: takes a copy of what it writes.
-        mounts: folder on this machine, the path where the process shall see it, whether it is read-only.
-        workplace: a folder of this container's alone, for making the mounts.
-        hidden: a folder that the container does not see, but for those of its own and of its mounts below it.
-        shared: folders below the hidden one that it sees all the same.
+        surroundings: what it sees of this machine; None for all of it.
     """
 
     command: tuple[str, ...]
@@ -63,22 +61,7 @@ class Launch:
     log: Path
     memory_limit: int | None = None
     collector: Collector | None = None
-    mounts: tuple[tuple[str, str, bool], ...] = ()
-    workplace: Path | None = None
-    hidden: Path | None = None
-    shared: tuple[Path, ...] = ()
-
-    def surroundings(self) -> str:
-        """What the launcher is told."""
-        own = [str(self.workplace.parent)] if self.workplace is not None else []
-        return json.dumps(
-            {
-                "workplace": str(self.workplace or self.folder / ".mounts"),
-                "mounts": self.mounts,
-                "hidden": None if self.hidden is None else str(self.hidden),
-                "visible": [*own, *map(str, self.shared), *(source for source, _, _ in self.mounts)],
-            }
-        )
+    surroundings: Surroundings | None = None
 
 
 @dataclass(frozen=True)
@@ -190,15 +173,14 @@ class ContainerProcess:
         with self._lock:
             if self._stopped:
                 return None
-            launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), self._launch.surroundings()]
-            command = [*launcher, *self._launch.command]
             # Two pipes keep the streams apart, one keeps the order between them.
             apart = self._launch.collector is not None and self._launch.collector.separate
             try:
-                self._process = subprocess.Popen(
-                    command,
+                self._process = launching.launch(
+                    self._launch.surroundings or Surroundings(self._launch.folder / ".mounts"),
+                    self._launch.command,
+                    self._launch.environment,
                     cwd=self._launch.folder,
-                    env=dict(self._launch.environment),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE if apart else subprocess.STDOUT,
@@ -224,7 +206,7 @@ def _watch(process: subprocess.Popen[bytes], memory: int | None, writer: LogWrit
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         while not poll.poll(_CHECK_MS):
-            members = [pid for pid in _tree(process.pid) if not _is_launcher(pid)]
+            members = _programs(process.pid)
             if memory is not None and _resident(members) > memory:
                 _kill(process.pid)
                 return True
@@ -236,9 +218,19 @@ def _watch(process: subprocess.Popen[bytes], memory: int | None, writer: LogWrit
     return False
 
 
-def _is_launcher(pid: int) -> bool:
+def _programs(launcher: int) -> list[int]:
+    """The processes of a container without those of its launcher, which no process can pass itself off as."""
+    own = {launcher, *(pid for pid in _children(launcher) if _is_first(pid))}
+    # More need not be counted: of some that fork as fast as they can, there is no end.
+    return [pid for pid in islice(_tree(launcher), MOST_PROCESSES + len(own) + 1) if pid not in own]
+
+
+def _is_first(pid: int) -> bool:
+    """Whether a child of a launcher is the first process of its namespace, which is a part of the launcher."""
     with suppress(OSError):
-        return str(_LAUNCHER).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        status = Path(f"/proc/{pid}/status").read_text()
+        numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+        return len(numbers) > 1 and numbers[-1] == "1"
     return False
 
 
@@ -251,22 +243,34 @@ def _resident(members: Iterable[int]) -> int:
 
 
 def _tree(pid: int) -> Iterator[int]:
-    """A process and everything below it. A child belongs to the thread that made it."""
-    yield pid
+    """A process and everything below it, parents first. Without recursion: a chain may be longer than Python allows."""
+    members = deque([pid])
+    while members:
+        member = members.popleft()
+        yield member
+        members += _children(member)
+
+
+def _children(pid: int) -> list[int]:
+    """The children of a process; each belongs to the thread that made it."""
+    children: list[int] = []
     # A process may end while it is read: what is below it then belongs to its launcher, which ends that itself.
     with suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with suppress(OSError):
-                for child in (thread / "children").read_text().split():
-                    yield from _tree(int(child))
+                children += map(int, (thread / "children").read_text().split())
+    return children
 
 
 def _kill(pid: int) -> None:
     """Kill everything below a launcher; it then ends by itself, having ended what was left."""
-    members = [member for member in _tree(pid) if member != pid] if _LINUX else []
-    if not members:
+    # Each before its children are read, so that they cannot go on forking meanwhile: an orphan is the launcher's.
+    members = islice(_tree(pid), 1, None) if _LINUX else iter(())
+    first = next(members, None)
+    if first is None:
         _signal_group(pid, signal.SIGKILL)
-    for member in members:
+        return
+    for member in chain([first], members):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(member, signal.SIGKILL)
 

@@ -8,6 +8,7 @@ SNOWFLAKE_TOKEN_FILE_PATH tells its place everywhere.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,11 +41,23 @@ def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
         service=f"{job.database}.{job.schema}.{job.name}",
         task_run_id=job.task_run_id,
     )
-    file = root / "snowflake" / "session" / "token"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
-        writer.write(token)
+    folder = root / "snowflake"
+    # The platform's folder hides what the image has at its place, were it a link to somewhere else.
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)
+    file = folder / "session" / "token"
+    file.parent.mkdir(parents=True)
+    write_alone(file, token)
     return token, file
+
+
+def write_alone(file: Path, content: str) -> None:
+    """Write a file that only its owner reads; a link at its place is replaced, not followed."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writer:
+        writer.write(content)
 
 
 def with_client_defaults(variables: dict[str, str], image: Image) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def _read(folder: Path) -> Image:
         if instruction == "FROM":
             workdir, copies, entrypoint, command = "/", [], (), ()
         elif instruction == "WORKDIR":
-            workdir = str(PurePosixPath(workdir) / value.strip())
+            workdir = _absolute(workdir, value.strip())
         elif instruction in ("COPY", "ADD"):
             copies += _copies(value, workdir)
         elif instruction == "ENTRYPOINT":
@@ -174,9 +175,18 @@ def _copies(value: str, workdir: str) -> list[tuple[str, str]]:
     if "--from=" in value or len(words) < 2:  # noqa: PLR2004  # a source and a target
         return []
     *sources, target = words
-    absolute = str(PurePosixPath(workdir) / target)
+    absolute = _absolute(workdir, target)
     into_folder = target.endswith("/") or len(sources) > 1 or target in (".", "./")
     return [(source, f"{absolute}/" if into_folder else absolute) for source in sources]
+
+
+def _absolute(folder: str, path: str) -> str:
+    """A path in an image: `..` does not lead above the image's root.
+
+    >>> _absolute("/app", "../../../etc/x")
+    '/etc/x'
+    """
+    return posixpath.normpath(f"/{PurePosixPath(folder) / path}".replace("//", "/"))
 
 
 def digest(folder: Path) -> str:
@@ -193,28 +203,55 @@ def digest(folder: Path) -> str:
 def lay_out(image: Image, root: Path) -> Path:
     """Put what the image copies below `root`, as the container would see it below `/`; the working folder there.
 
+    Anybody who may push an image writes its Dockerfile and its links: nothing is read from outside the image's folder,
+    nor written outside `root`.
+
     Raises:
-        ImageError: a COPY names a file that is not there.
+        ImageError: a COPY names a file that is not in the folder, or a link leads out of it or out of the image.
     """
     for source, target in image.copies:
-        destination = root / target.lstrip("/")
-        paths = sorted(image.folder.glob(source)) if source not in (".", "./") else [image.folder]
+        # As in Docker, `..` and an absolute path start at the folder.
+        pattern = _absolute("/", source).lstrip("/")
+        paths = sorted(image.folder.glob(pattern)) if pattern else [image.folder]
         if not paths:
             raise ImageError(f"{image.folder / 'Dockerfile'} copies '{source}', which is not in the folder.")
         for path in paths:
-            _copy(path, destination, into_folder=target.endswith("/") or len(paths) > 1)
-    workdir = root / image.workdir.lstrip("/")
+            if not path.resolve().is_relative_to(image.folder.resolve()):
+                raise ImageError(
+                    f"{image.folder / 'Dockerfile'} copies '{source}', a link that leads out of the folder."
+                )
+            _copy(path, root, target, into_folder=target.endswith("/") or len(paths) > 1)
+    workdir = _inside_root(root, image.workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     return workdir
 
 
-def _copy(path: Path, destination: Path, *, into_folder: bool) -> None:
+def _inside_root(root: Path, path: str) -> Path:
+    """The place of a path of the image below `root`.
+
+    Raises:
+        ImageError: a link of the image leads out of it.
+    """
+    place = root / path.lstrip("/")
+    if not place.resolve().is_relative_to(root.resolve()):
+        raise ImageError(f"A link of the image leads the path {path} out of the container.")
+    return place
+
+
+def _copy(path: Path, root: Path, target: str, *, into_folder: bool) -> None:
+    destination = _inside_root(root, target)
     if path.is_dir():
-        shutil.copytree(path, destination, dirs_exist_ok=True, ignore=_IGNORED)
+
+        def copy_file(source: str, place: str) -> str:
+            return str(shutil.copy2(source, _inside_root(root, str(Path(place).relative_to(root)))))
+
+        # Links stay links, as in Docker: what they lead to is for the container to see, or not.
+        shutil.copytree(path, destination, symlinks=True, ignore=_IGNORED, copy_function=copy_file, dirs_exist_ok=True)
         return
-    target = destination / path.name if into_folder or destination.is_dir() else destination
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(path, target)
+    if into_folder or destination.is_dir():
+        destination = _inside_root(root, f"{target}/{path.name}")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(path, destination)
 
 
 def command_line(

@@ -1,9 +1,10 @@
 """The process around a container's program: mounts, what is hidden from it, and the end of all that it started.
 
 Run as a script by containers.py with `python -I -S`; imports the standard library only, to start in milliseconds.
-Arguments: the sandbox's process id, the surroundings as JSON (`Launch` in containers.py), then the program and its
-arguments. All this is done here and not between fork and exec of the sandbox, because code run there in a process with
-threads may deadlock.
+Arguments: the sandbox's process id, the surroundings as JSON (`Surroundings` in launching.py), a descriptor, then the
+program and its arguments. From the descriptor comes the program's environment as JSON; it is not this process's own,
+because a variable such as LD_PRELOAD would run code of the container's outside of it. All this is done here and not
+between fork and exec of the sandbox, because code run there in a process with threads may deadlock.
 
 Where the system allows it, the program runs in a process namespace: its end, or that of this process, ends everything
 in it. Elsewhere this process adopts what the program leaves behind (a subreaper) and ends that itself.
@@ -202,7 +203,13 @@ def surround(settings: "dict[str, typing.Any]") -> "Mounting | None":
     return mounting
 
 
-def run(mounting: "Mounting | None", command: "tuple[str, ...]") -> int:
+def read_environment(descriptor: int) -> "dict[str, str]":
+    """The program's environment."""
+    with open(descriptor, "rb") as sent:
+        return dict(json.loads(sent.read()))
+
+
+def run(mounting: "Mounting | None", command: "tuple[str, ...]", environment: "dict[str, str]") -> int:
     """Run the program to its end and end what it left; its exit code, 128 + signal for a killed one."""
     is_apart = False
     if mounting is not None:
@@ -217,8 +224,8 @@ def run(mounting: "Mounting | None", command: "tuple[str, ...]") -> int:
     if not child:
         os.close(writing)
         if is_apart:
-            os._exit(_be_first(mounting, reading, command))
-        _become(command, os.getppid())
+            os._exit(_be_first(mounting, reading, command, environment))
+        _become(command, environment, os.getppid())
     os.close(reading)
     code = _code(_wait_for(child))
     if not is_apart:
@@ -226,7 +233,9 @@ def run(mounting: "Mounting | None", command: "tuple[str, ...]") -> int:
     return code
 
 
-def _be_first(mounting: "Mounting | None", alive: int, command: "tuple[str, ...]") -> int:
+def _be_first(
+    mounting: "Mounting | None", alive: int, command: "tuple[str, ...]", environment: "dict[str, str]"
+) -> int:
     """Be the first process of a namespace: start the program, wait for its end. The kernel ends the others then."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if select.select([alive], [], [], 0)[0]:  # the launcher ended before the signal was set
@@ -237,7 +246,7 @@ def _be_first(mounting: "Mounting | None", alive: int, command: "tuple[str, ...]
     child = os.fork()
     if not child:
         os.close(alive)
-        _become(command, os.getppid())
+        _become(command, environment, os.getppid())
     return _code(_wait_for(child))
 
 
@@ -274,7 +283,7 @@ def _children() -> "list[int]":
         return []
 
 
-def _become(command: "tuple[str, ...]", parent: int) -> None:
+def _become(command: "tuple[str, ...]", environment: "dict[str, str]", parent: int) -> None:
     """Become the program; leave with 126 or 127 and a line of log if that is impossible."""
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -283,21 +292,22 @@ def _become(command: "tuple[str, ...]", parent: int) -> None:
         for capability in _DROPPED_CAPABILITIES:
             libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     try:
-        os.execvp(command[0], command)  # noqa: S606  # no shell is wanted
-    except OSError as error:
-        sys.stderr.write(f"exec {command[0]}: {error.strerror}\n")
+        os.execvpe(command[0], command, environment)  # noqa: S606  # no shell is wanted
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a variable, or a name that is none
+        sys.stderr.write(f"exec {command[0]}: {error.strerror if isinstance(error, OSError) else error}\n")
         sys.stderr.flush()
         os._exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE)
 
 
-def main(parent: str, surroundings: str, *command: str) -> None:
+def main(parent: str, surroundings: str, descriptor: str, *command: str) -> None:
     """Run the program in its surroundings and leave as it left."""
     # A container that is stopped gets SIGTERM, with it this process: the program decides.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    environment = read_environment(int(descriptor))
     mounting = surround(json.loads(surroundings))
     # After the mounts: a user namespace takes the signal away again.
     die_with_parent(int(parent))
-    os._exit(run(mounting, command))
+    os._exit(run(mounting, command, environment))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ container's root, at `$SANDBOX_ROOT/P`, for systems that allow no mounts.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.objects import secret, stage
-from snowflake_sandbox.services import spec
+from snowflake_sandbox.services import environment, spec
 from snowflake_sandbox.session import ObjectScope, Session
 from snowflake_sandbox.statements.reader import Reader
 from snowflake_sandbox.tables import stage_files
@@ -103,9 +102,11 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
     for mount in container.mounts:
         source, read_only = _folder(world, job, key[0], volumes[mount.volume], root)
         below = root / mount.path.lstrip("/")
+        # A mount hides what the image has at its path.
         if below.is_dir() and not below.is_symlink():
-            # A mount hides what the image has at its path.
             shutil.rmtree(below)
+        elif below.parent.resolve().is_relative_to(root.resolve()):
+            below.unlink(missing_ok=True)
         if below.parent.resolve().is_relative_to(root.resolve()):
             below.parent.mkdir(parents=True, exist_ok=True)
             below.symlink_to(source, target_is_directory=True)
@@ -149,9 +150,7 @@ def _give_secret(world: World, job: Job, secret_use: Secret, root: Path, surroun
             raise MountError(f"A link of the image leads the path {secret_use.folder} out of the container.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for key, value in values.items():
-            file = os.open(folder / key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(file, "w") as writer:
-                writer.write(value)
+            environment.write_alone(folder / key, value)
         surroundings.mounts = list(dict.fromkeys([*surroundings.mounts, (str(folder), secret_use.folder, False)]))
 
 
@@ -181,5 +180,14 @@ def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> tuple[P
     if access.role_has(world, job.owner, stage_object, "WRITE"):
         return folder, False
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(folder, copy)
+    shutil.copytree(folder, copy, ignore=_no_files)
     return copy, True
+
+
+def _no_files(folder: str, names: list[str]) -> set[str]:
+    """Entries of a stage's folder that are none of its files.
+
+    A container that writes to the stage may leave a link in it to any file of the sandbox, or a pipe that nobody fills.
+    """
+    paths = {name: Path(folder, name) for name in names}
+    return {name for name, path in paths.items() if path.is_symlink() or not (path.is_dir() or path.is_file())}

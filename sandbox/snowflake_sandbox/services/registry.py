@@ -56,6 +56,8 @@ END;
 # Of a layer that is the folder which an image was built of.
 CONTEXT_LAYER = "application/vnd.snowflake-sandbox.context.v1.tar"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# Of a pushed folder, unpacked.
+_LARGEST_CONTEXT, _MOST_FILES, _LONGEST_NAME = 4 << 30, 100_000, 1024
 _IMAGES = columns("created_on@ image_name tags digest image_path")
 # Images of Snowflake's own that the sandbox has a program for.
 SYSTEM_REPOSITORY = ("snowflake", "images", "snowflake_images")
@@ -190,7 +192,8 @@ class Registry:
             scratch.mkdir(parents=True)
             try:
                 with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-                    archive.extractall(scratch, filter="data")
+                    _check_size(archive)
+                    archive.extractall(scratch, filter=_context_member)  # noqa: S202  # that is what the filter is for
             except (tarfile.TarError, OSError) as error:
                 shutil.rmtree(scratch, ignore_errors=True)
                 raise images.ImageError(f"Failed to pull image: its layer cannot be unpacked ({error}).") from error
@@ -200,6 +203,34 @@ class Registry:
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest.replace(":", "-")
+
+
+def _check_size(archive: tarfile.TarFile) -> None:
+    """Refuse an archive that would fill the disk: a small one may unpack to any size.
+
+    Raises:
+        TarError: it has too many files, or they are too large.
+    """
+    size = 0
+    for count, member in enumerate(archive, 1):
+        size += member.size
+        if size > _LARGEST_CONTEXT or count > _MOST_FILES:
+            raise tarfile.ReadError(f"it has more than {_LARGEST_CONTEXT >> 30} GiB, or more than {_MOST_FILES} files")
+
+
+def _context_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """A file of an archive that may be unpacked: by Python's own rules, and never through a link of the same archive.
+
+    Links after links, in very long folders, get past those rules in versions of Python before 3.11.13 (CVE-2025-4517).
+
+    Raises:
+        FilterError: it may not.
+    """
+    filtered = tarfile.data_filter(member, folder)
+    place = Path(folder, member.name)
+    if len(member.name) > _LONGEST_NAME or any(parent.is_symlink() for parent in place.parents):
+        raise tarfile.OutsideDestinationError(member, str(place))
+    return filtered
 
 
 def show_images(call: Call) -> Result:

@@ -24,6 +24,7 @@ from snowflake_sandbox.services import (
     environment,
     events,
     images,
+    launching,
     machine,
     mounts,
     node_sizes,
@@ -31,6 +32,7 @@ from snowflake_sandbox.services import (
     spec,
 )
 from snowflake_sandbox.services.containers import ContainerProcess, Ended, Launch
+from snowflake_sandbox.services.launching import Surroundings
 from snowflake_sandbox.services.machine import Cancel, CannotStart, Demand, Exited, NodeLost, Placed, Restarted, Started
 from snowflake_sandbox.services.registry import Registry
 from snowflake_sandbox.statements.reader import ObjectName
@@ -376,16 +378,12 @@ class Supervisor:
             self.log(job.object_id, key),
             container.memory_limit,
             events.Collector(self.events(job.object_id, key), self._world.clock.now, parsed.log_level),
-            (*surroundings.mounts, (str(token_file.parent), environment.SESSION_FOLDER, False)),
-            root / ".mounts",
-            self._hidden(),
-            # PUT and GET have the client itself copy files from and to a stage's folder.
-            (stage.root(self._world),),
+            Surroundings(
+                root / ".mounts",
+                (*surroundings.mounts, (str(token_file.parent), environment.SESSION_FOLDER, False)),
+                launching.hidden_folder(self._world.folder),
+                # PUT and GET have the client itself copy files from and to a stage's folder.
+                (root, stage.root(self._world), *(Path(source) for source, _, _ in surroundings.mounts)),
+            ),
         )
         return launch, token
-
-    def _hidden(self) -> Path | None:
-        """What no container sees: the sandbox's files; unless the sandbox's own Python is among them."""
-        folder = self._world.folder
-        needed = (sys.executable, sys.prefix, sys.base_prefix)
-        return None if any(Path(path).is_relative_to(folder) for path in needed) else folder

@@ -17,6 +17,7 @@ from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.notifications import sending
 from snowflake_sandbox.queries.query_records import without_secrets
 from snowflake_sandbox.services import images, spec
+from snowflake_sandbox.statements import lists
 from snowflake_sandbox.statements.reader import strip_tracking
 from snowflake_sandbox.tables.file_patterns import FilePattern
 
@@ -150,3 +151,44 @@ def test_a_statement_that_is_too_deep_or_too_long_is_refused_as_such(client: Cli
     assert isinstance(error, SnowflakeError)
     assert error.errno != 603, error.message
     assert "incident" not in error.message
+
+
+ROWS, EXPRESSIONS = 200_000, 16_384
+_IN_LIST = "select 1 where 1 in ({})".format(", ".join(["2"] * EXPRESSIONS))
+
+
+@pytest.mark.parametrize(
+    ("statement", "place", "most"),
+    [
+        ("insert into T values " + ",".join(["(1)"] * (ROWS + 1)), "line 1 at position 14", "200,000, got 200,001"),
+        ("select *\n from values " + ",".join(["(1)"] * (ROWS + 1)), "line 2 at position 6", "200,000, got 200,001"),
+        ("create table C as select * from (values " + ",".join(["(1)"] * (ROWS + 1)) + ") as v", "", "200,000, got"),
+        ("insert into T values ((select 1 where 1 in (" + "2," * EXPRESSIONS + "2)))", "", "16,384, got 16,385"),
+        ("select 1 where 1 not in (" + "2," * EXPRESSIONS + "abs(3))", "position 24", "16,384, got 16,385"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_list_of_too_many_values_is_refused_by_its_number(
+    client: Client, statement: str, place: str, most: str
+) -> None:
+    client.rows("create table T (v int)")
+    with pytest.raises(SnowflakeError) as refused:
+        client.rows(statement)
+    assert refused.value.errno == 1795
+    assert place in refused.value.message
+    assert f"expected at most {most}" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        _IN_LIST,
+        _IN_LIST.replace("select", "select 2 in (1, 2) as a,", 1),
+        "select " + ", ".join(["abs(1)"] * EXPRESSIONS) + ", 1",
+        "values " + ",".join(["(1, 2)"] * EXPRESSIONS) + ", (2, 3)",
+        "insert into T values (" + ",".join(["1"] * ROWS) + ")",
+    ],
+    ids=lambda text: text[:40],
+)
+def test_lists_that_are_long_enough_or_none_are_counted_right(statement: str) -> None:
+    lists.check(statement)

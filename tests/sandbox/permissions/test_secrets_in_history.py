@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+import requests
+from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.queries.query_records import without_secrets
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Service
 
 
 @pytest.mark.parametrize(
@@ -27,3 +34,40 @@ def test_the_value_is_starred_out(name: str, between: str, value: str) -> None:
     assert "cret" not in text.replace("create secret", "")
     assert "'*****'" in text
     assert "seen" in text
+
+
+@pytest.mark.parametrize("escape", ["''", "\\'", "''''", "\\\\\\'"])
+@pytest.mark.parametrize("value", ["s3cret", "s3 cret; = cret", "s3\ncret"])
+def test_the_value_is_starred_out_in_a_string(escape: str, value: str) -> None:
+    inner = (
+        f"create secret s type = generic_string secret_string = {escape}{value}{escape} comment = {escape}seen{escape}"
+    )
+    text = without_secrets(f"execute immediate '{inner}'")
+    assert "cret" not in text.replace("create secret s type = generic_string secret_string", "")
+    assert "seen" in text
+    text = without_secrets(f"execute immediate 'alter user u set password = {escape}a{escape}{escape}cret{escape}'")
+    assert "cret" not in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["oauth_access_token", "OAUTH_CLIENT_SECRET", "aws_secret_key", "AWS_TOKEN", "azure_sas_token", "master_key"],
+)
+def test_keys_of_other_systems_are_secrets(name: str) -> None:
+    assert without_secrets(f"create stage s credentials = ({name} = 's3cret')") == (
+        f"create stage s credentials = ({name} = '*****')"
+    )
+
+
+def test_who_watches_anothers_statement_sees_no_secret_in_it(service: Service) -> None:
+    owner = logins.open_session(service.world, logins.ADMINISTRATOR, "SYSADMIN")
+    watcher = logins.open_session(service.world, "WATCHER", "ACCOUNTADMIN")
+    query = service.world.parts["queries"].submit(owner, "alter secret NOPE set secret_string = 's3cret'", {}, "w")
+    assert query.future.exception(30) is not None
+    answer = requests.get(
+        f"http://127.0.0.1:{service.port}/monitoring/queries/{query.id}",
+        headers={"Authorization": f'Snowflake Token="{watcher.token}"'},
+        timeout=30,
+    )
+    assert "NOPE" in answer.text
+    assert "s3cret" not in answer.text

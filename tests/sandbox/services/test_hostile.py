@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from snowflake_sandbox.services import containers
+from snowflake_sandbox.protocol import logins
+from snowflake_sandbox.services import containers, launching
 
-from tests.sandbox.services.conftest import ASYNC, Jobs, job
+from tests.sandbox.services.conftest import ASYNC, DOCKERFILE, Jobs, job
 from tests.sandbox.services.test_mounts import mounts_work
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _LEAVING = {
     "thread": f"threading.Thread(target=subprocess.Popen, args=({_SLEEP},)).start()",
     "many": f"[subprocess.Popen({_SLEEP}, start_new_session=True) for _ in range(20)]",
 }
+_MOUNTED = {"name": "v", "mountPath": "/all/mounted"}
 _ENDINGS = {"exits": "", "fails": "os._exit(3)", "is killed": "os.kill(os.getpid(), 9)", "waits": "signal.pause()"}
 
 
@@ -104,6 +106,93 @@ def test_a_container_that_makes_processes_without_end_is_ended(jobs: Jobs, monke
     )
     assert jobs.end("J") == "FAILED"
     assert "more than 20 processes" in jobs.log("J")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc is Linux's")
+def test_a_container_that_calls_itself_a_launcher_has_its_limits(jobs: Jobs) -> None:
+    program = "import signal; x = bytearray(400 << 20); signal.pause()"
+    become = f"import os, sys; os.execv(sys.executable, ['{launching.LAUNCHER}', '-c', {program!r}])"
+    jobs.run(job("J", "python", become, options=ASYNC, resources={"limits": {"memory": "100Mi"}}))
+    assert jobs.end("J") == "FAILED"
+    assert "OOMKilled" in jobs.container("J")["message"]
+
+
+def test_a_chain_of_processes_may_be_longer_than_pythons_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "_children", lambda pid: [pid + 1] if pid < 5000 else [])
+    assert list(containers._tree(1)) == list(range(1, 5001))
+
+
+def test_processes_that_multiply_as_fast_as_they_are_counted_are_counted_to_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(containers, "_children", lambda pid: [pid * 2, pid * 2 + 1])
+    assert len(containers._programs(1)) > containers.MOST_PROCESSES
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc is Linux's")
+def test_no_variable_of_a_container_reaches_its_launcher(jobs: Jobs, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    mark = f"launcher-{os.getpid()}-{time.monotonic_ns()}"
+    os.mkfifo(gate)
+    jobs.run(job("J", "wait", str(gate), options=ASYNC, env={"LD_PRELOAD": "/nothing.so", "MARK": mark}))
+    # The program's own process has its variables; those around it, which see what it may not, have none of them.
+    while not (programs := list(_marked(mark))):
+        time.sleep(0.02)
+    names = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in programs}
+    gate.write_text("go")
+    assert jobs.end("J") == "DONE"
+    assert [name for name in names.values() if str(launching.LAUNCHER).encode() in name] == []
+
+
+def test_a_link_in_a_stage_gives_no_reader_a_file_of_the_sandbox(jobs: Jobs) -> None:
+    (jobs.folder / "credentials.json").write_text('{"password": "of the administrator"}')
+    jobs.run(
+        "CREATE STAGE FILES ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')",
+        "CREATE ROLE READER",
+        "GRANT USAGE ON DATABASE D TO ROLE READER",
+        "GRANT USAGE ON SCHEMA D.S TO ROLE READER",
+        "GRANT CREATE SERVICE ON SCHEMA D.S TO ROLE READER",
+        "GRANT USAGE ON COMPUTE POOL P TO ROLE READER",
+        "GRANT READ ON IMAGE REPOSITORY D.S.R TO ROLE READER",
+        "GRANT READ ON STAGE FILES TO ROLE READER",
+    )
+    volume: dict[str, Any] = {
+        "volumes": [{"name": "v", "source": "stage", "stageConfig": {"name": "@FILES"}}],
+        "volumeMounts": [{"name": "v", "mountPath": "/data"}],
+    }
+    at = "import os; d = '/data' if os.path.exists('/data') else os.environ['SANDBOX_ROOT'] + '/data'\n"
+    leave = (
+        f"os.symlink('{jobs.folder}/credentials.json', d + '/link'); os.symlink('{jobs.folder}', d + '/folder')\n"
+        "os.mkfifo(d + '/pipe'); open(d + '/file', 'w').write('a file')"
+    )
+    jobs.run(job("WRITES", "python", at + leave, **volume))
+    reader = logins.open_session(
+        jobs.world, logins.ADMINISTRATOR, "READER", warehouse="FOR_EVERYBODY", database="D", schema="S"
+    )
+    look = "print(sorted(os.listdir(d)), open(d + '/file').read())"
+    jobs.rows(job("READS", "python", at + look, **volume), reader)
+    (log,) = jobs.rows("SELECT SYSTEM$GET_SERVICE_LOGS('READS', '0', 'main') AS L", reader)
+    assert log["L"] == "['file'] a file\n"
+
+
+def test_links_of_an_image_do_not_lead_its_secrets_and_token_elsewhere(jobs: Jobs) -> None:
+    target = jobs.folder / "credentials.json"
+    target.write_text("of the administrator")
+    image = jobs.images / "test_image"
+    (image / "creds").mkdir()
+    (image / "creds" / "secret_string").symlink_to(target)
+    (image / "session").mkdir()
+    (image / "session" / "token").symlink_to(target)
+    (image / "mounted").symlink_to(target)
+    copies = "COPY creds /creds\nCOPY session /snowflake/session\nCOPY . /all/\n"
+    (image / "Dockerfile").write_text(f"{DOCKERFILE}{copies}")
+    jobs.run("CREATE SECRET TOKEN TYPE = GENERIC_STRING SECRET_STRING = 'value'")
+    for number, path in enumerate(("/creds", "/all/creds")):
+        secrets = [{"snowflakeSecret": {"objectName": "TOKEN"}, "directoryPath": path}]
+        jobs.run(job(f"J{number}", "token", secrets=secrets))
+        assert jobs.log(f"J{number}").startswith("0o600")
+    jobs.run(job("K", "token", volumes=[{"name": "v", "source": "local"}], volumeMounts=[_MOUNTED]))
+    assert target.read_text() == "of the administrator"
 
 
 @pytest.mark.skipif(not mounts_work(), reason="namespaces are not allowed here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,6 +85,70 @@ def test_a_copy_of_a_missing_file_is_said(folder: Path, tmp_path: Path) -> None:
     (folder / "main.py").unlink()
     with pytest.raises(ImageError, match=r"copies 'main\.py', which is not in the folder"):
         images.lay_out(load(folder), tmp_path / "root")
+
+
+SECRET = "of the administrator"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A file of the sandbox, two folders above an image's."""
+    file = tmp_path / "credentials.json"
+    file.write_text(SECRET)
+    return file
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "COPY ../../credentials.json x",
+        "COPY ../../cred*.json x/",
+        "COPY {outside} x",
+        "COPY ../.. x",
+        "COPY data/../../../credentials.json x",
+        "COPY link x",
+        "COPY up/credentials.json x",
+        "COPY up x",
+        "COPY up/ x/",
+    ],
+)
+def test_an_image_has_nothing_from_outside_its_folder(folder: Path, tmp_path: Path, outside: Path, lines: str) -> None:
+    (folder / "link").symlink_to(outside)
+    (folder / "up").symlink_to("../..")
+    (folder / "Dockerfile").write_text(f"FROM x\nWORKDIR /app\n{lines.format(outside=outside)}\n")
+    with suppress(ImageError):
+        images.lay_out(load(folder), tmp_path / "root")
+    # A link may stay: the container does not see what it leads to.
+    files = [path for path in (tmp_path / "root").rglob("*") if path.is_file() and not path.is_symlink()]
+    assert SECRET not in {path.read_text() for path in files}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "COPY main.py /../../credentials.json",
+        "COPY main.py ../../../credentials.json",
+        "WORKDIR ../../..\nCOPY main.py credentials.json",
+        "WORKDIR /../..\nCOPY main.py credentials.json",
+        "COPY links /app\nCOPY main.py /app/up/credentials.json",
+        "COPY links /app\nCOPY main.py /app/up/",
+        "COPY links /app\nCOPY tree /app",
+        "COPY links /app\nCOPY main.py /app/file",
+        "COPY links /app\nWORKDIR /app/up/new",
+    ],
+)
+def test_an_image_lays_nothing_outside_its_container(folder: Path, tmp_path: Path, outside: Path, lines: str) -> None:
+    (folder / "links").mkdir()
+    (folder / "links" / "up").symlink_to(tmp_path)
+    (folder / "links" / "file").symlink_to(outside)
+    (folder / "tree" / "up").mkdir(parents=True)
+    (folder / "tree" / "up" / "credentials.json").write_text("stolen")
+    (folder / "Dockerfile").write_text(f"FROM x\n{lines}\n")
+    before = {path for path in tmp_path.iterdir() if path.name != "root"}
+    with suppress(ImageError):
+        images.lay_out(load(folder), tmp_path / "root")
+    assert {path for path in tmp_path.iterdir() if path.name != "root"} == before
+    assert outside.read_text() == SECRET
 
 
 @pytest.mark.parametrize(

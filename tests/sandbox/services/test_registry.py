@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
 import json
+import tarfile
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from snowflake_sandbox.services import registry
+from snowflake_sandbox.services.images import ImageError
 
 from tests.sandbox.conftest import PASSWORD
 
@@ -185,3 +189,49 @@ def test_a_manifest_of_any_shape_is_refused(port: int, change: dict[str, Any]) -
     whole = {"config": engine.blob(f"{PLACE}/odd", b"{}"), "layers": []}
     status, _, _ = engine.send("PUT", f"/v2/{PLACE}/odd/manifests/v1", json.dumps(whole | change).encode())
     assert status == 400
+
+
+def _archive(*members: tuple[str, bytes | str]) -> bytes:
+    """A folder as it is pushed: a file has bytes, a link the text of where it leads."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            if isinstance(content, bytes):
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+            else:
+                member.type, member.linkname = tarfile.SYMTYPE, content
+                archive.addfile(member)
+    return packed.getvalue()
+
+
+_DOCKERFILE = ("Dockerfile", b"FROM x\nCOPY a /a\nCMD true\n")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [_DOCKERFILE, ("../../../credentials.json", b"stolen")],
+        [_DOCKERFILE, ("a", "../../../../credentials.json"), ("a", b"stolen")],
+        [_DOCKERFILE, ("a", "."), ("a/b", b"through a link")],
+        [_DOCKERFILE, ("/".join(["d" * 200] * 6), b"deep")],
+        [_DOCKERFILE, *((f"a{number}", b"") for number in range(30))],
+        [_DOCKERFILE, ("a", bytes(2000))],
+    ],
+    ids=["above", "link out", "through a link", "deep", "many", "large"],
+)
+def test_a_pushed_folder_unpacks_inside_its_place(
+    service: Any, port: int, monkeypatch: pytest.MonkeyPatch, members: list[tuple[str, bytes | str]]
+) -> None:
+    monkeypatch.setattr(registry, "_MOST_FILES", 20)
+    monkeypatch.setattr(registry, "_LARGEST_CONTEXT", 1000)
+    engine = Pusher(port)
+    layer = {"mediaType": registry.CONTEXT_LAYER, **engine.blob(f"{PLACE}/evil", _archive(*members))}
+    manifest = json.dumps({"config": engine.blob(f"{PLACE}/evil", b"{}"), "layers": [layer]}).encode()
+    assert engine.send("PUT", f"/v2/{PLACE}/evil/manifests/v1", manifest)[0] == 201
+    folder = service.world.folder
+    before = {path for path in folder.rglob("*") if "sha256-" not in path.name}
+    with pytest.raises(ImageError, match="cannot be unpacked"):
+        service.world.parts["services"].registry.find(f"/{PLACE}/evil:v1")
+    assert {path for path in folder.rglob("*") if "sha256-" not in path.name} == before
