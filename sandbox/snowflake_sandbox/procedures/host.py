@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.objects import stage
-from snowflake_sandbox.procedures.worker import DATA_FRAMES, CallRequest, content, outstanding, send
+from snowflake_sandbox.procedures.worker import DATA_FRAMES, LENGTH, CallRequest, outstanding, send
 from snowflake_sandbox.services import launching
 from snowflake_sandbox.services.launching import Surroundings
 
@@ -136,7 +136,7 @@ class ProcedureHost:
             if not piece:
                 raise Cancelled if cancelled.is_set() or self._stopping.is_set() else ProcessDied
             data += piece
-        return content(data)
+        return bytes(data[LENGTH:])
 
 
 def _answer(content: bytes) -> dict[str, Any]:

@@ -45,7 +45,7 @@ DATA_FRAMES = "--data-frames"
 # Loaded by the connector where they are installed, and as slow to load as all the rest: pandas is there on the platform
 # only where PACKAGES names it, and no stage of the sandbox is in a cloud.
 _PANDAS, _CLOUDS = ("pandas", "numpy"), ("boto3", "botocore")
-_LENGTH = 8
+LENGTH = 8
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 # Of a message: Snowflake's procedures return less.
 _LARGEST = 512 << 20
@@ -75,7 +75,7 @@ class CallRequest:
 
 def send(connection: socket.socket, data: bytes) -> None:
     """Send one message."""
-    connection.sendall(len(data).to_bytes(_LENGTH, "big") + data)
+    connection.sendall(len(data).to_bytes(LENGTH, "big") + data)
 
 
 def receive(connection: socket.socket) -> bytes | None:
@@ -86,7 +86,7 @@ def receive(connection: socket.socket) -> bytes | None:
         if not piece:
             return None
         data += piece
-    return content(data)
+    return bytes(data[LENGTH:])
 
 
 def outstanding(data: bytearray) -> int:
@@ -95,17 +95,12 @@ def outstanding(data: bytearray) -> int:
     Raises:
         ValueError: it is longer than any that is sent; a body that looks for the socket may write to it, too.
     """
-    if len(data) < _LENGTH:
-        return _LENGTH - len(data)
-    length = int.from_bytes(data[:_LENGTH], "big")
+    if len(data) < LENGTH:
+        return LENGTH - len(data)
+    length = int.from_bytes(data[:LENGTH], "big")
     if length > _LARGEST:
         raise ValueError(f"a message of {length} bytes")
-    return _LENGTH + length - len(data)
-
-
-def content(data: bytearray) -> bytes:
-    """Return what a whole message says."""
-    return bytes(data[_LENGTH:])
+    return LENGTH + length - len(data)
 
 
 def serve(control: socket.socket) -> None:

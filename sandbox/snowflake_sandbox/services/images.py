@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -186,7 +185,10 @@ def _absolute(folder: str, path: str) -> str:
     >>> _absolute("/app", "../../../etc/x")
     '/etc/x'
     """
-    return posixpath.normpath(f"/{PurePosixPath(folder) / path}".replace("//", "/"))
+    parts: list[str] = []
+    for part in PurePosixPath(folder, path).parts[1:]:
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    return "/" + "/".join(parts)
 
 
 def digest(folder: Path) -> str:

@@ -5,93 +5,19 @@ from __future__ import annotations
 import json
 import os
 import queue
-import select
-import socket
 import threading
-import time
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
-from snowflake_sandbox import world
-from snowflake_sandbox.clock import SystemClock
 from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.procedures import call
 from snowflake_sandbox.procedures.call import log_path
 from snowflake_sandbox.protocol import logins
-from snowflake_sandbox.protocol.server import Server
-
-from tests import in_process
-from tests.sandbox.services.test_mounts import mounts_work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from snowflake_sandbox.call import World
-    from snowflake_sandbox.session import Session
-
-PATIENCE = 30.0
-
-
-@dataclass
-class Procedures:
-    world: World
-    session: Session
-
-    def rows(self, text: str, **more: Any) -> list[dict[str, Any]]:
-        return in_process.rows(self.world, more.pop("session", self.session), text, **more)
-
-    def create(self, name: str, body: str, returns: str = "VARCHAR", execute_as: str = "CALLER") -> None:
-        lines = "\n".join(f"    {line}" for line in body.splitlines())
-        head, _, arguments = name.partition("(")
-        names = ", ".join(word.split()[0].lower() for word in arguments.rstrip(")").split(",") if word)
-        self.rows(
-            f"CREATE OR REPLACE PROCEDURE {head}({arguments or ')'} RETURNS {returns} LANGUAGE PYTHON"
-            " RUNTIME_VERSION = '3.11' PACKAGES = ('snowflake-snowpark-python') HANDLER = 'main'"
-            f" EXECUTE AS {execute_as} AS $$\ndef main(session{', ' + names if names else ''}):\n{lines}\n$$"
-        )
-
-    def value(self, call: str, **more: Any) -> Any:
-        return next(iter(self.rows(call, **more)[0].values()))
-
-    def error(self, call: str) -> SnowflakeError:
-        with pytest.raises(SnowflakeError) as raised:
-            self.rows(call)
-        return raised.value
-
-
-@pytest.fixture(scope="module")
-def procedures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Procedures]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(100)
-        folder = tmp_path_factory.mktemp("procedures")
-        made = world.build(folder, (), SystemClock(), address=listener.getsockname()[:2], password="-")
-        settings = uvicorn.Config(Server(made).application(), log_level="error", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(settings)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        made.parts["procedures"].start()
-        session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN", database="D", schema="S")
-        found = Procedures(made, session)
-        for statement in (
-            "CREATE WAREHOUSE W MAX_CONCURRENCY_LEVEL = 20",
-            "GRANT USAGE ON WAREHOUSE W TO ROLE PUBLIC",
-            "CREATE DATABASE D",
-            "CREATE SCHEMA D.S",
-            "CREATE TABLE D.S.T (V VARCHAR)",
-        ):
-            found.rows(statement)
-        yield found
-        made.parts["procedures"].stop()
-        server.should_exit = True
-        thread.join()
-        world.stop(made)
+    from tests.sandbox.procedures.conftest import Procedures
 
 
 def test_a_body_works_in_its_callers_session(procedures: Procedures) -> None:
@@ -277,142 +203,6 @@ def test_many_calls_at_once(procedures: Procedures) -> None:
     for thread in threads:
         thread.join()
     assert sorted(results.queue) == list(range(20))
-
-
-def _sleepers(seconds: str) -> list[int]:
-    """Processes that sleep for so many seconds, on this machine."""
-    pids = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (folder / "cmdline").read_bytes() == f"sleep\0{seconds}\0".encode():
-                pids.append(int(folder.name))
-    return pids
-
-
-def _gone(descriptors: list[int]) -> bool:
-    """Wait for the end of processes."""
-    for descriptor in descriptors:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        if not poll.poll(PATIENCE * 1000):
-            return False
-        os.close(descriptor)
-    return True
-
-
-_LEAVE = """
-import os, subprocess, sys
-subprocess.Popen(['sleep', seconds])
-subprocess.Popen(['sleep', seconds], start_new_session=True)
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        os.execvp('sleep', ['sleep', seconds])
-    os._exit(0)
-os.wait()
-open(f, 'w').write('started')
-"""
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc is Linux's")
-@pytest.mark.parametrize("ending", ["returns", "fails", "is cancelled", "spins"])
-def test_nothing_that_a_call_started_outlives_it(procedures: Procedures, tmp_path: Path, ending: str) -> None:
-    fifo, gate = tmp_path / "started", tmp_path / "gate"
-    os.mkfifo(fifo)
-    os.mkfifo(gate)
-    seconds = f"{600 + time.monotonic_ns() / 1e9}"
-    endings = {
-        "returns": "open(g).read()\nreturn 'done'",
-        "fails": "open(g).read()\nos._exit(3)",
-        "is cancelled": "import signal\nsignal.pause()",
-        # one operation of C code, during which no thread of Python's does anything
-        "spins": "import re\nre.match('(a+)+$', 'a' * 60 + '!')",
-    }
-    procedures.create("LEAVES(F VARCHAR, G VARCHAR, SECONDS VARCHAR)", f"{_LEAVE}\n{endings[ending]}")
-    cancelled = threading.Event()
-    answers: queue.Queue[object] = queue.Queue()
-
-    def call() -> None:
-        statement = f"CALL LEAVES('{fifo}', '{gate}', '{seconds}')"
-        try:
-            answers.put(procedures.rows(statement, cancelled=cancelled))
-        except SnowflakeError as error:
-            answers.put(error)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    fifo.read_text()
-    # The last of them may not have become `sleep` yet.
-    while len(pids := _sleepers(seconds)) < 3:
-        time.sleep(0.01)
-    watched = [os.pidfd_open(pid) for pid in pids]
-    if ending in ("returns", "fails"):
-        gate.write_text("go")
-    else:
-        cancelled.set()
-    expected = {"returns": "done", "fails": "ended without a result"}.get(ending, "SQL execution canceled")
-    assert expected in str(answers.get(timeout=PATIENCE))
-    assert _gone(watched)
-    thread.join()
-
-
-def test_a_call_leaves_no_temporary_files(procedures: Procedures) -> None:
-    body = "import tempfile\nreturn tempfile.NamedTemporaryFile(delete=False).name + ' ' + tempfile.mkdtemp()"
-    procedures.create("LEAVES_FILES()", body)
-    paths = [Path(word) for word in str(procedures.value("CALL LEAVES_FILES()")).split()]
-    assert len({path.parent for path in paths}) == 1
-    deadline = time.monotonic() + PATIENCE
-    while paths[0].parent.exists():  # removed after the answer
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@pytest.mark.skipif(not mounts_work(), reason="namespaces are not allowed here")
-def test_a_body_sees_no_file_of_the_sandboxs_and_no_process(procedures: Procedures) -> None:
-    folder = procedures.world.folder
-    (folder / "credentials.json").write_text("of the administrator")
-    procedures.create(
-        "LOOK(D VARCHAR)",
-        "import os\n"
-        "seen = [os.path.join(f, n) for f, _, names in os.walk(d) for n in names if not f.endswith('/procedures')]\n"
-        "pids = [p for p in os.listdir('/proc') if p.isdigit()]\n"
-        "roots = [p for p in pids if os.path.exists(f'/proc/{p}/root{d}/credentials.json')]\n"
-        "return repr((seen, roots, max(map(int, pids)) < 1000))",
-    )
-    assert procedures.value(f"CALL LOOK('{folder}')") == "([], [], True)"
-
-
-@pytest.mark.parametrize(
-    "sent", ["(1 << 62).to_bytes(8, 'big')", "(9).to_bytes(8, 'big') + b'no json x'", "(2).to_bytes(8, 'big') + b'77'"]
-)
-def test_a_body_that_answers_the_host_itself_fails_alone(procedures: Procedures, sent: str) -> None:
-    find = "import os, socket, stat\nfor n in range(3, 50):\n    try:\n        s = socket.socket(fileno=os.dup(n))\n"
-    send = f"        s.sendall({sent}) if s.family == socket.AF_UNIX else None\n    except OSError: pass\n"
-    procedures.create("ANSWERS()", f"{find}{send}os._exit(0)")
-    assert "ended without a result" in procedures.error("CALL ANSWERS()").message
-
-
-def test_a_body_that_begins_an_answer_can_be_cancelled(procedures: Procedures, tmp_path: Path) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    find = "import os, signal, socket\nfor n in range(3, 50):\n    try:\n        s = socket.socket(fileno=os.dup(n))\n"
-    send = "        s.sendall(bytes(7) + b'x') if s.family == socket.AF_UNIX else None\n    except OSError: pass\n"
-    procedures.create("BEGINS(F VARCHAR)", f"{find}{send}open(f, 'w').write('x')\nsignal.pause()")
-    cancelled = threading.Event()
-    answers: queue.Queue[object] = queue.Queue()
-
-    def call() -> None:
-        try:
-            answers.put(procedures.rows(f"CALL BEGINS('{fifo}')", cancelled=cancelled))
-        except SnowflakeError as error:
-            answers.put(error)
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    fifo.read_text()
-    cancelled.set()
-    assert "SQL execution canceled" in str(answers.get(timeout=PATIENCE))
-    thread.join()
 
 
 @pytest.mark.parametrize("statement", ["use role ACCOUNTADMIN", "use secondary roles all"])

@@ -1,0 +1,158 @@
+"""Bodies that want to outlive their call, to see what is not theirs, or to answer the host themselves."""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from snowflake_sandbox.errors import SnowflakeError
+
+from tests.sandbox.services.test_mounts import mounts_work
+
+if TYPE_CHECKING:
+    from tests.sandbox.procedures.conftest import Procedures
+
+PATIENCE = 30.0
+
+
+def _sleepers(seconds: str) -> list[int]:
+    """Processes that sleep for so many seconds, on this machine."""
+    pids = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (folder / "cmdline").read_bytes() == f"sleep\0{seconds}\0".encode():
+                pids.append(int(folder.name))
+    return pids
+
+
+def _gone(descriptors: list[int]) -> bool:
+    """Wait for the end of processes."""
+    for descriptor in descriptors:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(PATIENCE * 1000):
+            return False
+        os.close(descriptor)
+    return True
+
+
+_LEAVE = """
+import os, subprocess, sys
+subprocess.Popen(['sleep', seconds])
+subprocess.Popen(['sleep', seconds], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execvp('sleep', ['sleep', seconds])
+    os._exit(0)
+os.wait()
+open(f, 'w').write('started')
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc is Linux's")
+@pytest.mark.parametrize("ending", ["returns", "fails", "is cancelled", "spins"])
+def test_nothing_that_a_call_started_outlives_it(procedures: Procedures, tmp_path: Path, ending: str) -> None:
+    fifo, gate = tmp_path / "started", tmp_path / "gate"
+    os.mkfifo(fifo)
+    os.mkfifo(gate)
+    seconds = f"{600 + time.monotonic_ns() / 1e9}"
+    endings = {
+        "returns": "open(g).read()\nreturn 'done'",
+        "fails": "open(g).read()\nos._exit(3)",
+        "is cancelled": "import signal\nsignal.pause()",
+        # one operation of C code, during which no thread of Python's does anything
+        "spins": "import re\nre.match('(a+)+$', 'a' * 60 + '!')",
+    }
+    procedures.create("LEAVES(F VARCHAR, G VARCHAR, SECONDS VARCHAR)", f"{_LEAVE}\n{endings[ending]}")
+    cancelled = threading.Event()
+    answers: queue.Queue[object] = queue.Queue()
+
+    def call() -> None:
+        statement = f"CALL LEAVES('{fifo}', '{gate}', '{seconds}')"
+        try:
+            answers.put(procedures.rows(statement, cancelled=cancelled))
+        except SnowflakeError as error:
+            answers.put(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    fifo.read_text()
+    # The last of them may not have become `sleep` yet.
+    while len(pids := _sleepers(seconds)) < 3:
+        time.sleep(0.01)
+    watched = [os.pidfd_open(pid) for pid in pids]
+    if ending in ("returns", "fails"):
+        gate.write_text("go")
+    else:
+        cancelled.set()
+    expected = {"returns": "done", "fails": "ended without a result"}.get(ending, "SQL execution canceled")
+    assert expected in str(answers.get(timeout=PATIENCE))
+    assert _gone(watched)
+    thread.join()
+
+
+def test_a_call_leaves_no_temporary_files(procedures: Procedures) -> None:
+    body = "import tempfile\nreturn tempfile.NamedTemporaryFile(delete=False).name + ' ' + tempfile.mkdtemp()"
+    procedures.create("LEAVES_FILES()", body)
+    paths = [Path(word) for word in str(procedures.value("CALL LEAVES_FILES()")).split()]
+    assert len({path.parent for path in paths}) == 1
+    deadline = time.monotonic() + PATIENCE
+    while paths[0].parent.exists():  # removed after the answer
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(not mounts_work(), reason="namespaces are not allowed here")
+def test_a_body_sees_no_file_of_the_sandboxs_and_no_process(procedures: Procedures) -> None:
+    folder = procedures.world.folder
+    (folder / "credentials.json").write_text("of the administrator")
+    procedures.create(
+        "LOOK(D VARCHAR)",
+        "import os\n"
+        "seen = [os.path.join(f, n) for f, _, names in os.walk(d) for n in names if not f.endswith('/procedures')]\n"
+        "pids = [p for p in os.listdir('/proc') if p.isdigit()]\n"
+        "roots = [p for p in pids if os.path.exists(f'/proc/{p}/root{d}/credentials.json')]\n"
+        "return repr((seen, roots, max(map(int, pids)) < 1000))",
+    )
+    assert procedures.value(f"CALL LOOK('{folder}')") == "([], [], True)"
+
+
+@pytest.mark.parametrize(
+    "sent", ["(1 << 62).to_bytes(8, 'big')", "(9).to_bytes(8, 'big') + b'no json x'", "(2).to_bytes(8, 'big') + b'77'"]
+)
+def test_a_body_that_answers_the_host_itself_fails_alone(procedures: Procedures, sent: str) -> None:
+    find = "import os, socket, stat\nfor n in range(3, 50):\n    try:\n        s = socket.socket(fileno=os.dup(n))\n"
+    send = f"        s.sendall({sent}) if s.family == socket.AF_UNIX else None\n    except OSError: pass\n"
+    procedures.create("ANSWERS()", f"{find}{send}os._exit(0)")
+    assert "ended without a result" in procedures.error("CALL ANSWERS()").message
+
+
+def test_a_body_that_begins_an_answer_can_be_cancelled(procedures: Procedures, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    find = "import os, signal, socket\nfor n in range(3, 50):\n    try:\n        s = socket.socket(fileno=os.dup(n))\n"
+    send = "        s.sendall(bytes(7) + b'x') if s.family == socket.AF_UNIX else None\n    except OSError: pass\n"
+    procedures.create("BEGINS(F VARCHAR)", f"{find}{send}open(f, 'w').write('x')\nsignal.pause()")
+    cancelled = threading.Event()
+    answers: queue.Queue[object] = queue.Queue()
+
+    def call() -> None:
+        try:
+            answers.put(procedures.rows(f"CALL BEGINS('{fifo}')", cancelled=cancelled))
+        except SnowflakeError as error:
+            answers.put(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    fifo.read_text()
+    cancelled.set()
+    assert "SQL execution canceled" in str(answers.get(timeout=PATIENCE))
+    thread.join()
