@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ from snowflake_sandbox.objects import secret as secrets
 from snowflake_sandbox.statements.reader import ObjectName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -66,6 +69,8 @@ class Delivery:
         with self._world.store.reading() as tx:
             pending = queue.due(tx, now)
         for notification in pending:
+            if self._stopping.is_set():
+                break
             error = self._deliver(notification)
             with self._world.store.transaction() as tx:
                 queue.settle(tx, notification, error, self._world.clock.now())
@@ -126,13 +131,41 @@ def post(receiver: str, request: requests.WebhookRequest) -> str | None:
     address, target = urlsplit(receiver), urlsplit(request.url)
     path = f"{address.path.rstrip('/')}/{target.netloc}{target.path}" + (f"?{target.query}" if target.query else "")
     connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=_HTTP_SECONDS)
+    expired = threading.Event()
     try:
-        connection.request("POST", path, request.body.encode(), dict(request.headers))
-        answer = connection.getresponse()
-        body = answer.read(_LONGEST_ANSWER).decode(errors="replace")
+        connection.connect()
+        with _hanging_up(connection.sock, expired):
+            connection.request("POST", path, request.body.encode(), dict(request.headers))
+            answer = connection.getresponse()
+            body = answer.read(_LONGEST_ANSWER).decode(errors="replace")
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: headers that HTTP cannot carry
-        return f"{type(error).__name__}: {error}"
+        return _late() if expired.is_set() or isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
     finally:
         connection.close()
+    if expired.is_set():
+        return _late()
     accepted = http.client.OK <= answer.status < http.client.MULTIPLE_CHOICES
     return None if accepted else f"HTTP {answer.status} {body}"
+
+
+def _late() -> str:
+    return f"no answer within {_HTTP_SECONDS} seconds"
+
+
+@contextmanager
+def _hanging_up(connected: socket.socket, expired: threading.Event) -> Iterator[None]:
+    """Hang up after a while: a time limit of the socket begins anew with each byte of a receiver that drips."""
+
+    def hang_up() -> None:
+        expired.set()
+        # OSError: the receiver has hung up before
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_HTTP_SECONDS, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

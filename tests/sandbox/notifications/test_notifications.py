@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.policy import default
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from snowflake_sandbox import control
 from snowflake_sandbox.errors import SnowflakeError
-from snowflake_sandbox.notifications import mailbox, queue
+from snowflake_sandbox.notifications import delivery, mailbox, queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -256,3 +257,45 @@ def test_a_header_that_http_cannot_carry_is_told_and_holds_nobody_up(mailing: Cl
         deliver(mailing)
         assert [json.loads(body)["text"] for _, _, body in received] == ["second"]
         assert all("X-Evil" not in headers for _, headers, _ in received)
+
+
+@contextmanager
+def dripping(client: Client) -> Iterator[None]:
+    """A receiver that answers a byte at a time, and never comes to an end."""
+    done = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError), listener.accept()[0] as connected:
+            connected.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not done.wait(0.02):
+                connected.sendall(b"x")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    client.world.webhook_receiver = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        yield
+    finally:
+        done.set()
+        listener.close()
+        thread.join()
+
+
+def test_a_receiver_that_drips_its_answer_is_given_up(mailing: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_HTTP_SECONDS", 0.2)
+    mailing.rows(SEND % SANITIZED, {"1": "x"})
+    with dripping(mailing):
+        deliver(mailing)
+    (row,) = history(mailing)
+    assert (row["STATUS"], row["ERROR_MESSAGE"]) == (queue.RETRIABLE_FAILURE, "no answer within 0.2 seconds")
+
+
+def test_a_sandbox_that_stops_sends_nothing_more(mailing: Client) -> None:
+    """Each receiver that hangs would hold it up."""
+    mailing.rows(SEND % SANITIZED, {"1": "x"})
+    part = mailing.world.parts["notifications"]
+    with receiver(mailing) as received:
+        part.stop()
+        part.deliver()
+    assert received == []
