@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobgraph.cost.rates import published
 from jobgraph.names import quoted
 from jobgraph.plan.sql import literal
 
@@ -307,5 +308,19 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
         ViewPlan("SLOWEST_JOBS", "jobgraph: the 100 longest attempts of each graph", slowest),
         ViewPlan("FAILURES_BY_WEEK", "jobgraph: failed attempts by week and reason class", by_week),
         ViewPlan("JOB_COSTS", "jobgraph: attempts and seconds on the pool by job, replicas counted", costs),
+        ViewPlan("ATTEMPT_COSTS", "jobgraph: credits of each attempt's nodes by the rates", _attempt_costs(settings)),
         ViewPlan("JOB_DURATIONS", "jobgraph: how long jobs take", durations),
+    )
+
+
+def _attempt_costs(settings: Settings) -> str:
+    """Return the query for what each attempt's nodes cost: seconds, nodes and rate multiplied; of a range of rates, the highest."""
+    rates = published().overridden(dict(settings.rates), settings.credit_price)
+    cases = " ".join(f"WHEN {literal(family)} THEN {rate.high}" for family, rate in sorted(rates.families.items()))
+    credits_ = f"DURATION_IN_SECS * REPLICAS / 3600 * CASE NODE_FAMILY {cases} END"
+    return (
+        "SELECT GRAPH_NAME, ROOT_TASK_NAME, GRAPH_RUN_ID, TASK_NAME, ATTEMPT, JOB_STATUS, COMPUTE_POOL, NODE_FAMILY,"
+        " DATE_TRUNC('week', COMPLETED_TIME) AS WEEK, DURATION_IN_SECS * REPLICAS AS POOL_SECONDS,"
+        f" {credits_} AS CREDITS, {credits_} * {rates.credit_price} AS DOLLARS"
+        f" FROM {settings.qualified(settings.job_runs_table)} WHERE DURATION_IN_SECS IS NOT NULL"
     )

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from jobgraph.config.model import DIRECT, MANAGED
+from jobgraph.cost.rates import published
 from jobgraph.procedures import run_job
 from jobgraph.procedures.attempt import JobFailed
 from tests.procedures.recording import RecordingSession, Service
@@ -173,6 +174,11 @@ def test_views_answer_what_people_ask(managed: Deployed) -> None:
     (costs,) = ran.rows("SELECT * FROM D.S.JOB_COSTS WHERE TASK_NAME = 'T_FLAKY'")
     assert (costs["RUNS"], costs["ATTEMPTS"], costs["FAILED_ATTEMPTS"]) == (1, 3, 2)
     assert costs["POOL_SECONDS"] > costs["FAILED_POOL_SECONDS"] > 0
+    tries = ran.rows("SELECT * FROM D.S.ATTEMPT_COSTS WHERE TASK_NAME = 'T_FLAKY' ORDER BY ATTEMPT")
+    assert [row["ATTEMPT"] for row in tries] == [1, 2, 3]
+    rate = published().families["CPU_X64_XS"].high
+    assert sum(row["CREDITS"] for row in tries) == pytest.approx(float(costs["POOL_SECONDS"]) / 3600 * rate)
+    assert tries[0]["DOLLARS"] == pytest.approx(tries[0]["CREDITS"] * 3)
     slowest = ran.rows(
         "SELECT TASK_NAME, DURATION_IN_SECS FROM D.S.SLOWEST_JOBS ORDER BY DURATION_IN_SECS DESC LIMIT 3"
     )
