@@ -314,7 +314,7 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
 
 
 def _attempt_costs(settings: Settings) -> str:
-    """Return the query for what each attempt's nodes cost: seconds, nodes and rate multiplied; of a range of rates, the highest."""
+    """Return the query for seconds by nodes by rate of each attempt; of a range of rates, the highest counts."""
     rates = published().overridden(dict(settings.rates), settings.credit_price)
     cases = " ".join(f"WHEN {literal(family)} THEN {rate.high}" for family, rate in sorted(rates.families.items()))
     credits_ = f"DURATION_IN_SECS * REPLICAS / 3600 * CASE NODE_FAMILY {cases} END"
