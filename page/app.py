@@ -14,6 +14,7 @@ from jobgraph.errors import UserError
 from jobgraph.page import reading
 from jobgraph.page.board import board
 from jobgraph.page.markup.frame import frame_html, tabs_html
+from jobgraph.page.refusals import refuse
 from jobgraph.page.views import actions, alerts, attempt, changes, cost, graphs, grid, job, picture, run, ways, why
 from jobgraph.page_model import address
 
@@ -38,6 +39,7 @@ _SPACE = """<style>
 .block-container { padding: 1.1rem 2rem 3rem; max-width: 1600px; }
 @media (max-width: 760px) { .block-container { padding: 0.9rem 0.8rem 3rem; } }
 [data-testid="stVerticalBlock"] { gap: 0.7rem; }
+[data-testid="stAlert"] :is(pre, code, code span) { white-space: pre-wrap !important; overflow-wrap: anywhere; }
 header[data-testid="stHeader"] { display: none; }
 .stElementContainer[data-stale="true"] { transition: opacity 0.4s ease-in 2.5s !important; }
 @media (max-width: 760px) { .st-key-ways { flex-direction: column; align-items: stretch; }
@@ -67,7 +69,7 @@ def main() -> None:
             ways.show(here)
             _show(here)
     except UserError as error:
-        st.error(f"```\n{error}\n```", icon=":material/error:")
+        refuse(error)
 
 
 def _show(here: Address) -> None:
@@ -75,7 +77,7 @@ def _show(here: Address) -> None:
     try:
         _VIEWS.get(here.view, graphs.show)(here)
     except UserError as error:
-        st.error(f"```\n{error}\n```", icon=":material/error:")
+        refuse(error)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ _OPTIONS = {
 }
 # One accent in light and dark: the colour of what is well (assets/board.css).
 _THEMES = {
-    "light": {"primaryColor": "#1f6fd6", "backgroundColor": "#ffffff", "textColor": "#1c2430"},
+    "light": {"primaryColor": "#1a5fb8", "backgroundColor": "#ffffff", "textColor": "#1c2430"},
     "dark": {"primaryColor": "#62a4f5", "backgroundColor": "#12171f", "textColor": "#e4e8ee"},
 }
 

@@ -18,6 +18,7 @@ from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
 from jobgraph.errors import UserError
 from jobgraph.page import connection, reading
+from jobgraph.page.refusals import refuse
 from jobgraph.page.views.live import live
 from jobgraph.runs import backfills, records, values
 from jobgraph.runs.operations import filled
@@ -112,7 +113,7 @@ def dialog(name: str) -> None:
             _leave(action)
             _ask(graph, action)
         except UserError as error:
-            st.error(f"```\n{error}\n```", icon=":material/error:")
+            refuse(error)
 
     window()
 
@@ -132,7 +133,9 @@ def _ask(graph: Deployed, name: str) -> None:
             action = steering.backfill(client, reading.graph(graph.key), graph, choice, ends)
     else:
         action = _built(client, graph, name)
-    st.code(";\n".join(map(filled, action.statements)) + ";" if action.statements else "", language="sql")
+    # without colours, some of which hardly stand out from the paper
+    statements = ";\n".join(map(filled, action.statements)) + ";" if action.statements else ""
+    st.code(statements, language=None, wrap_lines=True)
     st.markdown(_jobs(action))
     if action.remark:
         st.caption(action.remark)
@@ -184,7 +187,7 @@ def _leave(name: str) -> None:
     if outcome is None:
         return
     if "refusal" in outcome:
-        st.error(f"```\n{outcome['refusal']}\n```", icon=":material/error:")
+        refuse(outcome["refusal"])
         return
     _forget()
     st.toast(outcome["told"], icon=_ICONS[name])

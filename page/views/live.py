@@ -11,6 +11,7 @@ import streamlit as st
 
 from jobgraph.errors import UserError
 from jobgraph.page import connection
+from jobgraph.page.refusals import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def live(draw: Callable[[], bool]) -> None:
         try:
             running = draw()
         except UserError as error:
-            st.error(f"```\n{error}\n```", icon=":material/error:")
+            refuse(error)
             running = False
         next_pause = RUNNING if running or not connection.is_in_snowflake() else QUIET_IN_SNOWFLAKE
         if next_pause != pause:

@@ -1,4 +1,4 @@
-"""The page in the process of the tests, against a Snowflake of recorded rows, with no browser and no network."""
+"""The page in the process of the tests, against recorded rows, with no browser; and the site that browsers visit."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from streamlit.testing.v1 import AppTest
 
 import jobgraph.page
 from jobgraph.page import board, connection
+from tests.page.browsing import site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobgraph.account.client import Client
 
+__all__ = ["shown", "site", "visit"]
 APP = Path(jobgraph.page.__file__).with_name("app.py")
 
 

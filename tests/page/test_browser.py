@@ -6,150 +6,27 @@ Where there is no Chromium these are skipped, and say so. With UPDATE_GOLDENS=1 
 from __future__ import annotations
 
 import json
-import os
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from jobgraph.account import client as connecting
-from jobgraph.account.queries import Statement
 from jobgraph.page_model import address
-from tests.page import running, world
-from tests.page.serving import CHROMIUM, served
-from tests.page.world import Made
+from tests.page import world
+from tests.page.browsing import JOBS, picture
+from tests.page.serving import CHROMIUM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from playwright.sync_api import Page
 
-    from playwright.sync_api import Browser, BrowserContext, Page
-
-    from jobgraph.account.client import Client
+    from tests.page.browsing import Site
     from tests.page.conftest import Visit
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-IMAGES = ROOT / "docs" / "images"
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
 ]
-STEPS = ("ORDERS", "CUSTOMERS", "RETURNS", "PRICES", "STOCK")
-JOBS = [
-    *(f"{verb}_{step}" for verb in ("LOAD", "CLEAN") for step in STEPS),
-    *("FEATURES_BASKET", "FEATURES_CHURN", "FEATURES_DEMAND", "TRAIN_DEMAND", "TRAIN_CHURN", "SCORE_DEMAND"),
-    *("SCORE_CHURN", "PUBLISH_REPORT"),
-]
-SALES = Made(
-    "nightly_sales",
-    world.layered(JOBS, [5, 5, 3, 2, 2, 1], 1),
-    runs=60,
-    schedule="USING CRON 0 2 * * * UTC",
-    every=timedelta(hours=24),
-    usual=90,
-    config={"market": "eu", "days": 7},
-    last="FAILED",
-)
-EVENTS = Made(
-    "hourly_events",
-    world.layered(["PULL_WEB", "PULL_APP", "PULL_SHOP", "MERGE", "SESSIONS", "PUBLISH"], [3, 1, 1, 1], 2),
-    runs=60,
-    schedule="60 MINUTE",
-    usual=20,
-    chance=0.4,
-    last="DONE",
-)
-BACKTEST = Made(
-    "backtest",
-    world.layered([*(f"SCENARIO_{number:03d}" for number in range(298)), "COLLECT", "REPORT"], [100, 100, 98, 1, 1], 3),
-    runs=50,
-    every=timedelta(hours=12),
-    usual=40,
-    chance=0.25,
-)
-CLOSE = Made(
-    "month_end_close",
-    world.layered(["LEDGER", "TAX", "FX", "CLOSE"], [3, 1], 4),
-    runs=14,
-    schedule="USING CRON 0 6 1 * * UTC",
-    started=False,
-    every=timedelta(days=30),
-    usual=300,
-    last="DONE",
-)
-NEW = Made("image_training", world.layered(["PREPARE", "TRAIN", "EVALUATE"], [1, 1, 1], 5))
-GRAPHS = (SALES, EVENTS, BACKTEST, CLOSE, NEW)
-# A busy machine is no defect.
-expect.set_options(timeout=40_000)
-
-
-@dataclass
-class Site:
-    """A page that is served, and the sandbox that it shows."""
-
-    address: str
-    client: Client
-    browser: Browser
-    contexts: dict[tuple[int, str], BrowserContext] = field(default_factory=dict)
-
-    def _context(self, width: int, scheme: str) -> BrowserContext:
-        """The profile of a person at such a screen: kept, as the page's own code is then loaded once."""
-        if (width, scheme) not in self.contexts:
-            self.contexts[width, scheme] = self.browser.new_context(
-                viewport={"width": width, "height": 820},
-                color_scheme=scheme,  # type: ignore[arg-type]  # light or dark
-            )
-        return self.contexts[width, scheme]
-
-    @contextmanager
-    def visited(self, width: int = 1280, scheme: str = "light", **parameters: str) -> Iterator[Page]:
-        """A visit of an address; whatever the browser calls an error fails the test."""
-        page = self._context(width, scheme).new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{self.address}/?{urlencode(parameters)}")
-        expect(page.locator(".board header")).to_be_visible(timeout=30_000)
-        yield page
-        page.close()
-        assert errors == []
-
-    def send(self, *statements: str) -> list[dict[str, Any]]:
-        """The rows of the last of some statements."""
-        rows: list[dict[str, Any]] = []
-        for text in statements:
-            rows = self.client.rows(Statement(text))
-        return rows
-
-
-@pytest.fixture(scope="module")
-def site(snowflake_sandbox_server: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    variables = {**snowflake_sandbox_server, **world.PLACE_VARIABLES}
-    client = connecting.connect(connecting.ConnectionChoice(environment=variables))
-    for statement in (*world.deployment(GRAPHS), *running.live_graph(), *running.asked_graph()):
-        client.rows(Statement(statement))
-    end = datetime.now(UTC) - timedelta(minutes=20)
-    for graph in GRAPHS:
-        world.load(client, tmp_path_factory.mktemp(graph.key), world.past(graph, end))
-    with served(variables) as home, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield Site(home, client, browser)
-        browser.close()
-    client.close()
-
-
-def picture(page: Page, name: str) -> None:
-    """Keep a picture of the page for the documents, if they are written anew."""
-    if os.environ.get("UPDATE_GOLDENS"):
-        page.mouse.move(0, 0)
-        if "graph=" in page.url:
-            expect(page.locator('[class*="st-key-do-"]').first).to_be_visible()
-        expect(page.locator('.stElementContainer[data-stale="true"]')).to_have_count(0)
-        page.wait_for_timeout(400)
-        page.screenshot(path=IMAGES / f"page-{name}.png")
 
 
 def test_all_graphs_the_failed_one_first(site: Site) -> None:
@@ -178,14 +55,6 @@ def test_a_grid_of_fifty_runs_and_three_hundred_jobs_needs_no_scrolling_sideways
         expect(rows.last.locator("b")).to_have_count(0)
         rows.last.scroll_into_view_if_needed()
         expect(rows.last.locator("b")).to_have_count(50)
-
-
-def test_the_newest_run_is_in_sight_on_a_phone(site: Site) -> None:
-    with site.visited(390, view="grid", graph="nightly_sales") as page:
-        newest = page.locator(".grid .row").first.locator("b").last
-        expect(newest).to_be_in_viewport()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        picture(page, "phone")
 
 
 def test_a_click_and_the_keys_lead_to_an_attempt_and_the_address_with_them(site: Site) -> None:
