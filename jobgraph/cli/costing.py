@@ -110,10 +110,17 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
 
 
 def root_runs(client: Client, settings: Settings, config: Config, start: datetime) -> list[EndedAttempt]:
-    """Return the executions of the graphs' root tasks that ended since `start`, as `ended_attempts`."""
+    """Return the executions of the graphs' root tasks that ended since `start`, as `ended_attempts`.
+
+    Without a history of tasks, there are none: the roots' credits then count as idle.
+    """
     keys = {graph.root_task: graph.key for graph in config.graphs}
     executions = []
-    for row in client.rows(cost_queries.root_runs(client.place, _tables(settings), start)):
+    try:
+        rows = client.rows(cost_queries.root_runs(client.place, _tables(settings), start))
+    except AbsentError:
+        return []
+    for row in rows:
         began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
         if began is not None and ended is not None:
             root_task = str(row["ROOT_TASK_NAME"])
