@@ -10,6 +10,11 @@ from itertools import pairwise
 
 # So many lines of a log are drawn: its end, for that is where a failure is.
 MOST_LINES = 500
+# Of a line so many characters, and so many places marked: a log may be one line of megabytes.
+MOST_CHARACTERS = 5_000
+MOST_MARKS = 100
+# So many characters of a long line stand before what was searched for.
+_BEFORE = 500
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,22 @@ class Excerpt:
 
 
 def excerpt(text: str, find: str = "", most: int = MOST_LINES) -> Excerpt:
-    """Return the last lines of a log, or the last ones that hold a text, whatever the case."""
-    lines = text.splitlines()
-    numbered = [LogLine(number, _pieces(line, find)) for number, line in enumerate(lines, 1) if _holds(line, find)]
-    return Excerpt(tuple(numbered[-most:]), len(numbered) if find else 0, len(lines))
+    """Return the last lines of a log, or the last ones that hold a text, whatever the case; of long lines a part."""
+    lines, wanted = text.splitlines(), find.casefold()
+    numbers = [place for place, line in enumerate(lines) if wanted in line.casefold()] if find else range(len(lines))
+    shown = tuple(LogLine(place + 1, _pieces(_part(lines[place], find), find)) for place in numbers[-most:])
+    return Excerpt(shown, len(numbers) if find else 0, len(lines))
 
 
-def _holds(line: str, find: str) -> bool:
-    return find.casefold() in line.casefold()
+def _part(line: str, find: str) -> str:
+    """Return what is shown of a line: of a long one its begin, or what is around the text; what is cut is told."""
+    if len(line) <= MOST_CHARACTERS:
+        return line
+    start = max(0, line.casefold().find(find.casefold()) - _BEFORE)
+    before = f"[{start:,} characters] " if start else ""
+    rest = len(line) - start - MOST_CHARACTERS
+    after = f" [{rest:,} characters more]" if rest > 0 else ""
+    return f"{before}{line[start : start + MOST_CHARACTERS]}{after}"
 
 
 def _pieces(line: str, find: str) -> tuple[tuple[str, bool], ...]:
@@ -58,7 +71,7 @@ def _pieces(line: str, find: str) -> tuple[tuple[str, bool], ...]:
         return ((line, False),) if line else ()
     pieces: list[tuple[str, bool]] = []
     at = 0
-    while (place := folded.find(wanted, at)) >= 0:
+    while len(pieces) < 2 * MOST_MARKS and (place := folded.find(wanted, at)) >= 0:
         pieces += [(line[at:place], False), (line[place : place + len(wanted)], True)]
         at = place + len(wanted)
     pieces.append((line[at:], False))

@@ -19,7 +19,7 @@ from jobgraph.page_model import address, looks
 from jobgraph.page_model.address import Address
 from jobgraph.page_model.grid import grid
 from jobgraph.page_model.job_history import job_history
-from jobgraph.page_model.log_text import excerpt
+from jobgraph.page_model.log_text import MOST_LINES, MOST_MARKS, excerpt
 from jobgraph.page_model.timeline import NODE, QUEUE, RETRY, critical_path, timeline
 from jobgraph.runs.attempts import Attempt
 from jobgraph.runs.deployed import Task
@@ -183,6 +183,19 @@ def test_an_excerpt_is_the_end_of_what_was_searched(log: str, find: str, most: i
     assert part.total == len(lines)
     marked = [piece for line in part.lines for piece, hit in line.pieces if hit]
     assert all(piece.casefold() == find.casefold() for piece in marked)
+
+
+def test_of_a_line_of_megabytes_a_part_is_shown_around_what_was_searched() -> None:
+    line = f"{'x' * 2_000_000}NEEDLE{'y' * 1_000_000}"
+    (shown,) = excerpt(line, "needle").lines
+    assert shown.text.startswith("[1,999,500 characters] x")
+    assert shown.text.endswith("y [995,506 characters more]")
+    assert [piece for piece, hit in shown.pieces if hit] == ["NEEDLE"]
+    (begin,) = excerpt(line).lines
+    assert begin.text == f"{'x' * 5000} [2,995,006 characters more]"
+    (marked,) = excerpt(line, "x").lines
+    assert len(marked.pieces) <= 2 * MOST_MARKS + 1
+    assert len(excerpt("a\n" * 100_000, "a").lines) == MOST_LINES
 
 
 def test_looks_are_told_apart_without_colour() -> None:
