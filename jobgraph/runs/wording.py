@@ -17,6 +17,7 @@ _MINUTE = 60
 _HOUR = 3600
 # A graph may have a thousand jobs.
 _MOST_NAMED = 20
+_MOST_IN_A_LIST = 400
 
 
 def duration(value: float | None) -> str:
@@ -60,3 +61,8 @@ def values(changed: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in changed.items()
     )
+
+
+def cut(words: str) -> str:
+    """Return the begin of a text that is too long for a list, marked as such: an error may be a line of 100 kB."""
+    return words if len(words) <= _MOST_IN_A_LIST else f"{words[:_MOST_IN_A_LIST]} …"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobgraph.page.markup.elements import empty, heading, instant, link, table, text
+from jobgraph.page.markup.elements import brief, empty, heading, instant, link, table, text
 from jobgraph.page_model import address
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _messages(messages: Sequence[SentMessage], here: Address, now: datetime) -> 
                 _run(message.run, here),
                 f"{text(message.recipients)}<br><small>{text(message.channel)}</small>",
                 text(message.subject),
-                text(message.answer),
+                brief(message.answer),
             )
             for message in messages
         ),
@@ -68,7 +68,7 @@ def _operations(operations: Sequence[Operation], here: Address, now: datetime) -
                 text(operation.name),
                 _run(operation.run_id, here),
                 text(operation.user),
-                text(operation.note),
+                brief(operation.note),
             )
             for operation in operations
         ),

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from jobgraph.page_model import looks
-from jobgraph.runs.wording import duration, instant_utc
+from jobgraph.runs.wording import cut, duration, instant_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,11 @@ _DAY = 86_400
 def text(value: object) -> str:
     """Return a value as it may stand between tags and in attributes."""
     return escape(str(value), quote=True)
+
+
+def brief(value: object) -> str:
+    """Return a value as it may stand in a list: of a long one its begin, as the attempt's own view has all of it."""
+    return text(cut(str(value)))
 
 
 def link(address: Address, content: str, css: str = "", title: str = "") -> str:

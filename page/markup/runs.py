@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.page.markup.elements import facts, figures, heading, instant, link, state, table, text, took
+from jobgraph.page.markup.elements import brief, facts, figures, heading, instant, link, state, table, text, took
 from jobgraph.page_model import address, looks
 from jobgraph.runs import graph_run
-from jobgraph.runs.wording import duration, instant_utc
+from jobgraph.runs.wording import cut, duration, instant_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def run_html(run: GraphRun, timeline: Timeline, here: Address, now: datetime | N
             [
                 ("run", f"<code>{text(run.run_id)}</code>"),
                 ("config", config),
-                ("cause", text(run.cause)),
+                ("cause", brief(run.cause)),
                 *_request(run),
             ]
         )
@@ -72,7 +72,7 @@ def _failures(run: GraphRun, here: Address) -> str:
         return ""
     rows = "".join(
         f"<li>{link(here.to(address.ATTEMPT, job=job.name), text(job.name), 'name')}{state(job.state)}"
-        f"<span>{text(job.cause)}</span></li>"
+        f"<span>{brief(job.cause)}</span></li>"
         for job in run.failed
     )
     return f'<ul class="failures">{rows}</ul>'
@@ -110,7 +110,7 @@ def _newest(history: JobHistory, here: Address) -> str:
                 instant(point.job.started),
                 took(point.job.duration),
                 str(point.job.attempts or ""),
-                text(point.job.cause),
+                brief(point.job.cause),
             )
             for point in history.points[: -_NEWEST - 1 : -1]
         ),
@@ -123,7 +123,8 @@ def _point(point: Point, history: JobHistory, here: Address) -> str:
     sign = "" if look.tone == looks.GOOD else look.sign
     when = f"{instant_utc(point.run.started)}, " if point.run.started else ""
     tries = f", {job.attempts} attempts" if job.attempts > 1 else ""
-    hint = f"{when}{look.word or job.state}, {duration(job.duration)}{tries}{f': {job.cause}' if job.cause else ''}"
+    cause = f": {cut(job.cause)}" if job.cause else ""
+    hint = f"{when}{look.word or job.state}, {duration(job.duration)}{tries}{cause}"
     bar = f'<i class="{look.tone}" style="height:{share * 100:.0f}%"></i>'
     return link(here.to(address.ATTEMPT, run=point.run.run_id), f"<u>{sign}</u>{bar}", "bar", hint)
 
@@ -207,7 +208,7 @@ def jobs_table(run: GraphRun, here: Address) -> str:
                 state(job.state),
                 str(job.attempts or ""),
                 took(job.duration),
-                text(job.cause),
+                brief(job.cause),
             )
             for job in run.jobs
         ),

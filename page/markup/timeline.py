@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobgraph.page.markup.elements import link, state, text
+from jobgraph.page.markup.elements import brief, link, state, text
 from jobgraph.page_model import address
 from jobgraph.page_model import timeline as model
 from jobgraph.runs.wording import duration
@@ -52,7 +52,7 @@ def _row(bar: Bar, whole: float, here: Address) -> str:
     label = _label(bar, whole) if bar.pieces else ""
     name = link(here.to(address.ATTEMPT, job=job.name), f"{mark}<span>{text(job.name)}</span>", "name", job.name)
     css = " critical" if bar.critical else ""
-    cause = f'<small class="cause">{text(job.cause)}</small>' if job.cause else ""
+    cause = f'<small class="cause">{brief(job.cause)}</small>' if job.cause else ""
     return f'<div class="line{css}">{name}{state(job.state)}<div class="track">{pieces}{label}</div>{cause}</div>'
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobgraph.page.markup.elements import link, text
 from jobgraph.page.markup.grid import grid_html
-from jobgraph.page.markup.runs import log_html, run_html
+from jobgraph.page.markup.runs import attempt_html, job_html, log_html, run_html
 from jobgraph.page.markup.timeline import timeline_html
 from jobgraph.page_model import address, looks
 from jobgraph.page_model.address import Address
@@ -247,3 +247,15 @@ def test_nothing_that_others_wrote_is_markup(words: str) -> None:
         + link(Address(), "x", title="t")
     )
     assert tags(pieces) <= tags(usual)
+
+
+def test_an_error_of_100_kb_is_whole_in_its_attempt_alone() -> None:
+    error = "e" * 100_000
+    attempt = Attempt(1, "FAILED", "app_error", "", error, 1, START, START, 1.0, "S", "P", "F", 1)
+    job = JobRun("J", "FAILED", 1, 1.0, error, (attempt,), started=START, completed=START)
+    run = GraphRun(Shape("g", "R", (Task("J", (), started=True),)), "7", "FAILED", True, (job,), started=START)  # noqa: FBT003  # it has ended
+    lists = run_html(run, timeline(run), Address(), START) + timeline_html(timeline(run), Address())
+    lists += job_html(job_history([run], "J"), Address())
+    assert len(lists) < 10_000
+    assert "e" * 400 + " …" in lists
+    assert error in attempt_html(job, attempt, START)
