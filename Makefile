@@ -1,6 +1,6 @@
 # The commands of this project. A newcomer needs two: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help account setup demo test check lint types unit lifecycle reliability clients bench lock destroy clean
+.PHONY: help account setup demo test check lint types unit lifecycle slow reliability clients bench lock destroy clean
 SHELL := /bin/bash
 # compiled modules are kept, whatever the caller's shell says: every test process would compile them anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,15 +33,18 @@ demo: setup ## deploy the quickstart's graph onto a local Snowflake, run it, sho
 	jobgraph run --wait --picture .jobgraph/graph.svg
 	@echo 'In this shell first: eval "$$($(BIN)/jobgraph sandbox env)"' >&2
 
-test: setup unit lifecycle ## every test, the lifecycle with the real Pulumi engine included
+test: setup unit lifecycle ## the tests, the lifecycle with the real Pulumi engine included
 
 unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox process
-	@$(BIN)/python -m pytest -q -m "not engine and not sandbox" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -q -m "not engine and not sandbox and not slow" -n 2 --dist worksteal
 
 lifecycle: setup ## the tests with the real engine and a real sandbox process
-	@$(BIN)/python -m pytest -q -m "engine or sandbox" -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -m "(engine or sandbox) and not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-check: lint types test ## lint, types and tests: what CI runs
+slow: setup ## further cases of what `make test` tests: tests/slow.yaml; and properties with more examples
+	@$(BIN)/python -m pytest -q -m "slow or hypothesis" --hypothesis-profile thorough -n 2 --dist loadfile --no-loadscope-reorder
+
+check: lint types test slow ## lint, types and all tests: what CI runs
 
 lint: $(STAMP) ## ruff: every rule, and the format
 	@$(BIN)/ruff check

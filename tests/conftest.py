@@ -3,16 +3,21 @@
 import functools
 import gc
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests import tiers
+
 pytest.register_assert_rewrite("tests.golden")  # so that a failure shows the difference
 # CI tries the same examples each time, so that a merge does not fail by chance; people's runs try new ones.
-settings.register_profile("unit", deadline=None, max_examples=30, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("unit")
+ALIKE = bool(os.environ.get("CI"))
+settings.register_profile(tiers.QUICK, deadline=None, max_examples=15, derandomize=ALIKE)
+settings.register_profile(tiers.THOROUGH, deadline=None, max_examples=100, derandomize=ALIKE, print_blob=True)
+settings.load_profile(tiers.QUICK)
 # the connector asks three clouds' metadata services at each login whether it is there, and waits 0.2 s for an answer
 os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 
@@ -37,23 +42,42 @@ LONGEST = (
 )
 
 
-# What a run of these tests alone asks for (`make lifecycle`), and what a file has to say to hold one.
-PROCESSES = "engine or sandbox"
-MARKS = ("mark.engine", "mark.sandbox")
+# What says in a file that it starts processes, and that each of its tests does.
+MARKS = re.compile(r"mark\.(engine|sandbox)\b")
+ALL_MARKED = re.compile(
+    r"^pytestmark = (\[\s*)?pytest\.mark\.(engine|sandbox)\b|add_marker\(pytest\.mark\.engine", re.MULTILINE
+)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Load no file of which no test is wanted: loading all of them takes longer than many tests."""
-    if config.option.markexpr != PROCESSES or collection_path.suffix != ".py":
+    """Do not load a file of which no test is wanted: loading all of them takes longer than many tests."""
+    if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
         return None
-    if not collection_path.name.startswith("test_"):
-        return None
-    texts = [file.read_text() for file in (collection_path, collection_path.parent / "conftest.py") if file.is_file()]
-    return None if any(mark in text for mark in MARKS for text in texts) else True
+    beside = collection_path.parent / "conftest.py"
+    text = collection_path.read_text("utf-8")
+    if beside.is_file() and beside != Path(__file__):
+        text += beside.read_text("utf-8")
+    match config.option.markexpr:
+        case tiers.UNIT:
+            is_wanted = ALL_MARKED.search(text) is None
+        case tiers.LIFECYCLE:
+            is_wanted = MARKS.search(text) is not None
+        case tiers.SLOW:
+            is_wanted = tiers.has_slow_tests(collection_path) or "from hypothesis import" in text
+        case _:
+            return None
+    return None if is_wanted else True
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest files first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of slow.yaml, and run the longest files first."""
+    for item in items:
+        if tiers.is_slow(item.nodeid):
+            item.add_marker(pytest.mark.slow)
+    is_partial = config.getoption("lf", default=False) or any("::" in argument for argument in config.args)
+    mistakes = () if is_partial else tiers.mistakes(item.nodeid for item in items)
+    if mistakes:
+        raise pytest.UsageError("\n".join(mistakes))
     place = {ROOT / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
 

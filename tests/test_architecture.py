@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests import vocabulary
+from tests.vocabulary import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +68,6 @@ def tracked_python() -> list[Path]:
         text=True,
     )
     return [path for line in listing.stdout.splitlines() if (path := ROOT / line).exists()]
-
-
-@functools.cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(), filename=str(path))
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -6,6 +6,7 @@ Run it for a table by package and the places: `python -m tests.vocabulary [PACKA
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,6 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 RULES = yaml.safe_load((ROOT / "tests" / "vocabulary.yaml").read_text())
 VAGUE = frozenset(RULES["vague"])
 HIGHEST_SHARE: float = RULES["highest_share"]
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file; several tests read each."""
+    return ast.parse(path.read_text("utf-8"), filename=str(path))
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -42,7 +49,7 @@ def is_vague(name: str) -> bool:
 
 def vague_names(paths: list[Path]) -> tuple[int, list[str]]:
     """Return how many names the files bind, and the places of the vague ones."""
-    names = [(path, line, name) for path in paths for line, name in bound_names(ast.parse(path.read_text()))]
+    names = [(path, line, name) for path in paths for line, name in bound_names(parsed(path))]
     return len(names), [f"{path.relative_to(ROOT)}:{line} {name}" for path, line, name in names if is_vague(name)]
 
 
@@ -50,7 +57,7 @@ def repeated_classes(paths: list[Path]) -> dict[str, list[str]]:
     """Return the names of public classes that more than one module defines, with those modules."""
     places: dict[str, list[str]] = {}
     for path in paths:
-        for node in ast.parse(path.read_text()).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     return {name: files for name, files in sorted(places.items()) if len(files) > 1}

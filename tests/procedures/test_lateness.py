@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jobgraph.config.cron import _simulation, cron_problem
 from jobgraph.procedures.notifying.lateness import deadline, firings_before, last_expected
+from tests import tiers
 
 NOW = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -23,7 +24,7 @@ CRONS = st.tuples(MINUTES, HOURS, DAYS, MONTHS, WEEKDAYS).map(" ".join).filter(l
 
 
 @given(cron=CRONS, days=st.integers(0, 3000), minute=st.integers(0, 1439))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tiers.examples(200), deadline=None)
 def test_the_last_firing_is_the_one_after_which_the_library_finds_none(cron: str, days: int, minute: int) -> None:
     now = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=days, minutes=minute)
     last = next(firings_before(cron, "UTC", now))

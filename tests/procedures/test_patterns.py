@@ -12,6 +12,7 @@ from jobgraph.procedures import patterns
 from jobgraph.procedures.attempt import AttemptRecord
 from jobgraph.procedures.patterns import can_follow, is_found
 from jobgraph.procedures.retries import rules_of
+from tests import tiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tiers.examples(400), deadline=None)
 @given(
     st.sampled_from(["", "(?i)", "(?m)", "(?s)", "(?a)"]),
     st.recursive(st.sampled_from(PIECES), larger, max_leaves=8),

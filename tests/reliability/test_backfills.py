@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested import driving
+from tests import tiers
 from tests.reliability import backfills as model
 from tests.reliability.backfills import Event, Fault
 from tests.reliability.task_model import AFTER, BEFORE, JOBS, Account
@@ -32,7 +33,7 @@ def played(counts: list[int], schedule: list[Event]) -> Account:
     return account
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tiers.examples(300), deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=2), st.lists(events, max_size=25))
 def test_no_interval_is_lost_or_run_twice_whatever_comes_in_between(counts: list[int], schedule: list[Event]) -> None:
     account = played(counts, schedule)

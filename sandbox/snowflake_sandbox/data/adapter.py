@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
-from fakesnow.instance import FakeSnow
 from fakesnow.macros import creation_sql
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
@@ -207,8 +206,9 @@ class DataPlane:
         self._scratch = Path(tempfile.mkdtemp()) if folder is None else folder / "scratch"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
-        self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
-        self._root = self._fakesnow.duck_conn
+        # As fakesnow sets up its own, without its views for SHOW, which take most of a start and which nothing reads.
+        self._root = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
+        self._root.execute("SET GLOBAL TimeZone = 'UTC'")
         self._root.execute(creation_sql("memory"))
         _lock_down(self._root, [path for path in (folder, stages, self._scratch) if path is not None])
         self._lock = threading.Lock()
@@ -335,8 +335,8 @@ class DataPlane:
         """
         with self._lock:
             if session.data is None:
-                opened = self._fakesnow.connect(paramstyle="qmark")
-                duck = opened._duck_conn  # noqa: SLF001  # it has no public name
+                duck = self._root.cursor()
+                opened = FakeSnowflakeConnection(duck, {}, paramstyle="qmark")
                 connection = Connection(opened, duck, make_functions=self._make_functions)
                 # Given at the login, or a task's own.
                 if session.parameters.get("TIMEZONE") is not None:

@@ -19,6 +19,7 @@ from jobgraph.cost.ranges import Range
 from jobgraph.cost.rates import published
 from jobgraph.cost.usage import CLOSE, IDLE, JOB, WAIT
 from jobgraph.settings import Pool
+from tests import tiers
 from tests.jobgraph.cost.month import charged
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def deployments(draw: DrawFn) -> tuple[Deployment, History]:
     return Deployment(tuple(graphs), pools, houses), times
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=tiers.examples(40), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(deployments(), st.integers(1, 3), st.randoms(use_true_random=False))
 def test_what_a_simulation_charges_is_within_the_range(
     generated: tuple[Deployment, History], per_node: int, random: Random
@@ -254,7 +255,7 @@ def test_what_a_simulation_charges_is_within_the_range(
             assert low * months - slack <= credits_ <= high * months + slack
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tiers.examples(100), deadline=None)
 @given(deployments(), st.booleans())
 def test_amounts_are_in_order_and_add_up(generated: tuple[Deployment, History], has_history: bool) -> None:  # noqa: FBT001  # as hypothesis gives it
     deployment, times = generated

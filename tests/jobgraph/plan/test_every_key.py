@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -129,7 +130,7 @@ def without_effect(
     file = folder / "jobs.yaml"
 
     def planned(document: dict[str, Any]) -> Any:
-        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        file.write_text(json.dumps(document))  # which is YAML, and written in a tenth of the time
         return plan(forget(read(file, FAMILIES)), SETTINGS, Procedures("run", "finalize"))
 
     base, idle = planned(LARGEST), []

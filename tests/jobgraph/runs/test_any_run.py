@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from jobgraph.runs import deployed, graph_run, shapes, task_runs
 from jobgraph.runs.graph_run import Progress
+from tests import tiers
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
@@ -170,7 +171,7 @@ def read(world: World, graph: Deployed | None, *, only_logged: bool) -> GraphRun
     return graph_run.assemble(shape, RUN, history, attempts, Progress(closed=only_logged))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tiers.examples(250), deadline=None)
 @example(
     World(
         after={"B": (), "A": ("B",), "E": ("A",)},
@@ -195,7 +196,7 @@ def test_a_run_is_read_as_its_rows_say_whatever_is_deployed_later(world: World, 
     assert runs[0].jobs == runs[1].jobs == runs[2].jobs
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tiers.examples(100), deadline=None)
 @given(worlds())
 def test_a_run_under_way_never_shows_a_job_of_a_later_deploy(world: World) -> None:
     rows, _ = rows_of(world)

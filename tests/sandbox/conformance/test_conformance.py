@@ -69,9 +69,22 @@ class OverHttp:
             return names, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-@pytest.fixture(params=["in process", "http"])
-def runner(request: pytest.FixtureRequest, service: Any) -> Iterator[Runner]:
-    if request.param == "http":
+IN_PROCESS, HTTP = "in process", "http"
+
+
+def combinations() -> Iterator[Any]:
+    """Each case with each way to run it: in process, and over HTTP unless it is about one of them."""
+    for number, case in enumerate(CASES):
+        name = case["name"].replace(" ", "-")
+        for transport in (IN_PROCESS, HTTP):
+            if case.get("over", transport) == transport:
+                also = "-too" if transport == HTTP and "over" not in case else ""
+                yield pytest.param(number, transport, id=f"{name}-{transport}{also}")
+
+
+@pytest.fixture
+def runner(transport: str, service: Any) -> Iterator[Runner]:
+    if transport == HTTP:
         with service.connect() as connection:
             yield OverHttp(connection)
         return
@@ -80,13 +93,10 @@ def runner(request: pytest.FixtureRequest, service: Any) -> Iterator[Runner]:
     logins.close_session(service.world, session)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
-def test_case(case: dict[str, Any], runner: Runner) -> None:
-    transport = "http" if isinstance(runner, OverHttp) else "in process"
-    if case.get("over", transport) != transport:
-        return
-    database = f"C{CASES.index(case)}_{transport[:2].upper()}"
-    case = json.loads(json.dumps(case).replace("@DB", database))
+@pytest.mark.parametrize(("number", "transport"), list(combinations()))
+def test_case(number: int, transport: str, runner: Runner) -> None:
+    database = f"C{number}_{transport[:2].upper()}"
+    case = json.loads(json.dumps(CASES[number]).replace("@DB", database))
     runner.run(f"CREATE DATABASE {database}")
     try:
         for statement in case.get("setup", []):
