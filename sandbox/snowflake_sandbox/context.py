@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.data import execution
+from snowflake_sandbox.data import execution, transactions
 from snowflake_sandbox.data.function_arguments import counted
 from snowflake_sandbox.parameters import SESSION, typed
 from snowflake_sandbox.protocol import logins
@@ -67,7 +67,7 @@ _VALUES: dict[str, Callable[[Call], Any]] = {
     "CURRENT_VERSION": lambda _call: VERSION,
     "CURRENT_CLIENT": lambda call: str(call.session.parameters.get("CLIENT_APP_ID") or ""),
     "CURRENT_STATEMENT": lambda call: call.text,
-    "CURRENT_TRANSACTION": lambda _call: None,
+    "CURRENT_TRANSACTION": lambda call: transactions.current(call.session),
     "CURRENT_IP_ADDRESS": lambda _call: "127.0.0.1",
 }
 

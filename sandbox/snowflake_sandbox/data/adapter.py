@@ -108,6 +108,7 @@ class Connection:
         lock: keeps the session's statements apart.
         in_transaction: whether a transaction of the session is open (transactions.py).
         has_changes: whether a statement of that transaction has changed rows.
+        transactions: how many the session has begun.
         make_functions: makes the dialect's functions of a schema; not done at the start, for the sake of its speed.
         temporary: ids of the session's temporary tables, which go with it.
     """
@@ -117,6 +118,7 @@ class Connection:
     lock: threading.RLock = field(default_factory=threading.RLock)
     in_transaction: bool = False
     has_changes: bool = False
+    transactions: int = 0
     tables_made: int = 0
     temporary: list[int] = field(default_factory=list)
     make_functions: Callable[[str], None] = lambda _: None

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import duckdb
 import snowflake.connector.errors
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
 
-from snowflake_sandbox.dialect.snowflake_functions import is_built_in
+from snowflake_sandbox.data.compilation_errors import compilation_error
 from snowflake_sandbox.errors import (
     SnowflakeError,
     cancelled,
     disk_full,
     is_disk_full,
-    not_supported,
     place,
     tables_closed,
     transaction_lost,
@@ -44,12 +44,7 @@ _OF_MACROS = (
     (re.compile(r"Invalid IP address: .*"), 100147, "22000"),  # guess
     (re.compile(r"invalid identifier '.*\.NEXTVAL'"), 904, "42000"),
 )
-_COLUMN = re.compile(r'(?:Referenced column "|does not have a column (?:named|with name) "|column named )"?([^"\n]+?)"')
-_TABLE = re.compile(r"(?:Table|View) with name (.+?) does not exist")
-_FUNCTION = re.compile(r"(?:Scalar|Table|Aggregate) Function with name (.+?) does not exist", re.IGNORECASE)
-_EXISTS = re.compile(r'(?:Table|View|Schema|Column) (?:with name )?"?(.+?)"? already exists', re.IGNORECASE)
 _PROPOSAL = re.compile(r"\n\s*Did you mean")
-_COUNT = re.compile(r"has (\d+) columns but (\d+) values were supplied")
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: (?:.*\.)?(.+)$", re.MULTILINE)
 _CONVERSION = (
     (
@@ -91,11 +86,28 @@ def placed(text: str) -> Iterator[None]:
         name = error.message.rpartition("invalid identifier '")[2].rstrip("'")
         if _NO_PLACE not in error.message:
             raise
-        token = next((token for token in tokenize(text) if token.text.upper() == name.upper()), None)
-        if token is None:
+        start = _start_of(name, text)
+        if start is None:
             raise
-        where = f"error {place(text, token.start)}\ninvalid identifier"
+        where = f"error {place(text, start)}\ninvalid identifier"
         raise SnowflakeError(error.errno, error.sqlstate, error.message.replace(_NO_PLACE, where)) from error
+
+
+def _start_of(name: str, text: str) -> int | None:
+    """Where a name, whose parts may be quoted, stands in a text first."""
+    words, sought = _words(text), [word for word, _ in _words(name)]
+    for index, (_, start) in enumerate(words):
+        if [word for word, _ in words[index : index + len(sought)]] == sought:
+            return start
+    return None
+
+
+def _words(text: str) -> list[tuple[str, int]]:
+    """The tokens of a text, those without quotes in upper case, each with its start."""
+    return [
+        (token.text if token.token_type is TokenType.IDENTIFIER else token.text.upper(), token.start)
+        for token in tokenize(text)
+    ]
 
 
 class _AtTheEnd:
@@ -132,7 +144,7 @@ def from_duckdb(error: duckdb.Error) -> SnowflakeError:  # noqa: PLR0911  # one 
     if isinstance(error, duckdb.InterruptException):
         return cancelled()
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
-        return _compilation(text)
+        return compilation_error(text)
     if isinstance(error, duckdb.ConversionException):
         return _conversion(text)
     if isinstance(error, duckdb.ParserException):
@@ -159,29 +171,6 @@ def _of_macro(text: str) -> SnowflakeError | None:
         if match := pattern.search(text):
             return SnowflakeError(errno, sqlstate, match[0])
     return None
-
-
-def _compilation(text: str) -> SnowflakeError:  # noqa: PLR0911  # one return per wording
-    prefix = "SQL compilation error:\n"
-    if match := _TABLE.search(text):
-        return SnowflakeError(2003, "42S02", f"{prefix}Object '{match[1].upper()}' does not exist or not authorized.")
-    if match := _FUNCTION.search(text):
-        if is_built_in(match[1]):
-            return not_supported(match[1].upper())
-        return SnowflakeError(2140, "42601", f"{prefix}Unknown function {match[1].upper()}.")
-    if match := _COUNT.search(text):
-        return SnowflakeError(
-            2020,
-            "21S01",
-            f"{prefix}Insert value list does not match column list expecting {match[1]} but got {match[2]}",
-        )
-    if match := _EXISTS.search(text):
-        return SnowflakeError(2002, "42710", f"{prefix}Object '{match[1]}' already exists.")
-    if match := _COLUMN.search(text):
-        return SnowflakeError(904, "42000", f"{prefix}error line 1 at position 0\ninvalid identifier '{match[1]}'")
-    if "does not exist" in text:
-        return SnowflakeError(2003, "02000", f"{prefix}{text} (does not exist or not authorized)")
-    return SnowflakeError(2043, "02000", f"{prefix}{text}")
 
 
 def _conversion(text: str) -> SnowflakeError:

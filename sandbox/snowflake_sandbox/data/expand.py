@@ -17,7 +17,8 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog, signature
 from snowflake_sandbox.data import rewrite, sequences, trees
 from snowflake_sandbox.data.column_names import name_columns
-from snowflake_sandbox.dialect import common_tables, permitted
+from snowflake_sandbox.dialect import permitted
+from snowflake_sandbox.dialect.whole_queries import common_tables
 from snowflake_sandbox.objects import function
 from snowflake_sandbox.statements.reader import ObjectName
 

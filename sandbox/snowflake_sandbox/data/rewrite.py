@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.data import trees
-from snowflake_sandbox.dialect import split_rows
+from snowflake_sandbox.dialect.whole_queries import split_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -33,6 +33,15 @@ def begin(connection: Connection) -> None:
     if not connection.in_transaction:
         connection.duck.execute("BEGIN")
         connection.in_transaction, connection.has_changes = True, False
+        connection.transactions += 1
+
+
+def current(session: Session) -> str | None:
+    """The id of the session's open transaction; None without one."""
+    connection: Connection | None = session.data
+    if connection is None or not connection.in_transaction:
+        return None
+    return f"{session.id}{connection.transactions:06}"
 
 
 def rollback(connection: Connection) -> None:

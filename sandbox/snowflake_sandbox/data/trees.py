@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _STAGE_FUNCTIONS = ("BUILD_SCOPED_FILE_URL", "BUILD_STAGE_FILE_URL")
 _STAGE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
+_START_TRANSACTION = re.compile(r"^\s*START\s+TRANSACTION\b", re.IGNORECASE)
 _HIGHLIGHT = re.compile(r"\x1b\[[0-9;]*m")
 # Literals that bound values become: types whose text DuckDB casts without loss.
 _CAST = ((datetime, "TIMESTAMPTZ"), (date, "DATE"), (time, "TIME"))
@@ -40,6 +41,7 @@ def parse(text: str) -> exp.Expr:
         SnowflakeError: 001003; 001795 for a list of values that is too long.
     """
     lists.check(text)
+    text = _START_TRANSACTION.sub("BEGIN TRANSACTION", text)
     try:
         tree = sqlglot.parse_one(number_placeholders(stage_arguments(plain_methods(text))), read=DIALECT)
     except (ParseError, TokenError) as error:

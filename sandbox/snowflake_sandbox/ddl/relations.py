@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snowflake_sandbox.ddl.words import comment, literal
 from snowflake_sandbox.statements.reader import ObjectName, identifier
-from snowflake_sandbox.tables import column
+from snowflake_sandbox.tables import column, constraints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.tables.constraints import Key
 
 _KINDS = {"TEMPORARY": "TEMPORARY TABLE", "TRANSIENT": "TRANSIENT TABLE"}
 
@@ -19,7 +18,9 @@ _KINDS = {"TEMPORARY": "TEMPORARY TABLE", "TRANSIENT": "TRANSIENT TABLE"}
 def table(item: SnowflakeObject, name: str) -> str:
     """`create or replace TABLE T (…);`, its keys behind its columns."""
     definitions = [column.from_kept(record) for record in item["columns"]]
-    lines = [_column(definition) for definition in definitions] + _keys(item, definitions)
+    lines = [_column(definition) for definition in definitions] + [
+        _key(item, key) for key in constraints.of_table(item)
+    ]
     cluster = f" cluster by ({item['cluster_by'].removeprefix('LINEAR(')[:-1]})" if item["cluster_by"] else ""
     inside = ",\n".join(f"\t{line}" for line in lines)
     options = comment(item)
@@ -44,23 +45,15 @@ def _column(definition: column.TableColumn) -> str:
     return text + (f" COMMENT {literal(definition.comment)}" if definition.comment else "")
 
 
-def _keys(item: SnowflakeObject, definitions: Iterable[column.TableColumn]) -> list[str]:
-    lines = []
-    for words, is_part in (("primary key", "primary_key"), ("unique", "unique_key")):
-        names = [identifier(definition.name) for definition in definitions if getattr(definition, is_part)]
-        lines += [f"{words} ({', '.join(names)})"] if names else []
-    return lines + [_foreign_key(item, key) for key in item["foreign_keys"] or []]
-
-
-def _foreign_key(item: SnowflakeObject, key: dict[str, Any]) -> str:
-    database, schema, name = key["table"]
-    referenced = ObjectName(name, schema or item.name.schema, database or item.name.database)
-    constraint = f"constraint {identifier(key['name'])} " if key["name"] else ""
-    columns = f"({', '.join(map(identifier, key['referenced']))})" if key["referenced"] else ""
-    return (
-        f"{constraint}foreign key ({', '.join(map(identifier, key['columns']))})"
-        f" references {referenced.written}{columns}"
-    )
+def _key(item: SnowflakeObject, key: Key) -> str:
+    text = f"constraint {identifier(key.name)} " if key.name else ""
+    text += f"{key.kind.lower()} ({', '.join(map(identifier, key.columns))})"
+    if key.table is not None:
+        database, schema, name = key.table
+        referenced = ObjectName(name, schema or item.name.schema, database or item.name.database)
+        text += f" references {referenced.written}"
+        text += f"({', '.join(map(identifier, key.referenced))})" if key.referenced else ""
+    return text
 
 
 def view(item: SnowflakeObject, name: str) -> str:

@@ -18,6 +18,7 @@ from sqlglot.schema import MappingSchema
 
 from snowflake_sandbox.dialect import exact_numbers
 from snowflake_sandbox.dialect.families import DType
+from snowflake_sandbox.dialect.whole_queries import exact_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,8 @@ Columns = dict[str, exp.DataType]
 
 # Marks rows that are the pieces of a text (split_rows.py).
 PIECES = "pieces"
+# Marks a name that is another column's of the same SELECT.
+OTHER = "other column"
 _BOUND: tuple[tuple[type, exp.DType], ...] = (
     (bool, DType.BOOLEAN),
     (str, DType.VARCHAR),
@@ -93,11 +96,16 @@ def annotate(
         columns: the columns of a table.
         binds: values of the placeholders.
         function_types: types of functions that sqlglot has no class for.
+
+    Raises:
+        SnowflakeError: 000904, a name that differs by the case of its letters.
     """
     _quote_keys(tree)
     _name_sources(tree)
     normalize_identifiers(tree, dialect="snowflake")
-    qualified = _qualify(tree, columns)
+    scopes = _scopes(tree)
+    exact_names.check(tree, scopes, columns)
+    qualified = _qualify(scopes, columns)
     changed: dict[int, exp.DataType] = {id(node): exp.DataType(this=DType.VARIANT) for node in _flattened(tree)}
     changed |= {id(node): exp.DataType(this=DType.VARCHAR) for node in _pieces(tree)}
     metadata = {
@@ -112,6 +120,10 @@ def annotate(
     if isinstance(tree, exp.Update | exp.Delete | exp.Merge):
         # Their own columns may be those of a subquery, whose types are known now.
         changed |= {id(node): kind for node, kind in _columns_of_change(tree, columns)}
+        TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
+    others = {id(node): kind for node, kind in _other_columns(tree)}
+    if others:
+        changed |= others
         TypeAnnotator(_Tables(columns), expression_metadata=metadata).annotate(tree)
     for column in qualified:
         column.set("table", None)
@@ -144,9 +156,21 @@ def _name_sources(tree: exp.Expr) -> None:
 
 
 def _column_type(node: exp.Column, changed: Mapping[int, exp.DataType]) -> exp.DataType | exp.DType:
-    """The type of a column that stands in no query, or comes out of FLATTEN."""
+    """The type of a column that stands in no query, comes out of FLATTEN, or is another one of the same SELECT."""
     kind = changed.get(id(node))
     return kind.copy() if kind is not None else DType.UNKNOWN
+
+
+def _other_columns(tree: exp.Expr) -> Iterator[tuple[exp.Column, exp.DataType]]:
+    """The columns that are another one of the same SELECT, by its alias, with the type of that one."""
+    for query in tree.find_all(exp.Select):
+        aliases = {item.alias: item.this.type for item in query.selects if isinstance(item, exp.Alias)}
+        for column in query.find_all(exp.Column) if aliases else ():
+            kind = aliases.get(column.name)
+            is_unknown = not column.table and (column.type is None or column.type.is_type(DType.UNKNOWN))
+            if is_unknown and kind is not None and not kind.is_type(DType.UNKNOWN):
+                column.meta[OTHER] = True
+                yield column, kind
 
 
 def _flattened(tree: exp.Expr) -> Iterator[exp.Column]:
@@ -206,10 +230,10 @@ def _bound_type(node: exp.Placeholder, binds: Mapping[str, Any]) -> exp.DType:
     return next((kind for python, kind in _BOUND if isinstance(value, python)), DType.UNKNOWN)
 
 
-def _qualify(tree: exp.Expr, columns: Callable[[exp.Table], Columns]) -> list[exp.Column]:
+def _qualify(scopes: list[Scope], columns: Callable[[exp.Table], Columns]) -> list[exp.Column]:
     """Say for each column which table it is of, where the name alone tells; the columns that were changed."""
     changed: list[exp.Column] = []
-    for scope in _scopes(tree):
+    for scope in scopes:
         names = {alias: _names(source, columns) for alias, (_, source) in scope.selected_sources.items()}
         for column in scope.columns:
             if column.table:

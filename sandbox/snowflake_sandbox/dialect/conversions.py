@@ -142,22 +142,35 @@ def unify(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
 
     A text beside another type becomes that type, as does a VARIANT; a date beside a timestamp is left to DuckDB.
     """
+    # A text may say more than a date: it is compared as a timestamp.
+    return _unify(nodes, Family.NTZ, formats)
+
+
+def one_type(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
+    """Results of which one is taken (COALESCE, CASE, UNION): VARIANT where one is a VARIANT, else as `unify`."""
+    kinds = {family(node) for node in nodes}
+    if Family.VARIANT not in kinds:
+        return _unify(nodes, Family.DATE, formats)
+    return nodes if Family.UNKNOWN in kinds - {Family.VARIANT} else [to_variant(node, formats) for node in nodes]
+
+
+def _unify(nodes: list[exp.Expr], beside_date: Family, formats: Formats) -> list[exp.Expr]:
+    """The values as of one type; `beside_date`: what a text becomes beside a date."""
     kinds = {family(node) for node in nodes if not is_null(node)}
     families = kinds - {Family.TEXT, Family.VARIANT, Family.UNKNOWN}
     if len(kinds) < 2 or not kinds & {Family.TEXT, Family.VARIANT}:  # noqa: PLR2004  # two types to unify
         return nodes
     if not families:
         return [to_text(node, formats) if family(node) is Family.VARIANT else node for node in nodes]
-    return [_unified(node, families, formats) for node in nodes]
+    return [_unified(node, families, beside_date, formats) for node in nodes]
 
 
-def _unified(node: exp.Expr, families: set[Family], formats: Formats) -> exp.Expr:
+def _unified(node: exp.Expr, families: set[Family], beside_date: Family, formats: Formats) -> exp.Expr:
     if family(node) not in (Family.TEXT, Family.VARIANT) or is_null(node):
         return node
     for target in (Family.INSTANT, Family.NTZ, Family.DATE, Family.TIME):
         if target in families:
-            # A text may say more than a date: it is compared as a timestamp.
-            return to_time(node, Family.NTZ if target is Family.DATE else target, formats)
+            return to_time(node, beside_date if target is Family.DATE else target, formats)
     if Family.BOOLEAN in families:
         return to_boolean(node)
     if Family.BINARY in families:

@@ -242,6 +242,19 @@ def round_number(node: exp.Expr, formats: Formats) -> exp.Expr:
     return numbers()(node, formats)
 
 
+def current(node: exp.Expr, formats: Formats) -> exp.Expr:
+    """CURRENT_TIMESTAMP and its like: a bare word would be a column of that name, if there is one, to DuckDB."""
+    del formats
+    now: exp.Expr = typed(exp.Anonymous(this="NOW"), DType.TIMESTAMPLTZ)
+    if node.args.get("sysdate"):
+        return typed(exp.Anonymous(this="TIMEZONE", expressions=[exp.Literal.string("UTC"), now]), DType.TIMESTAMPNTZ)
+    if isinstance(node, exp.CurrentDate):
+        return typed(plain_cast(now, "DATE"), DType.DATE)
+    if isinstance(node, exp.CurrentTime | exp.Localtime):
+        return typed(plain_cast(plain_cast(now, "TIMESTAMP"), "TIME"), DType.TIME)
+    return now
+
+
 def distance(node: exp.Expr, formats: Formats) -> exp.Expr:
     """JAROWINKLER_SIMILARITY: a whole number, texts compared without case."""
     values = [
@@ -254,13 +267,14 @@ def distance(node: exp.Expr, formats: Formats) -> exp.Expr:
     )
 
 
+_NOW = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.Localtime, exp.Localtimestamp)
 _ONE_TEXT = (
     *(exp.Upper, exp.Lower, exp.Initcap, exp.Reverse, exp.Left, exp.Right, exp.SplitPart, exp.Split, exp.Pad),
     *(exp.MD5, exp.SHA, exp.SHA2, exp.Unicode, exp.Ascii, exp.Strtok, exp.StrtokToArray),
     *(exp.RegexpExtract, exp.RegexpCount, exp.RegexpInstr, exp.Stuff, exp.Repeat, exp.Levenshtein),
 )
 _NUMBERS = (
-    *(exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Cbrt, exp.Exp, exp.Ln, exp.Sign, exp.Degrees, exp.Radians),
+    *(exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Cbrt, exp.Exp, exp.Ln, exp.Sign, exp.Degrees, exp.Radians, exp.Trunc),
     *(exp.Sum, exp.Avg, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop, exp.Median),
 )
 _TIMES = (
@@ -290,6 +304,7 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     exp.ToNumber: to_number_by_format,
     exp.JarowinklerSimilarity: distance,
     exp.ParseJSON: parse_json,
+    **dict.fromkeys(_NOW, current),
     **dict.fromkeys((exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8), sequence),
     exp.ArrayAgg: array_aggregate,
     exp.WithinGroup: within_group,

@@ -14,6 +14,7 @@ from snowflake_sandbox.dialect import assignments, exact_numbers, macros
 from snowflake_sandbox.dialect.conversions import (
     Formats,
     cast,
+    one_type,
     plain_cast,
     to_boolean,
     to_number,
@@ -116,15 +117,15 @@ def arithmetic(node: exp.Expr, formats: Formats) -> exp.Expr:
         return node
     families = (family(left_operand), family(right_operand))
     if not TIMES.intersection(families):
-        node.set("this", _operand(left_operand))
-        node.set("expression", _operand(right_operand))
+        node.set("this", operand(left_operand))
+        node.set("expression", operand(right_operand))
     if Family.VARIANT in families:
         return typed(node, DType.DOUBLE)
     return exact_numbers.divide(node) if isinstance(node, exp.Div) else node
 
 
-def _operand(node: exp.Expr) -> exp.Expr:
-    """A text that is written out is the NUMBER that it says; any other is read as FLOAT."""
+def operand(node: exp.Expr) -> exp.Expr:
+    """A value where a number is wanted: a text that is written out is the NUMBER that it says, any other a FLOAT."""
     if isinstance(node, exp.Literal) and node.is_string and _NUMBER.fullmatch(node.name.strip()):
         text = node.name.strip().lstrip("+")
         kind = exp.DataType.build(f"DECIMAL(38, {exact_numbers.scale(exp.Literal.number(text))})")
@@ -159,7 +160,7 @@ def case(node: exp.Expr, formats: Formats) -> exp.Expr:
             branch.set("this", when)
     results = [branch.args["true"] for branch in branches]
     default = node.args.get("default")
-    unified = _one_type([*results, *([default] if default is not None else [])], formats)
+    unified = one_type([*results, *([default] if default is not None else [])], formats)
     for branch, result in zip(branches, unified, strict=False):
         branch.set("true", result)
     if default is not None:
@@ -172,7 +173,7 @@ def choose(node: exp.Expr, formats: Formats) -> exp.Expr:
     if isinstance(node.parent, exp.Case):
         return node
     results = [node.args["true"], *([node.args["false"]] if node.args.get("false") is not None else [])]
-    unified = _one_type(results, formats)
+    unified = one_type(results, formats)
     node.set("true", unified[0])
     if len(unified) > 1:
         node.set("false", unified[1])
@@ -181,7 +182,7 @@ def choose(node: exp.Expr, formats: Formats) -> exp.Expr:
 
 def coalesce(node: exp.Expr, formats: Formats) -> exp.Expr:
     """COALESCE and its like."""
-    first, *candidates = _one_type([node.this, *node.expressions], formats)
+    first, *candidates = one_type([node.this, *node.expressions], formats)
     node.set("this", first)
     _set_all(node, "expressions", candidates)
     return node
@@ -192,7 +193,7 @@ def decode(node: exp.Expr, formats: Formats) -> exp.Expr:
     value, *rest = node.expressions
     default = rest.pop() if len(rest) % 2 else None
     searches = _comparable(unify([value, *rest[::2]], formats))
-    results = _one_type([*rest[1::2], *([default] if default is not None else [])], formats)
+    results = one_type([*rest[1::2], *([default] if default is not None else [])], formats)
     pairs = [part for pair in zip(searches[1:], results, strict=False) for part in pair]
     _set_all(node, "expressions", [searches[0], *pairs, *(results[-1:] if default is not None else [])])
     return node
@@ -206,7 +207,7 @@ def extreme_of(node: exp.Expr, formats: Formats) -> exp.Expr:
         prefix = "greatest" if isinstance(node, exp.Greatest) else "least"
         suffix = "_of_all" if node.args.get("ignore_nulls") else ""
         return typed(macros.call(f"variant_{prefix}{suffix}", listed), DType.VARIANT)
-    first, *others = unify(values, formats)
+    first, *others = one_type(values, formats)
     node.set("this", first)
     _set_all(node, "expressions", others)
     return node
@@ -230,14 +231,6 @@ def null_if(node: exp.Expr, formats: Formats) -> exp.Expr:
     node.set("this", left_operand)
     node.set("expression", right_operand)
     return node
-
-
-def _one_type(nodes: list[exp.Expr], formats: Formats) -> list[exp.Expr]:
-    """Results of which one is taken: VARIANT where one is a VARIANT."""
-    kinds = {family(node) for node in nodes}
-    if Family.VARIANT not in kinds or Family.UNKNOWN in kinds - {Family.VARIANT}:
-        return nodes
-    return [to_variant(node, formats) for node in nodes]
 
 
 def cast_node(node: exp.Expr, formats: Formats) -> exp.Expr:

@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from snowflake_sandbox.dialect import (
-    annotation,
-    assignments,
-    exact_numbers,
-    functions,
-    named,
-    operators,
-    ordering,
-    sampling,
-)
+from snowflake_sandbox.dialect import annotation, assignments, exact_numbers, functions, named, operators
 from snowflake_sandbox.dialect.conversions import Formats
+from snowflake_sandbox.dialect.whole_queries import grouping, ordering, sampling, set_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +23,8 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr, Formats], exp.Expr]] = {
     **exact_numbers.RULES,
     **sampling.RULES,
 }
+
+_DEPENDENT = (exp.Anonymous, exp.Column, exp.Insert, exp.SetOperation)
 
 
 @dataclass(frozen=True)
@@ -49,19 +43,24 @@ class Context:
 
 
 def is_plain(tree: exp.Expr) -> bool:
-    """Whether nothing in a statement depends on types (`SELECT 1`)."""
-    return not any(type(node) in RULES or isinstance(node, exp.Anonymous | exp.Insert) for node in tree.walk())
+    """Whether nothing in a statement depends on types or on names (`SELECT 1`)."""
+    return not any(
+        type(node) in RULES or isinstance(node, exp.Anonymous | exp.Column | exp.Insert | exp.SetOperation)
+        for node in tree.walk()
+    )
 
 
 def translate(tree: exp.Expr, context: Context) -> exp.Expr:
     """The statement with every rule applied.
 
     Raises:
-        SnowflakeError: 000002, a function or format that the sandbox does not have; 000938 and 000939.
+        SnowflakeError: 000002, a function or format that the sandbox does not have; 000904, 000938 and 000939.
     """
     if is_plain(tree):
         return tree
     annotation.annotate(tree, context.columns, context.binds, named.TYPES)
+    grouping.by_variants(tree)
+    set_operations.unify(tree, context.formats)
     holder = exp.Paren(this=ordering.by_columns(tree))
     for node in reversed(list(holder.this.walk())):
         _apply(node, context.formats)

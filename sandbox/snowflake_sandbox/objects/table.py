@@ -19,12 +19,13 @@ from snowflake_sandbox.result import Result, columns, status
 from snowflake_sandbox.session import ObjectScope
 from snowflake_sandbox.statements.definitions import create_object, drop_object
 from snowflake_sandbox.statements.reader import ObjectName, Reader
-from snowflake_sandbox.tables import column, defaults, table_alter
+from snowflake_sandbox.tables import column, constraints, defaults, table_alter
 
 if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.tables.column import TableColumn
+    from snowflake_sandbox.tables.constraints import Key
 
 _DESCRIBED = columns(
     "name type kind null? default primary~key unique~key check expression comment policy~name privacy~domain"
@@ -58,18 +59,15 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 def _read_columns(reader: Reader, creation: Creation) -> None:
     reader.expect("(")
     definitions: list[TableColumn] = creation.properties.setdefault("columns", [])
+    keys: list[Key] = creation.properties.setdefault("keys", [])
     while True:
-        if _is_constraint(reader):
-            keys = table_alter.read_constraint(reader)
-            if "foreign_key" in keys:
-                creation.properties.setdefault("foreign_keys", []).append(keys["foreign_key"])
-            else:
-                definitions[:] = table_alter.with_keys(definitions, keys)
+        if constraints.is_next(reader):
+            keys.append(constraints.read(reader))
         elif reader.peek(1) in (",", ")"):
             # CREATE TABLE t (a, b) AS SELECT …: names only.
             creation.properties.setdefault("names", []).append(reader.identifier())
         else:
-            definitions.append(column.read(reader))
+            definitions.append(column.read(reader, keys))
         if not reader.accept(","):
             break
     reader.expect(")")
@@ -77,15 +75,6 @@ def _read_columns(reader: Reader, creation: Creation) -> None:
     for name in names:
         if names.count(name) > 1:
             raise errors.SnowflakeError(2012, "42701", f"SQL compilation error:\nduplicate column name '{name}'")
-
-
-def _is_constraint(reader: Reader) -> bool:
-    """Whether a constraint of the table comes next, not a column that has such a word as its name."""
-    word = (reader.peek().split() or [""])[0]
-    if word == "CONSTRAINT":
-        return True
-    # The lexer makes one token of PRIMARY KEY.
-    return word in ("PRIMARY", "UNIQUE", "FOREIGN") and (" " in reader.peek() or reader.peek(1) in ("KEY", "("))
 
 
 def _finish(call: Call, creation: Creation) -> None:
@@ -100,6 +89,7 @@ def _finish(call: Call, creation: Creation) -> None:
         if source is not None:
             source_table = _source(call, source)
             properties["columns"] = [column.from_kept(record) for record in source_table["columns"]]
+            properties["keys"] = constraints.of_table(source_table)
             properties["source"] = (
                 [source_table.name.database, source_table.name.schema, source_table.name.name]
                 if key == "clone"
@@ -109,7 +99,10 @@ def _finish(call: Call, creation: Creation) -> None:
         properties["columns"] = _query_columns(call, properties)
     if not properties.get("columns"):
         raise call.reader.unexpected()
-    properties["columns"] = [defaults.qualified(call, definition).kept() for definition in properties["columns"]]
+    keys: list[Key] = properties.get("keys") or []
+    definitions = constraints.marked(properties["columns"], keys, not_null=True)
+    properties["columns"] = [defaults.qualified(call, definition).kept() for definition in definitions]
+    properties["keys"] = [key.kept() for key in keys]
     properties.pop("names", None)
 
 

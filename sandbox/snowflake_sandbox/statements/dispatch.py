@@ -47,6 +47,7 @@ _DATA_WORDS = frozenset(
         "BEGIN",
         "COMMIT",
         "ROLLBACK",
+        "START",
         "(",
     ]
 )
@@ -74,7 +75,6 @@ _COMMANDS = frozenset(
         "RM",
         "SET",
         "SHOW",
-        "START",
         "TRUNCATE",
         "UNDROP",
         "UNSET",

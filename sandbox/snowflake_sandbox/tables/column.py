@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox import errors
 from snowflake_sandbox.statements.reader import DataType
+from snowflake_sandbox.tables import constraints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from snowflake_sandbox.result import ResultColumn
     from snowflake_sandbox.statements.reader import Reader
+    from snowflake_sandbox.tables.constraints import Key
 
 _DUCKDB = {
     "VARCHAR": "VARCHAR",
@@ -159,8 +161,8 @@ def definition(column: TableColumn, translate: Callable[[str], str], sequence: s
     return text if column.nullable else text + " NOT NULL"
 
 
-def read(reader: Reader) -> TableColumn:
-    """One column definition, up to the comma or parenthesis behind it.
+def read(reader: Reader, keys: list[Key]) -> TableColumn:
+    """One column definition, up to the comma or parenthesis behind it; its constraints are added to the keys.
 
     Raises:
         SnowflakeError: 001003, or 000002 for a clause that the sandbox does not have.
@@ -169,12 +171,16 @@ def read(reader: Reader) -> TableColumn:
     kind = reader.data_type()
     column = TableColumn(name, kind.base, kind.numbers)
     while not reader.at_end and reader.peek() not in (",", ")"):
-        column = _read_clause(reader, column)
+        key = constraints.read_inline(reader, name)
+        if key is None:
+            column = _read_clause(reader, column)
+        else:
+            keys.append(key)
     duckdb_type(column.type)
     return column
 
 
-def _read_clause(reader: Reader, column: TableColumn) -> TableColumn:  # noqa: C901, PLR0911  # one branch per clause
+def _read_clause(reader: Reader, column: TableColumn) -> TableColumn:  # one branch per clause
     if reader.accept("NOT NULL"):
         return replace(column, nullable=False)
     if reader.accept("NULL"):
@@ -188,18 +194,6 @@ def _read_clause(reader: Reader, column: TableColumn) -> TableColumn:  # noqa: C
     if reader.accept("COMMENT"):
         reader.accept("=")
         return replace(column, comment=reader.string())
-    if reader.accept("CONSTRAINT"):
-        reader.identifier()
-        return column
-    if reader.accept("PRIMARY KEY"):
-        return replace(column, primary_key=True, nullable=False)
-    if reader.accept("UNIQUE"):
-        return replace(column, unique_key=True)
-    if reader.accept("REFERENCES") or reader.accept("FOREIGN KEY REFERENCES"):
-        reader.object_name()
-        if reader.peek() == "(":
-            reader.parenthesized()
-        return column
     raise errors.not_supported(f"column clause {reader.peek()}") if reader.peek() else reader.unexpected()
 
 

@@ -141,7 +141,7 @@ def _unload(call: Call) -> Result:
     if compressed:
         content = gzip.compress(content, mtime=0)
         name = name if single else f"{name}.gz"
-    target = location.target(name or "data")
+    target = location.target(f"{name}data" if not name or name.endswith("/") else name)
     if target.exists() and not options.is_on("OVERWRITE"):
         raise errors.SnowflakeError(
             1030, "22000", f"Files already existing at the unload destination: {location.name}/{name}. Use overwrite."

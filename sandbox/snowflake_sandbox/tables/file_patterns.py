@@ -1,4 +1,4 @@
-"""PATTERN of COPY INTO, COPY FILES, LIST and GET: a regular expression of the user's for names of files.
+"""PATTERN of COPY INTO, COPY FILES, LIST, REMOVE and GET: a regular expression of the user's for names of files.
 
 Knows who matches it; must not know stages. DuckDB's matcher takes time in proportion to the name. Python's may take
 years for `(a+)+$`, during which no other thread of the sandbox runs.

@@ -1,4 +1,4 @@
-"""SHOW PRIMARY, UNIQUE and IMPORTED KEYS: the constraints that tables keep and nobody enforces.
+"""SHOW PRIMARY, UNIQUE, IMPORTED and EXPORTED KEYS: the constraints that tables keep and nobody enforces.
 
 Knows the constraints of the catalog's tables; must not know how a table is made.
 """
@@ -11,13 +11,16 @@ from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.result import SHOW, Result, columns
 from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements.reader import ObjectName
 from snowflake_sandbox.statements.showing import listed, read_listing
+from snowflake_sandbox.tables import constraints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from snowflake_sandbox.call import Call, World
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
+    from snowflake_sandbox.tables.constraints import Key
 
 _KEYS = columns(
     "created_on@ database_name schema_name table_name column_name key_sequence# constraint_name rely comment"
@@ -26,14 +29,28 @@ _IMPORTED = columns(
     "created_on@ pk_database_name pk_schema_name pk_table_name pk_column_name fk_database_name fk_schema_name"
     " fk_table_name fk_column_name key_sequence# update_rule delete_rule fk_name pk_name deferrability rely comment"
 )
+# Documented columns (sql-reference/info-schema/table_constraints, referential_constraints).
+_CONSTRAINTS = columns(
+    "CONSTRAINT_CATALOG CONSTRAINT_SCHEMA CONSTRAINT_NAME TABLE_CATALOG TABLE_SCHEMA TABLE_NAME CONSTRAINT_TYPE"
+    " IS_DEFERRABLE INITIALLY_DEFERRED ENFORCED COMMENT CREATED@ LAST_ALTERED@ RELY"
+)
+_REFERENTIAL = columns(
+    "CONSTRAINT_CATALOG CONSTRAINT_SCHEMA CONSTRAINT_NAME UNIQUE_CONSTRAINT_CATALOG UNIQUE_CONSTRAINT_SCHEMA"
+    " UNIQUE_CONSTRAINT_NAME MATCH_OPTION UPDATE_RULE DELETE_RULE COMMENT CREATED@ LAST_ALTERED@"
+)
 
 
 def register(world: World) -> None:
-    """Add the statements of this file."""
+    """Add the statements and tables of this file."""
+    world.information_schema |= {
+        "TABLE_CONSTRAINTS": _table_constraints,
+        "REFERENTIAL_CONSTRAINTS": _referential_constraints,
+    }
     world.statements |= {
-        "SHOW PRIMARY KEYS": lambda call: _show_keys(call, "primary_key", "SYS_PK"),
-        "SHOW UNIQUE KEYS": lambda call: _show_keys(call, "unique_key", "SYS_UK"),
+        "SHOW PRIMARY KEYS": lambda call: _show_keys(call, constraints.PRIMARY),
+        "SHOW UNIQUE KEYS": lambda call: _show_keys(call, constraints.UNIQUE),
         "SHOW IMPORTED KEYS": _show_imported_keys,
+        "SHOW EXPORTED KEYS": _show_exported_keys,
     }
 
 
@@ -54,72 +71,94 @@ def _tables(call: Call) -> list[SnowflakeObject]:
     return [table]
 
 
-def _show_keys(call: Call, key: str, prefix: str) -> Result:
-    rows: list[tuple[Any, ...]] = []
-    for table in _tables(call):
-        names = [column["name"] for column in table["columns"] if column[key]]
-        rows += [
-            (
-                table.created_on,
-                table.name.database,
-                table.name.schema,
-                table.name.name,
-                name,
-                number,
-                f"{prefix}_{table.id}",
-                "false",
-                None,
-            )
-            for number, name in enumerate(names, 1)
-        ]
+def _show_keys(call: Call, kind: str) -> Result:
+    rows = [
+        (
+            *(table.created_on, table.name.database, table.name.schema, table.name.name),
+            *(name, place, key.shown_name(table, number), str(key.rely).lower(), None),
+        )
+        for table in _tables(call)
+        for number, key in enumerate(constraints.of_table(table))
+        if key.kind == kind
+        for place, name in enumerate(key.columns, 1)
+    ]
     return Result(_KEYS, rows, SHOW)
 
 
 def _show_imported_keys(call: Call) -> Result:
-    rows: list[tuple[Any, ...]] = []
-    for table in _tables(call):
-        for number, key in enumerate(table["foreign_keys"] or []):
-            rows += _imported(table, key, key["name"] or f"SYS_FK_{table.id}_{number}", _primary_key(call, table))
+    rows = [row for table in _tables(call) for row in _references(call, table)]
     return Result(_IMPORTED, rows, SHOW)
 
 
-def _primary_key(call: Call, table: SnowflakeObject) -> Callable[[list[str | None]], list[str]]:
-    """The columns of another table's primary key, which a foreign key means that names none."""
-
-    def names(parts: list[str | None]) -> list[str]:
-        database, schema, name = parts[0] or table.name.database, parts[1] or table.name.schema, parts[2]
-        with call.world.store.reading() as tx:
-            tables = catalog.listing(tx, "TABLE", database, schema)
-        columns_of = [column for item in tables if item.name.name == name for column in item["columns"]]
-        return [column["name"] for column in columns_of if column["primary_key"]]
-
-    return names
+def _show_exported_keys(call: Call) -> Result:
+    """The foreign keys of any table that refer to these."""
+    names = {_parts(table) for table in _tables(call)}
+    with call.world.store.reading() as tx:
+        others = access.visible(call, catalog.listing(tx, "TABLE"))
+    rows = [row for table in others for row in _references(call, table) if row[1:4] in names]
+    return Result(_IMPORTED, rows, SHOW)
 
 
-def _imported(
-    table: SnowflakeObject, key: dict[str, Any], name: str, primary_key: Callable[[list[str | None]], list[str]]
-) -> list[tuple[Any, ...]]:
-    database, schema, other = key["table"]
-    referenced = key["referenced"] or primary_key(key["table"])
-    return [
+def _keys_of(call: Call, database: str) -> Iterator[tuple[SnowflakeObject, Key, str]]:
+    """The keys of a database's tables, with their names."""
+    with call.world.store.reading() as tx:
+        tables = access.visible(call, catalog.listing(tx, "TABLE", database))
+    for table in tables:
+        for number, key in enumerate(constraints.of_table(table)):
+            yield table, key, key.shown_name(table, number)
+
+
+def _table_constraints(call: Call, database: str) -> Result:
+    rows = [
         (
-            table.created_on,
-            database or table.name.database,
-            schema or table.name.schema,
-            other,
-            target,
-            table.name.database,
-            table.name.schema,
-            table.name.name,
-            column,
-            number,
-            "NO ACTION",
-            "NO ACTION",
-            name,
-            None,
-            "NOT DEFERRABLE",
-            "false",
-            None,
+            *(*_parts(table)[:2], name, *_parts(table), key.kind, "NO", "YES", "NO", None),
+            *(table.created_on, table.created_on, "YES" if key.rely else "NO"),
         )
-        for number, (column, target) in enumerate(zip(key["columns"], referenced, strict=False), 1)
+        for table, key, name in _keys_of(call, database)
     ]
+    return Result(_CONSTRAINTS, rows)
+
+
+def _referential_constraints(call: Call, database: str) -> Result:
+    rows: list[tuple[Any, ...]] = []
+    for table, key, name in _keys_of(call, database):
+        if key.table is not None:
+            other, of_key, _ = _referred(call, table, key)
+            place = (*_parts(table)[:2], name, other.database, other.schema, of_key)
+            rules = ("FULL", key.update_rule, key.delete_rule, None)
+            rows.append((*place, *rules, table.created_on, table.created_on))
+    return Result(_REFERENTIAL, rows)
+
+
+def _parts(table: SnowflakeObject) -> tuple[Any, ...]:
+    return (table.name.database, table.name.schema, table.name.name)
+
+
+def _references(call: Call, table: SnowflakeObject) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for number, key in enumerate(constraints.of_table(table)):
+        if key.table is None:
+            continue
+        name, of_key, referenced = _referred(call, table, key)
+        rows += [
+            (
+                *(table.created_on, name.database, name.schema, name.name, target, *_parts(table), column, place),
+                *(key.update_rule, key.delete_rule, key.shown_name(table, number), of_key, "NOT DEFERRABLE"),
+                *(str(key.rely).lower(), None),
+            )
+            for place, (column, target) in enumerate(zip(key.columns, referenced, strict=False), 1)
+        ]
+    return rows
+
+
+def _referred(call: Call, table: SnowflakeObject, key: Key) -> tuple[ObjectName, str | None, tuple[str, ...]]:
+    """The table that a foreign key refers to, the name of that table's key, and its columns."""
+    database, schema, written = key.table or (None, None, "")
+    name = ObjectName(written, schema or table.name.schema, database or table.name.database)
+    with call.world.store.reading() as tx:
+        other = catalog.find(tx, "TABLE", name)
+    for number, candidate in enumerate(constraints.of_table(other) if other is not None else ()):
+        is_meant = candidate.columns == key.referenced if key.referenced else candidate.kind == constraints.PRIMARY
+        if other is not None and is_meant and candidate.kind != constraints.FOREIGN:
+            return name, candidate.shown_name(other, number), candidate.columns
+    return name, None, key.referenced

@@ -76,11 +76,15 @@ def inside(root: Path, path: str) -> Path:
     """A path of a stage as one of this machine.
 
     Raises:
-        SnowflakeError: 001008 for a path that leaves the stage, by its text or by a link in the stage's folder.
+        SnowflakeError: 001008 for a path that leaves the stage, by its text or by a link in the stage's folder; 000002
+            for one below a file, which is possible in a bucket but not in a folder.
     """
     place = root / normal(path)
     if not place.resolve().is_relative_to(root.resolve()):
         raise errors.invalid_value(path, "path")
+    above = next((folder for folder in place.parents if folder.is_file() and folder.is_relative_to(root)), None)
+    if above is not None:
+        raise errors.not_supported(f"a path below the file {above.relative_to(root)} of the stage")
     return place
 
 
@@ -214,7 +218,8 @@ def _transfer(call: Call, command: str, location: Location, folder: Path, source
 def _put(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, target, "WRITE")
-    folder = location.target(location.path)
+    # The file's own name comes last, also behind a path without a slash at its end.
+    folder = location.target(f"{location.path}/_").parent
     folder.mkdir(parents=True, exist_ok=True)
     return _transfer(
         call,
@@ -242,26 +247,34 @@ def _local_path(text: str) -> str:
 
 
 def _list(call: Call) -> Result:
-    location = locate(call, read_location(call.reader), "READ")
+    location, paths = _matching(call, "READ")
+    return Result(
+        (ResultColumn("name"), ResultColumn("size", "fixed"), ResultColumn("md5"), ResultColumn("last_modified")),
+        [_listed(location, path) for path in paths],
+        LIST,
+    )
+
+
+def _matching(call: Call, *privileges: str) -> tuple[Location, list[Path]]:
+    """`@stage/path [PATTERN = '…']`: the place, and the files there whose names match as LIST shows them."""
+    location = locate(call, read_location(call.reader), *privileges)
     matcher = FilePattern(call.world.data)
     if call.reader.accept("PATTERN"):
         call.reader.accept("=")
         matcher = FilePattern(call.world.data, call.reader.string())
     call.reader.end()
-    rows = [_listed(location, path) for path in location.files()]
-    matching = [row for row in rows if matcher.fullmatch(row[0])]
-    return Result(
-        (ResultColumn("name"), ResultColumn("size", "fixed"), ResultColumn("md5"), ResultColumn("last_modified")),
-        matching,
-        LIST,
-    )
+    return location, [path for path in location.files() if matcher.fullmatch(_shown(location, path))]
+
+
+def _shown(location: Location, path: Path) -> str:
+    return f"{location.name}/{path.relative_to(location.root)}"
 
 
 def _listed(location: Location, path: Path) -> tuple[Any, ...]:
     content = path.read_bytes()
     modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return (
-        f"{location.name}/{path.relative_to(location.root)}",
+        _shown(location, path),
         len(content),
         hashlib.md5(content, usedforsecurity=False).hexdigest(),
         format_datetime(modified, usegmt=True),
@@ -298,10 +311,9 @@ def _copy_files(call: Call) -> Result:
 
 
 def _remove(call: Call) -> Result:
-    location = locate(call, read_location(call.reader), "WRITE")
-    call.reader.end()
+    location, paths = _matching(call, "WRITE")
     rows = []
-    for path in location.files():
-        rows.append((f"{location.name}/{path.relative_to(location.root)}", "removed"))
+    for path in paths:
+        rows.append((_shown(location, path), "removed"))
         path.unlink()
     return Result(columns("name result"), rows, SHOW)

@@ -13,10 +13,10 @@ from snowflake_sandbox.catalog import catalog
 from snowflake_sandbox.data import sequences
 from snowflake_sandbox.data.adapter import quoted
 from snowflake_sandbox.session import ObjectScope
-from snowflake_sandbox.tables import column, defaults
+from snowflake_sandbox.tables import column, constraints, defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.statements.reader import ObjectName, Reader
     from snowflake_sandbox.store import Transaction
     from snowflake_sandbox.tables.column import TableColumn
+    from snowflake_sandbox.tables.constraints import Key
 
 
 def sequence(table: SnowflakeObject, column_name: str) -> str:
@@ -54,55 +55,25 @@ def make(call: Call, table: SnowflakeObject) -> None:
     call.world.define(table.name.database or "", *statements, f"CREATE TABLE {table.name.quoted} ({columns})")
 
 
-def read_constraint(reader: Reader) -> dict[str, Any]:
-    """An out-of-line constraint: {"primary_key": names}, {"unique_key": names} or {"foreign_key": it as kept}."""
-    name = reader.identifier() if reader.accept("CONSTRAINT") else None
-    key = "primary_key" if reader.accept("PRIMARY KEY") else "unique_key" if reader.accept("UNIQUE") else ""
-    if not key:
-        reader.expect("FOREIGN KEY")
-        reader.expect("(")
-        names = [column_name.name for column_name in reader.name_list(")")]
-        return {"foreign_key": read_reference(reader, names, name)}
-    reader.expect("(")
-    return {key: [column_name.name for column_name in reader.name_list(")")]}
-
-
-def read_reference(reader: Reader, names: list[str], constraint: str | None) -> dict[str, Any]:
-    """What follows the columns of a foreign key, with them: kept and shown, not enforced (as in Snowflake)."""
-    reader.expect("REFERENCES")
-    table = reader.object_name()
-    referenced = [column_name.name for column_name in reader.name_list(")")] if reader.accept("(") else []
-    return {
-        "name": constraint,
-        "columns": names,
-        "table": [table.database, table.schema, table.name],
-        "referenced": referenced,
-    }
-
-
-def with_keys(definitions: Iterable[TableColumn], keys: dict[str, list[str]]) -> list[TableColumn]:
-    """The columns with those named marked as part of a key."""
-    changed = list(definitions)
-    for key, names in keys.items():
-        for position, definition in enumerate(changed):
-            if definition.name in names and key == "primary_key":
-                changed[position] = replace(definition, primary_key=True, nullable=False)
-            elif definition.name in names:
-                changed[position] = replace(definition, unique_key=True)
-    return changed
-
-
 def _columns(table: SnowflakeObject) -> list[TableColumn]:
     return [column.from_kept(record) for record in table["columns"]]
 
 
-def _keep(call: Call, table: SnowflakeObject, changed: Iterable[TableColumn], *statements: str) -> None:
-    """Change DuckDB and the catalog together."""
+def _keep(
+    call: Call,
+    table: SnowflakeObject,
+    changed: Iterable[TableColumn],
+    *statements: str,
+    keys: Sequence[Key] | None = None,
+) -> None:
+    """Change DuckDB and the catalog together; `keys`: the table's from now on, where they change."""
+    definitions = list(changed) if keys is None else constraints.marked(changed, keys)
+    kept_keys = {} if keys is None else {"keys": [key.kept() for key in keys]}
     with call.world.store.transaction() as tx:
         if statements:
             tx.define(table.name.database or "", *statements)
         now = catalog.by_id(tx, table.id) or table
-        catalog.update(tx, now, {"columns": [definition.kept() for definition in changed]})
+        catalog.update(tx, now, {"columns": [definition.kept() for definition in definitions], **kept_keys})
 
 
 def _position(definitions: list[TableColumn], name: str) -> int:
@@ -115,10 +86,12 @@ def _position(definitions: list[TableColumn], name: str) -> int:
 def _add(call: Call, table: SnowflakeObject) -> Result | None:
     reader, now = call.reader, _columns(table)
     statements: list[str] = []
+    keys = constraints.of_table(table)
     while True:
         reader.accept("COLUMN")
         optional = reader.accept("IF NOT EXISTS")
-        added = defaults.qualified(call, column.read(reader))
+        inline: list[Key] = []
+        added = defaults.qualified(call, column.read(reader, inline))
         if any(definition.name == added.name for definition in now):
             if not optional:
                 raise errors.SnowflakeError(
@@ -127,9 +100,10 @@ def _add(call: Call, table: SnowflakeObject) -> Result | None:
         else:
             statements += _add_statements(call, table, added)
             now.append(added)
+            keys += inline
         if not reader.accept(","):
             break
-    _keep(call, table, now, *statements)
+    _keep(call, table, now, *statements, keys=keys)
     return None
 
 
@@ -151,7 +125,9 @@ def _drop_column(call: Call, table: SnowflakeObject) -> Result | None:
         names.append(call.reader.identifier())
     for name in names:
         now.pop(_position(now, name))
-    _keep(call, table, now, *(f"ALTER TABLE {table.name.quoted} DROP COLUMN {quoted(name)}" for name in names))
+    keys = [key for key in constraints.of_table(table) if not set(key.columns) & set(names)]
+    statements = [f"ALTER TABLE {table.name.quoted} DROP COLUMN {quoted(name)}" for name in names]
+    _keep(call, table, now, *statements, keys=keys)
     return None
 
 
@@ -161,7 +137,8 @@ def _rename_column(call: Call, table: SnowflakeObject) -> Result | None:
     new = call.reader.identifier()
     position = _position(now, old)
     now[position] = replace(now[position], name=new)
-    _keep(call, table, now, f"ALTER TABLE {table.name.quoted} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
+    statement = f"ALTER TABLE {table.name.quoted} RENAME COLUMN {quoted(old)} TO {quoted(new)}"
+    _keep(call, table, now, statement, keys=constraints.renamed(constraints.of_table(table), old, new))
     return None
 
 
@@ -240,15 +217,44 @@ def _set(call: Call, table: SnowflakeObject, **values: Any) -> None:
         catalog.update(tx, table, values)
 
 
-def _drop_keys(key: str) -> Callable[[Call, SnowflakeObject], Result | None]:
+def _drop_keys(kind: str) -> Callable[[Call, SnowflakeObject], Result | None]:
     def action(call: Call, table: SnowflakeObject) -> Result | None:
-        if call.reader.peek() == "(":
-            call.reader.parenthesized()
-        cleared: Any = {key: False}
-        _keep(call, table, [replace(definition, **cleared) for definition in _columns(table)])
+        names = [name.name for name in call.reader.name_list(")")] if call.reader.accept("(") else []
+        _end_of_drop(call.reader)
+        _keep(call, table, _columns(table), keys=constraints.without(constraints.of_table(table), kind, names))
         return None
 
     return action
+
+
+def _end_of_drop(reader: Reader) -> None:
+    if not reader.accept("CASCADE"):
+        reader.accept("RESTRICT")
+
+
+def _drop_constraint(call: Call, table: SnowflakeObject) -> Result | None:
+    name, keys = call.reader.identifier(), constraints.of_table(table)
+    _end_of_drop(call.reader)
+    dropped = _named(table, keys, name)
+    _keep(call, table, _columns(table), keys=[key for key in keys if key is not dropped])
+    return None
+
+
+def _rename_constraint(call: Call, table: SnowflakeObject) -> Result | None:
+    name, keys = call.reader.identifier(), constraints.of_table(table)
+    call.reader.expect("TO")
+    new = call.reader.identifier()
+    before = _named(table, keys, name)
+    changed = [replace(key, name=new) if key is before else key for key in keys]
+    _keep(call, table, _columns(table), keys=changed)
+    return None
+
+
+def _named(table: SnowflakeObject, keys: Sequence[Key], name: str) -> Key:
+    for number, key in enumerate(keys):
+        if key.shown_name(table, number) == name:
+            return key
+    raise errors.does_not_exist("Constraint", name)
 
 
 def _add_constraint(call: Call, table: SnowflakeObject) -> Result | None:
@@ -259,19 +265,8 @@ def _add_constraint(call: Call, table: SnowflakeObject) -> Result | None:
         if call.reader.tokens[index].text.upper()
         in ("CONSTRAINT", "PRIMARY KEY", "PRIMARY", "FOREIGN KEY", "FOREIGN", "UNIQUE")
     )
-    before = _columns(table)
-    constraint = read_constraint(call.reader)
-    if "foreign_key" in constraint:
-        with call.world.store.transaction() as tx:
-            catalog.update(tx, table, {"foreign_keys": [*(table["foreign_keys"] or []), constraint["foreign_key"]]})
-        return None
-    changed = with_keys(before, constraint)
     # Unlike in CREATE TABLE, the columns stay nullable where they were: keys are not enforced.
-    _keep(
-        call,
-        table,
-        [replace(definition, nullable=old.nullable) for definition, old in zip(changed, before, strict=True)],
-    )
+    _keep(call, table, _columns(table), keys=[*constraints.of_table(table), constraints.read(call.reader)])
     return None
 
 
@@ -300,8 +295,11 @@ ACTIONS: dict[str, Callable[[Call, SnowflakeObject], Result | None]] = {
     "ADD UNIQUE": _add_constraint,
     "DROP": _drop_column,
     "DROP COLUMN": _drop_column,
-    "DROP PRIMARY KEY": _drop_keys("primary_key"),
-    "DROP UNIQUE": _drop_keys("unique_key"),
+    "DROP PRIMARY KEY": _drop_keys(constraints.PRIMARY),
+    "DROP UNIQUE": _drop_keys(constraints.UNIQUE),
+    "DROP FOREIGN KEY": _drop_keys(constraints.FOREIGN),
+    "DROP CONSTRAINT": _drop_constraint,
+    "RENAME CONSTRAINT": _rename_constraint,
     "DROP CLUSTERING KEY": _drop_clustering,
     "CLUSTER BY": _cluster,
     "ALTER": _alter_columns,

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from snowflake_sandbox.errors import SnowflakeError
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Client
@@ -142,3 +143,72 @@ def test_a_default_and_a_bind_keep_their_types(client: Client) -> None:
     )
     client.rows("INSERT INTO U (A) VALUES (?)", {"1": 1})
     assert client.values("SELECT A, D, L IS NOT NULL FROM U") == [(1, date(2026, 11, 28), True)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("COALESCE(LTZ, S)", INSTANT),
+        ("NVL(S, LTZ)", INSTANT),
+        ("IFF(TRUE, S, NTZ)", NAIVE),
+        ("CASE WHEN FALSE THEN D ELSE S END", date(2026, 11, 28)),
+        ("GREATEST(D, '2020-01-01')", date(2026, 11, 28)),
+        ("GREATEST(LTZ, S)", INSTANT),
+        ("COALESCE(NULL, S, D)", date(2026, 11, 28)),
+        ("'1' + 1", 2),
+        ("TRUNC('1.567', 2)", 1.56),
+    ],
+)
+def test_results_of_two_types_become_one(table: Client, expression: str, value: Any) -> None:
+    table.rows(f"INSERT INTO T (LTZ, NTZ, D, S) VALUES ('{TEXTS[0]}', '{NAIVE}', '2026-11-28', '{TEXTS[1]}')")
+    if isinstance(value, date) and not isinstance(value, datetime):
+        table.rows("UPDATE T SET S = '28-Nov-2026'")
+    assert table.values(f"SELECT {expression} FROM T") == [(value,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        ("SELECT 1 UNION ALL SELECT '2'", [1, 2]),
+        ("SELECT '1' UNION ALL SELECT N FROM T", [1, 7]),
+        ("SELECT D FROM T UNION ALL SELECT '2020-01-01'", [date(2026, 11, 28), date(2020, 1, 1)]),
+        ("SELECT S FROM T UNION ALL SELECT D FROM T", [date(2020, 1, 1), date(2026, 11, 28)]),
+        ("SELECT CURRENT_DATE = D FROM T UNION ALL SELECT 'yes'", [False, True]),
+        ("SELECT N FROM T EXCEPT SELECT '7'", []),
+    ],
+)
+def test_columns_of_a_set_operation_become_one_type(table: Client, query: str, values: list[Any]) -> None:
+    """sql-reference/operators-query: a text that is no number ends the statement."""
+    table.rows("INSERT INTO T (N, D, S) VALUES (7, '2026-11-28', '2020-01-01')")
+    assert table.values(query) == [(value,) for value in values]
+    assert table.errno("SELECT 1 UNION SELECT 'x'") == 100038
+
+
+@pytest.mark.parametrize(
+    ("query", "errno", "text"),
+    [
+        ("SELECT 1 + TRUE", 1044, "Invalid argument types for function '+': (NUMBER(38,0), BOOLEAN)"),
+        ("SELECT SUBSTR('a')", 1044, "Invalid argument types for function 'SUBSTRING': (VARCHAR(16777216))"),
+        ("SELECT COALESCE(D, TRUE) FROM T", 1044, "Invalid argument types for function 'COALESCE': (DATE, BOOLEAN)"),
+        ("SELECT N, COUNT(*) FROM T", 979, "[N] is not a valid group by expression"),
+        ("SELECT 1 UNION SELECT 1, 2", 1789, "invalid number of result columns for set operator input branches"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_in_snowflakes_words(
+    table: Client, query: str, errno: int, text: str
+) -> None:
+    with pytest.raises(SnowflakeError) as raised:
+        table.rows(query)
+    assert raised.value.errno == errno
+    assert raised.value.message.endswith(text)
+    assert "Binder" not in raised.value.message
+
+
+@pytest.mark.parametrize("name", ["CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP"])
+def test_now_without_parentheses(client: Client, name: str) -> None:
+    """The result's column has the same name, and a table may have such a column too."""
+    assert list(client.rows(f"SELECT {name}")[0]) == [name]
+    client.rows(f'CREATE TABLE N AS SELECT 1 AS "{name}"')
+    ((value, column),) = client.values(f'SELECT {name} AS A, N."{name}" AS B FROM N')
+    assert value != 1
+    assert column == 1

@@ -101,3 +101,12 @@ def test_sessions_of_others_keep_their_own_setting(client: Any) -> None:
     session = logins.open_session(client.world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse=WAREHOUSE)
     assert session.parameters == {}
     assert client.values("SHOW PARAMETERS LIKE 'AUTOCOMMIT'")[0][1] == "false"
+
+
+def test_a_transaction_has_an_id_while_it_is_open(client: Any) -> None:
+    client.rows("START TRANSACTION")
+    ((first,),) = client.values("SELECT CURRENT_TRANSACTION()")
+    client.rows("COMMIT")
+    assert client.values("SELECT CURRENT_TRANSACTION()") == [(None,)]
+    client.rows("START TRANSACTION NAME T")
+    assert client.values("SELECT CURRENT_TRANSACTION()") not in ([(None,)], [(first,)])

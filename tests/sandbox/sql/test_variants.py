@@ -99,3 +99,21 @@ def test_the_names_of_a_sorted_query_stay(run: Any) -> None:
 )
 def test_functions_compare_by_value(run: Any, call: str, expected: object) -> None:
     assert run(f"SELECT {call}") == [(expected,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT V:n + 1 FROM VV GROUP BY V:n ORDER BY 1", [10, 11, 101]),
+        ("SELECT V:n::INT FROM VV GROUP BY V:n HAVING V:n > 9 ORDER BY 1", [10, 100]),
+        ("SELECT V:n AS K FROM VV GROUP BY K HAVING K = 10", [10]),
+        ("SELECT SUM(V:n) + V:n FROM VV GROUP BY 1 + 0, V:n ORDER BY V:n", [18, 20, 200]),
+        ("SELECT LENGTH(V:n) FROM (SELECT V:n AS K, V FROM VV) GROUP BY V:n ORDER BY 1", [1, 2, 3]),
+    ],
+)
+def test_expressions_over_a_key_of_the_groups(run: Any, query: str, expected: list[int]) -> None:
+    assert numbers(run(query)) == expected
+
+
+def test_a_name_for_a_path_is_used_beside_it(run: Any) -> None:
+    assert run("SELECT V:n AS K, K + 1, K || 'x' FROM VV WHERE K = 10") == [("10", 11.0, "10x")]
