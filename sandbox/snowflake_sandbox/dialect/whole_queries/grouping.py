@@ -43,7 +43,9 @@ def _parts(query: exp.Select) -> Iterator[exp.Expr]:
         if query.args.get(clause) is not None:
             yield query.args[clause].this
     if query.args.get("order") is not None:
-        yield from (key.this for key in query.args["order"].expressions)
+        # A key that is one of the results is ordering.py's.
+        results = [item.unalias() for item in query.selects]
+        yield from (key for key in query.args["order"].expressions if _meaning(key.this, query) not in results)
 
 
 def _take_from_group(node: exp.Expr, query: exp.Select, keys: list[exp.Expr]) -> None:
