@@ -1,6 +1,6 @@
 # The commands of this project. A newcomer needs two: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help account setup demo test check lint types unit lifecycle slow reliability clients bench lock destroy clean
+.PHONY: help account setup demo test check lint types unit lifecycle slow policies reliability clients bench lock destroy clean
 SHELL := /bin/bash
 # compiled modules are kept, whatever the caller's shell says: every test process would compile them anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -38,7 +38,15 @@ test: setup unit lifecycle ## the tests, the lifecycle with the real Pulumi engi
 unit: $(STAMP) ## the tests that start neither the Pulumi engine nor a sandbox process
 	@$(BIN)/python -m pytest -q -m "not engine and not sandbox and not slow" -n 2 --dist worksteal
 
-lifecycle: setup ## the tests with the real engine and a real sandbox process
+POLICIES := .jobgraph/policies/.installed
+policies: $(POLICIES) ## create the environment of the policy pack, for `pulumi preview --policy-pack policies/pack`
+
+$(POLICIES): policies/pack/requirements.txt
+	@$(PYTHON) -m venv .jobgraph/policies
+	@.jobgraph/policies/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+lifecycle: setup policies ## the tests with the real engine and a real sandbox process
 	@$(BIN)/python -m pytest -q -m "(engine or sandbox) and not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 slow: setup ## further cases of what `make test` tests: tests/slow.yaml; and properties with more examples
@@ -66,8 +74,9 @@ clients: $(STAMP) ## official clients against the sandbox, each in an environmen
 bench: setup ## the figures of docs/benchmarks.md, measured side by side
 	@$(BIN)/python -m tests.bench
 
-lock: ## resolve what pyproject.toml, sandbox/pyproject.toml and requirements/check.in need into requirements.lock
+lock: ## resolve what pyproject.toml, sandbox/pyproject.toml and requirements/*.in need into the locks
 	@uv pip compile --quiet --generate-hashes --python-version 3.11 --output-file requirements.lock pyproject.toml sandbox/pyproject.toml requirements/check.in
+	@uv pip compile --quiet --generate-hashes --python-version 3.11 --output-file policies/pack/requirements.txt requirements/policies.in
 
 destroy: ## remove what `make demo` deployed, and stop the sandbox
 	@$(BIN)/jobgraph sandbox start

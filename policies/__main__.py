@@ -6,6 +6,7 @@ rules for the engine itself, without the budget.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def main(file: Path, budget: float | None) -> None:
     """Exit with 1 if what a preview plans breaks a rule; FILE is of `pulumi preview --json --show-sames`."""
     try:
         preview = parse_preview(file.read_text("utf-8"), str(file))
-        broken = violations(resources(preview))
+        broken = violations(resources(preview, os.environ.get("SNOWFLAKE_ROLE", "")))
         settings = stacks_of(Path.cwd() / PROJECT_FILE).settings(stack_of(preview)) or Settings()
         if budget is None and settings.budget is not None:
             budget = settings.budget.credits_per_month

@@ -46,20 +46,25 @@ class Violation:
         return f"{self.rule}: {self.resource}: {self.text}"
 
 
-def resources(preview: Mapping[str, Any]) -> list[PlannedResource]:
-    """Return what is there after a preview: the new states of its steps, without what goes."""
+def resources(preview: Mapping[str, Any], role: str = "") -> list[PlannedResource]:
+    """Return what is there after a preview: the new states of its steps, without what goes.
+
+    `role` is that of a provider whose settings name none: what SNOWFLAKE_ROLE says.
+    """
     planned = []
     for step in preview.get("steps") or ():
         state = step.get("newState")
         if step["op"] in {"delete", "delete-replaced", "read", "read-discard"} or not state:
             continue
         name = str(state["urn"]).rpartition("::")[2]
-        planned.append(resource_of(str(state["type"]), name, state.get("inputs") or {}))
+        planned.append(resource_of(str(state["type"]), name, state.get("inputs") or {}, role))
     return planned
 
 
-def resource_of(token: str, name: str, inputs: Mapping[str, Any]) -> PlannedResource:
-    """Return a resource by its type's token; providers keep the whole of it."""
+def resource_of(token: str, name: str, inputs: Mapping[str, Any], role: str = "") -> PlannedResource:
+    """Return a resource by its type's token; providers keep the whole of it. `role`: see `resources`."""
+    if token == _PROVIDER and not inputs.get("role"):
+        inputs = {**inputs, "role": role}
     return PlannedResource(token if token.startswith("pulumi:providers:") else token.rpartition(":")[2], name, inputs)
 
 

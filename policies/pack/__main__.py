@@ -6,6 +6,7 @@ Knows Pulumi's policies. Must not know what a rule demands. It runs in an enviro
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,8 @@ def _check(
         report(text)
     provider = arguments.provider
     if provider is not None:
-        for text in check(resource_of(provider.resource_type, provider.name, provider.props)):
+        role = os.environ.get("SNOWFLAKE_ROLE", "")
+        for text in check(resource_of(provider.resource_type, provider.name, provider.props, role)):
             report(f"{provider.name}: {text}")
 
 

@@ -19,9 +19,10 @@ from policies.rules import ADMINISTRATORS, RULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACK = Path(__file__).resolve().parents[2] / "policies" / "pack"
-# python -m venv policies/pack/venv, then pip install -r policies/pack/requirements.txt there
-PYTHON = Path(os.environ.get("JOBGRAPH_POLICY_PYTHON") or PACK / "venv" / "bin" / "python")
+ROOT = Path(__file__).resolve().parents[2]
+PACK = ROOT / "policies" / "pack"
+# `make policies` creates it
+PYTHON = Path(os.environ.get("JOBGRAPH_POLICY_PYTHON") or ROOT / ".jobgraph" / "policies" / "bin" / "python")
 POOL = {"name": "P", "autoSuspendSecs": 300, "autoResume": "true"}
 SECONDS = 60.0
 

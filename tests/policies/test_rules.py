@@ -63,6 +63,16 @@ def test_what_breaks_a_rule_is_named(rule: str, resource: PlannedResource) -> No
     assert str(violation).startswith(f"{rule}: {resource.name}: ")
 
 
+@pytest.mark.parametrize(("settings", "rules"), [({}, ["no-administrator-owns"]), ({"role": "MINE"}, [])])
+def test_the_role_of_a_provider_without_one_is_that_of_the_environment(
+    settings: dict[str, str], rules: list[str]
+) -> None:
+    urn = "urn:pulumi:dev::jobgraph::pulumi:providers:snowflake::default"
+    state = {"type": "pulumi:providers:snowflake", "urn": urn, "inputs": settings}
+    planned = resources({"steps": [{"op": "same", "newState": state}]}, "ACCOUNTADMIN")
+    assert [violation.rule for violation in violations(planned)] == rules
+
+
 def test_every_rule_is_broken_once_and_says_what_it_demands() -> None:
     assert {rule for rule, _ in BAD} == RULES.keys()
     assert all(check.__doc__ for check in RULES.values())

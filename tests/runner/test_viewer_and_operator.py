@@ -1,18 +1,19 @@
 """Whoever looks and whoever operates has exactly what that takes: with all of it every command works, and each
 privilege that is taken away is missed by a command, which says what was refused.
 
-Not tried one by one: OPERATE and MONITOR on services, and what only leaves something out (SELECT on views and on
-OPERATIONS, INSERT on NOTIFICATIONS).
+Not tried one by one: what only leaves something out (SELECT on views and on OPERATIONS, INSERT on NOTIFICATIONS).
 
 Commands run as users of their own, through the real connector, on a sandbox that enforces privileges.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from jobgraph.plan.roles import Need
 
 pytestmark = pytest.mark.sandbox
-
-JOBS: dict[str, dict[str, Any]] = {"one": {"args": ["nothing"]}}
 
 
 class People:
@@ -89,20 +88,27 @@ class People:
             application.close()
 
 
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
-    folder = tmp_path_factory.mktemp("people")
+@contextmanager
+def populated(folder: Path, *args: str) -> Iterator[People]:
+    """A graph of one job, whose program gets `args`, under way; a user who looks and a user who operates."""
     image = folder / "images" / "job"
     image.mkdir(parents=True)
     (image / "Dockerfile").write_text(DOCKERFILE)
     shutil.copy(Path(__file__).with_name("program.py"), image / "program.py")
     defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
     file = folder / "jobs.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": {"g": {"jobs": JOBS}}}))
+    graphs = {"g": {"jobs": {"one": {"args": [*args]}}}}
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
     with deployed(folder / "sandbox", folder / "images", file, lambda task: task.sql) as graph:
         graph.start()
-        graph.quiet()
         yield People(graph, folder)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    with populated(tmp_path_factory.mktemp("people"), "nothing") as found:
+        found.graph.quiet()
+        yield found
 
 
 PAUSED = "a backfill that is paused"
@@ -122,6 +128,7 @@ OF_A_VIEWER = {
     ),
     "SELECT ON TABLE D.S.NOTIFICATIONS": (("notify", "history"), "Object 'D.S.NOTIFICATIONS' does not exist"),
 }
+REFUSED = "Insufficient privileges to operate on service 'ONE_"
 START = ("backfill", "start", "g", "--every", "day", "--from", "2026-11-01", "--to", "2026-11-02")
 OF_AN_OPERATOR = {
     "OPERATE ON SCHEMA D.S": (("run", "g"), "Insufficient privileges to operate on task 'G_ROOT'"),
@@ -154,3 +161,28 @@ def test_each_privilege_is_missed_by_a_command_that_says_so(
         people.change(user, by_name[name], "GRANT")
         assert message in " ".join(done.output.split()), (name, done.output)
         assert "jobgraph privileges" in done.output or "warehouse" in message, (name, done.output)
+
+
+def test_each_privilege_on_services_is_missed_while_a_container_runs(tmp_path: Path) -> None:
+    meeting = tmp_path / "meeting"
+    os.mkfifo(meeting)
+    with populated(tmp_path, "meet", str(meeting)) as people:
+        assert meeting.read_text() == "here"
+        operate, monitor = (
+            next(need for need in people.needs[OPERATOR] if (need.privilege, need.every) == (privilege, "SERVICES"))
+            for privilege in ("OPERATE", "MONITOR")
+        )
+        people.change("OPERATES", monitor, "REVOKE")
+        unread = people.jobgraph("OPERATES", "logs", "one")
+        people.change("OPERATES", monitor, "GRANT")
+        assert REFUSED in unread.output, unread.output
+        assert "here" in people.jobgraph("OPERATES", "logs", "one").output
+
+        people.change("OPERATES", operate, "REVOKE")
+        goes_on = people.jobgraph("OPERATES", "cancel", "g")
+        people.change("OPERATES", operate, "GRANT")
+        assert REFUSED in goes_on.output, goes_on.output
+        # the finalizer stops what the cancelled task left
+        people.graph.quiet()
+        (service,) = people.graph.rows("SHOW SERVICES LIKE 'ONE_%' IN SCHEMA D.S")
+        assert service["status"] == "CANCELLED", service

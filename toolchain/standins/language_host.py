@@ -31,11 +31,12 @@ from pulumi.runtime.proto import (
 )
 
 from jobgraph.toolchain import layout
+from jobgraph.toolchain.standins import plugin_process
 from jobgraph.toolchain.standins.engine_watch import watch_engine
 from jobgraph.toolchain.standins.program import Program, run_to_end
 
-THREADS = 8
-"""Calls served at once; the engine makes at most a few while a program runs."""
+THREADS = 32
+"""Calls served at once; the engine makes a few while a program runs, and one that lasts for each policy pack."""
 
 MESSAGE_BYTES = 400 * 1024 * 1024
 """The largest message the engine may send, as in its own plugins; gRPC's own limit of 4 MiB is soon met."""
@@ -54,6 +55,7 @@ class LanguageHost(LanguageServer):
         )  # the SDK's is for a program given as a function; ours comes with the call to run
         self._engine_address = engine_address
         self.running = threading.Event()
+        self._plugins: set[plugin_process.PluginProcess] = set()
 
     def Handshake(self, _request: language_pb2.LanguageHandshakeRequest, _context: object) -> object:
         """Made by an engine that attaches to a host started by hand."""
@@ -97,6 +99,27 @@ class LanguageHost(LanguageServer):
         finally:
             self.running.clear()
         return language_pb2.RunResponse(bail=message is not None)
+
+    def RunPlugin(
+        self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
+    ) -> Iterator[language_pb2.RunPluginResponse]:
+        """Run a policy pack, as long as the engine listens to it."""
+        reason = plugin_process.refusal(request)
+        if reason is not None:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, reason)
+        plugin = plugin_process.PluginProcess(request)
+        self._plugins.add(plugin)
+        try:
+            if context.add_callback(plugin.end):
+                yield from plugin.outputs()
+        finally:
+            plugin.end()
+            self._plugins.discard(plugin)
+
+    def end_plugins(self) -> None:
+        """End the policy packs that still run."""
+        for plugin in tuple(self._plugins):
+            plugin.end()
 
     def InstallDependencies(self, _request: object, _context: object) -> Iterator[object]:
         """Made by `pulumi install` and `pulumi new`."""
@@ -211,6 +234,7 @@ def serve(engine_address: str) -> int:
     sys.stdout.flush()
     over.wait()
     server.stop(grace=None)
+    host.end_plugins()
     if host.running.is_set():
         _leave_now()
     return 0
