@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake_sandbox import errors
 from snowflake_sandbox.access import access
 from snowflake_sandbox.catalog import catalog
-from snowflake_sandbox.data import execution, transactions
+from snowflake_sandbox.data import execution, transactions, trees
 from snowflake_sandbox.data.function_arguments import counted
 from snowflake_sandbox.parameters import SESSION, typed
 from snowflake_sandbox.protocol import logins
@@ -220,9 +220,22 @@ def _alter_session_unset(call: Call) -> Result:
 
 
 def _set_variable(call: Call) -> Result:
-    name = call.reader.identifier()
-    call.reader.expect("=")
-    call.session.variables[name] = execution.evaluate(call, call.reader.rest())
+    """`SET a = …`, `SET (a, b) = (…, …)`."""
+    reader = call.reader
+    if not reader.accept("("):
+        name = reader.identifier()
+        reader.expect("=")
+        call.session.variables[name] = execution.evaluate(call, reader.rest())
+        return status()
+    names = [name.name for name in reader.name_list(")")]
+    reader.expect("=")
+    texts = trees.projections(reader.parenthesized())
+    reader.end()
+    if len(texts) != len(names):
+        raise errors.other_width()
+    call.session.variables |= {
+        name: execution.evaluate(call, text.sql("snowflake")) for name, text in zip(names, texts, strict=True)
+    }
     return status()
 
 

@@ -139,7 +139,8 @@ def literal(value: Any) -> exp.Expr:
         return exp.Literal.number(f"{value:f}" if isinstance(value, Decimal) else str(value))
     for kind, name in _CAST:
         if isinstance(value, kind):
-            return exp.cast(exp.Literal.string(value.isoformat()), name)
+            has_no_zone = isinstance(value, datetime) and value.tzinfo is None
+            return exp.cast(exp.Literal.string(value.isoformat()), "TIMESTAMP" if has_no_zone else name)
     if isinstance(value, bytes):
         return exp.Unhex(this=exp.Literal.string(value.hex()))
     return exp.Literal.string(value if isinstance(value, str) else json.dumps(value))

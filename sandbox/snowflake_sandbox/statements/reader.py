@@ -70,6 +70,8 @@ def identifier(name: str) -> str:
     return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
+# Types that, with parentheses, hold values of declared types.
+_STRUCTURED = frozenset({"OBJECT", "ARRAY", "MAP", "VECTOR"})
 # Synonyms under the name that SHOW and DESCRIBE use (docs: sql-reference/intro-summary-data-types).
 _SYNONYMS = {
     **dict.fromkeys(
@@ -329,6 +331,8 @@ class Reader:
         if base == "DOUBLE":
             self.accept("PRECISION")
         numbers: list[int] = []
+        if base in _STRUCTURED and self.peek() == "(":
+            raise errors.not_supported(f"data type {base}({self.parenthesized()})")
         if self.peek() == "(":
             inside = Reader(self.parenthesized())
             while not inside.at_end:

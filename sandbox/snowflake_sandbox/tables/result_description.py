@@ -1,4 +1,7 @@
-"""DESCRIBE RESULT: the columns of an ended statement, as DESCRIBE TABLE has them (sql-reference/sql/desc-result)."""
+"""DESCRIBE of what is in no catalog: an ended statement's result, the views of INFORMATION_SCHEMA.
+
+The columns are shown as DESCRIBE TABLE has them (sql-reference/sql/desc-result).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from snowflake_sandbox.objects.table import DESCRIBED, described_row
 from snowflake_sandbox.result import DESCRIBE, Result
+from snowflake_sandbox.session import ObjectScope
+from snowflake_sandbox.statements import definitions
 from snowflake_sandbox.tables import column
 
 if TYPE_CHECKING:
@@ -13,8 +18,24 @@ if TYPE_CHECKING:
 
 
 def register(world: World) -> None:
-    """Add the statement."""
-    world.statements |= {"DESCRIBE RESULT": _describe_result, "DESC RESULT": _describe_result}
+    """Add the statements."""
+    for verb in ("DESCRIBE", "DESC"):
+        world.statements[f"{verb} RESULT"] = _describe_result
+        for kind in ("VIEW", "TABLE"):
+            world.statements[f"{verb} {kind}"] = _describe_relation
+
+
+def _describe_relation(call: Call) -> Result:
+    """A view of INFORMATION_SCHEMA; any other relation is the catalog's."""
+    start = call.reader.index
+    name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "DESCRIBE")
+    rows = call.world.information_schema.get(name.name) if name.schema == "INFORMATION_SCHEMA" else None
+    if rows is None:
+        # the kind's name comes first
+        call.reader.index = start - 1
+        return definitions.describe(call)
+    call.reader.end()
+    return _described(rows(call, name.database or ""))
 
 
 def _describe_result(call: Call) -> Result:
@@ -27,4 +48,9 @@ def _describe_result(call: Call) -> Result:
         query_id = reader.string()
     reader.end()
     result = call.world.table_functions["RESULT_SCAN"](call, (query_id,), {})
-    return Result(DESCRIBED, [described_row(column.from_result(one)) for one in result.columns], DESCRIBE)
+    return _described(result)
+
+
+def _described(result: Result) -> Result:
+    rows = [described_row(column.from_result(result_column)) for result_column in result.columns]
+    return Result(DESCRIBED, rows, DESCRIBE)

@@ -73,3 +73,19 @@ def test_a_columns_type_is_json(client: Client, column: str, described: dict[str
     client.rows(f"CREATE TABLE T ({column})")
     (row,) = client.rows("SHOW COLUMNS IN TABLE T")
     assert json.loads(row["data_type"]) == described
+
+
+def test_a_view_of_the_information_schema_is_described(client: Client) -> None:
+    described = client.rows("DESCRIBE VIEW INFORMATION_SCHEMA.TABLE_CONSTRAINTS")
+    queried = client.rows("SELECT * FROM INFORMATION_SCHEMA.TABLES")
+    assert queried == []
+    assert [row["name"] for row in described][:3] == ["CONSTRAINT_CATALOG", "CONSTRAINT_SCHEMA", "CONSTRAINT_NAME"]
+    assert [row["type"] for row in described if row["name"] == "CREATED"] == ["TIMESTAMP_LTZ(9)"]
+    assert client.errno("DESC TABLE D.INFORMATION_SCHEMA.NOPE") == 2003
+    client.rows("CREATE TABLE T (A INT)")
+    assert client.rows("DESC TABLE T")[0]["name"] == "A"
+
+
+@pytest.mark.parametrize("kind", ["OBJECT(A INT)", "ARRAY(INT)", "MAP(VARCHAR, INT)", "VECTOR(FLOAT, 3)"])
+def test_structured_types_are_refused_by_name(client: Client, kind: str) -> None:
+    assert client.errno(f"CREATE TABLE S (A {kind}, B INT)") == 2
