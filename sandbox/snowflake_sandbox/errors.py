@@ -193,7 +193,7 @@ def too_many_statements(most: int) -> SnowflakeError:
         619,
         "57014",
         f"Too many statements are under way in this session (the sandbox runs {most} at once). Wait for some of them to"
-        " end, or cancel them with SYSTEM$CANCEL_ALL_QUERIES.",
+        " end, or cancel them in another session with SYSTEM$CANCEL_ALL_QUERIES.",
     )
 
 

@@ -141,12 +141,11 @@ def _unload(call: Call) -> Result:
     if compressed:
         content = gzip.compress(content, mtime=0)
         name = name if single else f"{name}.gz"
-    target = location.target(f"{name}data" if not name or name.endswith("/") else name)
+    target = location.room_for(f"{name}data" if not name or name.endswith("/") else name)
     if target.exists() and not options.is_on("OVERWRITE"):
         raise errors.SnowflakeError(
             1030, "22000", f"Files already existing at the unload destination: {location.name}/{name}. Use overwrite."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     rows = len(wire.python_rows(result))
     return Result(_UNLOADED, ((rows, len(content), len(content)),), DDL)

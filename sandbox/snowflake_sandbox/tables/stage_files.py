@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"""@(?:"(?:[^"]|"")*"|[^\s()';,/])+(?:/[^\s()';,]*)?""")
 _TRANSFER = re.compile(r"^(PUT|GET)\s+(.*)$", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"""'(?:[^'\\]|\\.|'')*'|(?:"(?:[^"]|"")*"|\S)+""")
+_LONGEST_PATH, _LONGEST_NAME = 1024, 255
+# How much of a path that is too long an error shows.
+_SHOWN = 60
 # From the first blank on: a search that began again at each blank of many would take its time.
 _EQUALS = re.compile(r"(?<!\s)\s*=\s*")
 
@@ -71,6 +74,10 @@ class Location:
         """
         return inside(self.root, name)
 
+    def room_for(self, name: str) -> Path:
+        """The place of a file that is written, in a folder that is there; see `room_for` below."""
+        return room_for(self.root, name)
+
 
 def inside(root: Path, path: str) -> Path:
     """A path of a stage as one of this machine.
@@ -88,6 +95,21 @@ def inside(root: Path, path: str) -> Path:
     return place
 
 
+def room_for(root: Path, path: str) -> Path:
+    """The place of a file that is written, in a folder that is there.
+
+    Raises:
+        SnowflakeError: 001008, also where a folder has the file's name, or a file the name of one of its folders: keys
+            of a cloud may be so, but not files of this machine.
+    """
+    place = inside(root, path)
+    folders = place.parents[: len(place.relative_to(root).parts) - 1]
+    if place.is_dir() or any(folder.is_file() for folder in folders):
+        raise errors.invalid_value(path, "path")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
 def normal(path: str) -> str:
     """A path of a stage without empty parts; a slash at its end stays.
 
@@ -95,13 +117,22 @@ def normal(path: str) -> str:
     'etc/passwd'
 
     Raises:
-        SnowflakeError: 001008 for `..`, also as `%2e%2e`, for a backslash and for control characters.
+        SnowflakeError: 001008 for `..`, also as `%2e%2e`, for a backslash, for control characters and for what is too
+            long (guess: 1,024 bytes, as keys of S3 are; a part of it may have what this machine's file names have).
     """
     decoded = unquote(path)
     if ".." in decoded.split("/") or "\\" in decoded or any(letter < " " for letter in decoded):
         raise errors.invalid_value(path, "path")
     parts = [part for part in path.split("/") if part not in ("", ".")]
+    sizes = [len(part.encode(errors="surrogatepass")) for part in parts]
+    if sum(sizes) + len(sizes) > _LONGEST_PATH or max(sizes, default=0) > _LONGEST_NAME or not _is_text(path):
+        raise errors.invalid_value(path[:_SHOWN] + "…", "path")
     return "/".join(parts) + ("/" if parts and path.endswith("/") else "")
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path has no half of a character, which no file's name may have."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
 def read_location(reader: Reader) -> str:
@@ -219,8 +250,7 @@ def _put(call: Call) -> Result:
     source, target, options = _arguments(call)
     location = locate(call, target, "WRITE")
     # The file's own name comes last, also behind a path without a slash at its end.
-    folder = location.target(f"{location.path}/_").parent
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = location.room_for(f"{location.path}/_").parent
     return _transfer(
         call,
         "UPLOAD",
@@ -303,8 +333,7 @@ def _copy_files(call: Call) -> Result:
         if (chosen is not None and name not in chosen) or not matcher.fullmatch(str(path.relative_to(source.root))):
             continue
         place = "/".join(part for part in (target.path.strip("/"), name) if part)
-        copy = target.target(place)
-        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy = target.room_for(place)
         shutil.copyfile(path, copy)
         rows.append((place,))
     return Result(columns("file"), rows, SHOW)

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from snowflake_sandbox.tables.stage_files import inside
+from snowflake_sandbox.tables.stage_files import inside, room_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,8 +52,7 @@ class Transfer:
         """Write a file as a whole or not at all, so that nobody reads a part of it; False: it may not be written."""
         if self.names is not None:
             return False
-        place = inside(self.folder, name)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = room_for(self.folder, name)
         partial = place.with_name(f".{secrets.token_hex(8)}.partial")
         try:
             with partial.open("wb") as target:

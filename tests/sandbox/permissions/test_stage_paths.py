@@ -52,6 +52,35 @@ def test_all_other_paths_are_below_the_stages_folder(root: Path, path: str) -> N
     assert stage_files.inside(root, path).resolve().is_relative_to(root.resolve())
 
 
+@pytest.mark.parametrize("path", ["a" * 256, "é" * 128, "a/" * 600 + "a", "a" * 200 + "/" + "b" * 100_000, "\ud800"])
+def test_a_path_that_no_file_can_have_is_refused(root: Path, path: str) -> None:
+    with pytest.raises(SnowflakeError) as error:
+        stage_files.inside(root, path)
+    assert error.value.errno == 1008
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "copy into @S/taken from (select 1) single = true overwrite = true",
+        "copy into @S/below/file/more from (select 1) single = true overwrite = true",
+        "copy into @S/below/file/ from (select 1) overwrite = true",
+        f"copy into @S/{'a' * 250} from (select 1) overwrite = true",
+        "put 'file:///etc/hostname' @S/below/file",
+        "put 'file:///etc/hostname' @S/below/file/more",
+        "copy files into @S/below/file/ from @S files = ('below/file')",
+    ],
+)
+def test_what_is_in_a_files_way_is_said(client: Client, root: Path, statement: str) -> None:
+    (root / "taken").mkdir()
+    (root / "below").mkdir()
+    (root / "below" / "file").write_text("here")
+    with pytest.raises(SnowflakeError) as error:
+        client.rows(statement)
+    assert error.value.errno == 1008
+    assert (root / "below" / "file").read_text() == "here"
+
+
 @pytest.mark.parametrize("path", ["/tmp/jobgraph-escape", *_ESCAPES])  # noqa: S108  # must not be written
 def test_no_statement_writes_outside(client: Client, root: Path, path: str) -> None:
     before = {file for file in root.parent.rglob("*") if file.name != "out"}
