@@ -39,6 +39,5 @@ def test_pauses_between_attempts_are_those_of_the_reference(tmp_path: Path) -> N
     for name, (_, wholes) in _JOBS.items():
         rows = attempts[f"T_{name.upper()}"]
         gaps = [(after["STARTED_TIME"] - before["COMPLETED_TIME"]).total_seconds() for before, after in pairwise(rows)]
-        print(name, wholes, gaps)
         assert len(gaps) == len(wholes)
         assert all(gap >= whole / 2 for gap, whole in zip(gaps, wholes, strict=True)), (name, gaps)
