@@ -1,6 +1,7 @@
-"""What a role lacks when Snowflake refuses a step of a deploy: its own text names the object, never the privilege.
+"""What a role or a login lacks when Snowflake refuses a step of a deploy: its own text never says how to provide it.
 
-Knows which privilege makes which resource. Must not know how a failure is noticed, nor who is told.
+Knows which privilege makes which resource, and which resource takes a warehouse. Must not know how a failure is
+noticed, nor who is told.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from jobgraph.names import is_plain, quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Snowflake's words of error 003001
-_REFUSED = "Insufficient privileges"
+# Snowflake's words of errors 003001 and 000606
+_REFUSED, _NO_WAREHOUSE = "Insufficient privileges", "No active warehouse"
 # Resources by the level at which they are made: on the account, in a database, in a schema.
 _ON_ACCOUNT = {
     "accountRole": "CREATE ROLE",
@@ -36,8 +37,13 @@ _IN_SCHEMA = {
 def lacking(resource_type: str, inputs: Mapping[str, Any], errors: Sequence[str], role: str) -> str | None:
     """Return in words what the role lacks for a resource that was refused, and the GRANT; None for other failures.
 
-    `role` is empty where it is not known.
+    `role` is empty where it is not known. What a login may lack is a warehouse: the provider reads a view through one.
     """
+    if any(_NO_WAREHOUSE in error for error in errors):
+        return (
+            "the login has no warehouse, and the provider reads a view through one. Set the stack's warehouse, which"
+            " exists now, as the user's DEFAULT_WAREHOUSE, or in SNOWFLAKE_WAREHOUSE, and run `pulumi up` again"
+        )
     if not any(_REFUSED in error for error in errors):
         return None
     statement = _grant(resource_type, inputs, quoted(role.upper()) if is_plain(role) else "<the deploying role>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,13 @@ def test_planted_differences_are_all_reported_and_no_others(service: Any) -> Non
     assert "- run: ok, 3 s" in report
 
 
-NAMED = ("a started task keeps its owner", "warehouse", "compute pool", "external access integration")
+NAMED = (
+    "a started task keeps its owner",
+    "warehouse",
+    "compute pool",
+    "external access integration",
+    "an app is renamed",
+)
 # `make reliability` takes sixty others
 DRAWN = random.Random(7).sample(PLAIN, 2)  # noqa: S311  # a choice of cases
 
@@ -57,6 +64,24 @@ def test_killed_at_every_statement_it_leaves_nothing_that_the_next_does_not_remo
     service: Any, case: dict[str, Any]
 ) -> None:
     assert left_over(service, case) == []
+
+
+CREATED = re.compile(
+    r"CREATE (?:OR REPLACE )?(?:[A-Z]+ )*?(?:WAREHOUSE|ROLE|USER|COMPUTE POOL|DATABASE|INTEGRATION) "
+    r"(?:IF NOT EXISTS )?([\w\"@]+)(?! *\.)"
+)
+
+
+def test_a_case_creates_only_objects_of_the_account_whose_names_are_its_own() -> None:
+    names = {
+        (case["name"], name)
+        for case in CASES
+        if case.get("over") != "in process"
+        for text in (*case.get("setup", ()), case["sql"])
+        for name in CREATED.findall(text)
+    }
+    assert len(names) > 20
+    assert {(case, name) for case, name in names if "@DB" not in name} == set()
 
 
 def test_only_the_kits_own_objects_are_swept(service: Any) -> None:

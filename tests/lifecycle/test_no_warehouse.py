@@ -1,11 +1,13 @@
 """A deploy needs no warehouse in its connection: none is there before the first, and later steps name the stack's.
 
-The provider itself needs one where it reads a view (INFORMATION_SCHEMA.POLICY_REFERENCES): the user's default.
+The provider itself needs one where it reads a view (INFORMATION_SCHEMA.POLICY_REFERENCES), after the stack's warehouse
+has been created: the user's default.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,22 @@ def _is_billed(project: Project) -> None:
     assert abs(attempts + told["credits_idle"] - charged) < 1e-6
     assert {"T_MYJOB_1", "T_MYJOB_6"} <= {group["name"].split()[1] for group in told["groups"]}
     assert told["savings"]
+
+
+def test_with_none_configured_at_all_only_the_reading_of_views_fails_and_says_what_to_set(fresh: Project) -> None:
+    bare = replace(
+        fresh, environment={name: value for name, value in fresh.environment.items() if name != "SNOWFLAKE_WAREHOUSE"}
+    )
+    done = bare.pulumi("up", "--yes", "--skip-preview", "--continue-on-error", check=False)
+    text = done.stdout + done.stderr
+    assert done.returncode != 0
+    failed = set(re.findall(r"snowflake:index:(\w+) \S+ \*\*creating failed", text))
+    assert failed == {"View"}, text
+    assert "warning: the login has no warehouse" in text, text
+
+    # as the message says
+    fresh.up()
+    stack.unchanged(fresh)
 
 
 def test_a_whole_life_without_a_warehouse_in_the_connection(fresh: Project) -> None:

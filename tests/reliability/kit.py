@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 CASES: list[dict[str, Any]] = yaml.safe_load((ROOT / CORPUS).read_text("utf-8"))
 # Those that a planted difference can be told of: an error, or rows.
 PLAIN = [case for case in CASES if "over" not in case and ("errno" in case or case.get("rows"))]
-KINDS = ("DATABASES", "ROLES", "WAREHOUSES", "COMPUTE POOLS", "USERS", "NOTIFICATION INTEGRATIONS")
+KINDS = (
+    "DATABASES",
+    "ROLES",
+    "WAREHOUSES",
+    "COMPUTE POOLS",
+    "USERS",
+    "EXTERNAL ACCESS INTEGRATIONS",
+    "NOTIFICATION INTEGRATIONS",
+)
 # Each case has about ten statements, before each of which it is killed once.
 CASES_OF_COUNT = 200
 
@@ -37,11 +45,17 @@ def left_over(service: Any, case: dict[str, Any]) -> list[str]:
     """Kill the kit before each statement of a case, and sweep; what is still there."""
     counted: list[str] = []
     with service.connect() as connection:
+        before = _names(Session(connection))
         list(replay(Session(connection, counted.append), [case]))
-    return [left for number in range(1, len(counted) + 1) for left in _left_after_a_kill(service, case, number)]
+    return [left for number in range(1, len(counted) + 1) for left in _left_after_a_kill(service, case, number, before)]
 
 
-def _left_after_a_kill(service: Any, case: dict[str, Any], number: int) -> list[str]:
+def _names(session: Session) -> set[str]:
+    """The objects of the account."""
+    return {f"{kind} {row['name']}" for kind in KINDS for row in session.rows(f"SHOW {kind}")}
+
+
+def _left_after_a_kill(service: Any, case: dict[str, Any], number: int, before: set[str]) -> list[str]:
     sent: list[str] = []
 
     def pull(text: str) -> None:
@@ -59,8 +73,8 @@ def _left_after_a_kill(service: Any, case: dict[str, Any], number: int) -> list[
     with service.connect() as connection:
         session = Session(connection)
         scratch.sweep(session.rows)
-        names = [str(row["name"]) for kind in KINDS for row in session.rows(f"SHOW {kind}")]
-    return [f"{case['name']}: {name}, killed before {sent[-1]}" for name in names if "JOBGRAPH_KIT" in name]
+        left = sorted(_names(session) - before)
+    return [f"{case['name']}: {name}, killed before {sent[-1]}" for name in left]
 
 
 @contextmanager

@@ -43,3 +43,10 @@ def test_a_role_that_is_not_known_is_not_guessed() -> None:
     text = lacking("snowflake:index/database:Database", {}, REFUSED, "")
     assert text is not None
     assert "the deploying role lacks CREATE DATABASE" in text
+
+
+def test_a_login_without_a_warehouse_is_told_where_to_set_it() -> None:
+    errors = ["000606 (57P03): No active warehouse selected in the current session."]
+    text = lacking("snowflake:index/view:View", PLACE, errors, "R")
+    assert text is not None
+    assert "DEFAULT_WAREHOUSE, or in SNOWFLAKE_WAREHOUSE" in text
