@@ -189,6 +189,14 @@ def visible(call: Call, objects: list[SnowflakeObject]) -> list[SnowflakeObject]
     return [item for item in objects if places[item.name.database, item.name.schema] and seen(item)]
 
 
+def sees_definition(call: Call, item: SnowflakeObject) -> bool:
+    """Whether a session sees the text of a view, function or procedure: of a secure one its owner does, nobody else.
+
+    docs: user-guide/views-secure, "viewing the definition".
+    """
+    return not item["secure"] or item.owner in session_roles(call.world, call.session)
+
+
 def require(call: Call, privileges: str | tuple[str, ...], item: SnowflakeObject) -> None:
     """Check that the session may do something with an object; one of the privileges suffices, as does owning it.
 

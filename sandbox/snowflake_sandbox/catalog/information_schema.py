@@ -190,7 +190,7 @@ def _views(call: Call, database: str) -> Result:
             view.name.schema,
             view.name.name,
             view.owner,
-            view["text"],
+            view["text"] if access.sees_definition(call, view) else None,
             "YES" if view["secure"] else "NO",
             view.created_on,
             view["comment"],

@@ -74,7 +74,7 @@ def _find(call: Call, kind: str, text: str) -> SnowflakeObject:
     target = next((candidate for candidate in candidates if candidate is not None), None)
     if target is None or not access.visible(call, [target]):
         raise errors.does_not_exist(kind, name.qualified + signature)
-    if target["secure"] and target.owner not in access.session_roles(call.world, call.session):
+    if not access.sees_definition(call, target):
         raise errors.does_not_exist(kind, name.qualified + signature)
     return target
 
@@ -89,7 +89,7 @@ def _members(call: Call, holder: SnowflakeObject) -> list[SnowflakeObject]:
             inside = sorted(catalog.children(tx, database, schema.name.name), key=lambda item: item.id)
             members += [schema] if holder.kind == "DATABASE" else []
             members += [item for kind in _INSIDE for item in inside if item.kind == kind]
-    return access.visible(call, members)
+    return [item for item in access.visible(call, members) if access.sees_definition(call, item)]
 
 
 def _text(item: SnowflakeObject, *, is_full: bool) -> str:

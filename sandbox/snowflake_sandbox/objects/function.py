@@ -63,14 +63,14 @@ def _comment(function: SnowflakeObject) -> str:
     return function["comment"] or _DESCRIPTION
 
 
-def _describe(_call: Call, function: SnowflakeObject) -> Result:
+def _describe(call: Call, function: SnowflakeObject) -> Result:
     return text_rows(
         "property value",
         [
             ("signature", signature.signature_text(signature.arguments_of(function))),
             ("returns", signature.returns_text(function)),
             ("language", "SQL"),
-            ("body", function["body"]),
+            ("body", function["body"] if access.sees_definition(call, function) else None),
         ],
     )
 

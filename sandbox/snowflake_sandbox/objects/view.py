@@ -68,7 +68,7 @@ def _created(call: Call, view: SnowflakeObject) -> None:
         call.world.data.connection(call.session).temporary.append(view.id)
 
 
-def _show_row(_call: Call, view: SnowflakeObject) -> tuple[Any, ...]:
+def _show_row(call: Call, view: SnowflakeObject) -> tuple[Any, ...]:
     return (
         view.created_on,
         view.name.name,
@@ -77,7 +77,7 @@ def _show_row(_call: Call, view: SnowflakeObject) -> tuple[Any, ...]:
         view.name.schema,
         view.owner,
         view["comment"] or "",
-        view["text"],
+        view["text"] if access.sees_definition(call, view) else "",
         "true" if view["secure"] else "false",
         "false",
         "ROLE",

@@ -38,6 +38,10 @@ _HIDDEN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+# A statement that failed may have failed by how its secret is written: without the equals sign, under a misspelt name.
+_MAY_HOLD_SECRET = re.compile(rf"\b(?:SECRET|USER|{_PROPERTIES})\b", re.IGNORECASE)
+_TEXTS = re.compile(r"'(?:[^'\\]|\\.?|'')*+(?:'|\Z)|\$\$.*?(?:\$\$|\Z)", re.DOTALL)
+
 
 @dataclass
 class QueryRecord:
@@ -88,6 +92,9 @@ class QueryRecords:
             yield record
         except SnowflakeError as error:
             record.error = error
+            if _MAY_HOLD_SECRET.search(record.text):
+                record.text = _without_texts(record.text)
+                record.error = SnowflakeError(error.errno, error.sqlstate, _without_texts(error.message))
             raise
         finally:
             record.end = clock.now()
@@ -120,6 +127,10 @@ class QueryRecords:
         """All that is kept."""
         with self._lock:
             return list(reversed(self._records))
+
+
+def _without_texts(text: str) -> str:
+    return _TEXTS.sub("'*****'", text)
 
 
 def without_secrets(text: str) -> str:

@@ -99,13 +99,11 @@ def room_for(root: Path, path: str) -> Path:
     """The place of a file that is written, in a folder that is there.
 
     Raises:
-        SnowflakeError: 001008, also where a folder has the file's name, or a file the name of one of its folders: keys
-            of a cloud may be so, but not files of this machine.
+        SnowflakeError: as `inside`; 000002 where there is a folder of the file's name, which a bucket may have, too.
     """
     place = inside(root, path)
-    folders = place.parents[: len(place.relative_to(root).parts) - 1]
-    if place.is_dir() or any(folder.is_file() for folder in folders):
-        raise errors.invalid_value(path, "path")
+    if place.is_dir():
+        raise errors.not_supported(f"a file called like the folder {path} of the stage")
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
 

@@ -137,3 +137,24 @@ def test_what_has_no_text(client: Client) -> None:
     assert client.errno("SELECT GET_DDL('STAGE', 'X')") == 1008
     assert client.errno("SELECT GET_DDL('TABLE', 'NOPE')") == 2003
     assert client.errno("SELECT GET_DDL('TABLE')") == 938
+
+
+def test_a_secure_definition_is_its_owners_alone(client: Client) -> None:
+    client.rows("CREATE ROLE READER")
+    client.rows(f"GRANT ROLE READER TO USER {client.session.user}")
+    client.rows("CREATE SECURE VIEW V AS SELECT 1 AS A WHERE 'hidden' <> ''")
+    client.rows("CREATE SECURE FUNCTION F() RETURNS VARCHAR AS $$ 'hidden' $$")
+    for grant in ("USAGE ON DATABASE D", "USAGE ON SCHEMA D.PUBLIC", "SELECT ON VIEW V", "USAGE ON FUNCTION F()"):
+        client.rows(f"GRANT {grant} TO ROLE READER")
+    reader = client.as_role("READER")
+    statements = (
+        "SELECT GET_DDL('SCHEMA', 'D.PUBLIC')",
+        "SELECT GET_DDL('DATABASE', 'D')",
+        "SHOW VIEWS IN SCHEMA D.PUBLIC",
+        "SELECT * FROM D.INFORMATION_SCHEMA.VIEWS",
+        "DESCRIBE FUNCTION D.PUBLIC.F()",
+    )
+    for statement in statements:
+        assert "hidden" in str(client.rows(statement)), statement
+        assert "hidden" not in str(reader.rows(statement)), statement
+    assert reader.rows("SELECT A FROM D.PUBLIC.V") == [{"A": 1}]

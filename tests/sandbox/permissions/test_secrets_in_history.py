@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from snowflake_sandbox.errors import SnowflakeError
 from snowflake_sandbox.protocol import logins
 from snowflake_sandbox.queries.query_records import without_secrets
 
 if TYPE_CHECKING:
-    from tests.sandbox.conftest import Service
+    from tests.sandbox.conftest import Client, Service
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,25 @@ def test_keys_of_other_systems_are_secrets(name: str) -> None:
     assert without_secrets(f"create stage s credentials = ({name} = 's3cret')") == (
         f"create stage s credentials = ({name} = '*****')"
     )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create secret S type = generic_string secret_string 's3cret'",
+        "create secret S type = password username = 'u' passwort = 's3cret'",
+        "create secret S type = 's3cret'",
+        "alter user U set pasword = 's3cret'",
+        "create secret S type = generic_string secret_strin = $$s3cret$$",
+        "execute immediate $$create secret S type = generic_string secret_string 's3cret'$$",
+    ],
+)
+def test_a_secret_that_was_written_wrongly_is_not_kept(client: Client, statement: str) -> None:
+    with pytest.raises(SnowflakeError):
+        client.rows(statement)
+    rows = client.rows("select query_text, error_code, error_message from table(information_schema.query_history())")
+    assert any(row["ERROR_CODE"] for row in rows)
+    assert "s3cret" not in str(rows)
 
 
 def test_who_watches_anothers_statement_sees_no_secret_in_it(service: Service) -> None:
