@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobgraph.account import queries
-from jobgraph.account.run_records import NoRunError, RunRecords
+from jobgraph.account.run_records import RunRecords
 from jobgraph.runs import overview, task_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobgraph.account.client import Client
-    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
@@ -39,22 +38,7 @@ def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[GraphOverview]:
 def _line(
     client: Client, graph: GraphRecord, history: Sequence[TaskRun], spans: dict[str, list[float]]
 ) -> GraphOverview:
-    records = RunRecords(client, graph, history)
-    try:
-        newest = records.run()
-    except NoRunError:
-        return overview.line(graph, None, history, spans)
-    return overview.line(graph, last_whole(records, newest), history, spans, part=newest if newest.is_part else None)
-
-
-def last_whole(records: RunRecords, newest: GraphRun) -> GraphRun | None:
-    """Return the last run of the whole graph, which decides the graph's state; None if it only ran in parts."""
-    if not newest.is_part:
-        return newest
-    try:
-        return records.run(whole=True)
-    except NoRunError:
-        return None
+    return overview.line(graph, RunRecords(client, graph, history).since_whole(), history, spans)
 
 
 def _spans(client: Client, graphs: Sequence[GraphRecord]) -> list[dict[str, object]]:

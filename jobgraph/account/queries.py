@@ -214,16 +214,6 @@ def attempts(place: Place, tables: Tables, root_task: str, run_id: str) -> State
     )
 
 
-def roots_of_attempts(place: Place, tables: Tables) -> Statement:
-    """The roots under which jobs of each graph made attempts, newest first, as rows of a history of roots."""
-    return Statement(
-        "SELECT ROOT_TASK_NAME AS NAME, ROOT_TASK_NAME, GRAPH_NAME, 'SUCCEEDED' AS STATE, NULL AS ERROR_MESSAGE,"
-        " NULL AS SCHEDULED_FROM, 1 AS ATTEMPT_NUMBER, MAX(GRAPH_RUN_ID) AS GRAPH_RUN_GROUP_ID"
-        f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_NAME IS NOT NULL GROUP BY ROOT_TASK_NAME, GRAPH_NAME"
-        " ORDER BY MAX(CREATED_DATE) DESC"
-    )
-
-
 def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> Statement:
     """Every attempt of every job in the runs of these ids, of whatever graph; `run_ids` is not empty."""
     marks = ", ".join("?" for _ in run_ids)

@@ -7,18 +7,19 @@ TASK_LOGGING_STATS every run that a finalizer closed. Must not know how a run is
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.account import queries
+from jobgraph.account import queries, unclosed_queries
+from jobgraph.account.unclosed_runs import UnclosedRuns
 from jobgraph.errors import RunFailedError, UsageError
-from jobgraph.runs import graph_run, services, shapes, task_runs
+from jobgraph.runs import graph_run, services, shapes, task_runs, unclosed
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.graph_run import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from jobgraph.account.client import Client
     from jobgraph.errors import UserError
@@ -36,6 +37,7 @@ SLACK = timedelta(seconds=2)
 _SAMPLE = 3
 # Among how many closed runs of its roots the newest of a graph is looked for.
 _CANDIDATES = 20
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class RunRows:
     `shape` is the graph that it ran with. `root_id` and `since` say where TASK_HISTORY has it. `now` is the server's
     present instant; None if TASK_HISTORY does not go back to the run. `superseded`: a later run of the root has begun.
     `repeatable`: it is the graph's last run, and the graph has not changed since, so Snowflake allows RETRY LAST.
+    `of_attempts`: neither TASK_HISTORY nor history has the run; the rows are what the attempts of its jobs show.
     """
 
     run_id: str
@@ -55,6 +58,7 @@ class RunRows:
     now: datetime | None = None
     superseded: bool = False
     repeatable: bool = False
+    of_attempts: bool = False
 
     @property
     def attempt(self) -> int:
@@ -75,13 +79,15 @@ def recorded_roots(client: Client, tables: queries.Tables, limit: int = _SAMPLE)
     return task_runs.read(client.rows(queries.recorded_roots(client.place, tables, limit)))
 
 
-def roots_of_attempts(client: Client, tables: queries.Tables) -> tuple[TaskRun, ...]:
+def roots_of_attempts(client: Client, tables: queries.Tables, run_id: str | None = None) -> tuple[TaskRun, ...]:
     """Return the roots under which jobs made attempts: of graphs whose runs no finalizer closed, nothing else tells.
+
+    `run_id`: only those of the runs of that id.
 
     Raises:
         AbsentError: if there is no table of history, or the role may not read it.
     """
-    return task_runs.read(client.rows(queries.roots_of_attempts(client.place, tables)))
+    return task_runs.read(client.rows(unclosed_queries.roots_of_attempts(client.place, tables, run_id)))
 
 
 def roots_of_run(client: Client, tables: queries.Tables, run_id: str) -> tuple[TaskRun, ...]:
@@ -100,6 +106,7 @@ class RunRecords:
         self._client = client
         self._graph = graph
         self._roots_history = roots_history
+        self._unclosed = UnclosedRuns(client, graph)
 
     def run(self, run_id: str | None = None, *, whole: bool = False) -> GraphRun:
         """Return a run, or the newest, as it is now; `whole`: runs of a part of the graph are passed over.
@@ -111,23 +118,65 @@ class RunRecords:
         """
         return self.assembled(self.rows(run_id, whole=whole))
 
+    def since_whole(self) -> list[GraphRun]:
+        """Return the last run of the whole graph and those of parts of it since, newest first; as many as there are.
+
+        Raises:
+            AbsentError: if there is no table of history, or the role may not read it.
+        """
+        runs: list[GraphRun] = []
+        for rows in islice(self._each(None), _CANDIDATES):
+            runs.append(self.assembled(rows))
+            if not runs[-1].is_part:
+                return runs
+        whole = next(self._each(None, whole=True), None) if runs else None
+        return [*runs, self.assembled(whole)] if whole else runs
+
     def rows(self, run_id: str | None = None, *, whole: bool = False) -> RunRows:
         """Return the rows of a run, or of the newest; raises as `run` does."""
+        rows = next(self._each(run_id, whole=whole), None)
+        if rows is None:
+            raise self._no_run(run_id, self._logged([run_id] if run_id else []))
+        return rows
+
+    def _each(self, run_id: str | None, *, whole: bool = False) -> Iterator[RunRows]:
+        """Yield the rows of the graph's runs, or of that one, newest first; `whole`: parts are passed over."""
+        seen = set()
         recent = self._root_history()
         for row in _newest_first(recent, run_id):
-            if whole and row.is_of_part:
-                continue
             logged = self._logged([row.run_id])
             own = [line for line in logged if line.root_task == row.name and self._is_ours(line)]
             foreign = any(line.root_task == row.name for line in logged) and not own
-            unclosed = self._graph.deployed is None and not logged
-            if own or (not foreign and (unclosed or self._is_deployed(row))):
-                return self._recent(row, own, recent)
-        logged = self._logged([run_id] if run_id else self._newest_closed(whole=whole))
-        own = [line for line in logged if self._is_ours(line)]
-        if own:
-            return self._closed(own)
-        raise self._no_run(run_id, logged)
+            if own or (not foreign and self._is_our_unclosed(row)):
+                seen.add((row.name, row.run_id))
+                if not (whole and row.is_of_part):
+                    yield self._recent(row, own, recent)
+        for rows in self._past(run_id):
+            root = rows.rows[0]
+            if (root.name, root.run_id) not in seen and not (whole and root.is_of_part):
+                yield rows if rows.of_attempts else self._closed(self._logged([root.run_id]), root.name)
+
+    def _past(self, run_id: str | None) -> list[RunRows]:
+        """Return the runs that the task history need not have, newest first, each with its root's row first."""
+        ids = [run_id] if run_id else [closed_id for _, closed_id in self._finished(_CANDIDATES)]
+        logged = self._logged(ids, roots_only=True)
+        roots = {(row.root_task, row.run_id): row for row in reversed(logged) if self._is_ours(row)}
+        closed = [RunRows(row.run_id, shapes.of_definitions("", row.name, ()), (row,)) for row in roots.values()]
+        runs = [*closed, *(() if run_id and closed else self._of_attempts(_CANDIDATES, run_id))]
+        return sorted(runs, key=lambda rows: _begin(rows.rows[0]), reverse=True)
+
+    def _of_attempts(self, limit: int, run_id: str | None = None) -> list[RunRows]:
+        """Return the newest runs, or that one, of which nothing but attempts of their jobs is recorded."""
+        key = self._graph.key
+        return [
+            RunRows(rows[0].run_id, shapes.of_definitions(key, rows[0].name, rows), rows, of_attempts=True)
+            for rows in self._unclosed.of_attempts(limit, run_id)
+        ]
+
+    def _is_our_unclosed(self, root: TaskRun) -> bool:
+        """Whether a run that no finalizer closed is of this graph: an earlier one may have had a root of that name."""
+        known = self._graph.deployed is None or self._is_deployed(root)
+        return known or self._unclosed.has(root.name, root.run_id)
 
     def _no_run(self, run_id: str | None, logged: Sequence[TaskRun]) -> UserError:
         key = self._graph.key
@@ -152,13 +201,6 @@ class RunRecords:
     def _history_of_root(self, root: str) -> tuple[TaskRun, ...]:
         return task_runs.read(self._client.rows(queries.task_history(self._client.place, task=root)))
 
-    def _newest_closed(self, *, whole: bool) -> list[str]:
-        """Return the id of the graph's newest closed run, if it has one: roots may have had other graphs before."""
-        ids = [run_id for _, run_id in self._finished(_CANDIDATES)]
-        roots = self._logged(ids, roots_only=True)
-        rows = {row.run_id for row in roots if self._is_ours(row) and not (whole and row.is_of_part)}
-        return [run_id for run_id in ids if run_id in rows][:1]
-
     def _logged(self, run_ids: Sequence[str], *, roots_only: bool = False) -> tuple[TaskRun, ...]:
         if not run_ids:
             return ()
@@ -181,7 +223,14 @@ class RunRecords:
         logged = self._logged([run_id for _, run_id in pairs], roots_only=True)
         owners = {(row.root_task, row.run_id): self._is_ours(row) for row in logged}
         under_way = graph.deployed.root_task if graph.deployed else ""
-        return next((run_id for root, run_id in pairs if owners.get((root, run_id), root == under_way)), None)
+        return next(
+            (
+                run_id
+                for root, run_id in pairs
+                if owners.get((root, run_id), root == under_way) or self._unclosed.has(root, run_id)
+            ),
+            None,
+        )
 
     def _recent(self, root: TaskRun, logged: Sequence[TaskRun], recent: Sequence[TaskRun]) -> RunRows:
         since = root.scheduled - SLACK if root.scheduled else None
@@ -192,7 +241,8 @@ class RunRecords:
         if shapes.needs_definitions(deployed, root.name, merged):
             rows, now = self._task_history(root_id, root.run_id, since, bodies=True)
             merged = _merged(rows, logged)
-        superseded = _is_superseded(root, recent)
+        # once a graph is gone, nothing of a run starts any more of which all tasks have ended
+        superseded = _is_superseded(root, recent) or (deployed is None and all(row.ended for row in merged))
         return RunRows(
             run_id=root.run_id,
             shape=shapes.of_run(deployed, key, root.name, merged),
@@ -204,9 +254,10 @@ class RunRecords:
             repeatable=not superseded and deployed is not None and shapes.unchanged_since(deployed, root.name, merged),
         )
 
-    def _closed(self, logged: Sequence[TaskRun]) -> RunRows:
-        root_task, run_id = logged[0].root_task, logged[0].run_id
-        rows = tuple(row for row in logged if (row.root_task, row.run_id) == (root_task, run_id))
+    def _closed(self, logged: Sequence[TaskRun], root_task: str) -> RunRows:
+        """Return the rows of a run of a root; `logged` are those of runs of the same id, at least one of that root."""
+        rows = tuple(row for row in logged if row.root_task == root_task)
+        run_id = rows[0].run_id
         shape = shapes.of_record(self._graph.key, root_task, rows)
         shape = shape or shapes.of_definitions(self._graph.key, root_task, rows)
         return RunRows(run_id=run_id, shape=shape, rows=rows)
@@ -272,10 +323,24 @@ class RunRecords:
             repeatable=rows.repeatable,
             services=self.services(rows) if rows.now else {},
         )
-        return graph_run.assemble(rows.shape, rows.run_id, rows.rows, self.attempts(rows), progress)
+        run = graph_run.assemble(rows.shape, rows.run_id, rows.rows, self.attempts(rows), progress)
+        return unclosed.as_known(run) if rows.of_attempts else run
 
     def history(self, limit: int) -> list[GraphRun]:
-        """Return the newest runs that a finalizer closed, newest first."""
+        """Return the newest runs that have ended, newest first, those that no finalizer closed among them."""
+        runs = [*self._closed_runs(limit), *self._unclosed_runs(limit)]
+        return sorted(runs, key=lambda run: run.started or run.scheduled or _FIRST, reverse=True)[:limit]
+
+    def _unclosed_runs(self, limit: int) -> list[GraphRun]:
+        recent = self._root_history()
+        ids = self._unclosed.recent(limit)
+        own = {(row.name, row.run_id): row for row in recent if (row.name, row.run_id) in ids}
+        own = {key: row for key, row in own.items() if self._is_our_unclosed(row)}
+        past = [rows for rows in self._of_attempts(limit) if (rows.shape.root_task, rows.run_id) not in own]
+        runs = [self.assembled(rows) for rows in (*(self._recent(row, (), recent) for row in own.values()), *past)]
+        return [run for run in runs if run.ended]
+
+    def _closed_runs(self, limit: int) -> list[GraphRun]:
         pairs = self._finished(limit)
         ids = list(dict.fromkeys(run_id for _, run_id in pairs))
         logged = self._logged(ids)
@@ -286,9 +351,13 @@ class RunRecords:
             own = [row for row in logged if (row.root_task, row.run_id) == (root, run_id) and self._is_ours(row)]
             tries = [row for row in attempts if (row["ROOT_TASK_NAME"], row["GRAPH_RUN_ID"]) == (root, run_id)]
             if own:
-                rows = self._closed(own)
+                rows = self._closed(own, root)
                 runs.append(graph_run.assemble(rows.shape, run_id, rows.rows, tries, Progress(closed=True)))
         return runs
+
+
+def _begin(root: TaskRun) -> datetime:
+    return root.started or root.scheduled or _FIRST
 
 
 def _newest_first(recent: Iterable[TaskRun], run_id: str | None) -> Iterator[TaskRun]:

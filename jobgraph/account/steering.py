@@ -6,14 +6,18 @@ Knows the order of statements: what is shown is what is sent. Must not know who 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.account import backfill_plans, control_queries, queries
+from jobgraph.account.backfill_records import BackfillRecords
 from jobgraph.account.client import AbsentError
 from jobgraph.account.run_records import RunRecords
-from jobgraph.errors import RunFailedError
+from jobgraph.errors import RunFailedError, UsageError
+from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested.request import REQUEST, Request
-from jobgraph.runs import graph_run, selection, skips, task_runs, values, wording
+from jobgraph.runs import graph_run, selection, shapes, skips, task_runs, values, wording
+from jobgraph.runs.attempts import instant
 from jobgraph.runs.operations import Operation, filled
 
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ RUN, RETRY, CANCEL, SUSPEND, RESUME, BACKFILL = "run", "retry", "cancel", "suspe
 # So many of the newest runs are looked at for intervals that were run already.
 _RUNS = 1000
 _OPERATING = frozenset({"OPERATE", "OWNERSHIP"})
+# How long after its begin Snowflake retries a run (docs.snowflake.com/en/sql-reference/sql/execute-task).
+_RETRIED_FOR = timedelta(days=14)
 # States of a job service from which nothing needs to be cancelled any more.
 _ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETED", "DELETING", "INTERNAL_ERROR"})
 
@@ -107,9 +113,11 @@ def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> A
     """Return the repetition of what failed or was cancelled in the newest run, and of what follows it.
 
     Raises:
-        RunFailedError: if the run goes on, or nothing of it failed or was cancelled: Snowflake would refuse.
+        RunFailedError: if it is known that Snowflake would refuse: the run goes on, nothing of it failed or was
+            cancelled, the graph was changed since, or the run is too old.
     """
     _check_retry(newest)
+    _check_unchanged(client, graph, newest, rows)
     latest = task_runs.latest(rows.rows)
     stopping = {name for name, row in latest.items() if row.failed or row.state == task_runs.CANCELLED}
     jobs = tuple(
@@ -138,23 +146,77 @@ def _check_retry(newest: GraphRun) -> None:
     )
 
 
+def _check_unchanged(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> None:
+    changed = shapes.change_since(graph, rows.shape, rows.rows)
+    now = rows.now or instant(client.rows(queries.now())[0]["NOW"])
+    is_old = newest.started is not None and now is not None and now - newest.started > _RETRIED_FOR
+    if changed or is_old:
+        raise RunFailedError(
+            f"Snowflake does not retry run {newest.run_id} of graph {graph.key}",
+            cause=f"The graph was changed since: {changed}." if changed else "It began more than 14 days ago.",
+            remedy=without_retry(graph.key),
+        )
+
+
+def without_retry(graph: str) -> str:
+    """Return what to do where Snowflake retries no run."""
+    return f"`jobgraph run {graph} --wait` runs all of it; with `--from JOB`, a job and what follows."
+
+
 def cancel(client: Client, graph: Deployed, rows: RunRows) -> Action:
-    """Return the end of the newest run: its executing tasks, and the containers, which would outlive them."""
+    """Return the end of the newest run: its executing tasks, and the containers, which would outlive them.
+
+    Snowflake cancels a task in all runs that execute it. Where runs may overlap, the containers of the others stop too.
+    """
     latest = task_runs.latest(rows.rows)
     names = [name for name, row in latest.items() if row.state == task_runs.EXECUTING and name != rows.shape.finalizer]
-    services = {name: _services(client, rows.run_id, name) for name in names}
+    others = _also_executing(client, graph, rows.run_id, names) if graph.overlaps and names else {}
+    services = {
+        name: tuple(
+            service
+            for run_id in (rows.run_id, *(other for other, tasks in others.items() if name in tasks))
+            for service in _services(client, run_id, name)
+        )
+        for name in names
+    }
     statements: list[Statement] = []
     for name in names:
         statements.append(queries.cancel_task(client.place, name))
         statements += [queries.cancel_service(client.place, service) for service in services[name]]
     remark = "The dependents of these jobs are skipped; the finalizer keeps the history." if names else "Nothing runs."
+    if others:
+        remark += f" Snowflake cancels a task in all its runs, so these are hit too: {wording.some(tuple(others))}."
     return Action(CANCEL, graph.key, tuple(statements), tuple(names), remark, rows.run_id, services=services)
+
+
+def _also_executing(client: Client, graph: Deployed, run_id: str, names: Sequence[str]) -> dict[str, set[str]]:
+    """Return, for each other run of a graph, those of the tasks that it executes too."""
+    executing: dict[str, set[str]] = {}
+    for row in task_runs.read(client.rows(queries.task_history(client.place, root_id=graph.root_id))):
+        if row.state == task_runs.EXECUTING and row.run_id != run_id and row.name in names:
+            executing.setdefault(row.run_id, set()).add(row.name)
+    return executing
 
 
 def _services(client: Client, run_id: str, job: str) -> tuple[str, ...]:
     """Return the services that a task started and that go on."""
     rows = client.rows(queries.job_services(client.place, run_id, job))
     return tuple(str(row["name"]) for row in rows if row["status"] not in _ENDED_SERVICE)
+
+
+def pauses(client: Client, graph: Deployed) -> list[Action]:
+    """Return the pause of each backfill that would start a further run of a graph; none where there is no table."""
+    records = BackfillRecords(client, graph.tables)
+    try:
+        listed = records.of_graph(graph.key)
+    except UsageError:
+        return []
+    name, jobs = f"{BACKFILL} {states.PAUSE}", _started(graph)
+    return [
+        Action(name, graph.key, tuple(records.change(backfill, states.PAUSE)), jobs, backfill=backfill)
+        for backfill in listed
+        if backfill.active and backfill.counts.get(states.PENDING)
+    ]
 
 
 def suspend(client: Client, graph: Deployed) -> Action:

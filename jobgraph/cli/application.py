@@ -43,6 +43,8 @@ _WITHOUT_CONNECTION = frozenset({"validate", "diff", "preview-summary", "privile
 _STARTING = frozenset({"run", "retry"})
 # Wide enough that no cell is ever folded when the output goes to a file or a pipe.
 _UNFOLDED = 10_000
+# Where a command's context remembers the remarks that are written only once.
+_WRITTEN = "jobgraph.remarks"
 # Blanks at the end of a line, perhaps before the end of a colour.
 _TRAILING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$")
 
@@ -144,6 +146,15 @@ def show_json(value: Any) -> None:
 def note(text: str) -> None:
     """Write a remark to standard error, with the commands in it as they work in this shell."""
     click.echo(spelled(text), err=True)
+
+
+def note_once(text: str) -> None:
+    """Write a remark as `note` does, but only once in a command."""
+    context = click.get_current_context(silent=True)
+    written: set[str] = context.meta.setdefault(_WRITTEN, set()) if context else set()
+    if text not in written:
+        written.add(text)
+        note(text)
 
 
 def spelled(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from jobgraph.cli import views
+from jobgraph.cli.tables import fitted
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.runs import wording
 
@@ -59,7 +60,7 @@ def list_table(listed: Sequence[Backfill], *, terminal: bool, width: int | None)
         for backfill in listed
     ]
     columns = ("backfill", "graph", "state", "from - to (UTC)", "every", "by", "intervals")
-    return views.fitted(columns, rows, ("by", "every", "from - to (UTC)"), terminal=terminal, width=width)
+    return fitted(columns, rows, ("by", "every", "from - to (UTC)"), terminal=terminal, width=width)
 
 
 def interval_table(backfill: Backfill, *, terminal: bool, width: int | None) -> Table:
@@ -68,7 +69,7 @@ def interval_table(backfill: Backfill, *, terminal: bool, width: int | None) -> 
         (str(interval.place), interval.span.text, views.state(interval.state), interval.run_id)
         for interval in backfill.intervals
     ]
-    return views.fitted((">place", "interval (UTC)", "state", "run"), rows, (), terminal=terminal, width=width)
+    return fitted((">place", "interval (UTC)", "state", "run"), rows, (), terminal=terminal, width=width)
 
 
 def remarks(backfill: Backfill, *, stalled: bool, deployed: bool) -> list[str]:

@@ -1,21 +1,25 @@
-"""Asking an account what a stack needs of it.
+"""The plan of a stack, and asking an account what it needs for that.
 
-Knows how questions are sent. Must not know what is asked, nor what follows from an answer (jobgraph.inspection).
+Knows where the procedures' texts are, and how questions are sent. Must not know what is in a plan, what is asked, nor
+what follows from an answer (jobgraph.inspection).
 """
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from jobgraph.account import queries
 from jobgraph.account.queries import Statement
-from jobgraph.cli import budgets
+from jobgraph.cli import budgets, loading
 from jobgraph.errors import RunFailedError
 from jobgraph.inspection import questions
 from jobgraph.inspection.answers import Answers, Finding
 from jobgraph.inspection.findings import findings
+from jobgraph.plan.planning import Procedures, plan
+from jobgraph.plan.procedure_text import sources_in, texts
 
 if TYPE_CHECKING:
     from jobgraph.account.client import Client
@@ -24,25 +28,37 @@ if TYPE_CHECKING:
     from jobgraph.plan.planning import Plan
 
 
-def inspect(application: Application, plan: Plan) -> list[Finding]:
+def planned(application: Application, file: str | None, environment: str | None) -> Plan:
+    """Return the plan of a configuration with the settings of a stack; without one, the usual settings.
+
+    Raises:
+        ConfigErrors: with everything that is wrong in the configuration.
+        UsageError: if the file, or the stack's, cannot be used.
+    """
+    path = loading.file_of(application, file, environment)
+    config, settings = loading.with_settings(application, path, environment)
+    return plan(config, settings, Procedures(**texts(sources_in(files("jobgraph.procedures")))))
+
+
+def inspect(application: Application, stack: Plan) -> list[Finding]:
     """Ask everything, and return what follows; a question that is refused is a finding, not a failure."""
     client = application.client
     rows: dict[str, Rows] = {}
     refused: dict[str, str] = {}
-    for name, text in questions.questions(plan).items():
+    for name, text in questions.questions(stack).items():
         try:
             rows[name] = client.rows(Statement(text))
         except RunFailedError as error:
             refused[name] = error.message
     use = None
     try:
-        use = budgets.use(client, plan.settings)
+        use = budgets.use(client, stack.settings)
     except RunFailedError as error:
         refused[questions.BUDGET_USE] = error.message
     role = str(client.rows(queries.session())[0]["ROLE"])
     server = client.rows(queries.now())[0]["NOW"]
     own = datetime.fromtimestamp(time.time(), UTC)
-    return findings(plan, Answers(rows, role, server, own, _grants(client, role), refused, use))
+    return findings(stack, Answers(rows, role, server, own, _grants(client, role), refused, use))
 
 
 def _grants(client: Client, role: str) -> Rows:

@@ -105,6 +105,7 @@ def line_json(line: GraphOverview) -> dict[str, Any]:
         "part": {"run_id": line.part.run_id, "state": line.part.state, "left_out": list(line.part.request.left_out)}
         if line.part
         else None,
+        "trouble": list(line.trouble),
         "next_start": line.next_start.isoformat() if line.next_start else None,
         "suspended": line.suspended,
         "suspended_because": line.suspended_because or None,

@@ -7,6 +7,7 @@ longer deployed too, as long as history has runs of it; commands that steer need
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -76,10 +77,8 @@ def record(
     tables = chosen.tables if chosen else present[0].tables if present else queries.Tables()
     listed = _on_record(client, present, tables)
     if name is None:
-        return _without_name(application, listed, run_id, job)
-    of_name = records.named(listed, name)
-    if of_name is None:
-        of_name = _never_closed(client, tables, name)
+        return _without_name(application, _with_never_closed(client, tables, listed), run_id, job)
+    of_name = records.named(listed, name) or records.named(_with_never_closed(client, tables, listed), name)
     if of_name is None:
         raise _no_such_graph(client, name, listed) if listed else _nothing_deployed(client, name)
     return of_name
@@ -94,7 +93,7 @@ def all_graphs(application: Application) -> tuple[GraphRecord, ...]:
     client = application.client
     present = deployed(client)
     tables = present[0].tables if present else queries.Tables()
-    listed = _on_record(client, present, tables)
+    listed = _with_never_closed(client, tables, _on_record(client, present, tables))
     if not listed:
         raise _nothing_deployed(client, "")
     return listed
@@ -119,12 +118,21 @@ def _on_record(client: Client, present: Sequence[Deployed], tables: queries.Tabl
     return records.graphs(present, recorded)
 
 
-def _never_closed(client: Client, tables: queries.Tables, name: str) -> GraphRecord | None:
-    """Return a graph that is gone and whose runs no finalizer closed: only its jobs' attempts tell of it."""
+def _with_never_closed(
+    client: Client, tables: queries.Tables, listed: Sequence[GraphRecord]
+) -> tuple[GraphRecord, ...]:
+    """Return graphs, and those that are gone and whose runs no finalizer closed: only attempts of jobs tell of them."""
+    keys = {record.key for record in listed}
+    return (*listed, *(record for record in _of_attempts(client, tables) if record.key not in keys))
+
+
+def _of_attempts(client: Client, tables: queries.Tables, run_id: str | None = None) -> tuple[GraphRecord, ...]:
+    """Return the graphs of which jobs made attempts, in that run or in any."""
     try:
-        return records.named(records.graphs((), run_records.roots_of_attempts(client, tables)), name)
+        roots = run_records.roots_of_attempts(client, tables, run_id)
     except AbsentError:  # nothing was ever deployed there; a table that is only hidden was told before
-        return None
+        return ()
+    return tuple(replace(record, tables=tables) for record in records.graphs((), roots))
 
 
 def _without_name(
@@ -149,6 +157,8 @@ def _of_run(client: Client, listed: Sequence[GraphRecord], run_id: str) -> list[
     rows = run_records.roots_of_run(client, listed[0].tables, run_id)
     keys = {record.key for record in listed if any(map(record.has, rows))}
     if not keys:
+        keys = {record.key for record in _of_attempts(client, listed[0].tables, run_id)}
+    if not keys.intersection(record.key for record in listed):
         history = client.rows(queries.roots_under_way(client.place, run_id))
         keys = {record.key for record in listed for row in history if row["NAME"] in record.root_tasks}
     return [record for record in listed if record.key in keys]

@@ -14,7 +14,7 @@ import click
 from jobgraph.account import control_queries, steering
 from jobgraph.account.client import AbsentError, NotAllowedError
 from jobgraph.cli import lookup
-from jobgraph.cli.application import note, show_json
+from jobgraph.cli.application import note, note_once, say, show_json
 from jobgraph.errors import UsageError
 from jobgraph.runs import operations, values
 from jobgraph.runs.operations import filled
@@ -88,45 +88,37 @@ def of_root(
     deployed = lookup.graph(application, graph)
     action = build(client, deployed)
     operation = action.operation(how.note)
-    show_first(operation, as_json=how.as_json)
+    show_first(operation, how, remarks=[action.remark])
     if how.dry_run:
         return None
     steering.perform(client, action)
     keep(client, deployed.tables, operation)
+    if how.as_json:
+        show_json(operation_json(operation))
     return deployed
 
 
 def show_first(
-    operation: Operation,
-    *,
-    as_json: bool = False,
-    more: Mapping[str, Any] | None = None,
-    remarks: Sequence[str] = (),
-    quiet: bool = False,
+    operation: Operation, how: How, *, more: Mapping[str, Any] | None = None, remarks: Sequence[str] = ()
 ) -> None:
     """Show what is about to be done: the statements and the jobs that they concern, then `remarks`.
 
-    Args:
-        operation: what is about to be done.
-        as_json: show it on standard output as JSON, with `more`; else as lines on standard error.
-        more: further keys of the JSON.
-        remarks: further lines.
-        quiet: show nothing: the command writes JSON in the end.
+    After --dry-run it is all that the command has to say, so it goes to standard output, as JSON with `more` if that is
+    asked for. Otherwise it goes to standard error, whatever the command writes in the end.
     """
-    if quiet:
-        return
-    if as_json:
+    if how.dry_run and how.as_json:
         show_json({**operation_json(operation), **(more or {})})
         return
+    write = say if how.dry_run else note
     for text in operation.statements[:_MOST_SHOWN]:
-        note(_shown(text))
+        write(_shown(text))
     if len(operation.statements) > _MOST_SHOWN:
-        note(f"and {len(operation.statements) - _MOST_SHOWN} more statements")
+        write(f"and {len(operation.statements) - _MOST_SHOWN} more statements")
     if operation.jobs:
         count = len(operation.jobs)
-        note(f"{count} job{'s' * (count != 1)}: {some(operation.jobs)}")
-    for remark in remarks:
-        note(remark)
+        write(f"{count} job{'s' * (count != 1)}: {some(operation.jobs)}")
+    for remark in filter(None, remarks):
+        write(remark)
 
 
 def _shown(text: str) -> str:
@@ -162,9 +154,16 @@ def keep(client: Client, tables: Tables, operation: Operation) -> None:
         note(f"It is done, but history does not show who did it: {error}")
 
 
-def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_KEPT) -> list[Operation]:
-    """Return what was done to a graph, newest first; nothing if an earlier version deployed it."""
+def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_KEPT) -> list[Operation] | None:
+    """Return what was done to a graph, newest first; None, and the user is told, if the role cannot read it."""
     try:
         return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))
     except AbsentError:
-        return []
+        note_once(
+            f"What people did to its graphs is not shown: {client.place} has no table {tables.operations} that this"
+            " role may read. `jobgraph privileges` lists what a viewer needs; after an upgrade, `pulumi up` makes the"
+            " table."
+        )
+    except NotAllowedError as error:
+        note_once(f"What people did to its graphs is not shown: {error}")
+    return None

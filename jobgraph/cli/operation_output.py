@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.cli import views
-from jobgraph.runs import wording
+from jobgraph.cli.tables import fitted
+from jobgraph.runs import operations, wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
+    from jobgraph.runs.graph_run import GraphRun
     from jobgraph.runs.operations import Operation
 
 # What was done, in the words of a sentence; the names themselves are those of the commands.
@@ -53,7 +54,12 @@ def table(listed: Sequence[Operation], *, terminal: bool, width: int | None) -> 
         for operation in listed
     ]
     columns = ("when (UTC)", "operation", "run or backfill", "by", "note")
-    return views.fitted(columns, rows, ("by",), terminal=terminal, width=width)
+    return fitted(columns, rows, ("by",), terminal=terminal, width=width)
+
+
+def of_run_json(listed: Sequence[Operation] | None, run: GraphRun) -> list[dict[str, Any]] | None:
+    """Return what was done to a run for JSON; null if what was done to its graph is not known."""
+    return None if listed is None else [operation_json(operation) for operation in operations.of_run(listed, run)]
 
 
 def operation_json(operation: Operation) -> dict[str, Any]:

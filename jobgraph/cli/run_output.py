@@ -6,7 +6,7 @@ Knows when such a command counts as failed. Must not know how a run is found.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -18,7 +18,7 @@ from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED, UsageE
 from jobgraph.runs import graph_run, shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jobgraph.account.run_records import RunRows
     from jobgraph.cli.watching import Watch
@@ -53,10 +53,11 @@ def check_waiting_options(*, waiting: bool, timeout: float | None, picture: str 
         raise UsageError(f"{name} has no effect without --wait", remedy="Add --wait, or leave it out.")
 
 
-def show_started(key: str, root_task: str, run_id: str | None, *, as_json: bool) -> None:
-    """Tell that a run was asked for, and its id if that is known."""
-    if as_json:
-        show_json({"graph": key, "root_task": root_task, "run_id": run_id, "state": graph_run.PENDING})
+def show_started(key: str, root_task: str, run_id: str | None, asked: Mapping[str, Any] | None = None) -> None:
+    """Tell that a run was asked for, and its id if that is known; as JSON with what was `asked`, if that is given."""
+    if asked is not None:
+        state = {"graph": key, "root_task": root_task, "run_id": run_id, "state": graph_run.PENDING}
+        show_json({**asked, **state})
     elif run_id:
         say(f"Run {run_id} of graph {key} has begun.")
     else:

@@ -11,19 +11,17 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.cells import cell_len
-from rich.table import Table
 from rich.text import Text
 
+from jobgraph.cli.tables import cut, fitted, is_within, table
 from jobgraph.procedures.requested import backfills
 from jobgraph.runs import advice, graph_run, overview
-from jobgraph.runs.wording import duration, instant, instant_utc, minute
+from jobgraph.runs.wording import duration, instant, instant_utc, minute, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rich.console import JustifyMethod
+    from rich.table import Table
 
     from jobgraph.config.model import Config
     from jobgraph.runs.attempts import Attempt
@@ -49,26 +47,8 @@ _COLOURS = {
 _TELLING_WAIT = 5.0
 # Lines of a table that are not rows: its heading, rules, caption, and the cursor's own.
 _FRAME_LINES = 6
-# Characters between two columns on a terminal.
-_BETWEEN = 3
-# So wide a column of words is at least, before another one is left out for it.
-_READABLE = 18
-# A longer text of a cell is cut; `status --job` and --json have the whole.
-_LONGEST_CELL = 40
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, terminal: bool) -> Table:
-    """Return a table with a heading; columns whose name starts with `>` are aligned to the right. No cell is cut."""
-    drawn = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold" if terminal else "")
-    lines = list(rows)
-    for place, column in enumerate(columns):
-        name = column.removeprefix(">")
-        widest = max([cell_len(name), *(cell_len(str(line[place])) for line in lines)])
-        justify: JustifyMethod = "right" if column.startswith(">") else "left"
-        drawn.add_column(name, justify=justify, no_wrap=True, min_width=widest)
-    for line in lines:
-        drawn.add_row(*line)
-    return drawn
+# Characters before the month in an instant.
+_YEAR = len("2026-")
 
 
 def state(value: str) -> Text:
@@ -98,16 +78,12 @@ def run_table(run: GraphRun, *, terminal: bool) -> Table:
                 _count(job.attempts or None),
                 duration(job.duration),
                 *((duration(seconds),) if waits else ()),
-                _cut(outputs(job.outputs)) if more else _count(job.rows_written),
+                cut(outputs(job.outputs)) if more else _count(job.rows_written),
             )
             for job, seconds in zip(run.jobs, waiting, strict=True)
         ),
         terminal=terminal,
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
 def progress_table(run: GraphRun, height: int) -> Table:
@@ -140,15 +116,27 @@ def _tries(run: GraphRun) -> str:
     return f" (attempt {run.attempt}{since})"
 
 
-def part_line(part: GraphRun, whole: GraphRun | None) -> str:
-    """Return a line on a graph whose last run was of a part of it: its state is that of its last whole run."""
+def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str]) -> str:
+    """Return a line on a graph whose last run was of a part of it, and on what was not well since its last whole run.
+
+    `trouble` are the jobs that failed, or could not run because of a failure, and were in no good run since.
+    """
     newest = f"The last run of graph {part.graph} was of a part of it: {part.run_id} {part.state}"
     if whole is None:
-        return f"{newest}. No run of the whole graph is recorded."
-    return (
-        f"{newest}. The last run of the whole graph: {whole.run_id} {whole.state},"
-        f" `jobgraph status {whole.graph} --run {whole.run_id}` shows it."
-    )
+        line = f"{newest}. No run of the whole graph is recorded."
+    else:
+        line = (
+            f"{newest}. The last run of the whole graph: {whole.run_id} {whole.state},"
+            f" `jobgraph status {whole.graph} --run {whole.run_id}` shows it."
+        )
+    jobs = [name for name in trouble if name != part.root_task]
+    if jobs:
+        return (
+            f"{line} Not run well since: {some(jobs)}; `jobgraph run {part.graph} --from {','.join(jobs)}` runs them."
+        )
+    if whole is not None and whole.state in {graph_run.FAILED, graph_run.CANCELLED} and not trouble:
+        return f"{line} What had failed in it, or was skipped for that, has been run well since."
+    return line
 
 
 def failures(run: GraphRun) -> list[str]:
@@ -250,30 +238,52 @@ def outputs(value: Any) -> str:
 
 
 def overview_table(lines: Sequence[GraphOverview], *, terminal: bool, width: int | None = None) -> Table:
-    """Return one line for each graph; where a line has only `width` characters, what matters least is left out."""
-    columns = ("graph", "last run", "started (UTC)", ">took", ">usually", "next start (UTC)", "remark", "failed")
-    rows: list[tuple[str | Text, ...]] = [
+    """Return one line for each graph; where a line has only `width` characters, two, and last without how long it took.
+
+    The next start and the usual duration stand below the last ones then.
+    """
+    columns = ("graph", "last run", "started (UTC)", ">took", ">usually", "next start (UTC)", "remark")
+    rows = [_overview_row(line) for line in lines]
+    drawn = fitted(columns, rows, (), terminal=terminal, width=width)
+    if width is None or is_within(columns, rows, width):
+        return drawn
+    stacked = ("graph", "last run", "started (UTC)", ">took", "remark")
+    pairs = [
         (
-            line.graph.key,
-            state(line.state),
-            minute(line.run.started) if line.run else "",
-            duration(line.run.duration) if line.run else "",
-            duration(line.usual),
-            minute(line.next_start),
-            _remark(line),
-            ", ".join(_failed(job) for job in line.run.failed) if line.run else "",
+            *row[:2],
+            _below(str(row[2]), str(row[5])[_YEAR:], "next"),
+            _below(str(row[3]), str(row[4]), "usually"),
+            row[6],
         )
-        for line in lines
+        for row in rows
     ]
-    return fitted(columns, rows, (">usually", ">took", "next start (UTC)"), ("remark",), terminal=terminal, width=width)
+    return fitted(stacked, pairs, (">took",), terminal=terminal, width=width)
+
+
+def _overview_row(line: GraphOverview) -> tuple[str | Text, ...]:
+    return (
+        line.graph.key,
+        state(line.state),
+        minute(line.run.started) if line.run else "",
+        duration(line.run.duration) if line.run else "",
+        duration(line.usual),
+        minute(line.next_start),
+        _remark(line),
+    )
+
+
+def _below(text: str, other: str, word: str) -> str:
+    """Return two lines: a text, and below it another one, if there is one, with a word before it."""
+    return "\n".join(filter(None, (text, f"{word} {other}" if other else "")))
 
 
 def _remark(line: GraphOverview) -> str:
+    failed = ", ".join(_failed(job) for job in line.run.failed) if line.run else ""
     if line.graph.deployed is None:
-        return "no longer deployed"
+        return "; ".join(filter(None, (failed, "no longer deployed")))
     remark = f"suspended {line.suspended_because}" if line.suspended else "see below" if line.remarks else ""
-    part = f"then a part {line.part.state}" if line.part else ""
-    return ", ".join(text for text in (remark, part) if text)
+    part = f"then a part {line.part.state}{': recovered' * line.recovered}" if line.part else ""
+    return "; ".join(filter(None, (failed, remark, part)))
 
 
 def comparison_table(
@@ -299,7 +309,7 @@ def _fact(difference: Difference, value: Any) -> str | Text:
         return state(str(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else _cut(outputs(value))
+    return "" if value is None else cut(outputs(value))
 
 
 def history_table(history: Sequence[GraphRun], *, terminal: bool, width: int | None = None) -> Table:
@@ -328,46 +338,6 @@ def _jobs_done(run: GraphRun) -> str:
     done = f"{sum(job.state == graph_run.DONE for job in run.jobs)}/{len(run.jobs) - left_out}"
     part = "a part, " if run.is_part else ""
     return f"{done} ({part}{left_out} left out)" if part or left_out else done
-
-
-def fitted(  # noqa: PLR0913  # what a table is, and how it may become narrower
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str | Text]],
-    dispensable: Sequence[str],
-    wordy: Sequence[str] = (),
-    *,
-    terminal: bool,
-    width: int | None,
-) -> Table:
-    """Return a table; where a line has only `width` characters, without the `dispensable` columns, first ones first.
-
-    Before that, words of `wordy` columns, and of the last one, go on below one another.
-    """
-    texts = [[column.removeprefix(">"), *(str(row[place]) for row in rows)] for place, column in enumerate(columns)]
-    full = [max(map(cell_len, column)) for column in texts]
-    words = [
-        _longest_word(column) if name in {*wordy, columns[-1]} else full[place]
-        for place, (name, column) in enumerate(zip(columns, texts, strict=True))
-    ]
-    readable = [min(full[place], max(least, _READABLE)) for place, least in enumerate(words)]
-    places = list(range(len(columns)))
-    for column in dispensable:
-        if width is not None and sum(readable[place] + _BETWEEN for place in places) - 1 > width:
-            places.remove(columns.index(column))
-    fitted = table(
-        [columns[place] for place in places], ([row[place] for place in places] for row in rows), terminal=terminal
-    )
-    spare = (width or 0) - sum(words[place] + _BETWEEN for place in places) + 1
-    for drawn, place in zip(fitted.columns, places, strict=True):
-        if spare >= 0 and words[place] < full[place]:
-            more = min(spare, full[place] - words[place])
-            drawn.no_wrap, drawn.min_width, drawn.width = False, None, words[place] + more
-            spare -= more
-    return fitted
-
-
-def _longest_word(texts: Iterable[str]) -> int:
-    return max((len(word) for text in texts for word in text.split()), default=0)
 
 
 def _failed(job: JobRun) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jobgraph.account import queries
 from jobgraph.account.run_records import SLACK, RunRecords, RunRows
 from jobgraph.errors import TimedOutError
-from jobgraph.runs import graph_run, records, shapes, task_runs
+from jobgraph.runs import graph_run, records, shapes, task_runs, unclosed
 from jobgraph.runs.attempts import instant
 from jobgraph.runs.graph_run import Progress
 
@@ -202,6 +202,8 @@ class Watch:
             services=self._services,
         )
         run = graph_run.assemble(rows.shape, rows.run_id, rows.rows, self._attempts, progress)
+        if rows.of_attempts:
+            return unclosed.as_known(run)
         if rows.rows and rows.attempt < attempt:
             return replace(run, ended=False, state=graph_run.PENDING)
         return run

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.config.model import Graph, Job
 from jobgraph.runs.deployed import Task, by_depth
 from jobgraph.runs.task_runs import latest
+from jobgraph.runs.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,6 +92,27 @@ def unchanged_since(graph: Deployed, root_task: str, history: Iterable[TaskRun])
     members = {root_task, graph.finalizer, *graph.job_names}
     changes = [graph.committed, *(job.created for job in graph.jobs)]
     return all(row.name in members for row in history) and all(at is None or at <= began for at in changes)
+
+
+def change_since(graph: Deployed, shape: Shape, history: Iterable[TaskRun]) -> str:
+    """Return in words how a deployed graph certainly differs from the one that a run began with; empty if it may not.
+
+    A root that was only suspended and resumed was committed too, so that alone shows nothing.
+    """
+    history = list(history)
+    root = latest(row for row in history if row.name == shape.root_task).get(shape.root_task)
+    if graph.root_task != shape.root_task or (root and root.root_id and root.root_id != graph.root_id):
+        return f"its root {graph.root_task} was created again"
+    began = _first(row.started for row in history if row.name == shape.root_task)
+    created = [job.name for job in graph.jobs if began and job.created and job.created > began]
+    if created:
+        return f"jobs were added: {some(created)}"
+    before = {job.name: set(job.after) for job in shape.jobs} if shape.whole else {}
+    removed = [name for name in before if name not in graph.job_names]
+    if removed:
+        return f"jobs were removed: {some(removed)}"
+    moved = [job.name for job in graph.jobs if before.get(job.name, set(job.after)) != set(job.after)]
+    return f"jobs follow other jobs now: {some(moved)}" if moved else ""
 
 
 def _first(instants: Iterable[datetime | None]) -> datetime | None:

@@ -19,6 +19,7 @@ from jobgraph.runs.attempts import instant, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jobgraph.procedures.requested.request import Request
     from jobgraph.runs.attempts import Attempt
 
 Row = dict[str, Any]
@@ -78,7 +79,12 @@ class TaskRun:
     @property
     def is_of_part(self) -> bool:
         """Whether its run was asked for without some of the graph's jobs; the root's row tells."""
-        return bool(split_config(self.config)[0].left_out)
+        return bool(self.request.left_out)
+
+    @property
+    def request(self) -> Request:
+        """What its run was asked for beside values; the root's row tells."""
+        return split_config(self.config)[0]
 
     @property
     def manual(self) -> bool:

@@ -6,6 +6,8 @@ procedure's text.
 
 from __future__ import annotations
 
+import json
+from itertools import takewhile
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +25,7 @@ from jobgraph.procedures.notifying.messages import (
     receiver_for,
 )
 from jobgraph.procedures.notifying.outbox import deliver
+from jobgraph.procedures.recovery import TaskEnd
 from jobgraph.procedures.requested.request import split_config
 from jobgraph.procedures.sending import send
 
@@ -30,19 +33,23 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from jobgraph.procedures.attempt import RunContext
-    from jobgraph.procedures.recovery import TaskEnd
     from jobgraph.procedures.sending import Tagged
 
+SKIPPED = "SKIPPED"
 # runs before the present one that say how long a run usually takes
 MOST_EARLIER = 20
 
 
 class PastRun(NamedTuple):
-    """How a run ended: the tasks that ended badly, the jobs that it was asked for without, and how long it took."""
+    """How a run ended: the tasks that ended badly, the jobs that it was asked for without, and how long it took.
+
+    `blocked` are the jobs that did not run because of what ended badly before them.
+    """
 
     bad: frozenset[str]
     left_out: frozenset[str] = frozenset()
     seconds: float | None = None
+    blocked: frozenset[str] = frozenset()
 
 
 class News(NamedTuple):
@@ -73,7 +80,7 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
     attempt = int(present["ATTEMPTS"]) if present else 1
     left_out = tuple(sorted(_past_run(present).left_out)) if present else ()
     bad = any(end.bad for end in ends.values())
-    past = [_past_run(row) for row in earlier]
+    past = _with_blocked(session, graph, run, [(str(row["GRAPH_RUN_GROUP_ID"]), _past_run(row)) for row in earlier])
     was_bad = ends_trouble(past, left_out, retried=attempt > 1)
     last_attempts = _attempts_by_task(session, graph, run)
     end = RunEnd(
@@ -107,17 +114,65 @@ def ends_trouble(past: Sequence[PastRun], left_out: Collection[str], *, retried:
 
 
 def tasks_in_trouble(past: Sequence[PastRun]) -> frozenset[str]:
-    """Return the tasks that ended badly and that no later run had in it; `past` is newest first."""
+    """Return the tasks that ended badly or were blocked, and that no later run had in it; `past` is newest first.
+
+    `jobgraph status` goes by the same rule (jobgraph/runs/overview.py).
+    """
     trouble: frozenset[str] = frozenset()
     for run in reversed(past):
-        trouble = (trouble & run.left_out) | run.bad
+        trouble = (trouble & run.left_out) | run.bad | (run.blocked - run.left_out)
     return trouble
+
+
+def blocked_jobs(jobs: Sequence[Mapping[str, Any]], ends: Mapping[str, TaskEnd], root: str) -> frozenset[str]:
+    """Return the jobs that could not run because a task before them ended badly.
+
+    Args:
+        jobs: the jobs of the graph as a run had it: `name`, and in `after` the places of those before it in this list.
+        ends: how the tasks of that run ended; of a task that could not run, the state is SKIPPED, or it is missing.
+        root: the root task, before all jobs without others before them.
+    """
+    stopping = {name for name, end in ends.items() if end.bad}
+    before = {job["name"]: [jobs[place]["name"] for place in job.get("after") or ()] or [root] for job in jobs}
+    waiting = [name for name in before if name not in ends or ends[name].state == SKIPPED]
+    blocked: set[str] = set()
+    while reached := [n for n in waiting if n not in blocked and not (stopping | blocked).isdisjoint(before[n])]:
+        blocked.update(reached)
+    return frozenset(blocked)
 
 
 def usual_seconds(past: Sequence[PastRun]) -> float | None:
     """Return how long good runs of the whole graph usually took; `None` if there are none."""
     spans = [run.seconds for run in past if not run.bad and not run.left_out and run.seconds is not None]
     return median(spans) if spans else None
+
+
+def _with_blocked(
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, past: Sequence[tuple[str, PastRun]]
+) -> list[PastRun]:
+    """Return past runs, newest first, with the jobs that were blocked in them, as far back as the last whole run.
+
+    What was bad before a whole run is over, or is bad in that one too.
+    """
+    parts = list(takewhile(lambda entry: entry[1].left_out, past))
+    groups = [group for group, each in past[: len(parts) + 1] if each.bad]
+    if not groups:
+        return [each for _, each in past]
+    marks = ", ".join("?" for _ in groups)
+    statement = (
+        "SELECT GRAPH_RUN_GROUP_ID, NAME, STATE, ERROR_MESSAGE, GRAPH_DEFINITION"
+        f" FROM {object_name(graph, 'task_runs_table')} WHERE ROOT_TASK_NAME = ? AND GRAPH_RUN_GROUP_ID IN ({marks})"
+        " ORDER BY ATTEMPT_NUMBER"
+    )
+    ends: dict[str, dict[str, TaskEnd]] = {group: {} for group in groups}
+    jobs: dict[str, Sequence[Mapping[str, Any]]] = {}
+    for row in send(session, statement, [run.root, *groups]):
+        group = str(row["GRAPH_RUN_GROUP_ID"])
+        ends[group][str(row["NAME"])] = TaskEnd(str(row["STATE"]), str(row["ERROR_MESSAGE"] or ""))
+        if row["GRAPH_DEFINITION"]:
+            jobs[group] = json.loads(row["GRAPH_DEFINITION"])["jobs"]
+    blocked = {group: blocked_jobs(jobs.get(group, ()), ends[group], run.root) for group in groups}
+    return [each._replace(blocked=blocked.get(group, frozenset())) for group, each in past]
 
 
 def _past_run(row: Mapping[str, Any]) -> PastRun:

@@ -5,7 +5,7 @@ Knows its options and messages. Must not know how a graph is found.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jobgraph.account.client import Client
     from jobgraph.account.steering import Action
+    from jobgraph.cli.operating import How
     from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.task_runs import TaskRun
 
@@ -32,7 +33,7 @@ _LOOKS, _PAUSE = 60, 1.0
     epilog=examples("jobgraph cancel", "jobgraph cancel container_jobs --dry-run", "jobgraph cancel --all"),
 )
 @click.argument("graph", required=False)
-@click.option("--all", "every_run", is_flag=True, help="Also cancel the queued run, once it has started.")
+@click.option("--all", "every_run", is_flag=True, help="Also pause backfills, and cancel the queued run.")
 @operating.note_option
 @operating.dry_run_option
 @operating.json_option
@@ -43,54 +44,88 @@ def cancel(  # noqa: PLR0913  # one parameter for each option
     """Stop the newest run: its executing tasks, and the containers that they started.
 
     The jobs that wait for them are skipped; the finalizer still runs and records the history. A run that is queued
-    behind this one then starts, unless --all stops it too. A backfill continues with its next interval: pause it
-    first.
+    behind this one then starts, and a backfill continues with its next interval. With --all, the graph comes to rest:
+    its backfills are paused, and the queued run is cancelled as soon as it has started.
     """
     application: Application = context.obj
+    client = application.client
     deployed = lookup.graph(application, graph)
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
-    cancelled = _cancel_newest(application, deployed, how)
-    waiting = _waiting(application.client, deployed)
-    if as_json:
-        _show_json(cancelled, note, waiting)
-    else:
-        _show(deployed, cancelled, waiting, dry_run=dry_run)
+    backfills = steering.pauses(client, deployed)
+    planned = _planned(application, deployed)
+    actions = [*(backfills if every_run else ()), *([planned] if planned.jobs else ())]
+    waiting = _waiting(client, deployed)
+    if not (dry_run and as_json):
+        for action in actions:
+            operating.show_first(action.operation(note), how)
+        _announce(deployed, planned, waiting, () if every_run else backfills, dry_run=dry_run)
+    performed = [planned] if dry_run else [_perform(client, deployed, action, how) for action in actions]
     if every_run and waiting and not dry_run:
-        _cancel_the_waiting(application, deployed, cancelled.run_id, how)
+        performed += _cancel_the_waiting(application, deployed, planned.run_id, how)
+    if as_json:
+        others = backfills if dry_run and every_run else [each for each in performed if each.backfill]
+        runs = [each for each in performed if each.backfill is None] or [planned]
+        show_json(_json(runs, others, note, waiting))
     # Snowflake refuses the retry of a run in which nothing was cancelled or failed.
-    retry = f"   jobgraph retry {deployed.key}" if cancelled.jobs else ""
+    retry = f"   jobgraph retry {deployed.key}" if planned.jobs else ""
     remark(f"Next: jobgraph status {deployed.key}{retry}")
 
 
-def _cancel_newest(application: Application, deployed: Deployed, how: operating.How) -> Action:
-    """Cancel the newest run, or after --dry-run only say what would be done; returns what was."""
-    client = application.client
-    action = steering.cancel(client, deployed, lookup.runs(application, records.of_deployed(deployed)).rows())
-    if action.jobs and not how.dry_run:
-        action = steering.perform(client, action)
-        operating.keep(client, deployed.tables, action.operation(how.note))
-    return action
+def _planned(application: Application, deployed: Deployed) -> Action:
+    rows = lookup.runs(application, records.of_deployed(deployed)).rows()
+    return steering.cancel(application.client, deployed, rows)
 
 
-def _show(deployed: Deployed, cancelled: Action, waiting: Sequence[TaskRun], *, dry_run: bool) -> None:
-    if not cancelled.jobs:
-        say(f"Run {cancelled.run_id} of graph {deployed.key} has no executing task; nothing was cancelled.")
-    elif dry_run:
-        for text in cancelled.operation().statements:
-            say(f"{text};")
+def _announce(
+    deployed: Deployed, planned: Action, waiting: Sequence[TaskRun], backfills: Sequence[Action], *, dry_run: bool
+) -> None:
+    """Say what a cancellation leads to: for the jobs behind, for the run that waits, for backfills that go on."""
+    if planned.jobs:
+        remark(planned.remark)
     else:
-        for job, services in cancelled.services.items():
-            say(f"{job}: cancelled" + (f", service {', '.join(services)} stopped" if services else ""))
+        say(f"Run {planned.run_id} of graph {deployed.key} has no executing task; nothing was cancelled.")
     for row in waiting:
         verb = "would start" if dry_run else "starts"
         at = f" at {wording.instant_utc(row.scheduled)}" if row.scheduled else ""
-        remark(f"A run that was asked for{at} waits behind it and {verb} then.")
+        whose = _asked_by(row)
+        remark(f"A run that was asked for{at}{whose} waits behind it and {verb} then.")
+    for action in backfills:
+        backfill_id = action.backfill.backfill_id if action.backfill else ""
+        remark(f"Backfill {backfill_id} goes on with its next interval: jobgraph backfill pause {backfill_id}")
 
 
-def _show_json(cancelled: Action, note: str, waiting: Sequence[TaskRun]) -> None:
-    rows = [row.scheduled.isoformat() for row in waiting if row.scheduled]
-    services = {job: list(names) for job, names in cancelled.services.items()}
-    show_json({**operating.operation_json(cancelled.operation(note)), "services": services, "waiting_since": rows})
+def _asked_by(row: TaskRun) -> str:
+    request = row.request
+    return f" by interval {request.interval} of backfill {request.backfill}" if request.backfill else ""
+
+
+def _perform(client: Client, deployed: Deployed, action: Action, how: How) -> Action:
+    """Do what is planned, and keep it; returns it with all that was done."""
+    performed = steering.perform(client, action)
+    operating.keep(client, deployed.tables, performed.operation(how.note))
+    if how.as_json:
+        return performed
+    if performed.backfill:
+        say(f"Backfill {performed.backfill.backfill_id}: paused")
+    for job, services in performed.services.items():
+        say(f"{job}: cancelled" + (f", service {', '.join(services)} stopped" if services else ""))
+    return performed
+
+
+def _json(runs: Sequence[Action], backfills: Sequence[Action], note: str, waiting: Sequence[TaskRun]) -> dict[str, Any]:
+    """Return what was cancelled for JSON: the first run, and what --all stopped beside it."""
+    first, *later = [
+        {
+            **operating.operation_json(run.operation(note)),
+            "services": {job: list(names) for job, names in run.services.items()},
+        }
+        for run in runs
+    ]
+    return {
+        **first,
+        "waiting_since": [row.scheduled.isoformat() for row in waiting if row.scheduled],
+        "also": [*(operating.operation_json(action.operation(note)) for action in backfills), *later],
+    }
 
 
 def _waiting(client: Client, deployed: Deployed) -> list[TaskRun]:
@@ -99,7 +134,7 @@ def _waiting(client: Client, deployed: Deployed) -> list[TaskRun]:
     return [row for row in task_runs.read(client.rows(statement)) if row.manual and row.state == task_runs.SCHEDULED]
 
 
-def _cancel_the_waiting(application: Application, deployed: Deployed, run_id: str, how: operating.How) -> None:
+def _cancel_the_waiting(application: Application, deployed: Deployed, run_id: str, how: How) -> list[Action]:
     """Cancel the run that waited, as soon as it executes a task: there is no way to call a request back."""
     own_runs = lookup.runs(application, records.of_deployed(deployed))
     for _ in range(_LOOKS):
@@ -108,7 +143,11 @@ def _cancel_the_waiting(application: Application, deployed: Deployed, run_id: st
         latest = task_runs.latest(rows.rows)
         begun = any(row.state == task_runs.EXECUTING and name in rows.shape.job_names for name, row in latest.items())
         if rows.run_id != run_id and begun:
-            cancelled = _cancel_newest(application, deployed, how)
+            cancelled = _perform(application.client, deployed, _planned(application, deployed), how)
             remark(f"Run {cancelled.run_id}, which waited: {', '.join(cancelled.jobs)} cancelled")
-            return
+            return [cancelled]
+        if rows.run_id != run_id and own_runs.assembled(rows).ended:
+            remark(f"Run {rows.run_id}, which waited, has ended by itself.")
+            return []
     remark(f"The queued run has not started within {_LOOKS * _PAUSE:g} s: jobgraph cancel {deployed.key}")
+    return []

@@ -43,20 +43,16 @@ def history(context: click.Context, graph: str | None, *, limit: int, only_opera
     record = lookup.record(application, graph)
     runs = lookup.runs(application, record).history(limit)
     kept = operating.kept(application.client, record.tables, record.key)
-    done = operations.since(kept, runs, from_the_first=len(runs) < limit)
+    done = None if kept is None else operations.since(kept, runs, from_the_first=len(runs) < limit)
     if as_json and only_operations:
-        show_json([operation_output.operation_json(operation) for operation in done])
+        show_json(None if done is None else [operation_output.operation_json(operation) for operation in done])
     elif as_json:
-        show_json([{**json_forms.run_json(run), "operations": _of_run(kept, run)} for run in runs])
+        show_json([{**json_forms.run_json(run), "operations": operation_output.of_run_json(kept, run)} for run in runs])
     else:
         _show(record.key, () if only_operations else runs, done, only_operations=only_operations)
 
 
-def _of_run(kept: Sequence[Operation], run: GraphRun) -> list[dict[str, object]]:
-    return [operation_output.operation_json(operation) for operation in operations.of_run(kept, run)]
-
-
-def _show(key: str, runs: Sequence[GraphRun], done: Sequence[Operation], *, only_operations: bool) -> None:
+def _show(key: str, runs: Sequence[GraphRun], done: Sequence[Operation] | None, *, only_operations: bool) -> None:
     if runs:
         show(views.history_table(runs, terminal=is_terminal(), width=terminal_width()))
     elif not only_operations:
@@ -65,5 +61,5 @@ def _show(key: str, runs: Sequence[GraphRun], done: Sequence[Operation], *, only
         if runs and not is_terminal():
             click.echo()
         show(operation_output.table(done, terminal=is_terminal(), width=terminal_width()))
-    elif only_operations:
+    elif only_operations and done is not None:
         note(f"Nobody has done anything to graph {key} that is kept.")

@@ -52,7 +52,8 @@ def retry(  # noqa: PLR0913  # one parameter for each option
     run = own_runs.assembled(rows)
     action = steering.retry(client, deployed, run, rows)
     operation = action.operation(note)
-    operating.show_first(operation, as_json=as_json and dry_run, quiet=as_json and not dry_run)
+    how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
+    operating.show_first(operation, how, remarks=[action.remark])
     if dry_run:
         return
     patience = Patience(application.clock, timeout, deployed.key)
@@ -63,11 +64,12 @@ def retry(  # noqa: PLR0913  # one parameter for each option
             error.message,
             where=error.where,
             cause="Snowflake retries no run of a graph that was deployed, changed or run since, or of 14 days ago.",
-            remedy=f"`jobgraph run {deployed.key} --wait` runs all of it; with `--from JOB`, a job and what follows.",
+            remedy=steering.without_retry(deployed.key),
         ) from error
     operating.keep(client, deployed.tables, operation)
     if not waiting:
-        run_output.show_started(deployed.key, deployed.root_task, rows.run_id, as_json=as_json)
+        asked = operating.operation_json(operation) if as_json else None
+        run_output.show_started(deployed.key, deployed.root_task, rows.run_id, asked)
         return
     watch = Watch(client, record, application.clock, patience)
     ended = run_output.follow(watch, rows, rows.attempt + 1)

@@ -83,12 +83,10 @@ def run(  # noqa: PLR0913  # one parameter for each option
     deployed = lookup.graph(application, graph)
     changed = operating.changed_values(deployed.config, options, file)
     action = steering.run(application.client, deployed, changed, _selection(deployed, only, since, skip))
-    operation = action.operation(note)
-    if dry_run or changed or action.left_out or note:
-        left_out = [{"job": name, "hands_on_run": run_id or None} for name, run_id in action.left_out.items()]
-        details = {"config": changed or None, "left_out": left_out}
-        remarks = [action.remark] if action.remark else []
-        operating.show_first(operation, as_json=as_json and dry_run, more=details, remarks=remarks)
+    left_out = [{"job": name, "hands_on_run": run_id or None} for name, run_id in action.left_out.items()]
+    details = {"config": changed or None, "left_out": left_out}
+    how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
+    operating.show_first(action.operation(note), how, more=details, remarks=[action.remark])
     if dry_run:
         return
     launch = Launch(application.client, deployed, application.clock, timeout)
@@ -99,7 +97,9 @@ def run(  # noqa: PLR0913  # one parameter for each option
 
     if not waiting:
         run_id = _found(launch, request, deployed.key, keep, _PATIENCE)
-        run_output.show_started(deployed.key, deployed.root_task, run_id, as_json=as_json)
+        operation = action.operation(note, run_id or "")
+        asked = {**operating.operation_json(operation), **details} if as_json else None
+        run_output.show_started(deployed.key, deployed.root_task, run_id, asked)
         return
     count = len(deployed.jobs) - len(action.left_out)
     remark(f"Graph {deployed.key} was asked to run; waiting for {count} job{'s' * (count != 1)}.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from jobgraph.cli import views
+from jobgraph.cli import tables
 from jobgraph.cli.application import Application, examples, is_terminal, note, show
 from jobgraph.errors import UsageError
 
@@ -29,5 +29,5 @@ def setup(context: click.Context) -> None:
         what, _, remedy = str(error).partition("\n")
         raise UsageError(what, remedy=remedy) from error
     rows = ((part.component, part.version or "?", part.source.value, str(part.path or "")) for part in parts)
-    show(views.table(("what", "version", "from", "path"), rows, terminal=is_terminal()))
+    show(tables.table(("what", "version", "from", "path"), rows, terminal=is_terminal()))
     note("Next: jobgraph sandbox start")

@@ -26,7 +26,7 @@ from jobgraph.cli.run_output import show_failures
 from jobgraph.cli.stacks import PROJECT_FILE
 from jobgraph.cost import spending_report
 from jobgraph.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUN_FAILED, UsageError
-from jobgraph.runs import graph_run, operations
+from jobgraph.runs import operations, overview
 from jobgraph.runs.deployed import conditions
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _show_lines(application: Application, lines: Sequence[GraphOverview]) -> Non
         _tell_suspension(application, line.graph)
     for line in lines:
         if line.part is not None:
-            note(views.part_line(line.part, line.run))
+            note(views.part_line(line.part, line.run, line.trouble))
         elif line.run is None:
             note(f"Graph {line.graph.key} has not run yet: `jobgraph run {line.graph.key} --wait` runs it.")
 
@@ -145,25 +145,23 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     _tell_suspension(application, record)
     run = _watch_run(application, record, run_id) if watching else lookup.run(application, record, run_id)
     _remark_on(run)
-    whole: GraphRun | None = run
+    trouble = overview.trouble([run])
     if run.is_part and run_id is None:
-        whole = overview_records.last_whole(lookup.runs(application, record), run)
-        note(views.part_line(run, whole))
+        runs = lookup.runs(application, record).since_whole()
+        trouble = overview.trouble(runs)
+        note(views.part_line(run, next((each for each in runs if not each.is_part), None), trouble))
     if job is not None:
         _show_job(run, job, as_json=as_json)
     else:
-        done = operations.of_run(operating.kept(application.client, record.tables, record.key), run)
+        kept = operating.kept(application.client, record.tables, record.key)
         if as_json:
-            show_json(
-                {**json_forms.run_json(run), "operations": [operation_output.operation_json(each) for each in done]}
-            )
+            show_json({**json_forms.run_json(run), "operations": operation_output.of_run_json(kept, run)})
         else:
             _show_run(run)
-            for line in operation_output.lines(done):
+            for line in operation_output.lines(operations.of_run(kept or [], run)):
                 say(line)
             _show_untold(application, record, run)
-    states = {shown.state for shown in (run, whole) if shown is not None}
-    return not states & {graph_run.FAILED, graph_run.CANCELLED} and not remarks
+    return not trouble and not remarks
 
 
 def _watch_run(application: Application, record: GraphRecord, run_id: str | None) -> GraphRun:
@@ -187,7 +185,7 @@ def _tell_suspension(application: Application, record: GraphRecord) -> None:
     deployed = record.deployed
     if deployed is None or deployed.started or not deployed.schedule or deployed.suspended_by_failures:
         return
-    by = operations.suspension(operating.kept(application.client, record.tables, record.key))
+    by = operations.suspension(operating.kept(application.client, record.tables, record.key) or [])
     for line in operation_output.lines([by] if by else []):
         note(f"{record.key}: {line}")
 

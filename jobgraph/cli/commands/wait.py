@@ -57,4 +57,4 @@ def _retries(application: Application, record: GraphRecord, rows: RunRows) -> in
         return 0
     now = rows.now or instant(client.rows(queries.now())[0]["NOW"])
     done = operating.kept(client, record.tables, record.key)
-    return int(now is not None and operations.is_retried(done, rows.run_id, max(ends, default=None), now))
+    return int(now is not None and operations.is_retried(done or [], rows.run_id, max(ends, default=None), now))

@@ -189,6 +189,7 @@ class Server:
             self.began = self.clock.seconds
             return [{"status": "Task scheduled."}]
         listed = {"SHOW JOB SERVICES IN SCHEMA": self.services, "OPERATIONS": self.operations, "AS NAME, ROOT_": []}
+        listed |= {"FROM " + self.place.qualified("BACKFILLS"): []}
         listed |= {"SHOW GRANTS ON TASK": OWNED, "IS_ROLE_IN_SESSION": [{"HAS_ONE": True}], "COMPLETED_TIME >= ": []}
         if match := next((name for name in listed if name in text), None):
             return listed[match]
@@ -198,6 +199,8 @@ class Server:
 
     def _recorded(self, statement: Statement) -> list[Row]:
         text = statement.text
+        if "QUALIFY DENSE_RANK" in text:
+            return self._unclosed_attempts(statement)
         if "TASK_LOGGING_STATS" in text:
             return self._logged(statement)
         if "JOBS_RUN_STATS" in text and "TASK_NAME, ATTEMPT, JOB_STATUS" in text:
@@ -209,6 +212,17 @@ class Server:
             rows = [row for row in self.attempts if row["TASK_NAME"] == statement.binds[0]]
             return list({(row["ROOT_TASK_NAME"], row["GRAPH_RUN_ID"]): row for row in reversed(rows)}.values())
         raise AssertionError(f"a statement that was not expected: {text}")
+
+    def _closed(self) -> set[tuple[str, str]]:
+        return {(row["ROOT_TASK_NAME"], row["GRAPH_RUN_GROUP_ID"]) for row in self.logged}
+
+    def _unclosed_attempts(self, statement: Statement) -> list[Row]:
+        """The attempts of runs that no finalizer closed; those of the timeline are there once it has begun."""
+        rows = [row for row in self.attempts if row["GRAPH_RUN_ID"] != RUN or self.began is not None]
+        if "J.GRAPH_RUN_ID = ?" in statement.text:
+            rows = [row for row in rows if row["GRAPH_RUN_ID"] == statement.binds[-1]]
+        rows = [row for row in rows if row["ROOT_TASK_NAME"] in statement.binds and self._has_ended(row)]
+        return [row for row in rows if (row["ROOT_TASK_NAME"], row["GRAPH_RUN_ID"]) not in self._closed()]
 
     def _logged(self, statement: Statement) -> list[Row]:
         """The history of closed runs, as the table keeps it: the newest run is the last in the list."""
@@ -248,6 +262,8 @@ class Server:
             rows = [row for row in rows if row["NAME"] in statement.binds]
         if "GRAPH_RUN_GROUP_ID::VARCHAR = ?" in statement.text:
             rows = [row for row in rows if row["GRAPH_RUN_GROUP_ID"] == statement.binds[-1]]
+        if "NOT EXISTS" in statement.text:
+            rows = [row for row in rows if (row["NAME"], row["GRAPH_RUN_GROUP_ID"]) not in self._closed()]
         since = next((value for value in statement.binds if re.match(r"\d{4}-", str(value))), None)
         if since:
             rows = [row for row in rows if row["SCHEDULED_TIME"] >= datetime.fromisoformat(since)]

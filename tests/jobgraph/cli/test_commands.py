@@ -107,7 +107,12 @@ def test_run_without_waiting_names_the_run(invoke: Invoke) -> None:
 
 def test_run_without_waiting_as_json(invoke: Invoke) -> None:
     told = json.loads(invoke("run", "--json").stdout)
-    assert told == {"graph": "container_jobs", "root_task": "ROOT_TASK", "run_id": RUN, "state": "PENDING"}
+    assert (told["graph"], told["root_task"], told["run_id"], told["state"]) == (
+        *("container_jobs", "ROOT_TASK"),
+        *(RUN, "PENDING"),
+    )
+    assert (told["operation"], told["statements"]) == ("run", ['EXECUTE TASK "DB"."PUBLIC"."ROOT_TASK"'])
+    assert (len(told["jobs"]), told["config"], told["left_out"], told["note"]) == (6, None, [], None)
 
 
 def test_run_behind_a_running_one_says_that_it_waits(invoke: Invoke, server: Server) -> None:

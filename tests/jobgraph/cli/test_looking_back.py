@@ -108,7 +108,6 @@ def test_status_of_an_old_run_comes_from_the_history_tables(invoke: Invoke, serv
     rows = [logged_row(step.name, step.state) for step in GOOD[:-1]]
     server.steps = ()
     server.logged = rows
-    server.answers = {"JOBS_RUN_STATS": server.attempts}
     told = json.loads(invoke("status", "--run", RUN, "--json").stdout)
     assert (told["state"], told["duration_seconds"]) == ("DONE", 12.5)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -210,6 +209,7 @@ def test_tables_fit_the_terminal_and_lose_nothing_without_one(
         monkeypatch.setenv("TERM", "dumb")
         monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     server.steps, server.began = FAILING, -20.0
+    server.answers = {"AS H WHERE|QUALIFY DENSE_RANK": []}  # the finalizer of the newest run has yet to close it
     server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
     jobs, run = recorded_jobs({name: [] for name in PREDECESSORS}), {"GRAPH_RUN_GROUP_ID": "1772359200000"}
     failed = [logged_row(name, "FAILED", ERROR_MESSAGE="no", **run) for name in ("T_MYJOB_1", "T_MYJOB_2")]
@@ -334,17 +334,9 @@ def test_a_retry_that_snowflake_refuses_says_what_to_do_instead(
 
     server.began, server.steps = -1000.0, FAILING
     server.attempts = list(FAILED_ATTEMPTS)
-    action = steering.retry
-
-    def after_a_deploy(client: Any, graph: Any, *more: Any) -> Any:
-        jobs = tuple(job for job in graph.jobs if job.name != "T_MYJOB_6")
-        return action(client, replace(graph, jobs=jobs), *more)
-
-    monkeypatch.setattr(steering, "retry", after_a_deploy)
     monkeypatch.setattr(steering, "perform", refuse)
     done = invoke("retry")
     assert done.exit_code == 1
     assert "091088" in done.stderr
     assert "`jobgraph run container_jobs --wait`" in done.stderr
-    assert "T_MYJOB_3" in done.stderr
-    assert "T_MYJOB_6" not in done.stderr
+    assert "2 jobs: T_MYJOB_3, T_MYJOB_6" in done.stderr

@@ -7,13 +7,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from jobgraph.account.client import AbsentError
 from jobgraph.account.queries import Place
+from jobgraph.cli.views import overview_table
 from jobgraph.plan.sql import ROOT_BODY
+from jobgraph.runs.deployed import read as read_deployed
+from jobgraph.runs.graph_run import GraphRun
+from jobgraph.runs.overview import GraphOverview
+from jobgraph.runs.records import of_deployed
 from tests.jobgraph.cli.recorded import (
     FAILED_ATTEMPTS,
     FAILING,
+    PREDECESSORS,
     RUN,
     START,
     Row,
@@ -105,6 +112,21 @@ def test_the_exit_code_tells_whether_all_is_well(invoke: Invoke, server: Server)
     assert invoke("status", "--exit-code").exit_code == 0
 
 
+def a_part(server: Server, run_id: str, left_out: list[str], *, minutes: int, state: str = "SUCCEEDED") -> None:
+    """A further run of a part, so many minutes after the first."""
+    config = json.dumps({"jobgraph": {"left_out": left_out}})
+    at = START - timedelta(seconds=60) + timedelta(minutes=minutes)
+    common = {"GRAPH_RUN_GROUP_ID": run_id, "CONFIG": config, "SCHEDULED_TIME": at, "QUERY_START_TIME": at}
+    ran = [name for name in PREDECESSORS if name not in left_out]
+    names = ["ROOT_TASK", *left_out, *ran, "GET_GRAPH_STATS"]
+    server.earlier += [
+        history_row(name, state if name in ran else "SUCCEEDED", **common, COMPLETED_TIME=at) for name in names
+    ]
+    server.attempts += [attempt(name, status="LEFT_OUT", GRAPH_RUN_ID=run_id) for name in left_out]
+    status = "DONE" if state == "SUCCEEDED" else state
+    server.attempts += [attempt(name, status=status, GRAPH_RUN_ID=run_id) for name in ran]
+
+
 @pytest.fixture
 def part(server: Server) -> None:
     then_a_part(server)
@@ -130,6 +152,50 @@ def test_a_run_of_a_part_is_told_as_one(invoke: Invoke) -> None:
     )
     assert last in done.stderr
     assert last in invoke("status", "container_jobs").stderr
+
+
+@pytest.mark.usefixtures("part")
+def test_what_was_bad_is_over_once_parts_ran_all_of_it(invoke: Invoke, server: Server) -> None:
+    """T_MYJOB_3 failed and T_MYJOB_6 was skipped for it: both have to run, whether in one part or in several."""
+    line = json.loads(invoke("status", "--json").stdout)["graphs"][0]
+    assert (line["trouble"], line["well"]) == (["T_MYJOB_3"], False)
+    done = invoke("status", "--exit-code")
+    assert done.exit_code == 1
+    assert "Not run well since: T_MYJOB_3; `jobgraph run container_jobs --from T_MYJOB_3` runs them" in done.stderr
+    left_out = [name for name in PREDECESSORS if name != "T_MYJOB_3"]
+    a_part(server, "another", left_out, minutes=2)
+    line = json.loads(invoke("status", "--json").stdout)["graphs"][0]
+    assert (line["run_id"], line["state"], line["trouble"], line["well"]) == (RUN, "FAILED", [], True)
+    done = invoke("status", "--exit-code")
+    assert (done.exit_code, invoke("status", "container_jobs", "--exit-code").exit_code) == (0, 0)
+    assert "then a part DONE: recovered" in done.stdout
+    assert "has been run well since" in done.stderr
+
+
+@pytest.mark.usefixtures("part")
+def test_a_part_that_failed_counts_until_its_job_has_run_well(invoke: Invoke, server: Server) -> None:
+    a_part(server, "bad", [name for name in PREDECESSORS if name != "T_MYJOB_1"], minutes=2, state="FAILED")
+    a_part(server, "good", [name for name in PREDECESSORS if name not in {"T_MYJOB_3", "T_MYJOB_6"}], minutes=3)
+    line = json.loads(invoke("status", "--json").stdout)["graphs"][0]
+    assert (line["part"]["state"], line["trouble"], line["well"]) == ("DONE", ["T_MYJOB_1"], False)
+
+
+def test_an_overview_of_eighty_columns_has_every_fact() -> None:
+    """The next start stands below the last one, the usual duration below the last."""
+    run = GraphRun(shape=None, run_id="1", state="FAILED", ended=True, jobs=(), started=START, duration=75.0)  # type: ignore[arg-type]  # no table of it is drawn
+    record = of_deployed(read_deployed(graph("nightly", "NIGHTLY"))[0])
+    listed = [GraphOverview(record, run, usual=72.0, next_start=START + timedelta(days=1))]
+    console = Console(width=80, color_system=None)
+    with console.capture() as captured:
+        console.print(overview_table(listed, terminal=True, width=80))
+    text = captured.get()
+    lines = [line.split("  ") for line in text.splitlines()[3:5]]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert cells == [
+        ["nightly", "FAILED", "2026-03-01 10:00", "1 min 15 s"],
+        ["next 03-02 10:00", "usually 1 min 12 s"],
+    ]
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_usual_time_is_the_median_of_good_runs() -> None:

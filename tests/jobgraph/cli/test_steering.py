@@ -109,7 +109,7 @@ def test_cancelling_is_shown_first_and_tells_which_run_waits(invoke: Invoke, ser
     texts = [
         one.text.replace("?", f"'{one.binds[0]}'" if one.binds else "") for one in server.sent if "CANCEL" in one.text
     ]
-    assert [f"{text};" for text in texts] == shown.stdout.splitlines()
+    assert [*(f"{text};" for text in texts), "2 jobs: T_MYJOB_1, T_MYJOB_2"] == shown.stdout.splitlines()
 
 
 TAKES_REQUESTS = "(SELECT 'last_config')"

@@ -14,10 +14,10 @@ import click
 
 from jobgraph.account import queries
 from jobgraph.account.client import SnowflakeClient
-from jobgraph.cli import inspecting, views
+from jobgraph.cli import inspecting, tables
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
 from jobgraph.cli.commands import sandbox
-from jobgraph.cli.planning import planned
+from jobgraph.cli.inspecting import planned
 from jobgraph.errors import UsageError, UserError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def doctor(
         show_json([asdict(check) for check in checks])
     else:
         rows = ((check.name, check.state, check.version, check.detail) for check in checks)
-        show(views.table(("what", "state", "version", "detail"), rows, terminal=is_terminal()))
+        show(tables.table(("what", "state", "version", "detail"), rows, terminal=is_terminal()))
     stand_ins = [check.name for check in checks if check.detail.startswith("stand-in")]
     if stand_ins:
         note(f"Stand-ins of this project are used for: {', '.join(stand_ins)}. They are made for the sandbox.")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobgraph.cli import views
+from jobgraph.cli import tables
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
-from jobgraph.cli.planning import planned
+from jobgraph.cli.inspecting import planned
 from jobgraph.errors import UsageError
 from jobgraph.names import NAME_REMEDY, is_plain, upper
 from jobgraph.plan import roles as account_roles
@@ -77,7 +77,7 @@ def privileges(  # noqa: PLR0913  # one parameter for each option
             for role in chosen
             for need in role.needs
         )
-        show(views.table(("role", "privilege", "on", "why"), rows, terminal=is_terminal()))
+        show(tables.table(("role", "privilege", "on", "why"), rows, terminal=is_terminal()))
         for role in chosen:
             for remark in role.remarks:
                 note(f"{role.kind} {role.name}: {remark}.")

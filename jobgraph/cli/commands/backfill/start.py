@@ -78,18 +78,18 @@ def start(  # noqa: PLR0913  # one parameter for each option
     record = lookup.record(application, deployed.key)
     action = steering.backfill(application.client, record, deployed, choice, (begin, end))
     operation = action.operation(note)
-    if dry_run or not as_json:
-        intervals = action.backfill.intervals if action.backfill else ()
-        details = {
-            "config": changed or None,
-            "intervals": [backfill_output.interval_json(interval) for interval in intervals],
-        }
-        operating.show_first(operation, as_json=dry_run and as_json, more=details, remarks=_remarks(action))
+    intervals = action.backfill.intervals if action.backfill else ()
+    details = {
+        "config": changed or None,
+        "intervals": [backfill_output.interval_json(interval) for interval in intervals],
+    }
+    how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
+    operating.show_first(operation, how, more=details, remarks=_remarks(action))
     if not dry_run and action.backfill:
         # the backfill is there with the statement before last: if all ends here, `resume` goes on
         steering.perform(application.client, action)
         operating.keep(application.client, deployed.tables, operation)
-        _show(action.backfill, as_json=as_json)
+        _show(action.backfill, operating.operation_json(operation) if as_json else None)
 
 
 def _remarks(action: Action) -> list[str]:
@@ -103,10 +103,9 @@ def _remarks(action: Action) -> list[str]:
     ]
 
 
-def _show(planned: Backfill, *, as_json: bool) -> None:
-    value: dict[str, Any] = backfill_output.backfill_json(planned)
-    if as_json:
-        show_json(value)
+def _show(planned: Backfill, operation: dict[str, Any] | None) -> None:
+    if operation is not None:
+        show_json({**backfill_output.backfill_json(planned), "operation": operation})
     else:
         count = len(planned.intervals)
         say(f"Backfill {planned.backfill_id} of graph {planned.graph}: {count} interval{'s' * (count != 1)}.")

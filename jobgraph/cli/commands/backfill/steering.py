@@ -5,7 +5,7 @@ Knows their options and messages. Must not know what follows from an event.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,12 +19,14 @@ from jobgraph.procedures.requested import backfills as states
 from jobgraph.runs import deployed as deployed_graphs
 from jobgraph.runs import records as runs_of
 from jobgraph.runs.operations import Operation
+from jobgraph.runs.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobgraph.account.queries import Statement
     from jobgraph.runs.backfills import Backfill
+    from jobgraph.runs.deployed import Deployed
 
 _id_argument = click.argument("backfill_id", metavar="ID")
 _json_option = click.option("--json", "as_json", is_flag=True, help="Write the backfill as JSON.")
@@ -61,20 +63,22 @@ def _steer(context: click.Context, backfill_id: str, event: str, how: operating.
     records = BackfillRecords(application.client, tables)
     backfill = records.one(backfill_id)
     _check_state(backfill, event)
+    graph = deployed_graphs.named(lookup.deployed(application.client), backfill.graph)
     statements = records.change(backfill, event)
     if event == states.RESUME:
-        statements += _asking(application, records, backfill)
+        statements += _asking(application, records, backfill, graph)
     name, texts = f"backfill {event}", operating.texts(statements)
-    operation = Operation(name, backfill.graph, texts, note=how.note, backfill_id=backfill_id)
+    jobs = tuple(job.name for job in graph.jobs if job.started) if graph else ()
+    operation = Operation(name, backfill.graph, texts, jobs, note=how.note, backfill_id=backfill_id)
+    operating.show_first(operation, how, more=_intervals(backfill), remarks=[_to_come(backfill, event)])
     if how.dry_run:
-        operating.show_first(operation, as_json=how.as_json, remarks=_remarks(backfill, event))
         return
     for statement in statements:
         application.client.rows(statement)
     operating.keep(application.client, tables, operation)
     changed = records.one(backfill_id)
     if how.as_json:
-        show_json(backfill_output.backfill_json(changed))
+        show_json({**backfill_output.backfill_json(changed), "operation": operating.operation_json(operation)})
     else:
         say(f"Backfill {backfill_id} of graph {backfill.graph} is {changed.state}.")
         for line in _remarks(changed, event):
@@ -93,13 +97,28 @@ def _check_state(backfill: Backfill, event: str) -> None:
     )
 
 
-def _asking(application: Application, records: BackfillRecords, backfill: Backfill) -> list[Statement]:
+def _intervals(backfill: Backfill) -> dict[str, Any]:
+    """Return the intervals that an event is about for JSON: those that are to come."""
+    pending = (interval for interval in backfill.intervals if interval.state == states.PENDING)
+    return {"intervals": [backfill_output.interval_json(interval) for interval in pending]}
+
+
+def _to_come(backfill: Backfill, event: str) -> str:
+    """Return how many intervals an event is about, and which."""
+    spans = [interval.span.text for interval in backfill.intervals if interval.state == states.PENDING]
+    count = f"{len(spans)} interval{'s' * (len(spans) != 1)}"
+    ending = {states.PAUSE: "wait until `backfill resume`", states.CANCEL: "are given up", states.RESUME: "are to come"}
+    return f"{count} {ending[event]}{': ' * bool(spans)}{some(spans)}"
+
+
+def _asking(
+    application: Application, records: BackfillRecords, backfill: Backfill, graph: Deployed | None
+) -> list[Statement]:
     """Return the statements that settle what no finalizer settled, and that ask for the next interval.
 
     Raises:
         UsageError: if the graph is not deployed any more, or its runs would not know their interval.
     """
-    graph = deployed_graphs.named(lookup.deployed(application.client), backfill.graph)
     if graph is None:
         raise UsageError(f"Graph {backfill.graph} is not deployed any more", remedy="Deploy it with `pulumi up`.")
     check(graph)

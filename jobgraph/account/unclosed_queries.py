@@ -1,0 +1,57 @@
+"""The SQL that finds runs which no finalizer closed: in Snowflake's task history, or by the attempts of their jobs.
+
+Knows the columns of the history tables. Must not know how a statement is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.account.queries import MOST_ROWS, Place, Statement, Tables
+from jobgraph.names import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def unclosed_roots(place: Place, tables: Tables, root_task: str, limit: int) -> Statement:
+    """The newest runs of a root in the last seven days that history does not have: rows of GRAPH_RUN_GROUP_ID."""
+    return Statement(
+        "SELECT H.GRAPH_RUN_GROUP_ID::VARCHAR AS GRAPH_RUN_GROUP_ID"
+        f" FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY(DATABASE_NAME => ?, SCHEMA_NAME => ?,"
+        f" TASK_NAME => ?, RESULT_LIMIT => {MOST_ROWS})) AS H WHERE H.STATE NOT IN ('SCHEDULED', 'SKIPPED')"
+        f" AND NOT EXISTS (SELECT 1 FROM {place.qualified(tables.task_runs)} AS T WHERE T.NAME = H.NAME"
+        " AND T.GRAPH_RUN_GROUP_ID = H.GRAPH_RUN_GROUP_ID::VARCHAR)"
+        f" ORDER BY H.SCHEDULED_TIME DESC LIMIT {int(limit)}",
+        (place.database, place.schema, root_task),
+    )
+
+
+def unclosed_attempts(
+    place: Place, tables: Tables, root_tasks: Sequence[str], limit: int, run_id: str | None = None
+) -> Statement:
+    """The attempts of the newest runs of some roots, at least one, or of that run, that history does not have.
+
+    All columns, for a table of an earlier version lacks the later ones.
+    """
+    marks, of_run = ", ".join("?" for _ in root_tasks), " AND J.GRAPH_RUN_ID = ?" if run_id else ""
+    return Statement(
+        f"SELECT J.* FROM {place.qualified(tables.job_runs)} AS J WHERE J.ROOT_TASK_NAME IN ({marks}){of_run}"
+        f" AND NOT EXISTS (SELECT 1 FROM {place.qualified(tables.task_runs)} AS T"
+        " WHERE T.GRAPH_RUN_GROUP_ID = J.GRAPH_RUN_ID AND T.ROOT_TASK_NAME = J.ROOT_TASK_NAME)"
+        f" QUALIFY DENSE_RANK() OVER (ORDER BY J.GRAPH_START_TIME DESC, J.GRAPH_RUN_ID) <= {int(limit)}"
+        " ORDER BY J.GRAPH_START_TIME DESC, J.ATTEMPT",
+        (*root_tasks, *([run_id] if run_id else [])),
+    )
+
+
+def roots_of_attempts(place: Place, tables: Tables, run_id: str | None = None) -> Statement:
+    """The roots under which jobs of each graph made attempts, newest first, as rows of a history of roots."""
+    of_run = " AND GRAPH_RUN_ID = ?" if run_id else ""
+    return Statement(
+        "SELECT ROOT_TASK_NAME AS NAME, ROOT_TASK_NAME, GRAPH_NAME, 'SUCCEEDED' AS STATE, NULL AS ERROR_MESSAGE,"
+        " NULL AS SCHEDULED_FROM, 1 AS ATTEMPT_NUMBER, MAX(GRAPH_RUN_ID) AS GRAPH_RUN_GROUP_ID"
+        f" FROM {place.qualified(tables.job_runs)} WHERE GRAPH_NAME IS NOT NULL{of_run}"
+        " GROUP BY ROOT_TASK_NAME, GRAPH_NAME ORDER BY MAX(CREATED_DATE) DESC",
+        (run_id,) if run_id else (),
+    )

@@ -1,0 +1,56 @@
+"""Reads what tells of runs that no finalizer closed: Snowflake's task history, and attempts of jobs.
+
+Knows whose an attempt is. Must not know how a run is put together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobgraph.account import unclosed_queries
+from jobgraph.runs import unclosed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from jobgraph.account.client import Client
+    from jobgraph.runs.records import GraphRecord
+    from jobgraph.runs.task_runs import TaskRun
+
+
+class UnclosedRuns:
+    """The runs of one graph that history does not have."""
+
+    def __init__(self, client: Client, graph: GraphRecord) -> None:
+        self._client = client
+        self._graph = graph
+
+    def of_attempts(self, limit: int, run_id: str | None = None) -> list[tuple[TaskRun, ...]]:
+        """Return what the attempts of the newest such runs, or of that one, show of their tasks: the root comes first.
+
+        A run that is under way is among them.
+        """
+        graph = self._graph
+        statement = unclosed_queries.unclosed_attempts(
+            self._client.place, graph.tables, graph.root_tasks, limit, run_id
+        )
+        own = [row for row in self._client.rows(statement) if self._is_ours(row)]
+        return [unclosed.task_rows(attempts) for attempts in unclosed.by_run(own).values()]
+
+    def has(self, root: str, run_id: str) -> bool:
+        """Tell whether the attempts of a run show that it is one of this graph's."""
+        return any(rows[0].name == root for rows in self.of_attempts(1, run_id))
+
+    def recent(self, limit: int) -> set[tuple[str, str]]:
+        """Return root and id of the newest such runs of the last seven days, those under way included."""
+        place, graph = self._client.place, self._graph
+        return {
+            (root, str(row["GRAPH_RUN_GROUP_ID"]))
+            for root in graph.root_tasks
+            for row in self._client.rows(unclosed_queries.unclosed_roots(place, graph.tables, root, limit))
+        }
+
+    def _is_ours(self, row: Mapping[str, Any]) -> bool:
+        name = str(row.get("GRAPH_NAME") or "")
+        return name == self._graph.key if name else row["ROOT_TASK_NAME"] in self._graph.nameless_roots

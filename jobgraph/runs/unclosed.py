@@ -1,0 +1,73 @@
+"""Runs that no finalizer closed and that Snowflake's task history no longer has: only attempts of their jobs tell.
+
+Pure. Knows what can be said of such a run, and what cannot: a job that made no attempt is missing. Must not know where
+rows come from.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from jobgraph.procedures.requested.request import LEFT_OUT, REQUEST, Request
+from jobgraph.runs import graph_run, task_runs
+from jobgraph.runs.attempts import instant
+from jobgraph.runs.task_runs import TaskRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobgraph.runs.graph_run import GraphRun
+
+CAUSE = (
+    "No finalizer closed this run, and Snowflake's task history no longer has it: only the attempts of its jobs are"
+    " known"
+)
+_BAD = frozenset({graph_run.FAILED, graph_run.CANCELLED})
+
+
+def by_run(attempts: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """Return rows of JOBS_RUN_STATS by root and run, in their order."""
+    runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in attempts:
+        runs.setdefault((str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"])), []).append(row)
+    return runs
+
+
+def task_rows(attempts: Sequence[Mapping[str, Any]]) -> tuple[TaskRun, ...]:
+    """Return what the attempts of one run, at least one, show of its tasks: the root and each job that made one."""
+    first = attempts[0]
+    tasks = {
+        str(row["TASK_NAME"]): [each for each in attempts if each["TASK_NAME"] == row["TASK_NAME"]] for row in attempts
+    }
+    left_out = tuple(name for name, own in tasks.items() if own[-1]["JOB_STATUS"] == LEFT_OUT)
+    config = json.dumps({REQUEST: Request(left_out).entry}) if left_out else ""
+    root = replace(_task_run(first, str(first["ROOT_TASK_NAME"]), attempts), config=config)
+    return (root, *(_task_run(first, name, own) for name, own in tasks.items()))
+
+
+def _task_run(first: Mapping[str, Any], name: str, own: Sequence[Mapping[str, Any]]) -> TaskRun:
+    started = [at for row in own if (at := instant(row.get("STARTED_TIME")))]
+    ended = [at for row in own if (at := instant(row.get("COMPLETED_TIME")))]
+    scheduled = instant(first.get("GRAPH_START_TIME"))
+    return TaskRun(
+        name=name,
+        # how a job ended is said by its attempts
+        state=task_runs.SUCCEEDED,
+        run_id=str(first["GRAPH_RUN_ID"]),
+        scheduled=scheduled,
+        started=min(started, default=scheduled),
+        completed=max(ended, default=None),
+        error="",
+        scheduled_from="",
+        attempt=1,
+        graph=str(first.get("GRAPH_NAME") or ""),
+        root_task=str(first["ROOT_TASK_NAME"]),
+    )
+
+
+def as_known(run: GraphRun) -> GraphRun:
+    """Return such a run with what is certain: whether it was bad, but not whether it was good."""
+    state = run.state if run.state in _BAD else graph_run.NOT_RECORDED
+    return replace(run, state=state, cause=CAUSE, repeatable=False)
