@@ -158,12 +158,10 @@ def kept(client: Client, tables: Tables, graph: str, limit: int = _MOST_KEPT) ->
     """Return what was done to a graph, newest first; None, and the user is told, if the role cannot read it."""
     try:
         return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))
-    except AbsentError:
+    except (AbsentError, NotAllowedError):
         note_once(
             f"What people did to its graphs is not shown: {client.place} has no table {tables.operations} that this"
             " role may read. `jobgraph privileges` lists what a viewer needs; after an upgrade, `pulumi up` makes the"
             " table."
         )
-    except NotAllowedError as error:
-        note_once(f"What people did to its graphs is not shown: {error}")
     return None

@@ -116,10 +116,11 @@ def _tries(run: GraphRun) -> str:
     return f" (attempt {run.attempt}{since})"
 
 
-def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str]) -> str:
+def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str], deployed: Sequence[str]) -> str:
     """Return a line on a graph whose last run was of a part of it, and on what was not well since its last whole run.
 
-    `trouble` are the jobs that failed, or could not run because of a failure, and were in no good run since.
+    `trouble` are the jobs that failed, or could not run because of a failure, and were in no good run since; `deployed`
+    are those that there are.
     """
     newest = f"The last run of graph {part.graph} was of a part of it: {part.run_id} {part.state}"
     if whole is None:
@@ -129,7 +130,7 @@ def part_line(part: GraphRun, whole: GraphRun | None, trouble: Sequence[str]) ->
             f"{newest}. The last run of the whole graph: {whole.run_id} {whole.state},"
             f" `jobgraph status {whole.graph} --run {whole.run_id}` shows it."
         )
-    jobs = [name for name in trouble if name != part.root_task]
+    jobs = [name for name in trouble if name in deployed]
     if jobs:
         return (
             f"{line} Not run well since: {some(jobs)}; `jobgraph run {part.graph} --from {','.join(jobs)}` runs them."

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # How often, and how many seconds apart, --all looks whether the run that waited has begun.
 _LOOKS, _PAUSE = 60, 1.0
+_ENDED = task_runs.FAILED_STATES | {task_runs.SUCCEEDED}
+_TOO_LATE = "ended before it could be cancelled"
 
 
 @click.command(
@@ -59,7 +61,7 @@ def cancel(  # noqa: PLR0913  # one parameter for each option
         for action in actions:
             operating.show_first(action.operation(note), how)
         _announce(deployed, planned, waiting, () if every_run else backfills, dry_run=dry_run)
-    performed = [planned] if dry_run else [_perform(client, deployed, action, how) for action in actions]
+    performed = [planned] if dry_run else [_perform(application, deployed, action, how) for action in actions]
     if every_run and waiting and not dry_run:
         performed += _cancel_the_waiting(application, deployed, planned.run_id, how)
     if as_json:
@@ -99,17 +101,25 @@ def _asked_by(row: TaskRun) -> str:
     return f" by interval {request.interval} of backfill {request.backfill}" if request.backfill else ""
 
 
-def _perform(client: Client, deployed: Deployed, action: Action, how: How) -> Action:
+def _perform(application: Application, deployed: Deployed, action: Action, how: How) -> Action:
     """Do what is planned, and keep it; returns it with all that was done."""
-    performed = steering.perform(client, action)
-    operating.keep(client, deployed.tables, performed.operation(how.note))
+    performed = steering.perform(application.client, action)
+    operating.keep(application.client, deployed.tables, performed.operation(how.note))
     if how.as_json:
         return performed
     if performed.backfill:
         say(f"Backfill {performed.backfill.backfill_id}: paused")
+    states = _states(application, deployed, performed.run_id) if performed.services else {}
     for job, services in performed.services.items():
-        say(f"{job}: cancelled" + (f", service {', '.join(services)} stopped" if services else ""))
+        stopped = f", service {', '.join(services)} stopped" if services else ""
+        say(f"{job}: {_TOO_LATE if states.get(job) in _ENDED else 'cancelled'}{stopped}")
     return performed
+
+
+def _states(application: Application, deployed: Deployed, run_id: str) -> dict[str, str]:
+    """Return how the tasks of a run are now: what ended in the meantime was not cancelled."""
+    rows = lookup.runs(application, records.of_deployed(deployed)).rows(run_id)
+    return {name: row.state for name, row in task_runs.latest(rows.rows).items()}
 
 
 def _json(runs: Sequence[Action], backfills: Sequence[Action], note: str, waiting: Sequence[TaskRun]) -> dict[str, Any]:
@@ -143,7 +153,7 @@ def _cancel_the_waiting(application: Application, deployed: Deployed, run_id: st
         latest = task_runs.latest(rows.rows)
         begun = any(row.state == task_runs.EXECUTING and name in rows.shape.job_names for name, row in latest.items())
         if rows.run_id != run_id and begun:
-            cancelled = _perform(application.client, deployed, _planned(application, deployed), how)
+            cancelled = _perform(application, deployed, _planned(application, deployed), how)
             remark(f"Run {cancelled.run_id}, which waited: {', '.join(cancelled.jobs)} cancelled")
             return [cancelled]
         if rows.run_id != run_id and own_runs.assembled(rows).ended:

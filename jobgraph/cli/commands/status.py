@@ -112,7 +112,7 @@ def _show_lines(application: Application, lines: Sequence[GraphOverview]) -> Non
         _tell_suspension(application, line.graph)
     for line in lines:
         if line.part is not None:
-            note(views.part_line(line.part, line.run, line.trouble))
+            note(views.part_line(line.part, line.run, line.trouble, line.graph.job_names))
         elif line.run is None:
             note(f"Graph {line.graph.key} has not run yet: `jobgraph run {line.graph.key} --wait` runs it.")
 
@@ -149,7 +149,8 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     if run.is_part and run_id is None:
         runs = lookup.runs(application, record).since_whole()
         trouble = overview.trouble(runs)
-        note(views.part_line(run, next((each for each in runs if not each.is_part), None), trouble))
+        whole = next((each for each in runs if not each.is_part), None)
+        note(views.part_line(run, whole, trouble, record.job_names))
     if job is not None:
         _show_job(run, job, as_json=as_json)
     else:

@@ -28,7 +28,7 @@ def never_closed(server: Server) -> Server:
     ]
     server.attempts = [attempt("LOAD", **BEFORE), attempt("REPORT", status="FAILED", **BEFORE)]
     server.steps = ()
-    root = {"NAME": "ORDERS_ROOT", "STATE": "SUCCEEDED", "ERROR_MESSAGE": None, "SCHEDULED_FROM": None}
+    root: Row = {"NAME": "ORDERS_ROOT", "STATE": "SUCCEEDED", "ERROR_MESSAGE": None, "SCHEDULED_FROM": None}
     root |= {"ATTEMPT_NUMBER": 1, "GRAPH_RUN_GROUP_ID": OLD_RUN, **ORDERS}
     log = {"ATTEMPT": 1, "INSTANCE_ID": "0", "CONTAINER_NAME": "main", "LOG": "of orders"}
     server.answers = {
@@ -78,7 +78,7 @@ def test_a_run_of_a_part_that_nothing_closed_stays_one(invoke: Invoke, never_clo
 
 def test_runs_of_a_deployed_graph_that_nothing_closed_are_in_its_history(invoke: Invoke, server: Server) -> None:
     """Of the last seven days as Snowflake's task history has them, of before by their attempts."""
-    mine = {"GRAPH_NAME": "container_jobs", "GRAPH_START_TIME": LONG_AGO, "STARTED_TIME": LONG_AGO}
+    mine: Row = {"GRAPH_NAME": "container_jobs", "GRAPH_START_TIME": LONG_AGO, "STARTED_TIME": LONG_AGO}
     server.tasks = [row for row in quickstart() if row["name"] != "GET_GRAPH_STATS"]
     server.began = -1000.0
     server.attempts += [attempt("T_MYJOB_1", GRAPH_RUN_ID=OLD_RUN, COMPLETED_TIME=LONG_AGO, **mine)]
