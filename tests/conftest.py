@@ -71,8 +71,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of slow.yaml, and run the longest files first."""
+    slow = tiers.slow_tests(item.nodeid for item in items)
     for item in items:
-        if tiers.is_slow(item.nodeid):
+        if item.nodeid in slow:
             item.add_marker(pytest.mark.slow)
     is_partial = config.getoption("lf", default=False) or any("::" in argument for argument in config.args)
     mistakes = () if is_partial else tiers.mistakes(item.nodeid for item in items)

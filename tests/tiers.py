@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,18 +37,20 @@ class Group:
         claim: what they test.
         principal: the tests that hold the claim in `make test`, as `file.py::test` below tests/.
         slow: the others: a file, a test, or one of its parametrized cases. `*` stands for any text.
+        keep: how many cases of each entry are not slow: the first ones.
     """
 
     claim: str
     principal: tuple[str, ...]
     slow: tuple[str, ...]
+    keep: int = 0
 
 
 @functools.cache
 def groups() -> tuple[Group, ...]:
     """Return the groups of slow.yaml."""
     rows = yaml.safe_load(TABLE.read_text("utf-8"))
-    return tuple(Group(row["claim"], tuple(row["principal"]), tuple(row["slow"])) for row in rows)
+    return tuple(Group(row["claim"], tuple(row["principal"]), tuple(row["slow"]), row.get("keep", 0)) for row in rows)
 
 
 @functools.cache
@@ -56,10 +59,27 @@ def pattern(entry: str) -> re.Pattern[str]:
     return re.compile(re.escape(entry).replace(r"\*", ".*") + r"(?:(?:::|\[).*)?")
 
 
-def is_slow(test: str) -> bool:
-    """Whether the table lists a test, which is named as pytest does: `tests/file.py::test[case]`."""
-    name = _below_tests(test)
-    return any(matches(entry, name) for entry in _entries_by_file().get(_file(name), ()))
+def slow_tests(tests: Iterable[str], table: tuple[Group, ...] | None = None) -> set[str]:
+    """Return those of the tests that the table makes slow.
+
+    Args:
+        tests: all tests of their files, in order, named as pytest does: `tests/file.py::test[case]`.
+        table: the groups; those of slow.yaml unless given.
+    """
+    entries: dict[str, list[tuple[str, int]]] = {}
+    for group in groups() if table is None else table:
+        for entry in group.slow:
+            entries.setdefault(_file(entry), []).append((entry, group.keep))
+    slow: set[str] = set()
+    cases: Counter[str] = Counter()
+    for test in tests:
+        name = _below_tests(test)
+        for entry, keep in entries.get(_file(name), ()):
+            if matches(entry, name):
+                cases[entry] += 1
+                if cases[entry] > keep:
+                    slow.add(test)
+    return slow
 
 
 def matches(entry: str, name: str) -> bool:
@@ -72,27 +92,27 @@ def mistakes(tests: Iterable[str], table: tuple[Group, ...] | None = None) -> li
 
     An entry must mean a test, and a claim must keep a principal test that is not slow.
     """
+    table = groups() if table is None else table
     by_file: dict[str, list[str]] = {}
     for test in tests:
         by_file.setdefault(_file(_below_tests(test)), []).append(_below_tests(test))
-    table = groups() if table is None else table
-    slow = [entry for group in table for entry in group.slow]
-    wrong = []
-    for entry in slow:
+    slow = slow_tests((name for names in by_file.values() for name in names), table)
+
+    def is_missing(entry: str, *, among_slow: bool) -> bool:
         names = by_file.get(_file(entry))
-        if names is not None and not any(matches(entry, name) for name in names):
-            wrong.append(f"slow.yaml: no test is called {entry}")
-    for principal in {principal for group in table for principal in group.principal}:
-        names = by_file.get(_file(principal))
-        cases = [name for name in names or () if matches(principal, name)]
-        if names is not None and all(any(matches(entry, case) for entry in slow) for case in cases):
-            wrong.append(f"slow.yaml: {principal} is to hold a claim in `make test`, and is slow or missing")
-    return sorted(wrong)
+        return names is not None and not any((name in slow) == among_slow and matches(entry, name) for name in names)
+
+    idle = {entry for group in table for entry in group.slow if is_missing(entry, among_slow=True)}
+    lost = {test for group in table for test in group.principal if is_missing(test, among_slow=False)}
+    return [
+        *(f"slow.yaml: no test is slow by {entry}" for entry in sorted(idle)),
+        *(f"slow.yaml: {test} is to hold a claim in `make test`, and is slow or missing" for test in sorted(lost)),
+    ]
 
 
 def has_slow_tests(file: Path) -> bool:
     """Whether the table lists a file, or a test in it."""
-    return file.is_relative_to(ROOT) and str(file.relative_to(ROOT)) in _entries_by_file()
+    return file.is_relative_to(ROOT) and str(file.relative_to(ROOT)) in _files()
 
 
 def _below_tests(test: str) -> str:
@@ -104,9 +124,5 @@ def _file(test: str) -> str:
 
 
 @functools.cache
-def _entries_by_file() -> dict[str, list[str]]:
-    entries: dict[str, list[str]] = {}
-    for group in groups():
-        for entry in group.slow:
-            entries.setdefault(_file(entry), []).append(entry)
-    return entries
+def _files() -> frozenset[str]:
+    return frozenset(_file(entry) for group in groups() for entry in group.slow)

@@ -80,16 +80,36 @@ def build(folder: Path, clock: Clock | None = None, address: tuple[str, int] = (
     return world.build(folder, (), clock or ManualClock(START), address=address, password=PASSWORD)
 
 
+@pytest.fixture(scope="module")
+def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world for all tests of a file, with a warehouse for everybody."""
+    built = build(tmp_path_factory.mktemp("shared") / "sandbox")
+    make_warehouse(Client(built, logins.open_session(built, logins.ADMINISTRATOR, "ACCOUNTADMIN")))
+    yield built
+    world.stop(built)
+
+
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    """A session of ACCOUNTADMIN in a new world, with database D, its schema PUBLIC, and a warehouse for everybody."""
-    made = build(tmp_path / "sandbox")
-    session = logins.open_session(made, logins.ADMINISTRATOR, "ACCOUNTADMIN")
-    found = Client(made, session)
-    found.rows("CREATE DATABASE D")
-    make_warehouse(found)
-    yield found
-    world.stop(made)
+def client(shared_world: World) -> Client:
+    """A session of ACCOUNTADMIN with a new database D, its schema PUBLIC, and a warehouse for everybody.
+
+    The file's tests share the account: a test that leaves something in it for others to meet takes `own_client`.
+    """
+    session = logins.open_session(shared_world, logins.ADMINISTRATOR, "ACCOUNTADMIN", warehouse=WAREHOUSE)
+    client = Client(shared_world, session)
+    client.rows("CREATE OR REPLACE DATABASE D")
+    return client
+
+
+@pytest.fixture
+def own_client(tmp_path: Path) -> Iterator[Client]:
+    """The same in a new world."""
+    built = build(tmp_path / "sandbox")
+    client = Client(built, logins.open_session(built, logins.ADMINISTRATOR, "ACCOUNTADMIN"))
+    client.rows("CREATE DATABASE D")
+    make_warehouse(client)
+    yield client
+    world.stop(built)
 
 
 @dataclass

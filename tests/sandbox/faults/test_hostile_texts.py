@@ -145,7 +145,7 @@ DEEP = 5000
     ids=lambda text: text[:40],
 )
 def test_a_statement_that_is_too_deep_or_too_long_is_refused_as_such(client: Client, statement: str) -> None:
-    client.rows("create compute pool P min_nodes = 1 max_nodes = 1 instance_family = CPU_X64_XS")
+    client.rows("create compute pool if not exists P min_nodes = 1 max_nodes = 1 instance_family = CPU_X64_XS")
     query = client.world.parts["queries"].submit(client.session, statement, {}, "")
     error = query.future.exception(60)
     assert isinstance(error, SnowflakeError)

@@ -32,6 +32,12 @@ SANITIZED = "SNOWFLAKE.NOTIFICATION.TEXT_PLAIN(SNOWFLAKE.NOTIFICATION.SANITIZE_W
 
 
 @pytest.fixture
+def client(own_client: Client) -> Client:
+    """These tests make objects of the account."""
+    return own_client
+
+
+@pytest.fixture
 def mailing(client: Client) -> Client:
     client.rows("USE SCHEMA D.PUBLIC")
     client.rows("CREATE USER OPS EMAIL = 'ops@example.org'")

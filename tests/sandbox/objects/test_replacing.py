@@ -33,6 +33,12 @@ def grantees(client: Client, name: str) -> set[str]:
 
 
 @pytest.fixture
+def client(own_client: Client) -> Client:
+    """These tests make objects of the account."""
+    return own_client
+
+
+@pytest.fixture
 def granted(client: Client) -> Client:
     """Roles NOW, to which grants are made, and LATER, to which future grants are."""
     for role in ("NOW", "LATER"):

@@ -17,6 +17,12 @@ _LEAST_READABLE = 0.5
 
 
 @pytest.fixture
+def client(own_client: Client) -> Client:
+    """These tests make objects of the account."""
+    return own_client
+
+
+@pytest.fixture
 def thief(client: Client) -> Client:
     """A session of the role that has no privilege on the secret table."""
     return prepare(client)
