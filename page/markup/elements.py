@@ -32,11 +32,15 @@ def brief(value: object) -> str:
     return text(cut(str(value)))
 
 
-def link(address: Address, content: str, css: str = "", title: str = "") -> str:
-    """Return a link to another place of the page around HTML; it has an address of its own, to be copied."""
+def link(address: Address, content: str, css: str = "", title: str = "", *, here: bool = False) -> str:
+    """Return a link to another place of the page around HTML; it has an address of its own, to be copied.
+
+    `here`: it leads to where one is, which readers of screens are told.
+    """
+    current = ' aria-current="page"' if here else ""
     classes = f' class="{css}"' if css else ""
     hint = f' title="{text(title)}"' if title else ""
-    return f'<a href="{text(address.link)}"{classes}{hint}>{content}</a>'
+    return f'<a href="{text(address.link)}"{classes}{hint}{current}>{content}</a>'
 
 
 def state(value: str) -> str:

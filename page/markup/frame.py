@@ -58,6 +58,7 @@ def tabs_html(here: Address) -> str:
             Address(view=view, graph=here.graph, run=here.run if view in {address.RUN, address.PICTURE} else ""),
             text(word),
             "tab on" if view == chosen else "tab",
+            here=view == chosen,
         )
         for view, word in _TABS
     )

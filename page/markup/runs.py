@@ -176,6 +176,7 @@ def attempts_html(job: JobRun, here: Address) -> str:
             here.to(address.ATTEMPT, attempt=number),
             f"attempt {number} {state(value)}",
             "tab on" if number == chosen else "tab",
+            here=number == chosen,
         )
         for number, value in entries
     )

@@ -92,6 +92,18 @@ def test_a_mixed_graph_runs_and_history_has_all_of_it(mixed: Project) -> None:
     assert {job["state"] for job in status["jobs"]} == {"DONE"}
 
 
+def test_what_runs_did_cost_is_the_bill_the_roots_among_it(mixed: Project) -> None:
+    told = json.loads(mixed.jobgraph("cost", "--environment", "dev", "--since", "1d", "--format", "json").stdout)
+    jobs = {group["job"]: group for group in told["groups"]}
+    assert jobs["T_MYJOB_5"]["nodes"] + jobs["T_MYJOB_5"]["not_metered"] > 0 == jobs["T_MYJOB_5"]["waiting"]
+    assert jobs["T_MYJOB_1"]["waiting"] > 0
+    roots = [group for group in told["groups"] if group["serverless"] > 0]
+    assert [(root["job"], root["attempts"]) for root in roots] == [("ROOT_TASK", 0)]
+    parts = sum(group["nodes"] + group["waiting"] + group["serverless"] for group in told["groups"])
+    assert parts + told["credits_idle"] == pytest.approx(told["credits_charged"])
+    assert {resource["kind"] for resource in told["resources"]} == {"pool", "warehouse", "serverless"}
+
+
 def test_each_attempt_of_the_graph_is_an_attempt_and_a_retry_one_more(mixed: Project) -> None:
     mixed.query(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.RESULTS_3 (TIME TIME, \"'HELLO'\" VARCHAR)")
     mixed.query(f"""ALTER TABLE {SCHEMA}.RESULTS_3 DROP COLUMN "'HELLO'" """)

@@ -23,7 +23,8 @@ def _is_billed(project: Project) -> None:
     bill = project.query(
         "SELECT SUM(CREDITS) AS CREDITS FROM (SELECT CREDITS_USED AS CREDITS FROM"
         " SNOWFLAKE.ACCOUNT_USAGE.WAREHOUSE_METERING_HISTORY UNION ALL SELECT CREDITS_USED FROM"
-        " SNOWFLAKE.ACCOUNT_USAGE.SNOWPARK_CONTAINER_SERVICES_HISTORY) AS METERED"
+        " SNOWFLAKE.ACCOUNT_USAGE.SNOWPARK_CONTAINER_SERVICES_HISTORY UNION ALL SELECT CREDITS_USED FROM"
+        " SNOWFLAKE.ACCOUNT_USAGE.SERVERLESS_TASK_HISTORY) AS METERED"
     )
     # the bill is read a moment later, and what is awake is charged all the time
     charged = told["credits_charged"]
@@ -32,6 +33,8 @@ def _is_billed(project: Project) -> None:
     assert abs(attempts + told["credits_idle"] - charged) < 1e-6
     assert {"T_MYJOB_1", "T_MYJOB_6"} <= {group["name"].split()[1] for group in told["groups"]}
     assert told["savings"]
+    (root,) = [group for group in told["groups"] if group["name"].split()[1] == "ROOT_TASK"]
+    assert root["serverless"] > 0 == root["attempts"]
 
 
 def test_with_none_configured_at_all_only_the_reading_of_views_fails_and_says_what_to_set(fresh: Project) -> None:

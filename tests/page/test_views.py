@@ -118,6 +118,15 @@ def test_a_filter_is_part_of_the_address(visit: Visit) -> None:
     assert "T_MYJOB_3" not in shown(app)
 
 
+def test_where_one_is_is_told_to_who_hears_the_page(visit: Visit) -> None:
+    visit.client = server("failing")
+    html = visit.html(view="attempt", graph=KEY, job="T_MYJOB_3")
+    assert [part.partition("<")[0].strip() for part in html.split(' aria-current="page">')[1:]] == [
+        "Timeline",
+        "attempt 3",
+    ]
+
+
 def test_trouble_alone(visit: Visit) -> None:
     visit.client = server("failing")
     html = visit.html(view="grid", graph=KEY, only="trouble")
