@@ -160,6 +160,21 @@ def test_a_log_that_is_followed_ends_with_its_job(mixed: Project) -> None:
     mixed.jobgraph("wait", "endless", check=False)
 
 
+def test_of_a_job_whose_service_is_dropped_it_is_told_that_its_log_is_not_kept(mixed: Project) -> None:
+    mixed.jobgraph("run", "endless")
+    number = json.loads(mixed.jobgraph("status", "endless", "--json").stdout)["run_id"]
+    _running(mixed)
+    services = mixed.query(f"SHOW JOB SERVICES IN SCHEMA {SCHEMA}")
+    (service,) = [row["name"] for row in services if row["status"] == "RUNNING"]
+    mixed.query(f"DROP SERVICE {SCHEMA}.{service}")
+    mixed.jobgraph("wait", "endless", check=False)
+    (row,) = attempts(mixed, number, "SLOW")
+    assert row["JOB_STATUS"] == "CANCELLED"
+    (log,) = mixed.query(f"SELECT LOG FROM {SCHEMA}.JOB_LOGS WHERE GRAPH_RUN_ID = ? AND TASK_NAME = 'SLOW'", number)
+    assert log["LOG"].startswith("[not kept: the node is gone")
+    assert "[not kept" in mixed.jobgraph("logs", "SLOW").stdout
+
+
 def test_a_finalizer_that_dies_with_its_process_records_direct_jobs_once(mixed: Project) -> None:
     mixed.jobgraph("run", "container_jobs")
     finalizer = (
