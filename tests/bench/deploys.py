@@ -48,14 +48,14 @@ class Program:
     worked: dict[str, list[float]] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
     writes: dict[str, list[str]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def measured(self, what: str, *words: str) -> None:
         """Run pulumi; its time, on the clock and on the processors, and its statements are kept under that name."""
         self.proxy.clear()
         before = self._on_processors()
-        through = projects.Project(
-            self.project.folder, self.project.environment | {"SNOWFLAKE_PORT": str(self.proxy.port)}
-        )
+        environment = self.project.environment | self.variables | {"SNOWFLAKE_PORT": str(self.proxy.port)}
+        through = projects.Project(self.project.folder, environment)
         command = ("pulumi", *words, "--stack", "dev", "--non-interactive")
         self.taken.setdefault(what, []).append(seconds(lambda: through.run(*command, timeout=3600)))
         self.worked.setdefault(what, []).append(self._on_processors() - before)
@@ -85,7 +85,7 @@ class Program:
 
 
 @contextmanager
-def _program(name: str, folder: Path) -> Iterator[Program]:
+def _program(name: str, folder: Path, variables: dict[str, str]) -> Iterator[Program]:
     # where the export of tasks puts them: ../bare/tasks.json
     project = projects.make(folder / name)
     proxy = Proxy(("127.0.0.1", int(project.environment["SNOWFLAKE_PORT"])))
@@ -94,7 +94,7 @@ def _program(name: str, folder: Path) -> Iterator[Program]:
             (project.folder / "__main__.py").write_text(BARE)
             for statement in PLACES:
                 project.query(statement)
-        yield Program(name, project, proxy, folder / f"{name} before")
+        yield Program(name, project, proxy, folder / f"{name} before", variables=variables)
     finally:
         proxy.close()
         project.jobgraph("sandbox", "stop", check=False)
@@ -122,12 +122,21 @@ def _ratio(name: str, what: str, goal: float, ours: Program, bare: Program) -> F
     return Figure(name, statistics.median(ratios), goal, detail)
 
 
-def measure(repeat: int, jobs: int = JOBS) -> list[Figure]:
-    """Ours and the bare program, alternating, `repeat` times; `jobs` jobs, two tasks more."""
+def measure(repeat: int, jobs: int = JOBS, *, state_at_end: bool = False) -> list[Figure]:
+    """Ours and the bare program, alternating, `repeat` times; `jobs` jobs, two tasks more.
+
+    Args:
+        repeat: how often; medians are returned.
+        jobs: of the graph.
+        state_at_end: the engine writes its state once, not after each step, for both programs. What it writes grows
+            with the square of the number of tasks and is most of its work from some hundreds of tasks on: without it,
+            the difference between the programs weighs more.
+    """
+    variables = {projects.STATE_AT_END: "true"} if state_at_end else {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        _program("ours", Path(folder)) as ours,
-        _program("bare", Path(folder)) as bare,
+        _program("ours", Path(folder), variables) as ours,
+        _program("bare", Path(folder), variables) as bare,
     ):
         for number in range(repeat):
             for program in (ours, bare):

@@ -43,6 +43,7 @@ LONG = {
     "backfills-killed": backfills_killed.run,
     "deploys-disturbed": deploys_disturbed.run,
     "deploys-killed": deploys_killed.run,
+    "deploys-large": deploys.run_large,
     "durable-writes": durable_writes.run,
     "finalizer-killed": finalizer_killed.run,
 }

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 # A case takes a second or two, so the common count of generated cases is divided.
 CASES_PER_COUNT = 12
 MOST_JOBS = 60
+# Pairs of graphs that are all as large as these; Snowflake takes 1,000 tasks in a graph, root and finalizer among them.
+LARGE_PAIRS, LARGEST_JOBS = 20, 998
 # A pair of graphs that is disturbed everywhere takes six deploys for each of its writes.
 FEW_JOBS = 7
 Graphs = dict[str, dict[str, Any]]
@@ -49,14 +51,15 @@ ROOTS = ("start_a", "start_b", "start_c", "start_d")
 FINALIZERS = ("end_a", "end_b", "end_c", "end_d", "j1", "j2")
 
 
-def graphs_at_random(random: Random, most: int = MOST_JOBS) -> Graphs:
-    """One graph, or more that share the names of their jobs between them."""
+def graphs_at_random(random: Random, most: int = MOST_JOBS, least: int = 5) -> Graphs:
+    """One graph, or more that share the names of their jobs between them: `least` to `most` jobs in all."""
     keys = random.choice(KEYS)
     roots, finalizers = random.sample(ROOTS, len(keys)), random.sample(FINALIZERS, len(keys))
     names = [name for number in range(most + most // 3) if (name := f"j{number}") not in finalizers]
     random.shuffle(names)
     jobs = {
-        key: names[number :: len(keys)][: random.randint(5, most) // len(keys) or 1] for number, key in enumerate(keys)
+        key: names[number :: len(keys)][: random.randint(least, most) // len(keys) or 1]
+        for number, key in enumerate(keys)
     }
     return {
         key: _graph(random, jobs[key]) | {"root_task": root} | _finalizer(random, finalizer)
@@ -140,21 +143,21 @@ def _normal(row: dict[str, Any], schema: str) -> str:
     return text.replace(schema, "SCHEMA")
 
 
-def claims(seed: int, most: int = MOST_JOBS) -> list[str]:
+def claims(seed: int, most: int = MOST_JOBS, least: int = 5) -> list[str]:
     """Deploy A, then B; then A again, killed on the way, and once more. What did not hold."""
     with tempfile.TemporaryDirectory() as folder:
         case = Case(seed, Path(folder))
         try:
-            return [f"deploys, seed {seed}: {one}" for one in _claims(case, most)]
+            return [f"deploys, seed {seed}: {one}" for one in _claims(case, most, least)]
         except ProviderError as error:
             return [f"deploys, seed {seed}: a deploy failed: {error}"]
         finally:
             case.close()
 
 
-def _claims(case: Case, most: int) -> list[str]:
-    before = graphs_at_random(case.random, most)
-    after = case.random.choice((edited(case.random, before), graphs_at_random(case.random, most), before))
+def _claims(case: Case, most: int, least: int) -> list[str]:
+    before = graphs_at_random(case.random, most, least)
+    after = case.random.choice((edited(case.random, before), graphs_at_random(case.random, most, least), before))
     failures: list[str] = []
     case.stack.up(*case.planned(before, "STACK"))
     first = case.shown("STACK")
@@ -269,3 +272,15 @@ def run(seed: int, count: int) -> tuple[list[str], list[str]]:
     everywhere = sum(number for _, number in taken)
     pairs = f"{cases} pairs of graphs (seed {seed}), {everywhere} pairs disturbed at each write in turn"
     return [f"deploys: {pairs}, {len(failures)} claims did not hold"], failures
+
+
+def run_large(seed: int, count: int) -> tuple[list[str], list[str]]:
+    """Figures and failures of 20 pairs with 60 jobs each and of one with 998, or of `count` of them if that is less."""
+    sizes = ([MOST_JOBS] * LARGE_PAIRS + [LARGEST_JOBS])[:count]
+    with ProcessPoolExecutor() as pool:
+        taken = list(pool.map(claims, range(seed, seed + len(sizes)), sizes, sizes))
+    failures = [failure for failed in taken for failure in failed]
+    sizes_text = ", ".join(f"{sizes.count(size)} of {size} jobs" for size in dict.fromkeys(sizes))
+    return [
+        f"deploys-large: pairs of graphs (seed {seed}): {sizes_text}; {len(failures)} claims did not hold"
+    ], failures
