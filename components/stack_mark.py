@@ -43,6 +43,10 @@ class StackMark:
             parent.scope.hook("make anew what an interrupted deploy made"),
             lambda arguments: _makes_way(arguments, login),
         )
+        self._holds_nothing = pulumi.ResourceHook(
+            parent.scope.hook("a schema that holds something is not made anew"),
+            lambda arguments: _refuse_contents(arguments, login),
+        )
 
     def comment(self, text: str) -> pulumi.Output[str]:
         """Return a comment with the mark."""
@@ -63,6 +67,26 @@ class StackMark:
         """Return the options of a resource whose comment has the mark: what is in its way is looked at."""
         hooks = pulumi.ResourceHookBinding(on_error=[self._hook])
         return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
+
+    def making_schema(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Return the options of the schema, which may hold nothing when the provider creates it.
+
+        Where one named PUBLIC exists, the provider's CREATE does not fail but takes it over. If the schema is to be
+        replaced, the drop of the old one would then remove all that it holds.
+        """
+        hooks = pulumi.ResourceHookBinding(before_create=[self._holds_nothing])
+        return pulumi.ResourceOptions.merge(self.making(options), pulumi.ResourceOptions(hooks=hooks))
+
+
+def _refuse_contents(arguments: pulumi.ResourceHookArgs, login: Login) -> None:
+    """Raise an error if the schema that is to be created exists and holds something."""
+    schema = already_there(arguments.type, arguments.new_inputs or {})
+    if schema is None:
+        return
+    with login.connected() as ask:
+        refusal = _refusal(schema, ask) if schema.this(ask(schema.show)) and _holds_anything(schema, ask) else None
+    if refusal is not None:
+        raise pulumi.RunError(f"{schema.kind.word} {schema.name} is there already: {refusal}")
 
 
 def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
@@ -122,10 +146,14 @@ def _refusal(orphan: AlreadyThere, ask: Ask) -> str | None:
         return (
             f"this stack has not made it. Name it in `existing` of jobgraph:settings if it stays another's, or {remedy}"
         )
-    if orphan.in_use(row) or any(holds(ask(statement)) for statement in orphan.contents):
+    if orphan.in_use(row) or _holds_anything(orphan, ask):
         return (
             f"this stack has made it, and it is in use or not empty, so it is never dropped. If a deploy was"
             f" interrupted, {remedy}. If the preview says that it is to be replaced, `pulumi preview --diff` names the"
             " property: set that back, or move what it holds and drop it by hand"
         )
     return None
+
+
+def _holds_anything(orphan: AlreadyThere, ask: Ask) -> bool:
+    return any(holds(ask(statement)) for statement in orphan.contents)

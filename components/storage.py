@@ -76,7 +76,7 @@ class StorageComponent(Part):
                     # said, not ignored: the engine would hand the plugin its own word of the state, which it refuses
                     is_transient="false",
                     comment=comment,
-                    opts=self._mark.making(adopting(holding(named(self, *resources)), settings, "schema")),
+                    opts=self._mark.making_schema(adopting(holding(named(self, *resources)), settings, "schema")),
                 )
             )
         # whoever waits for the last of them waits for all

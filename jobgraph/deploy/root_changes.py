@@ -163,20 +163,29 @@ def left_over(row: Row, graph: str) -> bool:
     return definition(row).get("graph") == graph
 
 
-def left_over_root(row: Row, graph: GraphPlan) -> bool:
-    """Whether a task is a root as a deploy of this graph makes it; its body says nothing, so its comment has to."""
+def left_over_root(row: Row, graph: GraphPlan, *, is_followed: bool) -> bool:
+    """Whether a task is a root as a deploy of this graph makes it; its body says nothing, so its comment has to.
+
+    The provider may resume a root right after its CREATE (one that replaces a root which a refresh recorded as
+    started). A started root that tasks follow is a graph at work, perhaps another stack's.
+    """
     same = row.get("definition") == graph.root.sql and row.get("comment") == graph.root.comment
-    return same and row["state"] == "suspended" and not predecessors(row)
+    return same and not predecessors(row) and (row["state"] == "suspended" or not is_followed)
 
 
 def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[str, str]:
     """Return the full names of the planned tasks that are there and that a deploy may make again, by their names."""
+    followed = {name for row in present.values() for name in (*predecessors(row), finalized_root(row))}
     return {
         task.name: task.full_name
         for graph in graphs
         for task in graph.all_tasks
         if (row := present.get(task.name)) is not None
-        and (left_over_root(row, graph) if task is graph.root else left_over(row, graph.key))
+        and (
+            left_over_root(row, graph, is_followed=task.name in followed)
+            if task is graph.root
+            else left_over(row, graph.key)
+        )
     }
 
 

@@ -39,6 +39,8 @@ CASES_PER_COUNT = 12
 MOST_JOBS = 60
 # Pairs of graphs that are all as large as these; Snowflake takes 1,000 tasks in a graph, root and finalizer among them.
 LARGE_PAIRS, LARGEST_JOBS = 20, 998
+# A task has at most 100 that follow it; some more come below the root when the graph is edited.
+MOST_BELOW_ROOT = 90
 # A pair of graphs that is disturbed everywhere takes six deploys for each of its writes.
 FEW_JOBS = 7
 Graphs = dict[str, dict[str, Any]]
@@ -74,7 +76,9 @@ def _finalizer(random: Random, name: str) -> dict[str, Any]:
 def _graph(random: Random, names: list[str]) -> dict[str, Any]:
     jobs: dict[str, Any] = {}
     for name in names:
-        after = sorted(random.sample(sorted(jobs), min(len(jobs), random.choice((0, 1, 1, 2, 3)))))
+        below_root = sum(not job["after"] for job in jobs.values())
+        numbers = (0, 1, 1, 2, 3) if below_root < MOST_BELOW_ROOT else (1, 1, 2, 3)
+        after = sorted(random.sample(sorted(jobs), min(len(jobs), random.choice(numbers))))
         jobs[name] = {"after": after, "retries": random.choice((0, 0, 1)), "enabled": random.random() < 0.9}
     return {"jobs": jobs, "schedule": random.choice(("59 minutes", "59 minutes", "2 hours", None))}
 

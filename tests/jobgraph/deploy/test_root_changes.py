@@ -176,9 +176,17 @@ def test_only_what_a_deploy_of_the_graph_made_is_left_over(tmp_path: Path) -> No
     assert left_over(job, "g")
     assert not left_over(job, "another")
     assert not left_over({**job, "definition": "CALL SOMETHING()"}, "g")
-    assert left_over_root(root, graph)
-    assert not left_over_root({**root, "comment": "mine"}, graph)
-    assert not left_over_root({**root, "state": "started"}, graph)
+    assert left_over_root(root, graph, is_followed=True)
+    assert not left_over_root({**root, "comment": "mine"}, graph, is_followed=False)
+    assert not left_over_root({**root, "state": "started"}, graph, is_followed=True)
+
+
+def test_a_root_that_was_resumed_right_after_its_create_is_left_over_until_a_task_follows_it(tmp_path: Path) -> None:
+    (graph,) = planned(tmp_path, ONE)
+    started = {row["name"]: row for row in rows(graph, state="started")}
+    alone = {graph.root.name: started[graph.root.name]}
+    assert root_changes.left_overs((graph,), alone) == {graph.root.name: graph.root.full_name}
+    assert graph.root.name not in root_changes.left_overs((graph,), started)
 
 
 def test_a_root_that_is_there_does_not_become_a_job_in_one_deploy(tmp_path: Path) -> None:
