@@ -6,6 +6,7 @@ Knows HTTP, codes of answers and how a row becomes JSON text; must not know what
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from snowflake_sandbox.rest.plan import Plan, plan
 from snowflake_sandbox.statements import dispatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from snowflake_sandbox.call import World
     from snowflake_sandbox.errors import SnowflakeError
@@ -51,7 +52,8 @@ def answer(  # noqa: PLR0913, PLR0917  # what a request holds
     decoded = unquote(path)
     if method == "PUT":
         return _put_task(world, session, decoded, body)
-    planned = plan(method, decoded, {name: _flag(value) for name, value in query.items()}, body)
+    with _readable():
+        planned = plan(method, decoded, {name: _flag(value) for name, value in query.items()}, body)
     rows = _rows(world, session, planned.statement)
     if planned.family == "dependents":
         rows += _finalizer(world, session, rows)
@@ -66,6 +68,21 @@ def answer(  # noqa: PLR0913, PLR0917  # what a request holds
     if item is None:
         raise errors.does_not_exist("Object", planned.only)
     return _json(item)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Tell the client what its request lacks, or has in another form than the published client sends.
+
+    Raises:
+        SnowflakeError: 001008 (guess).
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise errors.invalid_value("nothing", str(error.args[0])) from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise errors.invalid_value(str(error), "body or query of the request") from error
 
 
 def _flag(value: str) -> str:
@@ -94,10 +111,11 @@ def _put_task(world: World, session: Session, path: str, body: Mapping[str, Any]
     read: Plan = plan("GET", path, {}, {})
     rows = [task_json.answer(row) for row in _rows(world, session, read.statement)]
     current = next((row for row in rows if row["name"] == answers.name(read.only)), None)
-    if current is None:
-        statements = [task_json.create({**body, "name": parts[5]}, place, "errorIfExists")]
-    else:
-        statements = task_json.alter(body, quoted(*place, parts[5]), current)
+    with _readable():
+        if current is None:
+            statements = [task_json.create({**body, "name": parts[5]}, place, "errorIfExists")]
+        else:
+            statements = task_json.alter(body, quoted(*place, parts[5]), current)
     for statement in statements:
         _rows(world, session, statement)
     return _json({"status": "Statement executed successfully."})

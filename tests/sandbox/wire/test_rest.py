@@ -158,3 +158,24 @@ def test_a_path_becomes_one_statement() -> None:
     assert plans.plan("DELETE", f"{place}/stages/x", {"ifExists": "true"}, {}).statement == (
         'DROP STAGE IF EXISTS "D"."S"."X"'
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "tasks", {}),
+        ("POST", "tasks", {"name": "X"}),
+        ("POST", "tasks", {"name": ["X"], "definition": "SELECT 1"}),
+        ("POST", "tasks", {"name": "X", "definition": "SELECT 1", "schedule": 7}),
+        ("POST", "tasks", {"name": "X", "definition": "SELECT 1", "predecessors": 7}),
+        ("PUT", "tasks/X", {"comment": "no definition"}),
+        ("PUT", "tasks/X", {"definition": "SELECT 1", "config": 7}),
+        ("GET", "tasks?showLimit=many", {}),
+    ],
+)
+def test_a_request_of_another_form_is_its_senders_mistake(
+    rest: Rest, method: str, path: str, body: dict[str, Any]
+) -> None:
+    status, answer = rest.ask(method, f"databases/RESTED/schemas/PUBLIC/{path}", body if method != "GET" else None)
+    assert status == 400
+    assert answer["error_code"] != "000603", answer
