@@ -10,6 +10,7 @@ import logging
 import os
 import platform
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -38,6 +39,10 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CHECK_MS = 100
 # More than any job needs, and fewer than a machine has.
 MOST_PROCESSES = 1000
+# Bytes that containers leave free on the disk of the data folder: the sandbox itself and everybody else need some.
+LEAST_FREE = 512 << 20
+_LOOKS_PER_DISK_CHECK = 10
+_BLOCK = 512  # of st_blocks, whatever the file system's
 # How long a container may take to end after SIGTERM. The platform gives 30 s; a development machine less.
 GRACE_IN_SECONDS = 5.0
 KILLED = 128 + signal.SIGKILL
@@ -138,7 +143,7 @@ class ContainerProcess:
         ]
         for reader in readers:
             reader.start()
-        out_of_memory = _watch(process, self._launch.memory_limit, writer)
+        out_of_memory = _watch(process, self._launch, writer)
         code = process.wait()
         # Where there is no launcher's clean-up (it was killed), children would live on outside any container.
         _signal_group(process.pid, signal.SIGKILL)
@@ -194,10 +199,11 @@ class ContainerProcess:
             return self._process
 
 
-def _watch(process: subprocess.Popen[bytes], memory: int | None, writer: LogWriter) -> bool:
+def _watch(process: subprocess.Popen[bytes], launch: Launch, writer: LogWriter) -> bool:
     """Wait for the end of a process; end it and return True when it takes more memory than the limit.
 
-    It is also ended, as failed, with more processes than any job needs, so that it does not take the machine along.
+    It is also ended, as failed, with more processes than any job needs, or when its files fill the disk, so that it
+    does not take the machine along.
     """
     if not hasattr(os, "pidfd_open"):
         return False
@@ -205,17 +211,44 @@ def _watch(process: subprocess.Popen[bytes], memory: int | None, writer: LogWrit
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
+        looks = 0
         while not poll.poll(_CHECK_MS):
+            looks += 1
             members = _programs(process.pid)
-            if memory is not None and _resident(members) > memory:
+            if launch.memory_limit is not None and _resident(members) > launch.memory_limit:
                 _kill(process.pid)
                 return True
             if len(members) > MOST_PROCESSES:
                 writer.write(f"sandbox: more than {MOST_PROCESSES} processes; the container is ended\n".encode())
                 _kill(process.pid)
+            elif looks % _LOOKS_PER_DISK_CHECK == 0 and _fills_disk(launch):
+                writer.write(b"sandbox: the disk is nearly full of this container's files; the container is ended\n")
+                _kill(process.pid)
     finally:
         os.close(descriptor)
     return False
+
+
+def _fills_disk(launch: Launch) -> bool:
+    """Whether the disk is nearly full, and the container's folder and volumes hold more than what is left of it."""
+    surroundings = launch.surroundings
+    if surroundings is None:
+        return False
+    own = surroundings.workplace.parent
+    with suppress(OSError):
+        if shutil.disk_usage(own).free >= LEAST_FREE:
+            return False
+    folders = {own, *(Path(source) for source, _, is_read_only in surroundings.mounts if not is_read_only)}
+    return sum(map(_size, folders)) > LEAST_FREE
+
+
+def _size(folder: Path) -> int:
+    """Bytes on the disk of all files of a folder."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_blocks * _BLOCK
+    return total
 
 
 def _programs(launcher: int) -> list[int]:

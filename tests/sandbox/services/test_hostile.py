@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,6 +107,41 @@ def test_a_container_that_makes_processes_without_end_is_ended(jobs: Jobs, monke
     )
     assert jobs.end("J") == "FAILED"
     assert "more than 20 processes" in jobs.log("J")
+
+
+@pytest.mark.parametrize("place", ["/", "/data/"])
+def test_a_container_whose_files_fill_the_disk_is_ended(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(containers, "LEAST_FREE", 1 << 20)
+    free = iter([1 << 30, 1 << 19])
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=next(free, 1 << 19)))
+    volume: dict[str, Any] = {
+        "volumes": [{"name": "v", "source": "local"}],
+        "volumeMounts": [{"name": "v", "mountPath": "/data"}],
+    }
+    fill = f"import os, signal; at = os.environ['SANDBOX_ROOT'] + '{place}file'; open(at, 'wb').write(bytes(4 << 20))"
+    jobs.run(job("J", "python", f"{fill}; print('written', flush=True); signal.pause()", options=ASYNC, **volume))
+    assert jobs.end("J") == "FAILED"
+    assert "the disk is nearly full of this container's files" in jobs.log("J")
+
+
+def test_a_container_without_files_of_its_own_outlives_a_full_disk(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Path] = []
+
+    def full(path: Path) -> SimpleNamespace:
+        looks.append(path)
+        return SimpleNamespace(free=0)
+
+    monkeypatch.setattr("shutil.disk_usage", full)
+    jobs.run(job("J", "python", "import signal; signal.pause()", options=ASYNC))
+    deadline = time.monotonic() + PATIENCE
+    while len(looks) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert jobs.status("J") == "RUNNING"
+    jobs.run("CALL J!SPCS_CANCEL_JOB()")
+    assert jobs.end("J") == "CANCELLED"
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc is Linux's")
