@@ -24,20 +24,24 @@ os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 ROOT = Path(__file__).parent
 # Files that run longest, longest first. Two workers take file by file: a long one at the end would leave one idle.
 LONGEST = (
+    "runner/test_containers.py",
     "deploys/test_engine.py",
-    "lifecycle/test_component.py",
+    "page/test_browser.py",
     "lifecycle/test_direct.py",
     "lifecycle/test_privileges.py",
     "deploys/test_disturbed.py",
+    "packaging/test_new_project.py",
     "lifecycle/test_in_flight.py",
-    "lifecycle/test_quickstart.py",
+    "lifecycle/test_component.py",
+    "lifecycle/test_deploy.py",
+    "lifecycle/test_account_document.py",
     "lifecycle/test_changes.py",
     "lifecycle/test_examples.py",
-    "lifecycle/test_deploy.py",
+    "lifecycle/test_quickstart.py",
+    "lifecycle/test_images.py",
+    "lifecycle/test_past_runs.py",
     "lifecycle/test_two_stacks.py",
     "lifecycle/test_adopt.py",
-    "lifecycle/test_account_document.py",
-    "runner/test_containers.py",
     "lifecycle/test_trouble.py",
 )
 
