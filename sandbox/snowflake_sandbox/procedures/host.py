@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from snowflake_sandbox.objects import stage
 from snowflake_sandbox.procedures.worker import DATA_FRAMES, LENGTH, CallRequest, outstanding, send
-from snowflake_sandbox.services import launching
+from snowflake_sandbox.services import containers, launching
 from snowflake_sandbox.services.launching import Surroundings
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class ProcedureHost:
             servers, self._servers = self._servers, {}
         for server in servers.values():
             server.control.close()
-            server.process.kill()
+            # Its launcher then ends by itself, as the last of them.
+            containers.kill(server.process.pid)
             server.process.wait()
 
     def run(self, request: CallRequest, cancelled: threading.Event) -> dict[str, Any]:

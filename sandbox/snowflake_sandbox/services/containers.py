@@ -107,11 +107,11 @@ class ContainerProcess:
             return
         if grace > 0:
             _signal_group(process.pid, signal.SIGTERM)
-            killer = threading.Timer(grace, _kill, (process.pid,))
+            killer = threading.Timer(grace, kill, (process.pid,))
             killer.daemon = True
             killer.start()
         else:
-            _kill(process.pid)
+            kill(process.pid)
 
     def join(self) -> None:
         """Wait until it has ended and `on_end` was called."""
@@ -125,7 +125,7 @@ class ContainerProcess:
         except Exception:  # noqa: BLE001  # logged: a container that nobody watches must end, and its job with it
             _log.exception("container %s could not be followed, and is ended", self._launch.command[0])
             if self._process is not None:
-                _kill(self._process.pid)
+                kill(self._process.pid)
                 self._process.wait()
         finally:
             self._on_end(ended)
@@ -216,14 +216,14 @@ def _watch(process: subprocess.Popen[bytes], launch: Launch, writer: LogWriter) 
             looks += 1
             members = _programs(process.pid)
             if launch.memory_limit is not None and _resident(members) > launch.memory_limit:
-                _kill(process.pid)
+                kill(process.pid)
                 return True
             if len(members) > MOST_PROCESSES:
                 writer.write(f"sandbox: more than {MOST_PROCESSES} processes; the container is ended\n".encode())
-                _kill(process.pid)
+                kill(process.pid)
             elif looks % _LOOKS_PER_DISK_CHECK == 0 and _fills_disk(launch):
                 writer.write(b"sandbox: the disk is nearly full of this container's files; the container is ended\n")
-                _kill(process.pid)
+                kill(process.pid)
     finally:
         os.close(descriptor)
     return False
@@ -295,7 +295,7 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _kill(pid: int) -> None:
+def kill(pid: int) -> None:
     """Kill everything below a launcher; it then ends by itself, having ended what was left."""
     # Each before its children are read, so that they cannot go on forking meanwhile: an orphan is the launcher's.
     members = islice(_tree(pid), 1, None) if _LINUX else iter(())

@@ -9,14 +9,19 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from snowflake_sandbox.errors import SnowflakeError
+from snowflake_sandbox.procedures.host import LOGS, ProcedureHost
+from snowflake_sandbox.procedures.worker import CallRequest
 
 from tests.sandbox.services.test_mounts import mounts_work
 
 if TYPE_CHECKING:
+    from snowflake_sandbox.call import World
+
     from tests.sandbox.procedures.conftest import Procedures
 
 PATIENCE = 30.0
@@ -156,3 +161,20 @@ def test_a_body_that_begins_an_answer_can_be_cancelled(procedures: Procedures, t
     cancelled.set()
     assert "SQL execution canceled" in str(answers.get(timeout=PATIENCE))
     thread.join()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc is Linux's")
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_no_process_of_the_server_is_left_when_it_has_stopped(tmp_path: Path, *, is_loaded: bool) -> None:
+    host = ProcedureHost(cast("World", SimpleNamespace(folder=tmp_path)))
+    host.start()
+    if is_loaded:
+        request = CallRequest("P", "def main(session): pass", "nope", (), {}, str(tmp_path / LOGS / "log"))
+        assert "error" in host.run(request, threading.Event())
+    host.stop()
+    left = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes()
+            left += [command] if str(tmp_path).encode() in command else []
+    assert left == []
