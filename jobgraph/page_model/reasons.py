@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.page_model import looks
 from jobgraph.runs import graph_run
-from jobgraph.runs.wording import cut
+from jobgraph.runs.wording import abridged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,9 +75,9 @@ def _newest(line: GraphOverview) -> Iterator[Reason]:
         if job.waited is not None:
             yield Reason(LOOK, f"{job.name} {job.cause}, {job.waited:.0f} s so far.")
         elif job.state == graph_run.SKIPPED:
-            yield Reason(OK, f"{job.name} was skipped in run {run.run_id}: {cut(job.cause)}.")
+            yield Reason(OK, f"{job.name} was skipped in run {run.run_id}: {abridged(job.cause)}.")
         elif looks.look(job.state).tone in looks.GROUPS[looks.TROUBLE]:
-            yield Reason(LOOK, f"{job.name} is {job.state} in run {run.run_id}: {cut(job.cause)}.")
+            yield Reason(LOOK, f"{job.name} is {job.state} in run {run.run_id}: {abridged(job.cause)}.")
 
 
 def _time(instant: datetime) -> str:

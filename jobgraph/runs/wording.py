@@ -63,6 +63,6 @@ def values(changed: Mapping[str, Any]) -> str:
     )
 
 
-def cut(words: str) -> str:
+def abridged(words: str) -> str:
     """Return the begin of a text that is too long for a list, marked as such: an error may be a line of 100 kB."""
     return words if len(words) <= _MOST_IN_A_LIST else f"{words[:_MOST_IN_A_LIST]} …"

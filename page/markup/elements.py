@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from jobgraph.page_model import looks
-from jobgraph.runs.wording import cut, duration, instant_utc
+from jobgraph.runs.wording import abridged, duration, instant_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ def text(value: object) -> str:
 
 def brief(value: object) -> str:
     """Return a value as it may stand in a list: of a long one its begin, as the attempt's own view has all of it."""
-    return text(cut(str(value)))
+    return text(abridged(str(value)))
 
 
 def link(address: Address, content: str, css: str = "", title: str = "", *, here: bool = False) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.page.markup.elements import brief, facts, figures, heading, instant, link, state, table, text, took
 from jobgraph.page_model import address, looks
 from jobgraph.runs import graph_run
-from jobgraph.runs.wording import cut, duration, instant_utc
+from jobgraph.runs.wording import abridged, duration, instant_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def _point(point: Point, history: JobHistory, here: Address) -> str:
     sign = "" if look.tone == looks.GOOD else look.sign
     when = f"{instant_utc(point.run.started)}, " if point.run.started else ""
     tries = f", {job.attempts} attempts" if job.attempts > 1 else ""
-    cause = f": {cut(job.cause)}" if job.cause else ""
+    cause = f": {abridged(job.cause)}" if job.cause else ""
     hint = f"{when}{look.word or job.state}, {duration(job.duration)}{tries}{cause}"
     bar = f'<i class="{look.tone}" style="height:{share * 100:.0f}%"></i>'
     return link(here.to(address.ATTEMPT, run=point.run.run_id), f"<u>{sign}</u>{bar}", "bar", hint)

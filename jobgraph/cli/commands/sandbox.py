@@ -19,7 +19,7 @@ import click
 from jobgraph.cli import environment
 from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json
 from jobgraph.cli.stacks import PROJECT_FILE, stacks_of
-from jobgraph.cli.views import table
+from jobgraph.cli.tables import table
 from jobgraph.errors import NotConnectedError, UsageError
 from jobgraph.settings import Settings
 

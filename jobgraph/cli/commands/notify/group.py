@@ -11,7 +11,7 @@ from jobgraph.account import messages
 from jobgraph.account.queries import Tables
 from jobgraph.cli import lookup
 from jobgraph.cli.application import Application, examples, is_terminal, note, say, show, show_json
-from jobgraph.cli.views import table
+from jobgraph.cli.tables import table
 from jobgraph.errors import RunFailedError, UsageError
 from jobgraph.runs.wording import instant
 
