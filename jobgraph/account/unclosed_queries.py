@@ -32,15 +32,16 @@ def unclosed_attempts(
 ) -> Statement:
     """The attempts of the newest runs of some roots, at least one, or of that run, that history does not have.
 
-    All columns, for a table of an earlier version lacks the later ones.
+    All columns, for a table of an earlier version lacks the later ones. The id of a run is the time for which it was
+    scheduled, in milliseconds, so ids are in the order of time.
     """
     marks, of_run = ", ".join("?" for _ in root_tasks), " AND J.GRAPH_RUN_ID = ?" if run_id else ""
     return Statement(
         f"SELECT J.* FROM {place.qualified(tables.job_runs)} AS J WHERE J.ROOT_TASK_NAME IN ({marks}){of_run}"
         f" AND NOT EXISTS (SELECT 1 FROM {place.qualified(tables.task_runs)} AS T"
         " WHERE T.GRAPH_RUN_GROUP_ID = J.GRAPH_RUN_ID AND T.ROOT_TASK_NAME = J.ROOT_TASK_NAME)"
-        f" QUALIFY DENSE_RANK() OVER (ORDER BY J.GRAPH_START_TIME DESC, J.GRAPH_RUN_ID) <= {int(limit)}"
-        " ORDER BY J.GRAPH_START_TIME DESC, J.ATTEMPT",
+        f" QUALIFY DENSE_RANK() OVER (ORDER BY J.GRAPH_RUN_ID DESC) <= {int(limit)}"
+        " ORDER BY J.GRAPH_RUN_ID DESC, J.ATTEMPT",
         (*root_tasks, *([run_id] if run_id else [])),
     )
 

@@ -18,7 +18,7 @@ from jobgraph.account.run_records import RunRecords
 from jobgraph.cli.application import CONFIGURATION, note
 from jobgraph.cli.stacks import stacks_of
 from jobgraph.config.reading import read
-from jobgraph.errors import UsageError, UserError, perhaps
+from jobgraph.errors import RunFailedError, UsageError, UserError, perhaps
 from jobgraph.runs import deployed as deployed_graphs
 from jobgraph.runs import records
 from jobgraph.runs.wording import some
@@ -130,7 +130,9 @@ def _of_attempts(client: Client, tables: queries.Tables, run_id: str | None = No
     """Return the graphs of which jobs made attempts, in that run or in any."""
     try:
         roots = run_records.roots_of_attempts(client, tables, run_id)
-    except AbsentError:  # nothing was ever deployed there; a table that is only hidden was told before
+    except RunFailedError:
+        # nothing was ever deployed there, or the rows are of an earlier version and name no graph; a table that is only
+        # hidden was told before
         return ()
     return tuple(replace(record, tables=tables) for record in records.graphs((), roots))
 
