@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobgraph.cli.test_sandbox_runs import COLUMNS, PLACE, send
+from tests.jobgraph.cli.test_sandbox_runs import HISTORY, PLACE, send
 
 if TYPE_CHECKING:
     from tests.jobgraph.cli.shell import Shell
 
-TASK_COLUMNS = (
-    "GRAPH_RUN_GROUP_ID VARCHAR, NAME VARCHAR, QUERY_START_TIME VARCHAR, DURATION_IN_SECS NUMBER,"
-    " ROOT_TASK_NAME VARCHAR"
-)
 FILE = """\
 version: 1
 defaults: {image: "i:1", compute_pool: PR_STD_POOL_XS}
@@ -52,8 +48,7 @@ def test_times_are_those_of_a_run_with_all_its_attempts(shell: Shell) -> None:
         "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
         "CREATE WAREHOUSE SMALL_WAREHOUSE",
         "USE WAREHOUSE SMALL_WAREHOUSE",
-        f"CREATE TABLE {PLACE}.JOBS_RUN_STATS ({COLUMNS}, GRAPH_START_TIME TIMESTAMP_LTZ)",
-        f"CREATE TABLE {PLACE}.TASK_LOGGING_STATS ({TASK_COLUMNS})",
+        *HISTORY,
         *(attempt("1", 30), attempt("1", 70), attempt("2", 200), attempt("3", 300), attempt("old", 9000, 40)),
         *(task("1", 110), task("2", 210), task("3", 350), task("old", 9000, 40)),
         *(statement for run in "45" for statement in (attempt(run, 200), task(run, 210))),
@@ -76,7 +71,7 @@ def test_what_runs_did_cost_that_nobody_metered(shell: Shell) -> None:
         "CREATE DATABASE PR_CONTAINER_ORCHESTRATION",
         "CREATE WAREHOUSE SMALL_WAREHOUSE",
         "USE WAREHOUSE SMALL_WAREHOUSE",
-        f"CREATE TABLE {PLACE}.JOBS_RUN_STATS ({COLUMNS}, GRAPH_START_TIME TIMESTAMP_LTZ, GRAPH_NAME VARCHAR)",
+        *HISTORY,
         f"INSERT INTO {PLACE}.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL,"
         " NODE_FAMILY, REPLICAS, STARTED_TIME, COMPLETED_TIME) SELECT 'ROOT_TASK', 'A', '1', 1, 'PR_STD_POOL_XS',"
         " 'CPU_X64_XS', 2, DATEADD('minute', -90, CURRENT_TIMESTAMP()), DATEADD('minute', -60, CURRENT_TIMESTAMP())",
