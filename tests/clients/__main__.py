@@ -29,6 +29,19 @@ PAGE = ROOT / "docs" / "coverage.md"
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jobgraph" / "clients"
 FOLDER = Path(os.environ.get("CLIENTS_FOLDER", _CACHE))
 _IMAGE = 'FROM python:3.11-slim\nCOPY main.py ./\nENTRYPOINT ["python3", "main.py"]\n'
+# A task's container that asks for the task it is of, and gives it a value.
+_CONTEXT = """
+from snowflake.core.task.context import TaskContext
+from snowflake.snowpark import Session
+import os, pathlib
+
+token = pathlib.Path("/snowflake/session/token").read_text()
+place = {name: os.environ[f"SNOWFLAKE_{name.upper()}"] for name in ("host", "account")}
+context = TaskContext(Session.builder.configs({**place, "authenticator": "oauth", "token": token}).create())
+env = context.get_task_graph_config_property("env")
+context.set_return_value(f"{env}, {context.get_predecessor_return_value()}")
+"""
+_IMAGES = {"hello": 'print("hello")\n', "context": _CONTEXT}
 _SECONDS = 1800
 _COUNTS = (
     "SELECT COUNT(*), COUNT_IF(EXECUTION_STATUS = 'SUCCESS'), COUNT_IF(ERROR_CODE = '2')"
@@ -86,12 +99,13 @@ def _requirements(python: Path, client: Client) -> list[str]:
 def run(client: Client) -> Outcome:
     """Run a client's program against an empty sandbox."""
     command = command_of(client)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        image = folder / "images" / "hello"
-        image.mkdir(parents=True)
-        (image / "Dockerfile").write_text(_IMAGE)
-        (image / "main.py").write_text('print("hello")\n')
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, program in _IMAGES.items():
+            image = folder / "images" / name
+            image.mkdir(parents=True)
+            (image / "Dockerfile").write_text(_IMAGE)
+            (image / "main.py").write_text(program)
         control.start(folder / "sandbox", (folder / "images",))
         try:
             environment = control.environment(folder / "sandbox")

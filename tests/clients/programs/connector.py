@@ -36,6 +36,23 @@ def files() -> list[str]:
         return [(path.name + path.read_text()) for path in target.iterdir()]
 
 
+def uncommitted() -> list[tuple[Any, ...]]:
+    with snowflake.connector.connect(**LOGIN, database="C", schema="PUBLIC", warehouse="W", autocommit=False) as other:
+        other.cursor().execute("DELETE FROM T")
+        other.rollback()
+    return run("SELECT COUNT(*) FROM T")
+
+
+def copied_twice() -> list[tuple[Any, ...]]:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "rows.csv"
+        source.write_text("7,seven\n")
+        run(f"PUT file://{source} @ST/in")
+    run("CREATE TABLE L (A INT, B VARCHAR)")
+    answers = [run("COPY INTO L FROM @ST/in")[0] for _ in range(2)]
+    return [answer[1:3] or answer for answer in answers]
+
+
 def asynchronous() -> list[tuple[Any, ...]]:
     cursor.execute_async("SELECT 5")
     cursor.get_results_from_sfqid(cursor.sfqid)
@@ -65,4 +82,21 @@ step("show objects", lambda: len(run("SHOW OBJECTS")) >= 1, expected=True)
 step("get_ddl", lambda: "T" in run("SELECT GET_DDL('TABLE', 'T')")[0][0], expected=True)
 step("a sequence", lambda: run("CREATE SEQUENCE SEQ"))
 step("comment on", lambda: run("COMMENT ON TABLE T IS 'x'"))
+for statement in (
+    "CREATE TABLE O (ID INT PRIMARY KEY, A INT CONSTRAINT U_A UNIQUE)",
+    "CREATE TABLE R (ID INT, O INT REFERENCES O (ID) ON DELETE CASCADE)",
+):
+    step(statement[:14], lambda statement=statement: run(statement))  # type: ignore[misc]  # likewise
+step(
+    "imported keys",
+    lambda: [row[3:9] for row in run("SHOW IMPORTED KEYS IN R")],
+    [("O", "ID", "C", "PUBLIC", "R", "O")],
+)
+step("exported keys", lambda: len(run("SHOW EXPORTED KEYS IN TABLE O")), 1)
+step("constraints", lambda: run("SELECT COUNT(*) FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS"), [(3,)])
+step("a name in another case", lambda: raises(lambda: run('SELECT "a" FROM T'), "invalid identifier"), expected=True)
+step("today", lambda: run("SELECT CURRENT_DATE = CURRENT_TIMESTAMP::DATE"), [(True,)])
+step("autocommit off", uncommitted, [(3,)])
+step("the same files twice", copied_twice, [("LOADED", 1), ("Copy executed with 0 files processed.",)])
+step("remove by a pattern", lambda: len(run("REMOVE @ST PATTERN = '.*rows.*'")), 1)
 connection.close()

@@ -65,6 +65,27 @@ def finish() -> dict[str, str]:
     return {}
 
 
+def in_container() -> Any:
+    """What the program of a task's container reads from TaskContext, and sets as the task's value."""
+    spec = "spec:\n  containers:\n  - name: main\n    image: /g/public/repo/context:latest\n"
+    for statement in (
+        'CREATE TASK C WAREHOUSE = WH CONFIG = \'{"env": "test"}\' AS SELECT 1',
+        "CREATE TASK C1 WAREHOUSE = WH AFTER C AS CALL SYSTEM$SET_RETURN_VALUE('from the first')",
+        f"CREATE TASK C2 AFTER C1 AS EXECUTE JOB SERVICE IN COMPUTE POOL CP FROM SPECIFICATION $${spec}$$",
+        "SELECT SYSTEM$TASK_DEPENDENTS_ENABLE('C')",
+        "EXECUTE TASK C",
+    ):
+        session.sql(statement).collect()
+    history = "SELECT STATE, RETURN_VALUE, ERROR_MESSAGE FROM TABLE(INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => 'C2'))"
+    until = time.monotonic() + 180
+    while time.monotonic() < until:
+        for state, value, error in session.sql(history).collect():
+            if state in ("SUCCEEDED", "FAILED"):
+                return value or error
+        time.sleep(0.5)
+    return "it has not ended"
+
+
 step("deploy", lambda: deploy(CreateMode.error_if_exists))
 step("deploy again", lambda: deploy(CreateMode.or_replace))
 step("iter_dags", lambda: "GRAPH" in operation.iter_dags(like="gr%"), expected=True)
@@ -73,6 +94,7 @@ step("current runs", lambda: len(operation.get_current_dag_runs("graph")) >= 1, 
 states = {"FIRST": "SUCCEEDED", "BRANCH": "SUCCEEDED", "LEFT": "SUCCEEDED", "RIGHT": "SKIPPED", "LAST": "SUCCEEDED"}
 step("states", lambda: {name: state for name, state in finish().items() if name in states}, states)
 step("complete runs", lambda: [run.state for run in operation.get_complete_dag_runs("graph", error_only=False)])
+step("context in a container", in_container, "test, from the first")
 odd = Task(name='"odd name"', definition="select 'x'", schedule=Cron("0 9 * * *", "UTC"), warehouse="WH")
 step("create task", lambda: schema.tasks.create(odd))
 step("create or alter", lambda: schema.tasks['"odd name"'].create_or_alter(odd))
@@ -87,6 +109,9 @@ step("warehouses", lambda: root.warehouses["WH"].fetch().name, "WH")
 step("compute pools", lambda: root.compute_pools["CP"].fetch().max_nodes, 1)
 step("stages", lambda: schema.stages["CODE"].fetch().name, "CODE")
 step("image repositories", lambda: schema.image_repositories["REPO"].fetch().name, "REPO")
-step("services", lambda: list(schema.services.iter()), [])
+step("services", lambda: len(list(schema.services.iter())), 1)
 step("drop graph", lambda: operation.drop("graph", drop_finalizer=True))
+step("suspend the root", schema.tasks["C"].suspend)
+for name in ("C", "C1", "C2"):
+    step(f"drop {name}", schema.tasks[name].drop)
 step("nothing is left", lambda: list(schema.tasks.iter()), [])
