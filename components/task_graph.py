@@ -39,6 +39,7 @@ from jobgraph.deploy.root_changes import (
     departing,
     moving,
     planned_edges,
+    refuse_crowded_tasks,
     refuse_roots_that_become_jobs,
     to_suspend,
 )
@@ -94,6 +95,7 @@ def task_graphs(
     """
     try:
         refuse_roots_that_become_jobs(graphs, present)
+        refuse_crowded_tasks(graphs, present)
     except UsageError as error:
         raise pulumi.RunError(str(error)) from None
     allowed = changes(graphs, present)

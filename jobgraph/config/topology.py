@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Graph, Job
 
+# docs.snowflake.com/en/user-guide/tasks-graphs, "limits": the root counts, the finalizer is not said to.
+MOST_TASKS = 1000
+MOST_PREDECESSORS = 100
+MOST_CHILDREN = 100
+
 
 def edges(graph: Graph) -> dict[str, tuple[str, ...]]:
     """Return the predecessors among the graph's jobs, by task name; unknown ones and the task itself left out."""

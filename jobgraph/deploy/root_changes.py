@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jobgraph.config.topology import MOST_CHILDREN
 from jobgraph.deploy.drift import not_as_planned, same_body
 from jobgraph.deploy.moving import Moves, Scene, moves
 from jobgraph.errors import UsageError
@@ -124,6 +125,37 @@ def refuse_roots_that_become_jobs(graphs: Sequence[GraphPlan], rows: Iterable[Ro
                 remedy=f"deploy without {name} first, which removes the root, and then once more with it; or give the"
                 " job another name",
             )
+
+
+def refuse_crowded_tasks(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> None:
+    """Refuse, before anything is changed, a deploy in which more tasks follow one than Snowflake allows.
+
+    The engine drops what has left the file after everything else, so both the tasks that go and those that come follow
+    the same task for a while.
+
+    Raises:
+        UsageError: names each such task, and how many tasks go and come.
+    """
+    present = {str(row["name"]): row for row in rows or ()}
+    edges = planned_edges(graphs)
+    planned = edges.keys() | {graph.root.name for graph in graphs}
+    coming = Counter(before for name, follows in edges.items() for before in follows)
+    going = Counter(
+        before
+        for name, row in present.items()
+        if name not in planned
+        for before in predecessors(row)
+        if before in planned
+    )
+    crowded = [name for name in sorted(going) if going[name] + coming[name] > MOST_CHILDREN]
+    if crowded:
+        counts = ", ".join(f"{name} ({coming[name]} of this file, {going[name]} that leave it)" for name in crowded)
+        raise UsageError(
+            f"more than {MOST_CHILDREN} tasks would follow one task during this deploy: {counts}",
+            cause="tasks that leave the file are dropped last, and until then count for Snowflake's limit",
+            remedy="deploy without the new jobs first, which removes the old ones, and then once more with them; or put"
+            " a job between, which some of them follow",
+        )
 
 
 def is_stray(name: str, present: Mapping[str, Row]) -> bool:

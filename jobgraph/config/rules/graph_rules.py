@@ -17,7 +17,7 @@ from jobgraph.config.rules.notify_rules import ends_are_seen, lateness_is_known
 from jobgraph.config.rules.runner_rules import direct_fits
 from jobgraph.config.schedules import Cron
 from jobgraph.config.timing import duration_text, longest_chain, rounded_text
-from jobgraph.config.topology import ancestors, edges, topological
+from jobgraph.config.topology import MOST_CHILDREN, MOST_PREDECESSORS, MOST_TASKS, ancestors, edges, topological
 from jobgraph.errors import WARNING, Mark, Problem, nearest
 from jobgraph.names import NAME_REMEDY, is_plain, not_plain
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
     from jobgraph.config.model import Config, Graph, Job
 
-# docs.snowflake.com/en/user-guide/tasks-graphs, "limits": the root counts, the finalizer is not said to.
-MOST_TASKS = 1000
-MOST_PREDECESSORS = 100
-MOST_CHILDREN = 100
 MOST_CYCLES_SHOWN = 20
 MOST_SUGGESTIONS = 50
 

@@ -200,3 +200,16 @@ def test_a_root_that_is_there_does_not_become_a_job_in_one_deploy(tmp_path: Path
     root_changes.refuse_roots_that_become_jobs((gone,), rows(before))
     root_changes.refuse_roots_that_become_jobs(renamed, rows(gone))
     root_changes.refuse_roots_that_become_jobs(renamed, None)
+
+
+def test_a_deploy_that_would_put_too_many_tasks_behind_one_for_a_while_is_refused(tmp_path: Path) -> None:
+    def wide(letter: str, count: int) -> tuple[GraphPlan, ...]:
+        jobs: dict[str, list[str]] = {f"{letter}{number}": [] for number in range(count)}
+        return planned(tmp_path, {"g": {"root_task": "top", "jobs": jobs}})
+
+    (before,) = wide("a", 60)
+    with pytest.raises(UsageError, match=r"TOP \(41 of this file, 60 that leave it\)"):
+        root_changes.refuse_crowded_tasks(wide("b", 41), rows(before))
+    root_changes.refuse_crowded_tasks(wide("b", 40), rows(before))
+    root_changes.refuse_crowded_tasks(wide("a", 100), rows(before))
+    root_changes.refuse_crowded_tasks(wide("b", 100), None)
