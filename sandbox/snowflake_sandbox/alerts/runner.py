@@ -188,9 +188,10 @@ class AlertRunner:
                 run = history.begin(tx, alert, scheduled, scheduled_from) if is_sure else None
             evaluation = _Evaluation(run, alert, scheduled, scheduled_from)
             self._evaluations[alert_id] = evaluation
-        thread = threading.Thread(target=self._run, args=(evaluation,), name=f"alert {alert.name.name}", daemon=True)
-        evaluation.thread = thread
-        thread.start()
+            # started before a stop can see it: who joins a thread that is not started is refused
+            name = f"alert {alert.name.name}"
+            evaluation.thread = threading.Thread(target=self._run, args=(evaluation,), name=name, daemon=True)
+            evaluation.thread.start()
 
     def _run(self, evaluation: _Evaluation) -> None:
         began = self._world.clock.now()
