@@ -47,7 +47,7 @@ def doctor(project: Path, expect_plugin: str | None) -> None:
         click.echo(f"The Snowflake plugin is not the {expect_plugin} one.", err=True)
         sys.exit(EXIT_CODE)
     if any(row.source is Source.MISSING for row in rows):
-        click.echo(f"Something is missing: run `{layout.SETUP}`.", err=True)
+        click.echo(f"Something is missing: run `{layout.setup_command(project)}`.", err=True)
         sys.exit(EXIT_CODE)
 
 

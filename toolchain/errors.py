@@ -6,7 +6,7 @@ Knows the wording and the exit code. Knows nothing of how anything is found, dow
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobgraph.toolchain.layout import SETUP
+from jobgraph.toolchain.layout import SETUP, setup_command
 
 EXIT_CODE = 5
 """The exit code of every failure of the toolchain; 1 to 4 mean runs, usage, connection and time."""
@@ -34,7 +34,7 @@ class NotSetUpError(ToolchainError):
 
     def __init__(self, project: Path, reason: str) -> None:
         super().__init__(
-            f"The Pulumi toolchain of {project} is not set up: {reason}.\nRun `{SETUP}` in {project}; "
+            f"The Pulumi toolchain of {project} is not set up: {reason}.\nRun `{setup_command(project)}` in {project}; "
             "what is there already is kept."
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobgraph.toolchain.errors import NotWritableError
-from jobgraph.toolchain.layout import SETUP
+from jobgraph.toolchain.layout import setup_command
 
 MARK = "# stand-in of jobgraph, written by `make setup`: changes are lost"
 
@@ -44,7 +44,7 @@ class Launcher:
             f"runpy.run_module({self.module!r}, run_name='__main__', alter_sys=True)"
         )
         python = shlex.quote(str(self.python))
-        message = shlex.quote(f"{self.python} is gone: run `{SETUP}` in {self.project}")
+        message = shlex.quote(f"{self.python} is gone: run `{setup_command(self.project)}` in {self.project}")
         return (
             f"#!/bin/sh\n{MARK}\n[ -x {python} ] || {{ echo {message} >&2; exit 127; }}\n"
             f'exec {python} -P -c {shlex.quote(program)} "$@"\n'

@@ -21,8 +21,18 @@ import jobgraph
 CODE = Path(jobgraph.__file__).resolve().parents[1]
 """The folder that holds the package `jobgraph`: what a launcher needs on Python's path."""
 
-SETUP = "make setup" if (CODE / "Makefile").is_file() else "jobgraph setup"
-"""The command that sets the toolchain up: in a clone, where `jobgraph` may not be on the PATH yet, or installed."""
+
+def setup_command(folder: Path) -> str:
+    """Return the command that sets the toolchain up, as it is typed in a folder.
+
+    In the clone it is make's, where `jobgraph` may not be on the PATH yet. A project elsewhere has `jobgraph`, also if
+    that is installed from the clone.
+    """
+    return "make setup" if folder.resolve() == CODE and (CODE / "Makefile").is_file() else "jobgraph setup"
+
+
+SETUP = setup_command(Path.cwd())
+"""The command that sets up the toolchain of the folder in which this process was started."""
 
 GO_MODULE = Path(__file__).resolve().parent / "pulumi_cli"
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"

@@ -93,8 +93,10 @@ def receiver_for(event: str, receiver: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     """Return subject and text that say how a run ended."""
-    words = {FAILURE: "failed", SUCCESS: "succeeded", RECOVERED: "has recovered"}
-    names = ", ".join(job.name for job in end.failed[:MOST_JOBS])
+    went_on = not end.failed and bool(end.tolerated)
+    ended = "ran to its end, and jobs failed" if went_on else "failed"
+    words = {FAILURE: ended, SUCCESS: "succeeded", RECOVERED: "has recovered"}
+    names = ", ".join(job.name for job in (end.failed or end.tolerated)[:MOST_JOBS])
     subject = f"Graph {end.graph} {words[event]}" + (f": {names}" if names else "")
     lines = [f"Graph {end.graph} {words[event]}.", f"Run {end.group} of {end.started}, attempt {end.attempt}."]
     if end.left_out:
@@ -108,6 +110,8 @@ def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
         lines += ["", f"{len(end.failed) - MOST_JOBS} more jobs failed."]
     if end.tolerated:
         lines += ["", f"Failed, and the graph went on: {', '.join(job.name for job in end.tolerated[:MOST_JOBS])}."]
+    for job in end.tolerated[:MOST_JOBS]:
+        lines += ["", *_job_lines(job)]
     if end.not_run:
         lines += ["", f"{end.not_run} {'tasks were' if end.not_run > 1 else 'task was'} skipped."]
     lines += ["", *_duration_lines(end), _command_line(event, end)]
@@ -141,7 +145,8 @@ def _duration_lines(end: RunEnd) -> list[str]:
 
 
 def _command_line(event: str, end: RunEnd) -> str:
-    command = "logs --failed" if event == FAILURE and any(job.attempt for job in end.failed) else "status"
+    has_logs = any(job.attempt for job in (*end.failed, *end.tolerated))
+    command = "logs --failed" if event == FAILURE and has_logs else "status"
     return (
         f"More: jobgraph {command} --run {end.group}" if command != "status" else f"More: jobgraph status {end.graph}"
     )

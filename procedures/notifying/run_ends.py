@@ -26,7 +26,7 @@ from jobgraph.procedures.notifying.messages import (
 )
 from jobgraph.procedures.notifying.outbox import deliver
 from jobgraph.procedures.recovery import TaskEnd
-from jobgraph.procedures.requested.request import split_config
+from jobgraph.procedures.requested.request import LEFT_OUT, split_config
 from jobgraph.procedures.sending import send
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ MOST_EARLIER = 20
 class PastRun(NamedTuple):
     """How a run ended: the tasks that ended badly, the jobs that it was asked for without, and how long it took.
 
+    A job that failed is bad even if its task was not, since the graph was to go on (`on_failure: continue`).
     `blocked` are the jobs that did not run because of what ended badly before them.
     """
 
@@ -78,18 +79,21 @@ def tell_of_end(session: Tagged, graph: Mapping[str, Any], run: RunContext, ends
     present = next((row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) == run.group), None)
     earlier = [row for row in runs if str(row["GRAPH_RUN_GROUP_ID"]) != run.group]
     attempt = int(present["ATTEMPTS"]) if present else 1
-    left_out = tuple(sorted(_past_run(present).left_out)) if present else ()
-    bad = any(end.bad for end in ends.values())
-    past = _with_blocked(session, graph, run, [(str(row["GRAPH_RUN_GROUP_ID"]), _past_run(row)) for row in earlier])
-    was_bad = ends_trouble(past, left_out, retried=attempt > 1)
+    left_out = tuple(sorted(_past_run(present, {}).left_out)) if present else ()
     last_attempts = _attempts_by_task(session, graph, run)
+    tolerated = tuple(_tolerated_jobs(notify, ends, last_attempts))
+    bad = bool(tolerated) or any(end.bad for end in ends.values())
+    failed_jobs = _failed_jobs_by_run(session, graph, run, [str(row["GRAPH_RUN_GROUP_ID"]) for row in earlier])
+    past_runs = [(str(row["GRAPH_RUN_GROUP_ID"]), _past_run(row, failed_jobs)) for row in earlier]
+    past = _with_blocked(session, graph, run, past_runs)
+    was_bad = ends_trouble(past, left_out, retried=attempt > 1)
     end = RunEnd(
         graph=str(graph["graph"]),
         group=run.group,
         started=run.started,
         attempt=attempt,
         failed=tuple(_failed_jobs(notify, run, ends, last_attempts)),
-        tolerated=tuple(_tolerated_jobs(notify, ends, last_attempts)),
+        tolerated=tolerated,
         not_run=sum(end.state == "SKIPPED" for end in ends.values()),
         seconds=float(present["SECONDS"]) if present and present["SECONDS"] is not None else None,
         usual=None if left_out else usual_seconds(past),
@@ -175,9 +179,10 @@ def _with_blocked(
     return [each._replace(blocked=blocked.get(group, frozenset())) for group, each in past]
 
 
-def _past_run(row: Mapping[str, Any]) -> PastRun:
+def _past_run(row: Mapping[str, Any], failed_jobs: Mapping[str, frozenset[str]]) -> PastRun:
+    bad_tasks = frozenset(name for name in str(row["BAD"] or "").split(",") if name)
     return PastRun(
-        bad=frozenset(name for name in str(row["BAD"] or "").split(",") if name),
+        bad=bad_tasks | failed_jobs.get(str(row["GRAPH_RUN_GROUP_ID"]), frozenset()),
         left_out=frozenset(split_config(str(row["RUN_CONFIG"] or ""))[0].left_out),
         seconds=None if row["SECONDS"] is None else float(row["SECONDS"]),
     )
@@ -231,6 +236,24 @@ def _runs_of_graph(session: Tagged, graph: Mapping[str, Any], run: RunContext) -
     return list(send(session, statement, [run.root]))
 
 
+def _failed_jobs_by_run(
+    session: Tagged, graph: Mapping[str, Any], run: RunContext, groups: Sequence[str]
+) -> dict[str, frozenset[str]]:
+    """Return the jobs whose last attempt in a run did not end well, by run; of a task that failed, also its job."""
+    if not groups:
+        return {}
+    marks = ", ".join("?" for _ in groups)
+    last = "QUALIFY ROW_NUMBER() OVER (PARTITION BY GRAPH_RUN_ID, TASK_NAME ORDER BY ATTEMPT DESC) = 1"
+    statement = (
+        "SELECT GRAPH_RUN_ID, LISTAGG(TASK_NAME, ',') AS BAD"
+        f" FROM (SELECT * FROM {object_name(graph, 'job_runs_table')}"
+        f" WHERE ROOT_TASK_NAME = ? AND GRAPH_RUN_ID IN ({marks}) {last}) AS ENDS"
+        f" WHERE JOB_STATUS NOT IN ('{DONE}', '{LEFT_OUT}') GROUP BY GRAPH_RUN_ID"
+    )
+    rows = send(session, statement, [run.root, *groups])
+    return {str(row["GRAPH_RUN_ID"]): frozenset(str(row["BAD"]).split(",")) for row in rows}
+
+
 def _attempts_by_task(session: Tagged, graph: Mapping[str, Any], run: RunContext) -> dict[str, Mapping[str, Any]]:
     """Return the last attempt of each job of the run that has one, by task."""
     statement = (
@@ -261,7 +284,7 @@ def _tolerated_jobs(
     return [
         _failed_job(notify, name, str(row["JOB_STATUS"]), row)
         for name, row in sorted(last.items())
-        if row["JOB_STATUS"] != DONE and name in ends and not ends[name].bad
+        if row["JOB_STATUS"] not in {DONE, LEFT_OUT} and name in ends and not ends[name].bad
     ]
 
 

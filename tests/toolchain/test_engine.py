@@ -196,7 +196,9 @@ def test_a_launcher_whose_python_is_gone_says_make_setup(project: Project, tmp_p
     launchers.install_launcher(folder / layout.LANGUAGE_HOST, launcher.text())
     broken = Project(project.folder, project.variables | {"PULUMI_HOME": str(home)})
 
-    assert f"{tmp_path}/gone/python is gone: run `make setup`" in broken.run("preview", "--stack", "dev", exit_code=1)
+    assert f"{tmp_path}/gone/python is gone: run `jobgraph setup`" in broken.run(
+        "preview", "--stack", "dev", exit_code=1
+    )
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_the_activated_shell_has_the_command_line_first_and_a_home_of_its_own(tm
 
 def test_before_setup_everything_is_missing_and_the_shell_says_make_setup(tmp_path: Path) -> None:
     assert {row.source for row in report(tmp_path)} == {Source.MISSING}
-    with pytest.raises(errors.NotSetUpError, match="Run `make setup`"):
+    with pytest.raises(errors.NotSetUpError, match="Run `jobgraph setup`"):
         environment(tmp_path)
 
 

@@ -41,7 +41,7 @@ def test_a_virtual_environment_that_is_gone_is_named_with_the_remedy(tmp_path: P
     done = launch(launchers.Launcher("any", tmp_path / "gone" / "python", Path("/code"), Path("/project")), tmp_path)
 
     assert done.returncode == 127
-    assert done.stderr == f"{tmp_path}/gone/python is gone: run `make setup` in /project\n"
+    assert done.stderr == f"{tmp_path}/gone/python is gone: run `jobgraph setup` in /project\n"
 
 
 def test_a_launcher_is_told_from_a_real_plugin(tmp_path: Path) -> None:

@@ -57,3 +57,8 @@ def test_the_snowflake_package_names_its_plugin() -> None:
     found = {package.name: package for package in layout.plugin_packages()}
 
     assert found["snowflake"].version == layout.snowflake_version() == "2.22.0"
+
+
+def test_the_setup_is_make_s_in_the_clone_and_the_command_s_in_a_project_elsewhere(tmp_path: Path) -> None:
+    assert layout.setup_command(layout.CODE) == "make setup"
+    assert layout.setup_command(tmp_path) == "jobgraph setup"

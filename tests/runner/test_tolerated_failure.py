@@ -1,0 +1,62 @@
+"""A job fails and its graph goes on (`on_failure: continue`): the messages call that what `jobgraph status` does."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.policy import default
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.runner.deployed import deployed
+from tests.runner.test_containers import DOCKERFILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.sandbox
+
+FAILS_ASIDE = """import sys
+if sys.argv[1:] == ["aside"]:
+    print("ValueError: no rows")
+    sys.exit(3)
+"""
+JOBS = {
+    "t_aside": {"args": ["aside"], "on_failure": "continue", "retries": 0, "runbook": "https://wiki.example.org/aside"},
+    "t_report": {"after": ["t_aside"]},
+}
+NOTIFY = [{"email": ["ops@example.org"], "events": ["failure", "success", "recovered"]}]
+
+
+def test_a_job_that_fails_beside_its_graph_is_a_failure_and_the_next_good_run_a_recovery(tmp_path: Path) -> None:
+    image = tmp_path / "images" / "job"
+    image.mkdir(parents=True)
+    (image / "Dockerfile").write_text(DOCKERFILE)
+    (image / "program.py").write_text(FAILS_ASIDE)
+    file = tmp_path / "jobs.yaml"
+    defaults = {"image": "job:latest", "compute_pool": "POOL", "timeout": "40 seconds"}
+    graphs = {"nightly": {"notify": NOTIFY, "jobs": JOBS}}
+    file.write_text(yaml.safe_dump({"version": 1, "defaults": defaults, "graphs": graphs}))
+    with deployed(tmp_path / "sandbox", tmp_path / "images", file, lambda task: task.sql) as graph:
+        graph.rows("CREATE USER OPS EMAIL = 'ops@example.org'")
+        for integration in graph.planned.notifying.integrations:
+            graph.rows(integration.create)
+        graph.start()
+        graph.finish()
+        (image / "program.py").write_text("")
+        graph.start()
+        graph.finish_all(2)
+        graph.world.parts["notifications"].deliver()
+        files = sorted((graph.world.folder / "mail").glob("*.eml"))
+        mails = [message_from_bytes(mail.read_bytes(), policy=default) for mail in files]
+    assert [mail["Subject"] for mail in mails] == [
+        "Graph nightly ran to its end, and jobs failed: T_ASIDE",
+        "Graph nightly has recovered",
+    ]
+    text = mails[0].get_content()
+    assert "Failed, and the graph went on: T_ASIDE." in text
+    assert "exit code 3" in text
+    assert "first error: ValueError: no rows" in text
+    assert "runbook: https://wiki.example.org/aside" in text
+    assert "More: jobgraph logs --failed --run" in text
