@@ -9,6 +9,12 @@ from snowflake_sandbox.errors import SnowflakeError
 
 
 @pytest.fixture
+def client(own_client: Client) -> Client:
+    """These tests make objects of the account."""
+    return own_client
+
+
+@pytest.fixture
 def worker(client: Any) -> Any:
     """A session as role WORKER, which has USAGE on D.PUBLIC and nothing else."""
     for statement in (
