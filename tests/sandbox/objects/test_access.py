@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from snowflake_sandbox.errors import SnowflakeError
 
+from tests.sandbox.conftest import Client
+
 
 @pytest.fixture
 def client(own_client: Client) -> Client:
