@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from snowflake_sandbox.errors import SnowflakeError
 
-from tests.sandbox.conftest import Client
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Client
 
 
 @pytest.fixture
