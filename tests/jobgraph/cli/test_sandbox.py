@@ -94,7 +94,7 @@ def test_env_without_a_toolchain_still_serves_snowflake_clients(invoke: Invoke) 
     done = invoke("sandbox", "env")
     assert done.exit_code == 0
     assert "SNOWFLAKE_HOST" in done.stdout
-    assert "make setup" in done.stderr
+    assert "jobgraph setup" in done.stderr
 
 
 def test_env_before_the_first_start(invoke: Invoke) -> None:
