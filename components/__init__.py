@@ -1,4 +1,4 @@
-"""The Pulumi component JobGraph; each of its parts turns a piece of the plan into resources, and has no rules."""
+"""The Pulumi component JobGraph. Each part turns a piece of the plan into resources and contains no rules itself."""
 
 from jobgraph.components.job_graph import JobGraph, JobGraphArgs
 

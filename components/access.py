@@ -1,7 +1,7 @@
-"""The run role: who has it, and what it may do on the account.
+"""The run role: who holds it, and what it may do on the account.
 
-Knows the provider's role resources. Must not know the objects on which the role gets privileges: their components
-grant those.
+Knows the provider's role resources. Must not know the objects on which the role gets privileges: the components of
+those objects grant them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AccessArgs:
-    """The role's name, and the users and roles that get it (`settings`)."""
+    """The settings: they name the role, and the users and roles to which it is granted."""
 
     settings: Settings
 
 
 class AccessComponent(Part):
-    """The role that owns the tasks and so runs the jobs. `mark` is for the comments of all that the stack makes."""
+    """The role that owns the tasks and so runs the jobs. `mark` is for the comments of all the stack's objects."""
 
     def __init__(self, name: str, args: AccessArgs, scope: Scope) -> None:
         super().__init__("Access", name, scope)

@@ -1,6 +1,6 @@
-"""What runs things: the warehouse for queries, the compute pools for containers, and the budget for both.
+"""The compute resources: the warehouse for queries, the compute pools for containers, and the budget for both.
 
-Knows the provider's resources for them. Must not know which job runs where, nor what the steps of a budget say.
+Knows the provider's resources for them. Must not know which job runs where, nor the statements of a budget's steps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComputeArgs:
-    """Sizes and names (`settings`), and the component that makes the role."""
+    """Sizes and names (`settings`), and the component that creates the role."""
 
     settings: Settings
     access: AccessComponent
@@ -83,14 +83,14 @@ class ComputeComponent(Part):
 
 @dataclass(frozen=True)
 class BudgetArgs:
-    """The settings, and the components that make what the budget watches and the schema that it is in."""
+    """The settings, and the components that create the budget's schema and the objects that the budget tracks."""
 
     settings: Settings
     needs: Sequence[pulumi.Resource]
 
 
 class BudgetComponent(Part):
-    """Snowflake's budget: its limit, whom it tells, what it watches."""
+    """Snowflake's budget: its limit, whom it notifies, and which objects it tracks."""
 
     def __init__(self, name: str, args: BudgetArgs, scope: Scope) -> None:
         super().__init__("Budget", name, scope)
@@ -99,7 +99,7 @@ class BudgetComponent(Part):
 
 
 def _carry_out(part: Part, steps: Iterable[BudgetStep], needs: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
-    """Return the steps as resources: the first makes the object, the others set it and follow it."""
+    """Return the steps as resources. The first creates the object; the others configure it and are replaced with it."""
     resources: list[pulumi.Resource] = []
     for step in steps:
         after = resources[:1]

@@ -1,7 +1,8 @@
 """The connection through which the engine's hooks query and change Snowflake, separate from the provider's own.
 
-Knows where the provider has its login from. Must not know any statement. Of the components, only this one uses the
-`jobgraph` command's client, and only when a hook is called: it takes a second to load, and few deploys need it.
+Knows where the provider gets its login from. Must not know any statement. This is the only component that uses the
+`jobgraph` command's client. It imports the client only when a hook is called: loading takes a second, and few deploys
+need it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str], list[dict[str, Any]]]
 
-# What the plugin reads from the stack's settings before it looks into the environment, by the variable's name.
+# Environment variable -> the stack setting that the plugin reads before that variable.
 _SETTINGS = {
     "SNOWFLAKE_ORGANIZATION_NAME": "organizationName",
     "SNOWFLAKE_ACCOUNT_NAME": "accountName",
@@ -37,18 +38,18 @@ _SETTINGS = {
     "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "privateKeyPassphrase",
     "SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "workloadIdentityProvider",
 }
-# The same of an explicit provider: its class names properties as Python does.
+# Environment variable -> the property of an explicit provider, whose class uses Python's naming.
 _PROPERTIES = {name: re.sub("([A-Z])", r"_\1", key).lower() for name, key in _SETTINGS.items()}
-# Which resource of the provider is asked for does not matter.
+# `get_provider` needs a resource type; any type of this provider gives the same answer.
 _ANY_RESOURCE = "snowflake:index/task:Task"
 
 
 class Login:
-    """How hooks log in: as the provider of a component's resources does.
+    """How hooks log in: the same way as the provider of the component's resources.
 
-    That is the explicit provider that the component was given, else the default one, which reads the stack's settings.
-    Either reads the environment for what it was not told. `role` is the role that deploys; empty if an explicit
-    provider has it, for then it is not known before the resources are registered.
+    That is the explicit provider passed to the component, or else the default provider, which reads the stack's
+    settings. Both fall back to environment variables for missing values. `role` is the deploying role. It is empty
+    with an explicit provider, because its role is not known before the resources are registered.
     """
 
     def __init__(self, component: pulumi.Resource, name: str = "jobgraph") -> None:
@@ -65,25 +66,26 @@ class Login:
 
     @property
     def known(self) -> pulumi.Output[Any]:
-        """Settled when the settings of an explicit provider are known, which in a preview they may never be."""
-        # not made in the constructor: an output outlives its program there, and the next one waits for it
+        """Resolves once the settings of an explicit provider are known. In a preview that may never happen."""
+        # not created in the constructor: there, the output would outlive its program and the next program would wait
+        # for it
         return pulumi.Output.from_input(None) if self._settings is None else self._settings
 
     @cached_property
     def refused(self) -> pulumi.ErrorHook:
-        """The hook of grants: it names the privilege that the deploying role lacks for them."""
+        """The error hook for grants: it names the privilege that the deploying role lacks."""
         return pulumi.ErrorHook(
             f"{self._name}: name the privilege that is lacking",
             lambda arguments: tell_what_is_lacking(arguments, self.role),
         )
 
     def _keep(self, values: Mapping[str, Any]) -> None:
-        """Keep the explicit provider's settings; they are there before its resources are, and so before any hook."""
+        """Store the explicit provider's settings. They resolve before its resources do, and so before any hook runs."""
         self._variables = {name: str(value) for name, value in values.items() if value}
 
     @contextmanager
     def connected(self) -> Iterator[Ask]:
-        """Log in; yields the function that sends a statement and returns its rows, by the names of their columns."""
+        """Log in and yield a function that sends a statement and returns its rows as mappings by column name."""
         settings = pulumi.Config("snowflake")
         stack = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
         with _connected(stack if self._variables is None else self._variables) as ask:
@@ -96,7 +98,7 @@ def _connected(variables: Mapping[str, str]) -> Iterator[Ask]:
     from jobgraph.account.queries import Statement  # noqa: PLC0415  # likewise
 
     environment = {**os.environ, **variables}
-    # the command reads it and the plugin does not, so it may name another account than the stack's
+    # the command reads this variable but the plugin does not, so it may name an account other than the stack's
     environment.pop("SNOWFLAKE_ACCOUNT", None)
     client = connect(ConnectionChoice(environment=environment))
     try:
@@ -106,7 +108,7 @@ def _connected(variables: Mapping[str, str]) -> Iterator[Ask]:
 
 
 def tell_what_is_lacking(arguments: pulumi.ErrorHookArgs, role: str) -> bool:
-    """Name the privilege for want of which a step was refused, if that is why it failed; never has it tried again."""
+    """Warn which privilege is missing if that is why a step failed. Return False, so that the step is not retried."""
     inputs = arguments.new_inputs or arguments.old_inputs or {}
     text = lacking(arguments.type, inputs, arguments.errors, role)
     if text is not None:

@@ -1,4 +1,4 @@
-"""The history of runs: tables, the table function, views.
+"""The history of runs: its tables, table function and views.
 
 Knows the provider's resources for them. Must not know their columns or queries (see `jobgraph.plan.history`).
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HistoryArgs:
-    """Names (`settings`), and what makes the role, the schema, and the warehouse if the stack does."""
+    """Names (`settings`), and the resources that create the role, the schema and any warehouse of the stack."""
 
     settings: Settings
     access: AccessComponent
@@ -35,7 +35,7 @@ class HistoryArgs:
 
 
 class HistoryComponent(Part):
-    """Tables that the procedures write, a function over the task history, views for people."""
+    """The tables that the procedures write, a function over the task history, and views for people."""
 
     def __init__(self, name: str, args: HistoryArgs, scope: Scope) -> None:
         super().__init__("History", name, scope)
@@ -50,7 +50,7 @@ class HistoryComponent(Part):
                 name=view.name,
                 statement=view.statement,
                 comment=self._mark.comment(view.comment),
-                # the provider reads a view by INFORMATION_SCHEMA, which takes a warehouse
+                # the provider reads a view through INFORMATION_SCHEMA, which needs a warehouse
                 opts=self._mark.making(named(self, *tables, *control, *args.warehouse)),
                 database=self._settings.database,
                 schema=self._settings.schema,
@@ -68,7 +68,7 @@ class HistoryComponent(Part):
             )
             for column in table.columns
         ]
-        # a column cannot get its default back; nothing depends on it (procedures/history.py)
+        # a dropped default cannot be restored; nothing depends on it (procedures/history.py)
         defaults = [f"columns[{place}].default" for place, column in enumerate(table.columns) if column.default]
         options = holding(named(self, storage), *defaults)
         return snowflake.Table(
@@ -82,7 +82,7 @@ class HistoryComponent(Part):
         )
 
     def _control_table(self, table: history.TablePlan, storage: pulumi.Resource) -> snowflake.Execute:
-        """Make a table that is not there yet. It goes with its schema."""
+        """Create a table if it does not exist yet. It is dropped only with its schema."""
         nothing = sql.nothing(f"{table.name} stays")
         return snowflake.Execute(
             self.named(f"{table.name}-table"),

@@ -1,7 +1,7 @@
-"""JobGraph: graphs of containerized jobs on Snowflake, with everything that they need around them, as one component.
+"""JobGraph: graphs of containerized jobs on Snowflake, with everything that they need, as one component.
 
 Knows the order of its parts, and where the job configuration, the settings and the procedures' texts come from. Must
-not know what any part holds.
+not know the resources inside any part.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ _REPLACED = tuple(f"snowflake:index/{name}" for name in ("execute:", "procedureP
 
 @dataclass(frozen=True)
 class JobGraphArgs:
-    """What a JobGraph is made of.
+    """The arguments of a JobGraph.
 
     Attributes:
-        config: The file that says what the jobs are; a relative path is below the program's folder. Every key is
-            explained in docs/reference.md.
-        settings: What the stack says of names, sizes, users and pools; an empty mapping means the defaults. Every
-            setting is explained in docs/account.md. They have to be plain values: which resources there are, and how
-            they are called, depends on them.
-        environment: The environment of the file to deploy; the stack's name, unless given.
+        config: The path of the file that defines the jobs, relative to the program's folder. docs/reference.md
+            explains every key.
+        settings: The stack's names, sizes, users and pools; an empty mapping means the defaults. docs/account.md
+            explains every setting. Values must be plain, not outputs, because the set of resources and their names
+            depend on them.
+        environment: Which environment of the file to deploy; the default is the stack's name.
     """
 
     config: str = DEFAULT_FILE
@@ -79,23 +79,23 @@ class JobGraphArgs:
 class JobGraph(pulumi.ComponentResource):
     """Task graphs that run containers, and all that they need: role, warehouse, pools, schema, history and procedures.
 
-    `opts` apply to everything inside: `provider` and `transforms` to each resource, to the questions that the program
-    asks Snowflake, and to the hooks' logins; `aliases` and `parent` by the engine's rules. `protect` keeps what holds
-    data or runs jobs (database, schema, stage, tables, pools, warehouse, role, tasks). Steps, grants, views and
-    procedures of a version are replaced by ordinary deploys, and so are never protected.
+    `opts` apply to everything inside: `provider` and `transforms` apply to each resource, to the program's own queries
+    and to the hooks' logins; `aliases` and `parent` follow the engine's rules. `protect` protects what holds data or
+    runs jobs (database, schema, stage, tables, pools, warehouse, role, tasks). Ordinary deploys replace steps, grants,
+    views and the procedures of a version, so those are never protected.
 
-    A JobGraph that is named `jobgraph` takes over what a stack of version 0.1 holds (docs/upgrading.md).
+    A JobGraph named `jobgraph` takes over the resources of a version 0.1 stack (docs/upgrading.md).
 
     Attributes:
         graphs: The keys of the graphs.
         roots: The full name of each graph's root task, by the graph's key.
-        role: The role that owns the tasks and so runs the jobs.
-        pools: The compute pools.
+        role: The role that owns the tasks and therefore runs the jobs.
+        pools: The names of the compute pools.
         tables: The full names of the history tables.
         mermaid: A picture of each graph, by its key.
         to_drop_what_destroy_keeps: Statements that drop what `pulumi destroy` keeps, in an order that works.
-        plugin: Which plugin of the provider deployed it, `official` or `stand-in`. A program that exports it under this
-            name is told when that changes.
+        plugin: Which plugin of the provider deployed the stack, `official` or `stand-in`. If the program exports this
+            output under this name, a later deploy with the other plugin prints a warning.
     """
 
     graphs: pulumi.Output[list[str]]
@@ -123,7 +123,7 @@ class JobGraph(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     def export(self) -> None:
-        """Export every output from the stack, under its own name."""
+        """Export every output from the stack under its own name."""
         for key, value in self.outputs.items():
             pulumi.export(key, value)
 
@@ -158,10 +158,10 @@ class JobGraph(pulumi.ComponentResource):
 
 
 def _read(args: JobGraphArgs) -> tuple[Settings, Config]:
-    """Read settings and job configuration.
+    """Read the settings and the job configuration.
 
     Raises:
-        RunError: One of them cannot be deployed; the text says where and what to do.
+        RunError: One of them is invalid; the text says where and what to do.
     """
     stack = pulumi.get_stack()
     try:
@@ -174,12 +174,12 @@ def _read(args: JobGraphArgs) -> tuple[Settings, Config]:
 
 
 def _inherited(name: str) -> pulumi.ResourceOptions:
-    """Return the options that everything inside inherits, beside those that the program gives."""
+    """Return the options that everything inside inherits, in addition to those that the program passes."""
     return pulumi.ResourceOptions(transformations=[_unprotected, *([former_names] if name == HEIR else [])])
 
 
 def _unprotected(resource: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-    """Take protection from what ordinary deploys replace."""
+    """Remove `protect` from a resource that ordinary deploys replace; None for any other resource."""
     if not resource.type_.startswith(_REPLACED) or resource.opts.protect is not None:
         return None
     options = pulumi.ResourceOptions.merge(resource.opts, pulumi.ResourceOptions(protect=False))

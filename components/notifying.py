@@ -1,7 +1,7 @@
-"""Messages about runs: notification integrations before the graphs, and after them the alert on late runs.
+"""Messages about runs: notification integrations (created before the graphs) and the alert on late runs (after them).
 
 Knows the provider's steps and grants. Must not know what a message says (see `jobgraph.plan.notifying`). The provider
-has no webhook integration, and its alert requires a warehouse, so each is a step with a revert.
+has no webhook integration, and its alert requires a warehouse, so each of the two is a step with a revert.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NotifyingArgs:
-    """The plan, and the components that must be there before: `access` makes the role, `needs` all that it names."""
+    """The plan and the components that come first: `access` creates the role, `needs` every object the plan names."""
 
     plan: Plan
     access: AccessComponent
@@ -39,7 +39,7 @@ class NotifyingArgs:
 
 
 def warn_of_strangers(plan: Plan, scope: Scope) -> None:
-    """Warn of addresses in `notify` that no user has, in a preview too: a deploy fails at them."""
+    """Warn of addresses in `notify` that belong to no user, also in a preview: a deploy would fail at them."""
 
     def warn(_: object) -> None:
         try:
@@ -55,7 +55,7 @@ def warn_of_strangers(plan: Plan, scope: Scope) -> None:
 
 
 class IntegrationsComponent(Part):
-    """The integrations that the stack makes, by which its role may send."""
+    """The notification integrations that the stack creates, and the run role's privilege to send through them."""
 
     def __init__(self, name: str, args: NotifyingArgs, scope: Scope) -> None:
         super().__init__("Integrations", name, scope)
@@ -84,9 +84,9 @@ class IntegrationsComponent(Part):
 
 
 class WatchComponent(Part):
-    """The alert: made anew when what it watches changes, resumed last, gone with the stack.
+    """The alert. It is replaced when its definition changes, resumed last, and dropped with the stack.
 
-    It belongs to the run role from its creation on, as the tasks do: it runs with its owner's privileges.
+    The run role owns it from its creation, as it owns the tasks, because an alert runs with its owner's privileges.
     """
 
     def __init__(self, name: str, args: NotifyingArgs, alert: AlertPlan, scope: Scope) -> None:
@@ -120,7 +120,7 @@ class WatchComponent(Part):
 
     @staticmethod
     def _keep_awake(alert: AlertPlan, name: str, scope: Scope, resumed: snowflake.Execute) -> None:
-        """Resume the alert if somebody, or its failures, have suspended it since: the step's text is as before then."""
+        """Resume the alert if a person or its own failures suspended it; the unchanged step itself sends nothing."""
         if pulumi.runtime.is_dry_run():
             return
 
@@ -133,7 +133,7 @@ class WatchComponent(Part):
                         )
                         ask(alert.resume)
             except UserError as error:
-                # the deploy itself is done by then
+                # only a warning: the deploy itself has already succeeded
                 pulumi.warn(f"Not known whether the alert {alert.full_name} is suspended: {error.message}")
 
         resumed.id.apply(resume)

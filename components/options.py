@@ -1,4 +1,4 @@
-"""Resource options and grants that all components make alike.
+"""Resource options and grants that all components share.
 
 Knows pulumi's options and the provider's grant resource. Must not know which privileges or objects there are.
 """
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
     """Return the options of a resource with a fixed name.
 
-    Pulumi replaces by creating first; two objects of one name cannot be, so a replaced one is deleted first.
+    By default Pulumi replaces a resource by creating the new one first. Two objects cannot share a name, so here the
+    old one is deleted first.
     """
     return pulumi.ResourceOptions(parent=parent, depends_on=depends_on, delete_before_replace=True)
 
@@ -31,19 +32,20 @@ def named(parent: pulumi.Resource, *depends_on: pulumi.Resource) -> pulumi.Resou
 def holding(options: pulumi.ResourceOptions, *ignored: str) -> pulumi.ResourceOptions:
     """Return the options of an object that holds rows or files, which no deploy may replace.
 
-    `ignored` are properties for which the provider would make another object; so a plugin or a version with another
-    default asks for nothing. The engine hands the plugin what is ignored as it is in the state, so none can be one
-    whose default is the plugin's own word `default`, which it refuses as a value. Whatever else would replace the
-    object fails: the new one is made first, and Snowflake refuses a second one of the name.
+    `ignored` names properties whose change would make the provider replace the object, so that a plugin or version with
+    a different default changes nothing. For an ignored property the engine passes the value in the state to the plugin.
+    A property whose value in the state is the plugin's own word `default` must therefore not be ignored: the plugin
+    refuses that word as an input. Any other replacement fails: the new object is created first, and Snowflake refuses a
+    second object of the same name.
     """
     merged = pulumi.ResourceOptions(delete_before_replace=False, ignore_changes=list(ignored))
     return pulumi.ResourceOptions.merge(options, merged)
 
 
 def adopting(options: pulumi.ResourceOptions, settings: Settings, kind: str, name: str = "") -> pulumi.ResourceOptions:
-    """Return `options`, and what the settings say of an object of that kind: import it, keep it on destroy.
+    """Return `options`, extended by what the settings say about the object: whether to import it or keep it on destroy.
 
-    An imported object stays as its owners made it, so nothing of it is compared with the program.
+    An imported object stays as its owners created it, so none of its properties are compared with the program.
     """
     identifier = import_id(settings, kind, name)
     adoption = pulumi.ResourceOptions(
@@ -61,10 +63,10 @@ def grant_all(
     *depends_on: pulumi.Resource,
     deleted_with: pulumi.Resource | None = None,
 ) -> list[snowflake.GrantPrivilegesToAccountRole]:
-    """Grant each of `grants` to the role.
+    """Grant each of `grants` to the role, and return the resources.
 
-    Grants go with their object, so one on an object among `depends_on`, found by its name, is made anew with it. What
-    goes together with `deleted_with` is not revoked by itself.
+    Dropping an object drops the grants on it. A grant on an object in `depends_on` (matched by resource name) is
+    therefore replaced with that object. Grants are not revoked separately when `deleted_with` is deleted.
     """
     extra = pulumi.ResourceOptions(
         deleted_with=deleted_with, hooks=pulumi.ResourceHookBinding(on_error=[parent.scope.login.refused])

@@ -1,7 +1,7 @@
-"""Tasks that an interrupted deploy made and the engine's state does not know: dropped before they are made again.
+"""Drop tasks that an interrupted deploy created but the engine's state does not record, before creating them again.
 
-Knows the engine's hooks. Must not know what a graph's tasks are. An engine that was killed between a CREATE and the
-note of it would otherwise fail for ever with "already exists".
+Knows the engine's hooks. Must not know what a graph's tasks are. If the engine is killed after a CREATE but before it
+saves its state, every later deploy would otherwise fail with "already exists".
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def dropping_left_overs(graphs: Sequence[GraphPlan], present: Mapping[str, Row], scope: Scope) -> pulumi.ResourceHook:
-    """Return what is to happen before a task is created: it is dropped if it is there and was made for its graph.
+    """Return the hook that runs before a task is created. It drops the task if that exists and was made for its graph.
 
-    The engine calls it only for what its state does not have, and for what it has just dropped to make it anew. It is
-    one hook for all tasks and deploys: the engine writes its whole state anew for each task whose hooks have changed.
+    The engine calls the hook only for tasks that its state does not have, or that it has just dropped to replace them.
+    All tasks and deploys share one hook, because the engine rewrites its whole state for each task whose hooks changed.
     """
     orphans = left_overs(graphs, present)
 

@@ -1,7 +1,7 @@
-"""The operators' page in Snowflake: files in the stage, a Streamlit app made of them, and who may look at it.
+"""The operators' page in Snowflake: files in the stage, the Streamlit app built from them, and who may view it.
 
-Knows the provider's steps: its Streamlit resource names no runtime and has no live version. Must not know what the page
-shows, nor which files it needs (see `jobgraph.plan.page`).
+Knows the provider's steps. They are used because the provider's Streamlit resource has neither a runtime nor a live
+version. Must not know what the page shows, nor which files it needs (see `jobgraph.plan.page`).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SHIPPED = (".py", ".css", ".js", ".yaml")
 
 @dataclass(frozen=True)
 class PageArgs:
-    """Names (`settings`), and the parts that must be there before: the warehouse, the stage, the history."""
+    """Names (`settings`), and the parts that must exist first: the warehouse, the stage, the history."""
 
     settings: Settings
     before: tuple[pulumi.Resource, ...]
 
 
 class PageComponent(Part):
-    """The app. Other files are another folder of the stage, and the app is made anew of them."""
+    """The app. Changed files go into a new folder of the stage, and the app is replaced."""
 
     def __init__(self, name: str, args: PageArgs, scope: Scope) -> None:
         super().__init__("Page", name, scope)
@@ -46,7 +46,7 @@ class PageComponent(Part):
         ]
         stays = sql.nothing("the page stays")
         after_files = pulumi.ResourceOptions(parent=self, depends_on=[*steps, removal], replace_with=steps)
-        # named as the grant on it, which is made anew with it
+        # the resource has the name of the grant on it, so that the grant is replaced with it (see `grant_all`)
         app = snowflake.Execute(self.named(page.NAME), execute=plan.create, revert=stays, opts=after_files)
         after_app = pulumi.ResourceOptions(parent=self, depends_on=[app], replace_with=[app])
         live = self._step("live", plan.go_live, stays, after_app)
@@ -59,7 +59,7 @@ class PageComponent(Part):
 
 
 def sources() -> dict[str, str]:
-    """Return the texts of jobgraph's files by their path, as `jobgraph/page/app.py`."""
+    """Return the text of each of jobgraph's files by its path, such as `jobgraph/page/app.py`."""
     return dict(_texts(files("jobgraph"), "jobgraph"))
 
 

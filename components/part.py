@@ -1,4 +1,4 @@
-"""What a part of a JobGraph shares with the others: the names of its resources, their parent, and the login of hooks.
+"""What the parts of a JobGraph share: how their resources are named, their parent, and the login of hooks.
 
 Knows pulumi's component resources. Must not know any resource of Snowflake.
 """
@@ -19,9 +19,9 @@ class Scope:
     """The JobGraph that a resource belongs to.
 
     Attributes:
-        owner: The JobGraph: the parent of its parts, from which provider, protection and transforms are inherited.
-        name: Its name; the names of all its resources begin with it, so a program may hold several.
-        login: By which hooks of its resources ask Snowflake.
+        owner: The JobGraph itself, the parent of its parts; they inherit provider, protection and transforms from it.
+        name: The JobGraph's name. All its resource names begin with it, so one program may have several JobGraphs.
+        login: The login with which hooks of its resources query Snowflake.
     """
 
     owner: pulumi.ComponentResource
@@ -29,15 +29,15 @@ class Scope:
     login: Login
 
     def named(self, name: str) -> str:
-        """Return the name of a resource: the one by which it is known in this JobGraph, behind the JobGraph's own."""
+        """Return a resource's full name: the JobGraph's name, then the resource's name inside this JobGraph."""
         return f"{self.name}-{name}"
 
     def hook(self, text: str) -> str:
-        """Return the name of a hook; a program has one of each name."""
+        """Return a hook's name, which must be unique in the program."""
         return f"{self.name}: {text}"
 
     def local(self, name: str) -> str:
-        """Return the name by which a resource is known in this JobGraph: the way back from `named`."""
+        """Return a resource's name inside this JobGraph; the inverse of `named`."""
         return name.removeprefix(f"{self.name}-")
 
 

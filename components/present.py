@@ -1,7 +1,7 @@
-"""What is there before a deploy, asked of the provider and the engine: tasks, images, which plugin deployed last.
+"""What exists before a deploy, according to the provider and the engine: tasks, images, which plugin deployed last.
 
-Knows the provider's function `getTasks`, how it reads the rows of a statement, and the engine's function that reads a
-stack's outputs. Must not know what is made of the tasks, nor which images jobs run (jobgraph.inspection).
+Knows the provider's function `getTasks`, how the provider reads the rows of a statement, and the engine's function that
+reads a stack's outputs. Must not know how the tasks are used, nor which images jobs run (jobgraph.inspection).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
 
-# What Snowflake says of a database or schema that is not there yet (002003, 002043).
+# Part of Snowflake's error for a database or schema that does not exist yet (002003, 002043).
 _ABSENT = "does not exist"
-# The stack's output that says which plugin deployed it.
+# The stack output that records which plugin deployed the stack.
 PLUGIN = "plugin"
-# A name that no task has: the answer is asked for, not its rows.
+# A name that no task has: only the answer's id is needed, not its rows.
 _NO_TASK = "JOBGRAPH ASKS WHICH PLUGIN ANSWERS"
-# What the plugin says when it cannot log in, whatever the reason.
+# Part of the plugin's error for any failed login.
 _NOT_CONNECTED = "open snowflake connection"
 _REMEDY = (
     "For the sandbox: is it running (`jobgraph sandbox start`), and is this shell pointed at it "
@@ -42,12 +42,12 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Present:
-    """What is in Snowflake before a deploy.
+    """What Snowflake holds before a deploy.
 
     Attributes:
-        tasks: rows of SHOW TASKS of the schema, those of the graphs' roots with the `parameters` that are set on them;
-            None if Snowflake could not be asked.
-        has_schema: False before the first deploy: then there is nothing else to ask for either.
+        tasks: rows of SHOW TASKS of the schema; the rows of the graphs' roots also have the `parameters` that are set
+            on them. None if Snowflake could not be queried.
+        has_schema: False before the first deploy; then no other object of the schema can exist either.
         plugin: the plugin that answered; None if none did.
     """
 
@@ -59,12 +59,12 @@ class Present:
 def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulumi.Resource) -> Present:
     """Return the tasks of the schema.
 
-    A preview goes on without an answer, and says so. The provider that is asked is that of `parent`. To be called
-    before resources of Snowflake are registered: without a server their errors, which know no remedy, would end the
-    program first.
+    If Snowflake cannot be queried, a preview warns and continues. The query goes through the provider of `parent`. Call
+    this before any Snowflake resource is registered: otherwise, without a server, an error of such a resource would end
+    the program first, and that error suggests no remedy.
 
     Raises:
-        RunError: Snowflake cannot be asked during an update.
+        RunError: Snowflake cannot be queried during an update.
     """
     place, options = snowflake.GetTasksInArgs(schema=settings.qualified()), pulumi.InvokeOptions(parent=parent)
     roots = {graph.root.name for graph in graphs}
@@ -89,9 +89,10 @@ def tasks_present(settings: Settings, graphs: Sequence[GraphPlan], parent: pulum
 
 
 def plugin_noted(plugin: plugins.Plugin | None, component: pulumi.Resource) -> str | None:
-    """Return the plugin for the stack's output `plugin`; warn if the last deploy of this stack noted another one.
+    """Return the value of the stack's output `plugin`; warn if the last deploy of this stack recorded another plugin.
 
-    A preview that could not ask keeps what was noted. `component` is where the warning is shown.
+    If `plugin` is None (a preview that could not query Snowflake), return the recorded value. The warning is attached
+    to `component`.
     """
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     try:
@@ -111,7 +112,7 @@ def plugin_noted(plugin: plugins.Plugin | None, component: pulumi.Resource) -> s
 def present_after(
     settings: Settings, resources: Sequence[pulumi.Resource], parent: pulumi.Resource
 ) -> pulumi.Output[list[Row]]:
-    """Return the rows of SHOW TASKS of the schema as they are when all of `resources` is there as planned."""
+    """Return the rows of SHOW TASKS of the schema, read after all `resources` have been deployed."""
     options = pulumi.InvokeOutputOptions(depends_on=resources, parent=parent)
     place = snowflake.GetTasksInArgs(schema=settings.qualified())
     tasks = snowflake.get_tasks_output(in_=place, with_parameters=False, opts=options)
@@ -119,7 +120,7 @@ def present_after(
 
 
 def _plugin(options: pulumi.InvokeOptions) -> plugins.Plugin:
-    """Return the plugin that answers, where there is no schema to ask about."""
+    """Return the plugin that answers a query on the account, for a deploy whose schema does not exist yet."""
     anywhere = snowflake.GetTasksInArgs(account=True)
     return plugins.answering(snowflake.get_tasks(in_=anywhere, like=_NO_TASK, with_parameters=False, opts=options).id)
 
@@ -129,7 +130,7 @@ def _listed(place: snowflake.GetTasksInArgs, options: pulumi.InvokeOptions) -> A
 
 
 def _parameters(place: snowflake.GetTasksInArgs, root: str, options: pulumi.InvokeOptions) -> dict[str, str]:
-    """Return the parameters that are set on a root itself; it is one more statement, so only roots are asked."""
+    """Return the parameters set on the root itself. This takes an extra statement, so only roots are queried."""
     tasks = snowflake.get_tasks(in_=place, like=root, with_parameters=True, opts=options)
     own = [task for task in tasks.tasks if task.show_outputs[0].name == root]
     parameters = [
@@ -160,9 +161,9 @@ def _row(output: Any) -> Row:
 
 
 def warn_of_missing_images(plan: Plan, repository_id: pulumi.Output[str], scope: Scope) -> None:
-    """Warn of every image of the stack's repository that a job names and that is not in it.
+    """Warn of every image that a job expects in the stack's repository but that is missing there.
 
-    `repository_id` is not known in a preview before the repository is made; then there is nothing to look at.
+    In a preview before the repository is created, `repository_id` is unknown and nothing is checked.
     """
     listing = snowflake.Execute.get(
         scope.named("images-in-the-repository"),

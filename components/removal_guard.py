@@ -1,6 +1,6 @@
-"""What stands before the removal of a graph: no run of it is under way.
+"""The guard against removing a graph while one of its runs is under way.
 
-Knows that the engine deletes a resource before what it depends on. Must not know what the statements say.
+Knows that the engine deletes a resource before the resources that it depends on. Must not know the statements.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RemovalGuardArgs:
-    """The guard, the components of all graphs, or of all their guards, and the names of the graph's steps."""
+    """The guard's step, the components that it depends on (all graphs, or all guards), and the names of its steps."""
 
     guard: StepPlan
     before: Sequence[pulumi.Resource]
@@ -35,10 +35,10 @@ class RemovalGuardArgs:
 def guard_removal(
     graphs: Sequence[GraphPlan], settings: Settings, components: Mapping[str, TaskGraphComponent], scope: Scope
 ) -> None:
-    """Make the guard of each graph, and one more that a destroy undoes before any of them; `components` by key.
+    """Create a guard for each graph, and a guard for all graphs that a destroy undoes first; `components` is by key.
 
-    The last one is there for a single graph too: the second graph to leave must not take it along, as it asks for the
-    runs of all graphs.
+    The guard for all graphs exists even with a single graph. Otherwise, going from two graphs to one would remove this
+    guard and run its revert, which fails while any graph has a run under way.
     """
     guards = [
         RemovalGuardComponent(
@@ -57,11 +57,11 @@ def guard_removal(
 
 
 class RemovalGuardComponent(Part):
-    """A step whose way back fails while runs are under way.
+    """A step whose revert fails while runs are under way.
 
-    It depends on its graph and on all others, so it is the first to go, by `destroy` and when the graph leaves the
-    file: if it refuses, no graph has been touched. Made, it does nothing; made anew, after a destroy that was
-    interrupted, it resumes the root, the last of all that the deploy makes.
+    It depends on its own graph and on all others, so it is undone first, both by `destroy` and when the graph is
+    removed from the file: if the revert refuses, no graph has been touched. On its first creation the step does
+    nothing. When it is created again after an interrupted destroy, it resumes the root as the deploy's last step.
     """
 
     def __init__(self, name: str, args: RemovalGuardArgs, scope: Scope) -> None:
@@ -74,7 +74,7 @@ class RemovalGuardComponent(Part):
                 parent=self,
                 depends_on=args.before,
                 aliases=args.names.aliases("removal"),
-                # another text would replace the step, and so undo it although the graph stays
+                # a changed text would replace the step, and thus run its revert although the graph stays
                 ignore_changes=["execute"],
             ),
         )

@@ -1,6 +1,6 @@
-"""The engine's hooks by which a deploy repairs tasks that are not as its state says.
+"""The engine hooks through which a deploy repairs tasks that differ from the engine's state.
 
-Knows the engine's hooks and how they log in. Must not know what is repaired, or how: `jobgraph.deploy.repair` says it.
+Knows the engine's hooks and how they log in. Must not know what is repaired or how (see `jobgraph.deploy.repair`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class RepairHooks:
-    """The hooks of the tasks of all graphs; `present` are the rows of SHOW TASKS before the deploy, by name.
+    """The hooks for the tasks of all graphs; `present` holds the rows of SHOW TASKS before the deploy, by name.
 
-    They have the same names in each deploy, because the engine's state names them.
+    The hooks have the same names in each deploy, because the engine's state refers to them by name.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class RepairHooks:
         self.on_error = pulumi.ErrorHook(scope.hook("mend the tasks before a task that fails"), self._after_failure)
 
     def after(self, graph: GraphPlan, resources: Sequence[pulumi.Resource]) -> pulumi.Input[Sequence[pulumi.Resource]]:
-        """Repair the tasks of a graph after `resources`, its last ones; return these, ready when the repair is done.
+        """Repair the tasks of a graph after `resources`, its last ones.
 
-        A preview repairs nothing.
+        Return `resources` as an output that resolves when the repair is done. A preview repairs nothing.
         """
         if pulumi.runtime.is_dry_run():
             return resources
@@ -60,7 +60,7 @@ class RepairHooks:
         self._send(self._repair.before_update(name, arguments.old_outputs or {}, arguments.new_inputs or {}))
 
     def _after_failure(self, arguments: pulumi.ErrorHookArgs) -> bool:
-        """Whether the step that failed, for the first time, may succeed now."""
+        """Repair after a failed update or deletion; return whether to retry it. Only the first failure is retried."""
         if len(arguments.errors) > 1 or arguments.failed_operation == "create":
             return False
         with self._scope.login.connected() as ask:

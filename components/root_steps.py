@@ -1,9 +1,9 @@
-"""The steps around a graph's root, in the order in which a deploy takes them.
+"""The steps around a graph's root, in the order in which a deploy performs them.
 
     opening -> (root) -> gate -> finalizer slot, overlap -> (tasks) -> activation
 
-Knows the provider's `Execute` resource, and which step may send what in a deploy. Must not know tasks. Why these
-steps: components/task_graph.py and docs/decisions/0009.
+Knows the provider's `Execute` resource, and what each step may send in a deploy. Must not know tasks.
+components/task_graph.py and docs/decisions/0009 explain why these steps exist.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class RootSteps:
-    """The steps of one graph, each registered by the method of its name, once.
+    """The steps of one graph. Each is registered once, by the method with its name.
 
     Args:
-        part: the graph's component, their parent.
-        names: of the steps.
-        args: the graph's plan, which has the statements, and what this deploy may do to a root that is there.
+        part: the graph's component, the parent of the steps.
+        names: the names of the steps.
+        args: the graph's plan, with the steps' statements, and what this deploy may do to an existing root.
     """
 
     def __init__(self, part: Part, names: StepNames, args: TaskGraphArgs) -> None:
@@ -45,15 +45,15 @@ class RootSteps:
         self._hooks = {"opening": pulumi.ResourceHookBinding(before_create=[begins])}
 
     def opening(self, needs: Sequence[pulumi.Resource]) -> snowflake.Execute:
-        """Register the first step: its revert, which is the last statement of a deploy, resumes the root."""
+        """Register the first step. Its revert is the last statement of a deploy and resumes the root."""
         is_replaced = self._change.resume
         differing = self._differing if is_replaced else None
         self._opening = self._replaced("opening", self._graph.opening, needs, differing, is_replaced=is_replaced)
         return self._opening
 
     def gate(self, root: pulumi.Resource, *, is_torn: bool) -> snowflake.Execute:
-        """Register the step that suspends the root before its tasks change; `is_torn`: some are made anew."""
-        # suspending what is suspended does no harm, and the provider resumes a root that a refresh saw started
+        """Register the step that suspends the root before its tasks change; `is_torn`: some tasks are replaced."""
+        # suspending a suspended root is harmless, and the provider resumes a root that a refresh saw started
         is_changed = self._change.suspend or self._change.resume or is_torn
         differing = self._differing if is_changed else None
         self._gate = self._replaced("gate", self._graph.gate, [root, self._opening], differing, is_replaced=True)
@@ -61,14 +61,14 @@ class RootSteps:
 
     @property
     def around(self) -> list[pulumi.Resource]:
-        """Opening and gate. Every task depends on both: the engine orders deletions by direct dependencies."""
+        """The opening and the gate. Every task depends on both: the engine orders deletions by direct dependencies."""
         return [self._opening, self._gate]
 
     def finalizer_slot(self) -> snowflake.Execute:
-        """Register the step that frees the root's one place for a finalizer if another task than the planned is in it.
+        """Register the step that unsets the root's finalizer if that is not the planned task; a root can have only one.
 
-        It sends its statement in this deploy only. No way back: none could be right later. The text names the deploy:
-        the same statement may be needed again, and the same text is not sent twice.
+        The statement is sent in this deploy only. It has no revert, because none could be right later. The text names
+        the deploy: the same statement may be needed again, and the engine does not send an unchanged text twice.
         """
         finalizer = self._change.former_finalizer
         free = sql.free_finalizer(self._settings.qualified(finalizer)) if finalizer else None
@@ -86,7 +86,7 @@ class RootSteps:
         )
 
     def overlap(self, step: StepPlan) -> snowflake.Execute:
-        """Register the step that sets what happens to overlapping runs; the old one's way back comes first."""
+        """Register the step that sets how overlapping runs are handled. On a change, the old step is undone first."""
         opts = pulumi.ResourceOptions(
             parent=self._part,
             depends_on=self.around,
@@ -96,21 +96,21 @@ class RootSteps:
         return snowflake.Execute(self._names.of("overlap"), execute=step.execute, revert=step.revert, opts=opts)
 
     def activation(self, last: pulumi.Input[Sequence[pulumi.Resource]], *, is_root_there: bool) -> None:
-        """Register the step that resumes the root of a new graph. It has the root's name: another root is resumed anew.
+        """Register the step that resumes a new root. Its name has the root's, so a renamed root gets a new step.
 
-        What resumes a root that is there is the old opening's revert, after the deletions.
+        An existing root is resumed by the old opening's revert, after the deletions.
         """
         root = self._graph.root.name
         activation = snowflake.Execute(
             self._part.named(f"{root}-activate"),
-            # a root that is not there, for its place is another one, is made suspended
+            # a new root, also one that replaces another, is created suspended
             execute=self._resumption(),
             revert=self._graph.activation.revert,
             opts=pulumi.ResourceOptions(
                 parent=self._part, depends_on=last, ignore_changes=["execute"] if is_root_there else None
             ),
         )
-        # whether a root is started is the operators', and no refresh looks at it; of what is merely read, it does
+        # operators decide whether a root is started, so a refresh ignores that property; it does compare this query
         snowflake.Execute.get(
             self._part.named(f"{root}-suspended-by-failures"),
             activation.id,
@@ -119,13 +119,14 @@ class RootSteps:
         )
 
     def _note_the_opening(self, _arguments: pulumi.ResourceHookArgs) -> None:
-        """Note that the opening is made in this deploy: no other deploy of this graph has begun before."""
+        """Record that this deploy creates the opening, which means that no earlier deploy of this graph was begun."""
         self._is_opened_now = True
 
     def _resumption(self) -> pulumi.Input[str]:
-        """Return what the activation sends: not the resumption of a renamed root that an operator has suspended.
+        """Return the activation's statement. A renamed root that an operator had suspended is not resumed.
 
-        If the opening is there already, a deploy was interrupted, which has suspended the root before it dropped it.
+        If the opening exists already, an earlier deploy was interrupted; that deploy, not an operator, suspended the
+        root before dropping it, so the new root is resumed.
         """
         resume, root = self._graph.activation.execute, self._graph.root.name
         stays = sql.nothing(f"{root} was suspended")
@@ -145,9 +146,9 @@ class RootSteps:
         *,
         is_replaced: bool,
     ) -> snowflake.Execute:
-        """Register a step that another hash replaces, and so do tasks that differ; if not `is_replaced`, neither does.
+        """Register a step. With `is_replaced`, a changed hash or tasks that differ from the plan replace it.
 
-        Not replaced, it is updated in place, which sends nothing.
+        Otherwise the step is updated in place, which sends nothing.
         """
         return snowflake.Execute(
             self._names.of(name),

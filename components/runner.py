@@ -2,10 +2,11 @@
 
 Knows the provider's procedure resource. Must not know what the procedures do.
 
-A run in flight calls the procedures of the deploy before, so a deploy does not delete them. Each has a step before it:
-taken, it takes the mark off a procedure of this text that is there still; undone, last of all, it marks the procedure
-as superseded, and has it dropped as soon as no run needs it. The engine deletes a procedure whose step goes as well
-with that step, that is: not by itself (docs/decisions/0004).
+A run in progress calls the procedures of the previous deploy, so a deploy must not delete them. Each procedure
+therefore depends on a step. When the step is created, it removes the mark "superseded" from a procedure with the same
+text, if one still exists. When the step is undone, at the end of a later deploy, it marks the procedure as superseded;
+the procedure is dropped as soon as no run needs it. Because the procedure is `deleted_with` its step, the engine does
+not delete it itself (docs/decisions/0004).
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunnerArgs:
-    """The plan, and the components that must be there before.
+    """The plan, and the components that must exist first.
 
     Attributes:
-        compute: its warehouse runs the procedure that drops others, also while the stack is destroyed.
-        has_schema: False before the first deploy: the provider would warn that it finds no procedures.
+        compute: its warehouse runs the procedure that drops superseded ones, also while the stack is destroyed.
+        has_schema: False before the first deploy; then procedures are not looked up, as the provider would warn that it
+            finds none.
     """
 
     plan: Plan
@@ -46,7 +48,7 @@ class RunnerArgs:
 
 
 class RunnerComponent(Part):
-    """Runner and finalizer, and what drops those of earlier deploys. A changed text is a new procedure."""
+    """The runner, the finalizer, and the procedure that drops superseded ones. A changed text is a new procedure."""
 
     def __init__(self, name: str, args: RunnerArgs, scope: Scope) -> None:
         super().__init__("Runner", name, scope)
@@ -56,7 +58,7 @@ class RunnerComponent(Part):
         self._dropping = self._procedure(plan.drop_superseded, options)
         own = call_grant(plan.drop_superseded)
         granted = grant_all(self, plan.settings.role, [own], args.access, self._dropping)
-        # by what steps are undone: the procedure, the privilege to call it, its warehouse
+        # what the steps' reverts need: the procedure, the privilege to call it, its warehouse
         self._undoing = [self._dropping, *granted, args.compute]
         for procedure in filter(None, (plan.run_job, plan.finalize_graph, plan.watch)):
             self._kept(procedure)
@@ -69,16 +71,18 @@ class RunnerComponent(Part):
         self.register_outputs({"run_job": plan.run_job.name, "finalize_graph": plan.finalize_graph.name})
 
     def _tied(self, statement: pulumi.Input[str]) -> pulumi.Output[str]:
-        """Return the statement of a step as an output of the procedure that undoes the step.
+        """Return the statement of a step as an output that depends on the procedure its revert calls.
 
-        So the engine undoes it while that procedure is there, also where that is to be replaced, in another schema.
+        The engine then undoes the step while that procedure still exists, even if the procedure is to be replaced in
+        another schema.
         """
         return pulumi.Output.all(statement, self._dropping.name).apply(lambda both: str(both[0]))
 
     def _granted(self, grant: Grant) -> None:
-        """Grant what jobs need of others' objects; it is taken back when no run needs it, if the object is there.
+        """Grant a privilege that jobs need on an object of another owner.
 
-        The step does that, because the engine's own REVOKE fails for good once somebody has dropped the object.
+        A step's revert revokes the privilege once no run needs it, provided that the object still exists. The engine's
+        own REVOKE is not used: it would fail in every later deploy once somebody has dropped the object.
         """
         plan, role = self._args.plan, self._args.plan.settings.role
         label = f"{role}-{grant.label}"
@@ -91,7 +95,7 @@ class RunnerComponent(Part):
         grant_all(self, role, [grant], self._args.access, step, deleted_with=step)
 
     def _needed(self, label: str, needed: pulumi.Resource) -> None:
-        """Take a step that does nothing, and that refuses to be undone while runs may need what goes after it."""
+        """Register a step that does nothing, and whose revert fails while runs may still need `needed`."""
         plan = self._args.plan
         snowflake.Execute(
             self.named(f"{label}-needed"),
@@ -101,7 +105,7 @@ class RunnerComponent(Part):
         )
 
     def _payloads(self) -> None:
-        """Take a step whose old self, undone when other payloads have come, removes the files that no run needs."""
+        """Register a step that is replaced when payloads change; the old step's revert removes files no run needs."""
         plan = self._args.plan
         snowflake.Execute(
             self.named("payloads-needed"),
@@ -115,14 +119,14 @@ class RunnerComponent(Part):
         )
 
     def _kept(self, procedure: ProcedurePlan) -> None:
-        """Make a procedure that stays while runs need it, and the privilege to call it."""
+        """Create a procedure that stays as long as runs need it, and grant the privilege to call it."""
         args, settings = self._args, self._args.plan.settings
         comment = args.access.mark.comment(procedure.comment)
         step = snowflake.Execute(
             self.named(f"{procedure.name}-in-use"),
             execute=self._tied(comment.apply(lambda text: retirement.use(procedure, text))),
             revert=retirement.supersede(settings, procedure, args.plan.drop_superseded),
-            # undone first where it is taken anew, or the mark would stay
+            # when the step is replaced, the old one is undone first; otherwise the mark "superseded" would remain
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[args.storage, *self._undoing], delete_before_replace=True
             ),
@@ -133,7 +137,7 @@ class RunnerComponent(Part):
             depends_on=[args.storage, step],
             deleted_with=step,
             import_=procedure.signature if is_present else None,
-            # the mark is still in it when the engine compares
+            # the comment still has the mark "superseded" when the engine compares it
             ignore_changes=["comment"] if is_present else None,
         )
         resource = self._procedure(procedure, options)
@@ -157,11 +161,10 @@ class RunnerComponent(Part):
 
 
 def _superseded_procedures(parent: pulumi.Resource, settings: Settings) -> frozenset[str]:
-    """Return the names of the schema's procedures that a deploy has superseded and that are there still.
+    """Return the names of the schema's procedures that a deploy has superseded and that still exist.
 
     Raises:
-        Exception: the provider's, when Snowflake cannot be asked during an update. A preview goes on without an answer,
-            and says so.
+        Exception: the provider's own, if Snowflake cannot be queried during an update. A preview warns and continues.
     """
     try:
         procedures = snowflake.get_procedures(
@@ -175,5 +178,5 @@ def _superseded_procedures(parent: pulumi.Resource, settings: Settings) -> froze
             f"of them is used again. {error}"
         )
         return frozenset()
-    # an answer without procedures has no list
+    # `procedures` is None if there are none
     return frozenset(row.name for row in procedures.procedures or () if retirement.is_superseded(row.comment))

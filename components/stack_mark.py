@@ -1,7 +1,7 @@
-"""A mark that no other stack has, in the comments of what this one makes; and what is done with its own left-overs.
+"""A mark, unique to the stack, in the comments of its objects; and the removal of objects that it left behind.
 
-Knows the engine's hooks. Must not know which objects there are. An engine that was killed between a CREATE and the note
-of it would otherwise fail for ever with "already exists" (docs/decisions/0011).
+Knows the engine's hooks. Must not know which kinds of objects exist. If the engine is killed after a CREATE but before
+it saves its state, every later deploy would otherwise fail with "already exists" (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from jobgraph.components.part import Part
     from jobgraph.deploy.orphans import AlreadyThere, FutureOwner
 
-# Snowflake's own words, errors 002002 and, of a future owner, 003504
+# Part of Snowflake's errors 002002 and, for a future owner, 003504
 _EXISTS = "already exists"
 
 
 class StackMark:
-    """The id of a step that does nothing: the plugin draws it at random, and the state has it before anything is made.
+    """The id of a step that does nothing. The plugin picks it at random; the state has it before any object exists.
 
-    So whatever bears it was made by this stack, also when another team has the same names, project and stack.
+    An object with the mark was therefore created by this stack, even if another team uses the same names, project and
+    stack.
     """
 
     def __init__(self, parent: Part) -> None:
@@ -49,11 +50,14 @@ class StackMark:
         )
 
     def comment(self, text: str) -> pulumi.Output[str]:
-        """Return a comment with the mark."""
+        """Return `text` with the mark at its end."""
         return self._ending.apply(lambda ending: f"{text}{ending}")
 
     def owning(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """Return the options of the future ownership of tasks: another role of this stack, which had it, gives way."""
+        """Return the options of the grant of future ownership of tasks.
+
+        If another role of this stack already has the future ownership, its grant is revoked and the creation retried.
+        """
 
         async def frees(arguments: pulumi.ErrorHookArgs) -> bool:
             return _frees(arguments, str(await self._ending.future()), self._scope.login)
@@ -64,22 +68,25 @@ class StackMark:
         return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
 
     def making(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """Return the options of a resource whose comment has the mark: what is in its way is looked at."""
+        """Return the options of a resource whose comment has the mark.
+
+        If the object already exists, it is dropped, provided that an interrupted deploy of this stack left it.
+        """
         hooks = pulumi.ResourceHookBinding(on_error=[self._hook])
         return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(hooks=hooks))
 
     def making_schema(self, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """Return the options of the schema, which may hold nothing when the provider creates it.
+        """Return the options of the schema, which must be empty if it already exists when the provider creates it.
 
-        Where one named PUBLIC exists, the provider's CREATE does not fail but takes it over. If the schema is to be
-        replaced, the drop of the old one would then remove all that it holds.
+        If a schema named PUBLIC exists, the provider's CREATE does not fail but takes the schema over. If the stack's
+        schema is being replaced, dropping the old one would then delete everything in it.
         """
         hooks = pulumi.ResourceHookBinding(before_create=[self._holds_nothing])
         return pulumi.ResourceOptions.merge(self.making(options), pulumi.ResourceOptions(hooks=hooks))
 
 
 def _refuse_contents(arguments: pulumi.ResourceHookArgs, login: Login) -> None:
-    """Raise an error if the schema that is to be created exists and holds something."""
+    """Raise an error if the schema that is to be created exists and is not empty."""
     schema = already_there(arguments.type, arguments.new_inputs or {})
     if schema is None:
         return
@@ -90,7 +97,7 @@ def _refuse_contents(arguments: pulumi.ResourceHookArgs, login: Login) -> None:
 
 
 def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
-    """Drop what is in the way of a new object, if an interrupted deploy of this stack left it; whether to try again."""
+    """Drop an object that already exists if an interrupted deploy of this stack left it; return whether to retry."""
     tell_what_is_lacking(arguments, login.role)
     orphan = already_there(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if orphan is None:
@@ -106,12 +113,15 @@ def _makes_way(arguments: pulumi.ErrorHookArgs, login: Login) -> bool:
 
 
 def _is_in_the_way(arguments: pulumi.ErrorHookArgs) -> bool:
-    """Whether a creation failed, for the first time, because something is there."""
+    """Whether a creation failed, for the first time, because the object already exists."""
     return arguments.failed_operation == "create" and len(arguments.errors) == 1 and _EXISTS in arguments.errors[0]
 
 
 def _frees(arguments: pulumi.ErrorHookArgs, ending: str, login: Login) -> bool:
-    """Revoke the future ownership that a role of this stack has, the ending of whose comment is given."""
+    """Revoke the present future ownership if its role is this stack's; return whether to retry.
+
+    `ending` is the end of the comments of this stack's objects.
+    """
     tell_what_is_lacking(arguments, login.role)
     owner = future_owner(arguments.type, arguments.new_inputs or {}) if _is_in_the_way(arguments) else None
     if owner is None:
@@ -131,13 +141,13 @@ def _frees(arguments: pulumi.ErrorHookArgs, ending: str, login: Login) -> bool:
 
 
 def _is_ours(owner: FutureOwner, holder: str, ending: str, ask: Ask) -> bool:
-    """Whether a role is the stack's own, or was until now."""
+    """Whether the role `holder` is, or until this deploy was, a role of this stack."""
     rows = ask(owner.show_role(holder))
     return holder == owner.role or any(row["name"] == holder and str(row["comment"]).endswith(ending) for row in rows)
 
 
 def _refusal(orphan: AlreadyThere, ask: Ask) -> str | None:
-    """Return why an object must stay; None if it may go."""
+    """Return why an object must stay; None if it may be dropped."""
     row = orphan.this(ask(orphan.show))
     remedy = "name it in `imported` of jobgraph:settings to take it into this stack as it is"
     if row is None:

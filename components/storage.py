@@ -1,6 +1,6 @@
-"""Where things are: database, schema, image repository, stage, and the resolved job configuration in it.
+"""The database, schema, image repository and stage, and the resolved job configuration in the stage.
 
-Knows the provider's resources for them. Must not know what the configuration says.
+Knows the provider's resources for them. Must not know the content of the configuration.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Names (`settings`), the files to put into the stage, and the components that make the role and the warehouse.
+    """Names (`settings`), the files for the stage, and the components that create the role and the warehouse.
 
-    Files are written by statements that need the warehouse.
+    The statements that write files need the warehouse.
     """
 
     settings: Settings
@@ -39,9 +39,9 @@ class StorageArgs:
 
 
 class StorageComponent(Part):
-    """Database, schema and what they hold for everyone; tasks made in the schema belong to the run role.
+    """The database, the schema and their shared contents. The run role owns tasks that are created in the schema.
 
-    `repository_id` is an output of what is there when the image repository is.
+    `repository_id` is an output that resolves once the image repository exists.
     """
 
     def __init__(self, name: str, args: StorageArgs, scope: Scope) -> None:
@@ -51,7 +51,7 @@ class StorageComponent(Part):
         self._place = self._schema(settings)
         stage = self._stage(settings)
         resources: list[pulumi.CustomResource] = [*self._images(settings), stage]
-        # of the stage, where the repository is another's and so there
+        # the stage's id if the repository belongs to others, because it exists already
         self.repository_id = resources[0].id
         self._tasks_belong_to_the_role(settings, args.access)
         self._put("configuration", args.configuration, stage)
@@ -73,13 +73,14 @@ class StorageComponent(Part):
                     self.named(f"{settings.database}.{settings.schema}"),
                     name=settings.schema,
                     database=settings.database,
-                    # said, not ignored: the engine would hand the plugin its own word of the state, which it refuses
+                    # set, not ignored: if ignored, the engine would pass the plugin the word `default` from the
+                    # state, which the plugin refuses
                     is_transient="false",
                     comment=comment,
                     opts=self._mark.making_schema(adopting(holding(named(self, *resources)), settings, "schema")),
                 )
             )
-        # whoever waits for the last of them waits for all
+        # a resource that depends on the last one depends on all of them
         return resources[-1:]
 
     def _images(self, settings: Settings) -> list[pulumi.CustomResource]:
@@ -101,7 +102,8 @@ class StorageComponent(Part):
             self.named(settings.stage),
             name=settings.stage,
             directory=snowflake.StageInternalDirectoryArgs(enable=True),
-            # what a container may mount; a stage that was made without it keeps what it has, since it holds files
+            # containers can mount only a stage with this encryption; a stage created with another keeps it, since it
+            # holds files
             encryption=snowflake.StageInternalEncryptionArgs(
                 snowflake_sse=snowflake.StageInternalEncryptionSnowflakeSseArgs(),  # type: ignore[no-untyped-call]  # theirs
             ),
@@ -112,7 +114,7 @@ class StorageComponent(Part):
         )
 
     def _tasks_belong_to_the_role(self, settings: Settings, access: pulumi.Resource) -> None:
-        """Make the run role the owner of tasks made from now on; those made before keep the former owner.
+        """Make the run role the owner of tasks created from now on; existing tasks keep their owner.
 
         A task runs with its owner's privileges, so the deploying role must not stay the owner.
         """
@@ -129,15 +131,16 @@ class StorageComponent(Part):
         )
 
     def _put(self, name: str, file: StagedFile, stage: snowflake.StageInternal) -> None:
-        """Write the file over the one before it, and take it away with the stack: two steps, so that a change is one.
+        """Write a file to the stage, replacing the previous one, and remove it when the stack is destroyed.
 
-        The statement depends on an output of the stage, so that a stage that is replaced gets the file again.
+        Writing and removing are separate steps, so that a changed file is only overwritten. The statement depends on an
+        output of the stage, so that a replaced stage gets the file again.
         """
         before: list[pulumi.Resource] = [stage, self._compute]
         if file.remove is not None:
             nothing = sql.nothing(f"{file.name} is removed when this step is undone")
             opts = pulumi.ResourceOptions(parent=self, depends_on=before)
-            # the other step is undone first: an `up` after a destroy that was interrupted writes the file again
+            # the writing step is undone first, so that an `up` after an interrupted destroy writes the file again
             before = [
                 *before,
                 snowflake.Execute(self.named(f"{name}-removal"), execute=nothing, revert=file.remove, opts=opts),
@@ -146,8 +149,8 @@ class StorageComponent(Part):
         stays = sql.nothing(f"{file.name} stays in the stage")
         opts = pulumi.ResourceOptions(parent=self, depends_on=before)
         written = snowflake.Execute(self.named(name), execute=write, revert=stays, opts=opts)
-        # Of an Execute, a refresh compares the statements only; of what is merely read, the results. So this shows a
-        # file that was changed or removed by hand; `pulumi up --replace '**::NAME'` writes it again.
+        # A refresh compares only the statements of an Execute, but the results of one that is read with `get`. This
+        # read therefore shows a file that was changed or removed by hand; `pulumi up --replace '**::NAME'` rewrites it.
         listing = sql.list_on_stage(self._settings, file.name)
         listing_name = self.named(f"{name}-in-the-stage")
         snowflake.Execute.get(listing_name, written.id, pulumi.ResourceOptions(parent=self), query=listing)

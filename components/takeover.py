@@ -1,8 +1,8 @@
-"""Stacks of version 0.1, whose components stood at the root and whose resources had no common prefix.
+"""Takeover of version 0.1 stacks, whose components were at the root and whose resources had no common prefix.
 
-Knows the names of then: those of now, without the JobGraph's name. Must not know any single resource.
+Knows the old names: the present names without the JobGraph's. Must not know any particular resource.
 
-The engine multiplies a resource's aliases by those of its parent, so only a part needs to be told where it stood.
+The engine combines a resource's aliases with its parent's, so only the parts need an alias for their old parent.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import pulumi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The JobGraph of this name takes over what a stack of version 0.1 holds.
+# A JobGraph of this name takes over the resources of a version 0.1 stack.
 HEIR = "jobgraph"
 _COMPONENTS = "jobgraph:index:"
 _OWNER = f"{_COMPONENTS}JobGraph"
 
 
 def former_names(resource: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-    """Add the names of version 0.1 to a resource below the JobGraph, as aliases; to be used as a transformation."""
+    """Add the names of version 0.1 as aliases to a resource below the JobGraph. Use this as a transformation."""
     if resource.type_ == _OWNER:
         return None
     parent = {"parent": pulumi.ROOT_STACK_RESOURCE} if resource.type_.startswith(_COMPONENTS) else {}
@@ -31,7 +31,7 @@ def former_names(resource: pulumi.ResourceTransformationArgs) -> pulumi.Resource
 
 
 def _former(resource: pulumi.ResourceTransformationArgs) -> Iterator[str]:
-    """Yield the names without the JobGraph's: of the resource, and of what it was called in later versions."""
+    """Yield the resource's present name and its aliases, each without the JobGraph's name."""
     listed = resource.opts.aliases or []
     names = [alias.name for alias in listed if isinstance(alias, pulumi.Alias)] if isinstance(listed, list) else []
     for name in (resource.name, *names):

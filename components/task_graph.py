@@ -2,18 +2,19 @@
 
 Knows the provider's task resource and how the engine orders steps. Must not know what a task runs.
 
-The provider suspends and resumes a *started* root around the change of every task, all in parallel; with many tasks
-that races. So the root is suspended before its tasks change, and resumed after everything else:
+The provider suspends a *started* root before each change of a task and resumes it afterwards. It does so for all tasks
+in parallel, which is a race. The root is therefore suspended before any task changes, and resumed after everything
+else:
 
     opening -> root -> gate (suspends) -> slot -> tasks, finalizer -> activation (resumes, on the first deploy)
 
-Opening and gate hold the graph's hash in the text of their *revert*, and in their *query* which tasks are not there as
-planned. Where the root is started, another hash, or tasks that differ, replace both: first the new opening (sends
-nothing that changes anything), the new gate (suspends), then all the rest, and the deletions, those of removed tasks
-before the old gate, and the old opening, whose revert resumes, last of all. From the first of these steps on, the
-engine's state has the old opening as "to be deleted", so that whatever deploy comes after an interruption ends with
-the resume. Where an operator suspended the root before the deploy, the opening is updated in place, which sends
-nothing: the root stays suspended. docs/decisions/0009 has the reasons.
+The opening and the gate have the graph's hash in the text of their *revert*, and the tasks that differ from the plan in
+their *query*. If the root is started, a changed hash or tasks that differ replace both steps, in this order: the new
+opening (changes nothing in Snowflake), the new gate (suspends), everything else, then the deletions: removed tasks
+first, then the old gate, and last the old opening, whose revert resumes the root. From the first of these steps, the
+engine's state lists the old opening as "to be deleted", so that any deploy after an interruption ends with the resume.
+If an operator suspended the root before the deploy, the opening is updated in place, which sends nothing: the root
+stays suspended. docs/decisions/0009 has the reasons.
 """
 
 from __future__ import annotations
@@ -54,18 +55,18 @@ if TYPE_CHECKING:
     from jobgraph.plan.task_rows import Row
     from jobgraph.settings import Settings
 
-# What a job's task cannot become while it is in the way of another, or in another graph.
+# Properties whose change replaces a job's task: in any case, and when the task also leaves its graph.
 _FINALIZES = ["finalize"]
 _IN_ANOTHER_GRAPH = [*_FINALIZES, "afters", "sqlStatement", "comment"]
 
 
 @dataclass(frozen=True)
 class TaskGraphArgs:
-    """The graph's plan, the names around it (`settings`), and all components that must be there before it.
+    """The graph's plan, the names around it (`settings`), and all components that must exist before it (`needs`).
 
-    change: what the deploy may do to a root that is there. present: rows of SHOW TASKS before the deploy, by name.
-    deploy: tells this deploy from all others. moves: the order in which tasks of all graphs leave theirs. repair: the
-    hooks for tasks that the engine's state does not know as they are. left_over: with those that it does not know.
+    change: what the deploy may do to an existing root. present: rows of SHOW TASKS before the deploy, by name. deploy:
+    an id of this deploy. moves: the order in which tasks of all graphs leave their graphs. repair: the hooks for tasks
+    that differ from the engine's state. left_over: the hook that drops tasks which the state does not have.
     """
 
     graph: GraphPlan
@@ -86,12 +87,13 @@ def task_graphs(
     present: Sequence[Row] | None,
     scope: Scope,
 ) -> dict[str, TaskGraphComponent]:
-    """Register all graphs, by key. All gates come before the tasks of any graph, because a job may change its graph.
+    """Register all graphs and return their components by key.
 
-    present: rows of SHOW TASKS before the deploy; None if they are not known.
+    All gates come before the tasks of any graph, because a job may move to another graph. `present`: rows of SHOW TASKS
+    before the deploy; None if they are not known.
 
     Raises:
-        RunError: this deploy cannot make of the graphs that are there what the file says; the text says what can.
+        RunError: one deploy cannot turn the existing graphs into the planned ones; the text says what to do instead.
     """
     try:
         refuse_roots_that_become_jobs(graphs, present)
@@ -127,9 +129,9 @@ def task_graphs(
 def _departures(
     refusal: str | None, suspended: Sequence[str], needs: Sequence[pulumi.Resource], deploy: str, scope: Scope
 ) -> snowflake.Execute:
-    """Refuse, before anything of any graph is changed, to take apart a graph of which runs are under way.
+    """Register the step that fails if runs of a departing graph are under way, before any graph is changed.
 
-    Then the roots that are `suspended` are: a hook does it, for a step has one statement.
+    After that, suspend the roots in `suspended`. A hook does so, because a step has only one statement.
     """
     at_work = refusal or (sql.nothing(f"to suspend: {', '.join(suspended)}") if suspended else None)
 
@@ -156,10 +158,10 @@ def _departures(
 
 
 class TaskGraphComponent(Part):
-    """Root, a task per job, finalizer, and the steps around them.
+    """The root, a task per job, the finalizer, and the steps around them.
 
-    `add` makes a task behind the gate, `close` what comes after all of them. `stays_suspended`: the root is there and
-    suspended, as an operator leaves it, or a destroy that was interrupted.
+    `add` registers a task after the gate; `close` registers what comes after all tasks. `stays_suspended`: the root
+    exists and is suspended, because an operator or an interrupted destroy left it so.
     """
 
     def __init__(self, name: str, args: TaskGraphArgs, scope: Scope) -> None:
@@ -178,7 +180,11 @@ class TaskGraphComponent(Part):
     def add(
         self, task: TaskPlan, gates: Mapping[str, pulumi.Resource], tasks: Mapping[str, pulumi.Resource]
     ) -> snowflake.Task:
-        """Make a task; `gates` are those of all graphs, by key, `tasks` the tasks before it; a root's is its gate."""
+        """Register a task and return it.
+
+        `gates`: the gates of all graphs, by key. `tasks`: the resources of the tasks added so far, by name; a root's
+        entry is its gate.
+        """
         before = [*self._steps.around, *(tasks[name] for name in task.predecessors)]
         before += [tasks[name] for name in sorted(self._args.moves.waits.get(task.name, ()))]
         finalize = None
@@ -190,9 +196,10 @@ class TaskGraphComponent(Part):
         return added
 
     def close(self, dropped: Sequence[pulumi.Resource]) -> None:
-        """Make the activation, after all tasks; `dropped`: those of all graphs that are dropped and made again.
+        """Register the activation, after all tasks; `dropped`: the tasks of all graphs that are dropped and re-created.
 
-        What is repaired last is read first, and a task of another graph may be among the predecessors.
+        The final repair reads the tasks first and so has to wait for `dropped`: a predecessor may belong to another
+        graph.
         """
         graph = self._graph
         if graph.overlap is not None:
@@ -213,8 +220,8 @@ class TaskGraphComponent(Part):
 
     def _root(self, graph: GraphPlan, needs: Sequence[pulumi.Resource]) -> snowflake.Task:
         former = self._change.former_root
-        # operators and gates suspend and resume it, which is no drift. But after a refresh the state may say that it is
-        # started, and the provider resumes what it changes then: not a root that is to stay suspended.
+        # Operators and gates suspend and resume the root; that is no drift. But after a refresh the state may say that
+        # the root is started, and the provider then resumes it after a change, even a root that is to stay suspended.
         ignored = ["started"] if self._change.resume or not self._change.root_differs else []
         return snowflake.Task(
             self.named(graph.root.name),
@@ -231,13 +238,13 @@ class TaskGraphComponent(Part):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=needs,
-                # dropped first, so that the tasks below it are in no graph when they come below the new one
+                # dropped first, so that its tasks are in no graph when they are attached to the new root
                 delete_before_replace=True,
-                # what SHOW TASKS says of the state goes with it: the plugin calls all of it changed where the state is
+                # `showOutputs` repeats the state: if `started` changes, the plugin reports all of it as changed
                 ignore_changes=[*ignored, "showOutputs"],
                 aliases=[pulumi.Alias(name=self.named(former))] if former else None,
                 hooks=self._hooks(),
-                # a task belongs to the role that owns the schema's future tasks when it is made
+                # a task is owned by the role that has the schema's future ownership when the task is created
                 replacement_trigger=self._settings.role,
             ),
             database=self._settings.database,
@@ -271,7 +278,7 @@ class TaskGraphComponent(Part):
                 depends_on=[*depends_on, *leaves],
                 delete_before_replace=True,
                 replace_on_changes=_IN_ANOTHER_GRAPH if leaves_its_graph or anew else _FINALIZES,
-                # the gate of this deploy is another one than the last deploy's, or the graph has another name
+                # the gate is replaced in this deploy, or is new because the graph was renamed
                 replace_with=[self.gate] if anew else None,
                 hooks=self._hooks(),
                 replacement_trigger=self._settings.role,
