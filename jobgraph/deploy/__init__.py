@@ -1,1 +1,1 @@
-"""What is in Snowflake, held against the plan: drift, root changes, moves, repair, orphans, removal."""
+"""Comparison of Snowflake's present objects with the plan: drift, root changes, moves, repair, orphans, removal."""

@@ -1,6 +1,6 @@
-"""What a stack takes over that is there already, and what stays when the stack is destroyed.
+"""Which existing objects a stack takes over, and which objects stay when the stack is destroyed.
 
-Knows the ids by which the provider imports objects. Must not know how an object is made or dropped.
+Knows the ids by which the provider imports objects. Must not know how an object is created or dropped.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def import_id(settings: Settings, kind: str, name: str = "") -> str | None:
-    """Return the id by which the provider imports an object, or None if the settings do not have it imported.
+    """Return the id by which the provider imports an object, or None if the settings do not import it.
 
-    `kind` is one of the settings' `IMPORTED_KINDS` or `pool`; `name` is that of a pool or of a table. The provider
-    takes quoted full names, but bars between the parts of a table's.
+    `kind` is one of the settings' `IMPORTED_KINDS` or `pool`; `name` is the name of a pool or table. The provider
+    expects quoted full names, except for a table, whose name parts it expects unquoted and separated by `|`.
     """
     if kind == "pool":
         return quoted(name) if any(pool.name == name and pool.imported for pool in settings.pools) else None
@@ -35,6 +35,6 @@ def import_id(settings: Settings, kind: str, name: str = "") -> str | None:
 
 
 def stays(settings: Settings, kind: str, name: str = "") -> bool:
-    """Tell whether an object is kept when the stack is destroyed: it holds data, or was there before the stack."""
+    """Tell whether an object is kept when the stack is destroyed: it holds data, or existed before the stack."""
     holds_data = kind in {"database", "schema", "stage", "history"}
     return settings.retain and (holds_data or import_id(settings, kind, name) is not None)

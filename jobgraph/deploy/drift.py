@@ -1,8 +1,8 @@
-"""Which of a graph's tasks are not in Snowflake as they are planned: changed by hand, dropped, or to be changed.
+"""Which of a graph's tasks differ from the plan: changed by hand, dropped, or to be changed by this deploy.
 
-Pure. Knows a plan and rows of SHOW TASKS. Must not see a difference where the provider sees none (then every deploy
-would suspend the root for nothing): bodies and conditions are compared without regard to case and white space, as it
-does; bodies carry a hash of their content.
+Pure. Knows a plan and rows of SHOW TASKS. Must not see a difference where the provider sees none: every deploy would
+then suspend the root for nothing. Bodies and conditions are therefore compared as the provider does it, ignoring case
+and white space. A body contains a hash of its content.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from jobgraph.plan.planning import GraphPlan, TaskPlan
     from jobgraph.plan.task_rows import Row
 
-# What the program sets on every root; any other parameter that is set on a root was set by hand.
+# The program sets this on every root. A root parameter that the program does not set was set by hand.
 ROOT_WAREHOUSE_SIZE = "XSMALL"
 
 
 def not_as_planned(graph: GraphPlan, present: Mapping[str, Row], planned: Collection[str]) -> tuple[str, ...]:
-    """Return the names of the tasks that differ, are missing, or are to be dropped; the root first.
+    """Return the names of the tasks that differ from the plan, are missing, or are to be dropped; the root first.
 
-    Parameters of tasks are not in SHOW TASKS: of the root they are in the row as `parameters` (name -> value, of those
-    set on it) if someone asked for them, of other tasks a difference is not seen. `planned` are the tasks of all
-    graphs: what is in none of them, and was made for this one, is to be dropped.
+    SHOW TASKS does not show a task's parameters. The root's row has those that are set on it in `parameters`
+    (name -> value) if the caller queried them; for other tasks, differing parameters go unnoticed. `planned` names the
+    tasks of all graphs: a task that was made for this graph but is not among them is to be dropped.
     """
     root = [graph.root.name] if root_differences(graph, present.get(graph.root.name)) else []
     below = descendants(list(present.values()), graph.root.name)
@@ -39,7 +39,7 @@ def not_as_planned(graph: GraphPlan, present: Mapping[str, Row], planned: Collec
 
 
 def differences(graph: GraphPlan, task: TaskPlan, row: Row | None) -> frozenset[str]:
-    """Return what of a task is not as planned, by the columns of SHOW TASKS; `name` where there is no such task."""
+    """Return the columns of SHOW TASKS in which a task differs from the plan; `name` if the task does not exist."""
     if row is None:
         return frozenset({"name"})
     return _unequal(
@@ -54,12 +54,12 @@ def differences(graph: GraphPlan, task: TaskPlan, row: Row | None) -> frozenset[
 
 
 def same_body(task: TaskPlan, row: Row) -> bool:
-    """Whether a task runs what is planned."""
+    """Whether a task has the planned body, ignoring case and white space."""
     return _loose(row.get("definition")) == _loose(task.sql)
 
 
 def root_differences(graph: GraphPlan, row: Row | None) -> frozenset[str]:
-    """Return what of the root is not as planned; whether it is started is not the plan's matter."""
+    """Return the columns in which the root differs from the plan, except its state, which the plan does not decide."""
     if row is None:
         return frozenset({"name"})
     own = row.get("parameters")
@@ -75,12 +75,12 @@ def root_differences(graph: GraphPlan, row: Row | None) -> frozenset[str]:
 
 
 def _unequal(**pairs: tuple[Any, Any]) -> frozenset[str]:
-    """Return the names of the pairs, each of what is there and what is planned, that are not the same."""
+    """Return the names of the pairs (present value, planned value) whose two values differ."""
     return frozenset(name for name, (present, planned) in pairs.items() if present != planned)
 
 
 def root_parameters(graph: GraphPlan) -> dict[str, str]:
-    """Return the parameters that are set on a root, as SHOW PARAMETERS writes them."""
+    """Return the parameters that the plan sets on a root, formatted as in SHOW PARAMETERS."""
     values = {
         "SUSPEND_TASK_AFTER_NUM_FAILURES": graph.suspend_after_failures,
         "TASK_AUTO_RETRY_ATTEMPTS": graph.auto_retry,
@@ -91,7 +91,7 @@ def root_parameters(graph: GraphPlan) -> dict[str, str]:
 
 
 def _sizes(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Write a warehouse's size in one way: Snowflake shows `X-Small` as well as `XSMALL`."""
+    """Return the parameters as text, with one spelling of the warehouse size: Snowflake shows `X-Small` or `XSMALL`."""
     sized = "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE"
     return {
         name: str(value).replace("-", "").upper() if name == sized else str(value) for name, value in parameters.items()

@@ -1,19 +1,21 @@
-"""In which order tasks leave their graphs, so that no task is ever below two roots, and which have to be made anew.
+"""The order in which tasks leave their graphs, so that no task ever has two roots, and which tasks must be replaced.
 
-Pure. Knows the edges that are there and those that are planned. Must not know pulumi, nor what a task runs.
+Pure. Knows the present and the planned edges. Must not know pulumi, nor what a task runs.
 
-Snowflake takes a task below two roots while both are suspended, and then refuses to resume either ("The graph has more
-than one root task"). A deploy that is killed must leave no such graphs: nobody could resume them by hand, and the ways
-back of its own steps would fail. A task that is dropped leaves those behind it without the root of their graph, and the
-provider adds predecessors before it removes others: a task that is still behind such a one, and gets a predecessor in
-its graph, would have two. So a task leaves its graph when those that stay behind it are tied to
-others already. Where that is impossible, because two graphs exchange tasks crosswise, or because what they followed is
-dropped first (a root that gets another name) or was dropped by a deploy that was interrupted, the ones behind it are
-dropped and made again: the provider removes predecessors that are gone, which Snowflake refuses (091085).
+Snowflake accepts a task below two roots while both are suspended, but then refuses to resume either root ("The graph
+has more than one root task"). A killed deploy must not leave such graphs: nobody could resume them by hand, and the
+reverts of its own steps would fail. Dropping a task cuts its successors off from their root, and the provider adds new
+predecessors before it removes old ones. A task that still follows a dropped one, and now gets a predecessor in its
+graph, would thus have two roots. A task is therefore dropped from its graph only after the successors that stay have
+been attached to other tasks. Sometimes that is impossible: two graphs exchange tasks crosswise, or the predecessor is
+dropped first (a renamed root), or an interrupted deploy has dropped it. The successors are then dropped and created
+again, because otherwise the provider would remove a predecessor that no longer exists, which Snowflake refuses
+(091085).
 
-Before the provider changes or drops a task it walks from it up to its root, one SHOW for each task on the way, and
-fails at one that was dropped since the row below it was read. So of a task that is dropped and one behind it, removed
-ones between them or not, one comes after the other: the upper first where the plan has it so, else the lower.
+Before the provider changes or drops a task, it walks from the task up to its root with one SHOW per task. The walk
+fails at a task that was dropped after the row below it was read. Therefore a dropped task and any task behind it, even
+with removed tasks between them, are never handled at the same time: the upper one is first if the plan orders them so,
+otherwise the lower one.
 """
 
 from __future__ import annotations
@@ -29,10 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moves:
-    """What a deploy that moves tasks has to heed.
+    """The constraints on a deploy that moves tasks.
 
-    waits: task that is dropped -> the tasks whose change comes before that, beside its predecessors.
-    anew: tasks that are dropped and made again although their properties alone would not ask for it.
+    waits: dropped task -> the tasks that must be changed before the drop, in addition to its predecessors.
+    anew: tasks that are dropped and created again although their properties alone would not require it.
     """
 
     waits: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -41,13 +43,13 @@ class Moves:
 
 @dataclass(frozen=True)
 class Scene:
-    """Tasks before and after a deploy.
+    """The tasks before and after a deploy.
 
-    before, after: task -> its predecessors, of all tasks that are there, and of all that are planned (roots: none).
-    leaving: planned tasks that are dropped first, since they change their graph or become a finalizer.
-    root: planned task -> the root of its graph now, of tasks whose graph is there.
-    going: roots that are dropped first, since they have another name.
-    torn: planned tasks that lost a predecessor because it was dropped and made again.
+    before: existing task -> its predecessors (none for a root). after: the same for the planned tasks.
+    leaving: planned tasks that are dropped first, because they change their graph or become a finalizer.
+    root: planned task -> the present root of its graph, for tasks whose graph exists.
+    going: roots that are dropped first, because they are renamed.
+    torn: planned tasks that lost a predecessor because it was dropped and created again.
     """
 
     before: Mapping[str, frozenset[str]]
@@ -59,16 +61,16 @@ class Scene:
 
     @property
     def staying(self) -> frozenset[str]:
-        """The tasks that are there and are changed in place, if at all."""
+        """The existing tasks that are changed in place, if at all."""
         return frozenset(self.before.keys() & self.after.keys()) - self.leaving
 
     def loses(self, task: str) -> frozenset[str]:
-        """The predecessors that a task has and shall not keep; those that are dropped at once count as lost already."""
+        """The predecessors that the task is to lose, except renamed roots, which are dropped first in any case."""
         return self.before[task] - self.after[task] - self.going
 
 
 def moves(scene: Scene) -> Moves:
-    """Return who waits for whom, and who is made anew."""
+    """Return which drops have to wait for which changes, and which tasks are dropped and created again."""
     behind = _reversed(scene.before)
     anew = {
         task
@@ -99,9 +101,9 @@ def moves(scene: Scene) -> Moves:
 
 
 def ordered(after: Mapping[str, frozenset[str]], waits: Mapping[str, frozenset[str]]) -> list[str]:
-    """Return the planned tasks so that each comes after its predecessors and after those that it waits for.
+    """Return the planned tasks in an order in which each follows its predecessors and the tasks that it waits for.
 
-    `after` is in an order that holds for the predecessors alone.
+    The order of `after` must already put predecessors first; it is kept if there is nothing to wait for.
     """
     if not waits:
         return list(after)
@@ -113,10 +115,11 @@ def ordered(after: Mapping[str, frozenset[str]], waits: Mapping[str, frozenset[s
 
 
 def _perhaps_behind(scene: Scene, anew: AbstractSet[str], needs: dict[str, set[str]]) -> dict[str, frozenset[str]]:
-    """Return the leaving tasks with those of their graph that stay and that the engine may believe to be behind them.
+    """Return, for each leaving task, the staying tasks of its graph that may follow it in the engine's state.
 
-    An interrupted deploy may have taken a predecessor away without a note of it; then this one adds it again, for the
-    provider to remove it, which has to happen before the predecessor is in another graph. `needs` gets what is added.
+    An interrupted deploy may have removed a predecessor without saving that. This deploy then adds the predecessor
+    again so that the provider can remove it, which must happen before the predecessor moves to another graph. The
+    returned edges are also added to `needs`.
     """
     staying: dict[str, set[str]] = {}
     for task in scene.staying - anew:
@@ -125,7 +128,7 @@ def _perhaps_behind(scene: Scene, anew: AbstractSet[str], needs: dict[str, set[s
     perhaps: dict[str, frozenset[str]] = {}
     for task in sorted(scene.leaving & scene.before.keys()):
         mates = {mate for root in _roots(task, scene.before) for mate in staying.get(root, ())}
-        mates -= _reached([task], then)  # no circle
+        mates -= _reached([task], then)  # avoids a cycle
         last = mates - _reached([name for mate in mates for name in needs.get(mate, ())], needs)
         if last:
             perhaps[task] = frozenset(last)
@@ -138,9 +141,9 @@ def _perhaps_behind(scene: Scene, anew: AbstractSet[str], needs: dict[str, set[s
 def _walking_through(
     scene: Scene, dropped: AbstractSet[str], needs: Mapping[str, Collection[str]]
 ) -> dict[str, frozenset[str]]:
-    """Return the dropped tasks with those behind them that nothing orders yet: of the provider's walks that would race.
+    """Return, for each dropped task, the tasks behind it that nothing orders yet: the provider's walks could race.
 
-    `needs`: task -> what comes before it by the plan and by what waits already.
+    `needs`: task -> the tasks that precede it, according to the plan and to the waits so far.
     """
     behind = _reversed(scene.before)
     first = {task: set(before) for task, before in needs.items()}
@@ -149,7 +152,7 @@ def _walking_through(
     for task in sorted(dropped & scene.before.keys()):
         later, earlier = _reached([task], then), _reached([task], first)
         for lower in sorted(_reached([task], behind) & scene.after.keys() - later):
-            if lower not in earlier:  # nor after the task, so this closes no circle
+            if lower not in earlier:  # `later` is excluded above, so this closes no cycle
                 walking.setdefault(task, set()).add(lower)
                 first[task].add(lower)
                 then.setdefault(lower, set()).add(task)
@@ -158,13 +161,13 @@ def _walking_through(
 
 
 def _would_have_two_roots(scene: Scene, task: str) -> bool:
-    """Whether a predecessor that the task loses is below another root than that of its graph, or will soon be."""
+    """Whether a predecessor that the task loses is, or soon will be, below a root other than the task's own."""
     root = scene.root.get(task)
     return any(root in scene.going or _roots(lost, scene.before) != {root} for lost in scene.loses(task))
 
 
 def _takes_along(scene: Scene, task: str, behind: Collection[str]) -> bool:
-    """Whether a task would take one that is to be removed below a new root, which is started before removals."""
+    """Whether the task would bring a successor that is to be removed below a new root, which starts before removals."""
     return scene.root.get(task) in scene.going and not scene.after.keys() >= set(behind)
 
 
@@ -173,7 +176,7 @@ def _roots(task: str, before: Mapping[str, Collection[str]]) -> set[str]:
 
 
 def _first_staying(task: str, behind: Mapping[str, Collection[str]], staying: Collection[str]) -> set[str]:
-    """Return the staying tasks behind a task, directly or behind others that do not stay."""
+    """Return the nearest staying tasks behind a task: with only non-staying tasks, or none, in between."""
     nearest: set[str] = set()
     open_names, visited = [task], {task}
     while open_names:
@@ -187,7 +190,7 @@ def _first_staying(task: str, behind: Mapping[str, Collection[str]], staying: Co
 
 
 def _reached(names: Iterable[str], edges: Mapping[str, Collection[str]]) -> set[str]:
-    """Return the names and all that follows from them."""
+    """Return the names and everything reachable from them."""
     reached = set(names)
     open_names = list(reached)
     while open_names:

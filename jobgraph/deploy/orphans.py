@@ -1,9 +1,9 @@
-"""Objects that are there although the engine's state does not know them: whether a deploy may make them anew.
+"""Existing objects that the engine's state does not record: whether a deploy may drop and create them again.
 
-Knows what Snowflake shows of each kind of object that a stack makes. Must not know who sends the statements.
+Knows what Snowflake shows of each kind of object that a stack creates. Must not know who sends the statements.
 
-An engine that is killed between a CREATE and the note of it leaves such an object. It bears the comment that the stack
-would give it, with the mark that no other stack has, and nothing is in it: then, and only then, it is dropped.
+An engine that is killed after a CREATE but before it saves its state leaves such an object. It is dropped only if it
+has exactly the comment that the stack would give it, including the stack's unique mark, and is empty.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _IN_PLACE = ("TABLES", "VIEWS", "STAGES", "IMAGE REPOSITORIES", "TASKS", "USER FUNCTIONS", "PROCEDURES")
-# A database has them from the start.
+# Every database has these schemas from the start.
 _OF_EVERY_DATABASE = frozenset({"PUBLIC", "INFORMATION_SCHEMA"})
 
 
@@ -26,8 +26,9 @@ _OF_EVERY_DATABASE = frozenset({"PUBLIC", "INFORMATION_SCHEMA"})
 class ObjectKind:
     """A kind of object.
 
-    word: as DROP has it. plural: as SHOW has it. inside: inputs that name what it lies in. comment: the column that
-    holds it. busy: columns that count what would be lost. contents: statements that list what would be lost.
+    word: the kind's name in DROP. plural: its name in SHOW. inside: the inputs that name the database and schema that
+    contain the object. comment: the column of SHOW with the comment. busy: columns of SHOW that count what would be
+    lost. contents: statements that list what would be lost.
     """
 
     word: str
@@ -64,9 +65,10 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class AlreadyThere:
-    """An object that could not be made because it is there.
+    """An object that could not be created because it exists.
 
-    show: the statement that shows it. contents: those that list what is in it. drop: the one that drops it.
+    show: the statement that shows it. contents: the statements that list its contents. drop: the statement that drops
+    it.
     """
 
     kind: ObjectKind
@@ -77,29 +79,29 @@ class AlreadyThere:
     drop: str
 
     def this(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-        """Return the object's own row of `show`: its pattern may match others."""
+        """Return the object's own row of `show`, whose pattern may match other objects; None if there is none."""
         return next((row for row in rows if row["name"] == self.name), None)
 
     def made_by_this_stack(self, row: Mapping[str, Any]) -> bool:
-        """Whether the object has the very comment that the stack would give it."""
+        """Whether the object has exactly the comment that the stack would give it."""
         return bool(self.comment) and row.get(self.kind.comment) == self.comment
 
     def in_use(self, row: Mapping[str, Any]) -> bool:
-        """Whether the object's own row says that something would be lost with it."""
+        """Whether the object's own row shows that something would be lost with it."""
         return any(int(row.get(name) or 0) for name in self.kind.busy)
 
 
 def holds(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a list of contents has anything that was put there: SHOW PROCEDURES lists Snowflake's own too."""
+    """Whether a list of contents has anything that a user created; SHOW PROCEDURES lists built-in ones too."""
     return any(row.get("name") not in _OF_EVERY_DATABASE and row.get("is_builtin") != "Y" for row in rows)
 
 
 def already_there(token: str, inputs: Mapping[str, Any]) -> AlreadyThere | None:
-    """Return how to look at an object; None for what is no object with a comment, or whose mark is not known.
+    """Return the statements that inspect and drop an object; None for a resource of any other kind than those above.
 
     Args:
-        token: the provider's type, `snowflake:index/warehouse:Warehouse`.
-        inputs: what it was to be made from, as the provider names it.
+        token: the provider's type, such as `snowflake:index/warehouse:Warehouse`.
+        inputs: the resource's inputs, under the provider's names.
     """
     kind = _KINDS.get(token.rpartition(":")[2])
     if kind is None:
@@ -122,7 +124,7 @@ def already_there(token: str, inputs: Mapping[str, Any]) -> AlreadyThere | None:
 
 @dataclass(frozen=True)
 class FutureOwner:
-    """The owner of tasks that are made later in a schema: one role at a time, and the provider never revokes it."""
+    """The future owner of a schema's tasks. Only one role can be it at a time, and the provider never revokes it."""
 
     role: str
     schema: str
@@ -133,7 +135,7 @@ class FutureOwner:
         return f"SHOW FUTURE GRANTS IN SCHEMA {self.schema}"
 
     def holder(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
-        """Return the role that is the owner now."""
+        """Return the present future owner, from rows of `show`; None if there is none."""
         ownerships = (row for row in rows if row["privilege"] == "OWNERSHIP" and row["grant_on"] == "TASK")
         return next((str(row["grantee_name"]) for row in ownerships), None)
 
@@ -142,12 +144,12 @@ class FutureOwner:
         return f"SHOW ROLES LIKE {literal(role)}"
 
     def revoke(self, role: str) -> str:
-        """Return the statement that takes the ownership from that role."""
+        """Return the statement that revokes the future ownership from `role`."""
         return f"REVOKE OWNERSHIP ON FUTURE TASKS IN SCHEMA {self.schema} FROM ROLE {quoted(role)}"
 
 
 def future_owner(token: str, inputs: Mapping[str, Any]) -> FutureOwner | None:
-    """Return how to look at the future owner of a schema's tasks; None for what is no such grant."""
+    """Return the future ownership that a grant concerns; None if the resource is not such a grant."""
     if token.rpartition(":")[2] != "GrantOwnership":
         return None
     return FutureOwner(str(inputs["accountRoleName"]), str(inputs["on"]["future"]["inSchema"]))

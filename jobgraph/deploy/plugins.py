@@ -1,6 +1,6 @@
-"""Which plugin of the Snowflake provider serves a deploy, and what people are told when a stack changes it.
+"""Which plugin of the Snowflake provider serves a deploy, and the warning when a stack changes it.
 
-Pure. Knows by what the two are told apart. Must not know pulumi.
+Pure. Knows how to distinguish the two plugins. Must not know pulumi.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from enum import StrEnum
 
 
 class Plugin(StrEnum):
-    """A plugin, in the words of `jobgraph doctor`. The state of a stack has the one that deployed it last."""
+    """A plugin, named as in `jobgraph doctor`. A stack's state records the one that deployed it last."""
 
     OFFICIAL = "official"
     STAND_IN = "stand-in"
 
 
 def answering(answer_id: str) -> Plugin:
-    """Return the plugin that gave a function's answer that id: the stand-in's ids say so."""
+    """Return the plugin that answered a provider function, by the answer's id: the stand-in's ids name it."""
     return Plugin.STAND_IN if Plugin.STAND_IN in answer_id else Plugin.OFFICIAL
 
 
 def change(former: str | None, now: Plugin | None) -> str | None:
-    """Return what to tell when another plugin deploys than last time; None if it is the same, or one is not known."""
+    """Return the warning that the plugin has changed since the last deploy; None if not, or if either is unknown."""
     if former is None or now is None or former == now:
         return None
     return (

@@ -1,7 +1,7 @@
-"""What a role or a login lacks when Snowflake refuses a step of a deploy: its own text never says how to provide it.
+"""What a role or a login lacks when Snowflake refuses a step of a deploy. Snowflake's own error names no remedy.
 
-Knows which privilege makes which resource, and which resource takes a warehouse. Must not know how a failure is
-noticed, nor who is told.
+Knows which privilege each resource needs, and which resource needs a warehouse. Must not know how a failure is
+detected or reported.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from jobgraph.names import is_plain, quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Snowflake's words of errors 003001 and 000606
+# Parts of Snowflake's errors 003001 and 000606
 _REFUSED, _NO_WAREHOUSE = "Insufficient privileges", "No active warehouse"
-# Resources by the level at which they are made: on the account, in a database, in a schema.
+# Resources by the level at which they are created: on the account or in a schema (`_grant` handles databases).
 _ON_ACCOUNT = {
     "accountRole": "CREATE ROLE",
     "computePool": "CREATE COMPUTE POOL",
@@ -35,9 +35,10 @@ _IN_SCHEMA = {
 
 
 def lacking(resource_type: str, inputs: Mapping[str, Any], errors: Sequence[str], role: str) -> str | None:
-    """Return in words what the role lacks for a resource that was refused, and the GRANT; None for other failures.
+    """Return a message that names the missing privilege and its GRANT statement; None for any other failure.
 
-    `role` is empty where it is not known. What a login may lack is a warehouse: the provider reads a view through one.
+    `role` is empty if it is not known. A login may also lack a warehouse, which the provider needs to read a view; the
+    message then says so.
     """
     if any(_NO_WAREHOUSE in error for error in errors):
         return (

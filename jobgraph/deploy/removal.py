@@ -1,4 +1,4 @@
-"""How a stack goes: what refuses its removal, and the statements that drop by hand what a destroy leaves.
+"""Removal of a stack: the guards that refuse it, and the statements that drop what a destroy keeps.
 
 Knows which objects hold data. Must not know who sends the statements.
 """
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def guard(graph: GraphPlan, settings: Settings, *, is_suspended: bool = False) -> StepPlan:
-    """Return the guard of a graph, a step that is the last to be made and the first to be undone.
+    """Return the guard of a graph, a step that is created last and undone first.
 
-    Its way back refuses while runs are under way, unless the settings force the removal. It does nothing, or resumes
-    the root if that is there and suspended (`is_suspended`): a guard that is made beside a root that is there had been
-    undone by a destroy, whose next statement suspends the root.
+    Its revert fails while runs are under way, unless the settings force the removal. Its execution does nothing, or, if
+    the root exists and is suspended (`is_suspended`), resumes the root: when a guard is created although the root
+    exists, an interrupted destroy has undone the former guard and then suspended the root.
     """
     nothing = sql.nothing(f"{graph.key} may be removed when no run of it is under way")
     revert = nothing if settings.force_destroy else sql.refuse_while_running(settings, graph.root.name, graph.key)
@@ -32,22 +32,23 @@ def guard(graph: GraphPlan, settings: Settings, *, is_suspended: bool = False) -
 
 
 def guard_of_all(graphs: Sequence[GraphPlan], settings: Settings) -> StepPlan:
-    """Return the guard of a stack with several graphs: if one of them runs, none loses its own guard to a destroy."""
+    """Return the guard of the whole stack: while any graph runs, a destroy must not remove any graph's own guard."""
     nothing = sql.nothing("the stack may be removed when no run is under way")
     roots = [graph.root.name for graph in graphs]
     return StepPlan(nothing, nothing if settings.force_destroy else sql.refuse_while_any_is_running(settings, roots))
 
 
 def refuse_departures(settings: Settings, roots: Sequence[str]) -> str | None:
-    """Return the statement that fails while runs of any of these roots are under way; None if nothing is to be asked.
+    """Return the statement that fails while runs of any of these roots are under way; None if no check is needed.
 
-    Such a root is dropped, or suspended and left without its jobs, long before its own guard is undone.
+    The check is needed because a deploy drops such a root, or suspends it and takes its jobs, long before it undoes the
+    guard of its graph.
     """
     return None if settings.force_destroy or not roots else sql.refuse_while_any_is_running(settings, roots)
 
 
 def drops(settings: Settings) -> list[str]:
-    """Return the statements that drop by hand what stays, in an order in which all of them work."""
+    """Return the statements that drop by hand what a destroy keeps, in an order that works."""
     tables = [
         ("TABLE", "history", settings.qualified(name)) for name in (*settings.history_tables, *settings.control_tables)
     ]

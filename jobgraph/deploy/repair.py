@@ -1,11 +1,11 @@
-"""Tasks that are not as planned although the engine's state says so: what a deploy sends to repair them, and when.
+"""Repair of tasks that differ from the plan although the engine's state says they match: what to send, and when.
 
-Pure. Knows a plan, rows of SHOW TASKS, and ALTER TASK. Must not know the engine: its hooks ask `Repair` and send what
-it returns.
+Pure. Knows a plan, rows of SHOW TASKS, and ALTER TASK. Must not know the engine: its hooks call `Repair` and send the
+statements that it returns.
 
-The provider notes a task whose change was refused, or whose answer was lost, as changed all the same (Terraform's
-plugin framework saves what was planned unless a resource forbids it), and the engine never asks for that change again.
-The same holds where somebody changed a task by hand and nothing was refreshed. docs/decisions/0009.
+The provider records a task as changed even if Snowflake refused the change or the answer was lost (Terraform's plugin
+framework saves the planned values unless a resource forbids it), and the engine then never requests that change again.
+The same holds if somebody changed a task by hand and the state was not refreshed. See docs/decisions/0009.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     Execute = Callable[[str], Sequence[Mapping[str, Any]]]
 
-# Edges go before others come, over all tasks: so there is no cycle at any time, whatever was there.
+# The order of changes over all tasks. All edges are removed before any is added, so no cycle can arise in between.
 _SUSPEND, _REMOVE, _CHANGE, _ADD, _RESUME = range(5)
 Change = tuple[int, str]
-# Where SHOW TASKS has what the provider's task has as an input.
+# Input of the provider's task -> column of SHOW TASKS with the same information.
 _COLUMNS = {
     "started": "state",
     "sqlStatement": "definition",
@@ -49,13 +49,13 @@ _ALL = frozenset(_COLUMNS.values())
 
 @dataclass
 class Repair:
-    """The repairs of one deploy, in the three moments that allow them, and of a deletion that fails.
+    """The repairs of one deploy: before an update, after a failed update or deletion, and at the end.
 
     Attributes:
-        graphs: what is deployed.
-        settings: the names around it.
+        graphs: the graphs to deploy.
+        settings: the names around them.
         present: rows of SHOW TASKS before the deploy, by name.
-        updated: the tasks that this deploy has changed; the provider has read them since, so the state is right.
+        updated: the tasks that this deploy has changed; the provider has read them since, so their state is correct.
     """
 
     graphs: Sequence[GraphPlan]
@@ -64,17 +64,17 @@ class Repair:
     updated: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Look up graphs by their tasks."""
+        """Index the graphs by the names of their tasks."""
         self._graph_of = {task.name: graph for graph in self.graphs for task in graph.all_tasks}
 
     def before_update(self, name: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return what repairs, of a task that the provider is about to update, the part that the provider leaves alone.
+        """Return the statements that repair those columns of a task which the provider's next update will not change.
 
         Args:
-            name: the task.
-            olds: the outputs in the engine's state. After a failure the engine has the old inputs and the new outputs,
+            name: the name of the task.
+            olds: the outputs in the engine's state. After a failure, the engine has the old inputs and the new outputs,
                 and the provider compares with the outputs.
-            news: the inputs.
+            news: the new inputs.
         """
         self.updated.add(name)
         statements = repairs(self._graph_of[name], self.settings, self.present, {name}, unchanged(olds, news))
@@ -83,7 +83,7 @@ class Repair:
     def after_failed_update(
         self, name: str, olds: Mapping[str, Any], news: Mapping[str, Any], execute: Execute
     ) -> bool:
-        """Repair the tasks before one whose update failed; return whether the update may succeed now."""
+        """Repair the predecessors of a task whose update failed; return whether a retry may succeed."""
         graph = self._graph_of[name]
         rows = self._shown(execute, self.settings.qualified())
         statements = repairs(graph, self.settings, rows, before(graph, name) - self.updated)
@@ -92,7 +92,7 @@ class Repair:
         return bool(statements)
 
     def after_failed_deletion(self, inputs: Mapping[str, Any], execute: Execute) -> bool:
-        """Create a task for the provider to drop if its own is gone; return whether that was so."""
+        """If the task no longer exists, create one for the provider to drop; return whether that was the case."""
         name, schema = str(inputs["name"]), quoted(str(inputs["database"]), str(inputs["schema"]))
         is_gone = name not in self._shown(execute, schema)
         if is_gone:
@@ -100,11 +100,11 @@ class Repair:
         return is_gone
 
     def at_end(self, graph: GraphPlan, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-        """Return what repairs a graph's tasks when the deploy has changed the last of them.
+        """Return the statements that repair a graph's tasks after the deploy's last change to them.
 
         Args:
             graph: one of the graphs.
-            rows: SHOW TASKS as it is by now.
+            rows: the present rows of SHOW TASKS.
         """
         names = {task.name for task in graph.all_tasks} - self.updated
         return repairs(graph, self.settings, by_name(rows), names)
@@ -120,7 +120,7 @@ def by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Row]:
 
 
 def unchanged(olds: Mapping[str, Any], news: Mapping[str, Any]) -> frozenset[str]:
-    """Return the columns of which the provider will change nothing, by a task's old outputs and new inputs."""
+    """Return the columns that the provider will not change, going by a task's old outputs and new inputs."""
     return frozenset(column for name, column in _COLUMNS.items() if _input(olds, name) == _input(news, name))
 
 
@@ -136,16 +136,16 @@ def repairs(
     among: Collection[str],
     columns: Collection[str] = _ALL,
 ) -> tuple[str, ...]:
-    """Return the statements, in order, for those of the tasks that are there; the root must be suspended by then.
+    """Return, in order, the statements that repair existing tasks. The root must be suspended before they are sent.
 
-    What has no column in SHOW TASKS (parameters) the provider compares by itself.
+    Parameters have no column in SHOW TASKS; the provider compares them itself.
 
     Args:
-        graph: what is planned.
+        graph: the planned graph.
         settings: the names around it.
-        present: rows of SHOW TASKS as they are now, by name.
+        present: the present rows of SHOW TASKS, by name.
         among: the names of the tasks that may be changed.
-        columns: what of them may be changed.
+        columns: the columns that may be changed.
     """
     all_changes: list[Change] = []
     for task in graph.all_tasks:
@@ -165,10 +165,10 @@ def repairs(
 
 
 def lost_edges(olds: Mapping[str, Any], news: Mapping[str, Any], present: Mapping[str, Row]) -> tuple[str, ...]:
-    """Return the statement, if any, that gives a task back the predecessors that the provider is going to remove.
+    """Return the statement, if any, that re-adds the lost predecessors that the provider is going to remove.
 
-    The provider goes by the engine's state, and Snowflake refuses to remove what is no predecessor (091085): after a
-    deploy that was interrupted between a removal and the note of it.
+    The provider relies on the engine's state, which is wrong if a deploy was interrupted after it removed a predecessor
+    and before it saved that. Snowflake refuses to remove a task that is not a predecessor (091085).
     """
     row = present.get(str(news.get("name")))
     removed = sorted(set(olds.get("afters") or ()) - set(news.get("afters") or ()))
@@ -180,12 +180,12 @@ def lost_edges(olds: Mapping[str, Any], news: Mapping[str, Any], present: Mappin
 
 
 def before(graph: GraphPlan, name: str) -> frozenset[str]:
-    """Return the root and all tasks that a task follows, directly or not: a deploy is done with them before it."""
+    """Return the root and all direct and indirect predecessors of a task. A deploy finishes them before the task."""
     return frozenset(ancestors({task.name: task.predecessors for task in graph.all_tasks}, name)) | {graph.root.name}
 
 
 def placeholder(full_name: str) -> str:
-    """Return the statement that makes a task for the provider to drop: it cannot drop one that is gone."""
+    """Return the statement that creates a task for the provider to drop; it fails if there is no task to drop."""
     return (
         f"CREATE TASK IF NOT EXISTS {full_name} USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = 'XSMALL'"
         f" COMMENT = 'jobgraph: was dropped, and is to be dropped again' AS {sql.ROOT_BODY}"
@@ -195,7 +195,7 @@ def placeholder(full_name: str) -> str:
 def _changes(
     graph: GraphPlan, task: TaskPlan, row: Row, differs: Collection[str], settings: Settings
 ) -> Iterator[Change]:
-    """Return what comes after the task's name in ALTER TASK, but for its suspension and resumption."""
+    """Yield the clauses that follow the task's name in ALTER TASK, except SUSPEND and RESUME."""
     config, schedule = sql.config_text(graph.config), graph.schedule
     closes = task is graph.finalizer
     texts = {

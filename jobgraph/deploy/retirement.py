@@ -1,7 +1,7 @@
-"""How a deploy says what it no longer uses, and what it uses again.
+"""How a deploy marks what it no longer uses, and unmarks what it uses again.
 
-Knows the mark at the end of a procedure's comment, and the statements around it. Must not know when something is
-dropped: that is decided inside Snowflake, by `procedures/drop_superseded.py`.
+Knows the mark at the end of a procedure's comment, and the statements that set and remove it. Must not know when
+something is dropped: `procedures/drop_superseded.py` decides that inside Snowflake.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ if TYPE_CHECKING:
     from jobgraph.plan.planning import ProcedurePlan, StagedFile
     from jobgraph.settings import Settings
 
-# procedures/superseded.py has it too, and imports nothing of this package
+# repeated in procedures/superseded.py, which imports nothing from this package
 SUPERSEDED = " [superseded]"
-# what Snowflake says of an object that is not there
+# Snowflake's error numbers for an object that does not exist
 ABSENT = (2003, 2043)
 
 
 def is_superseded(comment: str | None) -> bool:
-    """Tell whether the comment is that of a procedure which a deploy has stopped to use, and which is there still."""
+    """Tell whether a procedure's comment has the mark of a procedure that deploys no longer use."""
     return (comment or "").endswith(SUPERSEDED)
 
 
 def use(procedure: ProcedurePlan, comment: str) -> str:
-    """Return the statement that removes the mark from a procedure that is used again, if there is such a procedure."""
+    """Return the statement that unmarks a procedure that is used again; it does nothing if no such procedure exists."""
     return f"ALTER PROCEDURE IF EXISTS {procedure.signature} SET COMMENT = {sql.literal(comment)}"
 
 
 def supersede(settings: Settings, procedure: ProcedurePlan, dropping: ProcedurePlan) -> str:
-    """Return the statement that marks a procedure, and has it dropped now or by the first run after the last user."""
+    """Return the statement that marks a procedure; it is dropped now or by the first run after its last user's end."""
     return _call(settings, dropping, {"superseded": procedure.name})
 
 
 def remove_payloads(settings: Settings, files: Iterable[StagedFile], dropping: ProcedurePlan) -> str:
-    """Return the statement that removes files of payloads which no run needs; it is another one for other `files`."""
+    """Return the statement that removes payload files that no run needs. Its text differs for different `files`."""
     return _call(settings, dropping, {"stage": settings.stage, "payloads": sorted(file.name for file in files)})
 
 
 def take_away(settings: Settings, target: str, dropping: ProcedurePlan) -> str:
-    """Return the statement that fails as long as runs of earlier versions may need what is about to be taken away."""
+    """Return the statement that fails while runs of earlier versions may still need `target`, which is to go."""
     if settings.force_destroy:
         return sql.nothing(f"{target} goes, whatever needs it")
     return _call(settings, dropping, {"takes": target})
 
 
 def give_back(settings: Settings, grant: Grant, role: str, dropping: ProcedurePlan) -> str:
-    """Return the statement that takes a privilege from a role, if its object is there still, and no run may need it.
+    """Return the statement that revokes a privilege from a role if the object still exists; it fails if runs need it.
 
-    A REVOKE on what is gone fails (002003), and there is no REVOKE ... IF EXISTS
-    (docs.snowflake.com/en/sql-reference/sql/revoke-privilege). A privilege goes with its object, so nothing is left to
-    be revoked then; any other refusal is one.
+    REVOKE on a dropped object fails (002003), and there is no REVOKE ... IF EXISTS
+    (docs.snowflake.com/en/sql-reference/sql/revoke-privilege). Dropping an object also drops the privileges on it, so
+    that error is ignored; any other error is raised.
     """
     request = sql.literal(_request(settings, {"takes": f"{role}-{grant.label}"}))
     check = f"USE WAREHOUSE {quoted(settings.warehouse)}; CALL {dropping.full_name}({request}); "

@@ -1,6 +1,6 @@
-"""How a deploy may change graphs that are there already: whose root it suspends and resumes, and what it takes over.
+"""How a deploy may change existing graphs: which roots it suspends and resumes, and which tasks it takes over.
 
-Pure. Knows a plan and rows of SHOW TASKS. Must not know pulumi, nor the order in which the engine does things (that is
+Pure. Knows a plan and rows of SHOW TASKS. Must not know pulumi, nor the order of the engine's steps (see
 `jobgraph.components.task_graph`).
 """
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RootChange:
-    """What a deploy may do to a graph's root, seen before its first step.
+    """What a deploy may do to a graph's root, decided before its first step.
 
-    suspend: the root is started, or not there, so it has to be suspended before a change.
-    resume: it is to be resumed after the last step of a change.
-    differing: the tasks that are not as planned, and thus reason enough to suspend and resume.
-    root_differs: the root is among them, so the deploy changes or makes it.
-    stays_suspended: it is suspended although it has a schedule, so the deploy leaves it so, and says so.
-    failed: Snowflake suspended it because its runs failed; so it is resumed.
-    former_root: the root from which the graph's jobs come, when the root has another name than before.
-    former_finalizer: the task that closes the graph's runs now, where the plan has another one.
-    moved: jobs that are in another graph of the plan now: job's task -> that graph's key.
-    abandoned: jobs that come from a graph that leaves the plan: job's task -> the root that goes.
+    suspend: the root is started, or does not exist, so it has to be suspended before a change.
+    resume: the root is to be resumed after the last step of a change.
+    differing: the tasks that differ from the plan; any of them is a reason to suspend and resume the root.
+    root_differs: the root is one of them, so the deploy changes or creates it.
+    stays_suspended: the root is suspended although it has a schedule; the deploy leaves it suspended, with a warning.
+    failed: Snowflake suspended the root because its runs failed; the deploy resumes it.
+    former_root: the root's previous name, if the root is renamed.
+    former_finalizer: the graph's present finalizer, if the plan has a different one.
+    moved: jobs that are now in another graph of the plan: job's task -> that graph's key.
+    abandoned: jobs that come from a graph that leaves the plan: job's task -> the root of that graph.
     """
 
     suspend: bool = True
@@ -53,7 +53,7 @@ class RootChange:
 
 
 def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str, RootChange]:
-    """Return the change of each graph, by key; `rows` are those of the schema's tasks as they are now, if known."""
+    """Return the change of each graph, by key; `rows`: the present rows of SHOW TASKS in the schema, if known."""
     present = {str(row["name"]): row for row in rows or ()}
     roots = {name: _root_of(name, present) for name in present}
     planned = {graph.root.name: graph.key for graph in graphs}
@@ -73,13 +73,13 @@ def changes(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> dict[str
 
 
 def departing(changes: Iterable[RootChange]) -> list[str]:
-    """Return the roots that a deploy takes apart because their jobs come into other graphs, sorted."""
+    """Return, sorted, the existing roots that a deploy dismantles because their jobs move to other graphs."""
     roots = {root for change in changes for root in (change.former_root, *change.abandoned.values()) if root}
     return sorted(roots)
 
 
 def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, changes: Mapping[str, RootChange]) -> Moves:
-    """Return in which order tasks leave their graphs; `changes` are the changes of the graphs."""
+    """Return the order in which tasks leave their graphs; `changes`: the change of each graph, by key."""
     present = {str(row["name"]): row for row in rows or ()}
     roots = {graph.key: changes[graph.key].former_root or graph.root.name for graph in graphs}
     leaving = {name for change in changes.values() for name in (*change.moved, *change.abandoned)}
@@ -105,12 +105,12 @@ def moving(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None, changes: Map
 
 
 def refuse_roots_that_become_jobs(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> None:
-    """Refuse, before anything is changed, to make a job of a task that is a root now.
+    """Refuse, before anything is changed, to turn a task that is now a root into a job.
 
-    The ways back of the root's steps come last of all, name the task, and would suspend and resume the job.
+    The reverts of the root's steps run last, refer to the task by name, and would suspend and resume the job.
 
     Raises:
-        UsageError: a job or a finalizer has the name of a root that is there.
+        UsageError: a job or a finalizer has the name of an existing root.
     """
     present = {str(row["name"]): row for row in rows or ()}
     followed = {name for row in present.values() for name in (*predecessors(row), finalized_root(row))}
@@ -128,13 +128,13 @@ def refuse_roots_that_become_jobs(graphs: Sequence[GraphPlan], rows: Iterable[Ro
 
 
 def refuse_crowded_tasks(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None) -> None:
-    """Refuse, before anything is changed, a deploy in which more tasks follow one than Snowflake allows.
+    """Refuse, before anything is changed, a deploy in which a task would have more successors than Snowflake allows.
 
-    The engine drops what has left the file after everything else, so both the tasks that go and those that come follow
-    the same task for a while.
+    The engine drops the tasks that have left the file last of all, so for a while both the old and the new successors
+    follow the same task.
 
     Raises:
-        UsageError: names each such task, and how many tasks go and come.
+        UsageError: names each such task, and how many successors leave and are added.
     """
     present = {str(row["name"]): row for row in rows or ()}
     edges = planned_edges(graphs)
@@ -159,16 +159,16 @@ def refuse_crowded_tasks(graphs: Sequence[GraphPlan], rows: Iterable[Row] | None
 
 
 def is_stray(name: str, present: Mapping[str, Row]) -> bool:
-    """Whether a job's task is a root of its own: an interrupted deploy has dropped all that it followed."""
+    """Whether a job's task is now a root, because an interrupted deploy has dropped all its predecessors."""
     row = present.get(name)
     return row is not None and not predecessors(row) and finalized_root(row) is None
 
 
 def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], changes: Iterable[RootChange]) -> list[str]:
-    """Return the started roots that a deploy suspends before anything else, sorted.
+    """Return, sorted, the started roots that a deploy suspends before anything else.
 
-    Those are the roots of graphs that leave the plan and give jobs to others, and strays. The provider would suspend
-    and resume them for each task behind them, all at once.
+    These are the strays, and the roots of graphs that leave the plan while their jobs move to other graphs. Otherwise
+    the provider would suspend and resume them around each task behind them, in parallel.
     """
     strays = {task.name for graph in graphs for task in graph.members if is_stray(task.name, present)}
     roots = strays | {root for change in changes for root in change.abandoned.values()}
@@ -176,12 +176,12 @@ def to_suspend(graphs: Sequence[GraphPlan], present: Mapping[str, Row], changes:
 
 
 def planned_edges(graphs: Sequence[GraphPlan]) -> dict[str, frozenset[str]]:
-    """Return the tasks of all graphs but the roots with their predecessors, each after those."""
+    """Return the predecessors of each task of all graphs, without the roots; predecessors come before successors."""
     return {task.name: frozenset(task.predecessors) for graph in graphs for task in graph.members}
 
 
 def _torn(task: TaskPlan, root: str, present: Mapping[str, Row]) -> bool:
-    """Whether a deploy that was interrupted dropped what the task followed, which the engine's state does not show."""
+    """Whether an interrupted deploy dropped a predecessor of the task, which the engine's state does not show."""
     row = present.get(task.name)
     if row is None or not same_body(task, row):
         return False
@@ -191,22 +191,22 @@ def _torn(task: TaskPlan, root: str, present: Mapping[str, Row]) -> bool:
 
 
 def left_over(row: Row, graph: str) -> bool:
-    """Whether a task was made for that graph by a deploy, so that a deploy may make it again."""
+    """Whether a deploy created the task for that graph, so that a deploy may drop and create it again."""
     return definition(row).get("graph") == graph
 
 
 def left_over_root(row: Row, graph: GraphPlan, *, is_followed: bool) -> bool:
-    """Whether a task is a root as a deploy of this graph makes it; its body says nothing, so its comment has to.
+    """Whether a task is the root that a deploy of this graph creates. Roots share one body, so the comment decides.
 
-    The provider may resume a root right after its CREATE (one that replaces a root which a refresh recorded as
-    started). A started root that tasks follow is a graph at work, perhaps another stack's.
+    The provider may resume a root right after its CREATE, if it replaces a root that a refresh recorded as started. A
+    started root with successors is therefore not left over: it is a graph in operation, perhaps another stack's.
     """
     same = row.get("definition") == graph.root.sql and row.get("comment") == graph.root.comment
     return same and not predecessors(row) and (row["state"] == "suspended" or not is_followed)
 
 
 def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[str, str]:
-    """Return the full names of the planned tasks that are there and that a deploy may make again, by their names."""
+    """Return the planned tasks that exist and that a deploy may drop and create again: name -> full name."""
     followed = {name for row in present.values() for name in (*predecessors(row), finalized_root(row))}
     return {
         task.name: task.full_name
@@ -222,7 +222,7 @@ def left_overs(graphs: Iterable[GraphPlan], present: Mapping[str, Row]) -> dict[
 
 
 def _root_of(name: str, present: Mapping[str, Row]) -> str:
-    """Return the root of the graph that a task is in; all ways up end in the same one."""
+    """Return the root of a task's graph; any path upwards leads to it."""
     visited: set[str] = set()
     while name in present and name not in visited:
         visited.add(name)
@@ -241,7 +241,7 @@ def _members(graph: GraphPlan) -> list[str]:
 def _former_roots(
     graphs: Sequence[GraphPlan], present: Mapping[str, Row], roots: Mapping[str, str], planned: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return, per graph whose root is not there, the root in no plan under which most of its tasks are now."""
+    """Return the former root of each graph whose root does not exist: the unplanned root of most of its tasks."""
     claims: list[tuple[int, str, str]] = []
     for graph in graphs:
         if graph.root.name not in present:
@@ -249,7 +249,7 @@ def _former_roots(
             claims += [
                 (count, graph.key, root)
                 for root, count in counts.items()
-                # a task of its own is no graph that could have been renamed
+                # one of the graph's own jobs (a stray) cannot be its former root
                 if root not in planned and root in present and root not in _members(graph)
             ]
     former: dict[str, str] = {}
@@ -271,7 +271,7 @@ def _moved(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]
 
 
 def _abandoned(graph: GraphPlan, roots: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
-    """Return the jobs whose root is neither planned nor taken over; one that is its own root is in no graph."""
+    """Return the jobs whose root is neither planned nor taken over. Strays are in no graph and are left out."""
     members = set(_members(graph))
     roots_now = {name: roots[name] for name in members if name in roots}
     return {name: root for name, root in sorted(roots_now.items()) if root not in owners and root not in members}
@@ -288,6 +288,6 @@ def _change(graph: GraphPlan, present: Mapping[str, Row], former: str | None, di
         return replace(change, suspend=False, resume=False)
     if row.get("last_suspended_reason") == SUSPENDED_BY_FAILURES:
         return replace(change, suspend=False, failed=True, differing=change.differing or (name,))
-    # A root without a schedule is suspended because nothing would start it, not because someone wanted it so.
+    # A root without a schedule is suspended because nothing would start it, not because an operator decided so.
     by_someone = bool(row.get("schedule"))
     return replace(change, suspend=False, resume=not by_someone, stays_suspended=by_someone)
