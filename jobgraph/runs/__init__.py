@@ -1,1 +1,1 @@
-"""What a graph run is, read from the rows of task history and of the history tables."""
+"""Graph runs, read from the rows of the task history and of the history tables."""

@@ -1,7 +1,7 @@
-"""What to do about a job that failed, by its reason class; and how long a job waited.
+"""What to do about a failed job, by its reason class; and how long a job waited.
 
-Pure data and arithmetic. Knows the classes that the runner records (`procedures/outcome.py`). Must not know how it is
-shown.
+Pure data and arithmetic. Knows the classes that the runner records (`procedures/outcome.py`). Must not know how the
+advice is shown.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ ADVICE = {
 }
 
 
-# Snowflake says the same of what is missing and of what the role may not see
+# Snowflake gives the same error for a missing object and for one that the role may not see
 _NOT_AUTHORIZED = "not authorized"
 NOT_SEEN = "create what its log says does not exist, or grant it to the run role"
-# a job whose task was stopped before it made an attempt has no class of its own
+# a job whose task was stopped before its first attempt has no recorded reason class
 _CLASS_OF_STATE = {"CANCELLED": "cancelled"}
 
 
@@ -47,9 +47,9 @@ def advice(job: JobRun) -> str:
 
 
 def waited(job: JobRun) -> float | None:
-    """Return how many seconds of its time a job did not run: waiting for a node, between attempts.
+    """Return how many seconds of a job's duration it did not run: waiting for a node, or between attempts.
 
-    None if that is not known: of a job that runs, or that has attempts of more than one try of its run.
+    None if that is not known: while the job runs, or if its attempts belong to more than one try of the graph run.
     """
     if job.waited is not None:
         return job.waited

@@ -1,7 +1,7 @@
 """Attempts of jobs, read from rows of the history table JOBS_RUN_STATS.
 
 Pure. Knows the columns of that table and how its texts are shortened to a line. Must not know tasks, runs or where rows
-come from. A history table that an earlier version made may lack the later columns: then they are simply not known.
+come from. A history table that an earlier version created may lack later columns; their values are then empty or None.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 DONE = "DONE"
 _LONGEST_CAUSE = 300
-# A shell, and a container's runtime, give a program that a signal ended the exit code 128 and the signal's number.
+# If a signal ends a program, shells and container runtimes report the exit code 128 plus the signal's number.
 _SIGNALS = {
     129: "SIGHUP",
     130: "SIGINT",
@@ -34,10 +34,10 @@ _SIGNALS = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a job: one job service. Instants are aware, `duration` is in seconds.
+    """One attempt of a job, that is, one job service. Datetimes are timezone-aware; `duration` is in seconds.
 
-    `reason_class` is empty if it was DONE; `reason` is what the platform says, `error` the first line of the log that
-    mentions one. `outputs` is what the job returned, mostly an object; None if nothing.
+    `reason_class` is empty if the attempt is DONE. `reason` is the platform's message; `error` is the first line of the
+    log that mentions an error. `outputs` is what the job returned, usually an object; None if it returned nothing.
     """
 
     number: int
@@ -60,26 +60,26 @@ class Attempt:
 
     @property
     def reason_label(self) -> str:
-        """The reason class as people read it: `app_error(3)`, `timeout`."""
+        """The reason class for display, such as `app_error(3)` or `timeout`."""
         if self.reason_class == "app_error" and self.exit_code is not None:
             return f"{self.reason_class}({self.exit_code})"
         return self.reason_class
 
     @property
     def cause(self) -> str:
-        """Why it was not DONE, in one line; empty if nothing is known."""
+        """Why the attempt was not DONE, in one line; empty if nothing is known."""
         parts = (self.reason_label, self.signal, first_line(self.reason), self.error)
         return ": ".join(dict.fromkeys(part for part in parts if part))
 
     @property
     def signal(self) -> str:
-        """Which signal ended the program, if its exit code shows one."""
+        """The signal that ended the program, according to its exit code; empty if none did."""
         name = _SIGNALS.get(self.exit_code or 0)
         return f"killed by {name}" if name else ""
 
     @property
     def rows_written(self) -> int | None:
-        """The number of that name among the outputs."""
+        """The output `rows_written`; None if there is none or it is not a whole number."""
         value = self.outputs.get("rows_written") if isinstance(self.outputs, dict) else None
         return value if isinstance(value, int) else None
 
@@ -108,29 +108,31 @@ def read(row: Row) -> Attempt:
 
 
 def instant(value: datetime | str | None) -> datetime | None:
-    """Return an aware instant of a TIMESTAMP_LTZ cell, or of the text that TASK_LOGGING_STATS keeps.
+    """Return a timezone-aware datetime from a TIMESTAMP_LTZ cell, or from a text in TASK_LOGGING_STATS.
+
+    A value without a zone is taken as UTC; an empty value gives None.
 
     Raises:
-        ValueError: if a text is no timestamp.
+        ValueError: if a text is not a timestamp.
     """
     if not value:
         return None
     if isinstance(value, str):
         text = value.strip()
-        # Snowflake prints `2026-01-31 10:00:00.000 -0800`: the zone stands apart.
+        # Snowflake prints `2026-01-31 10:00:00.000 -0800`, with a space before the zone.
         head, _, zone = text.rpartition(" ")
         value = datetime.fromisoformat(head + zone if zone[:1] in {"+", "-"} else text)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def first_line(text: str | None) -> str:
-    """Return the first line that says something."""
+    """Return the first non-blank line, stripped; empty if there is none."""
     return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
 
 
 def one_line(text: str) -> str:
-    """Return the telling part of a task's error on one line: of a Python traceback the last line, else all of it."""
-    # Snowflake ends the error of a procedure with ` in function NAME with handler HANDLER`, a line of its own.
+    """Return a task's error on one line, shortened: only the last line of a Python traceback, otherwise all of it."""
+    # The last line of a procedure's error is ` in function NAME with handler HANDLER`.
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(" in function ")]
     line = lines[-1] if lines and "Traceback" in text else " ".join(lines)
     return line if len(line) <= _LONGEST_CAUSE else line[: _LONGEST_CAUSE - 3] + "..."
@@ -145,7 +147,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _outputs(value: Any) -> Any:
-    """Return outputs as a value; a container of the user's own may print whatever it likes, and that stays text."""
+    """Return outputs parsed from JSON. A user's own container may print anything; what is not JSON stays text."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError:

@@ -1,7 +1,7 @@
-"""Backfills: which intervals one has, and the state of each.
+"""Backfills: the intervals of a backfill, and the state of each.
 
-Pure. Knows how time is cut into intervals and which of them were run before. States and what follows from what are in
-`jobgraph.procedures.requested.backfills`. Must not know where rows come from, nor what time it is.
+Pure. Knows how time is divided into intervals and which of them have been run before. The states and their transitions
+are in `jobgraph.procedures.requested.backfills`. Must not know where rows come from, nor the current time.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ DAY, HOUR, SCHEDULE = "day", "hour", "schedule"
 STEPS = (DAY, HOUR, SCHEDULE)
 MISSING, FAILED, ALL = "missing", "failed", "all"
 REPROCESS = (MISSING, FAILED, ALL)
-# a thousand days by the hour are more than anybody wants to watch
+# about 200 days of hourly intervals; nobody can watch more than that
 MOST_INTERVALS = 5_000
 _SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
 
 
 @dataclass(frozen=True, order=True)
 class TimeRange:
-    """A stretch of time, its end not included; aware instants in UTC."""
+    """A range of time that excludes its end; both ends are timezone-aware and in UTC."""
 
     start: datetime
     end: datetime
 
     @property
     def text(self) -> str:
-        """The stretch in UTC, as containers get it."""
+        """The range in UTC, in the format in which containers receive it."""
         return f"{self.start:%Y-%m-%d %H:%M} - {self.end:%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval of a backfill; `run_id` is that of the run that claimed it, empty if none did."""
+    """An interval of a backfill; `run_id` is the id of the run that claimed it, or empty."""
 
     backfill_id: str
     place: int
@@ -61,7 +61,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Backfill:
-    """A backfill with its intervals in the order in which they run; `values` are those of `--set`, for each run."""
+    """A backfill with its intervals in run order; `values` are the values of `--set`, which each of its runs gets."""
 
     backfill_id: str
     graph: str
@@ -77,22 +77,22 @@ class Backfill:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many intervals are in which state."""
+        """The number of intervals in each state."""
         return dict(Counter(interval.state for interval in self.intervals))
 
     @property
     def active(self) -> bool:
-        """Whether it asks for intervals."""
+        """Whether it still requests runs of its intervals."""
         return self.state in states.ACTIVE
 
     @property
     def has_open_intervals(self) -> bool:
-        """Whether it has intervals that are to come or under way."""
+        """Whether it has intervals that are pending or running."""
         return any(interval.state in states.OPEN for interval in self.intervals)
 
 
 def read(backfills: Iterable[Mapping[str, Any]], intervals: Iterable[Mapping[str, Any]]) -> list[Backfill]:
-    """Read rows of both tables; the order is that of `backfills`."""
+    """Return the backfills from the rows of both tables, in the order of `backfills`."""
     by_backfill: dict[str, list[Interval]] = {}
     for row in intervals:
         span = TimeRange(_instant(row["START_TIME"]), _instant(row["END_TIME"]))
@@ -126,15 +126,15 @@ def _instant(value: Any) -> datetime:
 
 
 def zone_of(schedule: Schedule | None) -> tzinfo:
-    """Return the zone in which dates are meant: that of the graph's cron expression, else UTC."""
+    """Return the time zone for dates without one: the zone of the graph's cron schedule, otherwise UTC."""
     return ZoneInfo(schedule.timezone) if isinstance(schedule, Cron) else UTC
 
 
 def boundary(option: str, text: str, zone: tzinfo, *, inclusive: bool) -> datetime:
-    """Return the instant that a date or a time means; an `inclusive` date means its end.
+    """Return the UTC datetime for a date or a time. A date means its first moment, or, if `inclusive`, its end.
 
     Raises:
-        UsageError: if it is neither.
+        UsageError: if the text is neither a date nor a time.
     """
     try:
         value = datetime.fromisoformat(text)
@@ -153,15 +153,15 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 
 
 def spans(step: str, whole: TimeRange, schedule: Schedule | None) -> list[TimeRange]:
-    """Return the intervals of a stretch of time, oldest first; those that do not fit in wholly are left out.
+    """Return the intervals that lie entirely within a range of time, oldest first.
 
     Args:
-        step: one of `STEPS`; days are those of the schedule's zone.
-        whole: the stretch.
-        schedule: the graph's; a cron expression's intervals lie between the times at which it fires.
+        step: one of `STEPS`; days begin at midnight in the schedule's zone.
+        whole: the range.
+        schedule: the graph's schedule; the intervals of a cron expression lie between the times at which it fires.
 
     Raises:
-        UsageError: if there is none, if there are too many, or if the graph has no schedule and should have one.
+        UsageError: if there are no intervals, too many, or the step is the schedule and the graph has none.
     """
     if step == SCHEDULE and schedule is None:
         raise UsageError(
@@ -186,7 +186,7 @@ def _boundaries(step: str, whole: TimeRange, schedule: Schedule | None) -> Itera
     elif step == HOUR or schedule is None:
         yield from _steps(whole, timedelta(hours=1))
     elif isinstance(schedule, Cron):
-        from jobgraph.config.cron import firings  # noqa: PLC0415  # the page in Snowflake is without its library
+        from jobgraph.config.cron import firings  # noqa: PLC0415  # its library is missing on the page in Snowflake
 
         yield from firings(schedule, whole.start, whole.end)
     else:
@@ -216,11 +216,11 @@ def chosen(
     *,
     newest_first: bool,
 ) -> list[TimeRange]:
-    """Return the intervals that a new backfill takes, in the order in which they run.
+    """Return the intervals of a new backfill, in run order.
 
-    What is to come or under way in another backfill is never taken. `missing` takes what was never run, `failed` also
-    what did not end DONE, `all` everything. A run counts for an interval if it was a backfill's of just that interval,
-    or an ordinary one that was scheduled for its end.
+    Intervals that are pending or running in another backfill are never taken. `missing` takes intervals that were never
+    run, `failed` also those that did not end DONE, `all` takes every interval. A run counts for an interval if a
+    backfill started it for exactly that interval, or if it is an ordinary run scheduled for the interval's end.
     """
     outcomes = _outcomes(backfills, runs)
     spans_ = []
@@ -234,7 +234,7 @@ def chosen(
 
 
 def _outcomes(backfills: Iterable[Backfill], runs: Iterable[GraphRun]) -> dict[TimeRange | datetime, set[str]]:
-    """Return how intervals ended: by their span, of backfills; by their end, of ordinary runs."""
+    """Return the states of past runs: of backfill runs by the interval, of ordinary runs by the interval's end."""
     outcomes: dict[TimeRange | datetime, set[str]] = {}
     for backfill in backfills:
         for interval in backfill.intervals:

@@ -1,6 +1,6 @@
-"""What differs between two runs of a graph: a good one and a bad one, mostly.
+"""The differences between two runs of a graph, usually a good one and a bad one.
 
-Pure. Knows which facts of a run are worth a comparison. Must not know how differences are shown.
+Pure. Knows which facts of a run are worth comparing. Must not know how differences are shown.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from jobgraph.runs.graph_run import GraphRun, JobRun
 
-# Durations that differ by less say nothing: a part of the longer one, and seconds.
+# Smaller differences between durations are ignored: a fraction of the longer one, and seconds.
 _TELLING_PART = 0.1
 _TELLING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A fact that is not the same in both runs; `job` is empty for one of the run as a whole, None: it has none."""
+    """A fact that differs between two runs. `job` is empty for a fact of the whole run; a missing value is None."""
 
     job: str
     fact: str
@@ -39,9 +39,9 @@ Definitions = Mapping[str, Mapping[str, Any]]
 def differences(
     first: GraphRun, second: GraphRun, definitions: tuple[Definitions, Definitions] = ({}, {})
 ) -> list[Difference]:
-    """Return what differs, the runs as a whole first, then job by job.
+    """Return the differences: first those of the whole runs, then job by job.
 
-    `definitions` are those of each run's jobs, by name; of a job that only one run has one of, they are not compared.
+    `definitions` has the job definitions of each run, by job name. They are compared only if both runs have one.
     """
     return [*_of_runs(first, second), *_of_jobs(first, second, definitions)]
 
@@ -64,7 +64,7 @@ def _of_jobs(first: GraphRun, second: GraphRun, definitions: tuple[Definitions, 
             yield Difference(name, "in the graph", before is not None, after is not None)
             continue
         if LEFT_OUT in {before.state, after.state}:
-            # it did not run, so no other fact of it was different
+            # it did not run in one of the two, so its other facts cannot be compared
             yield from _pair(name, "state", before.state, after.state)
             continue
         facts, later = _facts(before), _facts(after)
@@ -76,7 +76,7 @@ def _of_jobs(first: GraphRun, second: GraphRun, definitions: tuple[Definitions, 
 
 
 def _of_definitions(name: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Difference]:
-    """Yield what differs in what the job was told to do; of its container, part by part."""
+    """Yield the differences between two definitions of a job; its container is compared part by part."""
     if not first or not second:
         return
     for entry in differing_entries(first, second):
@@ -119,5 +119,5 @@ def _config(run: GraphRun) -> dict[str, Any]:
     try:
         value = json.loads(run.config) if run.config else {}
     except json.JSONDecodeError:
-        return {"": run.config}  # of a root that jobgraph did not make
+        return {"": run.config}  # the root was not created by jobgraph
     return value if isinstance(value, dict) else {"": value}

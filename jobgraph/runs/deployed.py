@@ -1,7 +1,7 @@
-"""What is deployed: the graphs that the tasks of a schema form, read from rows of SHOW TASKS.
+"""The deployed graphs: those that the tasks of a schema form, read from rows of SHOW TASKS.
 
-Pure. Knows how tasks form graphs (their rows are read by `jobgraph.plan.task_rows`).
-Must not know where the rows come from, nor the configuration file: what runs is what is deployed.
+Pure. Knows how tasks form graphs (`jobgraph.plan.task_rows` reads the rows). Must not know where the rows come from,
+nor the configuration file: the deployed graph runs, not the file.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _NO_OVERLAP = "NO_OVERLAP"
 
 @dataclass(frozen=True)
 class Task:
-    """A task that is neither root nor finalizer: a job. `after` names its predecessors, the root included.
+    """A job: a task that is neither root nor finalizer. `after` names its predecessors, including the root.
 
-    `definition` is what the deployment froze into its body; empty for a task that jobgraph did not make.
-    `takes_requests`: it does not run where its run is asked for without it; tasks of earlier versions do.
+    `definition` is the definition that the deploy wrote into the task's body; empty if jobgraph did not create the
+    task. `takes_requests`: the task skips itself in a run requested without it; tasks of earlier versions do not.
     """
 
     name: str
@@ -45,29 +45,29 @@ class Task:
 
     @property
     def disabled(self) -> bool:
-        """Whether it is suspended because the job configuration says `enabled: false`, not because somebody did it."""
+        """Whether it is suspended because the job configuration says `enabled: false`, not by a person."""
         return not self.started and self.definition.get("enabled") is False
 
     @property
     def is_direct(self) -> bool:
-        """Whether its statement is the job itself: then the task's end is the job's, and the finalizer records it."""
+        """Whether its statement is the job itself. Task and job then end together; the finalizer records the end."""
         return self.definition.get("runner") == DIRECT
 
     @property
     def logs_elsewhere(self) -> bool:
-        """Whether the logs of its containers go to the account's event table, not to the table of logs."""
+        """Whether its containers log to the account's event table instead of the table of logs."""
         return self.definition.get("logs") == EVENT_TABLE
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A graph as it stands in Snowflake: jobs with predecessors before dependents.
+    """A graph as it is deployed in Snowflake; in `jobs`, predecessors come before dependents.
 
-    `key` is its name in the job configuration it was deployed from; the root task's name if that is not known.
-    `schedule`: the root's, if it has one. `suspended_by_failures`: Snowflake suspended the root itself. `strays`: tasks
-    made for this graph that do not hang on its root. `committed`: since when runs have been of this version of it.
-    `config`: the configuration that its runs have, unless they are asked for with another. `overlaps`: its runs may.
-    `notify`: who is told of its runs, as its finalizer knows it.
+    `key`: its name in the job configuration; the root task's name if that is not known. `schedule`: the root's, if it
+    has one. `suspended_by_failures`: Snowflake suspended the root because runs failed. `strays`: tasks created for this
+    graph that are not below its root. `committed`: when the present version of the graph took effect for runs.
+    `config`: the configuration of its runs, unless a run is requested with another. `overlaps`: whether its runs may
+    overlap. `notify`: who is notified of its runs, according to its finalizer.
     """
 
     key: str
@@ -88,11 +88,11 @@ class Deployed:
 
     @property
     def suspended(self) -> tuple[str, ...]:
-        """The jobs whose tasks somebody suspended: runs pass them over although the configuration wants them."""
+        """The jobs whose tasks somebody suspended. Runs skip them although the configuration enables them."""
         return tuple(job.name for job in self.jobs if not job.started and not job.disabled)
 
     def task(self, name: str) -> Task:
-        """Return the job of that name."""
+        """Return the job with that name."""
         return next(job for job in self.jobs if job.name == name)
 
     @property
@@ -102,9 +102,10 @@ class Deployed:
 
 
 def _roots(rows: Sequence[Row]) -> list[Row]:
-    """Return the tasks that follow none and that other tasks follow, or that a finalizer closes.
+    """Return the tasks that have no predecessor, but have a successor or a finalizer.
 
-    A root that an interrupted removal has left alone is one too: it has the body of a root that a deploy makes.
+    This includes a root that an interrupted removal has left without other tasks. It is recognized by its body, which
+    is the body of every root that a deploy creates.
     """
     followed = {name for row in rows for name in predecessors(row)}
     followed |= {root for row in rows if (root := finalized_root(row))}
@@ -113,7 +114,7 @@ def _roots(rows: Sequence[Row]) -> list[Row]:
 
 
 def by_depth(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
-    """Return jobs by depth, then by name: predecessors before dependents, by a loop, as a chain may have a thousand."""
+    """Return jobs by depth, then by name: predecessors first. No recursion, as a chain may have a thousand jobs."""
     depth: dict[str, int] = {}
     remaining = dict(sorted(jobs.items()))
     level = 0
@@ -123,7 +124,7 @@ def by_depth(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
             for name, task in remaining.items()
             if all(before in depth or before not in jobs for before in task.after)
         ]
-        for name in ready or list(remaining):  # Snowflake has no cycles; were there one, the rest still shows
+        for name in ready or list(remaining):  # Snowflake has no cycles; in case of one, its jobs still show
             depth[name] = level
             remaining.pop(name)
         level += 1
@@ -131,11 +132,11 @@ def by_depth(jobs: Mapping[str, Task]) -> tuple[Task, ...]:
 
 
 def read(rows: Iterable[Row]) -> tuple[Deployed, ...]:
-    """Return the graphs of a schema, by name of the root task.
+    """Return the graphs of a schema, sorted by the name of the root task.
 
     Args:
-        rows: SHOW TASKS IN SCHEMA: `name`, `id`, `state` (started or suspended), `predecessors` and `task_relations`
-            (JSON texts, names quoted or not), `definition` (the body).
+        rows: the rows of SHOW TASKS IN SCHEMA, with `name`, `id`, `state` (started or suspended), `predecessors` and
+            `task_relations` (JSON texts, with quoted or unquoted names), `definition` (the body).
     """
     rows = list(rows)
     return tuple(_graph(rows, root) for root in sorted(_roots(rows), key=lambda row: str(row["name"])))
@@ -185,18 +186,18 @@ def _config(root: Row) -> dict[str, Any]:
     try:
         value = json.loads(root.get("config") or "{}")
     except json.JSONDecodeError:
-        return {}  # a root that jobgraph did not make may have any text
+        return {}  # a root that jobgraph did not create may have any text
     return value if isinstance(value, dict) else {}
 
 
 def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[str, ...]:
-    """Return the tasks that a deploy of the graph made and that no run of it reaches."""
+    """Return the tasks that a deploy created for the graph but that no run of the graph reaches."""
     others = (row for row in rows if key and row["name"] not in members and not finalized_root(row))
     return tuple(sorted(row["name"] for row in others if definition(row).get("graph") == key))
 
 
 def conditions(graph: Deployed) -> list[str]:
-    """Return in words what is unusual about a graph's root and tasks, and what to do; empty if nothing is."""
+    """Return a sentence for each unusual condition of a graph's root and tasks, with what to do; empty if none."""
     finish = (
         "If a deploy was interrupted: `pulumi up --refresh` finishes it (after `pulumi cancel`, if the stack is locked;"
         " a removal: `pulumi destroy --refresh`)"
@@ -224,7 +225,7 @@ def conditions(graph: Deployed) -> list[str]:
 
 
 def named(graphs: Iterable[Deployed], name: str) -> Deployed | None:
-    """Return the graph with that key or that root task, whatever the case; None if there is none."""
+    """Return the graph with that key or that root task, ignoring case; None if there is none."""
     folded = name.casefold()
     graphs = list(graphs)
     by_key = (graph for graph in graphs if graph.key.casefold() == folded)

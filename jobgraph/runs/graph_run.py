@@ -1,8 +1,8 @@
-"""What a graph run is: rows of TASK_HISTORY and of the history tables put together into jobs with states.
+"""A graph run: rows of TASK_HISTORY and of the history tables, combined into jobs with states.
 
-Pure. Reads a run with the graph that it ran with (`jobgraph.runs.shapes`). Must not know where rows come from or how a
-run is shown. A job is DONE only if its last attempt says so: a task may succeed although its job failed (`on_failure:
-continue`), and such a run is not a good one.
+Pure. Interprets a run by the graph that it ran with (`jobgraph.runs.shapes`). Must not know where rows come from or how
+a run is shown. A job is DONE only if its last attempt is: a task may succeed although its job failed (`on_failure:
+continue`), and such a run does not count as successful.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ DONE = attempt_rows.DONE
 FAILED = "FAILED"
 SKIPPED = "SKIPPED"
 CANCELLED = "CANCELLED"
-# Its task is suspended: by somebody, or because the configuration says `enabled: false`. Both count as succeeded for
-# what follows them, but only the second is as it was meant to be.
+# The job's task is suspended, by a person (SUSPENDED) or because the configuration says `enabled: false` (DISABLED).
+# Both count as succeeded for successors, but only the second is intended.
 SUSPENDED = "SUSPENDED"
 DISABLED = "DISABLED"
-# The run was asked for without it: it counts as succeeded, and hands on what it returned before.
+# The run was requested without the job: it counts as succeeded and passes on its previous outputs.
 LEFT_OUT = requests.LEFT_OUT
 NOT_RECORDED = "NOT RECORDED"
 
 _ORDINARY = Request()
-# Job states that speak of no failure of the job itself.
+# Job states that do not mean a failure of the job itself.
 _NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED, LEFT_OUT})
 
 
@@ -52,8 +52,8 @@ _NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED, LEFT_OUT})
 class JobRun:
     """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty.
 
-    `attempts` counts those that were recorded, the `tries`, and the one whose `service` is there now. A job whose
-    service waits for a node is PENDING, although its task is executing; `waited` is for how many seconds.
+    `attempts` counts the recorded attempts (`tries`) and the present one, if it has a `service`. A job whose service
+    waits for a node is PENDING although its task is executing; `waited` is the number of seconds so far.
     """
 
     name: str
@@ -74,12 +74,12 @@ class JobRun:
 
     @property
     def outputs(self) -> Any:
-        """What the job handed on; None if nothing, or if it is not DONE."""
+        """What the job passed on to its successors; None if nothing, or if the job is not DONE."""
         return self.last.outputs if self.last and self.state == DONE else None
 
     @property
     def rows_written(self) -> int | None:
-        """The number of that name among the outputs of a job that is DONE."""
+        """The output `rows_written` of a job that is DONE; None otherwise."""
         return self.last.rows_written if self.last and self.state == DONE else None
 
 
@@ -87,11 +87,11 @@ class JobRun:
 class GraphRun:
     """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
 
-    `duration` is in seconds, up to now while it runs: of a run that was tried again, that of all attempts, without the
-    time between them, which `elapsed` counts too. `cause` is why the root or the finalizer failed. `task_states` has
-    the root's and the finalizer's state too, for a picture. `repeatable`: it is the last run of a graph that has not
-    changed since; `stopped`: a task of it failed or was cancelled. `config` has its values as JSON; `request` is what
-    it was asked for beside them.
+    `duration` is in seconds, up to now while the run lasts; after a retry it is the sum of all attempts, without the
+    time between them. `elapsed` includes that time. `cause`: why the root or the finalizer failed. `task_states`: the
+    states of the jobs, the root and the finalizer, for a picture. `repeatable`: it is the last run of a graph that has
+    not changed since. `stopped`: one of its tasks failed or was cancelled. `config`: its values as JSON. `request`:
+    the other parameters with which it was requested.
     """
 
     shape: Shape
@@ -120,40 +120,40 @@ class GraphRun:
 
     @property
     def root_task(self) -> str:
-        """The root of the graph."""
+        """The name of the graph's root task."""
         return self.shape.root_task
 
     @property
     def is_part(self) -> bool:
-        """Whether it was asked for without some of the graph's jobs."""
+        """Whether it was requested without some of the graph's jobs."""
         return bool(self.request.left_out)
 
     @property
     def retryable(self) -> bool:
-        """Whether Snowflake takes RETRY LAST for it; a job that fails under `on_failure: continue` fails no task."""
+        """Whether Snowflake accepts RETRY LAST for it: a job failure under `on_failure: continue` fails no task."""
         return self.repeatable and self.stopped
 
     @property
     def failed(self) -> tuple[JobRun, ...]:
-        """The jobs that ended other than DONE because of themselves, not of a predecessor."""
+        """The jobs that did not end DONE for a reason of their own, not because of a predecessor."""
         return tuple(job for job in self.jobs if job.state not in _NO_FAILURE)
 
     def job(self, name: str) -> JobRun | None:
-        """Return the job of that name, if the run has it."""
+        """Return the job with that name; None if the run has no such job."""
         return next((job for job in self.jobs if job.name == name), None)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of a run besides its rows.
+    """What is known about a run besides its rows.
 
     Attributes:
-        now: the server's present instant; None if the run is over.
-        attempt: the attempt of the whole graph that is meant: after RETRY LAST, its rows come later than the statement.
-        closed: the rows are those that the finalizer wrote into history: the run is over.
+        now: the server's current time; None if the run is over.
+        attempt: the expected attempt of the whole graph; after RETRY LAST, its rows appear only after a while.
+        closed: the rows are those that the finalizer wrote into history, so the run is over.
         superseded: a later run of the graph has begun.
-        repeatable: it is the last run of a graph that has not changed since.
-        services: the job services that are there, by name of the job.
+        repeatable: the run is the last one of a graph that has not changed since.
+        services: the existing job services, by job name.
     """
 
     now: datetime | None = None
@@ -166,7 +166,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of one run: the last of each task, and which jobs a failure blocked or a condition passed by."""
+    """The rows of one run: the last row of each task, and which jobs a failure blocked or a condition skipped."""
 
     shape: Shape
     latest: Mapping[str, TaskRun]
@@ -185,14 +185,14 @@ class _Rows:
 def assemble(
     shape: Shape, run_id: str, history: Iterable[TaskRun], attempts: Iterable[Row], progress: Progress | None = None
 ) -> GraphRun:
-    """Put a run together.
+    """Assemble a run from its rows.
 
     Args:
         shape: the graph that the run ran with.
         run_id: its GRAPH_RUN_GROUP_ID.
-        history: task runs, of any runs.
+        history: task runs; rows of other runs are ignored.
         attempts: rows of JOBS_RUN_STATS of this run, in the order of the attempts.
-        progress: what else is known of it; of a run that is over, nothing.
+        progress: what else is known about the run; None for a run that is over.
     """
     progress = progress or Progress()
     own = [row for row in history if row.run_id == run_id]
@@ -235,7 +235,7 @@ def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows
     number = max([progress.attempt, *(row.attempt for row in history)])
     latest = task_runs.latest(history)
     blocked = _blocked(shape, task_runs.latest(row for row in history if row.attempt < number))
-    # RETRY LAST runs what failed or was cancelled, and what that had blocked; whatever else was skipped stays so
+    # RETRY LAST reruns failed and cancelled tasks and the tasks they had blocked; other skipped tasks stay skipped
     repeated = {
         name
         for name, row in latest.items()
@@ -251,7 +251,7 @@ def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows
 
 
 def _blocked(shape: Shape, rows: Mapping[str, TaskRun]) -> frozenset[str]:
-    """Return the jobs that could not run because of a failure or a cancellation before them."""
+    """Return the jobs that could not run because a predecessor failed or was cancelled."""
     stopping = {name for name, row in rows.items() if row.stops}
     blocked = set()
     for task in shape.jobs:
@@ -276,7 +276,7 @@ def _has_ended(shape: Shape, rows: Mapping[str, TaskRun], attempt: int, progress
 
 
 def _settled(shape: Shape, rows: Mapping[str, TaskRun]) -> bool:
-    """Tell whether every job has ended or cannot start any more."""
+    """Tell whether every job has ended or can no longer start."""
     blocked = _blocked(shape, rows)
     skipped = blocked | _passed_by(shape, rows, blocked)
     for task in shape.jobs:
@@ -289,7 +289,7 @@ def _settled(shape: Shape, rows: Mapping[str, TaskRun]) -> bool:
 
 
 def _passed_by(shape: Shape, rows: Mapping[str, TaskRun], blocked: frozenset[str]) -> frozenset[str]:
-    """Return the jobs that did not run because a condition was false: their own, or that of all before them."""
+    """Return the jobs skipped by a false condition: their own, or because all their predecessors were skipped so."""
     passed = {name for name, row in rows.items() if row.state == task_runs.SKIPPED and name not in blocked}
     for task in shape.jobs:
         if task.name not in rows and task.after and passed.issuperset(task.after):
@@ -322,7 +322,7 @@ def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress
 
 
 def _service(service: JobService | None, tries: Sequence[Attempt]) -> JobService | None:
-    """Return the service of the attempt under way: one whose attempt is recorded has ended, or is ending."""
+    """Return the service if its attempt is not recorded yet; otherwise the attempt has ended, or is about to."""
     recorded = {attempt.number for attempt in tries}
     return service if service and service.attempt not in recorded else None
 
@@ -338,7 +338,7 @@ def _state(task: Task, rows: _Rows, last: Attempt | None) -> str:
         status = last.state if last else FAILED
         return FAILED if status == DONE else status
     if row.state == task_runs.SUCCEEDED:
-        # the end of a direct job's task is its own: it need not be recorded to be known
+        # a direct job ends when its task does, so its success is known before it is recorded
         return last.state if last else DONE if task.is_direct else NOT_RECORDED
     return {task_runs.SCHEDULED: PENDING, task_runs.EXECUTING: RUNNING}.get(row.state, row.state)
 
@@ -350,7 +350,7 @@ def _state_without_row(task: Task, rows: _Rows) -> str:
         return PENDING
     if task.name in rows.blocked | rows.passed:
         return SKIPPED
-    # it could have run, and did not: a suspended task leaves no row
+    # it could have run but did not: a suspended task leaves no row
     return SUSPENDED
 
 
@@ -372,7 +372,7 @@ def _cause(state: str, task: Task, rows: _Rows, tries: Sequence[Attempt]) -> str
 def _cause_of_skip(task: Task, rows: _Rows) -> str:
     if task.name in rows.blocked:
         return BLOCKED
-    # of a run that an earlier version recorded, nobody knows any more what came before what
+    # the predecessors are unknown in a run that an earlier version recorded
     return CONDITION_FALSE if rows.shape.whole or task.definition else UNKNOWN_SKIP
 
 
@@ -393,5 +393,5 @@ def _run_state(rows: _Rows, jobs: Sequence[JobRun]) -> str:
         return FAILED
     if CANCELLED in states or root.state == task_runs.CANCELLED:
         return CANCELLED
-    # A job that is skipped while none failed was skipped by its own condition: Snowflake calls such a run succeeded.
+    # A job skipped although none failed was skipped by a condition; for Snowflake, such a run has succeeded.
     return DONE

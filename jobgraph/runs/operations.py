@@ -1,6 +1,6 @@
-"""What people do to graphs and runs: an operation is shown before it is done, and kept with a note.
+"""Operations of people on graphs and runs. An operation is shown before it is performed, and recorded with a note.
 
-Pure. Must not know how it is done or kept.
+Pure. Must not know how an operation is performed or recorded.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation: what is sent, which jobs it concerns, why. `statements` are texts with their values filled in.
+    """An operation: its statements with their values filled in, the jobs that it concerns, and a note on why.
 
-    `run_id` and `backfill_id` say which run or backfill it is about, as far as that is known. `user` and `at` are known
-    of one that was kept.
+    `run_id` and `backfill_id` identify the run or backfill that it concerns, if known. `user` and `at` are set only on
+    a recorded operation.
     """
 
     name: str
@@ -40,7 +40,8 @@ class Operation:
     at: datetime | None = None
 
 
-# A run without an id yet is kept a little after it was asked for, or, if it has to wait for another, before it begins.
+# How much later than the run's scheduled time its operation may be recorded, if the run had no id yet; and how much
+# earlier, if the run had to wait for another.
 _LATEST = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(days=1)
 _ASKING = frozenset({"run"})
@@ -50,7 +51,7 @@ _OF_ROOT = frozenset({_SUSPEND, "resume"})
 
 
 def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
-    """Return what was done to a run, oldest first; `listed` are operations of its graph."""
+    """Return the operations on a run, oldest first; `listed` are the operations of its graph."""
     listed = list(listed)
     asked_for = _asked_for(listed, run)
     own = [operation for operation in listed if operation.run_id == run.run_id or operation is asked_for]
@@ -58,9 +59,9 @@ def of_run(listed: Iterable[Operation], run: GraphRun) -> list[Operation]:
 
 
 def since(listed: Sequence[Operation], runs: Sequence[GraphRun], *, from_the_first: bool) -> list[Operation]:
-    """Return what was done to a graph since the oldest of some of its runs, newest first, each with its run.
+    """Return the operations on a graph since the oldest of the given runs, newest first, each with its run's id.
 
-    `listed` is newest first. `from_the_first`: the runs go back to the first one, so that whatever was done is meant.
+    `listed` is newest first. `from_the_first`: `runs` includes the graph's first run, so all operations are returned.
     """
     starts = [run.scheduled for run in runs if run.scheduled]
     begin = None if from_the_first else min(starts, default=None)
@@ -70,15 +71,16 @@ def since(listed: Sequence[Operation], runs: Sequence[GraphRun], *, from_the_fir
 
 
 def suspension(listed: Iterable[Operation]) -> Operation | None:
-    """Return who suspended a graph's root last, if nobody resumed it since; `listed` is newest first."""
+    """Return the last suspension of a graph's root, or None if it was resumed since; `listed` is newest first."""
     newest = next((operation for operation in listed if operation.name in _OF_ROOT), None)
     return newest if newest is not None and newest.name == _SUSPEND else None
 
 
 def _asked_for(listed: Sequence[Operation], run: GraphRun) -> Operation | None:
-    """Return the operation without an id that this run came of, if it is certain: of no run that has one of its own.
+    """Return the operation without a run id that requested this run; None if there is none or it is not certain.
 
-    It was kept just after the run was asked for; or the run had to wait, and nobody asked for another since then.
+    That operation was recorded just after the run was scheduled; or, if the run had to wait, it was recorded before,
+    and no other run was requested in between. A run that an operation names by id has no other.
     """
     if run.scheduled is None or not run.scheduled_from.startswith("EXECUTE") or run.request.backfill:
         return None
@@ -95,16 +97,16 @@ def _asked_for(listed: Sequence[Operation], run: GraphRun) -> Operation | None:
 
 
 def is_retried(listed: Iterable[Operation], run_id: str, ended: datetime | None, now: datetime) -> bool:
-    """Tell whether a retry of a run was asked for just now whose tasks Snowflake does not show yet.
+    """Tell whether a retry of a run was requested so recently that Snowflake does not show its tasks yet.
 
-    `listed` are operations of its graph, `ended` is when the last of its tasks that are shown ended.
+    `listed` are the operations of its graph; `ended` is the latest end among the tasks that Snowflake shows.
     """
     asked = [one.at for one in listed if one.name == _RETRY and one.run_id == run_id and one.at is not None]
     return any((ended is None or at > ended) and now - at < _LATEST for at in asked)
 
 
 def filled(statement: Statement) -> str:
-    """Return a statement as one could send it: with its values in place of the marks."""
+    """Return a statement's text with its values in place of the `?` marks, ready to be sent."""
     pieces = statement.text.split("?")
     values = [*map(_constant, statement.binds), *[""] * (len(pieces) - len(statement.binds))]
     return "".join(piece + value for piece, value in zip(pieces, values, strict=False))
@@ -119,7 +121,7 @@ def _constant(value: Any) -> str:
 
 
 def read(rows: Iterable[Mapping[str, Any]]) -> list[Operation]:
-    """Read rows of the table of operations, in their order."""
+    """Return the operations from rows of their table, in the same order."""
     return [
         Operation(
             name=str(row["OPERATION"]),
@@ -137,7 +139,7 @@ def read(rows: Iterable[Mapping[str, Any]]) -> list[Operation]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """Return the texts of a cell that has a JSON list of them; the table is anybody's to write to."""
+    """Return the texts in a cell with a JSON list; empty if it is not one, as anybody may write to the table."""
     try:
         texts = json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError:

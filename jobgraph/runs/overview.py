@@ -1,6 +1,6 @@
-"""One line for each graph of a schema: its last run against its usual duration; its next start; what is wrong with it.
+"""One line per graph of a schema: its last run and usual duration, its next start, and what is wrong with it.
 
-Pure. Knows what an operator asks first of many graphs. Must not know where rows come from or how a line is shown.
+Pure. Knows what an operator with many graphs asks first. Must not know where rows come from or how a line is shown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
 
-# Fewer good runs say nothing about a usual time.
+# The number of good runs needed for a usual duration.
 _FEWEST = 3
 NEVER_RAN = "NEVER RAN"
 _BAD = frozenset({graph_run.FAILED, graph_run.CANCELLED, graph_run.NOT_RECORDED})
@@ -35,12 +35,12 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class GraphOverview:
-    """A graph: `run` is its last whole one, if it has one; `usual` the median of its good ones, in seconds.
+    """A graph's overview. `run`: its last run with all jobs, if any. `usual`: the median seconds of its good runs.
 
-    `part` is its last run if that was asked for without some jobs: it does not decide the state. `trouble` are the jobs
-    that are not well since the last whole run, parts counted: see the function of that name.
+    `part`: its last run, if that was requested without some jobs; it does not decide the state. `trouble`: the jobs
+    that are not well, counting the last whole run and later partial runs (see the function `trouble`).
 
-    `next_start` is when its schedule starts it next. `remarks` say what is unusual, and what to do.
+    `next_start`: when the schedule starts the graph next. `remarks`: what is unusual about it, and what to do.
     """
 
     graph: GraphRecord
@@ -53,50 +53,50 @@ class GraphOverview:
 
     @property
     def state(self) -> str:
-        """The state of its last whole run."""
+        """The state of its last run with all jobs; NEVER RAN if there is none."""
         return self.run.state if self.run else NEVER_RAN
 
     @property
     def newest(self) -> GraphRun | None:
-        """Its last run, whether of the whole graph or of a part."""
+        """Its last run, with or without all jobs."""
         return self.part or self.run
 
     @property
     def suspended(self) -> bool:
-        """Whether its schedule starts no runs although it has one."""
+        """Whether the graph has a schedule but its root is suspended."""
         deployed = self.graph.deployed
         return bool(deployed and deployed.schedule and not deployed.started)
 
     @property
     def suspended_because(self) -> str:
-        """Who suspended it, in a few words; empty if it is not."""
+        """Why or by whom it was suspended, in a few words; empty if it is not suspended."""
         if not self.suspended or self.graph.deployed is None:
             return ""
         return "after too many failures" if self.graph.deployed.suspended_by_failures else "by an operator or a deploy"
 
     @property
     def well(self) -> bool:
-        """Whether nobody needs to look at it: of a graph that is no longer deployed, nobody does."""
+        """Whether the graph needs no attention; always true if it is no longer deployed."""
         if self.graph.deployed is None:
             return True
         return not self.trouble and not self.remarks
 
     @property
     def recovered(self) -> bool:
-        """Whether what was bad in its last whole run has been run well since, in parts."""
+        """Whether partial runs have since succeeded for everything that was bad in the last whole run."""
         return self.part is not None and self.state in _BAD and not self.trouble
 
 
 def line(
     graph: GraphRecord, runs: Sequence[GraphRun], history: Sequence[TaskRun], spans: Mapping[str, Sequence[float]]
 ) -> GraphOverview:
-    """Return the line of a graph.
+    """Return the overview of a graph.
 
     Args:
         graph: the graph.
-        runs: its last run of the whole graph, if there is one, and those of parts of it since, newest first.
-        history: the roots' rows of the schema, scheduled ones included.
-        spans: of each root, how many seconds its last good runs took.
+        runs: its last run with all jobs, if any, and later partial runs, newest first.
+        history: the rows of all roots in the schema, including scheduled ones.
+        spans: root -> the durations of its last good runs, in seconds.
     """
     deployed = graph.deployed
     coming = [
@@ -116,10 +116,10 @@ def line(
 
 
 def trouble(runs: Sequence[GraphRun]) -> tuple[str, ...]:
-    """Return the jobs that are not well: they failed, or could not run for a failure, and no later run had them in it.
+    """Return the jobs that failed, or were blocked by a failure, and that no later run included.
 
-    The finalizer tells `recovered` by the same rule (procedures/notifying/run_ends.py). `runs` is newest first. A run
-    that goes on changes nothing yet.
+    The finalizer decides `recovered` by the same rule (procedures/notifying/run_ends.py). `runs` is newest first. A run
+    that has not ended is ignored.
     """
     bad: dict[str, None] = {}
     for run in reversed(runs):
@@ -134,12 +134,12 @@ def _not_well(run: GraphRun) -> list[str]:
 
 
 def usual(spans: Sequence[float]) -> float | None:
-    """Return the usual of some durations; None of too few."""
+    """Return the median of the durations; None if there are too few."""
     return statistics.median(spans) if len(spans) >= _FEWEST else None
 
 
 def ordered(lines: Iterable[GraphOverview]) -> list[GraphOverview]:
-    """Return lines with what failed first, then what is suspended, and those that are no longer deployed last."""
+    """Return the lines by `_rank`: what needs attention first, and graphs that are no longer deployed last."""
     return sorted(
         lines,
         key=lambda entry: (
@@ -151,7 +151,7 @@ def ordered(lines: Iterable[GraphOverview]) -> list[GraphOverview]:
 
 
 def _rank(entry: GraphOverview) -> int:
-    """Return the place of a graph among others: what is bad in whatever way before what runs, and what is well."""
+    """Return the sort rank of a graph: any graph that is not well comes before the running and the well ones."""
     place = _ORDER.index(entry.state)
     if entry.well:
         return max(place, _ORDER.index(graph_run.DONE)) if entry.recovered else place
@@ -159,7 +159,10 @@ def _rank(entry: GraphOverview) -> int:
 
 
 def good_spans(rows: Iterable[dict[str, Any]]) -> dict[str, list[float]]:
-    """Return the durations of good runs by root, from rows of ROOT_TASK_NAME, BEGAN, ENDED and BAD (tasks)."""
+    """Return root -> durations of good runs in seconds, from rows with ROOT_TASK_NAME, BEGAN, ENDED and BAD.
+
+    BAD is the number of bad tasks in the run.
+    """
     spans: dict[str, list[float]] = {}
     for row in rows:
         began, ended = instant(row["BEGAN"]), instant(row["ENDED"])

@@ -1,7 +1,7 @@
-"""Graphs as a schema has them: those that are deployed, and those that only the records of their runs speak of.
+"""The graphs of a schema: those that are deployed, and those of which only records of runs remain.
 
-Pure. A graph's name is the one in the job configuration; history of an earlier version has only the root task's. Must
-not know where rows come from.
+Pure. A graph's name is its name in the job configuration; history of an earlier version has only the root task's name.
+Must not know where rows come from.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GraphRecord:
-    """A graph: as deployed, or None if it no longer is; `root_tasks` are its roots, the present one first.
+    """A graph. `deployed` is None if it is no longer deployed; `root_tasks` are its roots, the present one first.
 
-    `nameless_roots` are those whose rows count for it although they do not name their graph, as of earlier versions.
+    `nameless_roots` are the roots whose rows belong to this graph even if, written by an earlier version, they do not
+    name a graph.
     """
 
     key: str
@@ -33,22 +34,22 @@ class GraphRecord:
     nameless_roots: frozenset[str] = frozenset()
 
     def has(self, row: TaskRun) -> bool:
-        """Whether a row of history is of a run of this graph: another one may have had a root of the same name."""
+        """Whether a row of history belongs to a run of this graph; another graph may have had a root of that name."""
         return row.graph == self.key if row.graph else row.root_task in self.nameless_roots
 
     @property
     def root_task(self) -> str:
-        """The root that it has, or had last."""
+        """The name of its present root, or of its last one."""
         return self.root_tasks[0]
 
     @property
     def job_names(self) -> tuple[str, ...]:
-        """The names of the jobs that are deployed."""
+        """The names of its deployed jobs."""
         return self.deployed.job_names if self.deployed else ()
 
 
 def of_deployed(graph: Deployed) -> GraphRecord:
-    """Return a deployed graph, of which no other root is known yet."""
+    """Return the record of a deployed graph that has no other known roots yet."""
     return GraphRecord(graph.key, (graph.root_task,), graph, graph.tables, frozenset({graph.root_task}))
 
 
@@ -56,7 +57,7 @@ def graphs(deployed: Sequence[Deployed], recorded: Iterable[TaskRun]) -> tuple[G
     """Return the graphs of a schema, deployed ones first.
 
     Args:
-        deployed: those that are there.
+        deployed: the deployed graphs.
         recorded: rows of roots in history, newest first.
     """
     rows = list(recorded)
@@ -74,14 +75,14 @@ def graphs(deployed: Sequence[Deployed], recorded: Iterable[TaskRun]) -> tuple[G
 
 
 def _owner(root_task: str, deployed: Iterable[Deployed], recorded: Iterable[TaskRun]) -> str:
-    """Return the graph that nameless rows of a root count for: the one that has it, or else the only one that had."""
+    """Return the graph to which nameless rows of a root belong: its present graph, otherwise its only recorded one."""
     present = next((graph.key for graph in deployed if graph.root_task == root_task), "")
     names = {row.graph for row in recorded if row.root_task == root_task and row.graph}
     return present or (names.pop() if len(names) == 1 else root_task)
 
 
 def named(records: Iterable[GraphRecord], name: str) -> GraphRecord | None:
-    """Return the graph with that name or that root task, whatever the case; None if there is none."""
+    """Return the graph with that name or that root task, ignoring case; None if there is none."""
     records = list(records)
     present = deployed_graphs.named((record.deployed for record in records if record.deployed), name)
     if present is not None:

@@ -1,6 +1,6 @@
-"""Which jobs of a graph a run is asked for, and which it leaves out.
+"""Which jobs of a graph a run is requested with, and which it leaves out.
 
-Pure. Knows how jobs follow one another. Must not know how a run is asked for.
+Pure. Knows how jobs follow one another. Must not know how a run is requested.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobSelection:
-    """Names of jobs: `only` these, those `since` these and what follows them, and `skipped` ones of either."""
+    """Job names: `only` these, plus `since` these with all that follow them, minus the `skipped` ones."""
 
     only: tuple[str, ...] = ()
     since: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether anything is left out at all."""
+        """Tell whether anything is selected or skipped."""
         return bool(self.only or self.since or self.skipped)
 
 
 def names_of(options: Iterable[str]) -> tuple[str, ...]:
-    """Return the names in the values of an option, which may each name several: `a,b`."""
+    """Return the names in the values of an option; one value may hold several names: `a,b`."""
     return tuple(name for option in options for name in option.replace(",", " ").split())
 
 
 def left_out(graph: Deployed, selection: JobSelection) -> tuple[str, ...]:
-    """Return the jobs that a run leaves out, in the graph's order; the names in `selection` are jobs of the graph.
+    """Return the jobs that a run leaves out, in the graph's order; `selection` must name jobs of the graph.
 
     Raises:
-        UsageError: if it would run nothing, if a job that is to run is suspended, or if one that is left out would run.
+        UsageError: if the run would have no job, a job to run is suspended, or a job to leave out would run anyway.
     """
     running = {*selection.only, *_descendants(graph, selection.since)} or set(graph.job_names)
     running -= set(selection.skipped)
@@ -68,7 +68,7 @@ def _check_running(graph: Deployed, running: Collection[str], explicit: Collecti
 
 
 def _descendants(graph: Deployed, names: Collection[str]) -> set[str]:
-    """Return these jobs and all that follow them; predecessors come first in `graph.jobs`."""
+    """Return the named jobs and all that follow them. Relies on predecessors coming first in `graph.jobs`."""
     below = set(names)
     for job in graph.jobs:
         if below.intersection(job.after):

@@ -1,8 +1,8 @@
-"""Job services that are there: which attempt of which job each one is, and whether it waits for a node.
+"""Existing job services: which attempt of which job each one runs, and whether it waits for a node.
 
-Pure. Knows the columns of SHOW JOB SERVICES and the comment that the runner gives a service
-(`mark` in procedures/attempt.py: jobgraph, graph, run, task, attempt), or a deploy the service of a job that is its
-task's own statement (`direct_mark`: jobgraph, graph, direct, task).
+Pure. Knows the columns of SHOW JOB SERVICES, and the comments of services: the runner's (`mark` in
+procedures/attempt.py: jobgraph, graph, run, task, attempt), and, for a job that is its task's own statement, the one
+that a deploy writes (`direct_mark`: jobgraph, graph, direct, task).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WAITING = "PENDING"
 
 @dataclass(frozen=True)
 class JobService:
-    """The job service of one attempt; `status` is Snowflake's word for it."""
+    """The job service of one attempt; `status` is Snowflake's status."""
 
     name: str
     status: str
@@ -35,22 +35,22 @@ class JobService:
 
     @property
     def waits(self) -> bool:
-        """Whether none of its containers runs yet."""
+        """Whether none of its containers is running yet."""
         return self.status == _WAITING
 
     @property
     def waits_for(self) -> str:
-        """What it waits for, in words."""
+        """A description of what it waits for."""
         return f"waits for a node of {self.compute_pool}" if self.compute_pool else "waits for a node"
 
 
 def of_run(
     rows: Iterable[dict[str, Any]], graph: str, run_id: str, history: Iterable[TaskRun] = ()
 ) -> dict[str, JobService]:
-    """Return the newest service of each job of a run of a graph, by name of the job.
+    """Return the newest service of each job of a graph run, by job name.
 
-    The mark of a job that is its task's own statement names no run: it is the one in whose time, by the task runs in
-    `history`, its service was made.
+    The comment of a job that is its task's own statement names no run. Its service belongs to the run if it was created
+    during a task run in `history`.
     """
     services: dict[str, JobService] = {}
     spans = _spans(history)
@@ -76,7 +76,7 @@ def of_run(
 
 
 def _spans(history: Iterable[TaskRun]) -> dict[str, dict[int, TaskRun]]:
-    """Return the runs of each task that have begun, by the number of the attempt that each is."""
+    """Return, for each task, attempt number -> task run, for task runs that have begun."""
     spans: dict[str, dict[int, TaskRun]] = {}
     for row in sorted((row for row in history if row.started is not None), key=lambda row: row.attempt):
         numbered = spans.setdefault(row.name, {})

@@ -1,8 +1,8 @@
-"""The graph that a run ran with: its jobs and what each came after, as the run itself recorded them.
+"""The graph that a run ran with: its jobs and their predecessors, as the run itself recorded them.
 
-Pure. A deploy may have renamed, moved, removed or added jobs since; so a past run is never read with the graph that is
-deployed now. Knows the three records there are: the graph definition that the finalizer writes into history, the
-definitions in the bodies that ran, and, as long as the graph has not changed since the run began, the deployed graph.
+Pure. A deploy may have renamed, moved, removed or added jobs since, so a past run is never interpreted by a graph that
+was deployed later. Knows the three sources: the graph definition that the finalizer writes into history, the
+definitions in the task bodies that ran, and, if the graph has not changed since the run began, the deployed graph.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shape:
-    """A graph as one of its runs had it: `jobs` with predecessors before dependents.
+    """A graph as it was in one of its runs; in `jobs`, predecessors come before dependents.
 
-    `whole` is False if jobs that left no row are missing; `finalizer_runs`: a finalizer closes the run. `schedule` is
-    known of a deployed graph only.
+    `whole` is False if jobs that left no row may be missing. `finalizer_runs`: a finalizer closes the run. `schedule`
+    is known only if the deployed graph has not changed since.
     """
 
     key: str
@@ -57,10 +57,10 @@ def of_run(graph: Deployed | None, key: str, root_task: str, history: Sequence[T
     """Return the shape of a run.
 
     Args:
-        graph: the deployed graph of that name; None if there is none any more.
+        graph: the deployed graph with that name; None if it is no longer deployed.
         key: the graph's name.
         root_task: the root of the run.
-        history: the rows of the run, those of history among them; with their definitions if `needs_definitions`.
+        history: the rows of the run, including those from history; with their definitions if `needs_definitions`.
     """
     unchanged = graph is not None and unchanged_since(graph, root_task, history)
     recorded = of_record(key, root_task, history)
@@ -72,21 +72,22 @@ def of_run(graph: Deployed | None, key: str, root_task: str, history: Sequence[T
 
 
 def needs_definitions(graph: Deployed | None, root_task: str, history: Sequence[TaskRun]) -> bool:
-    """Tell whether `of_run` has nothing to go by but the bodies that ran; these are long, so few statements ask."""
+    """Tell whether `of_run` can rely only on the bodies that ran. They are long, so they are queried only if needed."""
     return of_record("", root_task, history) is None and not (graph and unchanged_since(graph, root_task, history))
 
 
 def unchanged_since(graph: Deployed, root_task: str, history: Iterable[TaskRun]) -> bool:
     """Tell whether the deployed graph is the one that the run began with.
 
-    A graph without a schedule is not committed by a deploy, but by the next run. So its jobs are looked at, too.
+    A new version of a graph without a schedule is committed by its next run, not by the deploy. The times at which its
+    jobs were created are therefore checked too.
     """
     history = list(history)
     root = latest(row for row in history if row.name == root_task).get(root_task)
     if graph.root_task != root_task or (root and root.root_id and root.root_id != graph.root_id):
         return False
     began = _first(row.started for row in history if row.name == root_task)
-    # a run that has not started will be of the version that there is then
+    # a run that has not started will use the version deployed at its start
     if began is None:
         return True
     members = {root_task, graph.finalizer, *graph.job_names}
@@ -95,9 +96,9 @@ def unchanged_since(graph: Deployed, root_task: str, history: Iterable[TaskRun])
 
 
 def change_since(graph: Deployed, shape: Shape, history: Iterable[TaskRun]) -> str:
-    """Return in words how a deployed graph certainly differs from the one that a run began with; empty if it may not.
+    """Describe a certain difference between a deployed graph and the one that a run began with; empty if none.
 
-    A root that was only suspended and resumed was committed too, so that alone shows nothing.
+    A later commit alone proves no difference, because suspending and resuming a root also commits it.
     """
     history = list(history)
     root = latest(row for row in history if row.name == shape.root_task).get(shape.root_task)
@@ -120,7 +121,7 @@ def _first(instants: Iterable[datetime | None]) -> datetime | None:
 
 
 def of_record(key: str, root_task: str, history: Iterable[TaskRun]) -> Shape | None:
-    """Return the shape that the finalizer recorded; None if it recorded none, as earlier versions did not."""
+    """Return the shape that the finalizer recorded; None if there is no such record (earlier versions wrote none)."""
     rows = [row for row in history if row.name == root_task and row.graph_definition]
     if not rows:
         return None
@@ -131,7 +132,7 @@ def of_record(key: str, root_task: str, history: Iterable[TaskRun]) -> Shape | N
 
 
 def _recorded_jobs(entries: Sequence[Mapping[str, Any]], root_task: str) -> Iterable[Task]:
-    """Yield jobs as `jobgraph.plan.task_definitions` writes them: predecessors are places in the list."""
+    """Yield the jobs that `jobgraph.plan.task_definitions` wrote; a predecessor is an index into the list."""
     names = [str(entry["name"]) for entry in entries]
     for entry in entries:
         after = tuple(names[place] for place in entry.get("after", ())) or (root_task,)
@@ -140,7 +141,7 @@ def _recorded_jobs(entries: Sequence[Mapping[str, Any]], root_task: str) -> Iter
 
 
 def of_definitions(key: str, root_task: str, history: Iterable[TaskRun]) -> Shape:
-    """Return as much of a shape as the bodies that ran tell: jobs that left no row are missing."""
+    """Return the part of the shape that the bodies that ran show; jobs that left no row are missing."""
     rows = latest(history)
     closing = next((name for name, row in rows.items() if _is_finalizer(row)), "")
     jobs = {
@@ -164,7 +165,7 @@ def _is_finalizer(row: TaskRun) -> bool:
 
 
 def as_model(shape: Shape) -> Graph:
-    """Return a shape as what `jobgraph.drawing` draws; what only the configuration file says is missing."""
+    """Return a shape as the model that `jobgraph.drawing` draws, without what only the configuration file says."""
     jobs = tuple(
         Job(
             key=task.name,

@@ -1,6 +1,6 @@
-"""Why a job was skipped: what failed before it, or what the value was that its condition looked at.
+"""Why a job was skipped: a predecessor failed, or its condition was false for the value that it checked.
 
-Pure. Knows what a job returned, and which outputs the jobs behind it look at. Must not know how a run is put together.
+Pure. Knows what a job returned, and which outputs its successors check. Must not know how a run is assembled.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 BLOCKED = "a predecessor did not succeed"
 CONDITION_FALSE = "its condition was false, or a predecessor's"
 UNKNOWN_SKIP = "a predecessor did not succeed, or a condition was false"
-# A value may be a whole document.
+# In characters, since a value may be a whole document.
 _LONGEST_VALUE = 80
 
 
 def with_values(jobs: Sequence[JobRun], tasks: Sequence[Task], rows: Mapping[str, TaskRun]) -> tuple[JobRun, ...]:
-    """Return the jobs, each that a condition skipped with what those before it returned to be looked at."""
+    """Return the jobs; the cause of a job that a condition skipped names the values that its predecessors returned."""
     by_name, by_task = {job.name: job for job in jobs}, {task.name: task for task in tasks}
 
     def told(job: JobRun) -> JobRun:
@@ -43,7 +43,7 @@ def _definition(task: Task, rows: Mapping[str, TaskRun]) -> Mapping[str, Any]:
 
 
 def _values(job: JobRun, definition: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the outputs of a job that conditions look at, in words."""
+    """Yield a description of each output of a job that conditions check."""
     asked = [condition.get("output") for condition in definition.get("conditions") or ()]
     for output in dict.fromkeys(asked):
         if output is None:

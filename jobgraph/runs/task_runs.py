@@ -1,7 +1,7 @@
 """Rows of TASK_HISTORY and of TASK_LOGGING_STATS: which task ran when, in which graph run, and how it ended.
 
-Pure. Knows the columns of both and Snowflake's task states. Must not know jobs: what a task means in its graph is in
-`jobgraph.runs.shapes`. A history table of an earlier version lacks the later columns; then their values are empty.
+Pure. Knows the columns of both and Snowflake's task states. Must not know jobs: `jobgraph.runs.shapes` knows a task's
+role in its graph. A history table of an earlier version lacks later columns; their values are then empty.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CANCELLED = "CANCELLED"
 SKIPPED = "SKIPPED"
 FAILED_STATES = frozenset({"FAILED", "FAILED_AND_AUTO_SUSPENDED"})
 ENDED_STATES = FAILED_STATES | {SUCCEEDED, CANCELLED, SKIPPED}
-# Snowflake's documentation has both spellings in different places.
+# Snowflake's documentation uses both spellings.
 _MANUAL = frozenset({"EXECUTE_TASK", "EXECUTE TASK"})
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -39,10 +39,10 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One task in one graph run: instants are aware, `attempt` counts runs of the whole graph under the same id.
+    """One task in one graph run. Datetimes are timezone-aware; `attempt` numbers the tries of the whole graph run.
 
-    `definition` is what the deployment froze into the body that ran. `graph` and `root_task` say whose run it was, and
-    `graph_definition`, on the row of the root, which jobs the graph had then; only history has these three.
+    `definition` is the definition that the deploy wrote into the body that ran. `graph` and `root_task` identify the
+    graph, and the root's `graph_definition` lists the jobs that the graph then had; only history has these three.
     """
 
     name: str
@@ -73,17 +73,17 @@ class TaskRun:
 
     @property
     def stops(self) -> bool:
-        """Whether what follows it cannot run."""
+        """Whether it prevents its successors from running."""
         return self.failed or self.state == CANCELLED
 
     @property
     def is_of_part(self) -> bool:
-        """Whether its run was asked for without some of the graph's jobs; the root's row tells."""
+        """Whether its run was requested without some of the graph's jobs; only the root's row has this."""
         return bool(self.request.left_out)
 
     @property
     def request(self) -> Request:
-        """What its run was asked for beside values; the root's row tells."""
+        """The parameters of its run's request other than the values; only the root's row has them."""
         return split_config(self.config)[0]
 
     @property
@@ -93,7 +93,7 @@ class TaskRun:
 
 
 def read(rows: Iterable[Row]) -> tuple[TaskRun, ...]:
-    """Read rows of either source, in their order."""
+    """Return the task runs from rows of either source, in the same order."""
     return tuple(_task_run(row) for row in rows)
 
 
@@ -103,7 +103,7 @@ def _task_run(row: Row) -> TaskRun:
         state=row["STATE"],
         run_id=str(row["GRAPH_RUN_GROUP_ID"] or ""),
         scheduled=instant(row.get("SCHEDULED_TIME")),
-        # history has the instants twice: as the quickstart's text without a time zone, and as what they are
+        # history has these times twice: as timestamps, and as the quickstart's text without a time zone
         started=instant(row.get("STARTED_TIME") or row.get("QUERY_START_TIME")),
         completed=instant(row.get("ENDED_TIME") or row.get("COMPLETED_TIME")),
         error=row["ERROR_MESSAGE"] or "",
@@ -118,18 +118,18 @@ def _task_run(row: Row) -> TaskRun:
     )
 
 
-# 100 kB for a graph of 1,000 jobs, and the same for run after run until a deploy changes it
+# cached: 100 kB for a graph of 1,000 jobs, and identical in all runs until a deploy changes the graph
 @lru_cache(maxsize=64)
 def _graph_definition(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
-        return {}  # the table is anybody's to write to
+        return {}  # anybody may write to the table
     return value if isinstance(value, dict) else {}
 
 
 def latest(history: Iterable[TaskRun]) -> dict[str, TaskRun]:
-    """Return the last row of each task of one graph run; RETRY LAST adds rows under the same run id."""
+    """Return the last row of each task of one graph run, by task; RETRY LAST adds rows under the same run id."""
     rows: dict[str, TaskRun] = {}
     for row in history:
         if row.name not in rows or rows[row.name].attempt <= row.attempt:
@@ -138,7 +138,7 @@ def latest(history: Iterable[TaskRun]) -> dict[str, TaskRun]:
 
 
 def started_runs(history: Iterable[TaskRun], root_task: str) -> frozenset[str]:
-    """Return the ids of the runs whose root has been more than scheduled."""
+    """Return the ids of the runs whose root is past the state SCHEDULED."""
     return frozenset(row.run_id for row in history if row.name == root_task and row.state != SCHEDULED)
 
 
@@ -150,10 +150,10 @@ def new_run(
     Args:
         history: task runs read after the statement.
         root_task: the root's name.
-        before: runs that had started before the statement.
-        waiting: manual runs that were waiting before it. Snowflake lets a further EXECUTE TASK replace a waiting run
-            (docs.snowflake.com/en/sql-reference/sql/execute-task), so such a one is ours only if the caller says
-            that no newer one can be expected, by leaving it out.
+        before: ids of runs that had started before the statement.
+        waiting: ids of manual runs that were waiting before the statement; they are not taken for the new run. A later
+            EXECUTE TASK may replace a waiting run (docs.snowflake.com/en/sql-reference/sql/execute-task). If no newer
+            run can be expected, the caller omits the waiting run here, and it counts as the new one.
     """
     manual = [row for row in history if row.name == root_task and row.manual and row.run_id]
     fresh = [row for row in manual if row.run_id not in before | waiting]
@@ -161,15 +161,16 @@ def new_run(
 
 
 def newest_run(roots: Iterable[TaskRun]) -> TaskRun | None:
-    """Return the root's row of the newest run that has started or was asked for by hand, if it has its id already."""
+    """Return the root's row of the newest run that has an id and has started or was requested by hand."""
     shown = [row for row in roots if row.run_id and (row.manual or row.state != SCHEDULED)]
     return max(shown, key=lambda row: (row.scheduled or _FIRST, row.attempt), default=None)
 
 
 def telling(row: TaskRun | None, tries: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """Return the attempts of a direct job if they tell how its task ended; none if the last is still to be recorded.
+    """Return the attempts of a direct job if the last one is of this task run; otherwise none.
 
-    The finalizer records it. Of any other job the runner has recorded it before its task ends.
+    The finalizer records the attempts of a direct job, so the last one may still be missing. The runner records an
+    attempt of any other job before the task ends.
     """
     ended = tries[-1].completed if tries else None
     if row is None or row.started is None or ended is None:
@@ -178,7 +179,7 @@ def telling(row: TaskRun | None, tries: tuple[Attempt, ...]) -> tuple[Attempt, .
 
 
 def spans(tasks: Iterable[TaskRun], attempt: int, now: datetime | None) -> list[float]:
-    """Return how many seconds each attempt of a run took; `now` is given while its last `attempt` goes on."""
+    """Return the duration of each attempt of a run in seconds; `now` is the end of the last `attempt` if it goes on."""
     begun: dict[int, datetime] = {}
     ended: dict[int, datetime] = {attempt: now} if now else {}
     for row in tasks:
@@ -190,7 +191,7 @@ def spans(tasks: Iterable[TaskRun], attempt: int, now: datetime | None) -> list[
 
 
 def errors_of(*tasks: TaskRun | None) -> str:
-    """Return what the tasks say that did not succeed, on one line."""
+    """Return the states and errors of the tasks that did not succeed, on one line."""
     return "; ".join(
         f"{task.name} {task.state}: {one_line(task.error)}" for task in tasks if task and task.state != SUCCEEDED
     )

@@ -1,6 +1,6 @@
-"""Runs that no finalizer closed and that Snowflake's task history no longer has: only attempts of their jobs tell.
+"""Runs that no finalizer closed and that Snowflake's task history no longer has: only attempts of their jobs remain.
 
-Pure. Knows what can be said of such a run, and what cannot: a job that made no attempt is missing. Must not know where
+Pure. Knows what is certain about such a run and what is not: a job without an attempt is missing. Must not know where
 rows come from.
 """
 
@@ -28,7 +28,7 @@ _BAD = frozenset({graph_run.FAILED, graph_run.CANCELLED})
 
 
 def by_run(attempts: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    """Return rows of JOBS_RUN_STATS by root and run, in their order."""
+    """Return rows of JOBS_RUN_STATS by (root, run id), in the same order."""
     runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in attempts:
         runs.setdefault((str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"])), []).append(row)
@@ -36,7 +36,7 @@ def by_run(attempts: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[
 
 
 def task_rows(attempts: Sequence[Mapping[str, Any]]) -> tuple[TaskRun, ...]:
-    """Return what the attempts of one run, at least one, show of its tasks: the root and each job that made one."""
+    """Return task runs for the root and each job with an attempt; `attempts` are those of one run, at least one."""
     first = attempts[0]
     tasks = {
         str(row["TASK_NAME"]): [each for each in attempts if each["TASK_NAME"] == row["TASK_NAME"]] for row in attempts
@@ -53,7 +53,7 @@ def _task_run(first: Mapping[str, Any], name: str, own: Sequence[Mapping[str, An
     scheduled = instant(first.get("GRAPH_START_TIME"))
     return TaskRun(
         name=name,
-        # how a job ended is said by its attempts
+        # the attempts, not this state, show how the job ended
         state=task_runs.SUCCEEDED,
         run_id=str(first["GRAPH_RUN_ID"]),
         scheduled=scheduled,
@@ -68,6 +68,6 @@ def _task_run(first: Mapping[str, Any], name: str, own: Sequence[Mapping[str, An
 
 
 def as_known(run: GraphRun) -> GraphRun:
-    """Return such a run with what is certain: whether it was bad, but not whether it was good."""
+    """Return the run with a state that is certain: that it was bad can be known, that it was good cannot."""
     state = run.state if run.state in _BAD else graph_run.NOT_RECORDED
     return replace(run, state=state, cause=CAUSE, repeatable=False)

@@ -1,6 +1,6 @@
-"""Values with which a run is requested: `--set key=value` and the file of `--config`, checked against the graph's own.
+"""The values with which a run is requested (`--set key=value`, the file of `--config`), checked against the graph.
 
-Pure. A key that the graph's `config` does not have would reach nobody, so it is an error.
+Pure. A key that is missing from the graph's `config` would be read by no job, so it is an error.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def of_options(options: Iterable[str]) -> dict[str, Any]:
-    """Return the values of `key=value` texts; a value is read as in jobconfig.yaml.
+    """Return the values of `key=value` texts; a value is parsed as YAML, as in jobconfig.yaml.
 
     Raises:
-        UsageError: if one is no such text.
+        UsageError: if a text has no `key=value` form, or its value cannot be parsed.
     """
     values = {}
     for option in options:
@@ -41,7 +41,7 @@ def of_file(name: str, text: str) -> dict[str, Any]:
     """Return the values of a YAML or JSON file.
 
     Raises:
-        UsageError: if it is no mapping.
+        UsageError: if the file cannot be parsed or is not a mapping.
     """
     try:
         values = yaml.safe_load(text)
@@ -53,9 +53,9 @@ def of_file(name: str, text: str) -> dict[str, Any]:
 
 
 def as_configured(config: Mapping[str, Any], options: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values, those of `key=value` texts as they were written where the graph's `config` has a text.
+    """Return the values; if the graph's `config` has text for a key, the `key=value` text is used exactly as written.
 
-    YAML reads `yes` as true and `007` as 7: a job that was promised a text would get something else.
+    YAML reads `yes` as true and `007` as 7, so a job that expects text would get a value of another type.
     """
     written = dict(option.split("=", 1) for option in options)
     return {
@@ -65,10 +65,10 @@ def as_configured(config: Mapping[str, Any], options: Iterable[str], values: Map
 
 
 def check(graph: str, config: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Refuse keys that the graph's configuration does not have.
+    """Refuse keys that the graph's `config` does not have.
 
     Raises:
-        UsageError: if there is one.
+        UsageError: if there is such a key.
     """
     if values and not config:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Words for what runs are measured in, and for lists of what they consist of.
+"""Texts for durations, times and values of runs, and for lists of names.
 
 Pure. Must not know where they are shown.
 """
@@ -21,7 +21,7 @@ _MOST_IN_A_LIST = 400
 
 
 def duration(value: float | None) -> str:
-    """Return seconds in people's units; empty if not known."""
+    """Return a duration, given in seconds, in readable units; empty if None."""
     if value is None:
         return ""
     if value < _MINUTE:
@@ -33,36 +33,36 @@ def duration(value: float | None) -> str:
 
 
 def instant(value: datetime | None) -> str:
-    """Return an instant in UTC without saying so, for a column whose heading does; empty if not known.
+    """Return a time in UTC without the word UTC, for a column whose heading has it; empty if None.
 
-    Everything is told in UTC, as intervals and logs are, so that two people in two places read the same.
+    All times are shown in UTC, as are intervals and logs, so that people in different zones read the same.
     """
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else ""
 
 
 def minute(value: datetime | None) -> str:
-    """Return an instant in UTC to the minute, for a column that has little room; empty if not known."""
+    """Return a time in UTC to the minute, for a narrow column; empty if None."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" if value else ""
 
 
 def instant_utc(value: datetime | None) -> str:
-    """Return an instant in UTC that stands alone: `2026-11-29 15:00:15 UTC`; empty if not known."""
+    """Return a time with its zone, such as `2026-11-29 15:00:15 UTC`; empty if None."""
     return f"{instant(value)} UTC" if value else ""
 
 
 def some(names: Sequence[str]) -> str:
-    """Return names on a line, and how many more there are."""
+    """Return the first names on one line, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def values(changed: Mapping[str, Any]) -> str:
-    """Return the values of a run as `--set` takes them."""
+    """Return the values of a run in the form that `--set` accepts."""
     return ", ".join(
         f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in changed.items()
     )
 
 
 def abridged(words: str) -> str:
-    """Return the begin of a text that is too long for a list, marked as such: an error may be a line of 100 kB."""
+    """Return a text cut to fit into a list, with `…` if it was cut: an error may be a line of 100 kB."""
     return words if len(words) <= _MOST_IN_A_LIST else f"{words[:_MOST_IN_A_LIST]} …"
