@@ -1,7 +1,7 @@
-"""What a stack's budget is in Snowflake: a budget over its pools and warehouse, and a monitor that suspends the latter.
+"""A stack's budget in Snowflake: a budget over its pools and warehouse, and a monitor that suspends the warehouse.
 
-Knows the statements (user-guide/budgets, user-guide/resource-monitors). Must not know who sends them. Each is a step
-with a way back, as the provider has no budget; what a step sets is set anew when it changes.
+Knows the statements (user-guide/budgets, user-guide/resource-monitors). Must not know who sends them. Each statement is
+a step with a revert, because the provider has no budget resource. A step is sent again when its text changes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from jobgraph.settings import Settings
 
-# of the budget: told before it is used up
+# percent of the budget at which to notify, before it is used up
 _TOLD_AT = 80
 
 
 @dataclass(frozen=True)
 class BudgetStep:
-    """A statement and its way back; `name` is the step's own."""
+    """A statement and its revert; `name` is the step's name."""
 
     name: str
     execute: str
@@ -31,26 +31,29 @@ class BudgetStep:
 
 
 def monitor_name(settings: Settings) -> str | None:
-    """Return the name of the monitor of the stack's warehouse; None if there is none. A warehouse has one at most."""
+    """Return the name of the warehouse's monitor; None if the stack has none. A warehouse has at most one monitor."""
     watched = settings.budget is not None and settings.budget.suspend and "warehouse" not in settings.existing
     return f"{settings.warehouse}_MONITOR" if watched else None
 
 
 def show_monitor(name: str) -> str:
-    """Return the statement that shows a monitor to who may see it: its quota, and what its warehouses have used."""
-    pattern = name.replace("_", "\\_")  # a `_` alone stands for any letter
+    """Return the statement that shows a monitor, if the role may see it: its quota and its warehouses' use so far."""
+    pattern = name.replace("_", "\\_")  # an unescaped `_` matches any character
     return f"SHOW RESOURCE MONITORS LIKE {sql.literal(pattern)}"
 
 
 def has_suspended(row: Mapping[str, Any]) -> bool:
-    """Whether a monitor, as SHOW shows it, has suspended its warehouses: at the least of its percents."""
+    """Whether a monitor, given its row of SHOW, has suspended its warehouses: its lowest percentage is reached."""
     percents = [float(text.strip(" %")) for text in str(row.get("suspend_at") or "").split(",") if text.strip(" %")]
     quota, used = row["credit_quota"], float(row["used_credits"])
     return bool(quota and percents) and used >= float(quota) * min(percents) / 100
 
 
 def monitor_steps(settings: Settings) -> Iterator[BudgetStep]:
-    """Yield what makes the monitor, then what sets its quota: a monitor that is made anew watches nothing."""
+    """Yield the step that creates the monitor and the step that sets its quota.
+
+    They are separate so that a new quota does not replace the monitor: a new monitor is assigned to no warehouse.
+    """
     name, budget = monitor_name(settings), settings.budget
     if name is None or budget is None:
         return
@@ -65,7 +68,7 @@ def monitor_steps(settings: Settings) -> Iterator[BudgetStep]:
 
 
 def budget_steps(settings: Settings) -> Iterator[BudgetStep]:
-    """Yield what makes Snowflake's budget, then what it is: its limit, whom it tells, and what it watches."""
+    """Yield the step that creates Snowflake's budget, then steps for its limit, its recipients and its resources."""
     budget, name = settings.budget, settings.budget_name
     if budget is None:
         return
@@ -80,14 +83,14 @@ def budget_steps(settings: Settings) -> Iterator[BudgetStep]:
     if budget.notify:
         addresses = sql.literal(", ".join(budget.notify))
         yield BudgetStep(f"{name}-notify", f"CALL {full_name}!SET_EMAIL_NOTIFICATIONS({addresses})", gone)
-    # no method takes addresses away, so a budget that is to tell nobody is muted
+    # no method removes addresses, so a budget without recipients is muted
     muted = "FALSE" if budget.notify else "TRUE"
     yield BudgetStep(f"{name}-mute", f"CALL {full_name}!SET_NOTIFICATION_MUTE_FLAG({muted})", gone)
     watched = [("COMPUTE_POOL", pool.name) for pool in settings.pools if not pool.existing]
     if "warehouse" not in settings.existing:
         watched.append(("WAREHOUSE", settings.warehouse))
     for kind, resource in watched:
-        # a pool that is dropped leaves the budget by itself
+        # a dropped pool leaves the budget by itself
         yield BudgetStep(f"{name}-{resource}", _added(full_name, kind, resource), sql.nothing(f"{resource} goes"))
 
 

@@ -1,16 +1,16 @@
-"""A job's condition as the WHEN of its task, both ways: written for Snowflake, and read back from SHOW TASKS.
+"""A job's condition as the WHEN of its task: written for Snowflake, and read back from SHOW TASKS.
 
-Snowflake evaluates WHEN without a warehouse, so that it can compare what a task returned as a whole, cast it, and use
-AND, OR and NOT, but cannot look into it: PARSE_JSON is refused there
-(docs.snowflake.com/en/sql-reference/sql/create-task). So a job at whose outputs others look is told their conditions,
-decides them itself when it ends, and begins what it returns with the verdicts, a digit each: `01{"n": 5}`. A WHEN then
-asks whether that text lies between `x1` and `x2`, whatever digits x stand before its own; and it says its condition in
-words, for those who read it.
+Snowflake evaluates WHEN without a warehouse. A WHEN can compare a task's whole return value, cast it, and use AND, OR
+and NOT, but it cannot look inside the value, because PARSE_JSON is refused there
+(docs.snowflake.com/en/sql-reference/sql/create-task). A job whose outputs are checked by others therefore gets their
+conditions in its definition, evaluates them when it ends, and puts the results before its return value, one digit each:
+`01{"n": 5}`. A WHEN tests whether this text lies between `x1` and `x2`, for all digits x that can precede its own
+digit. The WHEN also contains the condition as text, for human readers.
 
-Conditions on the run's configuration are decided by the root, in the same way: whatever follows it, directly or not,
-may ask for what it returned (docs.snowflake.com/en/sql-reference/functions/system_get_predecessor_return_value).
+The root evaluates conditions on the run's configuration in the same way: its direct and indirect successors can read
+its return value (docs.snowflake.com/en/sql-reference/functions/system_get_predecessor_return_value).
 
-Knows Snowflake's expressions for what a predecessor returned. Must not know which conditions a graph may have.
+Knows Snowflake's expressions for a predecessor's return value. Must not know which conditions a graph may have.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jobgraph.config.model import Graph
 
 _OPERATORS = {"is": "=", "is_not": "<>", "above": ">", "below": "<"}
-# how the body of a root begins that decides conditions
+# the beginning of the body of a root that evaluates conditions
 _DECIDES = "LET version VARCHAR :="
 _DOLLAR = "\\u0024"
 _TESTS = {operator: test for test, operator in _OPERATORS.items()}
@@ -45,7 +45,7 @@ _VERDICT = re.compile(
 
 
 def conditions_on(graph: Graph, name: str) -> tuple[Condition, ...]:
-    """Return the conditions that a job's task has to decide itself, in their order; none if nobody asks for outputs."""
+    """Return, in digit order, the conditions that a job's task has to evaluate; none if no job checks its outputs."""
     looking = [job.when for job in graph.jobs if job.when is not None and job.when.config is None]
     asked = {_words(when): when for when in looking if when.job == name}
     by_output = any(when.output is not None for when in asked.values())
@@ -53,15 +53,15 @@ def conditions_on(graph: Graph, name: str) -> tuple[Condition, ...]:
 
 
 def conditions_on_config(graph: Graph) -> tuple[Condition, ...]:
-    """Return the conditions that the root has to decide, in their order."""
+    """Return the conditions that the root has to evaluate, in digit order."""
     looking = [job.when for job in graph.jobs if job.when is not None and job.when.config is not None]
     return tuple(when for _, when in sorted({_words(when): when for when in looking}.items()))
 
 
 def root_body(asked: Sequence[Condition]) -> str:
-    """Return what a root does: nothing, or decide conditions on the run's configuration.
+    """Return a root's body. It does nothing, or evaluates conditions on the run's configuration.
 
-    It has a hash of itself, because the provider compares bodies without regard to case.
+    The body contains a hash of the conditions, because the provider ignores case when it compares bodies.
     """
     if not asked:
         return ROOT_BODY
@@ -72,7 +72,7 @@ def root_body(asked: Sequence[Condition]) -> str:
 
 
 def is_root_body(text: str) -> bool:
-    """Tell whether a body is one that a deploy gives to roots."""
+    """Tell whether a body is one that deploys give to roots."""
     return text == ROOT_BODY or text.startswith(block(_DECIDES).partition(_DECIDES)[0] + _DECIDES)
 
 
@@ -86,12 +86,12 @@ def _holds(when: Condition) -> str:
             return f"COALESCE(TRY_TO_DOUBLE({value}) <> {when.value}, {value} IS NOT NULL)"
         case int() | float():
             return f"TRY_TO_DOUBLE({value}) {operator} {when.value}"
-    # no `$` may end the quotes around the body
+    # a `$` in the value must not end the dollar quotes around the body
     return f"{value} {operator} {literal(when.value).replace('$', _DOLLAR)}"
 
 
 def entry(when: Condition) -> dict[str, Any]:
-    """Return a condition as the definition of the job that decides it has it."""
+    """Return a condition in the form used by the definition of the job that evaluates it."""
     field = {"config": when.config, "output": when.output}
     return {
         **{name: key for name, key in field.items() if key is not None},
@@ -105,9 +105,10 @@ def _words(when: Condition) -> str:
 
 
 def condition_text(when: Condition, asked: Sequence[Condition] = (), root: str = "") -> str:
-    """Return the WHEN of a task: a verdict of the ancestor's, if it is `asked` for some, else what it returned.
+    """Return the WHEN of a task. It tests the ancestor's digit if the ancestor evaluates conditions, else its value.
 
-    `root` is the task that decides conditions on the configuration.
+    `asked` are the conditions that the ancestor evaluates; `root` is the task that evaluates conditions on the
+    configuration.
     """
     returned = f"SYSTEM$GET_PREDECESSOR_RETURN_VALUE({literal(when.job or root)})"
     if asked:
@@ -125,7 +126,7 @@ def condition_text(when: Condition, asked: Sequence[Condition] = (), root: str =
 
 
 def read_condition(text: str) -> Condition | None:
-    """Return the condition that a WHEN says; `None` if `condition_text` would not write it so."""
+    """Return the condition in a WHEN; `None` if the text is not one that `condition_text` writes."""
     return _read_verdict(text) if text.startswith("(") else _read_whole(text)
 
 
@@ -139,7 +140,7 @@ def _read_verdict(text: str) -> Condition | None:
         when = Condition("" if key else match["job"], words["test"], words["value"], words.get("output"), key)
     except (ValueError, TypeError, KeyError):
         return None
-    # which verdict it is does not matter, if it is one
+    # the position of the digit does not matter, as long as it is a possible one
     others = [Condition("", "", number) for number in range(MOST_CONDITIONS)]
     texts = (condition_text(when, [*others[:place], when], match["job"]) for place in range(MOST_CONDITIONS))
     return when if text in texts else None

@@ -1,10 +1,10 @@
-"""The body of a task that is a job itself (`runner: direct`): EXECUTE JOB SERVICE, waiting for the job, without a name.
+"""The body of a task that is itself the job (`runner: direct`): an unnamed, synchronous EXECUTE JOB SERVICE.
 
 Knows the statement (docs.snowflake.com/en/sql-reference/sql/execute-job-service and .../developer-guide/
-snowpark-container-services/jobs-as-tasks). Must not know what a definition says beyond the statement's clauses.
+snowpark-container-services/jobs-as-tasks). Must not know more of a definition than the statement's clauses need.
 
-The definition stands in the specification's text, as a comment of YAML: so that SHOW TASKS and the task history tell
-what ran, and so that every change of it changes the body. `jobgraph.plan.task_rows` reads it back.
+The definition is a YAML comment in the text of the specification. SHOW TASKS and the task history thus show what ran,
+and every change of the definition changes the body. `jobgraph.plan.task_rows` reads it back.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def execute_job(task: str, definition: Mapping[str, Any]) -> str:
-    """Return the body of a job's task. No part of it can be bound, so all are checked or escaped.
+    """Return the body of a job's task. Nothing in it can be bound, so each part is checked or escaped.
 
-    The service's comment tells whose it is: the statement is the same in every run.
+    The service's comment names its graph and task, but no run: the statement is the same in every run.
     """
     heading = {key: value for key, value in definition.items() if key != "specification"}
     text = f"# {yaml_text(heading)}\n{yaml_text(definition['specification'])}"

@@ -1,6 +1,6 @@
-"""The definition that a deploy freezes into the body of a graph's finalizer, as JSON.
+"""The definition that a deploy writes, as JSON, into the body of a graph's finalizer.
 
-Knows what `procedures/finalize_graph.py` reads. Must not know how a task is made of it.
+Knows what `procedures/finalize_graph.py` reads. Must not know how the task is built from it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def finalizer_definition(graph: Graph, settings: Settings, uses: Sequence[str], dropping: str) -> dict[str, Any]:
-    """Return what the finalizer gets to know: among others the procedures that this version of the graph `uses`.
+    """Return the finalizer's definition; `uses` are the procedures that this version of the graph uses.
 
-    `dropping` is the procedure that drops those of earlier versions.
+    `dropping` is the procedure that drops procedures of earlier versions.
     """
     definition: dict[str, Any] = {
         "graph": graph.key,
@@ -44,12 +44,12 @@ def finalizer_definition(graph: Graph, settings: Settings, uses: Sequence[str], 
     if notify is not None:
         definition |= {"notifications_table": settings.notifications_table, "notify": notify}
     if graph.overlap is not None:
-        definition["overlap"] = graph.overlap  # for an import: SHOW TASKS does not tell it
+        definition["overlap"] = graph.overlap  # for an import: SHOW TASKS does not show it
     return hashed(definition)
 
 
 def _jobs(graph: Graph) -> list[dict[str, Any]]:
-    """Return the jobs of a graph for the record of its runs: what each comes after, as places in this very list."""
+    """Return the jobs of a graph for the record of its runs; predecessors are indexes into the same list."""
     names = sorted(job.name for job in graph.jobs)
     places = {name: place for place, name in enumerate(names)}
     entries = []

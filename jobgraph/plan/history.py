@@ -1,6 +1,7 @@
-"""The history that Snowflake keeps of runs: tables, the table function over the task history, and views.
+"""The history of runs in Snowflake: tables, the table function over the task history, and views.
 
-Knows columns and queries; the quickstart's columns come first, in its order. Must not know who writes the rows.
+Knows columns and queries. The quickstart's columns come first, in the quickstart's order. Must not know who writes the
+rows.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ TEXT = "VARCHAR(16777216)"
 WHOLE = "NUMBER(38,0)"
 REAL = "FLOAT"
 INSTANT = "TIMESTAMP_LTZ(9)"
-# what `datetime` means in the quickstart's tables
+# the type of `datetime` columns in the quickstart's tables
 WALL_TIME = "TIMESTAMP_NTZ(9)"
 
 
@@ -35,7 +36,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """A table of history."""
+    """A history table."""
 
     name: str
     comment: str
@@ -179,7 +180,7 @@ _NOTIFICATIONS = (
     _WRITTEN,
 )
 
-# QUERY_START_TIME and COMPLETED_TIME are text in the quickstart's function, in this form
+# in the quickstart's function, QUERY_START_TIME and COMPLETED_TIME are text in this format
 _SECONDS = "'YYYY-MM-DD HH24:MI:SS'"
 # column -> (type, expression over TASK_HISTORY)
 _TASK_HISTORY: dict[str, tuple[str, str]] = {
@@ -197,7 +198,7 @@ _TASK_HISTORY: dict[str, tuple[str, str]] = {
 
 
 def tables(settings: Settings) -> tuple[TablePlan, ...]:
-    """Return the tables of history."""
+    """Return the history tables."""
     return (
         TablePlan(settings.job_runs_table, "jobgraph: one row per attempt of a job", _JOB_RUNS),
         TablePlan(settings.job_logs_table, "jobgraph: logs of the jobs' containers", _JOB_LOGS),
@@ -206,9 +207,9 @@ def tables(settings: Settings) -> tuple[TablePlan, ...]:
 
 
 def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
-    """Return the tables that came after those of history: messages, operations with their notes, backfills.
+    """Return the tables that later versions added: messages, operations with their notes, backfills.
 
-    A deploy makes them by a statement of its own, if they are not there: so they are neither replaced nor imported.
+    A deploy creates each with a statement if it does not exist, so these tables are neither replaced nor imported.
     """
     return (
         TablePlan(settings.operations_table, "jobgraph: what people did to graphs and runs", _OPERATIONS),
@@ -221,7 +222,7 @@ def control_tables(settings: Settings) -> tuple[TablePlan, ...]:
 
 
 def create_statement(settings: Settings, table: TablePlan) -> str:
-    """Return the statement that makes a table, if it is not there."""
+    """Return the statement that creates a table if it does not exist."""
     columns = ", ".join(
         f"{quoted(column.name)} {column.type}{f' DEFAULT {column.default}' if column.default else ''}"
         f" COMMENT {literal(column.comment)}"
@@ -234,7 +235,7 @@ def create_statement(settings: Settings, table: TablePlan) -> str:
 def task_runs_function(settings: Settings) -> FunctionPlan:
     """Return the table function that lists the tasks of a root's runs since a time.
 
-    The limit is the largest there is: with the default of 100, larger graphs would be cut without a word.
+    The row limit is Snowflake's maximum. With the default of 100 rows, larger graphs would be cut off silently.
     """
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in _TASK_HISTORY.items())
     selected = ",\n    ".join(f"{expression} AS {name}" for name, (_, expression) in _TASK_HISTORY.items())
@@ -314,7 +315,7 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
 
 
 def _attempt_costs(settings: Settings) -> str:
-    """Return the query for seconds by nodes by rate of each attempt; of a range of rates, the highest counts."""
+    """Return the query for the cost of each attempt: seconds x nodes x rate, with the highest rate of a range."""
     rates = published().overridden(dict(settings.rates), settings.credit_price)
     cases = " ".join(f"WHEN {literal(family)} THEN {rate.high}" for family, rate in sorted(rates.families.items()))
     credits_ = f"DURATION_IN_SECS * REPLICAS / 3600 * CASE NODE_FAMILY {cases} END"

@@ -1,12 +1,12 @@
-"""The definition of a job, both ways: made of the job for its task's body, and read back into a job.
+"""The definition of a job: written for the task's body, and read back into a job.
 
-Each part is written and read side by side; a key that a deploy hands to the runner or the container is one part here.
-Knows the service specification (docs.snowflake.com/en/developer-guide/snowpark-container-services/
-specification-reference) and what `procedures/run_job.py` reads. Must not know tasks, nor what only a run knows: the
-runner adds those facts.
+The code that writes a part stands next to the code that reads it. Each key that a deploy passes to the runner or the
+container is one part. Knows the service specification (docs.snowflake.com/en/developer-guide/
+snowpark-container-services/specification-reference) and what `procedures/run_job.py` reads. Must not know tasks, nor
+facts of a run: the runner adds those.
 
-It begins with a hash of the rest, which makes every change visible: the provider compares task bodies without regard
-to case and white space.
+A definition begins with a hash of the rest, so that every change is visible although the provider ignores case and
+white space when it compares task bodies.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from jobgraph.settings import Settings
 
 CONTAINER = "main"
-# what the runner gets to know of the stack and of the graph; all other entries are parts of the job
+# entries that describe the stack and the graph for the runner; all other entries describe the job
 _SURROUNDINGS = frozenset(
     (
         "hash",
@@ -57,7 +57,7 @@ _SURROUNDINGS = frozenset(
     )
 )
 _WAREHOUSE = "SNOWFLAKE_WAREHOUSE"
-# names the variables and folders of the secrets: a program that wants to hide their values must know where they are
+# lists the variables and folders that hold secrets, for programs that want to hide their values
 _SECRETS = "JOB_SECRETS"
 _DEFAULT_TIMEOUT = 3600
 _RESOURCES = {"memory": "memory", "cpu": "cpu", "gpu": "nvidia.com/gpu"}
@@ -67,7 +67,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Definition:
-    """A definition taken apart: its own entries, those of the service, and those of its container."""
+    """A definition split up: its own entries, the entries of the service, and those of its main container."""
 
     entries: Mapping[str, Any]
     service: Mapping[str, Any]
@@ -75,14 +75,14 @@ class Definition:
 
     @staticmethod
     def of(entries: Mapping[str, Any]) -> Definition:
-        """Take a definition apart."""
+        """Split a definition."""
         service = entries.get("specification", {}).get("spec", {})
         containers = service.get("containers", [])
         return Definition(entries, service, next((c for c in containers if c.get("name") == CONTAINER), {}))
 
 
 def job_definition(graph: Graph, job: Job, settings: Settings, runner: str = "") -> Values:
-    """Return what the runner gets to know of a job; `runner` is the procedure, which a job without one may call."""
+    """Return a job's definition for the runner. A direct job may call the procedure `runner` itself."""
     definition: Values = {
         "graph": graph.key,
         "database": settings.database,
@@ -112,7 +112,10 @@ def job_definition(graph: Graph, job: Job, settings: Settings, runner: str = "")
 
 
 def _edges(graph: Graph, job: Job) -> Values:
-    """Return which predecessors return something, which of those history has at the end only, and what is asked."""
+    """Return the predecessors with outputs, those of them that run directly, and the conditions on this job.
+
+    The outputs of direct predecessors are in history only after the run.
+    """
     returning = sorted(set(job.after) - graph.disabled)
     direct = [other.name for other in graph.jobs if other.is_direct and other.name in returning]
     edges: Values = {"predecessors": returning} if returning else {}
@@ -122,9 +125,9 @@ def _edges(graph: Graph, job: Job) -> Values:
 
 
 def read_definition(entries: Mapping[str, Any], settings: Settings) -> Job:
-    """Return the job of a definition; its key, task, edges, comment and payload are not in it.
+    """Return the job of a definition, without its key, task, edges, comment and payload.
 
-    `settings` are those of the stack that it was deployed with: what is named in full there, is named in short here.
+    `settings` must be those of the stack that deployed it: with them, full names are shortened as in the file.
     """
     definition = Definition.of(entries)
     query = entries.get("query_warehouse", settings.warehouse)
@@ -148,7 +151,7 @@ def read_definition(entries: Mapping[str, Any], settings: Settings) -> Job:
 
 
 def unknown_entries(entries: Mapping[str, Any]) -> list[str]:
-    """Return what a definition has and this version does not know."""
+    """Return the entries of a definition that this version does not know."""
     parts = {key for part in _PARTS for key in part.keys}
     keys = _SURROUNDINGS | EDGES | parts
     keys |= {"compute_pool", "query_warehouse", "retries", "timeout", "on_failure", "specification"}
@@ -157,7 +160,7 @@ def unknown_entries(entries: Mapping[str, Any]) -> list[str]:
 
 
 def differing_entries(deployed: Mapping[str, Any], planned: Mapping[str, Any]) -> list[str]:
-    """Return the entries in which two definitions of a job differ, but for those that follow from the rest."""
+    """Return the entries in which two definitions of a job differ, except entries that are derived from others."""
     keys = {*deployed, *planned} - {"hash", "instance_family", "enabled", *EDGES}
     deployed, planned = without_told(deployed), without_told(planned)
     return sorted(key for key in keys if deployed.get(key) != planned.get(key))
@@ -165,7 +168,7 @@ def differing_entries(deployed: Mapping[str, Any], planned: Mapping[str, Any]) -
 
 @dataclass(frozen=True)
 class _Part:
-    """An entry of a definition that stands for fields of a job, and is left out where they say nothing special."""
+    """An entry of a definition for certain fields of a job; it is left out if the fields have their defaults."""
 
     keys: tuple[str, ...]
     written: Callable[[Job], Values]
@@ -175,7 +178,7 @@ class _Part:
 _PARTS = (
     _Part(
         ("enabled",),
-        # so that a run shows that its task was not suspended by an operator
+        # lets a run show that the configuration, not an operator, suspended the task
         written=lambda job: {} if job.enabled else {"enabled": False},
         read=lambda entries: {"enabled": entries.get("enabled", True)},
     ),
@@ -213,7 +216,7 @@ _PARTS = (
 
 
 def specification(job: Job, settings: Settings) -> Values:
-    """Return the specification of the job's service; keys in the order of Snowflake's reference."""
+    """Return the specification of the job's service, with keys in the order of Snowflake's reference."""
     image = settings.pinned(job.image or settings.runtime_image)
     container: Values = {"name": CONTAINER, "image": image_path(image, settings.repository_path)}
     if job.command:
@@ -225,7 +228,7 @@ def specification(job: Job, settings: Settings) -> Values:
         container["volumeMounts"] = [{"name": volume.name, "mountPath": volume.path} for volume in job.volumes]
     resources = _resources(job.resources)
     if resources:
-        # a container without limits may take its whole node, so what is requested is the limit too
+        # a container without limits may take its whole node, so the requests are used as limits too
         container["resources"] = {"requests": resources, "limits": dict(resources)}
     if job.secrets:
         container["secrets"] = [_secret(secret, settings) for secret in job.secrets]
@@ -243,17 +246,17 @@ def query_warehouse(job: Job, settings: Settings) -> str:
 
 
 def results(settings: Settings) -> str:
-    """Return the folder in the stack's stage for what attempts leave to others."""
+    """Return the folder in the stack's stage where attempts store their results for others."""
     return f"@{settings.qualified(settings.stage)}/runs"
 
 
 def hashed(definition: Values) -> Values:
-    """Return a definition with the hash of all that it says before it."""
+    """Return a definition with the hash of its content as its first entry."""
     return {"hash": content_hash(definition), **definition}
 
 
 def _short_image(path: str, settings: Settings) -> str:
-    """Return an image as the file names it: without its path if it is in the stack's repository."""
+    """Return an image as the file names it: without the path if it is in the stack's repository."""
     name = path.removeprefix(f"{settings.repository_path}/")
     return path if "/" in name else name
 
@@ -264,7 +267,7 @@ def _variables(job: Job, settings: Settings) -> dict[str, str]:
         env |= _payload_variables(job.payload, settings)
     if job.secrets:
         env[_SECRETS] = json.dumps(sorted(str(secret.env or secret.directory) for secret in job.secrets))
-    # another order of the variables in the file is no change of the job
+    # sorted, so that reordering variables in the file does not change the job
     return dict(sorted(env.items()))
 
 
@@ -274,12 +277,12 @@ def _read_variables(env: Mapping[str, str], warehouse: str) -> dict[str, str]:
 
 
 def payload_file(payload: Payload) -> str:
-    """Return the name of a payload's file in the stack's stage; it carries the hash of the payload's files."""
+    """Return the name of a payload's file in the stack's stage; it contains the hash of the payload's files."""
     return f"payload_{content_hash(dict(payload.files))}.json"
 
 
 def _payload_variables(payload: Payload, settings: Settings) -> dict[str, str]:
-    """Return the variables that the program of images/runtime reads."""
+    """Return the environment variables that the program in images/runtime reads."""
     return {
         "PAYLOAD_FILE": f"@{settings.qualified(settings.stage)}/{payload_file(payload)}",
         "PAYLOAD_ENTRYPOINT": payload.entrypoint,
@@ -338,12 +341,12 @@ def _read_volumes(definition: Definition, settings: Settings) -> Iterator[Volume
 
 
 def _short(name: str, settings: Settings) -> str:
-    """Return an object's name without the database and the schema of the stack."""
+    """Return an object's name without the stack's database and schema."""
     return name.removeprefix(f"{settings.database}.{settings.schema}.")
 
 
 def _retry_rules(rules: RetryRules) -> Values:
-    """Return the rules without what they do not say: but a pause of no seconds, or no more attempts, says something."""
+    """Return the rules without unset values. Zero is a value: a pause of 0 seconds, or 0 further attempts."""
     entries = {name: value for name, value in asdict(rules).items() if value not in (None, (), {})}
     if rules.rules:
         entries["rules"] = [{k: v for k, v in asdict(rule).items() if v not in (None, "", ())} for rule in rules.rules]
@@ -353,7 +356,7 @@ def _retry_rules(rules: RetryRules) -> Values:
 def _read_retry_rules(entries: Mapping[str, Any] | None) -> RetryRules | None:
     if entries is None:
         return None
-    # definitions of earlier versions leave out a pause of no seconds
+    # definitions of earlier versions omit a pause of 0 seconds
     values = {**entries, "rules": tuple(map(_read_retry_rule, entries.get("rules", ())))} if entries else {"backoff": 0}
     return RetryRules(**values)
 

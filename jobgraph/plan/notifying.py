@@ -1,8 +1,8 @@
-"""What it takes to tell people of runs: integrations, what finalizers and the watch get to know, the stack's alert.
+"""What notifying people of runs needs: integrations, definitions for finalizers and the watch, the stack's alert.
 
 Knows Snowflake's statements for notification integrations and alerts, and what `procedures/notifying` reads. Must not
-know how a statement is sent. The provider has no webhook integration, and its alert wants a warehouse: so each is a
-step with a way back.
+know how a statement is sent. The provider has no webhook integration, and its alert requires a warehouse, so each of
+the two is a step with a revert.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _URLS = {
     "slack": f"https://hooks.slack.com/services/{_SECRET}",
     "pagerduty": "https://events.pagerduty.com/v2/enqueue",
 }
-# the forms of docs.snowflake.com/en/user-guide/notifications/webhook-notifications; Teams shows adaptive cards
+# the templates of docs.snowflake.com/en/user-guide/notifications/webhook-notifications; Teams shows adaptive cards
 _TEMPLATES: Mapping[str, Any] = {
     "slack": {"text": _MESSAGE},
     "teams": {
@@ -51,16 +51,16 @@ _TEMPLATES: Mapping[str, Any] = {
         "payload": {"summary": _MESSAGE, "source": "jobgraph", "severity": "error"},
     },
 }
-# an incident is known by its key: what has it and resolves ends what had it and triggered
+# PagerDuty identifies an incident by its key: a `resolve` ends the incident that a `trigger` with the same key began
 _TRIGGER, _RESOLVE = "trigger", "resolve"
 _SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
 
 
 @dataclass(frozen=True)
 class IntegrationPlan:
-    """A notification integration that the stack makes: how it is made, kept as it is to be, and dropped.
+    """A notification integration that the stack creates: the statements that create, configure and drop it.
 
-    `settle` is a statement that changes one that is there, empty where its name carries all that may change.
+    `settle` is the statement that configures an existing integration; empty if its name has a hash of all its settings.
     """
 
     name: str
@@ -71,7 +71,7 @@ class IntegrationPlan:
 
 @dataclass(frozen=True)
 class AlertPlan:
-    """The stack's alert: its quoted full name, and the statements that make, show, resume and drop it."""
+    """The stack's alert: its quoted full name, and the statements that create, show, resume, suspend and drop it."""
 
     full_name: str
     create: str
@@ -83,10 +83,10 @@ class AlertPlan:
 
 @dataclass(frozen=True)
 class Notifying:
-    """What is deployed because of `notify`; nothing without it.
+    """What is deployed because of `notify`; empty without it.
 
-    `existing` and `secrets` are what receivers name, `recipients` their addresses, each with its integration, and
-    `places` where the file names each address first.
+    `existing` and `secrets`: integrations and secrets that receivers name. `recipients`: (address, integration).
+    `places`: address -> the first place in the file that names it.
     """
 
     integrations: tuple[IntegrationPlan, ...] = ()
@@ -98,7 +98,7 @@ class Notifying:
 
 
 def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, int]) -> Notifying:
-    """Return what the receivers of all graphs need; `limits` are the seconds that a run may take, by graph."""
+    """Return what the receivers of all graphs need; `limits`: graph key -> time limit of a run, in seconds."""
     receivers = [receiver for graph in graphs for receiver in graph.notify]
     emails = [receiver.email for receiver in receivers if receiver.email is not None]
     webhooks = [receiver.webhook for receiver in receivers if receiver.webhook is not None]
@@ -125,7 +125,7 @@ def notifying(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, 
 
 
 def email_integration_name(settings: Settings) -> str:
-    """Return the name of the integration by which the stack's e-mails are sent; names are the whole account's."""
+    """Return the name of the integration that sends the stack's e-mails. The name must be unique in the account."""
     return f"{settings.database}_{settings.schema}_JOBGRAPH_EMAIL"
 
 
@@ -138,7 +138,7 @@ def _webhook_integrations(graph: Graph, receiver: Receiver, settings: Settings) 
 
 
 def _resolves(receiver: Receiver) -> bool:
-    """Tell whether a message of `recovered` ends what the others began, by an integration of its own."""
+    """Tell whether a `recovered` message ends the incident that others began; it needs a second integration."""
     webhook = receiver.webhook
     return (
         webhook is not None
@@ -149,7 +149,7 @@ def _resolves(receiver: Receiver) -> bool:
 
 
 def _template(webhook: WebhookChannel, graph: Graph, settings: Settings, action: str) -> Mapping[str, Any]:
-    """Return what is posted. At PagerDuty a graph has one incident at a time."""
+    """Return the body to post. At PagerDuty a graph has at most one open incident."""
     if webhook.type != PAGERDUTY:
         return dict(_TEMPLATES[webhook.type])
     incident = f"{settings.database}.{settings.schema}.{graph.root_task}"
@@ -174,7 +174,7 @@ def _email_integration(settings: Settings, addresses: Sequence[str]) -> Integrat
 
 
 def _webhook_integration(settings: Settings, webhook: WebhookChannel, template: Mapping[str, Any]) -> IntegrationPlan:
-    """Return the integration of a webhook; its secret is named, its value is in no statement."""
+    """Return the integration of a webhook. Its statements contain the secret's name, never its value."""
     name = _webhook_integration_name(settings, webhook, template)
     secret = quoted(*settings.full_name(webhook.secret or "").split("."))
     return IntegrationPlan(
@@ -196,7 +196,7 @@ def _drop_integration(name: str) -> str:
 
 
 def notify_definition(graph: Graph, settings: Settings) -> dict[str, Any] | None:
-    """Return what a graph's finalizer gets to know of its receivers; `None` if it tells nobody."""
+    """Return the part of a finalizer's definition about the graph's receivers; `None` if the graph has none."""
     if not graph.notify:
         return None
     jobs = {
@@ -211,7 +211,7 @@ def notify_definition(graph: Graph, settings: Settings) -> dict[str, Any] | None
 
 
 def receiver_definition(receiver: Receiver, graph: Graph, settings: Settings) -> dict[str, Any]:
-    """Return what `procedures/notifying` gets to know of a receiver."""
+    """Return a receiver as `procedures/notifying` reads it."""
     entries: dict[str, Any] = {"events": list(receiver.events)}
     if receiver.email is not None:
         integration = receiver.email.integration or email_integration_name(settings)
@@ -228,7 +228,7 @@ def receiver_definition(receiver: Receiver, graph: Graph, settings: Settings) ->
 
 
 def watched(graphs: Sequence[Graph], settings: Settings, limits: Mapping[str, int]) -> dict[str, Any] | None:
-    """Return what the watch gets to know; `None` if nobody wants to know of what is late."""
+    """Return the definition of the watch; `None` if no receiver wants to know of late runs."""
     entries = [
         _watched_graph(graph, settings) | {"timeout": limits[graph.key]}
         for graph in graphs
@@ -266,7 +266,7 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
 
 
 def alert(settings: Settings, procedure: str, definition: Mapping[str, Any]) -> AlertPlan:
-    """Return the stack's alert, which calls the watch; without a warehouse unless the settings want one."""
+    """Return the stack's alert, which calls the watch. It is serverless unless the settings want a warehouse."""
     full_name = settings.qualified(settings.alert)
     warehouse = "" if settings.serverless_alert else f" WAREHOUSE = {quoted(settings.warehouse)}"
     action = f"CALL {settings.qualified()}.{procedure}({sql.json_literal(dict(definition))})"
@@ -286,5 +286,5 @@ def alert(settings: Settings, procedure: str, definition: Mapping[str, Any]) -> 
 
 
 def suspended(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether an alert is among the rows of SHOW ALERTS and evaluates nothing."""
+    """Tell whether the alert is among the rows of SHOW ALERTS and is suspended."""
     return any(row["name"] == name and str(row["state"]).lower() == "suspended" for row in rows)

@@ -1,6 +1,6 @@
-"""What a deploy saw before its first step, as the text of a step, both ways: written, and read back from a preview.
+"""What a deploy saw before its first step, as the text of a step: written, and read back from a preview.
 
-Knows how the text is worded. Must not know what a deploy does about it.
+Knows the wording of the text. Must not know how a deploy responds to it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _TEXT = re.compile(
 
 @dataclass(frozen=True)
 class Observation:
-    """Tasks that were not as planned (of many, the first and their count), and a root that its failures suspended."""
+    """Tasks that differed from the plan (the first names and a count), and a root suspended because its runs failed."""
 
     tasks: str
     failed_root: str = ""
 
 
 def observation(deploy: str, differing: Sequence[str], failed_root: str = "") -> str:
-    """Return a statement that tells which tasks are not as planned; `deploy` makes it another one in each deploy."""
+    """Return a statement that names the tasks that differ from the plan; `deploy` makes it unique to this deploy."""
     names = ", ".join(differing[:_MOST_NAMES])
     remainder = f" and {len(differing) - _MOST_NAMES} more" if differing[_MOST_NAMES:] else ""
     root = f"; {failed_root} was suspended because its runs failed" if failed_root else ""
@@ -38,6 +38,6 @@ def observation(deploy: str, differing: Sequence[str], failed_root: str = "") ->
 
 
 def read_observation(statement: str) -> Observation | None:
-    """Return what such a statement tells; `None` for any other."""
+    """Return the observation in such a statement; `None` for any other statement."""
     match = _TEXT.search(statement)
     return Observation(match["names"], match["root"] or "") if match else None

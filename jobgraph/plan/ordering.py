@@ -1,8 +1,8 @@
-"""A configuration in one fixed order, so that two files that differ only in the order of their keys plan the same.
+"""A configuration in one fixed order, so that two files that differ only in the order of their keys give the same plan.
 
-Knows which orders mean nothing: of graphs, jobs, predecessors, secrets, volumes, integrations, causes of retries and
-the keys of JSON (the variables' is `specification`'s). Arguments, commands and packages stay as they are written. Must
-not know what a plan is.
+Knows where order has no meaning: graphs, jobs, predecessors, secrets, volumes, integrations, causes of retries and the
+keys of JSON (`specification` sorts the variables). Arguments, commands and packages keep their order. Must not know
+what a plan is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def ordered(config: Config) -> Config:
-    """Return the configuration with everything whose order means nothing sorted by name."""
+    """Return the configuration with everything sorted by name whose order has no meaning."""
     graphs = sorted(config.graphs, key=lambda graph: graph.key)
     return replace(config, graphs=tuple(_graph(graph) for graph in graphs))
 
@@ -26,7 +26,7 @@ def _graph(graph: Graph) -> Graph:
 
 
 def _job(job: Job) -> Job:
-    """Return the job with its parts sorted; most have no more than one of each and stay as they are."""
+    """Return the job with its parts sorted. Most jobs have at most one of each and are returned unchanged."""
     changed: dict[str, Any] = {}
     if len(job.after) > 1:
         changed["after"] = tuple(sorted(job.after))

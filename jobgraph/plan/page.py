@@ -1,7 +1,7 @@
-"""The operators' page as an app in Snowflake: its files in the stage, and the statements that make and remove it.
+"""The operators' page as an app in Snowflake: its files in the stage, and the statements that create and remove it.
 
 Knows Snowflake's statements on Streamlit apps (docs.snowflake.com/en/sql-reference/sql/create-streamlit) and which
-modules an app needs. Must not know what the page shows, nor read files: their texts are given.
+modules an app needs. Must not know what the page shows, nor read files: callers pass their texts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ FOLDER = "page"
 MAIN_FILE = "streamlit_app.py"
 SOURCES_FILE = "sources.json"
 ENTRY = "jobgraph.page.app"
-# Without it, CREATE STREAMLIT makes an app that runs on a compute pool for ever (behaviour change 2342).
+# Without it, CREATE STREAMLIT creates an app that runs on a compute pool all the time (behaviour change 2342).
 RUNTIME = "SYSTEM$WAREHOUSE_RUNTIME"
-# Of Snowflake's Anaconda channel; Snowpark and Streamlit itself are there in any case.
+# From Snowflake's Anaconda channel. Snowpark and Streamlit itself are available in any case.
 _ENVIRONMENT = """\
 name: jobgraph_page
 channels:
@@ -62,9 +62,9 @@ main()
 
 @dataclass(frozen=True)
 class PagePlan:
-    """The app: files in the stage under a hash of their content, statements in the order in which they are sent.
+    """The app: files in the stage, below a hash of their content, and statements in the order in which they are sent.
 
-    `grants` are what each of the stack's `page_roles` gets: to find the app and to look at it.
+    `grants` are the privileges that each of the stack's `page_roles` gets, to find and to view the app.
     """
 
     files: tuple[StagedFile, ...]
@@ -78,9 +78,9 @@ def page(settings: Settings, sources: Mapping[str, str]) -> PagePlan:
     """Return the plan of the page.
 
     Args:
-        settings: of the stack.
-        sources: the texts of jobgraph's files by their path, as `jobgraph/page/app.py`: those that the page does not
-            need may be among them.
+        settings: the settings of the stack.
+        sources: the text of each of jobgraph's files by its path, such as `jobgraph/page/app.py`. Files that the page
+            does not need are ignored.
 
     Raises:
         ValueError: if a module that the page imports is missing.
@@ -114,10 +114,10 @@ def _file(settings: Settings, name: str, write: Callable[[Settings, str, Any], s
 
 
 def needed(sources: Mapping[str, str]) -> dict[str, str]:
-    """Return the files that the page needs, by path: what its modules import, their packages, and their data.
+    """Return the files that the page needs, by path: the modules it imports, their packages, and their data files.
 
     Raises:
-        ValueError: if one of them is missing.
+        ValueError: if a module is missing.
     """
     modules: dict[str, str] = {}
     open_names = [ENTRY]
@@ -127,7 +127,7 @@ def needed(sources: Mapping[str, str]) -> dict[str, str]:
             continue
         path = _path(name, sources)
         if path is None and any(other.startswith(f"{name.replace('.', '/')}/") for other in sources):
-            continue  # a folder without a file of its own, as procedures/ is
+            continue  # a folder without `__init__.py`, such as procedures/
         if path is None:
             raise ValueError(f"the page imports {name}, and there is no such module")
         modules[name] = path
@@ -140,7 +140,7 @@ def needed(sources: Mapping[str, str]) -> dict[str, str]:
 
 
 def _package_of(path: str) -> str:
-    """Return the folder of the package that a data file belongs to: its own, or the one above `assets`."""
+    """Return the folder of a data file's package: the file's own folder, or the one above `assets`."""
     return path.rpartition("/")[0].removesuffix("/assets")
 
 
@@ -150,7 +150,7 @@ def _path(name: str, sources: Mapping[str, str]) -> str | None:
 
 
 def _imported(text: str, sources: Mapping[str, str]) -> Iterator[str]:
-    """Yield the modules of ours that a file imports when it runs; what only type checkers read is left out."""
+    """Yield the jobgraph modules that a file imports when it runs, without imports for type checkers only."""
     for node in _running(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("jobgraph"))
@@ -162,7 +162,7 @@ def _imported(text: str, sources: Mapping[str, str]) -> Iterator[str]:
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield a tree's nodes but those below `if TYPE_CHECKING`."""
+    """Yield a tree's nodes, except those below `if TYPE_CHECKING`."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
             continue

@@ -1,6 +1,6 @@
-"""What is to be deployed: the configuration and the settings turned into names, SQL texts and hashes.
+"""The plan of a deployment: the configuration and the settings turned into names, SQL texts and hashes.
 
-Knows the deployment as data. Must not know pulumi, nor do anything: the same input always gives the same plan.
+Knows the deployment as data. Must not know pulumi, nor have side effects: the same input always gives the same plan.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jobgraph.config.schedules import Schedule
     from jobgraph.settings import Settings
 
-# What is kept of a job in the staged configuration; names that are the same for all jobs are not.
+# The entries of a job in the staged configuration; names that are the same for all jobs are left out.
 STAGED = {
     *("hash", "compute_pool", "query_warehouse", "retries", "retry_rules", "timeout", "on_failure", "specification"),
     *("replicas", "external_access", "outputs_file", "logs", "runner"),
@@ -49,11 +49,11 @@ class Procedures:
 
 @dataclass(frozen=True)
 class ProcedurePlan:
-    """A stored procedure. Its name carries the hash of all that the provider would replace it for.
+    """A stored procedure. Its name contains a hash of every property whose change would make the provider replace it.
 
-    So another text, Snowpark version or right is another procedure beside the present one, which runs still call.
-    `execute_as` is CALLER or OWNER: whose privileges it has. SHOW, EXECUTE JOB SERVICE and CALL service!SPCS_WAIT_FOR
-    are not for owner's rights.
+    A changed text, Snowpark version or execution right thus gives a new procedure next to the present one, which runs
+    may still call. `execute_as` is CALLER or OWNER: whose privileges the procedure has. SHOW, EXECUTE JOB SERVICE and
+    CALL service!SPCS_WAIT_FOR do not work with owner's rights.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ProcedurePlan:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The provider's properties beside name, place, arguments and comment."""
+        """The provider's properties other than name, database, schema, arguments and comment."""
         return {
             "execute_as": self.execute_as,
             "handler": "main",
@@ -74,24 +74,24 @@ class ProcedurePlan:
             "return_type": "VARCHAR",
             "runtime_version": "3.11",
             "snowpark_package": self.snowpark_package,
-            # Snowflake's defaults; unsaid, they would be a difference after an import
+            # Snowflake's defaults; if omitted, they would show as a difference after an import
             "is_secure": "false",
             "null_input_behavior": "CALLED ON NULL INPUT",
         }
 
     @property
     def signature(self) -> str:
-        """The name by which it is granted and dropped: all arguments are VARCHAR."""
+        """The full name with argument types, for GRANT and DROP; all arguments are VARCHAR."""
         return f"{self.full_name}({', '.join('VARCHAR' for _ in self.arguments)})"
 
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """A task of a graph. `after` are quoted full names, `predecessors` the bare names of the same tasks.
+    """A task of a graph. `after` has the quoted full names of its predecessors, `predecessors` their plain names.
 
-    `timeout_ms` of None leaves Snowflake's default; `warehouse` of None makes it serverless, or none awake if the body
-    is a job; one that is not `started` is passed over by runs. `definition` is the JSON in the body, for those who want
-    to look.
+    `timeout_ms`: None leaves Snowflake's default. `warehouse`: None makes the task serverless, or, if the body is
+    itself the job, keeps no warehouse awake. `started`: runs skip a task that is not started. `definition`: the JSON in
+    the body, for reading.
     """
 
     name: str
@@ -108,14 +108,14 @@ class TaskPlan:
 
     @property
     def content(self) -> list[Any]:
-        """All that a change of the task would change; the order of predecessors says nothing."""
+        """Every value whose change is a change of the task; the order of predecessors has no meaning."""
         body = [self.name, self.sql, self.comment, sorted(self.predecessors), self.timeout_ms]
         return [*body, self.warehouse, self.when, self.started]
 
 
 @dataclass(frozen=True)
 class StepPlan:
-    """A step of a deploy that is a statement of its own, and the way back."""
+    """A step of a deploy: a statement, and the statement that reverts it."""
 
     execute: str
     revert: str
@@ -123,11 +123,11 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class GraphPlan:
-    """A task graph: its tasks in an order in which each follows its predecessors, and the statements around a change.
+    """A task graph: its tasks, predecessors first, and the statements around a change.
 
-    Three steps, each with its way back: `gate` suspends the root before its tasks change; `opening`, whose way back
-    resumes it, is the first step of a deploy and so its last deletion; `activation` is the last step of a first deploy
-    and the first of a removal.
+    There are three steps, each with a revert. `gate` suspends the root before its tasks change. `opening` is the first
+    step of a deploy and therefore its last deletion; its revert resumes the root. `activation` is the last step of a
+    first deploy and the first of a removal.
     """
 
     key: str
@@ -145,7 +145,7 @@ class GraphPlan:
 
     @property
     def members(self) -> tuple[TaskPlan, ...]:
-        """All tasks but the root."""
+        """All tasks except the root."""
         return (*self.tasks, self.finalizer) if self.finalizer else self.tasks
 
     @property
@@ -156,7 +156,7 @@ class GraphPlan:
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A file in the stack's stage: the statements that write it, and that remove it, unless it stays."""
+    """A file in the stack's stage: the statements that write and remove it; `remove` is None if the file stays."""
 
     name: str
     write: str
@@ -165,7 +165,7 @@ class StagedFile:
 
 @dataclass(frozen=True)
 class Needs:
-    """What jobs use that the stack does not make itself; full names, sorted."""
+    """The objects that jobs use but the stack does not create: full names, sorted."""
 
     warehouses: tuple[str, ...] = ()
     integrations: tuple[str, ...] = ()
@@ -178,7 +178,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a deployment needs to know; nobody wants to know what is late: no `watch`, no `alert`."""
+    """Everything that a deploy needs. `watch` and `alert` are None if no receiver wants to know of late runs."""
 
     settings: Settings
     run_job: ProcedurePlan
@@ -195,7 +195,7 @@ class Plan:
 
 @garbage_collector.paused()
 def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
-    """Return the plan of a configuration read by `jobgraph.config.reading`; the order of its graphs does not matter."""
+    """Return the plan for a configuration from `jobgraph.config.reading`; the order of its graphs does not matter."""
     config = ordered(in_account(config, settings))
     run_job, finalize, dropping, watch = (_named(procedure, settings) for procedure in _procedures(procedures))
     graphs = tuple(_graph(graph, settings, run_job, finalize, dropping) for graph in config.graphs)
@@ -220,7 +220,7 @@ def plan(config: Config, settings: Settings, procedures: Procedures) -> Plan:
 
 
 def _payloads(jobs: Sequence[Job], settings: Settings) -> tuple[StagedFile, ...]:
-    """Return the payloads' files, each once. They stay when a job changes: a run under way may still fetch them."""
+    """Return the payloads' files, each once. They stay when a job changes: a run in progress may still fetch them."""
     payloads = {payload_file(job.payload): job.payload for job in jobs if job.payload is not None}
     return tuple(
         StagedFile(name, sql.write_to_stage(settings, name, dict(payload.files)), None)
@@ -250,7 +250,7 @@ def _needs(jobs: Sequence[Job], settings: Settings, notify: Notifying) -> Needs:
 
 
 def _procedures(texts: Procedures) -> Iterator[ProcedurePlan]:
-    """The procedures without the hashes in their names."""
+    """Yield the procedures, without the hashes in their names."""
     arguments = ("TASK_NAME", "SITUATION", "DEFINITION")
     yield ProcedurePlan("RUN_JOB", arguments, texts.run_job, "jobgraph: runs one job of a graph")
     comment = "jobgraph: closes a graph run: keeps its history, removes old services"
@@ -307,7 +307,7 @@ def _overlap(graph: Graph, root: str) -> StepPlan | None:
 
 
 def _root(graph: Graph, jobs: Sequence[Job], settings: Settings) -> TaskPlan:
-    """Return the root. Its time limit is that of the whole graph, which Snowflake would end after one hour."""
+    """Return the root. Its time limit is the whole graph's; Snowflake's default would end the graph after one hour."""
     comment = graph.comment or root_comment(graph.key)
     seconds = graph.timeout or min(longest_chain(jobs, edges(graph), most_seconds)[0], LONGEST_TASK_SECONDS)
     full_name = settings.qualified(graph.root_task)
@@ -344,7 +344,7 @@ def _when(graph: Graph, when: Condition) -> str:
 def _finalizer(
     graph: Graph, settings: Settings, uses: tuple[ProcedurePlan, ProcedurePlan], dropping: ProcedurePlan
 ) -> TaskPlan:
-    """Return the finalizer; of the procedures that the graph `uses` it calls the last, its own."""
+    """Return the finalizer; `uses` are the graph's procedures (runner, finalizer), of which it calls the second."""
     names = [procedure.name for procedure in uses]
     definition = finalizer_definition(graph, settings, names, dropping.name)
     return TaskPlan(
@@ -358,7 +358,7 @@ def _finalizer(
 
 
 def _configuration(config: Config, settings: Settings, graphs: tuple[GraphPlan, ...]) -> StagedFile:
-    """Return the resolved configuration as a file; its name stays, so that a change of it is one statement."""
+    """Return the resolved configuration as a file. Its name is constant, so that a change is a single statement."""
     content = {"version": config.version, "graphs": {graph.key: _resolved(graph) for graph in graphs}}
     name = "jobconfig.json"
     return StagedFile(name, sql.write_to_stage(settings, name, content), sql.remove_from_stage(settings, name))

@@ -1,7 +1,7 @@
-"""What the run role may do: every privilege that it needs to run jobs, and no more.
+"""The privileges of the run role: all that it needs to run jobs, and no more.
 
 Knows Snowflake's privileges (docs.snowflake.com/en/user-guide/security-access-control-privileges) and the objects of a
-plan. Must not know how a grant is made.
+plan. Must not know how a grant is created.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Level(Enum):
-    """What a privilege is granted on."""
+    """The kind of object on which a privilege is granted."""
 
     ACCOUNT = "account"
     ACCOUNT_OBJECT = "account object"
@@ -31,7 +31,7 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Grant:
-    """Privileges on one object. `label` names the grant among those of the same component; `object` is quoted."""
+    """Privileges on one object. `label` identifies the grant within its component; `object` is quoted."""
 
     label: str
     privileges: tuple[str, ...]
@@ -41,33 +41,33 @@ class Grant:
 
 
 def revoke(grant: Grant, role: str) -> str:
-    """Return the statement that takes from a role what was granted on an object of an account or of a schema."""
+    """Return the statement that revokes a grant on an account object, a schema or a schema object from a role."""
     kind = "SCHEMA" if grant.level is Level.SCHEMA else grant.object_type
     name = quoted(grant.object) if grant.level is Level.ACCOUNT_OBJECT else grant.object
     return f"REVOKE {', '.join(grant.privileges)} ON {kind} {name} FROM ROLE {quoted(role)}"
 
 
 def account_grants() -> tuple[Grant, ...]:
-    """Return the privileges to run tasks, on warehouses and without."""
+    """Return the privileges to run tasks, with and without a warehouse."""
     return (Grant("account", ("EXECUTE MANAGED TASK", "EXECUTE TASK"), Level.ACCOUNT),)
 
 
 def watch_grants(settings: Settings) -> tuple[Grant, ...]:
-    """Return the privileges to own an alert that runs, without a warehouse or on one."""
+    """Return the privileges to own an alert that runs, with or without a warehouse."""
     serverless = ("EXECUTE MANAGED ALERT",) if settings.serverless_alert else ()
     return (Grant("account alerts", ("EXECUTE ALERT", *serverless), Level.ACCOUNT),)
 
 
 def notification_grants(names: Iterable[str]) -> Iterator[Grant]:
-    """Yield the privileges to send by integrations that the stack makes."""
+    """Yield the privileges to send through integrations that the stack creates."""
     for name in names:
         yield Grant(name, ("USAGE",), Level.ACCOUNT_OBJECT, "INTEGRATION", name)
 
 
 def storage_grants(settings: Settings) -> tuple[Grant, ...]:
-    """Return the privileges on database, schema, image repository and stage.
+    """Return the privileges on the database, schema, image repository and stage.
 
-    CREATE TABLE is for the jobs, which write their results into tables of their own.
+    CREATE TABLE is for jobs that write their results into their own tables.
     """
     return (
         Grant("database", ("USAGE",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database),
@@ -90,7 +90,7 @@ def compute_grants(settings: Settings) -> tuple[Grant, ...]:
 
 
 def history_grants(settings: Settings) -> tuple[Grant, ...]:
-    """Return the privileges to write history once and to read it; nothing but the states of backfills may change."""
+    """Return the privileges to insert and read history. Only backfills and their intervals may be updated."""
     function = f"{settings.qualified(settings.task_runs_function)}(VARCHAR, TIMESTAMP_LTZ)"
     return (
         *(
@@ -109,9 +109,9 @@ def call_grant(procedure: ProcedurePlan) -> Grant:
 
 
 def needed_grants(needs: Needs) -> Iterator[Grant]:
-    """Yield the privileges to use what jobs name that the stack does not make itself.
+    """Yield the privileges to use objects that jobs name but the stack does not create.
 
-    A label names the type too, for names may be the same.
+    A label includes the object's type, because objects of different types may share a name.
     """
     for object_type, names in (
         ("WAREHOUSE", needs.warehouses),

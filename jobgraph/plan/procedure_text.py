@@ -1,8 +1,8 @@
-"""The text of a stored procedure: an entry file and the files of its folder that it imports, joined into one.
+"""The text of a stored procedure: an entry file, joined with the files of the procedures' folder that it imports.
 
-A procedure's body in Snowflake is one text. Knows Python's import statements; must not know what the files do. Every
-file imports the others by name (`from jobgraph.procedures.x import y`), so that in the joined text, which has one
-namespace, the names are simply there.
+A procedure's body in Snowflake is one text. Knows Python's import statements. Must not know what the files do. Files
+import names from each other (`from jobgraph.procedures.x import y`); in the joined text, which has one namespace, those
+names are already defined.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 FOLDER = "procedures"
 PACKAGE = f"jobgraph.{FOLDER}"
-# the files that are procedures, named as in `Procedures`; the others are parts of their texts
+# the entry files, named as in `Procedures`; the other files are parts of their texts
 ENTRIES = ("run_job", "finalize_graph", "drop_superseded", "notifying.watch_graphs")
 
 
 class Folder(Protocol):
-    """A file or folder of a package, as `importlib.resources` gives it."""
+    """A file or folder of a package, as returned by `importlib.resources`."""
 
     @property
     def name(self) -> str:
-        """Its own name."""
+        """The name without the path."""
 
     def iterdir(self) -> Iterator[Folder]:
-        """Yield what is in the folder."""
+        """Yield the entries of the folder."""
 
     def is_dir(self) -> bool:
         """Tell whether it is a folder."""
@@ -38,7 +38,7 @@ class Folder(Protocol):
 
 
 def sources_in(folder: Folder) -> dict[str, str]:
-    """Return the texts of the files in the procedures' folder by their names; `folder.name` of those in one below."""
+    """Return the text of each file of the procedures' folder by its name; `folder.name` for a file in a subfolder."""
     sources = {}
     for entry in folder.iterdir():
         if entry.name.endswith(".py"):
@@ -49,16 +49,16 @@ def sources_in(folder: Folder) -> dict[str, str]:
 
 
 def texts(sources: Mapping[str, str]) -> dict[str, str]:
-    """Return the text of each procedure, by its name in `Procedures`; raises as `joined` does."""
+    """Return the text of each procedure, by its name in `Procedures`. Raises what `joined` raises."""
     return {entry.rpartition(".")[2]: joined(entry, sources) for entry in ENTRIES}
 
 
 def joined(entry: str, sources: Mapping[str, str]) -> str:
-    """Return the text of the procedure whose entry is the file `entry`; `sources` are the files' texts by their names.
+    """Return the text of the procedure with the entry file `entry`; `sources` has the text of each file by its name.
 
     Raises:
-        ValueError: a file is missing, two define the same name, imports are in a form that cannot be joined, or the
-            text holds two dollar signs in a row, which would end it in CREATE PROCEDURE.
+        ValueError: a file is missing, two files define the same name, an import has a form that cannot be joined, or
+            the text contains two dollar signs in a row, which would end it in CREATE PROCEDURE.
     """
     files = {name: _parsed(sources[name]) for name in _order(entry, sources, [])}
     _check_names(files)
@@ -73,12 +73,12 @@ def joined(entry: str, sources: Mapping[str, str]) -> str:
 
 @cache
 def _parsed(source: str) -> ast.Module:
-    """Return the tree of a file, to be read only: most files are part of several texts, and each preview joins all."""
+    """Return a file's syntax tree; callers must not change it. Cached, as most files are parts of several texts."""
     return ast.parse(source)
 
 
 def _order(name: str, sources: Mapping[str, str], bodies: list[str]) -> list[str]:
-    """Return the files that `name` needs and then itself, but for those that are `bodies`."""
+    """Return the files that `name` imports, and then `name`, without the files in `bodies` (joined already)."""
     if name not in sources:
         raise ValueError(f"{FOLDER}/{name}.py is imported and is not there")
     order: list[str] = []
@@ -91,7 +91,7 @@ def _order(name: str, sources: Mapping[str, str], bodies: list[str]) -> list[str
 
 
 def _imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield the imports at a file's top that are carried out, but for that of the future."""
+    """Yield the top-level imports of a file that are executed, except `from __future__`."""
     for node in tree.body:
         if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != "__future__"):
             yield node
@@ -136,12 +136,12 @@ def _defined(tree: ast.Module) -> Iterator[str]:
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
         for target in targets:
-            # several at once, too: `A, B = 1, 2`
+            # also several names at once: `A, B = 1, 2`
             yield from (name.id for name in ast.walk(target) if isinstance(name, ast.Name))
 
 
 def _body(source: str, tree: ast.Module) -> str:
-    """Return a file's text from its first statement on that is neither docstring nor import, comments included."""
+    """Return a file's text after its docstring and imports, including comments."""
     start = 0
     for node in tree.body:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -152,5 +152,5 @@ def _body(source: str, tree: ast.Module) -> str:
 
 
 def _is_type_checking(node: ast.stmt) -> bool:
-    """Tell whether these imports are for type checkers only: annotations are not evaluated."""
+    """Tell whether a statement holds imports for type checkers only; annotations are not evaluated."""
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"

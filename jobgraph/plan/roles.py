@@ -1,8 +1,8 @@
 """The roles around a deployment, and exactly the privileges that each needs in the account.
 
-Knows the four roles (who deploys, who runs the jobs, who operates, who looks) and Snowflake's privileges for them. Must
-not know who sends a GRANT. What the run role needs is made by the deploy itself (`privileges`); the others are an
-administrator's to give, by the statements of `Role.sql`.
+Knows the four roles (deployer, run role, operator, viewer) and Snowflake's privileges for them. Must not know who sends
+a GRANT. The deploy itself grants the privileges of the run role (`privileges`); an administrator has to grant those of
+the other roles, with the statements of `Role.sql`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 DEPLOYER, RUN_ROLE, OPERATOR, VIEWER = "deployer", "run role", "operator", "viewer"
 USUAL_NAMES = {DEPLOYER: "JOBGRAPH_DEPLOYER", OPERATOR: "JOBGRAPH_OPERATOR", VIEWER: "JOBGRAPH_VIEWER"}
-# Who may give a privilege on the account: MANAGE GRANTS does not reach up to the account itself.
+# The role that may grant privileges on the account: MANAGE GRANTS does not cover the account itself.
 ADMINISTRATOR = "ACCOUNTADMIN"
-# Database roles of Snowflake's own (user-guide/budgets, sql-reference/snowflake-db-roles).
+# Database roles of the SNOWFLAKE database (user-guide/budgets, sql-reference/snowflake-db-roles).
 BUDGET_CREATOR, USAGE_VIEWER = "SNOWFLAKE.BUDGET_CREATOR", "SNOWFLAKE.USAGE_VIEWER"
 _IN_SCHEMA = ("FUNCTION", "IMAGE REPOSITORY", "PROCEDURE", "STAGE", "TABLE", "TASK", "VIEW")
 
@@ -46,10 +46,10 @@ class Need:
     """A privilege that a role needs.
 
     Attributes:
-        grant: What is granted; one privilege.
-        why: What fails without it.
-        option: With the option to grant it on.
-        every: The kind in the plural, where it is granted on all that is in a schema and all that will be.
+        grant: The grant, with exactly one privilege.
+        why: What the role needs it for.
+        option: Whether it is granted WITH GRANT OPTION.
+        every: The object type in the plural, if it is granted on all present and future objects of a schema.
     """
 
     grant: Grant
@@ -64,7 +64,7 @@ class Need:
 
     @property
     def target(self) -> str:
-        """What it is granted on, as GRANT says it."""
+        """The object, as written in GRANT."""
         if self.grant.level is Level.ACCOUNT:
             return "ACCOUNT"
         if self.grant.level is Level.SCHEMA:
@@ -72,11 +72,11 @@ class Need:
         name = self.grant.object
         if self.grant.level is Level.DATABASE_ROLE:
             return f"DATABASE ROLE {name}"
-        # a schema object's name is quoted already, a function's has its arguments too
+        # a schema object's name is quoted already, and a function's name includes its arguments
         return f"{self.grant.object_type} {name if self.grant.level is Level.SCHEMA_OBJECT else quoted(name)}"
 
     def statements(self, role: str, verb: str = "GRANT") -> list[str]:
-        """Return the statements that give the privilege to a role, or, with the verb REVOKE, that take it away."""
+        """Return the statements that grant the privilege to a role, or, with the verb REVOKE, revoke it."""
         give = verb == "GRANT"
         end = f"{'TO' if give else 'FROM'} ROLE {quoted(role)}" + (" WITH GRANT OPTION" if self.option and give else "")
         if self.grant.level is Level.DATABASE_ROLE:
@@ -95,8 +95,8 @@ class Role:
 
     Attributes:
         roles: Roles that are granted to it.
-        by_deploy: The deploy makes and fills it by itself.
-        remarks: What it needs that nobody can grant.
+        by_deploy: Whether the deploy itself creates the role and grants its privileges.
+        remarks: What it needs but nobody can grant.
     """
 
     kind: str
@@ -108,7 +108,7 @@ class Role:
     remarks: tuple[str, ...] = ()
 
     def sql(self) -> Iterator[str]:
-        """Yield the statements that make the role and give it what it needs, each without its semicolon."""
+        """Yield the statements that create the role and grant what it needs, without semicolons."""
         yield f"CREATE ROLE IF NOT EXISTS {quoted(self.name)}"
         for need in self.needs:
             yield from need.statements(self.name)
@@ -117,7 +117,7 @@ class Role:
 
 
 def roles(plan: Plan, names: Mapping[str, str]) -> tuple[Role, ...]:
-    """Return all four roles of a plan; `names` has those that differ from the usual ones, by kind."""
+    """Return all four roles of a plan; `names` has the names that differ from the usual ones, by kind."""
     chosen = {**USUAL_NAMES, **names}
     settings = plan.settings
     existing_role = (settings.role,) if "role" in settings.existing else ()
@@ -139,7 +139,7 @@ def roles(plan: Plan, names: Mapping[str, str]) -> tuple[Role, ...]:
 
 
 def deployer_needs(plan: Plan) -> Iterator[Need]:
-    """Yield what the deploying role needs: what it makes becomes its own, so only making it takes privileges."""
+    """Yield what the deploying role needs. It owns what it creates, so it mostly needs privileges to create."""
     settings = plan.settings
     makes = {
         "CREATE ROLE": "role" not in settings.existing and f"makes the run role {settings.role}",
@@ -164,7 +164,7 @@ def deployer_needs(plan: Plan) -> Iterator[Need]:
 
 
 def _not_granted(settings: Settings) -> Iterator[str]:
-    """Yield what only an administrator's role may do (sql-reference/sql/create-resource-monitor)."""
+    """Yield remarks on what only an administrator may do (sql-reference/sql/create-resource-monitor)."""
     if (monitor := monitor_name(settings)) is not None:
         yield (
             f"CREATE RESOURCE MONITOR {monitor} (`budget: {{suspend: true}}`) is {ADMINISTRATOR}'s alone and cannot be"
@@ -173,10 +173,10 @@ def _not_granted(settings: Settings) -> Iterator[str]:
 
 
 def deploying_role(name: str, settings: Settings) -> tuple[str, ...]:
-    """Return the role that deploys, if it has to be given the run role: else it could not see the tasks that it makes.
+    """Return the deploying role if it must be granted the run role. Otherwise it could not see the tasks it creates.
 
-    They belong to the run role from their creation on. The account's own roles are above SYSADMIN, which usually has
-    the run role (`parent_roles`).
+    The run role owns tasks from their creation. The account's system roles inherit from SYSADMIN, which usually has the
+    run role (`parent_roles`).
     """
     role = upper(name)
     parents = {upper(parent) for parent in settings.parent_roles}
@@ -184,7 +184,7 @@ def deploying_role(name: str, settings: Settings) -> tuple[str, ...]:
 
 
 def _of_existing(plan: Plan) -> Iterator[Need]:
-    """Yield what the deploying role needs on what is there already and stays another's."""
+    """Yield what the deploying role needs on existing objects that others own."""
     settings = plan.settings
     kinds = [*_IN_SCHEMA, *(["ALERT"] if plan.alert is not None else []), *(["STREAMLIT"] if settings.page else [])]
     kinds += ["SNOWFLAKE.CORE.BUDGET"] if settings.budget is not None else []
@@ -241,7 +241,7 @@ _RUN_ROLE_WHY = {
 
 
 def _operator(plan: Plan) -> Iterator[Need]:
-    """Yield what operators need beyond a viewer's: to start, stop and cancel."""
+    """Yield what operators need beyond a viewer's privileges, to start, stop and cancel."""
     settings, schema = plan.settings, plan.settings.qualified()
     operate, monitor = (
         Grant("schema", (privilege,), Level.SCHEMA, object=schema) for privilege in ("OPERATE", "MONITOR")
@@ -258,7 +258,7 @@ def _operator(plan: Plan) -> Iterator[Need]:
 
 
 def _viewer(plan: Plan) -> Iterator[Need]:
-    """Yield what it takes to see runs: `jobgraph status`, `history`, `logs`, `compare`, `cost`."""
+    """Yield what is needed to see runs: `jobgraph status`, `history`, `logs`, `compare`, `cost`."""
     settings, schema = plan.settings, plan.settings.qualified()
     yield Need(Grant("database", ("USAGE",), Level.ACCOUNT_OBJECT, "DATABASE", settings.database), "reaches the schema")
     yield Need(Grant("schema", ("USAGE",), Level.SCHEMA, object=schema), "reaches the history")
@@ -269,7 +269,7 @@ def _viewer(plan: Plan) -> Iterator[Need]:
         grant = Grant(name, ("SELECT",), Level.SCHEMA_OBJECT, "TABLE", settings.qualified(name))
         yield Need(grant, "reads the history")
     yield _database_role(USAGE_VIEWER, "sees charges: `jobgraph cost --since 7d`, `jobgraph status` with a budget")
-    # deploys make views anew
+    # granted on all future views too, because deploys replace views
     yield Need(Grant("schema", ("SELECT",), Level.SCHEMA, object=schema), "reads the summaries", every="VIEWS")
 
 
@@ -288,7 +288,7 @@ def _each(grant: Grant, reasons: Mapping[str, str]) -> Iterator[Need]:
 
 
 def as_sql(chosen: Sequence[Role]) -> str:
-    """Return a script for an administrator; what a deploy does by itself is in it as remarks."""
+    """Return a script for an administrator; what the deploy grants itself is included as comments."""
     lines: list[str] = []
     for role in chosen:
         lines.append(f"-- {role.kind} {role.name}: {role.purpose}")

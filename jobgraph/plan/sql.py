@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from jobgraph.settings import Settings
 
 ROOT_BODY = "SELECT CURRENT_TIMESTAMP()"
-# What SHOW TASKS gives as last_suspended_reason of a root that failed too often.
+# The last_suspended_reason in SHOW TASKS of a root that failed too often.
 SUSPENDED_BY_FAILURES = "SUSPENDED_DUE_TO_ERRORS"
 
 
 def literal(text: str) -> str:
-    r"""Return a single-quoted constant; Snowflake reads a backslash in it as an escape."""
+    r"""Return a single-quoted constant, with backslashes escaped because Snowflake interprets them."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -31,17 +31,17 @@ def json_literal(value: Any) -> str:
 
 
 def json_text(value: Any) -> str:
-    r"""Return `value` as JSON. Its text never holds a `$` (written `\u0024`), so nothing in it closes `$$`."""
+    r"""Return `value` as JSON. The text contains no `$` (written as `\u0024`), so nothing in it can close `$$`."""
     return json.dumps(value, ensure_ascii=True).replace("$", chr(92) + "u0024")
 
 
 def dollar_quoted(text: str) -> str:
-    """Return a text without `$$` as a constant."""
+    """Return `text`, which must not contain `$$`, as a dollar-quoted constant."""
     return f"$${text}$$"
 
 
 def block(statements: str) -> str:
-    """Return statements of Snowflake Scripting as one statement; none of their texts may hold `$$`."""
+    """Return Snowflake Scripting statements as one statement; they must not contain `$$`."""
     return f"EXECUTE IMMEDIATE {dollar_quoted(f'BEGIN {statements} END')}"
 
 
@@ -52,12 +52,12 @@ def call_runner(settings: Settings, procedure: str, task: str, definition: dict[
 
 
 def situation(settings: Settings, task: str, predecessors: Iterable[str]) -> str:
-    """Return the query for what the runner has to know of a task's run; it is one text of JSON.
+    """Return the query for what the runner needs to know about a task's run; its result is one JSON text.
 
-    That is: which run it is and with which configuration, the one of the last run that succeeded, and what history has
-    of the job and its predecessors in this one. As an argument of CALL
-    (docs.snowflake.com/en/sql-reference/sql/call: each may be an expression or a subquery) it costs the runner no
-    statement of its own, and no warehouse time before its first.
+    The result has the run and its configuration, the configuration of the last successful run, and the rows of the job
+    and its predecessors in this run's history. The query is an argument of CALL (an argument may be an expression or a
+    subquery: docs.snowflake.com/en/sql-reference/sql/call), so the runner needs no extra statement for it and uses no
+    warehouse time before its first one.
     """
     facts = ", ".join(f"{literal(name)}, {_INFO}({literal(key)})" for name, key in _FACTS.items())
     facts += f", 'config', {_CONFIG}, {literal(_LAST_CONFIG)}, ({_last_config(settings)})"
@@ -79,7 +79,7 @@ def _last_config(settings: Settings) -> str:
 
 
 def takes_requests(body: str) -> bool:
-    """Tell whether a job's task asks what its run was asked for; tasks of earlier versions do not."""
+    """Tell whether a job's task reads the request of its run; tasks of earlier versions do not."""
     return literal(_LAST_CONFIG) in body
 
 
@@ -97,7 +97,7 @@ _RECORDED = {
     "CAUSE": "SPLIT_PART(H.ERRORS, CHR(10), 1)",
     "FIRST_ERROR": "H.FIRST_ERROR",
     "EXIT_CODE": "H.EXIT_CODE",
-    # a return value has 10 kB at most: what is longer is left in history
+    # a return value has at most 10 kB; longer outputs stay in history
     "OUTPUTS": "LEFT(H.OUTPUTS, 10001)",
     "AGE": "DATEDIFF('second', H.STARTED_TIME, CURRENT_TIMESTAMP())",
 }
@@ -109,12 +109,12 @@ def call_finalizer(settings: Settings, procedure: str, definition: dict[str, Any
 
 
 def suspend_root(root: str) -> str:
-    """Return the statement that suspends a root task, if it is there; `root` is its quoted name."""
+    """Return the statement that suspends a root task if it exists; `root` is its quoted name."""
     return f"ALTER TASK IF EXISTS {root} SUSPEND"
 
 
 def resume_root(root: str) -> str:
-    """Return the statement that resumes a root task, if it is there."""
+    """Return the statement that resumes a root task if it exists."""
     return f"ALTER TASK IF EXISTS {root} RESUME"
 
 
@@ -124,26 +124,26 @@ def show_tasks(schema: str) -> str:
 
 
 def drop_task(task: str) -> str:
-    """Return the statement that drops a task, if it is there."""
+    """Return the statement that drops a task if it exists."""
     return f"DROP TASK IF EXISTS {task}"
 
 
 def free_finalizer(finalizer: str) -> str:
-    """Return the statement that makes a task close no graph any more: a root has one finalizer at a time."""
+    """Return the statement after which a task is no longer a finalizer; a root can have only one at a time."""
     return f"ALTER TASK IF EXISTS {finalizer} UNSET FINALIZE"
 
 
 def with_comment(statement: str, note: str) -> str:
-    """Return the statement with a comment, which must not hold `*/`; it makes a content show in a preview."""
+    """Return the statement with `note` as a comment (any `*/` is removed), so that previews show a changed content."""
     return f"{statement} /* {note.replace('*/', '')} */"
 
 
 def on_warehouse(settings: Settings, statement: str) -> str:
-    """Return the statement with the stack's warehouse before it.
+    """Return the statement chained after a USE of the stack's warehouse.
 
-    What reads or changes rows, and a procedure in Python, needs a warehouse (000606), and the provider's session has
-    none: when the stack is deployed first there is none that a login could name. USE is a statement that a chain may
-    begin with (docs.snowflake.com/en/sql-reference/operators-flow: any valid statement).
+    Statements that read or change rows, and Python procedures, need a warehouse (000606). The provider's session has
+    none, because on the first deploy no warehouse exists that a login could name. A chain may begin with USE
+    (docs.snowflake.com/en/sql-reference/operators-flow: any valid statement).
     """
     return f"USE WAREHOUSE {quoted(settings.warehouse)} ->> {statement}"
 
@@ -154,20 +154,20 @@ def nothing(why: str) -> str:
 
 
 def set_overlap(root: str, policy: str) -> str:
-    """Return the statement that says which runs of a graph may overlap; the provider's task has no such property."""
+    """Return the statement that sets which runs of a graph may overlap. The provider's task has no such property."""
     return f"ALTER TASK IF EXISTS {root} SET OVERLAP_POLICY = {policy}"
 
 
 def unset_overlap(root: str) -> str:
-    """Return the statement that goes back to Snowflake's default: no run overlaps another."""
+    """Return the statement that restores Snowflake's default: runs do not overlap."""
     return f"ALTER TASK IF EXISTS {root} UNSET OVERLAP_POLICY"
 
 
 def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:
-    """Return a statement that fails as long as runs of a graph are under way; its error says what to do.
+    """Return a statement that fails while runs of a graph are under way; its error says what to do.
 
-    Plain SQL cannot raise an error of its own, but a conversion to a number that fails shows the text. The text holds
-    a count, so that it is not converted before it is known whether it is needed.
+    Plain SQL cannot raise a custom error, but a failed conversion to a number shows the text in its error. The text
+    contains a count, so that Snowflake cannot convert it before it has evaluated the condition.
     """
     text = (
         f" runs of graph {graph} are under way. Wait for them (jobgraph wait {graph}), cancel them (jobgraph cancel"
@@ -177,7 +177,7 @@ def refuse_while_running(settings: Settings, root_task: str, graph: str) -> str:
 
 
 def refuse_while_any_is_running(settings: Settings, root_tasks: Sequence[str]) -> str:
-    """Return the statement that fails as long as runs of any of several graphs are under way."""
+    """Return the statement that fails while runs of any of several graphs are under way."""
     text = (
         " runs are under way (jobgraph status). Wait for them (jobgraph wait GRAPH), cancel them (jobgraph cancel"
         " GRAPH), or set force_destroy: true in jobgraph:settings and run pulumi up first."
@@ -197,7 +197,7 @@ def _refuse(settings: Settings, which: str, text: str) -> str:
 
 
 def write_to_stage(settings: Settings, file: str, content: Any) -> str:
-    """Return the statement that writes `content` as a JSON file of that name into the stack's stage."""
+    """Return the statement that writes `content` as the JSON file `file` to the stack's stage."""
     location = f"@{settings.qualified(settings.stage)}/{file}"
     query = f"SELECT PARSE_JSON({json_literal(content)})"
     form = "FILE_FORMAT = (TYPE = JSON COMPRESSION = NONE) SINGLE = TRUE OVERWRITE = TRUE"
@@ -205,7 +205,7 @@ def write_to_stage(settings: Settings, file: str, content: Any) -> str:
 
 
 def write_text_to_stage(settings: Settings, file: str, text: str) -> str:
-    """Return the statement that writes a text file of that name into the stack's stage, letter by letter.
+    """Return the statement that writes `text` unchanged as the file `file` to the stack's stage.
 
     Raises:
         ValueError: if the text has two dollar signs in a row.
@@ -215,27 +215,27 @@ def write_text_to_stage(settings: Settings, file: str, text: str) -> str:
     location = f"@{settings.qualified(settings.stage)}/{file}"
     as_it_is = "FIELD_DELIMITER = NONE FIELD_OPTIONALLY_ENCLOSED_BY = NONE ESCAPE_UNENCLOSED_FIELD = NONE"
     form = f"FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE {as_it_is}) SINGLE = TRUE OVERWRITE = TRUE"
-    # each row ends with a line's end of its own
+    # COPY ends each row with a line break itself
     return f"COPY INTO {location} FROM (SELECT $${text.removesuffix(chr(10))}$$) {form}"
 
 
 def remove_from_stage(settings: Settings, file: str) -> str:
-    """Return the statement that removes that file."""
+    """Return the statement that removes a file from the stack's stage."""
     return f"REMOVE @{settings.qualified(settings.stage)}/{file}"
 
 
 def list_on_stage(settings: Settings, file: str) -> str:
-    """Return the statement that shows that file of the stage: its size, checksum and last change; nothing if gone."""
+    """Return the statement that shows a stage file's size, checksum and last change; no row if it does not exist."""
     return f"LIST @{settings.qualified(settings.stage)}/{file}"
 
 
 def suspended_by_failures(settings: Settings, root: str) -> str:
-    """Return the query that shows a root that Snowflake suspended because its runs failed; nothing of any other."""
+    """Return the query that shows a root if Snowflake suspended it because its runs failed; otherwise no row."""
     rows = f"SHOW TASKS LIKE {literal(root)} IN SCHEMA {settings.qualified()}"
     which = f""""name" = {literal(root)} AND "last_suspended_reason" = {literal(SUSPENDED_BY_FAILURES)}"""
     return on_warehouse(settings, f'{rows} ->> SELECT "name", "last_suspended_reason" FROM $1 WHERE {which}')
 
 
 def config_text(config: Mapping[str, Any] | None) -> str | None:
-    """Return a graph's configuration as the provider wants it: JSON, which it puts between `$$` itself."""
+    """Return a graph's configuration for the provider: JSON without `$$`, which the provider adds."""
     return None if config is None else json_literal(config).strip("$")

@@ -1,7 +1,7 @@
-"""Rows of SHOW TASKS, read: names, predecessors, the finalizer's root, the schedule, the definition in a body.
+"""Reading rows of SHOW TASKS: names, predecessors, the finalizer's root, the schedule, the definition in a body.
 
 Knows the columns of SHOW TASKS, and the definitions in the tasks' bodies (`jobgraph.plan.job_definition`). Must not
-know where rows come from, nor what is made of them.
+know where rows come from, nor what they are used for.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-# A definition stands between $$ and never holds a $ itself (jobgraph.plan.sql.json_literal).
+# A definition is between $$ and contains no $ itself (jobgraph.plan.sql.json_literal).
 _DEFINITION = re.compile(r"\$\$(\{[^$]*\})\$\$")
 # The body of a job that is its task's own statement: the specification is an entry of the definition before it
 # (jobgraph.plan.direct_body).
 _DIRECT_BODY = re.compile(r"\$\$# (\{[^$\n]*\})\n(\{[^$]*\})\$\$")
 _STARTS = "jobgraph: starts graph "
 _LAST_PART = re.compile(r'"([^"]+)"$|([^."]+)$')
-# A graph has at most 1,000 tasks; a command, and more so the page, reads the same column of each several times.
+# A graph has at most 1,000 tasks; commands, and even more the page, read the same column of each several times.
 _MOST_TEXTS = 4096
 
 
 def last_part(name: str) -> str:
-    """Return the object's own name of a qualified one, quoted or not."""
+    """Return the last part of a qualified name, without quotes."""
     match = _LAST_PART.search(name)
     return (match.group(1) or match.group(2)) if match else name
 
@@ -64,12 +64,12 @@ def _finalized_root(text: str) -> str | None:
 
 
 def root_comment(key: str) -> str:
-    """Return the comment of a root whose graph has none of its own."""
+    """Return the default comment of a root, for a graph without a comment."""
     return f"{_STARTS}{key}"
 
 
 def key_of_comment(comment: str) -> str:
-    """Return the key of the graph in such a comment; nothing of any other."""
+    """Return the graph's key from a root's default comment; empty for any other comment."""
     return comment.removeprefix(_STARTS) if comment.startswith(_STARTS) else ""
 
 
@@ -79,11 +79,11 @@ def direct_definition(body: str) -> dict[str, Any]:
     try:
         return {**json.loads(match.group(1)), "specification": json.loads(match.group(2))} if match else {}
     except (json.JSONDecodeError, TypeError):
-        return {}  # a body that jobgraph did not make
+        return {}  # jobgraph did not create this body
 
 
 def definition(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a deployment froze into a task's body; empty for a task that jobgraph did not make."""
+    """Return the definition that a deploy wrote into a task's body; empty if jobgraph did not create the task."""
     body = row.get("definition") or ""
     if direct := direct_definition(body):
         return direct
@@ -91,12 +91,12 @@ def definition(row: Mapping[str, Any]) -> dict[str, Any]:
         match = _DEFINITION.search(body)
         value = json.loads(match.group(1)) if match else {}
     except json.JSONDecodeError:
-        return {}  # the body of a task that jobgraph did not make may hold anything between its $$
+        return {}  # the task is not jobgraph's: anything may be between its $$
     return value if isinstance(value, dict) else {}
 
 
 def descendants(rows: Sequence[Row], root_task: str) -> dict[str, Row]:
-    """Return the rows of all tasks that follow a root, directly or through others, by name."""
+    """Return the rows of all tasks that follow a root, directly or indirectly, by name."""
     by_name = {row["name"]: row for row in rows}
     children: dict[str, list[str]] = {}
     for row in rows:

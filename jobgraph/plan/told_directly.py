@@ -1,6 +1,6 @@
-"""The variable that tells a job without a runner what is the same in every run; the job asks for the rest.
+"""The environment variable that gives a direct job what is the same in every run; the job queries the rest itself.
 
-Knows that variable both ways, and of which programs it is known that they ask. Must not know how they do
+Knows how the variable is written and read, and which programs are known to query the rest. Must not know how they do so
 (images/runtime/job_run.py).
 """
 
@@ -14,22 +14,22 @@ from jobgraph.config.model import DIRECT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# the variable
+# the variable's name
 TOLD = "JOB_DIRECT"
-# the edges, which tasks show themselves
+# entries about edges, which SHOW TASKS shows too
 EDGES = frozenset(("predecessors", "direct_predecessors", "conditions"))
 _ENTRIES = (
     *("graph", "database", "schema", "job_runs_table", "job_logs_table", "task_runs_table", "backfills_table"),
     *("backfill_intervals_table", "results"),
 )
-# the program of images/runtime that asks
+# the program of images/runtime that queries the rest
 _ASKS = "job_run.py"
 
 
 def tell_directly(definition: dict[str, Any], task: str, runner: str) -> None:
-    """Put into the container's variables what a runner would have known: the program asks for the rest itself.
+    """Add to the container's variables what a runner would have known. The program queries the rest itself.
 
-    In a run that was asked for a part of the graph or an interval, it asks the `runner`.
+    In a run that was requested for a part of the graph or for an interval, it calls the procedure `runner`.
     """
     (container,) = definition["specification"]["spec"]["containers"]
     entries = {name: definition[name] for name in _ENTRIES}
@@ -39,9 +39,9 @@ def tell_directly(definition: dict[str, Any], task: str, runner: str) -> None:
 
 
 def asks_for_requests(definition: Mapping[str, Any]) -> bool:
-    """Tell whether a job without a runner is known to ask what its run was asked for: `job_run.py` starts its program.
+    """Tell whether a direct job is known to read the request of its run, because `job_run.py` starts its program.
 
-    The runtime image, in which payloads run, has it; another image says so by its command.
+    The runtime image, in which payloads run, always uses `job_run.py`; for another image the command must name it.
     """
     for container in _containers(definition):
         variables = container.get("env", {})
@@ -52,7 +52,7 @@ def asks_for_requests(definition: Mapping[str, Any]) -> bool:
 
 
 def without_told(entries: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a definition without the variable that a job without a runner has instead of one."""
+    """Return a definition without the variable that only a direct job has."""
     containers = [
         {**container, "env": {name: value for name, value in container.get("env", {}).items() if name != TOLD}}
         for container in _containers(entries)
