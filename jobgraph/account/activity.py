@@ -1,6 +1,6 @@
-"""Messages about a graph, and what people did to it: the newest rows of two history tables.
+"""Messages about a graph, and operations of people on it: the newest rows of two history tables.
 
-Knows those tables; a stack of an earlier version has neither, so the result is empty. Must not know what is shown.
+Knows those tables. A stack of an earlier version has neither; the result is then empty. Must not know what is shown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def told(client: Client, tables: Tables, graph: str, limit: int) -> list[SentMes
 
 
 def done(client: Client, tables: Tables, graph: str, limit: int) -> list[Operation]:
-    """Return what people did last to a graph and its runs, newest first."""
+    """Return the newest operations of people on a graph and its runs, newest first."""
     try:
         return operations.read(client.rows(control_queries.operations_of(client.place, tables, graph, limit)))
     except AbsentError:

@@ -1,6 +1,6 @@
 """Planning a backfill: whether a graph can have one, which intervals it takes, and the statements that start it.
 
-Knows what is asked of Snowflake for that. Must not know how a plan is shown.
+Knows which queries this needs. Must not know how a plan is shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IntervalChoice:
-    """Which intervals a backfill takes, in which order, and with which values: see the command `backfill`."""
+    """The intervals of a backfill, their order and the values of its runs, as given to the command `backfill`."""
 
     step: str
     reprocess: str
@@ -38,10 +38,10 @@ class IntervalChoice:
 
 
 def check(graph: Deployed) -> None:
-    """Refuse graphs of which no backfill could go on, or whose runs would not know their interval.
+    """Refuse a graph whose backfill could not continue from run to run, or whose runs could not know their interval.
 
     Raises:
-        UsageError: if it is one.
+        UsageError: if the graph is one of these.
     """
     deaf = [job.name for job in graph.jobs if job.started and not job.takes_requests]
     if deaf:
@@ -71,17 +71,17 @@ def planned(
     ends: tuple[str, str],
     runs: Callable[[], Sequence[GraphRun]],
 ) -> tuple[Backfill, list[Backfill]]:
-    """Return the backfill that is asked for, and those that the graph has.
+    """Return the requested backfill, and the graph's present backfills.
 
     Args:
         client: the connection.
         graph: the graph.
-        choice: which intervals are wanted.
-        ends: the first and the last day, or times, as text.
-        runs: gives the newest runs of the graph: what was run already is not run again.
+        choice: the requested intervals.
+        ends: the first and the last day or time, as text.
+        runs: returns the newest runs of the graph, so that intervals that were run are not run again.
 
     Raises:
-        UsageError: if it would have no interval.
+        UsageError: if the backfill would have no interval.
     """
     now = instant(client.rows(queries.now())[0]["NOW"])
     if now is None:
@@ -120,6 +120,6 @@ def _backfill(graph: str, choice: IntervalChoice, spans: Sequence[TimeRange], no
 
 
 def statements(client: Client, graph: Deployed, plan: Backfill, listed: list[Backfill]) -> list[Statement]:
-    """Return the statements that start a backfill. It is there with the one before last; `resume` goes on then."""
+    """Return the statements that insert a backfill and request its first run. Once inserted, it can be resumed."""
     records = BackfillRecords(client, graph.tables)
     return [*records.creation(plan), *records.asking(graph, [plan, *listed])]

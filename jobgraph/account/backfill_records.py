@@ -1,7 +1,7 @@
-"""Backfills as Snowflake has them, and how one is started or continued.
+"""The backfills recorded in Snowflake, and how a backfill is started or continued.
 
-Knows in which order statements go, so that a kill between any two of them does no harm. Must not know how anything is
-shown.
+Knows the order of the statements, in which an interruption between any two of them does no harm. Must not know how
+anything is shown.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class BackfillRecords:
         """Return the backfills of a graph, or of all graphs, newest first.
 
         Raises:
-            UsageError: if an earlier version deployed the stack.
+            UsageError: if there is no table of backfills that the role may read.
         """
         return self._read(control_queries.backfills_of(self._client.place, self._tables, graph))
 
     def one(self, backfill_id: str) -> Backfill:
-        """Return a backfill.
+        """Return the backfill with an id.
 
         Raises:
-            UsageError: if there is none of that id.
+            UsageError: if there is none.
         """
         statement = control_queries.backfills_of(self._client.place, self._tables, backfill_id=backfill_id)
         listed = self._read(statement)
@@ -67,13 +67,13 @@ class BackfillRecords:
         return backfills.read(rows, intervals)
 
     def creation(self, backfill: Backfill) -> list[Statement]:
-        """Return the statements that write a backfill. The last one makes it valid; without it the rest is nothing."""
+        """Return the statements that insert a backfill. Without the last one, the others have no effect."""
         place = self._client.place
         inserts = control_queries.insert_intervals(place, self._tables, backfill.intervals)
         return [*inserts, control_queries.insert_backfill(place, self._tables, backfill)]
 
     def change(self, backfill: Backfill, event: str) -> list[Statement]:
-        """Return the statements that let an event happen to a backfill."""
+        """Return the statements that apply an event to a backfill."""
         place = self._client.place
         changes = [control_queries.change_backfill(place, self._tables, backfill.backfill_id, event)]
         if event == states.CANCEL:
@@ -81,7 +81,7 @@ class BackfillRecords:
         return changes
 
     def settling(self, backfill: Backfill, runs: Iterable[GraphRun]) -> list[Statement]:
-        """Return the statements that write how intervals ended whose finalizer did not come to it.
+        """Return the statements that record the end of intervals whose finalizer did not record it.
 
         Args:
             backfill: the backfill.
@@ -100,11 +100,13 @@ class BackfillRecords:
         return statements
 
     def asking(self, graph: Deployed, listed: list[Backfill]) -> list[Statement]:
-        """Return the statement that asks for the next interval of a graph's backfills; none if a finalizer will.
+        """Return the statement that requests the run of the next interval of a graph's backfills.
+
+        Return none if there is no further interval, or if a run waits that a person requested: it would be replaced.
 
         Args:
             graph: the graph, as deployed.
-            listed: its backfills as they will be then, newest first.
+            listed: its backfills as they will be when the statement is sent, newest first.
         """
         if self.waiting_for_somebody_else(graph):
             return []
@@ -116,16 +118,16 @@ class BackfillRecords:
         return [queries.execute(self._client.place, graph.root_task, config)]
 
     def waiting_for_somebody_else(self, graph: Deployed) -> bool:
-        """Tell whether a run waits that no backfill asked for: a further request would take its place."""
+        """Tell whether a run is waiting that no backfill requested; a further request would replace it."""
         return any(not split_config(config)[0].backfill for config in self._waiting(graph))
 
     def is_driven(self, graph: Deployed) -> bool:
-        """Tell whether a run of the graph is under way or waits: its finalizer will ask for the next interval."""
+        """Tell whether a run of the graph is under way or waiting; its finalizer will request the next interval."""
         rows = self._root_rows(graph)
         return bool(self._waiting(graph)) or any(row.state == task_runs.EXECUTING for row in rows)
 
     def _waiting(self, graph: Deployed) -> list[str]:
-        """Return the configurations of the runs that wait for another one to end."""
+        """Return the configurations of the runs that wait for another run to end."""
         rows = self._root_rows(graph)
         return [
             row.config
@@ -139,7 +141,7 @@ class BackfillRecords:
 
 
 def end_of_run(run: GraphRun) -> str:
-    """Return what the end of a run is to its interval, whatever became of its finalizer."""
+    """Return the event that the end of a run means for its interval, regardless of how its finalizer ended."""
     if run.failed:
         only_cancelled = all(job.state == graph_run.CANCELLED for job in run.failed)
         return states.STOP if only_cancelled else states.FAIL
@@ -147,13 +149,13 @@ def end_of_run(run: GraphRun) -> str:
 
 
 def request(interval: Interval) -> Request:
-    """Return what a run is asked for that is to take an interval."""
+    """Return the request of a run for an interval."""
     start, end = (control_queries.instant_text(at) for at in (interval.span.start, interval.span.end))
     return Request((), interval.backfill_id, interval.place, start, end)
 
 
 def next_interval(newest_first: list[Backfill]) -> Interval | None:
-    """Return the interval that is to be asked for: the first of the oldest active backfill, as the finalizer has it."""
+    """Return the next interval to request: the oldest active backfill's first pending one, as the finalizer does."""
     return next(
         (
             interval

@@ -1,8 +1,7 @@
 """The connection to Snowflake: the only module that imports the connector, and only when a command needs it.
 
-Knows how a connection is found (the connector's own ways), how fast an unreachable server is reported, and which of
-the connector's errors mean what to a user. Must not know any statement, nor whether the server is an account or the
-sandbox.
+Knows how a connection is configured (in the connector's own ways), how soon an unreachable server is reported, and what
+the connector's errors mean to a user. Must not know any statement, nor whether the server is an account or the sandbox.
 """
 
 from __future__ import annotations
@@ -19,24 +18,24 @@ from jobgraph.names import NAME_REMEDY, is_plain, upper
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The connector tries again for five minutes by default; a person at a terminal wants to know within seconds.
+# By default the connector retries for five minutes; a person at a terminal wants to know within seconds.
 LOGIN_SECONDS = 8
-# For one request and its repetitions. Every statement of this command ends within a moment.
+# For one request including its retries. Every statement of this command is short.
 REQUEST_SECONDS = 30
 
-# 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification; the account also says 090105
-# and 090106 when the database or schema of the connection is not there.
+# 002003 and 002043: docs.snowflake.com/en/sql-reference/snowflake-db-classification. An account also answers 090105
+# and 090106 if the database or schema of the connection does not exist.
 _ABSENT = frozenset({2003, 2043, 90105, 90106})
 _NO_WAREHOUSE = 606
 _QUOTA_EXCEEDED = 90073
 _NOT_ALLOWED = 3001
-# At a login the connector has a number of its own (250001) and Snowflake's text, so the text decides.
-# The session ended on the server's side, as at a restart of the sandbox.
+# A failed login has the connector's own number (250001) and Snowflake's text, so the texts below decide.
+# These numbers mean that the session ended on the server, for instance because the sandbox was restarted.
 _SESSION_GONE = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
 _WRONG_LOGIN = ("Incorrect username or password", "JWT token is invalid", "Authentication token", "OAuth access token")
 _EXPIRED = ("expired", "has ended")
 _WRONG_ROLE = "is not granted to this user"
-# What the connector says of a server that is not there, in different places.
+# Parts of the connector's different errors for an unreachable server.
 _SILENT = ("Could not connect to Snowflake backend", "Connection refused", "Max retries exceeded")
 
 
@@ -49,18 +48,18 @@ class Client(Protocol):
 
     @property
     def server(self) -> str:
-        """The server, for messages."""
+        """The server's name, for messages."""
 
     def rows(self, statement: Statement) -> list[dict[str, Any]]:
-        """Run one statement; the rows by column name, SHOW's in lower case, SELECT's in upper case."""
+        """Run a statement and return its rows by column name: lower case for SHOW, upper case for SELECT."""
 
 
 class AbsentError(RunFailedError):
-    """An object that the statement names is not there, or the role may not see it: most often, not deployed yet."""
+    """An object in the statement does not exist or is hidden from the role; most often it is not deployed yet."""
 
 
 class NotAllowedError(RunFailedError):
-    """The role sees the object that the statement names, and lacks the privilege for what it asks."""
+    """The role can see the object in the statement but lacks the privilege for the operation."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +97,12 @@ def _from_files(name: str | None) -> dict[str, Any]:
 
 
 def parameters(choice: ConnectionChoice) -> dict[str, Any]:
-    """Return what the connector is to be called with.
+    """Return the parameters for the connector.
 
-    `--connection` comes first, then SNOWFLAKE_* variables, then the default connection of connections.toml.
+    `--connection` has precedence, then SNOWFLAKE_* variables, then the default connection of connections.toml.
 
     Raises:
-        UsageError: if nothing says where to connect to, or the port is none.
+        UsageError: if no connection is configured, or the port is not a number.
     """
     options = {} if choice.connection else from_variables(choice.environment)
     options = options or _from_files(choice.connection)
@@ -118,10 +117,10 @@ def parameters(choice: ConnectionChoice) -> dict[str, Any]:
 
 
 def object_name(text: str, kind: str) -> str:
-    """Return the name of a database or schema as Snowflake keeps it: upper case, unless it stands in double quotes.
+    """Return the name of a database or schema as Snowflake stores it: in upper case, unless it is double-quoted.
 
     Raises:
-        UsageError: if it is no plain identifier, which all names of a stack are.
+        UsageError: if it is not a plain identifier; all names of a stack are.
     """
     in_quotes = len(text) > 1 and text[0] == text[-1] == '"'
     bare = text[1:-1] if in_quotes else text
@@ -144,7 +143,7 @@ def _is_local(options: Mapping[str, Any]) -> bool:
 
 
 def not_connected(options: Mapping[str, Any], text: str) -> NotConnectedError:
-    """Put a failed login, or a server that has gone, into words; `text` is the connector's."""
+    """Return the error for a failed login or an unreachable server; `text` is the connector's message."""
     message = " ".join(text.split())
     if any(words in message for words in _WRONG_LOGIN):
         return _wrong_login(options, message)
@@ -191,7 +190,7 @@ def _not_there(options: Mapping[str, Any], message: str) -> NotConnectedError:
 
 
 def session_gone(options: Mapping[str, Any]) -> NotConnectedError:
-    """Say that the server no longer knows the session; a run goes on without it."""
+    """Return the error for a session that the server no longer knows. Runs continue without the session."""
     return NotConnectedError(
         f"{_address(options)} has ended the session",
         cause="The server was restarted."
@@ -202,7 +201,7 @@ def session_gone(options: Mapping[str, Any]) -> NotConnectedError:
 
 
 class SnowflakeClient:
-    """A connection through the official connector. Values are bound on the server (`?`)."""
+    """A connection through the official connector. The server binds the values (`?`)."""
 
     def __init__(self, connection: Any, options: Mapping[str, Any]) -> None:
         self._connection = connection
@@ -213,7 +212,7 @@ class SnowflakeClient:
         """The database and schema of the connection.
 
         Raises:
-            UsageError: if it names none.
+            UsageError: if the connection names none.
         """
         names = {key: self._options.get(key) or getattr(self._connection, key) for key in ("database", "schema")}
         database, schema = names["database"], names["schema"] or "PUBLIC"
@@ -223,33 +222,33 @@ class SnowflakeClient:
                 remedy="Give the one that holds the graph: `jobgraph --database NAME [--schema NAME] ...`,"
                 " `database` in connections.toml, or SNOWFLAKE_DATABASE.",
             )
-        # what the session says is a name already; what was asked for has been made one
+        # the session's names are exact already, and requested names have been converted
         return Place(object_name(f'"{database}"', "database"), object_name(f'"{schema}"', "schema"))
 
     @property
     def server(self) -> str:
-        """Host and port."""
+        """The host and port of the server."""
         return _address(self._options)
 
     @property
     def way_in(self) -> str:
-        """How the login identified itself, for people."""
+        """A description of how the login authenticated."""
         return way(self._options)
 
     def rows(self, statement: Statement) -> list[dict[str, Any]]:
         """Run one statement.
 
         Raises:
-            AbsentError: if an object is not there.
-            NotConnectedError: if the server went away.
+            AbsentError: if an object does not exist.
+            NotConnectedError: if the server is gone.
             RunFailedError: if Snowflake refuses the statement for another reason; the text is Snowflake's own.
         """
         from snowflake.connector import DictCursor, errors  # noqa: PLC0415  # slow: only when needed
 
         try:
             with self._connection.cursor(DictCursor) as cursor:
-                # The connector would repeat a failed request for half a minute. That bridges a fault of the network;
-                # a server of this machine that is gone is gone.
+                # The connector retries a failed request for half a minute, which bridges network faults. A local
+                # server that does not answer has stopped, so there it does not retry.
                 cursor.execute(statement.text, statement.binds or None, _no_retry=_is_local(self._options))
                 return [dict(row) for row in cursor.fetchall()]
         except (errors.OperationalError, errors.InterfaceError) as error:
@@ -261,9 +260,9 @@ class SnowflakeClient:
             raise refused(statement, number, str(error.raw_msg or error.msg)) from error
 
     def new_token(self) -> str:
-        """Return a session token, which Snowflake's image registry takes for a password.
+        """Return a session token, which Snowflake's image registry accepts as a password.
 
-        The connector has no public way; `snow spcs image-registry login` asks by the same request.
+        The connector has no public method for this; `snow spcs image-registry login` uses the same request.
         """
         return str(self._connection.rest._token_request("ISSUE")["data"]["sessionToken"])  # noqa: SLF001  # see above
 
@@ -273,7 +272,7 @@ class SnowflakeClient:
 
 
 def refused(statement: Statement, errno: int, text: str) -> RunFailedError:
-    """Put Snowflake's refusal of a statement into words."""
+    """Return the error for a statement that Snowflake refused."""
     message = " ".join(text.split())
     if errno in _ABSENT or "does not exist" in text:
         return AbsentError(
@@ -310,16 +309,16 @@ def connect(choice: ConnectionChoice) -> SnowflakeClient:
     """Log in.
 
     Raises:
-        UsageError: if nothing says where to connect to.
-        NotConnectedError: within seconds, if the server is not there or does not accept the login.
+        UsageError: if no connection is configured.
+        NotConnectedError: within seconds, if the server cannot be reached or does not accept the login.
     """
     options = parameters(choice)
     import snowflake.connector  # noqa: PLC0415  # takes a second: `jobgraph --help` and `validate` do without
     from snowflake.connector import errors  # noqa: PLC0415  # likewise
     from snowflake.connector.backoff_policies import linear_backoff  # noqa: PLC0415  # likewise
 
-    # The connector's own pauses grow with every request of a connection, good ones too: after a few polls, one fault
-    # would cost 16 s. Here every pause is one second.
+    # The connector's pauses grow with every request of a connection, even successful ones: after a few polls, a single
+    # fault would cost 16 s. Here every pause is one second.
     settings = {
         "paramstyle": "qmark",
         "login_timeout": LOGIN_SECONDS,

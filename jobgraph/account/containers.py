@@ -1,7 +1,7 @@
-"""The logs of a job's containers: those that history keeps, of services that are still there, of the event table.
+"""The logs of a job's containers: from history, from services that still exist, and from the event table.
 
-Knows where logs are and in which order they are listed. Must not know how they are shown. A log that history does not
-keep is made safe by the very rules by which the runner keeps one: secrets hidden, control characters written out.
+Knows where logs are and in which order they are listed. Must not know how they are shown. Logs that do not come from
+history are made safe by the same rules that the runner applies: secrets are hidden, control characters written out.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from jobgraph.runs.deployed import Task
     from jobgraph.runs.services import JobService
 
-# The newest lines of a container that runs; Snowflake gives 100 KB at most anyway.
+# How many of the newest lines of a running container to read; Snowflake returns at most 100 KB in any case.
 LIVE_LINES = 1000
 
 
 @dataclass(frozen=True)
 class Log:
-    """What one container of one attempt wrote, so far if `live`."""
+    """The log of one container of one attempt; up to now if `live`."""
 
     attempt: int
     instance: str
@@ -36,15 +36,15 @@ class Log:
 
     @property
     def key(self) -> tuple[int, str, str]:
-        """Which container of which attempt it is."""
+        """The sort key: attempt, instance and container."""
         return self.attempt, self.instance, self.container
 
 
 class Logs:
     """The logs of one job in the runs of one root task.
 
-    `service` is that of the attempt under way, of which the name of a direct job's service tells nothing; `tries` are
-    the attempts that were recorded.
+    `service` is the service of the attempt in progress; it is needed because the name of a direct job's service does
+    not identify the attempt. `tries` are the recorded attempts.
     """
 
     def __init__(  # noqa: PLR0913  # one for each place that knows something of logs
@@ -66,9 +66,9 @@ class Logs:
         self._secrets = secret_values(_variables(task.definition))
 
     def of(self, run_id: str, attempt: int | None, *, live: bool) -> list[Log]:
-        """Return the logs of a run, by attempt; with `live`, of services that are still there, too.
+        """Return the logs of a run, sorted by attempt; with `live`, also those of services that still exist.
 
-        The event table is asked for what neither has: it is some minutes late.
+        Logs that neither source has are read from the event table, which lags by some minutes.
         """
         recorded = self._recorded(run_id)
         logs = recorded + (self._live(run_id, attempt, {log.attempt for log in recorded}) if live else [])
@@ -90,7 +90,7 @@ class Logs:
         return [log for number in numbers for log in self._of_service(number, numbered[number])]
 
     def _services(self, run_id: str) -> dict[int, str]:
-        """Return the names of the job's services by their attempts."""
+        """Return attempt number -> name of the job's service."""
         if self._task.is_direct:
             return {self._service.attempt: self._service.name} if self._service else {}
         services = self._client.rows(queries.job_services(self._client.place, run_id, self._task.name))
@@ -120,9 +120,10 @@ def _variables(definition: Mapping[str, Any]) -> dict[str, str]:
 
 
 def added(seen: str, now: str) -> str:
-    """Return what has come to a log since it was `seen`.
+    """Return the part of the log `now` that is new since it was `seen`.
 
-    Only the newest lines of a log can be read, so what was seen first may be gone; a kept log may be cut in its middle.
+    Only the newest lines of a live log can be read, so the first lines seen may be missing from it; and a log in
+    history may be cut in the middle.
     """
     if now.startswith(seen):
         return now[len(seen) :]
@@ -135,6 +136,6 @@ def added(seen: str, now: str) -> str:
     return now[place + len(last) :] if place >= 0 else f"{_GAP}{now}"
 
 
-# Enough lines to find a place in a log again.
+# How many lines are enough to find the same place in a log again.
 _TELLING_LINES = 3
 _GAP = "[... lines that appeared and disappeared between two reads are missing here ...]\n"

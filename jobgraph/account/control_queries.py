@@ -1,6 +1,6 @@
-"""The SQL of what people ask for: backfills and their intervals, operations with their notes.
+"""The SQL for requests of people: backfills and their intervals, operations with their notes.
 
-Knows the tables of `jobgraph.plan.history.control_tables`. Must not know how a statement is sent, nor when.
+Knows the tables of `jobgraph.plan.history.control_tables`. Must not know how or when a statement is sent.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from jobgraph.runs.backfills import Backfill, Interval
     from jobgraph.runs.operations import Operation
 
-# values that one statement may bind
+# how many values one statement may bind
 _AT_ONCE = 500
 
 
 def backfills_of(place: Place, tables: Tables, graph: str | None = None, backfill_id: str | None = None) -> Statement:
-    """The backfills of a graph, or of all; or that one; newest first."""
+    """The backfills of a graph, of all graphs, or only the one with `backfill_id`; newest first."""
     conditions = {"GRAPH_NAME": graph, "BACKFILL_ID": backfill_id}
     binds = {name: value for name, value in conditions.items() if value is not None}
     where = f" WHERE {' AND '.join(f'{name} = ?' for name in binds)}" if binds else ""
@@ -35,7 +35,7 @@ def backfills_of(place: Place, tables: Tables, graph: str | None = None, backfil
 
 
 def intervals_of(place: Place, tables: Tables, backfill_ids: Sequence[str]) -> Statement:
-    """The intervals of some backfills, in their order; at least one backfill."""
+    """The intervals of one or more backfills, in run order."""
     marks = ", ".join("?" for _ in backfill_ids)
     return Statement(
         f"SELECT * FROM {place.qualified(tables.intervals)} WHERE BACKFILL_ID IN ({marks}) ORDER BY BACKFILL_ID, PLACE",
@@ -44,7 +44,7 @@ def intervals_of(place: Place, tables: Tables, backfill_ids: Sequence[str]) -> S
 
 
 def insert_intervals(place: Place, tables: Tables, intervals: Sequence[Interval]) -> list[Statement]:
-    """Write the intervals of a new backfill; they mean nothing until the backfill itself is there."""
+    """Insert the intervals of a new backfill; they have no effect until the backfill itself exists."""
     columns = "BACKFILL_ID, PLACE, START_TIME, END_TIME, STATE, CHANGED_TIME"
     row = "SELECT ?, ?, ?::TIMESTAMP_LTZ, ?::TIMESTAMP_LTZ, ?, CURRENT_TIMESTAMP()"
     statements = []
@@ -60,7 +60,7 @@ def insert_intervals(place: Place, tables: Tables, intervals: Sequence[Interval]
 
 
 def insert_backfill(place: Place, tables: Tables, backfill: Backfill) -> Statement:
-    """Write a new backfill: from then on its intervals are asked for."""
+    """Insert a new backfill; from then on runs of its intervals are requested."""
     columns = (
         "BACKFILL_ID, GRAPH_NAME, STATE, START_TIME, END_TIME, EVERY, REPROCESS, NEWEST_FIRST, RUN_CONFIG, USER_NAME"
     )
@@ -77,7 +77,7 @@ def insert_backfill(place: Place, tables: Tables, backfill: Backfill) -> Stateme
 
 
 def change_backfill(place: Place, tables: Tables, backfill_id: str, event: str) -> Statement:
-    """Let an event happen to a backfill, if it is in a state in which it can."""
+    """Apply an event to a backfill, if its state allows the event."""
     return Statement(
         f"UPDATE {place.qualified(tables.backfills)} SET STATE = ?, CHANGED_TIME = CURRENT_TIMESTAMP()"
         f" WHERE BACKFILL_ID = ? AND STATE IN ({_states(backfills.sources(backfills.OF_BACKFILL, event))})",
@@ -86,7 +86,7 @@ def change_backfill(place: Place, tables: Tables, backfill_id: str, event: str) 
 
 
 def settle_interval(place: Place, tables: Tables, interval: Interval, event: str) -> Statement:
-    """Write how the run of an interval ended."""
+    """Record how the run of an interval ended."""
     return Statement(
         f"UPDATE {place.qualified(tables.intervals)} SET STATE = ?, CHANGED_TIME = CURRENT_TIMESTAMP()"
         " WHERE BACKFILL_ID = ? AND PLACE = ? AND GRAPH_RUN_ID = ?"
@@ -113,12 +113,12 @@ def _states(states: Sequence[str]) -> str:
 
 
 def instant_text(instant: datetime) -> str:
-    """Return an instant as containers get it: as Snowflake writes the scheduled time of a run."""
+    """Return a time in the format that containers receive, which is Snowflake's format for scheduled times of runs."""
     return f"{instant:%Y-%m-%d %H:%M:%S}.{instant.microsecond // 1000:03d} Z"
 
 
 def insert_operation(place: Place, tables: Tables, operation: Operation) -> Statement:
-    """Keep what was done, by whom and why."""
+    """Record an operation: what was done, by whom and why."""
     columns = "GRAPH_NAME, GRAPH_RUN_ID, BACKFILL_ID, OPERATION, NOTE, STATEMENTS, JOBS, USER_NAME, CREATED_TIME"
     return Statement(
         f"INSERT INTO {place.qualified(tables.operations)} ({columns})"
@@ -131,7 +131,7 @@ def insert_operation(place: Place, tables: Tables, operation: Operation) -> Stat
 
 
 def operations_of(place: Place, tables: Tables, graph: str, limit: int) -> Statement:
-    """What was done to a graph and its runs, newest first."""
+    """The operations on a graph and its runs, newest first."""
     return Statement(
         f"SELECT * FROM {place.qualified(tables.operations)} WHERE GRAPH_NAME = ?"
         f" ORDER BY CREATED_TIME DESC LIMIT {int(limit)}",
@@ -140,11 +140,11 @@ def operations_of(place: Place, tables: Tables, graph: str, limit: int) -> State
 
 
 def grants_on_task(place: Place, task: str) -> Statement:
-    """Who may do what with a task."""
+    """The privileges on a task, and who holds them."""
     return Statement(f"SHOW GRANTS ON TASK {place.qualified(task)}")
 
 
 def has_a_role(roles: Sequence[str]) -> Statement:
-    """Whether one of the roles, at least one, is the session's or below it."""
+    """Whether one of the roles (at least one is given) is the session's role or one that it inherits."""
     checks = " OR ".join(f"IS_ROLE_IN_SESSION({sql.literal(role)})" for role in roles)
     return Statement(f"SELECT {checks} AS HAS_ONE")

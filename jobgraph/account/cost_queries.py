@@ -1,4 +1,4 @@
-"""The SQL that asks what runs took and what Snowflake charged: one function per statement, text and binds.
+"""The SQL for how long runs took and what Snowflake charged: one function per statement, with its text and binds.
 
 Knows the history tables and the metering views of SNOWFLAKE.ACCOUNT_USAGE. Must not know how a statement is sent, nor
 what anything costs.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def job_times(place: Place, tables: Tables, days: int) -> Statement:
-    """How long the containers of each job ran in one run, all attempts together: see `_times`."""
+    """How long the containers of each job ran in one run, over all attempts: see `_times`."""
     per_run = (
         "SELECT ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID AS RUN_ID, SUM(DURATION_IN_SECS) AS SECONDS"
         f" FROM {place.qualified(tables.job_runs)}"
@@ -26,7 +26,7 @@ def job_times(place: Place, tables: Tables, days: int) -> Statement:
 
 
 def task_times(place: Place, tables: Tables, days: int) -> Statement:
-    """How long each task took in one run, all attempts of the graph together: see `_times`."""
+    """How long each task took in one run, over all attempts of the graph: see `_times`."""
     per_run = (
         "SELECT ROOT_TASK_NAME, NAME AS TASK_NAME, GRAPH_RUN_GROUP_ID AS RUN_ID, SUM(DURATION_IN_SECS) AS SECONDS"
         f" FROM {place.qualified(tables.task_runs)}"
@@ -37,7 +37,7 @@ def task_times(place: Place, tables: Tables, days: int) -> Statement:
 
 
 def _times(per_run: str, days: int) -> Statement:
-    """Return the statement for seconds by task: RUNS, and LOW, USUAL and HIGH, the 10th, 50th and 90th of a hundred."""
+    """Return the statement for seconds by task: RUNS, and the 10th, 50th and 90th percentiles LOW, USUAL and HIGH."""
     shares = {"LOW": 0.1, "USUAL": 0.5, "HIGH": 0.9}
     columns = ", ".join(
         f"PERCENTILE_CONT({share}) WITHIN GROUP (ORDER BY SECONDS) AS {name}" for name, share in shares.items()
@@ -50,7 +50,7 @@ def _times(per_run: str, days: int) -> Statement:
 
 
 def ended_attempts(place: Place, tables: Tables, since: datetime) -> Statement:
-    """The attempts that ended since an aware instant, with when and where they ran, oldest first."""
+    """The attempts that ended since a timezone-aware time, with when and where they ran, oldest first."""
     return Statement(
         "SELECT GRAPH_NAME, ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, COMPUTE_POOL, NODE_FAMILY, REPLICAS,"
         f" STARTED_TIME, COMPLETED_TIME, SERVICE_NAME FROM {place.qualified(tables.job_runs)}"
@@ -61,7 +61,7 @@ def ended_attempts(place: Place, tables: Tables, since: datetime) -> Statement:
 
 
 def root_runs(place: Place, tables: Tables, since: datetime) -> Statement:
-    """The executions of root tasks that ended since an aware instant: they are tasks of their own compute."""
+    """The executions of root tasks that ended since a timezone-aware time; roots are serverless tasks."""
     return Statement(
         "SELECT GRAPH_NAME, ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID AS GRAPH_RUN_ID, ATTEMPT_NUMBER AS ATTEMPT,"
         f" STARTED_TIME, ENDED_TIME AS COMPLETED_TIME FROM {place.qualified(tables.task_runs)}"
@@ -72,22 +72,22 @@ def root_runs(place: Place, tables: Tables, since: datetime) -> Statement:
 
 
 def metered_pools(names: Sequence[str], since: datetime) -> Statement:
-    """Credits that compute pools were charged, by the hour: NAME, START_TIME, END_TIME, CREDITS; up to 3 hours late."""
+    """Credits charged for compute pools, per hour: NAME, START_TIME, END_TIME, CREDITS; rows are up to 3 hours late."""
     return _metered("SNOWPARK_CONTAINER_SERVICES_HISTORY", "COMPUTE_POOL_NAME", names, since)
 
 
 def metered_warehouses(names: Sequence[str], since: datetime) -> Statement:
-    """Credits that warehouses were charged for compute, by the hour; as for pools."""
+    """Credits charged for the compute of warehouses, per hour; columns as for pools."""
     return _metered("WAREHOUSE_METERING_HISTORY", "WAREHOUSE_NAME", names, since, credits_="CREDITS_USED_COMPUTE")
 
 
 def metered_tasks(place: Place, names: Sequence[str], since: datetime) -> Statement:
-    """Credits that serverless tasks of a schema were charged, by the hour; as for pools."""
+    """Credits charged for serverless tasks of a schema, per hour; columns as for pools."""
     return _metered("SERVERLESS_TASK_HISTORY", "TASK_NAME", names, since, place)
 
 
 def metered_alerts(place: Place, names: Sequence[str], since: datetime) -> Statement:
-    """Credits that serverless alerts of a schema were charged, by the hour; as for pools."""
+    """Credits charged for serverless alerts of a schema, per hour; columns as for pools."""
     return _metered("SERVERLESS_ALERT_HISTORY", "ALERT_NAME", names, since, place)
 
 
@@ -103,7 +103,7 @@ def _metered(  # noqa: PLR0913  # what differs between four views
     marks = ", ".join("?" for _ in names)
     inside = " AND DATABASE_NAME = ? AND SCHEMA_NAME = ?" if place else ""
     return Statement(
-        # the views of serverless compute have credits as text
+        # in the views for serverless compute, credits are text
         f"SELECT {name} AS NAME, START_TIME, END_TIME, SUM({credits_}::FLOAT) AS CREDITS"
         f" FROM SNOWFLAKE.ACCOUNT_USAGE.{view} WHERE {name} IN ({marks}){inside} AND START_TIME >= ?::TIMESTAMP_LTZ"
         " GROUP BY 1, 2, 3 ORDER BY 2, 1",

@@ -1,4 +1,4 @@
-"""Logs that containers wrote into the account's event table: which table it is, and the lines of an attempt's service.
+"""Logs that containers wrote to the account's event table: the table's name, and the lines of an attempt's service.
 
 Knows the columns of event tables (docs.snowflake.com/en/developer-guide/snowpark-container-services/
 monitoring-services). Must not know how logs are shown.
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from jobgraph.account.queries import Place
     from jobgraph.runs.attempts import Attempt
 
-# The event table that every account has (docs.snowflake.com/en/developer-guide/logging-tracing/event-table-setting-up).
+# Every account has this table (docs.snowflake.com/en/developer-guide/logging-tracing/event-table-setting-up).
 USUAL = "SNOWFLAKE.TELEMETRY.EVENTS"
-# The beginning of LOG_LOCATION of an attempt whose logs are there (procedures/history.py).
+# LOG_LOCATION of an attempt begins with this if its logs are in the event table (procedures/history.py).
 _THERE = "event table"
 _TABLE_NAME = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*){2}")
-# The clock of a node is not that of the runner.
+# Tolerance, because the clocks of nodes differ from the runner's.
 _SLACK = timedelta(minutes=10)
-# Of so many lines the newest are shown: some 10 MB.
+# At most this many lines are shown, the newest ones: some 10 MB.
 _MOST_LINES = 100_000
 
 
 def is_there(attempt: Attempt) -> bool:
-    """Tell whether an attempt's logs went to the event table."""
+    """Tell whether an attempt's logs were sent to the event table."""
     return attempt.log_location.startswith(_THERE)
 
 
@@ -48,7 +48,7 @@ def table(client: Client) -> str:
 
 
 def lines(client: Client, attempt: Attempt) -> Mapping[tuple[str, str], str]:
-    """Return what the table has of an attempt, by instance and container; nothing if the role may not read it."""
+    """Return an attempt's logs from the event table, by (instance, container); empty if the role may not read it."""
     try:
         rows = client.rows(_lines(client.place, table(client), attempt))
     except AbsentError:
@@ -60,7 +60,7 @@ def lines(client: Client, attempt: Attempt) -> Mapping[tuple[str, str], str]:
 
 
 def _lines(place: Place, events: str, attempt: Attempt) -> Statement:
-    """The newest lines first. Rows have the instance under the one or the other name, by the age of the account."""
+    """The lines, newest first. The name of the instance's attribute depends on the age of the account."""
     instance = ", ".join(map(_attribute, ("snow.service.container.instance", "snow.service.instance")))
     conditions = {
         "snow.service.name": attempt.service.rpartition(".")[2],

@@ -1,8 +1,8 @@
-"""How to log in: the one place that turns settings and variables into the connector's parameters.
+"""How to log in: the only place that turns settings and variables into the connector's parameters.
 
-Knows the variables that the Snowflake provider, the `snow` command and this one read (SNOWFLAKE_*), and the three ways
-in: key pair for people, workload identity for CI, and a password for the sandbox. Must not know where variables come
-from, nor open a connection.
+Knows the variables that the Snowflake provider, the `snow` command and this command read (SNOWFLAKE_*), and the three
+ways to log in: a key pair for people, workload identity for CI, a password for the sandbox. Must not know where
+variables come from, nor open a connection.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEY_PAIR, WORKLOAD_IDENTITY = "SNOWFLAKE_JWT", "WORKLOAD_IDENTITY"
-# The only provider of tokens that needs nothing but the token: GitHub Actions and others that speak OpenID Connect.
+# The only identity provider that needs just a token: GitHub Actions and others that support OpenID Connect.
 OIDC = "OIDC"
-# Each variable with the connector's parameter. Of two for the same, the later counts.
+# Variable -> the connector's parameter. If two set the same parameter, the later one has precedence.
 VARIABLES = {
     "SNOWFLAKE_ACCOUNT": "account",
     "SNOWFLAKE_HOST": "host",
@@ -42,9 +42,9 @@ VARIABLES = {
 
 
 def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the connector's parameters that SNOWFLAKE_* variables give; empty if they name no server.
+    """Return the connector's parameters from SNOWFLAKE_* variables; empty if these name no server.
 
-    A private key is the PEM text itself (SNOWFLAKE_PRIVATE_KEY) or a file; the text comes first.
+    A private key is PEM text (SNOWFLAKE_PRIVATE_KEY) or a file; the text has precedence.
 
     Raises:
         UsageError: the key cannot be read, or its passphrase is wrong.
@@ -66,10 +66,10 @@ def from_variables(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def der(pem: str, passphrase: str | None) -> bytes:
-    """Return a private key of PEM text as the connector takes it: DER, PKCS #8, not encrypted.
+    """Return a private key from PEM text in the connector's format: unencrypted PKCS #8 in DER.
 
     Raises:
-        UsageError: the text is no private key, or its passphrase is wrong; the key itself is never in the message.
+        UsageError: the text is not a private key, or its passphrase is wrong. The message never contains the key.
     """
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # slow, and only key pairs need it
 
@@ -89,7 +89,7 @@ def der(pem: str, passphrase: str | None) -> bytes:
 
 
 def way(options: Mapping[str, Any]) -> str:
-    """Return in words how a login with these parameters identifies itself."""
+    """Return a description of how a login with these parameters authenticates."""
     authenticator = str(options.get("authenticator", "")).upper()
     if authenticator == WORKLOAD_IDENTITY:
         return f"workload identity ({options.get('workload_identity_provider', OIDC)})"

@@ -1,4 +1,4 @@
-"""The messages about runs: what was sent, whether it arrived, and test messages.
+"""Messages about runs: which were sent, whether they arrived, and test messages.
 
 Knows the table of messages, and Snowflake's own record of notifications. Must not know what a message says
 (`jobgraph.procedures.notifying`), nor how it is shown.
@@ -28,17 +28,17 @@ _COLUMNS = (
     "MESSAGE_ID, STATE, EVENT, GRAPH_NAME, GRAPH_RUN_ID, CHANNEL, INTEGRATION, RECIPIENTS, SUBJECT, ANSWER, QUERY_ID,"
     " WRITTEN_TIME"
 )
-# NOTIFICATION_HISTORY goes back so far
+# how many days NOTIFICATION_HISTORY goes back
 _DAYS_OF_DELIVERY = 13
 _FAILED = "FAILED"
 
 
 @dataclass(frozen=True)
 class SentMessage:
-    """A message and what became of it.
+    """A message and its state.
 
-    `state` is SENT (Snowflake has taken it), FAILED (it could not deliver it), REFUSED (it did not take it) or SENDING
-    (not known). `answer` says why.
+    `state` is SENT (Snowflake accepted it), FAILED (Snowflake could not deliver it), REFUSED (Snowflake did not accept
+    it) or SENDING (not known). `answer` gives the reason.
     """
 
     event: str
@@ -53,18 +53,18 @@ class SentMessage:
 
     @property
     def arrived(self) -> bool:
-        """Whether nothing is known against it."""
+        """Whether no failure to deliver it is known."""
         return self.state == SENT
 
 
 def sent(client: Client, table: str, *, graph: str | None = None, limit: int = 20) -> list[SentMessage]:
-    """Return the newest messages, newest first, of one graph or of all."""
+    """Return the newest messages of one graph or of all, newest first."""
     where, binds = ("WHERE GRAPH_NAME = ?", (graph,)) if graph else ("", ())
     return _read(client, table, where, binds, limit)
 
 
 def untold(client: Client, deployed: Deployed, run: str) -> list[SentMessage]:
-    """Return the messages about a run that did not arrive; none of a graph that tells nobody."""
+    """Return the messages about a run that did not arrive; empty if the graph has no receivers."""
     if not deployed.notify:
         return []
     messages = _read(client, deployed.tables.notifications, "WHERE GRAPH_RUN_ID = ?", (run,), 100)
@@ -86,7 +86,7 @@ def _read(client: Client, table: str, where: str, binds: tuple[Any, ...], limit:
 
 
 def _undelivered(client: Client) -> dict[str, str]:
-    """Return what Snowflake says of notifications that it could not deliver, by the query that handed them over."""
+    """Return query id -> Snowflake's error, for notifications that it could not deliver."""
     function = f"{quoted(client.place.database)}.INFORMATION_SCHEMA.NOTIFICATION_HISTORY"
     statement = (
         "SELECT MESSAGE_SOURCE_INFO, STATUS, ERROR_MESSAGE FROM"
@@ -116,7 +116,7 @@ def _message(row: Mapping[str, Any], failure: str | None) -> SentMessage:
 
 
 def tests(client: Client, deployed: Deployed, event: str) -> list[Message]:
-    """Return a test message for each receiver that is told of an event; each time others, so that they are sent."""
+    """Return a test message for each receiver of an event. They are unique each time, so that they are always sent."""
     occurrence = f"test {client.rows(queries.now())[0]['NOW'].isoformat()}"
     subject, body = of_test(deployed.key, event)
     receivers: Sequence[Mapping[str, Any]] = deployed.notify.get("receivers", ())
@@ -128,7 +128,7 @@ def tests(client: Client, deployed: Deployed, event: str) -> list[Message]:
 
 
 def send(client: Client, table: str, message: Message) -> SendingAnswer:
-    """Send one message and write it into history; returns what Snowflake answered."""
+    """Send one message, record it in history, and return Snowflake's answer."""
     from jobgraph.procedures.history import insert_statement  # noqa: PLC0415  # loads Snowpark, which takes a second
     from jobgraph.procedures.notifying import outbox  # noqa: PLC0415  # likewise
 
@@ -144,5 +144,5 @@ def send(client: Client, table: str, message: Message) -> SendingAnswer:
 
 
 def refused(answer: SendingAnswer) -> bool:
-    """Whether Snowflake did not take the message."""
+    """Whether Snowflake did not accept the message."""
     return answer.state == REFUSED

@@ -1,6 +1,6 @@
-"""Reads the rows for the overview of a schema's graphs in few statements, because a schema may have many graphs.
+"""Reading the rows for the overview of a schema's graphs in few statements, because a schema may have many graphs.
 
-Knows which rows are asked for. Must not know how a line is shown.
+Knows which rows are queried. Must not know how a line is shown.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
 
-# Of how many runs of each graph the usual time is the median.
+# The usual duration of a graph is the median of this many runs.
 _SPANS = 20
 
 
 def lines(client: Client, graphs: Sequence[GraphRecord]) -> list[GraphOverview]:
-    """Return the line of each graph, those that need attention first.
+    """Return the overview of each graph, those that need attention first.
 
     Raises:
-        AbsentError: if there is no table of history, or the role may not read it.
+        AbsentError: if there is no history table, or the role may not read it.
     """
     roots = [root for graph in graphs for root in graph.root_tasks]
     history = task_runs.read(client.rows(queries.roots_history(client.place, roots)))

@@ -1,4 +1,4 @@
-"""The SQL that the command sends, as values: one function per statement, text and binds.
+"""The SQL that the command sends, as values: one function per statement, with its text and binds.
 
 Knows Snowflake's statements on tasks and the names and columns of the history tables. Must not know how a statement
 is sent. Values are always bound; identifiers pass `jobgraph.names.quoted`.
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-# Of JOBS_RUN_STATS: all that is shown of an attempt.
+# The columns of JOBS_RUN_STATS that are shown of an attempt.
 _ATTEMPT = (
     "TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, REASON, ERRORS, FIRST_ERROR, EXIT_CODE, STARTED_TIME,"
     " COMPLETED_TIME, DURATION_IN_SECS, SERVICE_NAME, COMPUTE_POOL, NODE_FAMILY, REPLICAS, IMAGE_DIGEST, QUERY_ID,"
     " LOG_LOCATION, OUTPUTS"
 )
 
-# The largest that TASK_HISTORY allows; its default of 100 silently cuts larger graphs
+# The maximum of TASK_HISTORY; its default of 100 rows silently cuts off larger graphs
 # (docs.snowflake.com/en/sql-reference/functions/task_history).
 MOST_ROWS = 10_000
-# How many runs of a job are looked at until one is of the graph that is meant.
+# How many runs of a job are searched for one of the requested graph.
 _RUNS_OF_JOB = 50
 
 
@@ -39,22 +39,22 @@ class Place:
     schema: str
 
     def qualified(self, name: str) -> str:
-        """Return the quoted full name of an object there; ValueError if a part is no plain identifier."""
+        """Return the quoted full name of an object in this schema; ValueError if a part is not a plain identifier."""
         return quoted(self.database, self.schema, name)
 
     def service(self, name: str) -> str:
-        """Return the full name of a job service, not quoted: services refuse quoted names; ValueError as above."""
+        """Return the full name of a job service, unquoted because services refuse quoted names; ValueError as above."""
         self.qualified(name)
         return f"{self.database}.{self.schema}.{name}"
 
     def __str__(self) -> str:
-        """Return it as people write it."""
+        """Return the place in readable form."""
         return f"{self.database}.{self.schema}"
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The names of the history tables; a stack may have others than the usual ones."""
+    """The names of the history tables, which may differ from stack to stack."""
 
     job_runs: str = "JOBS_RUN_STATS"
     job_logs: str = "JOB_LOGS"
@@ -74,7 +74,7 @@ class Statement:
 
 
 def session() -> Statement:
-    """Who and where this connection is: one row VERSION, ACCOUNT, USER_NAME, ROLE, WAREHOUSE."""
+    """The session's account and user: one row VERSION, ACCOUNT, USER_NAME, ROLE, WAREHOUSE."""
     return Statement(
         "SELECT CURRENT_VERSION() AS VERSION, CURRENT_ACCOUNT() AS ACCOUNT, CURRENT_USER() AS USER_NAME,"
         " CURRENT_ROLE() AS ROLE, CURRENT_WAREHOUSE() AS WAREHOUSE"
@@ -82,7 +82,7 @@ def session() -> Statement:
 
 
 def now() -> Statement:
-    """The server's present instant: one row NOW."""
+    """The server's current time: one row NOW."""
     return Statement("SELECT CURRENT_TIMESTAMP() AS NOW")
 
 
@@ -92,7 +92,7 @@ def show_tasks(place: Place) -> Statement:
 
 
 def task_parameters(place: Place, task: str) -> Statement:
-    """The parameters of one task, one a row: key, value, default, level."""
+    """The parameters of one task, one per row: key, value, default, level."""
     return Statement(f"SHOW PARAMETERS IN TASK {place.qualified(task)}")
 
 
@@ -104,14 +104,14 @@ def task_history(
     task: str | None = None,
     bodies: bool = False,
 ) -> Statement:
-    """The task runs of a graph, oldest first; NOW is the server's present instant.
+    """The task runs of a graph, oldest first; NOW is the server's current time.
 
     Args:
         place: where the graph is.
-        root_id: the root task's id in SHOW TASKS, if only runs of that root are wanted.
-        since: aware instant; runs scheduled before are left out. Without it, the seven days that Snowflake keeps.
-        task: the name of one task, if only its runs are wanted.
-        bodies: with QUERY_TEXT, the body that ran.
+        root_id: the root task's id in SHOW TASKS, to get only runs of that root.
+        since: timezone-aware; runs scheduled earlier are left out. Default: the seven days that Snowflake keeps.
+        task: the name of one task, to get only its runs.
+        bodies: whether to include QUERY_TEXT, the body that ran.
     """
     arguments = {"DATABASE_NAME": place.database, "SCHEMA_NAME": place.schema}
     if root_id is not None:
@@ -133,7 +133,7 @@ def task_history(
 
 
 def roots_history(place: Place, root_tasks: Sequence[str]) -> Statement:
-    """The runs of some root tasks in the last seven days, scheduled ones included; at least one root."""
+    """The runs of one or more root tasks in the last seven days, including scheduled ones."""
     marks = ", ".join("?" for _ in root_tasks)
     return Statement(
         "SELECT NAME, STATE, SCHEDULED_TIME, QUERY_START_TIME, COMPLETED_TIME, ERROR_MESSAGE, SCHEDULED_FROM,"
@@ -145,7 +145,7 @@ def roots_history(place: Place, root_tasks: Sequence[str]) -> Statement:
 
 
 def spans(place: Place, tables: Tables, limit: int) -> Statement:
-    """When the newest closed runs of every whole graph began and ended, and how many tasks of each ended badly."""
+    """Start and end of the newest closed runs of each graph with all jobs, and how many of their tasks ended badly."""
     return Statement(
         "SELECT ROOT_TASK_NAME, GRAPH_RUN_GROUP_ID, MIN(QUERY_START_TIME) AS BEGAN, MAX(COMPLETED_TIME) AS ENDED,"
         " SUM(CASE WHEN STATE IN ('SUCCEEDED', 'SKIPPED') THEN 0 ELSE 1 END) AS BAD"
@@ -159,9 +159,9 @@ def spans(place: Place, tables: Tables, limit: int) -> Statement:
 
 
 def recorded_roots(place: Place, tables: Tables, limit: int, root_tasks: Sequence[str] = ()) -> Statement:
-    """The roots' rows of the newest closed runs of every root, or of some, newest first.
+    """The roots' rows of the newest closed runs of every root, or of `root_tasks`, newest first.
 
-    All columns, for a table of an earlier version lacks the later ones.
+    Selects all columns by `*`, because the table of an earlier version lacks later ones.
     """
     among = f" AND ROOT_TASK_NAME IN ({', '.join('?' for _ in root_tasks)})" if root_tasks else ""
     return Statement(
@@ -173,9 +173,9 @@ def recorded_roots(place: Place, tables: Tables, limit: int, root_tasks: Sequenc
 
 
 def run_log(place: Place, tables: Tables, run_ids: Sequence[str], *, roots_only: bool = False) -> Statement:
-    """What history has of all tasks, or of the roots, of the runs of these ids, of whatever graph; at least one id.
+    """The history rows of the runs with these ids (at least one), of any graph: of all tasks, or only of the roots.
 
-    All columns, for a table of an earlier version lacks the later ones.
+    Selects all columns by `*`, because the table of an earlier version lacks later ones.
     """
     marks = ", ".join("?" for _ in run_ids)
     return Statement(
@@ -186,7 +186,7 @@ def run_log(place: Place, tables: Tables, run_ids: Sequence[str], *, roots_only:
 
 
 def roots_under_way(place: Place, run_id: str) -> Statement:
-    """The tasks of the last seven days' runs of that id, of whatever graph: rows of NAME."""
+    """The tasks of the runs with that id in the last seven days, of any graph: rows of NAME."""
     return Statement(
         f"SELECT NAME FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY(DATABASE_NAME => ?,"
         f" SCHEMA_NAME => ?, RESULT_LIMIT => {MOST_ROWS})) WHERE GRAPH_RUN_GROUP_ID::VARCHAR = ?",
@@ -215,7 +215,7 @@ def attempts(place: Place, tables: Tables, root_task: str, run_id: str) -> State
 
 
 def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> Statement:
-    """Every attempt of every job in the runs of these ids, of whatever graph; `run_ids` is not empty."""
+    """Every attempt of every job in the runs with these ids, of any graph; `run_ids` must not be empty."""
     marks = ", ".join("?" for _ in run_ids)
     return Statement(
         f"SELECT ROOT_TASK_NAME, GRAPH_RUN_ID, {_ATTEMPT} FROM {place.qualified(tables.job_runs)}"
@@ -225,9 +225,9 @@ def attempts_of_runs(place: Place, tables: Tables, run_ids: Sequence[str]) -> St
 
 
 def last_done(place: Place, tables: Tables, graph: str, root_task: str, jobs: Sequence[str]) -> Statement:
-    """The run in which each of these jobs of a graph was last DONE: rows of TASK_NAME, GRAPH_RUN_ID; at least one job.
+    """The run in which each of these jobs (at least one) of a graph was last DONE: rows of TASK_NAME, GRAPH_RUN_ID.
 
-    It is the one whose outputs the runner hands on for a job that is left out (procedures/requested/left_out.py).
+    When a run leaves the job out, the runner passes on the outputs of that run (procedures/requested/left_out.py).
     """
     marks = ", ".join("?" for _ in jobs)
     return Statement(
@@ -239,7 +239,7 @@ def last_done(place: Place, tables: Tables, graph: str, root_task: str, jobs: Se
 
 
 def runs_of_job(place: Place, tables: Tables, job: str) -> Statement:
-    """The newest runs in which a job of that name made an attempt: rows of ROOT_TASK_NAME and GRAPH_RUN_ID."""
+    """The newest runs in which a job with that name made an attempt: rows of ROOT_TASK_NAME and GRAPH_RUN_ID."""
     return Statement(
         f"SELECT ROOT_TASK_NAME, GRAPH_RUN_ID FROM {place.qualified(tables.job_runs)} WHERE TASK_NAME = ?"
         f" GROUP BY ROOT_TASK_NAME, GRAPH_RUN_ID ORDER BY MAX(CREATED_DATE) DESC LIMIT {_RUNS_OF_JOB}",
@@ -248,9 +248,9 @@ def runs_of_job(place: Place, tables: Tables, job: str) -> Statement:
 
 
 def logs(place: Place, tables: Tables, root_task: str, run_id: str, job: str) -> Statement:
-    """The logs that history has of a job in a run of a graph, in the order of attempt, instance and container.
+    """The logs in history of a job in a run of a graph, ordered by attempt, instance and container.
 
-    The graph of a row is that of its attempt: rows of earlier versions do not name it themselves.
+    The graph comes from the row of the attempt, because log rows of earlier versions do not name it.
     """
     return Statement(
         f"SELECT L.ATTEMPT, L.INSTANCE_ID, L.CONTAINER_NAME, L.LOG FROM {place.qualified(tables.job_logs)} AS L"
@@ -263,7 +263,7 @@ def logs(place: Place, tables: Tables, root_task: str, run_id: str, job: str) ->
 
 
 def containers(place: Place, service: str) -> Statement:
-    """The containers of a job service that is still there."""
+    """The containers of a job service that still exists."""
     return Statement(f"SHOW SERVICE CONTAINERS IN SERVICE {place.service(service)}")
 
 
@@ -276,18 +276,18 @@ def live_log(place: Place, service: str, instance: str, container: str, lines: i
 
 
 def service_digest(run_id: str, job: str) -> str:
-    """What is in the names of all services that a runner starts for a job in a run (procedures/service.py)."""
+    """The part common to the names of all services that a runner starts for a job in a run (procedures/service.py)."""
     return hashlib.sha256(f"{run_id}/{job}".encode()).hexdigest()[:16].upper()
 
 
 def job_services(place: Place, run_id: str, job: str) -> Statement:
-    """The job services of one job in one run, the ended ones too. SHOW takes no binds; a digest needs no quoting."""
+    """The job services of a job in one run, including ended ones. SHOW accepts no binds; a digest needs no quoting."""
     pattern = f"'%{service_digest(run_id, job)}%'"
     return Statement(f"SHOW JOB SERVICES LIKE {pattern} IN SCHEMA {quoted(place.database, place.schema)}")
 
 
 def all_job_services(place: Place) -> Statement:
-    """The job services of the schema, the ended ones too; their comments tell whose they are."""
+    """The job services of the schema, including ended ones; their comments identify graph and job."""
     return Statement(f"SHOW JOB SERVICES IN SCHEMA {quoted(place.database, place.schema)}")
 
 
@@ -297,29 +297,29 @@ def cancel_service(place: Place, service: str) -> Statement:
 
 
 def execute(place: Place, root_task: str, config: Mapping[str, Any] | None = None) -> Statement:
-    """Start a graph now, out of its schedule; `config` changes values of its configuration for this run.
+    """Start a graph now, outside its schedule; `config` changes values of its configuration for this run.
 
-    The clause takes no bind (docs.snowflake.com/en/sql-reference/sql/execute-task).
+    The CONFIG clause accepts no bind (docs.snowflake.com/en/sql-reference/sql/execute-task).
     """
     using = f" USING CONFIG = {sql.json_literal(config)}" if config else ""
     return Statement(f"EXECUTE TASK {place.qualified(root_task)}{using}")
 
 
 def retry_last(place: Place, root_task: str) -> Statement:
-    """Run again what failed or was cancelled in the last run, under the same run id."""
+    """Rerun what failed or was cancelled in the last run, under the same run id."""
     return Statement(f"EXECUTE TASK {place.qualified(root_task)} RETRY LAST")
 
 
 def suspend(place: Place, task: str) -> Statement:
-    """Stop a task from being started by its schedule."""
+    """Suspend a task, so that its schedule does not start it."""
     return Statement(f"ALTER TASK {place.qualified(task)} SUSPEND")
 
 
 def resume(place: Place, task: str) -> Statement:
-    """Let a task be started by its schedule."""
+    """Resume a task, so that its schedule starts it."""
     return Statement(f"ALTER TASK {place.qualified(task)} RESUME")
 
 
 def cancel_task(place: Place, task: str) -> Statement:
-    """Stop the executing run of one task; the other tasks of the graph go on."""
+    """Stop the executing run of one task; the other tasks of the graph continue."""
     return Statement("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS(?) AS STATUS", (place.qualified(task),))

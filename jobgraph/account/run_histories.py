@@ -1,6 +1,6 @@
-"""The closed runs of many graphs, each read once: what a finalizer has closed changes only by a retry.
+"""The closed runs of many graphs. Each is read once, because only a retry changes a run that a finalizer has closed.
 
-Knows which rows are asked for, and which runs are known already. Must not know how a run is shown.
+Knows which rows are queried, and which runs have been read already. Must not know how a run is shown.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from jobgraph.runs.task_runs import TaskRun
 
 Row = dict[str, Any]
-# Root, run, and how often the run was tried as a whole.
+# Root, run id, and the attempt of the whole run.
 Key = tuple[str, str, int]
 
-# So many jobs of runs are remembered, some 100 MB; the runs that were looked at least recently go first.
+# How many job runs are cached: some 100 MB. The least recently used runs are evicted first.
 _MOST_JOBS = 100_000
-# So many jobs of runs are read at a time: a screen is drawn of what is there, and filled at the next look.
+# How many job runs are read per call: the page first shows those, and the rest at its next refresh.
 _AT_ONCE = 4_000
 
 
 class RunHistories:
-    """The closed runs of the graphs of a schema; what was read is remembered, so the same object is to be asked."""
+    """The closed runs of the graphs of a schema. It caches what it has read, so use one object for all queries."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._runs: OrderedDict[Key, GraphRun] = OrderedDict()
 
     def newest(self, graphs: Sequence[GraphRecord], limit: int) -> tuple[dict[str, list[GraphRun]], int]:
-        """Return the newest closed runs of each graph by its key, newest first, at most `limit` of each root.
+        """Return graph key -> its newest closed runs, newest first, at most `limit`; and how many runs are unread.
 
-        Of large graphs not all are read at once: the number is how many runs are left for the next call.
+        Runs of large graphs are not all read at once; the next call reads further ones.
         """
         if not graphs:
             return {}, 0
@@ -88,7 +88,7 @@ class RunHistories:
 
 
 def _last_attempts(roots: Iterable[TaskRun]) -> list[TaskRun]:
-    """Return the last row of the root of each run, newest run first."""
+    """Return the root's row of the last attempt of each run, newest run first."""
     rows: dict[tuple[str, str], TaskRun] = {}
     for row in roots:
         run = (row.root_task, row.run_id)
@@ -98,7 +98,7 @@ def _last_attempts(roots: Iterable[TaskRun]) -> list[TaskRun]:
 
 
 def _readable(roots: Sequence[TaskRun]) -> int:
-    """Return of how many runs, newest first, the jobs can be read at once; at least of one."""
+    """Return how many runs, newest first, can be read in one call; at least one if there are any."""
     jobs = 0
     for count, row in enumerate(roots):
         jobs += max(1, len(row.graph_definition.get("jobs") or ()))

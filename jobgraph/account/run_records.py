@@ -1,7 +1,7 @@
-"""Reading runs from Snowflake: which rows are asked for, in which order, until a run can be put together.
+"""Reading runs from Snowflake: which rows are queried, and in which order, to assemble a run.
 
-Knows that a run is recorded in two places: TASK_HISTORY has the last seven days, runs under way included, and
-TASK_LOGGING_STATS every run that a finalizer closed. Must not know how a run is shown.
+Knows the two records of a run: TASK_HISTORY has the last seven days, including runs under way, and TASK_LOGGING_STATS
+has every run that a finalizer closed. Must not know how a run is shown.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-# How far before a run's scheduled time its rows are looked for.
+# How long before a run's scheduled time its rows may begin.
 SLACK = timedelta(seconds=2)
-# From how many runs of each root the names of graphs are gathered.
+# How many runs of each root are read to collect the names of graphs.
 _SAMPLE = 3
-# Among how many closed runs of its roots the newest of a graph is looked for.
+# How many closed runs of a graph's roots are searched for the graph's newest one.
 _CANDIDATES = 20
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class RunRows:
-    """The rows of one run: of TASK_HISTORY and of history, one for each task and attempt of the graph.
+    """The rows of one run, from TASK_HISTORY and from history: one for each task and attempt of the graph.
 
-    `shape` is the graph that it ran with. `root_id` and `since` say where TASK_HISTORY has it. `now` is the server's
-    present instant; None if TASK_HISTORY does not go back to the run. `superseded`: a later run of the root has begun.
-    `repeatable`: it is the graph's last run, and the graph has not changed since, so Snowflake allows RETRY LAST.
-    `of_attempts`: neither TASK_HISTORY nor history has the run; the rows are what the attempts of its jobs show.
+    `shape` is the graph that the run ran with. `root_id` and `since` locate it in TASK_HISTORY. `now` is the server's
+    current time; None if TASK_HISTORY does not go back to the run. `superseded`: a later run of the root has begun.
+    `repeatable`: it is the graph's last run and the graph has not changed since, so Snowflake allows RETRY LAST.
+    `of_attempts`: neither source has the run, and the rows were derived from the attempts of its jobs.
     """
 
     run_id: str
@@ -62,45 +62,45 @@ class RunRows:
 
     @property
     def attempt(self) -> int:
-        """How many times the run has been tried as a whole: 1, and one more for each RETRY LAST."""
+        """The attempt of the whole run: 1, plus one for each RETRY LAST."""
         return max((row.attempt for row in self.rows), default=1)
 
 
 class NoRunError(RunFailedError):
-    """A graph that has not run yet."""
+    """The graph has not run yet."""
 
 
 def recorded_roots(client: Client, tables: queries.Tables, limit: int = _SAMPLE) -> tuple[TaskRun, ...]:
     """Return the roots' rows of the newest closed runs of each root, newest first.
 
     Raises:
-        AbsentError: if there is no table of history, or the role may not read it.
+        AbsentError: if there is no history table, or the role may not read it.
     """
     return task_runs.read(client.rows(queries.recorded_roots(client.place, tables, limit)))
 
 
 def roots_of_attempts(client: Client, tables: queries.Tables, run_id: str | None = None) -> tuple[TaskRun, ...]:
-    """Return the roots under which jobs made attempts: of graphs whose runs no finalizer closed, nothing else tells.
+    """Return the roots whose jobs made attempts. Nothing else shows graphs whose runs no finalizer closed.
 
-    `run_id`: only those of the runs of that id.
+    `run_id`: only roots of runs with that id.
 
     Raises:
-        AbsentError: if there is no table of history, or the role may not read it.
+        AbsentError: if there is no history table, or the role may not read it.
     """
     return task_runs.read(client.rows(unclosed_queries.roots_of_attempts(client.place, tables, run_id)))
 
 
 def roots_of_run(client: Client, tables: queries.Tables, run_id: str) -> tuple[TaskRun, ...]:
-    """Return the roots' rows of the closed runs of that id: graphs that start at the same instant share it.
+    """Return the roots' rows of the closed runs with that id. Graphs that start at the same time share an id.
 
     Raises:
-        AbsentError: if there is no table of history, or the role may not read it.
+        AbsentError: if there is no history table, or the role may not read it.
     """
     return task_runs.read(client.rows(queries.run_log(client.place, tables, [run_id], roots_only=True)))
 
 
 class RunRecords:
-    """The runs of one graph; `roots_history`, the runs of roots in the last seven days, if they are read already."""
+    """The runs of one graph. `roots_history`: the roots' runs of the last seven days, if already read."""
 
     def __init__(self, client: Client, graph: GraphRecord, roots_history: Sequence[TaskRun] | None = None) -> None:
         self._client = client
@@ -109,20 +109,20 @@ class RunRecords:
         self._unclosed = UnclosedRuns(client, graph)
 
     def run(self, run_id: str | None = None, *, whole: bool = False) -> GraphRun:
-        """Return a run, or the newest, as it is now; `whole`: runs of a part of the graph are passed over.
+        """Return the present state of a run, by default of the newest; `whole`: ignore runs without all jobs.
 
         Raises:
-            UsageError: if the graph has no run of that id.
+            UsageError: if the graph has no run with that id.
             NoRunError: if no run is named and none is recorded.
-            AbsentError: if there is no table of history, or the role may not read it.
+            AbsentError: if there is no history table, or the role may not read it.
         """
         return self.assembled(self.rows(run_id, whole=whole))
 
     def since_whole(self) -> list[GraphRun]:
-        """Return the last run of the whole graph and those of parts of it since, newest first; as many as there are.
+        """Return the last run with all jobs, if any, and later partial runs, newest first.
 
         Raises:
-            AbsentError: if there is no table of history, or the role may not read it.
+            AbsentError: if there is no history table, or the role may not read it.
         """
         runs: list[GraphRun] = []
         for rows in islice(self._each(None), _CANDIDATES):
@@ -133,14 +133,14 @@ class RunRecords:
         return [*runs, self.assembled(whole)] if whole else runs
 
     def rows(self, run_id: str | None = None, *, whole: bool = False) -> RunRows:
-        """Return the rows of a run, or of the newest; raises as `run` does."""
+        """Return the rows of a run, by default of the newest. Raises what `run` raises."""
         rows = next(self._each(run_id, whole=whole), None)
         if rows is None:
             raise self._no_run(run_id, self._logged([run_id] if run_id else []))
         return rows
 
     def _each(self, run_id: str | None, *, whole: bool = False) -> Iterator[RunRows]:
-        """Yield the rows of the graph's runs, or of that one, newest first; `whole`: parts are passed over."""
+        """Yield the rows of the graph's runs, or of one run, newest first; `whole`: ignore runs without all jobs."""
         seen = set()
         recent = self._root_history()
         for row in _newest_first(recent, run_id):
@@ -157,7 +157,7 @@ class RunRecords:
                 yield rows if rows.of_attempts else self._closed(self._logged([root.run_id]), root.name)
 
     def _past(self, run_id: str | None) -> list[RunRows]:
-        """Return the runs that the task history need not have, newest first, each with its root's row first."""
+        """Return runs that the task history may no longer have, newest first; the root's row comes first in each."""
         ids = [run_id] if run_id else [closed_id for _, closed_id in self._finished(_CANDIDATES)]
         logged = self._logged(ids, roots_only=True)
         roots = {(row.root_task, row.run_id): row for row in reversed(logged) if self._is_ours(row)}
@@ -166,7 +166,7 @@ class RunRecords:
         return sorted(runs, key=lambda rows: _begin(rows.rows[0]), reverse=True)
 
     def _of_attempts(self, limit: int, run_id: str | None = None) -> list[RunRows]:
-        """Return the newest runs, or that one, of which nothing but attempts of their jobs is recorded."""
+        """Return the newest runs, or one run, of which only attempts of their jobs are recorded."""
         key = self._graph.key
         return [
             RunRows(rows[0].run_id, shapes.of_definitions(key, rows[0].name, rows), rows, of_attempts=True)
@@ -174,7 +174,7 @@ class RunRecords:
         ]
 
     def _is_our_unclosed(self, root: TaskRun) -> bool:
-        """Whether a run that no finalizer closed is of this graph: an earlier one may have had a root of that name."""
+        """Whether an unclosed run belongs to this graph; an earlier graph may have had a root of the same name."""
         known = self._graph.deployed is None or self._is_deployed(root)
         return known or self._unclosed.has(root.name, root.run_id)
 
@@ -208,14 +208,14 @@ class RunRecords:
         return task_runs.read(self._client.rows(statement))
 
     def _finished(self, limit: int) -> list[tuple[str, str]]:
-        """Return root and id of the newest closed runs under the graph's roots, newest first."""
+        """Return (root, run id) of the newest closed runs of the graph's roots, newest first."""
         graph = self._graph
         statement = queries.finished_runs(self._client.place, graph.tables, graph.root_tasks, limit)
         rows = self._client.rows(statement)
         return [(str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_GROUP_ID"])) for row in rows]
 
     def last_run_of_job(self, job: str) -> str | None:
-        """Return the newest run of the graph in which a job of that name made an attempt."""
+        """Return the id of the graph's newest run in which a job with that name made an attempt; None if none."""
         client, graph = self._client, self._graph
         rows = client.rows(queries.runs_of_job(client.place, graph.tables, job))
         pairs = [(str(row["ROOT_TASK_NAME"]), str(row["GRAPH_RUN_ID"])) for row in rows]
@@ -241,7 +241,7 @@ class RunRecords:
         if shapes.needs_definitions(deployed, root.name, merged):
             rows, now = self._task_history(root_id, root.run_id, since, bodies=True)
             merged = _merged(rows, logged)
-        # once a graph is gone, nothing of a run starts any more of which all tasks have ended
+        # if the graph is no longer deployed and all tasks of a run have ended, no further task of the run can start
         superseded = _is_superseded(root, recent) or (deployed is None and all(row.ended for row in merged))
         return RunRows(
             run_id=root.run_id,
@@ -255,7 +255,7 @@ class RunRecords:
         )
 
     def _closed(self, logged: Sequence[TaskRun], root_task: str) -> RunRows:
-        """Return the rows of a run of a root; `logged` are those of runs of the same id, at least one of that root."""
+        """Return the rows of a run of a root; `logged`: rows of runs with its id, at least one of them of the root."""
         rows = tuple(row for row in logged if row.root_task == root_task)
         run_id = rows[0].run_id
         shape = shapes.of_record(self._graph.key, root_task, rows)
@@ -265,14 +265,14 @@ class RunRecords:
     def _task_history(
         self, root_id: str, run_id: str, since: datetime | None, *, bodies: bool = False
     ) -> tuple[tuple[TaskRun, ...], datetime | None]:
-        """Return a run's rows of TASK_HISTORY and the server's present instant; `bodies`: with the definitions."""
+        """Return a run's rows of TASK_HISTORY and the server's current time; `bodies`: include the definitions."""
         statement = queries.task_history(self._client.place, root_id=root_id, since=since, bodies=bodies)
         rows = self._client.rows(statement)
         history = tuple(row for row in task_runs.read(rows) if row.run_id == run_id)
         return history, instant(rows[0]["NOW"]) if rows else None
 
     def refreshed(self, rows: RunRows) -> RunRows:
-        """Return the rows of a run as they are now; all anew if its shape is not known as a whole."""
+        """Return the present rows of a run; everything is read again if its shape is not completely known."""
         if rows.now is None and rows.rows:
             return rows
         if not rows.shape.whole:
@@ -281,7 +281,7 @@ class RunRecords:
         return replace(rows, rows=history, now=now)
 
     def definition(self, run: GraphRun, job: str) -> Mapping[str, Any]:
-        """Return the definition that a job had in a run, or has now if TASK_HISTORY does not go back to it."""
+        """Return a job's definition in a run, or its present one if TASK_HISTORY does not go back to the run."""
         statement = queries.task_history(self._client.place, task=job, bodies=True)
         rows = task_runs.read(self._client.rows(statement))
         own = [row.definition for row in rows if row.run_id == run.run_id and row.definition]
@@ -291,7 +291,7 @@ class RunRecords:
         return next(iter([*own[-1:], *present]), {})
 
     def definitions(self, run: GraphRun) -> dict[str, Mapping[str, Any]]:
-        """Return the definitions of the jobs of a run, as far as TASK_HISTORY goes back to it; they are long."""
+        """Return the (long) definitions of a run's jobs, by name; empty if TASK_HISTORY does not go back to the run."""
         statement = queries.task_history(self._client.place, bodies=True)
         rows = task_runs.read(self._client.rows(statement))
         return {row.name: row.definition for row in rows if row.run_id == run.run_id and row.definition}
@@ -303,9 +303,9 @@ class RunRecords:
         )
 
     def services(self, rows: RunRows) -> dict[str, JobService]:
-        """Return the job services of the jobs that run, or that the finalizer has yet to record.
+        """Return the services of jobs that are running or that the finalizer has yet to record, by job.
 
-        Of a run in which no job does, nobody is asked.
+        If a run has no such job, nothing is queried.
         """
         names = set(rows.shape.job_names)
         recorded_later = any(job.is_direct for job in rows.shape.jobs)
@@ -315,7 +315,7 @@ class RunRecords:
         return services.of_run(listed, rows.shape.key, rows.run_id, rows.rows)
 
     def assembled(self, rows: RunRows) -> GraphRun:
-        """Return the run that the rows are of."""
+        """Return the run, assembled from its rows."""
         progress = Progress(
             now=rows.now,
             closed=rows.now is None,
@@ -327,7 +327,7 @@ class RunRecords:
         return unclosed.as_known(run) if rows.of_attempts else run
 
     def history(self, limit: int) -> list[GraphRun]:
-        """Return the newest runs that have ended, newest first, those that no finalizer closed among them."""
+        """Return the newest ended runs, newest first, including those that no finalizer closed."""
         runs = [*self._closed_runs(limit), *self._unclosed_runs(limit)]
         return sorted(runs, key=lambda run: run.started or run.scheduled or _FIRST, reverse=True)[:limit]
 
@@ -361,7 +361,7 @@ def _begin(root: TaskRun) -> datetime:
 
 
 def _newest_first(recent: Iterable[TaskRun], run_id: str | None) -> Iterator[TaskRun]:
-    """Yield the roots' rows that may be meant: those of the run, or of all, newest first."""
+    """Yield the newest root row of each run, or of the run with `run_id`, newest first."""
     rows = [row for row in recent if run_id in {None, row.run_id}]
     while rows:
         newest = task_runs.newest_run(rows)
@@ -372,7 +372,7 @@ def _newest_first(recent: Iterable[TaskRun], run_id: str | None) -> Iterator[Tas
 
 
 def _merged(rows: Iterable[TaskRun], logged: Iterable[TaskRun]) -> tuple[TaskRun, ...]:
-    """Return one row for each task and attempt: TASK_HISTORY's, with what only history has."""
+    """Return one row per task and attempt: TASK_HISTORY's row, completed by the columns that only history has."""
     merged = {(row.name, row.attempt): row for row in logged}
     for row in rows:
         old = merged.get((row.name, row.attempt))

@@ -1,6 +1,7 @@
-"""What people do to a graph, by the command line or from the page: which statements that is and which jobs it concerns.
+"""Actions on a graph from the command line or the page: their statements, and the jobs that they concern.
 
-Knows the order of statements: what is shown is what is sent. Must not know who asks, nor how it is shown.
+Knows the order of the statements; exactly the statements that are shown are sent. Must not know who requests an action,
+nor how it is shown.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ if TYPE_CHECKING:
     from jobgraph.runs.selection import JobSelection
 
 RUN, RETRY, CANCEL, SUSPEND, RESUME, BACKFILL = "run", "retry", "cancel", "suspend", "resume", "backfill"
-# So many of the newest runs are looked at for intervals that were run already.
+# How many of the newest runs are searched for intervals that have been run already.
 _RUNS = 1000
 _OPERATING = frozenset({"OPERATE", "OWNERSHIP"})
-# How long after its begin Snowflake retries a run (docs.snowflake.com/en/sql-reference/sql/execute-task).
+# Snowflake can retry a run until this long after its start (docs.snowflake.com/en/sql-reference/sql/execute-task).
 _RETRIED_FOR = timedelta(days=14)
-# States of a job service from which nothing needs to be cancelled any more.
+# States of a job service in which it no longer needs to be cancelled.
 _ENDED_SERVICE = frozenset({"DONE", "FAILED", "CANCELLED", "CANCELLING", "DELETED", "DELETING", "INTERNAL_ERROR"})
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something that is about to be done: its statements in order, the jobs that they concern, and what follows.
+    """An action to perform: its statements in order, the jobs that they concern, and a remark on the effect.
 
-    `run_id` and `backfill` are the run or backfill that it is about, if there is one. `left_out` has, for each job that
-    a run leaves out, the run whose outputs it hands on; `services`, for each job that is cancelled, those that stop.
+    `run_id` and `backfill` are the run or backfill that it concerns, if any. `left_out`: job left out of the run -> the
+    run whose outputs it passes on. `services`: job to cancel -> the services to stop.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Action:
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def operation(self, note: str = "", run_id: str = "") -> Operation:
-        """Return it as it is shown and kept; `run_id`: the run that came of it."""
+        """Return the operation to show and record; `run_id`: the run that the action started."""
         texts = tuple(map(filled, self.statements))
         backfill_id = self.backfill.backfill_id if self.backfill else ""
         whose = run_id or self.run_id
@@ -79,10 +80,10 @@ def may_operate(client: Client, graph: Deployed) -> bool | None:
 
 
 def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: JobSelection) -> Action:
-    """Return the start of a run with other values, or of a part of the graph.
+    """Return the action that starts a run, possibly with changed values or without some jobs.
 
     Raises:
-        UsageError: if the graph does not have such values, or jobs cannot be left out.
+        UsageError: if the graph does not have such values, or a job cannot be left out.
     """
     values.check(graph.key, graph.config, changed)
     names = selection.left_out(graph, chosen) if chosen else ()
@@ -101,7 +102,7 @@ def _started(graph: Deployed) -> tuple[str, ...]:
 
 
 def _sources(client: Client, graph: Deployed, names: Sequence[str]) -> dict[str, str]:
-    """Return, for each job that is left out, the run whose outputs it hands on; empty if it has none."""
+    """Return, for each job that is left out, the id of the run whose outputs it passes on; empty if it has none."""
     if not names:
         return {}
     rows = client.rows(queries.last_done(client.place, graph.tables, graph.key, graph.root_task, names))
@@ -110,11 +111,11 @@ def _sources(client: Client, graph: Deployed, names: Sequence[str]) -> dict[str,
 
 
 def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> Action:
-    """Return the repetition of what failed or was cancelled in the newest run, and of what follows it.
+    """Return the action that retries the failed and cancelled tasks of the newest run, and those that they blocked.
 
     Raises:
-        RunFailedError: if it is known that Snowflake would refuse: the run goes on, nothing of it failed or was
-            cancelled, the graph was changed since, or the run is too old.
+        RunFailedError: if Snowflake would certainly refuse: the run has not ended, none of its tasks failed or was
+            cancelled, the graph has changed since, or the run is too old.
     """
     _check_retry(newest)
     _check_unchanged(client, graph, newest, rows)
@@ -159,14 +160,14 @@ def _check_unchanged(client: Client, graph: Deployed, newest: GraphRun, rows: Ru
 
 
 def without_retry(graph: str) -> str:
-    """Return what to do where Snowflake retries no run."""
+    """Return what to do if Snowflake cannot retry a run."""
     return f"`jobgraph run {graph} --wait` runs all of it; with `--from JOB`, a job and what follows."
 
 
 def cancel(client: Client, graph: Deployed, rows: RunRows) -> Action:
-    """Return the end of the newest run: its executing tasks, and the containers, which would outlive them.
+    """Return the action that cancels a run: its executing tasks, and their containers, which would otherwise go on.
 
-    Snowflake cancels a task in all runs that execute it. Where runs may overlap, the containers of the others stop too.
+    Snowflake cancels a task in all runs that execute it. If runs may overlap, the containers of those runs stop too.
     """
     latest = task_runs.latest(rows.rows)
     names = [name for name, row in latest.items() if row.state == task_runs.EXECUTING and name != rows.shape.finalizer]
@@ -190,7 +191,7 @@ def cancel(client: Client, graph: Deployed, rows: RunRows) -> Action:
 
 
 def _also_executing(client: Client, graph: Deployed, run_id: str, names: Sequence[str]) -> dict[str, set[str]]:
-    """Return, for each other run of a graph, those of the tasks that it executes too."""
+    """Return, for each other run of a graph, which of the named tasks it is executing too."""
     executing: dict[str, set[str]] = {}
     for row in task_runs.read(client.rows(queries.task_history(client.place, root_id=graph.root_id))):
         if row.state == task_runs.EXECUTING and row.run_id != run_id and row.name in names:
@@ -199,13 +200,13 @@ def _also_executing(client: Client, graph: Deployed, run_id: str, names: Sequenc
 
 
 def _services(client: Client, run_id: str, job: str) -> tuple[str, ...]:
-    """Return the services that a task started and that go on."""
+    """Return the services that a job's task started and that have not ended."""
     rows = client.rows(queries.job_services(client.place, run_id, job))
     return tuple(str(row["name"]) for row in rows if row["status"] not in _ENDED_SERVICE)
 
 
 def pauses(client: Client, graph: Deployed) -> list[Action]:
-    """Return the pause of each backfill that would start a further run of a graph; none where there is no table."""
+    """Return an action for each backfill to pause because it would start another run; empty if there is no table."""
     records = BackfillRecords(client, graph.tables)
     try:
         listed = records.of_graph(graph.key)
@@ -220,13 +221,13 @@ def pauses(client: Client, graph: Deployed) -> list[Action]:
 
 
 def suspend(client: Client, graph: Deployed) -> Action:
-    """Return the end of a graph's schedule, until somebody resumes it."""
+    """Return the action that suspends a graph's schedule until somebody resumes it."""
     remark = "The schedule starts no runs; a run in progress continues. Deploys leave it suspended."
     return Action(SUSPEND, graph.key, (queries.suspend(client.place, graph.root_task),), _started(graph), remark)
 
 
 def resume(client: Client, graph: Deployed) -> Action:
-    """Return the resumption of a graph's schedule."""
+    """Return the action that resumes a graph's schedule."""
     remark = f"Its schedule ({graph.schedule}) starts runs again."
     return Action(RESUME, graph.key, (queries.resume(client.place, graph.root_task),), _started(graph), remark)
 
@@ -234,12 +235,12 @@ def resume(client: Client, graph: Deployed) -> Action:
 def backfill(
     client: Client, record: GraphRecord, graph: Deployed, choice: backfill_plans.IntervalChoice, ends: tuple[str, str]
 ) -> Action:
-    """Return the start of a backfill: one run for each interval between two days, one after the other.
+    """Return the action that starts a backfill: one run per interval between two days, one after the other.
 
-    `record` is the graph with the roots that it had before: runs of those count, too.
+    `record` has the graph's former roots too, because their runs count as well.
 
     Raises:
-        UsageError: if the graph can have none or has no such values, or no interval is left to be run.
+        UsageError: if the graph cannot have a backfill, does not have such values, or has no interval left to run.
     """
     backfill_plans.check(graph)
     values.check(graph.key, graph.config, choice.values)
@@ -254,10 +255,10 @@ def backfill(
 
 
 def perform(client: Client, action: Action) -> Action:
-    """Send the statements of an action; returns it with all that was sent. Raises as the client does.
+    """Send the statements of an action; return the action with all statements sent. Raises what the client raises.
 
-    A task that is cancelled may have started one more service between the look and its cancellation. After it, it
-    starts none: so what a cancellation finds then is stopped, too.
+    A task may start one more service after its services were listed and before it is cancelled, but none afterwards.
+    After a cancellation the services are therefore listed again, and further ones are stopped too.
     """
     for statement in action.statements:
         client.rows(statement)
@@ -273,9 +274,9 @@ def perform(client: Client, action: Action) -> Action:
 
 
 def keep(client: Client, tables: Tables, operation: Operation) -> None:
-    """Keep what was done, with why, in the history of operations.
+    """Record an operation, with its note, in the history of operations.
 
     Raises:
-        AbsentError: if an earlier version deployed the stack: it has no table for that.
+        AbsentError: if an earlier version deployed the stack, which has no such table.
     """
     client.rows(control_queries.insert_operation(client.place, tables, operation))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def unclosed_roots(place: Place, tables: Tables, root_task: str, limit: int) -> Statement:
-    """The newest runs of a root in the last seven days that history does not have: rows of GRAPH_RUN_GROUP_ID."""
+    """The newest runs of a root in the last seven days that are missing in history: rows of GRAPH_RUN_GROUP_ID."""
     return Statement(
         "SELECT H.GRAPH_RUN_GROUP_ID::VARCHAR AS GRAPH_RUN_GROUP_ID"
         f" FROM TABLE({quoted(place.database)}.INFORMATION_SCHEMA.TASK_HISTORY(DATABASE_NAME => ?, SCHEMA_NAME => ?,"
@@ -30,10 +30,10 @@ def unclosed_roots(place: Place, tables: Tables, root_task: str, limit: int) -> 
 def unclosed_attempts(
     place: Place, tables: Tables, root_tasks: Sequence[str], limit: int, run_id: str | None = None
 ) -> Statement:
-    """The attempts of the newest runs of some roots, at least one, or of that run, that history does not have.
+    """The attempts of runs that are missing in history: of one run, or of the newest of `root_tasks` (at least one).
 
-    All columns, for a table of an earlier version lacks the later ones. The id of a run is the time for which it was
-    scheduled, in milliseconds, so ids are in the order of time.
+    Selects all columns by `*`, because the table of an earlier version lacks later ones. A run's id is its scheduled
+    time in milliseconds, so ids sort by time.
     """
     marks, of_run = ", ".join("?" for _ in root_tasks), " AND J.GRAPH_RUN_ID = ?" if run_id else ""
     return Statement(
@@ -47,7 +47,7 @@ def unclosed_attempts(
 
 
 def roots_of_attempts(place: Place, tables: Tables, run_id: str | None = None) -> Statement:
-    """The roots under which jobs of each graph made attempts, newest first, as rows of a history of roots."""
+    """The roots whose jobs made attempts, for each graph, newest first, in the form of history rows of roots."""
     of_run = " AND GRAPH_RUN_ID = ?" if run_id else ""
     return Statement(
         "SELECT ROOT_TASK_NAME AS NAME, ROOT_TASK_NAME, GRAPH_NAME, 'SUCCEEDED' AS STATE, NULL AS ERROR_MESSAGE,"

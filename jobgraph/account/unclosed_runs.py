@@ -1,6 +1,6 @@
-"""Reads what tells of runs that no finalizer closed: Snowflake's task history, and attempts of jobs.
+"""Reading runs that no finalizer closed, from Snowflake's task history and from attempts of jobs.
 
-Knows whose an attempt is. Must not know how a run is put together.
+Knows to which graph an attempt belongs. Must not know how a run is assembled.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class UnclosedRuns:
-    """The runs of one graph that history does not have."""
+    """The runs of one graph that are missing in history."""
 
     def __init__(self, client: Client, graph: GraphRecord) -> None:
         self._client = client
         self._graph = graph
 
     def of_attempts(self, limit: int, run_id: str | None = None) -> list[tuple[TaskRun, ...]]:
-        """Return what the attempts of the newest such runs, or of that one, show of their tasks: the root comes first.
+        """Return task runs derived from attempts, root first, for the newest unclosed runs or for the run `run_id`.
 
-        A run that is under way is among them.
+        This includes runs under way.
         """
         graph = self._graph
         statement = unclosed_queries.unclosed_attempts(
@@ -39,11 +39,11 @@ class UnclosedRuns:
         return [unclosed.task_rows(attempts) for attempts in unclosed.by_run(own).values()]
 
     def has(self, root: str, run_id: str) -> bool:
-        """Tell whether the attempts of a run show that it is one of this graph's."""
+        """Tell whether the attempts of a run show that it belongs to this graph."""
         return any(rows[0].name == root for rows in self.of_attempts(1, run_id))
 
     def recent(self, limit: int) -> set[tuple[str, str]]:
-        """Return root and id of the newest such runs of the last seven days, those under way included."""
+        """Return (root, run id) of the newest unclosed runs of the last seven days, including those under way."""
         place, graph = self._client.place, self._graph
         return {
             (root, str(row["GRAPH_RUN_GROUP_ID"]))
