@@ -1,1 +1,1 @@
-"""What a deployment costs: rates, how often graphs run, how many jobs run at once, an estimate with its assumptions."""
+"""The cost of a deployment: rates, frequency of runs, concurrency of jobs, estimates with their assumptions."""

@@ -1,4 +1,4 @@
-"""What was charged, divided among those who used it: by their seconds, and the rest is idle. Nothing is lost or added.
+"""Charged credits, divided among uses by their seconds; the rest is idle. The parts always add up to the charge.
 
 Knows metered hours and uses. Must not know what is metered, nor who uses it.
 """
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Sharing(Enum):
-    """How uses at the same time divide what is charged.
+    """How simultaneous uses divide a charge.
 
-    UNITS: each has units of its own, as containers have nodes. ONE_UNIT: they divide one, as tasks do that wait on a
-    warehouse. CHARGES: all that is charged is for them, as nothing is up beside a use, whatever its size.
+    UNITS: each use has its own units, as containers have nodes. ONE_UNIT: all share one unit, as tasks that wait on a
+    warehouse do. CHARGES: uses divide the whole charge, since nothing is charged without a use, whatever its size.
     """
 
     UNITS = "units"
@@ -33,7 +33,7 @@ class Sharing(Enum):
 
 @dataclass(frozen=True)
 class UnitUse:
-    """A use of so many units, nodes or slots; instants are aware."""
+    """A use of a number of units (nodes or slots) from `start` to `end`, which are timezone-aware."""
 
     start: datetime
     end: datetime
@@ -42,7 +42,7 @@ class UnitUse:
 
 @dataclass(frozen=True)
 class Metered:
-    """Credits that were charged for a time, mostly an hour."""
+    """Credits charged for a period, usually an hour."""
 
     start: datetime
     end: datetime
@@ -51,9 +51,9 @@ class Metered:
 
 @dataclass(frozen=True)
 class Allocation:
-    """Credits of each use, in their order, and of nobody: together what was charged.
+    """The credits of each use, in the order of the uses, and the idle credits; together they are the charge.
 
-    `unmetered` are credits by the rate for the time of each use that nothing was metered for, or not yet.
+    `unmetered`: for each use, the credits at the rate for the time that was not metered, or not yet.
     """
 
     shares: tuple[float, ...]
@@ -62,16 +62,16 @@ class Allocation:
 
 
 def allocated(metered: Sequence[Metered], spans: Sequence[UnitUse], rate: float, sharing: Sharing) -> Allocation:
-    """Divide what was charged.
+    """Divide a charge among uses.
 
-    Each use gets what its seconds cost by the rate; if that is more than was charged, all get less in proportion, and
-    with Sharing.CHARGES they get more if it is less.
+    Each use gets the cost of its seconds at the rate. If these costs exceed the charge, all are reduced in proportion;
+    with Sharing.CHARGES they are also increased if they are less than the charge.
 
     Args:
-        metered: what was charged, for times that do not overlap.
+        metered: the charges, for periods that do not overlap.
         spans: the uses.
-        rate: credits an hour of a unit.
-        sharing: how uses at the same time divide it.
+        rate: credits per hour and unit.
+        sharing: how simultaneous uses divide the charge.
     """
     integral = _integral(spans) if sharing is Sharing.ONE_UNIT else None
     most = math.inf if sharing is Sharing.CHARGES else 1.0
@@ -92,7 +92,7 @@ def allocated(metered: Sequence[Metered], spans: Sequence[UnitUse], rate: float,
 
 
 def _seconds(span: UnitUse, start: datetime, end: datetime, integral: Integral | None) -> float:
-    """Return the seconds of units that a use has in a time."""
+    """Return the unit-seconds of a use within a period."""
     start, end = max(start, span.start), min(end, span.end)
     if end <= start:
         return 0.0
@@ -102,7 +102,7 @@ def _seconds(span: UnitUse, start: datetime, end: datetime, integral: Integral |
 
 
 def _integral(spans: Sequence[UnitUse]) -> Integral:
-    """Return instants, and the share of a unit that one has had until then who used it all the time."""
+    """Return timestamps and, for each, the unit-seconds up to then of a use that shares one unit the whole time."""
     changes: dict[float, int] = {}
     for span in spans:
         if span.end > span.start:

@@ -1,6 +1,6 @@
-"""What an estimate takes for granted, in sentences; each only where it matters.
+"""The assumptions of an estimate, in sentences. Each is included only where it matters.
 
-Knows estimates and what they are made of. Must not know how they are laid out.
+Knows estimates and their parts. Must not know how they are laid out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 
 
 def assumptions(estimate: Estimate, deployment: Deployment) -> tuple[str, ...]:
-    """Return what the estimate of a deployment assumes, and what it leaves out."""
+    """Return what the estimate of a deployment assumes and leaves out, as sentences."""
     parts = (_rates(estimate, deployment), _runs(estimate, deployment), _times(estimate, deployment))
     return (*(sentence for part in parts for sentence in part), *_compute(estimate, deployment), *_left_out(deployment))
 
@@ -108,7 +108,7 @@ def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
 
 
 def _is_shared_and_full(deployment: Deployment, warehouse: str) -> bool:
-    """Tell whether tasks of several graphs together may take more slots than a warehouse has."""
+    """Tell whether tasks of several graphs together may need more slots than a warehouse has."""
     widths = [
         width(graph.before, {job.name: int(job.warehouse == warehouse) for job in graph.jobs})
         for graph in deployment.graphs
@@ -130,6 +130,6 @@ def _jobs(deployment: Deployment) -> Iterator[CostedJob]:
 
 
 def names(all_names: Sequence[str]) -> str:
-    """Return names in a row; of very many, the first ones and their count."""
+    """Return names separated by commas; if there are very many, only the first ones and a count."""
     more = f" and {len(all_names) - _MOST_NAMED} more" if len(all_names) > _MOST_NAMED else ""
     return ", ".join(all_names[:_MOST_NAMED]) + more

@@ -1,7 +1,7 @@
-"""How long something is charged for that starts when it is used and suspends when it has been idle for a while.
+"""For how long a resource is charged that starts when it is used and suspends after it has been idle for a while.
 
-Knows how Snowflake charges pools and warehouses: by the second while they are up, and for a shortest time at least.
-Must not know what a second costs.
+Knows how Snowflake charges pools and warehouses: per second while they are up, with a minimum time. Must not know what
+a second costs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Use:
-    """A use of so many units, nodes or clusters, from start to end, in seconds."""
+    """A use of a number of units (nodes or clusters), from `start` to `end`, in seconds."""
 
     start: float
     end: float
@@ -24,9 +24,9 @@ class Use:
 
 @dataclass(frozen=True)
 class Meter:
-    """What is charged: between `fewest` and `most` units are up, for `shortest` seconds at least.
+    """The charging rules of a resource: `fewest` to `most` units are up, and charged for at least `shortest` seconds.
 
-    `tail`: idle seconds until it suspends. Units above the fewest are up only while they are used.
+    `tail`: the idle seconds until it suspends. Units above `fewest` are up only while they are used.
     """
 
     fewest: int
@@ -35,12 +35,12 @@ class Meter:
     shortest: float
 
     def unit_seconds(self, uses: Iterable[Use]) -> float:
-        """Return the seconds of all units that are charged for uses, which may overlap and wait for nothing."""
+        """Return the unit-seconds charged for uses. They may overlap; none waits for a unit."""
         used = sorted((use for use in uses if use.end > use.start), key=lambda use: use.start)
         return sum(self._session(session) for session in self._sessions(used))
 
     def _sessions(self, uses: Sequence[Use]) -> Iterator[list[Use]]:
-        """Yield the uses between which it does not suspend."""
+        """Yield groups of uses between which the resource does not suspend."""
         session: list[Use] = []
         end = 0.0
         for use in uses:

@@ -1,6 +1,6 @@
-"""An estimate, and what a month did cost so far, held against the budget of the stack.
+"""Comparison of an estimate, and of the cost of the current month so far, with the stack's budget.
 
-Knows amounts and limits. Must not know what the stack does about it.
+Knows amounts and limits. Must not know how the stack responds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BudgetExcess:
-    """An estimate above its budget, in credits a month; `is_usual`: by the usual amount, else only by the highest."""
+    """An estimate above its budget, in credits a month. `is_usual`: even the usual amount is above the budget."""
 
     limit: float
     amount: float
@@ -25,7 +25,7 @@ class BudgetExcess:
 
     @property
     def sentence(self) -> str:
-        """What is the matter."""
+        """The problem, as a sentence."""
         kind = "usual" if self.is_usual else "highest"
         return (
             f"The {kind} amount, {wording.number(self.amount)} credits a month, is above the stack's budget of"
@@ -41,7 +41,7 @@ class BudgetExcess:
 
 
 def budget_excess(credits_: Range, budget: Budget | None) -> BudgetExcess | None:
-    """Return by what an estimate exceeds a budget; None if it does not, or if there is none."""
+    """Return how an estimate exceeds a budget; None if it does not, or if there is no budget."""
     if budget is None or credits_.expected <= budget.credits_per_month:
         return None
     return BudgetExcess(budget.credits_per_month, credits_.expected, credits_.usual is not None)
@@ -49,9 +49,9 @@ def budget_excess(credits_: Range, budget: Budget | None) -> BudgetExcess | None
 
 @dataclass(frozen=True)
 class BudgetUse:
-    """How much of a budget is used in the month under way, in credits.
+    """How much of a budget has been used in the current month, in credits.
 
-    `used` is None if the role may not see what was charged; `suspended` is the warehouse that the budget's monitor has
+    `used` is None if the role may not see the charges; `suspended` is the warehouse that the budget's monitor has
     suspended, empty if none.
     """
 
@@ -61,17 +61,17 @@ class BudgetUse:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether more is used than there is."""
+        """Whether more than the budget has been used."""
         return self.used is not None and self.used > self.limit
 
     @property
     def sentence(self) -> str:
-        """How much that is, whether it is more than there is, and what that does."""
+        """The state and its consequence, as a sentence."""
         return f"Budget: {self.state}{self.consequence}"
 
     @property
     def state(self) -> str:
-        """How much that is, and whether it is more than there is."""
+        """How much has been used, and whether the budget is exceeded."""
         limit = wording.number(self.limit)
         if self.used is None:
             return f"{limit} credits a month; how much is used is not known, {wording.UNSEEN_CHARGES}"
@@ -82,7 +82,7 @@ class BudgetUse:
 
     @property
     def consequence(self) -> str:
-        """What stands still because of it, as the end of a sentence; empty if nothing does."""
+        """What does not run as a consequence, as the end of a sentence; empty if nothing is suspended."""
         if not self.suspended:
             return ""
         return (

@@ -1,6 +1,6 @@
-"""What a change of a deployment does to what it costs.
+"""How a change of a deployment changes its cost.
 
-Knows two estimates. Must not know how either came about.
+Knows two estimates. Must not know how they were computed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Priced:
-    """A deployment's estimate, with what it assumes, where graphs are wider than their warehouses, and its excess."""
+    """A deployment's estimate with its assumptions, graphs wider than their warehouses, and excess over the budget."""
 
     estimate: Estimate
     assumptions: tuple[str, ...]
@@ -27,14 +27,14 @@ class Priced:
 
 @dataclass(frozen=True)
 class LineChange:
-    """A line before and after; None where it is not there."""
+    """A line before and after the change; None if it does not exist."""
 
     old: CostLine | None
     new: CostLine | None
 
     @property
     def line(self) -> CostLine:
-        """The line as it will be, or was."""
+        """The new line, or the old one if there is no new one."""
         line = self.new or self.old
         if line is None:
             raise ValueError("a line that is neither before nor after")
@@ -43,7 +43,7 @@ class LineChange:
 
 @dataclass(frozen=True)
 class GraphCostChange:
-    """A graph of which something costs more or less than before."""
+    """A graph with a changed cost or a changed number of runs."""
 
     key: str
     old: GraphCost | None
@@ -53,7 +53,7 @@ class GraphCostChange:
 
 @dataclass(frozen=True)
 class CostChange:
-    """Two estimates, and the graphs and standing lines that are not the same in both."""
+    """Two estimates, and the graphs and standing lines that differ between them."""
 
     old: Priced
     new: Priced
@@ -62,30 +62,30 @@ class CostChange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the change costs nothing and saves nothing, and no graph gets wider than its warehouse."""
+        """Whether no cost changes and no graph becomes wider than its warehouse."""
         return not self.graphs and not self.standing and not self.crowds
 
     @property
     def crowds(self) -> tuple[Crowd, ...]:
-        """Where graphs become wider than their warehouses, or more so."""
+        """The graphs that become wider than their warehouses, or wider than before."""
         return tuple(crowd for crowd in self.new.crowds if crowd not in self.old.crowds)
 
     @property
     def difference(self) -> float:
-        """Credits a month that it costs more: of usual amounts if both are known, else of the highest."""
+        """The additional credits a month: of the usual amounts if both are known, otherwise of the highest."""
         before, after = comparable(self.old.estimate.credits, self.new.estimate.credits)
         return after - before
 
 
 def comparable(old: Range, new: Range) -> tuple[float, float]:
-    """Return two amounts of the same kind: the usual ones if both are known, else the highest."""
+    """Return two amounts of the same kind: the usual ones if both are known, otherwise the highest."""
     if old.usual is not None and new.usual is not None:
         return old.usual, new.usual
     return old.high, new.high
 
 
 def changed(old: Priced, new: Priced) -> CostChange:
-    """Return what is different between two estimates."""
+    """Return the differences between two estimates."""
     before = {graph.key: graph for graph in old.estimate.graphs}
     after = {graph.key: graph for graph in new.estimate.graphs}
     graphs = [_graph(key, before.get(key), after.get(key)) for key in after | before]

@@ -1,6 +1,7 @@
-"""How many jobs of a graph may run at the same time, and how long a run takes if not all of them can.
+"""How many jobs of a graph may run at the same time, and how long a run takes if they cannot all do so.
 
-Knows partial orders: the widest antichain by Dilworth's theorem, as a minimum cut. Must not know what a job costs.
+Knows partial orders: the widest antichain, computed as a minimum cut (Dilworth's theorem). Must not know what a job
+costs.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def widest(before: Before, weights: Mapping[str, int]) -> tuple[str, ...]:
-    """Return the jobs that may run at the same time and together weigh most, in the order of `before`.
+    """Return the jobs that may run at the same time and have the largest total weight, in the order of `before`.
 
     Args:
-        before: the direct predecessors of each job; they are jobs, too.
-        weights: what each job takes up while it runs, as nodes or slots; not negative.
+        before: job -> its direct predecessors, which are keys too.
+        weights: what each job occupies while it runs, such as nodes or slots; not negative.
 
-    No two of the jobs follow one another. The cut: each job is a pair of vertices, entered with its weight and left
-    with its weight; a job leads to what follows it without limit. A job on both of whose sides nothing is cut has
-    neither a predecessor nor a successor among the others like it.
+    No returned job follows another. The network has two vertices per job; the edge from the source to the first and the
+    edge from the second to the sink have the job's weight as capacity, and all other edges are unlimited. The returned
+    jobs are those with neither edge cut: none of them precedes or follows another.
     """
     names = list(before)
     place = {name: number for number, name in enumerate(names)}
@@ -47,13 +48,13 @@ def widest(before: Before, weights: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def width(before: Before, weights: Mapping[str, int]) -> int:
-    """Return how much jobs that run at the same time weigh at most."""
+    """Return the largest total weight of jobs that may run at the same time."""
     return sum(weights[name] for name in widest(before, weights))
 
 
 @dataclass(frozen=True)
 class JobPeriod:
-    """When a job runs, in seconds from the start of the run."""
+    """The period in which a job runs, in seconds from the start of the run."""
 
     start: float
     end: float
@@ -61,7 +62,7 @@ class JobPeriod:
 
 @dataclass(frozen=True)
 class Lanes:
-    """Which jobs compete for slots, and for how many: the lane of a job, as its warehouse, and the slots of a lane."""
+    """Which jobs compete for slots. `lane`: job -> its lane, such as a warehouse. `slots`: lane -> number of slots."""
 
     lane: Mapping[str, str]
     slots: Mapping[str, int]
@@ -73,7 +74,7 @@ _UNLIMITED = Lanes({}, {})
 def intervals(before: Before, seconds: Mapping[str, float], lanes: Lanes = _UNLIMITED) -> dict[str, JobPeriod]:
     """Return when each job of a run would run: as soon as its predecessors are done and its lane has a free slot.
 
-    Of several jobs that wait for a slot, the one that became ready first gets it, then the first in `before`.
+    If several jobs wait for a slot, the one that became ready first gets it; on a tie, the first in `before`.
     """
     order = {name: number for number, name in enumerate(before)}
     free: dict[str, float] = {lane: lanes.slots.get(lane, math.inf) for lane in ("", *lanes.lane.values())}
@@ -99,23 +100,23 @@ def intervals(before: Before, seconds: Mapping[str, float], lanes: Lanes = _UNLI
 
 
 def run_seconds(before: Before, seconds: Mapping[str, float], lanes: Lanes = _UNLIMITED) -> float:
-    """Return how long a run takes whose jobs take so many seconds each."""
+    """Return the duration of a run in seconds, given the seconds of each job."""
     return max((interval.end for interval in intervals(before, seconds, lanes).values()), default=0.0)
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """Something that jobs take up while they run: how much each takes, and how much of it there is."""
+    """A resource that jobs occupy while they run: how much each job needs, and how much is available."""
 
     demands: Mapping[str, int]
     limit: int
 
 
 def longest_run(before: Before, seconds: Mapping[str, float], capacities: Sequence[Capacity]) -> float:
-    """Return a bound on how long a run takes, in whatever order jobs that wait are taken.
+    """Return an upper bound on the duration of a run in seconds, for any order in which waiting jobs get resources.
 
-    While a run goes on, a job of its longest chain runs, or waits for something that is in use: all of it, but for less
-    than the job needs (Graham's bound). It is never longer than all jobs one after another.
+    At any time of a run, a job of its longest chain either runs or waits for a resource of which less than the job
+    needs is free (Graham's bound). The bound is never longer than all jobs one after another.
     """
     longest = run_seconds(before, seconds)
     for capacity in capacities:

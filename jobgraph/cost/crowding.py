@@ -1,4 +1,4 @@
-"""Where a graph is wider than the warehouse that its tasks wait on, and what that does to its runs.
+"""Graphs that are wider than the warehouse on which their tasks wait, and what this does to their runs.
 
 Knows slots of warehouses. Must not know what a warehouse costs.
 """
@@ -26,10 +26,10 @@ _DIRECT = "runner: direct"
 
 @dataclass(frozen=True)
 class Crowd:
-    """Jobs of a graph that may run at the same time, more than the warehouse has slots.
+    """Jobs of a graph that may run at the same time but outnumber the warehouse's slots.
 
-    `rounds` and `fewest_rounds`: how long a run takes with these slots and with enough, in lengths of a job, if all
-    jobs take equally long.
+    `rounds` and `fewest_rounds`: the duration of a run with these slots and with enough slots, in multiples of a job's
+    duration if all jobs take equally long.
     """
 
     graph: str
@@ -40,7 +40,7 @@ class Crowd:
 
     @property
     def what(self) -> str:
-        """What is the matter, in a sentence."""
+        """The problem, as a sentence."""
         house = self.warehouse
         clusters = f" on {house.clusters} clusters" if house.clusters > 1 else ""
         return (
@@ -66,12 +66,12 @@ class Crowd:
 
 
 def crowds(costed: Deployment) -> tuple[Crowd, ...]:
-    """Return where graphs are wider than their warehouses."""
+    """Return the graphs that are wider than their warehouses."""
     return tuple(crowd for graph in costed.graphs for crowd in _crowds(graph, costed))
 
 
 def crowd_problems(config: Config, settings: Settings) -> tuple[Problem, ...]:
-    """Return the same of a configuration in a stack of these settings, as warnings at the jobs of the graph."""
+    """Return the same for a configuration and settings, as warnings placed at the jobs of the graph."""
     return tuple(_problem(config, crowd) for crowd in crowds(deployment(config, settings)))
 
 

@@ -1,4 +1,4 @@
-"""What of a deployment costs something: graphs and their jobs, the pools they run on, the warehouses that they wait on.
+"""The parts of a deployment that cost something: graphs and their jobs, their pools, and the warehouses they wait on.
 
 Knows the configuration and the settings. Must not know rates, nor how often anything runs.
 """
@@ -25,7 +25,7 @@ USUAL_CONCURRENCY = 8
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A warehouse that tasks wait on. `is_own`: the stack makes it and knows its size; else the usual is assumed."""
+    """A warehouse on which tasks wait. `is_own`: the stack creates it and knows its size; else defaults are assumed."""
 
     name: str
     size: str = "XSMALL"
@@ -36,16 +36,16 @@ class Warehouse:
 
     @property
     def slots(self) -> int:
-        """Statements that run on it at the same time."""
+        """How many statements can run on it at the same time."""
         return self.concurrency * self.clusters
 
 
 @dataclass(frozen=True)
 class CostedJob:
-    """A job: `longest_seconds` are those that its containers run in one run at most, `longest_wait` its task's.
+    """A job. `longest_seconds`: how long its containers can run in one run. `longest_wait`: the same for its task.
 
-    `warehouse` of None: its task is serverless, or `is_direct`: then nobody waits for the job. `is_conditional`: a run
-    may pass over it.
+    `warehouse` is None if its task is serverless, or if the job `is_direct`, so that no task waits for it on a
+    warehouse. `is_conditional`: a run may skip it.
     """
 
     name: str
@@ -62,9 +62,9 @@ class CostedJob:
 
 @dataclass(frozen=True)
 class CostedGraph:
-    """A graph; its jobs in an order in which each follows its predecessors, those that runs pass over left out.
+    """A graph with its jobs, predecessors first, without the disabled ones.
 
-    `closed_on`: the warehouse of its finalizer; None if it has none, or if nobody says.
+    `closed_on`: the warehouse of its finalizer; None if it has no finalizer or the warehouse is not known.
     """
 
     key: str
@@ -76,7 +76,7 @@ class CostedGraph:
 
     @property
     def before(self) -> dict[str, tuple[str, ...]]:
-        """The predecessors of each job."""
+        """Job -> its predecessors."""
         return {job.name: job.after for job in self.jobs}
 
 
@@ -89,16 +89,16 @@ class Deployment:
     warehouses: Mapping[str, Warehouse] = field(default_factory=dict)
 
     def warehouse(self, name: str) -> Warehouse:
-        """Return a warehouse; of one that the stack does not make, what Snowflake sets where nothing is said."""
+        """Return a warehouse; Snowflake's defaults if the stack does not create it."""
         return self.warehouses.get(name) or Warehouse(name, is_own=False)
 
     def pool(self, name: str) -> Pool:
-        """Return a pool; of one that the stack does not name, what Snowflake sets where nothing is said."""
+        """Return a pool; Snowflake's defaults if the stack does not name it."""
         return self.pools.get(name) or Pool(name, auto_suspend_secs=3600, existing=True)
 
 
 def deployment(config: Config, settings: Settings) -> Deployment:
-    """Return what a configuration deploys into a stack of these settings."""
+    """Return the deployment of a configuration in a stack with these settings."""
     graphs = in_account(config, settings).graphs
     return Deployment(
         tuple(costed_graph(graph, settings.warehouse) for graph in graphs),
@@ -108,7 +108,7 @@ def deployment(config: Config, settings: Settings) -> Deployment:
 
 
 def own_warehouse(settings: Settings) -> Warehouse:
-    """Return the stack's warehouse as its settings have it."""
+    """Return the stack's warehouse according to its settings."""
     return Warehouse(
         settings.warehouse,
         settings.warehouse_size,
@@ -120,9 +120,9 @@ def own_warehouse(settings: Settings) -> Warehouse:
 
 
 def costed_graph(graph: Graph, warehouse: str) -> CostedGraph:
-    """Return a graph whose tasks wait on `warehouse`, unless they say otherwise.
+    """Return a graph whose tasks wait on `warehouse`, unless a job names another.
 
-    The order of jobs and of predecessors in the file makes no difference.
+    The order of jobs and predecessors in the file makes no difference.
     """
     jobs_by_name = sorted(graph.jobs, key=lambda job: job.name)
     graph = replace(graph, jobs=tuple(replace(job, after=tuple(sorted(job.after))) for job in jobs_by_name))
@@ -142,7 +142,7 @@ def costed_graph(graph: Graph, warehouse: str) -> CostedGraph:
 
 
 def _enabled_edges(graph: Graph) -> dict[str, tuple[str, ...]]:
-    """Return the predecessors of the jobs that run; of one that is passed over, its own stand in for it."""
+    """Return the predecessors of each enabled job; a disabled predecessor is replaced by its own predecessors."""
     before = edges(graph)
     running: dict[str, tuple[str, ...]] = {}
     standing_in: dict[str, tuple[str, ...]] = {}

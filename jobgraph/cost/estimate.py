@@ -1,10 +1,11 @@
-"""What a deployment will cost in a month, as ranges, line by line.
+"""The cost of a deployment in a month, as ranges, line by line.
 
-Knows how Snowflake charges pools, warehouses and serverless tasks. Must not know how an estimate is written.
+Knows how Snowflake charges pools, warehouses and serverless tasks. Must not know how an estimate is formatted.
 
-The highest amounts hold if every job takes its time limit with every attempt (or, of 100 runs in history, as long as
-the 90th longest); the lowest if it takes no time (the 10th), shares a node with all jobs that may run beside it, and
-others use pool and warehouse just before and after. Each is a bound for every way in between.
+The highest amounts assume that every job takes its time limit in every attempt (or, with history, the 90th percentile
+of its durations). The lowest assume that a job takes no time (or the 10th percentile), shares a node with all jobs that
+may run at the same time, and that others use pool and warehouse just before and after it. They bound every case in
+between.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ STANDING = "standing"
 
 @dataclass(frozen=True)
 class CostLine:
-    """What one thing costs. `kind` is job, idle or wait (`usage`), or standing; `name` the job; `on` what is charged.
+    """The cost of one item. `kind`: a kind of `usage`, or standing. `name`: the job. `on`: the charged resource.
 
-    `seconds` are those of one run, on one node or cluster; `credits` those of a month, None if nobody knows how many
-    runs it has; `source` is history or limit.
+    `seconds`: of one run, on one node or cluster. `credits`: of a month; None if the number of runs is not known.
+    `source`: history or limit.
     """
 
     kind: str
@@ -50,13 +51,13 @@ class CostLine:
 
     @property
     def has_few_runs(self) -> bool:
-        """Whether its time is from history, but from too few runs for its bounds."""
+        """Whether its time comes from history, but from too few runs to give bounds."""
         return self.source == FROM_HISTORY and self.runs_in_history < FEW_RUNS
 
 
 @dataclass(frozen=True)
 class GraphCost:
-    """What a graph costs; `runs` of a month, None if it has no schedule and nobody states a number."""
+    """The cost of a graph. `runs`: per month; None if the graph has no schedule and no number of runs was stated."""
 
     key: str
     runs: Range | None
@@ -69,9 +70,9 @@ class GraphCost:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a deployment costs in a month: graph by graph, and what is up whether anything runs or not.
+    """The cost of a deployment in a month: graph by graph, and the standing cost of resources that never suspend.
 
-    `uncounted` are the graphs whose runs nobody knows: they are not in `credits`.
+    `uncounted`: the graphs with an unknown number of runs; `credits` does not include them.
     """
 
     graphs: tuple[GraphCost, ...]
@@ -89,7 +90,10 @@ class Estimate:
 def estimate(
     deployment: Deployment, rates: Rates, history: History | None = None, stated: Mapping[str, float] | None = None
 ) -> Estimate:
-    """Return what a deployment costs in a month. `stated`: runs a month of graphs without a schedule, by upper key."""
+    """Return the cost of a deployment in a month.
+
+    `stated`: upper-case graph key -> runs a month, for graphs without a schedule.
+    """
     pricing = _Pricing(deployment, rates)
     uses = graph_uses(deployment, rates, history or {})
     graphs = tuple(_graph(graph, uses[graph.key], pricing, stated or {}) for graph in deployment.graphs)
@@ -120,9 +124,9 @@ def _graph(graph: CostedGraph, use: GraphUse, pricing: _Pricing, stated: Mapping
 
 
 def _runs(graph: CostedGraph, use: GraphUse, stated: Mapping[str, float]) -> Range | None:
-    """Return the runs of a month: fewer than the schedule says if they take longer than it leaves between them.
+    """Return the runs per month: fewer than scheduled if a run takes longer than the time between two starts.
 
-    After a run that is too long, the next begins at the next time of the schedule.
+    After a run that takes too long, the next run starts at the schedule's next time.
     """
     if graph.schedule is None:
         number = stated.get(graph.key.upper())
@@ -140,13 +144,13 @@ def _runs(graph: CostedGraph, use: GraphUse, stated: Mapping[str, float]) -> Ran
 
 @dataclass(frozen=True)
 class _Pricing:
-    """Seconds turned into credits."""
+    """Converts seconds into credits."""
 
     deployment: Deployment
     rates: Rates
 
     def rate(self, charged: str, on: str) -> Rate:
-        """Return the credits that an hour of one node or cluster costs."""
+        """Return the credits per hour of one node or cluster."""
         if charged == POOL:
             return self.rates.families[self.deployment.pool(on).instance_family]
         if charged == SERVERLESS:
@@ -155,7 +159,7 @@ class _Pricing:
         return self.rates.warehouses[self.deployment.warehouse(on).size]
 
     def lines(self, use: GraphUse, runs: Range | None) -> Iterable[CostLine]:
-        """Yield the lines of a graph."""
+        """Yield the cost lines of a graph."""
         for part in use.parts:
             rate = self.rate(part.charged, part.on)
             usual = None if part.unit_seconds.usual is None else part.unit_seconds.usual * rate.high / 3600
@@ -169,7 +173,7 @@ class _Pricing:
                 )
 
     def _is_standing(self, kind: str, charged: str, on: str) -> bool:
-        """Tell whether something is charged as standing: what never suspends is neither idle nor kept awake."""
+        """Tell whether a use counts as standing cost: on a resource that never suspends, except the jobs' own use."""
         return kind != JOB and on in self._never_suspended(charged)
 
     def _never_suspended(self, charged: str) -> set[str]:
@@ -178,9 +182,9 @@ class _Pricing:
         return {house.name for house in self.deployment.warehouses.values() if house.auto_suspend == 0}
 
     def most(self, charged: str, on: str) -> float:
-        """Return what a pool or warehouse can cost in a month: all it may have is up for the whole of it.
+        """Return the most that a pool or warehouse can cost in a month: all its units are up the whole time.
 
-        One that suspends sooner than the shortest time that is charged may be charged for more time than there is.
+        A resource that suspends sooner than the minimum charge may be charged for more time than a month has.
         """
         if charged == SERVERLESS:
             return math.inf
@@ -194,7 +198,7 @@ class _Pricing:
         return units * again * HOURS_A_MONTH * self.rate(charged, on).high
 
     def standing(self, counted: Iterable[CostLine]) -> Iterable[CostLine]:
-        """Yield what pools and warehouses cost that never suspend, less what the jobs on them cost."""
+        """Yield the cost of pools and warehouses that never suspend, minus the cost of the jobs on them."""
         jobs = [line for line in counted if line.kind == JOB and line.charged == POOL]
         for name in sorted(self._never_suspended(POOL)):
             pool, rate = self.deployment.pool(name), self.rate(POOL, name)
@@ -212,7 +216,7 @@ class _Pricing:
                 yield CostLine(STANDING, name, WAREHOUSE, credits=between(HOURS_A_MONTH * rate.low, high, usual))
 
     def month(self, lines: Iterable[CostLine]) -> Range:
-        """Return what lines cost together: nothing costs more than it does if it is up for the whole month."""
+        """Return the total of the lines. A resource costs at most what it costs if it is up for the whole month."""
         by_resource: dict[tuple[str, str], list[Range]] = {}
         for line in lines:
             if line.credits is not None:

@@ -19,14 +19,14 @@ _SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
 
 
 def runs_a_month(schedule: Schedule) -> float:
-    """Return how often a schedule starts a run in a month, the twelfth part of a year."""
+    """Return how many runs a schedule starts in a month, that is, a twelfth of a year."""
     if isinstance(schedule, Cron):
         return cron.firings_a_year(schedule) / 12
     return SECONDS_A_MONTH / shortest_pause(schedule)
 
 
 def shortest_pause(schedule: Schedule) -> float:
-    """Return the seconds from the start of a run to the next that a schedule leaves at least."""
+    """Return the shortest time, in seconds, between two starts of a schedule."""
     if isinstance(schedule, Cron):
         return cron.shortest_gap(schedule).total_seconds()
     return float(schedule.number * _SECONDS[schedule.unit])

@@ -1,6 +1,6 @@
-"""What history tells of jobs: how long their containers ran, and how long their tasks took, in one run.
+"""The durations of jobs in history: how long their containers ran, and how long their tasks took, in one run.
 
-Knows rows of the statements in jobgraph.account.queries. Must not know what any of it costs.
+Knows rows of the statements in jobgraph.account.queries. Must not know what anything costs.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 TaskKey = tuple[str, str]
-# below so many runs, their 10th and 90th of a hundred say nothing: the next one is longer than all of four others once
-# in five times
+# With fewer runs, their 10th and 90th percentiles are no bounds: with four runs, the next one is longer than all of
+# them in one case out of five.
 FEW_RUNS = 5
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of runs: the 10th and 90th of a hundred, and the median. `runs` is how many runs they are of.
+    """Durations of a job in seconds: 10th and 90th percentiles, and the median. `runs` is the number of runs.
 
-    `seconds` are those of the job's containers, all attempts of a run together; `wait` those of its task.
+    `seconds`: of the job's containers, over all attempts of a run. `wait`: of its task.
     """
 
     runs: int
@@ -32,16 +32,19 @@ class Times:
 
     @property
     def is_thin(self) -> bool:
-        """Whether the runs are too few to bound what the next one takes."""
+        """Whether there are too few runs to bound the duration of the next one."""
         return self.runs < FEW_RUNS
 
 
-# by root task and task
+# by (root task, task)
 History = dict[TaskKey, Times]
 
 
 def history(attempts: Iterable[Mapping[str, Any]], tasks: Iterable[Mapping[str, Any]]) -> History:
-    """Return what rows tell: each has ROOT_TASK_NAME, TASK_NAME, RUNS, LOW, USUAL, HIGH; of attempts and of tasks."""
+    """Return the history from rows about attempts and rows about tasks.
+
+    Each row has ROOT_TASK_NAME, TASK_NAME, RUNS, LOW, USUAL and HIGH.
+    """
     waits = {_key(row): _range(row) for row in tasks if row["USUAL"] is not None}
     result: History = {}
     for row in attempts:

@@ -1,6 +1,6 @@
-"""A deployment's estimate with all that belongs to it, by the settings of its stack.
+"""A deployment's estimate with its assumptions and warnings, according to the settings of its stack.
 
-Knows the settings that say what things cost. Must not know where a deployment comes from.
+Knows the settings that determine cost. Must not know where a deployment comes from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 def priced(
     deployment: Deployment, settings: Settings, history: History, stated: Mapping[str, float] | None = None
 ) -> Priced:
-    """Return the estimate of a deployment. `stated`: runs a month by graph, in upper case, beside the settings'."""
+    """Return the estimate of a deployment.
+
+    `stated`: upper-case graph key -> runs a month, in addition to those in the settings.
+    """
     rates = published().overridden(dict(settings.rates), settings.credit_price)
     runs = {**dict(settings.runs_per_month), **(stated or {})}
     estimated = estimate(deployment, rates, history, runs)

@@ -1,4 +1,4 @@
-"""Amounts that are not certain: the lowest, the highest, and the usual one where history tells it.
+"""Uncertain amounts: the lowest, the highest, and, if history shows it, the usual one.
 
 Knows arithmetic. Must not know what is measured.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Range:
-    """An amount between `low` and `high`; `usual` is None where nothing tells it."""
+    """An amount between `low` and `high`; `usual` is None if it is not known."""
 
     low: float
     high: float
@@ -26,11 +26,11 @@ class Range:
 
     @property
     def expected(self) -> float:
-        """The usual amount; the highest where nothing tells it."""
+        """The usual amount, or the highest if the usual one is not known."""
         return self.high if self.usual is None else self.usual
 
     def at_most(self, limit: float) -> Range:
-        """Return the range with everything above a limit cut to it."""
+        """Return the range with every amount above the limit reduced to the limit."""
         usual = None if self.usual is None else min(self.usual, limit)
         return Range(min(self.low, limit), min(self.high, limit), usual)
 
@@ -44,11 +44,11 @@ def exactly(amount: float) -> Range:
 
 
 def between(low: float, high: float, usual: float | None = None) -> Range:
-    """Return a range in order: what bounds of different origin say may overlap by a little."""
+    """Return a range with its amounts in order: bounds from different sources may overlap slightly."""
     high = max(low, high)
     return Range(low, high, None if usual is None else min(max(usual, low), high))
 
 
 def total(amounts: Iterable[Range]) -> Range:
-    """Return the sum; of nothing, nothing."""
+    """Return the sum; zero if there are no amounts."""
     return sum(amounts, NOTHING)

@@ -1,6 +1,6 @@
-"""The rates of Snowflake, and what a stack says is different for it.
+"""Snowflake's rates, and the rates that a stack overrides.
 
-Knows rates.yaml beside it. Must not know what is deployed.
+Knows rates.yaml in this folder. Must not know what is deployed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILE = Path(__file__).with_name("rates.yaml")
 
 @dataclass(frozen=True)
 class Rate:
-    """Credits an hour; a range where clouds differ, or where the rate is not certain."""
+    """Credits per hour; a range if clouds differ or the rate is not certain."""
 
     low: float
     high: float
@@ -28,9 +28,9 @@ class Rate:
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates of instance families and of warehouse sizes; `own` are the names that the stack has a rate of its own for.
+    """Rates of instance families and of warehouse sizes; `own` are the names whose rates the stack overrides.
 
-    `serverless` is a share of a warehouse's rate. Shortest charges are in seconds.
+    `serverless` is a fraction of a warehouse's rate. Minimum charges (`shortest_…`) are in seconds.
     """
 
     effective: str
@@ -45,7 +45,7 @@ class Rates:
     own_price: bool = False
 
     def overridden(self, rates: Mapping[str, float], credit_price: float | None) -> Rates:
-        """Return the rates with those of a stack: credits an hour by instance family or warehouse size."""
+        """Return the rates overridden by a stack's `rates`: instance family or warehouse size -> credits per hour."""
         own = {name: Rate(value, value) for name, value in rates.items()}
         return replace(
             self,

@@ -1,7 +1,7 @@
-"""Estimates as people and tools read them: lines for a terminal, Markdown for a pull request, plain values.
+"""Estimates in their output formats: lines for a terminal, Markdown for a pull request, plain values for JSON.
 
-Knows these forms. Must not know how an estimate comes about. Keys of the JSON form are promised to scripts: add, never
-rename.
+Knows these formats. Must not know how an estimate is computed. Scripts rely on the keys of the JSON format: add keys,
+never rename them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from jobgraph.cost.ranges import Range
 
 NO_CHANGE = "The change costs nothing and saves nothing.\n"
-# of one table; the command shows all
+# in one table or list of changes; the command shows all
 _MOST_ROWS = 50
 _UNITS = (wording.A_MONTH, wording.A_RUN)
 
 
 def as_text(priced: Priced) -> str:
-    """Return an estimate as lines: graph by graph, then what is always up, then what all of it assumes."""
+    """Return an estimate as lines: graph by graph, then the standing cost, then the assumptions."""
     return "".join(f"{line}\n" for line in _text_lines(priced))
 
 
@@ -85,13 +85,13 @@ def _estimate_lines(priced: Priced) -> Iterator[str]:
 
 
 def _titled(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield a table; nothing if it has no rows."""
+    """Yield the lines of a table; none if it has no rows."""
     if rows:
         yield from ("", *markdown.table_lines(heads, rows))
 
 
 def change_as_text(change: CostChange) -> str:
-    """Return what a change does to the cost as lines; nothing if it does nothing."""
+    """Return a change of cost as lines; empty if there is none."""
     return "".join(f"{line}\n" for line in _change_lines(change))
 
 
@@ -133,7 +133,7 @@ def _minutes(change: LineChange) -> str:
 
 
 def change_as_markdown(change: CostChange) -> str:
-    """Return what a change does to the cost as a section of a comment; nothing if it does nothing."""
+    """Return a change of cost as a section of a comment; empty if there is none."""
     return "".join(f"{line}\n" for line in _markdown_lines(change))
 
 
@@ -201,7 +201,7 @@ def as_json(priced: Priced) -> dict[str, Any]:
 
 
 def change_as_json(change: CostChange) -> dict[str, Any]:
-    """Return what a change does to the cost as plain values; `difference` is in credits a month."""
+    """Return a change of cost as plain values; `difference` is in credits a month."""
     return {
         "changes": not change.is_empty,
         "difference": change.difference,

@@ -1,6 +1,6 @@
-"""What runs did cost: each attempt's part of its pool, warehouse and serverless task, and what was idle.
+"""What runs have cost: each attempt's share of its pool, warehouse and serverless task, and the idle cost.
 
-Knows attempts and metered hours. Must not know where either comes from, nor how it is shown.
+Knows attempts and metered hours. Must not know where these come from, nor how the result is shown.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jobgraph.cost.deployment import Deployment
     from jobgraph.cost.rates import Rates
 
-# what attempts may be added up by, and what tells the sums apart then
+# grouping -> the fields that identify a group
 KEYS = {
     "job": ("graph", "job"),
     "graph": ("graph",),
@@ -34,10 +34,10 @@ _SHARING = {POOL: Sharing.UNITS, WAREHOUSE: Sharing.ONE_UNIT, SERVERLESS: Sharin
 
 @dataclass(frozen=True)
 class EndedAttempt:
-    """An attempt of a job that has ended, or an execution of a graph's root task, as if that were a job.
+    """An ended attempt of a job, or an execution of a graph's root task, which is treated like a job.
 
-    `graph` is the key of its graph; where nobody says, the name of its root task. `warehouse` is empty if its task
-    waited on none, `serverless` names the task if that had compute of its own, and `pool` is empty if it had no node.
+    `graph` is the graph's key, or the root task's name if the key is not known. `warehouse` is empty if the task waited
+    on none; `serverless` is the name of the task if it was serverless; `pool` is empty if the attempt had no node.
     """
 
     graph: str
@@ -53,16 +53,16 @@ class EndedAttempt:
     serverless: str = ""
 
     def resource(self, kind: str) -> str:
-        """Return the name of what it used of a kind; empty if it used none."""
+        """Return the name of the resource of a kind that it used; empty if it used none."""
         return {POOL: self.pool, WAREHOUSE: self.warehouse, SERVERLESS: self.serverless}.get(kind, "")
 
 
 @dataclass(frozen=True)
 class Spent:
-    """Credits of an attempt, or of several: of nodes, of a warehouse, of serverless tasks.
+    """The credits of one or several attempts: for nodes, for a warehouse, for serverless tasks.
 
-    `estimated` are those of time not metered. `key` says whose they are, as KEYS has it for each group. `attempts` are
-    those of jobs alone: a root task has none.
+    `estimated`: credits for time that was not metered. `key`: the values of the fields in KEYS that identify the group.
+    `attempts`: the number of attempts of jobs; a root task has none.
     """
 
     key: tuple[str, ...]
@@ -74,18 +74,18 @@ class Spent:
 
     @property
     def name(self) -> str:
-        """Whose they are, on one line."""
+        """The group's name, on one line."""
         return " ".join(self.key)
 
     @property
     def credits(self) -> float:
-        """All of it."""
+        """The total credits."""
         return self.nodes + self.waiting + self.serverless + self.estimated
 
 
 @dataclass(frozen=True)
 class ChargedResource:
-    """A pool, warehouse, serverless task or alert: what was charged for it, and how much of that for nobody's use."""
+    """A pool, warehouse, serverless task or alert: the credits charged for it, and how many of them were idle."""
 
     kind: str
     name: str
@@ -95,24 +95,24 @@ class ChargedResource:
 
 @dataclass(frozen=True)
 class Spending:
-    """What attempts did cost, each with its credits, and what they used, the most idle first."""
+    """The credits of each attempt, and the resources that attempts used, the most idle first."""
 
     attempts: tuple[tuple[EndedAttempt, Spent], ...]
     resources: tuple[ChargedResource, ...]
 
     @property
     def charged(self) -> float:
-        """Credits that Snowflake has charged: those of attempts, and the idle ones."""
+        """The credits that Snowflake has charged: for attempts and for idle time."""
         return sum(resource.charged for resource in self.resources)
 
     @property
     def idle(self) -> float:
-        """Credits that were charged for nobody's use."""
+        """The credits charged for idle time."""
         return sum(resource.idle for resource in self.resources)
 
     @property
     def estimated(self) -> float:
-        """Credits by the rates for time that is not metered."""
+        """The credits, at the rates, for time that is not metered."""
         return sum(spent.estimated for _, spent in self.attempts)
 
 
@@ -122,7 +122,7 @@ def spending(
     deployment: Deployment,
     rates: Rates,
 ) -> Spending:
-    """Return what attempts did cost. `metered`: what was charged, by kind (pool, warehouse …) and name."""
+    """Return what attempts have cost. `metered`: (kind, name) -> charges; a kind is pool, warehouse and so on."""
     shares = {kind: [0.0] * len(attempts) for kind in _SHARING}
     estimated = [0.0] * len(attempts)
     resources = []
@@ -167,7 +167,7 @@ def _key(attempt: EndedAttempt, group: str) -> tuple[str, ...]:
 
 
 def grouped(result: Spending, group: str) -> list[Spent]:
-    """Return what attempts did cost together, the dearest first; `group` is one of GROUPS."""
+    """Return the cost of attempts by group, the most expensive first; `group` is one of GROUPS."""
     by_key: dict[tuple[str, ...], list[Spent]] = {}
     for attempt, spent in result.attempts:
         by_key.setdefault(_key(attempt, group), []).append(spent)
@@ -186,7 +186,7 @@ def grouped(result: Spending, group: str) -> list[Spent]:
 
 
 def savings(result: Spending, rates: Rates) -> list[tuple[float, str]]:
-    """Return what would save most, in credits, the most first; each at most so much."""
+    """Return (credits, proposal) for possible savings, the largest first; the credits are an upper bound."""
     proposals = [
         (resource.idle, _LESS_IDLE[resource.kind].format(resource.name))
         for resource in result.resources
@@ -220,7 +220,7 @@ _LESS_IDLE = {
 
 
 def _smaller(family: str, rates: Rates) -> str:
-    """Return the family of the same kind with the next smaller nodes; empty if there is none."""
+    """Return the family in the same series with the next smaller nodes; empty if there is none."""
     series = [name for name in FAMILIES if name.rpartition("_")[0] == family.rpartition("_")[0]]
     cheaper = [name for name in series if family in series and rates.families[name].high < rates.families[family].high]
     return max(cheaper, key=lambda name: rates.families[name].high, default="")

@@ -1,7 +1,7 @@
-"""What runs did cost, as lines for a terminal and as plain values.
+"""What runs have cost, as lines for a terminal and as plain values for JSON.
 
-Knows these forms. Must not know how credits are divided. Keys of the JSON form are promised to scripts: add, never
-rename.
+Knows these formats. Must not know how credits are divided. Scripts rely on the keys of the JSON format: add keys, never
+rename them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_ROWS = 50
 
 
 def as_text(result: Spending, group: str, savings: Sequence[tuple[float, str]], rates: Rates, since: str) -> str:
-    """Return what runs did cost as lines: the dearest first, then what was idle, then what would save most."""
+    """Return what runs have cost as lines: the most expensive first, then idle cost, then possible savings."""
     return "".join(f"{line}\n" for line in _lines(result, group, savings, rates, since))
 
 
@@ -69,7 +69,7 @@ def _cells(spent: Spent) -> tuple[str, ...]:
 
 
 def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], rates: Rates) -> dict[str, Any]:
-    """Return what runs did cost as plain values."""
+    """Return what runs have cost as plain values."""
     return {
         "credits_charged": result.charged,
         "credits_idle": result.idle,
@@ -98,7 +98,7 @@ def as_json(result: Spending, group: str, savings: Sequence[tuple[float, str]], 
 
 
 def budget_json(use: BudgetUse | None) -> dict[str, Any] | None:
-    """Return a budget, and what is used of it in this month, as plain values."""
+    """Return a budget and its use in the current month as plain values; None if there is no budget."""
     if use is None:
         return None
     return {

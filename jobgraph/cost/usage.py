@@ -1,4 +1,4 @@
-"""What one run of a graph uses: seconds of nodes, of nodes that idle, of warehouses that are awake while tasks wait.
+"""What one run of a graph uses: seconds of working nodes, of idle nodes, and of warehouses awake while tasks wait.
 
 Knows how jobs follow one another and how pools and warehouses suspend. Must not know what a second costs.
 """
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 JOB, IDLE, WAIT, CLOSE = "job", "idle", "wait", "close"
 POOL, WAREHOUSE, SERVERLESS, ALERT = "pool", "warehouse", "serverless", "alert"
 FROM_HISTORY, FROM_LIMIT = "history", "limit"
-# the finalizer's task begins when the jobs are done; it has taken less than this in every run measured
+# the finalizer starts when the jobs are done; it took less than this in every measured run
 FINALIZER_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class RunUsage:
-    """What a job, a pool or a warehouse uses in one run. `unit_seconds` are charged, replicas and clusters counted."""
+    """What a job, a pool or a warehouse uses in one run. `unit_seconds`: charged seconds x replicas or clusters."""
 
     kind: str
     charged: str
@@ -46,26 +46,26 @@ class RunUsage:
 
 @dataclass(frozen=True)
 class GraphUse:
-    """All parts of a graph, and how long a run takes."""
+    """All uses in one run of a graph, and the duration of the run in seconds."""
 
     parts: tuple[RunUsage, ...]
     run_seconds: Range
 
 
 def graph_uses(deployment: Deployment, rates: Rates, history: History) -> dict[str, GraphUse]:
-    """Return what a run of each graph uses, by key."""
+    """Return what one run of each graph uses, by graph key."""
     runs = {graph.key: _Run(graph, deployment, history) for graph in deployment.graphs}
     return {key: GraphUse(tuple(_parts(run, rates, list(runs.values()))), run.length) for key, run in runs.items()}
 
 
 def lanes(graph: CostedGraph, deployment: Deployment) -> Lanes:
-    """Return the warehouses on which the tasks of a graph wait, as lanes."""
+    """Return lanes for the warehouses on which the tasks of a graph wait."""
     of = {job.name: job.warehouse for job in graph.jobs if job.warehouse is not None}
     return Lanes(of, {name: deployment.warehouse(name).slots for name in of.values()})
 
 
 class _Run:
-    """A run of a graph: how long each job takes, and when it starts where history tells all of them."""
+    """A run of a graph: how long each job takes and, if history has all jobs, when each one starts."""
 
     def __init__(self, graph: CostedGraph, deployment: Deployment, history: History) -> None:
         self.graph, self.deployment = graph, deployment
@@ -83,7 +83,7 @@ class _Run:
         usual = {name: wait.usual for name, wait in self.waits.items() if wait.usual is not None}
         if len(usual) < len(self.waits):
             return None
-        # a task's time in history begins before it has its slot: who waits for one need not be reckoned again
+        # a task's duration in history includes its wait for a slot, so slots are not considered again
         return intervals(self.before, usual)
 
     def _length(self) -> Range:
@@ -96,16 +96,16 @@ class _Run:
         return between(run_seconds(self.before, self._lowest_waits(self.graph.jobs)), high, usual)
 
     def _lowest_waits(self, jobs: Sequence[CostedJob]) -> dict[str, float]:
-        """Return the fewest seconds that the tasks of some jobs take; of the others, none."""
+        """Return the lowest seconds of each job's task: for `jobs` what is known of them, for all others 0."""
         fewest = {job.name: 0.0 if job.is_conditional else self.waits[job.name].low for job in jobs}
         return {name: fewest.get(name, 0.0) for name in self.before}
 
     def lowest_chain(self, jobs: Sequence[CostedJob]) -> float:
-        """Return for how long tasks of these jobs wait at least, in a row."""
+        """Return the lowest duration, in seconds, of the longest chain of these jobs' tasks."""
         return run_seconds(self.before, self._lowest_waits(jobs))
 
     def jobs_on(self, pool: str) -> list[CostedJob]:
-        """Return the jobs of a pool."""
+        """Return the jobs that run on a pool."""
         return [job for job in self.graph.jobs if job.pool == pool]
 
     def jobs_waiting_on(self, warehouse: str) -> list[CostedJob]:
@@ -113,20 +113,21 @@ class _Run:
         return [job for job in self.graph.jobs if job.warehouse == warehouse]
 
     def width_on(self, pool: str) -> int:
-        """Return how many nodes the jobs on a pool take up at a time, if each replica has its own."""
+        """Return how many nodes the jobs on a pool may need at the same time, if each replica has its own node."""
         weights = {job.name: job.replicas if job.pool == pool else 0 for job in self.graph.jobs}
         return width(self.before, weights)
 
     @property
     def usual_pause(self) -> float:
-        """Seconds between the starts of two runs; endless without a schedule."""
+        """The average seconds between the starts of two runs; infinite without a schedule."""
         return math.inf if self.graph.schedule is None else SECONDS_A_MONTH / runs_a_month(self.graph.schedule)
 
     def lowest(self, tail: float, shortest: float, uses: Range, *, is_alone: bool) -> float:
-        """Return the seconds that a run is charged for in any case of something that it uses for so many.
+        """Return the lowest seconds charged to a run for a resource that it uses for `uses` seconds.
 
-        If no other run comes near, its idle time is added to what it uses. If one may, both may use it at the same
-        time: then at least the idle time of every second run is charged, as a run begins after the one before it ended.
+        If no other run can be near, the idle time is added to the use. Otherwise another run may use the resource in
+        that idle time; then at least the idle time of every second run is charged, since a run starts only after the
+        previous one has ended.
         """
         if self.graph.schedule is None or self.graph.may_overlap:
             return uses.low
@@ -147,7 +148,7 @@ def _wait(job: CostedJob, times: Times | None) -> Range:
 
 
 def _bounded(job: CostedJob, times: Times, past: Range, longest: int) -> Range:
-    """Return what a run takes: few runs in history tell what is usual, but no bounds."""
+    """Return the seconds of a job in a run. Too few runs in history give a usual value but no bounds."""
     low = 0.0 if job.is_conditional or times.is_thin else past.low
     return between(low, max(past.high, longest) if times.is_thin else past.high, past.usual)
 
@@ -176,7 +177,7 @@ def _waking(warehouse: str, runs: Sequence[_Run]) -> int:
 
 
 def _closing(run: _Run, name: str, graphs: int, shortest: int) -> RunUsage:
-    """Return the seconds for which a warehouse is awake only because the finalizer closes the run."""
+    """Return the seconds for which a warehouse is awake only for the finalizer."""
     warehouse = run.deployment.warehouse(name)
     tail = warehouse.auto_suspend
     low = 0.0
@@ -192,7 +193,7 @@ def _source(times: Times | None) -> tuple[str, int]:
 
 
 def _work(run: _Run, job: CostedJob, crowd: int) -> RunUsage:
-    """Return the seconds of a job's nodes: at least its share of one that it may have in common with a `crowd`."""
+    """Return the node-seconds of a job. The lowest value assumes that `crowd` jobs and replicas share one node."""
     seconds = run.seconds[job.name]
     low = 0.0 if run.graph.may_overlap else seconds.low * job.replicas / max(1, crowd)
     usual = None if seconds.usual is None else seconds.usual * job.replicas
@@ -201,14 +202,14 @@ def _work(run: _Run, job: CostedJob, crowd: int) -> RunUsage:
 
 
 def _idle(run: _Run, pool: Pool, lowest_work: float, sharing: Sequence[_Run], shortest: int) -> RunUsage:
-    """Return the seconds for which a pool's nodes are up beside those of the jobs' own; `sharing` run jobs on it."""
+    """Return the seconds for which a pool's nodes are up without a job; `sharing`: all runs with jobs on the pool."""
     jobs, tail = run.jobs_on(pool.name), pool.auto_suspend_secs
-    # each job may be the last that its nodes run before they idle; beside them those are up that the pool keeps
+    # any job may be the last one on its nodes before they idle; the pool's minimum of nodes is up in addition
     longest_tail = max(tail, shortest)
     fewest = (pool.min_nodes - 1) * (run.length.high + len(jobs) * longest_tail)
     high = sum(job.replicas for job in jobs) * longest_tail + fewest
     low, is_alone = 0.0, len(sharing) == 1
-    # the jobs of other graphs may run in what would be idle time
+    # jobs of other graphs may run during what would otherwise be idle time
     is_idle = is_alone or not any(each.seconds[job.name].low for each in sharing for job in each.jobs_on(pool.name))
     if is_idle and not pool.existing and not all(job.is_conditional for job in jobs):
         uses = Range(lowest_work, sum(run.seconds[job.name].high for job in jobs))
@@ -233,7 +234,7 @@ def _warehouse_wait(run: _Run, name: str, graphs: int, shortest: int) -> RunUsag
     """Return the seconds for which the clusters of a warehouse are awake because tasks wait on it."""
     warehouse, jobs = run.deployment.warehouse(name), run.jobs_waiting_on(name)
     tail = warehouse.auto_suspend
-    # the finalizer wakes it again if jobs that do not wait on it may be the last
+    # the finalizer wakes the warehouse again if the last job may be one that does not wait on it
     sessions = 1 if len(jobs) == len(run.graph.jobs) else len(jobs) + (run.graph.closed_on == name)
     awake = min(run.length.high, sum(run.waits[job.name].high for job in jobs))
     high = (awake + sessions * max(tail, shortest) + FINALIZER_SECONDS) * warehouse.clusters

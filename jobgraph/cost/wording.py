@@ -1,6 +1,6 @@
-"""Amounts, lines and changes of cost, in words.
+"""Texts for amounts, lines and changes of cost.
 
-Knows how a person reads them. Must not know where they are shown.
+Knows how people read them. Must not know where they are shown.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _WHOLE = 100
 
 
 def number(value: float) -> str:
-    """Return a number with three digits that count; of what is next to nothing, that it is less than something."""
+    """Return a number with three significant digits; for a very small one, `less than …`."""
     if 0 < value < _SMALLEST:
         return f"less than {_SMALLEST}"
     return f"{value:,.0f}" if value >= _WHOLE else f"{value:.3g}"
 
 
 def amount(credits_: Range) -> str:
-    """Return a range: `about 54.6 (43.2 to 104)`, `2.08 to 935`, `at most 43.8`."""
+    """Return a range, such as `about 54.6 (43.2 to 104)`, `2.08 to 935` or `at most 43.8`."""
     low, high = number(credits_.low), number(credits_.high)
     if low == high:
         return high
@@ -43,7 +43,7 @@ def amount(credits_: Range) -> str:
 
 
 def money(credits_: float, price: float) -> str:
-    """Return what credits cost."""
+    """Return the price of credits."""
     dollars = credits_ * price
     return f"${dollars:,.0f}" if dollars >= _WHOLE else f"${dollars:,.2f}"
 
@@ -57,15 +57,15 @@ def monthly(estimate: Estimate) -> str:
 
 
 def uncounted(estimate: Estimate) -> str:
-    """Return which graphs an estimate does not count, as the end of a sentence."""
+    """Return which graphs an estimate does not include, as the end of a sentence."""
     graphs = ", ".join(estimate.uncounted)
     return f"; besides {graphs}, whose runs depend on usage" if graphs else ""
 
 
 def change(changes: CostChange) -> str:
-    """Return what a change does: `about 41.0 -> 58.0 credits a month (+17.0, +$51.00 at $3.00 a credit)`.
+    """Return a change, such as `about 41.0 -> 58.0 credits a month (+17.0, +$51.00 at $3.00 a credit)`.
 
-    Where the usual amounts of both are not known it is about the highest: `at most 158 -> 891 credits a month (…)`.
+    If a usual amount is not known, the highest amounts are compared: `at most 158 -> 891 credits a month (…)`.
     """
     old, new = changes.old.estimate, changes.new.estimate
     before, after = comparable(old.credits, new.credits)
@@ -78,7 +78,7 @@ def change(changes: CostChange) -> str:
 
 
 def sign(difference: float) -> str:
-    """Return a difference with its sign; none if there is none to speak of."""
+    """Return a difference with its sign; `the same` if it is negligible."""
     if abs(difference) < _SMALLEST:
         return _SAME
     return f"{'+' if difference > 0 else '-'}{number(abs(difference))}"
@@ -90,7 +90,7 @@ def sign_of_money(difference: float, price: float) -> str:
 
 
 def minutes(line: CostLine) -> str:
-    """Return how long a job's containers run in one run, and how that is known."""
+    """Return how long a job's containers run in one run, and the source of that time."""
     if line.seconds is None or line.kind != JOB:
         return ""
     if line.seconds.usual is not None:
@@ -101,7 +101,7 @@ def minutes(line: CostLine) -> str:
 
 
 def what(line: CostLine) -> str:
-    """Return what a line is about, if it stands beside what is charged."""
+    """Return the subject of a line, for use next to the charged resource."""
     if line.kind == JOB:
         return line.name
     if line.kind == IDLE:
@@ -114,26 +114,26 @@ def what(line: CostLine) -> str:
 
 
 def title(line: CostLine) -> str:
-    """Return what a line is about, and what is charged."""
+    """Return the subject of a line with the charged resource."""
     return f"{line.name} on {line.on}" if line.kind == JOB else f"{line.on} {what(line)}"
 
 
 def unit(*graphs: GraphCost | None) -> str:
-    """Return what amounts of graphs are of, so that they can be compared: a run, if one does not say how often it runs.
+    """Return the unit for comparing costs of graphs: a run if the frequency of any graph is unknown, else a month.
 
-    None stands for a graph that is not there.
+    None stands for a graph that does not exist.
     """
     return A_RUN if any(graph is not None and graph.credits is None for graph in graphs) else A_MONTH
 
 
 def cost(line: CostLine | None, of: str) -> str:
-    """Return what a line costs in a month or in a run."""
+    """Return the cost of a line in a month or in a run."""
     credits_ = None if line is None else line.credits if of == A_MONTH else line.credits_a_run
     return "none" if credits_ is None else amount(credits_)
 
 
 def graph_cost(graph: GraphCost | None, of: str) -> str:
-    """Return what a graph costs in a month or in a run."""
+    """Return the cost of a graph in a month or in a run."""
     credits_ = None if graph is None else graph.credits if of == A_MONTH else graph.credits_a_run
     return "none" if credits_ is None else amount(credits_)
 
@@ -147,7 +147,7 @@ def runs(graph: GraphCost) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines whose columns stand below one another."""
+    """Return rows as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return [f"  {line}".rstrip() for line in padded]
