@@ -54,6 +54,14 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f
 # what a program or a terminal may put into a long value: a line's end, and what the next line begins with
 FOLD = r"(?:[\\\"']?\r?\n[ \t\"']*)?"
 TELLING = re.compile(r"error|exception|fatal|killed|panic", re.IGNORECASE)
+# what Python prints around a stack: `|` and `+` draw the branches of an exception group
+FRAME = re.compile(r"""(?P<margin>[ \t|+-]+)File ".*", line \d+""")
+MARGIN = re.compile(r"[ \t|+-]*")
+AROUND_A_STACK = re.compile(
+    r"[ \t|+]*(?:(?:Exception Group )?Traceback \(most recent call last\):"
+    r"|During handling of the above exception, another exception occurred:"
+    r"|The above exception was the direct cause of the following exception:)\s*$"
+)
 
 
 def kept(log: str, secrets: Iterable[str]) -> str:
@@ -149,7 +157,38 @@ def _refuse(constant: str) -> float:
 
 
 def error_lines(log: str) -> tuple[str, str]:
-    """Return the first and the last line that mention an error; if none does, the last line twice."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if TELLING.search(line)] or lines[-1:] or [""]
-    return telling[0], telling[-1]
+    """Return the first and the last line that mention an error; if none does, the last line twice.
+
+    The source lines of a Python traceback are none of them: its error is the line that names the exception.
+    """
+    lines = [line for line in log.splitlines() if line.strip()]
+    exceptions, inside = _tracebacks(lines)
+    telling = [
+        line
+        for place, line in enumerate(lines)
+        if place in exceptions or (place not in inside and TELLING.search(line))
+    ]
+    telling = telling or lines[-1:] or [""]
+    return telling[0].strip(), telling[-1].strip()
+
+
+def _tracebacks(lines: list[str]) -> tuple[set[int], set[int]]:
+    """Return the places of the lines that name a Python exception, and of all other lines of tracebacks."""
+    exceptions: set[int] = set()
+    inside: set[int] = set()
+    margin = 0  # of the frames that the last lines belong to; 0 outside of a traceback
+    for place, line in enumerate(lines):
+        frame = FRAME.match(line)
+        if frame:
+            margin = len(frame["margin"])
+        if margin and _margin(line) < margin and not AROUND_A_STACK.match(line):
+            exceptions.add(place)
+            margin = 0
+        elif margin or AROUND_A_STACK.match(line):
+            inside.add(place)
+    return exceptions, inside
+
+
+def _margin(line: str) -> int:
+    match = MARGIN.match(line)
+    return len(match[0]) if match else 0

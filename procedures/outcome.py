@@ -69,13 +69,14 @@ def judge(attempt: AttemptRecord, timeout: int, *, expired: bool) -> AttemptReco
         reason = f"{state}: not done within {timeout} seconds"
     elif attempt.status == CANCELLED:
         reason = "cancelled while it ran"
-    earliest, latest = map(one_line, error_lines(first.log)) if first else ("", "")
+    # whatever its log mentions did not end a job that was cancelled
+    earliest, latest = map(one_line, error_lines(first.log)) if first and why != "cancelled" else ("", "")
     return attempt._replace(
         status=TIMED_OUT if expired else FAILED if attempt.status == DONE else attempt.status,
         reason_class=why,
         reason=reason,
-        cause=latest or reason,
-        first_error=earliest or reason,
+        cause=latest or ("" if why == "cancelled" else reason),
+        first_error=earliest or ("" if why == "cancelled" else reason),
         exit_code=first.exit_code if first else None,
         digest=digest,
     )

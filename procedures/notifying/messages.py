@@ -39,6 +39,11 @@ class FailedJob(NamedTuple):
     limit: int = 0
     runbook: str = ""
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody cancelled its task or its service: then nothing of its own went wrong."""
+        return "cancelled" in {self.reason_class, self.status.lower()}
+
 
 class RunEnd(NamedTuple):
     """How an attempt of a graph run ended. `seconds` it took, `usual` that good runs take; `None`: not known.
@@ -57,6 +62,12 @@ class RunEnd(NamedTuple):
     usual: float | None = None
     left_out: tuple[str, ...] = ()
     link: str = ""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nothing but cancellations ended it badly."""
+        bad = (*self.failed, *self.tolerated)
+        return bool(bad) and all(job.cancelled for job in bad)
 
 
 class Message(NamedTuple):
@@ -94,7 +105,8 @@ def receiver_for(event: str, receiver: Mapping[str, Any]) -> Mapping[str, Any]:
 def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     """Return subject and text that say how a run ended."""
     went_on = not end.failed and bool(end.tolerated)
-    ended = "ran to its end, and jobs failed" if went_on else "failed"
+    verb = "were cancelled" if end.cancelled else "failed"
+    ended = f"ran to its end, and jobs {verb}" if went_on else "was cancelled" if end.cancelled else "failed"
     words = {FAILURE: ended, SUCCESS: "succeeded", RECOVERED: "has recovered"}
     names = ", ".join(job.name for job in (end.failed or end.tolerated)[:MOST_JOBS])
     subject = f"Graph {end.graph} {words[event]}" + (f": {names}" if names else "")
@@ -107,9 +119,10 @@ def of_run_end(event: str, end: RunEnd) -> tuple[str, str]:
     for job in end.failed[:MOST_JOBS]:
         lines += ["", *_job_lines(job)]
     if len(end.failed) > MOST_JOBS:
-        lines += ["", f"{len(end.failed) - MOST_JOBS} more jobs failed."]
+        lines += ["", f"{len(end.failed) - MOST_JOBS} more jobs {verb}."]
     if end.tolerated:
-        lines += ["", f"Failed, and the graph went on: {', '.join(job.name for job in end.tolerated[:MOST_JOBS])}."]
+        ended = "Cancelled" if all(job.cancelled for job in end.tolerated) else "Failed"
+        lines += ["", f"{ended}, and the graph went on: {', '.join(job.name for job in end.tolerated[:MOST_JOBS])}."]
     for job in end.tolerated[:MOST_JOBS]:
         lines += ["", *_job_lines(job)]
     if end.not_run:
@@ -128,9 +141,10 @@ def _job_lines(job: FailedJob) -> list[str]:
         # a retry of the whole graph gives a job its attempts anew, and goes on counting them
         facts.append(f"attempt {job.attempt}" + (f" of {job.limit}" if job.attempt <= job.limit else ""))
     lines = [f"{job.name} {job.status}: {', '.join(facts)}"]
-    if job.reason and job.reason != job.first_error:
-        lines.append(f"  reason: {job.reason}")
-    if job.first_error:
+    reason = job.reason or (job.first_error if job.cancelled else "")
+    if reason and (job.cancelled or reason != job.first_error):
+        lines.append(f"  reason: {reason}")
+    if job.first_error and not job.cancelled:
         lines.append(f"  first error: {job.first_error}")
     if job.runbook:
         lines.append(f"  runbook: {job.runbook}")

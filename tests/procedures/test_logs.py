@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobgraph.procedures.logs import HIDDEN, PLATFORM_CUT, error_lines, kept, masked, secret_values
 
@@ -106,6 +108,74 @@ def test_the_platforms_own_cut_is_told() -> None:
 )
 def test_error_lines(log: str, first: str, last: str) -> None:
     assert error_lines(log) == (first, last)
+
+
+FRAMES = """Traceback (most recent call last):
+  File "/app/error_report.py", line 9, in raise_error
+    if os.environ.get("FAIL"): raise RuntimeError("no")
+                               ^^^^^^^^^^^^^^^^^^^^^^^^
+"""
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "/app/main.py", line 3, in <module>
+  |     raise ExceptionGroup("fatal", errors)
+  | ExceptionGroup: several (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/app/main.py", line 2, in <module>
+    |     raise ValueError("error")
+    | ValueError: bad
+    +------------------------------------
+"""
+AGAIN = "\nDuring handling of the above exception, another exception occurred:\n\n"
+CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "first", "last"),
+    [
+        (f"start\n{FRAMES}RuntimeError: the table is empty\nbye\n", *["RuntimeError: the table is empty"] * 2),
+        (f"{FRAMES}StopIteration\n", "StopIteration", "StopIteration"),
+        (f"{FRAMES}NotEnough: 3 rows\n{AGAIN}{FRAMES}KeyError: 'x'\n", "NotEnough: 3 rows", "KeyError: 'x'"),
+        (f"{FRAMES}KeyError: 'x'\n{CAUSED}{FRAMES}app.TooFew: y\n", "KeyError: 'x'", "app.TooFew: y"),
+        (f"{FRAMES}  [Previous line repeated 996 more times]\nRecursionError: deep", *["RecursionError: deep"] * 2),
+        (f"an error before\n{FRAMES}Exit: 3\nan error after", "an error before", "an error after"),
+        (
+            "  File \"error.py\", line 1\n    raise error(\n               ^\nSyntaxError: '(' was never closed\n",
+            *["SyntaxError: '(' was never closed"] * 2,
+        ),
+        (GROUP, "| ExceptionGroup: several (1 sub-exception)", "| ValueError: bad"),
+        ('  File "x.sql", line 3\n', 'File "x.sql", line 3', 'File "x.sql", line 3'),
+        (
+            'x.js:3\n    throw new Error("boom")\n\nError: boom\n    at run (x.js:3:11)\n',
+            'throw new Error("boom")',
+            "Error: boom",
+        ),
+        (
+            "java.lang.IllegalStateException: no\n\tat ErrorMain.main(ErrorMain.java:3)\n",
+            "java.lang.IllegalStateException: no",
+            "at ErrorMain.main(ErrorMain.java:3)",
+        ),
+        ("panic: no\n\ngoroutine 1 [running]:\nmain.main()\n", "panic: no", "panic: no"),
+    ],
+)
+def test_the_error_of_a_python_traceback_is_its_exception(log: str, first: str, last: str) -> None:
+    assert error_lines(log) == (first, last)
+
+
+SOURCES = st.sampled_from(
+    ['raise RuntimeError("x")', "if failed: raise Exception", "~~~^^^^", "fatal_errors[0]", "run()"]
+)
+FRAME = st.builds(
+    lambda name, source: f'  File "/app/{name}.py", line 7, in {name}\n' + "".join(f"    {line}\n" for line in source),
+    st.sampled_from(["error", "main"]),
+    st.lists(SOURCES, max_size=3),
+)
+
+
+@given(st.lists(st.tuples(st.lists(FRAME, min_size=1, max_size=4), st.integers(0, 9)), min_size=1, max_size=4))
+def test_any_chain_of_tracebacks_tells_its_first_and_its_last_exception(chain: list[tuple[list[str], int]]) -> None:
+    blocks = [f"Traceback (most recent call last):\n{''.join(frames)}Fault: {number}\n" for frames, number in chain]
+    assert error_lines(AGAIN.join(blocks)) == (f"Fault: {chain[0][1]}", f"Fault: {chain[-1][1]}")
 
 
 def test_control_characters_are_written_out() -> None:

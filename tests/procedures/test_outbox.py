@@ -273,6 +273,32 @@ def test_secrets_are_masked_and_control_characters_written_out() -> None:
     assert "\\x1b[31m" in text
 
 
+CANCELLED = FailedJob("LOAD", "CANCELLED", "cancelled", 143, "cancelled while it ran", "about to fail", 1, 2)
+BROKEN = FailedJob("SUM", "FAILED", "app_error", 3, "exit code 3", "KeyError: 'x'", 2, 2)
+UNRECORDED = FailedJob("ROOT", "CANCELLED", "cancelled", first_error="canceled by ANN")
+
+
+@pytest.mark.parametrize(
+    ("failed", "tolerated", "headline"),
+    [
+        ([CANCELLED], [], "was cancelled: LOAD"),
+        ([CANCELLED._replace(status="FAILED"), UNRECORDED], [], "was cancelled: LOAD, ROOT"),
+        ([CANCELLED, BROKEN], [], "failed: LOAD, SUM"),
+        ([CANCELLED], [BROKEN], "failed: LOAD"),
+        ([], [CANCELLED], "ran to its end, and jobs were cancelled: LOAD"),
+        ([], [CANCELLED, BROKEN], "ran to its end, and jobs failed: LOAD, SUM"),
+    ],
+)
+def test_a_run_that_was_only_cancelled_is_not_said_to_have_failed(
+    failed: list[FailedJob], tolerated: list[FailedJob], headline: str
+) -> None:
+    subject, text = of_run_end("failure", END._replace(failed=tuple(failed), tolerated=tuple(tolerated)))
+    assert subject == f"Graph {END.graph} {headline}"
+    assert "about to fail" not in text
+    assert ("first error" in text) is (BROKEN in [*failed, *tolerated])
+    assert ("reason: canceled by ANN" in text) is (UNRECORDED in failed)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min"), (125, "2 min 5 s"), (12_000, "3 h 20 min")]
 )

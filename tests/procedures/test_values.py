@@ -186,10 +186,12 @@ def test_a_service_whose_start_was_never_answered_is_adopted() -> None:
     ],
 )
 def test_the_reason_class_is_what_the_platform_says(status: str, message: str, why: str) -> None:
-    session = RecordingSession([Service(status, message=message)])
+    session = RecordingSession([Service(status, message=message, log="an error\n")])
     with pytest.raises(JobFailed):
         run(session, retry_rules={"causes": {"image": 0, "infrastructure": 0}})
     assert session.history[0]["REASON_CLASS"] == why
+    # no line of its log says why somebody cancelled a job
+    assert session.history[0]["FIRST_ERROR"] == (None if why == "cancelled" else "an error")
 
 
 def test_between_attempts_the_runner_waits_as_its_rules_say(monkeypatch: pytest.MonkeyPatch) -> None:
