@@ -1,4 +1,4 @@
-"""Tasks: the kind, graph runs, their schedule and their history."""
+"""Tasks: the object kind, graph runs, their schedule and their history."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Cron expressions as Snowflake documents them (sql-reference/sql/create-task), and when they are due.
 
-Pure. A minute is due when the clock on the wall of the zone matches: where the clock goes back, an hour's instants come
-twice, and what it leaves out when it goes forward never comes (as snowflake.core documents its Cron).
+Pure. A minute is due when the zone's local time matches. When clocks go back, the times of that hour are due twice;
+when clocks go forward, the skipped times are never due (as snowflake.core documents its Cron).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-# No clock has gone back further than this.
+# No clock has ever been set back further than this.
 _LONGEST_FOLD = timedelta(hours=3)
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -47,10 +47,10 @@ class Cron:
 
 
 def read(expression: str, zone: str) -> Cron:
-    """Check an expression.
+    """Return the checked expression.
 
     Raises:
-        ValueError: it uses what Snowflake does not document, or is never due.
+        ValueError: it uses a form that Snowflake does not document, or is never due.
         ZoneInfoNotFoundError: there is no such zone.
     """
     fields = expression.upper().split()
@@ -64,7 +64,7 @@ def read(expression: str, zone: str) -> Cron:
 
 
 def _plain(expression: str) -> str:
-    """The same expression in numbers, as the library reads it."""
+    """Return the same expression with numbers only, in the library's format."""
     pairs = zip(expression.upper().split(), _FIELDS, strict=True)
     return " ".join(",".join(_plain_term(term, field) for term in text.split(",")) for text, field in pairs)
 
@@ -88,7 +88,7 @@ def _plain_term(term: str, field: _Field) -> str:
             raise ValueError(term)
         return term
     first = field.number(start)
-    # `4/3` in the field of months: April, July and October.
+    # For example, `4/3` in the months field means April, July and October.
     last = field.number(end) if end is not None else first if step is None else field.last
     if last < first:
         raise ValueError(term)
@@ -96,7 +96,7 @@ def _plain_term(term: str, field: _Field) -> str:
 
 
 def next_due(cron: Cron, after: datetime) -> datetime | None:
-    """The first due instant later than `after`, in UTC; None if there never is one (e.g. 30 February)."""
+    """Return the first due time after `after`, in UTC; None if there is none (e.g. 30 February)."""
     zone = ZoneInfo(cron.zone)
     walls = CronSim(_plain(cron.expression), after.astimezone(zone).replace(tzinfo=None) - _LONGEST_FOLD)
     due: datetime | None = None
@@ -112,6 +112,6 @@ def next_due(cron: Cron, after: datetime) -> datetime | None:
 
 
 def _instants(wall: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The instants at which a zone's clocks show a time: one, two where they go back, none where they skip it."""
+    """Return when a zone's clocks show a local time: once, twice if they are set back, never if they skip it."""
     folds = {wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return [instant for instant in folds if instant.astimezone(zone).replace(tzinfo=None, fold=0) == wall]

@@ -1,7 +1,7 @@
 """EXECUTE TASK and the SYSTEM$ functions of tasks.
 
-Knows their arguments and answers; must not know how runs go. The functions that speak of "the current task" work in
-the session of a task's statement, in procedures called from there, and in the containers of job services started there.
+Knows their arguments and answers; must not know how runs progress. The functions about "the current task" work in the
+session of a task's statement, in procedures called from it, and in the containers of job services started from it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def execute_task(call: Call) -> Result:
 
     Raises:
         SnowflakeError: 002003, missing privileges, 091435 for a child task, 091088 for a graph with two roots or a
-            cycle (guess: seen at RESUME alone), 091456 to 091457 and 091088 for a run that cannot be retried.
+            cycle (guess: only seen for RESUME), 091456 to 091457 and 091088 for a run that cannot be retried.
     """
     reader = call.reader
     name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "EXECUTE TASK")
@@ -107,7 +107,7 @@ def _named_task(call: Call, text: Any, *privileges: str) -> SnowflakeObject:
 
 
 def task_dependents_enable(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$TASK_DEPENDENTS_ENABLE('root'): resume the root and every task below it, the finalizer too."""
+    """SYSTEM$TASK_DEPENDENTS_ENABLE('root'): resume the root and every task below it, including the finalizer."""
     (name,) = counted(arguments, 1, 1, "SYSTEM$TASK_DEPENDENTS_ENABLE")
     task = _named_task(call, name, "OPERATE")
     with call.world.store.transaction() as tx:
@@ -120,7 +120,7 @@ def task_dependents_enable(call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def cancel_ongoing_executions(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('task'): of that task alone, as documented, not of its graph."""
+    """SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('task'): cancel that task only, as documented, not its graph."""
     (name,) = counted(arguments, 1, 1, "SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS")
     task = _named_task(call, name, "OPERATE")
     if call.world.parts["tasks"].cancel(task["uuid"]):
@@ -160,7 +160,7 @@ def task_runtime_info(call: Call, arguments: tuple[Any, ...]) -> str | None:
 
 
 def current_user_task_name(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$CURRENT_USER_TASK_NAME(): the qualified name, which the client's TaskContext takes apart."""
+    """SYSTEM$CURRENT_USER_TASK_NAME(): the qualified name, which the client's TaskContext splits."""
     counted(arguments, 0, 0, "SYSTEM$CURRENT_USER_TASK_NAME")
     row = _current_run(call, "SYSTEM$CURRENT_USER_TASK_NAME")
     with call.world.store.reading() as tx:
@@ -204,7 +204,7 @@ def set_return_value(call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def get_predecessor_return_value(call: Call, arguments: tuple[Any, ...]) -> str | None:
-    """SYSTEM$GET_PREDECESSOR_RETURN_VALUE(['NAME']); ancestors too; the name is needed with several predecessors."""
+    """SYSTEM$GET_PREDECESSOR_RETURN_VALUE(['NAME']); any ancestor; the name is required with several predecessors."""
     names = counted(arguments, 0, 1, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
     row = _current_run(call, "SYSTEM$GET_PREDECESSOR_RETURN_VALUE")
     frozen = {task["name"]: task for task in json.loads(row["definition"])["tasks"]}
@@ -224,7 +224,7 @@ def get_predecessor_return_value(call: Call, arguments: tuple[Any, ...]) -> str 
 
 
 def get_task_graph_config(call: Call, arguments: tuple[Any, ...]) -> str | None:
-    """SYSTEM$GET_TASK_GRAPH_CONFIG(['path']): the run's configuration, or what a dotted path finds in it."""
+    """SYSTEM$GET_TASK_GRAPH_CONFIG(['path']): the run's configuration, or the value at a dotted path in it."""
     paths = counted(arguments, 0, 1, "SYSTEM$GET_TASK_GRAPH_CONFIG")
     row = _current_run(call, "SYSTEM$GET_TASK_GRAPH_CONFIG")
     if not paths or row["config"] is None:

@@ -1,7 +1,7 @@
-"""A task graph in the catalog: its edges, the way to its root, and the freezing of its definitions for a run.
+"""A task graph in the catalog: its edges, the path to its root, and the freezing of its definitions for a run.
 
-Knows the task_edge table (an index over the names that tasks keep in `after` and `finalize`) and the catalog; must not
-know runs nor statements. Walking is done in SQLite, so that a statement on one task costs the same in any graph.
+Knows the task_edge table (an index of the names in the `after` and `finalize` of tasks) and the catalog; must not know
+runs or statements. SQLite walks the graph, so that a statement on one task costs the same in a graph of any size.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ROOTS = (
     f"WITH RECURSIVE up(id) AS (SELECT ? {_UP}"
     " SELECT id FROM up WHERE NOT EXISTS (SELECT 1 FROM task_edge WHERE task_id = up.id) ORDER BY id"
 )
-# Of all tasks below a root, and of all that are above any of these.
+# The edges of all tasks below a root, and of all their ancestors.
 _EDGES = (
     f"{_BELOW}, up(id) AS (SELECT id FROM down {_UP}"
     " SELECT up.id, task_edge.predecessor_id FROM up LEFT JOIN task_edge ON task_edge.task_id = up.id ORDER BY 1, 2"
@@ -58,10 +58,10 @@ _DEFAULTS = {
 
 
 def connect(tx: Transaction, task: SnowflakeObject, predecessor: SnowflakeObject, *, finalizes: bool = False) -> None:
-    """Add an edge. One that makes a second root or a cycle is added too: it is refused when the graph is started.
+    """Add an edge, even if it results in a second root or a cycle; that is refused only when the graph is started.
 
     Raises:
-        SnowflakeError: a task behind itself, too many parents or children, another owner, or a second finalizer.
+        SnowflakeError: a task after itself, too many parents or children, different owners, or a second finalizer.
     """
     if predecessor.id == task.id:
         what = "finalize itself" if finalizes else "use itself as its predecessor"
@@ -90,7 +90,7 @@ def _check_count(tx: Snapshot, column: str, task: SnowflakeObject, limit: int, r
 def check_size(tx: Snapshot, root_id: int) -> None:
     """Refuse a graph of more than 1,000 tasks."""
     row = tx.row(f"{_BELOW} SELECT COUNT(*) FROM down", root_id)
-    # The finalizer is counted too, hence one more before the count is exact.
+    # The count includes the finalizer, so one more is allowed before the exact count below.
     if row is not None and row[0] > MOST_TASKS + 1:
         raise refused(f"A task graph has at most {MOST_TASKS} tasks.")
 
@@ -101,15 +101,15 @@ def disconnect(tx: Transaction, task: SnowflakeObject, predecessor_id: int) -> N
 
 
 def roots_of(tx: Snapshot, task: SnowflakeObject) -> list[SnowflakeObject]:
-    """The roots of the graph that a task is in: one, if it can run; none, if all above the task is a cycle."""
+    """Return the roots of a task's graph: one if the graph can run, none if the task has only a cycle above it."""
     return [root for row in tx.rows(_ROOTS, task.id) if (root := catalog.by_id(tx, row[0])) is not None]
 
 
 def require_runnable(tx: Snapshot, root: SnowflakeObject) -> None:
-    """Refuse to start a graph that has another root or a cycle; accounts look at that no sooner.
+    """Refuse to start a graph with another root or a cycle; accounts do not check this earlier either.
 
     Raises:
-        SnowflakeError: 091088 (guess: the words were seen on accounts, the number was not).
+        SnowflakeError: 091088 (guess: the text was seen on accounts, the number was not).
     """
     reason = _obstacle(tx, root)
     if reason is not None:
@@ -140,31 +140,31 @@ def _ids(tx: Snapshot, sql: str, task: SnowflakeObject) -> list[int]:
 
 
 def children_of(tx: Snapshot, task: SnowflakeObject) -> list[SnowflakeObject]:
-    """Direct dependents, and the finalizer of a root."""
+    """Return a task's direct dependents, and a root's finalizer."""
     ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? ORDER BY task_id", task)
     return [child for number in ids if (child := catalog.by_id(tx, number)) is not None]
 
 
 def finalizer_of(tx: Snapshot, root: SnowflakeObject) -> SnowflakeObject | None:
-    """The finalizer of a root, if it has one."""
+    """Return the finalizer of a root; None if it has none."""
     ids = _ids(tx, "SELECT task_id FROM task_edge WHERE predecessor_id = ? AND finalizes", root)
     return catalog.by_id(tx, ids[0]) if ids else None
 
 
 def members(tx: Snapshot, root: SnowflakeObject) -> list[SnowflakeObject]:
-    """All tasks of a graph: the root first, the finalizer among the others, in the order of their creation."""
+    """Return all tasks of a graph, including the finalizer: the root first, then in order of creation."""
     rows = tx.rows(f"{_BELOW} SELECT id FROM down ORDER BY id", root.id)
     tasks = [catalog.by_id(tx, row[0]) for row in rows]
     return [root, *(task for task in tasks if task is not None and task.id != root.id)]
 
 
 def qualified(task: SnowflakeObject, names: Iterable[str]) -> list[ObjectName]:
-    """Names of a task's neighbours; all tasks of a graph are in one schema."""
+    """Return the full names of a task's neighbours; all tasks of a graph are in one schema."""
     return [ObjectName(name, task.name.schema, task.name.database) for name in names]
 
 
 def parameter(tx: Snapshot, task: SnowflakeObject, name: str) -> str:
-    """A parameter's value: the task's own, else its schema's, its database's, the default."""
+    """Return a parameter's value: the task's own, else its schema's, else its database's, else the default."""
     if name in task.parameters:
         return str(task.parameters[name])
     schema, database = task.name.schema or "", task.name.database or ""
@@ -176,7 +176,7 @@ def parameter(tx: Snapshot, task: SnowflakeObject, name: str) -> str:
 
 
 def freeze(tx: Snapshot, root: SnowflakeObject) -> dict[str, Any]:
-    """The definitions of a graph as they are now, as JSON values: what a run works by from its start to its end."""
+    """Return the present definitions of a graph as JSON values; a run uses them from its start to its end."""
     tasks = members(tx, root)
     return {
         "root": root.name.name,
@@ -195,7 +195,7 @@ def _frozen(task: SnowflakeObject, *, is_root: bool) -> dict[str, Any]:
         "name": task.name.name,
         "after": task["after"] or [],
         "finalizes": task["finalize"] is not None,
-        # A root runs in either state: by schedule or by hand; to suspend and resume it is no change of the graph.
+        # A root runs in either state, by schedule or by hand, so suspending or resuming it does not change the graph.
         "suspended": task["state"] != "started" and not is_root,
         "revision": task["revision"] or 0,
         "timeout_ms": None if own is None else int(own),
@@ -220,7 +220,7 @@ _OWN_PARAMETERS = frozenset(
 
 
 def thaw(frozen: Mapping[str, Any]) -> Graph:
-    """Frozen definitions as the state machine takes them."""
+    """Return frozen definitions in the form used by the state machine."""
     tasks = [
         TaskDefinition(task["name"], tuple(task["after"]), task["suspended"], task["timeout_ms"], task)
         for task in frozen["tasks"]
@@ -235,7 +235,7 @@ def thaw(frozen: Mapping[str, Any]) -> Graph:
 
 
 def merged_config(frozen: Mapping[str, Any], override: str | None) -> str | None:
-    """The root's CONFIG with the keys of EXECUTE TASK … USING CONFIG over it."""
+    """Return the root's CONFIG, overridden by the keys of EXECUTE TASK … USING CONFIG."""
     if override is None:
         return None if frozen["config"] is None else str(frozen["config"])
     return json.dumps({**json.loads(frozen["config"] or "{}"), **json.loads(override)})

@@ -45,7 +45,7 @@ _ENDED = "('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')"
 
 
 def register(world: World) -> None:
-    """Add the table functions; they are reached as INFORMATION_SCHEMA.X, with or without a database before it."""
+    """Add the table functions; they are called as INFORMATION_SCHEMA.X, with or without a database name in front."""
     world.table_functions |= {
         "INFORMATION_SCHEMA.TASK_DEPENDENTS": task_dependents,
         "INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS": current_task_graphs,
@@ -56,7 +56,7 @@ def register(world: World) -> None:
 def task_dependents(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """TASK_DEPENDENTS(TASK_NAME, RECURSIVE = TRUE): the task, then its dependents, with the documented columns.
 
-    The finalizer is none of them: the quickstart drops all of these tasks, and then the finalizer.
+    The finalizer is not included: the quickstart drops all of these tasks, and then the finalizer.
     """
     arguments = Arguments("TASK_DEPENDENTS", "TASK_NAME RECURSIVE", positional, {"RECURSIVE": True, **by_name})
     written = Reader(arguments.text("TASK_NAME") or "").object_name()
@@ -76,9 +76,9 @@ _GRAPH_QUERY = (
     " ON failed.id = (SELECT id FROM task_run WHERE graph_run_id = graph_run.id AND state IN ('FAILED', 'CANCELLED')"
     " ORDER BY completed LIMIT 1) WHERE {} ORDER BY graph_run.scheduled_time DESC, graph_run.id DESC LIMIT ? OFFSET ?"
 )
-# Runs that are read in one go.
+# How many runs are read at a time.
 _AT_ONCE = 1000
-# The plus sign keeps SQLite from reading all runs in these states, when those of the last hour are wanted.
+# The plus sign keeps SQLite from reading all runs in these states when only those of the last hour are needed.
 _LATELY = "+graph_run.state IN {} AND graph_run.completed >= ?"
 
 
@@ -94,7 +94,7 @@ def complete_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mappi
 
 
 def current_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """CURRENT_TASK_GRAPHS(RESULT_LIMIT, ROOT_TASK_NAME): graph runs that execute or are scheduled within 8 days."""
+    """CURRENT_TASK_GRAPHS(RESULT_LIMIT, ROOT_TASK_NAME): graph runs that are executing or scheduled within 8 days."""
     arguments = Arguments("CURRENT_TASK_GRAPHS", "RESULT_LIMIT ROOT_TASK_NAME", positional, by_name)
     reading = Reading(call)
     rows = _graph_rows(reading, "graph_run.state IN ('WAITING', 'EXECUTING') AND graph_run.id >= ?", 0, arguments)
@@ -110,7 +110,7 @@ def current_task_graphs(call: Call, positional: tuple[Any, ...], by_name: Mappin
 
 
 def _graph_rows(reading: Reading, condition: str, value: Any, arguments: Arguments) -> Iterator[sqlite3.Row]:
-    """Graph runs that the session may see, newest first; read as they are asked for."""
+    """Yield the graph runs that the session may see, newest first. They are read lazily."""
     root_name = arguments.text("ROOT_TASK_NAME")
     for offset in count(0, _AT_ONCE):
         with reading.call.world.store.reading() as tx:

@@ -1,4 +1,4 @@
-"""TASK_HISTORY, and what all table functions about runs share: visibility, times.
+"""TASK_HISTORY, and what all table functions about runs share: visibility and times.
 
 Knows the documented arguments, columns and limits (sql-reference/functions/task_history); must not change anything.
 """
@@ -34,11 +34,11 @@ _DEFAULT_LIMIT, _MOST = 100, 10_000
 _KEPT = timedelta(days=7)
 # How far ahead scheduled runs are shown.
 AHEAD = timedelta(days=8)
-# States of the store without a row in the history, and the word for one that has another name there.
+# Stored states that have no row in the history, and the name of a state that is different there.
 _HIDDEN = (TaskState.WAITING, TaskState.SUSPENDED)
 
 
-# Rows that are read in one go.
+# How many rows are read at a time.
 _AT_ONCE = 1000
 _QUERY = (
     "SELECT task_run.*, graph_run.root_id, graph_run.root_uuid, graph_run.version, graph_run.group_id,"
@@ -48,15 +48,15 @@ _QUERY = (
 
 
 def register(world: World) -> None:
-    """Add the table function; it is reached as INFORMATION_SCHEMA.X, with or without a database before it."""
+    """Add the table function; it is called as INFORMATION_SCHEMA.X, with or without a database name in front."""
     world.table_functions["INFORMATION_SCHEMA.TASK_HISTORY"] = task_history
 
 
 def task_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """TASK_HISTORY(…): task runs of the last 7 days, those that execute and those scheduled within 8 days.
+    """TASK_HISTORY(…): task runs of the last 7 days, those executing now, and those scheduled within 8 days.
 
     Raises:
-        SnowflakeError: 001008 for a RESULT_LIMIT above 10,000; a start that is more than 7 days ago.
+        SnowflakeError: 001008 for a RESULT_LIMIT above 10,000, or for a start more than 7 days ago.
     """
     arguments = Arguments(
         "TASK_HISTORY",
@@ -77,10 +77,10 @@ def task_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, 
 
 
 def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Arguments) -> Iterator[sqlite3.Row]:
-    """Rows of the history, newest first, as far as the session may see them; read as they are asked for.
+    """Yield the history rows that the session may see, newest first. They are read lazily.
 
-    A run of a large graph, or a week of a busy one, has thousands of rows, and mostly a hundred are wanted: to read all
-    of them would hold up every other statement.
+    A run of a large graph, or a week of a busy one, has thousands of rows, and usually only a hundred are needed.
+    Reading all of them would delay every other statement.
     """
     conditions = [
         "task_run.scheduled_time >= ?",
@@ -109,9 +109,10 @@ def _runs(reading: Reading, start: datetime, end: datetime | None, arguments: Ar
 
 
 class Reading:
-    """One call's view of the runs: what its session may see, and the definitions that it has parsed so far.
+    """One call's view of the runs: what its session may see, and the definitions parsed so far.
 
-    A session sees its roles' own runs, those of tasks it has privileges on, and all with MONITOR EXECUTION.
+    A session sees the runs that its roles own, the runs of tasks on which it has privileges, and, with MONITOR
+    EXECUTION, all runs.
     """
 
     def __init__(self, call: Call) -> None:
@@ -128,7 +129,7 @@ class Reading:
         return self._all or row["owner"] in self._roles or self.may_see_root(row["root_id"])
 
     def may_see_root(self, root_id: int) -> bool:
-        """Whether it may see the runs of a root."""
+        """Whether the session may see the runs of a root."""
         if root_id not in self._known:
             with self.call.world.store.reading() as tx:
                 root = catalog.by_id(tx, root_id)
@@ -136,7 +137,7 @@ class Reading:
         return self._all or self._known[root_id]
 
     def definition(self, row: sqlite3.Row) -> dict[str, Any]:
-        """The frozen definitions of a run, with the tasks under `by_name` too; many rows share one large text."""
+        """Return the frozen definitions of a run, plus tasks by name in `by_name`; cached, as many rows share them."""
         key = (row["root_uuid"], row["version"])
         if key not in self._definitions:
             with self.call.world.store.reading() as tx:
@@ -193,17 +194,17 @@ def _shown_state(row: sqlite3.Row) -> str:
 
 
 def instant_of(text: str | None) -> datetime | None:
-    """An instant of the store."""
+    """Return a time from its text in the store."""
     return None if text is None else datetime.fromisoformat(text)
 
 
 def milliseconds(text: str) -> int:
-    """The same as RUN_ID gives it."""
+    """Return the same time in milliseconds, as in RUN_ID."""
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def next_due(call: Call, row: sqlite3.Row) -> datetime | None:
-    """When the root of a run was or is due next after that run."""
+    """Return when the root was or is next due after a run; None if never."""
     with call.world.store.reading() as tx:
         root = catalog.by_id(tx, row["root_id"])
     scheduled = instant_of(row["scheduled_time"])
@@ -211,7 +212,7 @@ def next_due(call: Call, row: sqlite3.Row) -> datetime | None:
 
 
 def _scheduled(call: Call, start: datetime | None, end: datetime | None, arguments: Arguments) -> list[tuple[Any, ...]]:
-    """Rows in state SCHEDULED: the next run of every started root, and runs that wait for the present one to end."""
+    """Return the rows in state SCHEDULED: the next run of each started root, and runs waiting for the present one."""
     scheduled_rows = []
     latest = end or call.now + AHEAD
     for root, instant, scheduled_from, config in upcoming(call):
@@ -229,7 +230,7 @@ def _scheduled(call: Call, start: datetime | None, end: datetime | None, argumen
 
 
 def upcoming(call: Call) -> list[tuple[SnowflakeObject, datetime, str, str | None]]:
-    """Root, instant, SCHEDULED_FROM and configuration of every run to come that the session may see, latest first."""
+    """Return (root, time, SCHEDULED_FROM, configuration) of each future run that the session may see, latest first."""
     with call.world.store.reading() as tx:
         due = [(row["root_id"], row["due"], "SCHEDULE", None) for row in tx.rows("SELECT * FROM task_due")]
         due += [

@@ -1,7 +1,7 @@
-"""The links between the tasks of a graph: how they come about and how they are lost, and what may be changed when.
+"""The links between the tasks of a graph: how they are added and removed, and when a graph may be changed.
 
-Knows the rules of user-guide/tasks-graphs, ALTER TASK and DROP TASK; must not know how runs go. The definition of the
-kind is task.py's.
+Knows the rules of user-guide/tasks-graphs, ALTER TASK and DROP TASK; must not know how runs progress. task.py declares
+the object kind.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def predecessors(call: Call, task: ObjectName, written: Iterable[ObjectName]) -> list[str]:
-    """The names of the tasks that a statement puts before `task`: all that are there, each once.
+    """Return the names of the predecessors that a statement gives to `task`, without duplicates.
 
     Raises:
-        SnowflakeError: 091085 there is no such task, 091088 it is in another schema.
+        SnowflakeError: 091085 if one does not exist, 091088 if it is in another schema.
     """
     names = [_existing(call, name, "predecessor") for name in written]
     for name in names:
@@ -39,10 +39,10 @@ def predecessors(call: Call, task: ObjectName, written: Iterable[ObjectName]) ->
 
 
 def finalized(call: Call, task: ObjectName, written: ObjectName) -> str:
-    """The name of the root that a statement makes `task` the finalizer of.
+    """Return the name of the root whose finalizer `task` becomes by a statement.
 
     Raises:
-        SnowflakeError: 091085 there is no such task, 091088 it is in another schema.
+        SnowflakeError: 091085 if the root does not exist, 091088 if it is in another schema.
     """
     name = _existing(call, written, "finalized root task")
     if not _same_schema(name, task):
@@ -63,7 +63,7 @@ def _same_schema(name: ObjectName, task: ObjectName) -> bool:
 
 
 def not_there(written: ObjectName, what: str) -> SnowflakeError:
-    """A statement names a task that does not exist."""
+    """Return the error for a statement that names a task that does not exist."""
     return SnowflakeError(91085, "42601", f"Invalid {what} {written.qualified} was specified.")
 
 
@@ -83,7 +83,7 @@ def require_suspended_root(tx: Snapshot, task: SnowflakeObject) -> None:
 
 
 def require_changeable(tx: Transaction, task: SnowflakeObject) -> None:
-    """Refuse a change of a task in a graph whose root is started; one that is in no graph may be changed as it is.
+    """Refuse a change of a task in a graph whose root is started; a standalone task may be changed at any time.
 
     Raises:
         SnowflakeError: 091421.
@@ -93,12 +93,12 @@ def require_changeable(tx: Transaction, task: SnowflakeObject) -> None:
 
 
 def next_revision(task: SnowflakeObject) -> dict[str, Any]:
-    """What every change of a task counts up: a graph is modified even where it says the same again afterwards."""
+    """Return the increased revision of a task. Every change counts, even one that leaves the graph as it was."""
     return {"revision": (task["revision"] or 0) + 1}
 
 
 def change(call: Call, task: SnowflakeObject, changed: dict[str, Any]) -> SnowflakeObject:
-    """Change properties of a task as a modification of its graph.
+    """Change properties of a task, as a modification of its graph.
 
     Raises:
         SnowflakeError: 091421 while the root is started.
@@ -113,7 +113,7 @@ def connect(tx: Transaction, task: SnowflakeObject, after: list[str], finalizes:
     """Link a task with its predecessors or the root that it finalizes, all by name.
 
     Raises:
-        SnowflakeError: 002003 no such task, 091088 what a graph may not be, 091421 a root is started.
+        SnowflakeError: 002003 no such task, 091088 a graph that is not allowed, 091421 a root is started.
     """
     if after and graphs.finalizer_of(tx, task) is not None:
         raise rules.refused(
@@ -145,7 +145,7 @@ def add_after(call: Call, task: SnowflakeObject) -> Result | None:
             raise rules.refused(f"Task {task.name.qualified} cannot have predecessors as a finalizer task.")
         if current["config"] is not None:
             raise rules.config_refused(task.name)
-        # It becomes part of a graph: started, it cannot.
+        # It becomes part of a graph, which is refused for a started task.
         require_suspended_root(tx, current)
         after = list(dict.fromkeys([*(current["after"] or []), *names]))
         changed = change(call, current, {"after": after})
@@ -155,10 +155,10 @@ def add_after(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def remove_after(call: Call, task: SnowflakeObject) -> Result | None:
-    """ALTER TASK … REMOVE AFTER a, b; a task without any predecessor left is suspended.
+    """ALTER TASK … REMOVE AFTER a, b; a task without remaining predecessors is suspended.
 
     Raises:
-        SnowflakeError: 091085 one of them is no predecessor of the task, or does not exist.
+        SnowflakeError: 091085 if one of them does not exist or is not a predecessor of the task.
     """
     names = {call.session.resolve(name, ObjectScope.SCHEMA, "ALTER TASK"): name for name in call.reader.name_list()}
     with call.world.store.transaction() as tx:
@@ -200,7 +200,7 @@ def set_finalize(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def unset_finalize(call: Call, task: SnowflakeObject) -> Result | None:
-    """ALTER TASK … UNSET FINALIZE: what is left is a standalone task, suspended."""
+    """ALTER TASK … UNSET FINALIZE: the task becomes a suspended standalone task."""
     with call.world.store.transaction() as tx:
         current = catalog.by_id(tx, task.id) or task
         if current["finalize"]:
@@ -213,10 +213,10 @@ def unset_finalize(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def dropping(call: Call, task: SnowflakeObject) -> None:
-    """DROP TASK and CREATE OR REPLACE TASK; the drop of a whole schema or database asks no root.
+    """Unlink a task for DROP TASK or CREATE OR REPLACE TASK. Dropping a whole schema or database does not check roots.
 
     "To modify or recreate any task in a task graph, the root task must first be suspended"; a standalone task can be
-    dropped as it is (user-guide/tasks-graphs, DROP TASK).
+    dropped in any state (user-guide/tasks-graphs, DROP TASK).
     """
     with call.world.store.transaction() as tx:
         of_task = "TASK" in call.text.upper().split()[:4]
@@ -226,7 +226,7 @@ def dropping(call: Call, task: SnowflakeObject) -> None:
 
 
 def _release_children(tx: Transaction, task: SnowflakeObject, now: datetime) -> None:
-    """Take a task off its dependents; those without another predecessor become roots of their own, suspended."""
+    """Remove a task from its dependents; those without another predecessor become suspended roots."""
     for child in graphs.children_of(tx, task):
         changed: dict[str, Any] = {"after": [name for name in child["after"] or [] if name != task.name.name]}
         if child["finalize"] == task.name.name:
@@ -236,15 +236,15 @@ def _release_children(tx: Transaction, task: SnowflakeObject, now: datetime) -> 
 
 
 def _suspend_if_alone(tx: Transaction, task: SnowflakeObject, now: datetime) -> None:
-    """A former child "is suspended by default and must be resumed manually" (ALTER TASK, DROP TASK)."""
+    """Suspend a former child: it "is suspended by default and must be resumed manually" (ALTER TASK, DROP TASK)."""
     if not task["after"] and not task["finalize"] and task["state"] == "started":
         scheduler.suspend(tx, task, now, "USER_SUSPENDED")
 
 
 def owner_changed(call: Call, moved: SnowflakeObject) -> None:
-    """GRANT OWNERSHIP severs all links of a task, whose root must be suspended.
+    """Apply GRANT OWNERSHIP, which removes all links of a task; its root must be suspended.
 
-    That on all tasks of a schema suspends each and leaves their links.
+    GRANT OWNERSHIP on all tasks of a schema instead suspends each task and keeps the links.
     """
     with call.world.store.transaction() as tx:
         if "ALL" not in call.text.upper().split()[:4]:

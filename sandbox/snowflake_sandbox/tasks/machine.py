@@ -2,11 +2,11 @@
 
 Must not know the store, threads, SQL or the clock. Rules from the user guide's page on task graphs:
 
-* a task starts when every predecessor is settled; one that was suspended counts as succeeded; one whose WHEN was
-  false is looked past as long as another succeeded; where it was false for all of them, the task does not run either;
-* a predecessor that failed, was cancelled, or was itself skipped for such a reason has its dependents SKIPPED at once;
-* the finalizer starts once, when every other task is settled, whatever became of them, but not if the root was skipped;
-* a late report (a statement that ends after its task was cancelled or timed out) changes nothing.
+* a task starts when every predecessor is settled; a suspended predecessor counts as succeeded; one whose WHEN was false
+  is ignored if another one succeeded; if it was false for all predecessors, the task does not run either;
+* if a predecessor fails, is cancelled, or is itself skipped for such a reason, its dependents are SKIPPED at once;
+* the finalizer starts once, when every other task is settled in whatever state, but not if the root was skipped;
+* a late report (a statement ends after its task was cancelled or timed out) changes nothing.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class TaskState(StrEnum):
 
 
 class Happening(StrEnum):
-    """What can befall one task run."""
+    """What can happen to a task run."""
 
     START = "START"
     SKIP = "SKIP"
-    IGNORE = "IGNORE"  # it was suspended when the run's definitions were frozen
+    IGNORE = "IGNORE"  # the task was suspended when the run's definitions were frozen
     SUCCEED = "SUCCEED"
     FAIL = "FAIL"
     TIME_OUT = "TIME_OUT"
@@ -51,7 +51,7 @@ class Happening(StrEnum):
     CONDITION_FALSE = "CONDITION_FALSE"
 
 
-# Every transition there is; what is not listed is a late report and changes nothing.
+# All transitions. Any other combination is a late report and changes nothing.
 TRANSITIONS: Mapping[tuple[TaskState, Happening], TaskState] = {
     (TaskState.WAITING, Happening.START): TaskState.EXECUTING,
     (TaskState.WAITING, Happening.SKIP): TaskState.SKIPPED,
@@ -73,11 +73,11 @@ class TaskDefinition:
     """One task as it was when the run's definitions were frozen.
 
     Attributes:
-        name: bare name; all tasks of a graph are in one schema.
+        name: plain name; all tasks of a graph are in one schema.
         after: names of its predecessors.
-        suspended: it is passed over.
-        timeout_ms: USER_TASK_TIMEOUT_MS set on the task itself; None: it has none of its own; 0: 7 days.
-        payload: what the scheduler needs to run it; the machine does not look at it.
+        suspended: whether the run skips it.
+        timeout_ms: USER_TASK_TIMEOUT_MS set on the task itself; None if not set; 0 means 7 days.
+        payload: what the scheduler needs to run it; the state machine does not use it.
     """
 
     name: str
@@ -93,9 +93,9 @@ class Graph:
 
     Attributes:
         root: name of the root task.
-        tasks: all tasks by name, the root among them, the finalizer not.
+        tasks: all tasks by name, including the root but not the finalizer.
         finalizer: the finalizer task, if the root has one.
-        timeout_ms: of the root: of the whole graph. 0: 7 days.
+        timeout_ms: the root's timeout, which limits the whole graph; 0 means 7 days.
         auto_retries: TASK_AUTO_RETRY_ATTEMPTS of the root.
     """
 
@@ -107,7 +107,7 @@ class Graph:
 
     @cached_property
     def children(self) -> Mapping[str, tuple[str, ...]]:
-        """Names of the dependents of every task that has any."""
+        """Task name -> names of its dependents, for tasks that have any."""
         dependents: dict[str, list[str]] = {}
         for task in self.tasks.values():
             for predecessor in task.after:
@@ -115,7 +115,7 @@ class Graph:
         return {name: tuple(names) for name, names in dependents.items()}
 
     def task(self, name: str) -> TaskDefinition:
-        """A task or the finalizer by name."""
+        """Return a task, or the finalizer, by name."""
         if self.finalizer is not None and name == self.finalizer.name:
             return self.finalizer
         return self.tasks[name]
@@ -134,10 +134,10 @@ class GraphRun:
     """One attempt of a graph run.
 
     Attributes:
-        state: EXECUTING until it ended; then SUCCEEDED, FAILED, CANCELLED or SKIPPED.
-        tasks: by name, the finalizer too.
-        unsettled: how many tasks, the finalizer not counted, are WAITING or EXECUTING.
-        started: when the attempt began; None before that.
+        state: EXECUTING until it has ended; then SUCCEEDED, FAILED, CANCELLED or SKIPPED.
+        tasks: the task runs by name, including the finalizer's.
+        unsettled: how many tasks, not counting the finalizer, are WAITING or EXECUTING.
+        started: when the attempt began; None before.
     """
 
     tasks: Mapping[str, TaskRun]
@@ -169,7 +169,7 @@ Event = Begin | Report | TimePassed
 
 @dataclass(frozen=True)
 class Change:
-    """A transition of one task run: to be written together with its event row."""
+    """A transition of one task run. It must be written together with its event row."""
 
     task: str
     old: TaskState
@@ -203,7 +203,7 @@ Action = Start | Interrupt | RunEnded
 
 @dataclass(frozen=True)
 class RunStep:
-    """What an event leads to: the run afterwards, the transitions in order, and what to do once they are written."""
+    """The effect of an event: the new run, the transitions in order, and the actions to take once they are written."""
 
     run: GraphRun
     changes: tuple[Change, ...] = ()
@@ -211,13 +211,13 @@ class RunStep:
 
 
 def new_run(graph: Graph) -> GraphRun:
-    """The first attempt of a graph run, not yet begun."""
+    """Return the first attempt of a graph run, not yet begun."""
     names = [*graph.tasks, *([graph.finalizer.name] if graph.finalizer else [])]
     return GraphRun(dict.fromkeys(names, TaskRun()), len(graph.tasks))
 
 
 def retry_of(graph: Graph, run: GraphRun) -> GraphRun:
-    """The next attempt after `run` failed or was cancelled: what succeeded is kept, the finalizer runs again."""
+    """Return the next attempt after `run` failed or was cancelled: it keeps succeeded tasks, reruns the finalizer."""
     tasks = {name: task if task.state in _KEPT_BY_RETRY else TaskRun() for name, task in run.tasks.items()}
     if graph.finalizer is not None:
         tasks[graph.finalizer.name] = TaskRun()
@@ -225,12 +225,12 @@ def retry_of(graph: Graph, run: GraphRun) -> GraphRun:
 
 
 def restore(graph: Graph, state: TaskState, started: datetime | None, tasks: Mapping[str, TaskRun]) -> GraphRun:
-    """A run as it was written, e.g. after a restart of the process."""
+    """Return a run from its stored state, e.g. after a restart of the process."""
     return GraphRun(dict(tasks), sum(tasks[name].state in _UNSETTLED for name in graph.tasks), state, started)
 
 
 def deadline(graph: Graph, run: GraphRun, name: str) -> datetime | None:
-    """When an executing task times out: by its own timeout, else with the whole graph (a finalizer: by the default)."""
+    """Return when an executing task times out: by its own timeout, else the graph's (a finalizer: the default)."""
     task = run.tasks[name]
     if task.state is not TaskState.EXECUTING or task.started is None or run.started is None:
         return None
@@ -245,13 +245,13 @@ def deadline(graph: Graph, run: GraphRun, name: str) -> datetime | None:
 
 
 def next_deadline(graph: Graph, run: GraphRun) -> datetime | None:
-    """The earliest deadline of an executing task, if any executes."""
+    """Return the earliest deadline of an executing task; None if none is executing."""
     deadlines = (deadline(graph, run, name) for name, task in run.tasks.items() if task.state is TaskState.EXECUTING)
     return min((instant for instant in deadlines if instant is not None), default=None)
 
 
 def wants_retry(graph: Graph, state: TaskState, attempt: int) -> bool:
-    """Whether the attempt (counted from 1) that ended in `state` is followed by an automatic one."""
+    """Whether an automatic retry follows after attempt number `attempt` (from 1) ended in `state`."""
     return state is TaskState.FAILED and attempt <= graph.auto_retries
 
 
@@ -352,7 +352,7 @@ class _Moves:
             return Happening.SKIP
         if before == {TaskState.CONDITION_FALSE}:
             return Happening.CONDITION_FALSE
-        # The root runs on demand while it is suspended; its children do not.
+        # A suspended root still runs on demand; suspended children do not run.
         return Happening.IGNORE if task.suspended and name != self.graph.root else Happening.START
 
     def _is_ready(self, name: str) -> bool:

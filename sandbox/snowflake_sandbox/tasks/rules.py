@@ -1,7 +1,7 @@
-"""What a child or a finalizer may not have, in the words of accounts (public tests that also run on an account).
+"""Properties that a child or a finalizer may not have, with the error texts of accounts.
 
-Pure: knows the properties of a task; must not know the store, nor how a graph is linked (links.py). The number 091088
-is a guess wherever the tests told the words alone.
+The texts come from public tests that also run on an account. The number 091088 is a guess where those tests show only
+the text. Pure: knows the properties of a task; must not know the store, nor how a graph is linked (links.py).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _SERVERLESS = (
 
 
 def refused(message: str, errno: int = 91088) -> SnowflakeError:
-    """An operation on a graph that Snowflake does not do; number as documented where known."""
+    """Return the error for a graph operation that Snowflake refuses, with the documented number where known."""
     return SnowflakeError(errno, "55000", message)
 
 
 def require_root_settings(name: ObjectName, task: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Refuse what only the root of a graph has.
+    """Refuse properties that only the root of a graph may have.
 
     Args:
-        name: the task's, resolved.
-        task: its properties as a statement leaves them.
-        parameters: those that the statement sets.
+        name: the resolved name of the task.
+        task: its properties after the statement.
+        parameters: the parameters that the statement sets.
 
     Raises:
         SnowflakeError: 091088.
@@ -56,7 +56,7 @@ def require_root_settings(name: ObjectName, task: Mapping[str, Any], parameters:
 
 
 def require_no_schedule(name: ObjectName, task: Mapping[str, Any]) -> None:
-    """Refuse a schedule of a task that follows others."""
+    """Refuse a schedule on a task that has predecessors."""
     if task.get("schedule") is None:
         return
     if task.get("after"):
@@ -66,16 +66,16 @@ def require_no_schedule(name: ObjectName, task: Mapping[str, Any]) -> None:
 
 
 def config_refused(name: ObjectName) -> SnowflakeError:
-    """The error of a configuration on a task that is no root."""
+    """Return the error for a configuration on a task that is not a root."""
     return refused(f"Task {name.qualified} cannot both be a non-root task and have a config.")
 
 
 def require_serverless(
     name: ObjectName, warehouse: str | None, parameters: Mapping[str, Any], target_completion_interval: str | None
 ) -> None:
-    """Refuse what only a serverless task has, where a statement sets it on a task with a warehouse.
+    """Refuse a statement that sets properties of serverless tasks on a task with a warehouse.
 
-    A warehouse that comes later is taken.
+    Setting a warehouse on such a task later is accepted.
 
     Raises:
         SnowflakeError: 091857.

@@ -1,8 +1,8 @@
 """Graph runs in the store: written with every transition and its event row, read back after a restart.
 
-Knows the SQLite tables of runs; must not know threads, statements nor what a transition means (machine.py). Everything
-here takes the caller's transaction: a transition, its event row and what follows from it are written together or not at
-all.
+Knows the SQLite tables of runs; must not know threads, statements nor what a transition means (machine.py). Every
+function uses the caller's transaction, so that a transition, its event row and its consequences are written together or
+not at all.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ END;
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a statement's end adds to its task run."""
+    """What the end of a statement adds to its task run."""
 
     error_code: int | None = None
     error_message: str | None = None
@@ -102,11 +102,11 @@ class Outcome:
 
 @dataclass
 class ActiveRun:
-    """One attempt that has not ended, as the scheduler holds it.
+    """One attempt that has not ended, as kept by the scheduler.
 
     Attributes:
         id: key of graph_run.
-        frozen: definitions as JSON values; graph: the same for the state machine.
+        frozen: definitions as JSON values; `graph` has the same for the state machine.
         task_run_ids: task name -> key of task_run.
     """
 
@@ -125,11 +125,11 @@ class ActiveRun:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What starts a run.
+    """A request to start a run.
 
     Attributes:
-        scheduled_from: SCHEDULE, EXECUTE_TASK, MANUAL RETRY or AUTOMATIC RETRY (TASK_HISTORY's words).
-        scheduled: the instant for which it was scheduled.
+        scheduled_from: SCHEDULE, EXECUTE_TASK, MANUAL RETRY or AUTOMATIC RETRY (as in TASK_HISTORY).
+        scheduled: the time for which it was scheduled.
         config: merged configuration, JSON text.
     """
 
@@ -140,14 +140,14 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Moment:
-    """When something is written, and where new ids come from."""
+    """The time at which something is written, and the source of new ids."""
 
     now: datetime
     new_id: Callable[[], str]
 
 
 def version_of(tx: Transaction, root: SnowflakeObject) -> tuple[int, dict[str, Any]]:
-    """Number and definitions of a graph's present version; a new number if it changed since the last run."""
+    """Return number and definitions of a graph's present version: a new number if it changed since the last run."""
     frozen = graphs.freeze(tx, root)
     text = to_json(frozen)
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -160,7 +160,7 @@ def version_of(tx: Transaction, root: SnowflakeObject) -> tuple[int, dict[str, A
 
 
 def create(tx: Transaction, root: SnowflakeObject, request: RunRequest, moment: Moment) -> ActiveRun:
-    """Write the first attempt of a new graph run, all its tasks waiting."""
+    """Write the first attempt of a new graph run, with all tasks waiting."""
     version, frozen = version_of(tx, root)
     graph = graphs.thaw(frozen)
     active = ActiveRun(
@@ -179,14 +179,14 @@ def create(tx: Transaction, root: SnowflakeObject, request: RunRequest, moment: 
 
 
 def create_retry(tx: Transaction, last: sqlite3.Row, scheduled_from: str, moment: Moment) -> ActiveRun:
-    """Write the next attempt after the graph_run row `last`, by the same definitions."""
+    """Write the next attempt after the graph_run row `last`, with the same definitions."""
     before = load(tx, last)
     active = replace(
         before, attempt=before.attempt + 1, run=machine.retry_of(before.graph, before.run), task_run_ids={}
     )
     request = RunRequest(scheduled_from, moment.now, active.config)
     retry = _insert(tx, active, (last["owner"], last["version"]), request, moment)
-    # Return values of the tasks that are not run again stay readable for their dependents.
+    # Return values of tasks that do not run again remain readable for their dependents.
     tx.run(
         "UPDATE task_run SET return_value = (SELECT earlier.return_value FROM task_run AS earlier"
         " WHERE earlier.graph_run_id = ? AND earlier.name = task_run.name) WHERE graph_run_id = ? AND carried",
@@ -197,7 +197,7 @@ def create_retry(tx: Transaction, last: sqlite3.Row, scheduled_from: str, moment
 
 
 def _new_group(tx: Snapshot, now: datetime) -> int:
-    # Documented as a number; unique, because services and history rows are named after it.
+    # Documented as a number. It must be unique, because services and history rows are named after it.
     row = tx.row("SELECT MAX(group_id) FROM graph_run")
     last = row[0] if row is not None and row[0] is not None else 0
     return max(int(now.timestamp() * 1000), last + 1)
@@ -223,7 +223,7 @@ def _insert(
         active.config,
     )
     ids = {name: moment.new_id() for name in active.run.tasks}
-    # In one statement: between two, a busy process gives the processor away, and a graph may have a thousand tasks.
+    # In one statement, because a busy process yields the processor between two, and a graph may have a thousand tasks.
     rows = [
         (ids[name], name, task.state, task.state is not TaskState.WAITING) for name, task in active.run.tasks.items()
     ]
@@ -237,7 +237,7 @@ def _insert(
 
 
 def load(tx: Snapshot, row: sqlite3.Row) -> ActiveRun:
-    """A run as it was written."""
+    """Return a run from its stored rows."""
     definition = tx.row(
         "SELECT definition FROM graph_version WHERE root_uuid = ? AND version = ?", row["root_uuid"], row["version"]
     )
@@ -262,25 +262,25 @@ def load(tx: Snapshot, row: sqlite3.Row) -> ActiveRun:
 
 
 def unfinished(tx: Snapshot) -> list[ActiveRun]:
-    """All runs that had not ended when the process did."""
+    """Return all runs that had not ended when the process ended."""
     rows = tx.rows("SELECT * FROM graph_run WHERE state IN ('WAITING', 'EXECUTING') ORDER BY id")
     return [load(tx, row) for row in rows]
 
 
 def last_run(tx: Snapshot, root: SnowflakeObject) -> sqlite3.Row | None:
-    """The graph_run row of a root's latest attempt."""
+    """Return the graph_run row of a root's latest attempt; None if there is none."""
     return tx.row("SELECT * FROM graph_run WHERE root_uuid = ? ORDER BY id DESC LIMIT 1", root["uuid"])
 
 
 def is_running(tx: Snapshot, root_id: int) -> bool:
-    """Whether a run of the graph has not ended."""
+    """Whether the graph has a run that has not ended."""
     return (
         tx.row("SELECT 1 FROM graph_run WHERE root_id = ? AND state IN ('WAITING', 'EXECUTING')", root_id) is not None
     )
 
 
 def write(tx: Transaction, active: ActiveRun, step: RunStep, outcome: Outcome, moment: Moment) -> None:
-    """Write a step: every transition with its event row, and the run's own state."""
+    """Write a step: every transition with its event row, and the state of the run."""
     instant = moment.now.isoformat()
     for change in step.changes:
         tx.run(
@@ -330,7 +330,7 @@ def _write_task(tx: Transaction, task_run_id: str, state: TaskState, outcome: Ou
 
 
 def count_failures(tx: Transaction, active: ActiveRun) -> dict[str, int]:
-    """Update the consecutive failures of the tasks that ran in an ended attempt; the new counts by task name."""
+    """Update the consecutive failures of the tasks of an ended attempt; return the new counts by task name."""
     failures: dict[str, int] = {}
     rows = tx.rows("SELECT name, state FROM task_run WHERE graph_run_id = ? AND NOT carried", active.id)
     for row in rows:

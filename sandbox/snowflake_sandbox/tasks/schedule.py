@@ -1,6 +1,6 @@
-"""SCHEDULE of a task: reading its text and finding the next due instant.
+"""SCHEDULE of a task: reading its text and finding the next due time.
 
-Pure: the present instant comes in as an argument. Must not know tasks, runs or threads.
+Pure: the current time is an argument. Must not know tasks, runs or threads.
 Forms (CREATE TASK page): `59 MINUTES`, also HOUR(S), SECOND(S), H, M, S; `USING CRON <5 fields> <time zone>` (cron.py).
 """
 
@@ -24,7 +24,7 @@ _SHORTEST, _LONGEST = 10, 8 * 86_400
 
 @dataclass(frozen=True)
 class Interval:
-    """Every `length`, counted from the instant at which the task was resumed."""
+    """Due every `length`, counted from the time at which the task was resumed."""
 
     length: timedelta
 
@@ -39,7 +39,7 @@ def parse(text: str) -> Schedule:
         text: as given in SCHEDULE = '…'.
 
     Raises:
-        SnowflakeError: 001008, if it is neither form, the zone is unknown or the interval out of bounds.
+        SnowflakeError: 001008 if it has neither form, the zone is unknown, or the interval is out of bounds.
     """
     interval = _INTERVAL.fullmatch(text)
     if interval:
@@ -61,15 +61,15 @@ def _cron(text: str, expression: str, zone: str) -> Cron:
 
 
 def next_due(schedule: Schedule, resumed: datetime, after: datetime) -> datetime | None:
-    """The first due instant later than `after`, in UTC; None if there never is one (e.g. 30 February).
+    """Return the first due time after `after`, in UTC; None if there is none (e.g. 30 February).
 
     Args:
-        schedule: what `parse` gave.
-        resumed: when the task was resumed; intervals are counted from there.
-        after: the instant to look from.
+        schedule: the result of `parse`.
+        resumed: when the task was resumed; intervals are counted from this time.
+        after: the time from which to search.
     """
     if isinstance(schedule, Interval):
-        # Negative where the clock was set back behind the instant of the resumption.
+        # Negative if the clock was set back to before the resumption.
         passed = (after - resumed) // schedule.length
         return (resumed + (passed + 1) * schedule.length).astimezone(UTC)
     return cron.next_due(schedule, after)

@@ -1,9 +1,9 @@
-"""The task scheduler: starts graph runs when they are due or asked for, and moves them from event to event.
+"""The task scheduler: starts graph runs when they are due or requested, and advances them with each event.
 
-Knows threads, the clock and the order of writing and acting: an event is applied to the run in memory and in the store
-in one transaction, and only then are statements started or interrupted. So a kill at any moment leaves a store from
-which every EXECUTING task is run again with the same run ids, and nothing is started twice or forgotten. Must not know
-SQL statements; the rules of a run are machine.py's.
+Knows threads, the clock and the order of writing and acting: an event is applied to the run in the store in one
+transaction and in memory, and only then are statements started or interrupted. After a kill at any moment, the store
+thus has every EXECUTING task, which runs again with the same run ids; nothing is started twice or forgotten. Must not
+know SQL statements. machine.py has the rules of a run.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ CREATE TRIGGER IF NOT EXISTS task_dues_go AFTER DELETE ON object WHEN OLD.kind =
     DELETE FROM task_due WHERE root_id = OLD.id;
 END;
 """
-# A scheduled instant that passed while the sandbox was not running is made up for if it is no older than this.
+# A run whose scheduled time passed while the sandbox was not running is made up for if it is no older than this.
 _LATE = timedelta(minutes=5)
-# The longest sleep: the clock of a machine that was suspended may jump.
+# The longest sleep, because the clock of a suspended machine may jump.
 _LONGEST_SLEEP = timedelta(minutes=1)
 _STOP_IN_SECONDS = 10.0
 TIMED_OUT_CODE = 630
@@ -57,7 +57,7 @@ _CANCELLED = Outcome(604, "SQL execution canceled")
 
 
 class Scheduler:
-    """All graph runs. A part of the world."""
+    """All graph runs. One of the sandbox's parts."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -66,19 +66,19 @@ class Scheduler:
         self._statements: dict[str, TaskStatement] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        # The latest instant that the loop has seen.
+        # The latest time that the loop has seen.
         self._latest = datetime.min.replace(tzinfo=UTC)
         self._thread = threading.Thread(target=self._loop, name="task scheduler", daemon=True)
 
     # --- life --------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take up the runs that had not ended, then watch the clock."""
+        """Continue the runs that had not ended, then watch the clock."""
         self._recover()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop starting and interrupt what runs; it is run again at the next start."""
+        """Start no more runs and interrupt running statements; they run again at the next start."""
         self._stopping.set()
         self._wake.set()
         with self._lock:
@@ -91,7 +91,7 @@ class Scheduler:
             self._thread.join()
 
     def wake(self) -> None:
-        """Look at the clock again: a schedule was changed. Safe inside a transaction."""
+        """Check the clock again, because a schedule was changed. Safe inside a transaction."""
         self._wake.set()
 
     def _recover(self) -> None:
@@ -108,7 +108,7 @@ class Scheduler:
         due_work.repeat(self._look, "tasks", world=self._world, wake=self._wake, stopping=self._stopping)
 
     def _look(self) -> datetime:
-        """Start and time out what is due; until when nothing will be."""
+        """Start and time out what is due; return the time until which nothing else will be due."""
         now = self._world.clock.now()
         if now < self._latest:
             self._count_from(now)
@@ -120,7 +120,7 @@ class Scheduler:
         return longest if due is None else min(due, longest)
 
     def _count_from(self, now: datetime) -> None:
-        """Plan the schedules anew: the clock was set back, and they must not wait for the old time to come again."""
+        """Recompute all due times, because the clock was set back and schedules must not wait for the old times."""
         with self._lock, self._world.store.transaction() as tx:
             for row in tx.rows("SELECT root_id FROM task_due"):
                 root = catalog.by_id(tx, row["root_id"])
@@ -152,14 +152,14 @@ class Scheduler:
                 ):
                     return
                 set_due(tx, root, now)
-                # A run that is still going when the next one is due makes Snowflake leave that one out.
+                # If a run is still going when the next one is due, Snowflake skips the next one.
                 if now - due > _LATE or (runs.is_running(tx, root_id) and not may_overlap(root)):
                     return
                 active, step = self._new_run(tx, root, RunRequest("SCHEDULE", due), now)
             self._adopt(active, step)
 
     def execute_task(self, root: SnowflakeObject, config: str | None) -> None:
-        """EXECUTE TASK: start a run at once, or after the present one; a later request replaces a waiting one."""
+        """EXECUTE TASK: start a run now, or after the present run; a later request replaces a waiting one."""
         now = self._world.clock.now()
         with self._lock:
             with self._world.store.transaction() as tx:
@@ -170,10 +170,10 @@ class Scheduler:
             self._adopt(active, step)
 
     def retry_last(self, root: SnowflakeObject, group_id: int | None = None) -> None:
-        """EXECUTE TASK … RETRY LAST: run again what failed in the last run.
+        """EXECUTE TASK … RETRY LAST: rerun what failed in the last run.
 
         Raises:
-            SnowflakeError: there is no run to retry, or the graph was changed since.
+            SnowflakeError: there is no run to retry, or the graph has changed since.
         """
         now = self._world.clock.now()
         with self._lock:
@@ -200,7 +200,7 @@ class Scheduler:
         return active, step
 
     def _adopt(self, active: ActiveRun, step: machine.RunStep) -> None:
-        """Take a run whose first step is written into memory, and do what the step asks for."""
+        """Add a run, whose first step has been written to the store, and perform the actions of that step."""
         active.run = step.run
         self._active[active.id] = active
         self._act(active, step)
@@ -209,7 +209,7 @@ class Scheduler:
     # --- moving runs -------------------------------------------------------------------------------------------------
 
     def _apply(self, run_id: int, event: Event, outcome: Outcome) -> bool:
-        """Apply an event to a run: store first, then memory, then actions. False when it changed nothing."""
+        """Apply an event to a run: store first, then memory, then actions. Return False if it changed nothing."""
         now = self._world.clock.now()
         with self._lock:
             active = self._active.get(run_id)
@@ -272,7 +272,7 @@ class Scheduler:
                 self._apply(run.id, TimePassed(), Outcome(TIMED_OUT_CODE, text))
 
     def cancel(self, task_uuid: str) -> int:
-        """Cancel the executing runs of one task; how many there were."""
+        """Cancel the executing runs of one task; return how many there were."""
         with self._lock:
             executing = [
                 (run.id, name)
@@ -287,7 +287,7 @@ class Scheduler:
     def _complete(
         self, tx: Transaction, active: ActiveRun, state: TaskState, now: datetime
     ) -> list[tuple[ActiveRun, machine.RunStep]]:
-        """What follows from a run's end, in the transaction that ends it: suspension, retry, the waiting run."""
+        """Write the consequences of a run's end, in the transaction that ends it: suspension, retry, a waiting run."""
         root = catalog.by_id(tx, active.root_id)
         counts = runs.count_failures(tx, active)
         if root is None:
@@ -304,7 +304,7 @@ class Scheduler:
         if waiting is None:
             return []
         tx.run("DELETE FROM waiting_run WHERE root_id = ?", root.id)
-        if not graphs.is_runnable(tx, root):  # it was changed meanwhile
+        if not graphs.is_runnable(tx, root):  # the graph was changed meanwhile
             return []
         request = replace(
             self._manual(root, waiting["config"], now), scheduled=datetime.fromisoformat(waiting["requested"])
@@ -314,7 +314,7 @@ class Scheduler:
     def _suspend_after_failures(
         self, tx: Transaction, root: SnowflakeObject, active: ActiveRun, counts: dict[str, int], now: datetime
     ) -> bool:
-        """SUSPEND_TASK_AFTER_NUM_FAILURES: of the root for any of its tasks, of a child for that child alone."""
+        """Apply SUSPEND_TASK_AFTER_NUM_FAILURES: set on the root for any task, set on a child for that child only."""
         limit = int(graphs.parameter(tx, root, "SUSPEND_TASK_AFTER_NUM_FAILURES"))
         too_often = [name for name, count in counts.items() if limit and count >= limit]
         for_the_root = bool(too_often)
@@ -331,12 +331,12 @@ class Scheduler:
 
 
 def may_overlap(root: SnowflakeObject) -> bool:
-    """Whether a new run of a graph may start while another goes on."""
+    """Whether a new run of a graph may start while another one is under way."""
     return bool(root["allow_overlapping_execution"]) or root["overlap_policy"] == "ALLOW_ALL_OVERLAP"
 
 
 def set_due(tx: Transaction, root: SnowflakeObject, now: datetime) -> None:
-    """Write when a root is due next: never, unless it is started and has a schedule."""
+    """Write when a root is next due: never, unless it is started and has a schedule."""
     tx.run("DELETE FROM task_due WHERE root_id = ?", root.id)
     due = due_after(root, now)
     if due is not None:
@@ -344,7 +344,7 @@ def set_due(tx: Transaction, root: SnowflakeObject, now: datetime) -> None:
 
 
 def due_after(root: SnowflakeObject, now: datetime) -> datetime | None:
-    """When a root is due next after an instant."""
+    """Return when a root is next due after `now`; None if never."""
     if root["state"] != "started" or not root["schedule"] or root["after"] or root["finalize"]:
         return None
     resumed = datetime.fromisoformat(root["resumed_on"]) if root["resumed_on"] else now
@@ -352,7 +352,7 @@ def due_after(root: SnowflakeObject, now: datetime) -> datetime | None:
 
 
 def suspend(tx: Transaction, task: SnowflakeObject, now: datetime, reason: str) -> None:
-    """Suspend a task: scheduled runs stop, a run that goes on is not touched."""
+    """Suspend a task: no more scheduled runs start, and a run under way is not affected."""
     changed = {"state": "suspended", "last_suspended_on": now.isoformat(), "last_suspended_reason": reason}
     set_due(tx, catalog.update(tx, task, changed), now)
 

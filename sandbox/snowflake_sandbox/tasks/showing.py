@@ -1,6 +1,6 @@
 """The row of SHOW TASKS (contract 6.15).
 
-Knows its columns and what stands in them; must not change anything.
+Knows its columns and their values; must not change anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHOWN = columns(
 
 
 def show_row(call: Call, task: SnowflakeObject) -> tuple[Any, ...]:
-    """A task's cells, in the order of the columns."""
+    """Return a task's cells, in column order."""
     predecessors = graphs.qualified(task, task["after"] or [])
     return (
         task.created_on,

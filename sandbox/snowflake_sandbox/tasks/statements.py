@@ -1,4 +1,4 @@
-"""Runs the statement of one task run, in a thread and a session of its own, and says how it ended.
+"""Running the statement of one task run in its own thread and session, and reporting how it ended.
 
 Knows sessions and the engine; must not know graphs, the store's tables nor when a task is due (scheduler.py).
 """
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import World
     from snowflake_sandbox.session import Session
 
-# The user that Snowflake shows for statements of tasks.
+# The user name that Snowflake shows for the statements of tasks.
 USER = "SYSTEM"
-# A job has its nodes, and its task no compute of its own.
+# A job runs on nodes, so its task uses no compute.
 _JOB = re.compile(r"\s*EXECUTE\s+JOB\s+SERVICE\b", re.IGNORECASE)
 _CONDITION_FALSE = Outcome(40003, "Conditional expression for task evaluated to false.")
 
@@ -39,7 +39,7 @@ _log = logging.getLogger("snowflake_sandbox.tasks")
 
 @dataclass(frozen=True)
 class Work:
-    """What to run: the frozen definition of a task, where it lives, and the ids of its run."""
+    """What to run: the frozen definition of a task, its database and schema, and the ids of its run."""
 
     task: Mapping[str, Any]
     database: str
@@ -53,7 +53,7 @@ class TaskStatement:
     """One running statement.
 
     Attributes:
-        report: called once at the end with what happened, unless `interrupt` was called with `silent`.
+        report: called once, at the end, with what happened, unless `interrupt` was called with `silent`.
     """
 
     world: World
@@ -65,12 +65,12 @@ class TaskStatement:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; returns at once."""
+        """Start the thread and return at once."""
         self._thread = threading.Thread(target=self._run, name=f"task {self.work.task['name']}", daemon=True)
         self._thread.start()
 
     def interrupt(self, *, silent: bool = False) -> None:
-        """Make the statement end soon; with `silent` its end is not reported (the sandbox stops; it runs again)."""
+        """Make the statement end soon. With `silent`, its end is not reported: the sandbox stops, and it runs again."""
         self._silent = self._silent or silent
         self._cancelled.set()
         if self._session is not None:
@@ -104,7 +104,7 @@ class TaskStatement:
         except errors.SnowflakeError as error:
             return Happening.FAIL, Outcome(error.errno, error.message)
         except Exception:  # noqa: BLE001  # reported as Snowflake's internal error and logged with its traceback
-            # A defect of the sandbox must end the task, not hang the graph.
+            # A defect in the sandbox must end the task, not block the graph.
             _log.exception("task %s: its statement failed inside the sandbox", task["name"])
             incident = errors.internal(self.work.query_id)
             return Happening.FAIL, Outcome(incident.errno, incident.message)
@@ -115,7 +115,7 @@ class TaskStatement:
         try:
             if self._session is not None:
                 logins.close_session(self.world, self._session)
-        except Exception:  # noqa: BLE001  # logged: the task has ended all the same, and must be reported
+        except Exception:  # noqa: BLE001  # logged: the task has ended anyway, and that must be reported
             _log.exception("task %s: its session could not be closed", self.work.task["name"])
 
     def _execute(self, session: Session) -> tuple[Happening, Outcome]:
@@ -133,7 +133,7 @@ class TaskStatement:
         return Happening.SUCCEED, Outcome()
 
     def _meter(self, began: datetime) -> None:
-        """Note the compute that the task had; its size is the one it was made with (guess: Snowflake chooses it)."""
+        """Record the compute that the task used; its size is the task's initial one (guess: Snowflake chooses it)."""
         name = ObjectName(self.work.task["name"], self.work.schema, self.work.database)
         with self.world.store.transaction() as tx:
             task = catalog.find(tx, "TASK", name)

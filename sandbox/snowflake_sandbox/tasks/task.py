@@ -1,7 +1,7 @@
-"""TASK (contract 6.15): the declaration of the kind, and what a task needs to be started.
+"""TASK (contract 6.15): the declaration of the object kind, and what a task needs to be started.
 
-Knows CREATE, ALTER and DESCRIBE of tasks; must not know how runs go (scheduler.py, machine.py). The rules for changing
-a graph are links.py's, the row of SHOW is showing.py's.
+Knows CREATE, ALTER and DESCRIBE of tasks; must not know how runs progress (scheduler.py, machine.py). links.py has the
+rules for changing a graph, showing.py the row of SHOW.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _OWN_PARAMETERS = {
     "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": "30",
     "USER_TASK_TIMEOUT_MS": "3600000",
 }
-# The session parameters of contract section 5; the client's result format is none that a task can set.
+# The session parameters of contract section 5, except the client's result format, which a task cannot set.
 _SESSION_PARAMETERS = {
     name: default for name, default in SESSION.items() if name != "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT"
 }
@@ -91,7 +91,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 
 def _condition(reader: Reader) -> str:
-    """The text of WHEN, up to the AS that is not inside parentheses."""
+    """Return the text of WHEN, up to the first AS outside parentheses."""
     start, depth = reader.index, 0
     while not reader.at_end and (depth or reader.peek() != "AS"):
         depth += {"(": 1, ")": -1}.get(reader.peek(), 0)
@@ -137,11 +137,11 @@ def _altered(call: Call, before: SnowflakeObject, after: SnowflakeObject) -> Non
 
 
 def resume(call: Call, task: SnowflakeObject) -> Result | None:
-    """ALTER TASK … RESUME; nothing happens to a task that is started.
+    """ALTER TASK … RESUME; it has no effect on a started task.
 
     Raises:
-        SnowflakeError: 091089 when the owner lacks a privilege, 091421 when a child's root is started, 091088 when a
-            root's graph has another root or a cycle, 091423 when another client changed it between the check and the
+        SnowflakeError: 091089 if the owner lacks a privilege, 091421 if a child's root is started, 091088 if a root's
+            graph has another root or a cycle, 091423 if another client changed the graph between the check and the
             resume.
     """
     with call.world.store.reading() as tx:
@@ -165,12 +165,12 @@ def resume(call: Call, task: SnowflakeObject) -> Result | None:
 
 
 def _frozen(tx: Snapshot, task: SnowflakeObject) -> Any:
-    """A root's graph, to be compared; a child's resume looks at nothing but its root's state."""
+    """Return a root's frozen graph for comparison; None for a child, whose resume only checks its root's state."""
     return None if task["after"] or task["finalize"] else graphs.freeze(tx, task)
 
 
 def start(world: World, tx: Transaction, task: SnowflakeObject) -> None:
-    """Make a task started, after the check of what its owner needs for that."""
+    """Set a task to started, after checking the privileges that its owner needs."""
     require_owner_privileges(world, tx, task)
     now = world.clock.now()
     changed = {"state": "started", "resumed_on": now.isoformat(), "last_committed_on": now.isoformat()}
