@@ -1,4 +1,4 @@
-"""Job services: the kind, EXECUTE JOB SERVICE, and the containers that run as child processes."""
+"""Job services: the object kind, EXECUTE JOB SERVICE, and the containers, which run as child processes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A container as a child process: start, log, memory limit, stop, and the clean-up of what a killed sandbox left.
+"""A container as a child process: start, log, memory limit, stop, and clean-up of processes that a killed sandbox left.
 
-Knows processes; must not know services, the store or Snowflake. Every container has a session and process group of its
-own, so that stopping it takes its children along, and dies with the sandbox (launcher.py).
+Knows processes; must not know services, the store or Snowflake. Every container has its own session and process group,
+so that stopping it also stops its children. A container ends when the sandbox ends (launcher.py).
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from snowflake_sandbox.services.events import Collector
 
 _log = logging.getLogger("snowflake_sandbox.services")
-# Asked of the machine and not of sys.platform, which a type checker takes for a constant.
+# `platform.system()` is used because type checkers treat `sys.platform` as a constant.
 _LINUX = platform.system() == "Linux"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# How often memory and processes of a container are looked at. The kernel's own accounting (cgroups) needs rights that
-# a laptop's user does not have.
+# How often memory and processes of a container are checked. The kernel's accounting (cgroups) is not used, because it
+# needs rights that a laptop's user does not have.
 _CHECK_MS = 100
-# More than any job needs, and fewer than a machine has.
+# More processes than any job needs, and fewer than a machine can have.
 MOST_PROCESSES = 1000
-# Bytes that containers leave free on the disk of the data folder: the sandbox itself and everybody else need some.
+# Bytes that containers must leave free on the disk of the data folder, for the sandbox and other programs.
 LEAST_FREE = 512 << 20
 _LOOKS_PER_DISK_CHECK = 10
-_BLOCK = 512  # of st_blocks, whatever the file system's
-# How long a container may take to end after SIGTERM. The platform gives 30 s; a development machine less.
+_BLOCK = 512  # the unit of st_blocks on any file system
+# How long a container may take to end after SIGTERM. The platform allows 30 s; here it is less, for development.
 GRACE_IN_SECONDS = 5.0
 KILLED = 128 + signal.SIGKILL
 
@@ -53,11 +53,11 @@ class Launch:
     """What to run.
 
     Attributes:
-        environment: the whole environment: nothing is inherited from the sandbox.
-        log: file that takes standard output and standard error (logs.py).
-        memory_limit: bytes of resident memory, children included; None without a limit.
-        collector: takes a copy of what it writes.
-        surroundings: what it sees of this machine; None for all of it.
+        environment: the complete environment; nothing is inherited from the sandbox.
+        log: the file for standard output and standard error (logs.py).
+        memory_limit: bytes of resident memory, including children; None without a limit.
+        collector: receives a copy of the output.
+        surroundings: what the program sees of this machine; None for everything.
     """
 
     command: tuple[str, ...]
@@ -71,19 +71,19 @@ class Launch:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: `code` is the exit code, 128 + signal for a killed one."""
+    """How a process ended: `code` is the exit code, or 128 + signal if it was killed."""
 
     code: int
     out_of_memory: bool = False
 
 
 class ContainerProcess:
-    """One container's process, watched by a thread of its own.
+    """One container's process, watched by its own thread.
 
-    That thread also starts it: the parent-death signal of Linux is bound to the thread that started the child.
+    The thread also starts the process, because the parent-death signal of Linux is bound to the starting thread.
 
     Args:
-        on_start: called with the process id and its identity (`identity`), before anything is read from it.
+        on_start: called with the process id and identity (`identity`), before any output is read.
         on_end: called once, last.
     """
 
@@ -95,11 +95,11 @@ class ContainerProcess:
         self._thread = threading.Thread(target=self._run, name=f"container {launch.command[0]}", daemon=True)
 
     def start(self) -> None:
-        """Start it; returns at once."""
+        """Start the process and return at once."""
         self._thread.start()
 
     def stop(self, grace: float = GRACE_IN_SECONDS) -> None:
-        """Ask the process to end, kill it after `grace` seconds; returns at once."""
+        """Ask the process to end, and kill it after `grace` seconds. Return at once."""
         with self._lock:
             self._stopped = True
             process = self._process
@@ -114,7 +114,7 @@ class ContainerProcess:
             kill(process.pid)
 
     def join(self) -> None:
-        """Wait until it has ended and `on_end` was called."""
+        """Wait until the process has ended and `on_end` has been called."""
         if self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -122,7 +122,7 @@ class ContainerProcess:
         ended = Ended(KILLED)
         try:
             ended = self._live(LogWriter(self._launch.log))
-        except Exception:  # noqa: BLE001  # logged: a container that nobody watches must end, and its job with it
+        except Exception:  # noqa: BLE001  # logged: an unwatched container must end, and its job with it
             _log.exception("container %s could not be followed, and is ended", self._launch.command[0])
             if self._process is not None:
                 kill(self._process.pid)
@@ -145,10 +145,10 @@ class ContainerProcess:
             reader.start()
         out_of_memory = _watch(process, self._launch, writer)
         code = process.wait()
-        # Where there is no launcher's clean-up (it was killed), children would live on outside any container.
+        # If the launcher was killed, it could not clean up, and children would survive outside any container.
         _signal_group(process.pid, signal.SIGKILL)
         for reader in readers:
-            # A process that could not be ended may hold the pipe; the job must not wait for it.
+            # A process that could not be ended may keep the pipe open; the job must not wait for it.
             reader.join(GRACE_IN_SECONDS)
         if any(reader.is_alive() for reader in readers):
             writer.write(b"sandbox: a process of this container could not be ended; its further output is not kept\n")
@@ -159,7 +159,7 @@ class ContainerProcess:
         return Ended(code if code >= 0 else 128 - code, out_of_memory)
 
     def _pump(self, stream: str, output: IO[bytes], writer: LogWriter) -> None:
-        """Read what the container writes to its end: it must not wait, or fail, because a log cannot be written."""
+        """Read the container's output to its end. The container must not block or fail if its log cannot be written."""
         collector, lost = self._launch.collector, 0
         with output:
             while data := output.read(65_536):
@@ -178,7 +178,7 @@ class ContainerProcess:
         with self._lock:
             if self._stopped:
                 return None
-            # Two pipes keep the streams apart, one keeps the order between them.
+            # Two pipes keep the streams separate; one pipe keeps the order between them.
             apart = self._launch.collector is not None and self._launch.collector.separate
             try:
                 self._process = launching.launch(
@@ -193,17 +193,17 @@ class ContainerProcess:
                     bufsize=0,
                 )
             except (OSError, ValueError) as error:
-                # E.g. an argument list that is too long, a NUL in it, or no memory left for a process.
+                # E.g. too long an argument list, a NUL in it, or no memory for a process.
                 writer.write(f"cannot start the container's process: {error}\n".encode())
                 return None
             return self._process
 
 
 def _watch(process: subprocess.Popen[bytes], launch: Launch, writer: LogWriter) -> bool:
-    """Wait for the end of a process; end it and return True when it takes more memory than the limit.
+    """Wait for the end of a process. If it exceeds the memory limit, end it and return True.
 
-    It is also ended, as failed, with more processes than any job needs, or when its files fill the disk, so that it
-    does not take the machine along.
+    To protect the machine, it is also ended, as failed, if it has more processes than any job needs, or if its files
+    fill the disk.
     """
     if not hasattr(os, "pidfd_open"):
         return False
@@ -230,7 +230,7 @@ def _watch(process: subprocess.Popen[bytes], launch: Launch, writer: LogWriter) 
 
 
 def _fills_disk(launch: Launch) -> bool:
-    """Whether the disk is nearly full, and the container's folder and volumes hold more than what is left of it."""
+    """Whether the disk is nearly full, and the container's folder and volumes are larger than the free space."""
     surroundings = launch.surroundings
     if surroundings is None:
         return False
@@ -243,7 +243,7 @@ def _fills_disk(launch: Launch) -> bool:
 
 
 def _size(folder: Path) -> int:
-    """Bytes on the disk of all files of a folder."""
+    """Return the bytes that all files of a folder occupy on the disk."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(OSError):
@@ -252,14 +252,14 @@ def _size(folder: Path) -> int:
 
 
 def _programs(launcher: int) -> list[int]:
-    """The processes of a container without those of its launcher, which no process can pass itself off as."""
+    """Return the processes of a container, without its launcher's, which no other process can impersonate."""
     own = {launcher, *(pid for pid in _children(launcher) if _is_first(pid))}
-    # More need not be counted: of some that fork as fast as they can, there is no end.
+    # The count stops above the limit: processes that fork as fast as they can would never end.
     return [pid for pid in islice(_tree(launcher), MOST_PROCESSES + len(own) + 1) if pid not in own]
 
 
 def _is_first(pid: int) -> bool:
-    """Whether a child of a launcher is the first process of its namespace, which is a part of the launcher."""
+    """Whether a launcher's child is the first process of its namespace, and thus part of the launcher."""
     with suppress(OSError):
         status = Path(f"/proc/{pid}/status").read_text()
         numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
@@ -276,7 +276,7 @@ def _resident(members: Iterable[int]) -> int:
 
 
 def _tree(pid: int) -> Iterator[int]:
-    """A process and everything below it, parents first. Without recursion: a chain may be longer than Python allows."""
+    """Yield a process and its descendants, parents first. No recursion: a chain may exceed Python's recursion limit."""
     members = deque([pid])
     while members:
         member = members.popleft()
@@ -285,9 +285,9 @@ def _tree(pid: int) -> Iterator[int]:
 
 
 def _children(pid: int) -> list[int]:
-    """The children of a process; each belongs to the thread that made it."""
+    """Return the children of a process; each child is listed under the thread that created it."""
     children: list[int] = []
-    # A process may end while it is read: what is below it then belongs to its launcher, which ends that itself.
+    # A process may end while it is being read; its children then go to its launcher, which ends them.
     with suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with suppress(OSError):
@@ -296,8 +296,8 @@ def _children(pid: int) -> list[int]:
 
 
 def kill(pid: int) -> None:
-    """Kill everything below a launcher; it then ends by itself, having ended what was left."""
-    # Each before its children are read, so that they cannot go on forking meanwhile: an orphan is the launcher's.
+    """Kill everything below a launcher, which then ends what is left, and itself."""
+    # Each process is killed before its children are read, so that it cannot fork meanwhile; orphans go to the launcher.
     members = islice(_tree(pid), 1, None) if _LINUX else iter(())
     first = next(members, None)
     if first is None:
@@ -309,15 +309,15 @@ def kill(pid: int) -> None:
 
 
 def _signal_group(pid: int, number: int) -> None:
-    # The group may be gone already, or (macOS) hold nothing but a process that ended.
+    # The group may be gone already, or (macOS) contain only an ended process.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
 def identity(pid: int) -> str:
-    """What tells a process from a later one with the same id: boot and start time. "" when it is gone.
+    """Return what distinguishes a process from a later one with the same id: boot and start time. "" if it is gone.
 
-    Elsewhere than on Linux: start time as `ps` gives it.
+    On systems other than Linux: the start time from `ps`.
     """
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -329,16 +329,16 @@ def identity(pid: int) -> str:
 
 
 def _stat(pid: int) -> list[str]:
-    """Fields of /proc/<pid>/stat from the state on: 2 is the process group, 3 the session, 19 the start time."""
+    """Return the fields of /proc/<pid>/stat, beginning with the state: 2 is the group, 3 the session, 19 the start."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def end_leftover(pid: int, started_as: str) -> bool:
-    """Kill a process of an earlier sandbox and everything in its session; False when nothing of it was left.
+    """Kill a process of an earlier sandbox and everything in its session; return False if nothing was left.
 
     Args:
-        pid: its process id, which was also its session's and group's.
-        started_as: its identity; another process with the same id is left alone.
+        pid: the process id, which was also the id of its session and group.
+        started_as: the process's identity; another process with the same id is left alone.
     """
     boot, _, started = started_as.rpartition(":")
     if not _LINUX:

@@ -1,8 +1,8 @@
-"""What a container finds around it: the platform's environment variables and its token.
+"""A container's environment: the platform's environment variables and its token.
 
 Knows the variables (developer-guide/snowpark-container-services/additional-considerations-services-jobs) and how the
-token's file is kept; must not know processes. The token is at /snowflake/session/token where the system allows mounts;
-SNOWFLAKE_TOKEN_FILE_PATH tells its place everywhere.
+token's file is stored; must not know processes. The token is at /snowflake/session/token if the system allows mounts;
+SNOWFLAKE_TOKEN_FILE_PATH has its path on every system.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from snowflake_sandbox.services.records import Job
 
 SESSION_FOLDER = "/snowflake/session"
-# Holds the sitecustomize.py of client_defaults/.
+# The folder with sitecustomize.py.
 _CLIENT_DEFAULTS = Path(__file__).parents[1] / "client_defaults"
-# Holds modules that say of libraries of the sandbox's own Python that they are not there.
+# A folder of modules that hide libraries of the sandbox's own Python, so that importing them fails.
 _NOT_INSTALLED = _CLIENT_DEFAULTS / "not_installed"
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
-    """Issue the container's token, which logs in as the service's owner role, in a file of mode 0600."""
+    """Issue the container's token, which logs in with the service's owner role, and write it to a file of mode 0600."""
     token = logins.issue_token(
         world,
-        # Each service is a user of its own, called as the service.
+        # Each service has its own user, with the name of the service.
         job.name,
         job.owner,
         warehouse=job.warehouse,
@@ -42,7 +42,7 @@ def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
         task_run_id=job.task_run_id,
     )
     folder = root / "snowflake"
-    # The platform's folder hides what the image has at its place, were it a link to somewhere else.
+    # The platform's folder replaces whatever the image has at this path, even a link to another place.
     if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder)
     else:
@@ -54,17 +54,17 @@ def write_token(world: World, job: Job, root: Path) -> tuple[str, Path]:
 
 
 def write_alone(file: Path, content: str) -> None:
-    """Write a file that only its owner reads; a link at its place is replaced, not followed."""
+    """Write a file that only its owner can read; a link at that path is replaced, not followed."""
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writer:
         writer.write(content)
 
 
 def with_client_defaults(variables: dict[str, str], image: Image) -> dict[str, str]:
-    """The variables with what Python has to find first: the folder that gives the connector the sandbox's port.
+    """Return the variables with what Python must find first: the folder that gives the connector the sandbox's port.
 
-    Pandas and numpy are hidden where the image does not install them: they would not be there on the platform, and
-    Snowflake's clients load them if they are, which takes longer than all the rest.
+    Pandas and numpy are hidden if the image does not install them: they would be missing on the platform, and if they
+    are present, Snowflake's clients load them, which takes longer than everything else.
     """
     own = [_CLIENT_DEFAULTS, *([_NOT_INSTALLED] if image.without_data_frames else [])]
     path = [*map(str, own), *filter(None, [variables.get("PYTHONPATH")])]
@@ -72,7 +72,7 @@ def with_client_defaults(variables: dict[str, str], image: Image) -> dict[str, s
 
 
 def variables(world: World, job: Job, root: Path, token_file: Path) -> dict[str, str]:
-    """The variables of the platform, and the few that any program needs; nothing else of the sandbox's own."""
+    """Return the platform's variables and the few that every program needs, and no others of the sandbox's process."""
     host, port = world.address
     return {
         "PATH": f"{Path(sys.executable).parent}:{_SYSTEM_PATH}",

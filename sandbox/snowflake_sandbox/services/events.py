@@ -1,7 +1,7 @@
-"""The event table's lines of containers: collected while they run, read long after service and node are gone.
+"""Lines of containers for the event table: collected while they run, readable long after service and node are gone.
 
-Knows what the platform keeps of a line (developer-guide/snowpark-container-services/monitoring-services) and files;
-must not know processes nor statements. One file per container takes the first MiB of its lines, each with its instant.
+Knows what the platform records of a line (developer-guide/snowpark-container-services/monitoring-services) and files;
+must not know processes or statements. One file per container stores the first MiB of its lines, each with its time.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES = 2**20
-# Documented: the largest record.
+# The documented size limit of a record.
 _LONGEST_LINE = 16 * 1024
 _LEVELS = ("INFO", "ERROR", "NONE")
-# OpenTelemetry's numbers (first of each range), which the documented example has too.
+# OpenTelemetry's numbers (the first of each range), as in the documented example.
 _SEVERITIES = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
 _INSTANT, _STREAM, _TEXT = "instant", "stream", "text"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a container: when it was collected, from which stream, its text."""
+    """One line of a container: the time of its collection, its stream and its text."""
 
     instant: datetime
     stream: str
@@ -35,12 +35,12 @@ class Line:
 
 
 class Collector:
-    """Takes what one container writes; one per run of a container, appending to the container's file.
+    """Collects the output of a container; one per run of the container, appending to the container's file.
 
     Args:
         path: the container's file.
-        now: the present instant.
-        level: INFO takes both streams, ERROR standard error alone, NONE nothing.
+        now: returns the current time.
+        level: INFO collects both streams, ERROR only standard error, NONE nothing.
     """
 
     def __init__(self, path: Path, now: Callable[[], datetime], level: str) -> None:
@@ -51,11 +51,11 @@ class Collector:
 
     @property
     def separate(self) -> bool:
-        """Whether standard error must come as a stream of its own."""
+        """Whether standard error must be read as a separate stream."""
         return self._level == "ERROR"
 
     def take(self, stream: str, data: bytes) -> None:
-        """Take bytes of `stdout` or `stderr`; whole lines are written at once."""
+        """Collect bytes of `stdout` or `stderr`; complete lines are written at once."""
         if self._level == "NONE" or (self._level == "ERROR" and stream == "stdout"):
             return
         with self._lock:
@@ -66,7 +66,7 @@ class Collector:
             self._write(stream, lines)
 
     def close(self) -> None:
-        """Write what is left without a line's end."""
+        """Write the remaining text that has no line break."""
         with self._lock:
             for stream, remainder in self._rest.items():
                 self._write(stream, [remainder] if remainder else [])
@@ -86,7 +86,7 @@ class Collector:
 
 
 def level(specification: Mapping[str, Any]) -> str | None:
-    """The level that `spec.logExporters` asks for; INFO without it, None for one that there is not."""
+    """Return the level in `spec.logExporters`; INFO by default, None if the level does not exist."""
     exporters = specification.get("logExporters")
     configured = exporters.get("eventTableConfig") if isinstance(exporters, dict) else {}
     if exporters is not None and not isinstance(configured, dict):
@@ -96,7 +96,7 @@ def level(specification: Mapping[str, Any]) -> str | None:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """The lines of a container's file, oldest first; a line half written by a kill is left out."""
+    """Yield the lines of a container's file, oldest first; a line cut off by a kill is left out."""
     if not path.exists():
         return
     for text in path.read_text().splitlines():
@@ -109,7 +109,7 @@ def read(path: Path) -> Iterator[Line]:
 
 @dataclass(frozen=True)
 class EventRecord:
-    """A line as columns of the event table; `instant` is UTC without a zone, the others JSON values."""
+    """A line as columns of the event table; `instant` is in UTC without a zone, the others are JSON values."""
 
     instant: datetime
     value: Any
@@ -119,7 +119,7 @@ class EventRecord:
 
 
 def record(line: Line) -> EventRecord:
-    """What the event table makes of a line: JSON with a `body` is taken apart, anything else is text."""
+    """Return a line as an event record: JSON with a `body` is parsed, anything else is text."""
     structured = _structured(line.text)
     instant = line.instant.astimezone(UTC).replace(tzinfo=None)
     source = {"log.iostream": line.stream}
@@ -147,7 +147,7 @@ def _structured(text: str) -> dict[str, Any] | None:
 
 
 def _stated(text: object) -> datetime | None:
-    """The instant that a structured line gives for itself (RFC 3339), if it is one."""
+    """Return the time that a structured line states (RFC 3339); None if it is not valid."""
     try:
         instant = datetime.fromisoformat(str(text))
     except ValueError:

@@ -1,8 +1,8 @@
-"""Container images of the sandbox: folders with a Dockerfile, found by reference, read without building anything.
+"""Container images of the sandbox: folders with a Dockerfile, found by reference and read without building anything.
 
 Knows Dockerfiles (through dockerfile-parse) and references such as `/db/schema/repository/name:tag`; must not know
-services nor processes. What a Dockerfile copies is laid out under a folder per container, so that WORKDIR and absolute
-paths mean what they mean in the image; RUN steps are not executed: the sandbox's own Python has the packages.
+services or processes. What a Dockerfile copies is laid out in a folder per container, so that WORKDIR and absolute
+paths mean the same as in the image. RUN steps are not executed: the sandbox's own Python has the packages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _VERSION = "org.opencontainers.image.version"
 _REFERENCE = re.compile(
     r"(?P<path>(?:[\w.-]*+/)*+)(?P<name>[\w.-]++)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-# Installations after which Python has neither pandas nor numpy: of the clients alone, without an extra.
+# Installations that bring neither pandas nor numpy: only the clients, without extras.
 _CLIENTS_ALONE = re.compile(
     r"(python3? -m )?pip3? install( --?[\w-]+)*"
     r"( [\"']?snowflake-(snowpark|connector)-python([=<>~!][^\s\"'\[]*)?[\"']?)+"
@@ -35,7 +35,7 @@ _IGNORED = shutil.ignore_patterns("__pycache__", ".git", "*.pyc")
 
 
 class ImageError(Exception):
-    """An image cannot be used; the text says why and what to do."""
+    """The image cannot be used; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Image:
     """An image's source.
 
     Attributes:
-        folder: holds the Dockerfile.
-        tags: tags it answers to; always "latest".
-        digest: `sha256:…` over the folder's content.
+        folder: the folder with the Dockerfile.
+        tags: the image's tags; always includes "latest".
+        digest: `sha256:…` of the folder's content.
         copies: (source below the folder, absolute path in the image) of every COPY and ADD, in order.
-        without_data_frames: all that it installs in an image of Python is known, and pandas is not among it.
+        without_data_frames: whether everything that it installs into a Python image is known and excludes pandas.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Reference:
-    """An image reference of a specification, in lower case but for the tag."""
+    """An image reference in a specification, in lower case except for the tag."""
 
     repository: tuple[str, str, str] | None
     name: str
@@ -76,7 +76,7 @@ def parse_reference(text: str) -> Reference:
     """Read `[registry][/db/schema/repository/]name[:tag][@digest]`.
 
     Raises:
-        ImageError: it is no image reference.
+        ImageError: the text is not an image reference.
     """
     match = _REFERENCE.fullmatch(text.strip())
     if match is None:
@@ -85,7 +85,7 @@ def parse_reference(text: str) -> Reference:
     name = match["name"].lower()
     if len(parts) < 3:  # noqa: PLR2004  # database, schema, repository
         return Reference(None, name, match["tag"] or "latest", match["digest"])
-    # An image's own name may have slashes; a registry's name has a dot or a port.
+    # The image's name may contain slashes; a registry's name contains a dot or a port.
     first = 1 if len(parts) > 3 and re.search(r"[.:]", parts[0]) else 0  # noqa: PLR2004  # with the registry before them
     database, schema, repository, *folders = parts[first:]
     return Reference(
@@ -94,7 +94,7 @@ def parse_reference(text: str) -> Reference:
 
 
 def find(images: Iterable[Image], reference: Reference) -> Image | None:
-    """The image that a reference means, if it is there."""
+    """Return the image for a reference; None if there is none."""
     for image in images:
         if image.name.lower() != reference.name:
             continue
@@ -104,10 +104,10 @@ def find(images: Iterable[Image], reference: Reference) -> Image | None:
 
 
 def load(folders: Iterable[Path]) -> list[Image]:
-    """All images whose source lies in one of the folders (`<folder>/*/Dockerfile`).
+    """Return all images whose source is in one of the folders (`<folder>/*/Dockerfile`).
 
     Raises:
-        ImageError: a Dockerfile that cannot be read.
+        ImageError: a Dockerfile cannot be read.
     """
     return [_read(path.parent) for folder in folders for path in sorted(folder.glob("*/Dockerfile"))]
 
@@ -116,7 +116,7 @@ def _read(folder: Path) -> Image:
     parser = DockerfileParser(fileobj=BytesIO((folder / "Dockerfile").read_bytes()))
     labels = dict(parser.labels)
     version = labels.get(_VERSION)
-    # A later ENTRYPOINT or CMD replaces an earlier one; a new ENTRYPOINT also forgets the CMD before it (Docker).
+    # As in Docker, a later ENTRYPOINT or CMD replaces an earlier one, and a new ENTRYPOINT also clears an earlier CMD.
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     workdir, copies = "/", list[tuple[str, str]]()
@@ -157,7 +157,7 @@ def _without_data_frames(instructions: Iterable[Mapping[str, str]]) -> bool:
 
 
 def _words(value: str) -> tuple[str, ...]:
-    """An ENTRYPOINT or CMD: the JSON form, or the shell form."""
+    """Return the words of an ENTRYPOINT or CMD in JSON form or shell form."""
     try:
         words = json.loads(value)
     except json.JSONDecodeError:
@@ -180,7 +180,7 @@ def _copies(value: str, workdir: str) -> list[tuple[str, str]]:
 
 
 def _absolute(folder: str, path: str) -> str:
-    """A path in an image: `..` does not lead above the image's root.
+    """Return an absolute path in an image; `..` never leads above the image's root.
 
     >>> _absolute("/app", "../../../etc/x")
     '/etc/x'
@@ -192,7 +192,7 @@ def _absolute(folder: str, path: str) -> str:
 
 
 def digest(folder: Path) -> str:
-    """`sha256:…` over names and contents of all files of a folder (no caches)."""
+    """Return `sha256:…` of the names and contents of all files of a folder, except caches."""
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
@@ -203,16 +203,16 @@ def digest(folder: Path) -> str:
 
 
 def lay_out(image: Image, root: Path) -> Path:
-    """Put what the image copies below `root`, as the container would see it below `/`; the working folder there.
+    """Copy the image's files below `root`, as the container would see them below `/`; return the working folder there.
 
-    Anybody who may push an image writes its Dockerfile and its links: nothing is read from outside the image's folder,
-    nor written outside `root`.
+    The Dockerfile and links come from anybody who may push an image. Nothing is therefore read from outside the image's
+    folder, nor written outside `root`.
 
     Raises:
-        ImageError: a COPY names a file that is not in the folder, or a link leads out of it or out of the image.
+        ImageError: a COPY names a file that is not in the folder, or a link leads out of the folder or the image.
     """
     for source, target in image.copies:
-        # As in Docker, `..` and an absolute path start at the folder.
+        # As in Docker, `..` and absolute paths are relative to the folder.
         pattern = _absolute("/", source).lstrip("/")
         paths = sorted(image.folder.glob(pattern)) if pattern else [image.folder]
         if not paths:
@@ -229,10 +229,10 @@ def lay_out(image: Image, root: Path) -> Path:
 
 
 def _inside_root(root: Path, path: str) -> Path:
-    """The place of a path of the image below `root`.
+    """Return where a path of the image is below `root`.
 
     Raises:
-        ImageError: a link of the image leads out of it.
+        ImageError: a link in the image leads out of the image.
     """
     place = root / path.lstrip("/")
     if not place.resolve().is_relative_to(root.resolve()):
@@ -247,7 +247,7 @@ def _copy(path: Path, root: Path, target: str, *, into_folder: bool) -> None:
         def copy_file(source: str, place: str) -> str:
             return str(shutil.copy2(source, _inside_root(root, str(Path(place).relative_to(root)))))
 
-        # Links stay links, as in Docker: what they lead to is for the container to see, or not.
+        # As in Docker, links stay links, whether or not the container can see their targets.
         shutil.copytree(path, destination, symlinks=True, ignore=_IGNORED, copy_function=copy_file, dirs_exist_ok=True)
         return
     if into_folder or destination.is_dir():
@@ -259,17 +259,17 @@ def _copy(path: Path, root: Path, target: str, *, into_folder: bool) -> None:
 def command_line(
     image: Image, root: Path, command: tuple[str, ...], args: tuple[str, ...] | None, python: str
 ) -> list[str]:
-    """What to execute: the specification's command and args over the image's, Kubernetes' way.
+    """Return the command line: the specification's command and args override the image's, as in Kubernetes.
 
     Args:
-        image: gives what the specification leaves out.
-        root: where the image was laid out; absolute paths that exist there are taken from there.
-        command: replaces entrypoint and CMD; () when not given.
-        args: replaces CMD; None when not given.
-        python: the interpreter that `python`, `python3` and their absolute forms mean.
+        image: provides what the specification leaves out.
+        root: where the image was laid out; absolute paths that exist below it refer to it.
+        command: replaces ENTRYPOINT and CMD; () if not given.
+        args: replaces CMD; None if not given.
+        python: the interpreter to use for `python`, `python3` and their absolute paths.
 
     Raises:
-        ImageError: nothing to execute.
+        ImageError: there is nothing to execute.
     """
     arguments = () if args is None else args
     words = [*command, *arguments] if command else [*image.entrypoint, *(image.command if args is None else args)]

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.services.supervisor import Supervisor
 
-# Upper case after reading; must serve as a DNS label once in lower case with hyphens for underscores.
+# Upper case after reading. In lower case, with hyphens for underscores, the name must be a valid DNS label.
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 _CHECK_SECONDS = 0.1
 
 
 @dataclass
 class Definition:
-    """What the statement asks for."""
+    """The content of the statement."""
 
     pool: str
     name: ObjectName | None = None
@@ -52,17 +52,17 @@ def execute_job_service(call: Call) -> Result:
     """Run the statement.
 
     Raises:
-        SnowflakeError: 001003 syntax, 002002 name in use, 395018 invalid specification, missing objects and
-            privileges; for a synchronous job that does not end DONE, 395041 with the reason.
+        SnowflakeError: 001003 syntax, 002002 name in use, 395018 invalid specification; missing objects and
+            privileges; 395041 with the reason, if a synchronous job does not end DONE.
     """
     return start(call, _read(call))
 
 
 def start(call: Call, definition: Definition) -> Result:
-    """Make a job, and wait for its end unless it is asynchronous.
+    """Create a job, and wait for its end unless it is asynchronous.
 
     Raises:
-        SnowflakeError: as `execute_job_service`.
+        SnowflakeError: as in `execute_job_service`.
     """
     parsed = spec.parse(definition.specification)
     _refuse_old_mounts(call, parsed)
@@ -91,7 +91,7 @@ def _read(call: Call) -> Definition:
         if not definition.specification and reader.accept("FROM"):
             definition.specification = _specification(call)
             continue
-        # A property that was read already is not taken a second time.
+        # A property that was already read is not accepted again.
         if word not in readers or reader.peek(1) != "=":
             raise reader.unexpected()
         reader.index += 1
@@ -105,7 +105,7 @@ def _read(call: Call) -> Definition:
 def _job_name(call: Call) -> ObjectName:
     reader = call.reader
     name = call.session.resolve(reader.object_name(), ObjectScope.SCHEMA, "EXECUTE JOB SERVICE")
-    # The provider quotes names; a name that would be the same without quotes is taken.
+    # The provider quotes names; a quoted name is accepted if it would be the same without quotes.
     if not _NAME.fullmatch(name.name) or name.name.endswith("_"):
         raise SnowflakeError(
             395000,  # guess
@@ -129,14 +129,14 @@ def _integrations(reader: Reader) -> list[str]:
 
 
 def _specification(call: Call) -> str:
-    """The text behind FROM: given in the statement or in a file of a stage, as it is or as a template."""
+    """Return the specification after FROM: inline or from a file of a stage, literal or a template."""
     reader = call.reader
     location = None
     if reader.peek().startswith("@") or reader.peek() == "":
         location = stage_files.locate(call, stage_files.read_location(reader), "READ")
     suffix = "_FILE" if location is not None else ""
     template = reader.accept(f"SPECIFICATION_TEMPLATE{suffix}")
-    # SPEC is the short name of either.
+    # SPEC abbreviates either form.
     if not template and not reader.accept("SPEC"):
         reader.expect(f"SPECIFICATION{suffix}")
     if location is not None:
@@ -170,7 +170,7 @@ def _template_values(reader: Reader) -> _CaseInsensitive:
 
 
 class _CaseInsensitive(dict[str, Any]):
-    """Template variables: USING upper-cases unquoted names, the template writes them as it likes."""
+    """Template variables, looked up in any case: USING upper-cases unquoted names, templates use any case."""
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(str(name).lower())
@@ -185,7 +185,7 @@ def _template_value(reader: Reader) -> Any:
 
 
 def _made_before(call: Call) -> SnowflakeObject | None:
-    """The job that this statement made before the sandbox was killed: a task's statement is run again as it was."""
+    """Return the job that this statement created before the sandbox was killed: a task's statement is run again."""
     if call.session.task is None:
         return None
     with call.world.store.reading() as tx:
@@ -194,7 +194,7 @@ def _made_before(call: Call) -> SnowflakeObject | None:
 
 
 def _refuse_old_mounts(call: Call, parsed: spec.Specification) -> None:
-    """BCR-2449: a stage is mounted by `stageConfig`, not as the source of a volume."""
+    """Apply BCR-2449: a stage must be mounted with `stageConfig`, not as the source of a volume."""
     with call.world.store.reading() as tx:
         is_refused = bundles.is_enabled(tx, bundles.NO_OLD_STAGE_MOUNTS)
     if is_refused and any(volume.old_form for volume in parsed.volumes):
@@ -202,7 +202,7 @@ def _refuse_old_mounts(call: Call, parsed: spec.Specification) -> None:
 
 
 def _create(call: Call, definition: Definition, parsed: spec.Specification) -> SnowflakeObject:
-    """Check everything, then write object and record in one transaction and hand the job to the supervisor."""
+    """Check everything, then write object and record in one transaction and pass the job to the supervisor."""
     name = definition.name or call.session.resolve(
         ObjectName(f"JOB_{call.query_id.replace('-', '_').upper()}"), ObjectScope.SCHEMA, "EXECUTE JOB SERVICE"
     )
@@ -230,7 +230,7 @@ def _create(call: Call, definition: Definition, parsed: spec.Specification) -> S
             tx, job, {container.name: container.image for container in parsed.containers}, call.query_id, call.now
         )
         if call.session.task is not None:
-            # documented (BCR-2182): the job of the task's own statement, not one that a procedure called there starts
+            # documented (BCR-2182): only for the job of the task's own statement, not for a job started by a procedure
             tx.run(
                 "UPDATE task_run SET spcs_job_id = ? WHERE id = ? AND query_id = ?",
                 service.id,
@@ -259,7 +259,7 @@ def _job(call: Call, definition: Definition, parsed: spec.Specification, service
 
 
 def _require_images(call: Call, parsed: spec.Specification) -> None:
-    """The repository of every image must be there and readable; whether the image is in it shows when it is pulled."""
+    """Require that every image's repository exists and is readable. A missing image shows only when it is pulled."""
     for container in parsed.containers:
         try:
             reference = images.parse_reference(container.image)
@@ -292,10 +292,10 @@ def _require_integrations(call: Call, definition: Definition) -> None:
 
 
 def wait(call: Call, supervisor: Supervisor, service: SnowflakeObject) -> None:
-    """Wait for a job's end; the end of the statement is the job's end too.
+    """Wait for a job's end; if the statement is cancelled first, the job is cancelled too.
 
     Raises:
-        SnowflakeError: 000604, when the statement was cancelled; the job is cancelled with it.
+        SnowflakeError: 000604 if the statement was cancelled.
     """
     if not wait_for_end(call, supervisor.ended(service.id)):
         supervisor.cancel(service.id)
@@ -303,7 +303,7 @@ def wait(call: Call, supervisor: Supervisor, service: SnowflakeObject) -> None:
 
 
 def wait_for_end(call: Call, ended: threading.Event, deadline: Any = None) -> bool:
-    """Wait for an event; False when the statement was cancelled or the deadline (an instant) has passed first."""
+    """Wait for an event; return False if the statement is cancelled or the deadline (a time) passes first."""
     while not ended.wait(_CHECK_SECONDS):
         if call.cancelled.is_set() or (deadline is not None and call.world.clock.now() >= deadline):
             return False

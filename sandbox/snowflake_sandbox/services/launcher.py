@@ -1,17 +1,17 @@
-"""The process around a container's program: mounts, what is hidden from it, and the end of all that it started.
+"""The process around a container's program: it mounts and hides folders, and ends everything that the program started.
 
-Run as a script by containers.py with `python -I -S`; imports the standard library only, to start in milliseconds.
-Arguments: the sandbox's process id, the surroundings as JSON (`Surroundings` in launching.py), a descriptor, then the
-program and its arguments. From the descriptor comes the program's environment as JSON; it is not this process's own,
-because a variable such as LD_PRELOAD would run code of the container's outside of it. All this is done here and not
-between fork and exec of the sandbox, because code run there in a process with threads may deadlock.
+containers.py runs it as a script with `python -I -S`. It imports only the standard library, to start in milliseconds.
+Arguments: the sandbox's process id, the surroundings as JSON (`Surroundings` in launching.py), a file descriptor, then
+the program and its arguments. The program's environment is read as JSON from the descriptor. It is not this process's
+own environment, because a variable such as LD_PRELOAD would run the container's code outside the container. All this is
+done here, not between fork and exec in the sandbox, because code there may deadlock in a process with threads.
 
-Where the system allows it, the program runs in a process namespace: its end, or that of this process, ends everything
-in it. Elsewhere this process adopts what the program leaves behind (a subreaper) and ends that itself.
+If the system allows it, the program runs in a process namespace: when the program or this process ends, everything in
+the namespace ends. Otherwise this process adopts what the program leaves behind (as a subreaper) and ends it.
 
-Mounts are made in a mount namespace of the process's own: no other process sees them, they go with it, and nothing is
-written into the machine's own folders. Where a path is not there, the folder that should hold it is replaced, for this
-process, by one in memory that shows the same entries and has room for the path.
+Mounts are made in this process's own mount namespace: no other process sees them, they disappear with the process, and
+nothing is written to the machine's folders. If a path does not exist, its parent folder is replaced, for this process,
+by a folder in memory with the same entries and the new path.
 """
 # ruff: noqa: PTH101, PTH102, PTH103, PTH109, PTH112, PTH115, PTH116, PTH120, PTH123, PTH211  # pathlib starts slowly
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x20000, 0x10000000, 0x20000000
-# Capabilities by which root could reach what is hidden: reading by handle, raw devices, tracing, mounts, new devices.
+# Capabilities with which root could reach hidden files: reading by handle, raw devices, tracing, mounts, new devices.
 _DROPPED_CAPABILITIES = (2, 17, 19, 21, 27)
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _MS_RDONLY, _MS_REMOUNT = 1, 32
-# Flags that a mount in a user namespace must keep (ST_NOSUID and so on, the same numbers).
+# Flags that a mount in a user namespace must keep (ST_NOSUID and others; the numbers are the same).
 _KEPT = 2 | 4 | 8
-# What a shell answers for a program that is not there, or that may not be executed.
+# A shell's exit codes for a program that does not exist or may not be executed.
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 _SESSION_FOLDER = "/snowflake/session"
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends (Linux alone has that)."""
+    """Make the kernel kill this process when its parent ends (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the signal was set
+        if os.getppid() != parent:  # the parent ended before the signal was set
             os._exit(_NOT_FOUND)
 
 
@@ -58,13 +58,13 @@ class Mounting:
         self._bound: list[str] = []
 
     def enter(self) -> None:
-        """Get a mount namespace; without the right to that, together with a user namespace.
+        """Enter a mount namespace; if this process lacks the right, enter a user namespace too.
 
         Raises:
             OSError: the system does not allow it; nothing was changed.
         """
         if self._libc.unshare(_CLONE_NEWNS) != 0:
-            # There is no way back out of a user namespace in which nothing can be mounted, so another process tries.
+            # A user namespace in which nothing can be mounted cannot be left again, so another process tries first.
             trial = os.fork()
             if not trial:
                 os._exit(self._try_to_enter())
@@ -90,12 +90,12 @@ class Mounting:
                 writer.write(text)
 
     def bind(self, source: str, path: str, *, read_only: bool) -> None:
-        """Show a folder at a path."""
+        """Mount a folder at a path."""
         holder, missing = path, False
         while not os.path.isdir(holder):
             holder, missing = os.path.dirname(holder), True
         if missing:
-            # Inside of a mount there is room; it gets the folder, as on the platform.
+            # Inside another mount the folder can be created, as on the platform.
             if not any(f"{holder}/".startswith(f"{bound}/") for bound in self._bound):
                 self._mirror(holder)
             os.makedirs(path, exist_ok=True)
@@ -106,7 +106,7 @@ class Mounting:
             self._mount(None, path, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | flags)
 
     def _mirror(self, folder: str) -> None:
-        """Replace a folder by one in memory with the same entries."""
+        """Replace a folder by a folder in memory with the same entries."""
         if folder in self._mirrored:
             return
         stage = f"{self._workplace}/{len(self._mirrored)}"
@@ -143,7 +143,7 @@ class Mounting:
             raise OSError(number, os.strerror(number), label)
 
     def hide(self, folder: str, visible: "list[str]") -> None:
-        """Show nothing of a folder but some folders below it, at their own places."""
+        """Hide a folder except for some folders below it, which stay at their paths."""
         here = os.getcwd()
         shown_folders = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in visible if os.path.isdir(path)]
         self._mount("tmpfs", folder, 0, "tmpfs")
@@ -151,11 +151,11 @@ class Mounting:
             os.makedirs(path, exist_ok=True)
             self._mount(f"/proc/self/fd/{descriptor}", path, _MS_BIND | _MS_REC)
             os.close(descriptor)
-        # The old working folder has the hidden ones above it.
+        # The old working folder still has the hidden folders above it, so it is entered again.
         os.chdir(here)
 
     def enter_processes(self) -> None:
-        """Have the next child be the first process of a namespace, whose end ends all that are in it.
+        """Make the next child the first process of a process namespace; when it ends, all processes in it end.
 
         Raises:
             OSError: the system does not allow it.
@@ -163,12 +163,12 @@ class Mounting:
         self._check(self._libc.unshare(_CLONE_NEWPID), "process namespace")
 
     def show_own_processes(self) -> None:
-        """Let /proc show this namespace's processes; from inside of it."""
+        """Make /proc show this namespace's processes; call this inside the namespace."""
         self._mount("proc", "/proc", 2 | 4 | 8, "proc")
 
 
 def isolate(workplace: str, hidden: "str | None", visible: "list[str]") -> "Mounting":
-    """Enter a mount namespace and hide what is to be hidden.
+    """Enter a mount namespace and hide the folder `hidden`, except the visible ones.
 
     Raises:
         OSError: the system does not allow it.
@@ -182,16 +182,16 @@ def isolate(workplace: str, hidden: "str | None", visible: "list[str]") -> "Moun
 
 
 def tell_unmounted(mounts: "list[tuple[str, str, bool]]", reason: object) -> None:
-    """Say in the container's log what is where on a system without mounts."""
+    """Write to the container's log where things are on a system without mounts."""
     for source, path, _ in mounts:
-        if path == _SESSION_FOLDER:  # told by a variable, too
+        if path == _SESSION_FOLDER:  # a variable has its path, too
             continue
         sys.stderr.write(f"sandbox: no mount at {path} on this system ({reason}); it is {source}\n")
     sys.stderr.flush()
 
 
 def surround(settings: "dict[str, typing.Any]") -> "Mounting | None":
-    """Hide and mount, outer paths first; None where the system allows no namespace."""
+    """Hide and mount folders, outer paths first; return None if the system allows no namespace."""
     mounting = None
     mounts = settings["mounts"]
     try:
@@ -204,19 +204,19 @@ def surround(settings: "dict[str, typing.Any]") -> "Mounting | None":
 
 
 def read_environment(descriptor: int) -> "dict[str, str]":
-    """The program's environment."""
+    """Return the program's environment, read from the descriptor."""
     with open(descriptor, "rb") as sent:
         return dict(json.loads(sent.read()))
 
 
 def run(mounting: "Mounting | None", command: "tuple[str, ...]", environment: "dict[str, str]") -> int:
-    """Run the program to its end and end what it left; its exit code, 128 + signal for a killed one."""
+    """Run the program, end what it left behind, and return its exit code, or 128 + signal if it was killed."""
     is_apart = False
     if mounting is not None:
         with contextlib.suppress(OSError):
             mounting.enter_processes()
             is_apart = True
-    # Held by this process alone: its end tells the first process of the namespace, which cannot see its parent.
+    # Only this process keeps the pipe open. Its end informs the namespace's first process, which cannot see its parent.
     reading, writing = os.pipe()
     if not is_apart and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -236,7 +236,7 @@ def run(mounting: "Mounting | None", command: "tuple[str, ...]", environment: "d
 def _be_first(
     mounting: "Mounting | None", alive: int, command: "tuple[str, ...]", environment: "dict[str, str]"
 ) -> int:
-    """Be the first process of a namespace: start the program, wait for its end. The kernel ends the others then."""
+    """Act as the first process of a namespace: run the program to its end. The kernel then ends the other processes."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if select.select([alive], [], [], 0)[0]:  # the launcher ended before the signal was set
         return _NOT_FOUND
@@ -251,7 +251,7 @@ def _be_first(
 
 
 def _wait_for(child: int) -> int:
-    """Reap every child up to that one; how it ended."""
+    """Reap all children until `child` has ended; return how it ended."""
     while True:
         pid, ended = os.wait()
         if pid == child:
@@ -284,7 +284,7 @@ def _children() -> "list[int]":
 
 
 def _become(command: "tuple[str, ...]", environment: "dict[str, str]", parent: int) -> None:
-    """Become the program; leave with 126 or 127 and a line of log if that is impossible."""
+    """Execute the program in this process; if that is impossible, log a line and exit with 126 or 127."""
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
@@ -293,19 +293,19 @@ def _become(command: "tuple[str, ...]", environment: "dict[str, str]", parent: i
             libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     try:
         os.execvpe(command[0], command, environment)  # noqa: S606  # no shell is wanted
-    except (OSError, ValueError) as error:  # ValueError: a NUL in a variable, or a name that is none
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a variable, or an invalid name
         sys.stderr.write(f"exec {command[0]}: {error.strerror if isinstance(error, OSError) else error}\n")
         sys.stderr.flush()
         os._exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE)
 
 
 def main(parent: str, surroundings: str, descriptor: str, *command: str) -> None:
-    """Run the program in its surroundings and leave as it left."""
-    # A container that is stopped gets SIGTERM, with it this process: the program decides.
+    """Run the program in its surroundings and exit with its exit code."""
+    # Stopping a container sends SIGTERM to its group, including this process; only the program responds to it.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     environment = read_environment(int(descriptor))
     mounting = surround(json.loads(surroundings))
-    # After the mounts: a user namespace takes the signal away again.
+    # After the mounts, because entering a user namespace clears the signal.
     die_with_parent(int(parent))
     os._exit(run(mounting, command, environment))
 

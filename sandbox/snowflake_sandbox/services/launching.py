@@ -1,6 +1,6 @@
-"""How a process is started through the launcher: what it is told, and the environment of its program.
+"""Starting a process through the launcher: the launcher's arguments, and the environment of the program.
 
-Knows the launcher's arguments; must not know what is run: containers and the server of procedures are.
+Knows the launcher's arguments; must not know what is run (containers, and the server of procedures).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
-# Of the launcher itself: the variables that it hands on are its program's alone.
+# The environment of the launcher itself; its program has a separate one.
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 
@@ -27,9 +27,9 @@ class Surroundings:
     """What a program sees of this machine.
 
     Attributes:
-        workplace: a folder of this program's alone, for making the mounts.
-        mounts: folder on this machine, the path where the program shall see it, whether it is read-only.
-        hidden: a folder that the program does not see, but for the visible ones below it.
+        workplace: a folder used only by this program, to create the mounts.
+        mounts: (folder on this machine, path at which the program sees it, whether it is read-only).
+        hidden: a folder that the program does not see, except for the visible folders below it.
         visible: folders below the hidden one.
     """
 
@@ -39,7 +39,7 @@ class Surroundings:
     visible: tuple[Path, ...] = ()
 
     def as_json(self) -> str:
-        """Return what the launcher is told."""
+        """Return the surroundings as the launcher's argument."""
         return json.dumps(
             {
                 "workplace": str(self.workplace),
@@ -51,7 +51,7 @@ class Surroundings:
 
 
 def hidden_folder(folder: Path) -> Path | None:
-    """The sandbox's folder, which no program sees; None if the sandbox's own Python is below it."""
+    """Return the sandbox's folder, which is hidden from programs; None if the sandbox's own Python is below it."""
     needed = (sys.executable, sys.prefix, sys.base_prefix)
     return None if any(Path(path).is_relative_to(folder) for path in needed) else folder
 
@@ -59,17 +59,17 @@ def hidden_folder(folder: Path) -> Path | None:
 def launch(
     surroundings: Surroundings, command: tuple[str, ...], environment: Mapping[str, str], **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a program, which ends with the thread that calls this (on Linux).
+    """Start a program. On Linux it ends when the calling thread ends.
 
     Args:
-        surroundings: what it sees.
+        surroundings: what the program sees of this machine.
         command: the program and its arguments.
         environment: all of its variables.
-        options: Popen's.
+        options: options for Popen.
 
     Raises:
-        OSError: it cannot be started, for example because its arguments are too long.
-        ValueError: there is a NUL in an argument.
+        OSError: the program cannot be started, for example because its arguments are too long.
+        ValueError: an argument contains a NUL.
     """
     reading, writing = os.pipe()
     with open(writing, "wb") as sending:  # noqa: PTH123  # a descriptor
@@ -80,7 +80,7 @@ def launch(
             )
         finally:
             os.close(reading)
-        # It may have been ended already.
+        # The process may have ended already.
         with suppress(BrokenPipeError):
             sending.write(json.dumps(dict(environment)).encode())
             sending.flush()

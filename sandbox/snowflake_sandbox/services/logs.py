@@ -1,7 +1,8 @@
-"""The log of a container: bounded files that keep the beginning and the end of whatever it writes.
+"""The log of a container: bounded files that keep the beginning and the end of its output.
 
-Knows files only. A job that writes 50 MB must not fill the disk nor the memory: the first part is kept, then two parts
-take turns, so that there is always a full part of newest output; what lies between is dropped, and the cut is stated.
+Knows only files. A job that writes 50 MB must not fill the disk or the memory. The first part of the output is kept;
+after it, two files take turns, so that at least one full part of the newest output is kept. The output in between is
+dropped, and the log says so.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ _ENCODING_ERRORS = "replace"
 
 
 class LogWriter:
-    """Appends to a log; one writer per log.
+    """Appends to a log; there must be only one writer per log.
 
     Args:
-        path: the first part; `<path>.old` and `<path>.new` are the later ones, `<path>.cut` counts dropped bytes.
-        part: the most bytes of one part.
+        path: the file of the first part; `<path>.old` and `<path>.new` are the later ones, `<path>.cut` counts dropped
+            bytes.
+        part: the maximum size of a part, in bytes.
     """
 
     def __init__(self, path: Path, part: int = PART) -> None:
@@ -62,12 +64,12 @@ class LogWriter:
 
 
 def dropped(path: Path) -> int:
-    """How many bytes of a log were dropped."""
+    """Return how many bytes of a log were dropped."""
     return int(_cut(path).read_text()) if _cut(path).exists() else 0
 
 
 def read(path: Path) -> str:
-    """The whole log as far as it was kept, with a line that states the cut."""
+    """Return everything that was kept of a log, with a line that says how much was dropped."""
     cut = dropped(path)
     notice = f"\n[… {cut} bytes of the log were dropped here …]\n".encode() if cut else b""
     data = _bytes(path) + notice + _bytes(_older(path)) + _bytes(_newer(path))
@@ -75,7 +77,7 @@ def read(path: Path) -> str:
 
 
 def newest(path: Path, lines: int | None, most_bytes: int) -> str:
-    """The last lines of a log, at most that many bytes, from a line's start on unless one line is longer."""
+    """Return the last lines of a log, at most `most_bytes`; they begin at a line's start unless a line is longer."""
     data = b""
     for part in (_newer(path), _older(path), path):
         if len(data) <= most_bytes:

@@ -1,8 +1,8 @@
 """The life of a job service as a pure state machine, and the placement of instances onto a pool's nodes.
 
 Must not know the store, processes or the clock. Statuses and message texts are the documented ones (SHOW SERVICE
-CONTAINERS IN SERVICE, DESCRIBE SERVICE, "Working with jobs"). A container that fails ends the other containers of its
-job: what is left of a failed job has no use, and its node is wanted by the next attempt.
+CONTAINERS IN SERVICE, DESCRIBE SERVICE, "Working with jobs"). When a container fails, the other containers of its job
+are ended: they have no further use, and the next attempt needs their node.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COMPLETED = "Completed successfully"
 USER_ERROR = "User application error, check container logs"
 OUT_OF_MEMORY = "Container was OOMKilled due to resource usage"
 TERMINATED = "Container was terminated"
-# Of the documented messages the one that fits a node that went away; no page says which one it is (guess).
+# The documented message that best fits a lost node; no page says which one Snowflake uses (guess).
 LOST = "Encountered fatal error"
 
 
@@ -69,7 +69,7 @@ Key = tuple[int, str]  # instance number and container name
 
 @dataclass(frozen=True)
 class JobRun:
-    """A job: its containers, and whether somebody asked to cancel it."""
+    """A job: its containers, and whether its cancellation was requested."""
 
     containers: Mapping[Key, ContainerRun]
     cancelling: bool = False
@@ -91,7 +91,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Exited:
-    """A container's process ended; `code` is 128 + signal for a killed one."""
+    """A container's process ended; `code` is 128 + signal if it was killed."""
 
     key: Key
     code: int
@@ -100,7 +100,7 @@ class Exited:
 
 @dataclass(frozen=True)
 class CannotStart:
-    """A container's image cannot be had, or its program cannot be started."""
+    """A container's image is not available, or its program cannot be started."""
 
     key: Key
     message: str
@@ -113,12 +113,12 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Restarted:
-    """The sandbox was killed and started again: running containers are gone and start once more."""
+    """The sandbox was killed and restarted: running containers are gone and start again."""
 
 
 @dataclass(frozen=True)
 class NodeLost:
-    """The node of an instance went away while it ran; a job is not started again ("Working with compute pools")."""
+    """The node of a running instance was lost; the job is not restarted ("Working with compute pools")."""
 
     instance: int
 
@@ -135,7 +135,7 @@ class StartContainer:
 
 @dataclass(frozen=True)
 class StopContainer:
-    """End the container's process, with time to end by itself unless `at_once`."""
+    """End the container's process; unless `at_once`, give it time to end by itself."""
 
     key: Key
     at_once: bool = False
@@ -153,7 +153,7 @@ Action = StartContainer | StopContainer | JobEnded
 
 @dataclass(frozen=True)
 class ServiceStep:
-    """What an event leads to; `changed` are the containers to be written."""
+    """The effect of an event; `changed` are the containers to write to the store."""
 
     run: JobRun
     changed: tuple[Key, ...] = ()
@@ -161,7 +161,7 @@ class ServiceStep:
 
 
 def new_run(replicas: int, names: Iterable[str]) -> JobRun:
-    """A job just created: `replicas` instances with these containers each."""
+    """Return a new job with `replicas` instances, each with these containers."""
     listed = tuple(names)
     return JobRun({(instance, name): ContainerRun() for instance in range(replicas) for name in listed})
 
@@ -173,7 +173,7 @@ def status(run: JobRun) -> JobStatus:
     if run.cancelling:
         return JobStatus.CANCELLED if settled else JobStatus.CANCELLING
     if ContainerStatus.FAILED in statuses:
-        # Siblings of a failed container are being stopped; the job is not over while their processes live.
+        # Siblings of a failed container are being stopped; the job has not ended while their processes exist.
         return JobStatus.FAILED if settled else JobStatus.RUNNING
     if statuses == {ContainerStatus.DONE}:
         return JobStatus.DONE
@@ -181,7 +181,7 @@ def status(run: JobRun) -> JobStatus:
 
 
 def instance_status(run: JobRun, instance: int) -> str:
-    """Status of SHOW SERVICE INSTANCES: PENDING, READY, FAILED, TERMINATING, SUCCEEDED."""
+    """Return the status for SHOW SERVICE INSTANCES: PENDING, READY, FAILED, TERMINATING or SUCCEEDED."""
     statuses = {container.status for (number, _), container in run.containers.items() if number == instance}
     if ContainerStatus.TERMINATING in statuses:
         return "TERMINATING"
@@ -193,7 +193,7 @@ def instance_status(run: JobRun, instance: int) -> str:
 
 
 def step(run: JobRun, event: Event) -> ServiceStep:
-    """Apply one event; one that comes too late (the container settled, the job ended) changes nothing."""
+    """Apply one event. A late event (the container has settled, the job has ended) changes nothing."""
     before = status(run)
     if before in ENDED:
         return ServiceStep(run)
@@ -235,7 +235,7 @@ def _followed(container: ContainerRun, event: Started | Exited | CannotStart) ->
 
 
 def _stopped(container: ContainerRun, code: int | None) -> ContainerRun:
-    """A container after its process was ended; nobody is there to tell the exit code when the node is gone."""
+    """Return a container after its process was ended; the exit code is unknown if the node was lost."""
     if container.message == LOST:
         return replace(container, status=ContainerStatus.FAILED)
     return replace(container, status=ContainerStatus.FAILED, message=TERMINATED, exit_code=code)
@@ -299,20 +299,20 @@ def _restart(run: JobRun) -> tuple[dict[Key, ContainerRun], list[Action]]:
 
 @dataclass(frozen=True)
 class Demand:
-    """What an instance asks of a node: CPUs and bytes."""
+    """What an instance needs of a node: CPUs, and bytes of memory."""
 
     cpu: float
     memory: float
 
 
 def place(waiting: Iterable[Demand], used: Iterable[tuple[int, Demand]], nodes: int, node: Demand) -> list[int | None]:
-    """Nodes for waiting instances, in their order; None for one that must wait.
+    """Return a node number for each waiting instance, in the same order; None for one that must wait.
 
     Args:
-        waiting: what each asks for.
-        used: node number and demand of every instance that runs.
+        waiting: what each waiting instance needs.
+        used: (node number, demand) of every running instance.
         nodes: how many nodes the pool may have.
-        node: what one node offers. An instance that asks for more than that gets None for ever.
+        node: what one node offers. An instance that needs more always gets None.
     """
     free = [[node.cpu, node.memory] for _ in range(nodes)]
     for number, demand in used:
@@ -333,7 +333,7 @@ def place(waiting: Iterable[Demand], used: Iterable[tuple[int, Demand]], nodes: 
 def load(
     waiting: Sequence[Demand], used: Sequence[tuple[int, Demand]], most: int, node: Demand, *, has_jobs: bool
 ) -> PoolLoad:
-    """What a pool's jobs want of it: nodes for all that run and wait, and the nodes up to the last that is in use."""
+    """Return a pool's load: nodes needed by running and waiting jobs, and the number of nodes up to the last in use."""
     in_use = 1 + max((number for number, _ in used), default=-1)
     whole = place(waiting, used, most, node)
     wanted = 1 + max((number for number in whole if number is not None), default=-1)

@@ -28,7 +28,7 @@ _MOST_LOG_BYTES = 100 * 1024
 _DEFAULT_LINES = 500
 _FAILED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERNAL_ERROR})
 _LOOK_IN_SECONDS = 0.05
-# Of the arguments behind the container: where the wish for timestamps stands; and their form, to the microsecond.
+# Position of the timestamps flag among the arguments after the container; and the format, with microseconds.
 _TIMESTAMPS, _TIMESTAMP = 3, "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -47,7 +47,7 @@ def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[A
     """Run `CALL name!METHOD(arguments)`.
 
     Raises:
-        SnowflakeError: 002003 no such service, 000002 no such method here, and what the method raises.
+        SnowflakeError: 002003 no such service, 000002 no such method in the sandbox, and what the method raises.
     """
     service = _find(call, written, *_PRIVILEGES.get(method, ()))
     if method == "SPCS_CANCEL_JOB":
@@ -74,7 +74,7 @@ def _cancel_job(call: Call, service: SnowflakeObject) -> Result:
 
 
 def _wait_for(call: Call, service: SnowflakeObject, arguments: tuple[Any, ...]) -> Result:
-    """Wait until the job has the status: an error when the time is over, or when it ended with another one."""
+    """Wait until the job has the status; raise an error on timeout, or if the job ends with another status."""
     status = str(arguments[0]).upper() if arguments else "DONE"
     seconds = whole(arguments[1], "timeout") if len(arguments) > 1 else 0
     if status != JobStatus.DONE:
@@ -106,12 +106,12 @@ def _status(call: Call, service: SnowflakeObject) -> str:
 
 
 def wait_for_services(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$WAIT_FOR_SERVICES(seconds, service [, …]): until none of them is PENDING.
+    """SYSTEM$WAIT_FOR_SERVICES(seconds, service [, …]): wait until none of them is PENDING.
 
-    A job never is READY; it has started when it is RUNNING (guess), and one that has failed ends the wait.
+    A job is never READY; it counts as started when it is RUNNING (guess). A failed job ends the wait.
 
     Raises:
-        SnowflakeError: 395042 (guess) the time is over, 395043 (guess) one has failed, 000604 cancelled.
+        SnowflakeError: 395042 (guess) on timeout, 395043 (guess) if one has failed, 000604 if cancelled.
     """
     if len(arguments) < len(("seconds", "service")):
         counted(arguments, 2, 2, "SYSTEM$WAIT_FOR_SERVICES")
@@ -180,7 +180,7 @@ def get_service_logs(call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def get_compute_pool_status(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$GET_COMPUTE_POOL_STATUS(pool): its state as JSON (deprecated; `snow` calls it)."""
+    """SYSTEM$GET_COMPUTE_POOL_STATUS(pool): the pool's state as JSON (deprecated; `snow` calls it)."""
     (text,) = counted(arguments, 1, 1, "SYSTEM$GET_COMPUTE_POOL_STATUS")
     with call.world.store.reading() as tx:
         pool = catalog.get(tx, "COMPUTE POOL", Reader(str(text)).object_name())
@@ -191,7 +191,7 @@ def get_compute_pool_status(call: Call, arguments: tuple[Any, ...]) -> str:
 
 
 def _is_released(call: Call, service: SnowflakeObject) -> bool:
-    """Whether the nodes of an ended job were given back: its pool is suspended ("Monitoring services", logs)."""
+    """Whether the nodes of an ended job have been released: its pool is suspended ("Monitoring services", logs)."""
     with call.world.store.reading() as tx:
         row = records.row(tx, service.id)
         pool = catalog.find(tx, "COMPUTE POOL", ObjectName(row["compute_pool"])) if row is not None else None
@@ -199,9 +199,9 @@ def _is_released(call: Call, service: SnowflakeObject) -> bool:
 
 
 def lose_node(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$SANDBOX_LOSE_NODE(pool [, node]), the sandbox's own: a node goes away under the jobs that run on it.
+    """SYSTEM$SANDBOX_LOSE_NODE(pool [, node]), sandbox only: lose a node while jobs run on it.
 
-    Nodes are numbered from 0; without a number it is the lowest in use.
+    Nodes are numbered from 0; the default is the lowest number in use.
     """
     node, *options = counted(arguments, 1, 2, "SYSTEM$SANDBOX_LOSE_NODE")
     name = Reader(str(node)).object_name().name

@@ -1,8 +1,8 @@
-"""SYSTEM$EXECUTE_ML_JOB and SYSTEM$GET_ML_JOB_RUNTIME: what the client of ML jobs asks the server for.
+"""SYSTEM$EXECUTE_ML_JOB and SYSTEM$GET_ML_JOB_RUNTIME, the functions that the client of ML jobs calls.
 
 Knows the options that the published client sends (snowflake-ml-python, job_definition.py) and the specification that it
-reads back from DESCRIBE SERVICE; must not know how a job runs. None of it is documented: all of it is a guess from the
-client's side.
+reads back from DESCRIBE SERVICE; must not know how a job runs. Nothing here is documented: all of it is a guess, based
+on the client.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def register(world: World) -> None:
 
 
 def runtime(_call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$GET_ML_JOB_RUNTIME(pool, environment): the image that the sandbox has a stand-in for."""
+    """SYSTEM$GET_ML_JOB_RUNTIME(pool, environment): the image for which the sandbox has a stand-in."""
     counted(arguments, 1, 2, "SYSTEM$GET_ML_JOB_RUNTIME")
     return f"{_REPOSITORY}/{_IMAGE}:{_TAG}"
 
@@ -47,7 +47,7 @@ def execute_ml_job(call: Call, arguments: tuple[Any, ...]) -> str:
     """SYSTEM$EXECUTE_ML_JOB(name, pool, specification's options, job's options): the qualified name of the job.
 
     Raises:
-        SnowflakeError: 001008 for options that are no JSON object, and what EXECUTE JOB SERVICE raises.
+        SnowflakeError: 001008 for options that are not a JSON object, and what EXECUTE JOB SERVICE raises.
     """
     name_text, pool, spec_text, job_text = counted(arguments, 4, 4, "SYSTEM$EXECUTE_ML_JOB")
     options, job_options = _options(spec_text), _options(job_text)
@@ -79,7 +79,7 @@ def _options(text: Any) -> dict[str, Any]:
 
 
 def _with_suffix(name: str, query_id: str) -> str:
-    """A name that ends with an underscore asks for an end of its own; the same for the same statement."""
+    """Return the name, with a suffix if it ends with an underscore; the same statement always gets the same suffix."""
     return name + re.sub(r"\W", "", query_id).upper()[:_SUFFIX_LENGTH] if name.rstrip('"').endswith("_") else name
 
 
@@ -88,11 +88,11 @@ def _name(text: Any) -> str | None:
 
 
 def specification(options: Mapping[str, Any], name: str, job_options: Mapping[str, Any]) -> str:
-    """The specification of a job, as the client reads it back.
+    """Return the specification of a job in the form that the client reads back.
 
     Args:
         options: STAGE_PATH, ARGS, ENV_VARS, RUNTIME, SPEC_OVERRIDES.
-        name: the job's; its result is in a folder of that name below STAGE_PATH.
+        name: the job's name; its result is in a folder of that name below STAGE_PATH.
         job_options: TARGET_INSTANCES and MIN_INSTANCES.
     """
     stage = str(options["STAGE_PATH"]).rstrip("/")
@@ -125,7 +125,7 @@ def specification(options: Mapping[str, Any], name: str, job_options: Mapping[st
 
 
 def _merged(spec: Any, overrides: Any) -> Any:
-    """The specification with overrides: objects are merged, lists of named objects by name, all else is replaced."""
+    """Return a specification with overrides: objects and lists of named objects are merged, all else is replaced."""
     if isinstance(spec, dict) and isinstance(overrides, dict):
         return {key: _merged(spec.get(key), overrides.get(key)) for key in {**spec, **overrides}}
     if isinstance(spec, list) and isinstance(overrides, list) and all(isinstance(item, dict) for item in overrides):

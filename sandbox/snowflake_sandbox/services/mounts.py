@@ -1,8 +1,8 @@
-"""Secrets and volumes as a container finds them: variables, files and folders; and who may have them.
+"""Secrets and volumes of a container: variables, files and folders, and who may use them.
 
-Knows secrets, stages and the folders of a job; must not know processes (launcher.py makes the mounts). A stage's volume
-is the stage's own folder, so that both sides see every file at once. What belongs at a path P is also below the
-container's root, at `$SANDBOX_ROOT/P`, for systems that allow no mounts.
+Knows secrets, stages and the folders of a job; must not know processes (launcher.py makes the mounts). A stage volume
+is the stage's own folder, so that both sides see every file at once. For systems that allow no mounts, whatever belongs
+at a path P is also below the container's root, at `$SANDBOX_ROOT/P`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROOT_VARIABLE = "SANDBOX_ROOT"
 
 
 class MountError(Exception):
-    """A secret or volume cannot be given to a container; the text says why, without any value."""
+    """A secret or volume cannot be provided to a container; the text says why, without any value."""
 
 
 @dataclass
@@ -43,8 +43,8 @@ class ContainerMounts:
     """What a container gets.
 
     Attributes:
-        environment: variables.
-        mounts: folder on this machine, path in the container, whether it is read-only.
+        environment: its variables.
+        mounts: (folder on this machine, path in the container, whether it is read-only).
     """
 
     environment: dict[str, str] = field(default_factory=dict)
@@ -52,11 +52,11 @@ class ContainerMounts:
 
 
 def require(call: Call, parsed: Specification) -> None:
-    """Check that every secret and stage is there, and that the session's role may have it.
+    """Check that every secret and stage exists, and that the session's role may use it.
 
     Raises:
-        SnowflakeError: 002003 or 003001 (READ on each secret and stage), 395018 for a secret without the key asked for
-            and for a stage without server-side encryption, which is documented as a condition.
+        SnowflakeError: 002003 or 003001 (READ on each secret and stage); 395018 for a secret without the requested key,
+            or a stage without server-side encryption, which the documentation requires.
     """
     problems: list[str] = []
     for container in parsed.containers:
@@ -86,13 +86,13 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
 
     Args:
         world: the sandbox.
-        job: whose owner role has the privileges.
+        job: the job, whose owner role needs the privileges.
         parsed: the job's specification.
-        key: the container; those of one instance share its volumes.
-        root: the container's folder, which goes when it ends.
+        key: the container; the containers of an instance share its volumes.
+        root: the container's folder, which is removed when the container ends.
 
     Raises:
-        MountError: one of them is gone, or the role lost its privilege.
+        MountError: one of them is gone, or the role has lost its privilege.
     """
     surroundings = ContainerMounts()
     container = next(candidate for candidate in parsed.containers if candidate.name == key[1])
@@ -118,14 +118,14 @@ def give(world: World, job: Job, parsed: Specification, key: Key, root: Path) ->
 
 
 def _refuse_covering(surroundings: ContainerMounts, root: Path) -> None:
-    """A child process shares this machine's folders: a mount must not hide those that it runs from."""
+    """Refuse mounts over folders of this machine that the container's process, as a child process, needs to run."""
     for _, path, _ in surroundings.mounts:
         if any(Path(used).is_relative_to(path) for used in (root, sys.executable, sys.prefix, sys.base_prefix)):
             raise MountError(f"Nothing can be mounted at {path} in the sandbox: its own files are below it.")
 
 
 def _owned(world: World, job: Job, kind: str, text: str) -> SnowflakeObject:
-    """An object that a specification names, while its service's owner role may read it."""
+    """Return an object that a specification names, if the service's owner role may read it."""
     session = Session(0, "", "", job.owner, world.clock.now(), database=job.database, schema=job.schema)
     try:
         name = session.resolve(Reader(text).object_name(), ObjectScope.SCHEMA, kind)
@@ -155,7 +155,7 @@ def _give_secret(world: World, job: Job, secret_use: Secret, root: Path, surroun
 
 
 def _folder(world: World, job: Job, instance: int, volume: Volume, root: Path) -> tuple[Path, bool]:
-    """A volume's folder, and whether the container may only read it."""
+    """Return a volume's folder, and whether it is read-only for the container."""
     if volume.stage is not None:
         return _stage_folder(world, job, volume.stage, root.parent / f"{root.name}.{volume.name}")
     folder = volumes_folder(world, job.object_id) / str(instance) / volume.name
@@ -164,12 +164,12 @@ def _folder(world: World, job: Job, instance: int, volume: Volume, root: Path) -
 
 
 def volumes_folder(world: World, object_id: int) -> Path:
-    """Where the volumes of a job are, until it ends."""
+    """Return the folder of a job's volumes, which exists until the job ends."""
     return world.folder / "services" / str(object_id) / "volumes"
 
 
 def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> tuple[Path, bool]:
-    """The stage's own folder; for a role without WRITE a copy, read-only where a mount can be that."""
+    """Return the stage's own folder, or, for a role without WRITE, a copy; and whether it is read-only."""
     name, _, path = stage_files.split(reference[1:])
     stage_object = _owned(world, job, "STAGE", name)
     try:
@@ -185,9 +185,9 @@ def _stage_folder(world: World, job: Job, reference: str, copy: Path) -> tuple[P
 
 
 def _no_files(folder: str, names: list[str]) -> set[str]:
-    """Entries of a stage's folder that are none of its files.
+    """Return the entries of a stage's folder that are not regular files or folders.
 
-    A container that writes to the stage may leave a link in it to any file of the sandbox, or a pipe that nobody fills.
+    A container that writes to the stage may leave a link to any file of the sandbox, or a pipe without a writer.
     """
     paths = {name: Path(folder, name) for name in names}
     return {name for name, path in paths.items() if path.is_symlink() or not (path.is_dir() or path.is_file())}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snowflake_sandbox.services.machine import Demand
 
-# vCPUs and GiB of a node to plan with, by the family's size (facts C5).
+# Usable vCPUs and GiB of a node, by the size in the family's name (facts C5).
 _NODES = {
     "CPU_X64_XS": (1, 6),
     "CPU_X64_S": (3, 13),
@@ -22,6 +22,6 @@ _OTHER_NODE = (6, 28)
 
 
 def node_of(family: str) -> Demand:
-    """What one node of an instance family offers."""
+    """Return what one node of an instance family offers."""
     cpu, memory = _NODES.get(family, _OTHER_NODE)
     return Demand(cpu, memory * 2**30)

@@ -1,7 +1,7 @@
 """Job services in the store: their runs and containers, written with every transition.
 
-Knows two SQLite tables; must not know processes nor statements. A job's record outlives the object: GET_JOB_HISTORY
-shows dropped jobs too.
+Knows two SQLite tables; must not know processes or statements. A job's record is kept after the object is dropped,
+because GET_JOB_HISTORY shows dropped jobs too.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ UNFINISHED = "('PENDING', 'RUNNING', 'CANCELLING')"
 
 @dataclass
 class Job:
-    """A job that has not ended, as the supervisor holds it: its row's values and its run."""
+    """A job that has not ended, as kept by the supervisor: the values of its row, and its run."""
 
     object_id: int
     name: str
@@ -91,7 +91,7 @@ class Job:
 
 
 def insert(tx: Transaction, job: Job, images: dict[str, str], query_id: str, now: datetime) -> None:
-    """Write a job just created; `images` are the containers' references by name."""
+    """Write a new job; `images`: container name -> image reference."""
     tx.run(
         "INSERT INTO job_service (object_id, query_id, database_name, schema_name, name, compute_pool, owner,"
         " warehouse, specification, replicas, cpu, memory, status, task_run_id, created)"
@@ -156,12 +156,12 @@ def write(tx: Transaction, job: Job, step: ServiceStep, now: datetime) -> None:
 
 
 def write_node(tx: Transaction, job: Job, instance: int, node: int) -> None:
-    """Write on which node an instance is."""
+    """Write the node of an instance."""
     tx.run("UPDATE container SET node = ? WHERE object_id = ? AND instance = ?", node, job.object_id, instance)
 
 
 def write_process(tx: Transaction, job: Job, key: Key, process: tuple[int, str], instant: datetime) -> None:
-    """Write a container's process, so that a later sandbox can end what is left of it."""
+    """Write a container's process (id and identity), so that a later sandbox can end it if it is left over."""
     tx.run(
         "UPDATE container SET pid = ?, identity = ?, restarted = CASE WHEN started IS NULL THEN NULL ELSE ? END,"
         " started = COALESCE(started, ?) WHERE object_id = ? AND instance = ? AND name = ?",
@@ -181,22 +181,22 @@ def write_digest(tx: Transaction, job: Job, key: Key, digest: str) -> None:
 
 
 def containers(tx: Snapshot, object_id: int) -> list[sqlite3.Row]:
-    """Rows of a job's containers, by instance and name."""
+    """Return the rows of a job's containers, ordered by instance and name."""
     return tx.rows("SELECT * FROM container WHERE object_id = ? ORDER BY instance, name", object_id)
 
 
 def row(tx: Snapshot, object_id: int) -> sqlite3.Row | None:
-    """A job's row."""
+    """Return a job's row; None if there is none."""
     return tx.row("SELECT * FROM job_service WHERE object_id = ?", object_id)
 
 
 def all_jobs(tx: Snapshot) -> list[sqlite3.Row]:
-    """Rows of all jobs, dropped ones too, oldest first."""
+    """Return the rows of all jobs, including dropped ones, oldest first."""
     return tx.rows("SELECT * FROM job_service ORDER BY object_id")
 
 
 def run_of(job_row: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
-    """A job's run as it was written."""
+    """Return a job's run from its stored rows."""
     return JobRun(
         {
             (row["instance"], row["name"]): ContainerRun(
@@ -209,7 +209,7 @@ def run_of(job_row: sqlite3.Row, listed: list[sqlite3.Row]) -> JobRun:
 
 
 def unfinished(tx: Snapshot) -> list[tuple[Job, list[sqlite3.Row]]]:
-    """All jobs that had not ended when the process did, with their containers' rows; oldest first."""
+    """Return all jobs that had not ended when the process ended, with their containers' rows, oldest first."""
     jobs = []
     for row in tx.rows(f"SELECT * FROM job_service WHERE status IN {UNFINISHED} ORDER BY object_id"):
         listed = containers(tx, row["object_id"])
@@ -230,7 +230,7 @@ def _job(row: sqlite3.Row, run: JobRun) -> Job:
 
 
 def pool_usage(tx: Snapshot, pool: str) -> tuple[int, int]:
-    """Jobs of a pool that have not ended, and the nodes that they use."""
+    """Return how many jobs of a pool have not ended, and how many nodes they use."""
     jobs = tx.row(f"SELECT COUNT(*) FROM job_service WHERE compute_pool = ? AND status IN {UNFINISHED}", pool)
     nodes = tx.row(
         "SELECT COUNT(DISTINCT node) FROM container JOIN job_service USING (object_id) WHERE compute_pool = ?"
@@ -241,19 +241,19 @@ def pool_usage(tx: Snapshot, pool: str) -> tuple[int, int]:
 
 
 def most_nodes(tx: Snapshot, pool: str) -> int:
-    """How many nodes a pool may have; 0 for one that is gone."""
+    """Return how many nodes a pool may have; 0 if the pool no longer exists."""
     item = catalog.find(tx, "COMPUTE POOL", ObjectName(pool))
     return 0 if item is None else int(item["max_nodes"])
 
 
 def unfinished_in(tx: Snapshot, pool: str) -> list[int]:
-    """Ids of a pool's jobs that have not ended."""
+    """Return the ids of a pool's jobs that have not ended."""
     rows = tx.rows(f"SELECT object_id FROM job_service WHERE compute_pool = ? AND status IN {UNFINISHED}", pool)
     return [row["object_id"] for row in rows]
 
 
 def of_statement(tx: Snapshot, query_id: str, task_run_id: str) -> int | None:
-    """The job that this very statement of a task made before the sandbox was killed, if it did."""
+    """Return the id of the job that this statement of a task created before the sandbox was killed; None if none."""
     row = tx.row(
         "SELECT object_id FROM job_service WHERE query_id = ? AND task_run_id = ? AND deleted IS NULL",
         query_id,

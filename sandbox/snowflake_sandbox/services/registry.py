@@ -1,9 +1,9 @@
-"""What is in image repositories: the images of the project's folders, and those that were pushed.
+"""The content of image repositories: images of the project's folders, and pushed images.
 
 Knows blobs, manifests and tags (opencontainers.org, distribution specification) and SHOW IMAGES (sql-reference/sql/
-show-images). Must not know HTTP (protocol/registry_api.py). An image that a container engine pushed is kept and listed,
-but not run: its layers are a system of their own. One that the sandbox's builder pushed is the folder that it was built
-of, and runs as the project's own folders do.
+show-images). Must not know HTTP (protocol/registry_api.py). An image pushed by a container engine is stored and listed
+but cannot run, because its layers contain a whole operating system. An image pushed by the sandbox's builder is the
+folder from which it was built, and runs like the project's own folders.
 """
 
 from __future__ import annotations
@@ -53,21 +53,21 @@ CREATE TRIGGER IF NOT EXISTS pushed_images_go AFTER DELETE ON object BEGIN
     DELETE FROM pushed_image WHERE repository_id = OLD.id;
 END;
 """
-# Of a layer that is the folder which an image was built of.
+# The media type of a layer that is the folder from which an image was built.
 CONTEXT_LAYER = "application/vnd.snowflake-sandbox.context.v1.tar"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-# Of a pushed folder, unpacked.
+# Limits of a pushed folder, unpacked: bytes, files, and characters of a name.
 _LARGEST_CONTEXT, _MOST_FILES, _LONGEST_NAME = 4 << 30, 100_000, 1024
 _IMAGES = columns("created_on@ image_name tags digest image_path")
-# Images of Snowflake's own that the sandbox has a program for.
+# The repository of Snowflake's own images for which the sandbox has a program.
 SYSTEM_REPOSITORY = ("snowflake", "images", "snowflake_images")
 _SYSTEM_IMAGES = Path(__file__).resolve().parent.parent / "system_images"
 
 
 class Registry:
-    """Blobs and manifests, by their digests, in a folder; their names in the store, and whose each is.
+    """Blobs and manifests: the files, by digest, in a folder; their names and repositories in the store.
 
-    Two repositories may have the same blob: who may read one of them must not know what the other holds.
+    Two repositories may have the same blob. Whoever may read only one of them must not learn what the other contains.
     """
 
     def __init__(self, world: World) -> None:
@@ -76,11 +76,11 @@ class Registry:
 
     @staticmethod
     def digest_of(content: bytes) -> str:
-        """Return the name by which a blob or manifest goes."""
+        """Return the digest of a blob or manifest."""
         return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
     def put(self, repository: SnowflakeObject, content: bytes) -> str:
-        """Keep a blob or manifest of a repository; returns its digest."""
+        """Store a blob or manifest of a repository and return its digest."""
         digest = self.digest_of(content)
         self._folder.mkdir(exist_ok=True)
         scratch = self._folder / f"{self._world.new_id()}.part"
@@ -91,7 +91,7 @@ class Registry:
         return digest
 
     def holds(self, repository: SnowflakeObject, digest: str) -> bool:
-        """Tell whether a blob or manifest was pushed into a repository."""
+        """Tell whether a blob or manifest was pushed to a repository."""
         with self._world.store.reading() as tx:
             return (
                 tx.row("SELECT 1 FROM repository_blob WHERE repository_id = ? AND digest = ?", repository.id, digest)
@@ -99,14 +99,14 @@ class Registry:
             )
 
     def get(self, digest: str) -> bytes | None:
-        """Return a blob or manifest; None if it is not there, or this is no digest."""
+        """Return a blob or manifest; None if it does not exist or the text is not a digest."""
         if not _DIGEST.fullmatch(digest):
             return None
         path = self._path(digest)
         return path.read_bytes() if path.is_file() else None
 
     def tag(self, repository: SnowflakeObject, name: str, tag: str, digest: str) -> None:
-        """Let a tag, or the digest itself, stand for a manifest from now on."""
+        """Make a tag, or the digest itself, refer to a manifest from now on."""
         with self._world.store.transaction() as tx:
             tx.run(
                 "INSERT OR REPLACE INTO pushed_image VALUES (?, ?, ?, ?, ?)",
@@ -118,7 +118,7 @@ class Registry:
             )
 
     def digest(self, repository: SnowflakeObject, name: str, reference: str) -> str | None:
-        """Return the digest that a tag stands for; a digest stands for itself."""
+        """Return the digest to which a tag refers; a digest refers to itself. None if unknown."""
         with self._world.store.reading() as tx:
             row = tx.row(
                 "SELECT digest FROM pushed_image WHERE repository_id = ? AND name = ? AND (tag = ? OR digest = ?)",
@@ -130,7 +130,7 @@ class Registry:
         return str(row["digest"]) if row is not None else None
 
     def pushed(self, repository: SnowflakeObject) -> dict[tuple[str, str], tuple[list[str], str]]:
-        """Return tags and instant of what was pushed, by name and digest."""
+        """Return (name, digest) -> (tags, time) of the pushed images."""
         with self._world.store.reading() as tx:
             rows = tx.rows("SELECT * FROM pushed_image WHERE repository_id = ? ORDER BY name, tag", repository.id)
         listed: dict[tuple[str, str], tuple[list[str], str]] = {}
@@ -141,15 +141,15 @@ class Registry:
         return listed
 
     def find(self, text: str) -> images.Image:
-        """Return the image that a specification names: of a folder, of Snowflake's own, or pushed.
+        """Return the image that a specification names: from a folder, one of Snowflake's own, or pushed.
 
         Raises:
-            ImageError: it is not there, or cannot be run.
+            ImageError: it does not exist, or cannot be run.
         """
         reference = images.parse_reference(text)
         is_system = reference.repository == SYSTEM_REPOSITORY
         catalogue = images.load((_SYSTEM_IMAGES,) if is_system else self._world.images)
-        # A stand-in answers for every version of an image of Snowflake's.
+        # A stand-in serves every version of one of Snowflake's images.
         tag = "latest" if is_system else reference.tag
         image = images.find(catalogue, replace(reference, tag=tag)) or self._pushed_image(reference)
         if image is None:
@@ -159,7 +159,7 @@ class Registry:
         return image
 
     def _pushed_image(self, reference: images.Reference) -> images.Image | None:
-        """Return a pushed image that can be run; None if there is none of that name.
+        """Return a pushed image that can be run; None if there is none with that name.
 
         Raises:
             ImageError: it was pushed by a container engine.
@@ -187,7 +187,7 @@ class Registry:
     def _unpacked(self, digest: str, content: bytes) -> Path:
         folder = self._folder / "contexts" / digest.removeprefix("sha256:") / "context"
         if not folder.exists():
-            # under another name first: a process that is killed meanwhile leaves no half of it
+            # under another name first, so that a kill does not leave an incomplete folder
             scratch = self._folder / f"{self._world.new_id()}.part"
             scratch.mkdir(parents=True)
             try:
@@ -206,7 +206,7 @@ class Registry:
 
 
 def _check_size(archive: tarfile.TarFile) -> None:
-    """Refuse an archive that would fill the disk: a small one may unpack to any size.
+    """Refuse an archive that would fill the disk; a small archive may unpack to any size.
 
     Raises:
         TarError: it has too many files, or they are too large.
@@ -219,12 +219,12 @@ def _check_size(archive: tarfile.TarFile) -> None:
 
 
 def _context_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """A file of an archive that may be unpacked: by Python's own rules, and never through a link of the same archive.
+    """Return an archive member that may be unpacked: by Python's own rules, and never through a link in the archive.
 
-    Links after links, in very long folders, get past those rules in versions of Python before 3.11.13 (CVE-2025-4517).
+    Chains of links in very long paths bypass those rules in Python before 3.11.13 (CVE-2025-4517).
 
     Raises:
-        FilterError: it may not.
+        FilterError: the member may not be unpacked.
     """
     filtered = tarfile.data_filter(member, folder)
     place = Path(folder, member.name)
@@ -234,7 +234,7 @@ def _context_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | N
 
 
 def show_images(call: Call) -> Result:
-    """SHOW IMAGES [LIKE 'x'] IN IMAGE REPOSITORY <name>: what is in folders is in every repository."""
+    """SHOW IMAGES [LIKE 'x'] IN IMAGE REPOSITORY <name>: images from folders are in every repository."""
     pattern = catalog.like_pattern(call.reader.string() if call.reader.accept("LIKE") else None)
     call.reader.expect("IN IMAGE REPOSITORY")
     repository = find_for(call, image_repository.KIND, "SHOW IMAGES")

@@ -1,6 +1,7 @@
 """SERVICE (contract 6.22): the declaration of the kind, SHOW JOB SERVICES, and the rows about instances and containers.
 
-Knows what SHOW and DESCRIBE answer; must not know how a job goes. Long-running services (CREATE SERVICE) are not there.
+Knows what SHOW and DESCRIBE answer; must not know how a job progresses. Long-running services (CREATE SERVICE) are not
+supported.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _record(call: Call, service: SnowflakeObject) -> tuple[sqlite3.Row, list[sql
 
 
 def spec_digest(service: SnowflakeObject) -> str:
-    """The digest of a service's specification."""
+    """Return the digest of a service's specification."""
     return hashlib.sha256(str(service["spec"]).encode()).hexdigest()
 
 
@@ -112,7 +113,7 @@ def _refuse_create(_call: Call, _creation: Creation) -> bool:
 
 
 def find(call: Call, *privileges: str) -> SnowflakeObject:
-    """The service that a statement names next, checked for the session's privileges."""
+    """Read the name of a service from the statement and return the service, after checking the session's privileges."""
     name = call.session.resolve(call.reader.object_name(), ObjectScope.SCHEMA, "SHOW")
     with call.world.store.reading() as tx:
         service = catalog.get(tx, "SERVICE", name)
@@ -181,12 +182,12 @@ def show_instances(call: Call) -> Result:
 
 
 def _image_url(image: str) -> str:
-    """An image with the registry's host before it, unless it has one."""
+    """Return an image reference with the registry's host in front, unless it has one already."""
     return f"{REGISTRY}{image}" if image.startswith("/") else image
 
 
 def show_endpoints(call: Call) -> Result:
-    """SHOW ENDPOINTS IN SERVICE <name>: as the specification has them; none of them is reachable."""
+    """SHOW ENDPOINTS IN SERVICE <name>: the endpoints in the specification; none of them is reachable."""
     call.reader.expect("IN SERVICE")
     service = find(call, "USAGE", "MONITOR", "OPERATE")
     call.reader.end()
@@ -206,7 +207,7 @@ def show_endpoints(call: Call) -> Result:
 
 
 def show_roles(call: Call) -> Result:
-    """SHOW ROLES IN SERVICE <name>: the one that every service has; `serviceRoles` are refused."""
+    """SHOW ROLES IN SERVICE <name>: the role that every service has; `serviceRoles` are refused."""
     call.reader.expect("SERVICE")
     service = find(call, "USAGE", "MONITOR", "OPERATE")
     call.reader.end()
@@ -222,7 +223,7 @@ def show_services(call: Call) -> Result:
 
 
 def show_job_services(call: Call) -> Result:
-    """SHOW JOB SERVICES […]: the columns of SHOW SERVICES but `is_job`."""
+    """SHOW JOB SERVICES […]: the columns of SHOW SERVICES except `is_job`."""
     positions = [position for position, column in enumerate(_SHOWN) if column.name != "is_job"]
     rows = [_show_row(call, service) for service in _listed(call)]
     return Result(_without(_SHOWN, "is_job"), [tuple(row[position] for position in positions) for row in rows], SHOW)
@@ -233,7 +234,7 @@ def _without(columns_of: tuple[ResultColumn, ...], *names: str) -> tuple[ResultC
 
 
 def _listed(call: Call) -> list[SnowflakeObject]:
-    """The services of a listing, which may be those of one compute pool."""
+    """Return the services of a listing, which may be limited to one compute pool."""
     reader = call.reader
     like = reader.string() if reader.accept("LIKE") else None
     if not reader.accept("IN COMPUTE POOL"):

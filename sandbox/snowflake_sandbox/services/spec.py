@@ -29,7 +29,7 @@ _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"
 _MOST_CONTAINERS = 20
 # Documented defaults of a container's requests.
 _DEFAULT_CPU, _DEFAULT_MEMORY = 0.5, 2**29
-# In the reference, but nothing for jobs as child processes: refused by name (docs/deviations.md).
+# In the reference, but without meaning for jobs as child processes: refused by name (docs/deviations.md).
 _NOT_SUPPORTED = {"capabilities", "serviceRoles"}
 _TOP_KEYS = {"spec", "capabilities", "serviceRoles"}
 _SPEC_KEYS = {"containers", "container", "endpoints", "volumes", "logExporters", "platformMonitor"}
@@ -52,9 +52,9 @@ class Container:
     """One container of a specification.
 
     Attributes:
-        image: as written, e.g. "/db/schema/repository/name:tag".
-        command: replaces the image's entrypoint; () when not given.
-        args: replaces the image's arguments; None when not given.
+        image: the reference as written, e.g. "/db/schema/repository/name:tag".
+        command: replaces the image's entrypoint; () if not given.
+        args: replaces the image's arguments; None if not given.
         cpu: requested CPUs; memory: requested bytes; memory_limit: bytes, None without a limit.
     """
 
@@ -84,17 +84,17 @@ class Specification:
 
     @property
     def cpu(self) -> float:
-        """CPUs that one instance asks for."""
+        """The CPUs that one instance requests."""
         return sum(container.cpu for container in self.containers)
 
     @property
     def memory(self) -> int:
-        """Bytes that one instance asks for."""
+        """The bytes of memory that one instance requests."""
         return sum(container.memory for container in self.containers)
 
 
 def invalid(problems: list[str]) -> SnowflakeError:
-    """395018 (guess): the specification is not valid; every problem on a line of its own."""
+    """Return error 395018 (guess) for an invalid specification, with each problem on a separate line."""
     return SnowflakeError(395018, "22023", "SQL compilation error:\nInvalid spec: " + "\n".join(problems))
 
 
@@ -105,7 +105,7 @@ def parse(text: str) -> Specification:
         text: YAML (JSON is YAML).
 
     Raises:
-        SnowflakeError: 395018 with all problems, or 000002 for a feature that the sandbox does not have.
+        SnowflakeError: 395018 with all problems, or 000002 for a feature that the sandbox does not support.
     """
     try:
         document = yaml.safe_load(text)
@@ -134,16 +134,16 @@ def parse(text: str) -> Specification:
 
 
 def endpoints(text: str) -> list[dict[str, Any]]:
-    """The endpoints of a specification that was accepted before."""
+    """Return the endpoints of a specification that was already accepted."""
     listed = (yaml.safe_load(text) or {}).get("spec", {}).get("endpoints") or []
     return [item for item in listed if isinstance(item, dict)]
 
 
 def fill_template(text: str, values: Mapping[str, Any]) -> str:
-    """A specification template with its `{{ name }}` and `{{ name | default('x') }}` replaced.
+    """Return a specification template with `{{ name }}` and `{{ name | default('x') }}` replaced by values.
 
     Raises:
-        SnowflakeError: 395018, naming every variable that has neither value nor default.
+        SnowflakeError: 395018, naming every variable that has neither a value nor a default.
     """
     missing = sorted(
         {
@@ -165,7 +165,7 @@ def fill_template(text: str, values: Mapping[str, Any]) -> str:
 
 
 class _Problems:
-    """Collects what is wrong, so that all of it is reported at once."""
+    """Collects problems, so that all of them are reported at once."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -175,7 +175,7 @@ class _Problems:
         self.found.append(text)
 
     def mapping(self, value: Any, where: str, allowed: set[str] | None) -> dict[str, Any]:
-        """The value if it is a mapping of known keys; without `allowed`, of any."""
+        """Return the value if it is a mapping with only allowed keys (any keys if `allowed` is None)."""
         if not isinstance(value, dict):
             self.add(f"{where} must be a mapping.")
             return {}
@@ -202,7 +202,7 @@ class _Problems:
 
 
 def _text(value: Any) -> str:
-    # YAML reads an unquoted `true` as a boolean; the container gets the word as written.
+    # YAML reads an unquoted `true` as a boolean; the container gets the original word.
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,8 +1,8 @@
-"""The supervisor of job services: places instances on nodes, starts containers, follows them to their end.
+"""The supervisor of job services: places instances on nodes, starts containers, and follows them to their end.
 
-Knows threads and the order of writing and acting (store first, then processes), so that after a kill nothing is lost:
-unfinished jobs are found in the store, their left-over processes are ended, their containers started once more. Must
-not know SQL statements; the rules of a job are machine.py's.
+Knows threads and the order of writing and acting (store first, then processes), so that a kill loses nothing:
+unfinished jobs are in the store, their left-over processes are ended, and their containers are started again. Must not
+know SQL statements. machine.py has the rules of a job.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _log = logging.getLogger("snowflake_sandbox.services")
 
 
 class Supervisor:
-    """All job services that have not ended, and the images that they run. A part of the world."""
+    """All job services that have not ended, and the images that they run. One of the sandbox's parts."""
 
     def __init__(self, world: World) -> None:
         self.registry = Registry(world)
@@ -65,16 +65,16 @@ class Supervisor:
     # --- life --------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """End what a killed sandbox left, start unfinished jobs' containers again, forget jobs older than 30 days."""
+        """End left-over processes of a killed sandbox, restart containers of unfinished jobs, remove old jobs."""
         with self._world.store.transaction() as tx:
             unfinished = records.unfinished(tx)
-            # Containers of an earlier sandbox are gone or go now; so must their tokens.
+            # Containers of an earlier sandbox are gone or end now, so their tokens are removed.
             tx.run("DELETE FROM oauth_token WHERE service IS NOT NULL")
         for job, rows in unfinished:
             for row in rows:
                 if row["pid"] is not None and row["status"] not in ("DONE", "FAILED"):
                     containers.end_leftover(row["pid"], row["identity"])
-                # Its token and secrets, if it is not started again.
+                # Removes its token and secrets, in case it is not started again.
                 shutil.rmtree(self._root(job, (row["instance"], row["name"])), ignore_errors=True)
             with self._lock:
                 self._jobs[job.object_id] = job
@@ -85,7 +85,7 @@ class Supervisor:
         self.remove_old()
 
     def stop(self) -> None:
-        """End all containers; their jobs go on at the next start."""
+        """End all containers; their jobs continue at the next start."""
         with self._lock:
             self._stopping.set()
             processes = list(self._processes.values())
@@ -95,7 +95,7 @@ class Supervisor:
             process.join()
 
     def remove_old(self) -> None:
-        """Forget jobs that ended more than 30 days ago, as the platform does."""
+        """Remove the records of jobs that ended more than 30 days ago, as the platform does."""
         limit = (self._world.clock.now() - KEPT).isoformat()
         with self._world.store.transaction() as tx:
             rows = tx.rows("SELECT object_id FROM job_service WHERE completed < ?", limit)
@@ -112,19 +112,19 @@ class Supervisor:
     # --- what statements ask for -------------------------------------------------------------------------------------
 
     def add(self, job: Job) -> None:
-        """Take up a job that was just written; its containers start as soon as there is room."""
+        """Add a job that was just written to the store; its containers start as soon as nodes have room."""
         with self._lock:
             self._jobs[job.object_id] = job
             self._ended[job.object_id] = threading.Event()
         self._place()
 
     def cancel(self, object_id: int) -> None:
-        """Cancel a job; returns at once. A job that ended is left as it is."""
+        """Cancel a job and return at once. An ended job does not change."""
         self._apply(object_id, Cancel())
         self._place()
 
     def lose_node(self, pool: str, node: int | None) -> int:
-        """Make a node of a pool go away, by default the lowest in use; how many instances were on it."""
+        """Lose a node of a pool, by default the lowest in use; return how many instances were on it."""
         with self._lock:
             used = {key: number for key, number in self._nodes.items() if self._jobs[key[0]].pool == pool}
         lost = min(used.values(), default=None) if node is None else node
@@ -136,7 +136,7 @@ class Supervisor:
         return len(instances)
 
     def ended(self, object_id: int) -> threading.Event:
-        """Set when the job has ended; already set for a job that is not known."""
+        """Return an event that is set when the job has ended; it is already set for an unknown job."""
         with self._lock:
             event = self._ended.get(object_id)
         if event is None:
@@ -145,7 +145,7 @@ class Supervisor:
         return event
 
     def remove(self, object_id: int) -> None:
-        """Cancel a job that is dropped; its log goes. Safe inside a transaction: only acts after it is written."""
+        """Cancel a dropped job and remove its log. Safe inside a transaction: acts only after that is written."""
 
         def act() -> None:
             self.cancel(object_id)
@@ -154,26 +154,26 @@ class Supervisor:
 
         self._world.store.aside("drop service", act, self._stopping.is_set)
 
-    # The next three are called inside transactions of statements, where this object's lock must not be waited for.
+    # The next three methods are called inside transactions of statements, so they must not wait for this object's lock.
 
     def pool_usage(self, name: str) -> tuple[int, int, int]:
-        """Services, running jobs and nodes in use of a compute pool."""
+        """Return the numbers of services, running jobs and nodes in use of a compute pool."""
         with self._world.store.reading() as tx:
             return 0, *records.pool_usage(tx, name)
 
     def stop_pool(self, _call: Call, name: str) -> None:
-        """Cancel all jobs of a pool (ALTER COMPUTE POOL … STOP ALL); returns at once."""
+        """Cancel all jobs of a pool (ALTER COMPUTE POOL … STOP ALL) and return at once."""
         with self._world.store.reading() as tx:
             jobs = records.unfinished_in(tx, name)
         for object_id in jobs:
             self._world.store.aside("stop pool", partial(self.cancel, object_id), self._stopping.is_set)
 
     def pool_changed(self) -> None:
-        """A pool was resumed, or has more or fewer nodes than before. Returns at once."""
+        """Respond to a pool that was resumed or has more or fewer nodes than before. Return at once."""
         self._world.store.aside("fit", self._fit, self._stopping.is_set)
 
     def _fit(self) -> None:
-        """Lose the nodes that a pool may no longer have, and look for room for what waits."""
+        """Lose the nodes that a pool may no longer have, and place waiting instances."""
         with self._lock:
             instances = [(self._jobs[object_id].pool, object_id, number) for object_id, number in self._nodes]
         with self._world.store.reading() as tx:
@@ -188,21 +188,21 @@ class Supervisor:
         self._place()
 
     def folder(self, object_id: int) -> Path:
-        """Where a job's logs and files are."""
+        """Return the folder of a job's logs and files."""
         return self._world.folder / "services" / str(object_id)
 
     def log(self, object_id: int, key: Key) -> Path:
-        """A container's log."""
+        """Return the path of a container's log."""
         return self.folder(object_id) / f"{key[0]}-{key[1]}.log"
 
     def events(self, object_id: int, key: Key) -> Path:
-        """What the event table has of a container; it stays when the service is dropped."""
+        """Return the file of a container's event-table lines, which is kept when the service is dropped."""
         return self._world.folder / "events" / str(object_id) / f"{key[0]}-{key[1]}.jsonl"
 
     # --- placement ---------------------------------------------------------------------------------------------------
 
     def _place(self) -> None:
-        """Give nodes to waiting instances, oldest job first, in every pool that has or had any."""
+        """Assign nodes to waiting instances, oldest job first, in every pool that has or had jobs."""
         with self._lock:
             self._pools |= {job.pool for job in self._jobs.values()}
             pools = [] if self._stopping.is_set() else sorted(self._pools)
@@ -212,7 +212,7 @@ class Supervisor:
     def _place_in(self, pool: str) -> None:
         with self._lock:
             placed = self._find_nodes(pool)
-            self._nodes |= placed  # once they are written: else it is tried again
+            self._nodes |= placed  # only after they are written; otherwise it is retried
         for object_id, instance in placed:
             insist(partial(self._apply, object_id, Placed(instance)), self._stopping.is_set)
 
@@ -271,7 +271,7 @@ class Supervisor:
             self._place()
 
     def _free_nodes(self, job: Job) -> bool:
-        """Forget the nodes of instances whose containers have all ended; False when there was none."""
+        """Release the nodes of instances whose containers have all ended; return False if there were none."""
         going = {
             instance
             for (instance, _), container in job.run.containers.items()
@@ -307,7 +307,7 @@ class Supervisor:
             self._give_up(job, key, str(error))
             return
         except Exception as error:  # noqa: BLE001  # logged, and the job fails with it
-            # A defect, or a full disk: it must fail the job, not leave it waiting for ever.
+            # A defect or a full disk must fail the job, not leave it waiting for ever.
             _log.exception("container %s of service %s cannot be started", key[1], job.name)
             self._give_up(job, key, f"The sandbox could not start the container: {error}")
             return
@@ -338,7 +338,7 @@ class Supervisor:
             process.start()
 
     def _give_up(self, job: Job, key: Key, reason: str) -> None:
-        # Secrets and the token may be laid out already.
+        # Secrets and the token may have been laid out already.
         shutil.rmtree(self._root(job, key), ignore_errors=True)
         insist(lambda: self._apply(job.object_id, CannotStart(key, reason)), self._stopping.is_set)
 
@@ -346,11 +346,11 @@ class Supervisor:
         return self.folder(job.object_id) / f"{key[0]}-{key[1]}"
 
     def _prepare(self, job: Job, key: Key) -> tuple[Launch, str]:
-        """Lay out a container's files and say what to run.
+        """Lay out a container's files and return what to run, with the image's digest.
 
         Raises:
-            ImageError: its image cannot be had, or there is nothing in it to run.
-            MountError: a secret or volume cannot be had.
+            ImageError: its image is not available, or has nothing to run.
+            MountError: a secret or volume is not available.
         """
         parsed = spec.parse(job.specification)
         container = next(candidate for candidate in parsed.containers if candidate.name == key[1])
@@ -382,7 +382,7 @@ class Supervisor:
                 root / ".mounts",
                 (*surroundings.mounts, (str(token_file.parent), environment.SESSION_FOLDER, False)),
                 launching.hidden_folder(self._world.folder),
-                # PUT and GET have the client itself copy files from and to a stage's folder.
+                # For PUT and GET, the client itself copies files to and from a stage's folder.
                 (root, stage.root(self._world), *(Path(source) for source, _, _ in surroundings.mounts)),
             ),
         )

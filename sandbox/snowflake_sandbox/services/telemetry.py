@@ -1,4 +1,4 @@
-"""What is told of containers afterwards: SPCS_GET_LOGS, the event table SNOWFLAKE.TELEMETRY.EVENTS, GET_JOB_HISTORY.
+"""Records of containers after they ran: SPCS_GET_LOGS, the event table SNOWFLAKE.TELEMETRY.EVENTS, GET_JOB_HISTORY.
 
 Knows their documented columns and who may read them; must not know how lines are collected (events.py).
 """
@@ -50,7 +50,7 @@ _HISTORY = (
     ResultColumn("PARAMETERS", "object"),
     ResultColumn("MANAGING_OBJECT", "object"),
 )
-# The words of the documented events about a job's status.
+# The texts of the documented events about a job's status.
 _MESSAGES = {
     JobStatus.PENDING: "Job is pending",
     JobStatus.RUNNING: "Job is running",
@@ -112,10 +112,10 @@ def _records(call: Call, container: sqlite3.Row) -> Iterator[events.EventRecord]
 
 
 def event_table(call: Call) -> Result:
-    """The rows of the default event table: the lines of every container, those of dropped services too.
+    """Return the rows of the default event table: the lines of every container, including dropped services.
 
     Raises:
-        SnowflakeError: 002003 for a role that may not see everything; grants on the table are not known.
+        SnowflakeError: 002003 for a role that may not see everything; grants on the table are not supported.
     """
     if not access.sees_everything(access.session_roles(call.world, call.session)):
         raise errors.does_not_exist("Object", EVENT_TABLE)
@@ -137,7 +137,7 @@ def _event(record: events.EventRecord, source: str) -> tuple[Any, ...]:
 
 
 def _place(tx: Any, job: sqlite3.Row) -> dict[str, Any]:
-    """Pool, database and schema of a job as far as they still are there."""
+    """Return a job's pool, database and schema, as far as they still exist."""
     pool = catalog.find(tx, "COMPUTE POOL", ObjectName(job["compute_pool"]))
     database = catalog.find(tx, "DATABASE", ObjectName(job["database_name"]))
     schema = catalog.find(tx, "SCHEMA", ObjectName(job["schema_name"], job["database_name"]))
@@ -167,7 +167,7 @@ def _source(container: sqlite3.Row, job: sqlite3.Row) -> dict[str, Any]:
 
 
 def get_job_history(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
-    """SNOWFLAKE.SPCS.GET_JOB_HISTORY(…): the jobs of 30 days, dropped ones too, that a role of the session owns.
+    """SNOWFLAKE.SPCS.GET_JOB_HISTORY(…): the session roles' jobs of the last 30 days, including dropped ones.
 
     Raises:
         SnowflakeError: 001008 for a RESULT_LIMIT above 10,000.
@@ -206,7 +206,7 @@ def _history_row(row: sqlite3.Row, listed: list[sqlite3.Row]) -> tuple[Any, ...]
 
 
 def _instances(row: sqlite3.Row, listed: list[sqlite3.Row]) -> dict[str, Any]:
-    """Instances and their containers; the names of the keys beside lastExitCode and imageSha256 are a guess."""
+    """Return instances with their containers; the keys other than lastExitCode and imageSha256 are a guess."""
     run = records.run_of(row, listed)
     return {
         str(instance): {

@@ -1,7 +1,7 @@
-"""Volumes and secrets of a specification: reading and checking what it says of them.
+"""Volumes and secrets of a specification: reading and checking them.
 
 Pure. Knows the specification reference (spec.volumes, containers[].volumeMounts, containers[].secrets); must not know
-stages, secrets nor files: giving them to a container is mounts.py's.
+stages, secrets or files (mounts.py provides them to a container).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Report = Callable[[str], None]
 
-# A volume's folder is called so.
+# The name of a volume is also the name of its folder.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _SOURCES = ("local", "memory", "block", "stage")
 _SIZED = ("memory", "block")
@@ -26,9 +26,9 @@ _MOST_VOLUMES, _MOST_SECRETS, _MOST_BLOCKS, _MOST_STAGES = 20, 50, 3, 8
 
 @dataclass(frozen=True)
 class Volume:
-    """One volume: local, memory, block, or stage with the stage's reference (`@db.schema.stage/path`).
+    """One volume: local, memory, block, or a stage with its reference (`@db.schema.stage/path`).
 
-    `old_form`: the stage is named as the source (Stage Mount V1).
+    `old_form`: the stage is named as the volume's source (Stage Mount V1).
     """
 
     name: str
@@ -39,7 +39,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class Mount:
-    """A volume at a path of a container."""
+    """A volume mounted at a path of a container."""
 
     volume: str
     path: str
@@ -47,7 +47,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Secret:
-    """A Snowflake secret in a container: one of its keys as a variable, or all of them as files of a folder."""
+    """A Snowflake secret in a container: one of its keys as a variable, or all its keys as files in a folder."""
 
     name: str
     variable: str | None = None
@@ -169,7 +169,7 @@ def _secret_name(value: Any, where: str, report: Report) -> str:
 
 
 def check_mounts(volumes: tuple[Volume, ...], where: str, mounts: tuple[Mount, ...], report: Report) -> None:
-    """Every mount must be of a volume that there is, and no path may be taken twice."""
+    """Report mounts of volumes that do not exist, and paths that are used twice."""
     names = {volume.name for volume in volumes}
     for mount in mounts:
         if mount.volume not in names:
