@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # at most this many names are compared closely with a wrong one
 _MOST_COMPARED = 30
+# Names that are less alike than that are not suggested.
+_ALIKE = 0.6
+_LOOK_ALIKES = str.maketrans("lo", "10")
 
 EXIT_DONE = 0
 EXIT_RUN_FAILED = 1
@@ -140,8 +143,7 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
         self.problems: Sequence[Problem] = in_order(problems)
         count = len(self.problems)
         warnings = sum(problem.severity == WARNING for problem in self.problems)
-        of_these = f" ({warnings} of them only warnings)" if warnings else ""
-        summary = f"{count} problem{'s' if count > 1 else ''} found{of_these}"
+        summary = f"{count} problem{'s' if count > 1 else ''} found{_warnings_among(count, warnings)}"
         super().__init__(f"{file}: {summary}, nothing was deployed or changed")
 
     def __str__(self) -> str:
@@ -149,17 +151,42 @@ class ConfigErrors(UsageError):  # noqa: N818  # it is many errors
         return "\n".join([self.message, *(str(problem) for problem in self.problems)])
 
 
+def _warnings_among(count: int, warnings: int) -> str:
+    """Return, in parentheses, how many of so many problems are warnings; empty if none is."""
+    if not warnings:
+        return ""
+    if warnings == count:
+        return " (a warning)" if count == 1 else " (all of them warnings)"
+    return f" ({warnings} of them {'a warning' if warnings == 1 else 'warnings'})"
+
+
 def nearest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """Return at most three of the `candidates` that resemble `name`, best first, whatever their case."""
     # sorted, because `candidates` may be a set, and a message must not change from run to run
     by_folded = {candidate.casefold(): candidate for candidate in sorted(candidates)}
-    likely: Iterable[str] = by_folded
+    written, likely = name.casefold(), list(by_folded)
     if len(by_folded) > _MOST_COMPARED:
         # comparing is slow, and a wrong name may occur in hundreds of places in a file with a thousand names
-        pairs = _pairs(name.casefold())
-        likely = heapq.nlargest(_MOST_COMPARED, by_folded, key=lambda folded: len(pairs & _pairs(folded)))
-    close = difflib.get_close_matches(name.casefold(), likely, n=3, cutoff=0.6)
-    return tuple(by_folded[folded] for folded in close)
+        pairs = _pairs(_looks(written))
+        likely = heapq.nlargest(_MOST_COMPARED, by_folded, key=lambda folded: len(pairs & _pairs(_looks(folded))))
+    shapes = {folded: _looks(folded) for folded in likely}
+    close = set(difflib.get_close_matches(_looks(written), shapes.values(), n=_MOST_COMPARED, cutoff=_ALIKE))
+    ranked = sorted(
+        (-_likeness(shape, _looks(written)) - _likeness(folded, written), folded)
+        for folded, shape in shapes.items()
+        if shape in close
+    )
+    return tuple(by_folded[folded] for _, folded in ranked[:3])
+
+
+def _looks(name: str) -> str:
+    """Return a name in which characters that look alike are the same, as in `t_job_l` and `t_job_1`."""
+    return name.translate(_LOOK_ALIKES)
+
+
+def _likeness(first: str, second: str) -> float:
+    """Return how alike two names are, from 0 to 1."""
+    return difflib.SequenceMatcher(None, first, second).ratio()
 
 
 def perhaps(name: str, candidates: Iterable[str]) -> str:

@@ -90,8 +90,10 @@ def run(client: Client, graph: Deployed, changed: Mapping[str, Any], chosen: Job
     config = {**changed, **({REQUEST: Request(left_out=names).entry} if names else {})}
     jobs = tuple(name for name in _started(graph) if name not in names)
     sources = _sources(client, graph, names)
-    never = "never was DONE, so it hands on nothing"
-    words = [f"{name} ({f'hands on run {run_id}' if run_id else never})" for name, run_id in sources.items()]
+    never = "was never DONE, so it passes on nothing"
+    words = [
+        f"{name} ({f'passes on its outputs of run {run_id}' if run_id else never})" for name, run_id in sources.items()
+    ]
     remark = f"Left out: {wording.some(words)}" if words else ""
     statement = queries.execute(client.place, graph.root_task, config)
     return Action(RUN, graph.key, (statement,), jobs, remark, left_out=sources)
@@ -128,7 +130,11 @@ def retry(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> A
         and (job.name in stopping or (job.state == graph_run.SKIPPED and job.cause == skips.BLOCKED))
     )
     statement = queries.retry_last(client.place, graph.root_task)
-    return Action(RETRY, graph.key, (statement,), jobs, f"Run {newest.run_id} goes on under its id.", newest.run_id)
+    remark = f"Run {newest.run_id} continues under the same id."
+    succeeded = [job.name for job in newest.failed if job.name not in stopping and job.name in graph.job_names]
+    if succeeded:
+        remark += f" Its tasks with `on_failure: continue` succeeded. {_alone(graph.key, succeeded)}"
+    return Action(RETRY, graph.key, (statement,), jobs, remark, newest.run_id)
 
 
 def _check_retry(newest: GraphRun) -> None:
@@ -140,15 +146,25 @@ def _check_retry(newest: GraphRun) -> None:
     if newest.stopped:
         return
     failed = [job.name for job in newest.failed]
+    whole = f"`jobgraph run {newest.graph} --wait` runs all of it."
     raise RunFailedError(
         f"No task of run {newest.run_id} of graph {newest.graph} failed or was cancelled, so there is nothing to retry",
         cause=f"{', '.join(failed)} failed, but with `on_failure: continue` no task does." if failed else "",
-        remedy=f"`jobgraph run {newest.graph} --wait` runs all of it.",
+        remedy=f"{_alone(newest.graph, failed)} {whole}" if failed else whole,
     )
 
 
+def _alone(graph: str, names: Sequence[str]) -> str:
+    """Return how to run jobs whose tasks succeeded, which a retry leaves out."""
+    return f"`jobgraph run {graph} --only {','.join(names)} --wait` runs {wording.some(names)} again."
+
+
 def _check_unchanged(client: Client, graph: Deployed, newest: GraphRun, rows: RunRows) -> None:
-    changed = shapes.change_since(graph, rows.shape, rows.rows)
+    bodies = client.rows(
+        queries.task_history(client.place, root_id=rows.root_id or graph.root_id, since=rows.since, bodies=True)
+    )
+    ran = [row for row in task_runs.read(bodies) if row.run_id == newest.run_id]
+    changed = shapes.change_since(graph, rows.shape, [*rows.rows, *ran])
     now = rows.now or instant(client.rows(queries.now())[0]["NOW"])
     is_old = newest.started is not None and now is not None and now - newest.started > _RETRIED_FOR
     if changed or is_old:

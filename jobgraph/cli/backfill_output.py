@@ -7,33 +7,45 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from jobgraph.cli import views
 from jobgraph.cli.tables import fitted
+from jobgraph.config.schedules import Cron
 from jobgraph.procedures.requested import backfills as states
-from jobgraph.runs import wording
+from jobgraph.runs import backfills, wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
+    from jobgraph.config.schedules import Schedule
     from jobgraph.runs.backfills import Backfill, Interval
 
 # the order in which states are counted
 _ORDER = (states.COMPLETE, states.BROKEN, states.RUNNING, states.PENDING, states.CALLED_OFF)
 
 
-def headline(backfill: Backfill) -> Text:
-    """Return one line on a backfill as a whole."""
+def headline(backfill: Backfill, schedule: Schedule | None) -> Text:
+    """Return one line on a backfill as a whole; `schedule` is the graph's own now, None if it has none."""
     return Text.assemble(
         f"{backfill.graph}, backfill {backfill.backfill_id}: ",
         views.state(backfill.state),
-        f", {_counts(backfill)}; every {backfill.step}, UTC{_values(backfill)}",
+        f", {_counts(backfill)}; every {backfill.step}{_zone(backfill, schedule)}{_values(backfill)}",
     )
+
+
+def _zone(backfill: Backfill, schedule: Schedule | None) -> str:
+    """Return in which zone the days of a backfill begin; empty if it has no days, or the schedule has changed since."""
+    zone = backfills.zone_of(schedule)
+    starts = [interval.span.start.astimezone(zone) for interval in backfill.intervals]
+    if backfill.step != backfills.DAY or not starts or any(start.time() != time.min for start in starts):
+        return ""
+    return f", from midnight in {schedule.timezone if isinstance(schedule, Cron) else 'UTC'}"
 
 
 def _counts(backfill: Backfill) -> str:

@@ -228,10 +228,11 @@ def _no_such_graph(client: Client, name: str, listed: Sequence[GraphRecord]) -> 
     names = [name for record in listed for name in (record.key, *record.root_tasks)]
     present = [record.key for record in listed if record.deployed]
     departed = [record.key for record in listed if not record.deployed]
-    recorded = f" Only in history: {some(departed)}." if departed else ""
+    deployed = f"the deployed graphs are: {some(present)}" if present else "no graph is deployed"
+    recorded = f"; only in history: {some(departed)}" if departed else ""
     return UsageError(
         f"There is no graph {name!r} in {client.place} on {client.server}{perhaps(name, names)}",
-        cause=f"Deployed there: {some(present) or 'none'}.{recorded}",
+        cause=f"The name is misspelt, or the graph is deployed elsewhere. Here, {deployed}{recorded}.",
         remedy="Name one of these, deploy it with `pulumi up`, or choose another role, database or schema.",
     )
 

@@ -88,10 +88,12 @@ def of_root(
     deployed = lookup.graph(application, graph)
     action = build(client, deployed)
     operation = action.operation(how.note)
-    show_first(operation, how, remarks=[action.remark])
+    # what follows from it is said once Snowflake has accepted it
+    show_first(operation, how, remarks=[action.remark] if how.dry_run else [])
     if how.dry_run:
         return None
     steering.perform(client, action)
+    note(action.remark)
     keep(client, deployed.tables, operation)
     if how.as_json:
         show_json(operation_json(operation))

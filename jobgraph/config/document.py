@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from jobgraph.config.timing import length_problem
 from jobgraph.errors import Mark, Problem
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ class Document:
         """Note that a node is of another type than its key wants."""
         issue = f"expected {expected}, not {in_words(node)}"
         self.report(node, path, rule="value-type", issue=issue, remedy=example)
+
+    def wrong_length(self, node: yaml.Node, path: str, expected: str, example: str, units: tuple[str, ...]) -> None:
+        """Note that a node is not a number and one of the units of time: of a text, which part of it is wrong."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag != TEXT:
+            self.wrong_type(node, path, expected, example)
+            return
+        issue, close = length_problem(node.value, expected, units)
+        self.report(node, path, rule="value-form", issue=issue, remedy=example, close=close)
 
 
 class Places(Mapping[str, Mark]):
@@ -164,7 +173,7 @@ def entries(node: yaml.MappingNode, path: str, document: Document) -> Iterator[t
                 key,
                 path,
                 rule="duplicate-key",
-                issue=f"`{key.value}` is repeated here; it stands first on line {keys[key.value].start_mark.line + 1}",
+                issue=f"`{key.value}` is repeated here; it first appears on line {keys[key.value].start_mark.line + 1}",
                 remedy="keep one of the two",
             )
         else:

@@ -320,7 +320,8 @@ class Duration:
         """Return the seconds."""
         parts = number_and_unit(node)
         if parts is None:
-            document.wrong_type(node, path, self.expected, "write a number and a unit: 90 seconds, 30 minutes, 2 hours")
+            remedy = "write a number and a unit: 90 seconds, 30 minutes, 2 hours, 1 day"
+            document.wrong_length(node, path, self.expected, remedy, tuple(f"{unit}s" for unit in SECONDS))
             return None
         seconds = parts[0] * SECONDS[parts[1]]
         if not self.shortest <= seconds <= self.longest:

@@ -175,7 +175,7 @@ class ScheduleText:
             return self._cron(node, path, document)
         parts = number_and_unit(node)
         if parts is None or parts[1] == "day":
-            document.wrong_type(node, path, self.expected, _schedule_remedy(node))
+            _report_no_schedule(node, path, document, self.expected)
             return None
         number, unit = parts
         if not SHORTEST_INTERVAL <= number * SECONDS[unit] <= LONGEST_INTERVAL:
@@ -209,13 +209,17 @@ _CRON_TEXT = re.compile(
 )
 
 
-def _schedule_remedy(node: yaml.Node) -> str:
-    """Return how to write a schedule: the cron expression that the node holds, if it is one, else examples."""
+def _report_no_schedule(node: yaml.Node, path: str, document: Document, expected: str) -> None:
+    """Report what is not a schedule, with the cron expression that the node holds, if it is one, else examples."""
     text = " ".join(str(node.value).split()) if isinstance(node, yaml.ScalarNode) else ""
     cron = _CRON_TEXT.fullmatch(text)
     if cron is not None:
-        return f"write {{cron: '{cron['fields']}', timezone: {cron['zone'] or 'UTC'}}}"
-    return "write `59 minutes`, `2 hours`, `30 seconds`, or {cron: '0 2 * * *', timezone: UTC}"
+        issue = "a cron expression is not a text but a mapping, which has its time zone too"
+        remedy = f"write {{cron: '{cron['fields']}', timezone: {cron['zone'] or 'UTC'}}}"
+        document.report(node, path, rule="value-form", issue=issue, remedy=remedy)
+        return
+    remedy = "write `59 minutes`, `2 hours`, `30 seconds`, or {cron: '0 2 * * *', timezone: UTC}"
+    document.wrong_length(node, path, expected, remedy, ("seconds", "minutes", "hours"))
 
 
 @cache

@@ -1,15 +1,19 @@
 """How long things may take: attempts of a job, pauses between them, chains of jobs.
 
-Knows arithmetic on seconds. Must not know when anything happens (see `cron`).
+Knows arithmetic on seconds, and what is wrong with a length of time as it is written. Must not know when anything
+happens (see `cron`).
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from jobgraph.errors import nearest
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jobgraph.config.model import Job
 
@@ -96,3 +100,19 @@ def duration_text(seconds: int) -> str:
 def rounded_text(seconds: int) -> str:
     """Return seconds for people: `1 day, 2:30:00`."""
     return str(timedelta(seconds=seconds))
+
+
+def length_problem(text: str, expected: str, units: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return what is wrong with a text that is not a number and one of the `units`, and what may have been meant.
+
+    `expected` says what the text should be: a length of time, a schedule.
+    """
+    match = re.fullmatch(r"\s*(\S*\d)\s*([^\W\d_]+)\s*", text)
+    if match is None:
+        return f"expected {expected}: a number and a unit, as in `30 minutes`", ()
+    number, unit = match.groups()
+    if not re.fullmatch(r"\d{1,9}", number):
+        return f"`{number}` is not a whole number of at most 9 digits", ()
+    issue = f"`{unit}` is not a unit here; {', '.join(units[:-1])} and {units[-1]} are"
+    begun = tuple(name for name in units if name.startswith(unit.casefold()))
+    return issue, tuple(f"{number} {name}" for name in begun or nearest(unit, units))

@@ -196,8 +196,11 @@ def _strays(rows: Sequence[Row], key: str, members: Collection[str]) -> tuple[st
     return tuple(sorted(row["name"] for row in others if definition(row).get("graph") == key))
 
 
-def conditions(graph: Deployed) -> list[str]:
-    """Return a sentence for each unusual condition of a graph's root and tasks, with what to do; empty if none."""
+def conditions(graph: Deployed, *, suspension_is_recorded: bool = False) -> list[str]:
+    """Return a sentence for each unusual condition of a graph's root and tasks, with what to do; empty if none.
+
+    `suspension_is_recorded`: history has who suspended the root, so no other reason comes into question.
+    """
     finish = (
         "If a deploy was interrupted: `pulumi up --refresh` finishes it (after `pulumi cancel`, if the stack is locked;"
         " a removal: `pulumi destroy --refresh`)"
@@ -206,10 +209,12 @@ def conditions(graph: Deployed) -> list[str]:
     remarks = []
     if graph.schedule and not graph.started:
         why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
+        reason = "" if suspension_is_recorded else f" ({why})"
+        resume = f"`jobgraph resume {graph.key}`"
+        ending = f"{finish} and resumes the root. If nobody deploys: {resume}."
         remarks.append(
-            f"The root {graph.root_task} is suspended ({why}): no run starts by schedule,"
-            f" `jobgraph run {graph.key}` still works. "
-            f"{finish} and resumes the root. If nobody deploys: `jobgraph resume {graph.key}`."
+            f"The root {graph.root_task} is suspended{reason}: no run starts by schedule,"
+            f" `jobgraph run {graph.key}` still works. {f'{resume} resumes it.' if suspension_is_recorded else ending}"
         )
     if not graph.jobs:
         remarks.append(f"The root {graph.root_task} has no jobs. {finish}.")

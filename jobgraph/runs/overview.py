@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from jobgraph.runs.records import GraphRecord
     from jobgraph.runs.task_runs import TaskRun
 
-# The number of good runs needed for a usual duration.
-_FEWEST = 3
+# The number of good runs needed for a usual duration; messages need as many (procedures/notifying/run_ends.py).
+FEWEST_USUAL = 3
 NEVER_RAN = "NEVER RAN"
 _BAD = frozenset({graph_run.FAILED, graph_run.CANCELLED, graph_run.NOT_RECORDED})
 # What needs attention comes first.
@@ -135,7 +135,7 @@ def _not_well(run: GraphRun) -> list[str]:
 
 def usual(spans: Sequence[float]) -> float | None:
     """Return the median of the durations; None if there are too few."""
-    return statistics.median(spans) if len(spans) >= _FEWEST else None
+    return statistics.median(spans) if len(spans) >= FEWEST_USUAL else None
 
 
 def ordered(lines: Iterable[GraphOverview]) -> list[GraphOverview]:

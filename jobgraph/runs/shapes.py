@@ -113,7 +113,13 @@ def change_since(graph: Deployed, shape: Shape, history: Iterable[TaskRun]) -> s
     if removed:
         return f"jobs were removed: {some(removed)}"
     moved = [job.name for job in graph.jobs if before.get(job.name, set(job.after)) != set(job.after)]
-    return f"jobs follow other jobs now: {some(moved)}" if moved else ""
+    if moved:
+        return f"jobs follow other jobs now: {some(moved)}"
+    ran = {row.name: row.definition.get("hash") for row in history if row.definition.get("hash")}
+    rewritten = [
+        job.name for job in graph.jobs if job.definition.get("hash") != ran.get(job.name, job.definition.get("hash"))
+    ]
+    return f"a deploy changed jobs: {some(rewritten)}" if rewritten else ""
 
 
 def _first(instants: Iterable[datetime | None]) -> datetime | None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SKIPPED = "SKIPPED"
 # runs before the present one that say how long a run usually takes
 MOST_EARLIER = 20
+# fewer good runs say nothing about how long one usually takes
+FEWEST_USUAL = 3
 
 
 class PastRun(NamedTuple):
@@ -146,9 +148,9 @@ def blocked_jobs(jobs: Sequence[Mapping[str, Any]], ends: Mapping[str, TaskEnd],
 
 
 def usual_seconds(past: Sequence[PastRun]) -> float | None:
-    """Return how long good runs of the whole graph usually took; `None` if there are none."""
+    """Return how long good runs of the whole graph usually took; `None` if there are fewer than `FEWEST_USUAL`."""
     spans = [run.seconds for run in past if not run.bad and not run.left_out and run.seconds is not None]
-    return median(spans) if spans else None
+    return median(spans) if len(spans) >= FEWEST_USUAL else None
 
 
 def _with_blocked(

@@ -24,8 +24,16 @@ from jobgraph.procedures.notifying.messages import (
     message_content,
     of_run_end,
 )
-from jobgraph.procedures.notifying.run_ends import News, PastRun, end_messages, ends_trouble, usual_seconds
+from jobgraph.procedures.notifying.run_ends import (
+    FEWEST_USUAL,
+    News,
+    PastRun,
+    end_messages,
+    ends_trouble,
+    usual_seconds,
+)
 from jobgraph.procedures.sending import Tagged
+from jobgraph.runs import overview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -220,8 +228,14 @@ def test_a_retry_ends_what_its_run_began_unless_more_failed_before() -> None:
 
 
 def test_only_good_runs_of_the_whole_graph_say_how_long_one_usually_takes() -> None:
-    assert usual_seconds([WITHOUT_LOAD, LOAD_ALONE, BAD, GOOD]) == 10.0
-    assert usual_seconds([WITHOUT_LOAD, BAD]) is None
+    assert usual_seconds([WITHOUT_LOAD, LOAD_ALONE, BAD, GOOD, GOOD, GOOD]) == 10.0
+    assert usual_seconds([WITHOUT_LOAD, LOAD_ALONE, BAD, GOOD, GOOD]) is None
+
+
+def test_messages_and_status_say_what_is_usual_from_the_same_number_of_runs_on() -> None:
+    assert overview.FEWEST_USUAL == FEWEST_USUAL
+    for count in (FEWEST_USUAL - 1, FEWEST_USUAL):
+        assert (usual_seconds([GOOD] * count) is None) is (overview.usual([10.0] * count) is None)
 
 
 def test_a_message_tells_that_its_run_was_of_a_part() -> None:

@@ -10,6 +10,7 @@ import click
 from jobgraph.account import steering
 from jobgraph.cli import lookup, operating, run_output
 from jobgraph.cli.application import Application, examples
+from jobgraph.cli.application import note as tell
 from jobgraph.cli.watching import Patience, Watch
 from jobgraph.errors import RunFailedError
 from jobgraph.runs import records
@@ -53,7 +54,7 @@ def retry(  # noqa: PLR0913  # one parameter for each option
     action = steering.retry(client, deployed, run, rows)
     operation = action.operation(note)
     how = operating.How(note=note, dry_run=dry_run, as_json=as_json)
-    operating.show_first(operation, how, remarks=[action.remark])
+    operating.show_first(operation, how, remarks=[action.remark] if dry_run else [])
     if dry_run:
         return
     patience = Patience(application.clock, timeout, deployed.key)
@@ -63,9 +64,10 @@ def retry(  # noqa: PLR0913  # one parameter for each option
         raise RunFailedError(
             error.message,
             where=error.where,
-            cause="Snowflake retries no run of a graph that was deployed, changed or run since, or of 14 days ago.",
+            cause="Snowflake retries only the last run of a graph, for 14 days, while the graph is unchanged.",
             remedy=steering.without_retry(deployed.key),
         ) from error
+    tell(action.remark)
     operating.keep(client, deployed.tables, operation)
     if not waiting:
         asked = operating.operation_json(operation) if as_json else None

@@ -32,7 +32,9 @@ from jobgraph.runs.deployed import conditions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jobgraph.runs.deployed import Deployed
     from jobgraph.runs.graph_run import GraphRun
+    from jobgraph.runs.operations import Operation
     from jobgraph.runs.overview import GraphOverview
     from jobgraph.runs.records import GraphRecord
 
@@ -107,9 +109,7 @@ def _show_lines(application: Application, lines: Sequence[GraphOverview]) -> Non
     """Show a line for each graph, and below them what there is to say of it."""
     show(views.overview_table(lines, terminal=is_terminal(), width=terminal_width()))
     for line in lines:
-        for remark in line.remarks:
-            note(remark)
-        _tell_suspension(application, line.graph)
+        _tell_conditions(application, line.graph)
     for line in lines:
         if line.part is not None:
             note(views.part_line(line.part, line.run, line.trouble, line.graph.job_names))
@@ -139,10 +139,7 @@ def _show_graph(  # noqa: PLR0913  # one parameter for each option
     as_json: bool,
 ) -> bool:
     """Show a run of a graph, or one of its jobs; returns whether all is well."""
-    remarks = conditions(record.deployed) if record.deployed else []
-    for remark in remarks:
-        note(remark)
-    _tell_suspension(application, record)
+    remarks = _tell_conditions(application, record)
     run = _watch_run(application, record, run_id) if watching else lookup.run(application, record, run_id)
     _remark_on(run)
     trouble = overview.trouble([run])
@@ -181,14 +178,24 @@ def _watch_run(application: Application, record: GraphRecord, run_id: str | None
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
-def _tell_suspension(application: Application, record: GraphRecord) -> None:
-    """Say who suspended the root of a graph, when and why, as far as that was kept."""
-    deployed = record.deployed
-    if deployed is None or deployed.started or not deployed.schedule or deployed.suspended_by_failures:
-        return
-    by = operations.suspension(operating.kept(application.client, record.tables, record.key) or [])
+def _tell_conditions(application: Application, record: GraphRecord) -> list[str]:
+    """Say what is unusual about a graph, and who suspended its root, when and why, if that is recorded."""
+    if record.deployed is None:
+        return []
+    by = _suspension(application, record, record.deployed)
+    remarks = conditions(record.deployed, suspension_is_recorded=by is not None)
+    for remark in remarks:
+        note(remark)
     for line in operation_output.lines([by] if by else []):
         note(f"{record.key}: {line}")
+    return remarks
+
+
+def _suspension(application: Application, record: GraphRecord, deployed: Deployed) -> Operation | None:
+    """Return the operation that suspended the root of a graph; None if it is not suspended, or none is recorded."""
+    if deployed.started or not deployed.schedule or deployed.suspended_by_failures:
+        return None
+    return operations.suspension(operating.kept(application.client, record.tables, record.key) or [])
 
 
 def _remark_on(run: GraphRun) -> None:

@@ -107,7 +107,7 @@ def _illegal(name: str, mark: Mark, path: str) -> Problem:
 def predecessors_exist(graph: Graph) -> Iterator[Problem]:
     """A job runs after jobs of its own graph."""
     names = {job.name for job in graph.jobs}
-    keys, unknown = {job.key for job in graph.jobs}, 0
+    unknown = 0
     for job in graph.jobs:
         for place, name in enumerate(job.after):
             if name not in names:
@@ -121,9 +121,15 @@ def predecessors_exist(graph: Graph) -> Iterator[Problem]:
                 issue = f"job `{job.key}` is to run after `{written}`, which is not a job of graph `{graph.key}`"
                 remedy = "name a job of this graph; a job that follows only the root has no `after`"
                 # finding them takes longer than all the rest, and nobody reads them by the hundred
-                close = nearest(written, keys - {job.key}) if unknown < MOST_SUGGESTIONS else ()
+                close = nearest(written, _possible_predecessors(graph, job)) if unknown < MOST_SUGGESTIONS else ()
                 unknown += 1
                 yield Problem(mark, "predecessor-exists", path, issue, remedy, value=written, nearest=close)
+
+
+def _possible_predecessors(graph: Graph, job: Job) -> set[str]:
+    """Return the keys of the jobs that a job can follow without a cycle: not itself, and none that follows it."""
+    before = edges(graph)
+    return {other.key for other in graph.jobs if other is not job and job.name not in ancestors(before, other.name)}
 
 
 def predecessors_once(graph: Graph) -> Iterator[Problem]:

@@ -155,7 +155,7 @@ class Registry:
         if image is None:
             tagged = sorted(f"{candidate.name}:{tag}" for candidate in catalogue for tag in candidate.tags)
             names = ", ".join(tagged) or "none"
-            raise images.ImageError(f"Failed to pull image: '{text}' not found. Images that there are: {names}.")
+            raise images.ImageError(f"Failed to pull image: '{text}' not found. Existing images: {names}.")
         return image
 
     def _pushed_image(self, reference: images.Reference) -> images.Image | None:

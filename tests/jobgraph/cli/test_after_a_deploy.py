@@ -167,10 +167,10 @@ def test_runs_of_a_graph_that_is_gone_are_listed_shown_and_their_logs_read(invok
     for options in (("--graph", "orders"), ("--run", ORDERS_RUN)):
         assert invoke("logs", "report", *options).stdout == "of orders\n"
     unknown = invoke("history", "nothing")
-    assert "Deployed there: ops. Only in history: orders." in unknown.stderr
+    assert "Here, the deployed graphs are: ops; only in history: orders." in unknown.stderr
     steered = invoke("cancel", "orders")
     assert steered.exit_code == 2
-    assert "Deployed there: ops." in steered.stderr
+    assert "Here, the deployed graphs are: ops." in steered.stderr
 
 
 def test_runs_of_a_graph_are_listed_when_nothing_is_deployed(invoke: Invoke, server: Server) -> None:

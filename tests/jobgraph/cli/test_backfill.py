@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobgraph.cli import backfill_output
+from jobgraph.config.schedules import Cron
+from jobgraph.runs.backfills import Backfill, Interval, TimeRange
 from jobgraph.runs.operations import filled
 from tests.jobgraph.cli.recorded import START, Row, Server, absent, history_row
 
@@ -187,3 +191,22 @@ def test_a_backfill_goes_on_with_its_values(invoke: Invoke, server: Server) -> N
     request = next(text for text in changes(server) if text.startswith("EXECUTE"))
     assert json.loads(request.split("$$")[1])["market"] == "us"
     assert "with market=us" in invoke("backfill", "show", "1772359200000").stdout
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hour", "zone"),
+    [
+        (Cron("0 2 * * *", "Europe/Berlin"), 23, ", from midnight in Europe/Berlin;"),
+        (None, 0, ", from midnight in UTC;"),
+        (Cron("0 2 * * *", "Europe/Berlin"), 0, ";"),  # the schedule has changed since
+    ],
+)
+def test_a_backfill_of_days_names_the_zone_in_which_they_begin(schedule: Cron | None, hour: int, zone: str) -> None:
+    start = datetime(2026, 2, 19, hour, tzinfo=UTC)
+    span = TimeRange(start, start + timedelta(days=1))
+    interval = Interval("1", 1, span, "PENDING")
+    backfill = Backfill(
+        "1", "g", "RUNNING", span, "day", "missing", newest_first=False, intervals=(interval,), values={"a": 1}
+    )
+    assert f"; every day{zone}" in backfill_output.headline(backfill, schedule).plain
+    assert "UTC" not in backfill_output.headline(replace(backfill, step="hour"), schedule).plain

@@ -95,6 +95,28 @@ def test_a_good_run_is_not_retried(invoke: Invoke, steered: Server) -> None:
     assert changes(steered) == []
 
 
+def test_a_run_whose_only_failed_jobs_let_the_graph_go_on_is_not_retried_but_they_can_be_run(
+    invoke: Invoke, steered: Server
+) -> None:
+    steered.began = -20.0
+    steered.attempts = [attempt(f"T_MYJOB_{number}") for number in range(1, 6)] + [attempt("T_MYJOB_6", 1, "FAILED")]
+    done = invoke("retry")
+    assert done.exit_code == 1
+    assert "T_MYJOB_6 failed, but with `on_failure: continue` no task does" in done.stderr
+    assert "`jobgraph run container_jobs --only T_MYJOB_6 --wait` runs T_MYJOB_6 again" in done.stderr
+    assert changes(steered) == []
+
+
+def test_a_retry_names_the_failed_jobs_that_it_leaves_out(invoke: Invoke, steered: Server) -> None:
+    prepare(steered, "retry")
+    steered.attempts = [each for each in steered.attempts if each["TASK_NAME"] != "T_MYJOB_1"]
+    steered.attempts.append(attempt("T_MYJOB_1", 1, "FAILED"))
+    text = invoke("retry").stderr
+    assert "Run " in text
+    assert "continues under the same id" in text
+    assert "`jobgraph run container_jobs --only T_MYJOB_1 --wait`" in text
+
+
 @pytest.mark.usefixtures("far_away")
 def test_history_shows_what_people_did_with_and_without_a_run_or_a_note(invoke: Invoke, server: Server) -> None:
     server.logged = [logged_row(name, "SUCCEEDED", jobs=[]) for name in ("ROOT_TASK",)]
@@ -324,6 +346,9 @@ def test_status_tells_who_suspended_a_graph_and_why(
     ]
     text = invoke(*command).stderr
     assert ("container_jobs: suspended by ANNA" in text and ": holiday" in text) is told
+    assert ("by an operator or by a deploy" in text) is not told
+    assert ("If a deploy was interrupted" in text) is not told
+    assert "`jobgraph resume container_jobs`" in text
 
 
 def test_a_retry_that_snowflake_refuses_says_what_to_do_instead(
@@ -340,3 +365,4 @@ def test_a_retry_that_snowflake_refuses_says_what_to_do_instead(
     assert "091088" in done.stderr
     assert "`jobgraph run container_jobs --wait`" in done.stderr
     assert "2 jobs: T_MYJOB_3, T_MYJOB_6" in done.stderr
+    assert "continues" not in done.stderr

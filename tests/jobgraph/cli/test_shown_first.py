@@ -21,6 +21,7 @@ from tests.jobgraph.cli.recorded import (
     history_row,
     logged_row,
     recorded_jobs,
+    task,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def test_a_waiting_interval_is_named_as_one(invoke: Invoke, steered: Server) -> 
     assert f"by interval 2 of backfill {ID} waits behind it" in invoke("cancel", "--dry-run").stderr
 
 
-@pytest.mark.parametrize("change", ["added", "removed", "moved", "root"])
+@pytest.mark.parametrize("change", ["added", "removed", "moved", "root", "rewritten"])
 def test_a_retry_that_snowflake_would_refuse_is_refused_before(invoke: Invoke, steered: Server, change: str) -> None:
     prepare(steered, "retry")
     by_name = {row["name"]: row for row in steered.tasks}
@@ -148,6 +149,10 @@ def test_a_retry_that_snowflake_would_refuse_is_refused_before(invoke: Invoke, s
         by_name["T_MYJOB_6"]["created_on"] = START
     elif change == "root":
         by_name["ROOT_TASK"]["id"] = "another"
+    elif change == "rewritten":
+        old, new = (task("T_MYJOB_1", [], graph="container_jobs", hash=digest)["definition"] for digest in "ab")
+        by_name["T_MYJOB_1"]["definition"] = new
+        steered.earlier = [history_row("T_MYJOB_1", "SUCCEEDED", QUERY_TEXT=old)]
     before = dict(AFTER)
     if change == "removed":
         before["GONE"] = []
@@ -157,6 +162,7 @@ def test_a_retry_that_snowflake_would_refuse_is_refused_before(invoke: Invoke, s
     done = invoke("retry")
     assert done.exit_code == 1
     told = {"added": "added: T_MYJOB_6", "removed": "removed: GONE", "moved": "T_MYJOB_6", "root": "created again"}
+    told["rewritten"] = "a deploy changed jobs: T_MYJOB_1"
     assert f"Snowflake does not retry run {RUN}" in done.stderr
     assert told[change] in done.stderr
     assert "`jobgraph run container_jobs --wait`" in done.stderr

@@ -138,8 +138,8 @@ def test_a_part_of_a_graph_is_shown_first_and_asked_for_as_shown(invoke: Invoke,
     request = json.loads(shown["statements"][0].split("$$")[1])
     assert request == {"jobgraph": {"left_out": left_out}}
     assert "1 job: T_MYJOB_3" in done.stderr
-    hands_on = f"T_MYJOB_1 (hands on run {OLD_RUN}), T_MYJOB_2 (never was DONE, so it hands on nothing)"
-    assert f"Left out: {hands_on}" in done.stderr
+    outputs = f"T_MYJOB_1 (passes on its outputs of run {OLD_RUN}), T_MYJOB_2 (was never DONE, so it passes on nothing)"
+    assert f"Left out: {outputs}" in done.stderr
 
 
 @pytest.mark.usefixtures("partial")

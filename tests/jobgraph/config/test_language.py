@@ -114,7 +114,7 @@ def test_warnings_let_a_file_pass_unless_it_is_read_strictly(tmp_path: Path) -> 
     assert [(w.rule, w.severity, w.mark.line, w.mark.column) for w in config.warnings] == [
         ("image-tag", WARNING, 2, 32)
     ]
-    with pytest.raises(ConfigErrors, match="1 of them only warnings"):
+    with pytest.raises(ConfigErrors, match=r"1 problem found \(a warning\)"):
         read(file, POOLS, strict=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -131,3 +132,45 @@ def test_every_rule_has_its_message_in_a_golden() -> None:
     rules = {one or other for one, other in named} - {""}
     assert len(rules) > 40
     assert rules - shown == set()
+
+
+def test_a_misspelt_predecessor_is_suggested_by_likeness_and_never_one_that_would_make_a_cycle(tmp_path: Path) -> None:
+    jobs = {f"t_myjob_{number}": {} for number in range(1, 7)}
+    jobs["t_myjob_2"] = {"after": ["t_myjob_l"]}
+    jobs["t_myjob_3"] = {"after": ["t_myjob_2"]}
+    assert suggested(tmp_path, jobs) == ("t_myjob_1", "t_myjob_4", "t_myjob_5")
+    assert suggested(tmp_path, {"load": {"after": ["1oad_l", "1oad_l"]}, "loads": {}, "load_1": {}}) == (
+        "load_1",
+        "loads",
+    )
+
+
+def suggested(folder: Path, jobs: dict[str, dict[str, list[str]]]) -> tuple[str, ...]:
+    document = {"version": 1, "defaults": {"image": "x:1", "compute_pool": "P"}, "graphs": {"g": {"jobs": jobs}}}
+    (folder / "jobs.yaml").write_text(json.dumps(document))
+    with pytest.raises(ConfigErrors) as caught:
+        read(folder / "jobs.yaml", POOLS)
+    return next(problem.nearest for problem in caught.value.problems if problem.rule == "predecessor-exists")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "issue", "close"),
+    [
+        ("59 minuts", "`minuts` is not a unit here; seconds, minutes and hours are", ("59 minutes",)),
+        ("3 parsecs", "`parsecs` is not a unit here; seconds, minutes and hours are", ()),
+        ("2 days", "`days` is not a unit here; seconds, minutes and hours are", ()),
+        ("5m", "`m` is not a unit here; seconds, minutes and hours are", ("5 minutes",)),
+        ("1.5 hours", "`1.5` is not a whole number of at most 9 digits", ()),
+        ("hourly", "expected a schedule: a number and a unit, as in `30 minutes`", ()),
+    ],
+)
+def test_a_schedule_in_words_is_told_what_is_wrong_with_the_words(
+    tmp_path: Path, schedule: str, issue: str, close: tuple[str, ...]
+) -> None:
+    graph = {"schedule": schedule, "jobs": {"a": {"image": "x:1", "compute_pool": "P"}}}
+    (tmp_path / "jobs.yaml").write_text(json.dumps({"version": 1, "graphs": {"g": graph}}))
+    with pytest.raises(ConfigErrors) as caught:
+        read(tmp_path / "jobs.yaml", POOLS)
+    (problem,) = caught.value.problems
+    assert (problem.rule, problem.issue, problem.nearest) == ("value-form", issue, close)
+    assert problem.remedy.startswith("write `59 minutes`")

@@ -87,7 +87,7 @@ def test_a_job_that_takes_too_much_memory(jobs: Jobs, tmp_path: Path) -> None:
 
 def test_an_unknown_image_says_which_there_are(jobs: Jobs) -> None:
     error = jobs.error(job("J", image="/d/s/r/nope:1"))
-    assert "Failed to pull image: '/d/s/r/nope:1' not found. Images that there are: test_image:latest" in error.message
+    assert "Failed to pull image: '/d/s/r/nope:1' not found. Existing images: test_image:latest" in error.message
     assert jobs.container("J")["last_exit_code"] is None
 
 

@@ -39,7 +39,7 @@ def show(context: click.Context, backfill_id: str, *, as_json: bool) -> None:
     if as_json:
         show_json({**backfill_output.backfill_json(backfill), "stalled": stalled})
         return
-    show_table(backfill_output.headline(backfill))
+    show_table(backfill_output.headline(backfill, graph.schedule if graph else None))
     show_table(backfill_output.interval_table(backfill, terminal=is_terminal(), width=terminal_width()))
     done = operating.kept(application.client, tables, backfill.graph)
     about = [operation for operation in reversed(done or []) if operation.backfill_id == backfill_id]
