@@ -2,7 +2,7 @@
 
 Knows the shapes only; must not know what any of them does. A module that handles statements imports these two from here
 and needs nothing of how a statement is found and run (engine.py). The types of a World's kinds name Call in turn: this
-module and objects/kind.py are two halves of one declaration.
+module and catalog/kind.py are two halves of one declaration.
 """
 
 from __future__ import annotations

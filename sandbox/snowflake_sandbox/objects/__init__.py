@@ -1,1 +1,1 @@
-"""One file per kind of object. Empty on purpose: registration.py lists them, so that any file here may import any."""
+"""One file per kind of object. Empty on purpose: registration.py lists the kinds, so files here may import others."""

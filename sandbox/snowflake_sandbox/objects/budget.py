@@ -1,7 +1,7 @@
-"""SNOWFLAKE.CORE.BUDGET (sql-reference/classes/budget): custom budgets, kept and shown; nobody is written to.
+"""SNOWFLAKE.CORE.BUDGET (sql-reference/classes/budget): custom budgets, stored and shown; no messages are sent.
 
-Knows CREATE, DROP and SHOW of the class, the methods that set a budget up and read it, and SYSTEM$REFERENCE, by which
-objects are handed to it. The tokens of the class's name are words of the kind's, as everywhere.
+Knows CREATE, DROP and SHOW of the class, the methods that configure and read a budget, and SYSTEM$REFERENCE, which
+passes objects to it. The tokens of the class's name form the name of the kind, as for all kinds.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 _NAME = "SNOWFLAKE . CORE . BUDGET"
 _REFERENCE = "ENT_REF_"
-# what a reference may be to here, and the privilege that a budget wants of it
+# the types of objects to which a reference is possible here, and the privilege that a budget needs on the object
 _KINDS = {"COMPUTE_POOL": "COMPUTE POOL", "WAREHOUSE": "WAREHOUSE", "TASK": "TASK"}
 _PRIVILEGE = "APPLYBUDGET"
-# CREATE BUDGET asks for it besides the privilege on the schema; with which words: guess
+# CREATE BUDGET requires this role in addition to the privilege on the schema; the text of the error is a guess
 _CREATOR = "SNOWFLAKE.BUDGET_CREATOR"
 
 
 def register(world: World) -> None:
-    """Add the function by which objects are handed on."""
+    """Add the function that creates references to objects."""
     world.functions |= {"SYSTEM$REFERENCE": _reference}
 
 
@@ -70,10 +70,10 @@ KIND = Kind(
 
 
 def _reference(call: Call, arguments: tuple[Any, ...]) -> str:
-    """SYSTEM$REFERENCE(type, name, 'SESSION', 'APPLYBUDGET'): a text that stands for the object.
+    """SYSTEM$REFERENCE(type, name, 'SESSION', 'APPLYBUDGET'): a text that refers to the object.
 
     Raises:
-        SnowflakeError: 002003 no such object, 003001 without the privilege, 505028 of another type.
+        SnowflakeError: 002003 no such object, 003001 missing privilege, 505028 another type of object.
     """
     kind_word, name, *scope_and_privileges = (str(argument) for argument in arguments)
     kind = _KINDS.get(kind_word.upper())
@@ -125,7 +125,7 @@ def _add(call: Call, budget: SnowflakeObject, arguments: tuple[Any, ...]) -> str
     item = _referenced(call, arguments[0])
     entry = [item.kind, item.name.name]
     with call.world.store.transaction() as tx:
-        # an object is in one budget at a time: the other one loses it, without a word
+        # an object can be in only one budget; it is silently removed from the other one
         for other in catalog.listing(tx, _NAME):
             catalog.update(tx, other, {"resources": [each for each in other["resources"] if each != entry]})
         present = catalog.by_id(tx, budget.id) or budget
@@ -167,10 +167,10 @@ METHODS = frozenset({*_SETTING, *_READ, "GET_LINKED_RESOURCES"})
 
 
 def call_method(call: Call, written: ObjectName, method: str, arguments: tuple[Any, ...]) -> Result:
-    """Run `CALL budget!METHOD(arguments)`: its owner may, as one with its instance role ADMIN.
+    """Run `CALL budget!METHOD(arguments)`. The owner may do so, like the budget's instance role ADMIN.
 
     Raises:
-        SnowflakeError: 002003 no such budget, 003001 another's, and what the method raises.
+        SnowflakeError: 002003 no such budget, 003001 another owner, and what the method raises.
     """
     name = call.session.resolve(written, ObjectScope.SCHEMA, "CALL")
     with call.world.store.transaction() as tx:

@@ -1,4 +1,4 @@
-"""COMPUTE POOL (contract 6.8). Nodes are counted, not made (compute/pools.py); services say which are used."""
+"""COMPUTE POOL (contract 6.8). Nodes are only counted (compute/pools.py); services determine which are in use."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _SHOWN = columns(
 
 
 def usage(world: World, name: str) -> tuple[int, int, int]:
-    """Services, running jobs and nodes in use of a pool, from the services part (`pool_usage(name)`)."""
+    """Return a pool's numbers of services, running jobs and nodes in use, from the services part (`pool_usage`)."""
     services = world.parts.get("services")
     if services is None or not hasattr(services, "pool_usage"):
         return (0, 0, 0)
@@ -87,10 +87,10 @@ def usage(world: World, name: str) -> tuple[int, int, int]:
 
 
 def resume_if_allowed(call_now: Any, world: World, pool: SnowflakeObject) -> SnowflakeObject:
-    """What starting a service on a suspended pool does: resume it when AUTO_RESUME is on.
+    """Resume a suspended pool on which a service starts, if AUTO_RESUME is on; return the pool.
 
     Raises:
-        SnowflakeError: it is suspended and must not resume by itself.
+        SnowflakeError: the pool is suspended and must not resume by itself.
     """
     if not pool["suspended"]:
         return pool
@@ -157,7 +157,7 @@ def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
     services, jobs, in_use = usage(call.world, pool.name.name)
     live = _part(call).live(pool)
     in_use = min(in_use, live.ready)
-    # Jobs that ended this very moment are gone, whether or not the services part has looked since.
+    # Jobs that have just ended do not count, even if the services part has not been updated since.
     ready = in_use if live.suspended else live.ready
     live = replace(live, ready=ready, load=replace(live.load, has_jobs=bool(jobs)))
     return (
@@ -181,7 +181,7 @@ def _row(call: Call, pool: SnowflakeObject) -> tuple[Any, ...]:
         bool(pool["application"]),
         pool["application"],
         None,
-        "[]",  # never NULL: the official provider's plugin could not read that
+        "[]",  # never NULL, which the official provider's plugin cannot read
     )
 
 
@@ -193,7 +193,7 @@ def _describe(call: Call, pool: SnowflakeObject) -> Result:
 
 
 def _tell_services(world: World) -> None:
-    """Jobs that wait for a node may have one now."""
+    """Notify the services part that waiting jobs may now get a node."""
     services = world.parts.get("services")
     if services is not None:
         services.pool_changed()

@@ -1,4 +1,4 @@
-"""DATABASE (contract 6.2): a DuckDB file of its own, and schema PUBLIC made with it."""
+"""DATABASE (contract 6.2): it has its own DuckDB file, and schema PUBLIC is created with it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 _DUCKDBS_OWN = frozenset({"MEMORY", "TEMP", "SYSTEM", "MAIN"})
-# Files of databases that were dropped, until they are removed.
+# Files of dropped databases that still have to be removed.
 TABLES = "CREATE TABLE IF NOT EXISTS superfluous_file (key TEXT PRIMARY KEY);"
 
 
 def file_key(database: SnowflakeObject) -> str:
-    """What the database's DuckDB file is called: its id, so that a rename leaves the file alone."""
+    """Return the name of a database's DuckDB file: the object's id, so that a rename does not affect the file."""
     return f"database_{database.id}"
 
 
@@ -43,7 +43,7 @@ def _created(call: Call, database: SnowflakeObject) -> None:
             tx, "SCHEMA", ObjectName("PUBLIC", name), database.owner, call.now, schema.default_properties()
         )
     schema.make(call, public)
-    # CREATE DATABASE makes the new database the session's own (docs: sql-reference/sql/create-database).
+    # CREATE DATABASE makes the new database the session's current one (docs: sql-reference/sql/create-database).
     call.session.database, call.session.schema = name, "PUBLIC"
 
 
@@ -58,10 +58,10 @@ def _detach(call: Call, tx: Transaction, name: str, key: str) -> None:
 
 
 def _refuse_name(call: Call, name: ObjectName, database: SnowflakeObject) -> None:
-    """Refuse what cannot be the name of a DuckDB database: DuckDB's own, and another's in other case."""
+    """Refuse a name that DuckDB cannot use for a database: a reserved one, or another database's in different case."""
     if name.name.upper() in _DUCKDBS_OWN:
         raise errors.not_supported(f"database name {name.quoted}")
-    # DuckDB's names ignore case, so "Mine" and MINE cannot both be.
+    # DuckDB's names ignore case, so "Mine" and MINE cannot both exist.
     with call.world.store.reading() as tx:
         names = [database_.name.name for database_ in catalog.listing(tx, "DATABASE") if database_.id != database.id]
     if name.name.upper() in [name.upper() for name in names]:
@@ -74,7 +74,7 @@ def _dropping(call: Call, database: SnowflakeObject) -> None:
     with call.world.store.transaction() as tx:
         tx.forget_definitions(name)
         _detach(call, tx, name, key)
-        # The file goes last: a kill before that leaves a database that is whole, or a file that is known to go.
+        # The file is removed last: a kill before leaves either a complete database or a file recorded for removal.
         tx.run("INSERT INTO superfluous_file VALUES (?)", key)
         tx.afterwards(lambda: _remove_soon(call.world, key))
         if call.session.database == name:
@@ -89,12 +89,12 @@ def _use(session: Session, database: str | None, schema_name: str | None) -> Non
 def _remove_soon(world: World, key: str) -> None:
     try:
         remove_file(world, key)
-    except Exception:  # noqa: BLE001  # the machine cannot now: again, beside the statement, which is done
+    except Exception:  # noqa: BLE001  # not removable now: retried after the statement, which has succeeded
         world.store.aside("remove file", lambda: remove_file(world, key), lambda: False)
 
 
 def remove_file(world: World, key: str) -> None:
-    """Remove the file of a database that was dropped, and the note that it is to be removed."""
+    """Remove the file of a dropped database, and the record that it is to be removed."""
     world.data.remove(key)
     with world.store.transaction() as tx:
         tx.run("DELETE FROM superfluous_file WHERE key = ?", key)

@@ -1,4 +1,4 @@
-"""FILE FORMAT: named options of COPY INTO and INFER_SCHEMA. Kept and shown; copy_into.py gives them their meaning."""
+"""FILE FORMAT: named options of COPY INTO and INFER_SCHEMA. Stored and shown here; copy_into.py interprets them."""
 
 from __future__ import annotations
 

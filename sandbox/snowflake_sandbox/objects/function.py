@@ -1,4 +1,4 @@
-"""FUNCTION in SQL (contract 6.13), scalar or returning a table. data SQL that calls one gets its body put in."""
+"""FUNCTION in SQL (contract 6.13), scalar or table-valued. Calls in data SQL are replaced by the function's body."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ def _keep_secure(call: Call, function: SnowflakeObject, *, secure: bool) -> Resu
 
 
 def find_called(call: Call, name: ObjectName, count: int, *, table: bool) -> SnowflakeObject | None:
-    """The function that a call with `count` arguments means, or None when there is none of that name.
+    """Return the function for a call with `count` arguments; None if there is none.
 
-    Privileges are the caller's business: a view calls its functions with its owner's.
+    The caller must check privileges: a view calls its functions with its owner's privileges.
     """
     database, schema = name.database or call.session.database, name.schema or call.session.schema
     if database is None or schema is None:

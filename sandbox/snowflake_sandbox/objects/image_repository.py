@@ -1,4 +1,4 @@
-"""IMAGE REPOSITORY (contract 6.9). What is in one is the services part's business (registry.py)."""
+"""IMAGE REPOSITORY (contract 6.9). The services part manages its content (registry.py)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REGISTRY = "local-sandbox.registry.snowflakecomputing.com"
 
 
 def read_encryption(reader: Reader) -> str:
-    """`ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')`; the reader stands behind ENCRYPTION."""
+    """Read `ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')`; ENCRYPTION itself has been read already."""
     reader.accept("=")
     inside = Reader(reader.parenthesized())
     inside.expect("TYPE")

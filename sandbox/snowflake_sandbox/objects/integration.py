@@ -1,4 +1,4 @@
-"""EXTERNAL ACCESS INTEGRATION (contract 6.18): kept and shown only."""
+"""EXTERNAL ACCESS INTEGRATION (contract 6.18): only stored and shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NETWORK RULE (contract 6.17). Kept and shown; nothing on the sandbox limits what a container reaches."""
+"""NETWORK RULE (contract 6.17). Stored and shown; the sandbox does not restrict a container's network access."""
 
 from __future__ import annotations
 

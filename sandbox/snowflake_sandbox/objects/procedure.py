@@ -1,4 +1,4 @@
-"""PROCEDURE in Python (contract 6.12) and SQL, as an object: kept, shown, described; procedures/ runs the body."""
+"""PROCEDURE in Python (contract 6.12) and SQL, as an object: stored, shown, described; procedures/ runs the body."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.session import Session
 
-# What a function has too; AUTO_EVENT_LOGGING is the procedures' own.
+# Parameters of functions and procedures; only procedures have AUTO_EVENT_LOGGING.
 FUNCTION_PARAMETERS = {
     "ENABLE_CONSOLE_OUTPUT": "false",
     "LOG_EVENT_LEVEL": "OFF",
@@ -37,18 +37,18 @@ TEMPORARY = frozenset({"TEMPORARY", "TEMP"})
 _DESCRIPTION = "user-defined procedure"
 _SNOWPARK = "snowflake-snowpark-python"
 _REPOSITORY_USER = "SNOWFLAKE.ANACONDA_REPOSITORY_USER"
-# What CREATE needs, by language.
+# The properties that CREATE requires, by language.
 _NEEDED = {"PYTHON": ("returns", "runtime_version", "handler", "body"), "SQL": ("returns", "body")}
 
 
 def names_in_parentheses(reader: Reader) -> list[str]:
-    """`("E1", E2)` as names."""
+    """Read `("E1", E2)` and return the names."""
     reader.expect("(")
     return [name.qualified for name in reader.name_list(")")]
 
 
 def read_secrets(reader: Reader) -> dict[str, str]:
-    """`('cred' = "D"."S"."SEC")` as alias -> quoted name."""
+    """Read `('cred' = "D"."S"."SEC")` and return alias -> quoted name."""
     reader.expect("(")
     secrets: dict[str, str] = {}
     while not reader.accept(")"):
@@ -60,7 +60,7 @@ def read_secrets(reader: Reader) -> dict[str, str]:
 
 
 def read_null_handling(reader: Reader) -> str | None:
-    """One of the clauses on NULL arguments, if it comes next."""
+    """Read a clause on NULL arguments if one comes next; otherwise return None."""
     for words in ("RETURNS NULL ON NULL INPUT", "CALLED ON NULL INPUT", "STRICT"):
         if reader.accept(words):
             return "RETURNS NULL ON NULL INPUT" if words == "STRICT" else words
@@ -114,10 +114,10 @@ def _finish(call: Call, creation: Creation) -> None:
 
 
 def require_packages(world: World, session: Session) -> None:
-    """Refuse Python with packages to a role that may not read their repository (BCR-2379, 2026_06).
+    """Refuse Python with packages if the role may not read the package repository (BCR-2379, 2026_06).
 
     Raises:
-        SnowflakeError: 002003 in the words of the release note.
+        SnowflakeError: 002003 with the text of the release note.
     """
     if not access.has_database_role(world, session, _REPOSITORY_USER):
         raise errors.SnowflakeError(
@@ -126,13 +126,13 @@ def require_packages(world: World, session: Session) -> None:
 
 
 def created(call: Call, procedure: SnowflakeObject) -> None:
-    """Note a temporary procedure or function in its session, with which it goes."""
+    """Record a temporary procedure or function in its session; it is dropped when the session ends."""
     if procedure["session"] is not None:
         call.world.data.connection(call.session).temporary.append(procedure.id)
 
 
 def show_row(call: Call, procedure: SnowflakeObject) -> tuple[Any, ...]:
-    """A row of SHOW PROCEDURES; functions have the same columns first."""
+    """Return a row of SHOW PROCEDURES; SHOW FUNCTIONS begins with the same columns."""
     del call  # Kind.show_row's first argument
     return (
         procedure.created_on,

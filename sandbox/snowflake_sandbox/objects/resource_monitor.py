@@ -1,7 +1,7 @@
-"""RESOURCE MONITOR (sql-reference/sql/create-resource-monitor): a quota of credits a month for warehouses.
+"""RESOURCE MONITOR (sql-reference/sql/create-resource-monitor): a monthly quota of credits for warehouses.
 
-Knows the declaration, what its warehouses have used, and whether they may still be resumed. NOTIFY is kept and shown;
-nobody is written to. SUSPEND_IMMEDIATE, other intervals than a month and monitors of the account are refused.
+Knows the declaration, how much its warehouses have used, and whether they may still be resumed. NOTIFY is stored and
+shown, but no messages are sent. SUSPEND_IMMEDIATE, intervals other than a month and account monitors are refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
 
 
 def triggers(reader: Reader) -> list[list[Any]]:
-    """`ON 80 PERCENT DO NOTIFY` and so on: pairs of percent and action."""
+    """Read `ON 80 PERCENT DO NOTIFY` and so on, and return pairs of percent and action."""
     read: list[list[Any]] = []
     while reader.accept("ON"):
         percent = reader.integer()
@@ -99,7 +99,7 @@ def _show_row(call: Call, monitor: SnowflakeObject) -> tuple[Any, ...]:
 
 
 def _dropping(call: Call, monitor: SnowflakeObject) -> None:
-    """Its warehouses have none afterwards."""
+    """Remove a dropped monitor from its warehouses."""
     with call.world.store.transaction() as tx:
         for item in catalog.listing(tx, "WAREHOUSE"):
             if item["resource_monitor"] == monitor.name.name:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
     from snowflake_sandbox.store import Snapshot, Transaction
 
-# Built-in role -> the built-in role it is granted to (docs: user-guide/security-access-control-overview).
+# Built-in role -> the built-in role to which it is granted (docs: user-guide/security-access-control-overview).
 BUILT_IN = {
     "ACCOUNTADMIN": None,
     "ORGADMIN": None,
@@ -31,7 +31,7 @@ BUILT_IN = {
 
 
 def ensure_built_in(tx: Transaction, now: datetime) -> None:
-    """Make the built-in roles, in a new folder."""
+    """Create the built-in roles in a new data folder."""
     for name, parent in BUILT_IN.items():
         if catalog.find(tx, "ROLE", ObjectName(name)) is not None:
             continue
@@ -86,7 +86,7 @@ def _dropping(call: Call, role: SnowflakeObject) -> None:
         tx.run("DELETE FROM role_grant WHERE role = ? OR (granted_to = 'ROLE' AND grantee = ?)", name, name)
         tx.run("DELETE FROM object_grant WHERE grantee = ?", name)
         tx.run("DELETE FROM future_grant WHERE grantee = ?", name)
-        # What the role owned goes to the role that drops it (docs: sql-reference/sql/drop-role).
+        # The role that drops it becomes the owner of its objects (docs: sql-reference/sql/drop-role).
         tx.run("UPDATE object SET owner = ? WHERE owner = ?", call.session.role, name)
 
 

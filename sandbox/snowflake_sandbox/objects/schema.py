@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.call import Call
     from snowflake_sandbox.catalog.catalog import SnowflakeObject
 
-# Set on a database or schema; what is not set on a schema comes from its database.
+# Parameters that can be set on a database or schema; a schema inherits unset ones from its database.
 DATABASE_PARAMETERS = {
     "DATA_RETENTION_TIME_IN_DAYS": "1",
     "MAX_DATA_EXTENSION_TIME_IN_DAYS": "14",
@@ -43,7 +43,7 @@ DATABASE_PARAMETERS = {
 
 
 def default_properties() -> dict[str, Any]:
-    """Properties of a schema that was made without saying anything about it."""
+    """Return the default properties of a schema."""
     return {"comment": None, "transient": False, "managed_access": False}
 
 
@@ -56,7 +56,7 @@ def _drop(name: ObjectName) -> str:
 
 
 def make(call: Call, schema: SnowflakeObject) -> None:
-    """Make the DuckDB schema and make it the session's own, as CREATE SCHEMA does."""
+    """Create the DuckDB schema and make it the session's current schema, as CREATE SCHEMA does."""
     call.world.define(schema.name.schema or "", _create(schema.name))
     call.session.database, call.session.schema = schema.name.schema, schema.name.name
 
@@ -116,7 +116,7 @@ def _finish(_call: Call, creation: Creation) -> None:
 
 
 def retention(call: Call, schema: SnowflakeObject) -> str:
-    """retention_time of SHOW SCHEMAS: the schema's own, else its database's."""
+    """Return the retention_time of SHOW SCHEMAS: the schema's own, else its database's."""
     own = schema.parameters.get("DATA_RETENTION_TIME_IN_DAYS")
     if own is not None:
         return str(own)

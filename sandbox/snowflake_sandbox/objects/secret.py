@@ -1,6 +1,6 @@
-"""SECRET of type GENERIC_STRING (contract 6.19) or PASSWORD. The value never comes back but to containers (services).
+"""SECRET of type GENERIC_STRING (contract 6.19) or PASSWORD. Only containers (services) can read the value.
 
-The value, or the password, is kept in a file of the data folder that its owner alone can read, not in the catalog.
+The value or password is not stored in the catalog but in a file of the data folder that only the file's owner can read.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _KEYS = {"GENERIC_STRING": ("secret_string",), "PASSWORD": ("username", "passwor
 
 
 def keys(secret: SnowflakeObject) -> tuple[str, ...]:
-    """What a secret of its type holds, by the names that specifications use."""
+    """Return the keys of a secret of its type, as named in specifications."""
     return _KEYS[secret["type"]]
 
 
 def values(world: World, secret: SnowflakeObject) -> dict[str, str]:
-    """The same with the values."""
+    """Return the keys of a secret with their values."""
     content = _file(world, secret).read_text()
     return (
         {"secret_string": content}
@@ -55,7 +55,7 @@ def _read_type(reader: Reader) -> str:
 
 
 def _keep(call: Call, secret: SnowflakeObject) -> None:
-    """Move the value from the properties, where CREATE or ALTER left it, into the file."""
+    """Move the value from the properties, where CREATE or ALTER put it, into the file."""
     text = secret["password"] if secret["secret_string"] is None else secret["secret_string"]
     if text is None:
         return

@@ -1,6 +1,6 @@
-"""SEQUENCE: numbers that are given out once. One of DuckDB's own stands behind each (data/sequences.py).
+"""SEQUENCE: numbers that are returned only once. Each uses a DuckDB sequence (data/sequences.py).
 
-Knows its statements, and what its next value is; must not know how queries and defaults use it.
+Knows its statements and its next value; must not know how queries and defaults use it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _duckdb(sequence: SnowflakeObject) -> str:
 
 
 def _make(call: Call, sequence: SnowflakeObject, start: int) -> None:
-    """Make DuckDB's sequence; the columns that have it as their default follow."""
+    """Create DuckDB's sequence, and update the columns that have it as their default."""
     with call.world.store.transaction() as tx:
         tx.define(
             sequence.name.database or "",
@@ -98,7 +98,7 @@ def _dropped(call: Call, sequence: SnowflakeObject) -> None:
 
 
 def next_value(call: Call, sequence: SnowflakeObject) -> int:
-    """The number that the sequence will give next."""
+    """Return the next number of the sequence, without consuming it."""
     rows = call.world.data.rows(
         "SELECT last_value FROM duckdb_sequences() WHERE database_name = ? AND sequence_name = ?",
         sequence.name.database,
@@ -109,7 +109,7 @@ def next_value(call: Call, sequence: SnowflakeObject) -> int:
 
 
 def _set(call: Call, sequence: SnowflakeObject, *, first: str) -> Result | None:
-    """ALTER SEQUENCE … [SET] INCREMENT …, SET ORDER | NOORDER, with the other properties behind it."""
+    """ALTER SEQUENCE … [SET] INCREMENT …, SET ORDER | NOORDER, followed by other properties."""
     access.require(call, "OWNERSHIP", sequence)
     changed: dict[str, Any] = {}
     word, reader = first, call.reader
@@ -137,7 +137,7 @@ def _change(call: Call, sequence: SnowflakeObject, changed: dict[str, Any]) -> N
         with call.world.store.transaction() as tx:
             catalog.update(tx, sequence, changed)
         return
-    # DuckDB cannot change a sequence: another one goes on where this one stands.
+    # DuckDB cannot change a sequence, so a new one continues at its next value.
     start = next_value(call, sequence)
     with call.world.store.transaction() as tx:
         after = catalog.update(tx, sequence, {**changed, "start": start, "revision": sequence["revision"] + 1})

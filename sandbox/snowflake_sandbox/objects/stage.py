@@ -1,4 +1,4 @@
-"""STAGE, internal (contract 6.10): a folder below the data folder. stage_files.py moves files in and out."""
+"""Internal STAGE (contract 6.10): a folder below the data folder. stage_files.py moves files in and out."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _FORMAT_DEFAULTS = {
 
 
 def root(world: World) -> Path:
-    """The folder that holds every stage's folder; made if missing."""
+    """Return the folder that contains every stage's folder; create it if it is missing."""
     path = world.folder / "stages"
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def folder(world: World, stage: SnowflakeObject) -> Path:
-    """Where a stage's files are; made if missing."""
+    """Return the folder of a stage's files; create it if it is missing."""
     path = root(world) / str(stage.id)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def read_options(reader: Reader) -> dict[str, str]:
-    """`(TYPE = CSV FIELD_DELIMITER = ',' …)` as upper-case names and texts; nested parentheses are kept as text."""
+    """Read `(TYPE = CSV FIELD_DELIMITER = ',' …)` as upper-case name -> text; nested parentheses stay text."""
     reader.accept("=")
     inside = reader.parenthesized()
     options: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""STREAMLIT: an app whose files are copied from a stage. Kept, shown and granted; the sandbox serves no app itself.
+"""STREAMLIT: an app whose files are copied from a stage. Stored, shown and granted; the sandbox does not serve the app.
 
 Syntax and columns: docs.snowflake.com/en/sql-reference/sql/create-streamlit, alter-streamlit, show-streamlits. The
-legacy ROOT_LOCATION is refused, as are container runtimes and git.
+legacy ROOT_LOCATION, container runtimes and git are refused.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _DEFAULT_MAIN_FILE = "streamlit_app.py"
 
 
 def folder(world: World, app: SnowflakeObject) -> Path:
-    """Where the copied files of an app are."""
+    """Return the folder of an app's copied files."""
     return world.folder / "streamlits" / str(app.id)
 
 
 def _main_file(reader: Reader) -> str:
     name = reader.string()
     if "/" in name or not name.endswith(".py"):
-        # of a warehouse runtime, the file has to be in the root of the source
+        # with a warehouse runtime, the file must be in the root of the source
         raise errors.invalid_value(name, "MAIN_FILE")
     return name
 
@@ -57,7 +57,7 @@ def _finish(call: Call, creation: Creation) -> None:
     properties = creation.properties
     runtime = properties["runtime_name"]
     if runtime != _WAREHOUSE_RUNTIME:
-        # without a name it would be a container runtime (behaviour change 2342), which needs a compute pool
+        # without a runtime name it would be a container runtime (behaviour change 2342), which needs a compute pool
         raise errors.not_supported(f"STREAMLIT with RUNTIME_NAME = {runtime or 'none, which is a container runtime'}")
     if not properties.get("source"):
         raise errors.not_supported("CREATE STREAMLIT without FROM, which makes an example app")
@@ -74,7 +74,7 @@ def _finish(call: Call, creation: Creation) -> None:
 
 
 def _created(call: Call, app: SnowflakeObject) -> None:
-    """Copy the files: later changes in the stage do not reach the app."""
+    """Copy the files, so that later changes in the stage do not affect the app."""
     location = stage_files.locate(call, app["source"], "READ")
     prefix = f"{location.path.rstrip('/')}/" if location.path else ""
     for file in location.files():

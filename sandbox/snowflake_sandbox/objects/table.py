@@ -1,6 +1,6 @@
 """TABLE (contract 6.11): CREATE in its forms, SHOW, DESCRIBE, DROP; ALTER's forms are in table_alter.py.
 
-Knows how a table of the catalog and its DuckDB table are made together; must not know how rows get in (execution.py).
+Knows how a catalog table and its DuckDB table are created together; must not know how rows are inserted (execution.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DESCRIBED = columns(
 # `null?` is a column's name here, not a type mark.
 DESCRIBED = tuple(replace(one, type="text", name="null?") if one.name == "null" else one for one in _DESCRIBED)
 _TEMPORARY = frozenset({"TEMPORARY", "TEMP", "VOLATILE", "SCOPED"})
-# Clauses that change nothing that can be seen on the sandbox; read so that deployments which have them work.
+# Clauses without a visible effect in the sandbox; they are accepted so that deployments with them work.
 _WITHOUT_EFFECT = {"ENABLE_SCHEMA_EVOLUTION", "DEFAULT_DDL_COLLATION", "MAX_DATA_EXTENSION_TIME_IN_DAYS"}
 
 
@@ -136,7 +136,7 @@ def _created(call: Call, table: SnowflakeObject) -> None:
 
 
 def fill(call: Call, table: SnowflakeObject) -> None:
-    """Put the rows of CREATE TABLE … AS or CLONE in. Outside of the store's transaction: the query may take long."""
+    """Insert the rows of CREATE TABLE … AS or CLONE. Not in the store's transaction, as the query may take long."""
     if table["source"]:
         query = f"SELECT * FROM {quoted(*table['source'])}"
     elif table["query"]:
@@ -147,9 +147,9 @@ def fill(call: Call, table: SnowflakeObject) -> None:
 
 
 def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
-    """CREATE TABLE; one with rows (AS, CLONE) is filled under another name and then takes its own, all or nothing.
+    """CREATE TABLE. With rows (AS, CLONE), the table is filled under a temporary name and then renamed atomically.
 
-    So the query may read the very table that it replaces, which stays as it was until the query has succeeded.
+    The query may thus read the table that it replaces, which does not change until the query has succeeded.
     """
     query, source = creation.properties.pop("query", None), creation.properties.pop("source", None)
     with call.world.store.reading() as tx:
@@ -159,7 +159,7 @@ def create_table(call: Call, kind: Kind, creation: Creation) -> Result:
     if before is not None:
         access.require(call, "OWNERSHIP", before)
     filling = replace(creation.name, name=f"_FILLING_{call.query_id.upper()}")
-    # of this session alone until it is whole; a start removes what a kill left of it
+    # belongs to this session until it is complete; if a kill leaves it incomplete, the next start removes it
     properties = {**creation.properties, "session": call.session.id}
     create_object(call, kind, replace(creation, name=filling, properties=properties, or_replace=False))
     with call.world.store.reading() as tx:
@@ -238,7 +238,7 @@ def _describe(call: Call, table: SnowflakeObject) -> Result:
 
 
 def described_row(definition: TableColumn) -> tuple[Any, ...]:
-    """A row of DESCRIBE TABLE or VIEW."""
+    """Return a row of DESCRIBE TABLE or DESCRIBE VIEW."""
     return (
         definition.name,
         definition.shown_type,

@@ -1,4 +1,4 @@
-"""USER: who may log in. Passwords are kept as salted hashes only and never shown."""
+"""USER: who may log in. Passwords are stored only as salted hashes and never shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def ensure_administrator(tx: Transaction, name: str, password: str, now: datetime) -> None:
-    """Make the user that `jobgraph sandbox env` logs in as, or give it this password."""
+    """Create the user with which `jobgraph sandbox env` logs in, or set its password."""
     administrator = catalog.find(tx, "USER", ObjectName(name))
     properties = {"password_hash": hash_password(password), "default_role": "ACCOUNTADMIN", "disabled": False}
     if administrator is None:
@@ -51,7 +51,7 @@ def _dropping(call: Call, user: SnowflakeObject) -> None:
 
 def _public_key(reader: Reader) -> str:
     key = reader.string()
-    identities.fingerprint(key)  # refuses what is none
+    identities.fingerprint(key)  # raises an error if it is not a key
     return key
 
 

@@ -1,4 +1,4 @@
-"""VIEW (contract 6.14). Its text is kept whole; data SQL that selects from it gets the query put in (expand.py)."""
+"""VIEW (contract 6.14). Its text is stored; expand.py inserts its query into data SQL that selects from it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _read_definition(call: Call, creation: Creation) -> bool:
     if reader.peek() == "(" and "names" not in properties:
         properties["names"] = _read_names(reader)
     elif reader.accept("AS"):
-        # The text of SHOW VIEWS is the whole statement: the provider cuts the query out behind AS.
+        # SHOW VIEWS has the whole statement as text, and the provider extracts the query after AS.
         properties["query"] = reader.rest()
         properties["text"] = call.text
     else:

@@ -1,4 +1,4 @@
-"""WAREHOUSE (contract 6.1). Statements run in DuckDB, in the slots that the warehouse has (compute/warehouses.py)."""
+"""WAREHOUSE (contract 6.1). Statements run in DuckDB, limited by the warehouse's slots (compute/warehouses.py)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from snowflake_sandbox.compute.warehouses import Warehouses
     from snowflake_sandbox.store import Transaction
 
-# The provider fails on a size that it cannot parse, so the spelling of SHOW is fixed.
+# The provider fails on a size that it cannot parse, so SHOW must use exactly these spellings.
 _SIZES = {
     "XSMALL": "X-Small",
     "SMALL": "Small",
@@ -44,7 +44,7 @@ def _size(reader: Reader) -> str:
 
 
 def _monitor(reader: Reader) -> str | None:
-    """The name of a resource monitor; NULL for none."""
+    """Read the name of a resource monitor; NULL means none."""
     return None if reader.accept("NULL") else reader.identifier()
 
 
@@ -75,7 +75,7 @@ def _part(call: Call) -> Warehouses:
 
 
 def _created(call: Call, warehouse: SnowflakeObject) -> None:
-    """A new warehouse is the one that its maker's session uses (sql-reference/sql/create-warehouse)."""
+    """Make a new warehouse the current one of the session that created it (sql-reference/sql/create-warehouse)."""
     with call.world.store.transaction() as tx:
         _require_monitor(tx, warehouse)
         _part(call).take_up(tx, warehouse)

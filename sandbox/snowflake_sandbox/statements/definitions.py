@@ -1,8 +1,8 @@
 """CREATE, ALTER, DROP and DESCRIBE for every kind of object, from its `Kind` declaration (SHOW: showing.py).
 
-Knows the parts of these statements that are the same for all kinds; must not know any kind: what differs is declared
-there (objects/kind.py). Every change of an object is one transaction of the store, its hooks included; an action of
-ALTER makes its own.
+Knows the parts of these statements that are the same for all kinds; must not know any kind, which declares its own
+differences (catalog/kind.py). Every change of an object, including its hooks, is one transaction of the store; an
+action of ALTER opens its own.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def register(world: World) -> None:
 
 
 def read_kind(world: World, reader: Reader) -> Kind:
-    """The kind whose name comes next, e.g. COMPUTE POOL.
+    """Read the name of a kind, e.g. COMPUTE POOL, and return the kind.
 
     Raises:
-        SnowflakeError: 000002, naming the words, when the sandbox has no such kind.
+        SnowflakeError: 000002, naming the words, if the sandbox has no such kind.
     """
     for count in range(LONGEST_KIND, 0, -1):
         kind = world.kinds.get(" ".join(reader.peek(ahead) for ahead in range(count)))
@@ -54,13 +54,13 @@ def read_kind(world: World, reader: Reader) -> Kind:
 
 
 def read_name(call: Call, kind: Kind, command: str) -> tuple[ObjectName, str]:
-    """A resolved name and, for procedures and functions, the argument types behind it ("" otherwise)."""
+    """Read and return a resolved name and, for procedures and functions, the argument types ("" otherwise)."""
     name = call.session.resolve(call.reader.object_name(), kind.scope, command)
     return name, read_signature(call.reader) if kind.has_signature else ""
 
 
 def read_signature(reader: Reader) -> str:
-    """Argument types, e.g. `(VARCHAR, NUMBER(38,0))`, normalised to "(VARCHAR, NUMBER)"; "" when there are none."""
+    """Read argument types, e.g. `(VARCHAR, NUMBER(38,0))`, and return them as "(VARCHAR, NUMBER)"; "" if none."""
     if reader.peek() != "(":
         return ""
     inside = reader.parenthesized()
@@ -94,10 +94,10 @@ def create(call: Call) -> Result:
 
 
 def read_definition(call: Call, kind: Kind, creation: Creation, end: str = "") -> None:
-    """Read what follows a name in CREATE, to the end of the statement or to a word that ends it.
+    """Read what follows the name in CREATE, up to the end of the statement or to the word `end`.
 
     Raises:
-        SnowflakeError: whatever is wrong with it, 002029 for what is missing.
+        SnowflakeError: any error in the definition; 002029 for a missing property.
     """
     properties = {item.name: item for item in kind.properties}
     while not call.reader.at_end and not (end and call.reader.peek() == end):
@@ -130,7 +130,7 @@ def _read_property(
         return False
     reader.index += 1
     if not reader.accept("="):
-        # `COMMENT 'x'` and a property's name used as something else: let the kind's own reader see it.
+        # `COMMENT 'x'`, or a property's name used in another way: leave it to the kind's own reader.
         reader.index -= 1
         return False
     if word in properties:
@@ -141,10 +141,10 @@ def _read_property(
 
 
 def read_parameter(reader: Reader, name: str, default: str) -> str:
-    """A parameter's value as text; its default says whether it must be boolean or a number.
+    """Read a parameter's value and return it as text; the default determines whether it must be boolean or a number.
 
     Raises:
-        SnowflakeError: 001008 for a value of another type, or out of the documented range.
+        SnowflakeError: 001008 for a value of another type or outside the documented range.
     """
     value = text_of(reader.value())
     expected = type_of(default)
@@ -162,10 +162,10 @@ def _unknown(reader: Reader, statement: str) -> errors.SnowflakeError:
 
 
 def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
-    """Put an object that was read whole into the catalog.
+    """Add an object, whose definition was read completely, to the catalog.
 
     Raises:
-        SnowflakeError: 002002 taken name, 002003 missing parent, 003001 missing privilege.
+        SnowflakeError: 002002 name in use, 002003 missing parent, 003001 missing privilege.
     """
     access.require_create(call, kind.name, creation.name)
     with call.world.store.transaction() as tx:
@@ -197,7 +197,7 @@ def create_object(call: Call, kind: Kind, creation: Creation) -> Result:
 
 
 def find_for(call: Call, kind: Kind, command: str, *, if_exists: bool = False) -> SnowflakeObject | None:
-    """The object that a statement names; None only with `if_exists`.
+    """Read the name of an object and return the object; None only with `if_exists`.
 
     Raises:
         SnowflakeError: 002003.
@@ -230,7 +230,7 @@ def drop(call: Call) -> Result:
 
 
 def drop_object(call: Call, target: SnowflakeObject) -> None:
-    """Remove one object with what its kind does at that moment. Call it inside a transaction."""
+    """Remove one object and run its kind's hook for that. Call this inside a transaction."""
     kind = call.world.kinds.get(target.kind)
     if kind is not None and kind.dropping is not None:
         kind.dropping(call, target)
@@ -241,7 +241,7 @@ def drop_object(call: Call, target: SnowflakeObject) -> None:
 
 
 def drop_children(call: Call, database: str, schema: str | None = None) -> None:
-    """Remove what a database or schema holds: objects first, then schemas, newest first."""
+    """Remove the contents of a database or schema: objects first, then schemas, newest first."""
     with call.world.store.transaction() as tx:
         inside = catalog.children(tx, database, schema)
         for child in sorted(inside, key=lambda child: child.kind == "SCHEMA"):

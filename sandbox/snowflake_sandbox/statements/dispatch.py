@@ -1,7 +1,7 @@
-"""Execution of a statement: which handler it belongs to.
+"""Execution of a statement: finding its handler.
 
 Knows the order of dispatch; must not know HTTP, nor the grammar of any statement. Control statements are looked up in
-one table by their leading words; what is in no table is data SQL if it starts like it, and refused by name if not.
+one table by their leading words. Any other statement is data SQL if it starts like it; otherwise it is refused by name.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from snowflake_sandbox.session import Session
 
 _TRANSFER = re.compile(r"(?:PUT|GET)\s", re.IGNORECASE)
-# Of a statement. Snowflake advises against more than 1 MB (user-guide/query-size-limits), and takes longer ones; here
-# each megabyte takes a second to read, during which the other sessions go at half their speed.
+# The maximum length of a statement. Snowflake advises against more than 1 MB (user-guide/query-size-limits) but accepts
+# it; here each megabyte takes a second to read, during which other sessions run at half speed.
 _LONGEST_TEXT = 4 << 20
-# The longest key of a statements table, in words.
+# The length of the longest key in a table of statements, in words.
 _MOST_WORDS = 5
 
 _DATA_WORDS = frozenset(
@@ -52,7 +52,7 @@ _DATA_WORDS = frozenset(
     ]
 )
 _SCRIPTING_WORDS = frozenset({"BEGIN", "DECLARE"})
-# Words that begin a statement of Snowflake's which the sandbox may not have; any other word is a mistake.
+# Words that begin a Snowflake statement, even if the sandbox lacks it; any other first word is a user's mistake.
 _COMMANDS = frozenset(
     [
         "ALTER",
@@ -82,9 +82,9 @@ _COMMANDS = frozenset(
         "VALUES",
     ]
 )
-# Statements that change nothing, so that running them describes them.
+# Statements that change nothing, so that they can be run in order to describe them.
 _READING_WORDS = frozenset({"SHOW", "DESCRIBE", "DESC", "LIST", "LS"})
-# Statements after which no table has other rows.
+# Statements that do not change the rows of any table.
 _QUERYING_WORDS = _READING_WORDS | {"SELECT", "WITH", "USE", "SET", "UNSET"}
 
 
@@ -103,16 +103,16 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
 
     Args:
         world: the sandbox.
-        session: who runs it; USE and friends change it.
+        session: the session that runs it; USE and similar statements change it.
         text: the statement as sent.
-        binds: values of `?` by position ("1", "2", …), Python values.
-        query_id: given by who must know it before the statement ends; else made here.
-        cancelled: set by who wants the statement to end early.
-        parameters: parameters for this statement alone.
-        results: what `$1`, `$2`, … in its FROM clauses name.
+        binds: Python values of `?` by position ("1", "2", …).
+        query_id: passed by a caller that must know it before the statement ends; otherwise created here.
+        cancelled: set by a caller that wants the statement to end early.
+        parameters: parameters for this statement only.
+        results: the results that `$1`, `$2`, … in its FROM clauses refer to.
 
     Raises:
-        SnowflakeError: whatever Snowflake would report; 000604 when `cancelled` is set.
+        SnowflakeError: any error that Snowflake would report; 000604 if `cancelled` is set.
     """
     with _readable_depth():
         call = _call(world, session, text, binds, query_id, cancelled, parameters)
@@ -124,7 +124,7 @@ def execute(  # noqa: PLR0913, PLR0917  # the last two are for queries.py alone
 
 @contextmanager
 def _readable_depth() -> Iterator[None]:
-    """Refuse a statement that is too deep for the parser: the user's mistake, and not a defect."""
+    """Report a statement that is nested too deeply for the parser as the user's mistake, not as a defect."""
     try:
         yield
     except RecursionError as error:
@@ -148,7 +148,7 @@ def _run_chain(request: Call) -> Result:
 
 
 def _execute(call: Call) -> Result:
-    # An abort between two statements of a chain finds nothing to interrupt.
+    # An abort between two statements of a chain has nothing to interrupt, so it is checked here.
     if call.results and call.cancelled.is_set():
         raise errors.cancelled()
     session = call.session
@@ -180,7 +180,7 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
         raise errors.too_long(len(text), _LONGEST_TEXT)
     stripped = strip_tracking(text)
     if _TRANSFER.match(stripped):
-        # The lexer would take the `//` and `/*` of a file's name for comments.
+        # The lexer would treat `//` and `/*` in a file's name as comments.
         reader = Reader(stripped, tokens=Reader(stripped.split(maxsplit=1)[0]).tokens)
     else:
         reader = Reader(stripped, dict(binds or {}), variables=session.variables)
@@ -198,10 +198,10 @@ def _call(  # noqa: PLR0913, PLR0917  # see execute
 
 
 def _without_end(reader: Reader) -> str:
-    """The text of a request without the semicolons, and what follows them, behind its last statement.
+    """Return the text of a request up to the end of its last statement, without the semicolons and what follows them.
 
     Raises:
-        SnowflakeError: 000900 no statement at all.
+        SnowflakeError: 000900 if there is no statement.
     """
     end = len(reader.text)
     while reader.tokens and reader.tokens[-1].token_type is TokenType.SEMICOLON:
@@ -223,10 +223,10 @@ def describe(  # noqa: PLR0913, PLR0917  # as execute
     *,
     parameters: Mapping[str, Any] | None = None,
 ) -> Result:
-    """The columns that a statement would give, without running it (describe-only requests, e.g. of Snowpark).
+    """Return the columns that a statement would give, without running it (describe-only requests, e.g. of Snowpark).
 
     Raises:
-        SnowflakeError: the statement cannot be compiled.
+        SnowflakeError: if the statement cannot be compiled.
     """
     results: tuple[Result, ...] = ()
     with _readable_depth():
@@ -255,7 +255,7 @@ def _describe(call: Call) -> Result:
 
 
 def find_handler(world: World, reader: Reader) -> Handler | None:
-    """The handler whose leading words match, longest first; moves the reader past those words."""
+    """Return the handler with the longest matching leading words, or None, and move the reader past these words."""
     for count in range(_MOST_WORDS, 0, -1):
         words = " ".join(reader.peek(position) for position in range(count))
         handler = world.statements.get(words)

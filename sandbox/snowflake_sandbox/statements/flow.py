@@ -1,8 +1,8 @@
 """The flow operator: `statement ->> statement …`, one request whose statements read each other's results.
 
-Knows how a chain is taken apart (sql-reference/operators-flow); must not know what any statement means. `$1` in a FROM
-clause is the result of the statement before, `$2` of the one before that (rewrite.py puts the rows there); an error
-ends the chain; the client sees the last statement's result.
+Knows how a chain is split (sql-reference/operators-flow); must not know what any statement means. `$1` in a FROM clause
+is the result of the previous statement, `$2` of the one before it (rewrite.py inserts the rows). An error ends the
+chain. The client sees the last statement's result.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _TEXTS = (TokenType.STRING, TokenType.IDENTIFIER, TokenType.RAW_STRING, TokenTyp
 
 
 def statements(call: Call) -> list[Call]:
-    """The statements of a chain as calls of their own, in order; the call itself where there is no operator.
+    """Return the statements of a chain as separate calls, in order; only the call itself if there is no operator.
 
-    Each is a statement with a query id of its own; the last one has the request's, under which its result is found.
+    Each statement has its own query id. The last one has the request's id, by which the client fetches the result.
 
     Raises:
-        SnowflakeError: 001003, when nothing stands on one side of an operator.
+        SnowflakeError: 001003 if one side of an operator is empty.
     """
     ends = [index for index, token in enumerate(call.reader.tokens) if token.token_type is _OPERATOR]
     if not ends or _keeps_the_rest(call.reader):
@@ -51,7 +51,7 @@ def statements(call: Call) -> list[Call]:
 
 
 def _keeps_the_rest(reader: Reader) -> bool:
-    """A block keeps its chains, and so does what follows AS of a task, THEN of an alert (guess)."""
+    """Whether chains are part of the body: of a block, of a task after AS, or of an alert after THEN (guess)."""
     words = [reader.peek(ahead) for ahead in range(4)]
     is_definition = words[0] in ("CREATE", "ALTER") and not {"TASK", "ALERT", "PROCEDURE"}.isdisjoint(words[1:])
     return is_definition or is_block(reader)
@@ -65,11 +65,11 @@ def _text(reader: Reader, first: int, last: int) -> str:
 
 
 def placeholders(reader: Reader, first: int, last: int) -> int:
-    """How many `?` stand in a range of tokens."""
+    """Return how many `?` are in a range of tokens."""
     tokens = reader.tokens[first:last]
     return sum(token.text in _PLACEHOLDERS and token.token_type not in _TEXTS for token in tokens)
 
 
 def _query_id(call: Call, number: int) -> str:
-    # The same when a task's statement is run again after a kill, so that the job it made is found (services/job.py).
+    # The id is the same when a task's statement runs again after a kill, so that its job is found (services/job.py).
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{call.query_id}/{number}"))

@@ -1,6 +1,6 @@
 """Lists of values in a statement, and how long they may be.
 
-Pure; knows tokens. Counted before the statement is parsed: what is refused must not take the time of reading it.
+Pure; knows tokens. Lists are counted before the statement is parsed, so that a refused statement costs no parsing time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Rows of VALUES: sql-reference/constructs/values.
 MOST_ROWS = 200_000
-# Expressions of IN (guess): no page of the documentation says it; accounts refused more than that with 001795
+# Expressions in IN (guess): no page of the documentation has the limit, but accounts refused more with 001795
 # (github.com/OHDSI/WebAPI/issues/2284).
 MOST_EXPRESSIONS = 16_384
 _ROWS = (TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA)
@@ -26,7 +26,7 @@ _ROWS = (TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA)
 
 @dataclass
 class _List:
-    """A list that is being read: where it starts, how many commas it has had."""
+    """A list that is being read: where it starts, and how many commas it has so far."""
 
     start: int
     most: int
@@ -49,12 +49,12 @@ def check(text: str) -> None:
 
 
 def _lists(text: str) -> Iterator[_List]:
-    """The lists of IN and of VALUES, each when it has ended."""
+    """Yield the lists of IN and of VALUES, each at its end."""
     reading: list[_List] = []
     depth, before = 0, None
     for token in tokenize(text):
         kind = token.token_type
-        # A list of VALUES goes on with a comma or a row, and ends with anything else at its depth.
+        # A list of VALUES continues with a comma or a row, and ends with anything else at its depth.
         if reading and depth == reading[-1].depth and reading[-1].most == MOST_ROWS and kind not in _ROWS:
             yield reading.pop()
         if kind is TokenType.L_PAREN:

@@ -1,8 +1,8 @@
 """Reading a control statement: a cursor over the tokens of sqlglot's Snowflake lexer.
 
 Knows tokens, names and literals; must not know any statement's grammar (each kind's file has its own) nor any state.
-sqlglot parses data SQL; most control statements are not in its grammar, but its lexer knows Snowflake's strings,
-`$$` bodies, quoted names and comments.
+sqlglot parses data SQL. Most control statements are not in its grammar, but its lexer handles Snowflake's strings, `$$`
+bodies, quoted names and comments.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from snowflake_sandbox import errors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The provider appends this to nearly every statement (contract section 1); it must be gone before bodies are stored.
+# The provider appends this to nearly every statement (contract section 1); it must be removed before bodies are stored.
 _TRACKING = "--terraform_provider_usage_tracking {"
 
 
 class _Lexer(Snowflake):
-    """sqlglot's Snowflake without its habit of taking CALL, EXECUTE and the like as one opaque word plus text."""
+    """sqlglot's Snowflake dialect, changed not to read CALL, EXECUTE and similar as one word plus opaque text."""
 
     class Tokenizer(Snowflake.Tokenizer):
         """See above."""
@@ -42,7 +42,7 @@ _LEXER = _Lexer()
 
 @dataclass(frozen=True)
 class ObjectName:
-    """A name as written, resolved or not: parts that were not given are None. Unquoted parts are upper-cased."""
+    """A name, resolved or as written: missing parts are None, and unquoted parts are in upper case."""
 
     name: str
     schema: str | None = None
@@ -50,29 +50,29 @@ class ObjectName:
 
     @property
     def qualified(self) -> str:
-        """Dot-joined, unquoted: as in error messages and `predecessors`."""
+        """The parts joined by dots without quotes, as in error messages and `predecessors`."""
         return ".".join(part for part in (self.database, self.schema, self.name) if part is not None)
 
     @property
     def written(self) -> str:
-        """Every part as SQL needs it: quoted where it could not be read otherwise."""
+        """The parts joined by dots, each quoted only if SQL requires it."""
         return ".".join(identifier(part) for part in (self.database, self.schema, self.name) if part is not None)
 
     @property
     def quoted(self) -> str:
-        """Every part double-quoted: safe to put into SQL."""
+        """The parts joined by dots, each double-quoted, so that the name is safe in SQL."""
         parts = (self.database, self.schema, self.name)
         return ".".join('"' + part.replace('"', '""') + '"' for part in parts if part is not None)
 
 
 def identifier(name: str) -> str:
-    """A name as SQL needs it: quoted where it could not be read otherwise."""
+    """Return a name, quoted only if SQL requires it."""
     return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
-# Types that, with parentheses, hold values of declared types.
+# Types that may declare the types of their values in parentheses.
 _STRUCTURED = frozenset({"OBJECT", "ARRAY", "MAP", "VECTOR"})
-# Synonyms under the name that SHOW and DESCRIBE use (docs: sql-reference/intro-summary-data-types).
+# Synonym -> the name that SHOW and DESCRIBE use (docs: sql-reference/intro-summary-data-types).
 _SYNONYMS = {
     **dict.fromkeys(
         ("DECIMAL", "DEC", "NUMERIC", "INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "BYTEINT"), "NUMBER"
@@ -85,7 +85,7 @@ _SYNONYMS = {
     "VARBINARY": "BINARY",
     "BOOL": "BOOLEAN",
 }
-# What a type is given when its precision or length is left out.
+# The defaults for omitted precision, scale or length.
 _DEFAULT_NUMBERS = {"NUMBER": (38, 0), "VARCHAR": (16_777_216,), "BINARY": (8_388_608,), "TIME": (9,)}
 
 
@@ -95,7 +95,7 @@ class DataType:
 
     Attributes:
         base: e.g. "NUMBER", "VARCHAR", "TIMESTAMP_LTZ".
-        numbers: precision and scale, or length, as written; () where left out.
+        numbers: precision and scale, or length, as written; () if omitted.
     """
 
     base: str
@@ -103,14 +103,14 @@ class DataType:
 
     @property
     def full(self) -> str:
-        """As DESCRIBE TABLE shows it: `NUMBER(38,0)`, `VARCHAR(16777216)`, `TIMESTAMP_NTZ(9)`, `BOOLEAN`."""
+        """The type as in DESCRIBE TABLE: `NUMBER(38,0)`, `VARCHAR(16777216)`, `TIMESTAMP_NTZ(9)`, `BOOLEAN`."""
         default = _DEFAULT_NUMBERS.get(self.base, (9,) if self.base.startswith("TIMESTAMP") else ())
         numbers = self.numbers + default[len(self.numbers) :]
         return f"{self.base}({','.join(map(str, numbers))})" if numbers else self.base
 
 
 def strip_tracking(text: str) -> str:
-    """The statement without the provider's usage-tracking comment and without trailing `;` and blanks."""
+    """Return the statement without the provider's usage-tracking comment, trailing `;` and blanks."""
     start = text.rfind(_TRACKING)
     comment = text[start:].rstrip() if start >= 0 else ""
     if comment.endswith("}") and "\n" not in comment:
@@ -119,7 +119,7 @@ def strip_tracking(text: str) -> str:
 
 
 def leading_words(text: str) -> str:
-    """The words that say what a statement is, for an error: three, or five after CREATE OR REPLACE."""
+    """Return the first words of a statement, for an error message: three, or five after CREATE OR REPLACE."""
     words = text.upper().split()
     return " ".join(words[: 5 if words[1:2] == ["OR"] else 3])
 
@@ -132,10 +132,10 @@ def is_block(reader: Reader) -> bool:
 
 
 def tokenize(text: str) -> list[Token]:
-    """Tokens of a statement.
+    """Return the tokens of a statement.
 
     Raises:
-        SnowflakeError: 001003, when a string or a comment is not closed.
+        SnowflakeError: 001003 if a string or a comment is not closed.
     """
     try:
         return list(_LEXER.tokenize(text))
@@ -165,16 +165,16 @@ class Reader:
             self.tokens = tokenize(self.text)
 
     def statement_count(self) -> int:
-        """How many statements the text holds, counted at the semicolons between them."""
+        """How many statements the text contains, separated by semicolons."""
         return 1 + sum(token.token_type == TokenType.SEMICOLON for token in self.tokens)
 
     @property
     def at_end(self) -> bool:
-        """True when every token was read."""
+        """Whether every token has been read."""
         return self.index >= len(self.tokens)
 
     def peek(self, ahead: int = 0) -> str:
-        """The coming token's text, upper case, without moving; "" at the end. Strings and quoted names give ""."""
+        """Return a coming token's text in upper case, without moving; "" at the end, for strings and quoted names."""
         if self.index + ahead >= len(self.tokens):
             return ""
         token = self.tokens[self.index + ahead]
@@ -183,9 +183,9 @@ class Reader:
         return token.text.upper()
 
     def accept(self, words: str) -> bool:
-        """Move past `words` (blank-separated, any case) if they come next, all of them."""
+        """Move past `words` (separated by blanks, in any case) if all of them come next; return whether they did."""
         expected_words = words.upper().split()
-        # The lexer joins some pairs into one token ("ORDER BY", "NOT NULL" are two, "GROUP BY" one); compare word-wise.
+        # The lexer joins some pairs into one token ("GROUP BY", but not "ORDER BY" or "NOT NULL"), so compare by words.
         next_words: list[str] = []
         ahead = 0
         while len(next_words) < len(expected_words):
@@ -205,19 +205,19 @@ class Reader:
             raise self.unexpected()
 
     def unexpected(self) -> errors.SnowflakeError:
-        """001003 at the present token."""
+        """Return error 001003 for the present token."""
         if self.at_end:
             return errors.syntax_error("<EOF>", len(self.text), self.text)
         token = self.tokens[self.index]
         return errors.syntax_error(token.text, token.start, self.text)
 
     def end(self) -> None:
-        """Raise unless every token was read: nothing in a statement is silently ignored."""
+        """Raise unless every token has been read, so that nothing in a statement is silently ignored."""
         if not self.at_end:
             raise self.unexpected()
 
     def rest(self) -> str:
-        """The raw text from the present token to the end, moving to the end. Bodies after AS are kept as sent."""
+        """Return the raw text from the present token on, and move to the end. Bodies after AS are kept as sent."""
         if self.at_end:
             return ""
         start = self.tokens[self.index].start
@@ -225,7 +225,7 @@ class Reader:
         return self.text[start:].strip()
 
     def identifier(self) -> str:
-        """One name: quoted ones keep their case, others are upper-cased."""
+        """Read one name: a quoted name keeps its case, any other is upper-cased."""
         if self.at_end:
             raise self.unexpected()
         token = self.tokens[self.index]
@@ -237,7 +237,7 @@ class Reader:
         return token.text if self._is_quoted(token) else token.text.upper()
 
     def object_name(self) -> ObjectName:
-        """One to three dot-joined names, as written; `IDENTIFIER('a.b')` too."""
+        """Read one to three names joined by dots, or `IDENTIFIER('a.b')`."""
         if self.peek() == "IDENTIFIER" and self.peek(1) == "(":
             self.index += 2
             text = self._variable() if self.accept("$") else self.string()
@@ -257,20 +257,20 @@ class Reader:
         return str(self.variables[name])
 
     def quoted_name(self) -> ObjectName:
-        """A name as a property's value: written as a name, or as a text that holds one (`WAREHOUSE = 'w'`)."""
+        """Read a name as a property's value, written as a name or as text that contains one (`WAREHOUSE = 'w'`)."""
         if not self.at_end and self.tokens[self.index].token_type in _STRINGS:
             return Reader(self.string()).object_name()
         return self.object_name()
 
     def string(self) -> str:
-        """A quoted string, a `$$` body, or a bound text."""
+        """Read a quoted string, a `$$` body, or a bound text."""
         value = self.value()
         if not isinstance(value, str):
             raise self.unexpected()
         return value
 
     def value(self) -> Any:
-        """A literal (str, int, float, bool, None) or the value of a placeholder; a bare word is given in upper case."""
+        """Read a literal (str, int, float, bool, None) or a placeholder's value; a bare word is returned upper-case."""
         if self.at_end:
             raise self.unexpected()
         token = self.tokens[self.index]
@@ -292,14 +292,14 @@ class Reader:
         return words.get(word, word)
 
     def integer(self) -> int:
-        """A whole number."""
+        """Read a whole number."""
         value = self.value()
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.unexpected()
         return value
 
     def boolean(self) -> bool:
-        """TRUE or FALSE, bare or quoted (the documentation allows both)."""
+        """Read TRUE or FALSE, bare or quoted (the documentation allows both)."""
         value = self.value()
         if isinstance(value, str) and value.upper() in ("TRUE", "FALSE"):
             return value.upper() == "TRUE"
@@ -308,12 +308,12 @@ class Reader:
         return value
 
     def word(self) -> str:
-        """A value given either bare or quoted, e.g. a warehouse size; upper case is kept as written in quotes."""
+        """Read a bare or quoted value, e.g. a warehouse size; a quoted value keeps its case."""
         value = self.value()
         return str(value)
 
     def parenthesized(self) -> str:
-        """The raw text between a balanced pair of parentheses, without them."""
+        """Read balanced parentheses and return the raw text between them."""
         self.expect("(")
         start, depth = self.index, 1
         while depth:
@@ -326,7 +326,7 @@ class Reader:
         return self.text[self.tokens[start].start : self.tokens[self.index - 2].end + 1]
 
     def data_type(self) -> DataType:
-        """A data type such as `NUMBER(38, 0)`, `VARCHAR`, `TIMESTAMP_NTZ(9)`, `DOUBLE PRECISION`."""
+        """Read a data type such as `NUMBER(38, 0)`, `VARCHAR`, `TIMESTAMP_NTZ(9)`, `DOUBLE PRECISION`."""
         base = self.identifier()
         if base == "DOUBLE":
             self.accept("PRECISION")
@@ -343,7 +343,7 @@ class Reader:
         return DataType(_SYNONYMS.get(base, base), tuple(numbers))
 
     def string_list(self) -> tuple[str, ...]:
-        """`('a', 'b')`, `()` too."""
+        """Read a list such as `('a', 'b')` or `()`."""
         self.expect("(")
         items: list[str] = []
         while not self.accept(")"):
@@ -352,7 +352,7 @@ class Reader:
         return tuple(items)
 
     def name_list(self, end: str = "") -> tuple[ObjectName, ...]:
-        """Names joined by commas; with `end`, up to and past that token."""
+        """Read names separated by commas; with `end`, up to and including that token."""
         names = [self.object_name()]
         while self.accept(","):
             names.append(self.object_name())

@@ -1,8 +1,8 @@
-"""Several statements in one request, as the parameter MULTI_STATEMENT_COUNT allows them.
+"""Several statements in one request, as allowed by the parameter MULTI_STATEMENT_COUNT.
 
-Knows how a request is taken apart, counted and answered (developer-guide/sql-api/submitting-multiple-statements); must
-not know what any statement means. Each runs as a statement of its own, whose result the client fetches by its id; the
-first that fails ends the request.
+Knows how a request is split, counted and answered (developer-guide/sql-api/submitting-multiple-statements); must not
+know what any statement means. Each runs as a separate statement, whose result the client fetches by its id; the first
+failure ends the request.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ _ANY = 0
 ANSWER = Result(
     (ResultColumn("multiple statement execution"),), (("Multiple statements executed successfully.",),), MULTI_STATEMENT
 )
-# How much of a statement its error shows.
+# How many characters of a statement its error shows.
 _SHOWN = 30
 
 
 def pieces(call: Call) -> list[tuple[int, int]]:
-    """The statements of a request as ranges of its tokens; none where the request is one statement.
+    """Return the statements of a request as ranges of its tokens; empty if the request is one statement.
 
     Raises:
-        SnowflakeError: 000008 another number than wanted, 001003 a block that cannot be read, 001008 no number.
+        SnowflakeError: 000008 if their number is not the requested one, 001003 for an unreadable block, 001008 if the
+            parameter is not a number.
     """
     desired = _desired(call.session, call.parameters)
     ranges: list[tuple[int, int]] = []
@@ -64,7 +65,7 @@ def run(call: Call, ranges: list[tuple[int, int]], execute: Callable[[Call], Res
     """Run the statements one after another.
 
     Raises:
-        SnowflakeError: 100132, naming the statement that failed and with its error; those before it stay done.
+        SnowflakeError: 100132 with the failed statement and its error; statements before it keep their effect.
     """
     children: list[tuple[str, int]] = []
     binds = 0
@@ -76,7 +77,7 @@ def run(call: Call, ranges: list[tuple[int, int]], execute: Callable[[Call], Res
         binds += count
         query_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{call.query_id}/{len(children)}"))
         reader = Reader(text, dict(values), variables=call.session.variables)
-        # A statement of its own must not count again.
+        # Each one runs as a single statement and must not be split again.
         parameters = {**call.parameters, PARAMETER: 1}
         statement = replace(call, reader=reader, text=text, binds=values, query_id=query_id, parameters=parameters)
         try:

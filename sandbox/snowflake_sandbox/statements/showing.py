@@ -100,7 +100,7 @@ def _existing(call: Call, kind: str, name: ObjectName | None) -> tuple[str, str 
 
 
 def _row(call: Call, kind: Kind, item: SnowflakeObject) -> tuple[Any, ...] | None:
-    """An object's row; None when another session has dropped it since it was listed."""
+    """Return an object's row; None if another session has dropped it since it was listed."""
     try:
         return kind.show_row(call, item)
     except errors.SnowflakeError:
@@ -124,13 +124,13 @@ def show(call: Call) -> Result:
         return Result(*_terse(kind, rows), SHOW)
     if listing.history:
         return Result(kind.show, rows, SHOW)
-    # Objects that were dropped are listed with HISTORY alone.
+    # Dropped objects are listed only with HISTORY.
     selected = [position for position, column in enumerate(kind.show) if column.name != "dropped_on"]
     return Result(tuple(kind.show[at] for at in selected), [tuple(row[at] for at in selected) for row in rows], SHOW)
 
 
 def listed(call: Call, kind: Kind, listing: Listing) -> list[SnowflakeObject]:
-    """The objects that a listing asks for and the session may see, by name."""
+    """Return the objects of a listing that the session may see, by name."""
     with call.world.store.reading() as tx:
         objects = catalog.listing(tx, kind.name, listing.database, listing.schema, listing.like)
     names = [
@@ -203,7 +203,7 @@ def _parameter_row(kind: Kind, target: SnowflakeObject, above: Sequence[Snowflak
 
 
 def effective_parameter(world: World, target: SnowflakeObject, name: str) -> tuple[Any, str]:
-    """A parameter's value and the level that sets it: the object, its schema, its database; (None, "") if none does."""
+    """Return a parameter's value and the level that sets it: object, schema or database; (None, "") if none does."""
     if name in target.parameters:
         return target.parameters[name], target.kind
     return _nearest(name, _above(world, target))
@@ -214,7 +214,7 @@ def _nearest(name: str, levels: Sequence[SnowflakeObject]) -> tuple[Any, str]:
 
 
 def _above(world: World, target: SnowflakeObject) -> list[SnowflakeObject]:
-    """The schema and the database that an object is in, as far as it is in any."""
+    """Return the schema and the database of an object, if it is in one."""
     chain = []
     if target.name.database is not None:
         chain.append(("SCHEMA", ObjectName(target.name.schema or "", target.name.database)))
@@ -225,5 +225,5 @@ def _above(world: World, target: SnowflakeObject) -> list[SnowflakeObject]:
 
 
 def text_rows(names: str, rows: list[tuple[Any, ...]]) -> Result:
-    """A DESCRIBE-like result of text columns."""
+    """Return a result with text columns, as for DESCRIBE."""
     return Result(tuple(ResultColumn(name.replace("~", " ")) for name in names.split()), rows, SHOW)

@@ -1,8 +1,8 @@
-"""STATEMENT_TIMEOUT_IN_SECONDS: how long a statement may take, and its end when that time is over.
+"""STATEMENT_TIMEOUT_IN_SECONDS: how long a statement may take, and its cancellation after that time.
 
-Knows where the parameter may be set (sql-reference/parameters): the lowest of the statement's own, the session's (or
-its user's, or its task's) and the warehouse's counts, 0 being a week. Must not know what a statement does: it is
-cancelled as a client would cancel it.
+Knows where the parameter may be set (sql-reference/parameters): the lowest value of the statement, the session (or its
+user or task) and the warehouse applies, and 0 means a week. Must not know what a statement does: it is cancelled in the
+same way as by a client.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOOK_IN_SECONDS = 0.05
 
 
 def seconds(call: Call) -> int:
-    """How long the statement may take."""
+    """Return how long the statement may take, in seconds."""
     values = [call.parameters.get(PARAMETER), session_value(call.session, PARAMETER)]
     if call.session.warehouse is not None:
         with call.world.store.transaction() as tx:
@@ -41,10 +41,10 @@ def seconds(call: Call) -> int:
 
 @contextmanager
 def limited(call: Call) -> Iterator[Call]:
-    """The call as it is to be carried out: cancelled when its time is over.
+    """Yield the call to carry out, which is cancelled when its time is over.
 
     Raises:
-        SnowflakeError: 000630 in the place of 000604, when it was.
+        SnowflakeError: 000630, in place of 000604, if it was cancelled for that reason.
     """
     most = seconds(call)
     if most >= _DEFAULT:
@@ -65,7 +65,7 @@ def limited(call: Call) -> Iterator[Call]:
 
 
 class _Limit:
-    """Cancels a statement when its time is over, or when whoever sent it wants it cancelled."""
+    """Cancels a statement when its time is over, or when its sender cancels it."""
 
     def __init__(self, call: Call, cancelled: threading.Event) -> None:
         self.call = call
@@ -79,5 +79,5 @@ class _Limit:
             if self.is_over or self._cancelled.is_set():
                 self.call.cancelled.set()
             if self.is_over:
-                # Again and again: DuckDB may not have begun yet when it is interrupted.
+                # Repeated, because DuckDB may not have begun the statement at the first interrupt.
                 self.call.world.data.interrupt(self.call.session)
