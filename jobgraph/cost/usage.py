@@ -193,7 +193,7 @@ def _source(times: Times | None) -> tuple[str, int]:
 
 
 def _work(run: _Run, job: CostedJob, crowd: int) -> RunUsage:
-    """Return the node-seconds of a job. The lowest value assumes that `crowd` jobs and replicas share one node."""
+    """Return the node-seconds of a job. The lowest value assumes that `crowd` replicas may share one node."""
     seconds = run.seconds[job.name]
     low = 0.0 if run.graph.may_overlap else seconds.low * job.replicas / max(1, crowd)
     usual = None if seconds.usual is None else seconds.usual * job.replicas

@@ -47,7 +47,7 @@ class Shape:
 
 
 def of_deployed(graph: Deployed) -> Shape:
-    """Return the shape of a graph as it is deployed."""
+    """Return the shape of a deployed graph."""
     return Shape(
         graph.key, graph.root_task, graph.jobs, graph.finalizer or "", graph.finalizer_started, schedule=graph.schedule
     )
