@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from jobgraph.account.stack_account import check, stack_account
 from jobgraph.deploy.refusals import lacking
+from jobgraph.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +52,9 @@ class Login:
     That is the explicit provider passed to the component, or else the default provider, which reads the stack's
     settings. Both fall back to environment variables for missing values. `role` is the deploying role. It is empty
     with an explicit provider, because its role is not known before the resources are registered.
+
+    Raises:
+        RunError: The stack names an account, but the environment leads to the sandbox.
     """
 
     def __init__(self, component: pulumi.Resource, name: str = "jobgraph") -> None:
@@ -58,7 +63,9 @@ class Login:
         self._settings: pulumi.Output[Any] | None = None
         self.role = pulumi.Config("snowflake").get("role") or os.environ.get("SNOWFLAKE_ROLE") or ""
         provider = component.get_provider(_ANY_RESOURCE)
-        if provider is not None:
+        if provider is None:
+            _check_account()
+        else:
             self.role = ""
             # `port` is an output like the others, but the provider's class has no property for it
             values = {name: provider.__dict__.get(key) for name, key in _PROPERTIES.items()}
@@ -90,6 +97,26 @@ class Login:
         stack = {name: value for name, key in _SETTINGS.items() if (value := settings.get(key))}
         with _connected(stack if self._variables is None else self._variables) as ask:
             yield ask
+
+
+def _check_account() -> None:
+    """Refuse an environment that sends the default provider to the sandbox although the stack names an account.
+
+    The provider takes the account from the stack, but the host from SNOWFLAKE_HOST, as `jobgraph sandbox env` sets it.
+
+    Raises:
+        RunError: The text says what to do.
+    """
+    settings, stack = pulumi.Config("snowflake"), pulumi.get_stack()
+    values = {key: settings.get(key) for key in ("organizationName", "accountName", "host")}
+    account = stack_account(stack, f"Pulumi.{stack}.yaml", values)
+    if account is None:
+        return
+    variables = {key: os.environ.get(f"SNOWFLAKE_{key.upper()}", "") for key in ("host", "port")}
+    try:
+        check(account, {**variables, "account": account.name})
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 @contextmanager

@@ -6,17 +6,19 @@ the connector's errors mean to a user. Must not know any statement, nor whether 
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jobgraph.account.login import from_variables, way
+from jobgraph.account import stack_account
+from jobgraph.account.login import address, from_variables, is_local, way
 from jobgraph.account.queries import Place, Statement
 from jobgraph.errors import NotConnectedError, RunFailedError, UsageError
 from jobgraph.names import NAME_REMEDY, is_plain, upper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jobgraph.account.stack_account import StackAccount
 
 # By default the connector retries for five minutes; a person at a terminal wants to know within seconds.
 LOGIN_SECONDS = 8
@@ -64,12 +66,16 @@ class NotAllowedError(RunFailedError):
 
 @dataclass(frozen=True)
 class ConnectionChoice:
-    """What the user said about the connection on the command line and in the environment."""
+    """What the user said about the connection on the command line and in the environment.
+
+    `stack`: the account of the stack that `--environment` names, if its file names one.
+    """
 
     connection: str | None = None
     database: str | None = None
     schema: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stack: StackAccount | None = None
 
 
 def _from_files(name: str | None) -> dict[str, Any]:
@@ -103,9 +109,12 @@ def parameters(choice: ConnectionChoice) -> dict[str, Any]:
 
     Raises:
         UsageError: if no connection is configured, or the port is not a number.
+        WrongAccountError: if the connection leads to another account than the stack's.
     """
     options = {} if choice.connection else from_variables(choice.environment)
     options = options or _from_files(choice.connection)
+    if choice.stack is not None:
+        stack_account.check(choice.stack, options, choice.connection)
     if not str(options.get("port", 0)).isdigit():
         remedy = "Set SNOWFLAKE_PORT, or `port` in connections.toml, to a number, or leave it out."
         raise UsageError(f"The port {options['port']!r} is no number", remedy=remedy)
@@ -129,19 +138,6 @@ def object_name(text: str, kind: str) -> str:
     return bare if in_quotes else upper(bare)
 
 
-def _address(options: Mapping[str, Any]) -> str:
-    host = options.get("host") or f"{options.get('account', '?')}.snowflakecomputing.com"
-    return f"{host}:{options['port']}" if options.get("port") else str(host)
-
-
-def _is_local(options: Mapping[str, Any]) -> bool:
-    host = str(options.get("host", ""))
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def not_connected(options: Mapping[str, Any], text: str) -> NotConnectedError:
     """Return the error for a failed login or an unreachable server; `text` is the connector's message."""
     message = " ".join(text.split())
@@ -149,7 +145,7 @@ def not_connected(options: Mapping[str, Any], text: str) -> NotConnectedError:
         return _wrong_login(options, message)
     if _WRONG_ROLE in message:
         return NotConnectedError(
-            f"{_address(options)} refuses the login: {message}",
+            f"{address(options)} refuses the login: {message}",
             cause=f"User {options.get('user', '?')!r} does not have the role {options.get('role', '?')!r}.",
             remedy="Name another role in SNOWFLAKE_ROLE or in connections.toml, or have it granted.",
         )
@@ -157,8 +153,8 @@ def not_connected(options: Mapping[str, Any], text: str) -> NotConnectedError:
 
 
 def _wrong_login(options: Mapping[str, Any], message: str) -> NotConnectedError:
-    problem = f"{_address(options)} does not accept the login of user {options.get('user', '?')!r}: {message}"
-    if _is_local(options):
+    problem = f"{address(options)} does not accept the login of user {options.get('user', '?')!r}: {message}"
+    if is_local(options):
         cause = "The password is wrong: this shell has the variables of an earlier sandbox."
         return NotConnectedError(problem, cause=cause, remedy='eval "$(jobgraph sandbox env)" once more.')
     way_in = way(options)
@@ -178,8 +174,8 @@ def _wrong_login(options: Mapping[str, Any], message: str) -> NotConnectedError:
 
 def _not_there(options: Mapping[str, Any], message: str) -> NotConnectedError:
     silent = not message or any(words in message for words in _SILENT)
-    problem = f"Cannot connect to {_address(options)}: {'nothing answers there' if silent else message}"
-    if _is_local(options):
+    problem = f"Cannot connect to {address(options)}: {'nothing answers there' if silent else message}"
+    if is_local(options):
         remedy = "jobgraph sandbox start; a run that was under way goes on then: `jobgraph wait` follows it."
         return NotConnectedError(problem, cause="The sandbox is not running.", remedy=remedy)
     return NotConnectedError(
@@ -192,10 +188,8 @@ def _not_there(options: Mapping[str, Any], message: str) -> NotConnectedError:
 def session_gone(options: Mapping[str, Any]) -> NotConnectedError:
     """Return the error for a session that the server no longer knows. Runs continue without the session."""
     return NotConnectedError(
-        f"{_address(options)} has ended the session",
-        cause="The server was restarted."
-        if _is_local(options)
-        else "The session was idle for too long, or was closed.",
+        f"{address(options)} has ended the session",
+        cause="The server was restarted." if is_local(options) else "The session was idle for too long, or was closed.",
         remedy="Run the command again; a run that was started continues: `jobgraph wait` follows it.",
     )
 
@@ -228,7 +222,7 @@ class SnowflakeClient:
     @property
     def server(self) -> str:
         """The host and port of the server."""
-        return _address(self._options)
+        return address(self._options)
 
     @property
     def way_in(self) -> str:
@@ -249,7 +243,7 @@ class SnowflakeClient:
             with self._connection.cursor(DictCursor) as cursor:
                 # The connector retries a failed request for half a minute, which bridges network faults. A local
                 # server that does not answer has stopped, so there it does not retry.
-                cursor.execute(statement.text, statement.binds or None, _no_retry=_is_local(self._options))
+                cursor.execute(statement.text, statement.binds or None, _no_retry=is_local(self._options))
                 return [dict(row) for row in cursor.fetchall()]
         except (errors.OperationalError, errors.InterfaceError) as error:
             raise not_connected(self._options, str(error.raw_msg or error.msg)) from error

@@ -7,6 +7,7 @@ variables come from, nor open a connection.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.errors import UsageError
@@ -102,3 +103,18 @@ def way(options: Mapping[str, Any]) -> str:
     if authenticator == "PROGRAMMATIC_ACCESS_TOKEN":
         return "programmatic access token"
     return "password" if options.get("password") else "nothing"
+
+
+def address(options: Mapping[str, Any]) -> str:
+    """Return host and port of the server, for messages."""
+    host = options.get("host") or f"{options.get('account', '?')}.snowflakecomputing.com"
+    return f"{host}:{options['port']}" if options.get("port") else str(host)
+
+
+def is_local(options: Mapping[str, Any]) -> bool:
+    """Tell whether the server is on this machine, as the sandbox is."""
+    host = str(options.get("host", ""))
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

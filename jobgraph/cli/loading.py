@@ -139,13 +139,16 @@ def at(application: Application, given: str, environment: str | None) -> Config:
 def with_settings(application: Application, given: str, environment: str | None) -> tuple[Config, Settings]:
     """Read a configuration as `at` does, with the settings of the stack as they stand beside it.
 
-    The settings are the usual ones without an environment, or where the stack has no file.
+    The settings are the usual ones without an environment, or where the stack has no file. From here on, the command
+    connects to no other account than the stack's.
 
     Raises:
         ConfigErrors: with everything that is wrong in it.
         UsageError: if it is neither a file nor a revision with such a file, or the stack's file cannot be used.
     """
     if Path(given).is_file():
+        if environment is not None:
+            application.choice = replace(application.choice, stack=stacks_of(Path(given)).account(environment))
         return load(given, environment), _settings(Path(given), environment)
     revision, _, path = given.partition(":")
     top = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").decode().strip())

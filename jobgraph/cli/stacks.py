@@ -6,21 +6,26 @@ setting means, nor what is in a job configuration.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from jobgraph.account.stack_account import StackAccount, stack_account
 from jobgraph.cli.application import CONFIGURATION
 from jobgraph.config.reading import project_of
 from jobgraph.errors import UsageError
 from jobgraph.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 PROJECT_FILE = "Pulumi.yaml"
 _PACKAGE = "jobgraph"
+_PROVIDER = "snowflake:"
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,29 @@ class Stacks:
         files = self.stack_folder.glob("Pulumi.*.yaml")
         return tuple(sorted(file.stem.removeprefix("Pulumi.") for file in files))
 
+    def selected(self, environment: Mapping[str, str]) -> str | None:
+        """Return the stack that `pulumi stack select` chose, or PULUMI_STACK names; None if it has no file here.
+
+        Pulumi keeps its choice below its home folder, in a file whose name has the digest of the project's path
+        (github.com/pulumi/pulumi, sdk/go/common/workspace/workspace.go).
+        """
+        name = environment.get("PULUMI_STACK") or self._in_workspace(environment)
+        # Pulumi may write a stack in full, as organization/project/stack
+        stack = name.rpartition("/")[2]
+        return stack if stack in self.names else None
+
+    def _in_workspace(self, environment: Mapping[str, str]) -> str:
+        home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
+        path = str((self.folder / PROJECT_FILE).resolve())
+        digest = hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()
+        try:
+            chosen: Any = json.loads(
+                (home / "workspaces" / f"{self.namespaces[0]}-{digest}-workspace.json").read_bytes()
+            )
+        except (OSError, ValueError):
+            return ""
+        return str(chosen.get("stack") or "") if isinstance(chosen, dict) else ""
+
     def file(self, stack: str) -> Path:
         """Return where the file of a stack is, or would be."""
         return self.stack_folder / f"Pulumi.{stack}.yaml"
@@ -52,6 +80,19 @@ class Stacks:
         if not file.is_file():
             return None
         return read_settings(self._value(_config(file), "settings") or {}, str(file))
+
+    def account(self, stack: str) -> StackAccount | None:
+        """Return the account that a stack's file names; None if it names none, or there is no such file.
+
+        Raises:
+            UsageError: if the file cannot be read.
+        """
+        file = self.file(stack)
+        if not file.is_file():
+            return None
+        keys = {**self.defaults, **_config(file)}
+        provider = {key.removeprefix(_PROVIDER): value for key, value in keys.items() if key.startswith(_PROVIDER)}
+        return stack_account(stack, str(file), provider)
 
     def configuration(self, stack: str | None) -> Path:
         """Return the job configuration that a stack deploys; without a stack, the project's own.

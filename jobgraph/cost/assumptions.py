@@ -82,6 +82,12 @@ def _times(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
 def _compute(estimate: Estimate, deployment: Deployment) -> Iterator[str]:
     if any(line.kind == JOB for line in estimate.lines):
         yield "Usually each replica has a node of its own; at least, jobs that run at the same time share one."
+    if estimate.capped:
+        yield (
+            f"Lines on {names(estimate.capped)} add up to more than it can cost with all its nodes or clusters up for "
+            "the whole month, as they cannot all be at their highest at once: totals count that month instead, so they "
+            "are less than the sum of the lines."
+        )
     if any(line.kind == IDLE for line in estimate.lines):
         yield (
             "A pool idles for `auto_suspend_secs` after its last job and is charged for five minutes at least; nodes "

@@ -72,7 +72,8 @@ class GraphCost:
 class Estimate:
     """The cost of a deployment in a month: graph by graph, and the standing cost of resources that never suspend.
 
-    `uncounted`: the graphs with an unknown number of runs; `credits` does not include them.
+    `uncounted`: the graphs with an unknown number of runs; `credits` does not include them. `capped`: the pools and
+    warehouses whose lines add up to more than they can cost in a month.
     """
 
     graphs: tuple[GraphCost, ...]
@@ -80,6 +81,7 @@ class Estimate:
     credits: Range
     uncounted: tuple[str, ...]
     rates: Rates
+    capped: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[CostLine, ...]:
@@ -105,6 +107,7 @@ def estimate(
         credits=pricing.month([*counted, *standing]),
         uncounted=tuple(graph.key for graph in graphs if graph.credits is None),
         rates=rates,
+        capped=tuple(pricing.capped([*counted, *standing])),
     )
 
 
@@ -217,11 +220,22 @@ class _Pricing:
 
     def month(self, lines: Iterable[CostLine]) -> Range:
         """Return the total of the lines. A resource costs at most what it costs if it is up for the whole month."""
-        by_resource: dict[tuple[str, str], list[Range]] = {}
-        for line in lines:
-            if line.credits is not None:
-                by_resource.setdefault((line.charged, line.on), []).append(line.credits)
-        return total(total(amounts).at_most(self.most(charged, on)) for (charged, on), amounts in by_resource.items())
+        sums = _by_resource(lines)
+        return total(amount.at_most(self.most(charged, on)) for (charged, on), amount in sums.items())
+
+    def capped(self, lines: Iterable[CostLine]) -> list[str]:
+        """Return the pools and warehouses for which `month` counts less than the sum of their lines, sorted."""
+        sums = _by_resource(lines)
+        # rounding: the sum of fractions may differ from the maximum in the last digits
+        return sorted(on for (charged, on), amount in sums.items() if amount.high > self.most(charged, on) * 1.000001)
+
+
+def _by_resource(lines: Iterable[CostLine]) -> dict[tuple[str, str], Range]:
+    amounts: dict[tuple[str, str], list[Range]] = {}
+    for line in lines:
+        if line.credits is not None:
+            amounts.setdefault((line.charged, line.on), []).append(line.credits)
+    return {resource: total(credits_) for resource, credits_ in amounts.items()}
 
 
 def _times(a_run: Range, runs: Range) -> Range:

@@ -45,7 +45,7 @@ def findings(plan: Plan, answers: Answers) -> Iterator[Finding]:
 
 
 def strangers(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each address that no user has, given the rows of SHOW USERS; none if they tell no address.
+    """Return a sentence for each address that no user has, given the rows of SHOW USERS; none if they hide addresses.
 
     A deploy fails at such an address where the stack makes the integration, and a message where it is there already.
     """
@@ -56,7 +56,7 @@ def strangers(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[str]:
             address, plan, "so the next `pulumi up` fails" if integration in made else "so nobody gets the message"
         )
         for address, integration in plan.notifying.recipients
-        if users and address.lower() not in users
+        if users is not None and address.lower() not in users
     ]
 
 
@@ -70,23 +70,29 @@ def _stranger(address: str, plan: Plan, effect: str) -> str:
     )
 
 
-def users_by_address(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the users whose addresses the role sees; none if it sees no address at all."""
+def users_by_address(rows: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
+    """Return the users that have an address, by address; None if the role may not see addresses.
+
+    A role without privileges on users gets their rows with most columns empty. Every user has a login name, so a role
+    that sees one sees addresses too, where there are any.
+    """
+    if not any(row.get("login_name") or row.get("email") for row in rows):
+        return None
     return {str(row["email"]).lower(): str(row["name"]) for row in rows if row.get("email")}
 
 
-def address_finding(address: str, integration: str, users: dict[str, str], answers: Answers) -> Finding:
+def address_finding(address: str, integration: str, users: dict[str, str] | None, answers: Answers) -> Finding:
     """Return what can be said of an address that an integration sends to; Snowflake's own is called ''."""
     name = f"address {address}"
     allowed = _allowed(integration, answers)
     if allowed and address.lower() not in allowed:
         remedy = f"ALTER NOTIFICATION INTEGRATION {integration} SET ALLOWED_RECIPIENTS = (...), with it among them"
         return Finding(name, ok=False, detail=f"{integration} does not allow it, so nobody gets the message: {remedy}")
+    if users is None:
+        return Finding(name, ok=None, detail=f"the role may not see users' addresses; {_NOT_SAID}")
     user = users.get(address.lower())
     if user is not None:
         return Finding(name, ok=True, detail=f"of user {user}; {_NOT_SAID}")
-    if not users:
-        return Finding(name, ok=None, detail=f"the role sees no user's address; {_NOT_SAID}")
     remedy = f"ALTER USER ... SET EMAIL = '{address}', and have its user verify it in Snowsight's profile"
     return Finding(name, ok=False, detail=f"no user has it, and Snowflake sends to verified users only: {remedy}")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
+import pytest
 
 from jobgraph.account import client, login
 from jobgraph.components.connection import Login
 from tests.identities import KeyPair
 
 if TYPE_CHECKING:
-    import pytest
-
     from jobgraph.account.client import ConnectionChoice
 
 
@@ -63,3 +62,21 @@ def test_the_stacks_settings_come_before_the_environment(monkeypatch: pytest.Mon
     assert (options["account"], options["user"]) == ("ORG-STACKS", "SHELLS_USER")
     assert options["private_key"] == login.der(key, None)
     assert made[0].calls == ["SELECT 1", "close"]
+
+
+def test_a_stack_of_an_account_is_refused_where_the_environment_leads_to_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The provider takes the account from the stack, but the host from SNOWFLAKE_HOST."""
+    settings = {"organizationName": "ORG", "accountName": "STACKS"}
+    monkeypatch.setattr(pulumi.Config, "get", lambda _self, key, default=None: settings.get(key, default))
+    monkeypatch.setenv("SNOWFLAKE_HOST", "127.0.0.1")
+    monkeypatch.setenv("SNOWFLAKE_PORT", "4567")
+    with pytest.raises(
+        pulumi.RunError, match=r"account ORG-STACKS, but this shell leads to the sandbox, 127.0.0.1:4567"
+    ):
+        default_login()
+    settings.update(organizationName="LOCAL", accountName="SANDBOX")
+    default_login()
+    settings.clear()
+    default_login()

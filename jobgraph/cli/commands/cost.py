@@ -42,7 +42,9 @@ _FORMATS = ("text", "markdown", "json")
     ),
 )
 @click.argument("file", required=False)
-@click.option("--environment", "-e", metavar="NAME", help="The Pulumi stack that deploys it; needed if there are more.")
+@click.option(
+    "--environment", "-e", metavar="NAME", help="The Pulumi stack that deploys it; the selected one, unless given."
+)
 @click.option("--against", metavar="OLD", help="Show the difference from a file or a git revision.")
 @click.option("--history", is_flag=True, help="Ask Snowflake how long the jobs took in the last 30 days.")
 @click.option("--runs", multiple=True, metavar="GRAPH=N", help="Runs a month of a graph without a schedule.")
@@ -79,7 +81,7 @@ def cost(  # noqa: PLR0913  # one parameter for each option
     --fail-above compares the usual amount, or the highest amount if times are unknown. Exit code 1 if it is more.
     """
     application: Application = context.obj
-    environment = environment or _only_stack(application, file)
+    environment = environment or _only_or_selected_stack(application, file)
     path = loading.file_of(application, file, environment)
     config, settings = loading.with_settings(application, path, environment)
     if since is not None:
@@ -140,9 +142,13 @@ def _tell_spending(  # noqa: PLR0913  # one for each option
         click.echo(spending_report.as_text(result, by, proposals, rates, since), nl=False)
 
 
-def _only_stack(application: Application, file: str | None) -> str | None:
+def _only_or_selected_stack(application: Application, file: str | None) -> str | None:
     stacks = stacks_of(Path(file)) if file is not None else stacks_of(application.folder / "Pulumi.yaml")
     if len(stacks.names) > 1:
+        selected = stacks.selected(application.choice.environment)
+        if selected is not None:
+            note(f"Stack {selected}, which is selected; --environment names another.")
+            return selected
         raise UsageError(
             "pools, warehouse and rates are a stack's: which stack?",
             remedy=f"jobgraph cost --environment {stacks.names[0]}   (there are {', '.join(stacks.names)})",

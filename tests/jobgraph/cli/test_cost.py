@@ -189,6 +189,14 @@ def test_which_stack_if_there_are_more(priced: Path, invoke: Invoke) -> None:
     assert invoke("cost", "--environment", "prod").exit_code == 0
 
 
+@pytest.mark.usefixtures("priced")
+def test_totals_below_the_sum_of_their_lines_are_explained(invoke: Invoke, server: Server) -> None:
+    """A pool costs no more than all its nodes for a month; lines that stay below that need no explanation."""
+    assert "Lines on POOL add up to more than it can cost" in invoke("cost").stdout
+    times(server)
+    assert "Lines on" not in invoke("cost", "--history").stdout
+
+
 def test_a_pool_that_no_setting_names_has_no_price(priced: Path, invoke: Invoke) -> None:
     (priced / "Pulumi.dev.yaml").unlink()
     done = invoke("cost")

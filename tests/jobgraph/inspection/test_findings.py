@@ -222,6 +222,14 @@ def test_a_deploy_is_told_which_addresses_it_will_fail_at() -> None:
     assert receivers.strangers(planned(), [{"name": "ANN", "email": None}]) == []
 
 
+def test_users_without_an_address_are_told_from_users_whose_addresses_are_hidden() -> None:
+    """A role that sees login names sees addresses: here nobody has one, as in a new account."""
+    rows = [{"name": "ANN", "login_name": "ANN", "email": ""}]
+    assert len(receivers.strangers(planned(), rows)) == 2
+    assert [finding.ok for finding in wrong(with_rows(**{questions.USERS: rows}))] == [False, False]
+    assert receivers.strangers(planned(), [{"name": "ANN", "login_name": None, "email": None}]) == []
+
+
 def test_maintenance_that_is_due_is_told() -> None:
     (finding,) = wrong(with_rows(maintenance=[{"PENDING": '[{"compute_pool": "p", "due": "2026-12-01"}]'}]))
     assert (finding.name, finding.ok) == ("pool P", None)

@@ -14,6 +14,7 @@ import click
 
 from jobgraph.account import queries
 from jobgraph.account.client import SnowflakeClient
+from jobgraph.account.stack_account import WrongAccountError
 from jobgraph.cli import inspecting, tables
 from jobgraph.cli.application import Application, examples, is_terminal, note, show, show_json
 from jobgraph.cli.commands import sandbox
@@ -23,6 +24,8 @@ from jobgraph.errors import UsageError, UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from jobgraph.plan.planning import Plan
 
 _PACKAGES = ("jobgraph", "pulumi", "pulumi-snowflake", "snowflake-connector-python", "snowflake-snowpark-python")
 
@@ -73,11 +76,11 @@ def _sandbox(project: Path) -> Check:
     return Check("sandbox", ok=True, version=version("snowflake-sandbox"), detail=detail)
 
 
-def _account(application: Application, file: str | None, environment: str | None) -> list[Check]:
+def _account(application: Application, stack: Plan) -> list[Check]:
     """Return a line for each thing that a deploy or a run will need of the account."""
     return [
         Check(finding.name, finding.ok is not False, "", finding.detail, certain=finding.ok is not None)
-        for finding in inspecting.inspect(application, planned(application, file, environment))
+        for finding in inspecting.inspect(application, stack)
     ]
 
 
@@ -85,6 +88,8 @@ def _connection(application: Application) -> Check:
     try:
         client = application.client
         row = client.rows(queries.session())[0]
+    except WrongAccountError:
+        raise
     except UserError as error:
         return Check("connection", ok=False, version="", detail=f"{error.message.rstrip('.')}. {error.remedy}".strip())
     detail = f"{client.server}: user {row['USER_NAME']}, role {row['ROLE']}, warehouse {row['WAREHOUSE'] or 'none'}"
@@ -118,9 +123,11 @@ def doctor(
     """
     application: Application = context.obj
     folder = application.folder
+    # before the connection, which may lead to no other account than the stack's
+    stack = planned(application, file, environment) if with_account or environment is not None else None
     checks = [*_packages(), *_toolchain(folder), _sandbox(folder), _connection(application)]
-    if with_account and checks[-1].ok:
-        checks += _account(application, file, environment)
+    if with_account and stack is not None and checks[-1].ok:
+        checks += _account(application, stack)
     if as_json:
         show_json([asdict(check) for check in checks])
     else:
