@@ -35,14 +35,21 @@ class Lines:
         """Write the lines of what has changed since the last call."""
         for job in run.jobs:
             # the first attempt is not named: that its service is there now is no news
-            current = (job.state, max(job.attempts, 1))
+            current = (job.state, max(self._attempt(job), 1))
             if self._last.get(job.name, ("PENDING", 1)) != current:
                 click.echo(self._line(run, job), err=True)
             self._last[job.name] = current
 
-    @staticmethod
-    def _line(run: GraphRun, job: JobRun) -> str:
-        attempt = f", attempt {job.attempts}" if job.attempts > 1 else ""
+    def _attempt(self, job: JobRun) -> int:
+        """Return the attempt that a line names; 0 until a running job begins one: those in history have ended."""
+        if job.state != "RUNNING" or job.attempts > len(job.tries):
+            return job.attempts
+        state, attempt = self._last.get(job.name, ("", 0))
+        return attempt if state == "RUNNING" else 0
+
+    def _line(self, run: GraphRun, job: JobRun) -> str:
+        number = self._attempt(job)
+        attempt = f", attempt {number}" if number > 1 else ""
         took = f", {wording.duration(job.duration)}" if job.duration is not None and job.state != "RUNNING" else ""
         cause = f": {job.cause}" if job.cause else ""
         return f"{wording.duration(run.duration) or '0.0 s':>12}  {job.name} {job.state}{attempt}{took}{cause}"

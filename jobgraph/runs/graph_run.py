@@ -52,8 +52,9 @@ _NO_FAILURE = frozenset({DONE, SKIPPED, PENDING, RUNNING, DISABLED, LEFT_OUT})
 class JobRun:
     """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty.
 
-    `attempts` counts the recorded attempts (`tries`) and the present one, if it has a `service`. A job whose service
-    waits for a node is PENDING although its task is executing; `waited` is the number of seconds so far.
+    After a retry of the run, `duration` and `attempts` are those of all its attempts together. `attempts` counts the
+    recorded attempts (`tries`) and the present one, if it has a `service`. A job whose service waits for a node is
+    PENDING although its task is executing; `waited` is the number of seconds so far.
     """
 
     name: str
@@ -166,7 +167,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of one run: the last row of each task, and which jobs a failure blocked or a condition skipped."""
+    """The rows of one run: each task's last row and seconds, the jobs that a failure blocked or a condition skipped."""
 
     shape: Shape
     latest: Mapping[str, TaskRun]
@@ -176,6 +177,7 @@ class _Rows:
     ended: bool
     request: Request = _ORDINARY
     config: str = ""
+    durations: Mapping[str, float] = field(default_factory=dict)
 
     def row(self, name: str) -> TaskRun | None:
         """Return the row of a task, if it has one."""
@@ -247,7 +249,8 @@ def _rows(shape: Shape, history: Sequence[TaskRun], progress: Progress) -> _Rows
     blocked = _blocked(shape, rows)
     root = latest.get(shape.root_task)
     request, config = requests.split_config(root.config if root else "")
-    return _Rows(shape, rows, blocked, _passed_by(shape, rows, blocked), number, ended, request, config)
+    durations = task_runs.durations(history, progress.now)
+    return _Rows(shape, rows, blocked, _passed_by(shape, rows, blocked), number, ended, request, config, durations)
 
 
 def _blocked(shape: Shape, rows: Mapping[str, TaskRun]) -> frozenset[str]:
@@ -311,7 +314,7 @@ def _job(task: Task, rows: _Rows, tries: tuple[Attempt, ...], progress: Progress
         name=task.name,
         state=PENDING if waiting else state,
         attempts=len(tries) + (1 if shown else 0),
-        duration=_seconds(ran.started, ran.completed or progress.now) if ran and not waiting else None,
+        duration=rows.durations.get(task.name) if ran and not waiting else None,
         cause=service.waits_for if waiting and service else _cause(state, task, rows, counted),
         tries=tries,
         service=shown,

@@ -190,6 +190,21 @@ def spans(tasks: Iterable[TaskRun], attempt: int, now: datetime | None) -> list[
     return [max((ended[number] - start).total_seconds(), 0.0) for number, start in begun.items() if number in ended]
 
 
+def durations(history: Iterable[TaskRun], now: datetime | None) -> dict[str, float]:
+    """Return for how many seconds each task ran in all attempts of a run, up to `now` if it still runs.
+
+    Tasks that have not started in their last attempt are left out.
+    """
+    rows: dict[str, dict[int, TaskRun]] = {}
+    for row in history:
+        rows.setdefault(row.name, {})[row.attempt] = row
+    return {
+        name: sum(spans(attempts.values(), last, None if attempts[last].completed else now))
+        for name, attempts in rows.items()
+        if attempts[last := max(attempts)].started and (attempts[last].completed or now)
+    }
+
+
 def errors_of(*tasks: TaskRun | None) -> str:
     """Return the states and errors of the tasks that did not succeed, on one line."""
     return "; ".join(

@@ -276,6 +276,9 @@ def test_retry_waits_for_the_new_attempt(invoke: Invoke, server: Server, clock: 
     told = json.loads(done.stdout)
     assert (told["run_id"], told["state"]) == (RUN, "DONE")
     assert clock.seconds > 3
+    job = next(job for job in told["jobs"] if job["job"] == "T_MYJOB_3")
+    before = sum(step.end - step.start for step in FAILING if step.name == "T_MYJOB_3")
+    assert (job["attempts"], job["duration_seconds"]) == (4, pytest.approx(before + 1.5))
 
 
 def test_suspend_and_resume(invoke: Invoke, server: Server) -> None:

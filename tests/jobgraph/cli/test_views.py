@@ -13,6 +13,7 @@ from rich.text import Text
 
 from jobgraph.cli import application, progress, views
 from jobgraph.runs import graph_run, wording
+from jobgraph.runs.attempts import Attempt
 from jobgraph.runs.graph_run import GraphRun, JobRun
 from jobgraph.runs.shapes import Shape
 from tests.jobgraph.cli.recorded import RUN
@@ -83,6 +84,25 @@ def test_without_a_terminal_only_changes_are_written(capsys: pytest.CaptureFixtu
         "1 min 15 s A RUNNING",
         "1 min 15 s A RUNNING, attempt 2",
         "1 min 15 s A FAILED, attempt 2, 5.0 s: exit code 1",
+    ]
+
+
+def test_attempts_that_ended_before_a_retry_are_not_shown_as_running(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Lines()
+    ended = tuple(Attempt(number, "FAILED") for number in (1, 2, 3))
+    done = (*ended, Attempt(4, "DONE"))
+    for job in (
+        JobRun("A", "PENDING"),
+        JobRun("A", "RUNNING", 3, tries=ended),
+        JobRun("A", "RUNNING", 4, tries=ended),
+        JobRun("A", "RUNNING", 4, tries=done),
+        JobRun("A", "DONE", 4, 3.0, tries=done),
+    ):
+        lines.show(run_of(job))
+    assert [" ".join(line.split()[4:]) for line in capsys.readouterr().err.splitlines()] == [
+        "A RUNNING",
+        "A RUNNING, attempt 4",
+        "A DONE, attempt 4, 3.0 s",
     ]
 
 

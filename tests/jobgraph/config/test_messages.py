@@ -135,7 +135,7 @@ def test_every_rule_has_its_message_in_a_golden() -> None:
 
 
 def test_a_misspelt_predecessor_is_suggested_by_likeness_and_never_one_that_would_make_a_cycle(tmp_path: Path) -> None:
-    jobs = {f"t_myjob_{number}": {} for number in range(1, 7)}
+    jobs: dict[str, dict[str, list[str]]] = {f"t_myjob_{number}": {} for number in range(1, 7)}
     jobs["t_myjob_2"] = {"after": ["t_myjob_l"]}
     jobs["t_myjob_3"] = {"after": ["t_myjob_2"]}
     assert suggested(tmp_path, jobs) == ("t_myjob_1", "t_myjob_4", "t_myjob_5")
