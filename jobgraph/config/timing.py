@@ -24,6 +24,8 @@ INFRASTRUCTURE_RETRIES = 2
 INFRASTRUCTURE_BACKOFF = 30
 # docs.snowflake.com/en/sql-reference/parameters, USER_TASK_TIMEOUT_MS
 LONGEST_TASK_SECONDS = 604_800
+# so many minutes or seconds are hard to read as hours
+_HARD_TO_READ = 120
 
 
 def job_seconds(job: Job) -> int:
@@ -95,6 +97,13 @@ def duration_text(seconds: int) -> str:
             number = seconds // size
             return f"{number} {unit}{'s' if number != 1 else ''}"
     return f"{seconds} seconds"
+
+
+def long_duration_text(seconds: int) -> str:
+    """Return seconds as `duration_text` does, and from 120 of a unit on in hours too: `851 minutes (14:11:00)`."""
+    text = duration_text(seconds)
+    is_long = seconds % 3600 != 0 and int(text.split()[0]) >= _HARD_TO_READ
+    return f"{text} ({rounded_text(seconds)})" if is_long else text
 
 
 def rounded_text(seconds: int) -> str:

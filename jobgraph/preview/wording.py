@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jobgraph.config.job_values import job_in_file
 from jobgraph.config.leaves import leaves
 from jobgraph.config.schedules import from_provider
-from jobgraph.config.timing import duration_text
+from jobgraph.config.timing import long_duration_text
 from jobgraph.plan.conditions import read_condition
 from jobgraph.plan.job_definition import read_definition, unknown_entries
 from jobgraph.plan.task_rows import direct_definition, last_part
@@ -138,7 +138,7 @@ def _task(inputs: Mapping[str, Any]) -> dict[str, Any]:
         elif name not in _IN_OTHER_WORDS and not name.startswith("__"):
             words[_TASK_WORDS.get(name, _SPACED.sub("_", name).lower())] = value
     if "timeout" not in words and inputs.get("userTaskTimeoutMs"):
-        words["time limit of a run"] = duration_text(int(inputs["userTaskTimeoutMs"]) // 1000)
+        words["time limit of a run"] = long_duration_text(int(inputs["userTaskTimeoutMs"]) // 1000)
     return words
 
 
@@ -155,8 +155,28 @@ def _definition(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[s
     """Return the words of a definition. Its hash follows from the rest; that it alone differs is found elsewhere."""
     words = {_DEFINITION_WORDS[name]: value for name, value in entries.items() if name in _DEFINITION_WORDS}
     if "specification" not in entries:  # a finalizer's
-        return words | {name: value for name, value in entries.items() if name not in {*_DEFINITION_WORDS, *_HIDDEN}}
+        others = {name: value for name, value in entries.items() if name not in {*_DEFINITION_WORDS, *_HIDDEN}}
+        return words | others | (_notify(entries["notify"]) if "notify" in entries else {})
     return words | _job(entries, inputs) | {name: entries.get(name) for name in unknown_entries(entries)}
+
+
+def _notify(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who is told of what, in words; the attempts of the jobs, which messages name, follow from `retries`."""
+    runbooks = {f"runbook of {name}": job.get("runbook") for name, job in entries.get("jobs", {}).items()}
+    receivers = "; ".join(_receiver(receiver) for receiver in entries.get("receivers", ()))
+    words = {"notify": receivers or None, "page in messages": entries.get("page")} | runbooks
+    return {name: value for name, value in words.items() if value is not None}
+
+
+def _receiver(entries: Mapping[str, Any]) -> str:
+    """Return whom a receiver tells of what: `email to a@example.org on late (late: after 2 hours)`."""
+    to = ", ".join(entries.get("to") or ()) or f"integration {entries.get('integration')}"
+    late = entries.get("late_after")
+    after = f"at {late['time']} {late['timezone']}" if isinstance(late, dict) else ""
+    after = f"after {long_duration_text(late)}" if isinstance(late, int) else after
+    return (
+        f"{entries.get('channel')} to {to} on {', '.join(entries.get('events', ()))}{f' (late: {after})' * bool(after)}"
+    )
 
 
 def _job(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +185,8 @@ def _job(entries: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any
     settings = replace(Settings(), database=entries.get("database", ""), schema=entries.get("schema", ""), warehouse="")
     text = str(inputs.get("when") or "")
     when = read_condition(text) if text else None
-    values = job_in_file(replace(read_definition(entries, settings), when=when))
+    job = replace(read_definition(entries, settings), when=when)
+    values = job_in_file(job) | {"timeout": long_duration_text(job.timeout)}
     left_out = {"after", "comment", "enabled"} | (set() if when else {"when"})
     words = leaves({name: value for name, value in values.items() if name not in left_out})
     env = {name: _VARIABLES[name.removeprefix("env.")] for name in words if name.removeprefix("env.") in _VARIABLES}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobgraph.config.timing import long_duration_text
 from jobgraph.preview import rendering
 from jobgraph.preview.engine_preview import summarize
+from jobgraph.preview.wording import TASK, words
 from tests.jobgraph.preview.previews import TEXT, preview, step, tasks
 
 if TYPE_CHECKING:
@@ -44,3 +46,24 @@ def test_of_several_jobgraphs_each_name_stays(tmp_path: Path) -> None:
     text = json.dumps(rendering.as_json(summarize({**plain, "steps": both})))
     assert "sales-T_OTHER" in text
     assert "ops-T_OTHER" in text
+
+
+def test_notify_and_long_durations_are_shown_in_words() -> None:
+    receivers = [
+        {"events": ["failure", "late"], "channel": "email", "integration": "E", "to": ["a@b.org"], "late_after": 7200},
+        {"events": ["failure"], "channel": "slack", "integration": "S"},
+    ]
+    notify = {"receivers": receivers, "jobs": {"A": {"attempts": 1, "runbook": "https://r"}}}
+    body = json.dumps({"hash": "0", "graph": "g", "jobs": [], "notify": notify})
+    shown = words(TASK, {"sqlStatement": f"CALL FINALIZE($${body}$$)", "userTaskTimeoutMs": 62_850_000})
+    assert (
+        shown["notify"] == "email to a@b.org on failure, late (late: after 2 hours); slack to integration S on failure"
+    )
+    assert shown["runbook of A"] == "https://r"
+    assert shown["time limit of a run"] == "62850 seconds (17:27:30)"
+    assert [long_duration_text(seconds) for seconds in (90, 5400, 51_060, 7200 * 90)] == [
+        "90 seconds",
+        "90 minutes",
+        "851 minutes (14:11:00)",
+        "180 hours",
+    ]
