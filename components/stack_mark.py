@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Part of Snowflake's errors 002002 and, for a future owner, 003504
 _EXISTS = "already exists"
+_POOL = "COMPUTE POOL"
 
 
 class StackMark:
@@ -149,13 +150,14 @@ def _is_ours(owner: FutureOwner, holder: str, ending: str, ask: Ask) -> bool:
 def _refusal(orphan: AlreadyThere, ask: Ask) -> str | None:
     """Return why an object must stay; None if it may be dropped."""
     row = orphan.this(ask(orphan.show))
-    remedy = "name it in `imported` of jobgraph:settings to take it into this stack as it is"
+    existing, imported = "name it in `existing`", "name it in `imported`"
+    if orphan.kind.word == _POOL:  # pools say it in their own entry
+        existing, imported = (f"set `{key}: true` in its entry of `pools`" for key in ("existing", "imported"))
+    remedy = f"{imported} of jobgraph:settings to take it into this stack as it is"
     if row is None:
         return "but the role of this deploy cannot see it; it belongs to somebody else"
     if not orphan.made_by_this_stack(row):
-        return (
-            f"this stack has not made it. Name it in `existing` of jobgraph:settings if it stays another's, or {remedy}"
-        )
+        return f"this stack has not made it. If it stays another's, {existing} of jobgraph:settings; or {remedy}"
     if orphan.in_use(row) or _holds_anything(orphan, ask):
         return (
             f"this stack has made it, and it is in use or not empty, so it is never dropped. If a deploy was"

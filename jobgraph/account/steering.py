@@ -244,7 +244,7 @@ def suspend(client: Client, graph: Deployed) -> Action:
 
 def resume(client: Client, graph: Deployed) -> Action:
     """Return the action that resumes a graph's schedule."""
-    remark = f"Its schedule ({graph.schedule}) starts runs again."
+    remark = f"Its schedule ({graph.schedule}) starts runs again." if graph.schedule else "It has no schedule."
     return Action(RESUME, graph.key, (queries.resume(client.place, graph.root_task),), _started(graph), remark)
 
 

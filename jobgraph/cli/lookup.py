@@ -59,6 +59,18 @@ def graph(application: Application, name: str | None) -> Deployed:
     raise _no_such_graph(client, key, [records.of_deployed(graph) for graph in present])
 
 
+def startable(application: Application, name: str | None) -> Deployed:
+    """Return a deployed graph that runs can be started of; raises as `graph` does, and UsageError without its root."""
+    chosen = graph(application, name)
+    if chosen.root_is_missing:
+        raise UsageError(
+            deployed_graphs.missing_root(chosen),
+            cause="somebody dropped it, or a deploy was interrupted",
+            remedy="`pulumi up --refresh` creates it again (after `pulumi cancel`, if the stack is locked)",
+        )
+    return chosen
+
+
 def record(
     application: Application, name: str | None, *, run_id: str | None = None, job: str | None = None
 ) -> GraphRecord:

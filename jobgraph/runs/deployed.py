@@ -67,7 +67,8 @@ class Deployed:
     has one. `suspended_by_failures`: Snowflake suspended the root because runs failed. `strays`: tasks created for this
     graph that are not below its root. `committed`: when the present version of the graph took effect for runs.
     `config`: the configuration of its runs, unless a run is requested with another. `overlaps`: whether its runs may
-    overlap. `notify`: who is notified of its runs, according to its finalizer.
+    overlap. `notify`: who is notified of its runs, according to its finalizer. `root_is_missing`: somebody dropped the
+    root, or an interrupted deploy did, so the task that now starts the rest is one of the graph's jobs.
     """
 
     key: str
@@ -85,6 +86,7 @@ class Deployed:
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     overlaps: bool = False
     notify: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    root_is_missing: bool = False
 
     @property
     def suspended(self) -> tuple[str, ...]:
@@ -161,6 +163,7 @@ def _graph(rows: Sequence[Row], root: Row) -> Deployed:
         config=_config(root),
         overlaps=(definition(finalizer) if finalizer else {}).get("overlap", _NO_OVERLAP) != _NO_OVERLAP,
         notify=(definition(finalizer) if finalizer else {}).get("notify", {}),
+        root_is_missing=bool(definition(root).get("graph")),
         strays=_strays(rows, str(frozen.get("graph") or ""), {root["name"], *(job.name for job in jobs)}),
         tables=Tables(
             job_runs=frozen.get("job_runs_table", usual.job_runs),
@@ -207,6 +210,8 @@ def conditions(graph: Deployed, *, suspension_is_recorded: bool = False) -> list
     )
     mend = "`pulumi up --refresh` repairs it."
     remarks = []
+    if graph.root_is_missing:
+        remarks.append(f"{missing_root(graph)} {finish}; else {mend}")
     if graph.schedule and not graph.started:
         why = "after too many failures in a row" if graph.suspended_by_failures else "by an operator or by a deploy"
         reason = "" if suspension_is_recorded else f" ({why})"
@@ -229,10 +234,19 @@ def conditions(graph: Deployed, *, suspension_is_recorded: bool = False) -> list
     return remarks
 
 
+def missing_root(graph: Deployed) -> str:
+    """Return the sentence that says so, for a graph whose root is missing."""
+    return f"The root of graph {graph.key} is missing. A run would begin with job {graph.root_task}, without a record."
+
+
 def named(graphs: Iterable[Deployed], name: str) -> Deployed | None:
-    """Return the graph with that key or that root task, ignoring case; None if there is none."""
+    """Return the graph with that key, else the one with that root task, ignoring case; None if there is none.
+
+    Keys may differ by case only, so the very key comes before others.
+    """
     folded = name.casefold()
     graphs = list(graphs)
+    exactly = (graph for graph in graphs if graph.key == name)
     by_key = (graph for graph in graphs if graph.key.casefold() == folded)
     by_root = (graph for graph in graphs if graph.root_task.casefold() == folded)
-    return next(by_key, None) or next(by_root, None)
+    return next(exactly, None) or next(by_key, None) or next(by_root, None)

@@ -82,8 +82,13 @@ def _owner(root_task: str, deployed: Iterable[Deployed], recorded: Iterable[Task
 
 
 def named(records: Iterable[GraphRecord], name: str) -> GraphRecord | None:
-    """Return the graph with that name or that root task, ignoring case; None if there is none."""
+    """Return the graph with that name, else the one with that root task, ignoring case; None if there is none.
+
+    Keys may differ by case only, so the very key comes before others.
+    """
     records = list(records)
+    if exactly := next((record for record in records if record.key == name), None):
+        return exactly
     present = deployed_graphs.named((record.deployed for record in records if record.deployed), name)
     if present is not None:
         return next(record for record in records if record.deployed is present)

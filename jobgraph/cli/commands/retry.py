@@ -46,7 +46,7 @@ def retry(  # noqa: PLR0913  # one parameter for each option
     run_output.check_waiting_options(waiting=waiting, timeout=timeout, picture=picture)
     application: Application = context.obj
     client = application.client
-    deployed = lookup.graph(application, graph)
+    deployed = lookup.startable(application, graph)
     record = records.of_deployed(deployed)
     own_runs = lookup.runs(application, record)
     rows = own_runs.rows()

@@ -80,7 +80,7 @@ def run(  # noqa: PLR0913  # one parameter for each option
     """
     run_output.check_waiting_options(waiting=waiting, timeout=timeout, picture=picture)
     application: Application = context.obj
-    deployed = lookup.graph(application, graph)
+    deployed = lookup.startable(application, graph)
     changed = operating.changed_values(deployed.config, options, file)
     action = steering.run(application.client, deployed, changed, _selection(deployed, only, since, skip))
     left_out = [{"job": name, "hands_on_run": run_id or None} for name, run_id in action.left_out.items()]

@@ -71,7 +71,7 @@ def start(  # noqa: PLR0913  # one parameter for each option
     not stop the others. With --set or --config, the runs have other values than the graph's `config`.
     """
     application: Application = context.obj
-    deployed = lookup.graph(application, graph)
+    deployed = lookup.startable(application, graph)
     step = step or (backfills.SCHEDULE if deployed.schedule else backfills.DAY)
     changed = operating.changed_values(deployed.config, options, file)
     choice = backfill_plans.IntervalChoice(step, reprocess, newest_first, changed)
