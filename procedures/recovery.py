@@ -127,7 +127,12 @@ def recover(
     attempt = judge(attempt, 0, expired=False)
     if status == CANCELLED:
         attempt = _cancelled(attempt, end)
-    definition = {**graph, "compute_pool": service.pool, "replicas": len({c.instance for c in attempt.containers}) or 1}
+    definition = {
+        **graph,
+        "compute_pool": service.pool,
+        "instance_family": graph.get("instance_families", {}).get(service.pool),
+        "replicas": len({c.instance for c in attempt.containers}) or 1,
+    }
     record(session, definition, run._replace(task=service.task), attempt)
     return attempt
 

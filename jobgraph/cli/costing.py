@@ -18,7 +18,7 @@ from jobgraph.cost.history import history
 from jobgraph.cost.spending import EndedAttempt
 from jobgraph.cost.usage import ALERT, POOL, SERVERLESS, WAREHOUSE
 from jobgraph.errors import UsageError
-from jobgraph.runs.attempts import instant
+from jobgraph.runs.attempts import families_of_pools, instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -87,7 +87,9 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     keys = {graph.root_task: graph.key for graph in graphs}
     jobs = {(graph.root_task, job.name): job for graph in graphs for job in graph.jobs}
     attempts = []
-    for row in client.rows(cost_queries.ended_attempts(client.place, _tables(settings), start)):
+    rows = client.rows(cost_queries.ended_attempts(client.place, _tables(settings), start))
+    families = families_of_pools(rows) | {pool.name: pool.instance_family for pool in settings.pools}
+    for row in rows:
         began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
         if began is not None and ended is not None:
             root_task, name = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
@@ -99,7 +101,7 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
                     run_id=str(row["GRAPH_RUN_ID"]),
                     number=int(row["ATTEMPT"] or 1),
                     pool=str(row["COMPUTE_POOL"]),
-                    family=str(row["NODE_FAMILY"] or ""),
+                    family=str(row["NODE_FAMILY"] or families.get(row["COMPUTE_POOL"], "")),
                     warehouse=(job and job.task_warehouse) or settings.warehouse if _waited(row, job) else "",
                     start=max(began, start),
                     end=max(ended, start),

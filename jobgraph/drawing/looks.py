@@ -23,6 +23,7 @@ FAILED = StateStyle("#ffebe9", "#cf222e", "✗")
 RUNNING = StateStyle("#ddf4ff", "#0969da", "▶")
 WAITING = StateStyle("#fff8c5", "#9a6700", "…")
 SKIPPED = StateStyle("#eaeef2", "#6e7781", "↷")
+CANCELLED = StateStyle("#fbefff", "#8250df", "■")
 
 LOOKS: dict[str, StateStyle] = {
     "SUCCEEDED": DONE,
@@ -38,6 +39,6 @@ LOOKS: dict[str, StateStyle] = {
     "SUSPENDED": SKIPPED,
     "DISABLED": SKIPPED,
     "LEFT_OUT": SKIPPED,
-    "CANCELLED": SKIPPED,
-    "CANCELLING": SKIPPED,
+    "CANCELLED": CANCELLED,
+    "CANCELLING": CANCELLED,
 }

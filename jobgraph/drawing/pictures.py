@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.config.topology import topological
 from jobgraph.drawing.grouping import AUTO, clusters
-from jobgraph.drawing.looks import DONE, FAILED, LOOKS, NEUTRAL, RUNNING, SKIPPED, WAITING, StateStyle
+from jobgraph.drawing.looks import CANCELLED, DONE, FAILED, LOOKS, NEUTRAL, RUNNING, SKIPPED, WAITING, StateStyle
 from jobgraph.drawing.mermaid import MermaidArrow, MermaidBox, flowchart
 from jobgraph.drawing.svg import Box, Drawing, drawing_of
 
@@ -30,7 +30,7 @@ MOST_ENDS = 5
 # of a group's or a graph's jobs that need a look, so many are named
 MOST_NAMED = 20
 # what a group shows of its jobs' states: the first of these that one of its jobs has
-_WORST_FIRST = (FAILED, RUNNING, WAITING, SKIPPED, DONE)
+_WORST_FIRST = (FAILED, CANCELLED, RUNNING, WAITING, SKIPPED, DONE)
 
 
 @dataclass(frozen=True)
@@ -189,15 +189,21 @@ def _to_look_at(tasks: list[_Task], states: Mapping[str, str] | None) -> Iterato
 def svg(graph: Graph, states: Mapping[str, str] | None = None, way: str = AUTO) -> str:
     """Return the graph as an SVG document, from left to right, coloured by state."""
     tasks = _tasks(graph, way, states)
-    legend = {
-        LOOKS.get((states or {}).get(name, ""), NEUTRAL): (states or {}).get(name, "") for name in graph.task_names
-    }
-    words = tuple((look.fill, look.border, legend[look]) for look in _WORST_FIRST[::-1] if look in legend)
+    words = tuple(_legend(graph, states or {}))
     remark = graph.comment
     if any(task.jobs for task in tasks):
         count = sum(task.shape in {"job", "group"} for task in tasks)
         remark = f"{len(graph.jobs)} jobs in {count} groups" + (f" · {remark}" if remark else "")
     return drawing_of(Drawing(graph.key, remark, tuple(_box(task, states) for task in tasks), words))
+
+
+def _legend(graph: Graph, states: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield fill, border and words of each look; states that look alike, as SUCCEEDED and DONE, share one entry."""
+    shown = sorted({state for name in graph.task_names if (state := states.get(name, ""))})
+    for look in _WORST_FIRST[::-1]:
+        words = [state for state in shown if LOOKS.get(state) is look]
+        if words:
+            yield look.fill, look.border, ", ".join(words)
 
 
 def _box(task: _Task, states: Mapping[str, str] | None) -> Box:

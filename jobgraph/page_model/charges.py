@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobgraph.runs.attempts import instant
+from jobgraph.runs.attempts import families_of_pools, instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,13 +46,16 @@ def charges(
     since: datetime,
 ) -> PoolCharges:
     """Return the charges of pools since an instant; where a rate is a range, its upper end counts as used."""
-    used = sum(_credits(row, rates, since) for row in attempts if row["COMPUTE_POOL"] in pools)
+    families = families_of_pools(attempts)
+    used = sum(_credits(row, families, rates, since) for row in attempts if row["COMPUTE_POOL"] in pools)
     return PoolCharges(tuple(pools), sum(float(row["CREDITS"]) for row in metered), used)
 
 
-def _credits(attempt: Mapping[str, Any], rates: Mapping[str, Rate], since: datetime) -> float:
+def _credits(
+    attempt: Mapping[str, Any], families: Mapping[str, str], rates: Mapping[str, Rate], since: datetime
+) -> float:
     began, ended = instant(attempt["STARTED_TIME"]), instant(attempt["COMPLETED_TIME"])
-    rate = rates.get(str(attempt["NODE_FAMILY"] or ""))
+    rate = rates.get(str(attempt["NODE_FAMILY"] or families.get(attempt["COMPUTE_POOL"], "")))
     if began is None or ended is None or rate is None:
         return 0.0
     seconds = (ended - max(began, since)).total_seconds()

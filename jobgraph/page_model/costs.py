@@ -6,7 +6,7 @@ not in here (`jobgraph cost --since DATE`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Costs:
 
 def costs(history: Iterable[GraphRun], rates: Mapping[str, Rate]) -> Costs:
     """Return what some runs of a graph did cost, newest first; where a rate is a range, by its upper end."""
-    runs = list(history)[::-1]
+    runs = _with_families(list(history)[::-1])
     attempts: dict[str, list[Attempt]] = {}
     for run in runs:
         for job in run.jobs:
@@ -64,6 +64,26 @@ def costs(history: Iterable[GraphRun], rates: Mapping[str, Rate]) -> Costs:
     jobs = (_job(name, tries, rates) for name, tries in attempts.items())
     per_run = tuple((run, sum(_credits(attempt, rates) for job in run.jobs for attempt in job.tries)) for run in runs)
     return Costs(tuple(sorted(jobs, key=lambda job: (-job.credits, job.job))), per_run)
+
+
+def _with_families(runs: Sequence[GraphRun]) -> list[GraphRun]:
+    """Return the runs with the family of each attempt's nodes, also of recovered attempts that do not say it.
+
+    It is then that of the job as it was deployed, or of other attempts on the pool.
+    """
+    tries = [attempt for run in runs for job in run.jobs for attempt in job.tries]
+    families = {attempt.compute_pool: attempt.node_family for attempt in tries if attempt.node_family}
+    for run in runs:
+        definitions = (task.definition for task in run.shape.jobs)
+        families |= {d["compute_pool"]: d["instance_family"] for d in definitions if d.get("instance_family")}
+
+    def completed(attempt: Attempt) -> Attempt:
+        return replace(attempt, node_family=attempt.node_family or families.get(attempt.compute_pool, ""))
+
+    return [
+        replace(run, jobs=tuple(replace(job, tries=tuple(map(completed, job.tries))) for job in run.jobs))
+        for run in runs
+    ]
 
 
 def _job(name: str, tries: Sequence[Attempt], rates: Mapping[str, Rate]) -> JobCost:

@@ -40,6 +40,10 @@ def finalizer_definition(graph: Graph, settings: Settings, uses: Sequence[str], 
         "drop_superseded": dropping,
         "jobs": _jobs(graph),
     }
+    planned = {pool.name: pool.instance_family for pool in settings.pools}
+    families = {pool: planned[pool] for pool in sorted({job.compute_pool for job in graph.jobs}) if pool in planned}
+    if families:
+        definition["instance_families"] = families
     notify = notify_definition(graph, settings)
     if notify is not None:
         definition |= {"notifications_table": settings.notifications_table, "notify": notify}

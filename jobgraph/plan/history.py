@@ -281,13 +281,6 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
         " COUNT(DISTINCT TASK_NAME) AS JOBS, COUNT(DISTINCT GRAPH_RUN_ID) AS RUNS"
         f" FROM {runs} WHERE JOB_STATUS NOT IN ('DONE', 'LEFT_OUT') GROUP BY WEEK, ROOT_TASK_NAME, REASON_CLASS"
     )
-    costs = (
-        "SELECT ROOT_TASK_NAME, TASK_NAME, COMPUTE_POOL, NODE_FAMILY, COUNT(DISTINCT GRAPH_RUN_ID) AS RUNS,"
-        " COUNT(*) AS ATTEMPTS, SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 0 ELSE 1 END) AS FAILED_ATTEMPTS,"
-        " SUM(DURATION_IN_SECS * REPLICAS) AS POOL_SECONDS,"
-        " SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 0 ELSE DURATION_IN_SECS * REPLICAS END) AS FAILED_POOL_SECONDS"
-        f" FROM {runs} WHERE JOB_STATUS <> 'LEFT_OUT' GROUP BY ROOT_TASK_NAME, TASK_NAME, COMPUTE_POOL, NODE_FAMILY"
-    )
     failed = (
         "SELECT GRAPH_START_TIME, ROOT_TASK_NAME, TASK_NAME, ATTEMPT, JOB_STATUS, REASON_CLASS, EXIT_CODE, REASON,"
         " FIRST_ERROR, ERRORS,"
@@ -308,9 +301,23 @@ def views(settings: Settings) -> tuple[ViewPlan, ...]:
         ViewPlan("FAILED_JOBS", "jobgraph: attempts that failed, with their cause", failed),
         ViewPlan("SLOWEST_JOBS", "jobgraph: the 100 longest attempts of each graph", slowest),
         ViewPlan("FAILURES_BY_WEEK", "jobgraph: failed attempts by week and reason class", by_week),
-        ViewPlan("JOB_COSTS", "jobgraph: attempts and seconds on the pool by job, replicas counted", costs),
+        ViewPlan(
+            "JOB_COSTS", "jobgraph: attempts and seconds on the pool by job, replicas counted", _job_costs(settings)
+        ),
         ViewPlan("ATTEMPT_COSTS", "jobgraph: credits of each attempt's nodes by the rates", _attempt_costs(settings)),
         ViewPlan("JOB_DURATIONS", "jobgraph: how long jobs take", durations),
+    )
+
+
+def _job_costs(settings: Settings) -> str:
+    """Return the query for attempts and seconds on a pool, job by job."""
+    return (
+        "SELECT ROOT_TASK_NAME, TASK_NAME, COMPUTE_POOL, NODE_FAMILY, COUNT(DISTINCT GRAPH_RUN_ID) AS RUNS,"
+        " COUNT(*) AS ATTEMPTS, SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 0 ELSE 1 END) AS FAILED_ATTEMPTS,"
+        " SUM(DURATION_IN_SECS * REPLICAS) AS POOL_SECONDS,"
+        " SUM(CASE WHEN JOB_STATUS = 'DONE' THEN 0 ELSE DURATION_IN_SECS * REPLICAS END) AS FAILED_POOL_SECONDS"
+        f" FROM ({_with_families(settings)}) AS RUNS WHERE JOB_STATUS <> 'LEFT_OUT'"
+        " GROUP BY ROOT_TASK_NAME, TASK_NAME, COMPUTE_POOL, NODE_FAMILY"
     )
 
 
@@ -319,9 +326,28 @@ def _attempt_costs(settings: Settings) -> str:
     rates = published().overridden(dict(settings.rates), settings.credit_price)
     cases = " ".join(f"WHEN {literal(family)} THEN {rate.high}" for family, rate in sorted(rates.families.items()))
     credits_ = f"DURATION_IN_SECS * REPLICAS / 3600 * CASE NODE_FAMILY {cases} END"
+    runs = _with_families(settings)
     return (
         "SELECT GRAPH_NAME, ROOT_TASK_NAME, GRAPH_RUN_ID, TASK_NAME, ATTEMPT, JOB_STATUS, COMPUTE_POOL, NODE_FAMILY,"
         " DATE_TRUNC('week', COMPLETED_TIME) AS WEEK, DURATION_IN_SECS * REPLICAS AS POOL_SECONDS,"
         f" {credits_} AS CREDITS, {credits_} * {rates.credit_price} AS DOLLARS"
-        f" FROM {settings.qualified(settings.job_runs_table)} WHERE DURATION_IN_SECS IS NOT NULL"
+        f" FROM ({runs}) AS RUNS WHERE DURATION_IN_SECS IS NOT NULL"
+    )
+
+
+def _with_families(settings: Settings) -> str:
+    """Return the query for the attempts with the family of their nodes, also where the row does not say it.
+
+    It is then that of the pool as planned, or of other attempts on the pool.
+    """
+    cases = " ".join(f"WHEN {literal(pool.name)} THEN {literal(pool.instance_family)}" for pool in settings.pools)
+    planned = f"CASE COMPUTE_POOL {cases} END, " if cases else ""
+    others = "MAX(NODE_FAMILY) OVER (PARTITION BY COMPUTE_POOL)"
+    columns = (
+        "GRAPH_NAME, ROOT_TASK_NAME, GRAPH_RUN_ID, TASK_NAME, ATTEMPT, JOB_STATUS, COMPUTE_POOL, DURATION_IN_SECS,"
+        " REPLICAS, COMPLETED_TIME"
+    )
+    return (
+        f"SELECT {columns}, COALESCE(NODE_FAMILY, {planned}{others}) AS NODE_FAMILY"
+        f" FROM {settings.qualified(settings.job_runs_table)}"
     )

@@ -50,6 +50,7 @@ _DEFINITION_WORDS = {
     "operations_table": "history table of operations",
     "backfills_table": "table of backfills",
     "backfill_intervals_table": "table of intervals of backfills",
+    "instance_families": "instance families of its pools",
     "keep_services_days": "days that services are kept",
     "keep_results_days": "days that results are kept",
     "results": "stage path of results",

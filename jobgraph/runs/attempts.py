@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 Row = dict[str, Any]
 
@@ -107,6 +110,11 @@ def read(row: Row) -> Attempt:
     )
 
 
+def families_of_pools(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the instance family of each pool, by the last of the rows that says it: recovered attempts may not."""
+    return {_text(row, "COMPUTE_POOL"): family for row in rows if (family := _text(row, "NODE_FAMILY"))}
+
+
 def instant(value: datetime | str | None) -> datetime | None:
     """Return a timezone-aware datetime from a TIMESTAMP_LTZ cell, or from a text in TASK_LOGGING_STATS.
 
@@ -138,7 +146,7 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST_CAUSE else line[: _LONGEST_CAUSE - 3] + "..."
 
 
-def _text(row: Row, column: str) -> str:
+def _text(row: Mapping[str, Any], column: str) -> str:
     return str(row.get(column) or "")
 
 

@@ -7,7 +7,7 @@ continue`), and such a run does not count as successful.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jobgraph.procedures.requested import request as requests
@@ -53,8 +53,8 @@ class JobRun:
     """A job within a run. `duration` is in seconds, up to now while it runs; `cause` is one line, or empty.
 
     After a retry of the run, `duration` and `attempts` are those of all its attempts together. `attempts` counts the
-    recorded attempts (`tries`) and the present one, if it has a `service`. A job whose service waits for a node is
-    PENDING although its task is executing; `waited` is the number of seconds so far.
+    recorded ones (`tries`) and the present one, if it has a `service`. A job whose service waits for a node is PENDING
+    although its task is executing; `waited` is the seconds so far. `earlier`: begin and end of its task before retries.
     """
 
     name: str
@@ -67,6 +67,7 @@ class JobRun:
     waited: float | None = None
     started: datetime | None = None
     completed: datetime | None = None
+    earlier: tuple[tuple[datetime, datetime | None], ...] = ()
 
     @property
     def last(self) -> Attempt | None:
@@ -89,10 +90,10 @@ class GraphRun:
     """A graph run. `state` is PENDING, RUNNING, DONE, FAILED or CANCELLED; `ended`: nothing more will happen.
 
     `duration` is in seconds, up to now while the run lasts; after a retry it is the sum of all attempts, without the
-    time between them. `elapsed` includes that time. `cause`: why the root or the finalizer failed. `task_states`: the
-    states of the jobs, the root and the finalizer, for a picture. `repeatable`: it is the last run of a graph that has
-    not changed since. `stopped`: one of its tasks failed or was cancelled. `config`: its values as JSON. `request`:
-    the other parameters with which it was requested.
+    time between them (`spans`). `elapsed` includes that time. `cause`: why the root or the finalizer failed.
+    `task_states`: the states of the jobs, the root and the finalizer, for a picture. `repeatable`: it is the last run
+    of a graph that has not changed since. `stopped`: one of its tasks failed or was cancelled. `config`: its values as
+    JSON. `request`: the other parameters with which it was requested.
     """
 
     shape: Shape
@@ -106,6 +107,7 @@ class GraphRun:
     completed: datetime | None = None
     duration: float | None = None
     elapsed: float | None = None
+    spans: tuple[tuple[datetime, datetime], ...] = ()
     cause: str = ""
     config: str = ""
     request: Request = _ORDINARY
@@ -204,6 +206,8 @@ def assemble(
         tries.setdefault(attempt["TASK_NAME"], []).append(attempt_rows.read(attempt))
     jobs = tuple(_job(task, rows, tuple(tries.get(task.name, ())), progress) for task in shape.jobs)
     jobs = with_values(jobs, shape.jobs, rows.latest)
+    earlier = task_runs.earlier_spans(own, {job.name: rows.latest[job.name] for job in jobs if job.started})
+    jobs = tuple(replace(job, earlier=earlier.get(job.name, ())) for job in jobs)
     root, finalizer = rows.row(shape.root_task), rows.row(shape.finalizer)
     ends = [row.completed for row in rows.latest.values() if row.completed and row is not finalizer]
     end = max(ends) if rows.ended and ends else progress.now
@@ -221,8 +225,9 @@ def assemble(
         scheduled=root.scheduled if root else None,
         started=root.started if root else None,
         completed=end if rows.ended else None,
-        duration=sum(spans) if root and spans else None,
+        duration=task_runs.seconds(spans) if root and spans else None,
         elapsed=_seconds(root.started, end) if root else None,
+        spans=spans,
         cause=task_runs.errors_of(root, finalizer) if rows.ended else "",
         config=rows.config,
         request=rows.request,
@@ -368,15 +373,10 @@ def _cause(state: str, task: Task, rows: _Rows, tries: Sequence[Attempt]) -> str
     if state == NOT_RECORDED:
         return "its task succeeded but left no row in JOBS_RUN_STATS"
     if state == SKIPPED:
-        return _cause_of_skip(task, rows)
+        # the predecessors are unknown in a run that an earlier version recorded
+        certain = rows.shape.whole or bool(task.definition)
+        return BLOCKED if task.name in rows.blocked else CONDITION_FALSE if certain else UNKNOWN_SKIP
     return (last.cause if last else "") or one_line(row.error if row else "") or f"the task ended {state}"
-
-
-def _cause_of_skip(task: Task, rows: _Rows) -> str:
-    if task.name in rows.blocked:
-        return BLOCKED
-    # the predecessors are unknown in a run that an earlier version recorded
-    return CONDITION_FALSE if rows.shape.whole or task.definition else UNKNOWN_SKIP
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

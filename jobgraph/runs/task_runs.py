@@ -137,6 +137,18 @@ def latest(history: Iterable[TaskRun]) -> dict[str, TaskRun]:
     return rows
 
 
+def earlier_spans(
+    history: Iterable[TaskRun], shown: Mapping[str, TaskRun]
+) -> dict[str, tuple[tuple[datetime, datetime | None], ...]]:
+    """Return when the tasks of one graph run began and ended in the attempts of the graph before the `shown` rows."""
+    spans: dict[str, tuple[tuple[datetime, datetime | None], ...]] = {}
+    for row in sorted(history, key=lambda row: row.attempt):
+        present = shown.get(row.name)
+        if row.started and row.state != SKIPPED and (present is None or row.attempt < present.attempt):
+            spans[row.name] = (*spans.get(row.name, ()), (row.started, row.completed))
+    return spans
+
+
 def started_runs(history: Iterable[TaskRun], root_task: str) -> frozenset[str]:
     """Return the ids of the runs whose root is past the state SCHEDULED."""
     return frozenset(row.run_id for row in history if row.name == root_task and row.state != SCHEDULED)
@@ -178,8 +190,8 @@ def telling(row: TaskRun | None, tries: tuple[Attempt, ...]) -> tuple[Attempt, .
     return () if ended < row.started else tries
 
 
-def spans(tasks: Iterable[TaskRun], attempt: int, now: datetime | None) -> list[float]:
-    """Return the duration of each attempt of a run in seconds; `now` is the end of the last `attempt` if it goes on."""
+def spans(tasks: Iterable[TaskRun], attempt: int, now: datetime | None) -> tuple[tuple[datetime, datetime], ...]:
+    """Return begin and end of each attempt of a run; `now` is the end of the last `attempt` if it goes on."""
     begun: dict[int, datetime] = {}
     ended: dict[int, datetime] = {attempt: now} if now else {}
     for row in tasks:
@@ -187,7 +199,12 @@ def spans(tasks: Iterable[TaskRun], attempt: int, now: datetime | None) -> list[
             begun[row.attempt] = min(begun.get(row.attempt, row.started), row.started)
         if row.completed:
             ended[row.attempt] = max(ended.get(row.attempt, row.completed), row.completed)
-    return [max((ended[number] - start).total_seconds(), 0.0) for number, start in begun.items() if number in ended]
+    return tuple((begun[number], max(ended[number], begun[number])) for number in sorted(begun) if number in ended)
+
+
+def seconds(parts: Iterable[tuple[datetime, datetime]]) -> float:
+    """Return how long some spans lasted together."""
+    return sum((end - begin).total_seconds() for begin, end in parts)
 
 
 def durations(history: Iterable[TaskRun], now: datetime | None) -> dict[str, float]:
@@ -199,7 +216,7 @@ def durations(history: Iterable[TaskRun], now: datetime | None) -> dict[str, flo
     for row in history:
         rows.setdefault(row.name, {})[row.attempt] = row
     return {
-        name: sum(spans(attempts.values(), last, None if attempts[last].completed else now))
+        name: seconds(spans(attempts.values(), last, None if attempts[last].completed else now))
         for name, attempts in rows.items()
         if attempts[last := max(attempts)].started and (attempts[last].completed or now)
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobgraph.page.markup.elements import legend, link, text
 from jobgraph.page_model import address, looks
+from jobgraph.runs import overview
 from jobgraph.runs.wording import duration, instant_utc
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from jobgraph.page_model.grid import Grid, Row
     from jobgraph.runs.graph_run import GraphRun
 
-_LEGEND = ("DONE", "FAILED", "TIMED_OUT", "RUNNING", "PENDING", "SKIPPED", "CANCELLED", "SUSPENDED", "DISABLED")
+# only a graph as a whole is in the other state
+_LEGEND = tuple(name for name in looks.LOOKS if name != overview.NEVER_RAN)
 
 
 def grid_html(grid: Grid, here: Address, *, unread: int = 0, whole: bool = False) -> str:

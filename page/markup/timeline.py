@@ -21,9 +21,12 @@ _CSS = {
     model.NODE: "node",
     model.RUNNING: "ran",
     model.FAILED_RUN: "lost",
+    model.CANCELLED_RUN: "cancelled",
     model.RETRY: "node",
+    model.BETWEEN: "between",
     model.AFTER: "after",
 }
+_SIGNS = {model.FAILED_RUN: "✗", model.CANCELLED_RUN: "■"}
 _STEPS = 5
 # A label fits behind a bar that ends before so much of the line.
 _ROOM = 88.0
@@ -67,14 +70,15 @@ def _piece(piece: Piece, whole: float) -> str:
     start, width = piece.start / whole * 100, max(piece.seconds / whole * 100, 0.15)
     words = f"attempt {piece.attempt}, " if piece.attempt is not None else ""
     hint = f"{words}{piece.kind}: {duration(piece.seconds)} ({model.WORDS[piece.kind]})"
-    sign = "✗" if piece.kind == model.FAILED_RUN else ""
-    return f'<b class="{_CSS[piece.kind]}" style="left:{start:.2f}%;width:{width:.2f}%" title="{text(hint)}">{sign}</b>'
+    sign, css = _SIGNS.get(piece.kind, ""), _CSS[piece.kind]
+    return f'<b class="{css}" style="left:{start:.2f}%;width:{width:.2f}%" title="{text(hint)}">{sign}</b>'
 
 
 def _legend() -> str:
-    kinds = (model.QUEUE, model.NODE, model.RUNNING, model.FAILED_RUN, model.AFTER)
+    ran = (model.RUNNING, model.FAILED_RUN, model.CANCELLED_RUN)
+    kinds = (model.QUEUE, model.NODE, *ran, model.BETWEEN, model.AFTER)
     entries = "".join(
-        f'<span><b class="piece {_CSS[kind]}" aria-hidden="true">{"✗" if kind == model.FAILED_RUN else ""}</b>'
+        f'<span><b class="piece {_CSS[kind]}" aria-hidden="true">{_SIGNS.get(kind, "")}</b>'
         f"{text(model.WORDS[kind])}</span>"
         for kind in kinds
     )

@@ -11,20 +11,34 @@ from urllib.parse import parse_qsl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobgraph.cost.rates import published
 from jobgraph.page.markup.elements import link, text
-from jobgraph.page.markup.grid import grid_html
+from jobgraph.page.markup.grid import grid_html, grid_legend
 from jobgraph.page.markup.runs import attempt_html, job_html, log_html, run_html
 from jobgraph.page.markup.timeline import timeline_html
 from jobgraph.page_model import address, looks
 from jobgraph.page_model.address import Address
+from jobgraph.page_model.costs import costs
 from jobgraph.page_model.grid import grid
 from jobgraph.page_model.job_history import job_history
 from jobgraph.page_model.log_text import MOST_LINES, MOST_MARKS, excerpt
-from jobgraph.page_model.timeline import NODE, QUEUE, RETRY, critical_path, timeline
+from jobgraph.page_model.timeline import (
+    BETWEEN,
+    CANCELLED_RUN,
+    FAILED_RUN,
+    NODE,
+    QUEUE,
+    RETRY,
+    RUNNING,
+    critical_path,
+    timeline,
+)
+from jobgraph.runs import overview
 from jobgraph.runs.attempts import Attempt
 from jobgraph.runs.deployed import Task
-from jobgraph.runs.graph_run import GraphRun, JobRun
+from jobgraph.runs.graph_run import GraphRun, JobRun, Progress, assemble
 from jobgraph.runs.shapes import Shape
+from jobgraph.runs.task_runs import TaskRun
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 STATES = st.sampled_from([*looks.LOOKS, "A_STATE_OF_TOMORROW"])
@@ -133,6 +147,106 @@ def test_the_critical_path_is_a_chain_that_ends_last(run: GraphRun) -> None:
     assert (last.completed if last else None) == max(ended, default=None)
     if path:
         assert not [name for name in after[path[0]] if (job := run.job(name)) and job.completed and job.started]
+
+
+def _task_run(name: str, state: str, start: float, end: float | None, attempt: int = 1) -> TaskRun:
+    completed = None if end is None else _at(end)
+    return TaskRun(name, state, "run", _at(start), _at(start), completed, "", "SCHEDULE", attempt)
+
+
+def _attempt_row(number: int, state: str, start: float, end: float) -> dict[str, object]:
+    times = {"STARTED_TIME": _at(start), "COMPLETED_TIME": _at(end), "DURATION_IN_SECS": end - start}
+    return {"TASK_NAME": "BROKEN", "ATTEMPT": number, "JOB_STATUS": state, **times}
+
+
+BEFORE_THE_RETRY = [
+    _task_run("ROOT", "SUCCEEDED", 0, 1),
+    _task_run("FIRST", "SUCCEEDED", 1, 4),
+    _task_run("BROKEN", "FAILED", 5, 16),
+]
+TRIES = [_attempt_row(1, "FAILED", 6, 8), _attempt_row(2, "FAILED", 9, 11), _attempt_row(3, "CANCELLED", 12, 15)]
+TASKS = (Task("FIRST", (), started=True), Task("BROKEN", ("FIRST",), started=True))
+
+
+def test_the_attempts_before_a_retry_of_the_graph_are_drawn_in_their_own_time() -> None:
+    rows = [*BEFORE_THE_RETRY, _task_run("BROKEN", "SUCCEEDED", 45, 50, attempt=2)]
+    run = assemble(Shape("g", "ROOT", TASKS), "run", rows, [*TRIES, _attempt_row(4, "DONE", 47, 49)])
+    assert (run.duration, run.elapsed) == (16 + 5, 50)
+    model = timeline(run)
+    assert model.seconds == 50
+    pieces = {bar.job.name: bar.pieces for bar in model.bars}["BROKEN"]
+    attempts = [(piece.kind, piece.start, piece.end) for piece in pieces if piece.attempt]
+    assert attempts == [(FAILED_RUN, 6, 8), (FAILED_RUN, 9, 11), (CANCELLED_RUN, 12, 15), (RUNNING, 47, 49)]
+    assert [(piece.kind, piece.start, piece.end) for piece in pieces if piece.kind in {QUEUE, BETWEEN}] == [
+        (QUEUE, 4, 5),
+        (BETWEEN, 16, 45),
+    ]
+    assert all(first.end == second.start for first, second in pairwise(pieces))
+    # the pause is not a part of either
+    assert model.critical_seconds == run.duration
+    drawn = timeline_html(model, Address(address.RUN, "g"))
+    assert drawn.count('<b class="lost"') == 2
+    assert drawn.count('<b class="cancelled"') == 1
+
+
+def test_a_retry_that_has_only_been_asked_for_hides_no_attempt() -> None:
+    progress = Progress(now=_at(30), attempt=2)
+    run = assemble(Shape("g", "ROOT", TASKS), "run", BEFORE_THE_RETRY, TRIES, progress)
+    assert not run.ended
+    model = timeline(run)
+    pieces = {bar.job.name: bar.pieces for bar in model.bars}["BROKEN"]
+    assert [(piece.start, piece.end) for piece in pieces if piece.attempt] == [(6, 8), (9, 11), (12, 15)]
+    assert (pieces[-1].end, model.seconds) == (16, 30)
+
+
+@given(runs(), st.data())
+def test_a_retried_run_loses_no_time(run: GraphRun, data: st.DataObject) -> None:
+    """What an earlier attempt of the graph did is drawn before the rest, which stays as it was."""
+    shift = timedelta(seconds=1000)
+    job = data.draw(st.sampled_from(run.jobs))
+    length = data.draw(st.integers(1, 900))
+    lost = Attempt(0, "FAILED", started=_at(0), completed=_at(length), duration=length)
+    earlier = ((_at(0), _at(length)),)
+    later = tuple(_moved(each, shift) for each in run.jobs)
+    jobs = tuple(
+        replace(each, tries=(lost, *each.tries), earlier=earlier) if each.name == job.name else each for each in later
+    )
+    retried = replace(run, jobs=jobs, elapsed=(run.duration or 0.0) + 1000)
+    bar = next(bar for bar in timeline(retried).bars if bar.job.name == job.name)
+    assert (bar.pieces[0].kind, bar.pieces[0].attempt, bar.pieces[0].seconds) == (FAILED_RUN, 0, length)
+    assert all(abs(first.end - second.start) < 1e-6 for first, second in pairwise(bar.pieces))
+    plain = next(bar for bar in timeline(replace(retried, jobs=later)).bars if bar.job.name == job.name)
+    lengths = [piece.seconds for piece in plain.pieces if piece.attempt]
+    shown = [piece.seconds for piece in bar.pieces if piece.attempt]
+    assert len(lengths) == len(shown)
+    assert all(abs(one - other) < 1e-3 for one, other in zip(lengths, shown, strict=True))
+
+
+def test_a_recovered_attempt_costs_what_others_on_its_pool_do() -> None:
+    def of(job: str, family: str, state: str, pool: str = "P") -> JobRun:
+        attempt = Attempt(1, state, duration=3600.0, compute_pool=pool, node_family=family)
+        return JobRun(job, state, attempts=1, tries=(attempt,))
+
+    tasks = (Task("A", (), started=True), Task("B", (), started=True))
+    planned = Task("C", (), started=True, definition={"compute_pool": "Q", "instance_family": "CPU_X64_S"})
+    jobs = (of("A", "CPU_X64_XS", "DONE"), of("B", "", "CANCELLED"), of("C", "", "CANCELLED", "Q"))
+    run = GraphRun(Shape("g", "ROOT", (*tasks, planned)), "run", "CANCELLED", True, jobs)  # noqa: FBT003  # it has ended
+    families = published().families
+    result = costs([run], families)
+    small, large = families["CPU_X64_XS"].high, families["CPU_X64_S"].high
+    assert {job.job: (job.credits, job.unrated) for job in result.jobs} == {
+        "A": (small, 0),
+        "B": (small, 0),
+        "C": (large, 0),
+    }
+    assert result.lost == small + large
+
+
+def test_the_legend_of_the_grid_has_every_state_of_a_job() -> None:
+    legend = grid_legend()
+    words = {look.word for name, look in looks.LOOKS.items() if name != overview.NEVER_RAN}
+    assert all(f">{word}" in legend for word in words)
+    assert "∅" in legend
 
 
 @given(st.lists(st.integers(0, 30), unique=True, max_size=5).flatmap(lambda days: st.tuples(*map(runs, days))))

@@ -147,7 +147,9 @@ def test_the_cost_of_idle_nodes_is_what_was_charged_and_not_used(visit: Visit) -
     client = server("done")
     ran = {"ROOT_TASK_NAME": "ROOT_TASK", "COMPUTE_POOL": "P", "NODE_FAMILY": "CPU_X64_XS", "REPLICAS": 1}
     times = {"STARTED_TIME": client.clock.now - timedelta(hours=2), "COMPLETED_TIME": client.clock.now}
-    client.answers[r"COMPLETED_TIME >= "] = [ran | times]
+    halves = [ran | times | {"COMPLETED_TIME": client.clock.now - timedelta(hours=1)}, ran | times]
+    halves[1] |= {"STARTED_TIME": client.clock.now - timedelta(hours=1), "NODE_FAMILY": None}  # a recovered attempt
+    client.answers[r"COMPLETED_TIME >= "] = halves
     client.answers["SNOWPARK_CONTAINER_SERVICES_HISTORY"] = [
         {"NAME": "P", "CREDITS": 0.1},
         {"NAME": "P", "CREDITS": 0.1},

@@ -16,6 +16,7 @@ DEFINITION: dict[str, Any] = {
     "job_logs_table": "JOB_LOGS",
     "task_runs_table": "TASK_LOGGING_STATS",
     "keep_services_days": 1,
+    "instance_families": {"POOL": "CPU_X64_S"},
     "jobs": [{"name": "A"}, {"name": "B", "after": [0]}],
 }
 
@@ -109,6 +110,7 @@ def test_a_job_that_its_task_left_running_is_stopped_and_recorded(state: str, me
     assert service.status == "CANCELLED"
     ((row),) = session.history
     assert (row["JOB_STATUS"], row["REASON_CLASS"], row["ATTEMPT"]) == ("CANCELLED", reason_class, 1)
+    assert (row["COMPUTE_POOL"], row["NODE_FAMILY"]) == ("POOL", "CPU_X64_S")
     assert [log["LOG"] for log in session.logs] == ["bye\n"]
     assert close(session)["attempts_recovered"] == 0
 

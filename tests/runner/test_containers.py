@@ -179,6 +179,18 @@ def test_views_answer_what_people_ask(managed: Deployed) -> None:
     rate = published().families[ran.attempts()["T_FLAKY"][0]["NODE_FAMILY"]].high
     assert sum(row["CREDITS"] for row in tries) == pytest.approx(float(costs["POOL_SECONDS"]) / 3600 * rate)
     assert tries[0]["DOLLARS"] == pytest.approx(tries[0]["CREDITS"] * 3)
+    # an attempt whose row does not say its nodes' family costs what others on its pool do
+    ran.rows(
+        "INSERT INTO D.S.JOBS_RUN_STATS (ROOT_TASK_NAME, TASK_NAME, GRAPH_RUN_ID, ATTEMPT, JOB_STATUS, COMPUTE_POOL,"
+        " REPLICAS, DURATION_IN_SECS)"
+        f" SELECT 'OTHER_ROOT', 'RECOVERED', '1', 1, 'CANCELLED', '{costs['COMPUTE_POOL']}',"
+        " 1, 3600"
+    )
+    (recovered,) = ran.rows("SELECT * FROM D.S.ATTEMPT_COSTS WHERE TASK_NAME = 'RECOVERED'")
+    assert (recovered["NODE_FAMILY"], recovered["CREDITS"]) == (tries[0]["NODE_FAMILY"], pytest.approx(rate))
+    (together,) = ran.rows("SELECT * FROM D.S.JOB_COSTS WHERE TASK_NAME = 'RECOVERED'")
+    assert together["NODE_FAMILY"] == tries[0]["NODE_FAMILY"]
+    ran.rows("DELETE FROM D.S.JOBS_RUN_STATS WHERE TASK_NAME = 'RECOVERED'")
     slowest = ran.rows(
         "SELECT TASK_NAME, DURATION_IN_SECS FROM D.S.SLOWEST_JOBS ORDER BY DURATION_IN_SECS DESC LIMIT 3"
     )

@@ -201,6 +201,17 @@ def test_a_group_shows_the_states_of_its_jobs_the_worst_first() -> None:
     assert "40 jobs: 1 ✗ · 1 ▶ · 10 ✓" in svg(graph, states)
 
 
+def test_each_state_is_told_by_its_own_sign_and_the_legend_has_its_word() -> None:
+    names = GRAPH.task_names
+    states = {names[0]: "SUCCEEDED"} | dict(zip(names[1:], ["DONE", "CANCELLED", "SKIPPED"], strict=False))
+    drawn = text(GRAPH, states)
+    signs = {line[0] for line in drawn.splitlines() if "CANCELLED" in line}
+    assert signs == {"■"}
+    assert not signs & {line[0] for line in drawn.splitlines() if "SKIPPED" in line}
+    assert ">DONE, SUCCEEDED<" in svg(GRAPH, states)
+    assert ">CANCELLED<" in svg(GRAPH, states)
+
+
 def test_a_graph_without_finalizer_is_drawn_without_one() -> None:
     graph = replace(GRAPH, finalizer=False)
     for picture in (svg(graph), mermaid(graph), text(graph)):
