@@ -65,14 +65,16 @@ def show_started(key: str, root_task: str, run_id: str | None, asked: Mapping[st
     note(f"Next: jobgraph status {key}   jobgraph wait {key}")
 
 
-def unless_interrupted(key: str, action: Callable[[], _Result]) -> _Result:
-    """Return the action's result; an interrupt ends the command, and says that the run goes on."""
+def unless_interrupted(key: str, action: Callable[[], _Result], remedy: str = "") -> _Result:
+    """Return the action's result; an interrupt ends the command, and says that the run goes on.
+
+    `remedy` is what can be done then, if not what is done about a run in progress.
+    """
     try:
         return action()
     except KeyboardInterrupt:
-        note(
-            f"\nStopped waiting. The run goes on: `jobgraph wait {key}` waits again, `jobgraph cancel {key}` stops it."
-        )
+        usual = f"The run goes on: `jobgraph wait {key}` waits again, `jobgraph cancel {key}` stops it."
+        note(f"\nStopped waiting. {remedy or usual}")
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 

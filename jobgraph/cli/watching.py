@@ -77,6 +77,14 @@ class RunsBefore:
     waiting: frozenset[str]
 
 
+def queued(key: str) -> str:
+    """Return what can be done about a run that was asked for and has not begun."""
+    return (
+        f"If another run is in progress, this one begins after it. `jobgraph status {key}` shows which is in progress,"
+        f" `jobgraph cancel {key}` cancels that one, `jobgraph cancel {key} --all` both."
+    )
+
+
 class Launch:
     """Starting a run of a deployed graph, and finding its id."""
 
@@ -109,7 +117,7 @@ class Launch:
             run_id = task_runs.new_run(self._root_history(earliest), self._graph.root_task, request.before, waiting)
             if run_id is not None or (patience is not None and elapsed >= patience):
                 return run_id
-            self._patience.rest("the run to be scheduled")
+            self._patience.rest("the run to be scheduled", queued(self._graph.key))
 
     def rows(self, run_id: str, request: RunsBefore) -> RunRows:
         """Return where the rows of the new run are: it runs with the graph as it is deployed."""
@@ -141,8 +149,12 @@ class Patience:
         self._key = key
         self._began = clock.monotonic()
 
-    def rest(self, awaited: str) -> None:
+    def rest(self, awaited: str, remedy: str = "") -> None:
         """Pause until the next poll.
+
+        Args:
+            awaited: what is waited for.
+            remedy: what to do when the time is over, if not what is done about a run in progress.
 
         Raises:
             TimedOutError: if the time is over; the run goes on.
@@ -151,7 +163,8 @@ class Patience:
         if self._timeout is not None and elapsed >= self._timeout:
             raise TimedOutError(
                 f"Waited {self._timeout:g} s for {awaited}; it goes on",
-                remedy=f"`jobgraph wait {self._key}` waits on, `jobgraph status {self._key}` shows it,"
+                remedy=remedy
+                or f"`jobgraph wait {self._key}` waits on, `jobgraph status {self._key}` shows it,"
                 f" `jobgraph cancel {self._key}` stops it.",
             )
         remaining = self._timeout - elapsed if self._timeout is not None else pause(elapsed)

@@ -13,7 +13,7 @@ from jobgraph.account import steering
 from jobgraph.cli import lookup, operating, run_output
 from jobgraph.cli.application import Application, examples
 from jobgraph.cli.application import note as remark
-from jobgraph.cli.watching import Launch
+from jobgraph.cli.watching import Launch, queued
 from jobgraph.runs import selection
 from jobgraph.runs.selection import JobSelection
 
@@ -117,7 +117,7 @@ def _found(
     """
     run_id = None
     try:
-        run_id = run_output.unless_interrupted(key, lambda: launch.find(request, patience))
+        run_id = run_output.unless_interrupted(key, lambda: launch.find(request, patience), queued(key))
     finally:
         keep(run_id)
     return run_id

@@ -94,6 +94,16 @@ def test_the_timeout_limits_search_and_run_together(server: Server, clock: Manua
     assert "jobgraph wait" in str(raised.value)
 
 
+def test_of_a_run_that_has_not_begun_nobody_is_told_that_cancel_stops_it(server: Server, clock: ManualClock) -> None:
+    server.steps = ()
+    starting = launch(server, clock, timeout=2)
+    request = execute(starting)
+    with pytest.raises(TimedOutError, match="2 s for the run to be scheduled") as raised:
+        starting.find(request)
+    assert "`jobgraph cancel container_jobs` cancels that one" in str(raised.value)
+    assert "stops it" not in str(raised.value)
+
+
 def test_no_job_ever_looks_as_if_it_had_left_no_attempt(server: Server, clock: ManualClock) -> None:
     """The rows of attempts must be at least as young as the task history they are put together with."""
     seen: list[GraphRun] = []
