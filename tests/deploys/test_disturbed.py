@@ -34,6 +34,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploys]:
         yield made
 
 
+@pytest.fixture
+def settled(project: Deploys) -> Deploys:
+    """The project as deployed: the first deploy is a test of its own, which `make slow` leaves out."""
+    project.up({"one": BEFORE})
+    return project
+
+
 def test_a_first_deploy_takes_nothing_from_others_and_makes_anew_what_a_kill_left(project: Deploys) -> None:
     project.project.query(f"CREATE ROLE SPCS_DEMO_ROLE COMMENT = '{OTHERS}'")
     code, out = project.pulumi("up", "--yes", "--skip-preview")
@@ -53,11 +60,11 @@ def test_a_first_deploy_takes_nothing_from_others_and_makes_anew_what_a_kill_lef
     assert {row["state"] for row in project.tasks().values()} == {"started"}
 
 
-def test_a_deploy_without_a_change_leaves_the_last_run_to_be_retried(project: Deploys) -> None:
-    assert project.project.jobgraph("run", "one", "--wait", check=False).returncode == 1
-    assert project.up() == []
-    project.project.query(RETRY)
-    assert project.project.jobgraph("wait", "one", check=False).returncode == 1
+def test_a_deploy_without_a_change_leaves_the_last_run_to_be_retried(settled: Deploys) -> None:
+    assert settled.project.jobgraph("run", "one", "--wait", check=False).returncode == 1
+    assert settled.up() == []
+    settled.project.query(RETRY)
+    assert settled.project.jobgraph("wait", "one", check=False).returncode == 1
 
 
 def test_a_root_that_failed_too_often_is_shown_by_a_refresh_and_resumed_by_the_next_up(project: Deploys) -> None:
@@ -75,26 +82,26 @@ def test_a_root_that_failed_too_often_is_shown_by_a_refresh_and_resumed_by_the_n
     project.up({"one": BEFORE})
 
 
-def test_another_machine_locale_and_time_zone_see_no_change(project: Deploys, tmp_path: Path) -> None:
+def test_another_machine_locale_and_time_zone_see_no_change(settled: Deploys, tmp_path: Path) -> None:
     kept = shutil.ignore_patterns(".jobgraph", "__pycache__")
-    folder = shutil.copytree(project.project.folder, tmp_path / "elsewhere", symlinks=True, ignore=kept)
+    folder = shutil.copytree(settled.project.folder, tmp_path / "elsewhere", symlinks=True, ignore=kept)
     there = {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "LANG": "C", "PYTHONHASHSEED": "7", "HOME": str(tmp_path)}
-    Project(folder, project.project.cold | there).pulumi("preview", "--expect-no-changes")
+    Project(folder, settled.project.cold | there).pulumi("preview", "--expect-no-changes")
 
 
-def test_a_staged_file_that_was_removed_by_hand_is_shown_and_written_again(project: Deploys) -> None:
+def test_a_staged_file_that_was_removed_by_hand_is_shown_and_written_again(settled: Deploys) -> None:
     listed = f"LIST @{SCHEMA}.JOBS"
-    (before,) = project.project.query(listed)
-    project.project.query(f"REMOVE @{SCHEMA}.JOBS")
-    shown = project.project.pulumi("refresh", "--preview-only", "--expect-no-changes", check=False)
+    (before,) = settled.project.query(listed)
+    settled.project.query(f"REMOVE @{SCHEMA}.JOBS")
+    shown = settled.project.pulumi("refresh", "--preview-only", "--expect-no-changes", check=False)
     assert shown.returncode != 0
     assert "configuration-in-the-stage" in shown.stdout
-    project.project.up("--replace", "**::jobgraph-configuration")
-    (after,) = project.project.query(listed)
+    settled.project.up("--replace", "**::jobgraph-configuration")
+    (after,) = settled.project.query(listed)
     assert (after["name"], after["size"]) == (before["name"], before["size"])
 
 
-def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(project: Deploys) -> None:
+def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(settled: Deploys) -> None:
     """It makes a task in the graph, changes one, and starts the root, right after the deploy has suspended it."""
     suspended = 'ONE_ROOT" SUSPEND'
     second = (
@@ -106,28 +113,28 @@ def test_a_second_client_in_the_middle_of_a_change_leaves_no_graph_half_resumed(
 
     def disturb() -> None:
         for statement in second:
-            project.project.query(statement)
+            settled.project.query(statement)
             met.append(statement)
 
-    project.write({"one": AFTER})
+    settled.write({"one": AFTER})
     # before it come the old and the new file of the configuration, and the root's suspension
-    project.proxy.trap(4, disturb, forward=True, trouble=Trouble.PAUSE)
-    code, out = project.pulumi("up", "--yes", "--skip-preview")
+    settled.proxy.trap(4, disturb, forward=True, trouble=Trouble.PAUSE)
+    code, out = settled.pulumi("up", "--yes", "--skip-preview")
     assert met == list(second)
-    assert any(suspended in one for one in project.proxy.writes[:3])
+    assert any(suspended in one for one in settled.proxy.writes[:3])
     if code != 0:
         assert "0910" in out or "0914" in out, out
     # what the provider noted of the step that failed need not be what is there
-    code, out = project.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    code, out = settled.pulumi("up", "--yes", "--skip-preview", "--refresh")
     assert code == 0, out
-    tasks = project.tasks()
+    tasks = settled.tasks()
     assert tasks.pop("INTRUDER")["state"] == "suspended"
     assert {row["state"] for row in tasks.values()} == {"started"}
     assert tasks["C"]["predecessors"] == f'["{SCHEMA}.A"]'
     assert tasks["C"]["comment"] == "jobgraph: job c of graph one"
-    assert project.up() == []
+    assert settled.up() == []
     with pytest.raises(snowflake.connector.ProgrammingError):
-        project.project.query(RETRY)
+        settled.project.query(RETRY)
 
 
 def test_a_destroy_that_was_killed_when_it_had_suspended_the_root_is_undone_by_up(project: Deploys) -> None:
