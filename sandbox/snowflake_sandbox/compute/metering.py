@@ -163,20 +163,23 @@ def _warehouse_function(call: Call, positional: tuple[Any, ...], by_name: Mappin
 
 def _task_function(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """SERVERLESS_TASK_HISTORY([DATE_RANGE_START] [, DATE_RANGE_END] [, TASK_NAME]); MONITOR USAGE is needed."""
-    _require_monitor_usage(call)
-    arguments = Arguments("SERVERLESS_TASK_HISTORY", "DATE_RANGE_START DATE_RANGE_END TASK_NAME", positional, by_name)
-    listed = _in_range(call, arguments, "TASK_NAME", "TASK")
-    rows = [(hour, hour + HOUR, name.rpartition(".")[2], used) for hour, name, used in listed]
-    return Result(_TASK_FUNCTION, rows)
+    return Result(_TASK_FUNCTION, _serverless(call, "TASK", positional, by_name))
 
 
 def _alert_function(call: Call, positional: tuple[Any, ...], by_name: Mapping[str, Any]) -> Result:
     """SERVERLESS_ALERT_HISTORY([DATE_RANGE_START] [, DATE_RANGE_END] [, ALERT_NAME]); MONITOR USAGE is needed."""
+    return Result(_ALERT_FUNCTION, _serverless(call, "ALERT", positional, by_name))
+
+
+def _serverless(
+    call: Call, kind: str, positional: tuple[Any, ...], by_name: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Return the hours of the serverless objects of a kind: start, end, name, credits."""
     _require_monitor_usage(call)
-    arguments = Arguments("SERVERLESS_ALERT_HISTORY", "DATE_RANGE_START DATE_RANGE_END ALERT_NAME", positional, by_name)
-    listed = _in_range(call, arguments, "ALERT_NAME", "ALERT")
-    rows = [(hour, hour + HOUR, name.rpartition(".")[2], used) for hour, name, used in listed]
-    return Result(_ALERT_FUNCTION, rows)
+    order = f"DATE_RANGE_START DATE_RANGE_END {kind}_NAME"
+    arguments = Arguments(f"SERVERLESS_{kind}_HISTORY", order, positional, by_name)
+    listed = _in_range(call, arguments, f"{kind}_NAME", kind)
+    return [(hour, hour + HOUR, name.rpartition(".")[2], used) for hour, name, used in listed]
 
 
 def _require_monitor_usage(call: Call) -> None:

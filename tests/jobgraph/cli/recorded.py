@@ -349,3 +349,12 @@ def then_a_part(server: Server) -> None:
     server.earlier = [history_row(name, "SUCCEEDED", **closed_part, **times) for name in names]
     server.attempts += [attempt(name, status="LEFT_OUT", GRAPH_RUN_ID="part") for name in left_out]
     server.attempts.append(attempt("T_MYJOB_6", GRAPH_RUN_ID="part"))
+
+
+def prepare_run(server: Server, command: str) -> None:
+    """Give the server a run that the command can act on."""
+    if command == "retry":
+        server.steps, server.began = FAILING, -20.0
+        server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
+    elif command == "cancel":
+        server.began = -1.0

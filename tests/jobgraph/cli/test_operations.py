@@ -29,6 +29,7 @@ from tests.jobgraph.cli.recorded import (
     attempt,
     history_row,
     logged_row,
+    prepare_run,
     recorded_jobs,
 )
 
@@ -55,17 +56,9 @@ def steered(server: Server) -> Server:
     return server
 
 
-def prepare(server: Server, command: str) -> None:
-    if command == "retry":
-        server.steps, server.began = FAILING, -20.0
-        server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
-    elif command == "cancel":
-        server.began = -1.0
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_dry_run_sends_nothing_and_shows_what_is_sent_then(invoke: Invoke, steered: Server, command: str) -> None:
-    prepare(steered, command)
+    prepare_run(steered, command)
     shown = json.loads(invoke(command, "--dry-run", "--json").stdout)
     assert changes(steered) == []
     assert (shown["operation"], shown["graph"]) == (command, "container_jobs")
@@ -80,7 +73,7 @@ def test_a_dry_run_sends_nothing_and_shows_what_is_sent_then(invoke: Invoke, ste
 
 
 def test_a_retry_names_the_jobs_that_run_again(invoke: Invoke, steered: Server) -> None:
-    prepare(steered, "retry")
+    prepare_run(steered, "retry")
     assert json.loads(invoke("retry", "--dry-run", "--json").stdout)["jobs"] == ["T_MYJOB_3", "T_MYJOB_6"]
 
 
@@ -108,7 +101,7 @@ def test_a_run_whose_only_failed_jobs_let_the_graph_go_on_is_not_retried_but_the
 
 
 def test_a_retry_names_the_failed_jobs_that_it_leaves_out(invoke: Invoke, steered: Server) -> None:
-    prepare(steered, "retry")
+    prepare_run(steered, "retry")
     steered.attempts = [each for each in steered.attempts if each["TASK_NAME"] != "T_MYJOB_1"]
     steered.attempts.append(attempt("T_MYJOB_1", 1, "FAILED"))
     text = invoke("retry").stderr
@@ -283,7 +276,7 @@ def test_a_retry_of_a_run_that_only_history_knows_is_followed_to_its_end(
 
 def test_waiting_after_a_retry_is_for_the_new_attempt(invoke: Invoke, steered: Server, clock: ManualClock) -> None:
     """Snowflake shows the tasks of a retry some moments after the statement."""
-    prepare(steered, "retry")
+    prepare_run(steered, "retry")
     asked = START + timedelta(seconds=clock.seconds)
     steered.operations = [
         {
@@ -308,7 +301,7 @@ def test_waiting_after_a_retry_is_for_the_new_attempt(invoke: Invoke, steered: S
 
 def test_what_a_task_starts_while_it_is_cancelled_is_stopped_too(invoke: Invoke, steered: Server) -> None:
     """Between the look at its services and its cancellation, a task may have begun its next attempt."""
-    prepare(steered, "cancel")
+    prepare_run(steered, "cancel")
     looks: list[int] = []
 
     def services(_: object) -> list[Row]:

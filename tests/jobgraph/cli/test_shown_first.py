@@ -9,17 +9,15 @@ import pytest
 
 from jobgraph.account.client import NotAllowedError
 from tests.jobgraph.cli.recorded import (
-    FAILED_ATTEMPTS,
-    FAILING,
     PREDECESSORS,
     RUN,
     START,
     Row,
     Server,
     absent,
-    attempt,
     history_row,
     logged_row,
+    prepare_run,
     recorded_jobs,
     task,
 )
@@ -79,12 +77,8 @@ def steered(server: Server) -> Server:
 
 
 def prepare(server: Server, command: str) -> None:
-    if command == "retry":
-        server.steps, server.began = FAILING, -20.0
-        server.attempts = [attempt(f"T_MYJOB_{number}") for number in (1, 2, 4, 5)] + FAILED_ATTEMPTS
-    elif command == "cancel":
-        server.began = -1.0
-    elif command == "backfill resume":
+    prepare_run(server, command)
+    if command == "backfill resume":
         server.answers["FROM .*BACKFILLS"] = [{**BACKFILL, "STATE": "PAUSED"}]
 
 
