@@ -21,7 +21,7 @@ from jobgraph.errors import UsageError
 from jobgraph.runs.attempts import families_of_pools, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from jobgraph.account.client import Client
     from jobgraph.account.queries import Statement
@@ -89,26 +89,34 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     attempts = []
     rows = client.rows(cost_queries.ended_attempts(client.place, _tables(settings), start))
     families = families_of_pools(rows) | {pool.name: pool.instance_family for pool in settings.pools}
+    for row, began, ended in _spans(rows, start):
+        root_task, name = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
+        job = jobs.get((root_task, name))
+        attempts.append(
+            EndedAttempt(
+                graph=str(row["GRAPH_NAME"] or keys.get(root_task, root_task)),
+                job=name,
+                run_id=str(row["GRAPH_RUN_ID"]),
+                number=int(row["ATTEMPT"] or 1),
+                pool=str(row["COMPUTE_POOL"]),
+                family=str(row["NODE_FAMILY"] or families.get(row["COMPUTE_POOL"], "")),
+                warehouse=(job and job.task_warehouse) or settings.warehouse if _waited(row, job) else "",
+                start=began,
+                end=ended,
+                replicas=int(row["REPLICAS"] or 1),
+            )
+        )
+    return attempts
+
+
+def _spans(
+    rows: Iterable[Mapping[str, Any]], start: datetime
+) -> Iterator[tuple[Mapping[str, Any], datetime, datetime]]:
+    """Yield each row that has a beginning and an end, with both; what was before `start` is cut off."""
     for row in rows:
         began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
         if began is not None and ended is not None:
-            root_task, name = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
-            job = jobs.get((root_task, name))
-            attempts.append(
-                EndedAttempt(
-                    graph=str(row["GRAPH_NAME"] or keys.get(root_task, root_task)),
-                    job=name,
-                    run_id=str(row["GRAPH_RUN_ID"]),
-                    number=int(row["ATTEMPT"] or 1),
-                    pool=str(row["COMPUTE_POOL"]),
-                    family=str(row["NODE_FAMILY"] or families.get(row["COMPUTE_POOL"], "")),
-                    warehouse=(job and job.task_warehouse) or settings.warehouse if _waited(row, job) else "",
-                    start=max(began, start),
-                    end=max(ended, start),
-                    replicas=int(row["REPLICAS"] or 1),
-                )
-            )
-    return attempts
+            yield row, max(began, start), max(ended, start)
 
 
 def root_runs(client: Client, settings: Settings, config: Config, start: datetime) -> list[EndedAttempt]:
@@ -122,24 +130,22 @@ def root_runs(client: Client, settings: Settings, config: Config, start: datetim
         rows = client.rows(cost_queries.root_runs(client.place, _tables(settings), start))
     except AbsentError:
         return []
-    for row in rows:
-        began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
-        if began is not None and ended is not None:
-            root_task = str(row["ROOT_TASK_NAME"])
-            executions.append(
-                EndedAttempt(
-                    graph=str(row["GRAPH_NAME"] or keys.get(root_task, root_task)),
-                    job=root_task,
-                    run_id=str(row["GRAPH_RUN_ID"]),
-                    number=int(row["ATTEMPT"] or 1),
-                    pool="",
-                    family="",
-                    warehouse="",
-                    start=max(began, start),
-                    end=max(ended, start),
-                    serverless=root_task,
-                )
+    for row, began, ended in _spans(rows, start):
+        root_task = str(row["ROOT_TASK_NAME"])
+        executions.append(
+            EndedAttempt(
+                graph=str(row["GRAPH_NAME"] or keys.get(root_task, root_task)),
+                job=root_task,
+                run_id=str(row["GRAPH_RUN_ID"]),
+                number=int(row["ATTEMPT"] or 1),
+                pool="",
+                family="",
+                warehouse="",
+                start=began,
+                end=ended,
+                serverless=root_task,
             )
+        )
     return executions
 
 
