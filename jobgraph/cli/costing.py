@@ -89,7 +89,7 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     attempts = []
     rows = client.rows(cost_queries.ended_attempts(client.place, _tables(settings), start))
     families = families_of_pools(rows) | {pool.name: pool.instance_family for pool in settings.pools}
-    for row, began, ended in _spans(rows, start):
+    for row, began, ended in spans(rows, start):
         root_task, name = str(row["ROOT_TASK_NAME"]), str(row["TASK_NAME"])
         job = jobs.get((root_task, name))
         attempts.append(
@@ -109,9 +109,7 @@ def ended_attempts(client: Client, settings: Settings, config: Config, start: da
     return attempts
 
 
-def _spans(
-    rows: Iterable[Mapping[str, Any]], start: datetime
-) -> Iterator[tuple[Mapping[str, Any], datetime, datetime]]:
+def spans(rows: Iterable[Mapping[str, Any]], start: datetime) -> Iterator[tuple[Mapping[str, Any], datetime, datetime]]:
     """Yield each row that has a beginning and an end, with both; what was before `start` is cut off."""
     for row in rows:
         began, ended = instant(row["STARTED_TIME"]), instant(row["COMPLETED_TIME"])
@@ -130,7 +128,7 @@ def root_runs(client: Client, settings: Settings, config: Config, start: datetim
         rows = client.rows(cost_queries.root_runs(client.place, _tables(settings), start))
     except AbsentError:
         return []
-    for row, began, ended in _spans(rows, start):
+    for row, began, ended in spans(rows, start):
         root_task = str(row["ROOT_TASK_NAME"])
         executions.append(
             EndedAttempt(
