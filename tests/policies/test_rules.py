@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from policies.__main__ import main
 from policies.rules import RULES, PlannedResource, over_budget, resources, violations
-from tests.jobgraph.cli.test_cost import whole
+from tests.jobgraph.cli.cost.test_cost import whole
 from tests.jobgraph.preview.previews import TEXT
 
 if TYPE_CHECKING:

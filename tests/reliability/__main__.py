@@ -9,21 +9,21 @@ import argparse
 import sys
 
 from tests.reliability import (
-    backfills,
-    backfills_killed,
     deploys,
     deploys_disturbed,
     deploys_killed,
     direct,
     durable_writes,
-    finalizer,
-    finalizer_killed,
     kit,
     metered,
     permissions,
     reading,
     runner,
 )
+from tests.reliability.backfills import killed as backfills_killed
+from tests.reliability.backfills import model as backfills
+from tests.reliability.finalizer import generated as finalizer
+from tests.reliability.finalizer import killed as finalizer_killed
 from tests.reliability.load import measuring as load
 
 PARTS = {

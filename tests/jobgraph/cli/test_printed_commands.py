@@ -23,8 +23,8 @@ from tests.jobgraph.cli.recorded import (
     service,
     task,
 )
-from tests.jobgraph.cli.test_backfill import BACKFILL
-from tests.jobgraph.cli.test_backfill import INTERVALS as LISTED
+from tests.jobgraph.cli.runs.test_backfill import BACKFILL
+from tests.jobgraph.cli.runs.test_backfill import INTERVALS as LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

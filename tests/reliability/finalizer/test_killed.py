@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reliability.finalizer_killed import failing_night, sweep
+from tests.reliability.finalizer.killed import failing_night, sweep
 
 if TYPE_CHECKING:
     from pathlib import Path

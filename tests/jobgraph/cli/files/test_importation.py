@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.jobgraph.cli.recorded import Server
     from tests.jobgraph.cli.shell import Shell
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from jobgraph.procedures.requested import backfills as states
 from jobgraph.procedures.requested import driving
 from tests import tiers
-from tests.reliability import backfills as model
-from tests.reliability.backfills import Event, Fault
+from tests.reliability.backfills import model
+from tests.reliability.backfills.model import Event, Fault
 from tests.reliability.task_model import AFTER, BEFORE, JOBS, Account
 
 if TYPE_CHECKING:

@@ -64,7 +64,9 @@ def test_a_run_whose_id_nobody_waited_for_is_kept_all_the_same(
     done = invoke("run", "--note", "why", *filter(None, [option]))
     assert done.exit_code == 130
     assert "Stopped waiting. " in done.stderr
-    assert "`jobgraph cancel container_jobs` cancels that one, `jobgraph cancel container_jobs --all` both" in done.stderr
+    assert (
+        "`jobgraph cancel container_jobs` cancels that one, `jobgraph cancel container_jobs --all` both" in done.stderr
+    )
     (kept,) = [one for one in server.sent if one.text.startswith("INSERT")]
     assert (kept.binds[3], kept.binds[4]) == ("run", "why")
 

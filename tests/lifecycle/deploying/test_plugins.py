@@ -15,8 +15,8 @@ import pytest
 from jobgraph.toolchain import layout
 from jobgraph.toolchain.launchers import install_link
 from tests.lifecycle import fork_server, stack
+from tests.lifecycle.deploying.test_deploy import inventory
 from tests.lifecycle.project import BIN
-from tests.lifecycle.test_deploy import inventory
 
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobgraph.cli.test_sandbox_runs import HISTORY, PLACE, send
+from tests.jobgraph.cli.runs.test_sandbox_runs import HISTORY, PLACE, send
 
 if TYPE_CHECKING:
     from tests.jobgraph.cli.shell import Shell

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from tests.jobgraph.cli.configuration import GOOD
-from tests.jobgraph.cli.test_comparison import git
-from tests.jobgraph.cli.test_cost import SETTINGS
+from tests.jobgraph.cli.cost.test_cost import SETTINGS
+from tests.jobgraph.cli.files.test_comparison import git
 
 if TYPE_CHECKING:
     from tests.jobgraph.cli.conftest import Invoke
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CHECK, DEPLOY = "jobgraph/template/.github/workflows/check.yml", ".github/workflows/deploy.yml"
 # notes what it was told, and fails as gh does if there is no comment to edit
 GH = '#!/bin/sh\necho "$@" >> gh.log\ncase "$*" in *--create-if-none*) ;; *) exit "${NO_COMMENT:-0}" ;; esac\n'

@@ -9,8 +9,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from tests.lifecycle import stack
+from tests.lifecycle.deploying.test_deploy import inventory
 from tests.lifecycle.project import kill
-from tests.lifecycle.test_deploy import inventory
 
 if TYPE_CHECKING:
     from tests.lifecycle.project import Project

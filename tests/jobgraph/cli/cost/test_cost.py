@@ -11,7 +11,7 @@ import pytest
 from jobgraph.account.client import AbsentError
 from jobgraph.procedures.service import service_name
 from tests.jobgraph.cli.configuration import GOOD
-from tests.jobgraph.cli.test_comparison import git
+from tests.jobgraph.cli.files.test_comparison import git
 from tests.jobgraph.preview.previews import TEXT, preview, step, tasks
 
 if TYPE_CHECKING:

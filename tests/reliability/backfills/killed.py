@@ -66,7 +66,7 @@ def _prepare(folder: Path) -> None:
     image = folder / "images" / "job"
     image.mkdir(parents=True)
     (image / "Dockerfile").write_text(DOCKERFILE)
-    shutil.copy(Path(__file__).parent.parent / "runner" / "program.py", image / "program.py")
+    shutil.copy(Path(__file__).parents[2] / "runner" / "program.py", image / "program.py")
     graphs = {"g": {"jobs": JOBS}}
     (folder / "jobs.yaml").write_text(yaml.safe_dump({"version": 1, "defaults": DEFAULTS, "graphs": graphs}))
 
